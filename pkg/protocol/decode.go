@@ -1,0 +1,355 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Fault is one thing wrong with a request.
+type Fault struct {
+	// Path is where, as in spec.target.nicRef; empty for the document itself.
+	Path string
+	// Reason is what is wrong and what would be right.
+	Reason string
+}
+
+// Faults is everything wrong with a request.
+type Faults []Fault
+
+// Error names every fault, in one line.
+func (f Faults) Error() string {
+	parts := make([]string, len(f))
+	for i, x := range f {
+		parts[i] = x.Reason
+		if x.Path != "" {
+			parts[i] = x.Path + ": " + x.Reason
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Decode reads one ExecuteActionRequest. The request returned is as complete as
+// the faults allow, so that a caller can name its own faults beside these; a
+// document that is no JSON object gives the zero Request. A read error is
+// returned as a fault too.
+//
+// Keys are matched exactly; unknown fields and the context are ignored.
+func Decode(r io.Reader) (Request, Faults) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxRequestBytes+1))
+	if err != nil {
+		return Request{}, Faults{{"", "cannot read the request: " + err.Error()}}
+	}
+	doc, fault := parse(data)
+	if fault != nil {
+		return Request{}, Faults{*fault}
+	}
+	d := decoder{}
+	d.equals(doc, "", "apiVersion", APIVersion)
+	d.equals(doc, "", "kind", RequestKind)
+	spec, ok := d.object(doc, "", "spec")
+	if !ok {
+		if _, present := doc["spec"]; !present {
+			d.fault("spec", "is required")
+		}
+		return Request{}, d.faults
+	}
+	req := Request{
+		Action:         d.required(spec, "spec", "action"),
+		Provider:       d.required(spec, "spec", "provider"),
+		ProviderRef:    d.text(spec, "spec", "providerRef"),
+		Target:         d.strings(spec, "spec", "target"),
+		Parameters:     d.strings(spec, "spec", "parameters"),
+		Mode:           Mode(d.required(spec, "spec", "mode")),
+		IdempotencyKey: d.required(spec, "spec", "idempotencyKey"),
+	}
+	if req.Mode != "" && req.Mode != DryRun && req.Mode != Execute {
+		d.fault("spec.mode", fmt.Sprintf("is %s, want %q or %q", Quote(string(req.Mode)), DryRun, Execute))
+	}
+	return req, d.faults
+}
+
+// parse checks everything that can be wrong with the document as a document.
+func parse(data []byte) (map[string]any, *Fault) {
+	switch {
+	case len(data) > MaxRequestBytes:
+		return nil, &Fault{"", fmt.Sprintf("the request is larger than %d bytes", MaxRequestBytes)}
+	case len(bytes.TrimSpace(data)) == 0:
+		return nil, &Fault{"", "there is no request on the input"}
+	case !utf8.Valid(data):
+		return nil, &Fault{"", fmt.Sprintf("the request is not valid UTF-8 (%s)", position(data, invalidUTF8(data)))}
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		at := len(data)
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			at = max(0, int(syntax.Offset)-1)
+		}
+		return nil, &Fault{"", fmt.Sprintf("the request is not one JSON document (%s): %v", position(data, at), err)}
+	}
+	if at, lone := loneSurrogate(data); lone {
+		return nil, &Fault{"", fmt.Sprintf(`the request has half a surrogate pair as a \u escape (%s)`, position(data, at))}
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	value, fault := parseValue(d, data, "", 0)
+	if fault != nil {
+		return nil, fault
+	}
+	doc, ok := value.(map[string]any)
+	if !ok {
+		return nil, &Fault{"", "the request is " + kindOf(value) + ", want an object"}
+	}
+	return doc, nil
+}
+
+// parseValue reads one value of a document already known to be well-formed.
+func parseValue(d *json.Decoder, data []byte, path string, depth int) (any, *Fault) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, &Fault{path, "cannot be read: " + err.Error()}
+	}
+	delim, ok := token.(json.Delim)
+	if !ok {
+		return token, nil
+	}
+	if depth++; depth > MaxRequestDepth {
+		return nil, &Fault{"", fmt.Sprintf("the request nests deeper than %d (%s)", MaxRequestDepth, position(data, int(d.InputOffset())-1))}
+	}
+	if delim == '[' {
+		list := []any{}
+		for d.More() {
+			v, fault := parseValue(d, data, fmt.Sprintf("%s[%d]", path, len(list)), depth)
+			if fault != nil {
+				return nil, fault
+			}
+			list = append(list, v)
+		}
+		_, _ = d.Token()
+		return list, nil
+	}
+	object := map[string]any{}
+	for d.More() {
+		token, err := d.Token()
+		key, ok := token.(string)
+		if err != nil || !ok {
+			return nil, &Fault{path, "has a key that cannot be read"}
+		}
+		at := join(path, key)
+		if _, twice := object[key]; twice {
+			return nil, &Fault{at, fmt.Sprintf("the key is there twice (%s)", position(data, int(d.InputOffset())-1))}
+		}
+		v, fault := parseValue(d, data, at, depth)
+		if fault != nil {
+			return nil, fault
+		}
+		object[key] = v
+	}
+	_, _ = d.Token()
+	return object, nil
+}
+
+// decoder collects the faults of the envelope.
+type decoder struct{ faults Faults }
+
+func (d *decoder) fault(path, reason string) {
+	d.faults = append(d.faults, Fault{path, reason})
+}
+
+func (d *decoder) text(o map[string]any, path, key string) string {
+	v, present := o[key]
+	if !present {
+		return ""
+	}
+	s, ok := v.(string)
+	if !ok {
+		d.fault(join(path, key), "is "+kindOf(v)+", want a string")
+	}
+	return s
+}
+
+func (d *decoder) required(o map[string]any, path, key string) string {
+	before := len(d.faults)
+	s := d.text(o, path, key)
+	if strings.TrimSpace(s) == "" && len(d.faults) == before {
+		reason := "is required"
+		if _, present := o[key]; present {
+			reason = "is blank"
+		}
+		d.fault(join(path, key), reason)
+		return ""
+	}
+	return s
+}
+
+func (d *decoder) equals(o map[string]any, path, key, want string) {
+	before := len(d.faults)
+	if s := d.required(o, path, key); s != want && len(d.faults) == before {
+		d.fault(join(path, key), fmt.Sprintf("is %s, want %q", Quote(s), want))
+	}
+}
+
+// object accepts null as absent: a core in Go sends a nil map so.
+func (d *decoder) object(o map[string]any, path, key string) (map[string]any, bool) {
+	switch v := o[key].(type) {
+	case map[string]any:
+		return v, true
+	case nil:
+		if _, present := o[key]; present && key == "spec" {
+			d.fault(join(path, key), "is null, want an object")
+		}
+		return nil, false
+	default:
+		d.fault(join(path, key), "is "+kindOf(v)+", want an object")
+		return nil, false
+	}
+}
+
+func (d *decoder) strings(o map[string]any, path, key string) map[string]string {
+	m := map[string]string{}
+	object, _ := d.object(o, path, key)
+	for _, k := range slices.Sorted(maps.Keys(object)) {
+		at := join(join(path, key), k)
+		if carriesCredential(k) {
+			d.fault(at, "carries a credential: the executor uses its own identity only; take the key out of the request")
+			continue
+		}
+		s, ok := object[k].(string)
+		if !ok {
+			d.fault(at, "is "+kindOf(object[k])+", want a string")
+			continue
+		}
+		m[k] = s
+	}
+	return m
+}
+
+// credentialWords are what the name of a credential holds, in the form that
+// carriesCredential compares.
+var credentialWords = []string{
+	"accesskey", "secretkey", "secretaccess", "sessiontoken", "securitytoken", "authtoken",
+	"bearertoken", "apikey", "privatekey", "password", "passwd", "passphrase", "credential",
+}
+
+// carriesCredential tells whether a key of target or parameters is the name of
+// a secret, however it is spelt.
+func carriesCredential(key string) bool {
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		}
+		return -1
+	}, key)
+	if plain == "secret" || plain == "token" {
+		return true
+	}
+	return slices.ContainsFunc(credentialWords, func(w string) bool { return strings.Contains(plain, w) })
+}
+
+func join(path, key string) string {
+	if !plainKey(key) {
+		key = Quote(key)
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func plainKey(key string) bool {
+	return key != "" && len(key) <= maxQuoted && strings.IndexFunc(key, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '.'
+	}) < 0
+}
+
+func kindOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case json.Number:
+		return "a number"
+	case string:
+		return "a string"
+	case []any:
+		return "an array"
+	}
+	return "an object"
+}
+
+func position(data []byte, at int) string {
+	at = min(at, len(data))
+	line := 1 + bytes.Count(data[:at], []byte("\n"))
+	column := at - bytes.LastIndexByte(data[:at], '\n')
+	return fmt.Sprintf("line %d, column %d", line, column)
+}
+
+func invalidUTF8(data []byte) int {
+	for i := 0; i < len(data); {
+		r, n := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && n <= 1 {
+			return i
+		}
+		i += n
+	}
+	return len(data)
+}
+
+// loneSurrogate finds a \u escape that is half a pair: encoding/json would turn
+// it into U+FFFD, and two different keys into one.
+func loneSurrogate(data []byte) (int, bool) {
+	for i := 0; i+1 < len(data); i++ {
+		if data[i] != '\\' {
+			continue
+		}
+		unit, isUnit := escapedUnit(data[i:])
+		if !isUnit {
+			i++
+			continue
+		}
+		switch {
+		case unit >= 0xDC00 && unit <= 0xDFFF:
+			return i, true
+		case unit >= 0xD800 && unit <= 0xDBFF:
+			low, ok := escapedUnit(data[i+6:])
+			if !ok || low < 0xDC00 || low > 0xDFFF {
+				return i, true
+			}
+			i += 6
+		}
+		i += 5
+	}
+	return 0, false
+}
+
+func escapedUnit(b []byte) (uint16, bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	var unit uint16
+	for _, c := range b[2:6] {
+		unit <<= 4
+		switch {
+		case c >= '0' && c <= '9':
+			unit |= uint16(c - '0')
+		case c >= 'a' && c <= 'f':
+			unit |= uint16(c-'a') + 10
+		case c >= 'A' && c <= 'F':
+			unit |= uint16(c-'A') + 10
+		default:
+			return 0, false
+		}
+	}
+	return unit, true
+}

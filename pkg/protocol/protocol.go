@@ -1,0 +1,110 @@
+// Package protocol is the wire between a core and an action executor: one
+// ExecuteActionRequest in, one ExecuteActionResult out, both JSON.
+//
+// It guarantees that a request which Decode accepts is one unambiguous
+// document (no duplicate keys, no second document, valid UTF-8, bounded in size
+// and depth), and that Encode gives the same bytes for the same result.
+// The names and values here are the contract and change only with APIVersion.
+// The package imports nothing of this module, so a core in Go may import it.
+package protocol
+
+// The document types of the wire.
+const (
+	APIVersion  = "provideraction.routerd.net/v1alpha1"
+	RequestKind = "ExecuteActionRequest"
+	ResultKind  = "ExecuteActionResult"
+)
+
+// The bounds of the wire.
+const (
+	// MaxRequestBytes is the largest request that is read.
+	MaxRequestBytes = 1 << 20
+	// MaxRequestDepth is how deep objects and arrays may nest in a request.
+	MaxRequestDepth = 64
+	// MaxResultBytes is how much of a result a core reads.
+	MaxResultBytes = 4 << 20
+	// MaxLogBytes is how much a core bears on standard error before it calls
+	// the answer a protocol failure.
+	MaxLogBytes = 64 << 10
+)
+
+// UndoKeySuffix joins an action's idempotency key to make its undo's key.
+const UndoKeySuffix = ":undo"
+
+// Mode says whether a request may change anything.
+type Mode string
+
+// The modes.
+const (
+	DryRun  Mode = "dry-run"
+	Execute Mode = "execute"
+)
+
+// Request is an ExecuteActionRequest whose envelope was found right by Decode.
+type Request struct {
+	// Action is the verb.
+	Action string
+	// Provider names the cloud, ProviderRef the core's own name for the account.
+	Provider, ProviderRef string
+	// Target says what is acted on, Parameters how. Neither is nil.
+	Target, Parameters map[string]string
+	Mode               Mode
+	// IdempotencyKey is the same for every attempt at one action.
+	IdempotencyKey string
+}
+
+// State is the outcome of a request.
+type State string
+
+// The outcomes.
+const (
+	// Succeeded is said only of what was read back from the provider.
+	Succeeded State = "succeeded"
+	// Failed says what is so now as far as it is known.
+	Failed State = "failed"
+	// Skipped is said only where an undo finds nothing it may restore.
+	Skipped State = "skipped"
+)
+
+// Result is an ExecuteActionResult.
+type Result struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Status     Status `json:"status"`
+}
+
+// Status is what a Result says.
+type Status struct {
+	Status State `json:"status"`
+	// Message is one line on what was done, or would be.
+	Message string `json:"message,omitempty"`
+	// Error is one line that a person can act on; only with Failed.
+	Error string `json:"error,omitempty"`
+	// Observed holds facts, never a secret.
+	Observed map[string]string `json:"observed,omitempty"`
+	// UndoAvailable says that the undo verb, sent with Observed as its
+	// parameters, can be answered.
+	UndoAvailable bool `json:"undoAvailable,omitempty"`
+}
+
+// NewResult puts a status in its envelope.
+func NewResult(s Status) Result {
+	return Result{APIVersion: APIVersion, Kind: ResultKind, Status: s}
+}
+
+// The facts that any verb's result may carry.
+const (
+	// FactFailureClass holds a FailureClass.
+	FactFailureClass = "failureClass"
+	// FactRetryable is "true" when the same request may succeed later as it is.
+	FactRetryable = "retryable"
+	// FactChanged is "true" when the provider differs from what it was before
+	// the action because of this key.
+	FactChanged = "changed"
+	// FactAWSErrorCode is the provider's own code.
+	FactAWSErrorCode = "awsErrorCode"
+	// FactRequestID is the provider's id of the refused call.
+	FactRequestID = "requestId"
+	// FactPermissionHint names the IAM action that the refused call needs.
+	FactPermissionHint = "permissionHint"
+)
