@@ -1,0 +1,18 @@
+// Package actions lists the verbs, by hand, in one place.
+package actions
+
+import (
+	"slices"
+
+	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/secondaryip"
+	"aws-provider-executor/pkg/action"
+)
+
+// Registry returns every verb the executor knows.
+func Registry() *action.Registry {
+	return action.NewRegistry(slices.Concat(
+		secondaryip.Verbs(),
+		forwarding.Verbs(),
+	))
+}

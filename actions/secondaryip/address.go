@@ -1,0 +1,94 @@
+package secondaryip
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// address is the thing that both verbs act on.
+type address struct {
+	r  Reader
+	ip string
+}
+
+// transition moves the address between holders. Explain may add to an error what
+// a reading tells.
+func (a address) transition(vpc, from, to string, explain func(error) error) action.Transition {
+	call := callAssign
+	if to == nobody {
+		call = callUnassign
+	}
+	return action.Transition{
+		Resource: vpc + "/" + a.ip, Attribute: "holder", From: from, To: to, Call: call,
+		Set: action.SetWith(func(ctx context.Context, w Writer, from, to string) error {
+			if to == nobody {
+				return explain(w.UnassignPrivateIPAddress(ctx, from, a.ip))
+			}
+			return explain(w.AssignPrivateIPAddress(ctx, to, a.ip, from != nobody))
+		}),
+	}
+}
+
+// readHolder reads which of the interfaces has the address: the first of them, whose
+// addresses are reported too, or another. Two at once, as while EC2 moves it, are
+// told as both.
+func (a address) readHolder(ctx context.Context, nic string, others ...string) (action.Seen, error) {
+	ids := []string{nic}
+	for _, o := range others {
+		if o != "" && o != nobody && !slices.Contains(ids, o) {
+			ids = append(ids, o)
+		}
+	}
+	found, err := a.r.DescribeNetworkInterfaces(ctx, ids...)
+	if _, gone := asNotFound(err); gone && len(ids) > 1 {
+		// An interface that is gone holds nothing; the first one must be there.
+		found, err = a.existing(ctx, ids)
+	}
+	if err != nil {
+		return action.Seen{}, err
+	}
+	var holders []string
+	for _, n := range found {
+		if n.Has(a.ip) {
+			holders = append(holders, n.ID)
+		}
+	}
+	if len(holders) == 0 {
+		holders = []string{nobody}
+	}
+	return action.Seen{Values: []string{strings.Join(holders, "+")}, Facts: secondaryFact(found[0])}, nil
+}
+
+func (a address) existing(ctx context.Context, ids []string) ([]ec2model.NetworkInterface, error) {
+	var all []ec2model.NetworkInterface
+	for i, id := range ids {
+		found, err := a.r.DescribeNetworkInterfaces(ctx, id)
+		if _, gone := asNotFound(err); gone && i > 0 {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+func secondaryFact(nic ec2model.NetworkInterface) map[string]string {
+	return map[string]string{"currentSecondaryIps": strings.Join(nic.Secondary, ",")}
+}
+
+func managed(nic string) *protocol.Failure {
+	return action.Refuse(protocol.Authorization, "%s belongs to an AWS service, which alone may change it; name an interface of your own", nic)
+}
+
+func asNotFound(err error) (*protocol.Failure, bool) {
+	var f *protocol.Failure
+	return f, errors.As(err, &f) && f.Class == protocol.NotFound
+}

@@ -1,0 +1,191 @@
+package secondaryip
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
+	a := assignment{
+		address:  address{r: r, ip: req.Target["address"]},
+		nic:      req.Target["nicRef"],
+		take:     req.Bool("allowReassignment"),
+		expected: req.Parameters["expectedHolderRef"],
+	}
+	return a.plan(ctx)
+}
+
+// assignment is one address on its way to an interface.
+type assignment struct {
+	address
+	nic string
+	// take allows taking the address from its holder; expected, when not empty, is
+	// the only holder to take it from.
+	take     bool
+	expected string
+}
+
+func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
+	found, err := a.r.DescribeNetworkInterfaces(ctx, a.nic)
+	if err != nil {
+		return nil, err
+	}
+	nic := found[0]
+	switch {
+	case nic.RequesterManaged:
+		return nil, managed(nic.ID)
+	case nic.Primary == a.ip:
+		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s itself, which can't be a secondary one too", a.ip, nic.ID)
+	}
+	from := nobody
+	switch {
+	case nic.Has(a.ip):
+		from = nic.ID
+	case a.take:
+		// Without leave to take it, EC2 refuses an address that is held: the
+		// one check that nobody can slip past. So only taking needs to look.
+		if from, err = a.holder(ctx, nic); err != nil {
+			return nil, err
+		}
+	}
+	p := &action.Plan{
+		Seen: action.Seen{Values: []string{from}, Facts: secondaryFact(nic)},
+		Read: func(ctx context.Context) (action.Seen, error) { return a.readHolder(ctx, nic.ID, from) },
+		Transitions: []action.Transition{
+			a.transition(nic.VPCID, from, nic.ID, func(err error) error { return a.explain(ctx, nic, err) }),
+		},
+		Facts: a.facts,
+		Words: action.Words{
+			Would:   "assign " + a.ip + " to " + nic.ID,
+			Did:     "assigned " + a.ip + " to " + nic.ID,
+			Already: nic.ID + " has " + a.ip,
+		},
+	}
+	if from != nobody && from != nic.ID {
+		p.Words.Would += ", taking it from " + from
+		p.Words.Did += ", taken from " + from
+	}
+	if from != nic.ID {
+		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, nic, from) }
+	}
+	return p, nil
+}
+
+// holder finds whom the address would be taken from, and refuses a holder that
+// it may not or cannot be taken from.
+func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (string, error) {
+	holders, err := a.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, a.ip)
+	if err != nil || len(holders) == 0 {
+		return nobody, err
+	}
+	h := holders[0]
+	if len(holders) > 1 {
+		return "", action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again", a.ip, h.ID, holders[1].ID)
+	}
+	held := "%s is held by %s"
+	switch {
+	case h.ID == nic.ID:
+		return nic.ID, nil
+	case h.Primary == a.ip:
+		held += " as its primary address, which can't be taken from it"
+	case a.expected != "" && h.ID != a.expected:
+		held += ", not by " + a.expected + " as expected; look who moved it, then name the right expectedHolderRef"
+	case !a.take:
+		held += "; allowReassignment=true takes it from there"
+	default:
+		return h.ID, nil
+	}
+	return "", action.Refuse(protocol.Conflict, held, a.ip, h.ID).With("holder", h.ID)
+}
+
+// foresee tells what EC2 would refuse: an address that another holds or that is
+// outside the subnet.
+func (a assignment) foresee(ctx context.Context, nic ec2model.NetworkInterface, from string) error {
+	if !a.take {
+		if _, err := a.holder(ctx, nic); err != nil {
+			return err
+		}
+	}
+	if from != nobody || neighbours(nic, a.ip) {
+		return nil
+	}
+	subnet, err := a.r.DescribeSubnet(ctx, nic.SubnetID)
+	if err != nil {
+		return err
+	}
+	return inSubnet(subnet, a.ip)
+}
+
+// neighbours tells that the address is surely one that the interface's subnet
+// can give: a subnet is at least an aligned block of 16, of which EC2 may keep
+// the first four and the last to itself.
+func neighbours(nic ec2model.NetworkInterface, ip string) bool {
+	known, err1 := netip.ParseAddr(nic.Primary)
+	asked, err2 := netip.ParseAddr(ip)
+	if err1 != nil || err2 != nil || !known.Is4() || !asked.Is4() {
+		return false
+	}
+	k, b := known.As4(), asked.As4()
+	last := b[3] & 15
+	return k[0] == b[0] && k[1] == b[1] && k[2] == b[2] && k[3]>>4 == b[3]>>4 && last > 3 && last < 15
+}
+
+func inSubnet(subnet ec2model.Subnet, ip string) error {
+	block, err := netip.ParsePrefix(subnet.CIDR)
+	if err != nil {
+		return action.Refuse(protocol.Unavailable, "EC2's answer does not say which block %s has; try again", subnet.ID)
+	}
+	a := netip.MustParseAddr(ip)
+	if !block.Contains(a) {
+		return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the block of the interface's subnet %s", ip, block, subnet.ID)
+	}
+	first, reserved := block.Masked().Addr(), false
+	for range 4 {
+		reserved = reserved || a == first
+		first = first.Next()
+	}
+	if next := a.Next(); reserved || !next.IsValid() || !block.Contains(next) {
+		return action.Refuse(protocol.InvalidRequest, "%s is reserved by AWS: the first four addresses and the last of %s can't be assigned", ip, block)
+	}
+	return nil
+}
+
+// explain names the holder where EC2 only says that there is one.
+func (a assignment) explain(ctx context.Context, nic ec2model.NetworkInterface, err error) error {
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Conflict {
+		return err
+	}
+	holders, lookErr := a.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, a.ip)
+	if lookErr != nil || len(holders) != 1 || holders[0].ID == nic.ID {
+		return err
+	}
+	named := f.With("holder", holders[0].ID)
+	named.Message += "; it is held by " + holders[0].ID
+	if holders[0].Primary == a.ip {
+		named.Message += " as its primary address, which can't be taken from it"
+	} else if !a.take {
+		named.Message += "; allowReassignment=true takes it from there"
+	}
+	return named
+}
+
+func (a assignment) facts(t []action.Transition, seen action.Seen) map[string]string {
+	from, facts := t[0].From, map[string]string{"priorAssigned": "false"}
+	switch from {
+	case a.nic:
+		facts["priorAssigned"] = "true"
+	case nobody:
+	default:
+		facts["priorHolder"] = from
+	}
+	if seen.Values[0] == a.nic {
+		facts["assignedAddress"] = a.ip
+	}
+	return action.Merge(facts, seen.Facts)
+}

@@ -1,0 +1,140 @@
+package secondaryip
+
+import (
+	"context"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
+	assigned, knows := req.Parameters["priorAssigned"]
+	u := release{
+		address: address{r: r, ip: req.Target["address"]},
+		nic:     req.Target["nicRef"],
+		before:  nobody,
+	}
+	if assigned == "true" {
+		return &action.Plan{
+			Restores: true,
+			Skip:     u.nic + " had " + u.ip + " before the action: it stays",
+			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
+		}, nil
+	}
+	if prior := req.Parameters["priorHolder"]; prior != "" {
+		u.before, knows = prior, true
+	}
+	if !knows {
+		return u.plan(ctx, nil)
+	}
+	return u.plan(ctx, &req)
+}
+
+// release is one address on its way off an interface.
+type release struct {
+	address
+	nic string
+	// before is who is to hold the address: an interface, or nobody.
+	before string
+}
+
+// plan lets the address go. As an undo it compares what is with what was, before and after the action.
+func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, error) {
+	nic, err := u.describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, overwrites := nobody, ""
+	switch {
+	case nic.RequesterManaged:
+		return nil, managed(nic.ID)
+	case nic.Primary == u.ip:
+		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s, which can't be taken off it", u.ip, nic.ID)
+	case nic.Has(u.ip):
+		now = nic.ID
+	case undo != nil:
+		if now, err = u.elsewhere(ctx, nic); err != nil {
+			return nil, err
+		}
+		if overwrites, err = action.Restore(*undo, "the holder of "+u.ip, u.before, nic.ID, now); err != nil {
+			return nil, err
+		}
+	}
+	return &action.Plan{
+		Restores: undo != nil,
+		Seen:     action.Seen{Values: []string{now}},
+		Read:     func(ctx context.Context) (action.Seen, error) { return u.readHolder(ctx, nic.ID, u.before, overwrites) },
+		Transitions: []action.Transition{
+			u.transition(nic.VPCID, now, u.before, func(err error) error { return err }),
+		},
+		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return u.facts(seen, overwrites) },
+		Words: u.words(nic.ID, overwrites),
+	}, nil
+}
+
+func (u release) words(nic, overwrites string) action.Words {
+	w := action.Words{
+		Would:   "unassign " + u.ip + " from " + nic,
+		Did:     "unassigned " + u.ip + " from " + nic,
+		Already: nic + " does not have " + u.ip,
+	}
+	if u.before != nobody {
+		w.Would = "give " + u.ip + " back to " + u.before
+		w.Did = "gave " + u.ip + " back to " + u.before
+		w.Already = u.before + " has " + u.ip + " back"
+	}
+	if overwrites != "" && overwrites != nobody {
+		w.Would += ", taking it from " + overwrites
+		w.Did += ", taken from " + overwrites
+	}
+	return w
+}
+
+func (u release) facts(seen action.Seen, overwrites string) map[string]string {
+	facts := map[string]string{}
+	if seen.Values[0] != u.nic {
+		facts["unassignedAddress"] = u.ip
+	}
+	if u.before != nobody && seen.Values[0] == u.before {
+		facts["restoredHolder"] = u.before
+	}
+	if overwrites != "" && overwrites != nobody && seen.Values[0] == u.before {
+		facts["overwrote"] = overwrites
+	}
+	return facts
+}
+
+// describe reads the interface, and sees to it that the one to give the address back to is there.
+func (u release) describe(ctx context.Context) (ec2model.NetworkInterface, error) {
+	if u.before == nobody {
+		found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic)
+		if err != nil {
+			return ec2model.NetworkInterface{}, err
+		}
+		return found[0], nil
+	}
+	found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic, u.before)
+	if err == nil {
+		return found[0], nil
+	}
+	if f, ok := asNotFound(err); ok {
+		if _, err := u.r.DescribeNetworkInterfaces(ctx, u.nic); err == nil {
+			f.Message = u.before + ", which held " + u.ip + " before the action, does not exist any more: nothing was changed; without priorHolder the address is let go"
+			return ec2model.NetworkInterface{}, f
+		}
+	}
+	return ec2model.NetworkInterface{}, err
+}
+
+// elsewhere finds who holds an address that the interface does not have.
+func (u release) elsewhere(ctx context.Context, nic ec2model.NetworkInterface) (string, error) {
+	holders, err := u.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, u.ip)
+	switch {
+	case err != nil || len(holders) == 0:
+		return nobody, err
+	case len(holders) > 1:
+		return "", action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again", u.ip, holders[0].ID, holders[1].ID)
+	}
+	return holders[0].ID, nil
+}

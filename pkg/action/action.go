@@ -1,0 +1,202 @@
+// Package action says what an action is: a verb with a descriptor, and one
+// function that reads, decides and returns a plan of transitions.
+//
+// The descriptor is the single source for validation, the JSON Schemas, the
+// reference tables, the IAM policies and the permission hints. The package knows
+// no provider: how a transition is carried out is the verb's own.
+package action
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Verb is one action: what it takes, what it reports, what it needs, and how it
+// is planned.
+type Verb struct {
+	// Name is the action on the wire.
+	Name string
+	// Undo is the verb that takes this one back; empty when there is none.
+	Undo string
+	// Doc is one sentence, for the reference.
+	Doc string
+	// Target and Parameters are the fields the verb uses; any other is ignored.
+	Target, Parameters []Field
+	// Facts are what the verb's result adds to observed.
+	Facts []Field
+	// Permissions are the IAM actions the verb's calls need.
+	Permissions []Permission
+	// Plan decides. It only reads.
+	Plan PlanFunc
+}
+
+// Field is one entry of target, parameters or observed.
+type Field struct {
+	Name string
+	Form Form
+	// Required fields must be there. An optional field may be empty, which is
+	// the same as absent, unless its form is Boolean.
+	Required bool
+	// Exclusive fields name a thing that one process at a time may act on.
+	Exclusive bool
+	// Doc is one line, for the reference.
+	Doc string
+}
+
+// Permission is one IAM action.
+type Permission struct {
+	// Action is the IAM action, as in ec2:AssignPrivateIpAddresses.
+	Action string
+	// Change tells an action that changes something from one that reads.
+	Change bool
+	// Resource is the IAM resource type the action is authorised on, as in
+	// network-interface; "*" where IAM knows none.
+	Resource string
+	// For says what the call is made for.
+	For string
+}
+
+// PlanFunc plans a validated request. The reader has the reading methods that the verb
+// needs, and no other. An error that is a *protocol.Failure is the answer;
+// any other is a bug.
+type PlanFunc func(ctx context.Context, reader any, r Request) (*Plan, error)
+
+// PlanWith makes a PlanFunc of a function that declares the reader it needs.
+func PlanWith[R any](plan func(context.Context, R, Request) (*Plan, error)) PlanFunc {
+	return func(ctx context.Context, reader any, r Request) (*Plan, error) {
+		typed, ok := reader.(R)
+		if !ok {
+			return nil, fmt.Errorf("the reader %T lacks what the verb reads with", reader)
+		}
+		return plan(ctx, typed, r)
+	}
+}
+
+// Request is a request reduced to what the verb declares, every field checked against its form
+// and in canonical text.
+type Request struct {
+	Target, Parameters map[string]string
+}
+
+// Bool is a Boolean parameter; false when it is absent.
+func (r Request) Bool(parameter string) bool { return r.Parameters[parameter] == "true" }
+
+// Plan is what a verb decided.
+type Plan struct {
+	// Transitions are what has to become so, in order. One whose From equals
+	// its To is so already.
+	Transitions []Transition
+	// Seen is what the decision rests on: the first reading.
+	Seen Seen
+	// Read reads again.
+	Read func(context.Context) (Seen, error)
+	// Foresee looks, by reading, for what the provider itself would refuse
+	// atomically when asked to change. Only a dry-run has to ask. May be nil.
+	Foresee func(context.Context) error
+	// Facts are the verb's facts, given the transitions with the From that
+	// counts and a reading; they must hold whether the transitions were
+	// carried out or not.
+	Facts func(t []Transition, seen Seen) map[string]string
+	// Skip, when not empty, says why there is nothing this undo may restore.
+	Skip string
+	// Restores tells an undo from an action that happens to use the same verb.
+	Restores bool
+	// Words tell the plan.
+	Words Words
+}
+
+// Words tell one thing in three ways, each to follow its lead word.
+type Words struct {
+	// Would follows "would": assign 10.0.0.9 to eni-….
+	Would string
+	// Did is the same, done: assigned 10.0.0.9 to eni-….
+	Did string
+	// Already follows "nothing to do:": eni-… has 10.0.0.9.
+	Already string
+}
+
+// Transition is one attribute of one resource, with a before and an after.
+type Transition struct {
+	// Resource and Attribute name what changes, the same way in every verb.
+	Resource, Attribute string
+	// From and To are values in canonical text.
+	From, To string
+	// Call is the IAM action of the change from From to To.
+	Call string
+	// Set moves the attribute from one value to another: from From to To to
+	// apply, the other way round to revert.
+	Set SetFunc
+}
+
+// SetFunc carries out a change with a writer that has the methods it needs. A nil error means
+// that the provider took the change, not that it is so.
+type SetFunc func(ctx context.Context, writer any, from, to string) error
+
+// SetWith makes a SetFunc of a function that declares the writer it needs.
+func SetWith[W any](set func(ctx context.Context, w W, from, to string) error) SetFunc {
+	return func(ctx context.Context, writer any, from, to string) error {
+		typed, ok := writer.(W)
+		if !ok {
+			return fmt.Errorf("the writer %T lacks what the verb changes with", writer)
+		}
+		return set(ctx, typed, from, to)
+	}
+}
+
+// Seen is one reading.
+type Seen struct {
+	// Values are the present values of the transitions, in their order.
+	Values []string
+	// Facts are what else was read and is worth reporting.
+	Facts map[string]string
+}
+
+// Refuse makes the failure that a plan answers with.
+func Refuse(class protocol.FailureClass, format string, args ...any) *protocol.Failure {
+	return &protocol.Failure{Class: class, Message: fmt.Sprintf(format, args...)}
+}
+
+// The parameters that every undo verb takes.
+var (
+	// OnDrift says what an undo does when it finds neither before nor after.
+	OnDrift = Field{Name: "onDrift", Form: OneOf("fail", "restore"),
+		Doc: "what an undo does when it finds neither the state before nor the state after: `fail` (default), or `restore` the state before over whatever is there"}
+	// IgnoreHolders lets an undo take away what another action still needs.
+	IgnoreHolders = Field{Name: "ignoreHolders", Form: Boolean,
+		Doc: "undo even though another action that is in force needs the same state"}
+)
+
+// Restore decides an undo from the three states: before the action, after it,
+// and now. go is true when before has to be restored; false with a nil error
+// means that it is so already.
+func Restore(r Request, what, before, after, now string) (overwrites string, err error) {
+	switch now {
+	case before, after:
+		return "", nil
+	}
+	if r.Parameters[OnDrift.Name] == "restore" {
+		return now, nil
+	}
+	return "", Refuse(protocol.Drift,
+		"%s is %s now: neither %s, as the action left it, nor %s, as it was before; someone else changed it: look who, then undo by hand or with onDrift=restore",
+		what, now, after, before).With("drift", now)
+}
+
+// Merge joins maps of facts; the later one wins.
+func Merge(facts ...map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, f := range facts {
+		maps.Copy(all, f)
+	}
+	return all
+}
+
+// Unknown says that a change may or may not have been made: its answer was
+// lost. It is never an outcome, only a reason to read back.
+type Unknown struct{ Cause *protocol.Failure }
+
+// Error tells the cause.
+func (u *Unknown) Error() string { return u.Cause.Message }

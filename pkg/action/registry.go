@@ -1,0 +1,56 @@
+package action
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Registry holds the verbs, in the order they were listed.
+type Registry struct{ verbs []Verb }
+
+// NewRegistry takes the list of verbs. It panics on a verb that is there twice,
+// has no plan, or names an undo verb that is not in the list: a program with
+// such a list must not start.
+func NewRegistry(verbs []Verb) *Registry {
+	r := &Registry{verbs: verbs}
+	seen := map[string]bool{}
+	for _, v := range verbs {
+		if v.Name == "" || v.Plan == nil || seen[v.Name] {
+			panic(fmt.Sprintf("action: the verb %q is unnamed, has no plan, or is there twice", v.Name))
+		}
+		seen[v.Name] = true
+	}
+	for _, v := range verbs {
+		if v.Undo != "" && !seen[v.Undo] {
+			panic(fmt.Sprintf("action: %s names an unknown undo verb %q", v.Name, v.Undo))
+		}
+	}
+	return r
+}
+
+// Verbs lists the verbs.
+func (r *Registry) Verbs() []Verb { return slices.Clone(r.verbs) }
+
+// Lookup finds a verb by its name.
+func (r *Registry) Lookup(name string) (Verb, bool) {
+	i := slices.IndexFunc(r.verbs, func(v Verb) bool { return v.Name == name })
+	if i < 0 {
+		return Verb{}, false
+	}
+	return r.verbs[i], true
+}
+
+// Names lists the verbs' names, for an error.
+func (r *Registry) Names() string {
+	names := make([]string, len(r.verbs))
+	for i, v := range r.verbs {
+		names[i] = v.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// Undoes lists the verbs that name this one as their undo.
+func (r *Registry) Undoes(name string) []Verb {
+	return slices.DeleteFunc(r.Verbs(), func(v Verb) bool { return v.Undo != name })
+}

@@ -1,0 +1,228 @@
+package awsec2
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// unknownCode is the SDK's own code for an error body it could not read.
+const unknownCode = "UnknownError"
+
+// throttleCodes are refusals before anything was done.
+var throttleCodes = map[string]bool{
+	"RequestLimitExceeded": true, "Throttling": true, "ThrottlingException": true,
+	"ThrottledException": true, "RequestThrottled": true, "RequestThrottledException": true,
+	"TooManyRequestsException": true, "EC2ThrottledException": true, "SlowDown": true,
+}
+
+// codeClasses gives the class of a code that tells by itself.
+var codeClasses = map[string]protocol.FailureClass{
+	"AuthFailure":                 protocol.Authentication,
+	"InvalidClientTokenId":        protocol.Authentication,
+	"UnrecognizedClientException": protocol.Authentication,
+	"SignatureDoesNotMatch":       protocol.Authentication,
+	"IncompleteSignature":         protocol.Authentication,
+	"MissingAuthenticationToken":  protocol.Authentication,
+	"RequestExpired":              protocol.Authentication,
+	"ExpiredToken":                protocol.Authentication,
+	"ExpiredTokenException":       protocol.Authentication,
+	"OptInRequired":               protocol.Authentication,
+	"PendingVerification":         protocol.Authentication,
+	"Blocked":                     protocol.Authentication,
+
+	"UnauthorizedOperation": protocol.Authorization,
+	"AccessDenied":          protocol.Authorization,
+	"AccessDeniedException": protocol.Authorization,
+	"OperationNotPermitted": protocol.Authorization,
+
+	"Unavailable":        protocol.Unavailable,
+	"ServiceUnavailable": protocol.Unavailable,
+	"InternalError":      protocol.Unavailable,
+	"InternalFailure":    protocol.Unavailable,
+	"ServerInternal":     protocol.Unavailable,
+	"RequestTimeout":     protocol.Unavailable,
+
+	"InsufficientFreeAddressesInSubnet": protocol.LimitExceeded,
+
+	"IncorrectState":           protocol.Conflict,
+	"IncorrectInstanceState":   protocol.Conflict,
+	"Resource.AlreadyAssigned": protocol.Conflict,
+	"InvalidIPAddress.InUse":   protocol.Conflict,
+	"DependencyViolation":      protocol.Conflict,
+}
+
+// textClasses tells apart what EC2 puts under the one code InvalidParameterValue.
+var textClasses = []struct {
+	text  string
+	class protocol.FailureClass
+}{
+	{"assigned, but move is not allowed", protocol.Conflict},
+	{"secondary-addresses", protocol.Conflict},
+	{"are not assigned to interface", protocol.Conflict},
+}
+
+// classOf classifies any error of the SDK.
+func classOf(err error) protocol.FailureClass {
+	var creds *credentialsError
+	var unreadable *unreadableAnswer
+	var api smithy.APIError
+	var netError net.Error
+	switch {
+	case errors.As(err, &creds):
+		return protocol.Authentication
+	case errors.Is(err, errNotDescribe):
+		return protocol.Internal
+	case errors.As(err, &api):
+		return classOfCode(api, statusOf(err))
+	case errors.As(err, &unreadable), errors.As(err, &netError) && !errors.Is(err, context.DeadlineExceeded):
+		return protocol.Unavailable
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return protocol.Timeout
+	}
+	return protocol.Unavailable
+}
+
+func classOfCode(api smithy.APIError, status int) protocol.FailureClass {
+	code, text := api.ErrorCode(), api.ErrorMessage()
+	if throttleCodes[code] {
+		return protocol.Throttled
+	}
+	if code == "AuthFailure" && !strings.Contains(text, "credentials") {
+		// The identity is good, the resource is not its own.
+		return protocol.Authorization
+	}
+	if class, ok := codeClasses[code]; ok {
+		return class
+	}
+	if code == "InvalidParameterValue" {
+		for _, t := range textClasses {
+			if strings.Contains(text, t.text) {
+				return t.class
+			}
+		}
+	}
+	switch {
+	case strings.HasSuffix(code, ".NotFound"):
+		return protocol.NotFound
+	case strings.HasSuffix(code, "LimitExceeded"):
+		return protocol.LimitExceeded
+	case status == http.StatusUnauthorized:
+		return protocol.Authentication
+	case status == http.StatusForbidden:
+		return protocol.Authorization
+	case status == http.StatusTooManyRequests:
+		return protocol.Throttled
+	case status >= http.StatusInternalServerError, code == unknownCode:
+		return protocol.Unavailable
+	}
+	return protocol.InvalidRequest
+}
+
+// failure tells an error of one operation to the person who has to act.
+func failure(operation, what string, err error) *protocol.Failure {
+	class := classOf(err)
+	f := &protocol.Failure{Class: class, Facts: map[string]string{}}
+	because := ""
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() != unknownCode {
+		f.Facts[protocol.FactAWSErrorCode] = api.ErrorCode()
+		because = "EC2 says " + api.ErrorCode()
+		// What EC2 says of a signature may repeat what was signed, the session token included.
+		if class != protocol.Authentication {
+			because += ": " + withoutBlob(api.ErrorMessage())
+		}
+	}
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && response.ServiceRequestID() != "" {
+		f.Facts[protocol.FactRequestID] = response.ServiceRequestID()
+	}
+	hint := ""
+	switch class {
+	case protocol.Authentication:
+		if because == "" {
+			because = "there are no credentials"
+		}
+		hint = "give the executor an identity of its own (an instance profile, or the AWS SDK's variables in the plugin's environment) and check this machine's clock"
+	case protocol.Authorization:
+		f.Facts[protocol.FactPermissionHint] = "ec2:" + operation
+		hint = "allow ec2:" + operation + " on it in the executor's IAM policy"
+	case protocol.Throttled:
+		hint = "too many calls of this kind in the account and region; try again later"
+	case protocol.Unavailable:
+		if because == "" {
+			because = "EC2 gave no answer (" + transportText(err) + ")"
+		}
+		hint = "check the way to EC2's endpoint, and the region's name"
+	case protocol.Timeout:
+		because = "the deadline passed before EC2 answered"
+		hint = "try again, or give it more time with EXECUTOR_TIMEOUT"
+	}
+	f.Message = "cannot " + what + ": " + because
+	if hint != "" {
+		f.Message += "; " + hint
+	}
+	return f
+}
+
+// changed tells the outcome of a change: nil, a failure that certainly changed
+// nothing, or *action.Unknown.
+func changeOutcome(operation, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	f := failure(operation, what, err)
+	if didNothing(err) {
+		return f
+	}
+	return &action.Unknown{Cause: f}
+}
+
+// transportText names the kind of a transport failure in words that are the same on every run.
+func transportText(err error) string {
+	var dns *net.DNSError
+	var op *net.OpError
+	var unreadable *unreadableAnswer
+	var netError net.Error
+	switch {
+	case permanentTLS(err):
+		return "its certificate is not trusted here; AWS_CA_BUNDLE names another authority"
+	case errors.As(err, &dns):
+		return "its name " + dns.Name + " can't be resolved"
+	case errors.As(err, &unreadable):
+		return unreadable.Error()
+	case errors.As(err, &op) && op.Op == "dial":
+		return "it can't be connected to"
+	case errors.As(err, &netError) && netError.Timeout():
+		return "it kept silent"
+	case statusOf(err) != 0:
+		return http.StatusText(statusOf(err))
+	}
+	return "the connection broke"
+}
+
+// withoutBlob takes the encoded authorization message off EC2's text: it is long and for
+// sts:DecodeAuthorizationMessage only.
+func withoutBlob(text string) string {
+	text, _, _ = strings.Cut(text, "Encoded authorization failure message")
+	return oneLine(text)
+}
+
+// maxProviderText is how much of a foreign text an error repeats.
+const maxProviderText = 400
+
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxProviderText {
+		text = strings.ToValidUTF8(text[:maxProviderText], "") + "…"
+	}
+	return text
+}

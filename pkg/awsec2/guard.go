@@ -1,0 +1,64 @@
+package awsec2
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// errNotDescribe says that a reader was asked to change something: a bug.
+var errNotDescribe = errors.New("a reader may only describe")
+
+// addDescribeOnly puts a guard into the SDK's own stack: whatever is called on
+// the client, only a Describe operation is built into a request.
+func addDescribeOnly(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("DescribeOnly",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			if operation := awsmiddleware.GetOperationName(ctx); !strings.HasPrefix(operation, "Describe") {
+				return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("%w, not %s", errNotDescribe, operation)
+			}
+			return next.HandleInitialize(ctx, in)
+		}), middleware.Before)
+}
+
+// maxAnswerBytes bounds one answer of EC2; a page of a thousand interfaces is a tenth of it.
+const maxAnswerBytes = 32 << 20
+
+// unreadableAnswer is a 200 that is not the operation's answer: cut short, or from
+// something that is not EC2. The SDK takes some of these for an empty answer.
+type unreadableAnswer struct{ operation string }
+
+func (e *unreadableAnswer) Error() string {
+	return "the answer to " + e.operation + " was cut short or is not EC2's"
+}
+
+// addAnswerCheck refuses a 200 whose body is not one whole answer to the operation.
+func addAnswerCheck(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("AnswerCheck",
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			out, metadata, err := next.HandleDeserialize(ctx, in)
+			response, ok := out.RawResponse.(*smithyhttp.Response)
+			if err != nil || !ok || response.StatusCode/100 != 2 {
+				return out, metadata, err
+			}
+			body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+			_ = response.Body.Close()
+			operation := awsmiddleware.GetOperationName(ctx)
+			if err != nil {
+				return out, metadata, fmt.Errorf("%w: %w", &unreadableAnswer{operation}, err)
+			}
+			if !bytes.Contains(body, []byte("<"+operation+"Response")) ||
+				!bytes.HasSuffix(bytes.TrimSpace(body), []byte("</"+operation+"Response>")) {
+				return out, metadata, &unreadableAnswer{operation}
+			}
+			response.Body = io.NopCloser(bytes.NewReader(body))
+			return out, metadata, nil
+		}), middleware.After)
+}

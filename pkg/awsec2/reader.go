@@ -1,0 +1,103 @@
+package awsec2
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Reader describes. Its methods are named for EC2's operations; each returns
+// *protocol.Failure, and an absent resource is never an empty answer.
+type Reader struct {
+	api *ec2.Client
+	log *slog.Logger
+}
+
+// DescribeNetworkInterfaces reads the interfaces with these ids, in their order. One that does not
+// exist fails the whole, as not-found.
+func (r *Reader) DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+	what := "describe " + strings.Join(ids, ", ")
+	out, err := call(ctx, r.api.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
+	if err != nil {
+		return nil, failure("DescribeNetworkInterfaces", what, err)
+	}
+	found := map[string]ec2model.NetworkInterface{}
+	for _, n := range out.NetworkInterfaces {
+		found[aws.ToString(n.NetworkInterfaceId)] = networkInterface(n)
+	}
+	ordered := make([]ec2model.NetworkInterface, len(ids))
+	for i, id := range ids {
+		n, ok := found[id]
+		if !ok {
+			return nil, action.Refuse(protocol.Unavailable, "cannot %s: EC2's answer leaves out %s; try again", what, id)
+		}
+		ordered[i] = n
+	}
+	return ordered, nil
+}
+
+// DescribeNetworkInterfacesWithAddress reads every interface of the VPC that holds the private IPv4
+// address, as primary or secondary.
+func (r *Reader) DescribeNetworkInterfacesWithAddress(ctx context.Context, vpc, address string) ([]ec2model.NetworkInterface, error) {
+	in := &ec2.DescribeNetworkInterfacesInput{
+		Filters: []types.Filter{
+			{Name: aws.String("vpc-id"), Values: []string{vpc}},
+			{Name: aws.String("addresses.private-ip-address"), Values: []string{address}},
+		},
+	}
+	var found []ec2model.NetworkInterface
+	for {
+		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
+		if err != nil {
+			return nil, failure("DescribeNetworkInterfaces", fmt.Sprintf("find who holds %s in %s", address, vpc), err)
+		}
+		for _, n := range out.NetworkInterfaces {
+			found = append(found, networkInterface(n))
+		}
+		if aws.ToString(out.NextToken) == "" {
+			return found, nil
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+// DescribeSubnet reads one subnet.
+func (r *Reader) DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet, error) {
+	out, err := call(ctx, r.api.DescribeSubnets, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}})
+	if err != nil {
+		return ec2model.Subnet{}, failure("DescribeSubnets", "describe "+id, err)
+	}
+	if len(out.Subnets) != 1 {
+		return ec2model.Subnet{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again", id)
+	}
+	return ec2model.Subnet{ID: id, CIDR: aws.ToString(out.Subnets[0].CidrBlock)}, nil
+}
+
+func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
+	m := ec2model.NetworkInterface{
+		ID:               aws.ToString(n.NetworkInterfaceId),
+		SubnetID:         aws.ToString(n.SubnetId),
+		VPCID:            aws.ToString(n.VpcId),
+		SourceDestCheck:  n.SourceDestCheck,
+		RequesterManaged: aws.ToBool(n.RequesterManaged) || (n.Operator != nil && aws.ToBool(n.Operator.Managed)),
+		Primary:          aws.ToString(n.PrivateIpAddress),
+	}
+	for _, a := range n.PrivateIpAddresses {
+		switch address := aws.ToString(a.PrivateIpAddress); {
+		case aws.ToBool(a.Primary):
+			m.Primary = address
+		case address != m.Primary:
+			m.Secondary = append(m.Secondary, address)
+		}
+	}
+	return m
+}
