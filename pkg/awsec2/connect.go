@@ -66,16 +66,16 @@ func Connect(ctx context.Context, region string, timeout time.Duration, log *slo
 	return &Connection{cfg: cfg, log: log}, nil
 }
 
-// Reader returns a client that can only describe.
-func (c *Connection) Reader() *Reader {
+// Reader returns a *Reader, which can only describe.
+func (c *Connection) Reader() any {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, addAttemptLog, addAnswerCheck, addDescribeOnly)
 	}), log: c.log}
 }
 
-// Writer returns a client that changes.
-func (c *Connection) Writer() *Writer {
+// Writer returns a *Writer, which changes.
+func (c *Connection) Writer() any {
 	return &Writer{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.Retryer = retryer(retryChange)
 		o.APIOptions = append(o.APIOptions, addAttemptLog, addAnswerCheck)

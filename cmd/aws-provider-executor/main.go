@@ -1,0 +1,29 @@
+// Command aws-provider-executor carries out one action on EC2: an
+// ExecuteActionRequest in, an ExecuteActionResult out.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/executor"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+func main() {
+	p := &executor.Process{
+		Name: "aws-provider-executor", Version: version,
+		Registry: actions.Registry(),
+		Provider: "aws",
+		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
+			return awsec2.Connect(ctx, region, budget, log)
+		},
+	}
+	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}

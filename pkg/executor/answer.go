@@ -1,0 +1,91 @@
+package executor
+
+import (
+	"maps"
+	"strconv"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// The facts that the executor itself adds.
+const (
+	// FactHeldBy names the keys of the actions that need what an undo would take away.
+	FactHeldBy = "heldBy"
+	// FactPriorFactsKept is "false" when prior facts are only in the result: a
+	// crash before it would lose them.
+	FactPriorFactsKept = "priorFactsKept"
+)
+
+func (r *run) would() protocol.Result {
+	return r.result(protocol.Succeeded, "would "+r.plan.Words.Would, r.facts())
+}
+
+func (r *run) nothingToDo() protocol.Result {
+	message := "nothing to do: " + r.plan.Words.Already
+	if r.changes() {
+		message = r.plan.Words.Did + ", in an earlier attempt under this key"
+	}
+	return r.result(protocol.Succeeded, message, r.facts(), r.changed())
+}
+
+func (r *run) done() protocol.Result {
+	return r.result(protocol.Succeeded, r.plan.Words.Did, r.facts(), r.changed())
+}
+
+func (r *run) skipped(why string) protocol.Result {
+	return r.result(protocol.Skipped, why, r.facts())
+}
+
+func (r *run) heldBy(keys string) protocol.Result {
+	return r.result(protocol.Skipped,
+		"not undone: another action in force needs the same ("+keys+"); undo that one first, or use ignoreHolders=true",
+		r.facts(), map[string]string{FactHeldBy: keys})
+}
+
+// failed keeps what was learnt before the failure.
+func (r *run) failed(err error) protocol.Result {
+	f := asFailure(err)
+	facts := r.facts()
+	if r.touched && f.Class != protocol.Ambiguous {
+		facts = action.Merge(facts, r.changed())
+	}
+	result := r.result(protocol.Failed, "", facts, f.Facts, map[string]string{
+		protocol.FactFailureClass: string(f.Class),
+		protocol.FactRetryable:    strconv.FormatBool(f.MayRetry()),
+	})
+	result.Status.Error = f.Message
+	return result
+}
+
+func (r *run) changed() map[string]string {
+	return map[string]string{protocol.FactChanged: strconv.FormatBool(r.changes())}
+}
+
+// facts are the verb's own, as far as there is a plan to tell them from.
+func (r *run) facts() map[string]string {
+	if r.plan == nil {
+		return nil
+	}
+	facts := r.plan.Facts(r.plan.Transitions, r.seen)
+	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" {
+		facts = action.Merge(facts, map[string]string{FactPriorFactsKept: "false"})
+	}
+	return facts
+}
+
+func (r *run) result(state protocol.State, message string, facts ...map[string]string) protocol.Result {
+	observed := action.Merge(facts...)
+	maps.DeleteFunc(observed, func(_, v string) bool { return v == "" })
+	return protocol.NewResult(protocol.Status{
+		Status: state, Message: message, Observed: observed,
+		UndoAvailable: r.undoAvailable(state),
+	})
+}
+
+// undoAvailable tells whether the undo verb has what it needs: an action that
+// succeeded, or one that failed and may have changed something.
+func (r *run) undoAvailable(state protocol.State) bool {
+	return r.plan != nil && r.verb.Undo != "" && r.wire.Mode == protocol.Execute &&
+		(state == protocol.Succeeded || state == protocol.Failed && r.touched)
+}

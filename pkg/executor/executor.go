@@ -1,0 +1,184 @@
+// Package executor is the one way through: decode, validate, policy, plan,
+// record, apply, verify, answer. It knows no verb and no provider.
+//
+// It guarantees one true result for any input: "succeeded" is said only of what
+// was read back, a failure keeps the prior facts it had learnt, and nothing is
+// changed before what was there is on the disk.
+package executor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Executor carries out requests.
+type Executor struct {
+	// Registry holds the verbs.
+	Registry *action.Registry
+	// Provider is the only spec.provider accepted.
+	Provider string
+	// Connect opens a region. The budget is the time for all calls together.
+	Connect func(ctx context.Context, region string, budget time.Duration) (Connection, error)
+	// OpenStore opens the store of prior facts; nil keeps none.
+	OpenStore func() (Store, error)
+	// Policy, when not nil, refuses a request by an error.
+	Policy func(protocol.Request) error
+	// Timeout is the deadline of one request, counted from the call of Run.
+	Timeout time.Duration
+	Log     *slog.Logger
+}
+
+// Connection is one region of a provider.
+type Connection interface {
+	// Reader has the reading methods that verbs declare, and no changing ones.
+	Reader() any
+	// Writer has the changing methods that verbs declare.
+	Writer() any
+}
+
+// Store keeps prior facts; *ledger.Ledger is one.
+type Store interface {
+	Lock(ctx context.Context, key string, things ...string) (release func(), err error)
+	Get(key string) (ledger.Record, bool, error)
+	Holders(except string, undo []ledger.Transition) ([]ledger.Record, error)
+	Put(ledger.Record) error
+	Remove(key string) error
+}
+
+var _ Store = (*ledger.Ledger)(nil)
+
+// Run answers one request. The context is the signal to stop: no new change is
+// begun after it ends, what was begun is found out, and the answer is given soon.
+func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol.Result) {
+	r := &run{Executor: e, times: newTimes(stop, e.Timeout)}
+	defer r.times.cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			e.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
+			result = r.failed(action.Refuse(protocol.Internal, "a bug in the executor stopped it: %v; look at its log, and at the target before you try again", p))
+		}
+	}()
+	wire, faults := decode(r.times.plan, request)
+	if err := r.validate(wire, faults); err != nil {
+		return r.failed(err)
+	}
+	answer, err := r.answer()
+	switch {
+	case err == nil:
+		return answer
+	case !r.touched && r.times.stopped():
+		return r.failed(r.outOfTime())
+	}
+	return r.failed(err)
+}
+
+// run is one request on its way through.
+type run struct {
+	*Executor
+	times times
+
+	wire protocol.Request
+	verb action.Verb
+	req  action.Request
+
+	conn   Connection
+	reader any
+	store  Store
+	// record is the live record of the key that this run's record belongs to.
+	record    ledger.Record
+	hasRecord bool
+
+	plan *action.Plan
+	// seen is the last reading.
+	seen action.Seen
+	// touched is set once a change may have been made.
+	touched bool
+}
+
+// answer goes the way from a valid request to a result.
+func (r *run) answer() (protocol.Result, error) {
+	if r.Policy != nil {
+		if err := r.Policy(r.wire); err != nil {
+			return protocol.Result{}, err
+		}
+	}
+	conn, err := r.Connect(r.times.plan, r.req.Target["region"], r.Timeout)
+	if err != nil {
+		return protocol.Result{}, err
+	}
+	r.conn, r.reader = conn, conn.Reader()
+	if r.wire.Mode == protocol.DryRun {
+		return r.dryRun()
+	}
+	release, err := r.openStore()
+	if err != nil {
+		return protocol.Result{}, err
+	}
+	defer release()
+	return r.execute()
+}
+
+func (r *run) dryRun() (protocol.Result, error) {
+	if err := r.makePlan(); err != nil {
+		return protocol.Result{}, err
+	}
+	switch {
+	case r.plan.Skip != "":
+		return r.skipped(r.plan.Skip), nil
+	case r.isSo():
+		return r.nothingToDo(), nil
+	case r.plan.Foresee != nil:
+		if err := r.plan.Foresee(r.times.plan); err != nil {
+			return protocol.Result{}, err
+		}
+	}
+	return r.would(), nil
+}
+
+func (r *run) execute() (protocol.Result, error) {
+	if err := r.makePlan(); err != nil {
+		return protocol.Result{}, err
+	}
+	if r.plan.Skip != "" {
+		r.recordDone()
+		return r.skipped(r.plan.Skip), nil
+	}
+	if err := r.settle(); err != nil {
+		return protocol.Result{}, err
+	}
+	if holders, err := r.holders(); err != nil || holders != "" {
+		return r.heldBy(holders), err
+	}
+	if r.times.plan.Err() != nil {
+		return protocol.Result{}, r.outOfTime()
+	}
+	if err := r.recordIntent(); err != nil {
+		return protocol.Result{}, err
+	}
+	if r.isSo() {
+		r.recordDone()
+		return r.nothingToDo(), nil
+	}
+	if err := r.apply(); err != nil {
+		return protocol.Result{}, err
+	}
+	r.recordDone()
+	return r.done(), nil
+}
+
+// outOfTime is the answer when the deadline or a signal came before any change.
+func (r *run) outOfTime() error {
+	why := "the time for it was up"
+	if r.times.stopped() {
+		why = "a signal stopped the executor"
+	}
+	return action.Refuse(protocol.Timeout, "%s before anything was changed; try again", why)
+}

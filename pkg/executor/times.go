@@ -1,0 +1,65 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// times are the contexts of one run. Each later one ends later, so that there is
+// always time left to find out what became of what was begun.
+type times struct {
+	// plan is for reading and deciding; it ends with the signal to stop, and
+	// no change is begun after it.
+	plan context.Context
+	// change is for changing calls on their way.
+	change context.Context
+	// verify is for reading back.
+	verify context.Context
+	cancel context.CancelFunc
+}
+
+const (
+	// stopGrace is how long after the signal to stop the answer is given at the latest.
+	stopGrace = 5 * time.Second
+	// margin is kept to write the answer.
+	margin = 500 * time.Millisecond
+)
+
+var errStopped = errors.New("stopped by a signal")
+
+func newTimes(stop context.Context, timeout time.Duration) times {
+	end := time.Now().Add(timeout - min(margin, timeout/20))
+	reserve := min(5*time.Second, timeout/4)
+	base := context.WithoutCancel(stop)
+
+	verify, cancelVerify := context.WithDeadline(base, end)
+	change, cancelChange := context.WithDeadline(verify, end.Add(-reserve))
+	plan, cancelPlan := context.WithCancelCause(change)
+	stopping := context.AfterFunc(stop, func() {
+		cancelPlan(errStopped)
+		time.AfterFunc(stopGrace/2, cancelChange)
+		time.AfterFunc(stopGrace, cancelVerify)
+	})
+	return times{plan: plan, change: change, verify: verify, cancel: func() {
+		stopping()
+		cancelPlan(nil)
+		cancelChange()
+		cancelVerify()
+	}}
+}
+
+// stopped tells whether the signal to stop came.
+func (t times) stopped() bool { return errors.Is(context.Cause(t.plan), errStopped) }
+
+// sleep waits, and tells whether the context let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,69 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+// decode reads the request, and gives up on a caller that does not finish it.
+func decode(ctx context.Context, request io.Reader) (protocol.Request, protocol.Faults) {
+	type decoded struct {
+		request protocol.Request
+		faults  protocol.Faults
+	}
+	done := make(chan decoded, 1)
+	go func() {
+		r, faults := protocol.Decode(request)
+		done <- decoded{r, faults}
+	}()
+	select {
+	case d := <-done:
+		return d.request, d.faults
+	case <-ctx.Done():
+		return protocol.Request{}, protocol.Faults{{Reason: "the request did not end in time; close the input after it"}}
+	}
+}
+
+// validate names every fault of the request at once, the wire's and the verb's.
+func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
+	r.wire = wire
+	fault := func(path, reason string) { faults = append(faults, protocol.Fault{Path: path, Reason: reason}) }
+	if wire.Provider != "" && wire.Provider != r.Provider {
+		fault("spec.provider", "is "+protocol.Quote(wire.Provider)+", want \""+r.Provider+"\"")
+	}
+	verb, known := r.Registry.Lookup(wire.Action)
+	switch {
+	case known:
+		r.verb = verb
+		req, more := verb.Check(wire)
+		r.req = req
+		faults = append(faults, withoutSamePath(more, faults)...)
+	case wire.Action != "":
+		fault("spec.action", "is "+protocol.Quote(wire.Action)+", want one of "+r.Registry.Names())
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &protocol.Failure{Class: protocol.InvalidRequest, Message: faults.Error() + "; nothing was changed"}
+}
+
+// withoutSamePath leaves out what is at fault already: a nicRef that is a number
+// is not also missing.
+func withoutSamePath(more, faults protocol.Faults) protocol.Faults {
+	return slices.DeleteFunc(more, func(m protocol.Fault) bool {
+		return slices.ContainsFunc(faults, func(f protocol.Fault) bool { return f.Path == m.Path })
+	})
+}
+
+// asFailure gives any error its place on the wire.
+func asFailure(err error) *protocol.Failure {
+	var f *protocol.Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return &protocol.Failure{Class: protocol.Internal, Message: "a bug in the executor stopped it: " + err.Error()}
+}
