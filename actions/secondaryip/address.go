@@ -19,7 +19,7 @@ type address struct {
 
 // transition moves the address between holders. Explain may add to an error what
 // a reading tells.
-func (a address) transition(vpc, from, to string, explain func(error) error) action.Transition {
+func (a address) transition(vpc, from, to string, explain func(context.Context, error) error) action.Transition {
 	call := callAssign
 	if to == nobody {
 		call = callUnassign
@@ -28,9 +28,9 @@ func (a address) transition(vpc, from, to string, explain func(error) error) act
 		Resource: vpc + "/" + a.ip, Attribute: "holder", From: from, To: to, Call: call,
 		Set: action.SetWith(func(ctx context.Context, w Writer, from, to string) error {
 			if to == nobody {
-				return explain(w.UnassignPrivateIPAddress(ctx, from, a.ip))
+				return explain(ctx, w.UnassignPrivateIPAddress(ctx, from, a.ip))
 			}
-			return explain(w.AssignPrivateIPAddress(ctx, to, a.ip, from != nobody))
+			return explain(ctx, w.AssignPrivateIPAddress(ctx, to, a.ip, from != nobody))
 		}),
 	}
 }

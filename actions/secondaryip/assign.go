@@ -57,7 +57,7 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 		Seen: action.Seen{Values: []string{from}, Facts: secondaryFact(nic)},
 		Read: func(ctx context.Context) (action.Seen, error) { return a.readHolder(ctx, nic.ID, from) },
 		Transitions: []action.Transition{
-			a.transition(nic.VPCID, from, nic.ID, func(err error) error { return a.explain(ctx, nic, err) }),
+			a.transition(nic.VPCID, from, nic.ID, func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) }),
 		},
 		Facts: a.facts,
 		Words: action.Words{

@@ -66,7 +66,7 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		Seen:     action.Seen{Values: []string{now}},
 		Read:     func(ctx context.Context) (action.Seen, error) { return u.readHolder(ctx, nic.ID, u.before, overwrites) },
 		Transitions: []action.Transition{
-			u.transition(nic.VPCID, now, u.before, func(err error) error { return err }),
+			u.transition(nic.VPCID, now, u.before, func(_ context.Context, err error) error { return err }),
 		},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return u.facts(seen, overwrites) },
 		Words: u.words(nic.ID, overwrites),

@@ -21,6 +21,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/smithy-go/logging"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -37,6 +38,9 @@ func Connect(ctx context.Context, region string, timeout time.Duration, log *slo
 	options := []func(*config.LoadOptions) error{
 		config.WithRegion(region),
 		config.WithHTTPClient(httpClient(timeout)),
+		config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
+			log.Debug("the AWS SDK says", "text", fmt.Sprintf(format, args...))
+		})),
 		// For the credential sources only: EC2's own retry policies are in retry.go.
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
