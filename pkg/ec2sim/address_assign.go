@@ -1,0 +1,187 @@
+package ec2sim
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+type assignPrivateIPAddressesIn struct {
+	NetworkInterfaceId             string `query:"required"`
+	PrivateIpAddress               []string
+	SecondaryPrivateIpAddressCount *int
+	AllowReassignment              bool
+	Ipv4Prefix                     []string `query:"unheld"`
+	Ipv4PrefixCount                int      `query:"unheld"`
+}
+
+func (in *assignPrivateIPAddressesIn) resources() []string { return []string{in.NetworkInterfaceId} }
+
+type assignedAddressXML struct {
+	Address string `xml:"privateIpAddress"`
+}
+
+type assignPrivateIPAddressesOut struct {
+	ID       string                          `xml:"networkInterfaceId"`
+	Assigned query.Items[assignedAddressXML] `xml:"assignedPrivateIpAddressesSet"`
+	Prefixes query.Items[string]             `xml:"assignedIpv4PrefixSet"`
+}
+
+const addressSources = "privateIpAddressSet or privateIpAddressCount or ipv4PrefixSet or ipv4PrefixCount"
+
+func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, error) {
+	switch listed, counted := len(in.PrivateIpAddress) > 0, in.SecondaryPrivateIpAddressCount != nil; {
+	case !listed && !counted:
+		return nil, refuse("InvalidParameter", "One of %s must be specified.", addressSources)
+	case listed && counted:
+		return nil, refuse("InvalidParameterCombination", "You may specify one and only one of %s.", addressSources)
+	}
+	eni, err := c.ownInterface(in.NetworkInterfaceId)
+	if err != nil {
+		return nil, err
+	}
+	subnet := c.w.subnets[eni.SubnetID]
+	addresses := in.PrivateIpAddress
+	if n := in.SecondaryPrivateIpAddressCount; n != nil {
+		if *n < 1 {
+			return nil, invalidValue("Invalid value '%d' for SecondaryPrivateIpAddressCount. Expecting a value of 1 or more.", *n)
+		}
+		if addresses = c.w.free(subnet, *n); len(addresses) < *n {
+			return nil, refuse("InsufficientFreeAddressesInSubnet",
+				"The specified subnet does not have enough free addresses to satisfy the request.")
+		}
+	} else if addresses, err = parseInSubnet(addresses, subnet); err != nil {
+		return nil, err
+	}
+	if err := c.mayTake(eni, addresses, in.AllowReassignment); err != nil {
+		return nil, err
+	}
+	for _, a := range addresses {
+		c.move(eni, a)
+	}
+	return assignPrivateIPAddressesOut{
+		ID:       eni.ID,
+		Assigned: query.List(addresses, func(a string) assignedAddressXML { return assignedAddressXML{a} }),
+	}, nil
+}
+
+// ownInterface returns an interface the account may change.
+func (c *call) ownInterface(id string) (*Interface, error) {
+	eni, err := find(c.w.interfaces, interfaceIDs, id)
+	if err != nil {
+		return nil, err
+	}
+	if eni.RequesterManaged || eni.Operator != nil {
+		return nil, errManaged(eni)
+	}
+	return eni, nil
+}
+
+// parseInSubnet returns the addresses, each once, when all of them may be given out in the subnet.
+func parseInSubnet(addresses []string, subnet *Subnet) ([]string, error) {
+	prefix := netip.MustParsePrefix(subnet.CIDR)
+	var list []string
+	for _, s := range addresses {
+		a, ok := ipv4(s)
+		if !ok {
+			return nil, invalidValue("invalid value for parameter address: %s", s)
+		}
+		if !prefix.Contains(a) {
+			return nil, invalidValue("Address does not fall within the subnet's address range")
+		}
+		if reserved(prefix, a) {
+			return nil, invalidValue("Address %s is in subnet's reserved range.", a)
+		}
+		if !slices.Contains(list, a.String()) {
+			list = append(list, a.String())
+		}
+	}
+	return list, nil
+}
+
+// mayTake says whether the interface may have all the addresses.
+func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error {
+	var elsewhere []string
+	more := 0
+	for _, a := range addresses {
+		holder := c.w.holder(eni.SubnetID, a)
+		if holder != nil && holder.primary() == a {
+			return invalidValue("secondary-addresses")
+		}
+		if holder != eni {
+			more++
+		}
+		if holder != nil && holder != eni {
+			elsewhere = append(elsewhere, a)
+			if reassign && (holder.RequesterManaged || holder.Operator != nil) {
+				return errManaged(holder)
+			}
+		}
+	}
+	if len(elsewhere) > 0 && !reassign {
+		return invalidValue("[%s] assigned, but move is not allowed.", strings.Join(elsewhere, ", "))
+	}
+	if len(eni.PrivateAddresses)+more > c.w.addressLimit(eni) {
+		return refuse("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
+	}
+	return nil
+}
+
+// move gives the address to the interface, from whoever holds it, with the Elastic IP that is bound to it.
+func (c *call) move(eni *Interface, address string) {
+	holder := c.w.holder(eni.SubnetID, address)
+	if holder == eni {
+		return
+	}
+	if holder != nil {
+		holder.drop(address)
+		if bound := c.w.association(holder.ID, address); bound != nil {
+			bound.InterfaceID = eni.ID
+		}
+	}
+	eni.PrivateAddresses = append(eni.PrivateAddresses, PrivateAddress{Address: address})
+}
+
+func (i *Interface) drop(address string) {
+	i.PrivateAddresses = slices.DeleteFunc(i.PrivateAddresses, func(a PrivateAddress) bool { return a.Address == address })
+}
+
+type unassignPrivateIPAddressesIn struct {
+	NetworkInterfaceId string `query:"required"`
+	PrivateIpAddress   []string
+	Ipv4Prefix         []string `query:"unheld"`
+}
+
+func (in *unassignPrivateIPAddressesIn) resources() []string { return []string{in.NetworkInterfaceId} }
+
+func unassignPrivateIPAddresses(c *call, in *unassignPrivateIPAddressesIn) (any, error) {
+	if len(in.PrivateIpAddress) == 0 {
+		return nil, missing("PrivateIpAddress")
+	}
+	eni, err := c.ownInterface(in.NetworkInterfaceId)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range in.PrivateIpAddress {
+		a, ok := ipv4(s)
+		if !ok {
+			return nil, invalidValue("invalid value for parameter address: %s", s)
+		}
+		if a.String() == eni.primary() {
+			return nil, invalidValue("Value (%s) for parameter privateIpAddress is invalid. "+
+				"The primary IP address of an interface cannot be unassigned.", s)
+		}
+		if !eni.holds(a.String()) {
+			return nil, invalidValue("Some of the specified addresses are not assigned to interface %s", eni.ID)
+		}
+	}
+	for _, a := range in.PrivateIpAddress {
+		eni.drop(a)
+		if bound := c.w.association(eni.ID, a); bound != nil {
+			bound.AssociationID, bound.InterfaceID, bound.PrivateIP = "", "", ""
+		}
+	}
+	return query.Done{Return: true}, nil
+}

@@ -1,0 +1,46 @@
+package ec2sim
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"aws-provider-executor/pkg/ec2sim/internal/sigv4"
+)
+
+// maxSkew is how far a signature's time may be from ours.
+const maxSkew = 15 * time.Minute
+
+// identity is who a call says it is.
+type identity struct{ accessKeyID, region, arn string }
+
+// authenticate finds out who signed the request. With an error, what the request claims is returned as
+// well, for the log.
+func (s *Sim) authenticate(r *http.Request, body []byte) (identity, *Error) {
+	sig, err := sigv4.Parse(r)
+	if err != nil {
+		return identity{}, errAuthFailure()
+	}
+	who := identity{sig.AccessKeyID, sig.Region, defaultARN}
+	if sig.Service != "ec2" || !slices.Contains(s.regions(), sig.Region) {
+		return who, errAuthFailure()
+	}
+	now := s.cfg.now()
+	if skew := now.Sub(sig.Time).Abs(); skew > maxSkew {
+		return who, refuse("RequestExpired", "Request has expired.")
+	}
+	if len(s.cfg.credentials) == 0 {
+		return who, nil
+	}
+	known, ok := s.cfg.credentials[sig.AccessKeyID]
+	if !ok || sig.Token != known.SessionToken || sig.Verify(r, body, known.SecretAccessKey) != nil {
+		return who, errAuthFailure()
+	}
+	if !known.Expires.IsZero() && now.After(known.Expires) {
+		return who, refuse("RequestExpired", "Request has expired.")
+	}
+	if known.ARN != "" {
+		who.arn = known.ARN
+	}
+	return who, nil
+}

@@ -1,0 +1,89 @@
+package ec2sim
+
+import (
+	"maps"
+	"time"
+)
+
+// Call is one call of the API, as the log and hooks have it.
+type Call struct {
+	Seq         int               `json:"seq"` // from 1, in order of arrival
+	Time        time.Time         `json:"time"`
+	RequestID   string            `json:"requestId"`
+	Operation   string            `json:"operation"`
+	Params      map[string]string `json:"params,omitempty"` // as on the wire, without Action and Version
+	Region      string            `json:"region,omitempty"`
+	AccessKeyID string            `json:"accessKeyId,omitempty"`
+	UserAgent   string            `json:"userAgent,omitempty"`
+	Attempt     string            `json:"attempt,omitempty"` // the SDK's Amz-Sdk-Request: attempt=2; max=3
+	Change      bool              `json:"change"`            // the operation is not a Describe
+	DryRun      bool              `json:"dryRun,omitempty"`
+	Effect      bool              `json:"effect"`           // EC2 carried the change out, whatever it answered
+	Status      int               `json:"status,omitempty"` // HTTP status; 0 while under way, and when no answer was given
+	Code        string            `json:"code,omitempty"`   // error code answered
+	Faults      []string          `json:"faults,omitempty"` // names of the faults that struck
+
+	Phase Phase `json:"-"` // in a hook: where the call is
+}
+
+// Phase is a point in a call's life.
+type Phase int
+
+const (
+	BeforeEffect Phase = iota + 1 // the request has been read and nothing is done yet
+	AfterEffect                   // what the call does is done, and nothing is answered yet
+)
+
+// Verdict is what a hook wants of a call.
+type Verdict int
+
+const (
+	Proceed Verdict = iota // go on
+	Abandon                // close the connection without an answer; before the effect, without the effect too
+)
+
+type hook struct{ run func(Call) Verdict }
+
+// OnCall has run called in both phases of every call that is authenticated and known. The call waits until
+// it returns; it may use the Sim. The returned function takes the hook away.
+func (s *Sim) OnCall(run func(Call) Verdict) (remove func()) {
+	h := &hook{run}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.mem
+	m.hooks = append(m.hooks, h)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for i := range m.hooks {
+			if m.hooks[i] == h {
+				m.hooks = append(append([]*hook{}, m.hooks[:i]...), m.hooks[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+// Calls returns the calls there were, in order of arrival, those under way among them.
+func (s *Sim) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls := make([]Call, 0, len(s.mem.calls))
+	for _, c := range s.mem.calls {
+		calls = append(calls, c.clone())
+	}
+	return calls
+}
+
+// ForgetCalls empties the call log. Numbers go on from 1.
+func (s *Sim) ForgetCalls() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mem.calls = nil
+}
+
+func (c *Call) clone() Call {
+	copied := *c
+	copied.Params, copied.Faults = maps.Clone(c.Params), cloneList(c.Faults)
+	return copied
+}

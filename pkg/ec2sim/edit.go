@@ -1,0 +1,64 @@
+package ec2sim
+
+// Each of these changes one resource behind the API's back, as somebody at the console would: the
+// function is given the resource, and its id must stay. They panic when the resource does not exist.
+
+// EditInterface changes an interface.
+func (r *Region) EditInterface(id string, edit func(*Interface)) Interface {
+	return with(r, func(w *world, _ minter) *Interface { return edited(w.interfaces, id, edit) })
+}
+
+// EditInstance changes an instance; a state change that is under way is called off.
+func (r *Region) EditInstance(id string, edit func(*Instance)) Instance {
+	return with(r, func(w *world, _ minter) *Instance {
+		delete(w.transitions, id)
+		return edited(w.instances, id, edit)
+	})
+}
+
+// EditSubnet changes a subnet.
+func (r *Region) EditSubnet(id string, edit func(*Subnet)) Subnet {
+	return with(r, func(w *world, _ minter) *Subnet { return edited(w.subnets, id, edit) })
+}
+
+// EditSecurityGroup changes a security group.
+func (r *Region) EditSecurityGroup(id string, edit func(*SecurityGroup)) SecurityGroup {
+	return with(r, func(w *world, _ minter) *SecurityGroup { return edited(w.groups, id, edit) })
+}
+
+// EditRouteTable changes a route table.
+func (r *Region) EditRouteTable(id string, edit func(*RouteTable)) RouteTable {
+	return with(r, func(w *world, _ minter) *RouteTable { return edited(w.routes, id, edit) })
+}
+
+func edited[T resource[T]](t table[T], id string, edit func(*T)) *T {
+	r := must(t, id)
+	edit(r)
+	if (*r).key() != id {
+		panic("ec2sim: the id of " + id + " cannot be edited")
+	}
+	// What the caller kept of it must not reach the world.
+	*r = (*r).clone()
+	return r
+}
+
+// Remove takes a resource of any kind away, whatever refers to it. Routes to it become black holes.
+func (r *Region) Remove(id string) {
+	r.sim.mu.Lock()
+	defer r.sim.mu.Unlock()
+	w := r.sim.mem.world(r.name)
+	if w.tagged(id) == nil {
+		panic("ec2sim: there is no " + id)
+	}
+	delete(w.vpcs, id)
+	delete(w.subnets, id)
+	delete(w.groups, id)
+	delete(w.gateways, id)
+	delete(w.routes, id)
+	delete(w.instances, id)
+	delete(w.interfaces, id)
+	delete(w.addresses, id)
+}
+
+// State returns what the region holds.
+func (r *Region) State() RegionState { return r.sim.State().Regions[r.name] }

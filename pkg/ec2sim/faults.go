@@ -1,0 +1,205 @@
+package ec2sim
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Fault is something that goes wrong with calls it matches. All the fields that say which calls must
+// match; all that say what happens do. When several faults strike one call their delays add up, and of
+// their answers the first counts.
+type Fault struct {
+	Name string // shown in the call log; made up from the rest when empty
+
+	// Which calls. Operation is a name or a pattern with '*' (Describe*), or "changes" for every operation
+	// that is not a Describe, or "reads" for the others; empty is every operation. Params holds patterns
+	// of parameters by their wire names.
+	Operation   string
+	Params      map[string]string
+	Region      string
+	AccessKeyID string
+	Nth         int     // the first of the matching calls it strikes, from 1; 0 is 1
+	Count       int     // how many it strikes from there on; 0 is 1, Always is all
+	Probability float64 // of each of those; 0 is 1
+	ChanceSeed  uint64  // what chance is made from
+
+	// What happens.
+	DelayBefore time.Duration // before the effect; the effect comes even when the client has gone
+	DelayAfter  time.Duration // after the effect, before the answer
+	NoEffect    bool          // the change is not made
+	Answer      Answer
+	Error       *Error // for AnswerError; an empty Message or Status is filled from the code, see StandardError
+	Text        string // for AnswerText; a short page of HTML when empty
+	Stale       *Stale // after a change
+}
+
+// Always is a Count without end.
+const Always = -1
+
+// Answer is what a fault makes of the answer.
+type Answer string
+
+const (
+	AnswerAsIs  Answer = ""      // what the operation answers; with NoEffect, a success that did nothing
+	AnswerError Answer = "error" // Fault.Error, whatever the operation answered
+	AnswerLost  Answer = "lost"  // none: the connection is closed
+	AnswerCut   Answer = "cut"   // half of the body, then the connection is closed
+	AnswerText  Answer = "text"  // status 200 and a body that is not XML
+)
+
+// Fail makes calls fail with the code, before anything is done.
+func Fail(operation, code string) Fault {
+	return Fault{Operation: operation, NoEffect: true, Answer: AnswerError, Error: &Error{Code: code}}
+}
+
+// FailAfter makes calls fail with the code, though the change is made.
+func FailAfter(operation, code string) Fault {
+	return Fault{Operation: operation, Answer: AnswerError, Error: &Error{Code: code}}
+}
+
+// LoseAnswer makes calls have no answer, though the change is made.
+func LoseAnswer(operation string) Fault { return Fault{Operation: operation, Answer: AnswerLost} }
+
+// LoseRequest makes calls have neither effect nor answer.
+func LoseRequest(operation string) Fault {
+	return Fault{Operation: operation, NoEffect: true, Answer: AnswerLost}
+}
+
+// CutAnswer makes answers end in the middle.
+func CutAnswer(operation string) Fault { return Fault{Operation: operation, Answer: AnswerCut} }
+
+// NotXML makes answers be a page of HTML with status 200.
+func NotXML(operation string) Fault { return Fault{Operation: operation, Answer: AnswerText} }
+
+// Ignore makes changes be answered as if they were made.
+func Ignore(operation string) Fault { return Fault{Operation: operation, NoEffect: true} }
+
+// Delay makes calls take d longer, before their effect.
+func Delay(operation string, d time.Duration) Fault {
+	return Fault{Operation: operation, DelayBefore: d}
+}
+
+// DelayAnswer makes answers come d later, after the effect.
+func DelayAnswer(operation string, d time.Duration) Fault {
+	return Fault{Operation: operation, DelayAfter: d}
+}
+
+// StaleReads makes the n reads after a change answer from before it.
+func StaleReads(operation string, n int) Fault {
+	return Fault{Operation: operation, Stale: &Stale{Reads: n}}
+}
+
+// StaleFor makes reads answer from before a change until d has passed.
+func StaleFor(operation string, d time.Duration) Fault {
+	return Fault{Operation: operation, Stale: &Stale{For: d}}
+}
+
+// OnNth makes the fault strike the nth matching call first.
+func (f Fault) OnNth(n int) Fault { f.Nth = n; return f }
+
+// Times makes the fault strike n calls, or all of them when n is Always.
+func (f Fault) Times(n int) Fault { f.Count = n; return f }
+
+// Sometimes makes the fault strike each of its calls with a probability.
+func (f Fault) Sometimes(probability float64, seed uint64) Fault {
+	f.Probability, f.ChanceSeed = probability, seed
+	return f
+}
+
+// Where makes the fault match only calls whose parameter matches the pattern.
+func (f Fault) Where(parameter, pattern string) Fault {
+	f.Params = maps.Clone(f.Params)
+	if f.Params == nil {
+		f.Params = map[string]string{}
+	}
+	f.Params[parameter] = pattern
+	return f
+}
+
+func (f Fault) clone() Fault {
+	f.Error, f.Stale, f.Params = clonePointer(f.Error), clonePointer(f.Stale), maps.Clone(f.Params)
+	return f
+}
+
+// name says what a fault without a name is.
+func (f Fault) name() string {
+	if f.Name != "" {
+		return f.Name
+	}
+	parts := []string{}
+	if f.DelayBefore > 0 || f.DelayAfter > 0 {
+		parts = append(parts, "delay")
+	}
+	if f.NoEffect {
+		parts = append(parts, "no effect")
+	}
+	if f.Answer == AnswerError && f.Error != nil {
+		parts = append(parts, f.Error.Code)
+	} else if f.Answer != AnswerAsIs {
+		parts = append(parts, string(f.Answer))
+	}
+	if f.Stale != nil {
+		parts = append(parts, "stale")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// FaultState is a fault and how far it has got.
+type FaultState struct {
+	Fault  Fault
+	Seen   int // matching calls so far
+	Struck int // of those, the ones it struck
+}
+
+// armed is a fault that is in force.
+type armed struct {
+	Fault
+	seen, struck int
+	chance       *rand.Rand
+}
+
+// Inject puts faults in force, after those that are.
+func (s *Sim) Inject(faults ...Fault) error {
+	for _, f := range faults {
+		if f.Answer == AnswerError && (f.Error == nil || f.Error.Code == "") {
+			return fmt.Errorf("cannot inject the fault %q: an error answer needs a code", f.name())
+		}
+		switch f.Answer {
+		case AnswerAsIs, AnswerError, AnswerLost, AnswerCut, AnswerText:
+		default:
+			return fmt.Errorf("cannot inject the fault %q: unknown answer %q", f.name(), f.Answer)
+		}
+		if !operationPatternKnown(f.Operation) {
+			return fmt.Errorf("cannot inject the fault %q: no operation matches %q", f.name(), f.Operation)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range faults {
+		f = f.clone()
+		s.mem.faults = append(s.mem.faults, &armed{Fault: f, chance: rand.New(rand.NewPCG(f.ChanceSeed, 0))})
+	}
+	return nil
+}
+
+// ClearFaults takes every fault and every stale view away.
+func (s *Sim) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mem.faults = nil
+	clear(s.mem.stale)
+}
+
+// Faults returns the faults in force, those that have struck all their calls among them.
+func (s *Sim) Faults() []FaultState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := []FaultState{}
+	for _, a := range s.mem.faults {
+		states = append(states, FaultState{a.Fault.clone(), a.seen, a.struck})
+	}
+	return states
+}

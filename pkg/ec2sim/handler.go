@@ -1,0 +1,256 @@
+package ec2sim
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+// maxBody is far above what any operation takes.
+const maxBody = 1 << 20
+
+// ServeHTTP answers the EC2 API, and the control paths under /_sim/.
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, controlPrefix) {
+		s.serveControl(w, r)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "cannot read the request", http.StatusBadRequest)
+		return
+	}
+	s.serve(w, r, body)
+}
+
+// inbound is a call under way.
+type inbound struct {
+	mem  *memory
+	call *Call // guarded by Sim.mu
+	form url.Values
+	op   operation
+	plan plan
+	arn  string
+}
+
+// reply is what an inbound call is answered.
+type reply struct {
+	body any    // of the operation
+	err  *Error // instead of body
+	none bool   // no answer at all
+}
+
+func (s *Sim) serve(w http.ResponseWriter, r *http.Request, body []byte) {
+	in := s.receive(r, body)
+	out := s.answer(in, r, body)
+	s.write(w, in, out)
+}
+
+// receive logs the call.
+func (s *Sim) receive(r *http.Request, body []byte) *inbound {
+	form := r.URL.Query()
+	// A body that is not a form has no parameters, and is refused for what it lacks.
+	if values, err := url.ParseQuery(string(body)); err == nil {
+		for key, v := range values {
+			form[key] = v
+		}
+	}
+	call := &Call{
+		Operation: form.Get("Action"),
+		Params:    map[string]string{},
+		UserAgent: r.UserAgent(),
+		Attempt:   r.Header.Get("Amz-Sdk-Request"),
+	}
+	for key := range form {
+		if key != "Action" && key != "Version" {
+			call.Params[key] = form.Get(key)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	call.Seq = len(s.mem.calls) + 1
+	call.Time = s.cfg.now()
+	call.RequestID = s.mem.requestIDs.uuid()
+	s.mem.calls = append(s.mem.calls, call)
+	return &inbound{mem: s.mem, call: call, form: form}
+}
+
+func (s *Sim) answer(in *inbound, r *http.Request, body []byte) reply {
+	if err := s.admit(in, r, body); err != nil {
+		return reply{err: err}
+	}
+	if !s.wait(in, in.plan.before) || s.runHooks(in, BeforeEffect) == Abandon {
+		return reply{none: true}
+	}
+	out := s.effect(in)
+	if s.runHooks(in, AfterEffect) == Abandon || !s.wait(in, in.plan.after) || in.plan.lost {
+		return reply{none: true}
+	}
+	if in.plan.err != nil {
+		return reply{err: in.plan.err.filled(in)}
+	}
+	return out
+}
+
+// admit finds out who calls what, and which faults the call meets.
+func (s *Sim) admit(in *inbound, r *http.Request, body []byte) *Error {
+	who, authErr := s.authenticate(r, body)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in.call.AccessKeyID, in.call.Region, in.arn = who.accessKeyID, who.region, who.arn
+	if authErr != nil {
+		return authErr
+	}
+	name, version := in.form.Get("Action"), in.form.Get("Version")
+	if name == "" {
+		return refuse("MissingAction", "The request is missing an action or a required parameter.")
+	}
+	if version == "" {
+		return refuse("MissingParameter", "The request must contain the parameter Version")
+	}
+	if version != query.Version {
+		return refuse("NoSuchVersion", "The requested version (%s) of service AmazonEC2 does not exist", version)
+	}
+	op, ok := operations[name]
+	if !ok {
+		return errUnknownAction(name)
+	}
+	in.op = op
+	in.call.Change = op.changes
+	in.plan, in.call.Faults = in.mem.strike(*in.call)
+	return nil
+}
+
+// wait sleeps, and returns false when the Sim ended the delay.
+func (s *Sim) wait(in *inbound, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	s.mu.Lock()
+	ended := in.mem.ended
+	s.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ended:
+		return false
+	}
+}
+
+func (s *Sim) runHooks(in *inbound, phase Phase) Verdict {
+	s.mu.Lock()
+	hooks := in.mem.hooks
+	call := in.call.clone()
+	s.mu.Unlock()
+	call.Phase = phase
+	verdict := Proceed
+	for _, h := range hooks {
+		if h.run(call) == Abandon {
+			verdict = Abandon
+		}
+	}
+	return verdict
+}
+
+// effect carries the call out. A change is made in a copy, which becomes the world when it succeeded.
+func (s *Sim) effect(in *inbound) reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, now, region := in.mem, s.cfg.now(), in.call.Region
+	world := m.world(region)
+	world.settle(now)
+
+	p, err := in.op.prepare(in.form)
+	in.call.DryRun = p.dryRun
+	if limited := m.spend(now, region, in.call.Operation, p); limited != nil {
+		return reply{err: limited}
+	}
+	if err != nil {
+		return reply{err: asError(err)}
+	}
+	if p.dryRun {
+		return reply{err: errDryRun()}
+	}
+	view := world
+	if in.op.changes {
+		view = world.clone()
+	} else if old := m.staleWorld(now, region); old != nil {
+		view = old
+	}
+	body, err := p.run(&call{
+		operation: in.call.Operation, w: view, now: now,
+		transition: s.cfg.transition, mint: m.mint,
+	})
+	if err != nil {
+		return reply{err: asError(err)}
+	}
+	if in.op.changes && !in.plan.noEffect {
+		m.worlds[region] = view
+		in.call.Effect = true
+		if in.plan.stale != nil {
+			m.stale[region] = newStaleView(world, *in.plan.stale, now)
+		}
+	}
+	return reply{body: body}
+}
+
+// asError is for errors of operations, which are all of one type.
+func asError(err error) *Error { return err.(*Error) }
+
+// write answers the call as its faults have it.
+func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
+	status, code := http.StatusOK, ""
+	switch {
+	case out.none:
+		status = 0
+	case out.err != nil:
+		status, code = out.err.status(), out.err.Code
+	}
+	if in.plan.text != "" && !out.none {
+		status, code = http.StatusOK, ""
+	}
+	s.mu.Lock()
+	in.call.Status, in.call.Code = status, code
+	if s.cfg.log != nil {
+		s.cfg.log(in.call.clone())
+	}
+	s.mu.Unlock()
+	if out.none {
+		panic(http.ErrAbortHandler)
+	}
+
+	data, err := encode(in.call, out)
+	if err != nil {
+		http.Error(w, "cannot encode the answer: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.Header().Set("X-Amzn-Requestid", in.call.RequestID)
+	if in.plan.text != "" {
+		w.Header().Set("Content-Type", "text/html")
+		data = []byte(in.plan.text)
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(status)
+	if in.plan.cut {
+		_, _ = w.Write(data[:len(data)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = w.Write(data) // a client that has gone away is its own affair
+}
+
+func encode(call *Call, out reply) ([]byte, error) {
+	if out.err != nil {
+		return query.Refusal(call.RequestID, out.err.Code, out.err.Message)
+	}
+	return query.Answer(call.Operation, call.RequestID, out.body)
+}

@@ -1,0 +1,206 @@
+package ec2sim
+
+import (
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+type describeInstancesIn struct {
+	dryRun
+	page
+	InstanceId              []string
+	Filter                  []filter
+	IncludeManagedResources bool
+}
+
+func (in *describeInstancesIn) plain() bool { return isPlain(in.Filter, in.page) }
+
+type instanceStateXML struct {
+	Code int    `xml:"code"`
+	Name string `xml:"name"`
+}
+
+var stateCodes = map[string]int{
+	"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80,
+}
+
+type placementXML struct {
+	Zone    string `xml:"availabilityZone"`
+	ZoneID  string `xml:"availabilityZoneId"`
+	Group   string `xml:"groupName"`
+	Tenancy string `xml:"tenancy"`
+}
+
+type profileXML struct {
+	ARN string `xml:"arn"`
+	ID  string `xml:"id"`
+}
+
+type stateReasonXML struct {
+	Code    string `xml:"code"`
+	Message string `xml:"message"`
+}
+
+type instanceXML struct {
+	ID              string                    `xml:"instanceId"`
+	ImageID         string                    `xml:"imageId"`
+	State           instanceStateXML          `xml:"instanceState"`
+	PrivateDNSName  string                    `xml:"privateDnsName"`
+	DNSName         string                    `xml:"dnsName"`
+	Reason          string                    `xml:"reason"`
+	StateReason     *stateReasonXML           `xml:"stateReason"`
+	KeyName         string                    `xml:"keyName,omitempty"`
+	LaunchIndex     int                       `xml:"amiLaunchIndex"`
+	ProductCodes    query.Items[string]       `xml:"productCodes"`
+	Type            string                    `xml:"instanceType"`
+	LaunchTime      string                    `xml:"launchTime"`
+	Placement       placementXML              `xml:"placement"`
+	Monitoring      stateXML                  `xml:"monitoring"`
+	SubnetID        string                    `xml:"subnetId"`
+	VPCID           string                    `xml:"vpcId"`
+	PrivateAddress  string                    `xml:"privateIpAddress,omitempty"`
+	PublicAddress   string                    `xml:"ipAddress,omitempty"`
+	SourceDestCheck bool                      `xml:"sourceDestCheck"`
+	Groups          query.Items[groupXML]     `xml:"groupSet"`
+	Architecture    string                    `xml:"architecture"`
+	RootDeviceType  string                    `xml:"rootDeviceType"`
+	RootDeviceName  string                    `xml:"rootDeviceName"`
+	BlockDevices    query.Items[string]       `xml:"blockDeviceMapping"`
+	Virtualization  string                    `xml:"virtualizationType"`
+	ClientToken     string                    `xml:"clientToken"`
+	Tags            query.Items[tagXML]       `xml:"tagSet"`
+	Hypervisor      string                    `xml:"hypervisor"`
+	Interfaces      query.Items[interfaceXML] `xml:"networkInterfaceSet"`
+	Profile         *profileXML               `xml:"iamInstanceProfile"`
+	EBSOptimized    bool                      `xml:"ebsOptimized"`
+	ENASupport      bool                      `xml:"enaSupport"`
+}
+
+type reservationXML struct {
+	ID        string                   `xml:"reservationId"`
+	OwnerID   string                   `xml:"ownerId"`
+	Groups    query.Items[groupXML]    `xml:"groupSet"`
+	Instances query.Items[instanceXML] `xml:"instancesSet"`
+}
+
+func describeInstances(c *call, in *describeInstancesIn) (any, error) {
+	list, next, err := listing[Instance]{
+		ids:    instanceIDs,
+		from:   func(w *world) table[Instance] { return w.instances },
+		fields: instanceFields,
+		limits: pageLimits{5, 1000},
+		idSet:  "instancesSet",
+	}.pick(c, selection{in.InstanceId, in.Filter, in.page})
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Reservations query.Items[reservationXML] `xml:"reservationSet"`
+		NextToken    string                      `xml:"nextToken,omitempty"`
+	}{query.List(list, c.w.reservationXML), next}, nil
+}
+
+// reservationXML shows an instance in a reservation of its own.
+func (w *world) reservationXML(i *Instance) reservationXML {
+	x := reservationXML{ID: i.ReservationID, OwnerID: w.owner}
+	x.Instances.Item = []instanceXML{w.instanceXML(i)}
+	return x
+}
+
+func (w *world) instanceXML(i *Instance) instanceXML {
+	x := instanceXML{
+		ID: i.ID, ImageID: i.ImageID, State: showState(i.State), KeyName: i.KeyName, Type: i.Type,
+		LaunchTime: timeText(i.LaunchTime), Monitoring: stateXML{"disabled"}, SubnetID: i.SubnetID, VPCID: i.VPCID,
+		Placement:    placementXML{i.AvailabilityZone, zoneID(i.AvailabilityZone), "", "default"},
+		Architecture: "x86_64", RootDeviceType: i.RootDevice, RootDeviceName: "/dev/xvda", Virtualization: "hvm",
+		Tags: tagsXML(i.Tags), Hypervisor: "xen", ENASupport: true, Reason: i.StateReason,
+		Interfaces: query.List(w.attached(i.ID), w.instanceInterfaceXML),
+	}
+	if i.StateReason != "" {
+		code, _, _ := strings.Cut(i.StateReason, ":")
+		x.StateReason = &stateReasonXML{code, i.StateReason}
+	}
+	if i.Profile != "" {
+		x.Profile = &profileXML{i.Profile, "AIPA" + strings.ToUpper(i.ID[2:])}
+	}
+	if eni := w.primaryInterface(i.ID); eni != nil {
+		x.PrivateAddress, x.PrivateDNSName = eni.primary(), w.privateDNS(eni.primary())
+		x.SourceDestCheck, x.Groups = eni.SourceDestCheck, query.List(eni.Groups, w.groupXML)
+		if bound := w.associationXML(eni.ID, eni.primary()); bound != nil {
+			x.PublicAddress, x.DNSName = bound.PublicIP, bound.PublicDNSName
+		}
+	}
+	return x
+}
+
+func showState(name string) instanceStateXML { return instanceStateXML{stateCodes[name], name} }
+
+// instanceFields are the filters of DescribeInstances: the instance's own, and those of its interfaces.
+var instanceFields = withInterfaces(fields[Instance]{
+	"architecture":             one(func(*Instance) string { return "x86_64" }),
+	"availability-zone":        one(func(i *Instance) string { return i.AvailabilityZone }),
+	"availability-zone-id":     one(func(i *Instance) string { return zoneID(i.AvailabilityZone) }),
+	"iam-instance-profile.arn": optional(func(i *Instance) string { return i.Profile }),
+	"image-id":                 one(func(i *Instance) string { return i.ImageID }),
+	"instance-id":              one(func(i *Instance) string { return i.ID }),
+	"instance-state-code":      one(func(i *Instance) string { return intText(stateCodes[i.State]) }),
+	"instance-state-name":      one(func(i *Instance) string { return i.State }),
+	"instance-type":            one(func(i *Instance) string { return i.Type }),
+	"instance.group-id":        ofPrimary(func(_ *world, eni *Interface) []string { return eni.Groups }),
+	"instance.group-name":      ofPrimary(groupNames),
+	"ip-address":               ofPrimary(interfaceFields["association.public-ip"]),
+	"ipv6-address":             ofPrimary(interfaceFields["ipv6-addresses.ipv6-address"]),
+	"key-name":                 one(func(i *Instance) string { return i.KeyName }),
+	"launch-time":              one(func(i *Instance) string { return timeText(i.LaunchTime) }),
+	"owner-id":                 ownerField[Instance],
+	"private-dns-name":         ofPrimary(interfaceFields["private-dns-name"]),
+	"private-ip-address":       ofPrimary(interfaceFields["private-ip-address"]),
+	"reservation-id":           one(func(i *Instance) string { return i.ReservationID }),
+	"root-device-type":         one(func(i *Instance) string { return i.RootDevice }),
+	"source-dest-check":        ofPrimary(interfaceFields["source-dest-check"]),
+	"subnet-id":                one(func(i *Instance) string { return i.SubnetID }),
+	"tenancy":                  one(func(*Instance) string { return "default" }),
+	"vpc-id":                   one(func(i *Instance) string { return i.VPCID }),
+
+	"network-interface.group-name":   ofAttached(groupNames),
+	"network-interface.ipv6-address": ofAttached(interfaceFields["ipv6-addresses.ipv6-address"]),
+	"network-interface.attachment.network-card-index": ofAttached(ofAttachment(func(a *Attachment) string {
+		return intText(a.NetworkCardIndex)
+	})),
+})
+
+func groupNames(w *world, eni *Interface) []string {
+	var names []string
+	for _, id := range eni.Groups {
+		names = append(names, w.groupXML(id).Name)
+	}
+	return names
+}
+
+func withInterfaces(own fields[Instance]) fields[Instance] {
+	for name, read := range interfaceFields {
+		own["network-interface."+name] = ofAttached(read)
+	}
+	return own
+}
+
+func ofAttached(read func(*world, *Interface) []string) func(*world, *Instance) []string {
+	return func(w *world, i *Instance) []string {
+		var list []string
+		for _, eni := range w.attached(i.ID) {
+			list = append(list, read(w, eni)...)
+		}
+		return slices.Clip(list)
+	}
+}
+
+func ofPrimary(read func(*world, *Interface) []string) func(*world, *Instance) []string {
+	return func(w *world, i *Instance) []string {
+		if eni := w.primaryInterface(i.ID); eni != nil {
+			return read(w, eni)
+		}
+		return nil
+	}
+}

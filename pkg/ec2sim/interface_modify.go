@@ -1,0 +1,122 @@
+package ec2sim
+
+import (
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+// maxGroups is EC2's default quota of security groups on an interface.
+const maxGroups = 5
+
+type modifyNetworkInterfaceAttributeIn struct {
+	dryRun
+	NetworkInterfaceId string `query:"required"`
+	Description        *struct{ Value string }
+	SourceDestCheck    *struct{ Value *bool }
+	SecurityGroupId    []string
+	Attachment         *struct {
+		AttachmentId         string
+		DeleteOnTermination  *bool
+		DefaultEnaQueueCount bool `query:"unheld"`
+		EnaQueueCount        int  `query:"unheld"`
+	}
+	AssociatePublicIpAddress        bool     `query:"unheld"`
+	AssociatedSubnetId              []string `query:"unheld"`
+	ConnectionTrackingSpecification struct{} `query:"unheld"`
+	EnablePrimaryIpv6               bool     `query:"unheld"`
+	EnaSrdSpecification             struct{} `query:"unheld"`
+}
+
+func (in *modifyNetworkInterfaceAttributeIn) resources() []string {
+	return append([]string{in.NetworkInterfaceId}, in.SecurityGroupId...)
+}
+
+// given returns EC2's names of the attributes the call is to change.
+func (in *modifyNetworkInterfaceAttributeIn) given() []string {
+	var names []string
+	if in.Description != nil {
+		names = append(names, "description")
+	}
+	if in.SourceDestCheck != nil {
+		names = append(names, "sourceDestCheck")
+	}
+	if len(in.SecurityGroupId) > 0 {
+		names = append(names, "groups")
+	}
+	if in.Attachment != nil {
+		names = append(names, "attachment")
+	}
+	return names
+}
+
+func modifyNetworkInterfaceAttribute(c *call, in *modifyNetworkInterfaceAttributeIn) (any, error) {
+	switch names := in.given(); {
+	case len(names) == 0:
+		return nil, refuse("InvalidParameterCombination", "No attributes specified.")
+	case len(names) > 1:
+		return nil, refuse("InvalidParameterCombination",
+			"Fields for multiple attribute types specified: %s", strings.Join(names, ", "))
+	}
+	eni, err := c.ownInterface(in.NetworkInterfaceId)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Description != nil:
+		eni.Description = in.Description.Value
+	case in.SourceDestCheck != nil:
+		if in.SourceDestCheck.Value == nil {
+			return nil, missing("SourceDestCheck.Value")
+		}
+		eni.SourceDestCheck = *in.SourceDestCheck.Value
+	case in.Attachment != nil:
+		err = c.modifyAttachment(eni, in.Attachment.AttachmentId, in.Attachment.DeleteOnTermination)
+	default:
+		err = c.replaceGroups(eni, in.SecurityGroupId)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return query.Done{Return: true}, nil
+}
+
+func (c *call) modifyAttachment(eni *Interface, attachment string, deleteOnTermination *bool) error {
+	if attachment == "" {
+		return missing("Attachment.AttachmentId")
+	}
+	if deleteOnTermination == nil {
+		return missing("Attachment.DeleteOnTermination")
+	}
+	if err := attachmentIDs.check(attachment); err != nil {
+		return err
+	}
+	if eni.Attachment == nil || eni.Attachment.ID != attachment {
+		return attachmentIDs.absent(attachment)
+	}
+	eni.Attachment.DeleteOnTermination = *deleteOnTermination
+	return nil
+}
+
+func (c *call) replaceGroups(eni *Interface, ids []string) error {
+	var groups []string
+	for _, id := range ids {
+		g, err := find(c.w.groups, groupIDs, id)
+		if err != nil {
+			return err
+		}
+		if g.VPCID != eni.VPCID {
+			return refuse("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
+		}
+		if !slices.Contains(groups, id) {
+			groups = append(groups, id)
+		}
+	}
+	if len(groups) > maxGroups {
+		return refuse("SecurityGroupsPerInterfaceLimitExceeded",
+			"The maximum number of security groups per interface has been reached.")
+	}
+	eni.Groups = groups
+	return nil
+}

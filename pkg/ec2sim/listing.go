@@ -1,0 +1,55 @@
+package ec2sim
+
+// listing is how the resources of one kind are described: which ids they have, which filters, which pages.
+type listing[T resource[T]] struct {
+	ids    idKind
+	from   func(*world) table[T]
+	fields fields[T]
+	limits pageLimits
+	idSet  string        // EC2's name of the ids where it refuses to page them; empty where it does page them
+	keep   func(*T) bool // what may be described at all; nil is everything
+}
+
+// selection is what a Describe asks for.
+type selection struct {
+	ids     []string
+	filters []filter
+	page    page
+}
+
+// pick returns a page of what is selected, in the order of ids, and the token of the next page.
+func (l listing[T]) pick(c *call, s selection) ([]*T, string, error) {
+	if len(s.ids) > 0 && s.page.MaxResults != nil && l.idSet != "" {
+		return nil, "", refuse("InvalidParameterCombination",
+			"The parameter %s cannot be used with the parameter maxResults", l.idSet)
+	}
+	if err := checkFilters(s.filters, l.fields); err != nil {
+		return nil, "", err
+	}
+	from := l.from(c.w)
+	candidates := from.list()
+	if len(s.ids) > 0 {
+		var err error
+		if candidates, err = findAll(from, l.ids, s.ids); err != nil {
+			return nil, "", err
+		}
+	}
+	var picked []*T
+	for _, r := range candidates {
+		if (l.keep == nil || l.keep(r)) && passes(c.w, r, *any(r).(taggable).tags(), s.filters, l.fields) {
+			picked = append(picked, r)
+		}
+	}
+	return take(c.operation, s.page, l.limits, picked, func(r *T) string { return (*r).key() })
+}
+
+// isPlain says whether a Describe is neither filtered nor paged.
+func isPlain(filters []filter, p page) bool {
+	return len(filters) == 0 && p.MaxResults == nil && p.NextToken == ""
+}
+
+// tagXML is how a tag is shown.
+type tagXML struct {
+	Key   string `xml:"key"`
+	Value string `xml:"value"`
+}

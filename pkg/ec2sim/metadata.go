@@ -1,0 +1,252 @@
+package ec2sim
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// MetadataOptions says whose metadata service it is.
+type MetadataOptions struct {
+	Region     string
+	Instance   string
+	Role       string     // name of the instance's role; without one there are no credentials
+	Credential Credential // of the role; without an expiry, it is said to expire in six hours
+	TokensOnly bool       // requests without a session token are refused (IMDSv2 only)
+}
+
+// MetadataFault is a way for the metadata service to fail.
+type MetadataFault string
+
+const (
+	MetadataOK      MetadataFault = ""
+	MetadataRefuse  MetadataFault = "refuse"  // connections are refused
+	MetadataHang    MetadataFault = "hang"    // requests are read and not answered
+	MetadataForbid  MetadataFault = "forbid"  // status 403, as when the service is switched off
+	MetadataFailure MetadataFault = "failure" // status 500
+)
+
+// Metadata is the instance metadata service of one instance. It reads the Sim's world when it is asked.
+type Metadata struct {
+	sim     *Sim
+	options MetadataOptions
+
+	mu       sync.Mutex
+	fault    MetadataFault
+	tokens   map[string]time.Time // and when they expire
+	released chan struct{}        // closed when hanging requests are to end
+	listen   func(bool) error     // opens and closes the port; set by a Server
+}
+
+// Metadata returns a metadata service for an instance of the Sim.
+func (s *Sim) Metadata(o MetadataOptions) *Metadata {
+	return &Metadata{sim: s, options: o, tokens: map[string]time.Time{}, released: make(chan struct{})}
+}
+
+// SetFault makes the service fail, until it is set to MetadataOK. Refusing connections is only possible
+// for one that a Server serves.
+func (m *Metadata) SetFault(f MetadataFault) error {
+	switch f {
+	case MetadataOK, MetadataRefuse, MetadataHang, MetadataForbid, MetadataFailure:
+	default:
+		return fmt.Errorf("cannot set the metadata fault %q: there is no such fault", f)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.listen == nil && f == MetadataRefuse {
+		return fmt.Errorf("cannot refuse connections: no server serves this metadata service")
+	}
+	if m.listen != nil {
+		if err := m.listen(f != MetadataRefuse); err != nil {
+			return err
+		}
+	}
+	close(m.released)
+	m.released = make(chan struct{})
+	m.fault = f
+	return nil
+}
+
+func (m *Metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	fault, released := m.fault, m.released
+	m.mu.Unlock()
+	switch fault {
+	case MetadataHang:
+		select {
+		case <-r.Context().Done():
+		case <-released:
+		}
+		panic(http.ErrAbortHandler)
+	case MetadataForbid:
+		metadataError(w, http.StatusForbidden)
+		return
+	case MetadataFailure, MetadataRefuse:
+		metadataError(w, http.StatusInternalServerError)
+		return
+	}
+	if r.URL.Path == "/latest/api/token" {
+		m.giveToken(w, r)
+		return
+	}
+	if r.Method != http.MethodGet {
+		metadataError(w, http.StatusMethodNotAllowed)
+		return
+	}
+	if !m.admits(r.Header.Get("X-Aws-Ec2-Metadata-Token")) {
+		metadataError(w, http.StatusUnauthorized)
+		return
+	}
+	text, ok := m.read(strings.TrimPrefix(r.URL.Path, "/latest/"))
+	if !ok {
+		metadataError(w, http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain")
+	_, _ = w.Write([]byte(text))
+}
+
+func metadataError(w http.ResponseWriter, status int) {
+	http.Error(w, strconv.Itoa(status)+" - "+http.StatusText(status), status)
+}
+
+// maxTokenSeconds is the longest a token may be good for.
+const maxTokenSeconds = 21600
+
+func (m *Metadata) giveToken(w http.ResponseWriter, r *http.Request) {
+	seconds, err := strconv.Atoi(r.Header.Get("X-Aws-Ec2-Metadata-Token-Ttl-Seconds"))
+	switch {
+	case r.Method != http.MethodPut:
+		metadataError(w, http.StatusMethodNotAllowed)
+	case r.Header.Get("X-Forwarded-For") != "":
+		metadataError(w, http.StatusForbidden)
+	case err != nil || seconds < 1 || seconds > maxTokenSeconds:
+		metadataError(w, http.StatusBadRequest)
+	default:
+		token := rand.Text()
+		m.mu.Lock()
+		m.tokens[token] = m.sim.cfg.now().Add(time.Duration(seconds) * time.Second)
+		m.mu.Unlock()
+		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", strconv.Itoa(seconds))
+		_, _ = w.Write([]byte(token))
+	}
+}
+
+func (m *Metadata) admits(token string) bool {
+	if token == "" {
+		return !m.options.TokensOnly
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	expires, ok := m.tokens[token]
+	return ok && m.sim.cfg.now().Before(expires)
+}
+
+// read returns the value at a path, or the names below it.
+func (m *Metadata) read(path string) (string, bool) {
+	values := m.values()
+	path = strings.TrimSuffix(path, "/")
+	if v, ok := values[path]; ok {
+		return v, true
+	}
+	var names []string
+	for key := range values {
+		rest, ok := strings.CutPrefix(key, path+"/")
+		if !ok {
+			continue
+		}
+		if name, _, deeper := strings.Cut(rest, "/"); deeper {
+			rest = name + "/"
+		}
+		names = append(names, rest)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), "\n"), len(names) > 0
+}
+
+// values returns everything there is to read, by path. It is empty when the instance does not exist.
+func (m *Metadata) values() map[string]string {
+	s := m.sim
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.mem.world(m.options.Region)
+	i := w.instances[m.options.Instance]
+	if i == nil {
+		return nil
+	}
+	const meta = "meta-data/"
+	values := map[string]string{
+		meta + "ami-id": i.ImageID, meta + "instance-id": i.ID, meta + "instance-type": i.Type,
+		meta + "placement/availability-zone":    i.AvailabilityZone,
+		meta + "placement/availability-zone-id": zoneID(i.AvailabilityZone),
+		meta + "placement/region":               w.region,
+		meta + "services/domain":                "amazonaws.com",
+		meta + "reservation-id":                 i.ReservationID,
+	}
+	for _, eni := range w.attached(i.ID) {
+		if eni.Attachment.DeviceIndex == 0 {
+			values[meta+"mac"], values[meta+"local-ipv4"] = eni.MAC, eni.primary()
+			values[meta+"local-hostname"] = w.privateDNS(eni.primary())
+			values["dynamic/instance-identity/document"] = m.document(w, i, eni.primary())
+		}
+		for name, value := range interfaceValues(w, eni) {
+			values[meta+"network/interfaces/macs/"+eni.MAC+"/"+name] = value
+		}
+	}
+	if m.options.Role != "" {
+		values[meta+"iam/security-credentials/"+m.options.Role] = m.credentials()
+		values[meta+"iam/info"] = encodeJSON(map[string]string{
+			"Code": "Success", "LastUpdated": metadataTime(s.cfg.now()), "InstanceProfileArn": i.Profile,
+		})
+	}
+	return values
+}
+
+func interfaceValues(w *world, eni *Interface) map[string]string {
+	values := map[string]string{
+		"device-number": intText(eni.Attachment.DeviceIndex), "interface-id": eni.ID, "mac": eni.MAC,
+		"local-ipv4s": strings.Join(addressesOf(eni), "\n"), "subnet-id": eni.SubnetID, "vpc-id": eni.VPCID,
+		"owner-id": w.owner, "security-group-ids": strings.Join(eni.Groups, "\n"),
+		"subnet-ipv4-cidr-block": w.subnets[eni.SubnetID].CIDR, "vpc-ipv4-cidr-block": w.vpcs[eni.VPCID].CIDR,
+	}
+	if len(eni.IPv6Addresses) > 0 {
+		values["ipv6s"] = strings.Join(eni.IPv6Addresses, "\n")
+	}
+	return values
+}
+
+func (m *Metadata) document(w *world, i *Instance, address string) string {
+	return encodeJSON(map[string]string{
+		"accountId": w.owner, "architecture": "x86_64", "availabilityZone": i.AvailabilityZone, "imageId": i.ImageID,
+		"instanceId": i.ID, "instanceType": i.Type, "pendingTime": metadataTime(i.LaunchTime), "privateIp": address,
+		"region": w.region, "version": "2017-09-30",
+	})
+}
+
+func (m *Metadata) credentials() string {
+	k := m.options.Credential
+	now := m.sim.cfg.now()
+	if k.Expires.IsZero() {
+		k.Expires = now.Add(6 * time.Hour)
+	}
+	return encodeJSON(map[string]string{
+		"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": metadataTime(now), "Expiration": metadataTime(k.Expires),
+		"AccessKeyId": k.AccessKeyID, "SecretAccessKey": k.SecretAccessKey, "Token": k.SessionToken,
+	})
+}
+
+func metadataTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func encodeJSON(v any) string {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		panic("ec2sim: cannot encode metadata: " + err.Error())
+	}
+	return string(data)
+}

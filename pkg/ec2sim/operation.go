@@ -1,0 +1,93 @@
+package ec2sim
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+// call is what an operation works with. What it changes in w is thrown away when it returns an error.
+type call struct {
+	operation  string
+	w          *world
+	now        time.Time
+	transition time.Duration
+	mint       minter
+}
+
+// operation is one operation of the API.
+type operation struct {
+	changes bool
+	prepare func(url.Values) (prepared, error)
+}
+
+// prepared is a call whose parameters are what they should be.
+type prepared struct {
+	dryRun bool
+	units  int             // of the resource bucket, for the operations that have one
+	on     func() []string // ids of the resources IAM has a say about; nil where it is "*"
+	plain  bool            // neither filtered nor paged, of an operation where that costs more
+	run    func(*call) (any, error)
+}
+
+// dryRun is embedded in the parameters of the operations that have DryRun.
+type dryRun struct{ DryRun bool }
+
+func (d dryRun) dry() bool { return d.DryRun }
+
+// These are what parameters may say of their call.
+type (
+	dryRunner interface{ dry() bool }
+	costly    interface{ plain() bool }
+	resourced interface{ resources() []string }
+	counted   interface{ units() int }
+)
+
+func reading[In any](run func(*call, *In) (any, error)) operation  { return operationOf(false, run) }
+func changing[In any](run func(*call, *In) (any, error)) operation { return operationOf(true, run) }
+
+func operationOf[In any](changes bool, run func(*call, *In) (any, error)) operation {
+	return operation{changes: changes, prepare: func(form url.Values) (prepared, error) {
+		in := new(In)
+		if err := query.Decode(form, in); err != nil {
+			return prepared{}, decodeError(err)
+		}
+		p := prepared{run: func(c *call) (any, error) { return run(c, in) }}
+		if d, ok := any(in).(dryRunner); ok {
+			p.dryRun = d.dry()
+		}
+		if c, ok := any(in).(costly); ok {
+			p.plain = c.plain()
+		}
+		if r, ok := any(in).(resourced); ok {
+			p.on = r.resources
+		}
+		if u, ok := any(in).(counted); ok {
+			p.units = u.units()
+		}
+		return p, nil
+	}}
+}
+
+// operations is every operation there is.
+var operations = map[string]operation{
+	"DescribeInstances":                 reading(describeInstances),
+	"DescribeNetworkInterfaceAttribute": reading(describeNetworkInterfaceAttribute),
+	"DescribeNetworkInterfaces":         reading(describeNetworkInterfaces),
+	"DescribeRegions":                   reading(describeRegions),
+	"DescribeRouteTables":               reading(describeRouteTables),
+	"DescribeSecurityGroups":            reading(describeSecurityGroups),
+	"DescribeSubnets":                   reading(describeSubnets),
+	"DescribeTags":                      reading(describeTags),
+	"DescribeVpcs":                      reading(describeVPCs),
+
+	"AssignPrivateIpAddresses":        changing(assignPrivateIPAddresses),
+	"ModifyNetworkInterfaceAttribute": changing(modifyNetworkInterfaceAttribute),
+	"UnassignPrivateIpAddresses":      changing(unassignPrivateIPAddresses),
+}
+
+// Operations returns the names of the operations there are, sorted.
+func Operations() []string { return slices.Sorted(maps.Keys(operations)) }

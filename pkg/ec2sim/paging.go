@@ -1,0 +1,73 @@
+package ec2sim
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+)
+
+// page is what a paged Describe takes.
+type page struct {
+	MaxResults *int
+	NextToken  string
+}
+
+// pageLimits are an operation's own bounds of MaxResults.
+type pageLimits struct{ min, max int }
+
+// cursor is what a NextToken holds: it is good for the operation that gave it.
+type cursor struct {
+	Operation string `json:"o"`
+	After     string `json:"a"` // key of the last resource given
+	Size      int    `json:"s"`
+}
+
+func (c cursor) token() string {
+	data, err := json.Marshal(c)
+	if err != nil {
+		panic("ec2sim: cannot encode a cursor: " + err.Error())
+	}
+	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+// take returns one page of list, which is in the order of keys, and the token of the next page.
+func take[T any](operation string, p page, limits pageLimits, list []T, key func(T) string) ([]T, string, error) {
+	size := limits.max
+	if p.MaxResults != nil {
+		size = *p.MaxResults
+		if size < limits.min {
+			return nil, "", invalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", size, limits.min)
+		}
+		if size > limits.max {
+			return nil, "", invalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than %d.", size, limits.max)
+		}
+	}
+	if p.NextToken != "" {
+		var c cursor
+		data, err := base64.RawURLEncoding.DecodeString(p.NextToken)
+		if err != nil || json.Unmarshal(data, &c) != nil || c.Operation != operation {
+			return nil, "", refuse("InvalidNextToken", "The token '%s' is invalid.", p.NextToken)
+		}
+		if p.MaxResults == nil {
+			size = c.Size
+		}
+		at, found := slices.BinarySearchFunc(list, c.After, func(r T, after string) int {
+			if key(r) < after {
+				return -1
+			}
+			if key(r) > after {
+				return 1
+			}
+			return 0
+		})
+		if found {
+			at++
+		}
+		list = list[at:]
+	}
+	if len(list) <= size {
+		return list, "", nil
+	}
+	list = list[:size]
+	return list, cursor{operation, key(list[size-1]), size}.token(), nil
+}

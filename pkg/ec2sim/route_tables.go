@@ -1,0 +1,171 @@
+package ec2sim
+
+import (
+	"net/netip"
+	"strings"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+type describeRouteTablesIn struct {
+	dryRun
+	page
+	RouteTableId []string
+	Filter       []filter
+}
+
+type routeAssociationXML struct {
+	ID       string   `xml:"routeTableAssociationId"`
+	TableID  string   `xml:"routeTableId"`
+	SubnetID string   `xml:"subnetId,omitempty"`
+	Main     bool     `xml:"main"`
+	State    stateXML `xml:"associationState"`
+}
+
+type routeXML struct {
+	Destination     string `xml:"destinationCidrBlock,omitempty"`
+	DestinationIPv6 string `xml:"destinationIpv6CidrBlock,omitempty"`
+	GatewayID       string `xml:"gatewayId,omitempty"`
+	InstanceID      string `xml:"instanceId,omitempty"`
+	InstanceOwnerID string `xml:"instanceOwnerId,omitempty"`
+	InterfaceID     string `xml:"networkInterfaceId,omitempty"`
+	NatGatewayID    string `xml:"natGatewayId,omitempty"`
+	EgressOnlyID    string `xml:"egressOnlyInternetGatewayId,omitempty"`
+	TransitID       string `xml:"transitGatewayId,omitempty"`
+	PeeringID       string `xml:"vpcPeeringConnectionId,omitempty"`
+	Origin          string `xml:"origin"`
+	State           string `xml:"state"`
+}
+
+type routeTableXML struct {
+	ID           string                           `xml:"routeTableId"`
+	VPCID        string                           `xml:"vpcId"`
+	OwnerID      string                           `xml:"ownerId"`
+	Routes       query.Items[routeXML]            `xml:"routeSet"`
+	Associations query.Items[routeAssociationXML] `xml:"associationSet"`
+	Propagating  query.Items[string]              `xml:"propagatingVgwSet"`
+	Tags         query.Items[tagXML]              `xml:"tagSet"`
+}
+
+func describeRouteTables(c *call, in *describeRouteTablesIn) (any, error) {
+	list, next, err := listing[RouteTable]{
+		ids:    routeTableIDs,
+		from:   func(w *world) table[RouteTable] { return w.routes },
+		fields: routeTableFields,
+		limits: pageLimits{5, 100},
+	}.pick(c, selection{in.RouteTableId, in.Filter, in.page})
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Tables    query.Items[routeTableXML] `xml:"routeTableSet"`
+		NextToken string                     `xml:"nextToken,omitempty"`
+	}{query.List(list, c.w.routeTableXML), next}, nil
+}
+
+func (w *world) routeTableXML(t *RouteTable) routeTableXML {
+	return routeTableXML{
+		ID: t.ID, VPCID: t.VPCID, OwnerID: w.owner, Tags: tagsXML(t.Tags),
+		Routes: query.List(t.Routes, w.routeXML),
+		Associations: query.List(t.Associations, func(a RouteAssociation) routeAssociationXML {
+			return routeAssociationXML{a.ID, t.ID, a.SubnetID, a.Main, stateXML{"associated"}}
+		}),
+	}
+}
+
+func (w *world) routeXML(r Route) routeXML {
+	x := routeXML{Origin: r.Origin, State: w.routeState(r)}
+	if netip.MustParsePrefix(r.Destination).Addr().Is4() {
+		x.Destination = r.Destination
+	} else {
+		x.DestinationIPv6 = r.Destination
+	}
+	switch kind, _, _ := strings.Cut(r.Target, "-"); kind {
+	case "eni":
+		x.InterfaceID = r.Target
+		if x.InstanceID = w.routeInstance(r); x.InstanceID != "" {
+			x.InstanceOwnerID = w.owner
+		}
+	case "nat":
+		x.NatGatewayID = r.Target
+	case "eigw":
+		x.EgressOnlyID = r.Target
+	case "tgw":
+		x.TransitID = r.Target
+	case "pcx":
+		x.PeeringID = r.Target
+	default: // local, igw, vgw, vpce
+		x.GatewayID = r.Target
+	}
+	return x
+}
+
+// routeInstance returns the instance a route leads to, or "".
+func (w *world) routeInstance(r Route) string {
+	if eni := w.interfaces[r.Target]; eni != nil {
+		return eni.instance()
+	}
+	return r.Instance
+}
+
+// routeState is blackhole when what the route leads to is gone, detached or not running.
+func (w *world) routeState(r Route) string {
+	const active, blackhole = "active", "blackhole"
+	switch {
+	case r.Target == "local", w.gateways[r.Target] != nil:
+		return active
+	}
+	eni := w.interfaces[r.Target]
+	if eni == nil || eni.Attachment == nil {
+		return blackhole
+	}
+	if i := w.instances[eni.instance()]; eni.instance() != "" && (i == nil || i.State != "running") {
+		return blackhole
+	}
+	return active
+}
+
+var routeTableFields = fields[RouteTable]{
+	"association.main":                       ofAssociation(func(a RouteAssociation) string { return boolText(a.Main) }),
+	"association.route-table-association-id": ofAssociation(func(a RouteAssociation) string { return a.ID }),
+	"association.subnet-id":                  ofAssociation(func(a RouteAssociation) string { return a.SubnetID }),
+	"association.route-table-id":             one(func(t *RouteTable) string { return t.ID }),
+	"owner-id":                               ownerField[RouteTable],
+	"route-table-id":                         one(func(t *RouteTable) string { return t.ID }),
+	"vpc-id":                                 one(func(t *RouteTable) string { return t.VPCID }),
+
+	"route.destination-cidr-block":          ofRoutes(func(r routeXML) string { return r.Destination }),
+	"route.destination-ipv6-cidr-block":     ofRoutes(func(r routeXML) string { return r.DestinationIPv6 }),
+	"route.egress-only-internet-gateway-id": ofRoutes(func(r routeXML) string { return r.EgressOnlyID }),
+	"route.gateway-id":                      ofRoutes(func(r routeXML) string { return r.GatewayID }),
+	"route.instance-id":                     ofRoutes(func(r routeXML) string { return r.InstanceID }),
+	"route.nat-gateway-id":                  ofRoutes(func(r routeXML) string { return r.NatGatewayID }),
+	"route.origin":                          ofRoutes(func(r routeXML) string { return r.Origin }),
+	"route.state":                           ofRoutes(func(r routeXML) string { return r.State }),
+	"route.transit-gateway-id":              ofRoutes(func(r routeXML) string { return r.TransitID }),
+	"route.vpc-peering-connection-id":       ofRoutes(func(r routeXML) string { return r.PeeringID }),
+}
+
+func ofAssociation(read func(RouteAssociation) string) func(*world, *RouteTable) []string {
+	return func(_ *world, t *RouteTable) []string {
+		var list []string
+		for _, a := range t.Associations {
+			if s := read(a); s != "" {
+				list = append(list, s)
+			}
+		}
+		return list
+	}
+}
+
+func ofRoutes(read func(routeXML) string) func(*world, *RouteTable) []string {
+	return func(w *world, t *RouteTable) []string {
+		var list []string
+		for _, r := range t.Routes {
+			if s := read(w.routeXML(r)); s != "" {
+				list = append(list, s)
+			}
+		}
+		return list
+	}
+}

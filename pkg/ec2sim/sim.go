@@ -1,0 +1,184 @@
+package ec2sim
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Sim is one stand-in. It is an http.Handler, and safe for concurrent use.
+type Sim struct {
+	cfg config
+
+	mu       sync.Mutex // guards what follows and all that mem holds
+	mem      *memory
+	metadata []*Metadata // those that are served
+}
+
+// memory is all that changes. Reset makes a new one, so nothing can be forgotten; a call that is under way
+// while it happens goes on with the old one.
+type memory struct {
+	owner      string
+	worlds     map[string]*world
+	stale      map[string]*staleView
+	mint       minter
+	requestIDs minter
+
+	calls   []*Call
+	hooks   []*hook
+	faults  []*armed
+	buckets map[string]*bucket
+	limited bool          // calls cost tokens
+	ended   chan struct{} // closed when delays are to end
+}
+
+type config struct {
+	seed        uint64
+	now         func() time.Time
+	owner       string
+	transition  time.Duration
+	throttling  bool
+	log         func(Call)
+	credentials map[string]Credential
+	operator    Credential // the first long-term one
+	policies    map[string][]string
+	seeds       []func(*Sim)
+}
+
+// Option is a setting of a new Sim.
+type Option func(*config)
+
+// WithSeed sets what ids are made from. Two Sims with one seed, given the same calls, make the same ids.
+func WithSeed(seed uint64) Option { return func(c *config) { c.seed = seed } }
+
+// WithClock sets the clock that dates, expiry, throttling and staleness go by. Delays take real time.
+func WithClock(now func() time.Time) Option { return func(c *config) { c.now = now } }
+
+// WithOwner sets the account id, of 12 digits.
+func WithOwner(account string) Option { return func(c *config) { c.owner = account } }
+
+// WithTransitionTime sets how long an instance is stopping or pending; 20 ms when not given.
+func WithTransitionTime(d time.Duration) Option { return func(c *config) { c.transition = d } }
+
+// WithLog has log called with every call when it is answered. It is not called concurrently.
+func WithLog(log func(Call)) Option { return func(c *config) { c.log = log } }
+
+// WithThrottling makes calls cost tokens from the buckets EC2 documents.
+func WithThrottling() Option { return func(c *config) { c.throttling = true } }
+
+// WithCredentials sets who may call. Without any, every well-formed signature is accepted, unverified.
+func WithCredentials(credentials ...Credential) Option {
+	return func(c *config) {
+		for _, k := range credentials {
+			c.credentials[k.AccessKeyID] = k
+			if c.operator.AccessKeyID == "" && k.SessionToken == "" {
+				c.operator = k
+			}
+		}
+	}
+}
+
+// Seed sets what a new or reset Sim holds. Several are run in order.
+func Seed(fill func(*Sim)) Option {
+	return func(c *config) { c.seeds = append(c.seeds, fill) }
+}
+
+// Credential is one access key.
+type Credential struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	SessionToken    string    // set for temporary credentials, which must come with it
+	Expires         time.Time // zero for credentials that do not
+	ARN             string    // whom refusals name
+}
+
+// The account and identity of a Sim that is not told another.
+const (
+	DefaultOwner = "123456789012"
+	defaultARN   = "arn:aws:iam::" + DefaultOwner + ":user/anyone"
+)
+
+// New returns a Sim. It panics when a seed cannot be what it says it is.
+func New(options ...Option) *Sim {
+	s := &Sim{cfg: config{
+		now: time.Now, owner: DefaultOwner, transition: 20 * time.Millisecond,
+		credentials: map[string]Credential{}, policies: map[string][]string{},
+	}}
+	for _, o := range options {
+		o(&s.cfg)
+	}
+	s.Reset()
+	return s
+}
+
+// Reset makes the Sim as it was when it was new: seeded world, no faults, no hooks, no calls. Delays
+// under way end, and their calls have no answer. Metadata services that are served work again.
+func (s *Sim) Reset() {
+	s.forget()
+	for _, fill := range s.cfg.seeds {
+		fill(s)
+	}
+	s.mu.Lock()
+	services := s.metadata
+	s.mu.Unlock()
+	for _, m := range services {
+		// Only the port can be in the way, and then there is nobody to tell but the next client.
+		_ = m.SetFault(MetadataOK)
+	}
+}
+
+func (s *Sim) forget() {
+	s.mu.Lock()
+	if s.mem != nil {
+		close(s.mem.ended)
+	}
+	s.mem = &memory{
+		owner:  s.cfg.owner,
+		worlds: map[string]*world{}, stale: map[string]*staleView{}, buckets: map[string]*bucket{},
+		mint: newMinter(s.cfg.seed, 1), requestIDs: newMinter(s.cfg.seed, 2),
+		limited: s.cfg.throttling, ended: make(chan struct{}),
+	}
+	s.mu.Unlock()
+}
+
+// endDelays ends the delays under way; later ones are not affected.
+func (s *Sim) endDelays() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.mem.ended)
+	s.mem.ended = make(chan struct{})
+}
+
+// firstRegion returns the first region that holds something.
+func (s *Sim) firstRegion() string {
+	regions := s.State().Regions
+	if len(regions) == 0 {
+		return "us-east-1"
+	}
+	return slices.Min(slices.Collect(maps.Keys(regions)))
+}
+
+// State returns everything the Sim holds. It is a copy: nothing the caller does to it reaches the Sim.
+func (s *Sim) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := State{Regions: map[string]RegionState{}}
+	for name, w := range s.mem.worlds {
+		w.settle(s.cfg.now())
+		if !w.empty() {
+			state.Regions[name] = w.snapshot()
+		}
+	}
+	return state
+}
+
+// world returns the region's world, which is empty when nobody has filled it. The caller holds s.mu.
+func (m *memory) world(region string) *world {
+	w := m.worlds[region]
+	if w == nil {
+		w = newWorld(region, m.owner)
+		m.worlds[region] = w
+	}
+	return w
+}

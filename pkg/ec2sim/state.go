@@ -1,0 +1,280 @@
+package ec2sim
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// State is everything a Sim holds, by region. A region that holds nothing is left out.
+type State struct {
+	Regions map[string]RegionState `json:"regions"`
+}
+
+// RegionState is the world of one region. Every list is in the order of ids.
+type RegionState struct {
+	VPCs           []VPC           `json:"vpcs,omitempty"`
+	Subnets        []Subnet        `json:"subnets,omitempty"`
+	SecurityGroups []SecurityGroup `json:"securityGroups,omitempty"`
+	Gateways       []Gateway       `json:"gateways,omitempty"`
+	RouteTables    []RouteTable    `json:"routeTables,omitempty"`
+	Instances      []Instance      `json:"instances,omitempty"`
+	Interfaces     []Interface     `json:"interfaces,omitempty"`
+	Addresses      []Address       `json:"addresses,omitempty"`
+}
+
+// Tags are the tags of a resource; none is nil.
+type Tags map[string]string
+
+// VPC is a virtual private cloud. CIDRs are in canonical form everywhere.
+type VPC struct {
+	ID       string `json:"id"`
+	CIDR     string `json:"cidr"`
+	IPv6CIDR string `json:"ipv6Cidr,omitempty"`
+	Default  bool   `json:"default,omitempty"`
+	Tags     Tags   `json:"tags,omitempty"`
+}
+
+// Subnet is a subnet of a VPC.
+type Subnet struct {
+	ID               string `json:"id"`
+	VPCID            string `json:"vpcId"`
+	AvailabilityZone string `json:"availabilityZone"`
+	CIDR             string `json:"cidr"`
+	IPv6CIDR         string `json:"ipv6Cidr,omitempty"`
+	Tags             Tags   `json:"tags,omitempty"`
+}
+
+// SecurityGroup is a security group with its rules.
+type SecurityGroup struct {
+	ID          string `json:"id"`
+	VPCID       string `json:"vpcId"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Ingress     []Rule `json:"ingress,omitempty"`
+	Egress      []Rule `json:"egress,omitempty"`
+	Tags        Tags   `json:"tags,omitempty"`
+}
+
+// Rule is one permission. Protocol "-1" is every protocol and has no ports.
+type Rule struct {
+	Protocol string   `json:"protocol"`
+	FromPort int      `json:"fromPort,omitempty"`
+	ToPort   int      `json:"toPort,omitempty"`
+	CIDRs    []string `json:"cidrs,omitempty"`
+	IPv6     []string `json:"ipv6Cidrs,omitempty"`
+	Groups   []string `json:"groups,omitempty"`
+}
+
+// Gateway is what a route may lead to and is neither an instance nor an interface; the prefix of its id
+// says which kind it is (igw, eigw, nat, pcx, tgw, vgw, vpce).
+type Gateway struct {
+	ID    string `json:"id"`
+	VPCID string `json:"vpcId,omitempty"`
+	Tags  Tags   `json:"tags,omitempty"`
+}
+
+// RouteTable is a route table. Its routes are in the order of destinations, IPv4 first.
+type RouteTable struct {
+	ID           string             `json:"id"`
+	VPCID        string             `json:"vpcId"`
+	Associations []RouteAssociation `json:"associations,omitempty"`
+	Routes       []Route            `json:"routes,omitempty"`
+	Tags         Tags               `json:"tags,omitempty"`
+}
+
+// RouteAssociation makes a table the main one of its VPC, or the one of a subnet.
+type RouteAssociation struct {
+	ID       string `json:"id"`
+	Main     bool   `json:"main,omitempty"`
+	SubnetID string `json:"subnetId,omitempty"`
+}
+
+// Route leads a destination (IPv4 or IPv6 CIDR) to a target: "local", or the id of a gateway or an
+// interface. A route given an instance holds the instance's only interface, and says so in Instance.
+// Whether it is a black hole follows from the world and is not held.
+type Route struct {
+	Destination string `json:"destination"`
+	Target      string `json:"target"`
+	Instance    string `json:"instance,omitempty"`
+	Origin      string `json:"origin"` // CreateRouteTable, CreateRoute or EnableVgwRoutePropagation
+}
+
+// Instance is a virtual machine. Its interfaces are those whose Attachment names it.
+type Instance struct {
+	ID               string    `json:"id"`
+	Type             string    `json:"type"`
+	State            string    `json:"state"` // pending, running, shutting-down, terminated, stopping, stopped
+	ImageID          string    `json:"imageId,omitempty"`
+	KeyName          string    `json:"keyName,omitempty"`
+	SubnetID         string    `json:"subnetId"`
+	VPCID            string    `json:"vpcId"`
+	AvailabilityZone string    `json:"availabilityZone"`
+	RootDevice       string    `json:"rootDevice"`            // ebs or instance-store
+	Profile          string    `json:"profile,omitempty"`     // ARN of the instance profile
+	ReservationID    string    `json:"reservationId"`         //
+	StateReason      string    `json:"stateReason,omitempty"` // as EC2 words it, after a stop
+	LaunchTime       time.Time `json:"launchTime"`
+	Tags             Tags      `json:"tags,omitempty"`
+}
+
+// Interface is an elastic network interface. Its groups are a set and come sorted in a State.
+type Interface struct {
+	ID               string           `json:"id"`
+	SubnetID         string           `json:"subnetId"`
+	VPCID            string           `json:"vpcId"`
+	AvailabilityZone string           `json:"availabilityZone"`
+	Description      string           `json:"description,omitempty"`
+	MAC              string           `json:"mac"`
+	Type             string           `json:"type"` // interface, nat_gateway, network_load_balancer …
+	SourceDestCheck  bool             `json:"sourceDestCheck"`
+	RequesterManaged bool             `json:"requesterManaged,omitempty"`
+	RequesterID      string           `json:"requesterId,omitempty"`
+	Operator         *Operator        `json:"operator,omitempty"`
+	Groups           []string         `json:"groups,omitempty"`
+	PrivateAddresses []PrivateAddress `json:"privateAddresses"` // the primary first, the others sorted
+	IPv6Addresses    []string         `json:"ipv6Addresses,omitempty"`
+	Attachment       *Attachment      `json:"attachment,omitempty"`
+	Tags             Tags             `json:"tags,omitempty"`
+}
+
+// PrivateAddress is an IPv4 address of an interface.
+type PrivateAddress struct {
+	Address string `json:"address"`
+	Primary bool   `json:"primary,omitempty"`
+}
+
+// Operator is the AWS service that manages a resource. A hidden resource is only described when
+// IncludeManagedResources asks for it.
+type Operator struct {
+	Principal string `json:"principal"`
+	Hidden    bool   `json:"hidden,omitempty"`
+}
+
+// Attachment ties an interface to an instance (InstanceID), or to a service's own machine (no InstanceID).
+type Attachment struct {
+	ID                  string    `json:"id"`
+	InstanceID          string    `json:"instanceId,omitempty"`
+	InstanceOwner       string    `json:"instanceOwner,omitempty"`
+	DeviceIndex         int       `json:"deviceIndex"`
+	NetworkCardIndex    int       `json:"networkCardIndex"`
+	Status              string    `json:"status"` // attaching, attached, detaching, detached
+	AttachTime          time.Time `json:"attachTime"`
+	DeleteOnTermination bool      `json:"deleteOnTermination"`
+}
+
+// Address is an Elastic IP; one with an AssociationID is bound to a private address of an interface
+// and follows it when it moves.
+type Address struct {
+	AllocationID  string `json:"allocationId"`
+	PublicIP      string `json:"publicIp"`
+	AssociationID string `json:"associationId,omitempty"`
+	InterfaceID   string `json:"interfaceId,omitempty"`
+	PrivateIP     string `json:"privateIp,omitempty"`
+	Tags          Tags   `json:"tags,omitempty"`
+}
+
+func (t Tags) clone() Tags {
+	if len(t) == 0 {
+		return nil
+	}
+	return maps.Clone(t)
+}
+
+func cloneList[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return slices.Clone(list)
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
+
+func (v VPC) clone() VPC             { v.Tags = v.Tags.clone(); return v }
+func (s Subnet) clone() Subnet       { s.Tags = s.Tags.clone(); return s }
+func (g Gateway) clone() Gateway     { g.Tags = g.Tags.clone(); return g }
+func (i Instance) clone() Instance   { i.Tags = i.Tags.clone(); return i }
+func (a Address) clone() Address     { a.Tags = a.Tags.clone(); return a }
+func (v VPC) key() string            { return v.ID }
+func (s Subnet) key() string         { return s.ID }
+func (g Gateway) key() string        { return g.ID }
+func (i Instance) key() string       { return i.ID }
+func (a Address) key() string        { return a.AllocationID }
+func (g SecurityGroup) key() string  { return g.ID }
+func (t RouteTable) key() string     { return t.ID }
+func (i Interface) key() string      { return i.ID }
+func (v *VPC) tags() *Tags           { return &v.Tags }
+func (s *Subnet) tags() *Tags        { return &s.Tags }
+func (g *Gateway) tags() *Tags       { return &g.Tags }
+func (i *Instance) tags() *Tags      { return &i.Tags }
+func (a *Address) tags() *Tags       { return &a.Tags }
+func (g *SecurityGroup) tags() *Tags { return &g.Tags }
+func (t *RouteTable) tags() *Tags    { return &t.Tags }
+func (i *Interface) tags() *Tags     { return &i.Tags }
+
+func (g SecurityGroup) clone() SecurityGroup {
+	g.Tags, g.Ingress, g.Egress = g.Tags.clone(), cloneRules(g.Ingress), cloneRules(g.Egress)
+	return g
+}
+
+func cloneRules(rules []Rule) []Rule {
+	rules = cloneList(rules)
+	for i := range rules {
+		r := &rules[i]
+		r.CIDRs, r.IPv6, r.Groups = cloneList(r.CIDRs), cloneList(r.IPv6), cloneList(r.Groups)
+	}
+	return rules
+}
+
+func (t RouteTable) clone() RouteTable {
+	t.Tags, t.Associations, t.Routes = t.Tags.clone(), cloneList(t.Associations), cloneList(t.Routes)
+	return t
+}
+
+func (i Interface) clone() Interface {
+	i.Tags, i.Groups = i.Tags.clone(), cloneList(i.Groups)
+	i.PrivateAddresses, i.IPv6Addresses = cloneList(i.PrivateAddresses), cloneList(i.IPv6Addresses)
+	i.Operator, i.Attachment = clonePointer(i.Operator), clonePointer(i.Attachment)
+	return i
+}
+
+// primary returns the interface's primary private address.
+func (i *Interface) primary() string {
+	for _, a := range i.PrivateAddresses {
+		if a.Primary {
+			return a.Address
+		}
+	}
+	return ""
+}
+
+// holds says whether the address is one of the interface's private addresses.
+func (i *Interface) holds(address string) bool {
+	return slices.ContainsFunc(i.PrivateAddresses, func(a PrivateAddress) bool { return a.Address == address })
+}
+
+// status is the interface's own status, which follows from its attachment.
+func (i *Interface) status() string {
+	switch {
+	case i.Attachment == nil || i.Attachment.Status == "detached":
+		return "available"
+	case i.Attachment.Status == "attached":
+		return "in-use"
+	default:
+		return i.Attachment.Status
+	}
+}
+
+// instance returns the id of the instance the interface is attached to, or "".
+func (i *Interface) instance() string {
+	if i.Attachment == nil {
+		return ""
+	}
+	return i.Attachment.InstanceID
+}

@@ -1,0 +1,96 @@
+package ec2sim
+
+import "aws-provider-executor/pkg/ec2sim/internal/query"
+
+type describeSubnetsIn struct {
+	dryRun
+	page
+	SubnetId []string
+	Filter   []filter
+}
+
+type stateXML struct {
+	State string `xml:"state"`
+}
+
+type ipv6BlockXML struct {
+	AssociationID string   `xml:"associationId"`
+	CIDR          string   `xml:"ipv6CidrBlock"`
+	State         stateXML `xml:"ipv6CidrBlockState"`
+	Border        string   `xml:"networkBorderGroup,omitempty"` // of a VPC's
+	Pool          string   `xml:"ipv6Pool,omitempty"`           // of a VPC's
+}
+
+type subnetXML struct {
+	ID                 string                    `xml:"subnetId"`
+	ARN                string                    `xml:"subnetArn"`
+	State              string                    `xml:"state"`
+	OwnerID            string                    `xml:"ownerId"`
+	VPCID              string                    `xml:"vpcId"`
+	CIDR               string                    `xml:"cidrBlock"`
+	IPv6Blocks         query.Items[ipv6BlockXML] `xml:"ipv6CidrBlockAssociationSet"`
+	Available          int                       `xml:"availableIpAddressCount"`
+	AvailabilityZone   string                    `xml:"availabilityZone"`
+	AvailabilityZoneID string                    `xml:"availabilityZoneId"`
+	DefaultForZone     bool                      `xml:"defaultForAz"`
+	MapPublicIP        bool                      `xml:"mapPublicIpOnLaunch"`
+	AssignIPv6         bool                      `xml:"assignIpv6AddressOnCreation"`
+	IPv6Native         bool                      `xml:"ipv6Native"`
+	Tags               query.Items[tagXML]       `xml:"tagSet"`
+}
+
+func describeSubnets(c *call, in *describeSubnetsIn) (any, error) {
+	list, next, err := listing[Subnet]{
+		ids:    subnetIDs,
+		from:   func(w *world) table[Subnet] { return w.subnets },
+		fields: subnetFields,
+		limits: pageLimits{5, 1000},
+	}.pick(c, selection{in.SubnetId, in.Filter, in.page})
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Subnets   query.Items[subnetXML] `xml:"subnetSet"`
+		NextToken string                 `xml:"nextToken,omitempty"`
+	}{query.List(list, c.w.subnetXML), next}, nil
+}
+
+func (w *world) subnetXML(s *Subnet) subnetXML {
+	return subnetXML{
+		ID: s.ID, ARN: w.arn("subnet", s.ID), State: "available", OwnerID: w.owner, VPCID: s.VPCID, CIDR: s.CIDR,
+		IPv6Blocks: ipv6Blocks("subnet-cidr-assoc", s.ID, s.IPv6CIDR), Available: w.available(s),
+		AvailabilityZone: s.AvailabilityZone, AvailabilityZoneID: zoneID(s.AvailabilityZone), Tags: tagsXML(s.Tags),
+	}
+}
+
+// ipv6Blocks shows an IPv6 CIDR, when there is one, with an association id made of the owner's.
+func ipv6Blocks(prefix, owner, cidr string) query.Items[ipv6BlockXML] {
+	var list query.Items[ipv6BlockXML]
+	if cidr != "" {
+		list.Item = append(list.Item, ipv6BlockXML{AssociationID: sameDigits(prefix, owner), CIDR: cidr, State: stateXML{"associated"}})
+	}
+	return list
+}
+
+var subnetFields = fields[Subnet]{
+	"availability-zone":    one(func(s *Subnet) string { return s.AvailabilityZone }),
+	"availability-zone-id": one(func(s *Subnet) string { return zoneID(s.AvailabilityZone) }),
+	"available-ip-address-count": func(w *world, s *Subnet) []string {
+		return []string{intText(w.available(s))}
+	},
+	"cidr":           one(func(s *Subnet) string { return s.CIDR }),
+	"cidr-block":     one(func(s *Subnet) string { return s.CIDR }),
+	"default-for-az": yes(func(*Subnet) bool { return false }),
+	"ipv6-native":    yes(func(*Subnet) bool { return false }),
+	"state":          one(func(*Subnet) string { return "available" }),
+	"subnet-id":      one(func(s *Subnet) string { return s.ID }),
+	"vpc-id":         one(func(s *Subnet) string { return s.VPCID }),
+	"owner-id":       ownerField[Subnet],
+	"ipv6-cidr-block-association.ipv6-cidr-block": optional(func(s *Subnet) string { return s.IPv6CIDR }),
+	"ipv6-cidr-block-association.association-id": optional(func(s *Subnet) string {
+		if s.IPv6CIDR == "" {
+			return ""
+		}
+		return sameDigits("subnet-cidr-assoc", s.ID)
+	}),
+}

@@ -1,0 +1,85 @@
+package ec2sim
+
+import (
+	"strings"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+type describeVPCsIn struct {
+	dryRun
+	page
+	VpcId  []string
+	Filter []filter
+}
+
+type ipv4BlockXML struct {
+	AssociationID string   `xml:"associationId"`
+	CIDR          string   `xml:"cidrBlock"`
+	State         stateXML `xml:"cidrBlockState"`
+}
+
+type vpcXML struct {
+	ID            string                    `xml:"vpcId"`
+	OwnerID       string                    `xml:"ownerId"`
+	State         string                    `xml:"state"`
+	CIDR          string                    `xml:"cidrBlock"`
+	Blocks        query.Items[ipv4BlockXML] `xml:"cidrBlockAssociationSet"`
+	IPv6Blocks    query.Items[ipv6BlockXML] `xml:"ipv6CidrBlockAssociationSet"`
+	DHCPOptionsID string                    `xml:"dhcpOptionsId"`
+	Tenancy       string                    `xml:"instanceTenancy"`
+	Default       bool                      `xml:"isDefault"`
+	Tags          query.Items[tagXML]       `xml:"tagSet"`
+}
+
+func describeVPCs(c *call, in *describeVPCsIn) (any, error) {
+	list, next, err := listing[VPC]{
+		ids:    vpcIDs,
+		from:   func(w *world) table[VPC] { return w.vpcs },
+		fields: vpcFields,
+		limits: pageLimits{5, 1000},
+	}.pick(c, selection{in.VpcId, in.Filter, in.page})
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		VPCs      query.Items[vpcXML] `xml:"vpcSet"`
+		NextToken string              `xml:"nextToken,omitempty"`
+	}{query.List(list, c.w.vpcXML), next}, nil
+}
+
+func (w *world) vpcXML(v *VPC) vpcXML {
+	x := vpcXML{
+		ID: v.ID, OwnerID: w.owner, State: "available", CIDR: v.CIDR, DHCPOptionsID: sameDigits("dopt", v.ID),
+		Blocks: query.List([]string{v.CIDR}, func(cidr string) ipv4BlockXML {
+			return ipv4BlockXML{sameDigits("vpc-cidr-assoc", v.ID), cidr, stateXML{"associated"}}
+		}),
+		IPv6Blocks: ipv6Blocks("vpc-cidr-assoc", v.ID, v.IPv6CIDR),
+		Tenancy:    "default", Default: v.Default, Tags: tagsXML(v.Tags),
+	}
+	for i := range x.IPv6Blocks.Item {
+		x.IPv6Blocks.Item[i].Border, x.IPv6Blocks.Item[i].Pool = w.region, "Amazon"
+	}
+	return x
+}
+
+var vpcFields = fields[VPC]{
+	"cidr":                              one(func(v *VPC) string { return v.CIDR }),
+	"cidr-block-association.cidr-block": one(func(v *VPC) string { return v.CIDR }),
+	"dhcp-options-id":                   one(func(v *VPC) string { return sameDigits("dopt", v.ID) }),
+	"ipv6-cidr-block-association.ipv6-cidr-block": optional(func(v *VPC) string { return v.IPv6CIDR }),
+	"is-default": yes(func(v *VPC) bool { return v.Default }),
+	"owner-id":   ownerField[VPC],
+	"state":      one(func(*VPC) string { return "available" }),
+	"vpc-id":     one(func(v *VPC) string { return v.ID }),
+}
+
+// sameDigits makes an id of another kind with the digits of id, for what belongs to one resource only.
+func sameDigits(prefix, id string) string {
+	return prefix + id[strings.LastIndexByte(id, '-'):]
+}
+
+// arn is the ARN of a resource of the call's account and region.
+func (w *world) arn(kind, id string) string {
+	return "arn:aws:ec2:" + w.region + ":" + w.owner + ":" + kind + "/" + id
+}

@@ -1,0 +1,290 @@
+package ec2sim
+
+import (
+	"iter"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// resource is what a table can hold.
+type resource[T any] interface {
+	clone() T
+	key() string
+}
+
+// table holds the resources of one kind by id.
+type table[T resource[T]] map[string]*T
+
+// each yields the resources in the order of ids.
+func (t table[T]) each() iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for _, id := range slices.Sorted(maps.Keys(t)) {
+			if !yield(t[id]) {
+				return
+			}
+		}
+	}
+}
+
+func (t table[T]) list() []*T { return slices.Collect(t.each()) }
+
+func (t table[T]) clone() table[T] {
+	c := make(table[T], len(t))
+	for id, r := range t {
+		copied := (*r).clone()
+		c[id] = &copied
+	}
+	return c
+}
+
+func (t table[T]) snapshot() []T {
+	var list []T
+	for r := range t.each() {
+		list = append(list, (*r).clone())
+	}
+	return list
+}
+
+// world is one region.
+type world struct {
+	region, owner string
+
+	vpcs       table[VPC]
+	subnets    table[Subnet]
+	groups     table[SecurityGroup]
+	gateways   table[Gateway]
+	routes     table[RouteTable]
+	instances  table[Instance]
+	interfaces table[Interface]
+	addresses  table[Address]
+
+	transitions map[string]transition // by instance
+}
+
+// transition is a change of an instance's state that is under way.
+type transition struct {
+	at time.Time
+	to string
+}
+
+func newWorld(region, owner string) *world {
+	return &world{
+		region: region, owner: owner,
+		vpcs: table[VPC]{}, subnets: table[Subnet]{}, groups: table[SecurityGroup]{},
+		gateways: table[Gateway]{}, routes: table[RouteTable]{}, instances: table[Instance]{},
+		interfaces: table[Interface]{}, addresses: table[Address]{},
+		transitions: map[string]transition{},
+	}
+}
+
+func (w *world) clone() *world {
+	return &world{
+		region: w.region, owner: w.owner,
+		vpcs: w.vpcs.clone(), subnets: w.subnets.clone(), groups: w.groups.clone(),
+		gateways: w.gateways.clone(), routes: w.routes.clone(), instances: w.instances.clone(),
+		interfaces: w.interfaces.clone(), addresses: w.addresses.clone(),
+		transitions: maps.Clone(w.transitions),
+	}
+}
+
+// snapshot puts sets into one order, so that equal worlds give equal values.
+func (w *world) snapshot() RegionState {
+	s := RegionState{
+		VPCs: w.vpcs.snapshot(), Subnets: w.subnets.snapshot(), SecurityGroups: w.groups.snapshot(),
+		Gateways: w.gateways.snapshot(), RouteTables: w.routes.snapshot(), Instances: w.instances.snapshot(),
+		Interfaces: w.interfaces.snapshot(), Addresses: w.addresses.snapshot(),
+	}
+	for i := range s.Interfaces {
+		eni := &s.Interfaces[i]
+		slices.Sort(eni.Groups)
+		slices.SortFunc(eni.PrivateAddresses, func(a, b PrivateAddress) int {
+			if a.Primary != b.Primary {
+				if a.Primary {
+					return -1
+				}
+				return 1
+			}
+			return compareAddresses(a.Address, b.Address)
+		})
+		slices.SortFunc(eni.IPv6Addresses, compareAddresses)
+	}
+	for i := range s.RouteTables {
+		slices.SortFunc(s.RouteTables[i].Routes, func(a, b Route) int {
+			return compareDestinations(a.Destination, b.Destination)
+		})
+	}
+	return s
+}
+
+func (w *world) empty() bool {
+	return len(w.vpcs)+len(w.gateways)+len(w.addresses) == 0
+}
+
+func compareAddresses(a, b string) int {
+	return netip.MustParseAddr(a).Compare(netip.MustParseAddr(b))
+}
+
+func compareDestinations(a, b string) int {
+	pa, pb := netip.MustParsePrefix(a), netip.MustParsePrefix(b)
+	if c := pa.Addr().Compare(pb.Addr()); c != 0 {
+		return c
+	}
+	return pa.Bits() - pb.Bits()
+}
+
+// settle ends the transitions that are due.
+func (w *world) settle(now time.Time) {
+	for id, t := range w.transitions {
+		if now.Before(t.at) {
+			continue
+		}
+		if i := w.instances[id]; i != nil {
+			i.State = t.to
+		}
+		delete(w.transitions, id)
+	}
+}
+
+// attached returns the interfaces of an instance in the order of device indexes.
+func (w *world) attached(instance string) []*Interface {
+	var list []*Interface
+	for eni := range w.interfaces.each() {
+		if eni.instance() == instance {
+			list = append(list, eni)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *Interface) int { return a.Attachment.DeviceIndex - b.Attachment.DeviceIndex })
+	return list
+}
+
+// primaryInterface returns the interface at device index 0, or nil.
+func (w *world) primaryInterface(instance string) *Interface {
+	for _, eni := range w.attached(instance) {
+		if eni.Attachment.DeviceIndex == 0 {
+			return eni
+		}
+	}
+	return nil
+}
+
+// holder returns the interface of the subnet that holds the address, or nil.
+func (w *world) holder(subnet, address string) *Interface {
+	for _, eni := range w.interfaces {
+		if eni.SubnetID == subnet && (eni.holds(address) || slices.Contains(eni.IPv6Addresses, address)) {
+			return eni
+		}
+	}
+	return nil
+}
+
+// association returns the Elastic IP bound to a private address of an interface, or nil.
+func (w *world) association(eni, address string) *Address {
+	for a := range w.addresses.each() {
+		if a.AssociationID != "" && a.InterfaceID == eni && a.PrivateIP == address {
+			return a
+		}
+	}
+	return nil
+}
+
+// tagged returns the tags of whatever has the id, or nil.
+func (w *world) tagged(id string) *Tags {
+	return findTags(id,
+		lookup[VPC](w.vpcs), lookup[Subnet](w.subnets), lookup[SecurityGroup](w.groups),
+		lookup[Gateway](w.gateways), lookup[RouteTable](w.routes), lookup[Instance](w.instances),
+		lookup[Interface](w.interfaces), lookup[Address](w.addresses))
+}
+
+type taggable interface{ tags() *Tags }
+
+func lookup[T resource[T], P interface {
+	*T
+	taggable
+}](t table[T]) func(string) taggable {
+	return func(id string) taggable {
+		if r := t[id]; r != nil {
+			return P(r)
+		}
+		return nil
+	}
+}
+
+func findTags(id string, kinds ...func(string) taggable) *Tags {
+	for _, find := range kinds {
+		if r := find(id); r != nil {
+			return r.tags()
+		}
+	}
+	return nil
+}
+
+// free returns the lowest n addresses of the subnet that may be given out and that nobody holds.
+func (w *world) free(subnet *Subnet, n int) []string {
+	taken := map[string]bool{}
+	for _, eni := range w.interfaces {
+		if eni.SubnetID == subnet.ID {
+			for _, a := range eni.PrivateAddresses {
+				taken[a.Address] = true
+			}
+		}
+	}
+	prefix := netip.MustParsePrefix(subnet.CIDR)
+	var list []string
+	for a := prefix.Addr(); prefix.Contains(a) && len(list) < n; a = a.Next() {
+		if !reserved(prefix, a) && !taken[a.String()] {
+			list = append(list, a.String())
+		}
+	}
+	return list
+}
+
+// available counts the addresses of the subnet that may be given out and that nobody holds.
+func (w *world) available(subnet *Subnet) int {
+	prefix := netip.MustParsePrefix(subnet.CIDR)
+	n := 1<<(prefix.Addr().BitLen()-prefix.Bits()) - 5
+	for _, eni := range w.interfaces {
+		if eni.SubnetID == subnet.ID {
+			n -= len(eni.PrivateAddresses)
+		}
+	}
+	return n
+}
+
+// reserved says whether AWS keeps the address for itself: the first four and the last of a subnet.
+func reserved(prefix netip.Prefix, a netip.Addr) bool {
+	first := prefix.Masked().Addr()
+	for range 4 {
+		if a == first {
+			return true
+		}
+		first = first.Next()
+	}
+	return !prefix.Contains(a.Next())
+}
+
+// typeLimits are the addresses of each family an interface of an instance type may hold.
+var typeLimits = map[string]int{
+	"t2.micro": 2, "t3.nano": 2, "t3.micro": 2, "t3.small": 4, "t3.medium": 6, "t3.large": 12,
+	"t4g.micro": 2, "t4g.small": 4, "t4g.medium": 6,
+	"m5.large": 10, "m5.xlarge": 15, "m6i.large": 10, "c5.large": 10, "c5n.large": 10, "c6i.large": 10,
+}
+
+const (
+	unknownTypeLimit = 10
+	unattachedLimit  = 50
+)
+
+// addressLimit is the number of addresses of each family the interface may hold.
+func (w *world) addressLimit(eni *Interface) int {
+	i := w.instances[eni.instance()]
+	if i == nil {
+		return unattachedLimit
+	}
+	if n, ok := typeLimits[strings.ToLower(i.Type)]; ok {
+		return n
+	}
+	return unknownTypeLimit
+}
