@@ -46,11 +46,7 @@ func (r *run) heldBy(keys string) protocol.Result {
 // failed keeps what was learnt before the failure.
 func (r *run) failed(err error) protocol.Result {
 	f := asFailure(err)
-	facts := r.facts()
-	if r.touched && f.Class != protocol.Ambiguous {
-		facts = action.Merge(facts, r.changed())
-	}
-	result := r.result(protocol.Failed, "", facts, f.Facts, map[string]string{
+	result := r.result(protocol.Failed, "", r.facts(), f.Facts, map[string]string{
 		protocol.FactFailureClass: string(f.Class),
 		protocol.FactRetryable:    strconv.FormatBool(f.MayRetry()),
 	})

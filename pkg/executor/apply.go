@@ -21,7 +21,7 @@ func (r *run) apply() error {
 		if !r.pending(i) {
 			continue
 		}
-		if r.times.plan.Err() != nil {
+		if r.times.up() {
 			return r.giveUp(writer, applied, existed, r.outOfTime())
 		}
 		r.Log.Info("changing", "call", t.Call, "resource", t.Resource, "attribute", t.Attribute, "from", t.From, "to", t.To)

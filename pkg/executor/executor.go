@@ -66,7 +66,10 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 			result = r.failed(action.Refuse(protocol.Internal, "a bug in the executor stopped it: %v; look at its log, and at the target before you try again", p))
 		}
 	}()
-	wire, faults := decode(r.times.plan, request)
+	wire, faults, ended := decode(r.times.plan, request)
+	if !ended && r.times.stopped() {
+		return r.failed(r.outOfTime())
+	}
 	if err := r.validate(wire, faults); err != nil {
 		return r.failed(err)
 	}
@@ -157,7 +160,7 @@ func (r *run) execute() (protocol.Result, error) {
 	if holders, err := r.holders(); err != nil || holders != "" {
 		return r.heldBy(holders), err
 	}
-	if r.times.plan.Err() != nil {
+	if r.times.up() {
 		return protocol.Result{}, r.outOfTime()
 	}
 	if err := r.recordIntent(); err != nil {

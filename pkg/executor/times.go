@@ -2,13 +2,13 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
 // times are the contexts of one run. Each later one ends later, so that there is
 // always time left to find out what became of what was begun.
 type times struct {
+	stop context.Context
 	// plan is for reading and deciding; it ends with the signal to stop, and
 	// no change is begun after it.
 	plan context.Context
@@ -26,8 +26,6 @@ const (
 	margin = 500 * time.Millisecond
 )
 
-var errStopped = errors.New("stopped by a signal")
-
 func newTimes(stop context.Context, timeout time.Duration) times {
 	end := time.Now().Add(timeout - min(margin, timeout/20))
 	reserve := min(5*time.Second, timeout/4)
@@ -35,22 +33,25 @@ func newTimes(stop context.Context, timeout time.Duration) times {
 
 	verify, cancelVerify := context.WithDeadline(base, end)
 	change, cancelChange := context.WithDeadline(verify, end.Add(-reserve))
-	plan, cancelPlan := context.WithCancelCause(change)
+	plan, cancelPlan := context.WithCancel(change)
 	stopping := context.AfterFunc(stop, func() {
-		cancelPlan(errStopped)
+		cancelPlan()
 		time.AfterFunc(stopGrace/2, cancelChange)
 		time.AfterFunc(stopGrace, cancelVerify)
 	})
-	return times{plan: plan, change: change, verify: verify, cancel: func() {
+	return times{stop: stop, plan: plan, change: change, verify: verify, cancel: func() {
 		stopping()
-		cancelPlan(nil)
+		cancelPlan()
 		cancelChange()
 		cancelVerify()
 	}}
 }
 
 // stopped tells whether the signal to stop came.
-func (t times) stopped() bool { return errors.Is(context.Cause(t.plan), errStopped) }
+func (t times) stopped() bool { return t.stop.Err() != nil }
+
+// up tells that no change may be begun any more.
+func (t times) up() bool { return t.plan.Err() != nil || t.stopped() }
 
 // sleep waits, and tells whether the context let it.
 func sleep(ctx context.Context, d time.Duration) bool {

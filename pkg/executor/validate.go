@@ -9,8 +9,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// decode reads the request, and gives up on a caller that does not finish it.
-func decode(ctx context.Context, request io.Reader) (protocol.Request, protocol.Faults) {
+// decode reads the request, and gives up on a caller that does not end it.
+func decode(ctx context.Context, request io.Reader) (wire protocol.Request, faults protocol.Faults, ended bool) {
 	type decoded struct {
 		request protocol.Request
 		faults  protocol.Faults
@@ -22,9 +22,9 @@ func decode(ctx context.Context, request io.Reader) (protocol.Request, protocol.
 	}()
 	select {
 	case d := <-done:
-		return d.request, d.faults
+		return d.request, d.faults, true
 	case <-ctx.Done():
-		return protocol.Request{}, protocol.Faults{{Reason: "the request did not end in time; close the input after it"}}
+		return protocol.Request{}, protocol.Faults{{Reason: "the request did not end in time; close the input after it"}}, false
 	}
 }
 

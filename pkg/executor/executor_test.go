@@ -1,0 +1,360 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/protocol"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// cloud is a provider of switches, each of which has a value. Its script says what becomes of
+// the calls, in order, one word each; calls beyond it are "ok":
+//
+//	ok       the change is made and answered
+//	refuse   the change is refused
+//	lost     the change is made, its answer is lost
+//	dropped  the change is not made, and no answer comes
+//	ignore   the change is answered and not made
+//	late     the change is made, and the next reading is from before it
+//	fail     (a reading) cannot be answered
+type cloud struct {
+	mu     sync.Mutex
+	values map[string]string
+	stale  []map[string]string
+	// changes and reads are the scripts; calls is what was called.
+	changes, reads []string
+	calls          []string
+	onChange       func()
+}
+
+func (c *cloud) next(script *[]string) string {
+	if len(*script) == 0 {
+		return "ok"
+	}
+	word := (*script)[0]
+	*script = (*script)[1:]
+	return word
+}
+
+func (c *cloud) Read(_ context.Context, name string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, "read "+name)
+	if c.next(&c.reads) == "fail" {
+		return "", action.Refuse(protocol.Unavailable, "cannot read %s", name)
+	}
+	if len(c.stale) > 0 {
+		old := c.stale[0]
+		c.stale = c.stale[1:]
+		return old[name], nil
+	}
+	return c.values[name], nil
+}
+
+func (c *cloud) Switch(_ context.Context, name, value string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, name+"="+value)
+	if c.onChange != nil {
+		c.onChange()
+	}
+	word := c.next(&c.changes)
+	if word == "late" {
+		c.stale = append(c.stale, maps.Clone(c.values))
+	}
+	if word == "ok" || word == "lost" || word == "late" {
+		c.values[name] = value
+	}
+	switch word {
+	case "refuse":
+		return action.Refuse(protocol.Throttled, "cannot switch %s: throttled", name)
+	case "lost", "dropped":
+		return &action.Unknown{Cause: action.Refuse(protocol.Unavailable, "the connection broke")}
+	}
+	return nil
+}
+
+type reader interface {
+	Read(ctx context.Context, name string) (string, error)
+}
+
+type writer interface {
+	Switch(ctx context.Context, name, value string) error
+}
+
+// switches plans to bring each named switch to a value.
+func switches(ctx context.Context, r reader, names []string, to func(string) string, restores bool) (*action.Plan, error) {
+	read := func(ctx context.Context) (action.Seen, error) {
+		var seen action.Seen
+		for _, n := range names {
+			v, err := r.Read(ctx, n)
+			if err != nil {
+				return seen, err
+			}
+			seen.Values = append(seen.Values, v)
+		}
+		return seen, nil
+	}
+	seen, err := read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &action.Plan{
+		Seen: seen, Read: read, Restores: restores,
+		Facts: func(t []action.Transition, seen action.Seen) map[string]string {
+			facts := map[string]string{}
+			for i, n := range names {
+				facts["prior."+n], facts["now."+n] = t[i].From, seen.Values[i]
+			}
+			return facts
+		},
+		Words: action.Words{Would: "switch", Did: "switched", Already: "switched"},
+	}
+	for i, n := range names {
+		p.Transitions = append(p.Transitions, action.Transition{
+			Resource: n, Attribute: "value", From: seen.Values[i], To: to(n), Call: "test:Switch",
+			Set: action.SetWith(func(ctx context.Context, w writer, _, to string) error { return w.Switch(ctx, n, to) }),
+		})
+	}
+	return p, nil
+}
+
+var testRegistry = action.NewRegistry([]action.Verb{
+	{
+		Name: "on", Undo: "off",
+		Target: []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true}},
+		Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string { return "on" }, false)
+		}),
+	},
+	{
+		Name:       "off",
+		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true}},
+		Parameters: []action.Field{{Name: "prior.a", Form: action.Text}, {Name: "prior.b", Form: action.Text}, action.IgnoreHolders},
+		Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(n string) string { return req.Parameters["prior."+n] }, true)
+		}),
+	},
+})
+
+type connection struct{ *cloud }
+
+func (c connection) Reader() any { return c.cloud }
+func (c connection) Writer() any { return c.cloud }
+
+// send gives one request to an executor of its own, as a process would.
+func send(t *testing.T, stop context.Context, c *cloud, stateDir, request string) protocol.Status {
+	t.Helper()
+	e := &Executor{
+		Registry: testRegistry, Provider: "test", Timeout: 20 * time.Second, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Connect: func(context.Context, string, time.Duration) (Connection, error) { return connection{c}, nil },
+	}
+	if stateDir != "" {
+		e.OpenStore = func() (Store, error) { return ledger.Open(stateDir, ledger.OSDisk{}, time.Now) }
+	}
+	return e.Run(stop, strings.NewReader(request)).Status
+}
+
+func request(verb, key, names, parameters string) string {
+	mode := "execute"
+	if verb, dry := strings.CutSuffix(verb, "?"); dry {
+		return strings.Replace(request(verb, key, names, parameters), `"execute"`, `"dry-run"`, 1)
+	}
+	return `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest","spec":{"provider":"test","action":"` +
+		verb + `","mode":"` + mode + `","idempotencyKey":"` + key + `","target":{"names":"` + names + `"},"parameters":{` + parameters + `}}}`
+}
+
+func TestExecuteTellsTheTruth(t *testing.T) {
+	tests := []struct {
+		name           string
+		world          map[string]string
+		changes, reads []string
+		verb, names    string
+		parameters     string
+		want           protocol.State
+		class          protocol.FailureClass
+		observed       map[string]string
+		after          map[string]string
+		calls          []string
+	}{
+		{
+			name:  "the plain case takes one reading, one change, one reading",
+			world: map[string]string{"a": "off"}, verb: "on", names: "a",
+			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a"},
+		},
+		{
+			name:  "what is so already is read twice and not changed",
+			world: map[string]string{"a": "on"}, verb: "on", names: "a",
+			want: protocol.Succeeded, observed: map[string]string{"prior.a": "on", "now.a": "on", "changed": "false"},
+			after: map[string]string{"a": "on"}, calls: []string{"read a", "read a"},
+		},
+		{
+			name:  "a dry-run changes nothing",
+			world: map[string]string{"a": "off"}, verb: "on?", names: "a",
+			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after: map[string]string{"a": "off"}, calls: []string{"read a"},
+		},
+		{
+			name:  "a stale reading back is not believed, nor is one lucky one after it",
+			world: map[string]string{"a": "off"}, changes: []string{"late"}, verb: "on", names: "a",
+			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a", "read a"},
+		},
+		{
+			name:  "a lost answer is found out, and sent only once",
+			world: map[string]string{"a": "off"}, changes: []string{"lost"}, verb: "on", names: "a",
+			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a", "read a"},
+		},
+		{
+			name:  "a change that never showed after its answer was lost is ambiguous",
+			world: map[string]string{"a": "off"}, changes: []string{"dropped"}, verb: "on", names: "a",
+			want: protocol.Failed, class: protocol.Ambiguous, observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after: map[string]string{"a": "off"},
+		},
+		{
+			name:  "a change that was answered and does not show is unverified",
+			world: map[string]string{"a": "off"}, changes: []string{"ignore"}, verb: "on", names: "a",
+			want: protocol.Failed, class: protocol.Unverified, observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after: map[string]string{"a": "off"},
+		},
+		{
+			name:  "a refused change keeps the facts",
+			world: map[string]string{"a": "off"}, changes: []string{"refuse"}, verb: "on", names: "a",
+			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after: map[string]string{"a": "off"}, calls: []string{"read a", "a=on"},
+		},
+		{
+			name:  "one that is refused puts back the one before",
+			world: map[string]string{"a": "off", "b": "dim"}, changes: []string{"ok", "refuse"}, verb: "on", names: "a,b",
+			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off", "prior.b": "dim", "now.b": "dim"},
+			after: map[string]string{"a": "off", "b": "dim"}, calls: []string{"read a", "read b", "a=on", "b=on", "a=off", "read a", "read b"},
+		},
+		{
+			name:  "one that can't be put back is said so",
+			world: map[string]string{"a": "off", "b": "dim"}, changes: []string{"ok", "refuse", "refuse"}, verb: "on", names: "a,b",
+			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off", "prior.b": "dim", "now.b": "dim"},
+			after: map[string]string{"a": "on", "b": "dim"},
+		},
+		{
+			name:  "a reading that fails is not an outcome",
+			world: map[string]string{"a": "off"}, reads: []string{"ok", "fail", "fail"}, verb: "on", names: "a",
+			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a", "read a", "read a"},
+		},
+		{
+			name:  "a first reading that fails changes nothing",
+			world: map[string]string{"a": "off"}, reads: []string{"fail"}, verb: "on", names: "a",
+			want: protocol.Failed, class: protocol.Unavailable, after: map[string]string{"a": "off"}, calls: []string{"read a"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := &cloud{values: maps.Clone(tt.world), changes: tt.changes, reads: tt.reads}
+				got := send(t, t.Context(), c, t.TempDir(), request(tt.verb, "k", tt.names, tt.parameters))
+				want := maps.Clone(tt.observed)
+				if tt.class != "" {
+					want = action.Merge(want, map[string]string{"failureClass": string(tt.class), "retryable": got.Observed["retryable"]})
+				}
+				if got.Status != tt.want {
+					t.Errorf("status %s, want %s: %+v", got.Status, tt.want, got)
+				}
+				if diff := cmp.Diff(want, got.Observed); diff != "" {
+					t.Errorf("observed (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(tt.after, c.values); diff != "" {
+					t.Errorf("world (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(tt.calls, c.calls); tt.calls != nil && diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestStaleAlreadySoIsNotBelieved: the first reading shows, staly, what the action is to bring about.
+func TestStaleAlreadySoIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cloud{values: map[string]string{"a": "off"}, stale: []map[string]string{{"a": "on"}}}
+		got := send(t, t.Context(), c, t.TempDir(), request("on", "k", "a", ""))
+		if got.Status != protocol.Succeeded || got.Observed["prior.a"] != "off" || got.Observed["changed"] != "true" || c.values["a"] != "on" {
+			t.Errorf("got %+v, world %v", got, c.values)
+		}
+	})
+}
+
+func TestStopBeforeTheFirstChangeChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop, cancel := context.WithCancel(t.Context())
+		cancel()
+		c := &cloud{values: map[string]string{"a": "off"}}
+		got := send(t, stop, c, t.TempDir(), request("on", "k", "a", ""))
+		if got.Status != protocol.Failed || got.Observed["failureClass"] != "timeout" || got.Observed["retryable"] != "true" {
+			t.Errorf("got %+v", got)
+		}
+		if c.values["a"] != "off" || slices.Contains(c.calls, "a=on") {
+			t.Errorf("changed after the signal to stop: %v", c.calls)
+		}
+	})
+}
+
+func TestStopDuringAChangeFindsOutAndPutsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop, cancel := context.WithCancel(t.Context())
+		c := &cloud{values: map[string]string{"a": "off", "b": "off"}, onChange: cancel}
+		got := send(t, stop, c, t.TempDir(), request("on", "k", "a,b", ""))
+		if got.Status != protocol.Failed || c.values["a"] != "off" || c.values["b"] != "off" {
+			t.Errorf("got %+v, world %v", got, c.values)
+		}
+	})
+}
+
+func TestStopDuringTheLastChangeFinishesWithATrueResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop, cancel := context.WithCancel(t.Context())
+		c := &cloud{values: map[string]string{"a": "off"}, onChange: cancel, changes: []string{"lost"}}
+		got := send(t, stop, c, t.TempDir(), request("on", "k", "a", ""))
+		if got.Status != protocol.Succeeded || c.values["a"] != "on" {
+			t.Errorf("got %+v, world %v", got, c.values)
+		}
+	})
+}
+
+func TestACallerThatNeverEndsItsRequestIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &Executor{Registry: testRegistry, Provider: "test", Timeout: time.Second, Log: slog.New(slog.DiscardHandler)}
+		in, out := io.Pipe()
+		got := e.Run(t.Context(), in).Status
+		_ = out.CloseWithError(errors.New("done"))
+		if got.Status != protocol.Failed || got.Observed["failureClass"] != "invalid-request" {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestAPanicIsAnInternalFailure(t *testing.T) {
+	e := &Executor{
+		Registry: testRegistry, Provider: "test", Timeout: time.Second, Log: slog.New(slog.DiscardHandler),
+		Connect: func(context.Context, string, time.Duration) (Connection, error) { panic("boom") },
+	}
+	got := e.Run(t.Context(), strings.NewReader(request("on", "k", "a", ""))).Status
+	if got.Status != protocol.Failed || got.Observed["failureClass"] != "internal" {
+		t.Errorf("got %+v", got)
+	}
+}
