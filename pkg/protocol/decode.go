@@ -231,12 +231,15 @@ func (d *decoder) strings(o map[string]any, path, key string) map[string]string 
 	return m
 }
 
-// credentialWords are what the name of a credential holds, in the form that
-// carriesCredential compares.
-var credentialWords = []string{
-	"accesskey", "secretkey", "secretaccess", "sessiontoken", "securitytoken", "authtoken",
-	"bearertoken", "apikey", "privatekey", "password", "passwd", "passphrase", "credential",
-}
+// credentialWords are what the name of a credential holds, and credentialNames
+// what it is as a whole, in the form that carriesCredential compares.
+var (
+	credentialWords = []string{
+		"accesskey", "secretkey", "secretaccess", "sessiontoken", "securitytoken", "authtoken",
+		"bearertoken", "apikey", "privatekey", "password", "passwd", "passphrase", "credential",
+	}
+	credentialNames = []string{"secret", "token"}
+)
 
 // carriesCredential tells whether a key of target or parameters is the name of
 // a secret, however it is spelt.
@@ -250,10 +253,30 @@ func carriesCredential(key string) bool {
 		}
 		return -1
 	}, key)
-	if plain == "secret" || plain == "token" {
-		return true
+	return slices.Contains(credentialNames, plain) ||
+		slices.ContainsFunc(credentialWords, func(w string) bool { return strings.Contains(plain, w) })
+}
+
+// CredentialKeyPatterns is the same rule as regular expressions that ECMA 262
+// and RE2 read alike: a key of target or parameters that any of them matches is
+// refused by Decode.
+func CredentialKeyPatterns() []string {
+	const between = "[^0-9A-Za-z]*"
+	spelt := func(word string) string {
+		letters := make([]string, len(word))
+		for i, r := range word {
+			letters[i] = "[" + string(r) + strings.ToUpper(string(r)) + "]"
+		}
+		return strings.Join(letters, between)
 	}
-	return slices.ContainsFunc(credentialWords, func(w string) bool { return strings.Contains(plain, w) })
+	var all []string
+	for _, w := range credentialWords {
+		all = append(all, spelt(w))
+	}
+	for _, n := range credentialNames {
+		all = append(all, "^"+between+spelt(n)+between+"$")
+	}
+	return all
 }
 
 func join(path, key string) string {
