@@ -1,0 +1,137 @@
+// Package render writes what is generated from the verbs' descriptors: the JSON
+// Schemas of the wire and the reference in actions/README.md.
+//
+// The same registry gives the same bytes. A request schema accepts what the
+// executor accepts, as far as a schema can say it; patterns keep to what ECMA 262
+// and RE2 read alike.
+package render
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"aws-provider-executor/pkg/action"
+)
+
+// Generator is what the files are generated from.
+type Generator struct {
+	Registry *action.Registry
+	// Provider is the only spec.provider that the executor accepts.
+	Provider string
+}
+
+// File is a generated file, by its path in the module.
+type File struct {
+	Path string
+	Data []byte
+}
+
+const (
+	schemaDir = "schema"
+	suffix    = ".schema.json"
+)
+
+func fileName(schema string) string { return schema + suffix }
+
+// Files renders everything.
+func (g Generator) Files() ([]File, error) {
+	files := []File{{Path: "actions/README.md", Data: []byte(g.reference())}}
+	add := func(name string, n node) error {
+		data, err := document(n)
+		files = append(files, File{Path: filepath.Join(schemaDir, fileName(name)), Data: data})
+		return err
+	}
+	errs := []error{add("request", g.request()), add("result", g.result())}
+	for _, v := range g.Registry.Verbs() {
+		errs = append(errs, add(v.Name, g.verb(v)))
+	}
+	return files, errors.Join(errs...)
+}
+
+// Stale names the files below the module's root that are not as generated, and
+// the schemas there that nothing generates any more.
+func Stale(root string, files []File) ([]string, error) {
+	left, err := filepath.Glob(filepath.Join(root, schemaDir, "*"+suffix))
+	if err != nil {
+		return nil, err
+	}
+	var stale []string
+	for _, f := range files {
+		path := filepath.Join(root, f.Path)
+		left = slices.DeleteFunc(left, func(l string) bool { return l == path })
+		have, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if !bytes.Equal(have, f.Data) {
+			stale = append(stale, f.Path)
+		}
+	}
+	for _, l := range left {
+		name, err := filepath.Rel(root, l)
+		if err != nil {
+			return nil, err
+		}
+		stale = append(stale, name)
+	}
+	return stale, nil
+}
+
+// Write brings the stale files up to date, and removes those that nothing
+// generates.
+func Write(root string, files []File) error {
+	stale, err := Stale(root, files)
+	if err != nil {
+		return err
+	}
+	for _, name := range stale {
+		path := filepath.Join(root, name)
+		i := slices.IndexFunc(files, func(f File) bool { return f.Path == name })
+		if i < 0 {
+			err = os.Remove(path)
+		} else {
+			err = os.WriteFile(path, files[i].Data, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Main is the generator as a program, run in the module's root. With -check it
+// writes nothing, names what is stale, and fails if anything is.
+func (g Generator) Main(root string, args []string, stderr io.Writer) int {
+	check := slices.Equal(args, []string{"-check"})
+	if len(args) > 0 && !check {
+		fmt.Fprintln(stderr, "usage: go run ./schema/generate [-check], in the root of the module")
+		return 2
+	}
+	files, err := g.Files()
+	if err != nil {
+		fmt.Fprintln(stderr, "cannot generate:", err)
+		return 1
+	}
+	if !check {
+		if err := Write(root, files); err != nil {
+			fmt.Fprintln(stderr, "cannot write:", err)
+			return 1
+		}
+		return 0
+	}
+	stale, err := Stale(root, files)
+	if err != nil {
+		fmt.Fprintln(stderr, "cannot check:", err)
+		return 1
+	}
+	for _, name := range stale {
+		fmt.Fprintf(stderr, "%s is stale: go run ./schema/generate\n", name)
+	}
+	return min(len(stale), 1)
+}

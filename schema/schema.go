@@ -1,0 +1,53 @@
+// Package schema holds the JSON Schemas (draft 2020-12) of the wire, for whoever
+// checks a request or a result without running the executor.
+//
+// A request schema accepts what the executor accepts, as far as a schema can say
+// it. The schemas are generated from the verbs' descriptors by schema/generate; their
+// $ids, urn:aws-provider-executor:schema:<name>, are stable.
+package schema
+
+import (
+	"embed"
+	"strings"
+)
+
+//go:embed *.schema.json
+var files embed.FS
+
+const suffix = ".schema.json"
+
+// Request is the schema of a request for any verb.
+func Request() []byte { return mustRead("request") }
+
+// Result is the schema of a result.
+func Result() []byte { return mustRead("result") }
+
+// Verb is the schema of a request for one verb; false when there is no such verb.
+func Verb(name string) ([]byte, bool) {
+	if name == "request" || name == "result" {
+		return nil, false
+	}
+	data, err := files.ReadFile(name + suffix)
+	return data, err == nil
+}
+
+// Names lists the schemas: request, result and the verbs, sorted.
+func Names() []string {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		panic(err)
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = strings.TrimSuffix(e.Name(), suffix)
+	}
+	return names
+}
+
+func mustRead(name string) []byte {
+	data, err := files.ReadFile(name + suffix)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
