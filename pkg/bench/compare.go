@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"aws-provider-executor/pkg/ec2sim/simproc"
 	"aws-provider-executor/pkg/peers"
 )
 
@@ -22,6 +23,7 @@ type bench struct {
 	python               peers.Python
 	rounds, cliRounds    int
 	out                  io.Writer
+	sim                  *simproc.Process
 	env                  []string
 }
 
@@ -41,15 +43,16 @@ type contender struct {
 func (b *bench) compare(sim string, tls bool) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	env, err := startSim(ctx, sim, b.dir, tls)
+	scheme, args := "HTTP", []string{}
+	if tls {
+		scheme, args = "HTTPS", []string{"-tls", "-ca-file", filepath.Join(b.dir, "ca.pem")}
+	}
+	process, err := simproc.Start(ctx, sim, args...)
 	if err != nil {
 		return err
 	}
-	b.env = append(env, "EXECUTOR_STATE_DIR="+filepath.Join(b.dir, "state"))
-	scheme := "HTTP"
-	if tls {
-		scheme = "HTTPS"
-	}
+	b.sim = process
+	b.env = append(process.Env, "PATH="+os.Getenv("PATH"), "EXECUTOR_STATE_DIR="+filepath.Join(b.dir, "state"))
 	for _, mode := range []string{"dry-run", "execute"} {
 		executor, floor, cli, err := b.measure(mode)
 		if err != nil {
@@ -159,6 +162,27 @@ func (b *bench) awsCLI(mode string) (sample, error) {
 		all.peak = max(all.peak, s.peak)
 	}
 	return all, nil
+}
+
+// calls counts, in the stand-in's own log, what the executor sends for one request.
+func (b *bench) calls(mode string) (int, error) {
+	var before, after []json.RawMessage
+	if err := b.sim.Control("calls", &before); err != nil {
+		return 0, err
+	}
+	key := "bench-calls-" + mode
+	if _, err := b.process(requestFor(mode, "assign-secondary-ip", key, ""), b.executor); err != nil {
+		return 0, err
+	}
+	if err := b.sim.Control("calls", &after); err != nil {
+		return 0, err
+	}
+	if mode == "execute" {
+		if _, err := b.process(requestFor("execute", "unassign-secondary-ip", key+":undo", `"priorAssigned":"false"`), b.executor); err != nil {
+			return 0, err
+		}
+	}
+	return len(after) - len(before), nil
 }
 
 func (b *bench) tell(title string, calls int, executor, floor, cli contender) {

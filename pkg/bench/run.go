@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/peers"
@@ -51,38 +48,6 @@ func run(args []string, out io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// startSim starts the stand-in and returns the environment that points at it.
-func startSim(ctx context.Context, path, dir string, tls bool) (env []string, err error) {
-	args := []string{}
-	if tls {
-		args = append(args, "-tls", "-ca-file", filepath.Join(dir, "ca.pem"))
-	}
-	sim := exec.CommandContext(ctx, path, args...)
-	sim.Cancel = func() error { return sim.Process.Signal(os.Interrupt) }
-	sim.Stderr = os.Stderr
-	stdout, err := sim.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := sim.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if setting, ok := strings.CutPrefix(lines.Text(), "export "); ok {
-			env = append(env, strings.ReplaceAll(setting, "'", ""))
-		}
-		if strings.HasPrefix(lines.Text(), "# try") {
-			break
-		}
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, stdout)
-		_ = sim.Wait()
-	}()
-	return append(env, "PATH="+os.Getenv("PATH")), lines.Err()
 }
 
 const (

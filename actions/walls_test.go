@@ -1,0 +1,91 @@
+package actions_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "aws-provider-executor/"
+
+// wall forbids imports to some packages. Patterns end in "..." to mean everything below.
+type wall struct {
+	name, of         string
+	except           []string
+	only, forbidding []string
+}
+
+// walls are the design's.
+var walls = []wall{
+	{name: "an action imports what an action is, the wire and EC2's plain model", of: "actions/...", except: []string{"actions"},
+		only: []string{"pkg/action", "pkg/protocol", "pkg/awsec2/ec2model"}},
+	{name: "no action imports the SDK", of: "actions/...", forbidding: []string{"github.com/aws/..."}},
+	{name: "the executor knows no verb and no provider", of: "pkg/executor",
+		forbidding: []string{module + "actions/...", module + "pkg/awsec2/...", "github.com/aws/..."}},
+	{name: "the wire imports nothing of ours", of: "pkg/protocol", forbidding: []string{module + "..."}},
+	{name: "the wire and the actions' terms know no SDK", of: "pkg/action", forbidding: []string{"github.com/aws/...", module + "pkg/awsec2/..."}},
+	{name: "EC2's plain model knows no SDK", of: "pkg/awsec2/ec2model", forbidding: []string{"github.com/..."}},
+	{name: "the ledger knows no provider", of: "pkg/ledger", forbidding: []string{"github.com/aws/...", module + "pkg/awsec2/...", module + "actions/..."}},
+	{name: "only the seam and the stand-in know EC2's wire", of: "...", except: []string{"pkg/awsec2/...", "pkg/ec2sim/..."},
+		forbidding: []string{"github.com/aws/..."}},
+	{name: "the gate knows no SQL and no SDK", of: "pkg/gate", forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/..."}},
+	{name: "a policy knows no SQL and no SDK", of: "pkg/policy", forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/..."}},
+}
+
+func TestWalls(t *testing.T) {
+	imports := map[string][]string{}
+	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		imports[strings.TrimPrefix(fields[0], module)] = fields[1:]
+	}
+	for _, w := range walls {
+		t.Run(w.name, func(t *testing.T) {
+			for of, list := range imports {
+				if !matches(w.of, of) || slices.ContainsFunc(w.except, func(e string) bool { return matches(e, of) }) {
+					continue
+				}
+				for _, i := range list {
+					if slices.ContainsFunc(w.forbidding, func(f string) bool { return matches(f, i) }) {
+						t.Errorf("%s imports %s", of, i)
+					}
+					ours, isOurs := strings.CutPrefix(i, module)
+					if isOurs && w.only != nil && !slices.ContainsFunc(w.only, func(o string) bool { return matches(o, ours) }) {
+						t.Errorf("%s imports %s", of, i)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestWallPatterns(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"actions/...", "actions/forwarding", true},
+		{"actions/...", "actions", true},
+		{"actions", "actions/forwarding", false},
+		{"...", "anything", true},
+		{"pkg/action", "pkg/actions", false},
+	} {
+		if got := matches(tt.pattern, tt.path); got != tt.want {
+			t.Errorf("matches(%q, %q) = %t", tt.pattern, tt.path, got)
+		}
+	}
+}
+
+func matches(pattern, path string) bool {
+	prefix, below := strings.CutSuffix(pattern, "...")
+	if !below {
+		return pattern == path
+	}
+	return strings.HasPrefix(path, prefix) || path == strings.TrimSuffix(prefix, "/")
+}

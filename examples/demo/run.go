@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+
+	"aws-provider-executor/pkg/ec2sim/simproc"
+)
+
+// run plays the whole demo.
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	bin := flags.String("bin", "bin", "where the built programs are")
+	requests := flags.String("requests", "examples/requests", "where the requests are")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	sim, err := simproc.Start(ctx, filepath.Join(*bin, "ec2sim"))
+	if err != nil {
+		return err
+	}
+	state, err := os.MkdirTemp("", "demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(state)
+	s := &stage{
+		out: out, sim: sim, requests: *requests, executor: filepath.Join(*bin, "aws-provider-executor"),
+		env: append(sim.Env, "PATH="+os.Getenv("PATH"), "EXECUTOR_STATE_DIR="+state),
+	}
+	for _, act := range []func(*stage) error{address, takeover, forwarding, alreadyForwards} {
+		if err := act(s); err != nil {
+			return err
+		}
+	}
+	s.heading("Every step ended as it should.")
+	return nil
+}
+
+func address(s *stage) error {
+	s.heading("An address is captured, and given back")
+	s.look(routerA)
+	s.step("First the dry-run: it only reads, and says what execute would do.")
+	if err := s.send("assign-dry-run.json", "succeeded", "would assign"); err != nil {
+		return err
+	}
+	s.step("Then the change, read back before it is called done.")
+	if err := s.send("assign.json", "succeeded", "assigned"); err != nil {
+		return err
+	}
+	s.look(routerA)
+	s.step("The undo: the undo verb, the key with :undo, and the facts that the action reported.")
+	if err := s.undo("unassign-secondary-ip", "succeeded", "unassigned"); err != nil {
+		return err
+	}
+	return s.asBefore(routerA)
+}
+
+func takeover(s *stage) error {
+	s.heading("An address moves between two routers, and back to the one that held it")
+	if err := s.quietly("assign.json"); err != nil {
+		return err
+	}
+	s.remember(routerA, routerB)
+	s.look(routerA, routerB)
+	s.step("router-b takes the address, and the result names who held it.")
+	if err := s.send("assign-takeover.json", "succeeded", "taken from"); err != nil {
+		return err
+	}
+	s.look(routerA, routerB)
+	s.step("The undo gives it back to priorHolder; it does not just delete it.")
+	if err := s.undo("unassign-secondary-ip", "succeeded", "gave"); err != nil {
+		return err
+	}
+	return s.asBefore(routerA, routerB)
+}
+
+func forwarding(s *stage) error {
+	s.heading("An interface is made to forward, and gets its check back")
+	s.look(routerA)
+	s.step("The dry-run.")
+	if err := s.send("forwarding-dry-run.json", "succeeded", "would enable"); err != nil {
+		return err
+	}
+	s.step("The change: the check that was there before is in priorSourceDestCheck.")
+	if err := s.send("forwarding.json", "succeeded", "enabled"); err != nil {
+		return err
+	}
+	s.look(routerA)
+	s.step("The undo restores exactly that.")
+	if err := s.undo("ensure-forwarding-disabled", "succeeded", "disabled"); err != nil {
+		return err
+	}
+	return s.asBefore(routerA)
+}
+
+func alreadyForwards(s *stage) error {
+	s.heading("An interface that forwarded before is left alone by the undo")
+	s.look(routerC)
+	s.step("It forwards already: nothing is changed, and the prior fact says so.")
+	if err := s.send("forwarding-already.json", "succeeded", "nothing to do"); err != nil {
+		return err
+	}
+	s.step("So its undo finds nothing it may restore.")
+	if err := s.undo("ensure-forwarding-disabled", "skipped", "forwarded before"); err != nil {
+		return err
+	}
+	return s.asBefore(routerC)
+}
