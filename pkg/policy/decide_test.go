@@ -1,0 +1,231 @@
+package policy
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const open = `
+  enabled: true
+  dryRunOnly: false
+  allowedProviders: [aws]
+  allowedProviderRefs: [lab-aws]
+  allowedActions: [assign-secondary-ip]
+  allowedCIDRs: [10.88.60.0/24]
+  maxActionsPerRun: 2
+`
+
+func subject(change func(*Subject)) Subject {
+	s := Subject{Action: "assign-secondary-ip", Provider: "aws", ProviderRef: "lab-aws", Target: map[string]string{
+		"nicRef": "eni-0abc", "address": "10.88.60.9/32", "region": "ap-northeast-1"}}
+	if change != nil {
+		change(&s)
+	}
+	return s
+}
+
+func TestSubject(t *testing.T) {
+	undo := func(s *Subject) {
+		s.Action, s.Undo, s.Undoes = "unassign-secondary-ip", true, []string{"assign-secondary-ip"}
+	}
+	tests := []struct {
+		name, spec string
+		change     func(*Subject)
+		deniedBy   string
+	}{
+		{"all allowed", open, nil, ""},
+		{"bare address", open, func(s *Subject) { s.Target["address"] = "10.88.60.255" }, ""},
+		{"every reason at once", open, func(s *Subject) {
+			s.Provider, s.ProviderRef, s.Action = "gcp", "prod", "fence"
+			s.Target["address"] = "10.88.61.1"
+		}, "allowedProviders allowedProviderRefs allowedActions allowedCIDRs"},
+		{"a name that another begins with", open, func(s *Subject) { s.Action = "assign-secondary-ip6" }, "allowedActions"},
+		{"no provider ref", open, func(s *Subject) { s.ProviderRef = "" }, "allowedProviderRefs"},
+		{"no provider ref and none allowed", strings.Replace(open, "[lab-aws]", "[]", 1), func(s *Subject) { s.ProviderRef = "" }, ""},
+		{"any provider ref", strings.Replace(open, "[lab-aws]", `["*"]`, 1), func(s *Subject) { s.ProviderRef = "x" }, ""},
+		{"no address", open, func(s *Subject) { delete(s.Target, "address") }, "allowedCIDRs"},
+		{"empty address", open, func(s *Subject) { s.Target["address"] = "" }, "allowedCIDRs"},
+		{"no address, of a verb that takes none", open, func(s *Subject) { delete(s.Target, "address"); s.Addressless = true }, ""},
+		{"address although the verb takes none", open, func(s *Subject) { s.Target["address"] = "10.9.0.1"; s.Addressless = true }, "allowedCIDRs"},
+		{"no CIDR allowed", strings.Replace(open, "[10.88.60.0/24]", "[]", 1), nil, "allowedCIDRs"},
+		{"no address and no CIDR", strings.Replace(open, "[10.88.60.0/24]", "[]", 1), func(s *Subject) { delete(s.Target, "address") }, ""},
+		{"network wider than allowed", open, func(s *Subject) { s.Target["address"] = "10.88.0.0/16" }, "allowedCIDRs"},
+		{"network inside", open, func(s *Subject) { s.Target["address"] = "10.88.60.16/28" }, ""},
+		{"IPv4 in IPv6", open, func(s *Subject) { s.Target["address"] = "::ffff:10.88.60.9" }, "allowedCIDRs"},
+		{"no address at all", open, func(s *Subject) { s.Target["address"] = "10.88.60.9.1" }, "allowedCIDRs"},
+		{"region allowed", open + "  allowedRegions: [ap-northeast-1]\n", nil, ""},
+		{"another region", open + "  allowedRegions: [eu-west-1]\n", nil, "allowedRegions"},
+		{"no region allowed", open + "  allowedRegions: []\n", nil, "allowedRegions"},
+		{"target allowed", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", nil, ""},
+		{"another target", open + "  allowedTargets: {nicRef: ['eni-1*', eni-2]}\n", nil, "allowedTargets"},
+		{"a ref with no patterns", open + "  allowedTargets: {nicRef: ['*']}\n", func(s *Subject) { s.Target["routeTableRef"] = "rtb-1" }, "allowedTargets"},
+		{"no ref at all", open + "  allowedTargets: {nicRef: ['*']}\n", func(s *Subject) { delete(s.Target, "nicRef") }, "allowedTargets"},
+		{"undo", open + "  allowUndo: true\n", undo, ""},
+		{"undo not allowed", open, undo, "allowUndo"},
+		{"undo of another", open + "  allowUndo: true\n", func(s *Subject) { undo(s); s.Undoes = []string{"fence"} }, "allowedActions"},
+		{"the undo verb as an action", open + "  allowUndo: true\n", func(s *Subject) { s.Action = "unassign-secondary-ip" }, "allowedActions"},
+		{"irreversible", open, func(s *Subject) { s.Irreversible = true }, "allowIrreversible"},
+		{"irreversible allowed", open + "  allowIrreversible: true\n", func(s *Subject) { s.Irreversible = true }, ""},
+		{"an undo need not be undone", open + "  allowUndo: true\n", func(s *Subject) { undo(s); s.Irreversible = true }, ""},
+		{"not enabled", strings.Replace(open, "enabled: true", "enabled: false", 1), nil, "enabled"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := mustParse(t, tt.spec).Subject(subject(tt.change))
+			if got := fields(d); got != tt.deniedBy {
+				t.Errorf("denied by %q (%v), want %q", got, d.Err(), tt.deniedBy)
+			}
+		})
+	}
+}
+
+func TestExecution(t *testing.T) {
+	tuesday := time.Date(2026, 3, 3, 1, 0, 0, 0, time.UTC) // 10:00 in Tokyo
+	tests := []struct {
+		name, spec string
+		done       int
+		deniedBy   string
+	}{
+		{"allowed", open, 1, ""},
+		{"limit reached", open, 2, "maxActionsPerRun"},
+		{"in the window", open + "  executionWindow: Mon-Fri 09:00-17:00 Asia/Tokyo\n", 0, ""},
+		{"out of the window", open + "  executionWindow: Mon-Fri 09:00-17:00 UTC\n", 0, "executionWindow"},
+		{"in the second window", open + "  executionWindow: Sat 09:00-17:00 UTC, Tue 00:00-02:00 UTC\n", 0, ""},
+		{"dry-run only", strings.Replace(open, "dryRunOnly: false", "dryRunOnly: true", 1), 5, "dryRunOnly maxActionsPerRun"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := fields(mustParse(t, tt.spec).Execution(tuesday, tt.done)); got != tt.deniedBy {
+				t.Errorf("denied by %q, want %q", got, tt.deniedBy)
+			}
+		})
+	}
+}
+
+func TestWindow(t *testing.T) {
+	in := func(zone, at string) time.Time {
+		l, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moment, err := time.ParseInLocation("2006-01-02 15:04:05", at, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moment
+	}
+	// 2026-03-02 is a Monday.
+	tests := []struct {
+		window, zone, at string
+		want             bool
+	}{
+		{"Mon-Fri 09:00-17:00 Asia/Tokyo", "Asia/Tokyo", "2026-03-02 09:00:00", true},
+		{"Mon-Fri 09:00-17:00 Asia/Tokyo", "Asia/Tokyo", "2026-03-02 08:59:59", false},
+		{"Mon-Fri 09:00-17:00 Asia/Tokyo", "Asia/Tokyo", "2026-03-02 16:59:59", true},
+		{"Mon-Fri 09:00-17:00 Asia/Tokyo", "Asia/Tokyo", "2026-03-02 17:00:00", false},
+		{"Mon-Fri 09:00-17:00 Asia/Tokyo", "UTC", "2026-03-02 00:30:00", true},
+		{"Mon-Fri 09:00-17:00 Asia/Tokyo", "Asia/Tokyo", "2026-03-07 12:00:00", false},
+		// Over midnight it belongs to the day it begins on.
+		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-06 23:00:00", true},
+		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-07 05:59:59", true},
+		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-07 06:00:00", false},
+		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-06 05:00:00", false},
+		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-07 22:00:00", false},
+		// Saturday night ends on a Sunday, the first day.
+		{"Sat 22:00-06:00 UTC", "UTC", "2026-03-08 01:00:00", true},
+		{"Sat-Mon 00:00-24:00 UTC", "UTC", "2026-03-08 23:59:59", true},
+		{"Sat-Mon 00:00-24:00 UTC", "UTC", "2026-03-03 00:00:00", false},
+		{"Mon,Wed 10:00-11:00 UTC", "UTC", "2026-03-04 10:30:00", true},
+		{"Mon,Wed 10:00-11:00 UTC", "UTC", "2026-03-03 10:30:00", false},
+		{"Fri 18:00-00:00 UTC", "UTC", "2026-03-06 23:59:59", true},
+		{"Fri 18:00-00:00 UTC", "UTC", "2026-03-07 00:00:00", false},
+		// The clocks of the zone count, also when they change.
+		{"Sun 01:00-04:00 Europe/Berlin", "UTC", "2026-03-29 01:30:00", true},
+		{"Sun 01:00-04:00 Europe/Berlin", "UTC", "2026-03-29 02:30:00", false},
+	}
+	for _, tt := range tests {
+		windows, err := parseWindows(tt.window)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := windows[0].Contains(in(tt.zone, tt.at)); got != tt.want {
+			t.Errorf("%s contains %s %s: %v, want %v", tt.window, tt.at, tt.zone, got, tt.want)
+		}
+	}
+}
+
+func TestApproved(t *testing.T) {
+	now := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
+	hour := func(h int) time.Time { return now.Add(time.Duration(-h) * time.Hour) }
+	by := func(who string, ago int, digest string) Approval { return Approval{who, hour(ago), digest} }
+	tests := []struct {
+		name, spec string
+		history    History
+		want       string // the reasons, one that is wanted
+	}{
+		{"approved", open, History{Digest: "d", Approvals: []Approval{by("ann", 1, "d")}}, ""},
+		{"not approved", open, History{Digest: "d"}, "requireApproval: 0 of 1 approvals"},
+		{"plan changed", open, History{Digest: "d", Approvals: []Approval{by("ann", 1, "e")}}, "1 for a plan that has changed since"},
+		{"expired", open + "  approvalTTL: 1h\n", History{Digest: "d", Approvals: []Approval{by("ann", 2, "d")}}, "1 older than 1h0m0s"},
+		{"just in time", open + "  approvalTTL: 2h\n", History{Digest: "d", Approvals: []Approval{by("ann", 2, "d")}}, ""},
+		{"from the future", open, History{Digest: "d", Approvals: []Approval{by("ann", -1, "d")}}, "0 of 1"},
+		{"two people", open + "  approvals: 2\n", History{Digest: "d", Approvals: []Approval{by("ann", 1, "d"), by("bob", 1, "d")}}, ""},
+		{"one person twice", open + "  approvals: 2\n", History{Digest: "d", Approvals: []Approval{by("Ann Lee", 1, "d"), by(" ann  lee", 1, "d")}}, "approvals: 1 of 2"},
+		{"no digest", open, History{Approvals: []Approval{by("ann", 1, "")}}, "0 of 1"},
+		{"no approval needed", open + "  requireApproval: false\n", History{Digest: "d"}, ""},
+		{"waited too long", open + "  requireApproval: false\n  maxDecisionWait: 1h\n", History{Digest: "d", Imported: hour(2)}, "maxDecisionWait: it has waited 2h0m0s"},
+		{"evidence", open + "  requireEvidence: true\n", History{Digest: "d", Evidence: "d", Approvals: []Approval{by("ann", 1, "d")}}, ""},
+		{"no evidence", open + "  requireEvidence: true\n", History{Digest: "d", Approvals: []Approval{by("ann", 1, "d")}}, "requireEvidence: no dry-run"},
+		{"evidence of another plan", open + "  requireEvidence: true\n", History{Digest: "d", Evidence: "e"}, "requireEvidence: the plan has changed since its dry-run; run another first; requireApproval"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := mustParse(t, tt.spec).Approved(tt.history, now)
+			if got := d.Error(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTags(t *testing.T) {
+	p := mustParse(t, open+"  requiredTags: {env: [lab, 'test-*'], owner: '*'}\n  deniedTags: {env: 'prod*', Protected: ['yes', 'true']}\n")
+	tests := []struct {
+		name     string
+		tags     map[string]string
+		deniedBy string
+	}{
+		{"lab", map[string]string{"env": "lab", "owner": "net"}, ""},
+		{"another lab", map[string]string{"env": "test-7", "owner": ""}, ""},
+		{"no tags", nil, "requiredTags requiredTags"},
+		{"required keys are exact", map[string]string{"Env": "lab", "owner": "x"}, "requiredTags"},
+		{"a value that begins so", map[string]string{"env": "labor", "owner": "x"}, "requiredTags"},
+		{"production", map[string]string{"env": "production", "owner": "x"}, "requiredTags deniedTags"},
+		{"production, however it is spelt", map[string]string{"env": "lab", "ENV": "Production", "owner": "x"}, "deniedTags"},
+		{"protected", map[string]string{"env": "lab", "owner": "x", "protected": "YES"}, "deniedTags"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := fields(p.Tags("eni-0abc", tt.tags)); got != tt.deniedBy {
+				t.Errorf("denied by %q, want %q", got, tt.deniedBy)
+			}
+		})
+	}
+}
+
+func TestPatternMatch(t *testing.T) {
+	tests := []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"*", "", true}, {"*", "x", true}, {"a*", "a", true}, {"a*c", "abbc", true}, {"a*c", "abcb", false},
+		{"?", "", false}, {"?", "é", true}, {"a?c", "abc", true}, {"a", "ab", false}, {"ab", "a", false},
+		{"*a*b*", "xxaxxbxx", true}, {"*a*b", "bbbbaaaa", false}, {"eni-0*", "eni-1", false},
+	}
+	for _, tt := range tests {
+		if got := Pattern(tt.pattern).Match(tt.text); got != tt.want {
+			t.Errorf("%q matches %q: %v, want %v", tt.pattern, tt.text, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/document"
+)
+
+// maxBytes is the largest policy that is read.
+const maxBytes = 1 << 20
+
+// Load reads the policy in a file. Its errors name the file.
+func Load(path string) (*Policy, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot read the policy: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("cannot read the policy: %s is not a regular file", path)
+	case info.Size() > maxBytes:
+		return nil, fmt.Errorf("cannot read the policy: %s is larger than %d bytes", path, maxBytes)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy: %w", err)
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("the policy %s is refused:\n%w", path, err)
+	}
+	return p, nil
+}
+
+// Parse reads a policy, in YAML or JSON. The error is a document.Faults with every fault and its line.
+func Parse(data []byte) (*Policy, error) {
+	if len(data) > maxBytes {
+		return nil, document.Faults{{Reason: fmt.Sprintf("is larger than %d bytes", maxBytes)}}
+	}
+	doc, err := document.ParseOne(data)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{}
+	r.Fields(doc, "",
+		document.Field{Name: "apiVersion", Required: true, Read: r.exactly(APIVersion)},
+		document.Field{Name: "kind", Required: true, Read: r.exactly(Kind)},
+		document.Field{Name: "metadata", Required: true, Read: r.metadata},
+		document.Field{Name: "spec", Required: true, Read: r.spec},
+	)
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	return &r.policy, nil
+}
+
+type reader struct {
+	document.Faults
+	policy Policy
+}
+
+type readFunc = func(n *document.Node, path string)
+
+func (r *reader) exactly(want string) readFunc {
+	return func(n *document.Node, path string) {
+		if s := r.String(n, path); s != "" && s != want {
+			r.Add(n.Line, path, "is %q, want %q", s, want)
+		}
+	}
+}
+
+func (r *reader) metadata(n *document.Node, path string) {
+	anything := func(n *document.Node, path string) { r.Map(n, path) }
+	r.Fields(n, path,
+		document.Field{Name: "name", Required: true, Read: func(n *document.Node, path string) { r.policy.Name = r.String(n, path) }},
+		document.Field{Name: "labels", Read: anything},
+		document.Field{Name: "annotations", Read: anything},
+	)
+}
+
+func (r *reader) spec(n *document.Node, path string) {
+	p := &r.policy
+	dryRunOnly, requireApproval := true, true
+	r.Fields(n, path,
+		document.Field{Name: "enabled", Read: r.bool(&p.Enabled)},
+		document.Field{Name: "dryRunOnly", Read: r.bool(&dryRunOnly)},
+		document.Field{Name: "requireApproval", Read: r.bool(&requireApproval)},
+		document.Field{Name: "allowedProviders", Read: r.strings(&p.Providers)},
+		document.Field{Name: "allowedProviderRefs", Read: r.strings(&p.ProviderRefs)},
+		document.Field{Name: "allowedActions", Read: r.strings(&p.Actions)},
+		document.Field{Name: "allowedCIDRs", Read: r.cidrs},
+		document.Field{Name: "maxActionsPerRun", Read: r.int(&p.MaxActions, 0)},
+		document.Field{Name: "allowUndo", Read: r.bool(&p.AllowUndo)},
+		document.Field{Name: "executionWindow", Read: r.windows},
+		document.Field{Name: "allowedRegions", Read: r.strings(&p.Regions)},
+		document.Field{Name: "allowedTargets", Read: r.targets},
+		document.Field{Name: "requiredTags", Read: r.tags(&p.RequiredTags)},
+		document.Field{Name: "deniedTags", Read: r.tags(&p.DeniedTags)},
+		document.Field{Name: "approvals", Read: r.int(&p.approvals, 1)},
+		document.Field{Name: "approvalTTL", Read: r.duration(&p.ApprovalTTL)},
+		document.Field{Name: "requireEvidence", Read: r.bool(&p.RequireEvidence)},
+		document.Field{Name: "maxDecisionWait", Read: r.duration(&p.MaxDecisionWait)},
+		document.Field{Name: "allowIrreversible", Read: r.bool(&p.AllowIrreversible)},
+	)
+	p.dryRunAllowed, p.approvalWaived = !dryRunOnly, !requireApproval
+	if p.approvalWaived && p.approvals > 0 {
+		r.Add(n.Line, path, "approvals asks for %d, and requireApproval is false: take one of them out", p.approvals)
+	}
+}
+
+func (r *reader) bool(to *bool) readFunc {
+	return func(n *document.Node, path string) { *to = r.Bool(n, path) }
+}
+
+func (r *reader) int(to *int, low int) readFunc {
+	return func(n *document.Node, path string) { *to = r.Int(n, path, low) }
+}
+
+// strings reads a list; one that restricts must not be there and empty by mistake, so an
+// empty one stays distinct from an absent one.
+func (r *reader) strings(to *[]string) readFunc {
+	return func(n *document.Node, path string) {
+		*to = r.Strings(n, path)
+		if *to == nil {
+			*to = []string{}
+		}
+	}
+}
+
+func (r *reader) duration(to *time.Duration) readFunc {
+	return func(n *document.Node, path string) {
+		s := r.String(n, path)
+		if s == "" {
+			return
+		}
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 {
+			r.Add(n.Line, path, "is %q, want a time longer than none, as in 30m or 24h", s)
+			return
+		}
+		*to = d
+	}
+}
+
+func (r *reader) cidrs(n *document.Node, path string) {
+	r.Each(n, path, func(n *document.Node, path string) {
+		s := r.String(n, path)
+		if s == "" {
+			return
+		}
+		prefix, err := netip.ParsePrefix(s)
+		switch {
+		case err != nil:
+			r.Add(n.Line, path, "is %q, want a network, as in 10.88.60.0/24", s)
+		case prefix.Addr().Is4In6():
+			r.Add(n.Line, path, "is %q: write the IPv4 network plainly", s)
+		case prefix.Masked() != prefix:
+			r.Add(n.Line, path, "is %q, which has bits set beyond its length: %s, or a /%d?", s, prefix.Masked(), prefix.Addr().BitLen())
+		default:
+			r.policy.CIDRs = append(r.policy.CIDRs, prefix)
+		}
+	})
+}
+
+func (r *reader) windows(n *document.Node, path string) {
+	s := r.String(n, path)
+	if s == "" {
+		return
+	}
+	windows, err := parseWindows(s)
+	if err != nil {
+		r.Add(n.Line, path, "%v", err)
+		return
+	}
+	r.policy.Windows = windows
+}
+
+func (r *reader) targets(n *document.Node, path string) {
+	t := &Targets{}
+	r.policy.Targets = t
+	r.Fields(n, path,
+		document.Field{Name: "nicRef", Read: r.patterns(&t.Interfaces)},
+		document.Field{Name: "instanceRef", Read: r.patterns(&t.Instances)},
+		document.Field{Name: "routeTableRef", Read: r.patterns(&t.RouteTables)},
+	)
+}
+
+func (r *reader) patterns(to *[]Pattern) readFunc {
+	return func(n *document.Node, path string) {
+		r.Each(n, path, func(n *document.Node, path string) { r.pattern(n, path, to) })
+	}
+}
+
+func (r *reader) pattern(n *document.Node, path string, to *[]Pattern) {
+	s := r.String(n, path)
+	if s == "" {
+		return
+	}
+	p, err := parsePattern(s)
+	if err != nil {
+		r.Add(n.Line, path, "is %q, which %v", s, err)
+		return
+	}
+	*to = append(*to, p)
+}
+
+// tags reads an object of keys, each with a pattern or a list of them.
+func (r *reader) tags(to *[]Tag) readFunc {
+	return func(n *document.Node, path string) {
+		if n.Kind != document.Object {
+			r.Add(n.Line, path, "is %s, want an object of tag keys with a pattern each, as in {env: lab}", n.Kind)
+			return
+		}
+		for _, e := range n.Entries {
+			at := path + "." + e.Key
+			if e.Key == "" {
+				r.Add(e.Line, path, "has an empty tag key")
+			}
+			tag := Tag{Key: e.Key}
+			if e.Value.Kind == document.List {
+				r.patterns(&tag.Values)(e.Value, at)
+			} else {
+				r.pattern(e.Value, at, &tag.Values)
+			}
+			if e.Value.Kind == document.List && len(e.Value.Items) == 0 {
+				r.Add(e.Line, at, "has no pattern; * matches any value")
+			}
+			*to = append(*to, tag)
+		}
+		slices.SortFunc(*to, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
+	}
+}
+
+// IsRefused tells a document that was read and refused from one that could not be read.
+func IsRefused(err error) bool {
+	var faults document.Faults
+	return errors.As(err, &faults)
+}
