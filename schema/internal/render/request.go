@@ -99,9 +99,11 @@ func (g Generator) spec(verb node) node {
 // Its \s would be another set in each dialect of regular expressions.
 func notBlank() string {
 	var spaces strings.Builder
-	for r := rune(0x80); r <= unicode.MaxRune; r++ {
-		if unicode.IsSpace(r) {
-			spaces.WriteRune(r)
+	for _, run := range unicode.White_Space.R16 {
+		for r := rune(run.Lo); r <= rune(run.Hi); r += rune(run.Stride) {
+			if r > unicode.MaxASCII {
+				spaces.WriteRune(r)
+			}
 		}
 	}
 	return `[^\t-\r ` + spaces.String() + `]`
