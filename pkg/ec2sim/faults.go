@@ -32,7 +32,7 @@ type Fault struct {
 	NoEffect    bool          // the change is not made
 	Answer      Answer
 	Error       *Error // for AnswerError; an empty Message or Status is filled from the code, see StandardError
-	Text        string // for AnswerText; a short page of HTML when empty
+	Text        string // for AnswerText; one line when empty
 	Stale       *Stale // after a change
 }
 
@@ -71,7 +71,7 @@ func LoseRequest(operation string) Fault {
 // CutAnswer makes answers end in the middle.
 func CutAnswer(operation string) Fault { return Fault{Operation: operation, Answer: AnswerCut} }
 
-// NotXML makes answers be a page of HTML with status 200.
+// NotXML makes answers be a line of text with status 200.
 func NotXML(operation string) Fault { return Fault{Operation: operation, Answer: AnswerText} }
 
 // Ignore makes changes be answered as if they were made.

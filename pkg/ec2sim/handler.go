@@ -235,7 +235,7 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 	w.Header().Set("X-Amzn-Requestid", in.call.RequestID)
 	if in.plan.text != "" {
-		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Content-Type", "text/plain")
 		data = []byte(in.plan.text)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
