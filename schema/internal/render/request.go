@@ -162,6 +162,10 @@ func field(f action.Field) node {
 	if f.Required {
 		n.MinLength = 1
 	}
+	if f.Form.Pattern != "" {
+		// Some dialects' $ would let a newline follow.
+		n.Not = &node{Pattern: `\n`}
+	}
 	switch {
 	case f.Form.Pattern == "":
 	case f.Required, f.Form.Name == action.Boolean.Name:

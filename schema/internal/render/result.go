@@ -40,7 +40,7 @@ func (g Generator) result() node {
 				Enum:        []string{string(protocol.Succeeded), string(protocol.Failed), string(protocol.Skipped)},
 			}},
 			{"message", node{Description: "one line on what was done, or would be", Type: "string", MinLength: 1}},
-			{"error", node{Description: "one line that a person can act on; only when failed", Type: "string", Pattern: `^[^\n\r]+$`}},
+			{"error", node{Description: "one line that a person can act on; only when failed", Type: "string", MinLength: 1, Not: &node{Pattern: `[\n\r]`}}},
 			{"observed", g.observed()},
 			{"undoAvailable", node{
 				Description: "whether the undo verb, sent with observed as its parameters, can be answered; left out when not",
