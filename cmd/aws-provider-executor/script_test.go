@@ -1,0 +1,241 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"aws-provider-executor/pkg/ec2sim"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"aws-provider-executor": main})
+}
+
+// TestScripts runs the program as a core does, on a stand-in of its own for each script. Beside testscript's
+// commands there are
+//
+//	request NAME VERB MODE KEY [target.x=… | x=…]...   writes a request; without a target, that of router-a
+//	result FIELD WANT                                  compares a field of the last result: status, message, error,
+//	                                                   undoAvailable, or the name of an observed fact; '-' is absent
+//	unchanged                                          the world is as it was at the start, or at the last mark
+//	mark                                               takes the world as it is now as the one to compare with
+//	calls WANT...                                      the operations called since the last time, in order
+//	fault KIND OPERATION [ARG] [times=N]               puts a fault in force; times=-1 is always
+//	metadata FAULT                                     makes the metadata service refuse, hang, forbid or fail
+//	nokeys                                             leaves the executor without keys in its environment
+//	holds ENI ADDRESS | lacks ENI ADDRESS              who has a secondary address
+//	forwards ENI true|false                            what the source/dest check makes of an interface
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
+			"calls": calls, "fault": fault, "holds": holds, "lacks": lacks, "forwards": forwards,
+			"metadata": metadata, "nokeys": noKeys,
+		},
+	})
+}
+
+type world struct {
+	server *ec2sim.Server
+	sim    *ec2sim.Sim
+	mark   ec2sim.State
+	called int
+}
+
+func setup(env *testscript.Env) error {
+	sim := ec2sim.New(ec2sim.Lab())
+	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
+	if err != nil {
+		return err
+	}
+	env.Defer(server.Close)
+	// Nothing of this machine's environment but PATH.
+	env.Vars = slices.DeleteFunc(env.Vars, func(v string) bool {
+		return !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "WORK=") && !strings.HasPrefix(v, "/=") && !strings.HasPrefix(v, ":=") && !strings.HasPrefix(v, "$=")
+	})
+	env.Vars = append(env.Vars, server.Env()...)
+	env.Vars = append(env.Vars,
+		"EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"),
+		"ROUTER_A="+ec2sim.LabRouterAInterface, "ROUTER_B="+ec2sim.LabRouterBInterface, "ROUTER_C="+ec2sim.LabRouterCInterface,
+		"MANAGED="+ec2sim.LabManagedInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey,
+	)
+	env.Values["world"] = &world{server: server, sim: sim, mark: sim.State()}
+	return nil
+}
+
+func of(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
+
+func writeRequest(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 4 {
+		ts.Fatalf("usage: request NAME VERB MODE KEY [target.x=… | x=…]...")
+	}
+	target := map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": "10.88.60.9/32", "region": ec2sim.LabRegion}
+	parameters := map[string]string{}
+	for _, a := range args[4:] {
+		name, value, _ := strings.Cut(a, "=")
+		if field, ok := strings.CutPrefix(name, "target."); ok {
+			target[field] = value
+		} else {
+			parameters[name] = value
+		}
+	}
+	data, err := json.Marshal(map[string]any{
+		"apiVersion": "provideraction.routerd.net/v1alpha1", "kind": "ExecuteActionRequest",
+		"spec": map[string]any{"action": args[1], "provider": "aws", "providerRef": "lab", "mode": args[2], "idempotencyKey": args[3], "target": target, "parameters": parameters},
+	})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+func checkResult(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: result FIELD WANT")
+	}
+	var result struct {
+		Status struct {
+			Status, Message, Error string
+			Observed               map[string]string
+			UndoAvailable          bool
+		}
+	}
+	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &result); err != nil {
+		ts.Fatalf("no result on stdout: %v", err)
+	}
+	s := result.Status
+	got, present := map[string]string{
+		"status": s.Status, "message": s.Message, "error": s.Error, "undoAvailable": strconv.FormatBool(s.UndoAvailable),
+	}[args[0]]
+	if !present {
+		if got, present = s.Observed[args[0]]; !present {
+			got = "-"
+		}
+	}
+	free := args[0] == "error" || args[0] == "message"
+	if match := got == args[1] || free && strings.Contains(got, args[1]); match == neg {
+		ts.Fatalf("%s is %q, want %q (negated: %t)\n%s", args[0], got, args[1], neg, ts.ReadFile("stdout"))
+	}
+}
+
+func unchanged(ts *testscript.TestScript, neg bool, _ []string) {
+	diff := cmp.Diff(of(ts).mark, of(ts).sim.State())
+	if (diff == "") == neg {
+		ts.Fatalf("the world changed (-before +now):\n%s", diff)
+	}
+}
+
+func mark(ts *testscript.TestScript, _ bool, _ []string) { of(ts).mark = of(ts).sim.State() }
+
+func calls(ts *testscript.TestScript, _ bool, want []string) {
+	w := of(ts)
+	all := w.sim.Calls()
+	var got []string
+	for _, c := range all[w.called:] {
+		got = append(got, c.Operation)
+	}
+	w.called = len(all)
+	if !slices.Equal(got, want) {
+		ts.Fatalf("calls %v, want %v", got, want)
+	}
+}
+
+func fault(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: fault KIND OPERATION [ARG] [times=N]")
+	}
+	arg := ""
+	if len(args) > 2 {
+		arg = args[2]
+	}
+	number := func() int {
+		n, err := strconv.Atoi(arg)
+		ts.Check(err)
+		return n
+	}
+	var f ec2sim.Fault
+	switch operation := args[1]; args[0] {
+	case "fail":
+		f = ec2sim.Fail(operation, arg)
+	case "fail-after":
+		f = ec2sim.FailAfter(operation, arg)
+	case "lose":
+		f = ec2sim.LoseAnswer(operation)
+	case "drop":
+		f = ec2sim.LoseRequest(operation)
+	case "cut":
+		f = ec2sim.CutAnswer(operation)
+	case "text":
+		f = ec2sim.NotXML(operation)
+	case "ignore":
+		f = ec2sim.Ignore(operation)
+	case "stale":
+		f = ec2sim.StaleReads(operation, number())
+	case "hang":
+		f = ec2sim.Delay(operation, time.Hour)
+	default:
+		ts.Fatalf("there is no fault %q", args[0])
+	}
+	if times, ok := strings.CutPrefix(args[len(args)-1], "times="); ok {
+		n, err := strconv.Atoi(times)
+		ts.Check(err)
+		f = f.Times(n)
+	}
+	ts.Check(of(ts).sim.Inject(f))
+}
+
+func find(ts *testscript.TestScript, id string) ec2sim.Interface {
+	for _, region := range of(ts).sim.State().Regions {
+		for _, n := range region.Interfaces {
+			if n.ID == id {
+				return n
+			}
+		}
+	}
+	ts.Fatalf("there is no %s", id)
+	return ec2sim.Interface{}
+}
+
+func has(ts *testscript.TestScript, args []string) bool {
+	return slices.ContainsFunc(find(ts, args[0]).PrivateAddresses, func(a ec2sim.PrivateAddress) bool { return a.Address == args[1] })
+}
+
+func holds(ts *testscript.TestScript, _ bool, args []string) {
+	if !has(ts, args) {
+		ts.Fatalf("%s does not have %s", args[0], args[1])
+	}
+}
+
+func lacks(ts *testscript.TestScript, _ bool, args []string) {
+	if has(ts, args) {
+		ts.Fatalf("%s has %s", args[0], args[1])
+	}
+}
+
+func forwards(ts *testscript.TestScript, _ bool, args []string) {
+	if got := fmt.Sprint(!find(ts, args[0]).SourceDestCheck); got != args[1] {
+		ts.Fatalf("%s forwards: %s, want %s", args[0], got, args[1])
+	}
+}
+
+// metadata makes the instance metadata service fail: refuse, hang, forbid, failure.
+func metadata(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(of(ts).server.Metadata().SetFault(ec2sim.MetadataFault(args[0])))
+}
+
+// noKeys leaves the executor with the instance's role only.
+func noKeys(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Setenv("AWS_ACCESS_KEY_ID", "")
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", "")
+}
