@@ -290,7 +290,7 @@ func join(path, key string) string {
 }
 
 func plainKey(key string) bool {
-	return key != "" && len(key) <= maxQuoted && strings.IndexFunc(key, func(r rune) bool {
+	return key != "" && len(key) <= maxQuoted && !looksLikeAccessKey(key) && strings.IndexFunc(key, func(r rune) bool {
 		return r <= ' ' || r > '~' || r == '"' || r == '.'
 	}) < 0
 }
