@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 //	unchanged                                          the world is as it was at the start, or at the last mark
 //	mark                                               takes the world as it is now as the one to compare with
 //	calls WANT...                                      the operations called since the last time, in order
+//	changes N OPERATION                                how often the operation was called from the start
 //	fault KIND OPERATION [ARG] [times=N]               puts a fault in force; times=-1 is always
 //	metadata FAULT                                     makes the metadata service refuse, hang, forbid or fail
 //	nokeys                                             leaves the executor without keys in its environment
@@ -42,7 +43,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
-			"calls": calls, "fault": fault, "holds": holds, "lacks": lacks, "forwards": forwards,
+			"calls": calls, "changes": changes, "fault": fault, "holds": holds, "lacks": lacks, "forwards": forwards,
 			"metadata": metadata, "nokeys": noKeys,
 		},
 	})
@@ -148,6 +149,18 @@ func calls(ts *testscript.TestScript, _ bool, want []string) {
 	w.called = len(all)
 	if !slices.Equal(got, want) {
 		ts.Fatalf("calls %v, want %v", got, want)
+	}
+}
+
+func changes(ts *testscript.TestScript, _ bool, args []string) {
+	n := 0
+	for _, c := range of(ts).sim.Calls() {
+		if c.Operation == args[1] {
+			n++
+		}
+	}
+	if strconv.Itoa(n) != args[0] {
+		ts.Fatalf("%s was called %d times, want %s", args[1], n, args[0])
 	}
 }
 

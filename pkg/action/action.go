@@ -124,6 +124,18 @@ type Transition struct {
 	Resource, Attribute string
 	// From and To are values in canonical text.
 	From, To string
+	// Via, when not empty, is a value to pass through on the way to To. Found
+	// later, it is as much our own doing as To is.
+	Via string
+	// Stage orders transitions: those of one stage are made together and read
+	// back before the next stage begins, and put back together when one of
+	// them fails. What an earlier stage brought about stays.
+	Stage int
+	// Backup marks a transition that is not the action itself but prepares for
+	// its undo: it stays when the action fails, and alone holds nothing in force.
+	Backup bool
+	// MayFail lets the action go on without this transition, with a warning.
+	MayFail bool
 	// Call is the IAM action of the change from From to To.
 	Call string
 	// Set moves the attribute from one value to another: from From to To to

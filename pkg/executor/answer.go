@@ -3,6 +3,7 @@ package executor
 import (
 	"maps"
 	"strconv"
+	"strings"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
@@ -15,6 +16,8 @@ const (
 	// FactPriorFactsKept is "false" when prior facts are only in the result: a
 	// crash before it would lose them.
 	FactPriorFactsKept = "priorFactsKept"
+	// FactWarning tells what went wrong without making the result a failure.
+	FactWarning = "warning"
 )
 
 func (r *run) would() protocol.Result {
@@ -67,7 +70,7 @@ func (r *run) facts() map[string]string {
 	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" {
 		facts = action.Merge(facts, map[string]string{FactPriorFactsKept: "false"})
 	}
-	return facts
+	return action.Merge(facts, map[string]string{FactWarning: strings.Join(r.warnings, "; ")})
 }
 
 func (r *run) result(state protocol.State, message string, facts ...map[string]string) protocol.Result {

@@ -1,150 +1,196 @@
 package executor
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
-// apply makes the pending transitions, in order, and reads back. A nil error means that all of them
-// were read to be so.
+// apply makes the pending transitions, stage by stage, and reads each stage
+// back. A nil error means that all of them were read to be so, but for those that may fail.
 func (r *run) apply() error {
-	writer := r.conn.Writer()
 	existed := r.hasRecord
-	var applied []int
-	for i, t := range r.plan.Transitions {
-		if !r.pending(i) {
+	for _, stage := range r.stages() {
+		if !slices.ContainsFunc(stage, r.pending) {
 			continue
 		}
-		if r.times.up() {
-			return r.giveUp(writer, applied, existed, r.outOfTime())
-		}
-		r.Log.Info("changing", "call", t.Call, "resource", t.Resource, "attribute", t.Attribute, "from", t.From, "to", t.To)
-		r.touched = true
-		err := t.Set(r.times.change, writer, t.From, t.To)
-		var certain *protocol.Failure
-		switch {
-		case err == nil:
-			applied = append(applied, i)
-		case errors.As(err, &certain):
-			return r.giveUp(writer, applied, existed, certain)
-		default:
-			r.Log.Warn("the outcome of a change is unknown, reading back", "call", t.Call, "resource", t.Resource, "error", err)
-			// The next change may rest on this one.
-			if err := r.findOut(i, err); err != nil {
-				return err
-			}
-			applied = append(applied, i)
+		if err := r.applyStage(stage, existed); err != nil {
+			return err
 		}
 	}
-	return r.verify()
+	return nil
 }
 
-// verify reads back until every transition shows.
-func (r *run) verify() error {
-	want := make([]string, len(r.plan.Transitions))
+// stages groups the transitions' indexes.
+func (r *run) stages() [][]int {
+	byStage := map[int][]int{}
+	var numbers []int
 	for i, t := range r.plan.Transitions {
-		want[i] = t.To
+		if byStage[t.Stage] == nil {
+			numbers = append(numbers, t.Stage)
+		}
+		byStage[t.Stage] = append(byStage[t.Stage], i)
 	}
-	shown, err := r.await(r.times.verify, 1, func(seen action.Seen) bool { return slices.Equal(seen.Values, want) })
-	switch {
-	case shown:
-		return nil
-	case err != nil:
-		return action.Refuse(protocol.Ambiguous, "EC2 took the change, but it could not be read back (%s); try again under the same key, which finds out", err)
+	slices.Sort(numbers)
+	stages := make([][]int, len(numbers))
+	for i, n := range numbers {
+		stages[i] = byStage[n]
 	}
-	return action.Refuse(protocol.Unverified, "EC2 took the change and does not show it: %s; look at it, then try again under the same key", r.differences())
+	return stages
 }
 
-// findOut reads back whether transition i, whose answer was lost, was made.
-func (r *run) findOut(i int, lost error) error {
-	t := r.plan.Transitions[i]
-	shown, err := r.await(r.times.verify, 2, func(seen action.Seen) bool { return seen.Values[i] == t.To })
+// applyStage makes one stage, through the values on the way where there are some.
+func (r *run) applyStage(stage []int, existed bool) error {
+	now := slices.Clone(r.plan.Seen.Values)
+	via := func(i int) string { return r.plan.Transitions[i].Via }
+	to := func(i int) string { return r.plan.Transitions[i].To }
+	detour := slices.DeleteFunc(slices.Clone(stage), func(i int) bool {
+		return !r.pending(i) || via(i) == "" || via(i) == now[i]
+	})
+	if err := r.move(stage, detour, now, via, existed); err != nil {
+		return err
+	}
+	pending := slices.DeleteFunc(slices.Clone(stage), func(i int) bool { return !r.pending(i) })
+	return r.move(stage, pending, now, to, existed)
+}
+
+// move makes some transitions of a stage together, from the values that are now to others, reads
+// them back, and updates what is now.
+func (r *run) move(stage, which []int, now []string, to func(int) string, existed bool) error {
+	if len(which) == 0 {
+		return nil
+	}
+	if r.times.up() {
+		return r.giveUp(stage, nil, now, existed, r.outOfTime())
+	}
+	r.touched = true
+	errs := r.setAll(which, now, to)
+	var moved, lost []int
+	var refused error
+	var unknown error
+	for _, i := range which {
+		var certain *protocol.Failure
+		switch t := r.plan.Transitions[i]; {
+		case errs[i] == nil:
+			moved = append(moved, i)
+		case errors.As(errs[i], &certain) && t.MayFail:
+			r.warn(t, certain)
+		case errors.As(errs[i], &certain):
+			refused = errors.Join(refused, certain)
+		default:
+			r.Log.Warn("the outcome of a change is unknown, reading back", "call", t.Call, "resource", t.Resource, "error", errs[i])
+			moved, lost, unknown = append(moved, i), append(lost, i), errs[i]
+		}
+	}
+	for _, i := range moved {
+		now[i] = to(i)
+	}
+	if refused != nil {
+		return r.giveUp(stage, moved, now, existed, refused)
+	}
+	return r.verify(moved, lost, unknown, to)
+}
+
+// setAll sends the changes of one stage at once: none of them rests on another.
+func (r *run) setAll(which []int, now []string, to func(int) string) map[int]error {
+	writer := r.conn.Writer()
+	errs := map[int]error{}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for _, i := range which {
+		t := r.plan.Transitions[i]
+		r.Log.Info("changing", "call", t.Call, "resource", t.Resource, "attribute", t.Attribute, "from", now[i], "to", to(i))
+		set := func() {
+			err := t.Set(r.times.change, writer, now[i], to(i))
+			mu.Lock()
+			defer mu.Unlock()
+			errs[i] = err
+		}
+		if len(which) == 1 {
+			set()
+			break
+		}
+		all.Go(set)
+	}
+	all.Wait()
+	return errs
+}
+
+// verify reads back until every moved transition shows. One of those whose answer was lost is
+// believed after two readings.
+func (r *run) verify(moved, lost []int, unknown error, to func(int) string) error {
+	needed := 1
+	if len(lost) > 0 {
+		needed = 2
+	}
+	shown, err := r.await(r.times.verify, needed, func(seen action.Seen) bool {
+		return !slices.ContainsFunc(moved, func(i int) bool { return seen.Values[i] != to(i) })
+	})
 	if shown {
 		return nil
 	}
-	now := "still shows " + r.seen.Values[i]
-	if err != nil {
-		now = "can't be read (" + err.Error() + ")"
+	if r.onlyMayFail(moved, to) && err == nil {
+		return nil
+	}
+	switch {
+	case len(lost) > 0:
+		return r.ambiguous(lost, unknown, err, to)
+	case err != nil:
+		return action.Refuse(protocol.Ambiguous, "EC2 took the change, but it could not be read back (%s); try again under the same key, which finds out", err)
+	}
+	return action.Refuse(protocol.Unverified, "EC2 took the change and does not show it: %s; look at it, then try again under the same key", r.differences(moved, to))
+}
+
+// onlyMayFail tells that whatever does not show is let fail, and warns of it.
+func (r *run) onlyMayFail(moved []int, to func(int) string) bool {
+	for _, i := range moved {
+		if r.seen.Values[i] != to(i) && !r.plan.Transitions[i].MayFail {
+			return false
+		}
+	}
+	for _, i := range moved {
+		if t := r.plan.Transitions[i]; r.seen.Values[i] != to(i) {
+			r.warn(t, action.Refuse(protocol.Unverified, "EC2 took it and does not show it"))
+		}
+	}
+	return true
+}
+
+func (r *run) ambiguous(lost []int, unknown, unread error, to func(int) string) error {
+	now := "EC2 still shows: " + r.differences(lost, to)
+	if unread != nil {
+		now = "it can't be read (" + unread.Error() + ")"
 	}
 	f := action.Refuse(protocol.Ambiguous,
-		"whether the %s of %s became %s could not be found out: the answer was lost (%s), and it %s; try again under the same key, which finds out",
-		t.Attribute, t.Resource, t.To, lost, now)
-	var unknown *action.Unknown
-	if errors.As(lost, &unknown) {
-		f.Facts = unknown.Cause.Facts
+		"whether the change was made could not be found out: the answer was lost (%s), and %s; try again under the same key, which finds out", unknown, now)
+	var u *action.Unknown
+	if errors.As(unknown, &u) {
+		f.Facts = u.Cause.Facts
 	}
 	return f
 }
 
 // differences tells what is not as it should be.
-func (r *run) differences() string {
+func (r *run) differences(which []int, to func(int) string) string {
 	var all []string
-	for i, t := range r.plan.Transitions {
-		if now := r.seen.Values[i]; now != t.To {
-			all = append(all, fmt.Sprintf("the %s of %s is %s, not %s", t.Attribute, t.Resource, now, t.To))
+	for _, i := range which {
+		if t, now := r.plan.Transitions[i], r.seen.Values[i]; now != to(i) {
+			all = append(all, fmt.Sprintf("the %s of %s is %s, not %s", t.Attribute, t.Resource, now, to(i)))
 		}
+	}
+	if len(all) == 0 {
+		return "what was expected, but not twice in a row"
 	}
 	return strings.Join(all, "; ")
 }
 
-// giveUp puts back what was applied, last first, after a transition that
-// certainly was not made.
-func (r *run) giveUp(writer any, applied []int, existed bool, cause error) error {
-	f := asFailure(cause)
-	for i, t := range r.plan.Transitions {
-		if !r.pending(i) && t.From != t.To {
-			// An earlier attempt under this key made it.
-			applied = append([]int{i}, applied...)
-		}
-	}
-	if len(applied) == 0 {
-		r.touched = false
-		if !existed && r.verb.Undo != "" {
-			r.forget()
-		}
-		return f
-	}
-	var stuck []string
-	for _, i := range slices.Backward(applied) {
-		if err := r.revert(writer, i); err != nil {
-			t := r.plan.Transitions[i]
-			stuck = append(stuck, fmt.Sprintf("the %s of %s is not back at %s (%s)", t.Attribute, t.Resource, t.From, err))
-		}
-	}
-	told := *f
-	if len(stuck) > 0 {
-		told.Message += "; and " + strings.Join(stuck, "; ") + ": put it back by hand, or undo"
-		return &told
-	}
-	told.Message += "; what was changed before it was put back"
-	r.touched = false
-	if r.verb.Undo != "" {
-		r.forget()
-	}
-	return &told
-}
-
-func (r *run) revert(writer any, i int) error {
-	t := r.plan.Transitions[i]
-	ctx := r.times.verify
-	err := t.Set(ctx, writer, t.To, t.From)
-	var certain *protocol.Failure
-	if errors.As(err, &certain) {
-		return err
-	}
-	needed := 1
-	if err != nil {
-		needed = 2
-	}
-	shown, readErr := r.await(ctx, needed, func(seen action.Seen) bool { return seen.Values[i] == t.From })
-	if shown {
-		return nil
-	}
-	return errors.Join(err, readErr, context.Cause(ctx))
+// warn adds a warning to the result.
+func (r *run) warn(t action.Transition, f *protocol.Failure) {
+	r.Log.Warn("going on without a change", "call", t.Call, "resource", t.Resource, "attribute", t.Attribute, "error", f.Message)
+	r.warnings = append(r.warnings, fmt.Sprintf("the %s of %s was not changed: %s", t.Attribute, t.Resource, f.Message))
 }

@@ -104,6 +104,8 @@ type run struct {
 	seen action.Seen
 	// touched is set once a change may have been made.
 	touched bool
+	// warnings are what went wrong without making the result a failure.
+	warnings []string
 }
 
 // answer goes the way from a valid request to a result.
@@ -177,11 +179,15 @@ func (r *run) execute() (protocol.Result, error) {
 	return r.done(), nil
 }
 
-// outOfTime is the answer when the deadline or a signal came before any change.
+// outOfTime is the answer when the deadline or a signal came before all was changed.
 func (r *run) outOfTime() error {
 	why := "the time for it was up"
 	if r.times.stopped() {
 		why = "a signal stopped the executor"
 	}
-	return action.Refuse(protocol.Timeout, "%s before anything was changed; try again", why)
+	what := "anything"
+	if r.touched {
+		what = "the rest"
+	}
+	return action.Refuse(protocol.Timeout, "%s before %s was changed; try again", why, what)
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// cloud is a provider of switches, each of which has a value. Its script says what becomes of
-// the calls, in order, one word each; calls beyond it are "ok":
+// cloud is a provider of switches, each of which has a value. Its scripts say what becomes of
+// the changes of each switch, and of the readings, in order, one word each; calls beyond are "ok":
 //
 //	ok       the change is made and answered
 //	refuse   the change is refused
@@ -35,25 +35,27 @@ type cloud struct {
 	values map[string]string
 	stale  []map[string]string
 	// changes and reads are the scripts; calls is what was called.
-	changes, reads []string
-	calls          []string
-	onChange       func()
+	changes  script
+	reads    []string
+	calls    []string
+	onChange func()
 }
 
-func (c *cloud) next(script *[]string) string {
-	if len(*script) == 0 {
-		return "ok"
+type script map[string][]string
+
+func next(words []string) (string, []string) {
+	if len(words) == 0 {
+		return "ok", nil
 	}
-	word := (*script)[0]
-	*script = (*script)[1:]
-	return word
+	return words[0], words[1:]
 }
 
 func (c *cloud) Read(_ context.Context, name string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls = append(c.calls, "read "+name)
-	if c.next(&c.reads) == "fail" {
+	var word string
+	if word, c.reads = next(c.reads); word == "fail" {
 		return "", action.Refuse(protocol.Unavailable, "cannot read %s", name)
 	}
 	if len(c.stale) > 0 {
@@ -71,7 +73,11 @@ func (c *cloud) Switch(_ context.Context, name, value string) error {
 	if c.onChange != nil {
 		c.onChange()
 	}
-	word := c.next(&c.changes)
+	var word string
+	if c.changes == nil {
+		c.changes = script{}
+	}
+	word, c.changes[name] = next(c.changes[name])
 	if word == "late" {
 		c.stale = append(c.stale, maps.Clone(c.values))
 	}
@@ -95,8 +101,17 @@ type writer interface {
 	Switch(ctx context.Context, name, value string) error
 }
 
-// switches plans to bring each named switch to a value.
-func switches(ctx context.Context, r reader, names []string, to func(string) string, restores bool) (*action.Plan, error) {
+// switches plans to bring each named switch to a value, in one stage; a name that ends in > ends a stage.
+func switches(ctx context.Context, r reader, names []string, to func(string) string, via string, restores bool) (*action.Plan, error) {
+	stages, stage := make([]int, len(names)), 0
+	names = slices.Clone(names)
+	for i := range names {
+		var ends bool
+		stages[i] = stage
+		if names[i], ends = strings.CutSuffix(names[i], ">"); ends {
+			stage++
+		}
+	}
 	read := func(ctx context.Context) (action.Seen, error) {
 		var seen action.Seen
 		for _, n := range names {
@@ -125,7 +140,7 @@ func switches(ctx context.Context, r reader, names []string, to func(string) str
 	}
 	for i, n := range names {
 		p.Transitions = append(p.Transitions, action.Transition{
-			Resource: n, Attribute: "value", From: seen.Values[i], To: to(n), Call: "test:Switch",
+			Resource: n, Attribute: "value", From: seen.Values[i], To: to(n), Call: "test:Switch", Stage: stages[i], Via: via,
 			Set: action.SetWith(func(ctx context.Context, w writer, _, to string) error { return w.Switch(ctx, n, to) }),
 		})
 	}
@@ -135,9 +150,10 @@ func switches(ctx context.Context, r reader, names []string, to func(string) str
 var testRegistry = action.NewRegistry([]action.Verb{
 	{
 		Name: "on", Undo: "off",
-		Target: []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true}},
+		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true}},
+		Parameters: []action.Field{{Name: "via", Form: action.Text}},
 		Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string { return "on" }, false)
+			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string { return "on" }, req.Parameters["via"], false)
 		}),
 	},
 	{
@@ -145,7 +161,7 @@ var testRegistry = action.NewRegistry([]action.Verb{
 		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true}},
 		Parameters: []action.Field{{Name: "prior.a", Form: action.Text}, {Name: "prior.b", Form: action.Text}, action.IgnoreHolders},
 		Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(n string) string { return req.Parameters["prior."+n] }, true)
+			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(n string) string { return req.Parameters["prior."+n] }, "", true)
 		}),
 	},
 })
@@ -179,16 +195,17 @@ func request(verb, key, names, parameters string) string {
 
 func TestExecuteTellsTheTruth(t *testing.T) {
 	tests := []struct {
-		name           string
-		world          map[string]string
-		changes, reads []string
-		verb, names    string
-		parameters     string
-		want           protocol.State
-		class          protocol.FailureClass
-		observed       map[string]string
-		after          map[string]string
-		calls          []string
+		name        string
+		world       map[string]string
+		changes     script
+		reads       []string
+		verb, names string
+		parameters  string
+		want        protocol.State
+		class       protocol.FailureClass
+		observed    map[string]string
+		after       map[string]string
+		calls       []string
 	}{
 		{
 			name:  "the plain case takes one reading, one change, one reading",
@@ -210,44 +227,62 @@ func TestExecuteTellsTheTruth(t *testing.T) {
 		},
 		{
 			name:  "a stale reading back is not believed, nor is one lucky one after it",
-			world: map[string]string{"a": "off"}, changes: []string{"late"}, verb: "on", names: "a",
+			world: map[string]string{"a": "off"}, changes: script{"a": {"late"}}, verb: "on", names: "a",
 			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
 			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a", "read a"},
 		},
 		{
 			name:  "a lost answer is found out, and sent only once",
-			world: map[string]string{"a": "off"}, changes: []string{"lost"}, verb: "on", names: "a",
+			world: map[string]string{"a": "off"}, changes: script{"a": {"lost"}}, verb: "on", names: "a",
 			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
-			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a", "read a"},
+			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a"},
 		},
 		{
 			name:  "a change that never showed after its answer was lost is ambiguous",
-			world: map[string]string{"a": "off"}, changes: []string{"dropped"}, verb: "on", names: "a",
+			world: map[string]string{"a": "off"}, changes: script{"a": {"dropped"}}, verb: "on", names: "a",
 			want: protocol.Failed, class: protocol.Ambiguous, observed: map[string]string{"prior.a": "off", "now.a": "off"},
 			after: map[string]string{"a": "off"},
 		},
 		{
 			name:  "a change that was answered and does not show is unverified",
-			world: map[string]string{"a": "off"}, changes: []string{"ignore"}, verb: "on", names: "a",
+			world: map[string]string{"a": "off"}, changes: script{"a": {"ignore"}}, verb: "on", names: "a",
 			want: protocol.Failed, class: protocol.Unverified, observed: map[string]string{"prior.a": "off", "now.a": "off"},
 			after: map[string]string{"a": "off"},
 		},
 		{
 			name:  "a refused change keeps the facts",
-			world: map[string]string{"a": "off"}, changes: []string{"refuse"}, verb: "on", names: "a",
+			world: map[string]string{"a": "off"}, changes: script{"a": {"refuse"}}, verb: "on", names: "a",
 			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off"},
 			after: map[string]string{"a": "off"}, calls: []string{"read a", "a=on"},
 		},
 		{
 			name:  "one that is refused puts back the one before",
-			world: map[string]string{"a": "off", "b": "dim"}, changes: []string{"ok", "refuse"}, verb: "on", names: "a,b",
+			world: map[string]string{"a": "off", "b": "dim"}, changes: script{"b": {"refuse"}}, verb: "on", names: "a,b",
 			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off", "prior.b": "dim", "now.b": "dim"},
-			after: map[string]string{"a": "off", "b": "dim"}, calls: []string{"read a", "read b", "a=on", "b=on", "a=off", "read a", "read b"},
+			after: map[string]string{"a": "off", "b": "dim"},
+		},
+		{
+			name:  "a stage that was read back stays when a later one is refused",
+			world: map[string]string{"a": "off", "b": "dim"}, changes: script{"b": {"refuse"}}, verb: "on", names: "a>,b",
+			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "on", "prior.b": "dim", "now.b": "dim"},
+			after: map[string]string{"a": "on", "b": "dim"}, calls: []string{"read a", "read b", "a=on", "read a", "read b", "b=on"},
+		},
+		{
+			name:  "a detour is read back before the way is gone on",
+			world: map[string]string{"a": "off"}, verb: "on", names: "a", parameters: `"via":"dim"`,
+			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=dim", "read a", "a=on", "read a"},
+		},
+		{
+			name:  "a way that ends on the detour is gone back",
+			world: map[string]string{"a": "off"}, changes: script{"a": {"ok", "refuse"}}, verb: "on", names: "a", parameters: `"via":"dim"`,
+			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after: map[string]string{"a": "off"}, calls: []string{"read a", "a=dim", "read a", "a=on", "a=off", "read a"},
 		},
 		{
 			name:  "one that can't be put back is said so",
-			world: map[string]string{"a": "off", "b": "dim"}, changes: []string{"ok", "refuse", "refuse"}, verb: "on", names: "a,b",
-			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off", "prior.b": "dim", "now.b": "dim"},
+			world: map[string]string{"a": "off", "b": "dim"}, changes: script{"a": {"ok", "refuse"}, "b": {"refuse"}}, verb: "on", names: "a,b",
+			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "on", "prior.b": "dim", "now.b": "dim"},
 			after: map[string]string{"a": "on", "b": "dim"},
 		},
 		{
@@ -265,7 +300,7 @@ func TestExecuteTellsTheTruth(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := &cloud{values: maps.Clone(tt.world), changes: tt.changes, reads: tt.reads}
+				c := &cloud{values: maps.Clone(tt.world), changes: maps.Clone(tt.changes), reads: tt.reads}
 				got := send(t, t.Context(), c, t.TempDir(), request(tt.verb, "k", tt.names, tt.parameters))
 				want := maps.Clone(tt.observed)
 				if tt.class != "" {
@@ -314,11 +349,11 @@ func TestStopBeforeTheFirstChangeChangesNothing(t *testing.T) {
 	})
 }
 
-func TestStopDuringAChangeFindsOutAndPutsBack(t *testing.T) {
+func TestStopOnTheDetourGoesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop, cancel := context.WithCancel(t.Context())
 		c := &cloud{values: map[string]string{"a": "off", "b": "off"}, onChange: cancel}
-		got := send(t, stop, c, t.TempDir(), request("on", "k", "a,b", ""))
+		got := send(t, stop, c, t.TempDir(), request("on", "k", "a,b", `"via":"dim"`))
 		if got.Status != protocol.Failed || c.values["a"] != "off" || c.values["b"] != "off" {
 			t.Errorf("got %+v, world %v", got, c.values)
 		}
@@ -328,7 +363,7 @@ func TestStopDuringAChangeFindsOutAndPutsBack(t *testing.T) {
 func TestStopDuringTheLastChangeFinishesWithATrueResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop, cancel := context.WithCancel(t.Context())
-		c := &cloud{values: map[string]string{"a": "off"}, onChange: cancel, changes: []string{"lost"}}
+		c := &cloud{values: map[string]string{"a": "off"}, onChange: cancel, changes: script{"a": {"lost"}}}
 		got := send(t, stop, c, t.TempDir(), request("on", "k", "a", ""))
 		if got.Status != protocol.Succeeded || c.values["a"] != "on" {
 			t.Errorf("got %+v, world %v", got, c.values)

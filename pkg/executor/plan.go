@@ -66,7 +66,8 @@ func (r *run) settle() error {
 			}
 			continue
 		}
-		if !r.pending(i) && recorded.To == t.To {
+		now := r.plan.Seen.Values[i]
+		if recorded.To == t.To && (now == t.To || t.Via != "" && now == t.Via) {
 			t.From = recorded.From
 		}
 	}
