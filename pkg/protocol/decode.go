@@ -99,7 +99,7 @@ func parse(data []byte) (map[string]any, *Fault) {
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	value, fault := parseValue(d, data, "", 0)
+	value, fault := parseValue(d, data, nil, 0)
 	if fault != nil {
 		return nil, fault
 	}
@@ -111,10 +111,10 @@ func parse(data []byte) (map[string]any, *Fault) {
 }
 
 // parseValue reads one value of a document already known to be well-formed.
-func parseValue(d *json.Decoder, data []byte, path string, depth int) (any, *Fault) {
+func parseValue(d *json.Decoder, data []byte, at *place, depth int) (any, *Fault) {
 	token, err := d.Token()
 	if err != nil {
-		return nil, &Fault{path, "cannot be read: " + err.Error()}
+		return nil, &Fault{at.path(), "cannot be read: " + err.Error()}
 	}
 	delim, ok := token.(json.Delim)
 	if !ok {
@@ -126,7 +126,7 @@ func parseValue(d *json.Decoder, data []byte, path string, depth int) (any, *Fau
 	if delim == '[' {
 		list := []any{}
 		for d.More() {
-			v, fault := parseValue(d, data, fmt.Sprintf("%s[%d]", path, len(list)), depth)
+			v, fault := parseValue(d, data, &place{within: at, inList: true, index: len(list)}, depth)
 			if fault != nil {
 				return nil, fault
 			}
@@ -140,13 +140,13 @@ func parseValue(d *json.Decoder, data []byte, path string, depth int) (any, *Fau
 		token, err := d.Token()
 		key, ok := token.(string)
 		if err != nil || !ok {
-			return nil, &Fault{path, "has a key that cannot be read"}
+			return nil, &Fault{at.path(), "has a key that cannot be read"}
 		}
-		at := join(path, key)
+		member := &place{within: at, key: key}
 		if _, twice := object[key]; twice {
-			return nil, &Fault{at, fmt.Sprintf("the key is there twice (%s)", position(data, int(d.InputOffset())-1))}
+			return nil, &Fault{member.path(), fmt.Sprintf("the key is there twice (%s)", position(data, int(d.InputOffset())-1))}
 		}
-		v, fault := parseValue(d, data, at, depth)
+		v, fault := parseValue(d, data, member, depth)
 		if fault != nil {
 			return nil, fault
 		}
@@ -154,6 +154,25 @@ func parseValue(d *json.Decoder, data []byte, path string, depth int) (any, *Fau
 	}
 	_, _ = d.Token()
 	return object, nil
+}
+
+// place is where a value is. Its path is only spelt out for a fault: a deep list
+// of many would take seconds to name them all.
+type place struct {
+	within *place
+	key    string
+	inList bool
+	index  int
+}
+
+func (p *place) path() string {
+	switch {
+	case p == nil:
+		return ""
+	case p.inList:
+		return fmt.Sprintf("%s[%d]", p.within.path(), p.index)
+	}
+	return join(p.within.path(), p.key)
 }
 
 // decoder collects the faults of the envelope.
