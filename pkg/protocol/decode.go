@@ -23,16 +23,28 @@ type Fault struct {
 // Faults is everything wrong with a request.
 type Faults []Fault
 
-// Error names every fault, in one line.
+// maxFaultBytes is about how much is told of faults: a request has room for more of
+// them than a result has.
+const maxFaultBytes = 32 << 10
+
+// Error names every fault, in one line; of a request that has hundreds, the
+// first ones and how many more there are.
 func (f Faults) Error() string {
-	parts := make([]string, len(f))
+	var b strings.Builder
 	for i, x := range f {
-		parts[i] = x.Reason
-		if x.Path != "" {
-			parts[i] = x.Path + ": " + x.Reason
+		if i > 0 {
+			b.WriteString("; ")
 		}
+		if b.Len() > maxFaultBytes {
+			fmt.Fprintf(&b, "and %d more", len(f)-i)
+			break
+		}
+		if x.Path != "" {
+			b.WriteString(x.Path + ": ")
+		}
+		b.WriteString(x.Reason)
 	}
-	return strings.Join(parts, "; ")
+	return b.String()
 }
 
 // Decode reads one ExecuteActionRequest. The request returned is as complete as

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"regexp"
@@ -265,6 +266,29 @@ func TestFaultsError(t *testing.T) {
 	f := Faults{{"", "a"}, {"spec.mode", "b"}, {"x", "c"}}
 	if got, want := f.Error(), "a; spec.mode: b; x: c"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestFaultsFitAResult guards the answer: the faults of the worst request once made a
+// result that is larger than a core reads, so there was none.
+func TestFaultsFitAResult(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"spec":{"target":{"password":0`)
+	wrong := 1
+	for ; b.Len() < MaxRequestBytes-100; wrong++ {
+		fmt.Fprintf(&b, `,"%d":0`, wrong)
+	}
+	b.WriteString(`}}}`)
+	_, faults := decodeText(b.String())
+	if len(faults) < wrong {
+		t.Fatalf("%d faults, want more than %d", len(faults), wrong)
+	}
+	line := faults.Error()
+	if err := Encode(io.Discard, NewResult(Status{Status: Failed, Error: line})); err != nil {
+		t.Error(err)
+	}
+	if !strings.HasPrefix(line, "apiVersion: is required; kind: is required; ") || !regexp.MustCompile(`; and [0-9]+ more$`).MatchString(line) {
+		t.Errorf("%.100s … %s", line, line[len(line)-100:])
 	}
 }
 
