@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"runtime"
 	"time"
 
 	"aws-provider-executor/actions"
@@ -17,6 +18,8 @@ import (
 var version = "devel"
 
 func main() {
+	// One call follows another: a second processor would only be woken and put to sleep.
+	runtime.GOMAXPROCS(1)
 	p := &executor.Process{
 		Name: "aws-provider-executor", Version: version,
 		Registry: actions.Registry(),

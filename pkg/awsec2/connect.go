@@ -8,6 +8,7 @@ package awsec2
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -106,7 +107,9 @@ func httpClient(timeout time.Duration) *awshttp.BuildableClient {
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout = step
 			t.ResponseHeaderTimeout = step
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = 4, 4
+			// A handful of calls gains nothing from HTTP/2, and pays for setting it up.
+			t.ForceAttemptHTTP2 = false
+			t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 		})
 }
 
