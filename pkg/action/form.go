@@ -82,9 +82,14 @@ func OneOf(words ...string) Form {
 // ListOf is one or more texts of a form, comma-separated, without spaces.
 func ListOf(f Form) Form {
 	item := strings.TrimSuffix(strings.TrimPrefix(f.Pattern, "^"), "$")
+	pattern := "^" + item + "(," + item + ")*$"
+	if f.Pattern == "" {
+		// Any text is a list of texts.
+		pattern = ""
+	}
 	return Form{
 		Name:    f.Name + "s, comma-separated",
-		Pattern: "^" + item + "(," + item + ")*$",
+		Pattern: pattern,
 		Canonical: func(s string) (string, error) {
 			items := strings.Split(s, ",")
 			for i, x := range items {
