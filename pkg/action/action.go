@@ -182,8 +182,8 @@ var (
 )
 
 // Restore decides an undo from the three states: before the action, after it,
-// and now. go is true when before has to be restored; false with a nil error
-// means that it is so already.
+// and now. A nil error means that before is to be so again; overwrites is then
+// the third state that is there instead, empty when it is one of the two.
 func Restore(r Request, what, before, after, now string) (overwrites string, err error) {
 	switch now {
 	case before, after:
