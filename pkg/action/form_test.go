@@ -1,0 +1,169 @@
+package action
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// forms are all that there are, and lists of them.
+func forms() []Form {
+	all := []Form{InterfaceID, InstanceID, RouteTableID, Region, HostIPv4, Boolean, Text, OnDrift.Form, OneOf("one"), OneOf("a", "ab", "b")}
+	for _, f := range slices.Clone(all) {
+		all = append(all, ListOf(f))
+	}
+	return all
+}
+
+func TestCanonical(t *testing.T) {
+	for _, c := range []struct {
+		form Form
+		// same are texts that are canonical; other are spelt another way inside.
+		same  []string
+		other map[string]string
+		bad   []string
+	}{
+		{
+			form: InterfaceID,
+			same: []string{"eni-01234567", "eni-0123456789abcdef0"},
+			bad:  []string{"", "eni-", "eni-0123456", "eni-012345678", "eni-0123456789abcdef01", "eni-0123456G", "ENI-01234567", "i-01234567", " eni-01234567", "eni-01234567\n"},
+		},
+		{form: InstanceID, same: []string{"i-01234567", "i-0123456789abcdef0"}, bad: []string{"i01234567", "mi-01234567", "eni-01234567"}},
+		{form: RouteTableID, same: []string{"rtb-01234567"}, bad: []string{"rtb", "rtbassoc-01234567"}},
+		{
+			form: Region,
+			same: []string{"us-east-1", "us-gov-west-1", "ap-southeast-10"},
+			bad:  []string{"", "us-east", "us-east-1a", "US-EAST-1", "us-east-1 ", "us--1", "a-east-1", "us-east-100", "us-a-b-c-1", "us-east-1-2"},
+		},
+		{
+			form:  HostIPv4,
+			same:  []string{"10.88.60.9", "1.0.0.0", "223.255.255.255", "169.253.1.1", "169.255.1.1", "126.0.0.1", "128.0.0.1"},
+			other: map[string]string{"10.88.60.9/32": "10.88.60.9"},
+			bad: []string{
+				"", "0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.1.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "10.0.0.0/24", "10.0.0.1/", "10.0.0.1/032",
+				"010.0.0.1", "10.0.0.256", "10.0.0", "::1", "::ffff:10.0.0.1", " 10.0.0.1", "10.0.0.1\n", "١0.0.0.1", "10.0.0.1/32/32",
+			},
+		},
+		{
+			form:  Boolean,
+			same:  []string{"true", "false"},
+			other: map[string]string{"1": "true", "yes": "true", "ON": "true", "True": "true", "0": "false", "No": "false", "oFF": "false", "FALSE": "false"},
+			bad:   []string{"", " ", "t", "2", "true ", "enabled", "тrue"},
+		},
+		{form: Text, same: []string{"", " ", "a,b", "\x00\n"}},
+		{form: OneOf("fail", "restore"), same: []string{"fail", "restore"}, bad: []string{"", "Fail", "fail,restore", "fail|restore", "restore "}},
+		{
+			form:  ListOf(HostIPv4),
+			same:  []string{"10.0.0.1", "10.0.0.1,10.0.0.2", "10.0.0.1,10.0.0.1"},
+			other: map[string]string{"10.0.0.1/32,10.0.0.2": "10.0.0.1,10.0.0.2"},
+			bad:   []string{"", ",", "10.0.0.1,", ",10.0.0.1", "10.0.0.1, 10.0.0.2", "10.0.0.1,,10.0.0.2", "10.0.0.1 10.0.0.2", "10.0.0.1,x"},
+		},
+		{form: ListOf(InterfaceID), same: []string{"eni-01234567,eni-0123456789abcdef0"}, bad: []string{"eni-01234567;eni-01234567", "eni-01234567,i-01234567"}},
+		{form: ListOf(OneOf("a", "ab")), same: []string{"a", "ab", "a,ab,a"}, bad: []string{"aab", "a,b", ""}},
+		{form: ListOf(Text), same: []string{"", "a", ",", "a, b,,c"}},
+	} {
+		t.Run(c.form.Name, func(t *testing.T) {
+			want := map[string]string{}
+			for _, s := range c.same {
+				want[s] = s
+			}
+			for s, w := range c.other {
+				want[s] = w
+			}
+			pattern := regexp.MustCompile(c.form.Pattern)
+			for s, w := range want {
+				got, err := c.form.Canonical(s)
+				if err != nil || got != w || !pattern.MatchString(s) {
+					t.Errorf("%q: %q, %v, pattern %t; want %q", s, got, err, pattern.MatchString(s), w)
+				}
+			}
+			for _, s := range c.bad {
+				got, err := c.form.Canonical(s)
+				if err == nil || got != "" || pattern.MatchString(s) {
+					t.Errorf("%q: %q, %v, pattern %t; want it refused", s, got, err, pattern.MatchString(s))
+				}
+			}
+		})
+	}
+}
+
+// TestFormErrorsSayWhatWouldBeRight: each names what is wanted, in one line, without
+// repeating the text.
+func TestFormErrorsSayWhatWouldBeRight(t *testing.T) {
+	for _, c := range []struct {
+		form       Form
+		text, want string
+	}{
+		{InterfaceID, "eth0", "want eni- and 8 or 17 lower-case hexadecimal digits"},
+		{Region, "tokyo", "want a region's name, as in ap-northeast-1"},
+		{HostIPv4, "host", "want one IPv4 address, bare or as a /32"},
+		{HostIPv4, "::1", "want one IPv4 address, bare or as a /32"},
+		{HostIPv4, "10.0.0.0/24", "is a network, want one IPv4 address, bare or as a /32"},
+		{HostIPv4, "0.0.0.0", "is the unspecified address, want an interface's address"},
+		{HostIPv4, "127.0.0.1", "is a loopback address, want an interface's address"},
+		{HostIPv4, "169.254.169.254", "is a link-local address, want an interface's address"},
+		{HostIPv4, "224.0.0.1/32", "is a multicast address, want an interface's address"},
+		{HostIPv4, "255.255.255.255", "is in a reserved range, want an interface's address"},
+		{HostIPv4, "0.1.2.3", "is in a reserved range, want an interface's address"},
+		{Boolean, "maybe", "want a boolean: 1, true, yes, on, or 0, false, no, off"},
+		{OneOf("fail", "restore"), "x", "want one of fail, restore"},
+		{ListOf(InterfaceID), "eni-01234567,eth0", "want eni- and 8 or 17 lower-case hexadecimal digits"},
+	} {
+		_, err := c.form.Canonical(c.text)
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s %q: %v, want %s", c.form.Name, c.text, err, c.want)
+		}
+	}
+}
+
+func TestExamplesAreOfTheirForm(t *testing.T) {
+	for _, f := range forms() {
+		if _, err := f.Canonical(f.Example); err != nil || f.Name == "" || f.Example == "" {
+			t.Errorf("%s: %q: %v", f.Name, f.Example, err)
+		}
+	}
+}
+
+// FuzzForms holds every form to its pattern, and its one spelling to being one.
+func FuzzForms(f *testing.F) {
+	for _, form := range forms() {
+		f.Add(form.Example)
+		f.Add(form.Example + ",")
+		f.Add(form.Example + "\n")
+	}
+	for _, text := range []string{
+		"", " ", "0.0.0.0", "255.255.255.255", "169.254.0.1", "127.1.2.3", "10.0.0.1/32", "10.0.0.0/24", "010.0.0.1", "::ffff:1.2.3.4", "1.2.3.4%eth0",
+		"eni-0123456G", "i-01234567,i-01234567", "rtb-", "us-gov-west-1", "tRuE", "oﬀ", "ON,off", "\xff", "é",
+	} {
+		f.Add(text)
+	}
+	type compiled struct {
+		Form
+		pattern *regexp.Regexp
+	}
+	var all []compiled
+	for _, form := range forms() {
+		all = append(all, compiled{form, regexp.MustCompile(form.Pattern)})
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, form := range all {
+			canonical, err := form.Canonical(text)
+			if form.pattern.MatchString(text) != (err == nil) {
+				t.Fatalf("%s %q: the pattern says %t, Canonical %v", form.Name, text, form.pattern.MatchString(text), err)
+			}
+			if err != nil {
+				if err.Error() == "" || strings.Contains(err.Error(), "\n") {
+					t.Errorf("%s %q: %q is not one line", form.Name, text, err)
+				}
+				continue
+			}
+			again, err := form.Canonical(canonical)
+			if diff := cmp.Diff(canonical, again); err != nil || diff != "" {
+				t.Errorf("%s %q: the canonical text is no fixed point: %v\n%s", form.Name, text, err, diff)
+			}
+		}
+	})
+}
