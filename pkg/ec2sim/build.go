@@ -75,10 +75,10 @@ func (r *Region) AddVPC(v VPC) VPC {
 }
 
 func localRoutes(v VPC) []Route {
-	routes := []Route{{Destination: v.CIDR, Target: "local", Origin: "CreateRouteTable"}}
+	routes := []Route{{Destination: v.CIDR, Target: local, Origin: "CreateRouteTable"}}
 	if v.IPv6CIDR != "" {
 		mustPrefix(v.IPv6CIDR)
-		routes = append(routes, Route{Destination: v.IPv6CIDR, Target: "local", Origin: "CreateRouteTable"})
+		routes = append(routes, Route{Destination: v.IPv6CIDR, Target: local, Origin: "CreateRouteTable"})
 	}
 	return routes
 }

@@ -16,6 +16,7 @@ const controlPrefix = "/_sim/"
 //	GET    /_sim/calls       the call log; DELETE empties it
 //	GET    /_sim/faults      the faults in force; POST adds one or a list, DELETE clears them
 //	PUT    /_sim/throttling  {"on": true}
+//	PUT    /_sim/policies    {"accessKeyId": "…", "policies": [{…}]}: what IAM lets the key do
 //	PUT    /_sim/metadata    {"fault": "hang"}: what the metadata service does
 //	POST   /_sim/reset       everything as at the start
 func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
@@ -41,6 +42,8 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 		if err = readJSON(r, &in); err == nil {
 			s.SetThrottling(in.On)
 		}
+	case "PUT policies":
+		err = s.setPoliciesJSON(r)
 	case "PUT metadata":
 		var in struct{ Fault MetadataFault }
 		if err = readJSON(r, &in); err == nil {
@@ -99,6 +102,21 @@ func (s *Sim) injectJSON(r *http.Request) error {
 		faults = append(faults, f)
 	}
 	return s.Inject(faults...)
+}
+
+func (s *Sim) setPoliciesJSON(r *http.Request) error {
+	var in struct {
+		AccessKeyID string
+		Policies    []json.RawMessage
+	}
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	var documents []string
+	for _, p := range in.Policies {
+		documents = append(documents, string(p))
+	}
+	return s.SetPolicies(in.AccessKeyID, documents...)
 }
 
 func (s *Sim) setMetadataFault(f MetadataFault) error {

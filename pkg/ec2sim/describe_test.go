@@ -21,7 +21,12 @@ var idPaths = map[string]string{
 	"DescribeRouteTables":       "routeTableSet/item/routeTableId",
 	"DescribeTags":              "tagSet/item/resourceId",
 	"DescribeRegions":           "regionInfo/item/regionName",
+	"DescribeInstanceStatus":    "instanceStatusSet/item/instanceId",
+	"DescribeAddresses":         "addressesSet/item/allocationId",
 }
+
+// unpaged are the operations without pages.
+var unpaged = map[string]bool{"DescribeRegions": true, "DescribeAddresses": true}
 
 func filterParams(n int, name string, values ...string) []string {
 	params := []string{fmt.Sprintf("Filter.%d.Name=%s", n, name)}
@@ -86,6 +91,9 @@ func TestFilters(t *testing.T) {
 		{"route table by instance", "DescribeRouteTables", filterParams(1, "route.instance-id", ec2sim.LabRouterA), []string{ec2sim.LabRouteTable}},
 		{"tags of a resource", "DescribeTags", filterParams(1, "resource-id", a), []string{a}},
 		{"tags of a type", "DescribeTags", append(filterParams(1, "resource-type", "instance"), filterParams(2, "tag:Name", "router-a")...), []string{ec2sim.LabRouterA}},
+		{"address by interface", "DescribeAddresses", filterParams(1, "network-interface-id", a), []string{ec2sim.LabElasticIPAddress}},
+		{"address by instance", "DescribeAddresses", filterParams(1, "instance-id", ec2sim.LabDB), nil},
+		{"address by itself", "DescribeAddresses", []string{"PublicIp.1=" + ec2sim.LabElasticIP}, []string{ec2sim.LabElasticIPAddress}},
 		{"one region", "DescribeRegions", []string{"RegionName.1=us-east-1"}, []string{"us-east-1"}},
 		{"regions by endpoint", "DescribeRegions", filterParams(1, "endpoint", "ec2.ap-northeast-1.*"), []string{"ap-northeast-1"}},
 	}
@@ -123,7 +131,9 @@ func TestDescribeRefusals(t *testing.T) {
 				"DryRunOperation", "Request would have succeeded, but DryRun flag is set."},
 			refusal{"unknown parameter of " + operation, operation, []string{"Filters.1.Name=x"}, 0,
 				"UnknownParameter", "The parameter Filters.1.Name is not recognized"})
-		if operation == "DescribeRegions" {
+		if unpaged[operation] {
+			rows = append(rows, refusal{"page of " + operation, operation, []string{"MaxResults=5"}, 0,
+				"UnknownParameter", "The parameter MaxResults is not recognized"})
 			continue
 		}
 		most := 1000
@@ -163,6 +173,12 @@ func TestDescribeRefusals(t *testing.T) {
 			"InvalidRouteTableId.Malformed", `Invalid id: "rtb-1"`},
 		{"unknown region", "DescribeRegions", []string{"RegionName.1=xx-east-1"}, 0,
 			"InvalidParameterValue", "Invalid region names: [xx-east-1]"},
+		{"address does not exist", "DescribeAddresses", []string{"PublicIp.1=203.0.113.99"}, 0,
+			"InvalidAddress.NotFound", "Address '203.0.113.99' not found."},
+		{"allocation does not exist", "DescribeAddresses", []string{"AllocationId.1=eipalloc-12345678"}, 0,
+			"InvalidAllocationID.NotFound", "The allocation ID 'eipalloc-12345678' does not exist"},
+		{"tag keys of tags", "DescribeTags", filterParams(1, "tag-key", "Name"), 0,
+			"InvalidParameterValue", "The filter 'tag-key' is invalid"},
 		{"page of ids of interfaces", eni, []string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface, "MaxResults=5"}, 0,
 			"InvalidParameterCombination", "The parameter networkInterfaceIdSet cannot be used with the parameter maxResults"},
 		{"page of ids of instances", instances, []string{"InstanceId.1=" + ec2sim.LabDB, "MaxResults=5"}, 0,
@@ -191,7 +207,7 @@ func TestPaging(t *testing.T) {
 		r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: fmt.Sprintf("10.88.%d.0/24", 100+i)})
 	}
 	for operation, path := range idPaths {
-		if operation == "DescribeRegions" {
+		if unpaged[operation] {
 			continue
 		}
 		t.Run(operation, func(t *testing.T) {

@@ -83,15 +83,13 @@ func decodeError(err error) *Error {
 }
 
 // errUnauthorized is what IAM's refusal reads like. A Describe has no resource and no encoded message.
-func errUnauthorized(arn, operation, resource string) *Error {
+func errUnauthorized(arn, operation, resource, because string) *Error {
 	text := "You are not authorized to perform this operation. User: " + arn +
 		" is not authorized to perform: ec2:" + operation
-	if resource != "" {
-		text += " on resource: " + resource
-	}
-	text += " because no identity-based policy allows the ec2:" + operation + " action"
-	if !strings.HasPrefix(operation, "Describe") {
-		text += ". Encoded authorization failure message: " + encodedMessage
+	if describes := strings.HasPrefix(operation, "Describe"); describes {
+		text += " " + because
+	} else {
+		text += " on resource: " + resource + " " + because + ". Encoded authorization failure message: " + encodedMessage
 	}
 	return &Error{"UnauthorizedOperation", text, http.StatusForbidden}
 }

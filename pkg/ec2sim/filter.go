@@ -14,7 +14,7 @@ type filter struct {
 // maxFilterValues is EC2's limit over all filters of a call.
 const maxFilterValues = 200
 
-// fields are the filters of one kind of resource: what each reads of it. Every resource has tag:<key> and
+// fields are the filters of one kind of resource: what each reads of it. Most kinds have tag:<key> and
 // tag-key as well.
 type fields[T any] map[string]func(w *world, r *T) []string
 
@@ -50,12 +50,12 @@ func boolText(b bool) string {
 }
 
 // checkFilters refuses filters EC2 refuses, whatever there is to filter.
-func checkFilters[T any](filters []filter, known fields[T]) *Error {
+func checkFilters[T any](filters []filter, known fields[T], tagged bool) *Error {
 	values := 0
 	for _, f := range filters {
 		_, ok := known[f.Name]
-		if !ok && f.Name != "tag-key" && !(strings.HasPrefix(f.Name, "tag:") && f.Name != "tag:") {
-			return invalidValue("The filter '%s' is invalid", f.Name)
+		if !ok && !(tagged && isTagFilter(f.Name)) {
+			return errFilter(f.Name)
 		}
 		if len(f.Value) == 0 {
 			return missing("Filter.Value")
@@ -66,6 +66,12 @@ func checkFilters[T any](filters []filter, known fields[T]) *Error {
 		return refuse("FilterLimitExceeded", "The maximum number of filter values specified on a single call is %d", maxFilterValues)
 	}
 	return nil
+}
+
+func errFilter(name string) *Error { return invalidValue("The filter '%s' is invalid", name) }
+
+func isTagFilter(name string) bool {
+	return name == "tag-key" || strings.HasPrefix(name, "tag:") && name != "tag:"
 }
 
 // passes says whether a resource passes every filter. A filter is passed when any of its values matches

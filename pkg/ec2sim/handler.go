@@ -35,7 +35,9 @@ type inbound struct {
 	form url.Values
 	op   operation
 	plan plan
-	arn  string
+	arn  string // of the caller
+
+	resource string // ARN of the first resource the call is about, or "*"
 }
 
 // reply is what an inbound call is answered.
@@ -176,6 +178,13 @@ func (s *Sim) effect(in *inbound) reply {
 	if err != nil {
 		return reply{err: asError(err)}
 	}
+	in.resource = "*"
+	if p.on != nil {
+		in.resource = world.arnOf(p.on()[0])
+	}
+	if denied := m.authorize(in, world, p); denied != nil {
+		return reply{err: denied}
+	}
 	if p.dryRun {
 		return reply{err: errDryRun()}
 	}
@@ -187,7 +196,7 @@ func (s *Sim) effect(in *inbound) reply {
 	}
 	body, err := p.run(&call{
 		operation: in.call.Operation, w: view, now: now,
-		transition: s.cfg.transition, mint: m.mint,
+		transition: s.cfg.transition, sameRouteRefused: s.cfg.sameRouteRefused,
 	})
 	if err != nil {
 		return reply{err: asError(err)}

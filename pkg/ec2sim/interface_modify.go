@@ -33,6 +33,14 @@ func (in *modifyNetworkInterfaceAttributeIn) resources() []string {
 	return append([]string{in.NetworkInterfaceId}, in.SecurityGroupId...)
 }
 
+func (in *modifyNetworkInterfaceAttributeIn) conditions() map[string][]string {
+	keys := map[string][]string{}
+	for _, name := range in.given() {
+		keys["ec2:Attribute"] = append(keys["ec2:Attribute"], strings.ToUpper(name[:1])+name[1:])
+	}
+	return keys
+}
+
 // given returns EC2's names of the attributes the call is to change.
 func (in *modifyNetworkInterfaceAttributeIn) given() []string {
 	var names []string

@@ -2,12 +2,13 @@ package ec2sim
 
 // listing is how the resources of one kind are described: which ids they have, which filters, which pages.
 type listing[T resource[T]] struct {
-	ids    idKind
-	from   func(*world) table[T]
-	fields fields[T]
-	limits pageLimits
-	idSet  string        // EC2's name of the ids where it refuses to page them; empty where it does page them
-	keep   func(*T) bool // what may be described at all; nil is everything
+	ids      idKind
+	from     func(*world) table[T]
+	fields   fields[T]
+	limits   pageLimits
+	idSet    string        // EC2's name of the ids where it refuses to page them; empty where it does page them
+	untagged bool          // there are no filters of tags
+	keep     func(*T) bool // what may be described at all; nil is everything
 }
 
 // selection is what a Describe asks for.
@@ -23,7 +24,7 @@ func (l listing[T]) pick(c *call, s selection) ([]*T, string, error) {
 		return nil, "", refuse("InvalidParameterCombination",
 			"The parameter %s cannot be used with the parameter maxResults", l.idSet)
 	}
-	if err := checkFilters(s.filters, l.fields); err != nil {
+	if err := checkFilters(s.filters, l.fields, !l.untagged); err != nil {
 		return nil, "", err
 	}
 	from := l.from(c.w)

@@ -14,8 +14,9 @@ type call struct {
 	operation  string
 	w          *world
 	now        time.Time
-	transition time.Duration
-	mint       minter
+	transition time.Duration // how long an instance is between two states
+
+	sameRouteRefused bool
 }
 
 // operation is one operation of the API.
@@ -26,11 +27,12 @@ type operation struct {
 
 // prepared is a call whose parameters are what they should be.
 type prepared struct {
-	dryRun bool
-	units  int             // of the resource bucket, for the operations that have one
-	on     func() []string // ids of the resources IAM has a say about; nil where it is "*"
-	plain  bool            // neither filtered nor paged, of an operation where that costs more
-	run    func(*call) (any, error)
+	dryRun     bool
+	units      int                 // of the resource bucket, for the operations that have one
+	on         func() []string     // ids of the resources IAM has a say about; nil where it is "*"
+	conditions map[string][]string // IAM condition keys of the call's own
+	plain      bool                // neither filtered nor paged, of an operation where that costs more
+	run        func(*call) (any, error)
 }
 
 // dryRun is embedded in the parameters of the operations that have DryRun.
@@ -44,6 +46,7 @@ type (
 	costly    interface{ plain() bool }
 	resourced interface{ resources() []string }
 	counted   interface{ units() int }
+	keyed     interface{ conditions() map[string][]string }
 )
 
 func reading[In any](run func(*call, *In) (any, error)) operation  { return operationOf(false, run) }
@@ -65,6 +68,9 @@ func operationOf[In any](changes bool, run func(*call, *In) (any, error)) operat
 		if r, ok := any(in).(resourced); ok {
 			p.on = r.resources
 		}
+		if k, ok := any(in).(keyed); ok {
+			p.conditions = k.conditions()
+		}
 		if u, ok := any(in).(counted); ok {
 			p.units = u.units()
 		}
@@ -74,6 +80,8 @@ func operationOf[In any](changes bool, run func(*call, *In) (any, error)) operat
 
 // operations is every operation there is.
 var operations = map[string]operation{
+	"DescribeAddresses":                 reading(describeAddresses),
+	"DescribeInstanceStatus":            reading(describeInstanceStatus),
 	"DescribeInstances":                 reading(describeInstances),
 	"DescribeNetworkInterfaceAttribute": reading(describeNetworkInterfaceAttribute),
 	"DescribeNetworkInterfaces":         reading(describeNetworkInterfaces),
@@ -85,6 +93,15 @@ var operations = map[string]operation{
 	"DescribeVpcs":                      reading(describeVPCs),
 
 	"AssignPrivateIpAddresses":        changing(assignPrivateIPAddresses),
+	"AssignIpv6Addresses":             changing(assignIPv6Addresses),
+	"CreateRoute":                     changing(createRoute),
+	"CreateTags":                      changing(createTags),
+	"DeleteRoute":                     changing(deleteRoute),
+	"DeleteTags":                      changing(deleteTags),
+	"ReplaceRoute":                    changing(replaceRoute),
+	"StartInstances":                  changing(startInstances),
+	"StopInstances":                   changing(stopInstances),
+	"UnassignIpv6Addresses":           changing(unassignIPv6Addresses),
 	"ModifyNetworkInterfaceAttribute": changing(modifyNetworkInterfaceAttribute),
 	"UnassignPrivateIpAddresses":      changing(unassignPrivateIPAddresses),
 }

@@ -2,7 +2,6 @@ package ec2sim
 
 import (
 	"net/netip"
-	"strings"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
 )
@@ -80,11 +79,11 @@ func (w *world) routeXML(r Route) routeXML {
 	} else {
 		x.DestinationIPv6 = r.Destination
 	}
-	switch kind, _, _ := strings.Cut(r.Target, "-"); kind {
+	switch targetKind(r.Target) {
 	case "eni":
 		x.InterfaceID = r.Target
-		if x.InstanceID = w.routeInstance(r); x.InstanceID != "" {
-			x.InstanceOwnerID = w.owner
+		if eni := w.interfaces[r.Target]; eni != nil && eni.instance() != "" {
+			x.InstanceID, x.InstanceOwnerID = eni.instance(), w.owner
 		}
 	case "nat":
 		x.NatGatewayID = r.Target
@@ -100,19 +99,11 @@ func (w *world) routeXML(r Route) routeXML {
 	return x
 }
 
-// routeInstance returns the instance a route leads to, or "".
-func (w *world) routeInstance(r Route) string {
-	if eni := w.interfaces[r.Target]; eni != nil {
-		return eni.instance()
-	}
-	return r.Instance
-}
-
 // routeState is blackhole when what the route leads to is gone, detached or not running.
 func (w *world) routeState(r Route) string {
 	const active, blackhole = "active", "blackhole"
 	switch {
-	case r.Target == "local", w.gateways[r.Target] != nil:
+	case r.Target == local, w.gateways[r.Target] != nil:
 		return active
 	}
 	eni := w.interfaces[r.Target]

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"aws-provider-executor/pkg/ec2sim/internal/iam"
 )
 
 // Sim is one stand-in. It is an http.Handler, and safe for concurrent use.
@@ -29,8 +31,10 @@ type memory struct {
 	hooks   []*hook
 	faults  []*armed
 	buckets map[string]*bucket
-	limited bool          // calls cost tokens
-	ended   chan struct{} // closed when delays are to end
+
+	policies map[string][]iam.Policy // by access key
+	limited  bool                    // calls cost tokens
+	ended    chan struct{}           // closed when delays are to end
 }
 
 type config struct {
@@ -42,8 +46,10 @@ type config struct {
 	log         func(Call)
 	credentials map[string]Credential
 	operator    Credential // the first long-term one
-	policies    map[string][]string
-	seeds       []func(*Sim)
+	policies    map[string][]iam.Policy
+
+	sameRouteRefused bool
+	seeds            []func(*Sim)
 }
 
 // Option is a setting of a new Sim.
@@ -60,6 +66,10 @@ func WithOwner(account string) Option { return func(c *config) { c.owner = accou
 
 // WithTransitionTime sets how long an instance is stopping or pending; 20 ms when not given.
 func WithTransitionTime(d time.Duration) Option { return func(c *config) { c.transition = d } }
+
+// WithSameRouteRefused has CreateRoute refuse a route that is there already with the same target. What
+// the real EC2 does has been reported both ways; without this option it is a success that changes nothing.
+func WithSameRouteRefused() Option { return func(c *config) { c.sameRouteRefused = true } }
 
 // WithLog has log called with every call when it is answered. It is not called concurrently.
 func WithLog(log func(Call)) Option { return func(c *config) { c.log = log } }
@@ -103,7 +113,7 @@ const (
 func New(options ...Option) *Sim {
 	s := &Sim{cfg: config{
 		now: time.Now, owner: DefaultOwner, transition: 20 * time.Millisecond,
-		credentials: map[string]Credential{}, policies: map[string][]string{},
+		credentials: map[string]Credential{}, policies: map[string][]iam.Policy{},
 	}}
 	for _, o := range options {
 		o(&s.cfg)
@@ -137,7 +147,8 @@ func (s *Sim) forget() {
 		owner:  s.cfg.owner,
 		worlds: map[string]*world{}, stale: map[string]*staleView{}, buckets: map[string]*bucket{},
 		mint: newMinter(s.cfg.seed, 1), requestIDs: newMinter(s.cfg.seed, 2),
-		limited: s.cfg.throttling, ended: make(chan struct{}),
+		policies: maps.Clone(s.cfg.policies),
+		limited:  s.cfg.throttling, ended: make(chan struct{}),
 	}
 	s.mu.Unlock()
 }

@@ -91,12 +91,11 @@ type RouteAssociation struct {
 }
 
 // Route leads a destination (IPv4 or IPv6 CIDR) to a target: "local", or the id of a gateway or an
-// interface. A route given an instance holds the instance's only interface, and says so in Instance.
-// Whether it is a black hole follows from the world and is not held.
+// interface; a route given an instance leads to the instance's interface. Whether it is a black hole
+// follows from the world and is not held.
 type Route struct {
 	Destination string `json:"destination"`
 	Target      string `json:"target"`
-	Instance    string `json:"instance,omitempty"`
 	Origin      string `json:"origin"` // CreateRouteTable, CreateRoute or EnableVgwRoutePropagation
 }
 

@@ -144,7 +144,7 @@ func StandardError(code string) Error {
 func (e *Error) filled(in *inbound) *Error {
 	full := StandardError(e.Code)
 	if e.Code == "UnauthorizedOperation" {
-		full = *errUnauthorized(in.arn, in.call.Operation, "")
+		full = *errUnauthorized(in.arn, in.call.Operation, in.resource, notAllowed(in.call.Operation))
 	}
 	if e.Message != "" {
 		full.Message = e.Message

@@ -22,7 +22,12 @@ type tagDescriptionXML struct {
 }
 
 func describeTags(c *call, in *describeTagsIn) (any, error) {
-	if err := checkFilters(in.Filter, tagFields); err != nil {
+	for _, f := range in.Filter {
+		if f.Name == "tag-key" { // of every kind but this
+			return nil, errFilter(f.Name)
+		}
+	}
+	if err := checkFilters(in.Filter, tagFields, true); err != nil {
 		return nil, err
 	}
 	var list []tagDescriptionXML

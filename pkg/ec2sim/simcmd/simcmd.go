@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim"
@@ -96,13 +97,25 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	fmt.Fprintln(stdout)
 	for _, line := range srv.Env() {
-		fmt.Fprintln(stdout, "export", line)
+		fmt.Fprintln(stdout, "export", quoted(line))
 	}
 	fmt.Fprintln(stdout, "# try: aws ec2 describe-network-interfaces --filters Name=tag:Name,Values='router-*'")
 
 	<-ctx.Done()
 	return nil
 }
+
+// quoted is a KEY=VALUE line as a shell reads it.
+func quoted(line string) string {
+	name, value, _ := strings.Cut(line, "=")
+	if strings.ContainsFunc(value, func(r rune) bool { return !strings.ContainsRune(plain, r) }) {
+		value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+	}
+	return name + "=" + value
+}
+
+// plain are the characters that mean themselves to a shell.
+const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,@%+="
 
 // line is a call on one line of the log.
 func line(c ec2sim.Call) string {

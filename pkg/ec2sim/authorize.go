@@ -1,0 +1,140 @@
+package ec2sim
+
+import (
+	"fmt"
+	"strings"
+
+	"aws-provider-executor/pkg/ec2sim/internal/iam"
+)
+
+// WithPolicies sets the IAM policies of an access key, as JSON documents. A key without any may do
+// everything. New panics on a document that cannot be read.
+func WithPolicies(accessKeyID string, documents ...string) Option {
+	return func(c *config) {
+		policies, err := parsePolicies(documents)
+		if err != nil {
+			panic("ec2sim: " + err.Error())
+		}
+		c.policies[accessKeyID] = policies
+	}
+}
+
+// SetPolicies replaces the IAM policies of an access key; without documents it may do everything.
+func (s *Sim) SetPolicies(accessKeyID string, documents ...string) error {
+	policies, err := parsePolicies(documents)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(policies) == 0 {
+		delete(s.mem.policies, accessKeyID)
+		return nil
+	}
+	s.mem.policies[accessKeyID] = policies
+	return nil
+}
+
+func parsePolicies(documents []string) ([]iam.Policy, error) {
+	var policies []iam.Policy
+	for n, text := range documents {
+		p, err := iam.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("policy %d: %w", n+1, err)
+		}
+		policies = append(policies, p)
+	}
+	return policies, nil
+}
+
+// authorize refuses a call that the caller's policies do not allow on everything it touches.
+func (m *memory) authorize(in *inbound, w *world, p prepared) *Error {
+	policies, ok := m.policies[in.call.AccessKeyID]
+	if !ok {
+		return nil
+	}
+	resources := []string{""}
+	if p.on != nil {
+		resources = p.on()
+	}
+	for _, id := range resources {
+		r := iam.Request{Action: "ec2:" + in.call.Operation, Resource: "*", Keys: w.conditionKeys(id)}
+		if id != "" {
+			r.Resource = w.arnOf(id)
+		}
+		for name, values := range p.conditions {
+			r.Keys[name] = values
+		}
+		switch iam.Decide(policies, r) {
+		case iam.NotAllowed:
+			return errUnauthorized(in.arn, in.call.Operation, r.Resource, notAllowed(in.call.Operation))
+		case iam.Denied:
+			return errUnauthorized(in.arn, in.call.Operation, r.Resource, "with an explicit deny in an identity-based policy")
+		}
+	}
+	return nil
+}
+
+func notAllowed(operation string) string {
+	return "because no identity-based policy allows the ec2:" + operation + " action"
+}
+
+// arnOf is the ARN of what has the id, whether or not it exists.
+func (w *world) arnOf(id string) string {
+	kind := resourceType(id)
+	if kind == "" {
+		kind = "*"
+	}
+	return w.arn(kind, id)
+}
+
+// conditionKeys are the keys a call on the resource has; id is empty for a call on none.
+func (w *world) conditionKeys(id string) map[string][]string {
+	keys := map[string][]string{}
+	set := func(name, value string) { keys[name] = []string{value} }
+	set("ec2:Region", w.region)
+	set("aws:RequestedRegion", w.region)
+	if tags := w.tagged(id); tags != nil {
+		for key, value := range *tags {
+			set("aws:ResourceTag/"+key, value)
+			set("ec2:ResourceTag/"+key, value)
+		}
+	}
+	prefix, _, _ := strings.Cut(id, "-")
+	if name, ok := idKeys[prefix]; ok {
+		set("ec2:"+name, id)
+	}
+	vpc, subnet, zone := w.place(id)
+	if vpc != "" {
+		set("ec2:Vpc", w.arn("vpc", vpc))
+	}
+	if subnet != "" {
+		set("ec2:Subnet", w.arn("subnet", subnet))
+	}
+	if zone != "" {
+		set("ec2:AvailabilityZone", zone)
+	}
+	return keys
+}
+
+var idKeys = map[string]string{
+	"eni": "NetworkInterfaceID", "i": "InstanceID", "sg": "SecurityGroupID", "rtb": "RouteTableID",
+	"subnet": "SubnetID", "vpc": "VpcID", "eipalloc": "AllocationId",
+}
+
+// place says in which VPC, subnet and zone a resource is, as far as IAM has keys for that.
+func (w *world) place(id string) (vpc, subnet, zone string) {
+	if i := w.interfaces[id]; i != nil {
+		return i.VPCID, i.SubnetID, i.AvailabilityZone
+	}
+	if i := w.instances[id]; i != nil {
+		return "", "", i.AvailabilityZone
+	}
+	if g := w.groups[id]; g != nil {
+		return g.VPCID, "", ""
+	}
+	if t := w.routes[id]; t != nil {
+		return t.VPCID, "", ""
+	}
+	return "", "", ""
+}

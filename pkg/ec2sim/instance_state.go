@@ -1,0 +1,191 @@
+package ec2sim
+
+import (
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+type startInstancesIn struct {
+	dryRun
+	InstanceId     []string `query:"required"`
+	AdditionalInfo string
+}
+
+type stopInstancesIn struct {
+	dryRun
+	InstanceId     []string `query:"required"`
+	Force          bool
+	SkipOsShutdown bool
+	Hibernate      bool `query:"unheld"`
+}
+
+func (in *startInstancesIn) resources() []string { return in.InstanceId }
+func (in *startInstancesIn) units() int          { return len(in.InstanceId) }
+func (in *stopInstancesIn) resources() []string  { return in.InstanceId }
+func (in *stopInstancesIn) units() int           { return len(in.InstanceId) }
+
+type stateChangeXML struct {
+	ID       string           `xml:"instanceId"`
+	Current  instanceStateXML `xml:"currentState"`
+	Previous instanceStateXML `xml:"previousState"`
+}
+
+type stateChangesXML struct {
+	Instances query.Items[stateChangeXML] `xml:"instancesSet"`
+}
+
+func startInstances(c *call, in *startInstancesIn) (any, error) {
+	return c.changeStates(in.InstanceId, func(i *Instance) error {
+		switch i.State {
+		case "running", "pending":
+			return nil
+		case "stopped":
+		default:
+			return refuse("IncorrectInstanceState",
+				"The instance '%s' is not in a state from which it can be started.", i.ID)
+		}
+		i.StateReason, i.LaunchTime = "", c.now.UTC()
+		c.transit(i, "pending", "running")
+		return nil
+	})
+}
+
+// stopInstances makes no difference between a graceful stop and a forced one: no guest here hangs.
+func stopInstances(c *call, in *stopInstancesIn) (any, error) {
+	return c.changeStates(in.InstanceId, func(i *Instance) error {
+		if i.RootDevice != "ebs" {
+			return refuse("UnsupportedOperation",
+				"The instance '%s' does not have an 'ebs' root device type and cannot be stopped.", i.ID)
+		}
+		switch i.State {
+		case "stopped", "stopping":
+			return nil
+		case "running":
+		default:
+			return refuse("IncorrectInstanceState",
+				"This instance '%s' is not in a state from which it can be stopped.", i.ID)
+		}
+		i.StateReason = "Client.UserInitiatedShutdown: User initiated shutdown"
+		c.transit(i, "stopping", "stopped")
+		return nil
+	})
+}
+
+func (c *call) changeStates(ids []string, change func(*Instance) error) (any, error) {
+	instances, err := findAll(c.w.instances, instanceIDs, ids)
+	if err != nil {
+		return nil, err
+	}
+	var out stateChangesXML
+	for _, i := range instances {
+		previous := i.State
+		if err := change(i); err != nil {
+			return nil, err
+		}
+		out.Instances.Item = append(out.Instances.Item, stateChangeXML{i.ID, showState(i.State), showState(previous)})
+	}
+	return out, nil
+}
+
+// transit has the instance in one state now and in the other when the time of a transition has passed.
+func (c *call) transit(i *Instance, now, then string) {
+	i.State = now
+	c.w.transitions[i.ID] = transition{c.now.Add(c.transition), then}
+}
+
+type describeInstanceStatusIn struct {
+	dryRun
+	page
+	InstanceId              []string
+	Filter                  []filter
+	IncludeAllInstances     bool
+	IncludeManagedResources bool
+}
+
+func (in *describeInstanceStatusIn) plain() bool { return isPlain(in.Filter, in.page) }
+
+type statusDetailXML struct {
+	Name   string `xml:"name"`
+	Status string `xml:"status"`
+}
+
+type statusXML struct {
+	Status  string                       `xml:"status"`
+	Details query.Items[statusDetailXML] `xml:"details"`
+}
+
+type instanceStatusXML struct {
+	ID       string              `xml:"instanceId"`
+	Zone     string              `xml:"availabilityZone"`
+	ZoneID   string              `xml:"availabilityZoneId"`
+	State    instanceStateXML    `xml:"instanceState"`
+	System   statusXML           `xml:"systemStatus"`
+	Instance statusXML           `xml:"instanceStatus"`
+	Events   query.Items[string] `xml:"eventsSet"`
+}
+
+// maxStatusIDs is how many instances a DescribeInstanceStatus may name.
+const maxStatusIDs = 100
+
+func describeInstanceStatus(c *call, in *describeInstanceStatusIn) (any, error) {
+	if len(in.InstanceId) > maxStatusIDs {
+		return nil, invalidValue("The maximum number of instance IDs specified on a single call is %d", maxStatusIDs)
+	}
+	list, next, err := listing[Instance]{
+		ids:      instanceIDs,
+		from:     func(w *world) table[Instance] { return w.instances },
+		fields:   instanceStatusFields,
+		limits:   pageLimits{5, 1000},
+		idSet:    "instancesSet",
+		untagged: true,
+		keep:     func(i *Instance) bool { return in.IncludeAllInstances || i.State == "running" },
+	}.pick(c, selection{in.InstanceId, in.Filter, in.page})
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Statuses  query.Items[instanceStatusXML] `xml:"instanceStatusSet"`
+		NextToken string                         `xml:"nextToken,omitempty"`
+	}{query.List(list, showStatus), next}, nil
+}
+
+// checks are what the status checks say of an instance: those of a running one pass.
+func checks(i *Instance) (status, reachability string) {
+	if i.State == "running" {
+		return "ok", "passed"
+	}
+	return "not-applicable", ""
+}
+
+func showStatus(i *Instance) instanceStatusXML {
+	var x statusXML
+	status, reachability := checks(i)
+	x.Status = status
+	if reachability != "" {
+		x.Details.Item = []statusDetailXML{{"reachability", reachability}}
+	}
+	return instanceStatusXML{
+		ID: i.ID, Zone: i.AvailabilityZone, ZoneID: zoneID(i.AvailabilityZone), State: showState(i.State), System: x, Instance: x,
+	}
+}
+
+var instanceStatusFields = fields[Instance]{
+	"availability-zone":            instanceFields["availability-zone"],
+	"availability-zone-id":         instanceFields["availability-zone-id"],
+	"instance-state-code":          instanceFields["instance-state-code"],
+	"instance-state-name":          instanceFields["instance-state-name"],
+	"instance-status.status":       one(statusOf),
+	"instance-status.reachability": optional(reachabilityOf),
+	"system-status.status":         one(statusOf),
+	"system-status.reachability":   optional(reachabilityOf),
+	"event.code":                   many(func(*Instance) []string { return nil }),
+}
+
+func statusOf(i *Instance) string {
+	status, _ := checks(i)
+	return status
+}
+
+func reachabilityOf(i *Instance) string {
+	_, reachability := checks(i)
+	return reachability
+}

@@ -1,0 +1,99 @@
+package iam
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseRefuses(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"nothing", ``, "cannot read the policy"},
+		{"old version", `{"Version":"2008-10-17","Statement":[]}`, `version "2008-10-17"`},
+		{"unknown field", `{"Version":"2012-10-17","Statments":[]}`, "unknown field"},
+		{"unknown field of a statement", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Actions":"*","Resource":"*"}}`, "unknown field"},
+		{"no effect", `{"Version":"2012-10-17","Statement":{"Action":"*","Resource":"*"}}`, `effect ""`},
+		{"effect in small letters", `{"Version":"2012-10-17","Statement":{"Effect":"allow","Action":"*","Resource":"*"}}`, `effect "allow"`},
+		{"no action", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Resource":"*"}}`, "Action and NotAction"},
+		{"both resources", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","NotResource":"*"}}`, "Resource and NotResource"},
+		{"unknown operator", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"a":"1"}}}}`, `condition operator "NumericLessThan"`},
+		{"variable", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"${aws:username}"}}`, "variables"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := Parse(tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestConditions(t *testing.T) {
+	for _, tt := range []struct {
+		name, condition string
+		values          []string // of the key k; nil when the request has not got it
+		want            Decision
+	}{
+		{"equal", `"StringEquals":{"k":"a"}`, []string{"a"}, Allowed},
+		{"equal to one of", `"StringEquals":{"k":["a","b"]}`, []string{"b"}, Allowed},
+		{"values differ by case", `"StringEquals":{"k":"a"}`, []string{"A"}, NotAllowed},
+		{"keys do not", `"StringEquals":{"K":"a"}`, []string{"a"}, Allowed},
+		{"no wildcards in equality", `"StringEquals":{"k":"a*"}`, []string{"ab"}, NotAllowed},
+		{"like", `"StringLike":{"k":"a*"}`, []string{"ab"}, Allowed},
+		{"question mark is one", `"StringLike":{"k":"a?"}`, []string{"a"}, NotAllowed},
+		{"absent", `"StringEquals":{"k":"a"}`, nil, NotAllowed},
+		{"absent, if it exists", `"StringEqualsIfExists":{"k":"a"}`, nil, Allowed},
+		{"absent is not equal", `"StringNotEquals":{"k":"a"}`, nil, Allowed},
+		{"not equal", `"StringNotEquals":{"k":["a","b"]}`, []string{"b"}, NotAllowed},
+		{"not like", `"StringNotLike":{"k":"a*"}`, []string{"ba"}, Allowed},
+		{"ignoring case", `"StringEqualsIgnoreCase":{"k":"a"}`, []string{"A"}, Allowed},
+		{"any of several", `"ForAnyValue:StringEquals":{"k":"a"}`, []string{"x", "a"}, Allowed},
+		{"all of several", `"ForAllValues:StringEquals":{"k":"a"}`, []string{"x", "a"}, NotAllowed},
+		{"all of none", `"ForAllValues:StringEquals":{"k":"a"}`, nil, Allowed},
+		{"all conditions", `"StringLike":{"k":"a*"},"StringEquals":{"k":"ab"}`, []string{"ac"}, NotAllowed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := Parse(`{"Version":"2012-10-17","Statement":{"Sid":"x","Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{` + tt.condition + `}}}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys := map[string][]string{}
+			if tt.values != nil {
+				keys["k"] = tt.values
+			}
+			if got := Decide([]Policy{p}, Request{Action: "ec2:X", Resource: "*", Keys: keys}); got != tt.want {
+				t.Errorf("decided %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestStatements(t *testing.T) {
+	for _, tt := range []struct {
+		name, statement, action, resource string
+		want                              Decision
+	}{
+		{"action in any case", `"Effect":"Allow","Action":"EC2:describe*","Resource":"*"`, "ec2:DescribeVpcs", "*", Allowed},
+		{"another action", `"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"`, "ec2:CreateTags", "*", NotAllowed},
+		{"not action", `"Effect":"Allow","NotAction":"ec2:CreateTags","Resource":"*"`, "ec2:DescribeVpcs", "*", Allowed},
+		{"but action", `"Effect":"Allow","NotAction":"ec2:CreateTags","Resource":"*"`, "ec2:CreateTags", "*", NotAllowed},
+		{"resource", `"Effect":"Allow","Action":"*","Resource":"arn:*:i/*"`, "ec2:X", "arn:x:i/1", Allowed},
+		{"resource in another case", `"Effect":"Allow","Action":"*","Resource":"arn:*:i/*"`, "ec2:X", "arn:x:I/1", NotAllowed},
+		{"a resource is not every resource", `"Effect":"Allow","Action":"*","Resource":"arn:*"`, "ec2:X", "*", NotAllowed},
+		{"not resource", `"Effect":"Allow","Action":"*","NotResource":"arn:*:i/*"`, "ec2:X", "arn:x:i/1", NotAllowed},
+		{"deny", `"Effect":"Deny","Action":"*","Resource":"*"`, "ec2:X", "*", Denied},
+		{"several statements", `"Effect":"Allow","Action":"a","Resource":"*"},{"Effect":"Allow","Action":["b","ec2:X"],"Resource":["*"]`, "ec2:X", "*", Allowed},
+		{"a deny wins, whatever the order", `"Effect":"Deny","Action":"ec2:X","Resource":"*"},{"Effect":"Allow","Action":"*","Resource":"*"`, "ec2:X", "*", Denied},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := Parse(`{"Version":"2012-10-17","Statement":[{` + tt.statement + `}]}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := Decide([]Policy{p}, Request{Action: tt.action, Resource: tt.resource}); got != tt.want {
+				t.Errorf("decided %d, want %d", got, tt.want)
+			}
+		})
+	}
+	if Decide(nil, Request{}) != NotAllowed {
+		t.Error("nothing allows something")
+	}
+}

@@ -1,0 +1,165 @@
+package ec2sim
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+)
+
+// EC2's bounds of tags.
+const (
+	maxTags         = 50 // on a resource, those of AWS not counted
+	maxTagKey       = 128
+	maxTagValue     = 256
+	maxTagResources = 1000 // in a call
+)
+
+// tagParam is one Tag.N of a request. A value that is absent and one that is empty are not the same.
+type tagParam struct {
+	Key   string
+	Value *string
+}
+
+type tagsIn struct {
+	dryRun
+	ResourceId []string `query:"required"`
+	Tag        []tagParam
+}
+
+func (in *tagsIn) resources() []string { return in.ResourceId }
+
+func (in *tagsIn) conditions() map[string][]string {
+	keys := map[string][]string{}
+	for _, t := range in.Tag {
+		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], t.Key)
+		if t.Value != nil {
+			keys["aws:RequestTag/"+t.Key] = []string{*t.Value}
+		}
+	}
+	return keys
+}
+
+type (
+	createTagsIn struct{ tagsIn }
+	deleteTagsIn struct{ tagsIn }
+)
+
+func createTags(c *call, in *createTagsIn) (any, error) {
+	if len(in.Tag) == 0 {
+		return nil, missing("Tag")
+	}
+	if err := checkTags(in.Tag); err != nil {
+		return nil, err
+	}
+	return c.onTags(in.ResourceId, func(tags Tags) error {
+		for _, t := range in.Tag {
+			tags[t.Key] = valueOf(t)
+		}
+		if userTags(tags) > maxTags {
+			return refuse("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
+		}
+		return nil
+	})
+}
+
+// deleteTags deletes what matches. Without tags it deletes every tag that is the user's.
+func deleteTags(c *call, in *deleteTagsIn) (any, error) {
+	if err := checkTags(in.Tag); err != nil {
+		return nil, err
+	}
+	return c.onTags(in.ResourceId, func(tags Tags) error {
+		for key := range tags {
+			if len(in.Tag) == 0 && !reservedTag(key) {
+				delete(tags, key)
+			}
+		}
+		for _, t := range in.Tag {
+			if value, ok := tags[t.Key]; ok && (t.Value == nil || *t.Value == value) {
+				delete(tags, t.Key)
+			}
+		}
+		return nil
+	})
+}
+
+// onTags changes the tags of every resource.
+func (c *call) onTags(ids []string, change func(Tags) error) (any, error) {
+	if len(ids) > maxTagResources {
+		return nil, invalidValue("The maximum number of resources specified on a single call is %d", maxTagResources)
+	}
+	for _, id := range ids {
+		held := c.w.tagged(id)
+		if held == nil {
+			return nil, absentResource(id)
+		}
+		tags := held.clone()
+		if tags == nil {
+			tags = Tags{}
+		}
+		if err := change(tags); err != nil {
+			return nil, err
+		}
+		*held = tags
+	}
+	return query.Done{Return: true}, nil
+}
+
+// absentResource is the refusal of an id of whatever kind.
+func absentResource(id string) *Error {
+	prefix, _, _ := strings.Cut(id, "-")
+	for _, k := range []idKind{
+		interfaceIDs, instanceIDs, groupIDs, subnetIDs, vpcIDs, routeTableIDs, allocationIDs,
+		gatewayIDs, natGatewayIDs, egressOnlyIDs, transitIDs, peeringIDs, endpointIDs,
+	} {
+		if k.prefix != prefix {
+			continue
+		}
+		if err := k.check(id); err != nil {
+			return err
+		}
+		return k.absent(id)
+	}
+	return refuse("InvalidID", "The ID '%s' is not valid", id)
+}
+
+func checkTags(tags []tagParam) error {
+	seen := map[string]bool{}
+	for _, t := range tags {
+		switch {
+		case t.Key == "":
+			return refuse("InvalidTagKey.Malformed", "Tag keys cannot be empty or null.")
+		case reservedTag(t.Key):
+			return invalidValue("Tag keys starting with 'aws:' are reserved for internal use")
+		case utf8.RuneCountInString(t.Key) > maxTagKey:
+			return invalidValue("Tag key exceeds the maximum length of %d characters", maxTagKey)
+		case utf8.RuneCountInString(valueOf(t)) > maxTagValue:
+			return invalidValue("Tag value exceeds the maximum length of %d characters", maxTagValue)
+		case seen[t.Key]:
+			return invalidValue("Duplicate tag key '%s' specified.", t.Key)
+		}
+		seen[t.Key] = true
+	}
+	return nil
+}
+
+func valueOf(t tagParam) string {
+	if t.Value == nil {
+		return ""
+	}
+	return *t.Value
+}
+
+func reservedTag(key string) bool {
+	return len(key) >= 4 && strings.EqualFold(key[:4], "aws:")
+}
+
+func userTags(tags Tags) int {
+	n := 0
+	for key := range tags {
+		if !reservedTag(key) {
+			n++
+		}
+	}
+	return n
+}
