@@ -1,0 +1,157 @@
+package gate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"time"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Status is how far an action has come.
+type Status string
+
+// The states, under the core's names.
+const (
+	Pending    Status = "pending"
+	Approved   Status = "approved"
+	Running    Status = "running"
+	Succeeded  Status = "succeeded"
+	Failed     Status = "failed"
+	Skipped    Status = "skipped"
+	RolledBack Status = "rolledBack"
+)
+
+// Statuses lists the states, in their order.
+func Statuses() []Status {
+	return []Status{Pending, Approved, Running, Succeeded, Failed, Skipped, RolledBack}
+}
+
+// Plan is what a planner proposes.
+type Plan struct {
+	Name, Description, RiskLevel string
+	// Mode is the planner's wish, kept and not obeyed: execute is only ever said to the gate.
+	Mode                          string
+	Provider, ProviderRef, Action string
+	Target, Parameters            map[string]string
+	IdempotencyKey                string
+	// Undo is nil for an action that nothing can undo.
+	Undo *Undo
+}
+
+// Undo is how an action is undone.
+type Undo struct {
+	Action     string            `json:"action"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+}
+
+// Digest is that of exactly what runs, and of how it is undone; an approval is bound to it.
+func (p Plan) Digest() string {
+	what := map[string]any{
+		"action": p.Action, "provider": p.Provider, "providerRef": p.ProviderRef,
+		"target": full(p.Target), "parameters": full(p.Parameters), "idempotencyKey": p.IdempotencyKey,
+	}
+	if p.Undo != nil {
+		what["undo"] = map[string]any{"action": p.Undo.Action, "parameters": full(p.Undo.Parameters)}
+	}
+	text, err := json.Marshal(what)
+	if err != nil {
+		panic(err)
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// full makes absent and empty the same.
+func full(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+// Request is the plan on the wire.
+func (p Plan) Request(mode protocol.Mode) protocol.Request {
+	return protocol.Request{
+		Action: p.Action, Provider: p.Provider, ProviderRef: p.ProviderRef,
+		Target: full(p.Target), Parameters: full(p.Parameters),
+		Mode: mode, IdempotencyKey: p.IdempotencyKey,
+	}
+}
+
+// Action is one action in the journal.
+type Action struct {
+	ID     int64
+	Source string
+	Plan
+	Status        Status
+	ApprovedBy    string
+	ApprovedAt    time.Time
+	ExecutedAt    time.Time
+	ResultMessage string
+	Error         string
+	// Observed are the facts of the executor, as it gave them.
+	Observed             map[string]string
+	CreatedAt, UpdatedAt time.Time
+
+	// Imported is when it was imported or requeued last: approvals from before do not count.
+	Imported time.Time
+	// Recorded is the digest of the plan as it was imported.
+	Recorded string
+	// Revision counts the writes, for compare-and-set.
+	Revision int64
+	// Claim is who is at work on it, nil when nobody is.
+	Claim *Claim
+}
+
+// Claim is one process's right to act on an action.
+type Claim struct {
+	// Purpose is what is being done.
+	Purpose Purpose
+	// By names the process.
+	By string
+	At time.Time
+	// Until is when the executor has certainly ended, whatever became of the claimant.
+	Until time.Time
+	// From is the status before.
+	From Status
+}
+
+// Purpose is what a claim is for.
+type Purpose string
+
+// The purposes.
+const (
+	ToExecute  Purpose = "execute"
+	ToRollBack Purpose = "rollback"
+)
+
+// UndoRequest makes the request that undoes a forward request whose facts are observed: its undo verb
+// with all of them as parameters, which the undo's own win over.
+func UndoRequest(forward protocol.Request, undo Undo, observed map[string]string, mode protocol.Mode) protocol.Request {
+	parameters := maps.Clone(full(observed))
+	maps.Copy(parameters, undo.Parameters)
+	r := forward
+	r.Action, r.Parameters, r.Mode = undo.Action, parameters, mode
+	r.IdempotencyKey = forward.IdempotencyKey + protocol.UndoKeySuffix
+	return r
+}
+
+// undoRequest makes the request that undoes the action.
+func (a Action) undoRequest(mode protocol.Mode) protocol.Request {
+	return UndoRequest(a.Request(mode), *a.Undo, a.Observed, mode)
+}
+
+// MayHaveChanged tells whether there is something to roll back: it succeeded, or it failed and
+// may have changed something all the same.
+func (a Action) MayHaveChanged() bool {
+	switch a.Status {
+	case Succeeded:
+		return true
+	case Failed:
+		return a.Observed[protocol.FactChanged] == "true" || a.Observed[protocol.FactFailureClass] == string(protocol.Ambiguous)
+	}
+	return false
+}

@@ -1,0 +1,145 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/policy"
+)
+
+// attempts bounds how often a decision is made again because someone else wrote in between.
+const attempts = 20
+
+// Approve records one person's yes to exactly the plans as they are. A digest that is not empty is the only
+// one to approve.
+func (g *Gate) Approve(ctx context.Context, ids []int64, by, digest string) ([]Outcome, error) {
+	if g.Store.ReadOnly() {
+		return nil, ErrReadOnly
+	}
+	by = strings.Join(strings.Fields(by), " ")
+	return g.each(ids, func(id int64) (Outcome, error) {
+		for range attempts {
+			o, err := g.approve(ctx, id, by, digest)
+			if !errors.Is(err, ErrChanged) {
+				return o, err
+			}
+		}
+		return Outcome{}, ErrChanged
+	})
+}
+
+// each operates on one action after the other, whatever becomes of each.
+func (g *Gate) each(ids []int64, operate func(id int64) (Outcome, error)) ([]Outcome, error) {
+	var outcomes []Outcome
+	for _, id := range ids {
+		o, err := operate(id)
+		if err != nil {
+			return outcomes, err
+		}
+		outcomes = append(outcomes, o)
+		g.tell(o)
+	}
+	return outcomes, nil
+}
+
+func (g *Gate) tell(o Outcome) {
+	if g.Progress != nil {
+		g.Progress(o)
+	}
+}
+
+func (g *Gate) approve(ctx context.Context, id int64, by, digest string) (Outcome, error) {
+	a, err := g.Store.Get(ctx, id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	h, err := g.history(ctx, a)
+	if err != nil {
+		return Outcome{}, err
+	}
+	now := g.Now()
+	if reasons := g.mayApprove(a, h, by, digest, now); len(reasons) > 0 {
+		return g.deny(ctx, a, "approval", reasons)
+	}
+	approval := policy.Approval{By: by, At: now, Digest: h.Digest}
+	h.Approvals = append(h.Approvals, approval)
+	p, needed := g.approvalRule()
+	valid := p.ValidApprovals(h, now)
+	message := "approved"
+	if len(valid) >= needed && a.Status != Running {
+		names := make([]string, len(valid))
+		for i, v := range valid {
+			names[i] = v.By
+		}
+		a.Status, a.ApprovedBy, a.ApprovedAt = Approved, strings.Join(names, ", "), now
+	} else if len(valid) < needed {
+		message = "approved by one more; more approvals are needed"
+	}
+	event := g.event(EventApproved, a, map[string]any{"by": by, "digest": h.Digest, "status": string(a.Status)})
+	event.At = now
+	changed, err := g.Store.Apply(ctx, Change{Action: a, Approval: &approval, Event: event})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Action: changed[0], Verdict: Done, Message: message}, nil
+}
+
+// approvalRule is what approvals count by; without a policy one is enough for now, and execution
+// asks again.
+func (g *Gate) approvalRule() (*policy.Policy, int) {
+	if g.Policy == nil {
+		return &policy.Policy{}, 1
+	}
+	return g.Policy, max(1, g.Policy.Approvals())
+}
+
+func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now time.Time) policy.Denial {
+	var reasons policy.Denial
+	if by == "" {
+		reasons = append(reasons, against("by", "nobody is named")...)
+	}
+	stale := a.Status == Running && len(busy(a, now)) == 0
+	if !slices.Contains([]Status{Pending, Approved, Failed, Skipped}, a.Status) && !stale {
+		reasons = append(reasons, against("status", "it is %s", a.Status)...)
+	}
+	if digest != "" && digest != h.Digest {
+		reasons = append(reasons, against("digest", "the plan has changed: it is %s now, not %s", h.Digest, digest)...)
+	}
+	p, _ := g.approvalRule()
+	for _, v := range p.ValidApprovals(h, now) {
+		if policy.SamePerson(v.By, by) {
+			reasons = append(reasons, against("by", "%s has approved it already, at %s; another person has to", v.By, v.At.Format(time.RFC3339))...)
+		}
+	}
+	reasons = append(reasons, busy(a, now)...)
+	reasons = append(reasons, intact(a)...)
+	if g.Policy != nil {
+		reasons = append(reasons, g.Policy.Evidence(h)...)
+		reasons = append(reasons, g.Policy.Wait(h, now)...)
+	}
+	return reasons
+}
+
+// history gathers what the policy judges: approvals count from the last import on.
+func (g *Gate) history(ctx context.Context, a Action) (policy.History, error) {
+	h := policy.History{Digest: a.Digest(), Imported: a.Imported}
+	all, err := g.Store.Approvals(ctx, a.ID)
+	if err != nil {
+		return h, err
+	}
+	h.Approvals = slices.DeleteFunc(all, func(v policy.Approval) bool { return v.At.Before(a.Imported) })
+	if g.Policy == nil || !g.Policy.RequireEvidence {
+		return h, nil
+	}
+	events, err := g.Store.Events(ctx, EventQuery{ActionID: a.ID, Kind: EventDryRun, Newest: true, Limit: 1})
+	if err != nil || len(events) == 0 {
+		return h, err
+	}
+	if status, _ := events[0].Data["status"].(string); status == "succeeded" {
+		h.Evidence, _ = events[0].Data["digest"].(string)
+	}
+	return h, nil
+}

@@ -1,0 +1,340 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Options say how several actions are gone through.
+type Options struct {
+	// KeepGoing goes on after a failure or a refusal.
+	KeepGoing bool
+	// Parallel is how many run at once; less than 1 is 1, which keeps their order.
+	Parallel int
+}
+
+// DryRun asks the executor what executing would do now, and changes nothing.
+func (g *Gate) DryRun(ctx context.Context, ids []int64, opt Options) ([]Outcome, error) {
+	return g.run(ctx, ids, opt, func(ctx context.Context, a Action, _ int) (Outcome, error) {
+		if reasons := g.mayDryRun(a.Plan); len(reasons) > 0 {
+			return g.deny(ctx, a, "dry-run", reasons)
+		}
+		return g.dryRun(ctx, a, EventDryRun, a.Request(protocol.DryRun))
+	})
+}
+
+func (g *Gate) mayDryRun(p Plan) policy.Denial {
+	if g.Policy == nil {
+		return noPolicy()
+	}
+	return g.Policy.Subject(g.subject(p))
+}
+
+// dryRun runs a request that changes nothing, and logs what it said.
+func (g *Gate) dryRun(ctx context.Context, a Action, kind EventKind, r protocol.Request) (Outcome, error) {
+	result, err := g.Run.Run(ctx, r)
+	o := Outcome{Action: a, Verdict: Unsuccessful}
+	data := map[string]any{"mode": string(protocol.DryRun), "digest": a.Digest(), "status": "none"}
+	if err != nil {
+		o.Message, data["error"] = err.Error(), err.Error()
+	} else {
+		o = outcome(a, result)
+		data = resultData(protocol.DryRun, a.Digest(), result)
+	}
+	if g.Store.ReadOnly() {
+		return o, nil
+	}
+	return o, g.Store.Note(context.WithoutCancel(ctx), g.event(kind, a, data))
+}
+
+// outcome is what a result says, without what becomes of the action.
+func outcome(a Action, r protocol.Result) Outcome {
+	o := Outcome{Action: a, Verdict: Done, Message: r.Status.Message, Result: &r}
+	if r.Status.Status == protocol.Failed {
+		o.Verdict, o.Message = Unsuccessful, r.Status.Error
+	}
+	if reasons := deniedByExecutor(r); len(reasons) > 0 {
+		o.Verdict, o.Reasons, o.Message = Refused, reasons, "refused by the executor: "+reasons[0].Text
+	}
+	return o
+}
+
+// deniedByExecutor tells the executor's own policy from a failure: nothing was changed.
+func deniedByExecutor(r protocol.Result) policy.Denial {
+	if r.Status.Status != protocol.Failed || r.Status.Observed[protocol.FactFailureClass] != string(protocol.Denied) {
+		return nil
+	}
+	return against("executor", "%s", r.Status.Error)
+}
+
+// Execute runs actions. Unless told to keep going, it begins nothing when one of them would be refused
+// anyway, and nothing more after the first that fails.
+func (g *Gate) Execute(ctx context.Context, ids []int64, opt Options) ([]Outcome, error) {
+	if g.Store.ReadOnly() {
+		return nil, ErrReadOnly
+	}
+	if !opt.KeepGoing {
+		if refused, err := g.foresee(ctx, ids, g.mayExecute, "execution"); err != nil || len(refused) > 0 {
+			return refused, err
+		}
+	}
+	return g.run(ctx, ids, opt, g.execute)
+}
+
+// AllApproved lists the actions that Execute takes when it is asked for all that are approved.
+func (g *Gate) AllApproved(ctx context.Context) ([]int64, error) {
+	actions, err := g.Store.List(ctx, Query{Status: Approved})
+	ids := make([]int64, len(actions))
+	for i, a := range actions {
+		ids[i] = a.ID
+	}
+	return ids, err
+}
+
+// foresee finds every action that would be refused whatever comes before it.
+func (g *Gate) foresee(ctx context.Context, ids []int64, may func(context.Context, Action, int) (policy.Denial, error), what string) ([]Outcome, error) {
+	var refused, rest []Outcome
+	for _, id := range ids {
+		a, err := g.Store.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		reasons, err := may(ctx, a, 0)
+		if err != nil {
+			return nil, err
+		}
+		if len(reasons) == 0 {
+			rest = append(rest, Outcome{Action: a, Verdict: NotReached, Message: "not begun, because another was refused"})
+			continue
+		}
+		o, err := g.deny(ctx, a, what, reasons)
+		if err != nil {
+			return nil, err
+		}
+		g.tell(o)
+		refused = append(refused, o)
+	}
+	if len(refused) == 0 {
+		return nil, nil
+	}
+	return append(refused, rest...), nil
+}
+
+// run goes through actions; begun is how many of them have been let through before.
+func (g *Gate) run(ctx context.Context, ids []int64, opt Options, one func(ctx context.Context, a Action, begun int) (Outcome, error)) ([]Outcome, error) {
+	var (
+		mu       sync.Mutex
+		wait     sync.WaitGroup
+		begun    int
+		stop     bool
+		failure  error
+		outcomes = make([]Outcome, len(ids))
+		slots    = make(chan struct{}, max(1, opt.Parallel))
+	)
+	for i, id := range ids {
+		slots <- struct{}{}
+		mu.Lock()
+		stopped, number := stop || ctx.Err() != nil, begun
+		if !stopped {
+			begun++
+		}
+		mu.Unlock()
+		a, err := g.Store.Get(context.WithoutCancel(ctx), id)
+		if err != nil {
+			mu.Lock()
+			failure = err
+			mu.Unlock()
+			break
+		}
+		outcomes[i] = Outcome{Action: a, Verdict: NotReached, Message: "not begun, because of what came before it"}
+		if stopped {
+			<-slots
+			continue
+		}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			o, err := one(ctx, a, number)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failure, stop = err, true
+				return
+			}
+			outcomes[i] = o
+			if o.Verdict == Refused {
+				begun--
+			}
+			stop = stop || o.Verdict != Done && !opt.KeepGoing
+			g.tell(o)
+		})
+	}
+	wait.Wait()
+	return slices.DeleteFunc(outcomes, func(o Outcome) bool { return o.Action.ID == 0 }), failure
+}
+
+// mayExecute decides whether an action may run now; begun is how many this run let through before.
+func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Denial, error) {
+	now := g.Now()
+	var reasons policy.Denial
+	switch a.Status {
+	case Pending, Approved, Failed, Skipped, Running:
+	case Succeeded:
+		reasons = against("status", "it has succeeded already; nothing runs twice")
+	default:
+		reasons = against("status", "it is %s; import its plan again with --requeue", a.Status)
+	}
+	reasons = append(reasons, busy(a, now)...)
+	if a.Claim != nil && a.Claim.Purpose == ToRollBack && len(busy(a, now)) == 0 {
+		reasons = append(reasons, against("claim", "a rollback of it was begun and not finished; roll it back")...)
+	}
+	reasons = append(reasons, intact(a)...)
+	if g.Policy == nil {
+		return append(reasons, noPolicy()...), nil
+	}
+	h, err := g.history(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(reasons,
+		g.Policy.Subject(g.subject(a.Plan)),
+		g.Policy.Execution(now, begun),
+		g.Policy.Approved(h, now),
+	), nil
+}
+
+// execute claims an action, runs it and records the result.
+func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error) {
+	a, reasons, err := g.claim(ctx, a, begun, ToExecute, g.mayExecute)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(reasons) > 0 {
+		return g.deny(ctx, a, "execution", reasons)
+	}
+	result, err := g.runClaimed(ctx, a, a.Request(protocol.Execute))
+	return g.record(context.WithoutCancel(ctx), a, result, err)
+}
+
+// claim takes an action for this process alone, or says why not.
+func (g *Gate) claim(ctx context.Context, a Action, begun int, purpose Purpose, may func(context.Context, Action, int) (policy.Denial, error)) (Action, policy.Denial, error) {
+	for range attempts {
+		reasons, err := may(ctx, a, begun)
+		if err != nil || len(reasons) > 0 {
+			return a, reasons, err
+		}
+		kind := EventClaimed
+		if purpose == ToRollBack {
+			kind = EventRollbackClaim
+		}
+		data := map[string]any{"claimant": g.Claimant, "digest": a.Digest(), "from": string(a.Status), "policy": g.Policy.Name}
+		now := g.Now()
+		claimed := a
+		claimed.Claim = &Claim{Purpose: purpose, By: g.Claimant, At: now, Until: now.Add(g.Timeout), From: a.Status}
+		if a.Claim != nil {
+			kind = EventTakenUp
+			claimed.Claim.From = a.Claim.From
+			data["claimantBefore"] = a.Claim.By
+		}
+		if purpose == ToExecute {
+			claimed.Status, claimed.ExecutedAt = Running, now
+		}
+		changed, err := g.Store.Apply(ctx, Change{Action: claimed, Event: g.event(kind, a, data)})
+		if err == nil {
+			return changed[0], nil, nil
+		}
+		if !errors.Is(err, ErrChanged) {
+			return a, nil, err
+		}
+		if a, err = g.Store.Get(ctx, a.ID); err != nil {
+			return a, nil, err
+		}
+	}
+	return a, nil, ErrChanged
+}
+
+// runClaimed runs a request unless so much time has gone by since the claim (a suspended machine,
+// say) that the executor might outlast it.
+func (g *Gate) runClaimed(ctx context.Context, a Action, r protocol.Request) (protocol.Result, error) {
+	if late := g.Now().Sub(a.Claim.At); late > lateStart(g.Timeout) || late < 0 {
+		return protocol.Result{}, &NotStarted{Cause: errors.New("too much time went by since it was claimed")}
+	}
+	return g.Run.Run(ctx, r)
+}
+
+// lateStart is how long after the claim an executor may still be started.
+func lateStart(timeout time.Duration) time.Duration { return timeout / 10 }
+
+// record writes down what became of an execution.
+func (g *Gate) record(ctx context.Context, a Action, result protocol.Result, runErr error) (Outcome, error) {
+	claimed := a
+	claim := a.Claim
+	a.Claim = nil
+	var o Outcome
+	kind, data := EventResult, resultData(protocol.Execute, a.Digest(), result)
+	var notStarted *NotStarted
+	switch reasons := deniedByExecutor(result); {
+	case errors.As(runErr, &notStarted):
+		a.Status = claim.From
+		o = Outcome{Verdict: Unsuccessful, Message: runErr.Error()}
+		kind, data = EventNoResult, map[string]any{"error": runErr.Error()}
+	case runErr != nil:
+		a.Status, a.ResultMessage = Failed, ""
+		a.Error = "no result: " + runErr.Error() + "; whether anything was changed is not known: execute it again, which finds out"
+		o = Outcome{Verdict: Unsuccessful, Message: a.Error}
+		kind, data = EventNoResult, map[string]any{"error": runErr.Error()}
+	case len(reasons) > 0:
+		a.Status = claim.From
+		o = outcome(a, result)
+		kind, data["what"], data["reasons"] = EventDenied, "execution", texts(reasons)
+	default:
+		a.Status, a.ResultMessage, a.Error = Status(result.Status.Status), result.Status.Message, result.Status.Error
+		a.Observed = keepFacts(a.Observed, result)
+		o = outcome(a, result)
+	}
+	data["became"] = string(a.Status)
+	return g.finish(ctx, claimed, a, kind, data, o)
+}
+
+// finish writes the end of what was claimed. If someone took it up in the meantime, the facts go into
+// the log all the same.
+func (g *Gate) finish(ctx context.Context, claimed, a Action, kind EventKind, data map[string]any, o Outcome) (Outcome, error) {
+	changed, err := g.Store.Apply(ctx, Change{Action: a, Event: g.event(kind, a, data)})
+	if errors.Is(err, ErrChanged) {
+		data["meant"] = string(kind)
+		o.Action, o.Verdict = claimed, Unsuccessful
+		o.Message = "someone else took it up meanwhile; what this run found is in the log only: " + o.Message
+		return o, g.Store.Note(ctx, g.event(EventLateResult, a, data))
+	}
+	if err != nil {
+		return o, err
+	}
+	o.Action = changed[0]
+	return o, nil
+}
+
+// failureFacts say why something failed; they go with the failure.
+var failureFacts = []string{
+	protocol.FactFailureClass, protocol.FactRetryable, protocol.FactAWSErrorCode, protocol.FactRequestID, protocol.FactPermissionHint,
+}
+
+// keepFacts takes a result's facts. A failure that learnt none of its own does not wipe those of
+// the attempt before it.
+func keepFacts(before map[string]string, r protocol.Result) map[string]string {
+	now := r.Status.Observed
+	own := maps.Clone(full(now))
+	maps.DeleteFunc(own, func(k, _ string) bool { return slices.Contains(failureFacts, k) })
+	if r.Status.Status != protocol.Failed || len(own) > 0 {
+		return now
+	}
+	kept := maps.Clone(full(before))
+	maps.DeleteFunc(kept, func(k, _ string) bool { return slices.Contains(failureFacts, k) })
+	maps.Copy(kept, now)
+	return kept
+}

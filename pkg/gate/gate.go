@@ -1,0 +1,205 @@
+// Package gate lets actions through: import, approve, execute, dry-run and roll back, by a policy
+// and with a journal of everything.
+//
+// It guarantees that what runs is exactly what was approved; that nothing runs twice, however many
+// processes try and whenever one of them is killed; that nothing changes a provider unless Execute or
+// Rollback was called for it; that every decision and every outcome is in the journal; and
+// that facts once learnt are never dropped. Without a policy nothing is executed.
+//
+// The executor's result is the truth. It runs as a process of its own, and finds its credentials by
+// itself: none pass through here. The gate knows no provider's SDK and no store's language.
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Gate is one way through.
+type Gate struct {
+	Store Store
+	// Policy is nil when none is configured: then nothing runs.
+	Policy *policy.Policy
+	// Registry holds the verbs, Provider is the only one whose plans are taken.
+	Registry *action.Registry
+	Provider string
+	// Run hands a request to the executor.
+	Run Runner
+	// Timeout is when a Runner has certainly ended what it began.
+	Timeout time.Duration
+	Now     func() time.Time
+	// Actor is on whose behalf, for the journal; Claimant names this process.
+	Actor, Claimant string
+	// Progress, when not nil, is told each outcome as it comes, one at a time.
+	Progress func(Outcome)
+}
+
+// Runner carries out one request. An error means that there is no result, and that nothing is known of what became of
+// it, unless it is a *NotStarted.
+type Runner interface {
+	Run(ctx context.Context, r protocol.Request) (protocol.Result, error)
+}
+
+// NotStarted says that an executor could not be started, so that nothing was changed.
+type NotStarted struct{ Cause error }
+
+// Error tells the cause.
+func (e *NotStarted) Error() string {
+	return "cannot start the executor: " + e.Cause.Error() + "; nothing was changed"
+}
+
+// Unwrap is the cause.
+func (e *NotStarted) Unwrap() error { return e.Cause }
+
+// Verdict is how an operation on one action ended.
+type Verdict string
+
+// The verdicts.
+const (
+	// Done is what was asked for, or what was so already.
+	Done Verdict = "done"
+	// Refused is what the gate did not let through; nothing was changed.
+	Refused Verdict = "refused"
+	// Unsuccessful is what was let through and did not succeed.
+	Unsuccessful Verdict = "failed"
+	// NotReached is what was not tried, because of what came before it.
+	NotReached Verdict = "not reached"
+)
+
+// Outcome is how an operation on one action ended.
+type Outcome struct {
+	// Action is the action as it is now.
+	Action  Action
+	Verdict Verdict
+	// Message is one line on what happened.
+	Message string
+	// Reasons are every reason against, when Refused.
+	Reasons policy.Denial
+	// Result is the executor's, nil when it was not asked or did not answer.
+	Result *protocol.Result
+}
+
+// deny refuses, and logs it.
+func (g *Gate) deny(ctx context.Context, a Action, what string, reasons policy.Denial) (Outcome, error) {
+	o := Outcome{Action: a, Verdict: Refused, Message: what + " refused: " + reasons.Error(), Reasons: reasons}
+	if g.Store.ReadOnly() {
+		return o, nil
+	}
+	return o, g.Store.Note(ctx, g.event(EventDenied, a, map[string]any{"what": what, "reasons": texts(reasons)}))
+}
+
+func texts(d policy.Denial) []string {
+	all := make([]string, len(d))
+	for i, r := range d {
+		all[i] = r.Field + ": " + r.Text
+	}
+	return all
+}
+
+func (g *Gate) event(kind EventKind, a Action, data map[string]any) Event {
+	return Event{At: g.Now(), Kind: kind, ActionID: a.ID, Key: a.IdempotencyKey, Actor: g.Actor, Data: data}
+}
+
+// resultData is a result as an event keeps it: whole.
+func resultData(mode protocol.Mode, digest string, r protocol.Result) map[string]any {
+	data := map[string]any{"mode": string(mode), "digest": digest, "status": string(r.Status.Status)}
+	for name, text := range map[string]string{"message": r.Status.Message, "error": r.Status.Error} {
+		if text != "" {
+			data[name] = text
+		}
+	}
+	if len(r.Status.Observed) > 0 {
+		data["observed"] = r.Status.Observed
+	}
+	return data
+}
+
+// against makes a denial of the gate's own.
+func against(field, format string, args ...any) policy.Denial {
+	return policy.Denial{{Field: field, Text: fmt.Sprintf(format, args...)}}
+}
+
+// noPolicy is why nothing runs without one.
+func noPolicy() policy.Denial {
+	return against("policy", "there is none, and without one nothing runs")
+}
+
+// subject is what the policy decides on.
+func (g *Gate) subject(p Plan) policy.Subject {
+	return policy.Subject{
+		Action: p.Action, Provider: p.Provider, ProviderRef: p.ProviderRef, Target: p.Target,
+		Irreversible: p.Undo == nil, Addressless: g.addressless(p.Action),
+	}
+}
+
+func (g *Gate) undoSubject(p Plan) policy.Subject {
+	return policy.Subject{
+		Action: p.Undo.Action, Provider: p.Provider, ProviderRef: p.ProviderRef, Target: p.Target,
+		Undo: true, Undoes: []string{p.Action}, Addressless: g.addressless(p.Undo.Action),
+	}
+}
+
+// addressless tells a verb that can't take an address.
+func (g *Gate) addressless(verb string) bool {
+	v, ok := g.Registry.Lookup(verb)
+	if !ok {
+		return false
+	}
+	for _, f := range v.Target {
+		if f.Name == "address" {
+			return false
+		}
+	}
+	return true
+}
+
+// intact refuses an action whose row is not what was imported.
+func intact(a Action) policy.Denial {
+	if a.Recorded == a.Digest() {
+		return nil
+	}
+	return against("journal", "the plan in the journal is not the one that was imported: someone changed it there; import it again")
+}
+
+// busy refuses an action that another process is at work on.
+func busy(a Action, now time.Time) policy.Denial {
+	if a.Claim == nil || now.After(a.Claim.Until) {
+		return nil
+	}
+	return against("claim", "%s is at work on it (%s) since %s; if that is no more, it can be taken up after %s",
+		a.Claim.By, a.Claim.Purpose, a.Claim.At.Format(time.RFC3339), a.Claim.Until.Format(time.RFC3339))
+}
+
+// Failures tells whether anything was let through and did not succeed, and whether anything was not let
+// through.
+func Failures(outcomes []Outcome) (failed, refused bool) {
+	for _, o := range outcomes {
+		failed = failed || o.Verdict == Unsuccessful
+		refused = refused || o.Verdict == Refused
+	}
+	return failed, refused
+}
+
+// Refusal is the error of an operation that the gate refused as a whole.
+type Refusal struct {
+	What    string
+	Reasons []string
+}
+
+// Error names every reason, a line each.
+func (r *Refusal) Error() string {
+	return r.What + " refused:\n" + strings.Join(r.Reasons, "\n")
+}
+
+// IsRefusal tells a refusal from a failure.
+func IsRefusal(err error) bool {
+	var r *Refusal
+	return errors.As(err, &r)
+}

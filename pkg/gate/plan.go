@@ -1,0 +1,148 @@
+package gate
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/document"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// ParsePlans reads plans, in YAML or JSON: one, a list of them, several documents, or an object that
+// has them as actionPlans. The error is a document.Faults.
+func ParsePlans(data []byte) ([]Plan, error) {
+	nodes, err := document.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	var r planReader
+	for i, n := range nodes {
+		path := ""
+		if len(nodes) > 1 {
+			path = fmt.Sprintf("plan %d", i+1)
+		}
+		r.document(n, path)
+	}
+	if len(r.plans) == 0 && len(r.Faults) == 0 {
+		r.Add(0, "", "there is no plan in it")
+	}
+	return r.plans, r.Err()
+}
+
+type planReader struct {
+	document.Faults
+	plans []Plan
+}
+
+func (r *planReader) document(n *document.Node, path string) {
+	switch {
+	case n.Kind == document.List:
+		r.Each(n, path, r.plan)
+	case n.Kind == document.Object && len(n.Entries) == 1 && n.Entries[0].Key == "actionPlans":
+		r.Each(n.Entries[0].Value, "actionPlans", r.plan)
+	default:
+		r.plan(n, path)
+	}
+}
+
+func (r *planReader) plan(n *document.Node, path string) {
+	var p Plan
+	text := func(to *string) func(*document.Node, string) {
+		return func(n *document.Node, path string) { *to = r.String(n, path) }
+	}
+	loose := func(to *string) func(*document.Node, string) {
+		return func(n *document.Node, path string) {
+			if n.Kind != document.Text || n.Text != "" {
+				*to = r.String(n, path)
+			}
+		}
+	}
+	strings := func(to *map[string]string) func(*document.Node, string) {
+		return func(n *document.Node, path string) { *to = r.Map(n, path) }
+	}
+	r.Fields(n, path,
+		document.Field{Name: "name", Read: loose(&p.Name)},
+		document.Field{Name: "provider", Required: true, Read: text(&p.Provider)},
+		document.Field{Name: "action", Required: true, Read: text(&p.Action)},
+		document.Field{Name: "target", Required: true, Read: strings(&p.Target)},
+		document.Field{Name: "providerRef", Read: loose(&p.ProviderRef)},
+		document.Field{Name: "mode", Read: loose(&p.Mode)},
+		document.Field{Name: "description", Read: loose(&p.Description)},
+		document.Field{Name: "riskLevel", Read: loose(&p.RiskLevel)},
+		document.Field{Name: "idempotencyKey", Required: true, Read: text(&p.IdempotencyKey)},
+		document.Field{Name: "parameters", Read: strings(&p.Parameters)},
+		document.Field{Name: "undo", Read: func(n *document.Node, path string) {
+			p.Undo = &Undo{}
+			r.Fields(n, path,
+				document.Field{Name: "action", Required: true, Read: text(&p.Undo.Action)},
+				document.Field{Name: "parameters", Read: strings(&p.Undo.Parameters)},
+			)
+		}},
+	)
+	r.plans = append(r.plans, p)
+}
+
+// complete gives a plan that does not say how it is undone the undo its verb has, and names everything
+// wrong with it.
+func (g *Gate) complete(p *Plan) []string {
+	verb, known := g.Registry.Lookup(p.Action)
+	if known && p.Undo == nil && verb.Undo != "" {
+		p.Undo = &Undo{Action: verb.Undo}
+	}
+	// The wire's own reader finds what the executor would refuse, credentials included.
+	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(p.Request(protocol.Execute))))
+	if p.Provider != g.Provider {
+		faults = append(faults, protocol.Fault{Path: "spec.provider", Reason: fmt.Sprintf("is %s, want %q", protocol.Quote(p.Provider), g.Provider)})
+	}
+	if !known {
+		faults = append(faults, protocol.Fault{Path: "spec.action", Reason: "is " + protocol.Quote(p.Action) + ", want one of " + g.Registry.Names()})
+	} else {
+		_, more := verb.Check(p.Request(protocol.Execute))
+		faults = append(faults, more...)
+		faults = append(faults, g.undoFaults(*p, verb)...)
+	}
+	texts := make([]string, len(faults))
+	for i, f := range faults {
+		texts[i] = strings.TrimPrefix(protocol.Faults{f}.Error(), "spec.")
+	}
+	return slices.Compact(texts)
+}
+
+// undoFaults finds why the undo can't be described.
+func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
+	fault := func(path, reason string) protocol.Faults { return protocol.Faults{{Path: path, Reason: reason}} }
+	switch {
+	case p.Undo == nil && g.Policy != nil && g.Policy.AllowIrreversible:
+		return nil
+	case p.Undo == nil:
+		return fault("undo", p.Action+" can't be undone, so there is no undo to describe; only a policy with allowIrreversible takes it")
+	case verb.Undo == "":
+		return fault("undo", p.Action+" can't be undone, and the plan says that "+protocol.Quote(p.Undo.Action)+" does; take undo out")
+	case p.Undo.Action != verb.Undo:
+		return fault("undo.action", "is "+protocol.Quote(p.Undo.Action)+", and what undoes "+p.Action+" is "+verb.Undo)
+	}
+	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(Action{Plan: p}.undoRequest(protocol.Execute))))
+	undoVerb, _ := g.Registry.Lookup(p.Undo.Action)
+	_, more := undoVerb.Check(Action{Plan: p}.undoRequest(protocol.Execute))
+	for _, f := range append(faults, more...) {
+		name, isParameter := strings.CutPrefix(f.Path, "spec.parameters.")
+		// A required parameter is one that the forward action's facts bring.
+		if _, given := p.Undo.Parameters[name]; isParameter && given {
+			return fault("undo.parameters."+name, f.Reason)
+		}
+	}
+	return nil
+}
+
+// providers lists the different providers of plans.
+func providers(plans []Plan) []string {
+	all := map[string]bool{}
+	for _, p := range plans {
+		all[p.Provider] = true
+	}
+	return slices.Sorted(maps.Keys(all))
+}

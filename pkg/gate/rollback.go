@@ -1,0 +1,205 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// FactHeldBy names, in a skipped undo, the actions in force that need what it would take away.
+const FactHeldBy = "heldBy"
+
+// Rollback undoes actions, in the reverse order of their execution.
+func (g *Gate) Rollback(ctx context.Context, ids []int64, opt Options) ([]Outcome, error) {
+	if g.Store.ReadOnly() {
+		return nil, ErrReadOnly
+	}
+	ids, err := g.lastFirst(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	if !opt.KeepGoing {
+		if refused, err := g.foresee(ctx, ids, g.mayRollBack, "rollback"); err != nil || len(refused) > 0 {
+			return refused, err
+		}
+	}
+	opt.Parallel = 1
+	return g.run(ctx, ids, opt, g.rollBack)
+}
+
+// RollbackDryRun asks the executor what undoing would do now, and changes nothing.
+func (g *Gate) RollbackDryRun(ctx context.Context, ids []int64, opt Options) ([]Outcome, error) {
+	ids, err := g.lastFirst(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	opt.Parallel = 1
+	return g.run(ctx, ids, opt, func(ctx context.Context, a Action, _ int) (Outcome, error) {
+		reasons := undoable(a)
+		if g.Policy == nil {
+			reasons = append(reasons, noPolicy()...)
+		} else if a.Undo != nil {
+			reasons = append(reasons, g.Policy.Subject(g.undoSubject(a.Plan))...)
+		}
+		if len(reasons) > 0 {
+			return g.deny(ctx, a, "rollback dry-run", reasons)
+		}
+		return g.dryRun(ctx, a, EventRollbackDryRun, a.undoRequest(protocol.DryRun))
+	})
+}
+
+// UndoRequests prepares the requests that would undo actions, last executed first. It needs no
+// policy and asks nobody.
+func (g *Gate) UndoRequests(ctx context.Context, ids []int64, mode protocol.Mode) ([]protocol.Request, error) {
+	ids, err := g.lastFirst(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var requests []protocol.Request
+	var reasons []string
+	for _, id := range ids {
+		a, err := g.Store.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		// Another program's journal may leave out what the verb itself says.
+		if verb, ok := g.Registry.Lookup(a.Plan.Action); ok && a.Undo == nil && verb.Undo != "" {
+			a.Undo = &Undo{Action: verb.Undo}
+		}
+		if against := undoable(a); len(against) > 0 {
+			reasons = append(reasons, protocol.Quote(a.IdempotencyKey)+": "+against.Error())
+			continue
+		}
+		requests = append(requests, a.undoRequest(mode))
+	}
+	if len(reasons) > 0 {
+		return nil, &Refusal{What: "undo", Reasons: reasons}
+	}
+	return requests, nil
+}
+
+// InForce lists the actions that have something to roll back.
+func (g *Gate) InForce(ctx context.Context) ([]int64, error) {
+	var ids []int64
+	for _, status := range []Status{Succeeded, Failed} {
+		actions, err := g.Store.List(ctx, Query{Status: status})
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range actions {
+			if a.MayHaveChanged() && a.Undo != nil {
+				ids = append(ids, a.ID)
+			}
+		}
+	}
+	return ids, nil
+}
+
+// lastFirst puts actions in the reverse order of their execution.
+func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
+	actions := make([]Action, len(ids))
+	for i, id := range ids {
+		a, err := g.Store.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		actions[i] = a
+	}
+	slices.SortStableFunc(actions, func(a, b Action) int {
+		if c := b.ExecutedAt.Compare(a.ExecutedAt); c != 0 {
+			return c
+		}
+		return int(b.ID - a.ID)
+	})
+	ordered := make([]int64, len(ids))
+	for i, a := range actions {
+		ordered[i] = a.ID
+	}
+	return slices.Compact(ordered), nil
+}
+
+// undoable says why there is nothing to undo.
+func undoable(a Action) policy.Denial {
+	var reasons policy.Denial
+	switch {
+	case a.Status == Failed && !a.MayHaveChanged():
+		reasons = against("status", "it failed and changed nothing")
+	case a.Status == Running:
+		reasons = against("status", "it is running; execute it again, which finds out what is so")
+	case !a.MayHaveChanged():
+		reasons = against("status", "it is %s: there is nothing to roll back", a.Status)
+	}
+	if a.Undo == nil {
+		reasons = append(reasons, against("undo", "%s can't be undone", a.Plan.Action)...)
+	}
+	return reasons
+}
+
+// mayRollBack decides whether an action may be undone now.
+func (g *Gate) mayRollBack(_ context.Context, a Action, begun int) (policy.Denial, error) {
+	now := g.Now()
+	reasons := slices.Concat(undoable(a), busy(a, now), intact(a))
+	switch {
+	case g.Policy == nil:
+		return append(reasons, noPolicy()...), nil
+	case a.Undo == nil:
+		return reasons, nil
+	}
+	return slices.Concat(reasons, g.Policy.Subject(g.undoSubject(a.Plan)), g.Policy.Execution(now, begun)), nil
+}
+
+func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, error) {
+	a, reasons, err := g.claim(ctx, a, begun, ToRollBack, g.mayRollBack)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(reasons) > 0 {
+		return g.deny(ctx, a, "rollback", reasons)
+	}
+	result, err := g.runClaimed(ctx, a, a.undoRequest(protocol.Execute))
+	return g.recordRollback(context.WithoutCancel(ctx), a, result, err)
+}
+
+// recordRollback writes down what became of an undo. The facts of the action stay.
+func (g *Gate) recordRollback(ctx context.Context, a Action, result protocol.Result, runErr error) (Outcome, error) {
+	claimed := a
+	a.Claim = nil
+	o := outcome(a, result)
+	data := resultData(protocol.Execute, a.Digest(), result)
+	var kind EventKind
+	held := result.Status.Observed[FactHeldBy]
+	var notStarted *NotStarted
+	switch {
+	case runErr != nil:
+		what := "rollback: no result: " + runErr.Error() + "; whether anything was changed is not known: roll it back again, which finds out"
+		if errors.As(runErr, &notStarted) {
+			what = "rollback: " + runErr.Error()
+		}
+		a.Error = what
+		o = Outcome{Verdict: Unsuccessful, Message: what}
+		kind, data = EventRollbackFailed, map[string]any{"error": runErr.Error()}
+	case len(o.Reasons) > 0:
+		kind, data["what"], data["reasons"] = EventDenied, "rollback", texts(o.Reasons)
+	case result.Status.Status == protocol.Failed:
+		a.Error = "rollback: " + result.Status.Error
+		kind = EventRollbackFailed
+	case result.Status.Status == protocol.Skipped && held != "":
+		a.ResultMessage = "rollback pending: " + result.Status.Message
+		o.Verdict, o.Message = Unsuccessful, a.ResultMessage
+		kind = EventRollbackHeld
+	default:
+		a.Status, a.Error = RolledBack, ""
+		a.ResultMessage = strings.TrimSpace("rolled back: " + result.Status.Message)
+		if result.Status.Status == protocol.Skipped {
+			a.ResultMessage = "rolled back, nothing to restore: " + result.Status.Message
+		}
+		o.Message = a.ResultMessage
+		kind = EventRolledBack
+	}
+	data["became"] = string(a.Status)
+	return g.finish(ctx, claimed, a, kind, data, o)
+}

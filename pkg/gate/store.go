@@ -1,0 +1,104 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"aws-provider-executor/pkg/policy"
+)
+
+// Store keeps actions, approvals and the log of events. A write of it is whole or not there, and takes
+// place only where nobody else has written in between.
+type Store interface {
+	// Get finds an action by its id, Find by its idempotency key; ErrNotFound when there is none.
+	Get(ctx context.Context, id int64) (Action, error)
+	Find(ctx context.Context, key string) (Action, error)
+	List(ctx context.Context, q Query) ([]Action, error)
+	Approvals(ctx context.Context, id int64) ([]policy.Approval, error)
+	// Apply makes all of the changes, each with its event, or none; ErrChanged when the action has
+	// another revision than the change was decided on, or a new one's key is there already.
+	Apply(ctx context.Context, changes ...Change) ([]Action, error)
+	// Note logs events that change no action.
+	Note(ctx context.Context, events ...Event) error
+	Events(ctx context.Context, q EventQuery) ([]Event, error)
+	// ReadOnly tells a journal that another program owns.
+	ReadOnly() bool
+}
+
+// What a store answers besides failures of its own.
+var (
+	ErrNotFound = errors.New("there is no such action in the journal")
+	ErrChanged  = errors.New("the action was changed by someone else at the same time")
+	ErrReadOnly = errors.New("the journal belongs to another program and is only read here")
+)
+
+// Query selects actions, in the order of their ids.
+type Query struct {
+	// Status, when not empty, is the only one.
+	Status Status
+	// After is the id to begin behind.
+	After int64
+	// Newest turns the order round; After is then the id to end before.
+	Newest bool
+	// Limit is the most to return; 0 is all.
+	Limit int
+}
+
+// Change is one write: the action as it is to be, on the revision it has; a zero ID makes a new one.
+type Change struct {
+	Action Action
+	// Approval, when not nil, is recorded with it.
+	Approval *policy.Approval
+	Event    Event
+}
+
+// Event is one entry of the log. Each carries the hash of the one before.
+type Event struct {
+	Seq int64     `json:"seq"`
+	At  time.Time `json:"at"`
+	// Kind is what happened.
+	Kind EventKind `json:"kind"`
+	// ActionID is 0 where there is no action.
+	ActionID int64  `json:"actionId,omitempty"`
+	Key      string `json:"idempotencyKey,omitempty"`
+	// Actor is the person or program on whose behalf.
+	Actor string `json:"actor,omitempty"`
+	// Data holds strings, and lists and maps of them.
+	Data map[string]any `json:"data,omitempty"`
+	Prev string         `json:"prev"`
+	Hash string         `json:"hash"`
+}
+
+// EventKind is what happened.
+type EventKind string
+
+// What is logged.
+const (
+	EventImported       EventKind = "imported"
+	EventRequeued       EventKind = "requeued"
+	EventDenied         EventKind = "denied"
+	EventApproved       EventKind = "approved"
+	EventClaimed        EventKind = "claimed"
+	EventTakenUp        EventKind = "taken-up"
+	EventDryRun         EventKind = "dry-run"
+	EventResult         EventKind = "result"
+	EventNoResult       EventKind = "no-result"
+	EventLateResult     EventKind = "late-result"
+	EventRollbackClaim  EventKind = "rollback-claimed"
+	EventRollbackDryRun EventKind = "rollback-dry-run"
+	EventRolledBack     EventKind = "rolled-back"
+	EventRollbackHeld   EventKind = "rollback-held"
+	EventRollbackFailed EventKind = "rollback-failed"
+)
+
+// EventQuery selects events, in their order.
+type EventQuery struct {
+	ActionID int64
+	Kind     EventKind
+	// After is the event to begin behind.
+	After int64
+	// Newest turns the order round.
+	Newest bool
+	Limit  int
+}

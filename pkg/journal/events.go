@@ -1,0 +1,176 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"aws-provider-executor/pkg/gate"
+)
+
+// head is the last event.
+type head struct {
+	seq  int64
+	hash string
+}
+
+// rowKey is where an event keeps the digest of the action's row as it left it.
+const rowKey = "row"
+
+// logRow logs an event that changed an action's row.
+func (w *writer) logRow(a gate.Action, e gate.Event) error {
+	digest, err := rowDigest(a)
+	if err != nil {
+		return err
+	}
+	data := maps.Clone(e.Data)
+	if data == nil {
+		data = map[string]any{}
+	}
+	data[rowKey] = digest
+	e.ActionID, e.Key, e.Data = a.ID, a.IdempotencyKey, data
+	return w.log(e)
+}
+
+func (w *writer) log(e gate.Event) error {
+	s := stored{seq: w.head.seq + 1, at: formatTime(e.At), kind: string(e.Kind), action: e.ActionID, key: e.Key, actor: e.Actor, prev: w.head.hash}
+	if e.Data == nil {
+		e.Data = map[string]any{}
+	}
+	var err error
+	if s.data, err = encode(e.Data); err != nil {
+		return err
+	}
+	if s.hash, err = s.sum(); err != nil {
+		return err
+	}
+	w.head = head{s.seq, s.hash}
+	_, err = w.exec("INSERT INTO events (seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		s.seq, s.at, s.kind, s.action, s.key, s.actor, s.data, s.prev, s.hash)
+	return err
+}
+
+// stored is an event as it is in the table.
+type stored struct {
+	seq        int64
+	at, kind   string
+	action     int64
+	key, actor string
+	data       string
+	prev, hash string
+}
+
+// sum is the event's hash: SHA-256 over the canonical JSON of everything else in it, the hash of the one
+// before included.
+func (s stored) sum() (string, error) {
+	var data map[string]any
+	if err := json.Unmarshal([]byte(s.data), &data); err != nil {
+		return "", fmt.Errorf("its data is no JSON: %w", err)
+	}
+	if canonical, err := encode(data); err != nil || canonical != s.data {
+		return "", errors.Join(errors.New("its data is not as it was written"), err)
+	}
+	text, err := encode(map[string]any{"seq": s.seq, "at": s.at, "kind": s.kind, "actionId": s.action,
+		"idempotencyKey": s.key, "actor": s.actor, "data": data, "prev": s.prev})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func (s stored) event() (gate.Event, error) {
+	e := gate.Event{Seq: s.seq, Kind: gate.EventKind(s.kind), ActionID: s.action, Key: s.key, Actor: s.actor, Prev: s.prev, Hash: s.hash}
+	var err error
+	if e.At, err = parseTime(s.at); err != nil {
+		return e, fmt.Errorf("event %d: %w", s.seq, err)
+	}
+	if err := json.Unmarshal([]byte(s.data), &e.Data); err != nil {
+		return e, fmt.Errorf("event %d: %w", s.seq, err)
+	}
+	return e, nil
+}
+
+// rowDigest is that of everything the journal keeps of an action in its row.
+func rowDigest(a gate.Action) (string, error) {
+	core, err := coreValues(a)
+	if err != nil {
+		return "", err
+	}
+	text, err := encode(append(append([]any{a.ID}, core...), stateValues(a)...))
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// Note logs events that change no action.
+func (j *Journal) Note(ctx context.Context, events ...gate.Event) error {
+	return j.write(ctx, func(w *writer) error {
+		for _, e := range events {
+			if err := w.log(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const selectEvents = "SELECT seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash FROM events "
+
+// Events finds events.
+func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, error) {
+	if j.readOnly {
+		return nil, nil
+	}
+	where, args := "WHERE 1", []any{}
+	if q.ActionID != 0 {
+		where, args = where+" AND action_id = ?", append(args, q.ActionID)
+	}
+	if q.Kind != "" {
+		where, args = where+" AND kind = ?", append(args, string(q.Kind))
+	}
+	order, beyond := " ORDER BY seq", " AND seq > ?"
+	if q.Newest {
+		order, beyond = order+" DESC", " AND seq < ?"
+	}
+	if q.After != 0 {
+		where, args = where+beyond, append(args, q.After)
+	}
+	if q.Limit > 0 {
+		order, args = order+" LIMIT ?", append(args, q.Limit)
+	}
+	var all []gate.Event
+	err := j.eachStored(ctx, selectEvents+where+order, args, func(s stored) error {
+		e, err := s.event()
+		all = append(all, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the event log: %w; actionctl journal --verify tells more", err)
+	}
+	return all, nil
+}
+
+func (j *Journal) eachStored(ctx context.Context, query string, args []any, do func(stored) error) error {
+	rows, err := j.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s stored
+		if err := rows.Scan(&s.seq, &s.at, &s.kind, &s.action, &s.key, &s.actor, &s.data, &s.prev, &s.hash); err != nil {
+			return err
+		}
+		if err := do(s); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,423 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/policy"
+)
+
+var start = time.Date(2026, 3, 3, 12, 0, 0, 123456789, time.UTC)
+
+func open(t testing.TB, path string) *Journal {
+	t.Helper()
+	j, err := Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "state", "journal.db") }
+
+func action(key string) gate.Action {
+	p := gate.Plan{Provider: "aws", Action: "assign-secondary-ip", IdempotencyKey: key,
+		Target: map[string]string{"nicRef": "eni-0abc", "address": "10.88.60.9"}, Undo: &gate.Undo{Action: "unassign-secondary-ip"}}
+	return gate.Action{Plan: p, Status: gate.Pending, Imported: start, Recorded: p.Digest()}
+}
+
+func event(kind gate.EventKind) gate.Event {
+	return gate.Event{At: start, Kind: kind, Actor: "ann", Data: map[string]any{"text": "<a & ünï\u2028>", "list": []string{"x", "y"}}}
+}
+
+func apply(t testing.TB, j *Journal, changes ...gate.Change) []gate.Action {
+	t.Helper()
+	actions, err := j.Apply(context.Background(), changes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return actions
+}
+
+func add(t testing.TB, j *Journal, key string) gate.Action {
+	t.Helper()
+	return apply(t, j, gate.Change{Action: action(key), Event: event(gate.EventImported)})[0]
+}
+
+func faults(t testing.TB, j *Journal) []string {
+	t.Helper()
+	r, err := j.Verify(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Faults
+}
+
+func TestWhatIsWrittenIsReadBack(t *testing.T) {
+	path := newPath(t)
+	j := open(t, path)
+	a := add(t, j, "k")
+	a.Status, a.Claim = gate.Running, &gate.Claim{Purpose: gate.ToExecute, By: "host:1", At: start, Until: start.Add(time.Minute), From: gate.Approved}
+	a.Observed, a.Parameters = map[string]string{"priorAssigned": "false"}, map[string]string{"allowReassignment": "true"}
+	a.ApprovedBy, a.ApprovedAt, a.ExecutedAt, a.ResultMessage, a.Error = "ann", start, start, "m", "e"
+	a.Name, a.Description, a.Mode, a.RiskLevel, a.ProviderRef, a.Source = "n", "d", "execute", "low", "lab", "s"
+	a = apply(t, j, gate.Change{Action: a, Approval: &policy.Approval{By: "ann", At: start, Digest: "d"}, Event: gate.Event{At: start, Kind: gate.EventApproved, Data: map[string]any{"by": "ann", "digest": "d"}}})[0]
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, path)
+	got, err := j.Find(context.Background(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(a, got); d != "" {
+		t.Error(d)
+	}
+	approvals, err := j.Approvals(context.Background(), a.ID)
+	if d := cmp.Diff([]policy.Approval{{By: "ann", At: start, Digest: "d"}}, approvals); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	if f := faults(t, j); len(f) > 0 {
+		t.Error(f)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestCompareAndSet(t *testing.T) {
+	j := open(t, newPath(t))
+	a := add(t, j, "k")
+	stale := a
+	a.Status = gate.Approved
+	apply(t, j, gate.Change{Action: a, Event: event(gate.EventApproved)})
+	stale.Status = gate.Running
+	if _, err := j.Apply(context.Background(), gate.Change{Action: action("other"), Event: event(gate.EventImported)}, gate.Change{Action: stale, Event: event(gate.EventClaimed)}); !errors.Is(err, gate.ErrChanged) {
+		t.Errorf("a stale write: %v", err)
+	}
+	if _, err := j.Find(context.Background(), "other"); !errors.Is(err, gate.ErrNotFound) {
+		t.Errorf("half of a refused write is there: %v", err)
+	}
+	if _, err := j.Apply(context.Background(), gate.Change{Action: action("k"), Event: event(gate.EventImported)}); !errors.Is(err, gate.ErrChanged) {
+		t.Errorf("a key twice: %v", err)
+	}
+	events, err := j.Events(context.Background(), gate.EventQuery{})
+	if err != nil || len(events) != 2 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+}
+
+func TestManyWritersOneClaim(t *testing.T) {
+	path := newPath(t)
+	a := add(t, open(t, path), "k")
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	won := 0
+	for range 8 {
+		j := open(t, path)
+		wait.Go(func() {
+			claimed := a
+			claimed.Status = gate.Running
+			_, err := j.Apply(context.Background(), gate.Change{Action: claimed, Event: event(gate.EventClaimed)})
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				won++
+			case !errors.Is(err, gate.ErrChanged):
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if won != 1 {
+		t.Errorf("%d writers won", won)
+	}
+}
+
+// TestManyMakeTheJournal guards the first start of several processes at once.
+func TestManyMakeTheJournal(t *testing.T) {
+	path := newPath(t)
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			j, err := Open(context.Background(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer j.Close()
+			if _, err := j.Apply(context.Background(), gate.Change{Action: action(fmt.Sprint(i)), Event: event(gate.EventImported)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	j := open(t, path)
+	all, err := j.List(context.Background(), gate.Query{})
+	if err != nil || len(all) != 8 {
+		t.Errorf("%d actions, %v", len(all), err)
+	}
+	if f := faults(t, j); len(f) > 0 {
+		t.Error(f)
+	}
+}
+
+func TestList(t *testing.T) {
+	j := open(t, newPath(t))
+	for i := range 10 {
+		a := action(fmt.Sprint(i))
+		if i%2 == 0 {
+			a.Status = gate.Approved
+		}
+		apply(t, j, gate.Change{Action: a, Event: event(gate.EventImported)})
+	}
+	tests := []struct {
+		q    gate.Query
+		want []int64
+	}{
+		{gate.Query{Limit: 3}, []int64{1, 2, 3}},
+		{gate.Query{Limit: 3, After: 3}, []int64{4, 5, 6}},
+		{gate.Query{Status: gate.Approved}, []int64{1, 3, 5, 7, 9}},
+		{gate.Query{Status: gate.Approved, After: 5, Limit: 1}, []int64{7}},
+		{gate.Query{Newest: true, Limit: 2}, []int64{10, 9}},
+		{gate.Query{Newest: true, Limit: 2, After: 9}, []int64{8, 7}},
+	}
+	for _, tt := range tests {
+		all, err := j.List(context.Background(), tt.q)
+		var got []int64
+		for _, a := range all {
+			got = append(got, a.ID)
+		}
+		if err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: %v, %v, want %v", tt.q, got, err, tt.want)
+		}
+	}
+}
+
+func TestEventsCanNotBeChangedBySQL(t *testing.T) {
+	path := newPath(t)
+	j := open(t, path)
+	add(t, j, "k")
+	for _, statement := range []string{"UPDATE events SET actor = 'bob'", "DELETE FROM events"} {
+		if _, err := j.db.Exec(statement); err == nil || !strings.Contains(err.Error(), "append-only") {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
+// TestTamperingIsNamed changes things behind the triggers' back.
+func TestTamperingIsNamed(t *testing.T) {
+	tests := []struct {
+		name, sql string
+		want      string
+	}{
+		{"nothing", "SELECT 1", ""},
+		{"who did it", "UPDATE events SET actor = 'bob' WHERE seq = 2", "event 2 (approved"},
+		{"when", "UPDATE events SET at = '2026-03-03T12:00:01.000000000Z' WHERE seq = 2", "event 2 (approved"},
+		{"what", "UPDATE events SET kind = 'denied' WHERE seq = 3", "event 3 (denied"},
+		{"a blank more", "UPDATE events SET data_json = replace(data_json, ',', ', ') WHERE seq = 3", "event 3"},
+		{"no JSON", "UPDATE events SET data_json = '' WHERE seq = 3", "event 3"},
+		{"a hash", "UPDATE events SET hash = 'x' WHERE seq = 1", "event 1 (imported"},
+		{"one event gone", "DELETE FROM events WHERE seq = 2", "event 2 should come here"},
+		{"the tail gone", "DELETE FROM events WHERE seq = 3", "the tail is torn: the log ends with event 2, and events up to 3 were written"},
+		{"all gone", "DELETE FROM events", "the tail is torn: the log ends with event 0"},
+		{"one event more", "INSERT INTO events SELECT 4, at, kind, action_id, idempotency_key, actor, data_json, hash, hash FROM events WHERE seq = 3", "event 4"},
+		{"the head", "UPDATE journal_head SET hash = 'x'", "the head of the log names event 3"},
+		{"an action's parameters", `UPDATE action_executions SET parameters_json = '{"allowReassignment":"true"}'`, `action 1 ("k") is not as event 3 left it`},
+		{"an action's status", "UPDATE action_executions SET status = 'succeeded'", `action 1 ("k") is not as event 3 left it`},
+		{"an action gone", "DELETE FROM approvals; DELETE FROM action_state; DELETE FROM action_executions", "action 1, which event 3 wrote, is not there"},
+		{"an approval more", "INSERT INTO approvals SELECT 7, action_id, 'bob', approved_at, digest FROM approvals", `an approval of action 1 by "bob" is there, and the log knows nothing of it`},
+		{"an approval made younger", "UPDATE approvals SET approved_at = '2027-03-03T12:00:00.000000000Z'", `an approval of action 1 by "ann"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			j := open(t, newPath(t))
+			a := add(t, j, "k")
+			a = apply(t, j, gate.Change{Action: a, Approval: &policy.Approval{By: "ann", At: start, Digest: "d"},
+				Event: gate.Event{At: start, Kind: gate.EventApproved, Data: map[string]any{"by": "ann", "digest": "d"}}})[0]
+			apply(t, j, gate.Change{Action: a, Event: event(gate.EventClaimed)})
+			if _, err := j.db.Exec("DROP TRIGGER events_are_not_changed; DROP TRIGGER events_are_not_deleted; " + tt.sql); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(faults(t, j), "\n")
+			if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestOneFlippedBitIsNamed flips, one after the other, a bit in every byte of an event as it lies in the file.
+func TestOneFlippedBitIsNamed(t *testing.T) {
+	path := newPath(t)
+	j := open(t, path)
+	for i := range 5 {
+		add(t, j, fmt.Sprintf("key-%d", i))
+	}
+	var data string
+	if err := j.db.QueryRow("SELECT data_json || prev_hash || hash FROM events WHERE seq = 3").Scan(&data); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(whole, []byte(data))
+	if at < 0 {
+		t.Fatal("the event is not in the file")
+	}
+	for i := range len(data) {
+		flipped := bytes.Clone(whole)
+		flipped[at+i] ^= 1 << (i % 8)
+		path := filepath.Join(t.TempDir(), "journal.db")
+		if err := os.WriteFile(path, flipped, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j := open(t, path)
+		if got := strings.Join(faults(t, j), "\n"); !strings.Contains(got, "event 3 (") {
+			t.Fatalf("byte %d (%q): %q", i, data[i], got)
+		}
+		_ = j.Close()
+	}
+}
+
+// TestOneFlippedByteAnywhere is found, whatever it breaks, and never panics.
+func TestOneFlippedByteAnywhere(t *testing.T) {
+	path := newPath(t)
+	j := open(t, path)
+	for i := range 5 {
+		add(t, j, fmt.Sprintf("key-%d", i))
+	}
+	_ = j.Close()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 100; at < len(whole); at += 211 {
+		if whole[at] == 0 {
+			continue // most of it is space that holds nothing
+		}
+		flipped := bytes.Clone(whole)
+		flipped[at] ^= 0x10
+		path := filepath.Join(t.TempDir(), "journal.db")
+		if err := os.WriteFile(path, flipped, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, err := Open(context.Background(), path)
+		if err != nil {
+			continue
+		}
+		if r, err := j.Verify(context.Background()); err == nil && len(r.Faults) == 0 {
+			t.Errorf("byte %d (%q) flipped, and nothing was found: …%q…", at, whole[at], whole[max(0, at-20):at+20])
+		}
+		_ = j.Close()
+	}
+}
+
+func TestWhatIsNoJournalIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("no database at all\n", 20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(dir, "other")
+	makeForeign(t, other, "CREATE TABLE birds (name TEXT)")
+	lacking := filepath.Join(dir, "lacking")
+	makeForeign(t, lacking, "CREATE TABLE action_executions (id INTEGER PRIMARY KEY, idempotency_key TEXT)")
+	newer := filepath.Join(dir, "newer")
+	j := open(t, newer)
+	if _, err := j.db.Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	_ = j.Close()
+	for path, want := range map[string]string{
+		text:    "it is no SQLite database",
+		other:   "it has no table action_executions",
+		lacking: "it lacks source, provider,",
+		newer:   "it is of version 99",
+		dir:     "is a directory",
+	} {
+		before, _ := os.ReadFile(path)
+		_, err := Open(context.Background(), path)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+			t.Errorf("%s was changed", path)
+		}
+	}
+}
+
+func makeForeign(t *testing.T, path, statements string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file://"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statements); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// coreJournal is what a core writes.
+const coreJournal = `
+CREATE TABLE action_executions (id %s, idempotency_key TEXT NOT NULL UNIQUE, source TEXT, provider TEXT, provider_ref TEXT, action TEXT,
+ target_json TEXT, parameters_json TEXT, undo_json TEXT, risk_level TEXT, status TEXT, approved_by TEXT, approved_at %s, executed_at %s,
+ result_message TEXT, error TEXT, created_at TEXT, updated_at TEXT, observed_json TEXT);
+INSERT INTO action_executions VALUES (%s, 'mobility-7/assign', 'mobility', 'aws', 'lab-aws', 'assign-secondary-ip',
+ '{"nicRef":"eni-0abc","address":"10.88.60.9/32","region":"ap-northeast-1"}', NULL, '{"action":"unassign-secondary-ip"}', 'low', 'succeeded',
+ 'ann', NULL, %s, 'assigned', NULL, '2026-03-03T11:00:00Z', '2026-03-03T12:00:00.5+09:00', '{"priorAssigned":"false"}');`
+
+func TestCoresJournalOpensReadOnly(t *testing.T) {
+	for name, statements := range map[string]string{
+		"numbers and texts":  fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT", "TEXT", "1", "'2026-03-03T12:00:00Z'"),
+		"times as timestamp": fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "DATETIME", "TIMESTAMP", "1", "'2026-03-03 12:00:00+00:00'"),
+		"ids as texts":       fmt.Sprintf(coreJournal, "TEXT PRIMARY KEY", "TEXT", "INTEGER", "'a-b-c'", "1772539200"),
+		"in WAL mode":        "PRAGMA journal_mode = WAL;" + fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "'2026-03-03T12:00:00Z'"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "core.db")
+			makeForeign(t, path, statements)
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			j := open(t, path)
+			a, err := j.Get(context.Background(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !j.ReadOnly() || a.IdempotencyKey != "mobility-7/assign" || a.Observed["priorAssigned"] != "false" || !a.ExecutedAt.Equal(start.Truncate(time.Second)) || !a.MayHaveChanged() {
+				t.Errorf("%+v", a)
+			}
+			a.Status = gate.RolledBack
+			if _, err := j.Apply(context.Background(), gate.Change{Action: a, Event: event(gate.EventRolledBack)}); !errors.Is(err, gate.ErrReadOnly) {
+				t.Errorf("written to: %v", err)
+			}
+			_ = j.Close()
+			if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}

@@ -1,0 +1,71 @@
+-- The core's table, column for column.
+CREATE TABLE action_executions (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	idempotency_key TEXT NOT NULL UNIQUE,
+	source TEXT NOT NULL,
+	provider TEXT NOT NULL,
+	provider_ref TEXT NOT NULL,
+	action TEXT NOT NULL,
+	target_json TEXT NOT NULL,
+	parameters_json TEXT NOT NULL,
+	undo_json TEXT NOT NULL,
+	risk_level TEXT NOT NULL,
+	status TEXT NOT NULL,
+	approved_by TEXT NOT NULL,
+	approved_at TEXT NOT NULL,
+	executed_at TEXT NOT NULL,
+	result_message TEXT NOT NULL,
+	error TEXT NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	observed_json TEXT NOT NULL
+);
+CREATE INDEX action_executions_by_status ON action_executions (status, id);
+
+-- What the gate keeps of an action besides.
+CREATE TABLE action_state (
+	action_id INTEGER PRIMARY KEY REFERENCES action_executions (id),
+	name TEXT NOT NULL,
+	description TEXT NOT NULL,
+	mode TEXT NOT NULL,
+	digest TEXT NOT NULL,
+	imported_at TEXT NOT NULL,
+	revision INTEGER NOT NULL,
+	claim_purpose TEXT NOT NULL,
+	claim_by TEXT NOT NULL,
+	claim_at TEXT NOT NULL,
+	claim_until TEXT NOT NULL,
+	claim_from TEXT NOT NULL
+);
+
+CREATE TABLE approvals (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	action_id INTEGER NOT NULL REFERENCES action_executions (id),
+	approved_by TEXT NOT NULL,
+	approved_at TEXT NOT NULL,
+	digest TEXT NOT NULL
+);
+CREATE INDEX approvals_by_action ON approvals (action_id, id);
+
+CREATE TABLE events (
+	seq INTEGER PRIMARY KEY,
+	at TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	action_id INTEGER NOT NULL,
+	idempotency_key TEXT NOT NULL,
+	actor TEXT NOT NULL,
+	data_json TEXT NOT NULL,
+	prev_hash TEXT NOT NULL,
+	hash TEXT NOT NULL
+);
+CREATE INDEX events_by_action ON events (action_id, kind, seq);
+CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
+CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
+
+-- The last event, so that one taken off the end is missed.
+CREATE TABLE journal_head (
+	one INTEGER PRIMARY KEY CHECK (one = 1),
+	seq INTEGER NOT NULL,
+	hash TEXT NOT NULL
+);
+INSERT INTO journal_head (one, seq, hash) VALUES (1, 0, '');
