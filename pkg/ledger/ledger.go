@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,8 +91,27 @@ func Open(dir string, disk Disk, now func() time.Time) (*Ledger, error) {
 			return nil, l.broken("create", d, err)
 		}
 	}
+	if err := l.settle(); err != nil {
+		return nil, err
+	}
 	l.sweepIfDue()
 	return l, nil
+}
+
+// settle puts the names of new directories on the disk: a record lasts no longer than what it is in.
+func (l *Ledger) settle() error {
+	if _, err := l.disk.ModTime(l.stamp()); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := l.disk.SyncDir(l.dir); err != nil {
+		return l.broken("sync", l.dir, err)
+	}
+	for d := l.dir; d != filepath.Dir(d); {
+		d = filepath.Dir(d)
+		// One that can't be opened was not made here.
+		_ = l.disk.SyncDir(d)
+	}
+	return nil
 }
 
 func (l *Ledger) records() string { return filepath.Join(l.dir, "records") }
@@ -99,40 +119,41 @@ func (l *Ledger) locks() string   { return filepath.Join(l.dir, "locks") }
 
 // Get finds the live record of a key.
 func (l *Ledger) Get(key string) (Record, bool, error) {
-	r, _, err := l.find(key)
-	if err != nil || r == nil {
+	all, err := l.find(key)
+	if err != nil || len(all) == 0 {
 		return Record{}, false, err
 	}
-	return *r, true, nil
+	return all[len(all)-1].record, true, nil
 }
 
-// find reads the newest record of a key and the names of all its files: a kill between the writing of
-// a record under another name and the removal of the old one leaves two.
-func (l *Ledger) find(key string) (*Record, []string, error) {
+// kept is a record and the file it is in.
+type kept struct {
+	path   string
+	record Record
+}
+
+// find reads the records of a key, the newest last: a kill between the writing of a record under
+// another name and the removal of the old one leaves two.
+func (l *Ledger) find(key string) ([]kept, error) {
 	names, err := l.list()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	prefix := keyPart(key)
-	var newest *Record
-	var files []string
+	var all []kept
 	for _, name := range names {
-		if !strings.HasPrefix(name, prefix+"-") {
+		if !strings.HasPrefix(name, keyPart(key)+"-") {
 			continue
 		}
 		r, err := l.read(name)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if r == nil {
-			continue
-		}
-		files = append(files, name)
-		if newest == nil || r.Revision > newest.Revision {
-			newest = r
+		if r != nil {
+			all = append(all, kept{filepath.Join(l.records(), name), *r})
 		}
 	}
-	return newest, files, nil
+	slices.SortFunc(all, func(a, b kept) int { return a.record.Revision - b.record.Revision })
+	return all, nil
 }
 
 // Holders lists the live records, other than the given key's, that need one of the
@@ -165,56 +186,53 @@ func (l *Ledger) Holders(except string, undo []Transition) ([]Record, error) {
 
 // Put writes a key's record. When it returns nil the record survives a kill and a loss of power.
 func (l *Ledger) Put(r Record) error {
-	old, files, err := l.find(r.Key)
+	old, err := l.find(r.Key)
 	if err != nil {
 		return err
 	}
 	r.Version, r.Written, r.Revision = version, l.now().UTC().Truncate(time.Second), 1
-	if old != nil {
-		r.Revision = old.Revision + 1
+	if len(old) > 0 {
+		r.Revision = old[len(old)-1].record.Revision + 1
 	}
 	data, err := encode(r)
 	if err != nil {
 		return l.broken("encode the record of", r.Key, err)
 	}
-	name := fileName(r)
-	temporary := filepath.Join(l.records(), temporaryPrefix+name)
+	path := filepath.Join(l.records(), fileName(r))
+	temporary := filepath.Join(l.records(), temporaryPrefix+fileName(r))
 	if err := l.disk.Write(temporary, data); err != nil {
 		return errors.Join(l.broken("write", temporary, err), ignoreMissing(l.disk.Remove(temporary)))
 	}
-	if err := l.disk.Rename(temporary, filepath.Join(l.records(), name)); err != nil {
+	if err := l.disk.Rename(temporary, path); err != nil {
 		return l.broken("rename", temporary, err)
 	}
 	if err := l.disk.SyncDir(l.records()); err != nil {
 		return l.broken("sync", l.records(), err)
 	}
-	for _, f := range files {
-		if f == name {
-			continue
-		}
-		if err := l.disk.Remove(filepath.Join(l.records(), f)); err != nil {
-			return l.broken("remove", f, err)
-		}
-	}
-	return nil
+	return l.removeAll(slices.DeleteFunc(old, func(k kept) bool { return k.path == path }))
 }
 
 // Remove frees a key. One that has no record is free.
 func (l *Ledger) Remove(key string) error {
-	_, files, err := l.find(key)
-	if err != nil {
+	all, err := l.find(key)
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	for _, f := range files {
-		if err := ignoreMissing(l.disk.Remove(filepath.Join(l.records(), f))); err != nil {
-			return l.broken("remove", f, err)
-		}
-	}
-	if len(files) == 0 {
-		return nil
+	if err := l.removeAll(all); err != nil {
+		return err
 	}
 	if err := l.disk.SyncDir(l.records()); err != nil {
 		return l.broken("sync", l.records(), err)
+	}
+	return nil
+}
+
+// removeAll removes records, the oldest first: a kill between two must not bring an older one back.
+func (l *Ledger) removeAll(all []kept) error {
+	for _, k := range all {
+		if err := ignoreMissing(l.disk.Remove(k.path)); err != nil {
+			return l.broken("remove", k.path, err)
+		}
 	}
 	return nil
 }
@@ -257,7 +275,7 @@ func (l *Ledger) read(name string) (*Record, error) {
 func (l *Ledger) broken(verb, what string, err error) error {
 	return action.Refuse(protocol.StateStore,
 		"cannot %s %s, where prior facts are kept: %s; nothing was changed; repair it, or name another directory with EXECUTOR_STATE_DIR",
-		verb, protocol.Quote(what), plain(err))
+		verb, strconv.Quote(what), plain(err))
 }
 
 // plain takes the path, which the message names already, off an error of the file system.

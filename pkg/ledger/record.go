@@ -32,12 +32,12 @@ func decode(data []byte) (Record, error) {
 	if err := json.Unmarshal(data, &header); err != nil {
 		return Record{}, errTorn
 	}
-	var r Record
-	if err := json.Unmarshal(data, &r); header.Version == version && err != nil {
-		return Record{}, errTorn
-	}
 	if header.Version > version {
 		return Record{}, fmt.Errorf("it has form %d, written by a newer version of this program; this one knows form %d", header.Version, version)
+	}
+	var r Record
+	if err := json.Unmarshal(data, &r); err != nil || r.Version != version {
+		return Record{}, errTorn
 	}
 	again, err := encode(r)
 	if err != nil || !bytes.Equal(again, data) {

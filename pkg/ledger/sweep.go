@@ -17,14 +17,16 @@ const (
 
 // sweepIfDue sweeps once a day. It is no reason to fail: what it can't remove stays.
 func (l *Ledger) sweepIfDue() {
-	stamp := filepath.Join(l.dir, "swept")
-	if at, err := l.disk.ModTime(stamp); err == nil && l.now().Sub(at) < sweepEvery {
+	if at, err := l.disk.ModTime(l.stamp()); err == nil && l.now().Sub(at) < sweepEvery {
 		return
 	}
-	if l.disk.Write(stamp, nil) == nil {
+	if l.disk.Write(l.stamp(), nil) == nil {
 		l.sweep()
 	}
 }
+
+// stamp is the file whose time is that of the last sweep.
+func (l *Ledger) stamp() string { return filepath.Join(l.dir, "swept") }
 
 // sweep removes what no one will ask for: records older than MaxAge, and
 // temporary files that a kill left. A record that can't be read stays.
