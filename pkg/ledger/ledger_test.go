@@ -1,0 +1,324 @@
+package ledger
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aws-provider-executor/pkg/protocol"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// rec makes a record of one transition of a resource's value.
+func rec(key, resource, from, to string) Record {
+	return Record{
+		Key: key, Action: "on", Digest: hash(key + resource), State: Intended,
+		Transitions: []Transition{{Resource: resource, Attribute: "value", From: from, To: to}},
+	}
+}
+
+func open(t *testing.T, dir string, disk Disk) *Ledger {
+	t.Helper()
+	l, err := Open(dir, disk, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func put(t *testing.T, l *Ledger, r Record) {
+	t.Helper()
+	if err := l.Put(r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustGet reads a key's record without what the ledger itself adds.
+func mustGet(t *testing.T, l *Ledger, key string) (Record, bool) {
+	t.Helper()
+	r, ok, err := l.Get(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bare(r), ok
+}
+
+func bare(r Record) Record {
+	r.Version, r.Revision, r.Written, r.Sum = 0, 0, time.Time{}, ""
+	return r
+}
+
+// wantClass fails unless the error is of the class and its message has all the words.
+func wantClass(t *testing.T, err error, class protocol.FailureClass, words ...string) {
+	t.Helper()
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != class {
+		t.Fatalf("got %v, want a failure of class %s", err, class)
+	}
+	for _, w := range words {
+		if !strings.Contains(f.Message, w) {
+			t.Errorf("the message %q does not say %q", f.Message, w)
+		}
+	}
+}
+
+func recordNames(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "records"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestFirstWriteReadRemove(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "deep", "down")
+	l := open(t, dir, OSDisk{})
+	if _, ok := mustGet(t, l, "k"); ok {
+		t.Error("a key that was never written has a record")
+	}
+	want := rec("k", "a", "off", "on")
+	put(t, l, want)
+	got, ok, err := open(t, dir, OSDisk{}).Get("k")
+	if err != nil || !ok || got.Revision != 1 || time.Since(got.Written) > time.Hour {
+		t.Fatalf("got %+v, %t, %v", got, ok, err)
+	}
+	if diff := cmp.Diff(want, bare(got)); diff != "" {
+		t.Errorf("another process reads (-want +got):\n%s", diff)
+	}
+	info, err := os.Stat(filepath.Join(dir, "records", recordNames(t, dir)[0]))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the record is readable by others: %v, %v", info.Mode(), err)
+	}
+
+	want.State = InForce
+	put(t, l, want)
+	if got, _, _ := l.Get("k"); got.Revision != 2 || got.State != InForce {
+		t.Errorf("after a second write: %+v", got)
+	}
+	for range 2 {
+		if err := l.Remove("k"); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := mustGet(t, l, "k"); ok {
+			t.Error("a removed key has a record")
+		}
+	}
+	if names := recordNames(t, dir); len(names) != 0 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestKeysOfAnyTextAreApart(t *testing.T) {
+	l := open(t, t.TempDir(), OSDisk{})
+	keys := []string{"k", "K", "k ", "k:undo", "../../etc/passwd", "a/b", "\x00", strings.Repeat("long", 5000), "鍵"}
+	for _, k := range keys {
+		put(t, l, rec(k, "a", "off", "on "+k))
+	}
+	for _, k := range keys {
+		if r, ok := mustGet(t, l, k); !ok || r.Transitions[0].To != "on "+k {
+			t.Errorf("key %.20q: %t, %+v", k, ok, r)
+		}
+	}
+}
+
+func TestPutOverAnotherNameLeavesOne(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, OSDisk{})
+	put(t, l, rec("k", "a", "off", "on"))
+	before := recordNames(t, dir)
+	put(t, l, rec("k", "b", "dim", "on"))
+	if after := recordNames(t, dir); len(after) != 1 || after[0] == before[0] {
+		t.Errorf("files before %v, after %v", before, after)
+	}
+	if r, ok := mustGet(t, l, "k"); !ok || r.Transitions[0].From != "dim" {
+		t.Errorf("got %t, %+v", ok, r)
+	}
+	if held, err := l.Holders("", []Transition{{Resource: "a", Attribute: "value", From: "on", To: "off"}}); err != nil || len(held) != 0 {
+		t.Errorf("the old record still holds: %+v, %v", held, err)
+	}
+}
+
+func TestHolders(t *testing.T) {
+	two := rec("two", "a", "off", "on")
+	two.Transitions = append(two.Transitions, Transition{Resource: "b", Attribute: "value", From: "off", To: "on"})
+	records := []Record{
+		rec("one", "a", "off", "on"), two, rec("already", "a", "on", "on"), rec("b's", "b", "off", "on"),
+		rec("otherwise", "a", "on", "off"),
+		{Key: "colour", Action: "paint", Digest: "d", State: InForce, Transitions: []Transition{{Resource: "a", Attribute: "colour", From: "red", To: "on"}}},
+	}
+	tests := []struct {
+		name, except string
+		undo         []Transition
+		want         []string
+	}{
+		{"all that need the value, those that found it so among them", "x", []Transition{{"a", "value", "on", "off"}}, []string{"already", "one", "two"}},
+		{"not the one that is undone", "one", []Transition{{"a", "value", "on", "off"}}, []string{"already", "two"}},
+		{"the value it is to become is nobody's loss", "x", []Transition{{"a", "value", "off", "on"}}, []string{"otherwise"}},
+		{"an undo that changes nothing takes nothing", "x", []Transition{{"a", "value", "on", "on"}}, nil},
+		{"another resource", "x", []Transition{{"b", "value", "on", "off"}}, []string{"b's", "two"}},
+		{"another attribute of the resource", "x", []Transition{{"a", "colour", "on", "off"}}, []string{"colour"}},
+		{"several transitions, each key once", "x", []Transition{{"a", "value", "on", "off"}, {"b", "value", "on", "off"}}, []string{"already", "b's", "one", "two"}},
+		{"a value nobody made", "x", []Transition{{"a", "value", "dim", "off"}}, nil},
+		{"a resource nobody has", "x", []Transition{{"c", "value", "on", "off"}}, nil},
+	}
+	l := open(t, t.TempDir(), OSDisk{})
+	for _, r := range records {
+		put(t, l, r)
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			held, err := l.Holders(tt.except, tt.undo)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for _, r := range held {
+				keys = append(keys, r.Key)
+			}
+			if diff := cmp.Diff(tt.want, keys, cmpopts.SortSlices(func(a, b string) bool { return a < b })); diff != "" {
+				t.Errorf("holders (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// age makes the ledger at dir due for a sweep, and returns one that opens at the time.
+func sweepAt(t *testing.T, dir string, disk Disk, now time.Time) {
+	t.Helper()
+	long := time.Now().Add(-48 * time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, "swept"), long, long); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, disk, func() time.Time { return now }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSweep(t *testing.T) {
+	now := time.Now()
+	temporary := func(age time.Duration) func(*testing.T, *Ledger) {
+		return func(t *testing.T, l *Ledger) {
+			path := filepath.Join(l.records(), temporaryPrefix+"x.json")
+			if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(path, now.Add(-age), now.Add(-age)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	record := func(*testing.T, *Ledger) {}
+	tests := []struct {
+		name string
+		// at is how long after the record is written the sweep comes.
+		at   time.Duration
+		make func(*testing.T, *Ledger)
+		left int
+	}{
+		{"a record is kept for its time", MaxAge - time.Hour, record, 1},
+		{"a record that is too old goes", MaxAge + time.Hour, record, 0},
+		{"a temporary file on its way stays", 0, temporary(temporaryAge / 2), 2},
+		{"a temporary file that a kill left goes", 0, temporary(2 * temporaryAge), 1},
+		{"an old record in use stays", MaxAge + time.Hour, func(t *testing.T, l *Ledger) {
+			release, err := l.Lock(t.Context(), "k")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(release)
+		}, 1},
+		{"an old record that can't be read stays", MaxAge + time.Hour, func(t *testing.T, l *Ledger) {
+			path := filepath.Join(l.records(), recordNames(t, l.dir)[0])
+			data, _ := os.ReadFile(path)
+			if err := os.WriteFile(path, append(data, 'x'), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, 1},
+		{"a foreign file stays", MaxAge + time.Hour, func(t *testing.T, l *Ledger) {
+			if err := os.WriteFile(filepath.Join(l.records(), "notes.txt"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			l := open(t, dir, OSDisk{})
+			put(t, l, rec("k", "a", "off", "on"))
+			tt.make(t, l)
+			sweepAt(t, dir, OSDisk{}, now.Add(tt.at))
+			if names := recordNames(t, dir); len(names) != tt.left {
+				t.Errorf("left are %v, want %d", names, tt.left)
+			}
+		})
+	}
+}
+
+func TestSweepComesAtMostOnceADay(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, OSDisk{})
+	l.now = func() time.Time { return time.Now().Add(-2 * MaxAge) }
+	put(t, l, rec("k", "a", "off", "on"))
+	open(t, dir, OSDisk{})
+	if names := recordNames(t, dir); len(names) != 1 {
+		t.Errorf("swept again: %v", names)
+	}
+	sweepAt(t, dir, OSDisk{}, time.Now())
+	if names := recordNames(t, dir); len(names) != 0 {
+		t.Errorf("not swept the next day: %v", names)
+	}
+}
+
+// meanwhile is a disk on which something happens before a file is read for the second time.
+type meanwhile struct {
+	OSDisk
+	reads *int
+	do    func()
+}
+
+func (m meanwhile) ReadFile(path string) ([]byte, error) {
+	if *m.reads++; *m.reads == 2 {
+		m.do()
+	}
+	return m.OSDisk.ReadFile(path)
+}
+
+func TestSweepLeavesARecordThatIsWrittenAnewMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, OSDisk{})
+	put(t, l, rec("k", "a", "off", "on"))
+	later := time.Now().Add(MaxAge + time.Hour)
+	l.now = func() time.Time { return later }
+	sweepAt(t, dir, meanwhile{reads: new(int), do: func() { put(t, l, rec("k", "a", "dim", "on")) }}, later)
+	if r, ok := mustGet(t, l, "k"); !ok || r.Transitions[0].From != "dim" {
+		t.Errorf("the sweep took a record that was new: %t, %+v", ok, r)
+	}
+}
+
+// TestSweepIsNoReasonToFail: a directory that can be read and not swept still serves.
+func TestSweepIsNoReasonToFail(t *testing.T) {
+	m := newMemory()
+	l := open(t, "/s", m)
+	put(t, l, rec("k", "a", "off", "on"))
+	for n := 1; n <= 8; n++ {
+		broken := m.clone()
+		broken.before = func(step int, name string) fault {
+			if name != "MkdirAll" && step >= n {
+				return fails
+			}
+			return none
+		}
+		if _, err := Open("/s", broken, func() time.Time { return m.clock().Add(2 * MaxAge) }); err != nil {
+			t.Errorf("step %d: %v", n, err)
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package ledger
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// memory is a Disk that can break at any step, and forget what was not synced.
+//
+// Names are kept in two states: as the living machine shows them, and as they would be after a
+// loss of power, which keeps the bytes of what was written (Write syncs them) but of the changes of
+// names only those that SyncDir confirmed, and any first few of the rest.
+type memory struct {
+	files map[string]file // as the machine shows them
+	kept  map[string]file // as a loss of power leaves them
+	late  []change        // changes of names not yet confirmed, in order
+
+	steps int
+	// before may break the step that is about to be done.
+	before func(step int, name string) fault
+	clock  func() time.Time
+}
+
+type file struct {
+	data string
+	at   time.Time
+	dir  bool
+}
+
+// change is a change of names that a loss of power may forget.
+type change struct {
+	dir   string
+	apply func(map[string]file)
+}
+
+// fault is what happens to a step.
+type fault int
+
+const (
+	none     fault = iota
+	fails          // it fails and does nothing
+	tears          // it fails having done a part of it (Write)
+	killed         // the process dies before it
+	finished       // the process dies after it
+)
+
+// dead is what a step that kills the process panics with.
+type dead struct{}
+
+var errBroken = errors.New("no space left on device")
+
+func newMemory() *memory {
+	return &memory{
+		files: map[string]file{}, kept: map[string]file{},
+		clock: func() time.Time { return time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC) },
+	}
+}
+
+func (m *memory) clone() *memory {
+	c := *m
+	c.files, c.kept = maps.Clone(m.files), maps.Clone(m.kept)
+	c.late = slices.Clone(m.late)
+	c.before, c.steps = nil, 0
+	return &c
+}
+
+// afterPowerLoss is the disk as it comes back when the first n unconfirmed changes of names
+// were on it by chance.
+func (m *memory) afterPowerLoss(n int) *memory {
+	c := m.clone()
+	for _, l := range c.late[:n] {
+		l.apply(c.kept)
+	}
+	maps.DeleteFunc(c.kept, func(path string, _ file) bool {
+		for up := filepath.Dir(path); up != "/"; up = filepath.Dir(up) {
+			if !c.kept[up].dir {
+				return true
+			}
+		}
+		return false
+	})
+	c.files, c.late = maps.Clone(c.kept), nil
+	return c
+}
+
+// step runs one step and breaks it where it is to be broken.
+func (m *memory) step(name string, do func(torn bool)) error {
+	m.steps++
+	what := none
+	if m.before != nil {
+		what = m.before(m.steps, name)
+	}
+	switch what {
+	case fails:
+		return errBroken
+	case tears:
+		do(true)
+		return errBroken
+	case killed:
+		panic(dead{})
+	}
+	do(false)
+	if what == finished {
+		panic(dead{})
+	}
+	return nil
+}
+
+// name records a change of names as done and not yet confirmed.
+func (m *memory) name(dir string, apply func(map[string]file)) {
+	apply(m.files)
+	m.late = append(m.late, change{dir, apply})
+}
+
+var _ Disk = (*memory)(nil)
+
+func (m *memory) MkdirAll(dir string) error {
+	return m.step("MkdirAll", func(bool) { m.mkdirAll(dir) })
+}
+
+func (m *memory) mkdirAll(dir string) {
+	if dir == "/" || m.files[dir].dir {
+		return
+	}
+	m.mkdirAll(filepath.Dir(dir))
+	m.name(filepath.Dir(dir), func(files map[string]file) { files[dir] = file{dir: true} })
+}
+
+func (m *memory) ReadDir(dir string) (names []string, err error) {
+	if err := m.step("ReadDir", func(bool) {}); err != nil {
+		return nil, err
+	}
+	if !m.files[dir].dir {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: fs.ErrNotExist}
+	}
+	for path := range m.files {
+		if filepath.Dir(path) == dir {
+			names = append(names, filepath.Base(path))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (m *memory) ReadFile(path string) ([]byte, error) {
+	if err := m.step("ReadFile", func(bool) {}); err != nil {
+		return nil, err
+	}
+	f, ok := m.files[path]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	return []byte(f.data), nil
+}
+
+func (m *memory) Write(path string, data []byte) error {
+	return m.step("Write", func(torn bool) {
+		f := file{data: string(data), at: m.clock()}
+		if torn {
+			f.data = f.data[:len(f.data)/2]
+		}
+		m.name(filepath.Dir(path), func(files map[string]file) { files[path] = f })
+	})
+}
+
+func (m *memory) Rename(from, to string) error {
+	if _, ok := m.files[from]; !ok {
+		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+	}
+	return m.step("Rename", func(torn bool) {
+		if torn {
+			return
+		}
+		m.name(filepath.Dir(to), func(files map[string]file) {
+			if f, ok := files[from]; ok {
+				files[to] = f
+				delete(files, from)
+			}
+		})
+	})
+}
+
+func (m *memory) Remove(path string) error {
+	if _, ok := m.files[path]; !ok {
+		return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrNotExist}
+	}
+	return m.step("Remove", func(torn bool) {
+		if !torn {
+			m.name(filepath.Dir(path), func(files map[string]file) { delete(files, path) })
+		}
+	})
+}
+
+func (m *memory) ModTime(path string) (time.Time, error) {
+	if err := m.step("ModTime", func(bool) {}); err != nil {
+		return time.Time{}, err
+	}
+	f, ok := m.files[path]
+	if !ok {
+		return time.Time{}, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
+	}
+	return f.at, nil
+}
+
+func (m *memory) SyncDir(dir string) error {
+	return m.step("SyncDir", func(torn bool) {
+		if torn {
+			return
+		}
+		m.late = slices.DeleteFunc(m.late, func(l change) bool {
+			if l.dir == dir {
+				l.apply(m.kept)
+			}
+			return l.dir == dir
+		})
+	})
+}
+
+// recordFiles are the names and bytes of the records, without those on their way.
+func (m *memory) recordFiles() map[string]string {
+	all := map[string]string{}
+	for path, f := range m.files {
+		if filepath.Base(filepath.Dir(path)) == "records" && !strings.HasPrefix(filepath.Base(path), temporaryPrefix) {
+			all[filepath.Base(path)] = f.data
+		}
+	}
+	return all
+}
