@@ -267,7 +267,7 @@ func (d *decoder) strings(o map[string]any, path, key string) map[string]string 
 var (
 	credentialWords = []string{
 		"accesskey", "secretkey", "secretaccess", "sessiontoken", "securitytoken", "authtoken",
-		"bearertoken", "apikey", "privatekey", "password", "passwd", "passphrase", "credential",
+		"bearertoken", "clientsecret", "apikey", "privatekey", "password", "passwd", "passphrase", "credential",
 	}
 	credentialNames = []string{"secret", "token"}
 )
