@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aws-provider-executor/pkg/protocol"
@@ -40,9 +41,36 @@ var (
 	// HostIPv4 is one IPv4 address that an interface can have, bare or as a /32. Canonical is bare.
 	HostIPv4 = Form{
 		Name:      "IPv4 address",
-		Pattern:   `^((([1-9]|[1-9][0-9]|1[01][0-9]|12[0-6]|12[89]|1[3-5][0-9]|16[0-8]|1[7-9][0-9]|2[01][0-9]|22[0-3])\.` + octet + `)|(169\.(25[0-35]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])))\.` + octet + `\.` + octet + `(/32)?$`,
+		Pattern:   `^` + hostIPv4 + `(/32)?$`,
 		Canonical: canonicalHostIPv4,
 		Example:   "10.88.60.9/32",
+	}
+
+	// HostAddress is one IPv4 or IPv6 address that an interface can have, bare, as a /32 or as a /128.
+	// Canonical is bare.
+	HostAddress = Form{
+		Name:      "IP address",
+		Pattern:   `^(` + hostIPv4 + `(/32)?|` + hostIPv6 + `(/128)?)$`,
+		Canonical: canonicalHostAddress,
+		Example:   "10.88.60.9/32",
+	}
+
+	// Destination is what a route leads to: an address, or an IPv4 network from /16 or an IPv6 network
+	// from /32 on. Canonical is the network without host bits, as EC2 itself keeps it.
+	Destination = Form{
+		Name:      "route destination",
+		Pattern:   `^(` + hostIPv4 + `(/(1[6-9]|2[0-9]|3[0-2]))?|` + hostIPv6 + `(/(3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-8]))?)$`,
+		Canonical: canonicalDestination,
+		Example:   "10.99.0.9/32",
+	}
+
+	// RouteTarget is where a route leads: what it names by an id or an ARN, local, or none for no route.
+	RouteTarget = Form{
+		Name: "route target",
+		Pattern: `^(none|local|(` + strings.Join(routeTargets, "|") + `)-([0-9a-f]{8}|[0-9a-f]{17})` +
+			`|arn:aws[a-z-]*:(` + strings.Join(routeServices, "|") + `):[a-z0-9-]*:[0-9]{12}:[A-Za-z0-9/_-]+)$`,
+		Canonical: canonicalRouteTarget,
+		Example:   "igw-0123456789abcdef0",
 	}
 
 	// Boolean is a truth value. Canonical is true or false.
@@ -62,7 +90,30 @@ var (
 	}
 )
 
-const octet = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
+const (
+	octet = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
+	// hostIPv4 leaves out what no interface has: 0/8, 127/8, 169.254/16, and 224/4 and up.
+	hostIPv4 = `((([1-9]|[1-9][0-9]|1[01][0-9]|12[0-6]|12[89]|1[3-5][0-9]|16[0-8]|1[7-9][0-9]|2[01][0-9]|22[0-3])\.` + octet +
+		`)|(169\.(25[0-35]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])))\.` + octet + `\.` + octet
+	group = `[0-9A-Fa-f]{1,4}`
+	// hostIPv6 is in 2000::/3 or fc00::/7: the first of the eight groups has all its digits, and :: stands for
+	// one group or more after it.
+	hostIPv6 = `([23][0-9A-Fa-f]{3}|[fF][c-dC-D][0-9A-Fa-f]{2})(` +
+		`(:` + group + `){7}|(:` + group + `){0,6}::` +
+		`|::` + group + `(:` + group + `){0,5}` +
+		`|:` + group + `::` + group + `(:` + group + `){0,4}` +
+		`|(:` + group + `){2}::` + group + `(:` + group + `){0,3}` +
+		`|(:` + group + `){3}::` + group + `(:` + group + `){0,2}` +
+		`|(:` + group + `){4}::` + group + `(:` + group + `)?` +
+		`|(:` + group + `){5}::` + group + `)`
+)
+
+// routeTargets are the prefixes of the ids that routes lead to, and routeServices the services whose
+// things have an ARN instead.
+var (
+	routeTargets  = []string{"eni", "i", "igw", "vgw", "nat", "eigw", "pcx", "tgw", "lgw", "cagw", "vpce"}
+	routeServices = []string{"networkmanager", "odb"}
+)
 
 // OneOf is a choice of words.
 func OneOf(words ...string) Form {
@@ -152,18 +203,99 @@ func canonicalHostIPv4(s string) (string, error) {
 		return "", errors.New("want one IPv4 address, bare or as a /32")
 	case isPrefix && length != "32":
 		return "", errors.New("is a network, want one IPv4 address, bare or as a /32")
-	case a.IsUnspecified():
-		return "", errors.New("is the unspecified address, want an interface's address")
-	case a.IsLoopback():
-		return "", errors.New("is a loopback address, want an interface's address")
-	case a.IsLinkLocalUnicast():
-		return "", errors.New("is a link-local address, want an interface's address")
-	case a.IsMulticast():
-		return "", errors.New("is a multicast address, want an interface's address")
-	case a.As4()[0] == 0 || a.As4()[0] >= 240:
-		return "", errors.New("is in a reserved range, want an interface's address")
+	}
+	if err := hostFault(a); err != nil {
+		return "", err
 	}
 	return a.String(), nil
+}
+
+func canonicalHostAddress(s string) (string, error) {
+	bare, length, isPrefix := strings.Cut(s, "/")
+	a, err := parseAddress(bare)
+	switch {
+	case err != nil:
+		return "", errors.New("want one IP address, bare, as a /32 or as a /128")
+	case isPrefix && length != strconv.Itoa(a.BitLen()):
+		return "", errors.New("is a network, want one IP address, bare, as a /32 or as a /128")
+	}
+	if err := hostFault(a); err != nil {
+		return "", err
+	}
+	return a.String(), nil
+}
+
+func canonicalDestination(s string) (string, error) {
+	bare, _, isPrefix := strings.Cut(s, "/")
+	a, err := parseAddress(bare)
+	if err != nil {
+		return "", errors.New("want an IP address or a network")
+	}
+	if err := hostFault(a); err != nil {
+		return "", err
+	}
+	if !isPrefix {
+		return netip.PrefixFrom(a, a.BitLen()).String(), nil
+	}
+	shortest := 16
+	if a.Is6() {
+		shortest = 32
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p.Bits() < shortest {
+		return "", fmt.Errorf("want a network from /%d to /%d, or one address", shortest, a.BitLen())
+	}
+	return p.Masked().String(), nil
+}
+
+// parseAddress takes an IPv4 address, or an IPv6 address that has neither a zone nor an IPv4 tail.
+func parseAddress(s string) (netip.Addr, error) {
+	if strings.Contains(s, ":") && strings.ContainsAny(s, ".%") {
+		return netip.Addr{}, errors.New("want plain hexadecimal groups")
+	}
+	return netip.ParseAddr(s)
+}
+
+// hostFault tells why no interface can have the address.
+func hostFault(a netip.Addr) error {
+	switch first := a.AsSlice()[0]; {
+	case a.IsUnspecified():
+		return errors.New("is the unspecified address, want an interface's address")
+	case a.IsLoopback():
+		return errors.New("is a loopback address, want an interface's address")
+	case a.IsLinkLocalUnicast():
+		return errors.New("is a link-local address, want an interface's address")
+	case a.IsMulticast():
+		return errors.New("is a multicast address, want an interface's address")
+	case a.Is4() && (first == 0 || first >= 240), a.Is6() && first>>5 != 1 && first&0xfe != 0xfc:
+		return errors.New("is in a reserved range, want an interface's address")
+	}
+	return nil
+}
+
+func canonicalRouteTarget(s string) (string, error) {
+	want := errors.New("want the id or the ARN of a route's target, local, or none")
+	if s == "none" || s == "local" {
+		return s, nil
+	}
+	if arn := strings.SplitN(s, ":", 6); len(arn) == 6 {
+		partition, isAWS := strings.CutPrefix(arn[1], "aws")
+		const lower, digits = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+		if arn[0] != "arn" || !isAWS || strings.Trim(partition, lower+"-") != "" || !slices.Contains(routeServices, arn[2]) ||
+			strings.Trim(arn[3], lower+digits+"-") != "" || len(arn[4]) != 12 || strings.Trim(arn[4], digits) != "" ||
+			arn[5] == "" || strings.Trim(arn[5], lower+strings.ToUpper(lower)+digits+"/_-") != "" {
+			return "", want
+		}
+		return s, nil
+	}
+	prefix, _, _ := strings.Cut(s, "-")
+	if !slices.Contains(routeTargets, prefix) {
+		return "", want
+	}
+	if _, err := resourceID("", prefix).Canonical(s); err != nil {
+		return "", want
+	}
+	return s, nil
 }
 
 func canonicalBoolean(s string) (string, error) {

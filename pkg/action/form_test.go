@@ -11,7 +11,7 @@ import (
 
 // forms are all that there are, and lists of them.
 func forms() []Form {
-	all := []Form{InterfaceID, InstanceID, RouteTableID, Region, HostIPv4, Boolean, Text, OnDrift.Form, OneOf("one"), OneOf("a", "ab", "b")}
+	all := []Form{InterfaceID, InstanceID, RouteTableID, Region, HostIPv4, HostAddress, Destination, RouteTarget, Boolean, Text, OnDrift.Form, OneOf("one"), OneOf("a", "ab", "b")}
 	for _, f := range slices.Clone(all) {
 		all = append(all, ListOf(f))
 	}
@@ -45,6 +45,42 @@ func TestCanonical(t *testing.T) {
 			bad: []string{
 				"", "0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.1.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "10.0.0.0/24", "10.0.0.1/", "10.0.0.1/032",
 				"010.0.0.1", "10.0.0.256", "10.0.0", "::1", "::ffff:10.0.0.1", " 10.0.0.1", "10.0.0.1\n", "١0.0.0.1", "10.0.0.1/32/32",
+			},
+		},
+		{
+			form: HostAddress,
+			same: []string{"10.88.60.9", "2001:db8::9", "fd00::1", "fc00:1:2:3:4:5:6:7", "3fff::", "2001:db8:1:2:3:4:5:0"},
+			other: map[string]string{
+				"10.88.60.9/32": "10.88.60.9", "2001:db8::9/128": "2001:db8::9", "2001:DB8:0:0:0:0:0:9": "2001:db8::9", "2001:0db8::0009": "2001:db8::9",
+				"2001:db8:0:1:1:1:1:1": "2001:db8:0:1:1:1:1:1", "2001:1:2:3:4:5::7": "2001:1:2:3:4:5:0:7", "2001:1:2:3:4:5:6::": "2001:1:2:3:4:5:6:0",
+				"2001::1:2:3:4:5:6": "2001:0:1:2:3:4:5:6",
+			},
+			bad: []string{
+				"", "10.88.60.0/24", "2001:db8::/64", "2001:db8::9/32", "2001:db8::9/0128", "10.88.60.9/128", "::", "::1", "0::1", "fe80::1", "ff02::1", "64:ff9b::1",
+				"4000::1", "::ffff:10.0.0.1", "::ffff:a00:1", "2001:db8::10.0.0.1", "2001:db8::9%eth0", "2001:db8:::9", "2001::db8::9", "2001:db8", "2001:db8:1:2:3:4:5:6:7",
+				"2001:db8:1:2:3:4:5::6", "02001::1", "200::1", "2001:00db8::1", "[2001:db8::9]", "2001:db8::9/128/128", "2001:db8::g",
+			},
+		},
+		{
+			form: Destination,
+			same: []string{"10.88.60.9/32", "10.88.60.0/24", "10.88.0.0/16", "2001:db8::9/128", "2001:db8::/32"},
+			other: map[string]string{
+				"10.88.60.9": "10.88.60.9/32", "100.68.0.18/18": "100.68.0.0/18", "2001:DB8::9": "2001:db8::9/128", "2001:db8::9/64": "2001:db8::/64", "169.255.255.1/16": "169.255.0.0/16",
+			},
+			bad: []string{
+				"", "0.0.0.0/0", "::/0", "10.88.60.9/0", "10.0.0.0/8", "10.0.0.0/15", "10.0.0.0/33", "10.0.0.0/024", "10.0.0.0/ 24", "10.0.0.0/", "127.0.0.1", "169.254.0.0/16",
+				"2001:db8::/31", "2001:db8::/129", "fe80::/64", "2001:db8::/+64", "pl-01234567", "10.0.0.0/24/24",
+			},
+		},
+		{
+			form: RouteTarget,
+			same: []string{
+				"none", "local", "eni-01234567", "i-01234567", "igw-01234567", "vgw-01234567", "nat-0123456789abcdef0", "eigw-01234567", "pcx-01234567", "tgw-01234567",
+				"lgw-01234567", "cagw-01234567", "vpce-01234567", "arn:aws:networkmanager::123456789012:core-network/core-network-0123", "arn:aws-cn:odb:cn-north-1:123456789012:odb-network/odbnet_x",
+			},
+			bad: []string{
+				"", "None", "nobody", "eni", "eni-", "subnet-01234567", "eni-01234567,eni-01234567", "eni-0123456G", "arn:aws:ec2::123456789012:x", "arn:aws:odb::1:x", "arn:aws:odb::123456789012:",
+				"arn:gcp:odb::123456789012:x", "arn:aws:odb:EU:123456789012:x", "arn:aws:odb::123456789012:x y", "arn:aws:odb::123456789012:x:y", "none ", "local\n",
 			},
 		},
 		{
@@ -108,6 +144,15 @@ func TestFormErrorsSayWhatWouldBeRight(t *testing.T) {
 		{HostIPv4, "224.0.0.1/32", "is a multicast address, want an interface's address"},
 		{HostIPv4, "255.255.255.255", "is in a reserved range, want an interface's address"},
 		{HostIPv4, "0.1.2.3", "is in a reserved range, want an interface's address"},
+		{HostAddress, "host", "want one IP address, bare, as a /32 or as a /128"},
+		{HostAddress, "2001:db8::/64", "is a network, want one IP address, bare, as a /32 or as a /128"},
+		{HostAddress, "fe80::1", "is a link-local address, want an interface's address"},
+		{HostAddress, "4000::1", "is in a reserved range, want an interface's address"},
+		{Destination, "host", "want an IP address or a network"},
+		{Destination, "10.0.0.0/8", "want a network from /16 to /32, or one address"},
+		{Destination, "2001:db8::/16", "want a network from /32 to /128, or one address"},
+		{Destination, "0.0.0.0/0", "is the unspecified address, want an interface's address"},
+		{RouteTarget, "nobody", "want the id or the ARN of a route's target, local, or none"},
 		{Boolean, "maybe", "want a boolean: 1, true, yes, on, or 0, false, no, off"},
 		{OneOf("fail", "restore"), "x", "want one of fail, restore"},
 		{ListOf(InterfaceID), "eni-01234567,eth0", "want eni- and 8 or 17 lower-case hexadecimal digits"},
