@@ -25,6 +25,8 @@ type Verb struct {
 	Doc string
 	// Target and Parameters are the fields the verb uses; any other is ignored.
 	Target, Parameters []Field
+	// Choice, when not nil, lets a request for this verb mean another one.
+	Choice *Choice
 	// Facts are what the verb's result adds to observed.
 	Facts []Field
 	// Permissions are the IAM actions the verb's calls need.
@@ -35,7 +37,10 @@ type Verb struct {
 
 // Field is one entry of target, parameters or observed.
 type Field struct {
+	// Name is the key; one with a <placeholder> stands for a family of keys,
+	// with texts of the form Key in that place.
 	Name string
+	Key  Form
 	Form Form
 	// Required fields must be there. An optional field may be empty, which is
 	// the same as absent, unless its form is Boolean.
@@ -44,6 +49,15 @@ type Field struct {
 	Exclusive bool
 	// Doc is one line, for the reference.
 	Doc string
+}
+
+// Choice is a text of target by which a request means another verb than it names. Every other text,
+// and none, means the verb itself.
+type Choice struct {
+	// Field is the name of the text, and Doc one line for the reference.
+	Field, Doc string
+	// Value means the verb Verb.
+	Value, Verb string
 }
 
 // Permission is one IAM action.
@@ -79,6 +93,17 @@ func PlanWith[R any](plan func(context.Context, R, Request) (*Plan, error)) Plan
 // and in canonical text.
 type Request struct {
 	Target, Parameters map[string]string
+	// Recorded finds what an earlier attempt under this key, or the action that
+	// this request undoes, recorded. Nil when there is no record.
+	Recorded func(resource, attribute string) (from, to string, ok bool)
+}
+
+// Record is what was recorded of a resource's attribute, if anything was.
+func (r Request) Record(resource, attribute string) (from, to string, ok bool) {
+	if r.Recorded == nil {
+		return "", "", false
+	}
+	return r.Recorded(resource, attribute)
 }
 
 // Bool is a Boolean parameter; false when it is absent.
@@ -104,6 +129,8 @@ type Plan struct {
 	Skip string
 	// Restores tells an undo from an action that happens to use the same verb.
 	Restores bool
+	// Leaves tells that the action stays in force after this undo: its record is kept.
+	Leaves bool
 	// Words tell the plan.
 	Words Words
 }
@@ -136,6 +163,9 @@ type Transition struct {
 	Backup bool
 	// MayFail lets the action go on without this transition, with a warning.
 	MayFail bool
+	// Vouched says that the provider itself holds To as what was before, so that
+	// the record of a later action need not.
+	Vouched bool
 	// Call is the IAM action of the change from From to To.
 	Call string
 	// Set moves the attribute from one value to another: from From to To to

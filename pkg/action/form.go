@@ -314,26 +314,63 @@ func (v Verb) Check(r protocol.Request) (Request, protocol.Faults) {
 	var faults protocol.Faults
 	reduce := func(path string, fields []Field, given map[string]string) map[string]string {
 		canonical := map[string]string{}
-		for _, f := range fields {
-			text, present := given[f.Name]
+		check := func(f Field, key string) {
+			text, present := given[key]
 			switch {
 			case !present && f.Required, present && text == "" && f.Required:
-				faults = append(faults, protocol.Fault{Path: path + "." + f.Name, Reason: "is required: " + f.Doc})
-				continue
+				faults = append(faults, protocol.Fault{Path: path + "." + key, Reason: "is required: " + f.Doc})
+				return
 			case !present, text == "" && f.Form.Name != Boolean.Name:
-				continue
+				return
 			}
 			c, err := f.Form.Canonical(text)
 			if err != nil {
-				faults = append(faults, protocol.Fault{Path: path + "." + f.Name, Reason: "is " + protocol.Quote(text) + ": " + err.Error()})
-				continue
+				faults = append(faults, protocol.Fault{Path: path + "." + key, Reason: "is " + protocol.Quote(text) + ": " + err.Error()})
+				return
 			}
-			canonical[f.Name] = c
+			canonical[key] = c
+		}
+		for _, f := range fields {
+			for _, key := range f.keys(given) {
+				check(f, key)
+			}
 		}
 		return canonical
+	}
+	if c := v.Choice; c != nil && c.misspelt(r.Target[c.Field]) {
+		faults = append(faults, protocol.Fault{Path: "spec.target." + c.Field, Reason: "is " + protocol.Quote(r.Target[c.Field]) + ": want " + c.Value + ", or anything that is not so nearly that"})
 	}
 	return Request{
 		Target:     reduce("spec.target", v.Target, r.Target),
 		Parameters: reduce("spec.parameters", v.Parameters, r.Parameters),
 	}, faults
+}
+
+// misspelt tells that a text is the choice's value but for case and punctuation: to take it for
+// something else would do another thing than was meant.
+func (c Choice) misspelt(text string) bool {
+	plain := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			switch {
+			case r >= 'A' && r <= 'Z':
+				return r + 'a' - 'A'
+			case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+				return r
+			}
+			return -1
+		}, s)
+	}
+	return text != c.Value && plain(text) == plain(c.Value)
+}
+
+// Misspelt is what is refused as misspelt, and Value itself, as a regular expression.
+func (c Choice) Misspelt() string {
+	const between = `[^0-9A-Za-z]*`
+	pattern := "^" + between
+	for _, r := range c.Value {
+		if letter := string(r); strings.Contains("abcdefghijklmnopqrstuvwxyz0123456789", letter) {
+			pattern += "[" + letter + strings.ToUpper(letter) + "]" + between
+		}
+	}
+	return pattern + "$"
 }

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"aws-provider-executor/pkg/protocol"
 )
 
 // Registry holds the verbs, in the order they were listed.
 type Registry struct{ verbs []Verb }
 
 // NewRegistry takes the list of verbs. It panics on a verb that is there twice,
-// has no plan, or names an undo verb that is not in the list: a program with
+// has no plan, or names an undo verb or a choice that is not in the list: a program with
 // such a list must not start.
 func NewRegistry(verbs []Verb) *Registry {
 	r := &Registry{verbs: verbs}
@@ -24,6 +26,9 @@ func NewRegistry(verbs []Verb) *Registry {
 	for _, v := range verbs {
 		if v.Undo != "" && !seen[v.Undo] {
 			panic(fmt.Sprintf("action: %s names an unknown undo verb %q", v.Name, v.Undo))
+		}
+		if v.Choice != nil && !seen[v.Choice.Verb] {
+			panic(fmt.Sprintf("action: %s leaves the choice of an unknown verb %q", v.Name, v.Choice.Verb))
 		}
 	}
 	return r
@@ -39,6 +44,16 @@ func (r *Registry) Lookup(name string) (Verb, bool) {
 		return Verb{}, false
 	}
 	return r.verbs[i], true
+}
+
+// Resolve finds the verb that a request means: the one it names, or the one that its target
+// chooses instead.
+func (r *Registry) Resolve(req protocol.Request) (Verb, bool) {
+	v, ok := r.Lookup(req.Action)
+	if ok && v.Choice != nil && req.Target[v.Choice.Field] == v.Choice.Value {
+		return r.Lookup(v.Choice.Verb)
+	}
+	return v, ok
 }
 
 // Names lists the verbs' names, for an error.

@@ -2,10 +2,13 @@ package action
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/pkg/protocol"
 )
 
 func planNothing(context.Context, any, Request) (*Plan, error) { return &Plan{}, nil }
@@ -19,6 +22,7 @@ func TestNewRegistryPanics(t *testing.T) {
 		{"no name", `"" is unnamed`, []Verb{{Plan: planNothing}}},
 		{"no plan", `"a" is unnamed, has no plan`, []Verb{{Name: "a"}}},
 		{"an unknown undo", `a names an unknown undo verb "b"`, []Verb{{Name: "a", Undo: "b", Plan: planNothing}}},
+		{"an unknown choice", `a leaves the choice of an unknown verb "b"`, []Verb{{Name: "a", Choice: &Choice{Field: "f", Value: "v", Verb: "b"}, Plan: planNothing}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			defer func() {
@@ -71,5 +75,39 @@ func TestRegistry(t *testing.T) {
 	}
 	if got := NewRegistry(nil).Names(); got != "" {
 		t.Errorf("an empty registry has %q", got)
+	}
+}
+
+// TestChoice: one text of target means another verb; what is nearly that text is refused.
+func TestChoice(t *testing.T) {
+	r := NewRegistry([]Verb{
+		{Name: "do", Plan: planNothing, Choice: &Choice{Field: "strategy", Value: "route-table", Verb: "other"}},
+		{Name: "other", Plan: planNothing},
+	})
+	pattern := regexp.MustCompile(r.verbs[0].Choice.Misspelt())
+	for _, c := range []struct {
+		text, means string
+		refused     bool
+	}{
+		{"", "do", false}, {"route-table", "other", false}, {"secondary-ip", "do", false}, {"route", "do", false}, {"route-tables", "do", false}, {"rоute-table", "do", false},
+		{"routetable", "do", true}, {"Route_Table", "do", true}, {"ROUTE-TABLE", "do", true}, {" route-table", "do", true}, {"route-table\n", "do", true},
+	} {
+		req := protocol.Request{Action: "do", Target: map[string]string{"strategy": c.text}}
+		v, ok := r.Resolve(req)
+		if !ok || v.Name != c.means {
+			t.Errorf("%q means %s (%t), want %s", c.text, v.Name, ok, c.means)
+		}
+		if _, faults := v.Check(req); (len(faults) > 0) != c.refused {
+			t.Errorf("%q: faults %v", c.text, faults)
+		}
+		if pattern.MatchString(c.text) != (c.refused || c.means == "other") {
+			t.Errorf("%q: the pattern says %t", c.text, pattern.MatchString(c.text))
+		}
+	}
+	if v, ok := r.Resolve(protocol.Request{Action: "other", Target: map[string]string{"strategy": "route-table"}}); !ok || v.Name != "other" {
+		t.Errorf("a verb without a choice means %s", v.Name)
+	}
+	if _, ok := r.Resolve(protocol.Request{Action: "none"}); ok {
+		t.Error("an unknown verb is resolved")
 	}
 }

@@ -35,7 +35,7 @@ func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
 	if wire.Provider != "" && wire.Provider != r.Provider {
 		fault("spec.provider", "is "+protocol.Quote(wire.Provider)+", want \""+r.Provider+"\"")
 	}
-	verb, known := r.Registry.Lookup(wire.Action)
+	verb, known := r.Registry.Resolve(wire)
 	switch {
 	case known:
 		r.verb = verb

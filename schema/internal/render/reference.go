@@ -68,6 +68,9 @@ func (g Generator) verbReference(b *strings.Builder, v action.Verb) {
 	}
 	fmt.Fprintf(b, "\nSchema: [%s](../schema/%s).\n", fileName(v.Name), fileName(v.Name))
 	fields(b, "target", v.Target)
+	if c := v.Choice; c != nil {
+		table{}.row(b, code(c.Field), "text", "no", c.Doc)
+	}
 	fields(b, "parameter", v.Parameters)
 	if len(v.Facts) > 0 {
 		b.WriteString("\n")

@@ -29,7 +29,7 @@ func (g Generator) request() node {
 			If:   &node{Properties: properties{{"action", node{Const: v.Name}}}, Required: []string{"action"}},
 			Then: &node{Ref: "#/$defs/" + v.Name},
 		})
-		defs = append(defs, property{v.Name, verbFields(v)})
+		defs = append(defs, property{v.Name, verbSpec(v)})
 	}
 	spec := g.spec(node{Description: "the verb", Enum: names})
 	spec.AllOf = ways
@@ -46,7 +46,12 @@ func (g Generator) request() node {
 func (g Generator) verb(v action.Verb) node {
 	spec := g.spec(node{Description: "the verb", Const: v.Name})
 	spec.AllOf = []node{{Ref: "#/$defs/" + v.Name}}
-	n := g.envelope(spec, properties{{"strings", stringMap()}, {v.Name, verbFields(v)}})
+	defs := properties{{"strings", stringMap()}, {v.Name, verbSpec(v)}}
+	if v.Choice != nil {
+		other, _ := g.Registry.Lookup(v.Choice.Verb)
+		defs = append(defs, property{other.Name, verbSpec(other)})
+	}
+	n := g.envelope(spec, defs)
 	n.ID, n.Title = idStart+v.Name, protocol.RequestKind+" for "+v.Name
 	n.Description = v.Doc + " " + beyond()
 	n.Examples = []any{g.example(v)}
@@ -122,7 +127,31 @@ func stringMap() node {
 	}
 }
 
-// verbFields is what a verb asks of a spec.
+// verbSpec is what a verb asks of a spec, or the verb that is chosen instead.
+func verbSpec(v action.Verb) node {
+	own, c := verbFields(v), v.Choice
+	if c == nil {
+		return own
+	}
+	chosen := node{Const: c.Value}
+	field := node{
+		Description: c.Doc, Type: "string", Examples: []any{c.Value},
+		AnyOf: []node{chosen, {Not: &node{Pattern: c.Misspelt()}}},
+	}
+	for i := range own.Properties {
+		if t := &own.Properties[i]; t.name == "target" {
+			t.Properties = append(t.Properties, property{c.Field, field})
+		}
+	}
+	target := node{Type: "object", Required: []string{c.Field}, Properties: properties{{c.Field, chosen}}}
+	n := node{Title: own.Title, Description: own.Description}
+	own.Title, own.Description = "", ""
+	n.If = &node{Required: []string{"target"}, Properties: properties{{"target", target}}}
+	n.Then, n.Else = &node{Ref: "#/$defs/" + c.Verb}, &own
+	return n
+}
+
+// verbFields is what a verb itself asks of a spec.
 func verbFields(v action.Verb) node {
 	n := node{Title: v.Name, Description: v.Doc}
 	for _, of := range []struct {
