@@ -24,14 +24,17 @@ func retryRead(err error) aws.Ternary {
 	case skewed(err), notSent(err):
 		return aws.TrueTernary
 	}
-	class := classOf(err)
-	return aws.BoolTernary(class == protocol.Throttled || class == protocol.Unavailable)
+	switch classOf(err) {
+	case protocol.Throttled, protocol.Unavailable, protocol.Timeout:
+		return aws.TrueTernary
+	}
+	return aws.FalseTernary
 }
 
 // retryChange allows another attempt at a change only where the last one
 // provably did nothing.
 func retryChange(err error) aws.Ternary {
-	return aws.BoolTernary(!permanent(err) && (skewed(err) || notSent(err) || classOf(err) == protocol.Throttled))
+	return aws.BoolTernary(!permanent(err) && (skewed(err) || notSent(err) || classOf(err) == protocol.Throttled && didNothing(err)))
 }
 
 // permanent errors are the same on every attempt.
