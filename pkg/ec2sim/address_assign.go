@@ -101,6 +101,11 @@ func parseInSubnet(addresses []string, subnet *Subnet) ([]string, error) {
 	return list, nil
 }
 
+func ipv4(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	return a, err == nil && a.Is4()
+}
+
 // mayTake says whether the interface may have all the addresses.
 func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error {
 	var elsewhere []string

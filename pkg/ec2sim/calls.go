@@ -64,7 +64,21 @@ func (s *Sim) OnCall(run func(Call) Verdict) (remove func()) {
 	}
 }
 
-// Calls returns the calls there were, in order of arrival, those under way among them.
+// maxCalls bounds the log of a Sim that runs for long.
+const maxCalls = 20000
+
+// log numbers a call and keeps it.
+func (m *memory) log(c *Call) {
+	m.seq++
+	c.Seq = m.seq
+	if len(m.calls) >= maxCalls {
+		m.calls = append([]*Call(nil), m.calls[maxCalls/2:]...)
+	}
+	m.calls = append(m.calls, c)
+}
+
+// Calls returns the calls there were, in order of arrival, those under way among them. Of very many only
+// the last ones, 10,000 at least, are kept.
 func (s *Sim) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +93,7 @@ func (s *Sim) Calls() []Call {
 func (s *Sim) ForgetCalls() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mem.calls = nil
+	s.mem.calls, s.mem.seq = nil, 0
 }
 
 func (c *Call) clone() Call {

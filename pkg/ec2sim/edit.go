@@ -42,13 +42,24 @@ func edited[T resource[T]](t table[T], id string, edit func(*T)) *T {
 	return r
 }
 
-// Remove takes a resource of any kind away, whatever refers to it. Routes to it become black holes.
+// Remove takes a resource of any kind away. Routes to it become black holes. A VPC or a subnet that holds
+// something cannot be removed.
 func (r *Region) Remove(id string) {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
 	w := r.sim.mem.world(r.name)
 	if w.tagged(id) == nil {
 		panic("ec2sim: there is no " + id)
+	}
+	for eni := range w.interfaces.each() {
+		if eni.SubnetID == id {
+			panic("ec2sim: " + id + " holds " + eni.ID)
+		}
+	}
+	for s := range w.subnets.each() {
+		if s.VPCID == id {
+			panic("ec2sim: " + id + " holds " + s.ID)
+		}
 	}
 	delete(w.vpcs, id)
 	delete(w.subnets, id)

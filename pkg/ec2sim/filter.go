@@ -2,6 +2,7 @@ package ec2sim
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -42,6 +43,8 @@ func optional[T any](read func(r *T) string) func(*world, *T) []string {
 
 func ownerField[T any](w *world, _ *T) []string { return []string{w.owner} }
 
+func intText(i int) string { return strconv.Itoa(i) }
+
 func boolText(b bool) string {
 	if b {
 		return "true"
@@ -50,12 +53,12 @@ func boolText(b bool) string {
 }
 
 // checkFilters refuses filters EC2 refuses, whatever there is to filter.
-func checkFilters[T any](filters []filter, known fields[T], tagged bool) *Error {
+func checkFilters[T any](operation string, filters []filter, known fields[T], tagged bool) *Error {
 	values := 0
 	for _, f := range filters {
 		_, ok := known[f.Name]
 		if !ok && !(tagged && isTagFilter(f.Name)) {
-			return errFilter(f.Name)
+			return errFilter(operation, f.Name)
 		}
 		if len(f.Value) == 0 {
 			return missing("Filter.Value")
@@ -67,8 +70,6 @@ func checkFilters[T any](filters []filter, known fields[T], tagged bool) *Error 
 	}
 	return nil
 }
-
-func errFilter(name string) *Error { return invalidValue("The filter '%s' is invalid", name) }
 
 func isTagFilter(name string) bool {
 	return name == "tag-key" || strings.HasPrefix(name, "tag:") && name != "tag:"

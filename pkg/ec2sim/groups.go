@@ -120,8 +120,13 @@ var groupFields = fields[SecurityGroup]{
 	"ip-permission.protocol":  ofRules(ingress, func(r Rule) []string { return []string{r.Protocol} }),
 	"ip-permission.to-port":   ofRules(ingress, func(r Rule) []string { return []string{intText(r.ToPort)} }),
 
-	"egress.ip-permission.cidr":      ofRules(egress, func(r Rule) []string { return r.CIDRs }),
-	"egress.ip-permission.from-port": ofRules(egress, func(r Rule) []string { return []string{intText(r.FromPort)} }),
+	"egress.ip-permission.cidr":       ofRules(egress, func(r Rule) []string { return r.CIDRs }),
+	"egress.ip-permission.from-port":  ofRules(egress, func(r Rule) []string { return []string{intText(r.FromPort)} }),
+	"ip-permission.group-name":        ofRuleGroups(ingress, (*world).groupName),
+	"ip-permission.user-id":           ofRuleGroups(ingress, (*world).ownerOf),
+	"egress.ip-permission.group-name": ofRuleGroups(egress, (*world).groupName),
+	"egress.ip-permission.user-id":    ofRuleGroups(egress, (*world).ownerOf),
+
 	"egress.ip-permission.group-id":  ofRules(egress, func(r Rule) []string { return r.Groups }),
 	"egress.ip-permission.ipv6-cidr": ofRules(egress, func(r Rule) []string { return r.IPv6 }),
 	"egress.ip-permission.protocol":  ofRules(egress, func(r Rule) []string { return []string{r.Protocol} }),
@@ -130,6 +135,22 @@ var groupFields = fields[SecurityGroup]{
 
 func ingress(g *SecurityGroup) []Rule { return g.Ingress }
 func egress(g *SecurityGroup) []Rule  { return g.Egress }
+
+func (w *world) groupName(id string) string { return w.groupXML(id).Name }
+func (w *world) ownerOf(string) string      { return w.owner }
+
+// ofRuleGroups reads of the groups that rules name.
+func ofRuleGroups(rules func(*SecurityGroup) []Rule, read func(*world, string) string) func(*world, *SecurityGroup) []string {
+	return func(w *world, g *SecurityGroup) []string {
+		var list []string
+		for _, r := range rules(g) {
+			for _, id := range r.Groups {
+				list = append(list, read(w, id))
+			}
+		}
+		return list
+	}
+}
 
 func ofRules(rules func(*SecurityGroup) []Rule, read func(Rule) []string) func(*world, *SecurityGroup) []string {
 	return func(_ *world, g *SecurityGroup) []string {

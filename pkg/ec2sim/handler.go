@@ -75,10 +75,9 @@ func (s *Sim) receive(r *http.Request, body []byte) *inbound {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	call.Seq = len(s.mem.calls) + 1
 	call.Time = s.cfg.now()
 	call.RequestID = s.mem.requestIDs.uuid()
-	s.mem.calls = append(s.mem.calls, call)
+	s.mem.log(call)
 	return &inbound{mem: s.mem, call: call, form: form}
 }
 
@@ -162,7 +161,8 @@ func (s *Sim) runHooks(in *inbound, phase Phase) Verdict {
 	return verdict
 }
 
-// effect carries the call out. A change is made in a copy, which becomes the world when it succeeded.
+// effect carries the call out. A change is made in a copy, which becomes the world when it succeeded. The
+// reply is empty where a fault has another answer in place of the effect.
 func (s *Sim) effect(in *inbound) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,16 +171,18 @@ func (s *Sim) effect(in *inbound) reply {
 	world.settle(now)
 
 	p, err := in.op.prepare(in.form)
-	in.call.DryRun = p.dryRun
+	in.call.DryRun, in.resource = p.dryRun, "*"
 	if limited := m.spend(now, region, in.call.Operation, p); limited != nil {
 		return reply{err: limited}
 	}
 	if err != nil {
 		return reply{err: asError(err)}
 	}
-	in.resource = "*"
 	if p.on != nil {
 		in.resource = world.arnOf(p.on()[0])
+	}
+	if in.plan.noEffect && (in.plan.err != nil || in.plan.lost) {
+		return reply{}
 	}
 	if denied := m.authorize(in, world, p); denied != nil {
 		return reply{err: denied}

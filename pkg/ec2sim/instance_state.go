@@ -177,7 +177,6 @@ var instanceStatusFields = fields[Instance]{
 	"instance-status.reachability": optional(reachabilityOf),
 	"system-status.status":         one(statusOf),
 	"system-status.reachability":   optional(reachabilityOf),
-	"event.code":                   many(func(*Instance) []string { return nil }),
 }
 
 func statusOf(i *Instance) string {

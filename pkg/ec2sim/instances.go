@@ -1,6 +1,7 @@
 package ec2sim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -143,28 +144,40 @@ var instanceFields = withInterfaces(fields[Instance]{
 	"availability-zone":        one(func(i *Instance) string { return i.AvailabilityZone }),
 	"availability-zone-id":     one(func(i *Instance) string { return zoneID(i.AvailabilityZone) }),
 	"iam-instance-profile.arn": optional(func(i *Instance) string { return i.Profile }),
-	"image-id":                 one(func(i *Instance) string { return i.ImageID }),
-	"instance-id":              one(func(i *Instance) string { return i.ID }),
-	"instance-state-code":      one(func(i *Instance) string { return intText(stateCodes[i.State]) }),
-	"instance-state-name":      one(func(i *Instance) string { return i.State }),
-	"instance-type":            one(func(i *Instance) string { return i.Type }),
-	"instance.group-id":        ofPrimary(func(_ *world, eni *Interface) []string { return eni.Groups }),
-	"instance.group-name":      ofPrimary(groupNames),
-	"ip-address":               ofPrimary(interfaceFields["association.public-ip"]),
-	"ipv6-address":             ofPrimary(interfaceFields["ipv6-addresses.ipv6-address"]),
-	"key-name":                 one(func(i *Instance) string { return i.KeyName }),
-	"launch-time":              one(func(i *Instance) string { return timeText(i.LaunchTime) }),
-	"owner-id":                 ownerField[Instance],
-	"private-dns-name":         ofPrimary(interfaceFields["private-dns-name"]),
-	"private-ip-address":       ofPrimary(interfaceFields["private-ip-address"]),
-	"reservation-id":           one(func(i *Instance) string { return i.ReservationID }),
-	"root-device-type":         one(func(i *Instance) string { return i.RootDevice }),
-	"source-dest-check":        ofPrimary(interfaceFields["source-dest-check"]),
-	"subnet-id":                one(func(i *Instance) string { return i.SubnetID }),
-	"tenancy":                  one(func(*Instance) string { return "default" }),
-	"vpc-id":                   one(func(i *Instance) string { return i.VPCID }),
+	"dns-name":                 ofPrimary(ofAddressDNS),
+	"reason":                   optional(func(i *Instance) string { return i.StateReason }),
+	"state-reason-message":     optional(func(i *Instance) string { return i.StateReason }),
+	"state-reason-code": optional(func(i *Instance) string {
+		code, _, _ := strings.Cut(i.StateReason, ":")
+		return code
+	}),
+	"image-id":            one(func(i *Instance) string { return i.ImageID }),
+	"instance-id":         one(func(i *Instance) string { return i.ID }),
+	"instance-state-code": one(func(i *Instance) string { return intText(stateCodes[i.State]) }),
+	"instance-state-name": one(func(i *Instance) string { return i.State }),
+	"instance-type":       one(func(i *Instance) string { return i.Type }),
+	"instance.group-id":   ofPrimary(func(_ *world, eni *Interface) []string { return eni.Groups }),
+	"instance.group-name": ofPrimary(groupNames),
+	"ip-address":          ofPrimary(interfaceFields["association.public-ip"]),
+	"ipv6-address":        ofPrimary(interfaceFields["ipv6-addresses.ipv6-address"]),
+	"key-name":            one(func(i *Instance) string { return i.KeyName }),
+	"launch-time":         one(func(i *Instance) string { return timeText(i.LaunchTime) }),
+	"owner-id":            ownerField[Instance],
+	"private-dns-name":    ofPrimary(interfaceFields["private-dns-name"]),
+	"private-ip-address":  ofPrimary(interfaceFields["private-ip-address"]),
+	"reservation-id":      one(func(i *Instance) string { return i.ReservationID }),
+	"root-device-type":    one(func(i *Instance) string { return i.RootDevice }),
+	"source-dest-check":   ofPrimary(interfaceFields["source-dest-check"]),
+	"subnet-id":           one(func(i *Instance) string { return i.SubnetID }),
+	"tenancy":             one(func(*Instance) string { return "default" }),
+	"vpc-id":              one(func(i *Instance) string { return i.VPCID }),
 
-	"network-interface.group-name":   ofAttached(groupNames),
+	"network-interface.group-name": ofAttached(groupNames),
+	"network-interface.ipv6-addresses.is-primary-ipv6": ofAttached(func(_ *world, eni *Interface) []string {
+		return slices.Repeat([]string{"false"}, len(eni.IPv6Addresses))
+	}),
+	"network-interface.tag-key":      ofAttached(func(_ *world, eni *Interface) []string { return slices.Collect(maps.Keys(eni.Tags)) }),
+	"network-interface.tag-value":    ofAttached(func(_ *world, eni *Interface) []string { return slices.Collect(maps.Values(eni.Tags)) }),
 	"network-interface.ipv6-address": ofAttached(interfaceFields["ipv6-addresses.ipv6-address"]),
 	"network-interface.attachment.network-card-index": ofAttached(ofAttachment(func(a *Attachment) string {
 		return intText(a.NetworkCardIndex)
@@ -174,7 +187,7 @@ var instanceFields = withInterfaces(fields[Instance]{
 func groupNames(w *world, eni *Interface) []string {
 	var names []string
 	for _, id := range eni.Groups {
-		names = append(names, w.groupXML(id).Name)
+		names = append(names, w.groupName(id))
 	}
 	return names
 }
@@ -192,7 +205,7 @@ func ofAttached(read func(*world, *Interface) []string) func(*world, *Instance) 
 		for _, eni := range w.attached(i.ID) {
 			list = append(list, read(w, eni)...)
 		}
-		return slices.Clip(list)
+		return list
 	}
 }
 

@@ -2,7 +2,6 @@ package ec2sim
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +51,7 @@ type operatorXML struct {
 	Hidden    bool   `xml:"hiddenByDefault,omitempty"`
 }
 
-// interfaceXML is an interface, alone or (with the first fields left out) as a part of an instance.
+// interfaceXML is an interface, alone or (with some fields left out) as a part of an instance.
 type interfaceXML struct {
 	ID                 string                         `xml:"networkInterfaceId"`
 	SubnetID           string                         `xml:"subnetId"`
@@ -81,17 +80,11 @@ type interfaceXML struct {
 }
 
 func (w *world) interfaceXML(eni *Interface) interfaceXML {
-	x := w.instanceInterfaceXML(eni)
 	tags := tagsXML(eni.Tags)
-	x.AvailabilityZone, x.AvailabilityZoneID = eni.AvailabilityZone, zoneID(eni.AvailabilityZone)
-	x.RequesterID, x.RequesterManaged, x.Tags = eni.RequesterID, &eni.RequesterManaged, &tags
-	return x
-}
-
-// instanceInterfaceXML leaves out what EC2 does not say of an interface within an instance.
-func (w *world) instanceInterfaceXML(eni *Interface) interfaceXML {
 	x := interfaceXML{
 		ID: eni.ID, SubnetID: eni.SubnetID, VPCID: eni.VPCID, Description: eni.Description, OwnerID: w.owner,
+		AvailabilityZone: eni.AvailabilityZone, AvailabilityZoneID: zoneID(eni.AvailabilityZone),
+		RequesterID: eni.RequesterID, RequesterManaged: &eni.RequesterManaged,
 		Status: eni.status(), MAC: eni.MAC, Type: eni.Type, SourceDestCheck: eni.SourceDestCheck,
 		PrivateAddress: eni.primary(), PrivateDNSName: w.privateDNS(eni.primary()),
 		Groups:      query.List(eni.Groups, w.groupXML),
@@ -100,6 +93,7 @@ func (w *world) instanceInterfaceXML(eni *Interface) interfaceXML {
 			return privateAddressXML{a.Address, w.privateDNS(a.Address), a.Primary, w.associationXML(eni.ID, a.Address)}
 		}),
 		IPv6Addresses: query.List(eni.IPv6Addresses, func(a string) ipv6AddressXML { return ipv6AddressXML{Address: a} }),
+		Tags:          &tags,
 	}
 	if eni.Operator != nil {
 		x.Operator = operatorXML{true, eni.Operator.Principal, eni.Operator.Hidden}
@@ -108,6 +102,26 @@ func (w *world) instanceInterfaceXML(eni *Interface) interfaceXML {
 		x.Attachment = showAttachment(eni.Attachment)
 	}
 	return x
+}
+
+// instanceInterfaceXML leaves out what EC2 does not say of an interface within an instance.
+func (w *world) instanceInterfaceXML(eni *Interface) interfaceXML {
+	x := w.interfaceXML(eni)
+	x.AvailabilityZone, x.AvailabilityZoneID, x.RequesterID, x.RequesterManaged, x.Tags = "", "", "", nil, nil
+	if x.Attachment != nil {
+		x.Attachment.InstanceID, x.Attachment.InstanceOwnerID = "", ""
+	}
+	x.Association.withoutIDs()
+	for _, a := range x.PrivateAddresses.Item {
+		a.Association.withoutIDs()
+	}
+	return x
+}
+
+func (a *associationXML) withoutIDs() {
+	if a != nil {
+		a.AllocationID, a.AssociationID = "", ""
+	}
 }
 
 func showAttachment(a *Attachment) *attachmentXML {
@@ -165,91 +179,4 @@ func zoneID(zone string) string {
 		}
 	}
 	return short + "-az" + string('1'+zone[len(zone)-1]-'a')
-}
-
-// interfaceFields are the filters of DescribeNetworkInterfaces.
-var interfaceFields = fields[Interface]{
-	"addresses.private-ip-address": many(func(i *Interface) []string { return addressesOf(i) }),
-	"addresses.primary": many(func(i *Interface) []string {
-		var list []string
-		for _, a := range i.PrivateAddresses {
-			list = append(list, boolText(a.Primary))
-		}
-		return list
-	}),
-	"addresses.association.public-ip": ofAssociations(func(a *Address) string { return a.PublicIP }),
-	"association.allocation-id":       ofAssociations(func(a *Address) string { return a.AllocationID }),
-	"association.association-id":      ofAssociations(func(a *Address) string { return a.AssociationID }),
-	"association.public-ip":           ofAssociations(func(a *Address) string { return a.PublicIP }),
-	"attachment.attachment-id":        ofAttachment(func(a *Attachment) string { return a.ID }),
-	"attachment.attach-time":          ofAttachment(func(a *Attachment) string { return timeText(a.AttachTime) }),
-	"attachment.delete-on-termination": ofAttachment(func(a *Attachment) string {
-		return boolText(a.DeleteOnTermination)
-	}),
-	"attachment.device-index": ofAttachment(func(a *Attachment) string { return intText(a.DeviceIndex) }),
-	"attachment.instance-id":  ofAttachment(func(a *Attachment) string { return a.InstanceID }),
-	"attachment.instance-owner-id": ofAttachment(func(a *Attachment) string {
-		return a.InstanceOwner
-	}),
-	"attachment.status":           ofAttachment(func(a *Attachment) string { return a.Status }),
-	"availability-zone":           one(func(i *Interface) string { return i.AvailabilityZone }),
-	"availability-zone-id":        one(func(i *Interface) string { return zoneID(i.AvailabilityZone) }),
-	"description":                 one(func(i *Interface) string { return i.Description }),
-	"group-id":                    many(func(i *Interface) []string { return i.Groups }),
-	"interface-type":              one(func(i *Interface) string { return i.Type }),
-	"ipv6-addresses.ipv6-address": many(func(i *Interface) []string { return i.IPv6Addresses }),
-	"mac-address":                 one(func(i *Interface) string { return i.MAC }),
-	"network-interface-id":        one(func(i *Interface) string { return i.ID }),
-	"owner-id":                    ownerField[Interface],
-	"operator.managed":            yes(func(i *Interface) bool { return i.Operator != nil }),
-	"operator.principal": many(func(i *Interface) []string {
-		if i.Operator == nil {
-			return nil
-		}
-		return []string{i.Operator.Principal}
-	}),
-	"private-dns-name": func(w *world, i *Interface) []string {
-		return []string{w.privateDNS(i.primary())}
-	},
-	"private-ip-address": one(func(i *Interface) string { return i.primary() }),
-	"requester-id":       one(func(i *Interface) string { return i.RequesterID }),
-	"requester-managed":  yes(func(i *Interface) bool { return i.RequesterManaged }),
-	"source-dest-check":  yes(func(i *Interface) bool { return i.SourceDestCheck }),
-	"status":             one(func(i *Interface) string { return i.status() }),
-	"subnet-id":          one(func(i *Interface) string { return i.SubnetID }),
-	"vpc-id":             one(func(i *Interface) string { return i.VPCID }),
-}
-
-func addressesOf(i *Interface) []string {
-	var list []string
-	for _, a := range i.PrivateAddresses {
-		list = append(list, a.Address)
-	}
-	return list
-}
-
-func ofAttachment(read func(*Attachment) string) func(*world, *Interface) []string {
-	return func(_ *world, i *Interface) []string {
-		if i.Attachment == nil {
-			return nil
-		}
-		return []string{read(i.Attachment)}
-	}
-}
-
-func ofAssociations(read func(*Address) string) func(*world, *Interface) []string {
-	return func(w *world, i *Interface) []string {
-		var list []string
-		for _, p := range i.PrivateAddresses {
-			if a := w.association(i.ID, p.Address); a != nil {
-				list = append(list, read(a))
-			}
-		}
-		return list
-	}
-}
-
-func ipv4(s string) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(s)
-	return a, err == nil && a.Is4()
 }

@@ -1,12 +1,6 @@
 package ec2sim
 
-import (
-	"strconv"
-
-	"aws-provider-executor/pkg/ec2sim/internal/query"
-)
-
-func intText(i int) string { return strconv.Itoa(i) }
+import "aws-provider-executor/pkg/ec2sim/internal/query"
 
 type describeNetworkInterfacesIn struct {
 	dryRun

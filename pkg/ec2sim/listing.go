@@ -24,7 +24,7 @@ func (l listing[T]) pick(c *call, s selection) ([]*T, string, error) {
 		return nil, "", refuse("InvalidParameterCombination",
 			"The parameter %s cannot be used with the parameter maxResults", l.idSet)
 	}
-	if err := checkFilters(s.filters, l.fields, !l.untagged); err != nil {
+	if err := checkFilters(c.operation, s.filters, l.fields, !l.untagged); err != nil {
 		return nil, "", err
 	}
 	from := l.from(c.w)

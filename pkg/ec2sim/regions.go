@@ -48,7 +48,7 @@ var regionFields = fields[regionXML]{
 }
 
 func describeRegions(c *call, in *describeRegionsIn) (any, error) {
-	if err := checkFilters(in.Filter, regionFields, false); err != nil {
+	if err := checkFilters(c.operation, in.Filter, regionFields, false); err != nil {
 		return nil, err
 	}
 	names := commonRegions

@@ -47,6 +47,7 @@ func Start(s *Sim, o ServerOptions) (*Server, error) {
 		srv.region = s.firstRegion()
 	}
 	if err := srv.startAPI(o); err != nil {
+		srv.Close()
 		return nil, err
 	}
 	if o.Metadata != nil {
@@ -67,12 +68,12 @@ func (srv *Server) startAPI(o ServerOptions) error {
 	if o.Addr == "" {
 		o.Addr = anyPort
 	}
+	srv.api = newHTTPServer(srv.sim)
 	l, err := net.Listen("tcp", o.Addr)
 	if err != nil {
 		return err
 	}
 	srv.url = "http://" + l.Addr().String()
-	srv.api = newHTTPServer(srv.sim)
 	if o.TLS {
 		if l, err = srv.secure(l, o); err != nil {
 			return errors.Join(err, l.Close())

@@ -28,6 +28,7 @@ type memory struct {
 	requestIDs minter
 
 	calls   []*Call
+	seq     int // of the last call
 	hooks   []*hook
 	faults  []*armed
 	buckets map[string]*bucket
@@ -71,7 +72,8 @@ func WithTransitionTime(d time.Duration) Option { return func(c *config) { c.tra
 // the real EC2 does has been reported both ways; without this option it is a success that changes nothing.
 func WithSameRouteRefused() Option { return func(c *config) { c.sameRouteRefused = true } }
 
-// WithLog has log called with every call when it is answered. It is not called concurrently.
+// WithLog has log called with every call when it is answered. It is not called concurrently, and must
+// not use the Sim.
 func WithLog(log func(Call)) Option { return func(c *config) { c.log = log } }
 
 // WithThrottling makes calls cost tokens from the buckets EC2 documents.

@@ -141,17 +141,19 @@ func TestBuilderFillsIn(t *testing.T) {
 func TestBuilderPanics(t *testing.T) {
 	r := ec2sim.New(ec2sim.Lab()).Region(ec2sim.LabRegion)
 	for name, build := range map[string]func(){
-		"malformed network":     func() { r.AddVPC(ec2sim.VPC{CIDR: "10.0.0.1/16"}) },
-		"subnet of no VPC":      func() { r.AddSubnet(ec2sim.Subnet{VPCID: "vpc-1", CIDR: "10.0.0.0/24"}) },
-		"subnet outside":        func() { r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: "10.0.0.0/24"}) },
-		"subnet overlapping":    func() { r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: "10.88.60.0/28"}) },
-		"the same id again":     func() { r.AddVPC(ec2sim.VPC{ID: ec2sim.LabVPC, CIDR: "10.0.0.0/16"}) },
-		"address that is taken": func() { r.AddInterface(withAddress("10.88.60.100")) },
-		"address that is kept":  func() { r.AddInterface(withAddress("10.88.60.255")) },
-		"no such state":         func() { r.AddInstance(ec2sim.Instance{SubnetID: ec2sim.LabSubnetA, State: "asleep"}) },
-		"edit of nothing":       func() { r.EditInterface("eni-1", func(*ec2sim.Interface) {}) },
-		"edit of an id":         func() { r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.ID = "i-1" }) },
-		"removal of nothing":    func() { r.Remove("eni-1") },
+		"malformed network":                  func() { r.AddVPC(ec2sim.VPC{CIDR: "10.0.0.1/16"}) },
+		"subnet of no VPC":                   func() { r.AddSubnet(ec2sim.Subnet{VPCID: "vpc-1", CIDR: "10.0.0.0/24"}) },
+		"subnet outside":                     func() { r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: "10.0.0.0/24"}) },
+		"subnet overlapping":                 func() { r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: "10.88.60.0/28"}) },
+		"the same id again":                  func() { r.AddVPC(ec2sim.VPC{ID: ec2sim.LabVPC, CIDR: "10.0.0.0/16"}) },
+		"address that is taken":              func() { r.AddInterface(withAddress("10.88.60.100")) },
+		"address that is kept":               func() { r.AddInterface(withAddress("10.88.60.255")) },
+		"no such state":                      func() { r.AddInstance(ec2sim.Instance{SubnetID: ec2sim.LabSubnetA, State: "asleep"}) },
+		"edit of nothing":                    func() { r.EditInterface("eni-1", func(*ec2sim.Interface) {}) },
+		"edit of an id":                      func() { r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.ID = "i-1" }) },
+		"removal of a subnet that is in use": func() { r.Remove(ec2sim.LabSubnetA) },
+		"removal of a VPC that is in use":    func() { r.Remove(ec2sim.LabVPC) },
+		"removal of nothing":                 func() { r.Remove("eni-1") },
 		"address of nobody": func() {
 			r.AddAddress(ec2sim.Address{InterfaceID: ec2sim.LabRouterAInterface, PrivateIP: "10.88.60.9"})
 		},

@@ -78,14 +78,22 @@ var subnetFields = fields[Subnet]{
 	"available-ip-address-count": func(w *world, s *Subnet) []string {
 		return []string{intText(w.available(s))}
 	},
-	"cidr":           one(func(s *Subnet) string { return s.CIDR }),
-	"cidr-block":     one(func(s *Subnet) string { return s.CIDR }),
-	"default-for-az": yes(func(*Subnet) bool { return false }),
-	"ipv6-native":    yes(func(*Subnet) bool { return false }),
-	"state":          one(func(*Subnet) string { return "available" }),
-	"subnet-id":      one(func(s *Subnet) string { return s.ID }),
-	"vpc-id":         one(func(s *Subnet) string { return s.VPCID }),
-	"owner-id":       ownerField[Subnet],
+	"cidr":                    one(func(s *Subnet) string { return s.CIDR }),
+	"cidr-block":              one(func(s *Subnet) string { return s.CIDR }),
+	"default-for-az":          yes(func(*Subnet) bool { return false }),
+	"ipv6-native":             yes(func(*Subnet) bool { return false }),
+	"map-public-ip-on-launch": yes(func(*Subnet) bool { return false }),
+	"subnet-arn":              func(w *world, s *Subnet) []string { return []string{w.arn("subnet", s.ID)} },
+	"ipv6-cidr-block-association.state": optional(func(s *Subnet) string {
+		if s.IPv6CIDR == "" {
+			return ""
+		}
+		return "associated"
+	}),
+	"state":     one(func(*Subnet) string { return "available" }),
+	"subnet-id": one(func(s *Subnet) string { return s.ID }),
+	"vpc-id":    one(func(s *Subnet) string { return s.VPCID }),
+	"owner-id":  ownerField[Subnet],
 	"ipv6-cidr-block-association.ipv6-cidr-block": optional(func(s *Subnet) string { return s.IPv6CIDR }),
 	"ipv6-cidr-block-association.association-id": optional(func(s *Subnet) string {
 		if s.IPv6CIDR == "" {

@@ -24,10 +24,10 @@ type tagDescriptionXML struct {
 func describeTags(c *call, in *describeTagsIn) (any, error) {
 	for _, f := range in.Filter {
 		if f.Name == "tag-key" { // of every kind but this
-			return nil, errFilter(f.Name)
+			return nil, errFilter(c.operation, f.Name)
 		}
 	}
-	if err := checkFilters(in.Filter, tagFields, true); err != nil {
+	if err := checkFilters(c.operation, in.Filter, tagFields, true); err != nil {
 		return nil, err
 	}
 	var list []tagDescriptionXML

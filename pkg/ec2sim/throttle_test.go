@@ -17,7 +17,7 @@ func TestThrottling(t *testing.T) {
 	}{
 		{"a plain Describe", "DescribeNetworkInterfaces", nil, 50, 10},
 		{"ids alone are plain", "DescribeNetworkInterfaces", []string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface}, 50, 10},
-		{"a filtered Describe", "DescribeNetworkInterfaces", filterParams(1, "vpc-id", ec2sim.LabVPC), 100, 20},
+		{"a filtered Describe", "DescribeNetworkInterfaces", filterParams(1, "vpc-id", ec2sim.LabOtherVPC), 100, 20},
 		{"a change", checkOp, []string{eniParam(ec2sim.LabRouterAInterface), "Description.Value=x"}, 100, 5},
 	}
 	for _, tt := range tests {

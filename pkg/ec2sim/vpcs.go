@@ -64,14 +64,29 @@ func (w *world) vpcXML(v *VPC) vpcXML {
 }
 
 var vpcFields = fields[VPC]{
-	"cidr":                              one(func(v *VPC) string { return v.CIDR }),
-	"cidr-block-association.cidr-block": one(func(v *VPC) string { return v.CIDR }),
-	"dhcp-options-id":                   one(func(v *VPC) string { return sameDigits("dopt", v.ID) }),
+	"cidr":                                        one(func(v *VPC) string { return v.CIDR }),
+	"cidr-block-association.cidr-block":           one(func(v *VPC) string { return v.CIDR }),
+	"cidr-block-association.association-id":       one(func(v *VPC) string { return sameDigits("vpc-cidr-assoc", v.ID) }),
+	"cidr-block-association.state":                one(func(*VPC) string { return "associated" }),
+	"ipv6-cidr-block-association.association-id":  ofIPv6Block(func(b ipv6BlockXML) string { return b.AssociationID }),
+	"ipv6-cidr-block-association.ipv6-pool":       ofIPv6Block(func(b ipv6BlockXML) string { return b.Pool }),
+	"ipv6-cidr-block-association.state":           ofIPv6Block(func(b ipv6BlockXML) string { return b.State.State }),
+	"dhcp-options-id":                             one(func(v *VPC) string { return sameDigits("dopt", v.ID) }),
 	"ipv6-cidr-block-association.ipv6-cidr-block": optional(func(v *VPC) string { return v.IPv6CIDR }),
-	"is-default": yes(func(v *VPC) bool { return v.Default }),
-	"owner-id":   ownerField[VPC],
-	"state":      one(func(*VPC) string { return "available" }),
-	"vpc-id":     one(func(v *VPC) string { return v.ID }),
+	"is-default":                                  yes(func(v *VPC) bool { return v.Default }),
+	"owner-id":                                    ownerField[VPC],
+	"state":                                       one(func(*VPC) string { return "available" }),
+	"vpc-id":                                      one(func(v *VPC) string { return v.ID }),
+}
+
+func ofIPv6Block(read func(ipv6BlockXML) string) func(*world, *VPC) []string {
+	return func(w *world, v *VPC) []string {
+		var list []string
+		for _, b := range w.vpcXML(v).IPv6Blocks.Item {
+			list = append(list, read(b))
+		}
+		return list
+	}
 }
 
 // sameDigits makes an id of another kind with the digits of id, for what belongs to one resource only.
