@@ -131,7 +131,7 @@ func full(v action.Verb) tree {
 	spec := r["spec"].(tree)
 	for name, fields := range groups(v) {
 		for _, f := range fields {
-			spec[name].(tree)[f.Name] = f.Form.Example
+			spec[name].(tree)[f.ExampleName()] = f.Form.Example
 		}
 	}
 	spec["providerRef"] = "lab-aws"
@@ -230,7 +230,7 @@ func (c cases) group(group string) {
 }
 
 func (c cases) field(group string, f action.Field) {
-	path := []string{"spec", group, f.Name}
+	path := []string{"spec", group, f.ExampleName()}
 	c.put(!f.Required, path, absent{})
 	c.put(!f.Required && f.Form.Name != action.Boolean.Name, path, "")
 	c.put(true, path, f.Form.Example)

@@ -178,6 +178,6 @@ func edit(r *rand.Rand, doc tree, verb action.Verb, good []string) {
 	case n < 8 && inGroup:
 		set(group, value(), mutate(r, pick(r, credentialKeys)))
 	case inGroup:
-		set(group, value(), pick(r, fields).Name)
+		set(group, value(), pick(r, fields).ExampleName())
 	}
 }

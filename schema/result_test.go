@@ -197,7 +197,7 @@ func onlyDeclared(t *testing.T, verb string, answer protocol.Result) {
 	t.Helper()
 	v, _ := actions.Registry().Lookup(verb)
 	for fact := range answer.Status.Observed {
-		own := slices.ContainsFunc(v.Facts, func(f action.Field) bool { return f.Name == fact })
+		own := slices.ContainsFunc(v.Facts, func(f action.Field) bool { return f.Matches(fact) })
 		if !own && !strings.Contains(string(schema.Result()), `"`+fact+`": {`) {
 			t.Errorf("the fact %s is declared nowhere", fact)
 		}
@@ -251,7 +251,7 @@ func TestFactsFitUndo(t *testing.T) {
 func TestFactsAreNoCredentials(t *testing.T) {
 	for _, v := range actions.Registry().Verbs() {
 		for _, f := range slices.Concat(v.Facts, v.Target, v.Parameters) {
-			if _, faults := protocol.Decode(strings.NewReader(marshal(set(base(v), f.Form.Example, "spec", "parameters", f.Name)))); len(faults) > 0 {
+			if _, faults := protocol.Decode(strings.NewReader(marshal(set(base(v), f.Form.Example, "spec", "parameters", f.ExampleName())))); len(faults) > 0 {
 				t.Errorf("%s of %s: %v", f.Name, v.Name, faults)
 			}
 		}

@@ -26,6 +26,7 @@ type node struct {
 	Not                  *node      `json:"not,omitempty"`
 	PropertyNames        *node      `json:"propertyNames,omitempty"`
 	Properties           properties `json:"properties,omitempty"`
+	PatternProperties    properties `json:"patternProperties,omitempty"`
 	AdditionalProperties *node      `json:"additionalProperties,omitempty"`
 	If                   *node      `json:"if,omitempty"`
 	Then                 *node      `json:"then,omitempty"`

@@ -168,11 +168,20 @@ func verbFields(v action.Verb) node {
 			group.Type = "object"
 		}
 		for _, f := range of.fields {
-			group.Properties = append(group.Properties, property{f.Name, field(f)})
+			group.put(f, field(f))
 		}
 		n.Properties = append(n.Properties, property{of.name, group})
 	}
 	return n
+}
+
+// put adds what is said of a field's key, or of a family's keys.
+func (n *node) put(f action.Field, of node) {
+	if f.Family() {
+		n.PatternProperties = append(n.PatternProperties, property{f.NamePattern(), of})
+		return
+	}
+	n.Properties = append(n.Properties, property{f.Name, of})
 }
 
 func requiredNames(fields []action.Field) []string {

@@ -19,6 +19,7 @@ func commonFacts() []fact {
 		{protocol.FactPermissionHint, "the IAM action that the refused call needs"},
 		{executor.FactHeldBy, "the keys of the actions that need what an undo would take away"},
 		{executor.FactPriorFactsKept, "`false` when prior facts are in the result only: a crash before it would have lost them"},
+		{executor.FactWarning, "what went wrong without making the result a failure"},
 		{"holder", "on a conflict: who holds what was asked for"},
 		{"drift", "on drift: what is there now, neither the state before nor the state after"},
 	}
@@ -91,7 +92,7 @@ func (g Generator) observed() node {
 				continue
 			}
 			seen[f.Name] = true
-			n.Properties = append(n.Properties, property{f.Name, factField(f)})
+			n.put(f, factField(f))
 		}
 	}
 	return n
