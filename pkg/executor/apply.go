@@ -1,11 +1,13 @@
 package executor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
@@ -65,7 +67,13 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 	if len(which) == 0 {
 		return nil
 	}
-	if r.times.up() {
+	switch {
+	case r.times.up() && r.allMayFail(which):
+		for _, i := range which {
+			r.warn(r.plan.Transitions[i], action.Refuse(protocol.Timeout, "the time for it was up"))
+		}
+		return nil
+	case r.times.up():
 		return r.giveUp(stage, nil, now, existed, r.outOfTime())
 	}
 	r.touched = true
@@ -121,20 +129,38 @@ func (r *run) setAll(which []int, now []string, to func(int) string) map[int]err
 	return errs
 }
 
+// mayFailPatience is how long a change that may fail is waited for.
+const mayFailPatience = 3 * time.Second
+
 // verify reads back until every moved transition shows. One of those whose answer was lost is
 // believed after two readings.
 func (r *run) verify(moved, lost []int, unknown error, to func(int) string) error {
+	if len(moved) == 0 {
+		return nil
+	}
 	needed := 1
 	if len(lost) > 0 {
 		needed = 2
 	}
-	shown, err := r.await(r.times.verify, needed, func(seen action.Seen) bool {
+	ctx, mayFail := r.times.verify, r.allMayFail(moved)
+	if mayFail {
+		// What may fail must not take the time that the rest needs.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, mayFailPatience)
+		defer cancel()
+	}
+	shown, err := r.await(ctx, needed, func(seen action.Seen) bool {
 		return !slices.ContainsFunc(moved, func(i int) bool { return seen.Values[i] != to(i) })
 	})
 	if shown {
 		return nil
 	}
-	if r.onlyMayFail(moved, to) && err == nil {
+	if mayFail {
+		for _, i := range moved {
+			if t := r.plan.Transitions[i]; r.seen.Values[i] != to(i) {
+				r.warn(t, action.Refuse(protocol.Unverified, "it does not show"))
+			}
+		}
 		return nil
 	}
 	switch {
@@ -146,19 +172,9 @@ func (r *run) verify(moved, lost []int, unknown error, to func(int) string) erro
 	return action.Refuse(protocol.Unverified, "EC2 took the change and does not show it: %s; look at it, then try again under the same key", r.differences(moved, to))
 }
 
-// onlyMayFail tells that whatever does not show is let fail, and warns of it.
-func (r *run) onlyMayFail(moved []int, to func(int) string) bool {
-	for _, i := range moved {
-		if r.seen.Values[i] != to(i) && !r.plan.Transitions[i].MayFail {
-			return false
-		}
-	}
-	for _, i := range moved {
-		if t := r.plan.Transitions[i]; r.seen.Values[i] != to(i) {
-			r.warn(t, action.Refuse(protocol.Unverified, "EC2 took it and does not show it"))
-		}
-	}
-	return true
+// allMayFail tells that the action can go on without any of these.
+func (r *run) allMayFail(which []int) bool {
+	return !slices.ContainsFunc(which, func(i int) bool { return !r.plan.Transitions[i].MayFail })
 }
 
 func (r *run) ambiguous(lost []int, unknown, unread error, to func(int) string) error {

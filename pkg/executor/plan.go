@@ -59,7 +59,7 @@ func (r *run) settle() error {
 			continue
 		}
 		if r.undoes() != "" {
-			if r.plan.Restores && recorded.From != t.To {
+			if r.plan.Restores && !t.Vouched && recorded.From != t.To {
 				return action.Refuse(protocol.Conflict,
 					"the request would make the %s of %s %s, but before the action it was %s, as recorded then; nothing was changed; undo with the facts that the action reported",
 					t.Attribute, t.Resource, t.To, recorded.From).With("recorded", recorded.From)

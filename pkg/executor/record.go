@@ -61,14 +61,24 @@ func (r *run) openStore() (release func(), err error) {
 	case r.undoes() != "":
 		// Another action's record under this key is not this undo's business.
 		forward, _ := r.Registry.Lookup(r.record.Action)
-		r.hasRecord = forward.Undo == r.verb.Name
+		if r.hasRecord = forward.Undo == r.verb.Name; r.hasRecord {
+			r.req.Recorded = r.recorded
+		}
 	case r.record.Digest != r.digest():
 		release()
 		return nil, action.Refuse(protocol.Conflict,
 			"the idempotency key %s is in use for another request (%s of %s), which is not undone; undo that one first, or use another key",
 			protocol.Quote(r.record.Key), r.record.Action, resources(r.record))
+	default:
+		r.req.Recorded = r.recorded
 	}
 	return release, nil
+}
+
+// recorded is what a plan may know of the record.
+func (r *run) recorded(resource, attribute string) (from, to string, ok bool) {
+	t, ok := r.record.Transition(resource, attribute)
+	return t.From, t.To, ok
 }
 
 func resources(rec ledger.Record) string {
@@ -103,7 +113,7 @@ func (r *run) recordIntent() error {
 // recordDone marks the action in force, or forgets the one that is undone. The record
 // that is there already is enough to undo by, so a failure here is only logged.
 func (r *run) recordDone() {
-	if r.undoes() != "" {
+	if r.undoes() != "" && !r.plan.Leaves {
 		r.forget()
 	}
 	if r.store == nil || r.verb.Undo == "" {
