@@ -58,6 +58,9 @@ var codeClasses = map[string]protocol.FailureClass{
 	"Resource.AlreadyAssigned": protocol.Conflict,
 	"InvalidIPAddress.InUse":   protocol.Conflict,
 	"DependencyViolation":      protocol.Conflict,
+	"RouteAlreadyExists":       protocol.Conflict,
+	// What was read to be there is not any more; nothing was absent already.
+	"InvalidRoute.NotFound": protocol.Conflict,
 }
 
 // textClasses tells apart what EC2 puts under the one code InvalidParameterValue.
@@ -68,6 +71,7 @@ var textClasses = []struct {
 	{"assigned, but move is not allowed", protocol.Conflict},
 	{"secondary-addresses", protocol.Conflict},
 	{"are not assigned to interface", protocol.Conflict},
+	{"There is no route defined for", protocol.Conflict},
 }
 
 // classOf classifies any error of the SDK.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,12 +47,16 @@ func (r *Reader) DescribeNetworkInterfaces(ctx context.Context, ids ...string) (
 }
 
 // DescribeNetworkInterfacesWithAddress reads every interface of the VPC that holds the private IPv4
-// address, as primary or secondary.
+// address or the IPv6 address, as primary or secondary.
 func (r *Reader) DescribeNetworkInterfacesWithAddress(ctx context.Context, vpc, address string) ([]ec2model.NetworkInterface, error) {
+	filter := "addresses.private-ip-address"
+	if isIPv6(address) {
+		filter = "ipv6-addresses.ipv6-address"
+	}
 	in := &ec2.DescribeNetworkInterfacesInput{
 		Filters: []types.Filter{
 			{Name: aws.String("vpc-id"), Values: []string{vpc}},
-			{Name: aws.String("addresses.private-ip-address"), Values: []string{address}},
+			{Name: &filter, Values: []string{address}},
 		},
 	}
 	var found []ec2model.NetworkInterface
@@ -79,7 +84,7 @@ func (r *Reader) DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet
 	if len(out.Subnets) != 1 {
 		return ec2model.Subnet{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again", id)
 	}
-	return ec2model.Subnet{ID: id, CIDR: aws.ToString(out.Subnets[0].CidrBlock)}, nil
+	return subnet(out.Subnets[0]), nil
 }
 
 func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
@@ -99,5 +104,23 @@ func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
 			m.Secondary = append(m.Secondary, address)
 		}
 	}
+	for _, a := range n.Ipv6Addresses {
+		address := canonicalAddress(aws.ToString(a.Ipv6Address))
+		m.IPv6 = append(m.IPv6, address)
+		if aws.ToBool(a.IsPrimaryIpv6) {
+			m.PrimaryIPv6 = address
+		}
+	}
 	return m
 }
+
+// canonicalAddress is the one spelling of an IPv6 address that texts are compared in.
+func canonicalAddress(text string) string {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return text
+	}
+	return a.String()
+}
+
+func isIPv6(address string) bool { return strings.Contains(address, ":") }

@@ -38,6 +38,19 @@ func (w *Writer) UnassignPrivateIPAddress(ctx context.Context, nic, address stri
 	return changeOutcome("UnassignPrivateIpAddresses", fmt.Sprintf("unassign %s from %s", address, nic), err)
 }
 
+// AssignIPv6Address makes the address one of the interface's. EC2 takes it from no other: whoever holds
+// it has to let it go first.
+func (w *Writer) AssignIPv6Address(ctx context.Context, nic, address string) error {
+	_, err := call(ctx, w.api.AssignIpv6Addresses, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: &nic, Ipv6Addresses: []string{address}})
+	return changeOutcome("AssignIpv6Addresses", fmt.Sprintf("assign %s to %s", address, nic), err)
+}
+
+// UnassignIPv6Address takes an IPv6 address off the interface.
+func (w *Writer) UnassignIPv6Address(ctx context.Context, nic, address string) error {
+	_, err := call(ctx, w.api.UnassignIpv6Addresses, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: &nic, Ipv6Addresses: []string{address}})
+	return changeOutcome("UnassignIpv6Addresses", fmt.Sprintf("unassign %s from %s", address, nic), err)
+}
+
 // ModifySourceDestCheck switches the interface's source/destination check.
 func (w *Writer) ModifySourceDestCheck(ctx context.Context, nic string, check bool) error {
 	_, err := call(ctx, w.api.ModifyNetworkInterfaceAttribute, &ec2.ModifyNetworkInterfaceAttributeInput{

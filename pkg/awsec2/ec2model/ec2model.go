@@ -14,16 +14,27 @@ type NetworkInterface struct {
 	// Primary and Secondary are the private IPv4 addresses, Secondary in EC2's order.
 	Primary   string
 	Secondary []string
+	// PrimaryIPv6 is the IPv6 address that the interface can't lose, empty when there is none; IPv6 are
+	// all of them, in EC2's order. IPv6 addresses are in canonical text.
+	PrimaryIPv6 string
+	IPv6        []string
 }
 
-// Has tells whether the interface holds the address, as primary or secondary.
+// Has tells whether the interface holds the address, in canonical text, whatever its family and
+// whether as primary or secondary.
 func (n NetworkInterface) Has(address string) bool {
-	return n.Primary == address || slices.Contains(n.Secondary, address)
+	return n.Primary == address || slices.Contains(n.Secondary, address) || slices.Contains(n.IPv6, address)
+}
+
+// HasAsPrimary tells whether the address is one that the interface can't lose.
+func (n NetworkInterface) HasAsPrimary(address string) bool {
+	return address != "" && (n.Primary == address || n.PrimaryIPv6 == address)
 }
 
 // Subnet is a subnet as one describe showed it.
 type Subnet struct {
 	ID string
-	// CIDR is its IPv4 block.
-	CIDR string
+	// CIDR is its IPv4 block, IPv6CIDRs are its IPv6 blocks.
+	CIDR      string
+	IPv6CIDRs []string
 }
