@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -192,7 +193,7 @@ func (p *peer) refuses(t *testing.T, rows []refusal) {
 			if a.requestID == "" {
 				t.Error("the refusal has no RequestID")
 			}
-			if diff := cmp.Diff(before, p.sim.State()); diff != "" {
+			if diff := difference(before, p.sim.State()); diff != "" {
 				t.Errorf("the refused call changed the world:\n%s", diff)
 			}
 			calls := p.sim.Calls()
@@ -201,6 +202,14 @@ func (p *peer) refuses(t *testing.T, rows []refusal) {
 			}
 		})
 	}
+}
+
+// difference is cmp.Diff, quicker where there is none.
+func difference(a, b ec2sim.State) string {
+	if reflect.DeepEqual(a, b) {
+		return ""
+	}
+	return cmp.Diff(a, b)
 }
 
 // the returns a resource of a list.
