@@ -76,7 +76,7 @@ func (c *Connection) Reader() any {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, addAttemptLog, addAnswerCheck, addDescribeOnly)
-	}), log: c.log}
+	}), cfg: c.cfg, log: c.log}
 }
 
 // Writer returns a *Writer, which changes.

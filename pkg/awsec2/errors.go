@@ -21,7 +21,7 @@ const unknownCode = "UnknownError"
 var throttleCodes = map[string]bool{
 	"RequestLimitExceeded": true, "Throttling": true, "ThrottlingException": true,
 	"ThrottledException": true, "RequestThrottled": true, "RequestThrottledException": true,
-	"TooManyRequestsException": true, "EC2ThrottledException": true, "SlowDown": true,
+	"TooManyRequestsException": true, "ConcurrentTagAccess": true, "EC2ThrottledException": true, "SlowDown": true,
 }
 
 // codeClasses gives the class of a code that tells by itself.

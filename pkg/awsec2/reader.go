@@ -20,6 +20,7 @@ import (
 // *protocol.Failure, and an absent resource is never an empty answer.
 type Reader struct {
 	api *ec2.Client
+	cfg aws.Config
 	log *slog.Logger
 }
 

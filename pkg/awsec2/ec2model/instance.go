@@ -1,0 +1,26 @@
+package ec2model
+
+// Instance is an instance as one describe showed it, with its interfaces and tags.
+type Instance struct {
+	ID, VPCID string
+	// State is EC2's name: pending, running, shutting-down, terminated, stopping or stopped.
+	State string
+	// Tags are all of them, those of AWS (aws:…) too.
+	Tags map[string]string
+	// Interfaces are those that are attached, in the order of their network cards and device indexes.
+	Interfaces []InstanceInterface
+}
+
+// InstanceInterface is an interface as its instance shows it.
+type InstanceInterface struct {
+	ID, VPCID string
+	// Card and Index are where it is attached; an index is unique on its network card only.
+	Card, Index int
+	// Groups are the ids of its security groups, sorted.
+	Groups []string
+	// Managed interfaces belong to an AWS service, which alone may change them.
+	Managed bool
+}
+
+// SecurityGroup is a security group as one describe showed it.
+type SecurityGroup struct{ ID, VPCID string }

@@ -1,0 +1,46 @@
+package awsec2
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// DescribeSecurityGroups reads those of these groups that exist; the others are left out. It asks by a
+// filter, which an unknown id does not fail and which EC2 throttles less.
+func (r *Reader) DescribeSecurityGroups(ctx context.Context, ids ...string) ([]ec2model.SecurityGroup, error) {
+	in := &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{{Name: aws.String("group-id"), Values: ids}}}
+	var found []ec2model.SecurityGroup
+	for {
+		out, err := call(ctx, r.api.DescribeSecurityGroups, in)
+		if err != nil {
+			return nil, failure("DescribeSecurityGroups", "describe "+strings.Join(ids, ", "), err)
+		}
+		for _, g := range out.SecurityGroups {
+			found = append(found, ec2model.SecurityGroup{ID: aws.ToString(g.GroupId), VPCID: aws.ToString(g.VpcId)})
+		}
+		if aws.ToString(out.NextToken) == "" {
+			return found, nil
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+// ModifySecurityGroups gives the interface exactly these groups, of which there must be one at least.
+func (w *Writer) ModifySecurityGroups(ctx context.Context, nic string, groups []string) error {
+	if len(groups) == 0 {
+		return action.Refuse(protocol.Internal, "a bug in the executor stopped it: %s would be left without a security group; nothing was sent", nic)
+	}
+	_, err := call(ctx, w.api.ModifyNetworkInterfaceAttribute, &ec2.ModifyNetworkInterfaceAttributeInput{
+		NetworkInterfaceId: &nic, Groups: groups,
+	})
+	return changeOutcome("ModifyNetworkInterfaceAttribute", fmt.Sprintf("give %s the security groups %s", nic, strings.Join(groups, ",")), err)
+}

@@ -1,0 +1,79 @@
+package awsec2
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// DescribeInstance reads one instance by its id, which works when a part of the
+// region is sick, as a search might not: its state, its tags, and its interfaces with their groups.
+func (r *Reader) DescribeInstance(ctx context.Context, id string) (ec2model.Instance, error) {
+	out, err := call(ctx, r.api.DescribeInstances, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+	if err != nil {
+		return ec2model.Instance{}, failure("DescribeInstances", "describe "+id, err)
+	}
+	for _, reservation := range out.Reservations {
+		for _, i := range reservation.Instances {
+			if aws.ToString(i.InstanceId) == id && i.State != nil {
+				return instance(i), nil
+			}
+		}
+	}
+	return ec2model.Instance{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again", id)
+}
+
+func instance(i types.Instance) ec2model.Instance {
+	m := ec2model.Instance{
+		ID: aws.ToString(i.InstanceId), VPCID: aws.ToString(i.VpcId), State: string(i.State.Name),
+		Tags: map[string]string{},
+	}
+	for _, t := range i.Tags {
+		m.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	for _, n := range i.NetworkInterfaces {
+		if n.Attachment != nil && n.Attachment.Status == types.AttachmentStatusDetached {
+			continue
+		}
+		m.Interfaces = append(m.Interfaces, instanceInterface(n))
+	}
+	slices.SortStableFunc(m.Interfaces, func(a, b ec2model.InstanceInterface) int {
+		return cmp.Or(cmp.Compare(a.Card, b.Card), cmp.Compare(a.Index, b.Index), cmp.Compare(a.ID, b.ID))
+	})
+	return m
+}
+
+func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterface {
+	m := ec2model.InstanceInterface{
+		ID: aws.ToString(n.NetworkInterfaceId), VPCID: aws.ToString(n.VpcId),
+		Managed: n.Operator != nil && aws.ToBool(n.Operator.Managed),
+	}
+	if n.Attachment != nil {
+		m.Card, m.Index = int(aws.ToInt32(n.Attachment.NetworkCardIndex)), int(aws.ToInt32(n.Attachment.DeviceIndex))
+	}
+	for _, g := range n.Groups {
+		m.Groups = append(m.Groups, aws.ToString(g.GroupId))
+	}
+	slices.Sort(m.Groups)
+	return m
+}
+
+// StopInstance stops the instance, by force where its system does not stop by itself. It does not wait.
+func (w *Writer) StopInstance(ctx context.Context, id string) error {
+	_, err := call(ctx, w.api.StopInstances, &ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(true)})
+	return changeOutcome("StopInstances", "stop "+id, err)
+}
+
+// StartInstance starts the instance. It does not wait.
+func (w *Writer) StartInstance(ctx context.Context, id string) error {
+	_, err := call(ctx, w.api.StartInstances, &ec2.StartInstancesInput{InstanceIds: []string{id}})
+	return changeOutcome("StartInstances", "start "+id, err)
+}
