@@ -133,31 +133,14 @@ func noPolicy() policy.Denial {
 
 // subject is what the policy decides on.
 func (g *Gate) subject(p Plan) policy.Subject {
-	return policy.Subject{
-		Action: p.Action, Provider: p.Provider, ProviderRef: p.ProviderRef, Target: p.Target,
-		Irreversible: p.Undo == nil, Addressless: g.addressless(p.Action),
-	}
+	s := policy.RequestSubject(g.Registry, p.Request(protocol.Execute))
+	// A key that ends like an undo's makes an action no undo.
+	s.Undo, s.Undoes, s.Irreversible = false, nil, p.Undo == nil
+	return s
 }
 
-func (g *Gate) undoSubject(p Plan) policy.Subject {
-	return policy.Subject{
-		Action: p.Undo.Action, Provider: p.Provider, ProviderRef: p.ProviderRef, Target: p.Target,
-		Undo: true, Undoes: []string{p.Action}, Addressless: g.addressless(p.Undo.Action),
-	}
-}
-
-// addressless tells a verb that can't take an address.
-func (g *Gate) addressless(verb string) bool {
-	v, ok := g.Registry.Lookup(verb)
-	if !ok {
-		return false
-	}
-	for _, f := range v.Target {
-		if f.Name == "address" {
-			return false
-		}
-	}
-	return true
+func (g *Gate) undoSubject(a Action) policy.Subject {
+	return policy.RequestSubject(g.Registry, a.undoRequest(protocol.Execute))
 }
 
 // intact refuses an action whose row is not what was imported.

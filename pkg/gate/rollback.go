@@ -43,7 +43,7 @@ func (g *Gate) RollbackDryRun(ctx context.Context, ids []int64, opt Options) ([]
 		if g.Policy == nil {
 			reasons = append(reasons, noPolicy()...)
 		} else if a.Undo != nil {
-			reasons = append(reasons, g.Policy.Subject(g.undoSubject(a.Plan))...)
+			reasons = append(reasons, g.Policy.Subject(g.undoSubject(a))...)
 		}
 		if len(reasons) > 0 {
 			return g.deny(ctx, a, "rollback dry-run", reasons)
@@ -149,7 +149,7 @@ func (g *Gate) mayRollBack(_ context.Context, a Action, begun int) (policy.Denia
 	case a.Undo == nil:
 		return reasons, nil
 	}
-	return slices.Concat(reasons, g.Policy.Subject(g.undoSubject(a.Plan)), g.Policy.Execution(now, begun)), nil
+	return slices.Concat(reasons, g.Policy.Subject(g.undoSubject(a)), g.Policy.Execution(now, begun)), nil
 }
 
 func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, error) {

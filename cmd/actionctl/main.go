@@ -1,0 +1,24 @@
+// Command actionctl is the gate for operators and pipelines: policy, approval, journal.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/cli"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	p := &cli.Program{Version: version, Registry: actions.Registry(), Provider: "aws", Plugin: "aws-provider-executor", Now: time.Now}
+	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

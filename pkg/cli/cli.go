@@ -1,0 +1,171 @@
+// Package cli is the body of actionctl: the gate for operators and pipelines.
+//
+// It keeps compatible: the commands and their flags, the exit codes (0 done, 1 failed, 2 wrong usage,
+// 3 refused by the gate), and the JSON of -o json. Tables are for people and may change.
+//
+// It decides nothing: what may be done is pkg/gate's and pkg/policy's to say.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/policy"
+)
+
+// The exit codes.
+const (
+	ExitDone    = 0
+	ExitFailed  = 1
+	ExitUsage   = 2
+	ExitRefused = 3
+)
+
+// Program is actionctl.
+type Program struct {
+	Version  string
+	Registry *action.Registry
+	// Provider is the only one whose plans are taken; Plugin the file name of its executor.
+	Provider, Plugin string
+	Now              func() time.Time
+}
+
+// Main runs one command and returns the exit code. The first argument is the program's name.
+func (p *Program) Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{Program: p, env: parseEnviron(environ), stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.root()
+	root.SetArgs(args[1:])
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	code, tell := exitCode(err)
+	if tell {
+		fmt.Fprintln(stderr, "actionctl:", err)
+	}
+	return code
+}
+
+// app is one run of the program.
+type app struct {
+	*Program
+	env            map[string]string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	journalPath, policyPath, pluginPath, format string
+	pluginEnv                                   []string
+	timeout                                     time.Duration
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "actionctl",
+		Short: "the gate for provider actions: policy, approval, journal",
+		Long: `actionctl takes plans into a journal, has them approved, and runs them through an executor, as a
+policy allows. Nothing changes the provider but execute, rollback, and run of a request that says execute.
+
+Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.journalPath, "journal", "", "the journal's `file` (ACTIONCTL_JOURNAL; default in the user's state directory)")
+	flags.StringVar(&a.policyPath, "policy", "", "the policy's `file` (ACTIONCTL_POLICY)")
+	flags.StringVar(&a.pluginPath, "plugin", "", "the executor's `file` (default beside actionctl, then PATH)")
+	flags.StringArrayVar(&a.pluginEnv, "plugin-env", nil, "one more `variable` of the environment that the executor gets; NAME or NAME=VALUE")
+	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "when an executor is killed; it answers by its own deadline, before that")
+	flags.StringVarP(&a.format, "output", "o", "table", "`form` of the output: table, json or yaml")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
+	root.AddCommand(a.run(), a.undo(), a.importPlans(), a.list(), a.show(), a.approve(), a.execute(), a.rollback(),
+		a.journal(), a.policy(), a.actions(), a.schema(), a.version())
+	return root
+}
+
+func (a *app) checkFlags() error {
+	switch a.format {
+	case "table", "json", "yaml":
+	default:
+		return usage("-o is %q, want table, json or yaml", a.format)
+	}
+	if a.timeout < 500*time.Millisecond || a.timeout > time.Hour {
+		return usage("--timeout is %s, want from 500ms to 1h", a.timeout)
+	}
+	return nil
+}
+
+// usageError is a command that can't be meant.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// exit ends the program with a code; what there is to say has been said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+func exitCode(err error) (code int, tell bool) {
+	var silent exit
+	var wrong *usageError
+	switch {
+	case err == nil:
+		return ExitDone, false
+	case errors.As(err, &silent):
+		return int(silent), false
+	case errors.As(err, &wrong), isCobraUsage(err):
+		return ExitUsage, true
+	case gate.IsRefusal(err), errors.Is(err, gate.ErrReadOnly), policy.IsRefused(err):
+		return ExitRefused, true
+	}
+	return ExitFailed, true
+}
+
+// isCobraUsage tells the errors that cobra itself makes of arguments, which have no type.
+func isCobraUsage(err error) bool {
+	for _, begin := range []string{"unknown command", "required flag", "if any flags in the group", "at least one of the flags"} {
+		if strings.HasPrefix(err.Error(), begin) {
+			return true
+		}
+	}
+	return false
+}
+
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%s takes no argument, not %q; see %s --help", c.CommandPath(), args[0], c.CommandPath())
+	}
+	return nil
+}
+
+// read reads a file, or standard input as "-".
+func (a *app) read(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(a.stdin, maxFileBytes))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes))
+	if err == nil && len(data) == maxFileBytes {
+		return nil, fmt.Errorf("%s is too large: %d bytes are read at most", path, maxFileBytes)
+	}
+	return data, err
+}
+
+const maxFileBytes = 256 << 20

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func (a *app) approve() *cobra.Command {
+	var by, digest string
+	c := &cobra.Command{
+		Use:   "approve ID... --by WHO",
+		Short: "record one person's approval of exactly the plans as they are",
+		Args:  someActions,
+		RunE: func(c *cobra.Command, args []string) error {
+			if digest != "" && len(args) > 1 {
+				return usage("--digest goes with one action")
+			}
+			g, done, err := a.openGate(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			ids, err := findAll(c.Context(), g.Store, args)
+			if err != nil {
+				return err
+			}
+			outcomes, err := g.Approve(c.Context(), ids, by, digest)
+			return a.report(outcomes, false, err)
+		},
+	}
+	c.Flags().StringVar(&by, "by", "", "`who` approves")
+	c.Flags().StringVar(&digest, "digest", "", "approve only the plan that has this `digest`, as show tells it")
+	_ = c.MarkFlagRequired("by")
+	return c
+}
+
+func someActions(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usage("%s takes ids or idempotency keys of actions; see %s --help", c.CommandPath(), c.CommandPath())
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/gate"
+)
+
+// batch is what execute and rollback are told.
+type batch struct {
+	all, dryRun bool
+	opt         gate.Options
+}
+
+func (a *app) execute() *cobra.Command {
+	var b batch
+	c := &cobra.Command{
+		Use:   "execute ID...|--all-approved",
+		Short: "run approved actions through the executor",
+		Long: `execute runs actions, in their order, as the policy allows. It begins nothing when one of them would be
+refused, and stops at the first that fails, unless told to keep going. With --dry-run it asks what would be
+done, and changes nothing.`,
+		Args: b.args("--all-approved"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.runBatch(c.Context(), b, args, batchOf{
+				all: (*gate.Gate).AllApproved, run: (*gate.Gate).Execute, dryRun: (*gate.Gate).DryRun,
+			})
+		},
+	}
+	c.Flags().BoolVar(&b.all, "all-approved", false, "all actions that are approved")
+	c.Flags().IntVar(&b.opt.Parallel, "parallel", 1, "how many run at once; their order is then not kept")
+	b.flags(c)
+	return c
+}
+
+func (b *batch) flags(c *cobra.Command) {
+	c.Flags().BoolVar(&b.dryRun, "dry-run", false, "ask what would be done, and change nothing")
+	c.Flags().BoolVar(&b.opt.KeepGoing, "keep-going", false, "go on after a failure or a refusal")
+}
+
+// args wants either actions or all of them.
+func (b *batch) args(all string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if b.opt.Parallel < 0 || b.opt.Parallel > 64 {
+			return usage("--parallel is %d, want 1 to 64", b.opt.Parallel)
+		}
+		if b.all == (len(args) > 0) {
+			return usage("%s takes either ids or idempotency keys of actions, or %s; see %s --help", c.CommandPath(), all, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// batchOf are the gate's operations behind a command.
+type batchOf struct {
+	all         func(*gate.Gate, context.Context) ([]int64, error)
+	run, dryRun func(*gate.Gate, context.Context, []int64, gate.Options) ([]gate.Outcome, error)
+}
+
+func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) error {
+	g, done, err := a.openGate(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var ids []int64
+	if b.all {
+		ids, err = of.all(g, ctx)
+	} else {
+		ids, err = findAll(ctx, g.Store, args)
+	}
+	if err != nil {
+		return err
+	}
+	operate := of.run
+	if b.dryRun {
+		operate = of.dryRun
+	}
+	step, clear := a.progress(len(ids))
+	g.Progress = step
+	outcomes, err := operate(g, ctx, ids, b.opt)
+	clear()
+	return a.report(outcomes, b.dryRun, err)
+}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/document"
+	"aws-provider-executor/pkg/gate"
+)
+
+func (a *app) importPlans() *cobra.Command {
+	var file, source string
+	var requeue bool
+	c := &cobra.Command{
+		Use:   "import -f PLANS",
+		Short: "take plans into the journal, all or none",
+		Long: `import takes plans (YAML or JSON: one, a list, several documents, or {actionPlans: [...]}) into the
+journal, all or none. A key is taken once; the same plan again changes nothing.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			plans, err := a.readPlans(file)
+			if err != nil {
+				return err
+			}
+			g, done, err := a.openGate(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			outcomes, err := g.Import(c.Context(), plans, firstOf(source, file), requeue)
+			if err != nil {
+				return err
+			}
+			return a.report(outcomes, false, nil)
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "the plans' `file`; - is standard input")
+	c.Flags().StringVar(&source, "source", "", "where the plans come from, for the journal (default the file)")
+	c.Flags().BoolVar(&requeue, "requeue", false, "put actions that are not running and not in force back to pending, facts kept, to be approved anew")
+	_ = c.MarkFlagRequired("file")
+	return c
+}
+
+func (a *app) readPlans(file string) ([]gate.Plan, error) {
+	data, err := a.read(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the plans: %w", err)
+	}
+	plans, err := gate.ParsePlans(data)
+	if err != nil {
+		return nil, &gate.Refusal{What: "import of " + file, Reasons: faultLines(err)}
+	}
+	return plans, nil
+}
+
+// faultLines are the faults of a document, a line each.
+func faultLines(err error) []string {
+	faults, ok := err.(document.Faults)
+	if !ok {
+		return []string{err.Error()}
+	}
+	lines := make([]string, len(faults))
+	for i, f := range faults {
+		lines[i] = document.Faults{f}.Error()
+	}
+	return lines
+}

@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/schema"
+)
+
+func (a *app) schema() *cobra.Command {
+	return &cobra.Command{
+		Use:               "schema [VERB]",
+		Short:             "print the JSON Schema of a request, of one verb's, or of a result",
+		Long:              "schema prints the JSON Schema of any request; with a verb, of its requests; with result, of a result.",
+		Args:              atMostOneVerb,
+		ValidArgsFunction: a.completeVerb,
+		RunE: func(_ *cobra.Command, args []string) error {
+			text, ok := schema.Request(), true
+			if len(args) == 1 {
+				switch args[0] {
+				case "request":
+				case "result":
+					text = schema.Result()
+				default:
+					text, ok = schema.Verb(args[0])
+				}
+			}
+			if !ok {
+				return usage("there is no schema %q; there are %s", args[0], strings.Join(schema.Names(), ", "))
+			}
+			if a.format == "yaml" {
+				return a.printDocument(json.RawMessage(text))
+			}
+			_, err := a.stdout.Write(text)
+			return err
+		},
+	}
+}

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/policy"
+)
+
+// details are everything the journal knows of an action.
+type details struct {
+	gate.Row
+	Name        string           `json:"name,omitempty"`
+	Description string           `json:"description,omitempty"`
+	Digest      string           `json:"digest"`
+	ClaimedBy   string           `json:"claimedBy,omitempty"`
+	ClaimUntil  *time.Time       `json:"claimUntil,omitempty"`
+	Approvals   []approvalDetail `json:"approvals"`
+	Events      []gate.Event     `json:"events"`
+}
+
+type approvalDetail struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Digest string    `json:"digest"`
+}
+
+func (a *app) show() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "show one action: plan, digest, approvals, facts and events",
+		Args:  exactly(1, "the id or the idempotency key of an action"),
+		RunE: func(c *cobra.Command, args []string) error {
+			j, err := a.openJournal(c.Context())
+			if err != nil {
+				return err
+			}
+			defer j.Close()
+			x, err := find(c.Context(), j, args[0])
+			if err != nil {
+				return err
+			}
+			approvals, err := j.Approvals(c.Context(), x.ID)
+			if err != nil {
+				return err
+			}
+			events, err := j.Events(c.Context(), gate.EventQuery{ActionID: x.ID})
+			if err != nil {
+				return err
+			}
+			d := describe(x, approvals, events)
+			return a.print(d, func(w io.Writer) { a.showTable(w, d) })
+		},
+	}
+}
+
+// find takes an id or an idempotency key.
+func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
+	if id, err := strconv.ParseInt(name, 10, 64); err == nil {
+		x, err := s.Get(ctx, id)
+		if !errors.Is(err, gate.ErrNotFound) {
+			return x, err
+		}
+	}
+	x, err := s.Find(ctx, name)
+	if errors.Is(err, gate.ErrNotFound) {
+		return x, fmt.Errorf("there is no action %q in the journal", name)
+	}
+	return x, err
+}
+
+// findAll takes ids or idempotency keys, each once.
+func findAll(ctx context.Context, s gate.Store, names []string) ([]int64, error) {
+	var ids []int64
+	var errs []error
+	seen := map[int64]bool{}
+	for _, name := range names {
+		x, err := find(ctx, s, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !seen[x.ID] {
+			ids = append(ids, x.ID)
+		}
+		seen[x.ID] = true
+	}
+	return ids, errors.Join(errs...)
+}
+
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usage("%s takes %s; see %s --help", c.CommandPath(), what, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+func describe(x gate.Action, approvals []policy.Approval, events []gate.Event) details {
+	d := details{Row: x.Row(), Name: x.Name, Description: x.Description, Digest: x.Digest(), Approvals: []approvalDetail{}, Events: events}
+	if x.Claim != nil {
+		d.ClaimedBy, d.ClaimUntil = x.Claim.By, &x.Claim.Until
+	}
+	for _, p := range approvals {
+		d.Approvals = append(d.Approvals, approvalDetail(p))
+	}
+	if d.Events == nil {
+		d.Events = []gate.Event{}
+	}
+	return d
+}
+
+func (a *app) showTable(w io.Writer, d details) {
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%-13s %s\n", name, printable(value))
+		}
+	}
+	many := func(name string, values []string) {
+		for i, v := range values {
+			if i > 0 {
+				name = ""
+			}
+			fmt.Fprintf(w, "%-13s %s\n", name, printable(v))
+		}
+	}
+	fmt.Fprintf(w, "%-13s %d\n", "id", d.ID)
+	line("key", d.IdempotencyKey)
+	fmt.Fprintf(w, "%-13s %s\n", "status", a.paint(string(d.Status)))
+	line("name", d.Name)
+	line("description", d.Description)
+	line("source", d.Source)
+	line("action", d.Action)
+	line("provider", strings.TrimSuffix(d.Provider+"/"+d.ProviderRef, "/"))
+	line("risk", d.RiskLevel)
+	many("target", sortedPairs(d.Target))
+	many("parameters", sortedPairs(d.Parameters))
+	if d.Undo != nil {
+		many("undo", append([]string{d.Undo.Action}, sortedPairs(d.Undo.Parameters)...))
+	} else {
+		line("undo", "none: it can't be undone")
+	}
+	line("digest", d.Digest)
+	for _, p := range d.Approvals {
+		note := ""
+		if p.Digest != d.Digest {
+			note = ", of another plan"
+		}
+		line("approved by", p.By+", "+when(&p.At)+note)
+	}
+	if d.ClaimUntil != nil {
+		line("claimed by", d.ClaimedBy+", until "+when(d.ClaimUntil))
+	}
+	line("message", d.ResultMessage)
+	line("error", d.Error)
+	many("observed", sortedPairs(d.Observed))
+	fmt.Fprintln(w)
+	a.eventTable(w, d.Events)
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/protocol"
+)
+
+func (a *app) undo() *cobra.Command {
+	var u undoing
+	c := &cobra.Command{
+		Use:   "undo --request R --result S | undo [-f PAIRS] | undo ID...|--all",
+		Short: "print the request that undoes an action",
+		Long: `undo prints the request that undoes an action, and asks nobody: of a request and its result; of pairs of
+them ({"request": ..., "result": ...}), one after the other on standard input or in a file; or of actions in
+a journal, a core's too. Several are printed a line each, the last first, for run -f -.`,
+		Args: func(_ *cobra.Command, args []string) error { return u.check(args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			requests, err := u.requests(c.Context(), a, args)
+			if err != nil {
+				return err
+			}
+			return a.printRequests(requests)
+		},
+	}
+	c.Flags().StringVar(&u.request, "request", "", "the request's `file`; - is standard input")
+	c.Flags().StringVar(&u.result, "result", "", "the result's `file`; - is standard input")
+	c.Flags().StringVarP(&u.pairs, "file", "f", "-", "the `file` with pairs; - is standard input")
+	c.Flags().BoolVar(&u.all, "all", false, "all actions of the journal that are in force")
+	c.Flags().StringVar(&u.mode, "mode", string(protocol.Execute), "the `mode` of the undo request: dry-run or execute")
+	return c
+}
+
+// undoing is what undo is told.
+type undoing struct {
+	request, result, pairs, mode string
+	all                          bool
+}
+
+func (u *undoing) check(args []string) error {
+	single := u.request != "" || u.result != ""
+	switch {
+	case u.mode != string(protocol.DryRun) && u.mode != string(protocol.Execute):
+		return usage("--mode is %q, want dry-run or execute", u.mode)
+	case single && (u.request == "" || u.result == ""):
+		return usage("--request and --result go together")
+	case u.request == "-" && u.result == "-":
+		return usage("standard input can't be both the request and the result: send pairs")
+	case single && (u.all || len(args) > 0), u.all && len(args) > 0:
+		return usage("undo takes a request and its result, or pairs, or ids of actions, or --all: one of them")
+	}
+	return nil
+}
+
+func (u *undoing) requests(ctx context.Context, a *app, args []string) ([]protocol.Request, error) {
+	switch {
+	case u.request != "":
+		return u.single(a)
+	case u.all || len(args) > 0:
+		return u.fromJournal(ctx, a, args)
+	}
+	return u.fromPairs(a)
+}
+
+func (u *undoing) single(a *app) ([]protocol.Request, error) {
+	request, err := a.read(u.request)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the request: %w", err)
+	}
+	result, err := a.read(u.result)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the result: %w", err)
+	}
+	r, err := u.undo(a, request, result)
+	return []protocol.Request{r}, err
+}
+
+func (u *undoing) fromPairs(a *app) ([]protocol.Request, error) {
+	data, err := a.read(u.pairs)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the pairs: %w", err)
+	}
+	var requests []protocol.Request
+	d := json.NewDecoder(bytes.NewReader(data))
+	for n := 1; ; n++ {
+		var pair struct{ Request, Result json.RawMessage }
+		err := d.Decode(&pair)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("pair %d is no JSON: %w", n, err)
+		}
+		r, err := u.undo(a, pair.Request, pair.Result)
+		var none *nothingToUndo
+		if errors.As(err, &none) {
+			fmt.Fprintf(a.stderr, "actionctl: pair %d left out: %v\n", n, err)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("pair %d: %w", n, err)
+		}
+		requests = append(requests, r)
+	}
+	slices.Reverse(requests)
+	return requests, nil
+}
+
+// nothingToUndo says that an action left nothing to undo.
+type nothingToUndo struct{ text string }
+
+func (e *nothingToUndo) Error() string { return e.text }
+
+// undo makes the undo request of a request and its result.
+func (u *undoing) undo(a *app, request, result []byte) (protocol.Request, error) {
+	r, faults := protocol.Decode(bytes.NewReader(request))
+	if len(faults) > 0 {
+		return r, fmt.Errorf("the request: %w", faults)
+	}
+	s, err := gate.DecodeResult(result)
+	if err != nil {
+		return r, fmt.Errorf("the result: %w", err)
+	}
+	verb, known := a.Registry.Lookup(r.Action)
+	switch {
+	case !known:
+		return r, fmt.Errorf("the request's action %s is unknown, want one of %s", protocol.Quote(r.Action), a.Registry.Names())
+	case verb.Undo == "":
+		return r, fmt.Errorf("%s can't be undone", r.Action)
+	case r.Mode == protocol.DryRun:
+		return r, &nothingToUndo{"it was a dry-run, which changed nothing"}
+	case s.Status.Status != protocol.Succeeded && !s.Status.UndoAvailable:
+		return r, &nothingToUndo{fmt.Sprintf("it %s, and its result says that there is nothing to undo", s.Status.Status)}
+	}
+	return gate.UndoRequest(r, gate.Undo{Action: verb.Undo}, s.Status.Observed, protocol.Mode(u.mode)), nil
+}
+
+func (u *undoing) fromJournal(ctx context.Context, a *app, args []string) ([]protocol.Request, error) {
+	g, done, err := a.openGate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var ids []int64
+	if u.all {
+		ids, err = g.InForce(ctx)
+	} else {
+		ids, err = findAll(ctx, g.Store, args)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g.UndoRequests(ctx, ids, protocol.Mode(u.mode))
+}
+
+// printRequests writes one request as a document, several a line each.
+func (a *app) printRequests(requests []protocol.Request) error {
+	if len(requests) == 1 || a.format == "yaml" {
+		for i, r := range requests {
+			if i > 0 {
+				fmt.Fprintln(a.stdout, "---")
+			}
+			if err := a.printDocument(json.RawMessage(gate.EncodeRequest(r))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, r := range requests {
+		if _, err := a.stdout.Write(gate.EncodeRequest(r)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

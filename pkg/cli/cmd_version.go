@@ -1,0 +1,19 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "tell the version",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			return a.print(map[string]string{"version": a.Version}, func(w io.Writer) { fmt.Fprintln(w, "actionctl", a.Version) })
+		},
+	}
+}

@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"golang.org/x/term"
+
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// print writes a value as JSON or YAML, or the table that is made for it.
+func (a *app) print(v any, table func(w io.Writer)) error {
+	if a.format == "table" {
+		table(a.stdout)
+		return nil
+	}
+	return a.printDocument(v)
+}
+
+// printDocument writes a document that has no table: JSON unless YAML is asked for.
+func (a *app) printDocument(v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	text := b.Bytes()
+	if a.format == "yaml" {
+		var err error
+		if text, err = yaml.JSONToYAML(text); err != nil {
+			return err
+		}
+	}
+	_, err := a.stdout.Write(text)
+	return err
+}
+
+// tabulate writes lines of cells in columns; the one called STATUS is coloured.
+func (a *app) tabulate(w io.Writer, header []string, lines [][]string) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	status := slices.Index(header, "STATUS")
+	for i, cells := range append([][]string{header}, lines...) {
+		line := make([]string, len(cells))
+		for k, c := range cells {
+			line[k] = printable(c)
+			if k == status {
+				line[k] = a.paint(line[k])
+			}
+			if i > 0 && line[k] == "" {
+				line[k] = "-"
+			}
+		}
+		fmt.Fprintln(t, strings.Join(line, "\t"))
+	}
+	_ = t.Flush()
+}
+
+// printable keeps control characters of a planner's or an executor's text away from the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= 0x202a && r <= 0x202e {
+			return '·'
+		}
+		return r
+	}, s)
+}
+
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+var colours = map[string]string{
+	"pending": "33", "approved": "36", "running": "34", "succeeded": "32", "failed": "31", "skipped": "35", "rolledBack": "90",
+	"done": "32", "refused": "31", "not reached": "90",
+}
+
+// paint colours a word, on a terminal only. Every word of a column gets as many bytes, so that
+// the columns stay.
+func (a *app) paint(word string) string {
+	if !isTerminal(a.stdout) || a.env["NO_COLOR"] != "" || a.env["TERM"] == "dumb" {
+		return word
+	}
+	colour, ok := colours[word]
+	if !ok {
+		colour = "39"
+	}
+	return "\x1b[" + colour + "m" + word + "\x1b[0m"
+}
+
+func when(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
+// outcomeRow is what an operation did to a row of the journal.
+type outcomeRow struct {
+	gate.Row
+	Verdict gate.Verdict `json:"verdict"`
+	Message string       `json:"message,omitempty"`
+	Reasons []string     `json:"reasons,omitempty"`
+	// DryRun is what the executor said, where the row does not.
+	DryRun *protocol.Status `json:"dryRun,omitempty"`
+}
+
+// report prints the outcomes of an operation and makes the exit code of them.
+func (a *app) report(outcomes []gate.Outcome, dryRun bool, err error) error {
+	if a.format == "table" {
+		a.reportTable(outcomes)
+	} else if printErr := a.printDocument(outcomeRows(outcomes, dryRun)); printErr != nil {
+		return printErr
+	}
+	a.explain(outcomes)
+	if err != nil {
+		return err
+	}
+	switch failed, refused := gate.Failures(outcomes); {
+	case failed:
+		return exit(ExitFailed)
+	case refused:
+		return exit(ExitRefused)
+	}
+	return nil
+}
+
+func outcomeRows(outcomes []gate.Outcome, dryRun bool) []outcomeRow {
+	rows := make([]outcomeRow, len(outcomes))
+	for i, o := range outcomes {
+		rows[i] = outcomeRow{Row: o.Action.Row(), Verdict: o.Verdict, Message: o.Message}
+		for _, r := range o.Reasons {
+			rows[i].Reasons = append(rows[i].Reasons, r.Field+": "+r.Text)
+		}
+		if dryRun && o.Result != nil {
+			rows[i].DryRun = &o.Result.Status
+		}
+	}
+	return rows
+}
+
+func (a *app) reportTable(outcomes []gate.Outcome) {
+	var lines [][]string
+	for _, o := range outcomes {
+		if o.Verdict == gate.Done {
+			lines = append(lines, []string{fmt.Sprint(o.Action.ID), o.Action.IdempotencyKey, string(o.Action.Status), o.Message})
+		}
+	}
+	if len(lines) > 0 {
+		a.tabulate(a.stdout, []string{"ID", "KEY", "STATUS", "MESSAGE"}, lines)
+	}
+}
+
+// explain tells people why something was not done.
+func (a *app) explain(outcomes []gate.Outcome) {
+	notReached := 0
+	for _, o := range outcomes {
+		switch o.Verdict {
+		case gate.NotReached:
+			notReached++
+		case gate.Refused:
+			fmt.Fprintf(a.stderr, "actionctl: action %d (%s) refused:\n", o.Action.ID, printable(o.Action.IdempotencyKey))
+			for _, r := range o.Reasons {
+				fmt.Fprintf(a.stderr, "  %s: %s\n", r.Field, printable(r.Text))
+			}
+		case gate.Unsuccessful:
+			fmt.Fprintf(a.stderr, "actionctl: action %d (%s) failed: %s\n", o.Action.ID, printable(o.Action.IdempotencyKey), printable(o.Message))
+		}
+	}
+	if notReached > 0 {
+		fmt.Fprintf(a.stderr, "actionctl: %d not begun, because of what came before\n", notReached)
+	}
+}
+
+// progress shows how far many actions have come, on a terminal only.
+func (a *app) progress(total int) (step func(gate.Outcome), done func()) {
+	if total < 2 || !isTerminal(a.stderr) || a.env["TERM"] == "dumb" {
+		return nil, func() {}
+	}
+	const width = 40
+	n := 0
+	draw := func() {
+		full := n * width / total
+		fmt.Fprintf(a.stderr, "\r[%s%s] %d/%d", strings.Repeat("#", full), strings.Repeat(".", width-full), n, total)
+	}
+	draw()
+	return func(gate.Outcome) { n++; draw() }, func() { fmt.Fprint(a.stderr, "\r\x1b[K") }
+}
+
+// sortedPairs are the entries of a map, in order.
+func sortedPairs(m map[string]string) []string {
+	var all []string
+	for k, v := range m {
+		all = append(all, k+"="+v)
+	}
+	slices.Sort(all)
+	return all
+}
