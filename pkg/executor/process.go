@@ -50,15 +50,20 @@ func (p *Process) Main(ctx context.Context, args, environ []string, stdin io.Rea
 }
 
 func (p *Process) run(ctx context.Context, s settings, faults []string, log *slog.Logger, stdin io.Reader) protocol.Result {
+	own := &enforcement{settings: s, faults: faults, verbs: p.Registry}
 	e := &Executor{
 		Registry: p.Registry,
 		Provider: p.Provider,
 		Timeout:  s.timeout,
 		Log:      log,
 		Connect: func(ctx context.Context, region string, budget time.Duration) (Connection, error) {
-			return p.Connect(ctx, region, budget, log)
+			conn, err := p.Connect(ctx, region, budget, log)
+			if err != nil {
+				return nil, err
+			}
+			return conn, own.checkTags(ctx, conn)
 		},
-		Policy: func(protocol.Request) error { return s.refuse(faults) },
+		Policy: own.check,
 	}
 	if s.stateDir != noState {
 		disk := p.Disk

@@ -1,0 +1,84 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// enforcement holds requests against the policy that the environment names. Of the policy, what is
+// about an action's history (approvals, evidence, the wait) is the gate's to enforce: one request
+// does not show it.
+type enforcement struct {
+	settings settings
+	// faults are what is wrong with the environment.
+	faults []string
+	verbs  *action.Registry
+
+	policy  *policy.Policy
+	request protocol.Request
+}
+
+// check decides all that the request itself shows. A policy that can't be read allows nothing.
+func (e *enforcement) check(r protocol.Request) error {
+	if err := e.settings.refuse(e.faults); err != nil || e.settings.policy == "" {
+		return err
+	}
+	p, err := policy.Load(e.settings.policy)
+	if err != nil {
+		return action.Refuse(protocol.Denied, "%s; nothing was changed", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	e.policy, e.request = p, r
+	reasons := p.Subject(policy.RequestSubject(e.verbs, r))
+	if r.Mode == protocol.Execute {
+		reasons = append(reasons, p.Execution(time.Now(), 0)...)
+	}
+	return e.deny(reasons)
+}
+
+func (e *enforcement) deny(reasons policy.Denial) error {
+	if len(reasons) == 0 {
+		return nil
+	}
+	return action.Refuse(protocol.Denied, "the policy %s says no: %s; nothing was changed", protocol.Quote(e.policy.Name), reasons.Error())
+}
+
+// tagReader reads the tags of resources, by their ids.
+type tagReader interface {
+	DescribeTags(ctx context.Context, ids ...string) (map[string]map[string]string, error)
+}
+
+// checkTags decides what the tags of the target show, before anything else is read.
+func (e *enforcement) checkTags(ctx context.Context, conn Connection) error {
+	if e.policy == nil || !e.policy.ReadsTags() {
+		return nil
+	}
+	reader, ok := conn.Reader().(tagReader)
+	if !ok {
+		return fmt.Errorf("the reader %T can't read tags", conn.Reader())
+	}
+	var ids []string
+	for _, field := range []string{"nicRef", "instanceRef", "routeTableRef"} {
+		if id := e.request.Target[field]; id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return e.deny(policy.Denial{{Field: "requiredTags, deniedTags", Text: "the target names nothing whose tags can be read"}})
+	}
+	tags, err := reader.DescribeTags(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	var reasons policy.Denial
+	for _, id := range ids {
+		reasons = append(reasons, e.policy.Tags(id, tags[id])...)
+	}
+	return e.deny(reasons)
+}
