@@ -152,15 +152,20 @@ func (r *run) execute() (protocol.Result, error) {
 	if err := r.makePlan(); err != nil {
 		return protocol.Result{}, err
 	}
+	if err := r.settle(); err != nil {
+		return protocol.Result{}, err
+	}
 	if r.plan.Skip != "" {
 		r.recordDone()
 		return r.skipped(r.plan.Skip), nil
 	}
-	if err := r.settle(); err != nil {
+	holders, err := r.holders()
+	if err != nil {
 		return protocol.Result{}, err
 	}
-	if holders, err := r.holders(); err != nil || holders != "" {
-		return r.heldBy(holders), err
+	if holders != "" {
+		r.recordReleased()
+		return r.heldBy(holders), nil
 	}
 	if r.times.up() {
 		return protocol.Result{}, r.outOfTime()

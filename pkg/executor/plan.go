@@ -4,22 +4,28 @@ import (
 	"slices"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
 
 // planAttempts bounds how often contradicting readings are asked again.
 const planAttempts = 4
 
-// makePlan plans. That all is so already is not what an action expects, and is
-// believed only when a second reading says the same.
+// makePlan plans. What is not expected is believed only when a second reading says the same:
+// that all is so already, that the value is neither the one recorded before nor the one after, drift.
 func (r *run) makePlan() error {
+	drifted := false
 	for range planAttempts {
 		p, err := r.verb.Plan(r.times.plan, r.reader, r.req)
+		if err != nil && !drifted && asFailure(err).Class == protocol.Drift {
+			drifted = true
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		r.plan, r.seen = p, p.Seen
-		if p.Skip != "" || !r.isSo() {
+		if p.Skip != "" || !r.isSo() && !r.isNeither() {
 			return nil
 		}
 		again, err := p.Read(r.times.plan)
@@ -48,22 +54,31 @@ func (r *run) isSo() bool {
 	return true
 }
 
-// settle gives each transition the From that counts. Where the present value is
-// our own To already, that is what an earlier attempt under this key recorded: the first
-// prior wins.
+// isNeither tells whether a value is neither what the key's record says was before nor what it was to be.
+func (r *run) isNeither() bool {
+	if r.undoes() != "" {
+		return false
+	}
+	for i, t := range r.plan.Transitions {
+		now := r.plan.Seen.Values[i]
+		if recorded, ok := r.record.Transition(t.Resource, t.Attribute); ok && r.pending(i) && now != recorded.From && now != t.Via {
+			return true
+		}
+	}
+	return false
+}
+
+// settle holds the plan against the key's record. An action's transitions get the From that counts: where
+// the present value is our own To already, that is what an earlier attempt under this key recorded. The
+// first prior wins.
 func (r *run) settle() error {
+	if r.undoes() != "" {
+		return r.agree()
+	}
 	for i := range r.plan.Transitions {
 		t := &r.plan.Transitions[i]
 		recorded, ok := r.record.Transition(t.Resource, t.Attribute)
 		if !r.hasRecord || !ok {
-			continue
-		}
-		if r.undoes() != "" {
-			if r.plan.Restores && !t.Vouched && recorded.From != t.To {
-				return action.Refuse(protocol.Conflict,
-					"the request would make the %s of %s %s, but before the action it was %s, as recorded then; nothing was changed; undo with the facts that the action reported",
-					t.Attribute, t.Resource, t.To, recorded.From).With("recorded", recorded.From)
-			}
 			continue
 		}
 		now := r.plan.Seen.Values[i]
@@ -72,6 +87,34 @@ func (r *run) settle() error {
 		}
 	}
 	return nil
+}
+
+// agree refuses an undo that can't be that of the action in the record: it would restore something
+// else, or nothing of what the action changed.
+func (r *run) agree() error {
+	if !r.hasRecord {
+		return nil
+	}
+	same := false
+	for _, t := range r.plan.Transitions {
+		recorded, ok := r.record.Transition(t.Resource, t.Attribute)
+		if ok && recorded.From != t.To {
+			return contradiction(recorded, "make it "+t.To)
+		}
+		same = same || ok
+	}
+	for _, recorded := range r.record.Transitions {
+		if !same && recorded.From != recorded.To {
+			return contradiction(recorded, "leave it as it is")
+		}
+	}
+	return nil
+}
+
+func contradiction(recorded ledger.Transition, would string) error {
+	return action.Refuse(protocol.Conflict,
+		"before the action the %s of %s was %s, as recorded then, and the request would %s; nothing was changed; undo with the target and the facts that the action reported",
+		recorded.Attribute, recorded.Resource, recorded.From, would).With("recorded", recorded.From)
 }
 
 // changes tells whether the world differs from before because of this key.

@@ -125,6 +125,18 @@ func (r *run) recordDone() {
 	}
 }
 
+// recordReleased marks an action whose undo was put off: it keeps its prior facts, and needs nothing
+// any more. Else two that both changed one thing would wait for each other for ever.
+func (r *run) recordReleased() {
+	if !r.hasRecord || r.record.State == ledger.Released {
+		return
+	}
+	r.record.State = ledger.Released
+	if err := r.store.Put(r.record); err != nil {
+		r.Log.Warn("the record stays in force although its undo was asked for", "error", err)
+	}
+}
+
 func (r *run) newRecord(state ledger.State) {
 	r.record = ledger.Record{
 		Key: r.wire.IdempotencyKey, Action: r.verb.Name, Digest: r.digest(), State: state,
@@ -158,7 +170,9 @@ func (r *run) holders() (string, error) {
 	records, err := r.store.Holders(r.recordKey(), r.ledgerTransitions())
 	keys := map[string]bool{}
 	for _, rec := range records {
-		keys[rec.Key] = true
+		if rec.State != ledger.Released {
+			keys[rec.Key] = true
+		}
 	}
 	return strings.Join(slices.Sorted(maps.Keys(keys)), ", "), err
 }

@@ -34,6 +34,9 @@ const (
 	Intended State = "intended"
 	// InForce is written once the change was read back.
 	InForce State = "in-force"
+	// Released is written when its undo was asked for and put off, because others need
+	// the same: it needs nothing any more, and keeps its prior facts for the undo.
+	Released State = "released"
 )
 
 // Transition is one attribute's before and after.
