@@ -1,0 +1,910 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/protocol"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The rules of the ledger, each as a named test, on a verb of the plainest kind: "set" brings one
+// switch to a value, "reset" takes that back, comparing what was before, after and is now.
+
+var ruleRegistry = action.NewRegistry(slices.Concat(pair("set", "reset"), pair("paint", "strip")))
+
+func pair(do, undo string) []action.Verb {
+	target := []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true}}
+	return []action.Verb{
+		{
+			Name: do, Undo: undo, Target: target,
+			Parameters: []action.Field{{Name: "to", Form: action.Text, Required: true}},
+			Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+				return switchTo(ctx, r, req.Target["switch"], req.Parameters["to"], func(t action.Transition, seen action.Seen) map[string]string {
+					return map[string]string{"prior": t.From, "to": t.To, "now": seen.Values[0]}
+				})
+			}),
+		},
+		{
+			Name: undo, Target: target,
+			Parameters: []action.Field{
+				{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}, action.OnDrift, action.IgnoreHolders,
+			},
+			Plan: action.PlanWith(planReset),
+		},
+	}
+}
+
+func switchTo(ctx context.Context, r reader, name, to string, facts func(action.Transition, action.Seen) map[string]string) (*action.Plan, error) {
+	p, err := switches(ctx, r, []string{name}, func(string) string { return to }, "", false)
+	if err != nil {
+		return nil, err
+	}
+	p.Facts = func(t []action.Transition, seen action.Seen) map[string]string { return facts(t[0], seen) }
+	return p, nil
+}
+
+func planReset(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+	name, before, after := req.Target["switch"], req.Parameters["prior"], req.Parameters["to"]
+	if before != "" && before == after {
+		return &action.Plan{Restores: true, Skip: "it was so before", Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}, nil
+	}
+	// Without facts it is an action of its own, that switches off.
+	undo := before != ""
+	if !undo {
+		before = "off"
+	}
+	p, err := switchTo(ctx, r, name, before, func(_ action.Transition, seen action.Seen) map[string]string {
+		return map[string]string{"now": seen.Values[0]}
+	})
+	if err != nil || !undo {
+		return p, err
+	}
+	p.Restores = true
+	_, err = action.Restore(req, name, before, after, p.Seen.Values[0])
+	return p, err
+}
+
+// core is a caller with its own store and cloud. Each of its requests is given to a new executor, as
+// to a new process.
+type core struct {
+	t       *testing.T
+	cloud   *cloud
+	dir     string
+	timeout time.Duration
+	// dies names the point at which the next process dies: before or after a change, a put or a
+	// removal ("before change", "after put"), the nth time as in "after put 2".
+	dies string
+	// breaks names the call of the store that fails.
+	breaks string
+}
+
+func newCore(t *testing.T, values ...string) *core {
+	c := &core{t: t, dir: t.TempDir(), timeout: 20 * time.Second, cloud: &cloud{values: map[string]string{}}}
+	for _, v := range values {
+		name, value, _ := strings.Cut(v, "=")
+		c.cloud.values[name] = value
+	}
+	return c
+}
+
+// point is a place where a process may die.
+func (c *core) point(counts map[string]int, name string) {
+	counts[name]++
+	if c.dies == name || c.dies == fmt.Sprint(name, " ", counts[name]) {
+		c.dies = ""
+		runtime.Goexit()
+	}
+}
+
+// mortal is what a process works with, and may die at.
+type mortal struct {
+	*core
+	Store
+	counts map[string]int
+}
+
+func (m mortal) Reader() any { return m.cloud }
+func (m mortal) Writer() any { return m }
+
+func (m mortal) Switch(ctx context.Context, name, value string) error {
+	m.point(m.counts, "before change")
+	defer m.point(m.counts, "after change")
+	return m.cloud.Switch(ctx, name, value)
+}
+
+var errDisk = action.Refuse(protocol.StateStore, "the disk is broken; nothing was changed")
+
+func (m mortal) Lock(ctx context.Context, key string, things ...string) (func(), error) {
+	if m.breaks == "lock" {
+		return nil, errDisk
+	}
+	return m.Store.Lock(ctx, key, things...)
+}
+
+func (m mortal) Get(key string) (ledger.Record, bool, error) {
+	if m.breaks == "get" {
+		return ledger.Record{}, false, errDisk
+	}
+	return m.Store.Get(key)
+}
+
+func (m mortal) Holders(except string, undo []ledger.Transition) ([]ledger.Record, error) {
+	if m.breaks == "holders" {
+		return nil, errDisk
+	}
+	return m.Store.Holders(except, undo)
+}
+
+func (m mortal) Put(r ledger.Record) error {
+	if m.breaks == "put" {
+		return errDisk
+	}
+	m.point(m.counts, "before put")
+	defer m.point(m.counts, "after put")
+	return m.Store.Put(r)
+}
+
+func (m mortal) Remove(key string) error {
+	if m.breaks == "remove" {
+		return errDisk
+	}
+	m.point(m.counts, "before remove")
+	defer m.point(m.counts, "after remove")
+	return m.Store.Remove(key)
+}
+
+// died is the status of a process that did.
+const died protocol.State = "died"
+
+// send starts a process and waits for its end.
+func (c *core) send(verb, key, name string, parameters map[string]string) protocol.Status {
+	c.t.Helper()
+	m := mortal{core: c, counts: map[string]int{}}
+	e := &Executor{
+		Registry: ruleRegistry, Provider: "test", Timeout: c.timeout, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Connect: func(context.Context, string, time.Duration) (Connection, error) { return m, nil },
+	}
+	if c.dir != "" {
+		e.OpenStore = func() (Store, error) {
+			if c.breaks == "open" {
+				return nil, errDisk
+			}
+			l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
+			m.Store = l
+			return m, err
+		}
+		// The store is made by the connection's process, and dies with it.
+		e.Connect = func(context.Context, string, time.Duration) (Connection, error) { return &m, nil }
+	}
+	var fields []string
+	for k, v := range parameters {
+		fields = append(fields, fmt.Sprintf("%q:%q", k, v))
+	}
+	text := strings.NewReplacer(`"provider":"test"`, `"provider":"test"`, `"names"`, `"switch"`).
+		Replace(request(verb, key, name, strings.Join(fields, ",")))
+	status := protocol.Status{Status: died}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		status = e.Run(context.Background(), strings.NewReader(text)).Status
+	}()
+	<-done
+	return status
+}
+
+// set sends the action, and undo its undo with the facts it had answered, as a core does.
+func (c *core) set(key, name, to string, more ...string) protocol.Status {
+	c.t.Helper()
+	return c.send("set", key, name, with(map[string]string{"to": to}, more))
+}
+
+func (c *core) undo(key, name string, facts protocol.Status, more ...string) protocol.Status {
+	c.t.Helper()
+	return c.send("reset", key+":undo", name, with(facts.Observed, more))
+}
+
+func with(m map[string]string, more []string) map[string]string {
+	m = maps.Clone(m)
+	for _, kv := range more {
+		k, v, _ := strings.Cut(kv, "=")
+		m[k] = v
+	}
+	return m
+}
+
+// now holds the world against what it should be: "a=on b=off".
+func (c *core) now(want string) {
+	c.t.Helper()
+	var all []string
+	for _, n := range slices.Sorted(maps.Keys(c.cloud.values)) {
+		all = append(all, n+"="+c.cloud.values[n])
+	}
+	if got := strings.Join(all, " "); got != want {
+		c.t.Errorf("the world is %s, want %s", got, want)
+	}
+}
+
+// is holds a status against its state, and its facts against those given.
+func is(t *testing.T, got protocol.Status, state protocol.State, facts ...string) protocol.Status {
+	t.Helper()
+	if got.Status != state {
+		t.Errorf("status %s, want %s: %+v", got.Status, state, got)
+	}
+	for _, f := range facts {
+		k, v, _ := strings.Cut(f, "=")
+		if got.Observed[k] != v {
+			t.Errorf("%s is %q, want %q: %+v", k, got.Observed[k], v, got)
+		}
+	}
+	return got
+}
+
+// failed holds a status against a failure's class.
+func failed(t *testing.T, got protocol.Status, class protocol.FailureClass, facts ...string) protocol.Status {
+	t.Helper()
+	return is(t, got, protocol.Failed, append(facts, "failureClass="+string(class))...)
+}
+
+// free tells whether a key has no live record.
+func (c *core) free(key string, want bool) {
+	c.t.Helper()
+	l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if r, ok, err := l.Get(key); err != nil || ok == want {
+		c.t.Errorf("the key %s is free: %t, want %t (%+v, %v)", key, !ok, want, r, err)
+	}
+}
+
+// changes counts the changing calls.
+func (c *core) changes() int {
+	return len(slices.DeleteFunc(slices.Clone(c.cloud.calls), func(s string) bool { return strings.HasPrefix(s, "read ") }))
+}
+
+// rule runs a test of one rule, in time of its own.
+func rule(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
+// TestFirstPriorWins guards against the commonest fault in this field: the process dies, or its answer is
+// lost, after the change; the retry reads the changed state as prior; the undo then restores nothing, for ever.
+func TestFirstPriorWins(t *testing.T) {
+	for _, point := range []string{
+		"before put 1", "after put 1", "before change", "after change", "before put 2", "after put 2",
+	} {
+		rule(t, "the process dies "+point, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.dies = point
+			is(t, c.set("k", "a", "on"), died)
+			got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "now=on", "changed=true")
+			c.now("a=on")
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=off")
+			c.free("k", true)
+		})
+	}
+	for _, word := range []string{"lost", "late", "dropped", "ignore"} {
+		rule(t, "the first answer is "+word, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.timeout = time.Second
+			c.cloud.changes = script{"a": {word}}
+			first := c.set("k", "a", "on")
+			if first.Observed["prior"] != "off" {
+				t.Errorf("the first answer: %+v", first)
+			}
+			got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=off")
+		})
+	}
+	rule(t, "the deadline passes while the change is on its way", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.timeout = time.Second
+		c.cloud.changes, c.cloud.reads = script{"a": {"lost"}}, slices.Repeat([]string{"fail"}, 100)
+		c.cloud.reads[0] = "ok"
+		failed(t, c.set("k", "a", "on"), protocol.Ambiguous, "prior=off")
+		c.cloud.reads = nil
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "a core asks again and again", func(t *testing.T) {
+		c := newCore(t, "a=dim")
+		for range 4 {
+			is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=dim", "changed=true")
+		}
+		if n := c.changes(); n != 1 {
+			t.Errorf("%d changes, want 1", n)
+		}
+	})
+	rule(t, "what was so before stays known as that", func(t *testing.T) {
+		c := newCore(t, "a=on")
+		c.dies = "after put 1"
+		is(t, c.set("k", "a", "on"), died)
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
+		is(t, c.undo("k", "a", got), protocol.Skipped)
+		c.now("a=on")
+	})
+	rule(t, "a second process dies too", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		for _, point := range []string{"after change", "before put 1", "after put 1", "before put 2"} {
+			c.dies = point
+			is(t, c.set("k", "a", "on"), died)
+		}
+		is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+	})
+}
+
+// TestPresentValueNeither: what is neither our doing nor what we found is somebody else's, and is
+// the prior fact from then on.
+func TestPresentValueNeither(t *testing.T) {
+	rule(t, "it is read afresh", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+		c.cloud.values["a"] = "dim" // by somebody else
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=dim", "changed=true")
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=dim")
+	})
+	rule(t, "one stale reading of it is not believed", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.dies = "after change"
+		is(t, c.set("k", "a", "on"), died)
+		// A replica that knows neither our change nor the one before it.
+		c.cloud.stale = []map[string]string{{"a": "dim"}}
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "one stale reading from before the change is no harm", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.dies = "after change"
+		is(t, c.set("k", "a", "on"), died)
+		c.cloud.stale = []map[string]string{{"a": "off"}}
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
+}
+
+// TestDigestConflict: one key is for one request, for as long as it has something in force.
+func TestDigestConflict(t *testing.T) {
+	rule(t, "while it is in force", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		calls := len(c.cloud.calls)
+		failed(t, c.set("k", "a", "dim"), protocol.Conflict, "retryable=false")
+		failed(t, c.set("k", "b", "on"), protocol.Conflict)
+		failed(t, c.send("paint", "k", "a", map[string]string{"to": "on"}), protocol.Conflict)
+		failed(t, c.send("reset", "k", "a", nil), protocol.Conflict)
+		if len(c.cloud.calls) != calls {
+			t.Errorf("calls were made: %v", c.cloud.calls[calls:])
+		}
+		c.now("a=on b=off")
+	})
+	rule(t, "while it may be in force", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.dies = "after put 1"
+		is(t, c.set("k", "a", "on"), died)
+		failed(t, c.set("k", "a", "dim"), protocol.Conflict)
+		c.now("a=off")
+	})
+	rule(t, "not for what a planner adds of its own", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		is(t, c.set("k", "a", "on", "mobilityLease=1"), protocol.Succeeded)
+		is(t, c.set("k", "a", "on", "mobilityLease=2", "nextHopIPAddress=10.0.0.1"), protocol.Succeeded, "prior=off")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+	})
+	rule(t, "not after a definite failure that changed nothing", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		c.cloud.changes = script{"a": {"refuse"}}
+		failed(t, c.set("k", "a", "on"), protocol.Throttled, "prior=off")
+		c.free("k", true)
+		is(t, c.set("k", "b", "on"), protocol.Succeeded, "prior=off")
+	})
+	rule(t, "not when nothing could be read", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		c.cloud.reads = []string{"fail"}
+		failed(t, c.set("k", "a", "on"), protocol.Unavailable)
+		c.free("k", true)
+		is(t, c.set("k", "b", "on"), protocol.Succeeded)
+	})
+	rule(t, "not after a finished undo, and the key starts afresh", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		first := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+		is(t, c.undo("k", "a", first), protocol.Succeeded)
+		c.free("k", true)
+		c.cloud.values["a"] = "dim"
+		again := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=dim")
+		is(t, c.undo("k", "a", again), protocol.Succeeded)
+		c.now("a=dim b=off")
+		is(t, c.set("k", "b", "on"), protocol.Succeeded)
+	})
+	rule(t, "still after a failure that may have changed something", func(t *testing.T) {
+		for _, word := range []string{"dropped", "ignore"} {
+			c := newCore(t, "a=off")
+			c.timeout = time.Second
+			c.cloud.changes = script{"a": {word}}
+			is(t, c.set("k", "a", "on"), protocol.Failed, "prior=off")
+			failed(t, c.set("k", "a", "dim"), protocol.Conflict)
+		}
+	})
+	rule(t, "a refusal of the second attempt does not free what the first may have done", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.timeout = time.Second
+		c.cloud.changes = script{"a": {"dropped", "refuse"}}
+		failed(t, c.set("k", "a", "on"), protocol.Ambiguous, "prior=off")
+		failed(t, c.set("k", "a", "on"), protocol.Throttled, "prior=off")
+		c.free("k", false)
+		c.cloud.values["a"] = "on" // the first one comes through after all
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
+}
+
+// TestUndo: before, after and now are compared; what the action changed is restored, exactly, and
+// nothing else.
+func TestUndo(t *testing.T) {
+	rule(t, "it restores a value of any kind, as a takeover needs", func(t *testing.T) {
+		c := newCore(t, "a=eni-x")
+		got := is(t, c.set("k", "a", "eni-mine"), protocol.Succeeded, "prior=eni-x")
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=eni-x")
+	})
+	rule(t, "it can be asked for twice", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := c.set("k", "a", "on")
+		for range 3 {
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=off")
+		}
+		if n := c.changes(); n != 2 {
+			t.Errorf("%d changes, want one there and one back", n)
+		}
+	})
+	for _, point := range []string{"before change", "after change", "before remove", "after remove"} {
+		rule(t, "its process dies "+point, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			got := c.set("k", "a", "on")
+			c.dies = point
+			is(t, c.undo("k", "a", got), died)
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=off")
+			c.free("k", true)
+		})
+	}
+	for _, word := range []string{"lost", "late", "dropped", "ignore", "refuse"} {
+		rule(t, "its answer is "+word, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.timeout = time.Second
+			got := c.set("k", "a", "on")
+			c.cloud.changes = script{"a": {word}}
+			if first := c.undo("k", "a", got); first.Status == protocol.Failed {
+				c.now("a=on")
+				c.free("k", false)
+			}
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=off")
+			c.free("k", true)
+		})
+	}
+	rule(t, "what was so before the action stays", func(t *testing.T) {
+		c := newCore(t, "a=on")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
+		is(t, c.undo("k", "a", got), protocol.Skipped)
+		c.now("a=on")
+		c.free("k", true)
+	})
+	rule(t, "somebody put it back already", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := c.set("k", "a", "on")
+		c.cloud.values["a"] = "off"
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+		if n := c.changes(); n != 1 {
+			t.Errorf("%d changes, want 1", n)
+		}
+	})
+	rule(t, "somebody made it a third thing", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := c.set("k", "a", "on")
+		c.cloud.values["a"] = "dim"
+		failed(t, c.undo("k", "a", got), protocol.Drift, "drift=dim")
+		c.now("a=dim")
+		c.free("k", false)
+		is(t, c.undo("k", "a", got, "onDrift=restore"), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "one stale reading of a third thing is not believed", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := c.set("k", "a", "on")
+		c.cloud.stale = []map[string]string{{"a": "dim"}}
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "one stale reading that it is back already is not believed", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := c.set("k", "a", "on")
+		c.cloud.stale = []map[string]string{{"a": "off"}}
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+		c.free("k", true)
+	})
+	rule(t, "an action that failed half-way is undone with the facts it had learnt", func(t *testing.T) {
+		for _, word := range []string{"dropped", "ignore"} {
+			c := newCore(t, "a=off")
+			c.timeout = time.Second
+			c.cloud.changes = script{"a": {word}}
+			got := is(t, c.set("k", "a", "on"), protocol.Failed, "prior=off")
+			if !got.UndoAvailable {
+				t.Errorf("no undo: %+v", got)
+			}
+			c.cloud.values["a"] = "on" // it comes through after all
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=off")
+		}
+	})
+}
+
+// TestUndoThatContradictsTheRecord: parameters that can't be what the action answered change nothing, and
+// the record stays.
+func TestUndoThatContradictsTheRecord(t *testing.T) {
+	tests := []struct {
+		name   string
+		switc  string
+		params map[string]string
+	}{
+		{"another prior", "a", map[string]string{"prior": "dim", "to": "on"}},
+		{"that there was nothing to change", "a", map[string]string{"prior": "on", "to": "on"}},
+		{"nothing at all", "a", map[string]string{}},
+		{"another switch", "b", map[string]string{"prior": "eni-x", "to": "on"}},
+	}
+	for _, tt := range tests {
+		rule(t, tt.name, func(t *testing.T) {
+			c := newCore(t, "a=eni-x", "b=on")
+			got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=eni-x")
+			failed(t, c.send("reset", "k:undo", tt.switc, tt.params), protocol.Conflict)
+			c.now("a=on b=on")
+			c.free("k", false)
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=eni-x b=on")
+		})
+	}
+	rule(t, "another action's key is none of its business", func(t *testing.T) {
+		c := newCore(t, "a=eni-x", "b=on")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		is(t, c.send("reset", "other:undo", "b", map[string]string{"prior": "off", "to": "on"}), protocol.Succeeded)
+		c.now("a=on b=off")
+		is(t, c.send("strip", "k:undo", "b", map[string]string{"prior": "dim", "to": "off"}), protocol.Succeeded)
+		c.now("a=on b=dim")
+		c.free("k", false)
+	})
+	rule(t, "a record that is gone is no obstacle", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := c.set("k", "a", "on")
+		c.dir = t.TempDir()
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
+}
+
+// TestHolders guards the second run under another key: undoing in the other order must not take
+// away what the second action needs.
+func TestHolders(t *testing.T) {
+	two := func(t *testing.T) (*core, protocol.Status, protocol.Status) {
+		c := newCore(t, "a=off")
+		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=off")
+		second := is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
+		return c, first, second
+	}
+	rule(t, "undone in the reverse order it is as before the first", func(t *testing.T) {
+		c, first, second := two(t)
+		is(t, c.undo("k2", "a", second), protocol.Skipped, "heldBy=")
+		c.now("a=on")
+		is(t, c.undo("k1", "a", first), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "the first waits for the second, and says for whom", func(t *testing.T) {
+		c, first, second := two(t)
+		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k2")
+		c.now("a=on")
+		c.free("k1", false)
+		is(t, c.undo("k2", "a", second), protocol.Skipped, "heldBy=")
+		is(t, c.undo("k1", "a", first), protocol.Succeeded)
+		c.now("a=off")
+		c.free("k1", true)
+		c.free("k2", true)
+	})
+	rule(t, "all of them are named", func(t *testing.T) {
+		c, first, _ := two(t)
+		is(t, c.set("k3", "a", "on"), protocol.Succeeded)
+		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k2, k3")
+	})
+	rule(t, "ignoreHolders overrides", func(t *testing.T) {
+		c, first, _ := two(t)
+		is(t, c.undo("k1", "a", first, "ignoreHolders=true"), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "one that may be in force holds too", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		first := c.set("k1", "a", "on")
+		c.dies = "after put 1"
+		is(t, c.set("k2", "a", "on"), died)
+		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k2")
+	})
+	rule(t, "one that wants another value does not", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		first := c.set("k1", "a", "on")
+		second := is(t, c.set("k2", "a", "dim"), protocol.Succeeded, "prior=on")
+		failed(t, c.undo("k1", "a", first), protocol.Drift)
+		is(t, c.undo("k2", "a", second), protocol.Succeeded)
+		c.now("a=on")
+		is(t, c.undo("k1", "a", first), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "two that both changed it do not wait for each other for ever", func(t *testing.T) {
+		for _, order := range [][2]string{{"k1", "k2"}, {"k2", "k1"}} {
+			c := newCore(t, "a=off")
+			facts := map[string]protocol.Status{}
+			c.dies = "before change"
+			is(t, c.set("k1", "a", "on"), died)
+			facts["k2"] = is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+			facts["k1"] = is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+			is(t, c.undo(order[0], "a", facts[order[0]]), protocol.Skipped, "heldBy="+order[1])
+			c.now("a=on")
+			is(t, c.undo(order[1], "a", facts[order[1]]), protocol.Succeeded)
+			c.now("a=off")
+			is(t, c.undo(order[0], "a", facts[order[0]]), protocol.Succeeded)
+			c.now("a=off")
+			c.free("k1", true)
+			c.free("k2", true)
+		}
+	})
+	rule(t, "one that asks anew after its undo was put off holds again", func(t *testing.T) {
+		c, first, second := two(t)
+		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k2")
+		is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+		is(t, c.undo("k2", "a", second), protocol.Skipped)
+		third := is(t, c.set("k3", "a", "on"), protocol.Succeeded, "prior=on")
+		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k3")
+		is(t, c.undo("k3", "a", third), protocol.Skipped)
+		is(t, c.undo("k1", "a", first), protocol.Succeeded)
+		c.now("a=off")
+	})
+}
+
+// TestStateStore: prior facts that can't be kept are a reason to change nothing.
+func TestStateStore(t *testing.T) {
+	for _, call := range []string{"open", "lock", "get", "put"} {
+		rule(t, "cannot "+call, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.breaks = call
+			got := failed(t, c.set("k", "a", "on"), protocol.StateStore, "retryable=false")
+			if got.UndoAvailable || !strings.Contains(got.Error, "nothing was changed") {
+				t.Errorf("got %+v", got)
+			}
+			if c.changes() != 0 {
+				t.Errorf("changed: %v", c.cloud.calls)
+			}
+			c.breaks = ""
+			is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+		})
+	}
+	for _, call := range []string{"open", "lock", "get", "holders"} {
+		rule(t, "cannot "+call+", for an undo", func(t *testing.T) {
+			c := newCore(t, "a=off")
+			facts := c.set("k", "a", "on")
+			c.breaks = call
+			failed(t, c.undo("k", "a", facts), protocol.StateStore)
+			c.now("a=on")
+			c.breaks = ""
+			is(t, c.undo("k", "a", facts), protocol.Succeeded)
+			c.now("a=off")
+		})
+	}
+	rule(t, "cannot remove: the undo is done, and can be done again", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		facts := c.set("k", "a", "on")
+		c.breaks = "remove"
+		is(t, c.undo("k", "a", facts), protocol.Succeeded)
+		c.now("a=off")
+		c.free("k", false)
+		c.breaks = ""
+		is(t, c.undo("k", "a", facts), protocol.Succeeded)
+		c.free("k", true)
+	})
+	rule(t, "cannot put the second time: the action is done, and can be undone", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.cloud.onChange = func() { c.breaks = "put" }
+		facts := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+		c.breaks, c.cloud.onChange = "", nil
+		is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+		is(t, c.undo("k", "a", facts), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "a record that somebody spoilt", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		facts := c.set("k", "a", "on")
+		names, _ := filepath.Glob(filepath.Join(c.dir, "records", "*.json"))
+		whole, _ := os.ReadFile(names[0])
+		if err := os.WriteFile(names[0], whole[:len(whole)/2], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []protocol.Status{c.set("k", "a", "on"), c.undo("k", "a", facts)} {
+			failed(t, got, protocol.StateStore)
+			if !strings.Contains(got.Error, names[0]) {
+				t.Errorf("does not name the file: %s", got.Error)
+			}
+		}
+		c.now("a=on b=off")
+		is(t, c.set("k2", "b", "on"), protocol.Succeeded)
+		if err := os.WriteFile(names[0], whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		is(t, c.undo("k", "a", facts), protocol.Succeeded)
+		c.now("a=off b=on")
+	})
+	rule(t, "none: it works, and says what a crash would lose", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.dir = ""
+		facts := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "priorFactsKept=false")
+		is(t, c.undo("k", "a", facts), protocol.Succeeded, "priorFactsKept=")
+		c.now("a=off")
+	})
+	rule(t, "some: it says nothing of it", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded, "priorFactsKept=")
+	})
+	rule(t, "a dry-run neither needs nor touches it", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.breaks = "open"
+		is(t, c.send("set?", "k", "a", map[string]string{"to": "on"}), protocol.Succeeded, "prior=off", "priorFactsKept=")
+		if c.changes() != 0 {
+			t.Errorf("changed: %v", c.cloud.calls)
+		}
+	})
+}
+
+// TestTwoAtOnce: one goes, the other waits inside its deadline, then answers conflict; never two plans on
+// stale reads.
+func TestTwoAtOnce(t *testing.T) {
+	tests := []struct {
+		name, key, other string
+		prior            string
+	}{
+		{"on one key", "k", "k", "off"},
+		{"on one resource", "k", "k2", "on"},
+	}
+	for _, tt := range tests {
+		rule(t, tt.name+", the other waits", func(t *testing.T) {
+			c := newCore(t, "a=off")
+			var second protocol.Status
+			begun, ended := make(chan struct{}), make(chan struct{})
+			c.cloud.onChange = func() {
+				c.cloud.onChange = nil
+				go func() {
+					close(begun)
+					second = c.set(tt.other, "a", "on")
+					close(ended)
+				}()
+				<-begun
+				time.Sleep(3 * time.Second) // the other has asked for its lock meanwhile
+			}
+			is(t, c.set(tt.key, "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+			<-ended
+			is(t, second, protocol.Succeeded, "prior="+tt.prior)
+			if n := c.changes(); n != 1 {
+				t.Errorf("%d changes, want 1: %v", n, c.cloud.calls)
+			}
+		})
+		rule(t, tt.name+", the other's time is up", func(t *testing.T) {
+			c := newCore(t, "a=off")
+			var second protocol.Status
+			ended := make(chan struct{})
+			c.cloud.onChange = func() {
+				c.cloud.onChange = nil
+				go func() {
+					hasty := *c
+					hasty.timeout = time.Second
+					second = hasty.set(tt.other, "a", "on")
+					close(ended)
+				}()
+				<-ended
+			}
+			is(t, c.set(tt.key, "a", "on"), protocol.Succeeded, "prior=off")
+			failed(t, second, protocol.Conflict, "retryable=true")
+			if n := c.changes(); n != 1 {
+				t.Errorf("%d changes, want 1: %v", n, c.cloud.calls)
+			}
+		})
+	}
+	rule(t, "two requests with one key", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		ended := make(chan protocol.Status, 1)
+		c.cloud.onChange = func() {
+			c.cloud.onChange = nil
+			go func() { ended <- c.set("k", "b", "on") }()
+			time.Sleep(3 * time.Second)
+		}
+		// Refused for certain, so that the key is free when the other gets it.
+		c.cloud.changes = script{"a": {"refuse"}}
+		failed(t, c.set("k", "a", "on"), protocol.Throttled)
+		is(t, <-ended, protocol.Succeeded, "prior=off")
+		c.now("a=off b=on")
+		l, _ := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
+		if r, ok, err := l.Get("k"); err != nil || !ok || r.Transitions[0].Resource != "b" {
+			t.Errorf("the record of the second: %t, %+v, %v", ok, r, err)
+		}
+	})
+	rule(t, "on two things neither waits", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		c.cloud.onChange = func() {
+			c.cloud.onChange = nil
+			c.cloud.mu.Unlock()
+			defer c.cloud.mu.Lock()
+			is(t, c.set("k2", "b", "on"), protocol.Succeeded)
+		}
+		is(t, c.set("k", "a", "on"), protocol.Succeeded)
+	})
+	rule(t, "a key and its undo wait for each other", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		facts := c.set("k", "a", "on")
+		ended := make(chan protocol.Status, 1)
+		c.cloud.onChange = func() {
+			c.cloud.onChange = nil
+			go func() { ended <- c.set("k", "a", "on") }()
+			time.Sleep(3 * time.Second)
+		}
+		is(t, c.undo("k", "a", facts), protocol.Succeeded)
+		is(t, <-ended, protocol.Succeeded, "prior=off", "changed=true")
+		c.now("a=on")
+	})
+}
+
+// TestFailuresKeepPriorFacts guards against a failure that drops what was learnt before it.
+func TestFailuresKeepPriorFacts(t *testing.T) {
+	for word, class := range map[string]protocol.FailureClass{
+		"refuse": protocol.Throttled, "dropped": protocol.Ambiguous, "ignore": protocol.Unverified,
+	} {
+		rule(t, string(class), func(t *testing.T) {
+			c := newCore(t, "a=dim")
+			c.timeout = time.Second
+			c.cloud.changes = script{"a": {word}}
+			got := failed(t, c.set("k", "a", "on"), class, "prior=dim", "now=dim")
+			if diff := cmp.Diff(class != protocol.Throttled, got.UndoAvailable); diff != "" {
+				t.Errorf("undoAvailable (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestOneChangeOfUnknownOutcomeIsOnTheWire: it is found out by reading, never by sending it again.
+func TestOneChangeOfUnknownOutcomeIsOnTheWire(t *testing.T) {
+	for _, word := range []string{"lost", "dropped", "ignore", "late"} {
+		rule(t, word, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.cloud.changes = script{"a": {word, word, word, word}}
+			_ = c.set("k", "a", "on")
+			if n := c.changes(); n != 1 {
+				t.Errorf("%d changes were sent: %v", n, c.cloud.calls)
+			}
+		})
+	}
+}
