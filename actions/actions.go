@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/secondaryip"
 	"aws-provider-executor/pkg/action"
 )
@@ -14,5 +15,6 @@ func Registry() *action.Registry {
 	return action.NewRegistry(slices.Concat(
 		secondaryip.Verbs(),
 		forwarding.Verbs(),
+		route.Verbs(),
 	))
 }

@@ -6,6 +6,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/secondaryip"
 	"aws-provider-executor/pkg/awsec2"
 )
@@ -16,6 +17,8 @@ var (
 	_ secondaryip.Writer = (*awsec2.Writer)(nil)
 	_ forwarding.Reader  = (*awsec2.Reader)(nil)
 	_ forwarding.Writer  = (*awsec2.Writer)(nil)
+	_ route.Reader       = (*awsec2.Reader)(nil)
+	_ route.Writer       = (*awsec2.Writer)(nil)
 )
 
 // TestPermissionsReadWithDescribe: a dry-run is read-only down to its IAM policy.

@@ -80,7 +80,7 @@ func (v verdicts) binary(text string) protocol.Faults {
 	if r.Provider != "aws" {
 		faults = append(faults, protocol.Fault{Path: "spec.provider", Reason: "is another"})
 	}
-	verb, known := v.registry.Lookup(r.Action)
+	verb, known := v.registry.Resolve(r)
 	if !known {
 		return append(faults, protocol.Fault{Path: "spec.action", Reason: "is unknown"})
 	}

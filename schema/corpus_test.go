@@ -62,6 +62,42 @@ var formTexts = map[string]texts{
 			"10.88.60.9%eth0", "2001:db8::1", "2001:db8::1/128", "[10.88.60.9]", "10.88.60.9:80", "host", "ip-10-88-60-9", "*",
 		},
 	},
+	action.HostAddress.Name: {
+		good: []string{
+			"10.88.60.9", "10.88.60.9/32", "223.255.255.255", "2001:db8::9", "2001:db8::9/128", "2001:DB8::A", "2001:db8:0:0:0:0:0:9", "2001:0db8::0009",
+			"2001:db8::", "2000::", "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fc00::1", "fdff::", "FD00:ec2::254", "2001:1:2:3:4:5:6::", "2001::1:2:3:4:5:6",
+			"2001:1::2:3:4:5:6", "2001:1:2::3:4:5:6", "2001:1:2:3::4:5:6", "2001:1:2:3:4::5:6", "2001:1:2:3:4:5::6", "2001:1:2:3:4:5:6:7",
+		},
+		bad: []string{
+			"0.0.0.0", "127.0.0.1", "169.254.169.254", "224.0.0.1", "10.88.60.0/24", "10.88.60.9/128", "::", "::1", "0:0:0:0:0:0:0:1", "::ffff:10.88.60.9", "::ffff:a58:3c09",
+			"fe80::1", "fe80::1%eth0", "febf::1", "ff02::1", "64:ff9b::1", "1fff::1", "4000::1", "fbff::1", "fe00::1", "200::1", "02001::1", "2001:db8::/64", "2001:db8::9/64",
+			"2001:db8::9/0128", "2001:db8::9/129", "2001:db8::9/", "2001:db8::9/128/128", "2001:db8::10.0.0.1", "2001:db8::9%1", "2001:db8:::9", "2001::db8::9", "2001:db8",
+			"2001:1:2:3:4:5:6", "2001:1:2:3:4:5:6:7:8", "2001:1:2:3:4:5:6:7::", "2001::1:2:3:4:5:6:7", "2001:1:2:3:4:5::6:7", "2001:00db8::9", "2001:db8::g", "[2001:db8::9]",
+			"2001:db8::9 ", " 2001:db8::9", "2001:db8::9\n", "2001:db8::٩", "２001:db8::9", "2001:db8::9,2001:db8::10", ":2001::1", "2001::1:", "10.88.60.9,2001:db8::9", "none",
+		},
+	},
+	action.Destination.Name: {
+		good: []string{
+			"10.99.0.9", "10.99.0.9/32", "10.99.0.0/24", "10.99.0.9/24", "10.99.0.0/16", "100.68.0.18/18", "169.255.0.0/16", "2001:db8::9", "2001:db8::9/128", "2001:db8::/32",
+			"2001:db8::9/64", "fd00::/99", "fd00::/100", "fd00::/119", "fd00::/120",
+		},
+		bad: []string{
+			"0.0.0.0/0", "::/0", "10.0.0.0/8", "10.99.0.9/15", "10.99.0.9/1", "10.99.0.9/33", "10.99.0.9/032", "10.99.0.9/", "10.99.0.9/ 24", "10.99.0.9/+24", "10.99.0.9/2४",
+			"127.0.0.0/16", "169.254.0.0/16", "224.0.0.0/16", "2001:db8::/31", "2001:db8::/0", "2001:db8::/129", "2001:db8::/200", "2001:db8::/064", "fe80::/64", "ff00::/32",
+			"10.99.0.0/24,10.99.1.0/24", "10.99.0.0/24/24", "10.99.0.0/255.255.255.0", "pl-01234567", "none", "local", "*", "10.99/16", "2001:db8/32",
+		},
+	},
+	action.RouteTarget.Name: {
+		good: []string{
+			"none", "local", "eni-01234567", "i-0123456789abcdef0", "igw-01234567", "vgw-01234567", "nat-01234567", "eigw-01234567", "pcx-01234567", "tgw-01234567", "lgw-01234567",
+			"cagw-01234567", "vpce-01234567", "arn:aws:networkmanager::123456789012:core-network/core-network-01234567", "arn:aws-us-gov:odb:us-gov-west-1:123456789012:odb-network/odbnet_x-1",
+		},
+		bad: []string{
+			" ", "None", "LOCAL", "nobody", "igw", "igw-", "igw-0123456", "IGW-01234567", "subnet-01234567", "rtb-01234567", "xi-01234567", "i-01234567 ", "i-01234567\n",
+			"igw-01234567,igw-01234567", "arn:aws:ec2::123456789012:x", "arn:aws:odb::12345678901:x", "arn:aws:odb::1234567890123:x", "arn:aws:odb::123456789012:", "arn:aws:odb::123456789012",
+			"arn:azure:odb::123456789012:x", "arn:AWS:odb::123456789012:x", "arn:aws:odb:EU:123456789012:x", "arn:aws:odb::123456789012:x:y", "arn:aws:odb::123456789012:é", "10.0.0.1", "*",
+		},
+	},
 	action.Boolean.Name: {
 		good: []string{"1", "0", "true", "True", "TRUE", "tRuE", "yes", "YES", "yEs", "on", "On", "oN", "false", "FALSE", "fAlSe", "no", "NO", "off", "oFf", "OFF"},
 		bad: []string{
@@ -184,6 +220,11 @@ func corpus() []request {
 			}
 		}
 	}
+	for _, v := range actions.Registry().Verbs() {
+		if v.Choice != nil {
+			cases{verb: v, all: &all}.choice()
+		}
+	}
 	first := cases{verb: actions.Registry().Verbs()[0], all: &all}
 	first.envelope()
 	first.spec()
@@ -244,6 +285,24 @@ func (c cases) field(group string, f action.Field) {
 	}
 	for _, text := range known.bad {
 		c.put(false, path, text)
+	}
+}
+
+// choice sends a request to the verb that its target chooses, and others that do not.
+func (c cases) choice() {
+	other, _ := actions.Registry().Lookup(c.verb.Choice.Verb)
+	field := []string{"spec", "target", c.verb.Choice.Field}
+	c.put(true, field, absent{}, "", " ", "secondary-ip", "route", "route-tables", "other", "rоute-table")
+	c.put(false, field, append(notText(), "routetable", "ROUTE-TABLE", "Route Table", "route_table", " route-table", "route-table\n")...)
+	c.put(false, field, c.verb.Choice.Value) // the other verb's fields are not there
+	for name, r := range map[string]tree{"what is required": base(other), "all it knows": full(other)} {
+		c.add("the chosen verb, "+name, true, set(set(r, c.verb.Name, "spec", "action"), c.verb.Choice.Value, field...))
+	}
+	for _, f := range other.Target {
+		if f.Required {
+			r := set(set(base(other), c.verb.Name, "spec", "action"), c.verb.Choice.Value, field...)
+			c.add("the chosen verb, without "+f.Name, false, set(r, absent{}, "spec", "target", f.Name))
+		}
 	}
 }
 

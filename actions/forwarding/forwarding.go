@@ -31,7 +31,7 @@ func Verbs() []action.Verb {
 	target := []action.Field{
 		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Doc: "the interface"},
 		{Name: "region", Form: action.Region, Required: true, Doc: "the interface's region"},
-		{Name: "address", Form: action.HostIPv4, Doc: "the address the forwarding is for; policies gate on it, nothing else uses it"},
+		{Name: "address", Form: action.HostAddress, Doc: "the address the forwarding is for; policies gate on it, nothing else uses it"},
 	}
 	prior := action.Field{Name: "priorSourceDestCheck", Form: action.Boolean, Doc: "the source/dest check before the action"}
 	required := prior

@@ -17,22 +17,57 @@ type address struct {
 	ip string
 }
 
+func (a address) isIPv6() bool { return strings.Contains(a.ip, ":") }
+
 // transition moves the address between holders. Explain may add to an error what
 // a reading tells.
 func (a address) transition(vpc, from, to string, explain func(context.Context, error) error) action.Transition {
-	call := callAssign
-	if to == nobody {
-		call = callUnassign
+	t := action.Transition{Resource: vpc + "/" + a.ip, Attribute: "holder", From: from, To: to, Call: callAssign}
+	switch {
+	case a.isIPv6():
+		t.Call = callAssignIPv6
+		if to == nobody {
+			t.Call = callUnassignIPv6
+		}
+		t.Set = action.SetWith(func(ctx context.Context, w Writer, from, to string) error {
+			return explain(ctx, a.moveIPv6(ctx, w, from, to))
+		})
+		return t
+	case to == nobody:
+		t.Call = callUnassign
 	}
-	return action.Transition{
-		Resource: vpc + "/" + a.ip, Attribute: "holder", From: from, To: to, Call: call,
-		Set: action.SetWith(func(ctx context.Context, w Writer, from, to string) error {
-			if to == nobody {
-				return explain(ctx, w.UnassignPrivateIPAddress(ctx, from, a.ip))
-			}
-			return explain(ctx, w.AssignPrivateIPAddress(ctx, to, a.ip, from != nobody))
-		}),
+	t.Set = action.SetWith(func(ctx context.Context, w Writer, from, to string) error {
+		if to == nobody {
+			return explain(ctx, w.UnassignPrivateIPAddress(ctx, from, a.ip))
+		}
+		return explain(ctx, w.AssignPrivateIPAddress(ctx, to, a.ip, from != nobody))
+	})
+	return t
+}
+
+// byWayOf lets a move of an IPv6 address stop half-way, where nobody has it: the executor reads it back
+// there, and knows it for its own doing when it finds it so later.
+func (a address) byWayOf(t action.Transition) action.Transition {
+	if a.isIPv6() && t.To != nobody {
+		t.Via = nobody
 	}
+	return t
+}
+
+// moveIPv6 makes one of the two calls that a move takes, or both where there is no stop between.
+func (a address) moveIPv6(ctx context.Context, w Writer, from, to string) error {
+	if from != nobody {
+		if err := w.UnassignIPv6Address(ctx, from, a.ip); err != nil || to == nobody {
+			return err
+		}
+	}
+	err := w.AssignIPv6Address(ctx, to, a.ip)
+	var certain *protocol.Failure
+	if from != nobody && errors.As(err, &certain) {
+		// Refused, and yet not as it was: the one before has it no more.
+		return &action.Unknown{Cause: certain}
+	}
+	return err
 }
 
 // readHolder reads which of the interfaces has the address: the first of them, whose
@@ -62,7 +97,7 @@ func (a address) readHolder(ctx context.Context, nic string, others ...string) (
 	if len(holders) == 0 {
 		holders = []string{nobody}
 	}
-	return action.Seen{Values: []string{strings.Join(holders, "+")}, Facts: secondaryFact(found[0])}, nil
+	return action.Seen{Values: []string{strings.Join(holders, "+")}, Facts: a.secondaryFact(found[0])}, nil
 }
 
 func (a address) existing(ctx context.Context, ids []string) ([]ec2model.NetworkInterface, error) {
@@ -80,7 +115,10 @@ func (a address) existing(ctx context.Context, ids []string) ([]ec2model.Network
 	return all, nil
 }
 
-func secondaryFact(nic ec2model.NetworkInterface) map[string]string {
+func (a address) secondaryFact(nic ec2model.NetworkInterface) map[string]string {
+	if a.isIPv6() {
+		return map[string]string{"currentSecondaryIps": strings.Join(nic.IPv6, ",")}
+	}
 	return map[string]string{"currentSecondaryIps": strings.Join(nic.Secondary, ",")}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -39,7 +40,7 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 	switch {
 	case nic.RequesterManaged:
 		return nil, managed(nic.ID)
-	case nic.Primary == a.ip:
+	case nic.HasAsPrimary(a.ip):
 		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s itself, which can't be a secondary one too", a.ip, nic.ID)
 	}
 	from := nobody
@@ -54,10 +55,10 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 		}
 	}
 	p := &action.Plan{
-		Seen: action.Seen{Values: []string{from}, Facts: secondaryFact(nic)},
+		Seen: action.Seen{Values: []string{from}, Facts: a.secondaryFact(nic)},
 		Read: func(ctx context.Context) (action.Seen, error) { return a.readHolder(ctx, nic.ID, from) },
 		Transitions: []action.Transition{
-			a.transition(nic.VPCID, from, nic.ID, func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) }),
+			a.takenVia(a.transition(nic.VPCID, from, nic.ID, func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) })),
 		},
 		Facts: a.facts,
 		Words: action.Words{
@@ -76,6 +77,15 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 	return p, nil
 }
 
+// takenVia is the transition with the stop that taking an IPv6 address from its holder makes. Where
+// nothing may be taken, there is none: an address that is nobody's was not on its way.
+func (a assignment) takenVia(t action.Transition) action.Transition {
+	if !a.take {
+		return t
+	}
+	return a.byWayOf(t)
+}
+
 // holder finds whom the address would be taken from, and refuses a holder that
 // it may not or cannot be taken from.
 func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (string, error) {
@@ -91,7 +101,7 @@ func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (
 	switch {
 	case h.ID == nic.ID:
 		return nic.ID, nil
-	case h.Primary == a.ip:
+	case h.HasAsPrimary(a.ip):
 		held += " as its primary address, which can't be taken from it"
 	case a.expected != "" && h.ID != a.expected:
 		held += ", not by " + a.expected + " as expected; look who moved it, then name the right expectedHolderRef"
@@ -118,21 +128,65 @@ func (a assignment) foresee(ctx context.Context, nic ec2model.NetworkInterface, 
 	if err != nil {
 		return err
 	}
+	if a.isIPv6() {
+		return inIPv6Subnet(subnet, a.ip)
+	}
 	return inSubnet(subnet, a.ip)
 }
 
 // neighbours tells that the address is surely one that the interface's subnet
-// can give: a subnet is at least an aligned block of 16, of which EC2 may keep
+// can give: a subnet is at least an aligned block of 16 (IPv6: a /64), of which EC2 may keep
 // the first four and the last to itself.
 func neighbours(nic ec2model.NetworkInterface, ip string) bool {
-	known, err1 := netip.ParseAddr(nic.Primary)
-	asked, err2 := netip.ParseAddr(ip)
-	if err1 != nil || err2 != nil || !known.Is4() || !asked.Is4() {
-		return false
+	asked := netip.MustParseAddr(ip)
+	known, bits := append([]string{nic.Primary}, nic.Secondary...), 28
+	if asked.Is6() {
+		known, bits = nic.IPv6, 64
 	}
-	k, b := known.As4(), asked.As4()
-	last := b[3] & 15
-	return k[0] == b[0] && k[1] == b[1] && k[2] == b[2] && k[3]>>4 == b[3]>>4 && last > 3 && last < 15
+	for _, text := range known {
+		k, err := netip.ParseAddr(text)
+		if err != nil || k.Is4() != asked.Is4() {
+			continue
+		}
+		if block, _ := k.Prefix(bits); block.Contains(asked) && !isReserved(block, asked) {
+			return true
+		}
+	}
+	return false
+}
+
+// isReserved tells whether EC2 keeps an address of the block to itself.
+func isReserved(block netip.Prefix, a netip.Addr) bool {
+	first, reserved := block.Masked().Addr(), false
+	for range 4 {
+		reserved = reserved || a == first
+		first = first.Next()
+	}
+	next := a.Next()
+	return reserved || !next.IsValid() || !block.Contains(next)
+}
+
+// inIPv6Subnet is inSubnet for the one IPv6 block of a subnet that has the address.
+func inIPv6Subnet(subnet ec2model.Subnet, ip string) error {
+	a := netip.MustParseAddr(ip)
+	for _, text := range subnet.IPv6CIDRs {
+		block, err := netip.ParsePrefix(text)
+		if err != nil || !block.Contains(a) {
+			continue
+		}
+		if isReserved(block, a) {
+			return errReserved(ip, block)
+		}
+		return nil
+	}
+	if len(subnet.IPv6CIDRs) == 0 {
+		return action.Refuse(protocol.InvalidRequest, "the interface's subnet %s has no IPv6 block, so it can't have %s", subnet.ID, ip)
+	}
+	return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the IPv6 block of the interface's subnet %s", ip, strings.Join(subnet.IPv6CIDRs, ", "), subnet.ID)
+}
+
+func errReserved(ip string, block netip.Prefix) error {
+	return action.Refuse(protocol.InvalidRequest, "%s is reserved by AWS: the first four addresses and the last of %s can't be assigned", ip, block)
 }
 
 func inSubnet(subnet ec2model.Subnet, ip string) error {
@@ -144,13 +198,8 @@ func inSubnet(subnet ec2model.Subnet, ip string) error {
 	if !block.Contains(a) {
 		return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the block of the interface's subnet %s", ip, block, subnet.ID)
 	}
-	first, reserved := block.Masked().Addr(), false
-	for range 4 {
-		reserved = reserved || a == first
-		first = first.Next()
-	}
-	if next := a.Next(); reserved || !next.IsValid() || !block.Contains(next) {
-		return action.Refuse(protocol.InvalidRequest, "%s is reserved by AWS: the first four addresses and the last of %s can't be assigned", ip, block)
+	if isReserved(block, a) {
+		return errReserved(ip, block)
 	}
 	return nil
 }
@@ -167,7 +216,7 @@ func (a assignment) explain(ctx context.Context, nic ec2model.NetworkInterface, 
 	}
 	named := f.With("holder", holders[0].ID)
 	named.Message += "; it is held by " + holders[0].ID
-	if holders[0].Primary == a.ip {
+	if holders[0].HasAsPrimary(a.ip) {
 		named.Message += " as its primary address, which can't be taken from it"
 	} else if !a.take {
 		named.Message += "; allowReassignment=true takes it from there"

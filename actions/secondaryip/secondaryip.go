@@ -1,8 +1,9 @@
-// Package secondaryip moves a private IPv4 address to an interface as a secondary one, and
-// gives it back to whoever held it.
+// Package secondaryip moves an address to an interface, a private IPv4 one as a secondary address or an
+// IPv6 one, and gives it back to whoever held it.
 //
 // What changes is one thing: who holds the address. An address is only taken from
-// an interface that was read to hold it and is named in the result.
+// an interface that was read to hold it and is named in the result. EC2 moves an IPv4 address in one
+// call; an IPv6 address is nobody's on the way, and goes back when the new holder can't have it.
 package secondaryip
 
 import (
@@ -23,11 +24,15 @@ type Reader interface {
 type Writer interface {
 	AssignPrivateIPAddress(ctx context.Context, nic, address string, allowReassignment bool) error
 	UnassignPrivateIPAddress(ctx context.Context, nic, address string) error
+	AssignIPv6Address(ctx context.Context, nic, address string) error
+	UnassignIPv6Address(ctx context.Context, nic, address string) error
 }
 
 const (
-	callAssign   = "ec2:AssignPrivateIpAddresses"
-	callUnassign = "ec2:UnassignPrivateIpAddresses"
+	callAssign       = "ec2:AssignPrivateIpAddresses"
+	callUnassign     = "ec2:UnassignPrivateIpAddresses"
+	callAssignIPv6   = "ec2:AssignIpv6Addresses"
+	callUnassignIPv6 = "ec2:UnassignIpv6Addresses"
 	// nobody is the holder of an address that no interface has.
 	nobody = "none"
 )
@@ -36,49 +41,57 @@ const (
 func Verbs() []action.Verb {
 	target := []action.Field{
 		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Doc: "the interface"},
-		{Name: "address", Form: action.HostIPv4, Required: true, Exclusive: true, Doc: "the address, bare or as a `/32`"},
+		{Name: "address", Form: action.HostAddress, Required: true, Exclusive: true, Doc: "the address, bare, as a `/32` or (IPv6) as a `/128`"},
 		{Name: "region", Form: action.Region, Required: true, Doc: "the interface's region"},
 	}
 	priorAssigned := action.Field{Name: "priorAssigned", Form: action.Boolean, Doc: "whether the interface had the address before the action"}
 	priorHolder := action.Field{Name: "priorHolder", Form: action.InterfaceID, Doc: "the interface that the address was taken from"}
+	choice := func(verb string) *action.Choice {
+		return &action.Choice{Field: "captureStrategy", Value: "route-table", Verb: verb,
+			Doc: "`route-table` makes the request one for `" + verb + "`; without it, or with any other text, it is what it says"}
+	}
 	describe := action.Permission{Action: "ec2:DescribeNetworkInterfaces", Resource: "*", For: "reading who holds the address, before and after"}
 	return []action.Verb{
 		{
 			Name: "assign-secondary-ip", Undo: "unassign-secondary-ip",
-			Doc:    "Makes an address a secondary private IPv4 address of an interface.",
-			Target: target,
+			Doc:    "Makes an address a secondary private IPv4 address, or an IPv6 address, of an interface.",
+			Target: target, Choice: choice("assign-route-table-route"),
 			Parameters: []action.Field{
 				{Name: "allowReassignment", Form: action.Boolean, Doc: "take the address from the interface that holds it as a secondary one"},
 				{Name: "expectedHolderRef", Form: action.InterfaceID, Doc: "the only interface it may be taken from"},
 			},
 			Facts: []action.Field{
-				{Name: "assignedAddress", Form: action.HostIPv4, Doc: "the address, once it is read back on the interface"},
+				{Name: "assignedAddress", Form: action.HostAddress, Doc: "the address, once it is read back on the interface"},
 				priorAssigned, priorHolder,
-				{Name: "currentSecondaryIps", Form: action.Text, Doc: "the interface's secondary addresses, comma-separated, as last read"},
+				{Name: "currentSecondaryIps", Form: action.Text, Doc: "the interface's secondary IPv4 addresses, or its IPv6 addresses, of the address's own family, comma-separated, as last read"},
 			},
 			Permissions: []action.Permission{
 				describe,
 				{Action: "ec2:DescribeSubnets", Resource: "*", For: "a dry-run that tells whether the address is in the interface's subnet"},
-				{Action: callAssign, Change: true, Resource: "network-interface", For: "assigning the address"},
+				{Action: callAssign, Change: true, Resource: "network-interface", For: "assigning an IPv4 address"},
+				{Action: callAssignIPv6, Change: true, Resource: "network-interface", For: "assigning an IPv6 address"},
+				{Action: callUnassignIPv6, Change: true, Resource: "network-interface", For: "taking an IPv6 address from its holder, which EC2 does not do by itself"},
 			},
 			Plan: action.PlanWith(planAssign),
 		},
 		{
 			Name:   "unassign-secondary-ip",
 			Doc:    "Takes a secondary address off an interface; as an undo, gives it back to the interface that held it before `assign-secondary-ip`.",
-			Target: target,
+			Target: target, Choice: choice("unassign-route-table-route"),
 			Parameters: []action.Field{
 				priorAssigned, priorHolder, action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
-				{Name: "unassignedAddress", Form: action.HostIPv4, Doc: "the address, once it is read that the interface does not have it"},
+				{Name: "unassignedAddress", Form: action.HostAddress, Doc: "the address, once it is read that the interface does not have it"},
 				{Name: "restoredHolder", Form: action.InterfaceID, Doc: "the interface that has the address back"},
 				{Name: "overwrote", Form: action.InterfaceID, Doc: "with `onDrift=restore`: the holder that was there instead, and is not any more"},
 			},
 			Permissions: []action.Permission{
 				describe,
-				{Action: callUnassign, Change: true, Resource: "network-interface", For: "letting the address go"},
-				{Action: callAssign, Change: true, Resource: "network-interface", For: "giving the address back to its prior holder"},
+				{Action: callUnassign, Change: true, Resource: "network-interface", For: "letting an IPv4 address go"},
+				{Action: callAssign, Change: true, Resource: "network-interface", For: "giving an IPv4 address back to its prior holder"},
+				{Action: callUnassignIPv6, Change: true, Resource: "network-interface", For: "letting an IPv6 address go"},
+				{Action: callAssignIPv6, Change: true, Resource: "network-interface", For: "giving an IPv6 address back to its prior holder"},
 			},
 			Plan: action.PlanWith(planUnassign),
 		},

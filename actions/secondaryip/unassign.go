@@ -15,20 +15,41 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 		nic:     req.Target["nicRef"],
 		before:  nobody,
 	}
-	if assigned == "true" {
+	if prior := req.Parameters["priorHolder"]; prior != "" {
+		u.before, knows = prior, true
+	}
+	if !knows {
+		if err := u.recorded(ctx, req); err != nil {
+			return nil, err
+		}
+		knows = u.before != nobody
+	}
+	switch {
+	case assigned == "true", u.before == u.nic:
 		return &action.Plan{
 			Restores: true,
 			Skip:     u.nic + " had " + u.ip + " before the action: it stays",
 			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
 		}, nil
-	}
-	if prior := req.Parameters["priorHolder"]; prior != "" {
-		u.before, knows = prior, true
-	}
-	if !knows {
+	case !knows:
 		return u.plan(ctx, nil)
 	}
 	return u.plan(ctx, &req)
+}
+
+// recorded fills in what the action recorded, for an undo that was sent without its facts.
+func (u *release) recorded(ctx context.Context, req action.Request) error {
+	if req.Recorded == nil {
+		return nil
+	}
+	found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic)
+	if err != nil {
+		return err
+	}
+	if from, _, ok := req.Record(found[0].VPCID+"/"+u.ip, "holder"); ok {
+		u.before = from
+	}
+	return nil
 }
 
 // release is one address on its way off an interface.
@@ -49,13 +70,17 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	switch {
 	case nic.RequesterManaged:
 		return nil, managed(nic.ID)
-	case nic.Primary == u.ip:
+	case nic.HasAsPrimary(u.ip):
 		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s, which can't be taken off it", u.ip, nic.ID)
 	case nic.Has(u.ip):
 		now = nic.ID
 	case undo != nil:
 		if now, err = u.elsewhere(ctx, nic); err != nil {
 			return nil, err
+		}
+		if u.isIPv6() && now == nobody {
+			// Half-way back, or let go by another: whoever gets it, nobody loses it.
+			break
 		}
 		if overwrites, err = action.Restore(*undo, "the holder of "+u.ip, u.before, nic.ID, now); err != nil {
 			return nil, err
@@ -66,7 +91,7 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		Seen:     action.Seen{Values: []string{now}},
 		Read:     func(ctx context.Context) (action.Seen, error) { return u.readHolder(ctx, nic.ID, u.before, overwrites) },
 		Transitions: []action.Transition{
-			u.transition(nic.VPCID, now, u.before, func(_ context.Context, err error) error { return err }),
+			u.byWayOf(u.transition(nic.VPCID, now, u.before, func(_ context.Context, err error) error { return err })),
 		},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return u.facts(seen, overwrites) },
 		Words: u.words(nic.ID, overwrites),

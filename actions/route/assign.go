@@ -1,0 +1,114 @@
+package route
+
+import (
+	"context"
+	"net/netip"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
+	a := assignment{entry: newEntry(r, req), take: req.Bool("allowReassignment")}
+	return a.plan(ctx)
+}
+
+// assignment is a destination on its way to an interface.
+type assignment struct {
+	entry
+	// take allows taking the route from what it leads to.
+	take bool
+}
+
+// reserved are the networks that EC2 keeps for itself inside every VPC.
+var reserved = []netip.Prefix{netip.MustParsePrefix("169.254.168.0/22"), netip.MustParsePrefix("fd00:ec2::/32")}
+
+func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
+	for _, no := range reserved {
+		if no.Overlaps(a.to) {
+			return nil, action.Refuse(protocol.InvalidRequest, "%s is in %s, which AWS keeps for itself: EC2 takes no route to it", a.to, no)
+		}
+	}
+	table, route, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.mayTake(table, route); err != nil {
+		return nil, err
+	}
+	p := &action.Plan{
+		Seen:        a.seen(route),
+		Read:        a.readAgain,
+		Transitions: []action.Transition{a.transition(route.Target, a.nic)},
+		Facts:       func(t []action.Transition, seen action.Seen) map[string]string { return a.facts(t, seen, route) },
+		Words: action.Words{
+			Would:   "route " + a.to.String() + " to " + a.nic + " in " + a.table,
+			Did:     "routed " + a.to.String() + " to " + a.nic + " in " + a.table,
+			Already: a.table + " leads " + a.to.String() + " to " + a.nic,
+		},
+	}
+	if route.Target != nowhere && route.Target != a.nic {
+		p.Words.Would += ", taking it from " + route.Target
+		p.Words.Did += ", taken from " + route.Target
+	}
+	if route.Target != a.nic {
+		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, table) }
+	}
+	return p, nil
+}
+
+// mayTake refuses a destination that leads elsewhere and may not be taken from there. EC2 itself
+// would refuse only a second route of the same kind.
+func (a assignment) mayTake(table ec2model.RouteTable, route ec2model.Route) error {
+	if a.take || route.Target == a.nic {
+		return nil
+	}
+	holder := route.Target
+	if holder == nowhere {
+		propagated, found := table.Propagated(a.to)
+		if !found {
+			return nil
+		}
+		holder = propagated.Target
+	}
+	why := ""
+	if route.Blackhole {
+		why = ", which is a black hole"
+	}
+	return action.Refuse(protocol.Conflict, "%s leads %s to %s%s; allowReassignment=true takes it from there", a.table, a.to, holder, why).With("holder", holder)
+}
+
+// foresee tells what EC2 would refuse: an interface that is not there or in another VPC, and a
+// destination inside the VPC that is not a whole subnet.
+func (a assignment) foresee(ctx context.Context, table ec2model.RouteTable) error {
+	found, err := a.r.DescribeNetworkInterfaces(ctx, a.nic)
+	if err != nil {
+		return err
+	}
+	if vpc := found[0].VPCID; vpc != table.VPCID {
+		return action.Refuse(protocol.InvalidRequest, "%s is in %s, and %s in %s: a table leads only to interfaces of its own VPC", a.nic, vpc, a.table, table.VPCID)
+	}
+	block, inside := table.BlockOf(a.to)
+	if !inside || block == a.to {
+		return nil
+	}
+	subnets, err := a.r.DescribeSubnetsWithBlock(ctx, table.VPCID, a.to)
+	if err != nil || len(subnets) > 0 {
+		return err
+	}
+	return action.Refuse(protocol.InvalidRequest,
+		"%s is inside the VPC's own block %s, where EC2 takes a route only to a whole subnet; an address to capture by a route must be outside of it, or use the secondary-ip strategy",
+		a.to, block)
+}
+
+func (a assignment) facts(t []action.Transition, seen action.Seen, before ec2model.Route) map[string]string {
+	facts := map[string]string{"routeTableRef": a.table, "priorRouteTarget": t[0].From}
+	if before.Blackhole && t[0].From == before.Target {
+		facts["priorRouteState"] = state(before)
+	}
+	if seen.Values[0] == a.nic {
+		facts["assignedRoute"], facts["nextHopNICRef"] = a.to.String(), a.nic
+	}
+	return action.Merge(facts, seen.Facts)
+}
