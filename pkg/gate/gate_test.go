@@ -1,0 +1,695 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/journal"
+	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// rig is a gate on a real journal, with a clock and an executor of its own.
+type rig struct {
+	*gate.Gate
+	t       *testing.T
+	journal *journal.Journal
+	now     time.Time
+
+	mu       sync.Mutex
+	requests []protocol.Request
+	// answer is what the executor says; nil lets everything succeed.
+	answer func(protocol.Request) (protocol.Result, error)
+}
+
+const lab = `
+  enabled: true
+  dryRunOnly: false
+  allowedProviders: [aws]
+  allowedActions: [assign-secondary-ip, ensure-forwarding-enabled]
+  allowedCIDRs: [10.88.60.0/24]
+  maxActionsPerRun: 10
+  allowUndo: true
+`
+
+func parsePolicy(t *testing.T, spec string) *policy.Policy {
+	t.Helper()
+	p, err := policy.Parse([]byte("apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: {name: lab}\nspec:\n" + spec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func newRig(t *testing.T, spec string) *rig {
+	t.Helper()
+	j, err := journal.Open(context.Background(), filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	r := &rig{t: t, journal: j, now: time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)}
+	r.Gate = &gate.Gate{
+		Store: j, Registry: actions.Registry(), Provider: "aws", Run: r, Timeout: time.Minute,
+		Now: func() time.Time { return r.now }, Actor: "tester", Claimant: "here",
+	}
+	if spec != "" {
+		r.Policy = parsePolicy(t, spec)
+	}
+	return r
+}
+
+// Run is the executor.
+func (r *rig) Run(_ context.Context, req protocol.Request) (protocol.Result, error) {
+	r.mu.Lock()
+	r.requests = append(r.requests, req)
+	answer := r.answer
+	r.mu.Unlock()
+	if answer != nil {
+		return answer(req)
+	}
+	return succeeded(map[string]string{"priorAssigned": "false", "changed": "true"}), nil
+}
+
+func succeeded(facts map[string]string) protocol.Result {
+	return protocol.NewResult(protocol.Status{Status: protocol.Succeeded, Message: "did it", Observed: facts, UndoAvailable: true})
+}
+
+func failed(class protocol.FailureClass, facts map[string]string) protocol.Result {
+	all := map[string]string{protocol.FactFailureClass: string(class)}
+	for k, v := range facts {
+		all[k] = v
+	}
+	return protocol.NewResult(protocol.Status{Status: protocol.Failed, Error: "it is " + string(class), Observed: all})
+}
+
+func skipped(facts map[string]string) protocol.Result {
+	return protocol.NewResult(protocol.Status{Status: protocol.Skipped, Message: "nothing", Observed: facts})
+}
+
+func plan(key string) gate.Plan {
+	return gate.Plan{Provider: "aws", Action: "assign-secondary-ip", IdempotencyKey: key,
+		Target: map[string]string{"nicRef": "eni-01088600000000011", "address": "10.88.60.9", "region": "ap-northeast-1"}}
+}
+
+// imported imports plans with these keys and returns their ids.
+func (r *rig) imported(keys ...string) []int64 {
+	r.t.Helper()
+	var plans []gate.Plan
+	for _, k := range keys {
+		plans = append(plans, plan(k))
+	}
+	outcomes, err := r.Import(context.Background(), plans, "test", false)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ids := make([]int64, len(outcomes))
+	for i, o := range outcomes {
+		ids[i] = o.Action.ID
+	}
+	return ids
+}
+
+func (r *rig) approved(keys ...string) []int64 {
+	r.t.Helper()
+	ids := r.imported(keys...)
+	r.all(r.Approve(context.Background(), ids, "ann", ""))(gate.Done)
+	return ids
+}
+
+// all holds that every outcome has the verdict, and none a reason or error.
+func (r *rig) all(outcomes []gate.Outcome, err error) func(want ...gate.Verdict) []gate.Outcome {
+	r.t.Helper()
+	return func(want ...gate.Verdict) []gate.Outcome {
+		r.t.Helper()
+		if err != nil || len(outcomes) == 0 {
+			r.t.Fatalf("%d outcomes, %v", len(outcomes), err)
+		}
+		for i, o := range outcomes {
+			w := want[min(i, len(want)-1)]
+			if o.Verdict != w {
+				r.t.Errorf("action %d: %s (%s), want %s", o.Action.ID, o.Verdict, o.Message, w)
+			}
+		}
+		return outcomes
+	}
+}
+
+func (r *rig) execute(ids ...int64) ([]gate.Outcome, error) {
+	return r.Execute(context.Background(), ids, gate.Options{})
+}
+
+func (r *rig) get(id int64) gate.Action {
+	r.t.Helper()
+	a, err := r.Store.Get(context.Background(), id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return a
+}
+
+func (r *rig) kinds(id int64) string {
+	r.t.Helper()
+	events, err := r.Store.Events(context.Background(), gate.EventQuery{ActionID: id})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var all []string
+	for _, e := range events {
+		all = append(all, string(e.Kind))
+	}
+	return strings.Join(all, " ")
+}
+
+func (r *rig) verified() {
+	r.t.Helper()
+	report, err := r.journal.Verify(context.Background())
+	if err != nil || len(report.Faults) > 0 {
+		r.t.Errorf("the journal: %v, %v", report.Faults, err)
+	}
+}
+
+func TestTheWholeRoad(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.imported("k")[0]
+	r.all(r.DryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
+	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+	r.all(r.execute(id))(gate.Done)
+	a := r.get(id)
+	if a.Status != gate.Succeeded || a.ApprovedBy != "ann" || a.ResultMessage != "did it" || a.Observed["priorAssigned"] != "false" || a.Claim != nil {
+		t.Errorf("%+v", a)
+	}
+	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
+	if a := r.get(id); a.Status != gate.RolledBack || a.Observed["priorAssigned"] != "false" {
+		t.Errorf("%+v", a)
+	}
+	undo := r.requests[2]
+	if undo.Action != "unassign-secondary-ip" || undo.IdempotencyKey != "k:undo" || undo.Parameters["priorAssigned"] != "false" || undo.Mode != protocol.Execute {
+		t.Errorf("the undo: %+v", undo)
+	}
+	if got, want := r.kinds(id), "imported dry-run approved claimed result rollback-claimed rolled-back"; got != want {
+		t.Errorf("logged %q, want %q", got, want)
+	}
+	r.verified()
+}
+
+func TestImportRefuses(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*gate.Plan)
+		want   string
+	}{
+		{"a provider that is not ours", func(p *gate.Plan) { p.Provider = "gcp" }, `provider: is "gcp", want "aws"`},
+		{"an unknown action", func(p *gate.Plan) { p.Action = "assign" }, `action: is "assign", want one of assign-secondary-ip`},
+		{"an undo that is none", func(p *gate.Plan) { p.Undo = &gate.Undo{Action: "ensure-forwarding-disabled"} }, "what undoes assign-secondary-ip is unassign-secondary-ip"},
+		{"what can't be undone", func(p *gate.Plan) { p.Action = "unassign-secondary-ip" }, "undo: unassign-secondary-ip can't be undone"},
+		{"an undo of what can't be undone", func(p *gate.Plan) {
+			p.Action, p.Undo = "unassign-secondary-ip", &gate.Undo{Action: "assign-secondary-ip"}
+		}, "take undo out"},
+		{"undo parameters that are wrong", func(p *gate.Plan) {
+			p.Undo = &gate.Undo{Action: "unassign-secondary-ip", Parameters: map[string]string{"priorAssigned": "maybe"}}
+		}, "undo.parameters.priorAssigned"},
+		{"a credential", func(p *gate.Plan) { p.Parameters = map[string]string{"secretAccessKey": "hush"} }, "parameters.secretAccessKey: carries a credential"},
+		{"a credential for the undo", func(p *gate.Plan) {
+			p.Undo = &gate.Undo{Action: "unassign-secondary-ip", Parameters: map[string]string{"password": "hush"}}
+		}, "undo.parameters.password: carries a credential"},
+		{"a blank key", func(p *gate.Plan) { p.IdempotencyKey = " " }, "idempotencyKey: is blank"},
+		{"several faults", func(p *gate.Plan) { p.Target["nicRef"] = "eni"; p.Target["address"] = "10.0.0.0/8" }, "target.address"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, lab)
+			p := plan("bad")
+			tt.change(&p)
+			_, err := r.Import(context.Background(), []gate.Plan{plan("good"), p}, "test", false)
+			if !gate.IsRefusal(err) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hush") {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if all, _ := r.Store.List(context.Background(), gate.Query{}); len(all) != 0 {
+				t.Errorf("%d of a refused import are there", len(all))
+			}
+			if events, _ := r.Store.Events(context.Background(), gate.EventQuery{Kind: gate.EventDenied}); len(events) != 1 {
+				t.Errorf("%d denials logged", len(events))
+			}
+		})
+	}
+}
+
+func TestImportOfTwoProvidersIsRefused(t *testing.T) {
+	r := newRig(t, lab)
+	other := plan("b")
+	other.Provider = "gcp"
+	_, err := r.Import(context.Background(), []gate.Plan{plan("a"), other}, "test", false)
+	if !gate.IsRefusal(err) || !strings.Contains(err.Error(), "plans of several providers (aws, gcp)") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestImportTakesAKeyOnce(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	again, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", false)
+	r.all(again, err)(gate.Done)
+	if again[0].Action.ID != id || r.get(id).Status != gate.Approved {
+		t.Errorf("%+v", again)
+	}
+	changed := plan("k")
+	changed.Parameters = map[string]string{"allowReassignment": "true"}
+	if _, err := r.Import(context.Background(), []gate.Plan{changed}, "test", false); !gate.IsRefusal(err) || !strings.Contains(err.Error(), "with another plan") {
+		t.Errorf("another plan: %v", err)
+	}
+	if _, err := r.Import(context.Background(), []gate.Plan{plan("x"), plan("x")}, "test", false); !gate.IsRefusal(err) || !strings.Contains(err.Error(), "that of plan 1 too") {
+		t.Errorf("twice in one: %v", err)
+	}
+	// Requeued, it needs approval anew.
+	r.now = r.now.Add(time.Second)
+	if _, err := r.Import(context.Background(), []gate.Plan{changed}, "test", true); err != nil {
+		t.Fatal(err)
+	}
+	if a := r.get(id); a.Status != gate.Pending || a.ApprovedBy != "" {
+		t.Errorf("%+v", a)
+	}
+	r.all(r.execute(id))(gate.Refused)
+	r.verified()
+}
+
+func TestApproveRefuses(t *testing.T) {
+	tests := []struct {
+		name, spec string
+		before     func(r *rig, id int64)
+		by, digest string
+		want       string
+	}{
+		{"the same person twice", lab + "  approvals: 2\n", func(r *rig, id int64) {
+			r.all(r.Approve(context.Background(), []int64{id}, "Ann", ""))(gate.Done)
+		}, " ann ", "", "by: Ann has approved it already"},
+		{"nobody", lab, nil, " ", "", "by: nobody is named"},
+		{"another plan than was looked at", lab, nil, "ann", "sha256:0", "digest: the plan has changed"},
+		{"what has succeeded", lab, func(r *rig, id int64) {
+			r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Done)
+			r.all(r.execute(id))(gate.Done)
+		}, "ann", "", "status: it is succeeded"},
+		{"without evidence", lab + "  requireEvidence: true\n", nil, "ann", "", "requireEvidence: no dry-run"},
+		{"after a dry-run that failed", lab + "  requireEvidence: true\n", func(r *rig, id int64) {
+			r.answer = func(protocol.Request) (protocol.Result, error) { return failed(protocol.Conflict, nil), nil }
+			r.all(r.DryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Unsuccessful)
+		}, "ann", "", "requireEvidence: no dry-run"},
+		{"too late", lab + "  maxDecisionWait: 1h\n", func(r *rig, _ int64) { r.now = r.now.Add(2 * time.Hour) }, "ann", "", "maxDecisionWait: it has waited 2h0m0s"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, tt.spec)
+			id := r.imported("k")[0]
+			if tt.before != nil {
+				tt.before(r, id)
+			}
+			before := r.get(id)
+			o := r.all(r.Approve(context.Background(), []int64{id}, tt.by, tt.digest))(gate.Refused)[0]
+			if !strings.Contains(o.Message, tt.want) {
+				t.Errorf("got %q, want %q", o.Message, tt.want)
+			}
+			if d := cmp.Diff(before, r.get(id)); d != "" {
+				t.Error("the action was changed", d)
+			}
+		})
+	}
+}
+
+func TestTwoApprovalsAreNeeded(t *testing.T) {
+	r := newRig(t, lab+"  approvals: 2\n")
+	id := r.approved("k")[0]
+	if a := r.get(id); a.Status != gate.Pending {
+		t.Errorf("%+v", a)
+	}
+	if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, "approvals: 1 of 2 approvals") {
+		t.Error(o.Message)
+	}
+	r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Done)
+	if a := r.get(id); a.Status != gate.Approved || a.ApprovedBy != "ann, bob" {
+		t.Errorf("%+v", a)
+	}
+	r.all(r.execute(id))(gate.Done)
+}
+
+func TestExecuteRefuses(t *testing.T) {
+	night := lab + "  executionWindow: Mon-Fri 22:00-06:00 UTC\n"
+	tests := []struct {
+		name, spec string
+		before     func(r *rig, id int64)
+		want       []string
+	}{
+		{"without approval", lab, nil, []string{"requireApproval: 0 of 1 approvals"}},
+		{"every reason", strings.Replace(night, "dryRunOnly: false", "dryRunOnly: true", 1), nil, []string{"dryRunOnly", "executionWindow: it is Tue 12:00 UTC", "requireApproval"}},
+		{"an approval that expired", lab + "  approvalTTL: 1h\n", func(r *rig, id int64) {
+			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+			r.now = r.now.Add(2 * time.Hour)
+		}, []string{"1 older than 1h0m0s"}},
+		{"what was changed in the journal", lab, func(r *rig, id int64) {
+			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+			a := r.get(id)
+			a.Target["address"] = "10.88.60.66"
+			if _, err := r.Store.Apply(context.Background(), gate.Change{Action: a, Event: gate.Event{At: r.now, Kind: "forged"}}); err != nil {
+				r.t.Fatal(err)
+			}
+		}, []string{"journal: the plan in the journal is not the one that was imported", "1 for a plan that has changed since"}},
+		{"what another process is at", lab, func(r *rig, id int64) {
+			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+			r.claimed(id)
+		}, []string{"claim: someone is at work on it (execute) since 2026-03-03T12:00:00Z; if that is no more, it can be taken up after 2026-03-03T12:01:00Z"}},
+		{"without a policy", "", nil, []string{"policy: there is none, and without one nothing runs"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, tt.spec)
+			id := r.imported("k")[0]
+			if tt.before != nil {
+				tt.before(r, id)
+			}
+			before := r.get(id)
+			o := r.all(r.execute(id))(gate.Refused)[0]
+			for _, want := range tt.want {
+				if !strings.Contains(o.Message, want) {
+					t.Errorf("got %q, want %q", o.Message, want)
+				}
+			}
+			if d := cmp.Diff(before, r.get(id)); d != "" || len(r.requests) > 0 {
+				t.Errorf("%d requests; %s", len(r.requests), d)
+			}
+			if !strings.HasSuffix(r.kinds(id), "denied") {
+				t.Errorf("logged %q", r.kinds(id))
+			}
+		})
+	}
+}
+
+// claimed leaves an action as a gate that was killed does.
+func (r *rig) claimed(id int64) {
+	r.t.Helper()
+	a := r.get(id)
+	a.Claim = &gate.Claim{Purpose: gate.ToExecute, By: "someone", At: r.now, Until: r.now.Add(time.Minute), From: a.Status}
+	a.Status = gate.Running
+	if _, err := r.Store.Apply(context.Background(), gate.Change{Action: a, Event: gate.Event{At: r.now, Kind: gate.EventClaimed}}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestAStaleClaimIsTakenUpOnlyAfterItsTime(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	r.claimed(id)
+	r.now = r.now.Add(time.Minute)
+	r.all(r.execute(id))(gate.Refused)
+	r.now = r.now.Add(time.Nanosecond)
+	r.all(r.execute(id))(gate.Done)
+	if got, want := r.kinds(id), "imported approved claimed denied taken-up result"; got != want {
+		t.Errorf("logged %q, want %q", got, want)
+	}
+	r.verified()
+}
+
+func TestALateResultIsNotLost(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	r.answer = func(protocol.Request) (protocol.Result, error) {
+		// While the executor runs, its claim goes stale and another gate takes the action up.
+		r.answer = nil
+		r.now = r.now.Add(time.Hour)
+		r.all(r.execute(id))(gate.Done)
+		return succeeded(map[string]string{"priorAssigned": "late"}), nil
+	}
+	r.all(r.execute(id))(gate.Unsuccessful)
+	if a := r.get(id); a.Status != gate.Succeeded || a.Observed["priorAssigned"] != "false" {
+		t.Errorf("%+v", a)
+	}
+	events, _ := r.Store.Events(context.Background(), gate.EventQuery{ActionID: id, Kind: gate.EventLateResult})
+	if len(events) != 1 || events[0].Data["observed"].(map[string]any)["priorAssigned"] != "late" {
+		t.Errorf("%+v", events)
+	}
+}
+
+func TestExecuteStopsAtTheFirstFailure(t *testing.T) {
+	fail := func(req protocol.Request) (protocol.Result, error) {
+		if req.IdempotencyKey == "b" {
+			return failed(protocol.Conflict, nil), nil
+		}
+		return succeeded(nil), nil
+	}
+	r := newRig(t, lab)
+	r.answer = fail
+	ids := r.approved("a", "b", "c")
+	r.all(r.execute(ids...))(gate.Done, gate.Unsuccessful, gate.NotReached)
+	if r.get(ids[1]).Status != gate.Failed || r.get(ids[2]).Status != gate.Approved {
+		t.Error(r.get(ids[1]).Status, r.get(ids[2]).Status)
+	}
+	r = newRig(t, lab)
+	r.answer = fail
+	r.all(r.Execute(context.Background(), r.approved("a", "b", "c"), gate.Options{KeepGoing: true}))(gate.Done, gate.Unsuccessful, gate.Done)
+}
+
+func TestNothingBeginsWhenOneIsRefused(t *testing.T) {
+	r := newRig(t, lab)
+	approved, pending := r.approved("a")[0], r.imported("b")[0]
+	outcomes := r.all(r.execute(approved, pending))(gate.Refused, gate.NotReached)
+	if outcomes[0].Action.ID != pending || len(r.requests) > 0 {
+		t.Errorf("%d requests, %+v", len(r.requests), outcomes)
+	}
+	r.all(r.Execute(context.Background(), []int64{pending, approved}, gate.Options{KeepGoing: true}))(gate.Refused, gate.Done)
+}
+
+func TestLimitOfARun(t *testing.T) {
+	r := newRig(t, strings.Replace(lab, "maxActionsPerRun: 10", "maxActionsPerRun: 2", 1))
+	ids := r.approved("a", "b", "c", "d")
+	outcomes := r.all(r.execute(ids...))(gate.Done, gate.Done, gate.Refused, gate.NotReached)
+	if !strings.Contains(outcomes[2].Message, "maxActionsPerRun: 2 actions are allowed in a run, and this would be number 3") {
+		t.Error(outcomes[2].Message)
+	}
+	r.all(r.execute(ids[2:]...))(gate.Done)
+}
+
+func TestInParallelNothingRunsTwiceAndTheLimitHolds(t *testing.T) {
+	r := newRig(t, lab)
+	keys := strings.Fields("a b c d e f g h i j k l")
+	ids := r.approved(keys...)
+	outcomes, err := r.Execute(context.Background(), ids, gate.Options{Parallel: 8, KeepGoing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done := len(slices.DeleteFunc(outcomes, func(o gate.Outcome) bool { return o.Verdict != gate.Done })); done != 10 || len(r.requests) != 10 {
+		t.Errorf("%d done, %d requests, want 10", done, len(r.requests))
+	}
+	r.verified()
+}
+
+func TestWhatTheExecutorDeniesIsRefused(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	r.answer = func(protocol.Request) (protocol.Result, error) { return failed(protocol.Denied, nil), nil }
+	r.all(r.execute(id))(gate.Refused)
+	if a := r.get(id); a.Status != gate.Approved || a.Claim != nil {
+		t.Errorf("%+v", a)
+	}
+	if got, want := r.kinds(id), "imported approved claimed denied"; got != want {
+		t.Errorf("logged %q, want %q", got, want)
+	}
+}
+
+func TestWithoutAResult(t *testing.T) {
+	r := newRig(t, lab)
+	ids := r.approved("a", "b")
+	r.answer = func(req protocol.Request) (protocol.Result, error) {
+		if req.IdempotencyKey == "a" {
+			return protocol.Result{}, &gate.NotStarted{Cause: errors.New("no such file")}
+		}
+		return protocol.Result{}, errors.New("killed")
+	}
+	r.all(r.Execute(context.Background(), ids, gate.Options{KeepGoing: true}))(gate.Unsuccessful)
+	if a := r.get(ids[0]); a.Status != gate.Approved {
+		t.Errorf("not started: %+v", a)
+	}
+	if a := r.get(ids[1]); a.Status != gate.Failed || !strings.Contains(a.Error, "whether anything was changed is not known: execute it again") {
+		t.Errorf("no result: %+v", a)
+	}
+	// Executed again under the same key, it finds out.
+	r.answer = nil
+	r.all(r.execute(ids...))(gate.Done)
+	r.verified()
+}
+
+func TestAFailureKeepsFacts(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	r.answer = func(protocol.Request) (protocol.Result, error) {
+		return failed(protocol.Ambiguous, map[string]string{"priorAssigned": "false", "requestId": "1"}), nil
+	}
+	r.all(r.execute(id))(gate.Unsuccessful)
+	r.answer = func(protocol.Request) (protocol.Result, error) { return failed(protocol.Authentication, nil), nil }
+	r.all(r.execute(id))(gate.Unsuccessful)
+	want := map[string]string{"priorAssigned": "false", "failureClass": "authentication"}
+	if d := cmp.Diff(want, r.get(id).Observed); d != "" {
+		t.Error(d)
+	}
+	if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, r.get(id).Observed); d != "" || r.get(id).Status != gate.Pending {
+		t.Error("a requeue wiped facts", d)
+	}
+}
+
+func TestRollback(t *testing.T) {
+	tests := []struct {
+		name    string
+		answer  protocol.Result
+		verdict gate.Verdict
+		status  gate.Status
+		message string
+		event   string
+	}{
+		{"done", succeeded(nil), gate.Done, gate.RolledBack, "rolled back: did it", "rolled-back"},
+		{"nothing to restore", skipped(nil), gate.Done, gate.RolledBack, "rolled back, nothing to restore", "rolled-back"},
+		{"held by another", skipped(map[string]string{"heldBy": "other"}), gate.Unsuccessful, gate.Succeeded, "rollback pending", "rollback-held"},
+		{"failed", failed(protocol.Drift, nil), gate.Unsuccessful, gate.Succeeded, "it is drift", "rollback-failed"},
+		{"denied by the executor", failed(protocol.Denied, nil), gate.Refused, gate.Succeeded, "refused by the executor", "denied"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, lab)
+			id := r.approved("k")[0]
+			r.all(r.execute(id))(gate.Done)
+			facts := r.get(id).Observed
+			r.answer = func(protocol.Request) (protocol.Result, error) { return tt.answer, nil }
+			o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(tt.verdict)[0]
+			a := r.get(id)
+			if !strings.Contains(o.Message, tt.message) || a.Status != tt.status || a.Claim != nil || !strings.HasSuffix(r.kinds(id), "rollback-claimed "+tt.event) {
+				t.Errorf("%q, %+v, %s", o.Message, a, r.kinds(id))
+			}
+			if d := cmp.Diff(facts, a.Observed); d != "" {
+				t.Error("facts were lost", d)
+			}
+			r.answer = nil
+			want := gate.Done
+			if tt.status == gate.RolledBack {
+				want = gate.Refused
+			}
+			r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(want)
+			r.verified()
+		})
+	}
+}
+
+func TestRollbackIsCheckedByPolicy(t *testing.T) {
+	for name, tt := range map[string]struct{ from, to, want string }{
+		"allowUndo":       {"allowUndo: true", "allowUndo: false", "allowUndo: undoing is not allowed"},
+		"dryRunOnly":      {"dryRunOnly: false", "dryRunOnly: true", "dryRunOnly"},
+		"executionWindow": {"allowUndo: true", "allowUndo: true\n  executionWindow: Sun 00:00-01:00 UTC", "executionWindow"},
+		"allowedCIDRs":    {"10.88.60.0/24", "10.88.61.0/24", "allowedCIDRs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, lab)
+			id := r.approved("k")[0]
+			r.all(r.execute(id))(gate.Done)
+			r.Policy = parsePolicy(t, strings.Replace(lab, tt.from, tt.to, 1))
+			o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)[0]
+			if !strings.Contains(o.Message, tt.want) || len(r.requests) != 1 {
+				t.Errorf("%q, %d requests", o.Message, len(r.requests))
+			}
+		})
+	}
+}
+
+func TestRollbackGoesBackwards(t *testing.T) {
+	r := newRig(t, lab)
+	ids := r.approved("a", "b", "c")
+	for _, id := range []int64{ids[1], ids[0], ids[2]} {
+		r.now = r.now.Add(time.Second)
+		r.all(r.execute(id))(gate.Done)
+	}
+	r.requests = nil
+	r.all(r.Rollback(context.Background(), ids, gate.Options{}))(gate.Done)
+	var keys []string
+	for _, req := range r.requests {
+		keys = append(keys, req.IdempotencyKey)
+	}
+	if !slices.Equal(keys, []string{"c:undo", "a:undo", "b:undo"}) {
+		t.Errorf("undone in the order %v", keys)
+	}
+}
+
+func TestTheUndosOwnParametersWin(t *testing.T) {
+	r := newRig(t, lab)
+	p := plan("k")
+	p.Parameters = map[string]string{"allowReassignment": "true"}
+	p.Undo = &gate.Undo{Action: "unassign-secondary-ip", Parameters: map[string]string{"priorAssigned": "true", "onDrift": "restore"}}
+	outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
+	r.all(outcomes, err)(gate.Done)
+	id := outcomes[0].Action.ID
+	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+	r.all(r.execute(id))(gate.Done)
+	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
+	want := map[string]string{"priorAssigned": "true", "onDrift": "restore", "changed": "true"}
+	if d := cmp.Diff(want, r.requests[1].Parameters); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAFailureThatChangedSomethingCanBeRolledBack(t *testing.T) {
+	for name, tt := range map[string]struct {
+		result protocol.Result
+		want   gate.Verdict
+	}{
+		"changed":     {failed(protocol.Unverified, map[string]string{"changed": "true"}), gate.Done},
+		"ambiguous":   {failed(protocol.Ambiguous, nil), gate.Done},
+		"not changed": {failed(protocol.Conflict, map[string]string{"changed": "false"}), gate.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, lab)
+			id := r.approved("k")[0]
+			r.answer = func(protocol.Request) (protocol.Result, error) { return tt.result, nil }
+			r.all(r.execute(id))(gate.Unsuccessful)
+			r.answer = nil
+			r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(tt.want)
+		})
+	}
+}
+
+func TestDryRunConsumesNothing(t *testing.T) {
+	r := newRig(t, strings.Replace(lab, "dryRunOnly: false", "dryRunOnly: true", 1)+"  executionWindow: Sun 00:00-01:00 UTC\n")
+	id := r.imported("k")[0]
+	before := r.get(id)
+	r.all(r.DryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
+	if d := cmp.Diff(before, r.get(id)); d != "" || r.requests[0].Mode != protocol.DryRun {
+		t.Error(d, r.requests)
+	}
+	r.Policy = parsePolicy(t, strings.Replace(lab, "[aws]", "[gcp]", 1))
+	r.all(r.DryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
+}
+
+func TestIrreversibleActions(t *testing.T) {
+	r := newRig(t, strings.Replace(lab, "[assign-secondary-ip,", "[unassign-secondary-ip, assign-secondary-ip,", 1)+"  allowIrreversible: true\n")
+	p := plan("k")
+	p.Action = "unassign-secondary-ip"
+	outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
+	r.all(outcomes, err)(gate.Done)
+	id := outcomes[0].Action.ID
+	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+	allowed := r.Policy
+	r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "[unassign-secondary-ip,", 1))
+	if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, "allowIrreversible") {
+		t.Error(o.Message)
+	}
+	r.Policy = allowed
+	r.all(r.execute(id))(gate.Done)
+	if o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)[0]; !strings.Contains(o.Message, "can't be undone") {
+		t.Error(o.Message)
+	}
+}
