@@ -76,7 +76,6 @@ policy allows. Nothing changes the provider but execute, rollback, and run of a 
 
 Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		SilenceErrors: true, SilenceUsage: true,
-		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })

@@ -157,6 +157,9 @@ func (a *app) showTable(w io.Writer, d details) {
 		}
 		line("approved by", p.By+", "+when(&p.At)+note)
 	}
+	if len(d.Approvals) == 0 && d.ApprovedBy != "" {
+		line("approved by", d.ApprovedBy+", "+when(d.ApprovedAt))
+	}
 	if d.ClaimUntil != nil {
 		line("claimed by", d.ClaimedBy+", until "+when(d.ClaimUntil))
 	}

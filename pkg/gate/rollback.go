@@ -39,6 +39,7 @@ func (g *Gate) RollbackDryRun(ctx context.Context, ids []int64, opt Options) ([]
 	}
 	opt.Parallel = 1
 	return g.run(ctx, ids, opt, func(ctx context.Context, a Action, _ int) (Outcome, error) {
+		a = g.withUndo(a)
 		reasons := undoable(a)
 		if g.Policy == nil {
 			reasons = append(reasons, noPolicy()...)
@@ -66,10 +67,7 @@ func (g *Gate) UndoRequests(ctx context.Context, ids []int64, mode protocol.Mode
 		if err != nil {
 			return nil, err
 		}
-		// Another program's journal may leave out what the verb itself says.
-		if verb, ok := g.Registry.Lookup(a.Plan.Action); ok && a.Undo == nil && verb.Undo != "" {
-			a.Undo = &Undo{Action: verb.Undo}
-		}
+		a = g.withUndo(a)
 		if against := undoable(a); len(against) > 0 {
 			reasons = append(reasons, protocol.Quote(a.IdempotencyKey)+": "+against.Error())
 			continue
@@ -91,12 +89,20 @@ func (g *Gate) InForce(ctx context.Context) ([]int64, error) {
 			return nil, err
 		}
 		for _, a := range actions {
-			if a.MayHaveChanged() && a.Undo != nil {
+			if a.MayHaveChanged() && g.withUndo(a).Undo != nil {
 				ids = append(ids, a.ID)
 			}
 		}
 	}
 	return ids, nil
+}
+
+// withUndo adds the undo that the verb itself names: another program's journal may leave it out.
+func (g *Gate) withUndo(a Action) Action {
+	if verb, ok := g.Registry.Lookup(a.Plan.Action); ok && a.Undo == nil && verb.Undo != "" {
+		a.Undo = &Undo{Action: verb.Undo}
+	}
+	return a
 }
 
 // lastFirst puts actions in the reverse order of their execution.

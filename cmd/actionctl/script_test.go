@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/executor"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"actionctl": main, "aws-provider-executor": executorMain})
+}
+
+// executorMain is the real executor.
+func executorMain() {
+	p := &executor.Process{
+		Name: "aws-provider-executor", Registry: actions.Registry(), Provider: "aws",
+		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
+			return awsec2.Connect(ctx, region, budget, log)
+		},
+	}
+	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// TestScripts runs actionctl and the real executor as processes, on a stand-in of its own for each script. Beside
+// testscript's commands there are
+//
+//	changes N            how many changing calls the provider got since the start
+//	unchanged | changed  whether the provider's world is as it was at the start
+//	sql FILE STATEMENTS  changes a journal behind actionctl's back
+//	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "json": checkJSON,
+		},
+	})
+}
+
+type world struct {
+	sim   *ec2sim.Sim
+	start ec2sim.State
+}
+
+func setup(env *testscript.Env) error {
+	sim := ec2sim.New(ec2sim.Lab())
+	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
+	if err != nil {
+		return err
+	}
+	env.Defer(server.Close)
+	env.Vars = slices.DeleteFunc(env.Vars, func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return !slices.Contains([]string{"PATH", "WORK", "/", ":", "$"}, name)
+	})
+	// The keys are there to see that they are not passed on: the executor asks the metadata service.
+	env.Vars = append(env.Vars, server.Env()...)
+	env.Vars = append(env.Vars, "EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"), "USER=tester",
+		"ACTIONCTL_JOURNAL="+filepath.Join(env.WorkDir, "journal.db"), "TZ=UTC",
+		"ROUTER_A="+ec2sim.LabRouterAInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey)
+	if err := copyFiles(env.WorkDir); err != nil {
+		return err
+	}
+	env.Values["world"] = &world{sim: sim, start: sim.State()}
+	return nil
+}
+
+// copyFiles gives every script the files of testdata/files.
+func copyFiles(dir string) error {
+	files, err := filepath.Glob("testdata/files/*")
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(f)), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func of(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
+
+func changes(ts *testscript.TestScript, neg bool, args []string) {
+	n := 0
+	for _, c := range of(ts).sim.Calls() {
+		if !strings.HasPrefix(c.Operation, "Describe") {
+			n++
+		}
+	}
+	if want := args[0]; (fmt.Sprint(n) == want) == neg {
+		ts.Fatalf("%d changing calls, want %s", n, want)
+	}
+}
+
+func unchanged(ts *testscript.TestScript, neg bool, _ []string) {
+	w := of(ts)
+	if d := cmp.Diff(w.start, w.sim.State()); (d == "") == neg {
+		ts.Fatalf("the world differs: %v\n%s", d != "", d)
+	}
+}
+
+func execSQL(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", "file://"+ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(strings.Join(args[1:], " "))
+	ts.Check(err)
+}
+
+func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &v))
+	for step := range strings.SplitSeq(args[0], ".") {
+		switch x := v.(type) {
+		case map[string]any:
+			v = x[step]
+		case []any:
+			i := -1
+			if _, err := fmt.Sscan(step, &i); step == "length" {
+				v = len(x)
+			} else if err == nil && i < len(x) {
+				v = x[i]
+			} else {
+				v = nil
+			}
+		default:
+			v = nil
+		}
+	}
+	got := "-"
+	if v != nil {
+		got = fmt.Sprint(v)
+	}
+	if (got == args[1]) == neg {
+		ts.Fatalf("%s is %q, want %q", args[0], got, args[1])
+	}
+}
