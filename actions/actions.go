@@ -3,10 +3,12 @@ package actions
 
 import (
 	"slices"
+	"time"
 
 	"aws-provider-executor/actions/forwarding"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/secondaryip"
+	"aws-provider-executor/actions/sgfence"
 	"aws-provider-executor/pkg/action"
 )
 
@@ -16,5 +18,6 @@ func Registry() *action.Registry {
 		secondaryip.Verbs(),
 		forwarding.Verbs(),
 		route.Verbs(),
+		sgfence.Verbs(time.Now),
 	))
 }

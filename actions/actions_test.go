@@ -8,6 +8,7 @@ import (
 	"aws-provider-executor/actions/forwarding"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/secondaryip"
+	"aws-provider-executor/actions/sgfence"
 	"aws-provider-executor/pkg/awsec2"
 )
 
@@ -19,6 +20,8 @@ var (
 	_ forwarding.Writer  = (*awsec2.Writer)(nil)
 	_ route.Reader       = (*awsec2.Reader)(nil)
 	_ route.Writer       = (*awsec2.Writer)(nil)
+	_ sgfence.Reader     = (*awsec2.Reader)(nil)
+	_ sgfence.Writer     = (*awsec2.Writer)(nil)
 )
 
 // TestPermissionsReadWithDescribe: a dry-run is read-only down to its IAM policy.

@@ -28,7 +28,8 @@ func compile(t testing.TB, text []byte) *jsonschema.Schema {
 	c := jsonschema.NewCompiler()
 	c.UseRegexpEngine(func(pattern string) (jsonschema.Regexp, error) {
 		compiled, err := regexp.Compile(pattern)
-		return memory{compiled, map[string]bool{}}, err
+		// A pointer: patterns are keys of a map where a schema has patternProperties.
+		return &memory{compiled, map[string]bool{}}, err
 	})
 	if err := c.AddResource("urn:test", doc); err != nil {
 		t.Fatal(err)
@@ -46,7 +47,7 @@ type memory struct {
 	said map[string]bool
 }
 
-func (m memory) MatchString(text string) bool {
+func (m *memory) MatchString(text string) bool {
 	matches, known := m.said[text]
 	if !known {
 		matches = m.Regexp.MatchString(text)

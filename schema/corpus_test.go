@@ -28,9 +28,21 @@ type texts struct{ good, bad []string }
 // formTexts holds the boundaries of each form, by its name. A form that is not here is tried
 // with its example only.
 var formTexts = map[string]texts{
-	action.InterfaceID.Name:  resourceIDTexts("eni"),
-	action.InstanceID.Name:   resourceIDTexts("i"),
-	action.RouteTableID.Name: resourceIDTexts("rtb"),
+	action.InterfaceID.Name:     resourceIDTexts("eni"),
+	action.InstanceID.Name:      resourceIDTexts("i"),
+	action.RouteTableID.Name:    resourceIDTexts("rtb"),
+	action.SecurityGroupID.Name: resourceIDTexts("sg"),
+	action.SetOf(action.SecurityGroupID).Name: {
+		good: []string{"sg-01234567", "sg-01234567,sg-89abcdef", "sg-89abcdef,sg-01234567,sg-89abcdef", "sg-0123456789abcdef0,sg-01234567"},
+		bad: []string{
+			" ", ",", "sg-01234567,", ",sg-01234567", "sg-01234567,,sg-89abcdef", "sg-01234567, sg-89abcdef", "sg-01234567 sg-89abcdef", "sg-01234567;sg-89abcdef",
+			"sg-0123456", "sg-01234567,sg-xyz", "sg-01234567\n", "sg-01234567,\nsg-89abcdef", "01234567", "SG-01234567", "i-01234567", "web", "*", "none",
+		},
+	},
+	action.Timestamp.Name: {
+		good: []string{"1", "9", "1767603600", "99999999999"},
+		bad:  []string{" ", "0", "01", "-1", "+1", "1.0", "1e9", "999999999999", "1767603600 ", "1767603600\n", "2026-01-05T09:00:00Z", "now", "١", "0x10"},
+	},
 	action.Region.Name: {
 		good: []string{
 			"ap-northeast-1", "us-gov-west-1", "us-iso-east-1", "us-isob-east-1", "eusc-de-east-1", "cn-north-1", "mx-central-1",

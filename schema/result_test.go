@@ -33,13 +33,15 @@ const (
 type lab struct {
 	nics   map[string]*ec2model.NetworkInterface
 	routes map[string]string
+	// instance has interfaces of its own.
+	instance *ec2model.Instance
 	// refuse is the answer to every change.
 	refuse *protocol.Failure
 }
 
 // newLab has two interfaces without and one with 10.0.0.9; the second one forwards.
 func newLab() *lab {
-	l := &lab{nics: map[string]*ec2model.NetworkInterface{}, routes: newRoutes()}
+	l := &lab{nics: map[string]*ec2model.NetworkInterface{}, routes: newRoutes(), instance: newInstance()}
 	for i, id := range []string{nic1, nic2, nic3} {
 		check := i != 1
 		l.nics[id] = &ec2model.NetworkInterface{
@@ -190,6 +192,20 @@ func TestResultsFollowSchema(t *testing.T) {
 		{name: "a route that was there", verb: "unassign-route-table-route", target: routeAt(nic3, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", nic3), want: protocol.Skipped},
 		{name: "a route that drifted", verb: "unassign-route-table-route", target: routeAt(nic1, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", "none"), want: protocol.Failed},
 		{name: "a route that drifted, restored", verb: "unassign-route-table-route", target: routeAt(nic1, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", "none", "onDrift", "restore"), want: protocol.Succeeded},
+		{name: "fenced", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "true"), want: protocol.Succeeded},
+		{name: "fenced by interface", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("interface0Sg", groupFence, "interface1Sg", groupFence+","+groupB), want: protocol.Succeeded},
+		{name: "fenced through a transition", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "1", "transitionSecurityGroup", groupB), want: protocol.Succeeded},
+		{name: "a fence that would leave nothing", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupA), want: protocol.Failed},
+		{name: "a fence of nothing", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupFence), want: protocol.Failed},
+		{name: "a fence without groups", verb: "fence-security-groups", target: instanceAt(instance1), want: protocol.Failed},
+		{name: "no such instance", verb: "fence-security-groups", target: instanceAt(noInstance), parameters: parameters("securityGroups", groupA), want: protocol.Failed},
+		{name: "refused to fence", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "true"), refuse: denied, want: protocol.Failed},
+		{name: "not fenced", verb: "unfence-security-groups", target: instanceAt(instance1), want: protocol.Skipped},
+		{name: "fenced before the action", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("priorFence", "same"), want: protocol.Skipped},
+		{name: "as before the fence", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("priorSecurityGroups."+nic2, groupA), want: protocol.Succeeded},
+		{name: "unfenced by interface", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("interface0Sg", groupB, "interface1Sg", groupB), want: protocol.Succeeded},
+		{name: "unfenced by half of the interfaces", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("interface0Sg", groupB), want: protocol.Failed},
+		{name: "fence drifted", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("priorSecurityGroups."+nic2, groupB, "fencedSecurityGroups."+nic2, groupFence), want: protocol.Failed},
 		{name: "a route taken from no such table", verb: "unassign-route-table-route", target: routeAt(nic1, noTable, "10.99.0.3"), want: protocol.Failed},
 		{name: "switched off", verb: "ensure-forwarding-enabled", target: nicAt(nic1, ""), want: protocol.Succeeded},
 		{name: "forwards already", verb: "ensure-forwarding-enabled", target: nicAt(nic2, "10.0.0.9"), want: protocol.Succeeded},
@@ -245,7 +261,7 @@ func undoable(t *testing.T, judges verdicts, l *lab, verb string, target map[str
 		t.Errorf("the undo failed: %s", answer.Status.Error)
 	}
 	before, after := newLab(), l
-	if diff := cmp.Diff([]any{before.nics, before.routes}, []any{after.nics, after.routes}, cmpopts.EquateEmpty()); diff != "" && answer.Status.Status == protocol.Succeeded {
+	if diff := cmp.Diff([]any{before.nics, before.routes, before.instance}, []any{after.nics, after.routes, after.instance}, cmpopts.EquateEmpty()); diff != "" && answer.Status.Status == protocol.Succeeded {
 		t.Errorf("the undo left something (-before +after):\n%s", diff)
 	}
 }

@@ -1,0 +1,345 @@
+package sgfence
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"aws-provider-executor/pkg/action"
+)
+
+// The tags that a fence leaves on its instance, the same that the fence_aws_vpc_net agent writes and reads:
+//
+//	lastfence = <unix seconds>, the fence in force
+//	Original_SG_Backup_<instance>_<unix seconds>_<interface from 1>_<chunk from 0> = a chunk of an interface's groups
+const (
+	lastFence    = "lastfence"
+	backupPrefix = "Original_SG_Backup_"
+	// maxTagValue is what the agent allows itself of EC2's 256.
+	maxTagValue = 254
+	// maxTags is how many tags of the user EC2 allows on a resource.
+	maxTags = 50
+	// idPrefix is left out of the group ids in tags.
+	idPrefix = "sg-"
+)
+
+// backup is what one fence put aside: which groups each interface had.
+type backup struct {
+	// at names the fence: its time in Unix seconds.
+	at string
+	// of has the interfaces in the order of their numbers.
+	of []saved
+}
+
+type saved struct {
+	nic    string
+	groups []string // sorted
+}
+
+// groupsOf finds an interface's groups.
+func (b *backup) groupsOf(nic string) (groups []string, ok bool) {
+	if b == nil {
+		return nil, false
+	}
+	for _, s := range b.of {
+		if s.nic == nic {
+			return s.groups, true
+		}
+	}
+	return nil, false
+}
+
+// text is the backup as a transition's value: 1700000000 eni-1=sg-1,sg-2 eni-2=sg-1.
+func (b *backup) text() string {
+	if b == nil {
+		return none
+	}
+	parts := []string{b.at}
+	for _, s := range b.of {
+		parts = append(parts, s.nic+"="+groupText(s.groups))
+	}
+	return strings.Join(parts, " ")
+}
+
+// parseBackup reads what text wrote.
+func parseBackup(text string) (*backup, bool) {
+	parts := strings.Split(text, " ")
+	if _, err := action.Timestamp.Canonical(parts[0]); err != nil || len(parts) < 2 {
+		return nil, false
+	}
+	b := &backup{at: parts[0]}
+	for _, p := range parts[1:] {
+		nic, groups, _ := strings.Cut(p, "=")
+		set, err := groupSet.Canonical(groups)
+		if _, nicErr := action.InterfaceID.Canonical(nic); err != nil || nicErr != nil {
+			return nil, false
+		}
+		b.of = append(b.of, saved{nic, strings.Split(set, ",")})
+	}
+	return b, true
+}
+
+func backupKeys(instance, at string) string { return backupPrefix + instance + "_" + at + "_" }
+
+// tags are those of the interfaces after the first few, and lastfence.
+func (b *backup) tags(instance string, after int) map[string]string {
+	tags := map[string]string{lastFence: b.at}
+	for i, s := range b.of[after:] {
+		for c, value := range chunks(s, b.at) {
+			tags[backupKeys(instance, b.at)+strconv.Itoa(after+i+1)+"_"+strconv.Itoa(c)] = value
+		}
+	}
+	return tags
+}
+
+// chunk is a tag's value.
+type chunk struct {
+	Of struct {
+		Interface string   `json:"i"`
+		Groups    []string `json:"s"`
+		Chunk     struct {
+			Index int `json:"i"`
+			Total int `json:"t"`
+		} `json:"c"`
+	} `json:"n"`
+	At json.Number `json:"t"`
+}
+
+// chunks spreads an interface's groups over as many values as they need.
+func chunks(s saved, at string) []string {
+	encode := func(groups []string, index, total int) string {
+		var c chunk
+		c.Of.Interface, c.Of.Groups, c.At = s.nic, groups, json.Number(at)
+		c.Of.Chunk.Index, c.Of.Chunk.Total = index, total
+		text, err := json.Marshal(c)
+		if err != nil {
+			panic(err)
+		}
+		return string(text)
+	}
+	var lists [][]string
+	for _, g := range s.groups {
+		g = strings.TrimPrefix(g, idPrefix)
+		last := len(lists) - 1
+		// 99 is longer than any index there can be: an interface has 16 groups at most.
+		if last < 0 || len(encode(append(slices.Clone(lists[last]), g), 99, 99)) > maxTagValue {
+			lists = append(lists, []string{g})
+			continue
+		}
+		lists[last] = append(lists[last], g)
+	}
+	values := make([]string, len(lists))
+	for i, groups := range lists {
+		values[i] = encode(groups, i, len(lists))
+	}
+	return values
+}
+
+// errGone says that lastfence names a fence that there is no backup of.
+var errGone = errors.New("there is no backup tag of it")
+
+// readBackup reads the backup of the fence that lastfence names; nil when there is none. An error says
+// why its tags can't be used: nothing is guessed from a part of them. Own are the tags of that
+// fence, whatever is in them.
+func readBackup(instance string, tags map[string]string) (b *backup, own map[string]string, err error) {
+	at, fenced := tags[lastFence]
+	if !fenced {
+		return nil, nil, nil
+	}
+	own = map[string]string{lastFence: at}
+	if _, err := action.Timestamp.Canonical(at); err != nil {
+		return nil, own, errors.New("it is no time in Unix seconds")
+	}
+	parts := map[int]map[int]chunk{}
+	prefix := backupKeys(instance, at)
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		own[key] = tags[key]
+		number, index, ok := partOf(strings.TrimPrefix(key, prefix))
+		c, decodeErr := decodeChunk(tags[key])
+		switch {
+		case !ok:
+			return nil, own, fmt.Errorf("the tag %s has no number of an interface and a chunk", key)
+		case decodeErr != nil:
+			return nil, own, fmt.Errorf("the tag %s %w", key, decodeErr)
+		case string(c.At) != at || c.Of.Chunk.Index != index:
+			return nil, own, fmt.Errorf("the tag %s holds the chunk %d of %s", key, c.Of.Chunk.Index, c.At)
+		}
+		if parts[number] == nil {
+			parts[number] = map[int]chunk{}
+		}
+		parts[number][index] = c
+	}
+	if len(parts) == 0 {
+		return nil, own, errGone
+	}
+	b, err = join(at, parts)
+	return b, own, err
+}
+
+// partOf reads the end of a key: an interface's number and a chunk's, as in 1_0.
+func partOf(end string) (number, index int, ok bool) {
+	first, second, _ := strings.Cut(end, "_")
+	number, err1 := strconv.Atoi(first)
+	index, err2 := strconv.Atoi(second)
+	return number, index, err1 == nil && err2 == nil && number > 0 && index >= 0 &&
+		strconv.Itoa(number)+"_"+strconv.Itoa(index) == end
+}
+
+// join makes one backup of the chunks by interface number, if none is missing, doubled or at odds with another.
+func join(at string, parts map[int]map[int]chunk) (*backup, error) {
+	b := &backup{at: at}
+	for number := 1; number <= len(parts); number++ {
+		of := parts[number]
+		if of == nil {
+			return nil, fmt.Errorf("there is no tag of its interface %d", number)
+		}
+		first := of[0].Of
+		s := saved{nic: first.Interface}
+		for i := range len(of) {
+			c, ok := of[i]
+			switch {
+			case !ok || c.Of.Chunk.Total != len(of):
+				return nil, fmt.Errorf("there are %d of the chunks of its interface %d, which is not all", len(of), number)
+			case c.Of.Interface != s.nic:
+				return nil, fmt.Errorf("its interface %d is both %s and %s", number, s.nic, c.Of.Interface)
+			}
+			for _, g := range c.Of.Groups {
+				s.groups = append(s.groups, idPrefix+g)
+			}
+		}
+		slices.Sort(s.groups)
+		if len(slices.Compact(slices.Clone(s.groups))) != len(s.groups) {
+			return nil, fmt.Errorf("it has a group of %s twice", s.nic)
+		}
+		if _, twice := b.groupsOf(s.nic); twice {
+			return nil, fmt.Errorf("it has %s twice", s.nic)
+		}
+		b.of = append(b.of, s)
+	}
+	return b, nil
+}
+
+// decodeChunk reads a tag's value: the one object it may be, with nothing besides.
+func decodeChunk(value string) (chunk, error) {
+	var c chunk
+	d := json.NewDecoder(strings.NewReader(value))
+	d.UseNumber()
+	read, err := readValue(d, 0)
+	if err == nil {
+		_, err = d.Token()
+	}
+	if !errors.Is(err, io.EOF) {
+		return c, errors.New("is not one JSON value")
+	}
+	top, err := members(read, "n", "t")
+	if err != nil {
+		return c, err
+	}
+	of, err := members(top["n"], "i", "s", "c")
+	if err != nil {
+		return c, err
+	}
+	position, err := members(of["c"], "i", "t")
+	if err != nil {
+		return c, err
+	}
+	at, isNumber := top["t"].(json.Number)
+	nic, isText := of["i"].(string)
+	groups, isList := of["s"].([]any)
+	index, total := whole(position["i"]), whole(position["t"])
+	if _, err := action.Timestamp.Canonical(string(at)); !isNumber || err != nil || !isText || !isList || index < 0 || total <= index {
+		return c, errors.New("is not what a fence writes")
+	}
+	if _, err := action.InterfaceID.Canonical(nic); err != nil {
+		return c, errors.New("names no interface")
+	}
+	for _, g := range groups {
+		id, _ := g.(string)
+		if _, err := action.SecurityGroupID.Canonical(idPrefix + id); err != nil {
+			return c, errors.New("names what is no security group")
+		}
+		c.Of.Groups = append(c.Of.Groups, id)
+	}
+	if len(groups) == 0 {
+		return c, errors.New("names no security group")
+	}
+	c.Of.Interface, c.At, c.Of.Chunk.Index, c.Of.Chunk.Total = nic, at, index, total
+	return c, nil
+}
+
+// maxDepth is more than a chunk has.
+const maxDepth = 8
+
+// readValue reads one value, an object of which no key is there twice.
+func readValue(d *json.Decoder, depth int) (any, error) {
+	t, err := d.Token()
+	if err != nil || depth > maxDepth {
+		return nil, errors.Join(err, errors.New("too deep"))
+	}
+	switch t {
+	case json.Delim('{'):
+		object := map[string]any{}
+		for d.More() {
+			key, err := d.Token()
+			name, _ := key.(string)
+			if _, twice := object[name]; err != nil || twice {
+				return nil, errors.New("a key is there twice")
+			}
+			if object[name], err = readValue(d, depth+1); err != nil {
+				return nil, err
+			}
+		}
+		_, err = d.Token()
+		return object, err
+	case json.Delim('['):
+		list := []any{}
+		for d.More() {
+			item, err := readValue(d, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, item)
+		}
+		_, err = d.Token()
+		return list, err
+	}
+	return t, nil
+}
+
+// members are an object's, if it has exactly these.
+func members(value any, names ...string) (map[string]any, error) {
+	object, ok := value.(map[string]any)
+	if !ok || len(object) != len(names) || slices.ContainsFunc(names, func(n string) bool { _, has := object[n]; return !has }) {
+		return nil, errors.New("has other fields than a fence writes")
+	}
+	return object, nil
+}
+
+// whole is a number as an int; -1 when it is none that is small and whole.
+func whole(value any) int {
+	n, _ := value.(json.Number)
+	i, err := strconv.Atoi(string(n))
+	if err != nil || strconv.Itoa(i) != string(n) {
+		return -1
+	}
+	return i
+}
+
+// userTags counts the tags that EC2's limit counts: not those of AWS.
+func userTags(tags map[string]string) int {
+	n := 0
+	for key := range tags {
+		if !strings.HasPrefix(key, "aws:") {
+			n++
+		}
+	}
+	return n
+}

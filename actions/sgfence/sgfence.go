@@ -1,0 +1,164 @@
+// Package sgfence cuts an instance off the network by the security groups of its interfaces, and gives
+// them back.
+//
+// An instance is fenced when every one of its interfaces, read back, has the groups it should have; tags are never
+// evidence of that. What was there before is kept on the instance, in tags that the fence_aws_vpc_net agent
+// writes and reads as well, and in the executor's own records. A fence over a fence keeps what was there before the first.
+package sgfence
+
+import (
+	"context"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+)
+
+// Reader is what the verbs read with.
+type Reader interface {
+	DescribeInstance(ctx context.Context, id string) (ec2model.Instance, error)
+	DescribeSecurityGroups(ctx context.Context, ids ...string) ([]ec2model.SecurityGroup, error)
+	// InstanceID tells which instance this program runs on.
+	InstanceID(ctx context.Context) (string, error)
+}
+
+// Writer is what the verbs change with.
+type Writer interface {
+	CreateTags(ctx context.Context, resource string, tags map[string]string) error
+	DeleteTags(ctx context.Context, resource string, tags map[string]string) error
+	ModifySecurityGroups(ctx context.Context, nic string, groups []string) error
+	StopInstance(ctx context.Context, id string) error
+	StartInstance(ctx context.Context, id string) error
+}
+
+const (
+	callCreateTags = "ec2:CreateTags"
+	callDeleteTags = "ec2:DeleteTags"
+	callModify     = "ec2:ModifyNetworkInterfaceAttribute"
+	callStop       = "ec2:StopInstances"
+	callStart      = "ec2:StartInstances"
+	// none is the value of what is not there.
+	none = "none"
+)
+
+var groupSet = action.SetOf(action.SecurityGroupID)
+
+// The names of parameters and facts.
+const (
+	paramGroups     = "securityGroups"
+	paramInvert     = "invertSgRemoval"
+	paramExact      = "interface<N>Sg"
+	paramPowerOff   = "onFencePoweroff"
+	paramPowerOn    = "powerOn"
+	paramSkipCheck  = "skipRaceCheck"
+	paramAnyState   = "ignoreInstanceState"
+	paramNoTags     = "ignoreTagWriteFailure"
+	paramNoRestore  = "unfenceIgnoreRestore"
+	paramTransition = "transitionSecurityGroup"
+
+	factTimestamp  = "fenceTimestamp"
+	factPrior      = "priorSecurityGroups."
+	factFenced     = "fencedSecurityGroups."
+	factCurrent    = "currentSecurityGroups."
+	factRestored   = "restoredSecurityGroups."
+	factPriorState = "priorInstanceState"
+	factState      = "instanceState"
+	factPriorFence = "priorFence"
+	factSelfCheck  = "selfCheck"
+	factTracked    = "trackedConnections"
+	factTags       = "backupTags"
+)
+
+// What priorFence says.
+const (
+	fenceNone  = "none"
+	fenceSame  = "same"
+	fenceOther = "other"
+)
+
+// Verbs returns the pair. Now is the clock that names fences.
+func Verbs(now func() time.Time) []action.Verb {
+	perInterface := func(prefix, doc string) action.Field {
+		return action.Field{Name: prefix + "<eni>", Key: action.InterfaceID, Form: groupSet, Doc: doc}
+	}
+	states := action.OneOf("pending", "running", "shutting-down", "terminated", "stopping", "stopped")
+	target := []action.Field{
+		{Name: "instanceRef", Form: action.InstanceID, Required: true, Exclusive: true, Doc: "the instance"},
+		{Name: "region", Form: action.Region, Required: true, Doc: "the instance's region"},
+	}
+	timestamp := action.Field{Name: factTimestamp, Form: action.Timestamp, Doc: "the time that names the fence in its tags, in Unix seconds"}
+	prior := perInterface(factPrior, "the groups the interface had before the fence; before the first one, where a fence was in force already")
+	fenced := perInterface(factFenced, "the groups that the fence leaves the interface, once it is read back that it has them")
+	current := perInterface(factCurrent, "the groups of the interface, as last read")
+	state := action.Field{Name: factState, Form: states, Doc: "the instance's state, as last read"}
+	priorFence := action.Field{Name: factPriorFence, Form: action.OneOf(fenceNone, fenceSame, fenceOther),
+		Doc: "the fence before the action: `none`; `same`, which the undo leaves; or `other`, where the undo returns to before the first"}
+	transition := action.Field{Name: paramTransition, Form: action.SecurityGroupID,
+		Doc: "an allow-all group that interfaces pass through on the way to the fence, so that their connections become untracked and end with it"}
+	tagsFact := action.Field{Name: factTags, Form: action.Text, Doc: "why the backup tags are not used, or are left"}
+	describe := action.Permission{Action: "ec2:DescribeInstances", Resource: "*", For: "reading state, tags and the groups of every interface, before and after"}
+	describeGroups := action.Permission{Action: "ec2:DescribeSecurityGroups", Resource: "*", For: "finding unknown groups and those of another VPC, before anything is changed"}
+	modify := func(resource string) action.Permission {
+		return action.Permission{Action: callModify, Change: true, Resource: resource, For: "changing an interface's groups"}
+	}
+	return []action.Verb{
+		{
+			Name: "fence-security-groups", Undo: "unfence-security-groups",
+			Doc:    "Cuts an instance off the network by changing the security groups of every one of its interfaces.",
+			Target: target,
+			Parameters: []action.Field{
+				{Name: paramGroups, Form: groupSet, Doc: "the groups to remove from every interface"},
+				{Name: paramInvert, Form: action.Boolean, Doc: "every interface gets exactly `securityGroups` instead"},
+				{Name: paramExact, Key: action.DeviceIndex, Form: groupSet,
+					Doc: "the exact groups of the interface at this device index (0–15), instead of `securityGroups`; every interface needs one, and no backup tags are written"},
+				{Name: paramPowerOff, Form: action.Boolean, Doc: "also stop the instance, forced, once the groups are read back; without waiting until it has stopped"},
+				{Name: paramSkipCheck, Form: action.Boolean, Doc: "do not check that the instance is not this machine"},
+				{Name: paramAnyState, Form: action.Boolean, Doc: "fence whatever the instance's state; otherwise it must be running"},
+				{Name: paramNoTags, Form: action.Boolean, Doc: "fence even when the backup tags can't be written"},
+				transition,
+			},
+			Facts: []action.Field{
+				timestamp, prior, fenced, current, priorFence,
+				{Name: factPriorState, Form: states, Doc: "the instance's state before the fence"},
+				state, transition, tagsFact,
+				{Name: factSelfCheck, Form: action.OneOf("passed", "skipped", "unavailable"),
+					Doc: "whether the instance is not this machine; `unavailable` when the metadata service could not be asked"},
+				{Name: factTracked, Form: action.OneOf("may-persist", "until-stopped"),
+					Doc: "connections that were tracked when the groups changed may go on; left out once the instance is read to be stopped"},
+			},
+			Permissions: []action.Permission{
+				describe, describeGroups,
+				{Action: callCreateTags, Change: true, Resource: "instance", For: "writing the backup tags"},
+				modify("network-interface"), modify("security-group"),
+				{Action: callStop, Change: true, Resource: "instance", For: "stopping it, with `onFencePoweroff`"},
+			},
+			Plan: action.PlanWith(func(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
+				return planFence(ctx, r, req, now)
+			}),
+		},
+		{
+			Name:   "unfence-security-groups",
+			Doc:    "Gives the interfaces of a fenced instance back the security groups they had, by the facts of the fence or by its tags.",
+			Target: target,
+			Parameters: []action.Field{
+				timestamp, prior, fenced, priorFence, transition,
+				{Name: paramExact, Key: action.DeviceIndex, Form: groupSet,
+					Doc: "without `priorSecurityGroups`: the exact groups of the interface at this device index (0–15); every interface needs one, and tags are not looked at"},
+				{Name: paramNoRestore, Form: action.Boolean, Doc: "restore nothing and leave the tags"},
+				{Name: paramPowerOn, Form: action.Boolean, Doc: "also start the instance; otherwise it stays as it is"},
+				action.OnDrift, action.IgnoreHolders,
+			},
+			Facts: []action.Field{
+				perInterface(factRestored, "the groups that the interface has back, as read"),
+				current, state, tagsFact,
+			},
+			Permissions: []action.Permission{
+				describe, describeGroups,
+				modify("network-interface"), modify("security-group"),
+				{Action: callDeleteTags, Change: true, Resource: "instance", For: "removing the backup tags once every interface is restored"},
+				{Action: callStart, Change: true, Resource: "instance", For: "starting it, with `powerOn`"},
+			},
+			Plan: action.PlanWith(planUnfence),
+		},
+	}
+}
