@@ -31,7 +31,12 @@ func TestMain(m *testing.M) {
 //	mark                                               takes the world as it is now as the one to compare with
 //	calls WANT...                                      the operations called since the last time, in order
 //	changes N OPERATION                                how often the operation was called from the start
-//	fault KIND OPERATION [ARG] [times=N]               puts a fault in force; times=-1 is always
+//	fault KIND OPERATION [ARG] [times=N] [nth=N]       puts a fault in force; times=-1 is always
+//	nofaults                                           takes every fault away
+//	pause DURATION                                     lets a program in the background get on
+//	routes TABLE DESTINATION TARGET                    where a table leads a destination; '-' is nowhere
+//	seed TABLE DESTINATION TARGET | unseed TABLE DESTINATION | detach ENI | remove ID
+//	                                                   changes the world behind the executor's back
 //	metadata FAULT                                     makes the metadata service refuse, hang, forbid or fail
 //	nokeys                                             leaves the executor without keys in its environment
 //	holds ENI ADDRESS | lacks ENI ADDRESS              who has a secondary address
@@ -45,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
 			"calls": calls, "changes": changes, "fault": fault, "holds": holds, "lacks": lacks, "forwards": forwards,
 			"metadata": metadata, "nokeys": noKeys,
+			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "pause": pause, "nofaults": noFaults,
 		},
 	})
 }
@@ -73,6 +79,7 @@ func setup(env *testscript.Env) error {
 		"ROUTER_A="+ec2sim.LabRouterAInterface, "ROUTER_B="+ec2sim.LabRouterBInterface, "ROUTER_C="+ec2sim.LabRouterCInterface,
 		"MANAGED="+ec2sim.LabManagedInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey,
 	)
+	env.Vars = append(env.Vars, routeVars(sim)...)
 	env.Values["world"] = &world{server: server, sim: sim, mark: sim.State()}
 	return nil
 }
@@ -195,15 +202,27 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 		f = ec2sim.Ignore(operation)
 	case "stale":
 		f = ec2sim.StaleReads(operation, number())
+	case "slow":
+		d, err := time.ParseDuration(arg)
+		ts.Check(err)
+		f = ec2sim.Delay(operation, d)
 	case "hang":
 		f = ec2sim.Delay(operation, time.Hour)
 	default:
 		ts.Fatalf("there is no fault %q", args[0])
 	}
-	if times, ok := strings.CutPrefix(args[len(args)-1], "times="); ok {
-		n, err := strconv.Atoi(times)
+	for _, a := range args[2:] {
+		name, value, _ := strings.Cut(a, "=")
+		if name != "times" && name != "nth" {
+			continue
+		}
+		n, err := strconv.Atoi(value)
 		ts.Check(err)
-		f = f.Times(n)
+		if name == "nth" {
+			f = f.OnNth(n)
+		} else {
+			f = f.Times(n)
+		}
 	}
 	ts.Check(of(ts).sim.Inject(f))
 }
