@@ -89,7 +89,7 @@ func (r *planReader) plan(n *document.Node, path string) {
 // complete gives a plan that does not say how it is undone the undo its verb has, and names everything
 // wrong with it.
 func (g *Gate) complete(p *Plan) []string {
-	verb, known := g.Registry.Lookup(p.Action)
+	verb, known := g.Registry.Resolve(p.Request(protocol.Execute))
 	if known && p.Undo == nil && verb.Undo != "" {
 		p.Undo = &Undo{Action: verb.Undo}
 	}
@@ -114,6 +114,10 @@ func (g *Gate) complete(p *Plan) []string {
 
 // undoFaults finds why the undo can't be described.
 func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
+	var undoVerb action.Verb
+	if p.Undo != nil {
+		undoVerb, _ = g.Registry.Resolve(Action{Plan: p}.undoRequest(protocol.Execute))
+	}
 	fault := func(path, reason string) protocol.Faults { return protocol.Faults{{Path: path, Reason: reason}} }
 	switch {
 	case p.Undo == nil && g.Policy != nil && g.Policy.AllowIrreversible:
@@ -122,11 +126,10 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 		return fault("undo", p.Action+" can't be undone, so there is no undo to describe; only a policy with allowIrreversible takes it")
 	case verb.Undo == "":
 		return fault("undo", p.Action+" can't be undone, and the plan says that "+protocol.Quote(p.Undo.Action)+" does; take undo out")
-	case p.Undo.Action != verb.Undo:
+	case undoVerb.Name != verb.Undo:
 		return fault("undo.action", "is "+protocol.Quote(p.Undo.Action)+", and what undoes "+p.Action+" is "+verb.Undo)
 	}
 	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(Action{Plan: p}.undoRequest(protocol.Execute))))
-	undoVerb, _ := g.Registry.Lookup(p.Undo.Action)
 	_, more := undoVerb.Check(Action{Plan: p}.undoRequest(protocol.Execute))
 	for _, f := range append(faults, more...) {
 		name, isParameter := strings.CutPrefix(f.Path, "spec.parameters.")

@@ -99,7 +99,7 @@ func (g *Gate) InForce(ctx context.Context) ([]int64, error) {
 
 // withUndo adds the undo that the verb itself names: another program's journal may leave it out.
 func (g *Gate) withUndo(a Action) Action {
-	if verb, ok := g.Registry.Lookup(a.Plan.Action); ok && a.Undo == nil && verb.Undo != "" {
+	if verb, ok := g.Registry.Resolve(a.Request(protocol.Execute)); ok && a.Undo == nil && verb.Undo != "" {
 		a.Undo = &Undo{Action: verb.Undo}
 	}
 	return a

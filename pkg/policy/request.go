@@ -7,16 +7,18 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// RequestSubject is what a decision on a request is about. A request is an undo when its key says so and
-// its verb undoes another.
+// RequestSubject is what a decision on a request is about: the verb that it means, which its target
+// may choose, and not the one that it names. A request is an undo when its key says so and its verb
+// undoes another.
 func RequestSubject(verbs *action.Registry, r protocol.Request) Subject {
 	s := Subject{Action: r.Action, Provider: r.Provider, ProviderRef: r.ProviderRef, Target: r.Target}
-	verb, known := verbs.Lookup(r.Action)
+	verb, known := verbs.Resolve(r)
 	if !known {
 		return s
 	}
+	s.Action = verb.Name
 	if strings.HasSuffix(r.IdempotencyKey, protocol.UndoKeySuffix) {
-		for _, v := range verbs.Undoes(r.Action) {
+		for _, v := range verbs.Undoes(verb.Name) {
 			s.Undo, s.Undoes = true, append(s.Undoes, v.Name)
 		}
 	}
