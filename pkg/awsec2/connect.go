@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -92,10 +93,25 @@ func (c *Connection) Writer() any {
 func retryer(rule func(error) aws.Ternary) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 0
-		o.MaxBackoff = 2 * time.Second
+		o.Backoff = retry.BackoffDelayerFunc(backoff)
 		o.RateLimiter = ratelimit.None
 		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(rule)}
 	})
+}
+
+const (
+	firstBackoff = 100 * time.Millisecond
+	lastBackoff  = 2 * time.Second
+)
+
+// backoff doubles a window from firstBackoff to lastBackoff and picks from all of it: a
+// failover is not kept waiting by the first refusal, and many clients do not come back at once.
+func backoff(attempt int, _ error) (time.Duration, error) {
+	window := lastBackoff
+	if doublings := max(attempt-1, 0); doublings < 5 {
+		window = min(firstBackoff<<doublings, lastBackoff)
+	}
+	return time.Duration(rand.Int64N(int64(window))), nil
 }
 
 // httpClient bounds each step of an attempt, so that one silent peer can't use up the
