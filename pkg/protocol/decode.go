@@ -54,37 +54,86 @@ func (f Faults) Error() string {
 //
 // Keys are matched exactly; unknown fields and the context are ignored.
 func Decode(r io.Reader) (Request, Faults) {
+	spec := DecodeSpec(r, APIVersion, RequestKind)
+	if !spec.Present() {
+		return Request{}, spec.Faults()
+	}
+	req := Request{
+		Action:         spec.Required("action"),
+		Provider:       spec.Required("provider"),
+		ProviderRef:    spec.Text("providerRef"),
+		Target:         spec.Strings("target"),
+		Parameters:     spec.Strings("parameters"),
+		Mode:           Mode(spec.Required("mode")),
+		IdempotencyKey: spec.Required("idempotencyKey"),
+	}
+	if req.Mode != "" && req.Mode != DryRun && req.Mode != Execute {
+		spec.Fault("mode", fmt.Sprintf("is %s, want %q or %q", Quote(string(req.Mode)), DryRun, Execute))
+	}
+	return req, spec.Faults()
+}
+
+// Spec is the spec of a document of the family, or an object in it, read field by field. What is wrong
+// is collected on the way.
+type Spec struct {
+	d      *decoder
+	object map[string]any
+	path   string
+}
+
+// DecodeSpec reads one document of the family, as strictly whatever its kind. It takes its fields for a
+// request's; unknown ones are ignored.
+func DecodeSpec(r io.Reader, apiVersion, kind string) *Spec {
+	s := &Spec{d: &decoder{}, path: "spec"}
 	data, err := io.ReadAll(io.LimitReader(r, MaxRequestBytes+1))
 	if err != nil {
-		return Request{}, Faults{{"", "cannot read the request: " + err.Error()}}
+		s.d.fault("", "cannot read the request: "+err.Error())
+		return s
 	}
 	doc, fault := parse(data)
 	if fault != nil {
-		return Request{}, Faults{*fault}
+		s.d.faults = Faults{*fault}
+		return s
 	}
-	d := decoder{}
-	d.equals(doc, "", "apiVersion", APIVersion)
-	d.equals(doc, "", "kind", RequestKind)
-	spec, ok := d.object(doc, "", "spec")
-	if !ok {
-		if _, present := doc["spec"]; !present {
-			d.fault("spec", "is required")
-		}
-		return Request{}, d.faults
+	s.d.equals(doc, "", "apiVersion", apiVersion)
+	s.d.equals(doc, "", "kind", kind)
+	spec, ok := s.d.object(doc, "", "spec")
+	if _, present := doc["spec"]; !ok && !present {
+		s.d.fault("spec", "is required")
 	}
-	req := Request{
-		Action:         d.required(spec, "spec", "action"),
-		Provider:       d.required(spec, "spec", "provider"),
-		ProviderRef:    d.text(spec, "spec", "providerRef"),
-		Target:         d.strings(spec, "spec", "target"),
-		Parameters:     d.strings(spec, "spec", "parameters"),
-		Mode:           Mode(d.required(spec, "spec", "mode")),
-		IdempotencyKey: d.required(spec, "spec", "idempotencyKey"),
-	}
-	if req.Mode != "" && req.Mode != DryRun && req.Mode != Execute {
-		d.fault("spec.mode", fmt.Sprintf("is %s, want %q or %q", Quote(string(req.Mode)), DryRun, Execute))
-	}
-	return req, d.faults
+	s.object = spec
+	return s
+}
+
+// Present tells whether there is an object to read from.
+func (s *Spec) Present() bool { return s.object != nil }
+
+// Faults are everything found wrong so far with the whole document.
+func (s *Spec) Faults() Faults { return s.d.faults }
+
+// Fault adds one that the caller finds with a field.
+func (s *Spec) Fault(key, reason string) { s.d.fault(join(s.path, key), reason) }
+
+// Text reads a text that may be absent.
+func (s *Spec) Text(key string) string { return s.d.text(s.object, s.path, key) }
+
+// Required reads a text that may be neither absent nor blank.
+func (s *Spec) Required(key string) string { return s.d.required(s.object, s.path, key) }
+
+// Strings reads an object of texts that carries no credentials; it is never nil.
+func (s *Spec) Strings(key string) map[string]string {
+	return s.d.strings(s.object, s.path, key, carriesCredential)
+}
+
+// Tags reads an object of texts whose keys are anybody's; it is never nil.
+func (s *Spec) Tags(key string) map[string]string {
+	return s.d.strings(s.object, s.path, key, func(string) bool { return false })
+}
+
+// Object reads an object that may be absent or null.
+func (s *Spec) Object(key string) *Spec {
+	o, _ := s.d.object(s.object, s.path, key)
+	return &Spec{d: s.d, object: o, path: join(s.path, key)}
 }
 
 // parse checks everything that can be wrong with the document as a document.
@@ -243,12 +292,12 @@ func (d *decoder) object(o map[string]any, path, key string) (map[string]any, bo
 	}
 }
 
-func (d *decoder) strings(o map[string]any, path, key string) map[string]string {
+func (d *decoder) strings(o map[string]any, path, key string, refused func(string) bool) map[string]string {
 	m := map[string]string{}
 	object, _ := d.object(o, path, key)
 	for _, k := range slices.Sorted(maps.Keys(object)) {
 		at := join(join(path, key), k)
-		if carriesCredential(k) {
+		if refused(k) {
 			d.fault(at, "carries a credential: the executor uses its own identity only; take the key out of the request")
 			continue
 		}
