@@ -29,6 +29,7 @@ var (
 	InterfaceID  = resourceID("network interface id", "eni")
 	InstanceID   = resourceID("instance id", "i")
 	RouteTableID = resourceID("route table id", "rtb")
+	SubnetID     = resourceID("subnet id", "subnet")
 
 	// Region is a region's name; whether it exists is the provider's to say.
 	Region = Form{

@@ -11,7 +11,7 @@ import (
 
 // forms are all that there are, and lists of them.
 func forms() []Form {
-	all := []Form{InterfaceID, InstanceID, RouteTableID, Region, HostIPv4, HostAddress, Destination, RouteTarget, Boolean, Text, OnDrift.Form, OneOf("one"), OneOf("a", "ab", "b")}
+	all := []Form{InterfaceID, InstanceID, RouteTableID, SubnetID, Region, HostIPv4, HostAddress, Destination, RouteTarget, Boolean, Text, OnDrift.Form, OneOf("one"), OneOf("a", "ab", "b")}
 	for _, f := range slices.Clone(all) {
 		all = append(all, ListOf(f))
 	}

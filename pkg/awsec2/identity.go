@@ -19,30 +19,46 @@ const metadataPatience = 2 * time.Second
 // InstanceID asks the instance metadata service which instance this program runs on. It
 // answers within two seconds; an error means that it could not be found out.
 func (r *Reader) InstanceID(ctx context.Context) (string, error) {
+	id, err := ask(ctx, r.cfg, "instance-id")
+	if err != nil {
+		return "", err
+	}
+	return action.InstanceID.Canonical(id)
+}
+
+// OwnRegion asks the instance metadata service which region this program runs in, under the same
+// bound.
+func (c *Connection) OwnRegion(ctx context.Context) (string, error) {
+	region, err := ask(ctx, c.cfg, "placement/region")
+	if err != nil {
+		return "", err
+	}
+	return action.Region.Canonical(region)
+}
+
+// ask asks one question, and gives up on silence.
+func ask(ctx context.Context, cfg aws.Config, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataPatience)
 	defer cancel()
 	type answer struct {
-		id  string
-		err error
+		text string
+		err  error
 	}
 	done := make(chan answer, 1)
 	go func() {
-		id, err := r.metadata(ctx, "instance-id")
-		done <- answer{id, err}
+		text, err := metadata(ctx, cfg, path)
+		done <- answer{text, err}
 	}()
 	select {
 	case a := <-done:
-		if a.err != nil {
-			return "", a.err
-		}
-		return action.InstanceID.Canonical(a.id)
+		return a.text, a.err
 	case <-ctx.Done():
 		return "", errors.New("the metadata service kept silent")
 	}
 }
 
-func (r *Reader) metadata(ctx context.Context, path string) (string, error) {
-	cfg := r.cfg.Copy()
+func metadata(ctx context.Context, of aws.Config, path string) (string, error) {
+	cfg := of.Copy()
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	out, err := imds.NewFromConfig(cfg).GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
 	if err != nil {

@@ -1,0 +1,133 @@
+package awsec2
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// pageSize is the most that EC2 gives in one answer.
+const pageSize = 1000
+
+// EachInterface reads every interface that the query selects, those of AWS services included, page by
+// page to the end. Each comes once. An error means that not all of them were read.
+func (r *Reader) EachInterface(ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error {
+	in := &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), Filters: interfaceFilters(q), IncludeManagedResources: aws.Bool(true)}
+	seen := map[string]bool{}
+	return pages(func(token *string) (*string, error) {
+		in.NextToken = token
+		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
+		if err != nil {
+			return nil, failure("DescribeNetworkInterfaces", "read "+what, err)
+		}
+		for _, n := range out.NetworkInterfaces {
+			if id := aws.ToString(n.NetworkInterfaceId); !seen[id] {
+				seen[id] = true
+				each(interfaceOf(n))
+			}
+		}
+		return out.NextToken, nil
+	}, what)
+}
+
+// EachNotRunning reads the state of every instance that is not running.
+func (r *Reader) EachNotRunning(ctx context.Context, each func(instance, state string)) error {
+	const what = "the states of the instances"
+	in := &ec2.DescribeInstanceStatusInput{
+		MaxResults: aws.Int32(pageSize), IncludeAllInstances: aws.Bool(true), IncludeManagedResources: aws.Bool(true),
+		Filters: []types.Filter{{Name: aws.String("instance-state-name"), Values: []string{"pending", "shutting-down", "stopped", "stopping", "terminated"}}},
+	}
+	return pages(func(token *string) (*string, error) {
+		in.NextToken = token
+		out, err := call(ctx, r.api.DescribeInstanceStatus, in)
+		if err != nil {
+			return nil, failure("DescribeInstanceStatus", "read "+what, err)
+		}
+		for _, s := range out.InstanceStatuses {
+			if s.InstanceState != nil {
+				each(aws.ToString(s.InstanceId), string(s.InstanceState.Name))
+			}
+		}
+		return out.NextToken, nil
+	}, what)
+}
+
+// DescribeRouteTableOf reads the route table that a subnet uses: its own, or else the main one of its VPC.
+func (r *Reader) DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (ec2model.RouteTable, error) {
+	what := "find the route table of " + subnet
+	for _, filter := range []types.Filter{
+		{Name: aws.String("association.subnet-id"), Values: []string{subnet}},
+		{Name: aws.String("association.main"), Values: []string{"true"}},
+	} {
+		out, err := call(ctx, r.api.DescribeRouteTables, &ec2.DescribeRouteTablesInput{
+			Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{vpc}}, filter},
+		})
+		if err != nil {
+			return ec2model.RouteTable{}, failure("DescribeRouteTables", what, err)
+		}
+		if len(out.RouteTables) == 1 {
+			return routeTable(out.RouteTables[0]), nil
+		}
+	}
+	return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable, "cannot %s: EC2 shows neither one of its own nor the main one of %s; name it in routeTableRef", what, vpc)
+}
+
+// pages asks for page after page until there is no more.
+func pages(next func(token *string) (*string, error), what string) error {
+	var token *string
+	for {
+		again, err := next(token)
+		switch {
+		case err != nil:
+			return err
+		case aws.ToString(again) == "":
+			return nil
+		case token != nil && *again == *token:
+			return action.Refuse(protocol.Unavailable, "cannot read %s: EC2 gives the same page over and over; try again", what)
+		}
+		token = again
+	}
+}
+
+func interfaceFilters(q ec2model.InterfaceQuery) []types.Filter {
+	var all []types.Filter
+	add := func(name string, values ...string) {
+		if len(values) > 0 && values[0] != "" {
+			all = append(all, types.Filter{Name: &name, Values: values})
+		}
+	}
+	add("vpc-id", q.VPCID)
+	add("subnet-id", q.SubnetID)
+	add("attachment.instance-id", q.InstanceID)
+	add("network-interface-id", q.IDs...)
+	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
+		add("tag:"+key, literally(q.Tags[key]))
+	}
+	return all
+}
+
+// literally makes a filter's value match itself only.
+func literally(value string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(value)
+}
+
+func interfaceOf(n types.NetworkInterface) ec2model.Interface {
+	m := ec2model.Interface{NetworkInterface: networkInterface(n), Type: string(n.InterfaceType)}
+	if a := n.Attachment; a != nil && aws.ToString(a.InstanceId) != "" && a.Status != types.AttachmentStatusDetached &&
+		aws.ToString(a.InstanceOwnerId) == aws.ToString(n.OwnerId) {
+		m.InstanceID, m.DeviceIndex = *a.InstanceId, int(aws.ToInt32(a.DeviceIndex))
+	}
+	for _, t := range n.TagSet {
+		m.Tags = append(m.Tags, ec2model.Tag{Key: aws.ToString(t.Key), Value: aws.ToString(t.Value)})
+	}
+	return m
+}
