@@ -13,6 +13,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -40,7 +41,7 @@ func (p *Process) Main(ctx context.Context, args, environ []string, stdin io.Rea
 		return p.explain(args[1:], stdout, stderr)
 	}
 	settings, faults := parseSettings(environ)
-	log := slog.New(slog.NewJSONHandler(&boundedLog{to: stderr, left: maxLogBytes}, &slog.HandlerOptions{Level: settings.logLevel}))
+	log := plugin.NewLog(stderr, settings.LogLevel)
 	result := p.run(ctx, settings, faults, log, stdin)
 	if err := protocol.Encode(stdout, result); err != nil {
 		log.Error("cannot write the result", "error", err)
@@ -54,7 +55,7 @@ func (p *Process) run(ctx context.Context, s settings, faults []string, log *slo
 	e := &Executor{
 		Registry: p.Registry,
 		Provider: p.Provider,
-		Timeout:  s.timeout,
+		Timeout:  s.Timeout,
 		Log:      log,
 		Connect: func(ctx context.Context, region string, budget time.Duration) (Connection, error) {
 			conn, err := p.Connect(ctx, region, budget, log)

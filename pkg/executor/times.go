@@ -3,6 +3,8 @@ package executor
 import (
 	"context"
 	"time"
+
+	"aws-provider-executor/pkg/plugin"
 )
 
 // times are the contexts of one run. Each later one ends later, so that there is
@@ -19,15 +21,11 @@ type times struct {
 	cancel context.CancelFunc
 }
 
-const (
-	// stopGrace is how long after the signal to stop the answer is given at the latest.
-	stopGrace = 5 * time.Second
-	// margin is kept to write the answer.
-	margin = 500 * time.Millisecond
-)
+// stopGrace is how long after the signal to stop the answer is given at the latest.
+const stopGrace = 5 * time.Second
 
 func newTimes(stop context.Context, timeout time.Duration) times {
-	end := time.Now().Add(timeout - min(margin, timeout/20))
+	end := time.Now().Add(timeout - plugin.Margin(timeout))
 	reserve := min(5*time.Second, timeout/4)
 	base := context.WithoutCancel(stop)
 

@@ -1,0 +1,56 @@
+// Package plugin is what every plugin of a core is as a process: it ends in time, and its log stays
+// below what a core bears. The variables are the same for all of them.
+package plugin
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+const (
+	defaultTimeout = 25 * time.Second
+	minTimeout     = 100 * time.Millisecond
+	maxTimeout     = time.Hour
+	// margin is kept to write the answer.
+	margin = 500 * time.Millisecond
+)
+
+// Settings are what the environment says to any plugin.
+type Settings struct {
+	// Timeout is the time for the answer, counted from the start.
+	Timeout  time.Duration
+	LogLevel slog.Level
+}
+
+// Parse reads EXECUTOR_TIMEOUT and EXECUTOR_LOG, and names what is wrong with them.
+func Parse(env map[string]string) (Settings, []string) {
+	s := Settings{Timeout: defaultTimeout, LogLevel: slog.LevelWarn}
+	var faults []string
+	if text := env["EXECUTOR_TIMEOUT"]; text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < minTimeout || d > maxTimeout {
+			faults = append(faults, "EXECUTOR_TIMEOUT is "+protocol.Quote(text)+", want a Go duration from "+minTimeout.String()+" to "+maxTimeout.String()+", as in 25s")
+		} else {
+			s.Timeout = d
+		}
+	}
+	switch text := env["EXECUTOR_LOG"]; text {
+	case "", "warn":
+	case "error", "info", "debug":
+		_ = s.LogLevel.UnmarshalText([]byte(text))
+	default:
+		faults = append(faults, "EXECUTOR_LOG is "+protocol.Quote(text)+", want error, warn, info or debug")
+	}
+	return s, faults
+}
+
+// Margin is the part of a timeout that is kept to write the answer.
+func Margin(timeout time.Duration) time.Duration { return min(margin, timeout/20) }
+
+// NewLog makes a log of JSON lines that stays below what a core bears.
+func NewLog(to io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(&boundedLog{to: to, left: maxLogBytes}, &slog.HandlerOptions{Level: level}))
+}
