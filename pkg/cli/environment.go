@@ -61,7 +61,7 @@ func (a *app) loadPolicy() (*policy.Policy, string, error) {
 	p, err := policy.Load(path)
 	if err != nil {
 		// Nothing runs by a policy that can't be read.
-		return nil, "", &gate.Refusal{What: "everything", Reasons: []string{err.Error()}}
+		return nil, "", &gate.Refusal{Reasons: []string{"nothing runs: " + err.Error()}}
 	}
 	return p, path, nil
 }

@@ -69,13 +69,15 @@ func (g *Gate) approve(ctx context.Context, id int64, by, digest string) (Outcom
 	p, needed := g.approvalRule()
 	valid := p.ValidApprovals(h, now)
 	message := "approved"
-	if len(valid) >= needed && a.Status != Running {
+	// A failure that may have changed something stays one, so that it can still be rolled back.
+	if len(valid) >= needed && a.Status != Running && !a.MayHaveChanged() {
 		names := make([]string, len(valid))
 		for i, v := range valid {
 			names[i] = v.By
 		}
 		a.Status, a.ApprovedBy, a.ApprovedAt = Approved, strings.Join(names, ", "), now
-	} else if len(valid) < needed {
+	}
+	if len(valid) < needed {
 		message = "approved by one more; more approvals are needed"
 	}
 	event := g.event(EventApproved, a, map[string]any{"by": by, "digest": h.Digest, "status": string(a.Status)})

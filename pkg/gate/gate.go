@@ -172,13 +172,18 @@ func Failures(outcomes []Outcome) (failed, refused bool) {
 
 // Refusal is the error of an operation that the gate refused as a whole.
 type Refusal struct {
+	// What was refused; empty where the reasons say it.
 	What    string
 	Reasons []string
 }
 
 // Error names every reason, a line each.
 func (r *Refusal) Error() string {
-	return r.What + " refused:\n" + strings.Join(r.Reasons, "\n")
+	reasons := strings.Join(r.Reasons, "\n")
+	if r.What == "" {
+		return reasons
+	}
+	return r.What + " refused:\n" + reasons
 }
 
 // IsRefusal tells a refusal from a failure.

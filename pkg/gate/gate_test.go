@@ -538,6 +538,7 @@ func TestAFailureKeepsFacts(t *testing.T) {
 	if d := cmp.Diff(want, r.get(id).Observed); d != "" {
 		t.Error(d)
 	}
+	r.now = r.now.Add(time.Second)
 	if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); err != nil {
 		t.Fatal(err)
 	}
@@ -657,6 +658,11 @@ func TestAFailureThatChangedSomethingCanBeRolledBack(t *testing.T) {
 			r.answer = func(protocol.Request) (protocol.Result, error) { return tt.result, nil }
 			r.all(r.execute(id))(gate.Unsuccessful)
 			r.answer = nil
+			// Neither a second approval nor a requeue makes it forget that.
+			r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Done)
+			if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); gate.IsRefusal(err) != (tt.want == gate.Done) {
+				t.Errorf("requeued: %v", err)
+			}
 			r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(tt.want)
 		})
 	}

@@ -108,8 +108,8 @@ func (im *importing) again(there Action, p Plan, called string) {
 	case there.Status == Succeeded:
 		im.refuse("%s: action %d has succeeded and is in force; roll it back first", called, there.ID)
 		return
-	case there.MayHaveChanged() && there.Digest() != p.Digest():
-		im.refuse("%s: action %d failed and may have changed something; roll it back before you import another plan under its key", called, there.ID)
+	case there.MayHaveChanged():
+		im.refuse("%s: action %d failed and may have changed something: execute it again, which finds out, or roll it back", called, there.ID)
 		return
 	}
 	there.Plan, there.Source, there.Status = p, im.source, Pending
