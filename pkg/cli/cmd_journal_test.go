@@ -1,0 +1,18 @@
+package cli
+
+import "testing"
+
+func TestJournalShowsAndVerifies(t *testing.T) {
+	d := newDesk(t)
+	out, _ := d.run(0, "", "journal", "--verify")
+	d.says(out, "0 events, 0 actions, head none")
+	d.run(0, "", "import", "-f", d.path("plan.json"))
+	d.run(ExitRefused, "", "execute", "1")
+	out, _ = d.run(0, "", "journal")
+	d.says(out, "imported")
+	d.says(out, "execution: policy: there is none")
+	out, _ = d.run(0, "", "journal", "--newest", "--limit", "1", "-o", "yaml")
+	d.says(out, "kind: denied")
+	out, _ = d.run(0, "", "journal", "--verify", "-o", "json")
+	d.says(out, `"faults": []`)
+}

@@ -1,0 +1,20 @@
+package cli
+
+import "testing"
+
+const deskRequest = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest","spec":{"action":"assign-secondary-ip","provider":"aws",
+ "target":{"nicRef":"eni-01088600000000011","address":"10.88.60.9","region":"ap-northeast-1"},"mode":"execute","idempotencyKey":"k"}}`
+
+func TestPolicyCheck(t *testing.T) {
+	d := newDesk(t)
+	check := []string{"policy", "check", "-f", d.path("policy.yaml")}
+	out, _ := d.run(0, "", check...)
+	d.says(out, "well-formed")
+	out, _ = d.run(0, deskRequest, append(check, "-f", "-")...)
+	d.says(out, "allowed by the policy desk\n  it needs approval by 1")
+	d.run(ExitUsage, "", append(check, "-f", "a", "-f", "b")...)
+	d.run(ExitUsage, deskRequest+deskRequest, append(check, "-f", "-")...)
+	d.write("bad.yaml", "kind: x\n")
+	_, said := d.run(ExitRefused, "", "policy", "check", "-f", d.path("bad.yaml"))
+	d.says(said, `line 1: kind: is "x", want "ProviderActionPolicy"`)
+}
