@@ -338,7 +338,7 @@ func (v Verb) Check(r protocol.Request) (Request, protocol.Faults) {
 		}
 		return canonical
 	}
-	if c := v.Choice; c != nil && c.misspelt(r.Target[c.Field]) {
+	if c := v.Choice; c != nil && Misspelt(r.Target[c.Field], c.Value) {
 		faults = append(faults, protocol.Fault{Path: "spec.target." + c.Field, Reason: "is " + protocol.Quote(r.Target[c.Field]) + ": want " + c.Value + ", or anything that is not so nearly that"})
 	}
 	return Request{
@@ -347,9 +347,9 @@ func (v Verb) Check(r protocol.Request) (Request, protocol.Faults) {
 	}, faults
 }
 
-// misspelt tells that a text is the choice's value but for case and punctuation: to take it for
+// Misspelt tells that a text is a word but for case and punctuation: to take it for
 // something else would do another thing than was meant.
-func (c Choice) misspelt(text string) bool {
+func Misspelt(text, word string) bool {
 	plain := func(s string) string {
 		return strings.Map(func(r rune) rune {
 			switch {
@@ -361,14 +361,14 @@ func (c Choice) misspelt(text string) bool {
 			return -1
 		}, s)
 	}
-	return text != c.Value && plain(text) == plain(c.Value)
+	return text != word && plain(text) == plain(word)
 }
 
-// Misspelt is what is refused as misspelt, and Value itself, as a regular expression.
-func (c Choice) Misspelt() string {
+// MisspeltPattern is what is Misspelt, and the word itself, as a regular expression.
+func MisspeltPattern(word string) string {
 	const between = `[^0-9A-Za-z]*`
 	pattern := "^" + between
-	for _, r := range c.Value {
+	for _, r := range word {
 		if letter := string(r); strings.Contains("abcdefghijklmnopqrstuvwxyz0123456789", letter) {
 			pattern += "[" + letter + strings.ToUpper(letter) + "]" + between
 		}

@@ -84,7 +84,7 @@ func TestChoice(t *testing.T) {
 		{Name: "do", Plan: planNothing, Choice: &Choice{Field: "strategy", Value: "route-table", Verb: "other"}},
 		{Name: "other", Plan: planNothing},
 	})
-	pattern := regexp.MustCompile(r.verbs[0].Choice.Misspelt())
+	pattern := regexp.MustCompile(MisspeltPattern(r.verbs[0].Choice.Value))
 	for _, c := range []struct {
 		text, means string
 		refused     bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -28,7 +29,11 @@ func (r *Reader) InstanceID(ctx context.Context) (string, error) {
 
 // OwnRegion asks the instance metadata service which region this program runs in, under the same
 // bound.
-func (c *Connection) OwnRegion(ctx context.Context) (string, error) {
+func OwnRegion(ctx context.Context, log *slog.Logger) (string, error) {
+	c, err := Connect(ctx, "", 2*metadataPatience, log)
+	if err != nil {
+		return "", err
+	}
 	region, err := ask(ctx, c.cfg, "placement/region")
 	if err != nil {
 		return "", err

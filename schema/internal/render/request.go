@@ -136,7 +136,7 @@ func verbSpec(v action.Verb) node {
 	chosen := node{Const: c.Value}
 	field := node{
 		Description: c.Doc, Type: "string", Examples: []any{c.Value},
-		AnyOf: []node{chosen, {Not: &node{Pattern: c.Misspelt()}}},
+		AnyOf: []node{chosen, {Not: &node{Pattern: action.MisspeltPattern(c.Value)}}},
 	}
 	for i := range own.Properties {
 		if t := &own.Properties[i]; t.name == "target" {
