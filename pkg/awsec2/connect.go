@@ -72,8 +72,19 @@ func Connect(ctx context.Context, region string, timeout time.Duration, log *slo
 	return &Connection{cfg: cfg, log: log}, nil
 }
 
+// ConnectReader prepares calls to a region that can only describe.
+func ConnectReader(ctx context.Context, region string, timeout time.Duration, log *slog.Logger) (*Reader, error) {
+	c, err := Connect(ctx, region, timeout, log)
+	if err != nil {
+		return nil, err
+	}
+	return c.reader(), nil
+}
+
 // Reader returns a *Reader, which can only describe.
-func (c *Connection) Reader() any {
+func (c *Connection) Reader() any { return c.reader() }
+
+func (c *Connection) reader() *Reader {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, addAttemptLog, addAnswerCheck, addDescribeOnly)
@@ -91,12 +102,13 @@ func (c *Connection) Writer() any {
 // retryer retries what the rule allows, with exponential backoff and jitter,
 // until the context ends.
 func retryer(rule func(error) aws.Ternary) aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 0
+	standard := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = retry.BackoffDelayerFunc(backoff)
 		o.RateLimiter = ratelimit.None
 		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(rule)}
 	})
+	// As an option of the standard retryer zero would mean three.
+	return retry.AddWithMaxAttempts(standard, 0)
 }
 
 const (
