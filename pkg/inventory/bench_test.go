@@ -1,0 +1,192 @@
+package inventory_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/inventory"
+)
+
+// measureProgram, in the environment, makes the test's binary run a program and tell its peak memory. A
+// small process has to do that: the kernel counts a child's peak from its parent's on.
+const measureProgram = "MEASURE_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if program := os.Getenv(measureProgram); program != "" {
+		os.Exit(measureChild(program))
+	}
+	code := m.Run()
+	if built != "" {
+		_ = os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
+func measureChild(program string) int {
+	cmd := exec.Command(program)
+	cmd.Stdin, cmd.Stdout = os.Stdin, os.Stdout
+	if err := cmd.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	fmt.Fprintf(os.Stderr, "%d %d", usage.Maxrss, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Microseconds())
+	return 0
+}
+
+// built is where the program was built, if it was.
+var built string
+
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "inventory")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	path := filepath.Join(dir, "aws-provider-inventory")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "aws-provider-executor/cmd/aws-provider-inventory")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+// crowd is a VPC of so many interfaces, each on an instance of its own, of which some do not run.
+func crowd(n int) *ec2sim.Sim {
+	const vpc, subnet = "vpc-00000000000000001", "subnet-00000000000000001"
+	sim := ec2sim.New()
+	r := sim.Region("ap-northeast-1")
+	r.AddVPC(ec2sim.VPC{ID: vpc, CIDR: "10.0.0.0/16"})
+	r.AddSubnet(ec2sim.Subnet{ID: subnet, VPCID: vpc, CIDR: "10.0.0.0/16"})
+	for i := range n {
+		state := "running"
+		if i%50 == 49 {
+			state = "stopped"
+		}
+		id := fmt.Sprintf("%017x", i+1)
+		tags := ec2sim.Tags{"Name": fmt.Sprintf("node-%d", i), "role": "worker", "team": "network"}
+		r.AddInstance(ec2sim.Instance{ID: "i-" + id, Type: "m5.large", State: state, Tags: tags}, ec2sim.Interface{
+			ID: "eni-" + id, SubnetID: subnet, Tags: tags, Description: "an interface of an instance in the crowd",
+			PrivateAddresses: []ec2sim.PrivateAddress{{Address: fmt.Sprintf("10.0.%d.%d", 1+i/250, 1+i%250), Primary: true}},
+		})
+	}
+	return sim
+}
+
+type measured struct {
+	calls, addresses, bytes int
+	peak                    float64 // MiB
+	cpu                     time.Duration
+}
+
+func observeCrowd(tb testing.TB, n int) measured {
+	tb.Helper()
+	path, err := program()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sim := crowd(n)
+	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer server.Close()
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(server.Env(), measureProgram+"="+path, "EXECUTOR_TIMEOUT=60s")
+	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"apiVersion":%q,"kind":%q,"spec":{"provider":"aws","providerRef":"lab-aws","strategy":"route-table",`+
+		`"selfNicRef":"eni-00000000000000001","target":{"region":"ap-northeast-1"}}}`, inventory.APIVersion, inventory.RequestKind))
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		tb.Fatalf("%v: %s", err, stderr.String())
+	}
+	m := measured{calls: len(sim.Calls()), bytes: stdout.Len()}
+	numbers := strings.Fields(stderr.String())
+	kib, err := strconv.Atoi(numbers[0])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	micros, err := strconv.Atoi(numbers[1])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m.peak, m.cpu = float64(kib)/1024, time.Duration(micros)*time.Microsecond
+	var result struct {
+		Status struct {
+			Status, Error string
+			IPs           []struct{ InstanceState string }
+		}
+	}
+	if err := json.NewDecoder(io.Reader(&stdout)).Decode(&result); err != nil {
+		tb.Fatal(err)
+	}
+	if result.Status.Status != "succeeded" {
+		tb.Fatal(result.Status.Error)
+	}
+	stopped := 0
+	for _, ip := range result.Status.IPs {
+		if ip.InstanceState == "stopped" {
+			stopped++
+		}
+	}
+	if stopped != n/50 {
+		tb.Errorf("%d are told to be stopped, want %d", stopped, n/50)
+	}
+	m.addresses = len(result.Status.IPs)
+	return m
+}
+
+// TestTenThousandInterfaces holds the bounds that a core relies on: 15 calls, 64 MiB, and linear time.
+func TestTenThousandInterfaces(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program and makes a crowd of 10,000")
+	}
+	small, large := observeCrowd(t, 2500), observeCrowd(t, 10000)
+	t.Logf("%+v", small)
+	t.Logf("%+v", large)
+	if large.addresses != 10000 {
+		t.Errorf("%d addresses, want 10000", large.addresses)
+	}
+	if large.calls > 15 {
+		t.Errorf("%d calls, want at most 15", large.calls)
+	}
+	if large.peak > 64 {
+		t.Errorf("a peak of %.1f MiB, want at most 64", large.peak)
+	}
+	// Four times as much takes less than four times the work, since a part is the start; a square would be sixteen.
+	if ratio := float64(large.cpu) / float64(small.cpu); ratio > 6 {
+		t.Errorf("4 times as many interfaces take %.1f times the work", ratio)
+	}
+}
+
+// BenchmarkObserve tells what an observation costs. The time of an operation is mostly the stand-in's.
+func BenchmarkObserve(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			for b.Loop() {
+				m := observeCrowd(b, n)
+				b.ReportMetric(float64(m.calls), "calls")
+				b.ReportMetric(m.peak, "peak-MiB")
+				b.ReportMetric(float64(m.bytes)/(1<<20), "result-MiB")
+				b.ReportMetric(float64(m.cpu.Milliseconds()), "program-CPU-ms")
+			}
+		})
+	}
+}

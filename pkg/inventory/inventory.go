@@ -1,0 +1,75 @@
+// Package inventory answers a core that asks which private addresses there are, on which interfaces, and
+// where a route table leads: an ObservePrivateIPsRequest in, an ObservePrivateIPsResult out.
+//
+// It guarantees that it only reads, that a list in its result was read to the end, and that when any part
+// could not be read the whole is failed and has no lists: what was not read never looks like
+// what is not there. The shapes here change only with APIVersion.
+package inventory
+
+import (
+	"context"
+
+	"aws-provider-executor/pkg/awsec2/ec2model"
+)
+
+// The document types of the wire, and the capability that a plugin's manifest names.
+const (
+	APIVersion  = "providerinventory.routerd.net/v1alpha1"
+	RequestKind = "ObservePrivateIPsRequest"
+	ResultKind  = "ObservePrivateIPsResult"
+	Capability  = "observe.providerPrivateIPs"
+)
+
+// Reader is what the inventory reads with. Each method reads all that it is asked for, or fails.
+type Reader interface {
+	// InstanceID is the instance that this program runs on.
+	InstanceID(ctx context.Context) (string, error)
+	EachInterface(ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error
+	EachNotRunning(ctx context.Context, each func(instance, state string)) error
+	DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet, error)
+	DescribeRouteTable(ctx context.Context, id string) (ec2model.RouteTable, error)
+	DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (ec2model.RouteTable, error)
+}
+
+// Permissions are the IAM actions that the reading needs, all of them on "*".
+var Permissions = []string{
+	"ec2:DescribeInstanceStatus", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables", "ec2:DescribeSubnets",
+}
+
+// Observation is all that was read.
+type Observation struct {
+	// Self is the node's own interface.
+	Self *ec2model.Interface
+	// Captured are the addresses that the node holds for others, or the destinations routed to it.
+	Captured []string
+	// Addresses are in the order of addresses.
+	Addresses []Address
+	// Table is empty when no routes were read.
+	Table  string
+	Routes []Route
+}
+
+// Address is one address of an interface.
+type Address struct {
+	Address   string
+	Primary   bool
+	Interface *ec2model.Interface
+	// State is the instance's, empty when the interface is on none.
+	State string
+	// Observed addresses are in the request's scope. Local ones are the node's own, whatever the
+	// selector says.
+	Observed, Local bool
+}
+
+// Candidate tells whether another holds the address and might let it go.
+func (a Address) Candidate() bool {
+	return a.Observed && !a.Local && !a.Interface.RequesterManaged
+}
+
+// Route is one route of the table.
+type Route struct {
+	ec2model.Route
+	// Interface is what it leads to, nil when that is no interface or one that is gone.
+	Interface *ec2model.Interface
+	State     string
+}
