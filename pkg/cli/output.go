@@ -11,7 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
 
 	"aws-provider-executor/pkg/gate"
@@ -39,12 +39,36 @@ func (a *app) printDocument(v any) error {
 	text := b.Bytes()
 	if a.format == "yaml" {
 		var err error
-		if text, err = yaml.JSONToYAML(text); err != nil {
+		if text, err = toYAML(text); err != nil {
 			return err
 		}
 	}
 	_, err := a.stdout.Write(text)
 	return err
+}
+
+// toYAML turns JSON, which is YAML, into the form that people read, its order kept.
+func toYAML(text []byte) ([]byte, error) {
+	var n yaml.Node
+	if err := yaml.Unmarshal(text, &n); err != nil {
+		return nil, err
+	}
+	plain(&n)
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	err := e.Encode(&n)
+	return b.Bytes(), err
+}
+
+// plain takes JSON's braces and quotes off; quotes that are needed come back.
+func plain(n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!str" {
+		n.Style = 0
+	}
+	for _, c := range n.Content {
+		plain(c)
+	}
 }
 
 // tabulate writes lines of cells in columns; the one called STATUS is coloured.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -56,8 +56,11 @@ func split(data []byte) [][]byte {
 		}
 		all = append(all, one)
 	}
-	if text, err := yaml.YAMLToJSON(data); err == nil && len(all) == 0 {
-		data = text
+	var doc any
+	if err := yaml.Unmarshal(data, &doc); err == nil && len(all) == 0 {
+		if text, err := json.Marshal(doc); err == nil {
+			data = text
+		}
 	}
 	return [][]byte{data}
 }

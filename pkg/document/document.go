@@ -10,11 +10,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v3"
 )
 
 // Kind is what a value is.
@@ -89,107 +90,82 @@ func parseYAML(data []byte) (nodes []*Node, err error) {
 			nodes, err = nil, Faults{{Reason: fmt.Sprintf("cannot be read as YAML (%v)", p)}}
 		}
 	}()
-	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		return nil, yamlFault(err)
-	}
-	for _, d := range file.Docs {
-		if d.Body == nil {
+	var faults Faults
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var doc yaml.Node
+		err := d.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return nodes, faults.Err()
+		}
+		if err != nil {
+			return nil, append(faults, yamlFault(err))
+		}
+		if len(doc.Content) != 1 || doc.Content[0].ShortTag() == "!!null" && doc.Content[0].Value == "" {
 			continue
 		}
-		c := converter{}
-		n := c.convert(d.Body, 0)
-		if len(c.faults) > 0 {
-			return nil, c.faults
+		nodes = append(nodes, convert(doc.Content[0], &faults, 0))
+	}
+}
+
+// yamlFault takes the line out of the parser's message, which is "yaml: line 3: what is wrong".
+func yamlFault(err error) Fault {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	f := Fault{Reason: "is not YAML: " + text}
+	if rest, ok := strings.CutPrefix(text, "line "); ok {
+		number, reason, _ := strings.Cut(rest, ": ")
+		if line, err := strconv.Atoi(number); err == nil {
+			f = Fault{Line: line, Reason: "is not YAML: " + reason}
 		}
-		if n.Kind == Null && n.Text == "" {
-			continue
-		}
-		nodes = append(nodes, n)
 	}
-	return nodes, nil
+	return f
 }
 
-func yamlFault(err error) Faults {
-	var at interface {
-		GetToken() *token.Token
-		GetMessage() string
-	}
-	if errors.As(err, &at) && at.GetToken() != nil {
-		return Faults{{Line: at.GetToken().Position.Line, Reason: "is not YAML: " + at.GetMessage()}}
-	}
-	return Faults{{Reason: "is not YAML: " + err.Error()}}
-}
-
-// converter makes nodes of the parser's tree.
-type converter struct{ faults Faults }
-
-func (c *converter) refuse(n ast.Node, reason string) *Node {
-	line := lineOf(n)
-	c.faults = append(c.faults, Fault{Line: line, Reason: reason})
-	return &Node{Kind: Null, Line: line}
-}
-
-func lineOf(n ast.Node) int {
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		return t.Position.Line
-	}
-	return 0
-}
-
-func (c *converter) convert(n ast.Node, depth int) *Node {
-	if depth > maxDepth {
-		return c.refuse(n, fmt.Sprintf("nests deeper than %d", maxDepth))
-	}
-	line := lineOf(n)
-	switch v := n.(type) {
-	case *ast.NullNode:
-		return &Node{Kind: Null, Line: line, Text: v.GetToken().Value}
-	case *ast.BoolNode:
-		return &Node{Kind: Boolean, Line: line, Text: v.GetToken().Value}
-	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return &Node{Kind: Number, Line: line, Text: n.GetToken().Value}
-	case *ast.StringNode:
-		return &Node{Kind: Text, Line: line, Text: v.Value}
-	case *ast.LiteralNode:
-		return &Node{Kind: Text, Line: line, Text: v.Value.Value}
-	case *ast.SequenceNode:
-		list := &Node{Kind: List, Line: line}
-		for _, item := range v.Values {
-			list.Items = append(list.Items, c.convert(item, depth+1))
+// convert makes a node of the parser's, and notes what has no place in a document.
+func convert(n *yaml.Node, faults *Faults, depth int) *Node {
+	nothing := &Node{Kind: Null, Line: n.Line}
+	switch {
+	case depth > maxDepth:
+		faults.Add(n.Line, "", "nests deeper than %d", maxDepth)
+		return nothing
+	case n.Kind == yaml.AliasNode || n.Anchor != "" || n.ShortTag() == "!!merge":
+		faults.Add(n.Line, "", "anchors, aliases and merges are not taken: write the value out")
+		return nothing
+	case n.Style&yaml.TaggedStyle != 0:
+		faults.Add(n.Line, "", "tags are not taken: write the value plainly")
+		return nothing
+	case n.Kind == yaml.SequenceNode:
+		list := &Node{Kind: List, Line: n.Line}
+		for _, item := range n.Content {
+			list.Items = append(list.Items, convert(item, faults, depth+1))
 		}
 		return list
-	case *ast.MappingNode:
-		return c.object(v, v.Values, depth)
-	case *ast.MappingValueNode:
-		return c.object(v, []*ast.MappingValueNode{v}, depth)
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
-		return c.refuse(n, "anchors, aliases and merges are not taken: write the value out")
-	case *ast.TagNode:
-		return c.refuse(n, "tags are not taken: write the value plainly")
+	case n.Kind == yaml.MappingNode:
+		return convertObject(n, faults, depth)
 	}
-	return c.refuse(n, "cannot be read as a value")
+	kinds := map[string]Kind{"!!null": Null, "!!bool": Boolean, "!!int": Number, "!!float": Number}
+	kind, ok := kinds[n.ShortTag()]
+	if !ok {
+		kind = Text
+	}
+	return &Node{Kind: kind, Line: n.Line, Text: n.Value}
 }
 
-func (c *converter) object(n ast.Node, values []*ast.MappingValueNode, depth int) *Node {
-	object := &Node{Kind: Object, Line: lineOf(n)}
+func convertObject(n *yaml.Node, faults *Faults, depth int) *Node {
+	object := &Node{Kind: Object, Line: n.Line}
 	seen := map[string]bool{}
-	for i, entry := range values {
-		key, ok := entry.Key.(*ast.StringNode)
-		if !ok {
-			c.refuse(entry.Key, "a key that is not a plain or quoted string")
-			continue
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		value := convert(n.Content[i+1], faults, depth+1)
+		switch k := convert(key, faults, depth+1); {
+		case k.Kind != Text:
+			faults.Add(key.Line, "", "a key that is not a string: put it in quotes")
+		case seen[k.Text]:
+			faults.Add(key.Line, k.Text, "the key is there twice")
+		default:
+			seen[k.Text] = true
+			object.Entries = append(object.Entries, Entry{Key: k.Text, Line: key.Line, Value: value})
 		}
-		line := lineOf(key)
-		if i == 0 {
-			object.Line = line
-		}
-		if seen[key.Value] {
-			c.faults = append(c.faults, Fault{Line: line, Path: key.Value, Reason: "the key is there twice"})
-			continue
-		}
-		seen[key.Value] = true
-		object.Entries = append(object.Entries, Entry{Key: key.Value, Line: line, Value: c.convert(entry.Value, depth+1)})
 	}
 	return object
 }

@@ -48,7 +48,7 @@ func TestParseWhole(t *testing.T) {
   executionWindow: Mon-Fri 09:00-17:00 Asia/Tokyo, Sat,Sun 22:00-02:00 UTC
   allowedRegions: [ap-northeast-1]
   allowedTargets: {nicRef: ["eni-0*"], instanceRef: [i-0abc]}
-  requiredTags: {env: [lab, test-?]}
+  requiredTags: {env: [lab, 'test-?']}
   deniedTags: {env: prod*, tier: "*"}
   approvals: 2
   approvalTTL: 24h
