@@ -1,0 +1,203 @@
+package route
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+const (
+	table = "rtb-00000000000000001"
+	mine  = "eni-00000000000000001"
+	other = "eni-00000000000000002"
+	vgw   = "vgw-00000000000000001"
+)
+
+// vpc is a route table, and what its writer refuses.
+type vpc struct {
+	routes []ec2model.Route
+	calls  []string
+	refuse error
+}
+
+func route(to, target string, edit ...func(*ec2model.Route)) ec2model.Route {
+	r := ec2model.Route{Destination: netip.MustParsePrefix(to), Target: target, Own: target == ec2model.Local, Static: target != ec2model.Local}
+	for _, e := range edit {
+		e(&r)
+	}
+	return r
+}
+
+func (v *vpc) DescribeRouteTable(_ context.Context, id string) (ec2model.RouteTable, error) {
+	return ec2model.RouteTable{ID: id, VPCID: "vpc-1", Routes: append([]ec2model.Route{route("10.0.0.0/16", ec2model.Local)}, v.routes...)}, nil
+}
+
+func (v *vpc) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+	return []ec2model.NetworkInterface{{ID: ids[0], VPCID: "vpc-1"}}, nil
+}
+
+func (v *vpc) DescribeSubnetsWithBlock(_ context.Context, _ string, block netip.Prefix) ([]ec2model.Subnet, error) {
+	if block.String() == "10.0.1.0/24" {
+		return []ec2model.Subnet{{ID: "subnet-1"}}, nil
+	}
+	return nil, nil
+}
+
+func (v *vpc) CreateRoute(_ context.Context, _ string, to netip.Prefix, via string) error {
+	return v.call("create " + to.String() + " " + via)
+}
+
+func (v *vpc) ReplaceRoute(_ context.Context, _ string, to netip.Prefix, via string) error {
+	return v.call("replace " + to.String() + " " + via)
+}
+
+func (v *vpc) DeleteRoute(_ context.Context, _ string, to netip.Prefix) error {
+	return v.call("delete " + to.String())
+}
+
+func (v *vpc) call(text string) error {
+	v.calls = append(v.calls, text)
+	return v.refuse
+}
+
+func ask(address string, parameters ...string) action.Request {
+	r := action.Request{Target: map[string]string{"routeTableRef": table, "nicRef": mine, "address": address, "region": "eu-west-1"}, Parameters: map[string]string{}}
+	for i := 0; i < len(parameters); i += 2 {
+		r.Parameters[parameters[i]] = parameters[i+1]
+	}
+	return r
+}
+
+// TestWhatIsReadChoosesTheCall: create, replace and delete follow from the target that was read.
+func TestWhatIsReadChoosesTheCall(t *testing.T) {
+	blackhole := func(r *ec2model.Route) { r.Blackhole = true }
+	propagated := func(r *ec2model.Route) { r.Static = false }
+	for _, c := range []struct {
+		name   string
+		routes []ec2model.Route
+		plan   action.PlanFunc
+		req    action.Request
+		call   string
+		facts  map[string]string
+	}{
+		{"nothing there", nil, action.PlanWith(planAssign), ask("10.9.0.9/32"), "create 10.9.0.9/32 " + mine, map[string]string{"priorRouteTarget": "none", "routeTableRef": table}},
+		{"a shorter one is another", []ec2model.Route{route("10.9.0.0/24", other)}, action.PlanWith(planAssign), ask("10.9.0.9/32"), "create 10.9.0.9/32 " + mine,
+			map[string]string{"priorRouteTarget": "none", "routeTableRef": table}},
+		{"another's", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"), "replace 10.9.0.9/32 " + mine,
+			map[string]string{"priorRouteTarget": other, "routeTableRef": table}},
+		{"a black hole", []ec2model.Route{route("10.9.0.9/32", other, blackhole)}, action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"), "replace 10.9.0.9/32 " + mine,
+			map[string]string{"priorRouteTarget": other, "routeTableRef": table, "priorRouteState": "blackhole"}},
+		{"a propagated one stays below", []ec2model.Route{route("10.9.0.9/32", vgw, propagated)}, action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"),
+			"create 10.9.0.9/32 " + mine, map[string]string{"priorRouteTarget": "none", "routeTableRef": table}},
+		{"the VPC's own", nil, action.PlanWith(planAssign), ask("10.0.0.0/16", "allowReassignment", "true"), "replace 10.0.0.0/16 " + mine,
+			map[string]string{"priorRouteTarget": "local", "routeTableRef": table}},
+		{"taken away", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32"), "delete 10.9.0.9/32", map[string]string{}},
+		{"back to nothing", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "none"), "delete 10.9.0.9/32", map[string]string{}},
+		{"back to a gateway", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw), "replace 10.9.0.9/32 " + vgw, map[string]string{}},
+		{"back to a gateway, gone meanwhile", nil, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw, "onDrift", "restore"), "create 10.9.0.9/32 " + vgw,
+			map[string]string{"unassignedRoute": "10.9.0.9/32"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := &vpc{routes: c.routes}
+			p, err := c.plan(t.Context(), v, c.req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr := p.Transitions[0]
+			if diff := cmp.Diff(c.facts, p.Facts(p.Transitions, p.Seen)); diff != "" {
+				t.Errorf("facts (-want +got):\n%s", diff)
+			}
+			if err := tr.Set(t.Context(), v, tr.From, tr.To); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{c.call}, v.calls); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			verb, _, _ := strings.Cut(c.call, " ")
+			if want := "ec2:" + strings.ToUpper(verb[:1]) + verb[1:] + "Route"; tr.Call != want {
+				t.Errorf("the IAM action is %s, want %s", tr.Call, want)
+			}
+		})
+	}
+}
+
+// TestRefusals: what is not taken, before any call.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		routes []ec2model.Route
+		plan   action.PlanFunc
+		req    action.Request
+		class  protocol.FailureClass
+		says   string
+	}{
+		{"another's", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planAssign), ask("10.9.0.9/32"), protocol.Conflict, "to " + other + "; allowReassignment=true"},
+		{"a propagated one", []ec2model.Route{route("10.9.0.9/32", vgw, func(r *ec2model.Route) { r.Static = false })}, action.PlanWith(planAssign), ask("10.9.0.9/32"), protocol.Conflict, vgw},
+		{"a target that could not be given back", []ec2model.Route{route("10.9.0.9/32", "new-thing")}, action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"), protocol.Conflict, "could not be given back"},
+		{"AWS's own networks", nil, action.PlanWith(planAssign), ask("fd00:ec2::254/128"), protocol.InvalidRequest, "AWS keeps"},
+		{"a network around AWS's own", nil, action.PlanWith(planAssign), ask("fd00::/16"), protocol.InvalidRequest, "AWS keeps"},
+		{"drift", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "none"), protocol.Drift, other},
+		{"drift to nothing", nil, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw), protocol.Drift, "none now"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := c.plan(t.Context(), &vpc{routes: c.routes}, c.req)
+			var f *protocol.Failure
+			if !errors.As(err, &f) || f.Class != c.class || !strings.Contains(f.Message, c.says) {
+				t.Errorf("%v, want %s: …%s…", err, c.class, c.says)
+			}
+		})
+	}
+}
+
+// TestConflictTellsWhatIsThereNow: a refusal for another state than was read is no licence to try another call.
+func TestConflictTellsWhatIsThereNow(t *testing.T) {
+	v := &vpc{}
+	p, err := action.PlanWith(planAssign)(t.Context(), v, ask("10.9.0.9/32", "allowReassignment", "true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.refuse = action.Refuse(protocol.Conflict, "EC2 says RouteAlreadyExists")
+	for _, now := range []string{other, mine} {
+		v.routes, v.calls = []ec2model.Route{route("10.9.0.9/32", now)}, nil
+		err = p.Transitions[0].Set(t.Context(), v, "none", mine)
+		var f *protocol.Failure
+		if !errors.As(err, &f) || f.Class != protocol.Conflict || f.Facts["holder"] != now || !f.MayRetry() {
+			t.Errorf("%v", err)
+		}
+		if len(v.calls) != 1 {
+			t.Errorf("calls %v", v.calls)
+		}
+	}
+	// The same as was read: EC2's words stand for themselves.
+	v.routes = nil
+	if err := p.Transitions[0].Set(t.Context(), v, "none", mine); !errors.Is(err, v.refuse) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestUndoWithoutFacts: what was recorded is given back.
+func TestUndoWithoutFacts(t *testing.T) {
+	for recorded, want := range map[string]string{vgw: vgw, "none": "none", mine: ""} {
+		req := ask("10.9.0.9/32")
+		req.Recorded = func(resource, attribute string) (string, string, bool) {
+			return recorded, mine, resource == table+"/10.9.0.9/32" && attribute == "target"
+		}
+		p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{route("10.9.0.9/32", mine)}}, req)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case want == "" && p.Skip == "":
+			t.Errorf("%s was there before, and it is not skipped", recorded)
+		case want != "" && (!p.Restores || p.Transitions[0].To != want):
+			t.Errorf("%s: %+v", recorded, p.Transitions)
+		}
+	}
+}
