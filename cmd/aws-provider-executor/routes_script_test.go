@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -15,7 +16,12 @@ const vpnGateway = "vgw-01088000000000000"
 // routeVars name what routes are between.
 func routeVars(sim *ec2sim.Sim) []string {
 	sim.Region(ec2sim.LabRegion).AddGateway(ec2sim.Gateway{ID: vpnGateway, VPCID: ec2sim.LabVPC})
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		panic(err)
+	}
 	return []string{
+		"EXAMPLES=" + examples,
 		"TABLE=" + ec2sim.LabRouteTable, "OTHERTABLE=rtb-01077000000000000", "IGW=" + ec2sim.LabInternetGateway, "NAT=" + ec2sim.LabNATGateway,
 		"TGW=" + ec2sim.LabTransitGateway, "PCX=" + ec2sim.LabPeering, "VPCE=" + ec2sim.LabVPCEndpoint, "EIGW=" + ec2sim.LabEgressOnlyGW, "VGW=" + vpnGateway,
 	}

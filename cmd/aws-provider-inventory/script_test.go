@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,6 +68,11 @@ func setup(env *testscript.Env) error {
 		"DB1="+ec2sim.LabDBInterface1, "SPARE="+ec2sim.LabSpareInterface, "LB="+ec2sim.LabManagedInterface, "ROUTER_B="+ec2sim.LabRouterB,
 		"SUBNET_A="+ec2sim.LabSubnetA, "SUBNET_C="+ec2sim.LabSubnetC, "TABLE="+ec2sim.LabRouteTable, "MAIN="+ec2sim.LabMainRouteTable, "IGW="+ec2sim.LabInternetGateway,
 	)
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		return err
+	}
+	env.Vars = append(env.Vars, "EXAMPLES="+examples)
 	env.Values["world"] = &world{server: server, sim: sim}
 	before := sim.State()
 	env.Defer(func() {
