@@ -86,6 +86,7 @@ func (c *Connection) Reader() any { return c.reader() }
 
 func (c *Connection) reader() *Reader {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
+		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, addAttemptLog, addAnswerCheck, addDescribeOnly)
 	}), cfg: c.cfg, log: c.log}
@@ -94,6 +95,7 @@ func (c *Connection) reader() *Reader {
 // Writer returns a *Writer, which changes.
 func (c *Connection) Writer() any {
 	return &Writer{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
+		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryChange)
 		o.APIOptions = append(o.APIOptions, addAttemptLog, addAnswerCheck)
 	}), log: c.log}
