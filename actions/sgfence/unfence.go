@@ -76,6 +76,8 @@ func (u *unfence) find() error {
 		return u.byFacts(facts)
 	case givesExact(u.req.Parameters):
 		return u.byIndex()
+	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
+		return u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
 	case now.why != nil:
 		return action.Refuse(protocol.Conflict,
 			"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; nothing is guessed: give the groups with %s or the facts of the fence; nothing was changed",
@@ -126,17 +128,11 @@ func (u *unfence) facts() ([]saved, error) {
 func (u *unfence) byFacts(facts []saved) error {
 	now, at := u.first, u.req.Parameters[factTimestamp]
 	u.before, u.undo = facts, u.req.Parameters[factPriorFence] != fenceOther
-	named := now.own[lastFence]
-	conflict := func(why string) error {
-		return action.Refuse(protocol.Conflict,
-			"the facts given and the tags of the fence in force (%s=%s) contradict each other: %s; unfence by the one or by the other; nothing was changed",
-			lastFence, named, why).With(factTags, lastFence+"="+named)
-	}
 	switch {
 	case now.own == nil:
 		return nil
-	case at != "" && at != named:
-		return conflict("the facts are of the fence " + at)
+	case at != "" && at != now.own[lastFence]:
+		return u.conflict("the facts are of the fence " + at)
 	case errors.Is(now.why, errGone) && at != "":
 		u.tags = now.own
 		return nil
@@ -147,14 +143,22 @@ func (u *unfence) byFacts(facts []saved) error {
 	for _, s := range facts {
 		kept, ok := now.backup.groupsOf(s.nic)
 		if !ok {
-			return conflict("the tags do not have " + s.nic)
+			return u.conflict("the tags do not have " + s.nic)
 		}
 		if !slices.Equal(kept, s.groups) {
-			return conflict("the tags say that " + s.nic + " had " + groupText(kept) + ", the facts " + groupText(s.groups))
+			return u.conflict("the tags say that " + s.nic + " had " + groupText(kept) + ", the facts " + groupText(s.groups))
 		}
 	}
 	u.before, u.tags, u.vouched = now.backup.of, now.own, true
 	return nil
+}
+
+// conflict refuses facts that are at odds with the tags of the fence in force.
+func (u *unfence) conflict(why string) error {
+	named := lastFence + "=" + u.first.own[lastFence]
+	return action.Refuse(protocol.Conflict,
+		"the facts given and the tags of the fence in force (%s) contradict each other: %s; unfence by the one or by the other; nothing was changed",
+		named, why).With(factTags, named)
 }
 
 // byIndex restores the groups given for each interface; tags have no part in that.
