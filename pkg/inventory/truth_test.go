@@ -1,0 +1,293 @@
+package inventory_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/inventory"
+)
+
+const region = "ap-northeast-1"
+
+// entry is what the tests compare of an address or a route.
+type entry struct {
+	Address, NICRef, NextHopNICRef, InstanceState string
+	Primary                                       bool
+	Tags                                          map[string]string
+}
+
+type answer struct {
+	Status struct {
+		Status, Error string
+		Self          *struct {
+			NICRef            string
+			CapturedAddresses []string
+		}
+		IPs, ObservedCandidates, LocalIPs, Routes []entry
+	}
+}
+
+// observe runs the program's body against a server.
+func observe(t *testing.T, env map[string]string, spec map[string]any) answer {
+	t.Helper()
+	p := &inventory.Process{
+		Name: "aws-provider-inventory", Version: "test", Provider: "aws",
+		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (inventory.Reader, error) {
+			return awsec2.ConnectReader(ctx, region, budget, log)
+		},
+		OwnRegion: awsec2.OwnRegion,
+	}
+	request, err := json.Marshal(map[string]any{"apiVersion": inventory.APIVersion, "kind": inventory.RequestKind, "spec": spec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var environ []string
+	for k, v := range env {
+		environ = append(environ, k+"="+v)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := p.Main(t.Context(), []string{"x"}, environ, bytes.NewReader(request), &stdout, &stderr); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr.String())
+	}
+	var a answer
+	if err := json.Unmarshal(stdout.Bytes(), &a); err != nil {
+		t.Fatalf("%v: %s", err, stdout.String())
+	}
+	return a
+}
+
+// serve starts a server, and points the SDK of this process at it.
+func serve(t *testing.T, sim *ec2sim.Sim) {
+	t.Helper()
+	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: &ec2sim.MetadataOptions{Region: region, Instance: "i-00000000000000001"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	for _, e := range server.Env() {
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value)
+	}
+}
+
+var (
+	subnets = []string{"subnet-00000000000000001", "subnet-00000000000000002"}
+	states  = []string{"running", "running", "stopped", "stopping", "pending", "shutting-down"}
+	names   = []string{"a", "b*", "b", "c?", `d\e`}
+)
+
+// anyWorld has a node and some others, with whatever interfaces can have.
+func anyWorld(r *rand.Rand) *ec2sim.Sim {
+	const vpc = "vpc-00000000000000001"
+	sim := ec2sim.New()
+	w := sim.Region(region)
+	w.AddVPC(ec2sim.VPC{ID: vpc, CIDR: "10.0.0.0/16", IPv6CIDR: "2001:db8::/56"})
+	for i, id := range subnets {
+		w.AddSubnet(ec2sim.Subnet{ID: id, VPCID: vpc, CIDR: fmt.Sprintf("10.0.%d.0/24", i), IPv6CIDR: fmt.Sprintf("2001:db8:0:%x::/64", i+1)})
+	}
+	w.AddVPC(ec2sim.VPC{ID: "vpc-00000000000000009", CIDR: "10.0.0.0/16"})
+	w.AddSubnet(ec2sim.Subnet{ID: "subnet-00000000000000009", VPCID: "vpc-00000000000000009", CIDR: "10.0.0.0/24"})
+	w.AddInterface(ec2sim.Interface{ID: "eni-00000000000000999", SubnetID: "subnet-00000000000000009"})
+	next := map[int]int{0: 9, 1: 9}
+	var nics []string
+	newNIC := func() ec2sim.Interface {
+		s := r.IntN(len(subnets))
+		address := func() string { next[s]++; return fmt.Sprintf("10.0.%d.%d", s, next[s]) }
+		id := fmt.Sprintf("eni-%017x", len(nics)+1)
+		nics = append(nics, id)
+		n := ec2sim.Interface{ID: id, SubnetID: subnets[s], SourceDestCheck: r.IntN(2) == 0, PrivateAddresses: []ec2sim.PrivateAddress{{Address: address(), Primary: true}}}
+		for range r.IntN(3) {
+			n.PrivateAddresses = append(n.PrivateAddresses, ec2sim.PrivateAddress{Address: address()})
+		}
+		if r.IntN(3) == 0 {
+			next[s]++
+			n.IPv6Addresses = []string{fmt.Sprintf("2001:db8:0:%x::%x", s+1, next[s])}
+		}
+		if r.IntN(2) == 0 {
+			n.Tags = ec2sim.Tags{"Name": names[r.IntN(len(names))]}
+		}
+		return n
+	}
+	for i := range 1 + r.IntN(5) {
+		interfaces := []ec2sim.Interface{newNIC()}
+		if r.IntN(3) == 0 {
+			interfaces = append(interfaces, newNIC())
+		}
+		state := states[r.IntN(len(states))]
+		if i == 0 {
+			state = "running"
+		}
+		w.AddInstance(ec2sim.Instance{ID: fmt.Sprintf("i-%017x", i+1), Type: "m5.large", State: state}, interfaces...)
+	}
+	for range r.IntN(3) {
+		n := newNIC()
+		n.RequesterManaged = r.IntN(2) == 0
+		w.AddInterface(n)
+	}
+	table := ec2sim.RouteTable{ID: "rtb-00000000000000002", VPCID: vpc, Associations: []ec2sim.RouteAssociation{{SubnetID: subnets[0]}}}
+	for i := range r.IntN(5) {
+		table.Routes = append(table.Routes, ec2sim.Route{Destination: fmt.Sprintf("10.99.0.%d/32", 9+i), Target: append(nics, "eni-00000000000000999", "eni-0000000000000dead")[r.IntN(len(nics)+2)]})
+	}
+	w.AddRouteTable(table)
+	return sim
+}
+
+// truth is what an observation has to say, worked out from the world itself.
+func truth(s ec2sim.RegionState, self string, subnet string, prefix netip.Prefix, tag string) (ips, local []entry) {
+	state := map[string]string{}
+	for _, i := range s.Instances {
+		state[i.ID] = i.State
+	}
+	var own ec2sim.Interface
+	for _, n := range s.Interfaces {
+		if n.ID == self {
+			own = n
+		}
+	}
+	for _, n := range s.Interfaces {
+		at := func(address string, primary bool) {
+			if prefix.IsValid() && !prefix.Contains(netip.MustParseAddr(address)) {
+				return
+			}
+			e := entry{Address: address, NICRef: n.ID, Primary: primary, Tags: maps.Clone(map[string]string(n.Tags))}
+			if n.Attachment != nil && n.Attachment.InstanceID != "" {
+				e.InstanceState = state[n.Attachment.InstanceID]
+			}
+			if (subnet == "" && n.VPCID == own.VPCID || n.SubnetID == subnet) && (tag == "" || n.Tags["Name"] == tag) {
+				ips = append(ips, e)
+			}
+			if n.ID == self || own.Attachment != nil && n.Attachment != nil && n.Attachment.InstanceID == own.Attachment.InstanceID {
+				local = append(local, e)
+			}
+		}
+		for _, a := range n.PrivateAddresses {
+			at(a.Address, a.Primary)
+		}
+		for _, a := range n.IPv6Addresses {
+			at(a, false)
+		}
+	}
+	byAddress := func(a, b entry) int {
+		return netip.MustParseAddr(a.Address).Compare(netip.MustParseAddr(b.Address))
+	}
+	slices.SortFunc(ips, byAddress)
+	slices.SortFunc(local, byAddress)
+	return ips, local
+}
+
+// TestObservationIsTheTruth: over random worlds and requests, every list is what is so, whole.
+func TestObservationIsTheTruth(t *testing.T) {
+	prefixes := []string{"", "10.0.0.0/24", "10.0.1.0/28", "10.0.0.1/32", "2001:db8::/60", "0.0.0.0/0"}
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			sim := anyWorld(r)
+			serve(t, sim)
+			before := sim.State()
+			spec := map[string]any{"provider": "aws", "target": map[string]string{"region": region}}
+			var prefix netip.Prefix
+			if text := prefixes[r.IntN(len(prefixes))]; text != "" {
+				spec["prefix"], prefix = text, netip.MustParsePrefix(text)
+			}
+			subnet := append(subnets, "", "")[r.IntN(4)]
+			if subnet != "" {
+				spec["subnetRef"] = subnet
+			}
+			tag := ""
+			if r.IntN(3) == 0 {
+				tag = names[r.IntN(len(names))]
+				spec["selector"] = map[string]any{"tags": map[string]string{"Name": tag}}
+			}
+			if r.IntN(2) == 0 {
+				spec["selfNicRef"] = "eni-00000000000000001"
+			}
+			byRoute := r.IntN(2) == 0
+			if byRoute {
+				spec["strategy"] = "route-table"
+			}
+			got := observe(t, map[string]string{"EXECUTOR_LOG": "error"}, spec).Status
+			if got.Status != "succeeded" {
+				t.Fatal(got.Error)
+			}
+			ips, local := truth(before.Regions[region], got.Self.NICRef, subnet, prefix, tag)
+			same := cmp.Transformer("empty", func(l []entry) []entry { return append([]entry{}, l...) })
+			if diff := cmp.Diff([][]entry{ips, local}, [][]entry{got.IPs, got.LocalIPs}, same); diff != "" {
+				t.Errorf("%v (-want +got):\n%s", spec, diff)
+			}
+			for _, c := range got.ObservedCandidates {
+				if !slices.ContainsFunc(ips, func(e entry) bool { return cmp.Equal(e, c) }) || slices.ContainsFunc(local, func(e entry) bool { return e.Address == c.Address && e.NICRef == c.NICRef }) {
+					t.Errorf("%v is no candidate", c)
+				}
+			}
+			if diff := cmp.Diff(before, sim.State()); diff != "" {
+				t.Errorf("the world changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFaultsNeverMakeItLess: whatever goes wrong with whichever call, the result is the whole truth or
+// failed, without lists.
+func TestFaultsNeverMakeItLess(t *testing.T) {
+	spec := map[string]any{
+		"provider": "aws", "target": map[string]string{"region": region}, "strategy": "route-table", "subnetRef": subnets[0],
+		"selfNicRef": "eni-00000000000000001",
+	}
+	env := map[string]string{"EXECUTOR_TIMEOUT": "700ms", "EXECUTOR_LOG": "error"}
+	fresh := func() *ec2sim.Sim { return anyWorld(rand.New(rand.NewPCG(7, 7))) }
+	sim := fresh()
+	serve(t, sim)
+	whole := observe(t, env, spec)
+	calls := len(sim.Calls())
+	if whole.Status.Status != "succeeded" || calls < 4 {
+		t.Fatalf("%s after %d calls", whole.Status.Error, calls)
+	}
+	for name, fault := range map[string]ec2sim.Fault{
+		"throttled": ec2sim.Fail("", "RequestLimitExceeded"), "refused": ec2sim.Fail("", "UnauthorizedOperation"), "failing": ec2sim.Fail("", "InternalError"),
+		"lost": ec2sim.LoseAnswer(""), "cut": ec2sim.CutAnswer(""), "no XML": ec2sim.NotXML(""), "silent": ec2sim.Delay("", time.Hour),
+		"a bad token": ec2sim.Fail("", "InvalidNextToken"),
+	} {
+		for _, times := range []int{1, ec2sim.Always} {
+			if times != 1 && !slices.Contains([]string{"throttled", "silent", "cut"}, name) {
+				continue // the end of it is the same
+			}
+			for n := 1; n <= calls; n++ {
+				t.Run(fmt.Sprintf("%s, %d times from call %d", name, times, n), func(t *testing.T) {
+					sim := fresh()
+					serve(t, sim)
+					if err := sim.Inject(fault.OnNth(n).Times(times)); err != nil {
+						t.Fatal(err)
+					}
+					got := observe(t, env, spec)
+					if got.Status.Status == "succeeded" {
+						if diff := cmp.Diff(whole, got); diff != "" {
+							t.Errorf("less, or other, than the truth (-want +got):\n%s", diff)
+						}
+						return
+					}
+					s := got.Status
+					if s.Error == "" || s.Self != nil || s.IPs != nil || s.LocalIPs != nil || s.ObservedCandidates != nil || s.Routes != nil {
+						t.Errorf("failed with lists, or without an error: %+v", s)
+					}
+					if times == 1 && slices.Contains([]string{"throttled", "failing", "lost", "cut", "no XML"}, name) {
+						t.Errorf("one time is not the end of it: %s", s.Error)
+					}
+				})
+			}
+		}
+	}
+}
