@@ -233,11 +233,11 @@ func decodeChunk(value string) (chunk, error) {
 	d := json.NewDecoder(strings.NewReader(value))
 	d.UseNumber()
 	read, err := readValue(d, 0)
-	if err == nil {
-		_, err = d.Token()
+	if err != nil {
+		return c, errors.New("is not JSON as a fence writes it")
 	}
-	if !errors.Is(err, io.EOF) {
-		return c, errors.New("is not one JSON value")
+	if _, err := d.Token(); err != io.EOF {
+		return c, errors.New("is more than one JSON value")
 	}
 	top, err := members(read, "n", "t")
 	if err != nil {
