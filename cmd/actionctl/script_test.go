@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"actionctl": main, "aws-provider-executor": executorMain})
+	testscript.Main(tests{m}, map[string]func(){"actionctl": main, "aws-provider-executor": executorMain})
 }
 
 // executorMain is the real executor.

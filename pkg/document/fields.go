@@ -20,12 +20,15 @@ type Fault struct {
 // Faults is everything wrong with a document.
 type Faults []Fault
 
-// Error names every fault, a line each, in the document's order.
+// maxNamed is how many faults an error names; more are counted.
+const maxNamed = 100
+
+// Error names the faults, a line each, in the document's order.
 func (f Faults) Error() string {
 	ordered := slices.Clone(f)
 	slices.SortStableFunc(ordered, func(a, b Fault) int { return a.Line - b.Line })
-	lines := make([]string, len(ordered))
-	for i, x := range ordered {
+	lines := make([]string, min(len(ordered), maxNamed))
+	for i, x := range ordered[:len(lines)] {
 		if x.Line > 0 {
 			lines[i] = fmt.Sprintf("line %d: ", x.Line)
 		}
@@ -33,6 +36,9 @@ func (f Faults) Error() string {
 			lines[i] += x.Path + ": "
 		}
 		lines[i] += x.Reason
+	}
+	if more := len(ordered) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(lines, "\n")
 }

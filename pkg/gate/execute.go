@@ -2,7 +2,9 @@ package gate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -313,7 +315,9 @@ func (g *Gate) finish(ctx context.Context, claimed, a Action, kind EventKind, da
 		return o, g.Store.Note(ctx, g.event(EventLateResult, a, data))
 	}
 	if err != nil {
-		return o, err
+		// The last chance to tell what is nowhere else.
+		said, _ := json.Marshal(data)
+		return o, fmt.Errorf("action %d (%s) ended, and that could not be written down: %w; what is known of it: %s", a.ID, protocol.Quote(a.IdempotencyKey), err, said)
 	}
 	o.Action = changed[0]
 	return o, nil

@@ -699,3 +699,46 @@ func TestIrreversibleActions(t *testing.T) {
 		t.Error(o.Message)
 	}
 }
+
+// full is a journal whose disk fills up while the executor runs.
+type full struct {
+	gate.Store
+	writes int
+}
+
+func (f *full) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Action, error) {
+	if f.writes--; f.writes < 0 {
+		return nil, errors.New("no space left on device")
+	}
+	return f.Store.Apply(ctx, changes...)
+}
+
+func TestFactsThatCanNotBeWrittenAreTold(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	r.Store = &full{Store: r.Store, writes: 1}
+	_, err := r.execute(id)
+	if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), `"priorAssigned":"false"`) {
+		t.Errorf("got %v", err)
+	}
+	// The claim is there, so that it can be taken up again.
+	if a := r.get(id); a.Status != gate.Running || a.Claim == nil {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestTwoImportsAtOnceMakeOneAction(t *testing.T) {
+	r := newRig(t, lab)
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			if _, err := r.Import(context.Background(), []gate.Plan{plan("a"), plan("b")}, "test", false); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if all, _ := r.Store.List(context.Background(), gate.Query{}); len(all) != 2 {
+		t.Errorf("%d actions", len(all))
+	}
+}
