@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:embed *.schema.json
+//go:embed *.schema.json inventory/*.schema.json
 var files embed.FS
 
 const suffix = ".schema.json"
@@ -22,24 +22,32 @@ func Request() []byte { return mustRead("request") }
 // Result is the schema of a result.
 func Result() []byte { return mustRead("result") }
 
+// InventoryRequest is the schema of a request to the inventory.
+func InventoryRequest() []byte { return mustRead("inventory/request") }
+
+// InventoryResult is the schema of a result of the inventory.
+func InventoryResult() []byte { return mustRead("inventory/result") }
+
 // Verb is the schema of a request for one verb; false when there is no such verb.
 func Verb(name string) ([]byte, bool) {
-	if name == "request" || name == "result" {
+	if name == "request" || name == "result" || strings.Contains(name, "/") {
 		return nil, false
 	}
 	data, err := files.ReadFile(name + suffix)
 	return data, err == nil
 }
 
-// Names lists the schemas: request, result and the verbs, sorted.
+// Names lists the executor's schemas: request, result and the verbs, sorted.
 func Names() []string {
 	entries, err := files.ReadDir(".")
 	if err != nil {
 		panic(err)
 	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = strings.TrimSuffix(e.Name(), suffix)
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, strings.TrimSuffix(e.Name(), suffix))
+		}
 	}
 	return names
 }

@@ -28,6 +28,7 @@ type node struct {
 	Properties           properties `json:"properties,omitempty"`
 	PatternProperties    properties `json:"patternProperties,omitempty"`
 	AdditionalProperties *node      `json:"additionalProperties,omitempty"`
+	Items                *node      `json:"items,omitempty"`
 	If                   *node      `json:"if,omitempty"`
 	Then                 *node      `json:"then,omitempty"`
 	Else                 *node      `json:"else,omitempty"`

@@ -51,15 +51,20 @@ func (g Generator) Files() ([]File, error) {
 	for _, v := range g.Registry.Verbs() {
 		errs = append(errs, add(v.Name, g.verb(v)))
 	}
-	return files, errors.Join(errs...)
+	more, err := g.inventory()
+	return append(files, more...), errors.Join(append(errs, err)...)
 }
 
 // Stale names the files below the module's root that are not as generated, and
 // the schemas there that nothing generates any more.
 func Stale(root string, files []File) ([]string, error) {
-	left, err := filepath.Glob(filepath.Join(root, schemaDir, "*"+suffix))
-	if err != nil {
-		return nil, err
+	var left []string
+	for _, dir := range []string{"", inventoryDir} {
+		found, err := filepath.Glob(filepath.Join(root, schemaDir, dir, "*"+suffix))
+		if err != nil {
+			return nil, err
+		}
+		left = append(left, found...)
 	}
 	var stale []string
 	for _, f := range files {
@@ -95,7 +100,7 @@ func Write(root string, files []File) error {
 		i := slices.IndexFunc(files, func(f File) bool { return f.Path == name })
 		if i < 0 {
 			err = os.Remove(path)
-		} else {
+		} else if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
 			err = os.WriteFile(path, files[i].Data, 0o644)
 		}
 		if err != nil {

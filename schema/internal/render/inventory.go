@@ -1,0 +1,133 @@
+package render
+
+import (
+	"errors"
+	"path/filepath"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/inventory"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// inventoryDir holds the schemas of the inventory's documents.
+const inventoryDir = "inventory"
+
+func (g Generator) inventory() ([]File, error) {
+	var files []File
+	var errs []error
+	add := func(name string, n node) {
+		data, err := document(n)
+		files, errs = append(files, File{Path: filepath.Join(schemaDir, inventoryDir, fileName(name)), Data: data}), append(errs, err)
+	}
+	add("request", g.inventoryRequest())
+	add("result", inventoryResult())
+	return files, errors.Join(errs...)
+}
+
+// optional is a text that may be empty, which is the same as absent.
+func optional(form action.Form, doc string) node {
+	return field(action.Field{Form: form, Doc: doc})
+}
+
+func (g Generator) inventoryRequest() node {
+	const byRoute = "route-table"
+	target := stringMap()
+	target.Description = "Text by key. Null is the same as absent; keys that are not here are ignored."
+	target.Properties = properties{
+		{"region", optional(action.Region, "the region; without it, the one this program runs in, by instance metadata")},
+		{"nicRef", optional(action.InterfaceID, "the same as selfNicRef, which comes first")},
+		{"subnetRef", optional(action.SubnetID, "the same as spec.subnetRef, which comes first")},
+		{"routeTableRef", optional(action.RouteTableID, "the same as spec.routeTableRef, which comes first")},
+	}
+	text := func(doc string) node { return node{Description: doc, Type: "string"} }
+	tags := node{Description: "tags that an interface must have, with exactly these values", Type: []string{"object", "null"}, AdditionalProperties: &node{Type: "string"}}
+	spec := node{
+		Type: "object", Required: []string{"provider"},
+		Properties: properties{
+			{"provider", node{Description: "the cloud", Const: g.Provider}},
+			{"providerRef", text("the core's own name for the account; given back in every entry")},
+			{"strategy", node{
+				Description: "`" + byRoute + "`: addresses are captured by routes; any other text, or none: as secondary addresses",
+				Type:        "string", AnyOf: []node{{Const: byRoute}, {Not: &node{Pattern: action.MisspeltPattern(byRoute)}}},
+			}},
+			{"selfNode", text("the core's own name for this node; not used")},
+			{"pool", text("the core's own name for the pool; not used")},
+			{"prefix", text("a network: addresses and routes that are not in it are left out; a bare address is a network of one")},
+			{"selfNicRef", optional(action.InterfaceID, "the node's own interface; without it, found by instance metadata: the one in the subnet, or with an address in the prefix, or else the first")},
+			{"subnetRef", optional(action.SubnetID, "the subnet that is looked at; without it, the whole VPC of the node's own interface")},
+			{"routeTableRef", optional(action.RouteTableID, "the route table; without it, and by "+byRoute+", the one that the subnet uses")},
+			{"target", target},
+			{"selector", node{Type: []string{"object", "null"}, Properties: properties{{"tags", tags}}}},
+			{"context", node{Description: "anything; ignored"}},
+		},
+	}
+	return node{
+		Schema: draft, ID: idStart + "inventory:request", Title: inventory.RequestKind,
+		Description: "A request to the inventory. Beyond what a schema can say, it refuses what the executor refuses of any document, a prefix that is none, and more than 50 tags.",
+		Type:        "object", Required: []string{"apiVersion", "kind", "spec"},
+		Properties: properties{{"apiVersion", node{Const: inventory.APIVersion}}, {"kind", node{Const: inventory.RequestKind}}, {"spec", spec}},
+	}
+}
+
+func inventoryResult() node {
+	text := func(doc string) node { return node{Description: doc, Type: "string", MinLength: 1} }
+	list := func(doc string, of node) node { return node{Description: doc, Type: "array", Items: &of} }
+	tags := node{Description: "the interface's tags", Type: "object", AdditionalProperties: &node{Type: "string"}}
+	state := text("the state of the instance that the interface is on; left out when it is on none")
+	address := node{
+		Type: "object", Required: []string{"address", "nicRef", "primary"},
+		Properties: properties{
+			{"address", text("an address, without a length")}, {"nicRef", text("the interface that holds it")}, {"subnetRef", text("the interface's subnet")},
+			{"vpcRef", text("the interface's VPC")}, {"providerRef", text("as in the request")},
+			{"resourceRef", text("the instance that the interface is on, or else the interface")},
+			{"resourceType", text("`instance`, or else EC2's type of the interface")},
+			{"primary", node{Description: "whether the interface can't lose it", Type: "boolean"}},
+			{"tags", tags}, {"instanceState", state},
+		},
+	}
+	route := node{
+		Type: "object", Required: []string{"address", "routeTableRef"},
+		Properties: properties{
+			{"address", text("the destination, a network with its length")}, {"routeTableRef", text("the route table")},
+			{"nextHopNicRef", text("the interface that it leads to; left out when it leads to something else")},
+			{"nextHopRef", text("the interface's instance, or else what the route leads to")},
+			{"tags", tags}, {"instanceState", state},
+		},
+	}
+	self := node{
+		Description: "the node's own interface", Type: "object", Required: []string{"nicRef", "privateIPs", "capturedAddresses"},
+		Properties: properties{
+			{"nicRef", text("the interface")}, {"subnetRef", text("its subnet")}, {"resourceRef", text("its instance, or else itself")}, {"resourceType", text("`instance`, or else EC2's type of it")},
+			{"privateIPs", list("all its addresses, the primary one first", text("an address"))},
+			{"capturedAddresses", list("what it holds beside its primary addresses, or, by route-table, the destinations led to it", text("an address, or a network"))},
+			{"forwardingEnabled", node{Description: "whether its source/dest check is off", Type: "boolean"}},
+		},
+	}
+	lists := []string{"self", "ips", "observedCandidates", "localIPs", "routes"}
+	none := make([]node, len(lists))
+	for i, name := range lists {
+		none[i] = node{Required: []string{name}}
+	}
+	status := node{
+		Type: "object", Required: []string{"status"},
+		Properties: properties{
+			{"status", node{Description: "succeeded: all that is here was read to the end; failed: something could not be read, see error", Enum: []string{string(protocol.Succeeded), string(protocol.Failed)}}},
+			{"message", text("one line on what was read")},
+			{"error", text("a failure class of the executor, a colon, and one line that a person can act on; only when failed")},
+			{"self", self},
+			{"ips", list("every address in the subnet or VPC that prefix and selector let through, in the order of addresses", address)},
+			{"observedCandidates", list("those of ips that are neither the node's own nor an AWS service's", address)},
+			{"localIPs", list("the addresses of all the node's own interfaces that prefix lets through, whatever the selector says", address)},
+			{"routes", list("the table's routes that lie in the prefix, but for the VPC's own; only when a table was read", route)},
+		},
+		If:   &node{Properties: properties{{"status", node{Const: string(protocol.Failed)}}}},
+		Then: &node{Required: []string{"error"}, Not: &node{AnyOf: none}},
+		Else: &node{Required: []string{"message", "self", "ips", "observedCandidates", "localIPs"}, Not: &node{Required: []string{"error"}}},
+	}
+	return node{
+		Schema: draft, ID: idStart + "inventory:result", Title: inventory.ResultKind,
+		Description: "A result of the inventory. A list that is there was read to the end, and may be empty; one that is not was not read.",
+		Type:        "object", Required: []string{"apiVersion", "kind", "status"},
+		Properties: properties{{"apiVersion", node{Const: inventory.APIVersion}}, {"kind", node{Const: inventory.ResultKind}}, {"status", status}},
+	}
+}
