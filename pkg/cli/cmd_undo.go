@@ -130,7 +130,7 @@ func (u *undoing) undo(a *app, request, result []byte) (protocol.Request, error)
 	if err != nil {
 		return r, fmt.Errorf("the result: %w", err)
 	}
-	verb, known := a.Registry.Lookup(r.Action)
+	verb, known := a.Registry.Resolve(r)
 	switch {
 	case !known:
 		return r, fmt.Errorf("the request's action %s is unknown, want one of %s", protocol.Quote(r.Action), a.Registry.Names())

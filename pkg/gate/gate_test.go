@@ -742,3 +742,29 @@ func TestTwoImportsAtOnceMakeOneAction(t *testing.T) {
 		t.Errorf("%d actions", len(all))
 	}
 }
+
+// TestThePolicyJudgesTheVerbThatIsMeant guards against a target that chooses another verb than the one named.
+func TestThePolicyJudgesTheVerbThatIsMeant(t *testing.T) {
+	p := plan("k")
+	p.Target = map[string]string{"nicRef": "eni-01088600000000011", "routeTableRef": "rtb-01088000000000060", "address": "10.88.60.9/32",
+		"region": "ap-northeast-1", "captureStrategy": "route-table"}
+	for _, undo := range []*gate.Undo{nil, {Action: "unassign-secondary-ip"}, {Action: "unassign-route-table-route"}} {
+		r := newRig(t, lab)
+		p.Undo = undo
+		outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
+		r.all(outcomes, err)(gate.Done)
+		id := outcomes[0].Action.ID
+		r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+		if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, `the action "assign-route-table-route" is not allowed`) {
+			t.Error(o.Message)
+		}
+		r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "[assign-route-table-route,", 1))
+		r.all(r.execute(id))(gate.Done)
+		r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
+	}
+	r := newRig(t, lab)
+	p.Undo = &gate.Undo{Action: "ensure-forwarding-disabled"}
+	if _, err := r.Import(context.Background(), []gate.Plan{p}, "test", false); !gate.IsRefusal(err) {
+		t.Errorf("another undo: %v", err)
+	}
+}

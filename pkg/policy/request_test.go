@@ -1,41 +1,38 @@
-package policy
+package policy_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 )
 
-// TestRequestSubjectIsWhatIsMeant: a verb that is not allowed can't be had by the name of one that is.
-func TestRequestSubjectIsWhatIsMeant(t *testing.T) {
-	plan := func(context.Context, any, action.Request) (*action.Plan, error) { return nil, nil }
-	address := []action.Field{{Name: "address", Form: action.HostAddress}}
-	verbs := action.NewRegistry([]action.Verb{
-		{Name: "assign", Undo: "unassign", Plan: plan, Target: address, Choice: &action.Choice{Field: "strategy", Value: "route", Verb: "lead"}},
-		{Name: "unassign", Plan: plan, Target: address, Choice: &action.Choice{Field: "strategy", Value: "route", Verb: "unlead"}},
-		{Name: "lead", Undo: "unlead", Plan: plan, Target: address},
-		{Name: "unlead", Plan: plan, Target: address},
-	})
-	for _, c := range []struct {
-		name, verb, strategy, key string
-		want                      Subject
+func TestRequestSubject(t *testing.T) {
+	verbs := actions.Registry()
+	byRoute := map[string]string{"captureStrategy": "route-table"}
+	tests := []struct {
+		name, action, key string
+		target            map[string]string
+		want              policy.Subject
 	}{
-		{"as it says", "assign", "", "k", Subject{Action: "assign"}},
-		{"another text", "assign", "secondary", "k", Subject{Action: "assign"}},
-		{"chosen", "assign", "route", "k", Subject{Action: "lead"}},
-		{"undone", "unassign", "route", "k:undo", Subject{Action: "unlead", Undo: true, Undoes: []string{"lead"}, Irreversible: true}},
-		{"unknown", "other", "route", "k", Subject{Action: "other"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			target := map[string]string{"strategy": c.strategy}
-			c.want.Target = target
-			got := RequestSubject(verbs, protocol.Request{Action: c.verb, Target: target, IdempotencyKey: c.key})
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+		{"an action", "assign-secondary-ip", "k", nil, policy.Subject{Action: "assign-secondary-ip"}},
+		{"an undo", "unassign-secondary-ip", "k:undo", nil, policy.Subject{Action: "unassign-secondary-ip", Undo: true, Undoes: []string{"assign-secondary-ip"}, Irreversible: true}},
+		{"an undo verb as an action", "unassign-secondary-ip", "k", nil, policy.Subject{Action: "unassign-secondary-ip", Irreversible: true}},
+		{"an action with a key like an undo's", "assign-secondary-ip", "k:undo", nil, policy.Subject{Action: "assign-secondary-ip"}},
+		{"a verb that the target chooses", "assign-secondary-ip", "k", byRoute, policy.Subject{Action: "assign-route-table-route"}},
+		{"its undo", "unassign-secondary-ip", "k:undo", byRoute, policy.Subject{Action: "unassign-route-table-route", Undo: true, Undoes: []string{"assign-route-table-route"}, Irreversible: true}},
+		{"a verb without an address", "fence-security-groups", "k", nil, policy.Subject{Action: "fence-security-groups", Addressless: true}},
+		{"an unknown verb", "launch", "k:undo", nil, policy.Subject{Action: "launch"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.want.Target = tt.target
+			got := policy.RequestSubject(verbs, protocol.Request{Action: tt.action, IdempotencyKey: tt.key, Target: tt.target})
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Error(d)
 			}
 		})
 	}
