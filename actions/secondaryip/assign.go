@@ -1,6 +1,7 @@
 package secondaryip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -43,16 +44,18 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 	case nic.HasAsPrimary(a.ip):
 		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s itself, which can't be a secondary one too", a.ip, nic.ID)
 	}
-	from := nobody
+	from, held := nobody, ec2model.NetworkInterface{}
 	switch {
 	case nic.Has(a.ip):
 		from = nic.ID
 	case a.take:
 		// Without leave to take it, EC2 refuses an address that is held: the
 		// one check that nobody can slip past. So only taking needs to look.
-		if from, err = a.holder(ctx, nic); err != nil {
-			return nil, err
+		var refusal error
+		if held, refusal, err = a.holder(ctx, nic); err != nil || refusal != nil {
+			return nil, cmp.Or(err, refusal)
 		}
+		from = cmp.Or(held.ID, nobody)
 	}
 	p := &action.Plan{
 		Seen: action.Seen{Values: []string{from}, Facts: a.secondaryFact(nic)},
@@ -72,7 +75,7 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 		p.Words.Did += ", taken from " + from
 	}
 	if from != nic.ID {
-		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, nic, from) }
+		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, nic, held) }
 	}
 	return p, nil
 }
@@ -86,21 +89,21 @@ func (a assignment) takenVia(t action.Transition) action.Transition {
 	return a.byWayOf(t)
 }
 
-// holder finds whom the address would be taken from, and refuses a holder that
-// it may not or cannot be taken from.
-func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (string, error) {
+// holder finds whom the address would be taken from, and why it may not or cannot
+// be. One without an id is nobody.
+func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (h ec2model.NetworkInterface, refusal, err error) {
 	holders, err := a.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, a.ip)
 	if err != nil || len(holders) == 0 {
-		return nobody, err
+		return h, nil, err
 	}
-	h := holders[0]
+	h = holders[0]
 	if len(holders) > 1 {
-		return "", action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again", a.ip, h.ID, holders[1].ID)
+		return h, nil, action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again", a.ip, h.ID, holders[1].ID)
 	}
 	held := "%s is held by %s"
 	switch {
 	case h.ID == nic.ID:
-		return nic.ID, nil
+		return h, nil, nil
 	case h.HasAsPrimary(a.ip):
 		held += " as its primary address, which can't be taken from it"
 	case a.expected != "" && h.ID != a.expected:
@@ -108,30 +111,32 @@ func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (
 	case !a.take:
 		held += "; allowReassignment=true takes it from there"
 	default:
-		return h.ID, nil
+		return h, nil, nil
 	}
-	return "", action.Refuse(protocol.Conflict, held, a.ip, h.ID).With("holder", h.ID)
+	return h, action.Refuse(protocol.Conflict, held, a.ip, h.ID).With("holder", h.ID), nil
 }
 
-// foresee tells what EC2 would refuse: an address that another holds or that is
-// outside the subnet.
-func (a assignment) foresee(ctx context.Context, nic ec2model.NetworkInterface, from string) error {
+// foresee tells what EC2 would refuse: an address that is outside the subnet, or one that another
+// holds, in this order.
+func (a assignment) foresee(ctx context.Context, nic, held ec2model.NetworkInterface) error {
+	var refusal, err error
 	if !a.take {
-		if _, err := a.holder(ctx, nic); err != nil {
+		if held, refusal, err = a.holder(ctx, nic); err != nil {
 			return err
 		}
 	}
-	if from != nobody || neighbours(nic, a.ip) {
-		return nil
+	if held.SubnetID == nic.SubnetID || neighbours(nic, a.ip) {
+		return refusal
 	}
 	subnet, err := a.r.DescribeSubnet(ctx, nic.SubnetID)
 	if err != nil {
 		return err
 	}
+	within := inSubnet
 	if a.isIPv6() {
-		return inIPv6Subnet(subnet, a.ip)
+		within = inIPv6Subnet
 	}
-	return inSubnet(subnet, a.ip)
+	return cmp.Or(within(subnet, a.ip), refusal)
 }
 
 // neighbours tells that the address is surely one that the interface's subnet
