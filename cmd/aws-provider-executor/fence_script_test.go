@@ -3,12 +3,15 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"aws-provider-executor/pkg/ec2sim"
@@ -30,6 +33,8 @@ import (
 //	keep FACT VAR                               puts a fact of the last result into $VAR
 //	faultat KIND OPERATION ARG PARAM=VALUE      a fault in the calls with this parameter, always
 //	for-tags N                                  leaves $DB with N tags
+//	like FILE                                   the last result is that of the file, but for times
+//	policy FILE                                 from here on the executor may do what this IAM policy allows
 //	lift                                        takes every fault away
 //	start, within DURATION                      what is between took no longer
 func TestFenceScripts(t *testing.T) {
@@ -45,7 +50,7 @@ func TestFenceScripts(t *testing.T) {
 			},
 			"undo": writeUndo, "groups": groupsAre, "regroup": regroup, "is": stateIs, "become": become, "tag": tag, "untag": untag,
 			"tagged": tagged, "tags": tags, "plug": plug, "unplug": unplug, "keep": keep, "faultat": faultAt, "lift": lift,
-			"start": start, "within": within, "for-tags": forTags,
+			"start": start, "within": within, "for-tags": forTags, "like": like, "policy": policyOf,
 		},
 	})
 }
@@ -54,7 +59,11 @@ func setupFence(env *testscript.Env) error {
 	if err := setup(env); err != nil {
 		return err
 	}
-	env.Vars = append(env.Vars,
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		return err
+	}
+	env.Vars = append(env.Vars, "EXAMPLES="+examples,
 		"DB="+ec2sim.LabDB, "DB0="+ec2sim.LabDBInterface0, "DB1="+ec2sim.LabDBInterface1, "SPARE="+ec2sim.LabSpareInterface,
 		"ROUTER="+ec2sim.LabRouterA, "WEB="+ec2sim.LabGroupWeb, "DEFAULT="+ec2sim.LabGroupDefault, "FENCE="+ec2sim.LabGroupFence,
 		"ALL="+ec2sim.LabGroupAllowAll, "RGROUP="+ec2sim.LabGroupRouter, "OTHER="+ec2sim.LabOtherGroup,
@@ -144,6 +153,10 @@ func become(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func tag(ts *testscript.TestScript, _ bool, args []string) {
+	if strings.HasPrefix(args[0], "eni-") {
+		region(ts).EditInterface(args[0], func(n *ec2sim.Interface) { n.Tags = ec2sim.Tags{args[1]: args[2]} })
+		return
+	}
 	region(ts).EditInstance(args[0], func(i *ec2sim.Instance) {
 		if i.Tags == nil {
 			i.Tags = ec2sim.Tags{}
@@ -240,4 +253,23 @@ func forTags(ts *testscript.TestScript, _ bool, args []string) {
 			i.Tags["tag-"+strconv.Itoa(len(i.Tags))] = "x"
 		}
 	})
+}
+
+var fenceTime = regexp.MustCompile(`"fenceTimestamp": "[0-9]+"`)
+
+func like(ts *testscript.TestScript, _ bool, args []string) {
+	timeless := func(text string) string {
+		text = strings.ReplaceAll(text, `"instanceState": "pending"`, `"instanceState": "running"`)
+		return fenceTime.ReplaceAllString(text, `"fenceTimestamp": "1767603600"`)
+	}
+	if diff := cmp.Diff(timeless(ts.ReadFile(args[0])), timeless(ts.ReadFile("stdout"))); diff != "" {
+		ts.Fatalf("the result is another than %s (-want +got):\n%s", args[0], diff)
+	}
+}
+
+func policyOf(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	for _, key := range []string{ec2sim.LabCredential.AccessKeyID, ec2sim.LabRoleCredential.AccessKeyID} {
+		ts.Check(of(ts).sim.SetPolicies(key, text))
+	}
 }
