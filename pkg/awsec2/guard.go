@@ -39,10 +39,14 @@ func (e *unreadableAnswer) Error() string {
 	return "the answer to " + e.operation + " was cut short or is not EC2's"
 }
 
-// addAnswerCheck refuses a 200 whose body is not one whole answer to the operation.
+// addAnswerCheck refuses a 200 whose body is not one whole answer to the operation. It stands next to the
+// wire, and notes that a request is about to leave.
 func addAnswerCheck(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("AnswerCheck",
 		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			if log, ok := ctx.Value(attemptsKey{}).(*attempts); ok && ctx.Err() == nil {
+				log.sent = true
+			}
 			out, metadata, err := next.HandleDeserialize(ctx, in)
 			response, ok := out.RawResponse.(*smithyhttp.Response)
 			if err != nil || !ok || response.StatusCode/100 != 2 {

@@ -52,11 +52,18 @@ func permanentTLS(err error) bool {
 	return errors.As(err, &certificate) || errors.As(err, &authority)
 }
 
-// notSent tells that the request never left: no connection was made.
+// notSent tells that the request never left: no connection was made, or the time for it was up before.
 func notSent(err error) bool {
 	var op *net.OpError
-	return permanent(err) || (errors.As(err, &op) && op.Op == "dial")
+	var unsent *unsentError
+	return permanent(err) || errors.As(err, &unsent) || (errors.As(err, &op) && op.Op == "dial")
 }
+
+// unsentError says that no attempt of a call got as far as the wire.
+type unsentError struct{ cause error }
+
+func (e *unsentError) Error() string { return e.cause.Error() }
+func (e *unsentError) Unwrap() error { return e.cause }
 
 // skewed tells that EC2 refused the signature for this machine's clock, which the SDK has since
 // learnt to correct.
@@ -92,8 +99,11 @@ func statusOf(err error) int {
 }
 
 // attempts remembers the last attempt's own error: once the context has ended
-// the SDK says only that it has.
-type attempts struct{ last error }
+// the SDK says only that it has. Sent is set once a request may have left.
+type attempts struct {
+	last error
+	sent bool
+}
 
 type attemptsKey struct{}
 
@@ -112,6 +122,9 @@ func addAttemptLog(stack *middleware.Stack) error {
 func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, ...F) (*O, error), in *I) (*O, error) {
 	log := &attempts{}
 	out, err := operation(context.WithValue(ctx, attemptsKey{}, log), in)
+	if err != nil && !log.sent {
+		return out, &unsentError{err}
+	}
 	if err != nil && ctx.Err() != nil && log.last != nil && !errors.Is(log.last, ctx.Err()) {
 		return out, log.last
 	}
