@@ -41,6 +41,8 @@ type end struct {
 	ec2model.InstanceInterface
 	// from is what it goes back to when the fence fails, base what it had before any fence.
 	from, base, to []string
+	// ours tells that an earlier attempt under this key changed it.
+	ours bool
 }
 
 func (e end) pending() bool { return !slices.Equal(e.Groups, e.to) }
@@ -160,7 +162,7 @@ func (f *fence) end(n ec2model.InstanceInterface) end {
 	recordedFrom, recordedTo, recorded := f.req.Record(n.ID, attrGroups)
 	now := groupText(n.Groups)
 	ours := recorded && recordedFrom != recordedTo && (now == recordedTo || now == f.via)
-	e.base = n.Groups
+	e.base, e.ours = n.Groups, ours
 	switch {
 	case kept:
 		e.base = before
@@ -246,6 +248,9 @@ func (f *fence) explained() bool {
 		return true
 	}
 	return slices.ContainsFunc(f.ends, func(e end) bool {
+		if e.ours {
+			return true
+		}
 		if f.invert {
 			return !slices.Equal(e.base, e.to)
 		}
