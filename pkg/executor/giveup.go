@@ -62,10 +62,13 @@ func (r *run) revert(i int, at string) error {
 	err := t.Set(ctx, r.conn.Writer(), at, t.From)
 	if err == nil {
 		shown, readErr := r.await(ctx, 1, isBack)
-		if shown {
+		switch {
+		case shown:
 			return nil
+		case readErr != nil:
+			return fmt.Errorf("EC2 took it, but it could not be read back: %w", readErr)
 		}
-		return errors.Join(readErr, errors.New("EC2 took it and does not show it"))
+		return errors.New("EC2 took it and does not show it")
 	}
 	var certain *protocol.Failure
 	if errors.As(err, &certain) {
