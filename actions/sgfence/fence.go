@@ -274,7 +274,7 @@ func (f *fence) plan() (*action.Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		transitions = append(transitions, t...)
+		transitions = append(transitions, t)
 	}
 	for _, e := range f.ends {
 		transitions = append(transitions, action.Transition{
@@ -302,24 +302,26 @@ func (f *fence) plan() (*action.Plan, error) {
 	}, nil
 }
 
-// backup is the transition that writes the tags: none where what was there before is on the instance already,
-// or where nothing has to be changed.
-func (f *fence) backup() ([]action.Transition, error) {
+// backup is the transition that writes the tags. It is so already where what was there before is on the
+// instance, or where no groups have to be changed.
+func (f *fence) backup() (action.Transition, error) {
 	have := f.first.backup
-	if !f.pending() && have == nil {
-		return nil, nil
+	t := action.Transition{
+		Resource: f.instance, Attribute: attrBackup, From: have.text(), To: have.text(), Backup: true,
+		MayFail: f.req.Bool(paramNoTags), Call: callCreateTags,
 	}
-	kept := 0
-	to := &backup{}
+	if !f.pending() {
+		return t, nil
+	}
+	kept, to := 0, &backup{}
 	if have != nil {
-		*to = *have
-		kept = len(have.of)
+		kept, *to = len(have.of), *have
 	} else {
 		to.at = f.name()
 	}
 	to.of = slices.Clone(to.of)
 	for _, e := range f.ends {
-		if _, ok := have.groupsOf(e.ID); !ok && (f.pending() || have == nil) {
+		if _, ok := have.groupsOf(e.ID); !ok {
 			to.of = append(to.of, saved{e.ID, e.base})
 		}
 	}
@@ -331,17 +333,15 @@ func (f *fence) backup() ([]action.Transition, error) {
 		}
 	}
 	if userTags(after) > maxTags && len(to.of) > kept && !f.req.Bool(paramNoTags) {
-		return nil, action.Refuse(protocol.LimitExceeded,
+		return t, action.Refuse(protocol.LimitExceeded,
 			"%s has %d tags, and the backup needs %d more: EC2 allows %d; remove some, or fence without tags with %s=true; nothing was changed",
 			f.instance, userTags(f.first.Tags), userTags(after)-userTags(f.first.Tags), maxTags, paramNoTags)
 	}
-	return []action.Transition{{
-		Resource: f.instance, Attribute: attrBackup, From: have.text(), To: to.text(), Backup: true,
-		MayFail: f.req.Bool(paramNoTags), Call: callCreateTags,
-		Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
-			return w.CreateTags(ctx, f.instance, tags)
-		}),
-	}}, nil
+	t.To = to.text()
+	t.Set = action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
+		return w.CreateTags(ctx, f.instance, tags)
+	})
+	return t, nil
 }
 
 // name is the time that names the fence: that of an earlier attempt under this key, or now, or the next second
