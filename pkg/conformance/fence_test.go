@@ -1,0 +1,201 @@
+//go:build conformance
+
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestFencing fences and unfences at both places, on an instance launched from existing interfaces, beside the
+// fence_aws_vpc_net agent: what boto3 sees of it judges.
+func TestFencing(t *testing.T) {
+	t.Parallel()
+	for _, start := range []func() (*place, error){startMoto, startSim} {
+		at := own(t, start)
+		for name, test := range map[string]func(*testing.T, *actions){
+			"groups removed, and the instance stopped and started": fenceAndStop,
+			"exact groups by device index":                         fenceExactly,
+			"the agent's fence is unfenced":                        unfenceTheAgents,
+			"the agent unfences ours":                              theAgentUnfencesOurs,
+			"a second fence returns to before the first":           fenceTwice,
+		} {
+			t.Run(at.name+", "+name, func(t *testing.T) {
+				w := at.fresh(t)
+				before := w.look(t)
+				test(t, w.actions(t))
+				w.settle(t)
+				if left := w.look(t).since(before); left != "" && left != "something no fact tells" {
+					t.Errorf("it left %s", left)
+				}
+			})
+		}
+	}
+}
+
+// expect carries out a request and holds the result against words.
+func (a *actions) expect(t *testing.T, line, want string) result {
+	t.Helper()
+	got := a.run(t, line)
+	if missing := lacks(a.tell(got), want); len(missing) > 0 {
+		t.Fatalf("%s\n%s %s\nlacks %q", line, a.tell(got), a.says(got), missing)
+	}
+	return got
+}
+
+// have holds the groups of the target's interfaces, as boto3 sees them, against what they are to be.
+func (a *actions) have(t *testing.T, want map[string]string) {
+	t.Helper()
+	for nic, groups := range want {
+		v := a.do(t, fmt.Sprintf(`describe_network_interfaces {"NetworkInterfaceIds":["@%s"]} | NetworkInterfaces[0].Groups[].GroupId`, nic))
+		var got []string
+		if err := json.Unmarshal(v.OK, &got); err != nil {
+			t.Fatalf("%s: %v", v, err)
+		}
+		if told := sorted(a.roles(strings.Join(got, ","))); told != sorted(groups) {
+			t.Errorf("%s has %s, want %s", nic, told, groups)
+		}
+	}
+}
+
+// hand has boto3 make a call that must succeed.
+func (a *actions) hand(t *testing.T, call string) json.RawMessage {
+	t.Helper()
+	v := a.do(t, call)
+	if v.OK == nil {
+		t.Fatalf("%s: %s", call, v)
+	}
+	return json.RawMessage(v.OK)
+}
+
+func (a *actions) regroup(t *testing.T, nic string, groups ...string) {
+	t.Helper()
+	list, err := json.Marshal(groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.hand(t, fmt.Sprintf(`modify_network_interface_attribute {"NetworkInterfaceId":"@%s","Groups":%s}`, nic, list))
+}
+
+var before = map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web"}
+
+const aside = " skipRaceCheck=true"
+
+func fenceAndStop(t *testing.T, a *actions) {
+	a.regroup(t, "nic-db1", "@group-web", "@group-fence")
+	a.expect(t, "dry-run fence-security-groups db securityGroups=group-web onFencePoweroff=yes"+aside, "succeeded priorFence=none")
+	a.have(t, map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web,group-fence"})
+	a.expect(t, "execute fence-security-groups db securityGroups=group-web onFencePoweroff=yes"+aside, "succeeded changed=true priorInstanceState=running undoable")
+	a.have(t, map[string]string{"nic-db0": "group-default", "nic-db1": "group-fence"})
+	a.settle(t)
+	state := `describe_instances {"InstanceIds":["@db"]} | Reservations[0].Instances[0].State.Name`
+	if got := string(a.hand(t, state)); got != `"stopped"` {
+		t.Errorf("the instance is %s", got)
+	}
+	a.expect(t, "execute undo powerOn=1", "succeeded changed=true")
+	a.settle(t)
+	if got := string(a.hand(t, state)); got != `"running"` {
+		t.Errorf("the instance is %s", got)
+	}
+	a.have(t, map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web,group-fence"})
+	a.regroup(t, "nic-db1", "@group-web")
+}
+
+func fenceExactly(t *testing.T, a *actions) {
+	a.expect(t, "execute fence-security-groups db interface0Sg=group-fence interface1Sg=group-fence,group-router"+aside, "succeeded changed=true")
+	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence,group-router"})
+	a.expect(t, "execute undo", "succeeded changed=true")
+	a.have(t, before)
+}
+
+// agentTags are what the agent leaves, as Python's json.dumps writes it: each interface's groups in chunks of one.
+func (a *actions) agentTags(at string) map[string]string {
+	tags := map[string]string{"lastfence": at}
+	for n, nic := range []string{"nic-db0", "nic-db1"} {
+		groups := strings.Split(before[nic], ",")
+		for c, g := range groups {
+			tags[fmt.Sprintf("Original_SG_Backup_%s_%s_%d_%d", a.ids["db"], at, n+1, c)] = fmt.Sprintf(
+				`{"n": {"i": "%s", "s": ["%s"], "c": {"i": %d, "t": %d}}, "t": %s}`,
+				a.ids[nic], strings.TrimPrefix(a.ids[g], "sg-"), c, len(groups), at)
+		}
+	}
+	return tags
+}
+
+func unfenceTheAgents(t *testing.T, a *actions) {
+	var list []map[string]string
+	tags := a.agentTags("1700000000")
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, map[string]string{"Key": key, "Value": tags[key]})
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.hand(t, `create_tags {"Resources":["@db"],"Tags":`+string(text)+`}`)
+	a.regroup(t, "nic-db0", "@group-default")
+	a.regroup(t, "nic-db1", "@group-fence")
+	a.expect(t, "dry-run unfence-security-groups db", "succeeded")
+	a.expect(t, "execute unfence-security-groups db", "succeeded changed=true restoredSecurityGroups.nic-db1=group-web")
+	a.have(t, before)
+}
+
+// theAgentUnfencesOurs restores what the tags say by the agent's own rule: the tags of lastfence, by interface, chunk by
+// chunk, each group with sg- before it.
+func theAgentUnfencesOurs(t *testing.T, a *actions) {
+	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+aside, "succeeded changed=true fenceTimestamp")
+	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence"})
+	var tags []struct{ Key, Value string }
+	if err := json.Unmarshal(a.hand(t, `describe_tags {"Filters":[{"Name":"resource-id","Values":["@db"]}]} | Tags[]`), &tags); err != nil {
+		t.Fatal(err)
+	}
+	last := tags[slices.IndexFunc(tags, func(t struct{ Key, Value string }) bool { return t.Key == "lastfence" })].Value
+	type part struct {
+		N struct {
+			I string
+			S []string
+			C struct{ I, T int }
+		}
+		T json.Number
+	}
+	groups, parts := map[string][]string{}, map[string]int{}
+	remove := []map[string]string{{"Key": "lastfence"}}
+	for _, tag := range tags {
+		if !strings.HasPrefix(tag.Key, "Original_SG_Backup_"+a.ids["db"]+"_"+last+"_") {
+			continue
+		}
+		var p part
+		if err := json.Unmarshal([]byte(tag.Value), &p); err != nil || p.T.String() != last || len(tag.Value) > 254 {
+			t.Fatalf("%s=%s: %v", tag.Key, tag.Value, err)
+		}
+		for _, g := range p.N.S {
+			groups[p.N.I] = append(groups[p.N.I], "sg-"+g)
+		}
+		parts[p.N.I] += p.N.C.T
+		remove = append(remove, map[string]string{"Key": tag.Key})
+	}
+	for nic, list := range groups {
+		a.regroup(t, a.roles(nic), list...)
+	}
+	text, err := json.Marshal(remove)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.hand(t, `delete_tags {"Resources":["@db"],"Tags":`+string(text)+`}`)
+	a.have(t, before)
+	a.expect(t, "execute undo", "succeeded changed=false")
+}
+
+func fenceTwice(t *testing.T, a *actions) {
+	a.expect(t, "execute fence-security-groups db securityGroups=group-default"+aside, "succeeded changed=true priorFence=none")
+	a.have(t, map[string]string{"nic-db0": "group-web", "nic-db1": "group-web"})
+	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=on transitionSecurityGroup=group-allow-all"+aside,
+		"succeeded changed=true priorFence=other priorSecurityGroups.nic-db0=group-default,group-web")
+	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence"})
+	a.expect(t, "execute undo", "succeeded changed=true")
+	a.have(t, before)
+}
