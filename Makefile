@@ -7,6 +7,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 FUZZTIME ?= 5s
 SOAK ?= 3m
+FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
+	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,12 +20,16 @@ build: ## build every program into bin/
 demo: build ## show the main job on the stand-in, step by step
 	@go run ./examples/demo
 
+demo-gate: build ## show the gate on the stand-in: the whole road, and a denial at each gate
+	@go run ./examples/gate
+
 test: ## run all tests, with the race detector
 	go test -race ./...
 
 fuzz: ## run each fuzz target for FUZZTIME
-	go test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./pkg/protocol
-	go test -run '^$$' -fuzz '^FuzzForms$$' -fuzztime $(FUZZTIME) ./pkg/action
+	@for target in $(FUZZ); do \
+		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) ./$${target%%:*}; \
+	done
 
 lint: ## vet, staticcheck, gofmt, tidy and generated files
 	go vet ./...
@@ -42,7 +48,12 @@ generate: ## write the schemas and the reference from the descriptors
 conformance: build ## hold executor and stand-in against moto, boto3 and the AWS CLI
 	go test -tags conformance -count=1 -v ./pkg/conformance
 
-bench: build ## measure the executor beside the AWS CLI and a floor without an SDK
+bench: build ## measure the executor beside the AWS CLI and a floor without an SDK; the gate; the inventory
 	go run ./pkg/bench
+	go run ./pkg/gatebench
+	go test -run '^$$' -bench Observe -benchtime 3x ./pkg/inventory
 
-.PHONY: help build demo test fuzz lint fmt generate conformance bench
+soak: ## run random faults against the executor for SOAK, and report what was lost
+	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^TestSoak$$' -v ./pkg/proof
+
+.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance bench soak
