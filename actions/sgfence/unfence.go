@@ -115,8 +115,8 @@ func (u *unfence) facts() ([]saved, error) {
 		}
 		// A core sends the fence's own parameters with its facts: those are what it is to come back from.
 		key := exactField.Of(strconv.Itoa(n.Index))
-		given := u.req.Parameters[key]
-		if given != "" && given != groupText(s.groups) && given != u.req.Parameters[factFenced+s.nic] {
+		given, fenced := u.req.Parameters[key], u.req.Parameters[factFenced+s.nic]
+		if given != "" && given != groupText(s.groups) && fenced != "" && given != fenced {
 			return nil, action.Refuse(protocol.Conflict, "%s says that %s gets %s, %s%s that it had %s: which is right is not for the executor to say; nothing was changed",
 				key, s.nic, given, factPrior, s.nic, groupText(s.groups))
 		}

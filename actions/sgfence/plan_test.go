@@ -1,0 +1,194 @@
+package sgfence
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// cloud answers each describe with the next instance, and the last one over and over.
+type cloud struct {
+	instances []ec2model.Instance
+	self      string
+	asked     []string
+	reads     int
+}
+
+func (c *cloud) DescribeInstance(context.Context, string) (ec2model.Instance, error) {
+	i := c.instances[min(c.reads, len(c.instances)-1)]
+	c.reads++
+	return i, nil
+}
+
+func (c *cloud) DescribeSecurityGroups(_ context.Context, ids ...string) ([]ec2model.SecurityGroup, error) {
+	c.asked = append(c.asked, ids...)
+	var found []ec2model.SecurityGroup
+	for _, id := range ids {
+		if id != group(404) {
+			found = append(found, ec2model.SecurityGroup{ID: id, VPCID: "vpc-1"})
+		}
+	}
+	return found, nil
+}
+
+func (c *cloud) InstanceID(context.Context) (string, error) {
+	if c.self == "" {
+		return "", errors.New("nobody answers")
+	}
+	return c.self, nil
+}
+
+func nic(id string, index int, groups ...string) ec2model.InstanceInterface {
+	return ec2model.InstanceInterface{ID: id, VPCID: "vpc-1", Index: index, Groups: groups}
+}
+
+func running(interfaces ...ec2model.InstanceInterface) ec2model.Instance {
+	return ec2model.Instance{ID: here, VPCID: "vpc-1", State: "running", Tags: map[string]string{}, Interfaces: interfaces}
+}
+
+func request(parameters ...string) action.Request {
+	r := action.Request{Target: map[string]string{"instanceRef": here, "region": "ap-northeast-1"}, Parameters: map[string]string{}}
+	for _, p := range parameters {
+		name, value, _ := strings.Cut(p, "=")
+		r.Parameters[name] = value
+	}
+	return r
+}
+
+func noon() time.Time { return time.Unix(1700000000, 0) }
+
+// values tells a plan's transitions as attribute of resource: from -> to.
+func values(p *action.Plan) []string {
+	var all []string
+	for _, t := range p.Transitions {
+		all = append(all, t.Attribute+" of "+t.Resource+": "+t.From+" -> "+t.To)
+	}
+	return all
+}
+
+func TestPlanFence(t *testing.T) {
+	second := nic(eni1, 1, group(1))
+	second.Card = 1
+	sameIndex := nic(eni1, 0, group(1))
+	sameIndex.Card = 1
+	managed := nic(eni1, 1, group(1))
+	managed.Managed = true
+	away := nic(eni1, 1, group(1))
+	away.VPCID = "vpc-2"
+	bare := nic(eni1, 1)
+	taken := running(nic(eni0, 0, group(1), group(2)))
+	taken.Tags["Original_SG_Backup_"+here+"_1700000000_9_0"] = "another's"
+	for _, c := range []struct {
+		name   string
+		cloud  cloud
+		with   []string
+		record map[string][2]string
+		want   []string
+		refuse protocol.FailureClass
+		says   string
+	}{
+		{name: "a group is removed where it is", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), nic(eni1, 1, group(2)))}},
+			with: []string{"securityGroups=" + group(1)},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(2),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
+				"securityGroups of " + eni1 + ": " + group(2) + " -> " + group(2),
+			}},
+		{name: "a second that has tags already is not used again", cloud: cloud{instances: []ec2model.Instance{taken}},
+			with: []string{"securityGroups=" + group(1)},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1700000001 " + eni0 + "=" + group(1) + "," + group(2),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
+			}},
+		{name: "an earlier attempt's backup is written under its own name", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1), group(3)))}},
+			with: []string{"securityGroups=" + group(1)},
+			record: map[string][2]string{
+				here + " " + attrBackup: {none, "1600000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(1) + "," + group(3)},
+				eni0 + " " + attrGroups: {group(1) + "," + group(2), group(2)},
+				eni1 + " " + attrGroups: {group(1) + "," + group(3), group(3)},
+			},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(1) + "," + group(3),
+				"securityGroups of " + eni0 + ": " + group(2) + " -> " + group(2),
+				"securityGroups of " + eni1 + ": " + group(1) + "," + group(3) + " -> " + group(3),
+			}},
+		{name: "an old record that is not what is there any more is not believed", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(7)))}},
+			with:   []string{"securityGroups=" + group(1)},
+			record: map[string][2]string{here + " " + attrBackup: {none, "1600000000 " + eni0 + "=" + group(1) + "," + group(2)}, eni0 + " " + attrGroups: {group(1) + "," + group(2), group(2)}},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(7),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(7) + " -> " + group(7),
+			}},
+		{name: "one stale reading with nothing to remove", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(2))), running(nic(eni0, 0, group(1), group(2)))}},
+			with: []string{"securityGroups=" + group(1)},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
+			}},
+		{name: "two network cards, other indexes", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), second)}},
+			with: []string{"interface0Sg=" + group(5), "interface1Sg=" + group(6)},
+			want: []string{
+				"securityGroups of " + eni0 + ": " + group(1) + " -> " + group(5),
+				"securityGroups of " + eni1 + ": " + group(1) + " -> " + group(6),
+			}},
+		{name: "two network cards, the same index", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), sameIndex)}},
+			with: []string{"interface0Sg=" + group(5)}, refuse: protocol.InvalidRequest, says: "different network cards"},
+		{name: "an AWS service's interface", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), managed)}},
+			with: []string{"securityGroups=" + group(2)}, refuse: protocol.Authorization, says: eni1},
+		{name: "interfaces in two VPCs", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), away)}},
+			with: []string{"securityGroups=" + group(5), "invertSgRemoval=true"}, refuse: protocol.InvalidRequest, says: "vpc-2"},
+		{name: "an answer without groups", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), bare)}},
+			with: []string{"securityGroups=" + group(1)}, refuse: protocol.Unavailable, says: eni1},
+		{name: "a transition group that does not exist", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)))}},
+			with: []string{"securityGroups=" + group(1), "transitionSecurityGroup=" + group(404)}, refuse: protocol.InvalidRequest, says: group(404) + " does not exist"},
+		{name: "this machine, though it could not be described", cloud: cloud{instances: []ec2model.Instance{{}}, self: here},
+			with: []string{"securityGroups=" + group(1)}, refuse: protocol.SelfFence, says: here},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := request(c.with...)
+			if c.record != nil {
+				r.Recorded = func(resource, attribute string) (from, to string, ok bool) {
+					v, ok := c.record[resource+" "+attribute]
+					return v[0], v[1], ok
+				}
+			}
+			p, err := planFence(t.Context(), &c.cloud, r, noon)
+			var f *protocol.Failure
+			if errors.As(err, &f); f != nil {
+				if f.Class != c.refuse || !strings.Contains(f.Message, c.says) {
+					t.Errorf("%s: %s, want %s: %s", f.Class, f.Message, c.refuse, c.says)
+				}
+				return
+			}
+			if err != nil || c.refuse != "" {
+				t.Fatalf("%v, want %s", err, c.refuse)
+			}
+			if got := values(p); !slices.Equal(got, c.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+			}
+		})
+	}
+}
+
+// TestAnInterfaceAttachedMeanwhileIsNotCalledFenced: every interface is read back, those too that the plan did not know.
+func TestAnInterfaceAttachedMeanwhileIsNotCalledFenced(t *testing.T) {
+	for _, with := range [][]string{
+		{"securityGroups=" + group(1)}, {"securityGroups=" + group(2), "invertSgRemoval=true"}, {"interface0Sg=" + group(2)},
+	} {
+		c := &cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2))), running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1)))}}
+		p, err := planFence(t.Context(), c, request(with...), noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Read(t.Context()); err == nil || !strings.Contains(err.Error(), eni1) {
+			t.Errorf("%v: %v", with, err)
+		}
+	}
+}
