@@ -23,7 +23,8 @@ type unfence struct {
 	// tags are those to remove once every interface is restored; left says why there are others.
 	tags map[string]string
 	left string
-	// vouched tells that the tags have what is restored.
+	// vouched tells that what is restored is not from before this action but from before an
+	// earlier one, by the tags or by the facts.
 	vouched bool
 	// undo tells that before comes from the facts of one action, and nothing but that one is undone.
 	undo bool
@@ -128,6 +129,7 @@ func (u *unfence) facts() ([]saved, error) {
 func (u *unfence) byFacts(facts []saved) error {
 	now, at := u.first, u.req.Parameters[factTimestamp]
 	u.before, u.undo = facts, u.req.Parameters[factPriorFence] != fenceOther
+	u.vouched = !u.undo
 	switch {
 	case now.own == nil:
 		return nil
