@@ -18,12 +18,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	sim, err := simproc.Start(ctx, filepath.Join(*bin, "ec2sim"))
 	if err != nil {
 		return err
 	}
+	defer sim.Stop()
 	state, err := os.MkdirTemp("", "demo")
 	if err != nil {
 		return err

@@ -41,16 +41,15 @@ type contender struct {
 }
 
 func (b *bench) compare(sim string, tls bool) error {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
 	scheme, args := "HTTP", []string{}
 	if tls {
 		scheme, args = "HTTPS", []string{"-tls", "-ca-file", filepath.Join(b.dir, "ca.pem")}
 	}
-	process, err := simproc.Start(ctx, sim, args...)
+	process, err := simproc.Start(context.Background(), sim, args...)
 	if err != nil {
 		return err
 	}
+	defer process.Stop()
 	b.sim = process
 	b.env = append(process.Env, "PATH="+os.Getenv("PATH"), "EXECUTOR_STATE_DIR="+filepath.Join(b.dir, "state"))
 	for _, mode := range []string{"dry-run", "execute"} {

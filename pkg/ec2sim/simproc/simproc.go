@@ -24,22 +24,33 @@ type Process struct {
 	// Endpoint is its EC2 API's URL.
 	Endpoint string
 	client   *http.Client
+	cancel   context.CancelFunc
+	ended    chan struct{}
 }
 
-// Start runs the program at path until the context ends, and returns once it serves.
+// Stop ends the program, and returns once it has ended.
+func (p *Process) Stop() {
+	p.cancel()
+	<-p.ended
+}
+
+// Start runs the program at path until Stop, or until the context ends, and returns once it serves.
 func Start(ctx context.Context, path string, args ...string) (*Process, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	sim := exec.CommandContext(ctx, path, args...)
 	sim.Cancel = func() error { return sim.Process.Signal(os.Interrupt) }
 	sim.WaitDelay = 5 * time.Second
 	sim.Stderr = os.Stderr
 	stdout, err := sim.StdoutPipe()
 	if err != nil {
+		cancel()
 		return nil, err
 	}
 	if err := sim.Start(); err != nil {
+		cancel()
 		return nil, err
 	}
-	p := &Process{}
+	p := &Process{cancel: cancel, ended: make(chan struct{})}
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if setting, ok := strings.CutPrefix(lines.Text(), "export "); ok {
@@ -53,12 +64,17 @@ func Start(ctx context.Context, path string, args ...string) (*Process, error) {
 	go func() {
 		_, _ = io.Copy(io.Discard, stdout)
 		_ = sim.Wait()
+		close(p.ended)
 	}()
 	if p.Endpoint = p.value("AWS_ENDPOINT_URL_EC2"); p.Endpoint == "" {
+		p.Stop()
 		return nil, fmt.Errorf("%s printed no endpoint", path)
 	}
-	p.client, err = httpClient(p.value("AWS_CA_BUNDLE"))
-	return p, err
+	if p.client, err = httpClient(p.value("AWS_CA_BUNDLE")); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return p, nil
 }
 
 func (p *Process) value(name string) string {
