@@ -19,16 +19,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	sim, err := simproc.Start(ctx, filepath.Join(*bin, "ec2sim"))
 	if err != nil {
 		return err
 	}
-	defer func() {
-		stop()
-		awaitEnd(sim)
-	}()
+	defer sim.Stop()
 	dir, err := os.MkdirTemp("", "demo-gate")
 	if err != nil {
 		return err
@@ -48,16 +43,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	s.heading("Every step ended as it should.")
 	return nil
-}
-
-// awaitEnd waits for the stand-in to be gone: a program that ends at once may leave it behind.
-func awaitEnd(sim *simproc.Process) {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		var state any
-		if sim.Control("state", &state) != nil {
-			return
-		}
-	}
 }
 
 // road is the whole way of two plans.
