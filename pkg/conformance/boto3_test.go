@@ -124,13 +124,11 @@ func TestBoto3Errors(t *testing.T) {
 	}
 }
 
-// TestThrottling has a bucket run dry: EC2 lets an account start instances five times at once, then twice a second.
-func TestThrottling(t *testing.T) {
-	t.Parallel()
+// throttling has a bucket run dry: EC2 lets an account start instances five times at once, then twice a second.
+func throttling(t *testing.T, there, here *bench) {
 	told.scenario(moto, "ec2sim")
-	once := map[string]any{"config": map[string]any{"retries": map[string]any{"total_max_attempts": 1}}}
-	for _, start := range []func() (*place, error){startMoto, startSim} {
-		w := own(t, start).fresh(t)
+	for _, b := range []*bench{there, here} {
+		w, _ := b.lab(t)
 		if w.name != moto {
 			w.control(t, http.MethodPut, "/_sim/throttling", `{"on":true}`, nil)
 		}
@@ -138,7 +136,7 @@ func TestThrottling(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q.As = once
+		q.As = map[string]any{"config": map[string]any{"retries": map[string]any{"total_max_attempts": 1}}}
 		said := map[string]int{}
 		for range 30 {
 			said[w.tell(w.judge.ask(t, q))]++

@@ -27,45 +27,42 @@ type apiCase struct {
 	settle bool
 }
 
-// bench makes cases at a place, in one lab for as long as nothing in it changes.
-type bench struct {
-	*place
-	world *world
-	seen  seen
-}
-
 // make returns what a case came to.
 func (b *bench) make(t *testing.T, c apiCase) string {
 	t.Helper()
-	if b.world == nil {
-		b.world = b.fresh(t)
-		b.seen = b.world.look(t)
-	}
+	w, before := b.lab(t)
 	lines := strings.Split(strings.TrimSpace(c.do), "\n")
 	var v verdict
 	for i, line := range lines {
-		v = b.world.do(t, line)
+		v = w.do(t, line)
 		if v.OK == nil && i < len(lines)-1 {
 			t.Fatalf("%s: %s", line, v)
 		}
 	}
-	outcome := b.world.tell(v)
+	outcome := w.tell(v)
 	if c.settle {
-		b.world.settle(t)
+		w.settle(t)
 	}
-	if changes := b.world.look(t).since(b.seen); changes != "" {
+	if changes := b.left(t).since(before); changes != "" {
 		outcome += " => " + changes
-		b.world = nil
 	}
 	return outcome
 }
 
-func TestAlike(t *testing.T)      { tryCases(t, alike) }
-func TestDeviations(t *testing.T) { tryCases(t, deviations) }
-
-func tryCases(t *testing.T, cases []apiCase) {
+func TestAlike(t *testing.T) {
 	t.Parallel()
-	there, here := &bench{place: own(t, startMoto)}, &bench{place: own(t, startSim)}
+	there, here := newBench(t, startMoto), newBench(t, startSim)
+	tryCases(t, alike, there, here)
+}
+
+func TestDeviations(t *testing.T) {
+	t.Parallel()
+	there, here := newBench(t, startMoto), newBench(t, startSim)
+	tryCases(t, deviations, there, here)
+	t.Run("throttling", func(t *testing.T) { throttling(t, there, here) })
+}
+
+func tryCases(t *testing.T, cases []apiCase, there, here *bench) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			if missing := lacking(c.needs); len(missing) > 0 {

@@ -51,20 +51,19 @@ var identities = []struct {
 
 func TestIdentities(t *testing.T) {
 	t.Parallel()
-	places := []*place{own(t, startMoto), own(t, startSim)}
+	places := []*bench{newBench(t, startMoto), newBench(t, startSim)}
 	for _, c := range identities {
 		t.Run(c.name, func(t *testing.T) {
 			told.scenario(moto, "ec2sim")
-			for _, p := range places {
-				w := p.fresh(t)
-				before := w.look(t)
+			for _, b := range places {
+				w, before := b.lab(t)
 				a := w.actions(t)
-				key, done := p.identity(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[`+c.allow+`],"Resource":"*"}]}`)
+				key, done := b.identity(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[`+c.allow+`],"Resource":"*"}]}`)
 				a.before = key + c.before
 				got := a.run(t, c.do)
 				done()
 				step{do: c.do, want: c.want, changes: c.changes, moto: motoOnly(c.moto, c.changes)}.judge(t, w,
-					record{Do: c.do, Told: a.tell(got), Says: a.says(got), Changes: w.look(t).since(before)})
+					record{Do: c.do, Told: a.tell(got), Says: a.says(got), Changes: b.left(t).since(before)})
 			}
 		})
 	}
@@ -92,11 +91,12 @@ func (p *place) identity(t *testing.T, policy string) (shell string, done func()
 	if err != nil {
 		t.Fatal(err)
 	}
+	user := strings.NewReplacer("/", ".", " ", "-", ",", ".", "'", ".").Replace(t.Name())
 	var key struct{ AccessKeyId, SecretAccessKey string }
 	for _, call := range []string{
-		`create_user {"UserName":"executor"}`,
-		`put_user_policy {"UserName":"executor","PolicyName":"p","PolicyDocument":` + string(quoted) + `}`,
-		`create_access_key {"UserName":"executor"} | AccessKey.{AccessKeyId:AccessKeyId,SecretAccessKey:SecretAccessKey}`,
+		`create_user {"UserName":"` + user + `"}`,
+		`put_user_policy {"UserName":"` + user + `","PolicyName":"p","PolicyDocument":` + string(quoted) + `}`,
+		`create_access_key {"UserName":"` + user + `"} | AccessKey.{AccessKeyId:AccessKeyId,SecretAccessKey:SecretAccessKey}`,
 	} {
 		q, err := parseCall(call)
 		if err != nil {

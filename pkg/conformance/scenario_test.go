@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// scenario is a course of events that runs at both places, in fresh labs. Without a step that says what
+// scenario is a course of events that runs at both places, each time in a lab as it is at first. Without a step that says what
 // moto does instead, both must have answered and changed alike, to the word.
 type scenario struct {
 	name  string
@@ -35,7 +35,7 @@ type record struct{ Do, Told, Says, Changes string }
 
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	atMoto, atSim := own(t, startMoto), own(t, startSim)
+	atMoto, atSim := newBench(t, startMoto), newBench(t, startSim)
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			told.scenario(moto, "ec2sim")
@@ -43,11 +43,11 @@ func TestScenarios(t *testing.T) {
 			t.Run("on", func(t *testing.T) {
 				t.Run(moto, func(t *testing.T) {
 					t.Parallel()
-					there = s.run(t, atMoto.fresh(t))
+					there = s.run(t, atMoto)
 				})
 				t.Run("ec2sim", func(t *testing.T) {
 					t.Parallel()
-					here = s.run(t, atSim.fresh(t))
+					here = s.run(t, atSim)
 				})
 			})
 			if diff := cmp.Diff(there, here); s.alike() && diff != "" {
@@ -66,9 +66,10 @@ func (s scenario) alike() bool {
 	return true
 }
 
-func (s scenario) run(t *testing.T, w *world) []record {
+func (s scenario) run(t *testing.T, b *bench) []record {
+	w, before := b.lab(t)
+	defer b.left(t)
 	a := w.actions(t)
-	before := w.look(t)
 	var records []record
 	for _, step := range s.steps {
 		r := a.take(t, step)

@@ -126,6 +126,38 @@ func (p *place) fresh(t *testing.T) *world {
 	return w
 }
 
+// bench is a place with a lab that serves one test after the other, for as long as each leaves it as it was.
+type bench struct {
+	*place
+	world *world
+	seen  seen
+}
+
+func newBench(t *testing.T, start func() (*place, error)) *bench {
+	t.Helper()
+	return &bench{place: own(t, start)}
+}
+
+// lab returns a lab as it is at first, and what there is to see of it.
+func (b *bench) lab(t *testing.T) (*world, seen) {
+	t.Helper()
+	if b.world == nil {
+		b.world = b.fresh(t)
+		b.seen = b.world.look(t)
+	}
+	return b.world, b.seen
+}
+
+// left returns what the lab looks like when a test is done with it.
+func (b *bench) left(t *testing.T) seen {
+	t.Helper()
+	now := b.world.look(t)
+	if now.since(b.seen) != "" {
+		b.world = nil
+	}
+	return now
+}
+
 var roleForm = regexp.MustCompile(`@[a-z][a-z0-9-]+`)
 
 // resolve puts ids in the place of @roles.
