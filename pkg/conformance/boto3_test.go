@@ -5,9 +5,12 @@ package conformance
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"aws-provider-executor/pkg/ec2sim"
 )
 
 // standard has boto3 retry as its documentation advises; the default is the older way.
@@ -51,6 +54,26 @@ func TestBoto3Pages(t *testing.T) {
 			}
 			if c.want != nil && !slices.Equal(sizes, c.want) || c.want == nil && (len(pages) < 3 || sizes[0] != c.size) {
 				t.Errorf("the pages have %v, want %v", sizes, c.want)
+			}
+		})
+	}
+}
+
+// TestBoto3Reads has AWS's own model of EC2 read every answer about the whole lab: the judge is strict here.
+func TestBoto3Reads(t *testing.T) {
+	t.Parallel()
+	w := own(t, startSim).fresh(t)
+	args := map[string]string{"DescribeNetworkInterfaceAttribute": ` {"NetworkInterfaceId":"@nic-a","Attribute":"attachment"}`}
+	capital := regexp.MustCompile(`\B[A-Z]`)
+	for _, operation := range ec2sim.Operations() {
+		if !strings.HasPrefix(operation, "Describe") {
+			continue
+		}
+		t.Run(operation, func(t *testing.T) {
+			told.scenario("ec2sim")
+			method := strings.ToLower(capital.ReplaceAllString(operation, "_$0"))
+			if v := w.do(t, method+args[operation]); v.OK == nil {
+				t.Errorf("boto3 gets %s", v)
 			}
 		})
 	}

@@ -5,12 +5,12 @@
 // It guarantees three things to whoever believes the stand-in.
 //
 //   - Where moto is faithful to EC2, the real executor binary gets the same results from both, and boto3 sees
-//     the same changes in both worlds (TestScenarios, TestAlike).
+//     the same changes in both worlds (TestScenarios, TestAlike, TestFencing, TestIdentities).
 //   - Where moto deviates, the stand-in does what EC2 does (TestDeviations). What moto does is written beside it
 //     and told when it changes, without failing: a moto that becomes faithful is news, not a fault of ours.
 //   - boto3 and the AWS CLI, in the environment that ec2sim prints and nothing else, can't tell that it
-//     is not EC2: commands, pages, waiters, errors, retries, lost answers, metadata (TestBoto3…, TestCLI…,
-//     TestMetadata…).
+//     is not EC2: commands, pages, waiters, errors, retries, lost answers, credentials from metadata, HTTPS (TestCLI,
+//     TestBoto3…, TestMishaps, TestMetadata, TestSecure…). Whatever boto3 is answered, AWS's own model of EC2 must know.
 //
 // The tests speak in one notation. Things are called by their role in the lab (nic-a, router-a, group-web), which is the
 // same everywhere, whatever their ids are. A call of the API is boto3's method, its arguments as
