@@ -109,7 +109,11 @@ func (u release) words(nic, overwrites string) action.Words {
 		w.Did = "gave " + u.ip + " back to " + u.before
 		w.Already = u.before + " has " + u.ip + " back"
 	}
-	if overwrites != "" && overwrites != nobody {
+	switch {
+	case overwrites == "" || overwrites == nobody:
+	case u.before == nobody:
+		w.Would, w.Did = "unassign "+u.ip+" from "+overwrites, "unassigned "+u.ip+" from "+overwrites
+	default:
 		w.Would += ", taking it from " + overwrites
 		w.Did += ", taken from " + overwrites
 	}
@@ -145,7 +149,7 @@ func (u release) describe(ctx context.Context) (ec2model.NetworkInterface, error
 	}
 	if f, ok := asNotFound(err); ok {
 		if _, err := u.r.DescribeNetworkInterfaces(ctx, u.nic); err == nil {
-			f.Message = u.before + ", which held " + u.ip + " before the action, does not exist any more: nothing was changed; without priorHolder the address is let go"
+			f.Message = u.before + ", which held " + u.ip + " before the action, does not exist any more: nothing was changed; an unassign-secondary-ip under a key of its own, without priorHolder, lets the address go"
 			return ec2model.NetworkInterface{}, f
 		}
 	}

@@ -7,6 +7,7 @@
 package awsec2
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,6 +33,7 @@ import (
 // Connection is one region, seen with the executor's own identity.
 type Connection struct {
 	cfg aws.Config
+	own *credentials
 	log *slog.Logger
 }
 
@@ -68,8 +71,9 @@ func Connect(ctx context.Context, region string, timeout time.Duration, log *slo
 			Message: "cannot set up the AWS SDK from the environment: " + oneLine(err.Error()) + "; check the AWS_… variables and the files they name",
 		}
 	}
-	cfg.Credentials = &credentials{inner: cfg.Credentials, limit: min(4*time.Second, timeout/2)}
-	return &Connection{cfg: cfg, log: log}, nil
+	own := &credentials{inner: cfg.Credentials, limit: min(4*time.Second, timeout/2)}
+	cfg.Credentials = own
+	return &Connection{cfg: cfg, own: own, log: log}, nil
 }
 
 // ConnectReader prepares calls to a region that can only describe.
@@ -88,7 +92,7 @@ func (c *Connection) reader() *Reader {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
-		o.APIOptions = append(o.APIOptions, addAttemptLog, addAnswerCheck, addDescribeOnly)
+		o.APIOptions = append(o.APIOptions, addAttemptLog, c.own.addAnswerCheck, addDescribeOnly)
 	}), cfg: c.cfg, log: c.log}
 }
 
@@ -97,7 +101,7 @@ func (c *Connection) Writer() any {
 	return &Writer{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryChange)
-		o.APIOptions = append(o.APIOptions, addAttemptLog, addAnswerCheck)
+		o.APIOptions = append(o.APIOptions, addAttemptLog, c.own.addAnswerCheck)
 	}), log: c.log}
 }
 
@@ -147,6 +151,22 @@ func httpClient(timeout time.Duration) *awshttp.BuildableClient {
 type credentials struct {
 	inner aws.CredentialsProvider
 	limit time.Duration
+	// last are those that requests are signed with.
+	last atomic.Pointer[aws.Credentials]
+}
+
+// redact takes the secrets that requests are signed with out of a text.
+func (c *credentials) redact(text []byte) []byte {
+	last := c.last.Load()
+	if last == nil {
+		return text
+	}
+	for _, secret := range []string{last.SecretAccessKey, last.SessionToken} {
+		if secret != "" {
+			text = bytes.ReplaceAll(text, []byte(secret), []byte("(redacted)"))
+		}
+	}
+	return text
 }
 
 var _ aws.CredentialsProvider = (*credentials)(nil)
@@ -167,5 +187,6 @@ func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err != nil {
 		return got, &credentialsError{cause: err}
 	}
+	c.last.Store(&got)
 	return got, nil
 }

@@ -100,6 +100,10 @@ func classOfCode(api smithy.APIError, status int) protocol.FailureClass {
 	if throttleCodes[code] {
 		return protocol.Throttled
 	}
+	if code == unknownCode && status != http.StatusTooManyRequests {
+		// Not EC2's form of an error: a proxy's page says nothing about the identity.
+		return protocol.Unavailable
+	}
 	if code == "AuthFailure" && !strings.Contains(text, "credentials") {
 		// The identity is good, the resource is not its own.
 		return protocol.Authorization
@@ -138,8 +142,8 @@ func failure(operation, what string, err error) *protocol.Failure {
 	because := ""
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != unknownCode {
-		f.Facts[protocol.FactAWSErrorCode] = api.ErrorCode()
-		because = "EC2 says " + api.ErrorCode()
+		f.Facts[protocol.FactAWSErrorCode] = oneLine(api.ErrorCode())
+		because = "EC2 says " + oneLine(api.ErrorCode())
 		// What EC2 says of a signature may repeat what was signed, the session token included.
 		if class != protocol.Authentication {
 			because += ": " + withoutBlob(api.ErrorMessage())
@@ -147,7 +151,7 @@ func failure(operation, what string, err error) *protocol.Failure {
 	}
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
-		f.Facts[protocol.FactRequestID] = response.ServiceRequestID()
+		f.Facts[protocol.FactRequestID] = oneLine(response.ServiceRequestID())
 	}
 	hint := ""
 	switch class {

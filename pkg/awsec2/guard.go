@@ -31,6 +31,9 @@ func addDescribeOnly(stack *middleware.Stack) error {
 // maxAnswerBytes bounds one answer of EC2; a page of a thousand interfaces is a tenth of it.
 const maxAnswerBytes = 32 << 20
 
+// maxErrorBytes bounds an error answer.
+const maxErrorBytes = 64 << 10
+
 // unreadableAnswer is a 200 that is not the operation's answer: cut short, or from
 // something that is not EC2. The SDK takes some of these for an empty answer.
 type unreadableAnswer struct{ operation string }
@@ -39,9 +42,10 @@ func (e *unreadableAnswer) Error() string {
 	return "the answer to " + e.operation + " was cut short or is not EC2's"
 }
 
-// addAnswerCheck refuses a 200 whose body is not one whole answer to the operation. It stands next to the
-// wire, and notes that a request is about to leave.
-func addAnswerCheck(stack *middleware.Stack) error {
+// addAnswerCheck refuses a 200 whose body is not one whole answer to the operation, bounds an error's, and
+// takes what the request was signed with out of it. It stands next to the wire, and notes that a request
+// is about to leave.
+func (c *credentials) addAnswerCheck(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("AnswerCheck",
 		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 			if log, ok := ctx.Value(attemptsKey{}).(*attempts); ok && ctx.Err() == nil {
@@ -49,6 +53,11 @@ func addAnswerCheck(stack *middleware.Stack) error {
 			}
 			out, metadata, err := next.HandleDeserialize(ctx, in)
 			response, ok := out.RawResponse.(*smithyhttp.Response)
+			if ok && response.StatusCode/100 != 2 {
+				text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBytes))
+				_ = response.Body.Close()
+				response.Body = io.NopCloser(bytes.NewReader(c.redact(text)))
+			}
 			if err != nil || !ok || response.StatusCode/100 != 2 {
 				return out, metadata, err
 			}

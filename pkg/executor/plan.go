@@ -2,43 +2,83 @@ package executor
 
 import (
 	"slices"
+	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
 
-// planAttempts bounds how often contradicting readings are asked again.
-const planAttempts = 4
+// confirmPause lies between two readings that are to confirm each other: at once, both would come
+// from before the same change.
+const confirmPause = 100 * time.Millisecond
 
-// makePlan plans. What is not expected is believed only when a second reading says the same:
-// that all is so already, that the value is neither the one recorded before nor the one after, drift.
+// makePlan plans. What is not expected is believed only when later readings say the same: that all is
+// so already, that the value is neither the one recorded before nor the one after, drift. Readings
+// that contradict each other are asked again until the time for planning is up.
 func (r *run) makePlan() error {
 	drifted := false
-	for range planAttempts {
+	for pause := confirmPause; ; pause = min(2*pause, lastPause) {
 		p, err := r.verb.Plan(r.times.plan, r.reader, r.req)
-		if err != nil && !drifted && asFailure(err).Class == protocol.Drift {
+		drift := err != nil && asFailure(err).Class == protocol.Drift
+		switch {
+		case err != nil && (!drift || drifted):
+			return err
+		case drift:
 			drifted = true
-			continue
+		default:
+			r.plan, r.seen = p, p.Seen
+			if p.Skip != "" || !r.isSo() && !r.isNeither() {
+				return nil
+			}
+			if confirmed, err := r.confirm(); confirmed || err != nil {
+				return err
+			}
+			r.Log.Warn("two readings differ, planning again", "first", p.Seen.Values, "second", r.seen.Values)
 		}
+		if !sleep(r.times.plan, pause) {
+			return action.Refuse(protocol.Unavailable, "cannot tell what is so: EC2's answers contradict each other; nothing was changed; try again")
+		}
+	}
+}
+
+// confirm reads on until what was read has stood for long enough, and tells whether it has.
+func (r *run) confirm() (bool, error) {
+	for end := time.Now().Add(r.patience()); ; {
+		if !sleep(r.times.plan, confirmPause) {
+			return false, r.outOfTime()
+		}
+		again, err := r.plan.Read(r.times.plan)
 		if err != nil {
-			return err
-		}
-		r.plan, r.seen = p, p.Seen
-		if p.Skip != "" || !r.isSo() && !r.isNeither() {
-			return nil
-		}
-		again, err := p.Read(r.times.plan)
-		if err != nil {
-			return err
+			return false, err
 		}
 		r.seen = again
-		if slices.Equal(again.Values, p.Seen.Values) {
-			return nil
+		if !slices.Equal(again.Values, r.plan.Seen.Values) {
+			return false, nil
 		}
-		r.Log.Warn("two readings differ, planning again", "first", p.Seen.Values, "second", again.Values)
+		if !time.Now().Before(end) {
+			return true, nil
+		}
 	}
-	return action.Refuse(protocol.Unavailable, "cannot tell what is so: EC2's answers contradict each other; nothing was changed; try again")
+}
+
+// staleFor is how long after a change readings from before it are to be reckoned with.
+const staleFor = time.Minute
+
+// patience is how long an unexpected reading has to stand. Where a fresh record says that the action
+// was made and an undo reads that it was not, more likely the reading is old than the record wrong; and
+// to believe it would be to forget the prior facts of a change that is there.
+func (r *run) patience() time.Duration {
+	if r.undoes() == "" || !r.hasRecord || time.Since(r.record.Written) > staleFor {
+		return 0
+	}
+	for i, t := range r.plan.Transitions {
+		recorded, ok := r.record.Transition(t.Resource, t.Attribute)
+		if ok && recorded.From != recorded.To && r.plan.Seen.Values[i] != recorded.To {
+			return min(3*time.Second, r.Timeout/8)
+		}
+	}
+	return 0
 }
 
 // pending tells whether the transition still has to be made.

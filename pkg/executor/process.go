@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,7 +33,7 @@ type Process struct {
 // Main runs the program and returns its exit code: 0 whenever a result was
 // written, whatever it says; 2 for arguments it does not know.
 func (p *Process) Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer restore()
 	// A reader of the log that has gone away must not kill a run half-way.
 	signal.Ignore(syscall.SIGPIPE)
@@ -43,7 +44,11 @@ func (p *Process) Main(ctx context.Context, args, environ []string, stdin io.Rea
 	settings, faults := parseSettings(environ)
 	log := plugin.NewLog(stderr, settings.LogLevel)
 	result := p.run(ctx, settings, faults, log, stdin)
-	if err := protocol.Encode(stdout, result); err != nil {
+	err := protocol.Encode(stdout, result)
+	if errors.Is(err, protocol.ErrTooLarge) {
+		err = protocol.Encode(stdout, tooLarge(result))
+	}
+	if err != nil {
 		log.Error("cannot write the result", "error", err)
 		return 1
 	}
@@ -74,6 +79,17 @@ func (p *Process) run(ctx context.Context, s settings, faults []string, log *slo
 		e.OpenStore = func() (Store, error) { return ledger.Open(s.stateDir, disk, time.Now) }
 	}
 	return e.Run(ctx, stdin)
+}
+
+// tooLarge says what a result that no core would read was about.
+func tooLarge(r protocol.Result) protocol.Result {
+	return protocol.NewResult(protocol.Status{
+		Status: protocol.Failed,
+		Error:  fmt.Sprintf("the result (%s) is larger than %d bytes; look at the target before you try again", r.Status.Status, protocol.MaxResultBytes),
+		Observed: map[string]string{
+			protocol.FactFailureClass: string(protocol.Internal), protocol.FactRetryable: "false",
+		},
+	})
 }
 
 // explain answers a person who starts the program by hand.

@@ -90,9 +90,8 @@ func DecodeSpec(r io.Reader, apiVersion, kind string) *Spec {
 		s.d.fault("", "cannot read the request: "+err.Error())
 		return s
 	}
-	doc, fault := parse(data)
-	if fault != nil {
-		s.d.faults = Faults{*fault}
+	doc, faults := parse(data)
+	if s.d.faults = faults; doc == nil {
 		return s
 	}
 	s.d.equals(doc, "", "apiVersion", apiVersion)
@@ -137,14 +136,14 @@ func (s *Spec) Object(key string) *Spec {
 }
 
 // parse checks everything that can be wrong with the document as a document.
-func parse(data []byte) (map[string]any, *Fault) {
+func parse(data []byte) (map[string]any, Faults) {
 	switch {
 	case len(data) > MaxRequestBytes:
-		return nil, &Fault{"", fmt.Sprintf("the request is larger than %d bytes", MaxRequestBytes)}
+		return nil, Faults{{"", fmt.Sprintf("the request is larger than %d bytes", MaxRequestBytes)}}
 	case len(bytes.TrimSpace(data)) == 0:
-		return nil, &Fault{"", "there is no request on the input"}
+		return nil, Faults{{"", "there is no request on the input"}}
 	case !utf8.Valid(data):
-		return nil, &Fault{"", fmt.Sprintf("the request is not valid UTF-8 (%s)", position(data, invalidUTF8(data)))}
+		return nil, Faults{{"", fmt.Sprintf("the request is not valid UTF-8 (%s)", position(data, invalidUTF8(data)))}}
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
@@ -153,27 +152,38 @@ func parse(data []byte) (map[string]any, *Fault) {
 		if errors.As(err, &syntax) {
 			at = max(0, int(syntax.Offset)-1)
 		}
-		return nil, &Fault{"", fmt.Sprintf("the request is not one JSON document (%s): %v", position(data, at), err)}
+		return nil, Faults{{"", fmt.Sprintf("the request is not one JSON document (%s): %v", position(data, at), err)}}
 	}
 	if at, lone := loneSurrogate(data); lone {
-		return nil, &Fault{"", fmt.Sprintf(`the request has half a surrogate pair as a \u escape (%s)`, position(data, at))}
+		return nil, Faults{{"", fmt.Sprintf(`the request has half a surrogate pair as a \u escape (%s)`, position(data, at))}}
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	value, fault := parseValue(d, data, nil, 0)
+	p := parser{Decoder: json.NewDecoder(bytes.NewReader(data)), data: data}
+	p.UseNumber()
+	value, fault := p.value(nil, 0)
 	if fault != nil {
-		return nil, fault
+		return nil, Faults{*fault}
 	}
 	doc, ok := value.(map[string]any)
 	if !ok {
-		return nil, &Fault{"", "the request is " + kindOf(value) + ", want an object"}
+		return nil, Faults{{"", "the request is " + kindOf(value) + ", want an object"}}
 	}
-	return doc, nil
+	return doc, p.twice
 }
 
-// parseValue reads one value of a document already known to be well-formed.
-func parseValue(d *json.Decoder, data []byte, at *place, depth int) (any, *Fault) {
-	token, err := d.Token()
+// maxTwice is how many keys that are there twice are named.
+const maxTwice = 64
+
+// parser reads a document already known to be well-formed.
+type parser struct {
+	*json.Decoder
+	data []byte
+	// twice are the keys that are there twice.
+	twice Faults
+}
+
+// value reads one value. Of a key that is there twice the first value counts.
+func (p *parser) value(at *place, depth int) (any, *Fault) {
+	token, err := p.Token()
 	if err != nil {
 		return nil, &Fault{at.path(), "cannot be read: " + err.Error()}
 	}
@@ -182,38 +192,41 @@ func parseValue(d *json.Decoder, data []byte, at *place, depth int) (any, *Fault
 		return token, nil
 	}
 	if depth++; depth > MaxRequestDepth {
-		return nil, &Fault{"", fmt.Sprintf("the request nests deeper than %d (%s)", MaxRequestDepth, position(data, int(d.InputOffset())-1))}
+		return nil, &Fault{"", fmt.Sprintf("the request nests deeper than %d (%s)", MaxRequestDepth, position(p.data, int(p.InputOffset())-1))}
 	}
 	if delim == '[' {
 		list := []any{}
-		for d.More() {
-			v, fault := parseValue(d, data, &place{within: at, inList: true, index: len(list)}, depth)
+		for p.More() {
+			v, fault := p.value(&place{within: at, inList: true, index: len(list)}, depth)
 			if fault != nil {
 				return nil, fault
 			}
 			list = append(list, v)
 		}
-		_, _ = d.Token()
+		_, _ = p.Token()
 		return list, nil
 	}
 	object := map[string]any{}
-	for d.More() {
-		token, err := d.Token()
+	for p.More() {
+		token, err := p.Token()
 		key, ok := token.(string)
 		if err != nil || !ok {
 			return nil, &Fault{at.path(), "has a key that cannot be read"}
 		}
 		member := &place{within: at, key: key}
-		if _, twice := object[key]; twice {
-			return nil, &Fault{member.path(), fmt.Sprintf("the key is there twice (%s)", position(data, int(d.InputOffset())-1))}
+		_, twice := object[key]
+		if twice && len(p.twice) < maxTwice {
+			p.twice = append(p.twice, Fault{member.path(), fmt.Sprintf("the key is there twice (%s)", position(p.data, int(p.InputOffset())-1))})
 		}
-		v, fault := parseValue(d, data, member, depth)
+		v, fault := p.value(member, depth)
 		if fault != nil {
 			return nil, fault
 		}
-		object[key] = v
+		if !twice {
+			object[key] = v
+		}
 	}
-	_, _ = d.Token()
+	_, _ = p.Token()
 	return object, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -104,11 +105,6 @@ func TestDecodeDocumentFaults(t *testing.T) {
 		{"half a pair, then an escape", `{"a":"\ud83d\n"}`, "", `the request has half a surrogate pair as a \u escape (line 1, column 7)`},
 		{"two first halves", `{"a":"\ud83d\ud83d\udea6"}`, "", `the request has half a surrogate pair as a \u escape (line 1, column 7)`},
 		{"half a pair in a key", "{\n\"\\ud83d\":1}", "", `the request has half a surrogate pair as a \u escape (line 2, column 2)`},
-		{"a key twice", "{\"a\":1,\n\"a\":1}", "a", "the key is there twice (line 2, column 3)"},
-		{"a key twice, escaped", `{"a":1,"\u0061":1}`, "a", "the key is there twice (line 1, column 15)"},
-		{"a key twice, deep", `{"a":[0,{"b":{"c":1,"c":2}}]}`, "a[1].b.c", "the key is there twice (line 1, column 23)"},
-		{"an odd key twice", `{"a b":{"":1,"":2}}`, `"a b".""`, "the key is there twice (line 1, column 15)"},
-		{"a key twice in target", strings.Replace(good, `"nicRef":"eni-0abc"`, `"nicRef":"eni-0abc","nicRef":"eni-0abc"`, 1), "spec.target.nicRef", "the key is there twice (line 3, column 40)"},
 		{"nested too deep", "{\n" + `"d":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}", "", "the request nests deeper than 64 (line 2, column 68)"},
 		{"too large", good + strings.Repeat(" ", MaxRequestBytes), "", "the request is larger than 1048576 bytes"},
 	} {
@@ -121,6 +117,33 @@ func TestDecodeDocumentFaults(t *testing.T) {
 				t.Errorf("something of it is used:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestEveryKeyThatIsThereTwiceIsNamed: beside whatever else is wrong.
+func TestEveryKeyThatIsThereTwiceIsNamed(t *testing.T) {
+	for _, c := range []struct{ name, text, path, reason string }{
+		{"a key twice", "{\"a\":1,\n\"a\":1}", "a", "the key is there twice (line 2, column 3)"},
+		{"a key twice, escaped", `{"a":1,"\u0061":1}`, "a", "the key is there twice (line 1, column 15)"},
+		{"a key twice, deep", `{"a":[0,{"b":{"c":1,"c":2}}]}`, "a[1].b.c", "the key is there twice (line 1, column 23)"},
+		{"an odd key twice", `{"a b":{"":1,"":2}}`, `"a b".""`, "the key is there twice (line 1, column 15)"},
+		{"a key twice in target", strings.Replace(good, `"nicRef":"eni-0abc"`, `"nicRef":"eni-0abc","nicRef":"eni-0abc"`, 1), "spec.target.nicRef", "the key is there twice (line 3, column 40)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, faults := decodeText(c.text)
+			if len(faults) == 0 || faults[0] != (Fault{c.path, c.reason}) {
+				t.Errorf("faults %v, want first %s: %s", faults, c.path, c.reason)
+			}
+		})
+	}
+	_, faults := decodeText(strings.NewReplacer(`"nicRef":"eni-0abc"`, `"nicRef":"eni-0abc","nicRef":"eni-0abc"`, `"dry-run"`, `"apply","mode":"execute"`).Replace(good))
+	var paths []string
+	for _, f := range faults {
+		paths = append(paths, f.Path)
+	}
+	slices.Sort(paths)
+	if want := []string{"spec.mode", "spec.mode", "spec.target.nicRef"}; !slices.Equal(paths, want) {
+		t.Errorf("faults at %v, want %v", paths, want)
 	}
 }
 

@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// ErrTooLarge says that a result is larger than what a core reads; nothing was written.
+var ErrTooLarge = fmt.Errorf("the result is larger than %d bytes", MaxResultBytes)
+
 // Encode writes a result as one document, indented by two spaces and closed by
 // a newline, in one Write. The same result gives the same bytes.
 func Encode(w io.Writer, r Result) error {
@@ -20,7 +23,7 @@ func Encode(w io.Writer, r Result) error {
 		return fmt.Errorf("cannot encode the result: %w", err)
 	}
 	if b.Len() > MaxResultBytes {
-		return fmt.Errorf("the result is larger than %d bytes", MaxResultBytes)
+		return ErrTooLarge
 	}
 	_, err := w.Write(b.Bytes())
 	return err

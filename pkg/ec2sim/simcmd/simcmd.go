@@ -1,6 +1,6 @@
 // Package simcmd is the body of the ec2sim program: the stand-in served until it is told to stop.
 //
-// What it prints on stdout stays compatible: comment lines, and export lines a shell can evaluate.
+// What it prints on stdout stays compatible: comment lines, and unset and export lines a shell can evaluate.
 package simcmd
 
 import (
@@ -96,6 +96,8 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, ", instance metadata at %s", url)
 	}
 	fmt.Fprintln(stdout)
+	// What is in the shell already would go before what is exported here.
+	fmt.Fprintln(stdout, "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
 	for _, line := range srv.Env() {
 		fmt.Fprintln(stdout, "export", quoted(line))
 	}

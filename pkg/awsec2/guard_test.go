@@ -1,0 +1,129 @@
+package awsec2
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+// answering is a connection to a server that answers as told, and counts.
+func answering(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)) (*Connection, *int) {
+	t.Helper()
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		_, _ = io.Copy(io.Discard, r.Body)
+		answer(w, r)
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ENDPOINT_URL_EC2", server.URL)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "the-secret-of-the-test")
+	t.Setenv("AWS_SESSION_TOKEN", "the-token-of-the-test")
+	t.Setenv("HOME", "")
+	c, err := Connect(context.Background(), "ap-northeast-1", 2*time.Second, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, &requests
+}
+
+// TestAReaderCannotChange: whatever is called on a reader's client, nothing but a Describe leaves.
+func TestAReaderCannotChange(t *testing.T) {
+	c, requests := answering(t, func(http.ResponseWriter, *http.Request) {})
+	api := c.reader().api
+	nic := "eni-0123456789abcdef0"
+	for name, call := range map[string]func(context.Context) error{
+		"AssignPrivateIpAddresses": func(ctx context.Context) error {
+			_, err := api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &nic})
+			return err
+		},
+		"ModifyNetworkInterfaceAttribute": func(ctx context.Context) error {
+			_, err := api.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &nic})
+			return err
+		},
+	} {
+		if err := call(t.Context()); !errors.Is(err, errNotDescribe) {
+			t.Errorf("%s: %v, want it refused", name, err)
+		}
+	}
+	if *requests != 0 {
+		t.Errorf("%d requests left", *requests)
+	}
+}
+
+func fails(status int, body string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func described(t *testing.T, c *Connection) *protocol.Failure {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := c.reader().DescribeNetworkInterfaces(ctx, "eni-0123456789abcdef0")
+	var f *protocol.Failure
+	if !errors.As(err, &f) {
+		t.Fatalf("%v, want a failure", err)
+	}
+	return f
+}
+
+func TestSecretsAreTakenOutOfWhatEC2Says(t *testing.T) {
+	c, _ := answering(t, fails(400, `<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>signed with the-token-of-the-test and the-secret-of-the-test</Message></Error></Errors></Response>`))
+	f := described(t, c)
+	if strings.Contains(f.Message, "of-the-test") || !strings.Contains(f.Message, "redacted") {
+		t.Errorf("message %q", f.Message)
+	}
+}
+
+func TestAnErrorOfAnySizeIsOneShortLine(t *testing.T) {
+	c, _ := answering(t, fails(400, `<Response><Errors><Error><Code>Foo`+"\n"+strings.Repeat("x", 40<<10)+`</Code><Message>`+strings.Repeat("y\n", 5<<10)+`</Message></Error></Errors></Response>`))
+	f := described(t, c)
+	if len(f.Message) > 4<<10 || strings.Contains(f.Message, "\n") || len(f.Facts["awsErrorCode"]) > 1<<10 || strings.Contains(f.Facts["awsErrorCode"], "\n") {
+		t.Errorf("message of %d bytes, code of %d: %.200q", len(f.Message), len(f.Facts["awsErrorCode"]), f.Message)
+	}
+}
+
+// TestAProxysPageSaysNothingOfTheIdentity: a 401 or 403 that is not EC2's is no refusal by EC2.
+func TestAProxysPageSaysNothingOfTheIdentity(t *testing.T) {
+	for _, status := range []int{401, 403, 502} {
+		c, _ := answering(t, fails(status, `<html><body>no</body></html>`))
+		if f := described(t, c); f.Class != protocol.Unavailable || f.Facts["permissionHint"] != "" {
+			t.Errorf("%d: %s %q %v", status, f.Class, f.Message, f.Facts)
+		}
+	}
+}
+
+// TestHoldersAreReadToTheEnd: of one VPC, page by page.
+func TestHoldersAreReadToTheEnd(t *testing.T) {
+	page := 0
+	c, requests := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		page++
+		next := "<nextToken>more</nextToken>"
+		if page == 2 {
+			next = ""
+		}
+		_, _ = io.WriteString(w, `<DescribeNetworkInterfacesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><networkInterfaceSet><item><networkInterfaceId>eni-`+
+			string(rune('0'+page))+`</networkInterfaceId><operator><managed>true</managed></operator></item></networkInterfaceSet>`+next+`</DescribeNetworkInterfacesResponse>`)
+	})
+	found, err := c.reader().DescribeNetworkInterfacesWithAddress(t.Context(), "vpc-1", "10.0.0.9")
+	if err != nil || len(found) != 2 || *requests != 2 {
+		t.Fatalf("found %v in %d requests, %v", found, *requests, err)
+	}
+	if !found[0].RequesterManaged {
+		t.Error("an interface that an operator manages is not told as managed")
+	}
+}
