@@ -859,6 +859,7 @@ var modelConfigs = []modelConfig{
 
 // TestModel shows the rules sound: in no state that can be reached is an invariant violated.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	total := 0
 	for _, cfg := range modelConfigs {
 		t.Run(cfg.name, func(t *testing.T) {
@@ -888,6 +889,7 @@ const (
 
 // TestModelCanFail breaks each rule, and each assumption, and has the checker find what that violates.
 func TestModelCanFail(t *testing.T) {
+	t.Parallel()
 	broken := []modelRules{
 		{name: "the record is written after the change", recordAfterChange: true, violates: firstPrior},
 		{name: "the last prior wins", lastPriorWins: true, violates: asItWas},

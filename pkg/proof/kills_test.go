@@ -1,0 +1,278 @@
+package proof
+
+import (
+	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/protocol"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/ledger"
+	"syscall"
+)
+
+// mortalVar makes the test binary an executor that kills itself around a step of its ledger: "before
+// 3" or "after 3".
+const mortalVar = "PROOF_MORTAL"
+
+// mortalMain is the program as cmd/aws-provider-executor wires it, on a disk that kills it.
+func mortalMain() int {
+	runtime.GOMAXPROCS(1)
+	p := &executor.Process{
+		Name: "aws-provider-executor", Version: "mortal", Registry: actions.Registry(), Provider: "aws",
+		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
+			return awsec2.Connect(ctx, region, budget, log)
+		},
+		Disk: newMortalDisk(os.Getenv(mortalVar)),
+	}
+	return p.Main(context.Background(), os.Args[:1], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+}
+
+// mortalDisk kills the process, as SIGKILL does, before or after the nth step that writes.
+type mortalDisk struct {
+	ledger.OSDisk
+	after bool
+	at, n int
+}
+
+func newMortalDisk(where string) *mortalDisk {
+	when, n, _ := strings.Cut(where, " ")
+	at, _ := strconv.Atoi(n)
+	return &mortalDisk{after: when == "after", at: at}
+}
+
+func (d *mortalDisk) step(do func() error) error {
+	d.n++
+	if d.n == d.at && !d.after {
+		die()
+	}
+	err := do()
+	if d.n == d.at {
+		die()
+	}
+	return err
+}
+
+func die() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+func (d *mortalDisk) Write(path string, data []byte) error {
+	return d.step(func() error { return d.OSDisk.Write(path, data) })
+}
+func (d *mortalDisk) Rename(from, to string) error {
+	return d.step(func() error { return d.OSDisk.Rename(from, to) })
+}
+func (d *mortalDisk) Remove(path string) error {
+	return d.step(func() error { return d.OSDisk.Remove(path) })
+}
+func (d *mortalDisk) SyncDir(dir string) error {
+	return d.step(func() error { return d.OSDisk.SyncDir(dir) })
+}
+func (d *mortalDisk) MkdirAll(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil // nothing to be written
+	}
+	return d.step(func() error { return d.OSDisk.MkdirAll(dir) })
+}
+
+// clean is what a scenario comes to when nothing goes wrong.
+type clean struct {
+	before, after ec2sim.State
+	undone        ec2sim.State // as before, unless the undo goes beyond
+	priors        map[string]string
+	calls         int // of the action
+	undoCalls     int
+	did, undid    []ec2sim.Call
+}
+
+func (s scenario) clean(t *testing.T) clean {
+	t.Helper()
+	l := newLab(t, s.seed)
+	c := clean{before: l.state()}
+	r := s.request("k")
+	did := l.must(l.run(r), protocol.Succeeded, "execute")
+	c.after, c.priors, c.calls = l.state(), priors(did.Observed), len(did.calls)
+	undid := l.must(l.run(s.undoOf(r, did.Status)), s.undone(), "undo")
+	c.undoCalls = len(undid.calls)
+	c.did, c.undid = did.calls, undid.calls
+	if c.undone = l.state(); !s.beyond {
+		l.same(c.before, "after the undo")
+	}
+	return c
+}
+
+// recovers goes on after an action that was killed: the same key again, then the undo.
+func (s scenario) recovers(l *lab, r request, c clean, when string) {
+	l.t.Helper()
+	again := l.must(l.run(r), protocol.Succeeded, when+", the same key again")
+	l.same(c.after, when+", and the same key again,")
+	if got := priors(again.Observed); !maps.Equal(got, c.priors) {
+		l.t.Errorf("%s, the same key again tells the prior facts %v, want %v", when, got, c.priors)
+	}
+	s.undoes(l, r, again.Status, c, when)
+}
+
+// undoes undoes, and finds nothing left.
+func (s scenario) undoes(l *lab, r request, facts protocol.Status, c clean, when string) {
+	l.t.Helper()
+	l.must(l.run(s.undoOf(r, facts)), s.undone(), when+", the undo")
+	l.same(c.undone, when+", and the undo,")
+	if left, _ := filepath.Glob(filepath.Join(l.store, "records", "*.json")); len(left) > 0 {
+		l.t.Errorf("%s, and the undo, records are left: %v", when, left)
+	}
+}
+
+// warm makes the store as a first use leaves it.
+func (l *lab) warm() {
+	l.t.Helper()
+	if _, err := ledger.Open(l.store, ledger.OSDisk{}, time.Now); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// runKilled runs a request, and kills its process when its nth call is at a point. The verdict is
+// whether the call goes on without it.
+func (l *lab) runKilled(r request, n int, at ec2sim.Phase, verdict ec2sim.Verdict) answer {
+	l.t.Helper()
+	var p *process
+	started := make(chan struct{})
+	var count, victim atomic.Int64
+	remove := l.sim.OnCall(func(c ec2sim.Call) ec2sim.Verdict {
+		if <-started; !p.made(c) {
+			return ec2sim.Proceed
+		}
+		if c.Phase == ec2sim.BeforeEffect && count.Add(1) == int64(n) {
+			victim.Store(int64(c.Seq))
+		}
+		if victim.Load() != int64(c.Seq) || c.Phase != at {
+			return ec2sim.Proceed
+		}
+		p.kill()
+		return verdict
+	})
+	defer remove()
+	p = l.start(r, way{})
+	close(started)
+	return p.wait()
+}
+
+// instants are the points of a call at which a process is killed.
+var instants = []struct {
+	name    string
+	at      ec2sim.Phase
+	verdict ec2sim.Verdict
+}{
+	{"before it takes effect, which it never does", ec2sim.BeforeEffect, ec2sim.Abandon},
+	{"before it takes effect, which it then does", ec2sim.BeforeEffect, ec2sim.Proceed},
+	{"after it took effect", ec2sim.AfterEffect, ec2sim.Proceed},
+}
+
+// TestKilledAtEveryCall: the real binary, killed at every call to EC2 it makes; then the same key again; then the
+// undo: the world equals the world before.
+func TestKilledAtEveryCall(t *testing.T) {
+	t.Parallel()
+	var kills atomic.Int64
+	var cases []func()
+	for _, s := range scenarios {
+		c := s.clean(t)
+		for i, instant := range instants {
+			for _, undo := range []bool{false, true} {
+				for n := 1; n <= c.callsOf(undo); n++ {
+					if i == 1 && !changing(c.call(undo, n)) {
+						continue // a reading has no effect
+					}
+					cases = append(cases, func() {
+						when := fmt.Sprintf("%s (undo %t), killed at call %d %s", s.name, undo, n, instant.name)
+						s.killed(t, c, undo, when, func(l *lab, r request) bool {
+							return l.runKilled(r, n, instant.at, instant.verdict).killed
+						})
+						kills.Add(1)
+					})
+				}
+			}
+		}
+	}
+	abreast(cases)
+	t.Logf("%d kills at calls to EC2: nothing lost", kills.Load())
+}
+
+// killed has an action or its undo killed, and goes on from there. It tells whether it was killed at all.
+func (s scenario) killed(t *testing.T, c clean, undo bool, when string, kill func(*lab, request) bool) bool {
+	t.Helper()
+	l := newLab(t, s.seed)
+	l.warm()
+	r := s.request("k")
+	if !undo {
+		if !kill(l, r) {
+			return false
+		}
+		s.recovers(l, r, c, when)
+		return true
+	}
+	did := l.must(l.run(r), protocol.Succeeded, when+", execute")
+	if !kill(l, s.undoOf(r, did.Status)) {
+		return false
+	}
+	s.undoes(l, r, did.Status, c, when)
+	return true
+}
+
+// TestKilledAroundEveryLedgerStep: the same, killed before and after each step that writes to the disk.
+func TestKilledAroundEveryLedgerStep(t *testing.T) {
+	t.Parallel()
+	var kills atomic.Int64
+	var cases []func()
+	for _, s := range scenarios {
+		c := s.clean(t)
+		for _, when := range []string{"before", "after"} {
+			for _, undo := range []bool{false, true} {
+				cases = append(cases, func() {
+					for n := 1; ; n++ {
+						point := fmt.Sprint(when, " ", n)
+						name := fmt.Sprintf("%s (undo %t), killed %s a step of the ledger, number %d", s.name, undo, when, n)
+						if !s.killed(t, c, undo, name, func(l *lab, r request) bool { return l.start(r, way{mortal: point}).wait().killed }) {
+							break
+						}
+						kills.Add(1)
+					}
+				})
+			}
+		}
+	}
+	abreast(cases)
+	t.Logf("%d kills around steps of the ledger: nothing lost", kills.Load())
+}
+
+// TestKilledWhileTheStoreIsMade: the first use of all makes directories.
+func TestKilledWhileTheStoreIsMade(t *testing.T) {
+	t.Parallel()
+	s := scenarios[0]
+	c := s.clean(t)
+	kills := 0
+	for _, when := range []string{"before", "after"} {
+		for n := 1; ; n++ {
+			l := newLab(t, s.seed)
+			r := s.request("k")
+			if !l.start(r, way{mortal: fmt.Sprint(when, " ", n)}).wait().killed {
+				break
+			}
+			s.recovers(l, r, c, fmt.Sprintf("killed %s step %d", when, n))
+			kills++
+		}
+	}
+	t.Logf("%d kills while the store is made and first used: nothing lost", kills)
+}

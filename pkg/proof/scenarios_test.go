@@ -1,0 +1,211 @@
+package proof
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// scenario is one thing that an action does to the lab. Its undo is proven with it.
+type scenario struct {
+	name string
+	verb string
+	// plain marks the one that stands for its verbs where not all can be tried.
+	plain              bool
+	seed               func(*ec2sim.Region)
+	target, parameters map[string]string
+	// undo adds to the parameters of the undo.
+	undo map[string]string
+	// already tells that nothing has to be changed, so that the undo is skipped.
+	already bool
+	// beyond tells that the undo restores what was there before an earlier action of somebody else.
+	beyond bool
+}
+
+const (
+	newIPv6   = "2001:db8:1088:60::99"
+	otherIPv6 = "2001:db8:1088:60::55"
+)
+
+var scenarios = []scenario{
+	{
+		name: "assign a free address", verb: "assign-secondary-ip", plain: true,
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": ec2sim.LabFreeAddress + "/32"},
+	},
+	{
+		name: "take an address from its holder", verb: "assign-secondary-ip", plain: true,
+		target:     map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": ec2sim.LabServiceAddress},
+		parameters: map[string]string{"allowReassignment": "true", "expectedHolderRef": ec2sim.LabRouterBInterface},
+	},
+	{
+		name: "assign an address that is there", verb: "assign-secondary-ip", already: true,
+		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": ec2sim.LabServiceAddress},
+	},
+	{
+		name: "assign a free IPv6 address", verb: "assign-secondary-ip",
+		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": newIPv6 + "/128"},
+	},
+	{
+		name: "take an IPv6 address from its holder", verb: "assign-secondary-ip",
+		seed: func(r *ec2sim.Region) {
+			r.EditInterface(ec2sim.LabRouterAInterface, func(i *ec2sim.Interface) { i.IPv6Addresses = append(i.IPv6Addresses, otherIPv6) })
+		},
+		target:     map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": otherIPv6},
+		parameters: map[string]string{"allowReassignment": "true"},
+	},
+	{
+		name: "enable forwarding", verb: "ensure-forwarding-enabled", plain: true,
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface},
+	},
+	{
+		name: "enable forwarding where it is", verb: "ensure-forwarding-enabled", already: true,
+		target: map[string]string{"nicRef": ec2sim.LabRouterCInterface, "address": "10.88.61.9"},
+	},
+	{
+		name: "add a route", verb: "assign-route-table-route", plain: true,
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "routeTableRef": ec2sim.LabRouteTable, "address": "10.200.0.9/32"},
+	},
+	{
+		name: "add a route, by its capture strategy", verb: "assign-secondary-ip",
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "routeTableRef": ec2sim.LabRouteTable, "address": "10.200.0.9/32", "captureStrategy": "route-table"},
+	},
+	{
+		name: "take a route from another interface", verb: "assign-route-table-route",
+		target:     map[string]string{"nicRef": ec2sim.LabRouterBInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
+		parameters: map[string]string{"allowReassignment": "true"},
+	},
+	{
+		name: "take a route from a gateway", verb: "assign-route-table-route",
+		seed: func(r *ec2sim.Region) {
+			r.EditRouteTable(ec2sim.LabRouteTable, func(t *ec2sim.RouteTable) {
+				t.Routes = append(t.Routes, ec2sim.Route{Destination: "10.201.0.0/16", Target: ec2sim.LabTransitGateway, Origin: "CreateRoute"})
+			})
+		},
+		target:     map[string]string{"nicRef": ec2sim.LabRouterBInterface, "routeTableRef": ec2sim.LabRouteTable, "address": "10.201.0.0/16"},
+		parameters: map[string]string{"allowReassignment": "true"},
+	},
+	{
+		name: "a route that is there", verb: "assign-route-table-route", already: true,
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
+	},
+	{
+		name: "fence two interfaces", verb: "fence-security-groups", plain: true,
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},
+	},
+	{
+		name: "fence by removing a group", verb: "fence-security-groups",
+		seed: func(r *ec2sim.Region) {
+			r.EditInterface(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) { i.Groups = append(i.Groups, ec2sim.LabGroupRouter) })
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb},
+	},
+	{
+		name: "fence by way of a transition group", verb: "fence-security-groups",
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "transitionSecurityGroup": ec2sim.LabGroupAllowAll},
+	},
+	{
+		name: "fence by exact groups, without tags", verb: "fence-security-groups",
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"interface0Sg": ec2sim.LabGroupFence, "interface1Sg": ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter},
+	},
+	{
+		name: "fence over somebody else's fence", verb: "fence-security-groups", beyond: true,
+		seed: func(r *ec2sim.Region) {
+			r.EditInterface(ec2sim.LabRouterBInterface, func(i *ec2sim.Interface) { i.Groups = []string{ec2sim.LabGroupWeb, ec2sim.LabGroupFence} })
+			r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) {
+				i.Tags["lastfence"] = "1700000000"
+				i.Tags["Original_SG_Backup_"+ec2sim.LabRouterB+"_1700000000_1_0"] =
+					`{"n":{"i":"` + ec2sim.LabRouterBInterface + `","s":["` + ec2sim.LabGroupRouter[3:] + `"],"c":{"i":0,"t":1}},"t":1700000000}`
+			})
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb},
+	},
+	{
+		name: "fence and stop", verb: "fence-security-groups",
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "onFencePoweroff": "true"},
+		undo:       map[string]string{"powerOn": "true"},
+	},
+}
+
+// request is the scenario's action under a key.
+func (s scenario) request(key string) request {
+	parameters := maps.Clone(s.parameters)
+	if parameters == nil {
+		parameters = map[string]string{}
+	}
+	// What planners send of their own is ignored.
+	parameters["mobilityLease"] = "7"
+	return request{verb: s.verb, key: key, target: s.target, parameters: parameters}
+}
+
+// undoOf is the scenario's undo after an answer.
+func (s scenario) undoOf(r request, got protocol.Status) request {
+	verb, _ := actions.Registry().Lookup(s.verb)
+	return r.undo(verb.Undo, got, s.undo)
+}
+
+// undone is what an undo of it must answer.
+func (s scenario) undone() protocol.State {
+	if s.already {
+		return protocol.Skipped
+	}
+	return protocol.Succeeded
+}
+
+// TestEveryVerbHasAScenario: a verb that is added later must be proven too.
+func TestEveryVerbHasAScenario(t *testing.T) {
+	proven := map[string]bool{}
+	for _, s := range scenarios {
+		verb, ok := actions.Registry().Lookup(s.verb)
+		if !ok {
+			t.Errorf("%s: no such verb", s.name)
+		}
+		if !s.already {
+			proven[s.verb], proven[verb.Undo] = true, true
+		}
+	}
+	plain := slices.IndexFunc(scenarios, func(s scenario) bool { return s.plain })
+	for _, v := range actions.Registry().Verbs() {
+		if !proven[v.Name] {
+			t.Errorf("%s has no scenario here: add one that changes something", v.Name)
+		}
+		if v.Undo != "" && !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.plain && s.verb == v.Name }) {
+			t.Errorf("%s has no plain scenario", v.Name)
+		}
+	}
+	if plain < 0 {
+		t.Error("there are no plain scenarios")
+	}
+}
+
+// TestScenarios: each scenario, when nothing goes wrong, does what the proofs rest on.
+func TestScenarios(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, s.seed)
+			before := l.state()
+			r := s.request("k")
+			did := l.must(l.run(r), protocol.Succeeded, "execute")
+			if changed := sameWorld(before, l.state()) != ""; changed == s.already {
+				t.Errorf("it changed something: %t", changed)
+			}
+			if did.Observed["changed"] == "true" == s.already {
+				t.Errorf("it says that it changed something: %s", did.Observed["changed"])
+			}
+			l.must(l.run(s.undoOf(r, did.Status)), s.undone(), "undo")
+			if !s.beyond {
+				l.same(before, "after the undo")
+			}
+		})
+	}
+}

@@ -1,0 +1,178 @@
+package proof
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/ec2sim"
+)
+
+// What random worlds and requests are made of. Some of it can't be, and must be refused without a change.
+var (
+	inSubnetA  = []string{ec2sim.LabRouterAInterface, ec2sim.LabRouterBInterface, ec2sim.LabDBInterface0, ec2sim.LabDBInterface1, ec2sim.LabSpareInterface}
+	interfaces = append(slices.Clone(inSubnetA), ec2sim.LabRouterCInterface, ec2sim.LabManagedInterface, "eni-0ffffffffffffffff")
+	addresses  = []string{
+		"10.88.60.9", "10.88.60.100", "10.88.60.101", "10.88.60.102", "10.88.60.103", "10.88.60.10/32",
+		"10.88.60.11", "10.88.60.3", "10.88.61.77", "192.168.1.1", "2001:db8:1088:60::99", "2001:db8:1088:60::55/128",
+	}
+	tables       = []string{ec2sim.LabRouteTable, ec2sim.LabRouteTable, ec2sim.LabMainRouteTable, "rtb-0ffffffffffffffff"}
+	destinations = []string{"10.99.0.0/24", "10.200.0.9/32", "10.201.0.0/16", "10.202.0.0/24", "10.88.60.9/32", "169.254.169.0/24"}
+	gateways     = []string{ec2sim.LabTransitGateway, ec2sim.LabNATGateway, ec2sim.LabPeering, ec2sim.LabInternetGateway}
+	instances    = []string{ec2sim.LabDB, ec2sim.LabDB, ec2sim.LabRouterA, ec2sim.LabRouterB, ec2sim.LabRouterC, "i-0ffffffffffffffff"}
+	groups       = []string{ec2sim.LabGroupDefault, ec2sim.LabGroupRouter, ec2sim.LabGroupWeb, ec2sim.LabGroupFence, ec2sim.LabGroupAllowAll}
+)
+
+// transitGroup is a group that interfaces only pass through: one that has it alone is on its way.
+const transitGroup = "sg-01088000000000099"
+
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+// some picks a few, at least one.
+func some(r *rand.Rand, from []string) []string {
+	all := slices.Clone(from)
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:1+r.IntN(len(all)-1)]
+}
+
+// randomWorld changes the lab.
+func randomWorld(r *rand.Rand) func(*ec2sim.Region) {
+	return func(region *ec2sim.Region) {
+		region.AddSecurityGroup(ec2sim.SecurityGroup{ID: transitGroup, VPCID: ec2sim.LabVPC, Name: "transit"})
+		for _, a := range []string{"10.88.60.101", "10.88.60.102", "10.88.60.103", "2001:db8:1088:60::55"} {
+			if r.IntN(3) == 0 {
+				continue
+			}
+			region.EditInterface(pick(r, inSubnetA), func(i *ec2sim.Interface) {
+				if strings.Contains(a, ":") {
+					i.IPv6Addresses = append(i.IPv6Addresses, a)
+				} else {
+					i.PrivateAddresses = append(i.PrivateAddresses, ec2sim.PrivateAddress{Address: a})
+				}
+			})
+		}
+		for _, id := range inSubnetA {
+			region.EditInterface(id, func(i *ec2sim.Interface) {
+				i.SourceDestCheck, i.Groups = r.IntN(2) == 0, some(r, groups)
+			})
+		}
+		region.EditRouteTable(ec2sim.LabRouteTable, func(t *ec2sim.RouteTable) {
+			for _, to := range []string{"10.201.0.0/16", "10.202.0.0/24"} {
+				if r.IntN(3) > 0 {
+					t.Routes = append(t.Routes, ec2sim.Route{Destination: to, Target: pick(r, append(slices.Clone(gateways), inSubnetA...)), Origin: "CreateRoute"})
+				}
+			}
+		})
+	}
+}
+
+// randomRequest asks for something of the registry's actions.
+func randomRequest(r *rand.Rand, key string) request {
+	q := request{key: key, target: map[string]string{}, parameters: map[string]string{}}
+	for q.verb == "" {
+		if v := pick(r, actions.Registry().Verbs()); v.Undo != "" {
+			q.verb = v.Name
+		}
+	}
+	maybe := func(into map[string]string, name, value string, in int) {
+		if r.IntN(in) == 0 {
+			into[name] = value
+		}
+	}
+	switch q.verb {
+	case "assign-secondary-ip":
+		q.target["nicRef"], q.target["address"] = pick(r, interfaces), pick(r, addresses)
+		maybe(q.parameters, "allowReassignment", pick(r, []string{"true", "yes", "0"}), 2)
+		maybe(q.parameters, "expectedHolderRef", pick(r, inSubnetA), 6)
+	case "ensure-forwarding-enabled":
+		q.target["nicRef"] = pick(r, interfaces)
+		maybe(q.target, "address", "10.88.60.9", 3)
+	case "assign-route-table-route":
+		q.target["nicRef"], q.target["address"], q.target["routeTableRef"] = pick(r, interfaces), pick(r, destinations), pick(r, tables)
+		maybe(q.parameters, "allowReassignment", "on", 2)
+		if r.IntN(4) == 0 {
+			q.verb, q.target["captureStrategy"] = "assign-secondary-ip", "route-table"
+		}
+	case "fence-security-groups":
+		q.target["instanceRef"] = pick(r, instances)
+		q.parameters["securityGroups"] = strings.Join(some(r, groups), ",")
+		maybe(q.parameters, "invertSgRemoval", "1", 2)
+		maybe(q.parameters, "transitionSecurityGroup", transitGroup, 4)
+	default:
+		panic("no random request for " + q.verb + ": add one")
+	}
+	maybe(q.parameters, "mobilityLease", fmt.Sprint(r.IntN(100)), 2)
+	return q
+}
+
+// claims holds the facts of an answer against the world, and tells what is not true.
+func claims(s ec2sim.State, q request, observed map[string]string) (wrong []string) {
+	region := s.Regions[ec2sim.LabRegion]
+	find := func(id string) ec2sim.Interface {
+		i := slices.IndexFunc(region.Interfaces, func(i ec2sim.Interface) bool { return i.ID == id })
+		if i < 0 {
+			return ec2sim.Interface{}
+		}
+		return region.Interfaces[i]
+	}
+	holds := func(nic, address string) bool {
+		i := find(nic)
+		return slices.Contains(i.IPv6Addresses, address) ||
+			slices.ContainsFunc(i.PrivateAddresses, func(a ec2sim.PrivateAddress) bool { return a.Address == address })
+	}
+	target := func(to string) string {
+		for _, t := range region.RouteTables {
+			for _, r := range t.Routes {
+				if t.ID == q.target["routeTableRef"] && r.Destination == to {
+					return r.Target
+				}
+			}
+		}
+		return "none"
+	}
+	secondary := func() []string {
+		i := find(q.target["nicRef"])
+		if strings.Contains(q.target["address"], ":") {
+			return i.IPv6Addresses
+		}
+		var all []string
+		for _, a := range i.PrivateAddresses {
+			if !a.Primary {
+				all = append(all, a.Address)
+			}
+		}
+		return all
+	}
+	sorted := func(list []string) string { l := slices.Clone(list); slices.Sort(l); return strings.Join(l, ",") }
+	nic, to := q.target["nicRef"], q.target["address"]
+	for fact, value := range observed {
+		is := true
+		name, of, _ := strings.Cut(fact, ".")
+		switch name {
+		case "assignedAddress":
+			is = holds(nic, value)
+		case "unassignedAddress":
+			is = !holds(nic, value)
+		case "restoredHolder":
+			is = holds(value, observed["unassignedAddress"])
+		case "currentSecondaryIps":
+			is = sorted(strings.Split(value, ",")) == sorted(secondary())
+		case "sourceDestCheck":
+			is = fmt.Sprint(find(nic).SourceDestCheck) == value
+		case "assignedRoute":
+			is = target(value) == nic
+		case "unassignedRoute":
+			is = target(value) != nic
+		case "restoredRouteTarget":
+			is = target(to) == value
+		case "fencedSecurityGroups", "restoredSecurityGroups", "currentSecurityGroups":
+			is = sorted(find(of).Groups) == value
+		}
+		if !is {
+			wrong = append(wrong, fact+"="+value)
+		}
+	}
+	return wrong
+}
