@@ -24,7 +24,7 @@ demo-gate: build ## show the gate on the stand-in: the whole road, and a denial 
 	@go run ./examples/gate
 
 test: ## run all tests, with the race detector
-	go test -race ./...
+	go test -race -timeout 40m ./...
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@for target in $(FUZZ); do \
