@@ -3,6 +3,7 @@ package proof
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,6 +81,7 @@ func withoutBackup(s ec2sim.State) ec2sim.State {
 // when the request succeeded.
 func (s scenario) trueOf(l *lab, a answer, was, goal ec2sim.State, c clean, undo bool, when string) {
 	l.t.Helper()
+	undo = undo || s.alone
 	now := l.state()
 	wrong := func(format string, args ...any) {
 		l.t.Helper()
@@ -175,15 +177,15 @@ func (x faulty) run(t testing.TB) {
 	}
 }
 
-// TestFaults: every fault of the stand-in, at every call of every verb: the answer is true of the
-// world; then the same key again and the undo: the world is as it was.
+// TestFaults: every fault of the stand-in, at every call of every verb (with PROOF_SOAK: of every scenario): the
+// answer is true of the world; then the same key again and the undo: the world is as it was.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	var struck atomic.Int64
 	var cases []func()
 	for _, s := range scenarios {
-		if !s.plain {
-			continue
+		if !s.plain && os.Getenv("PROOF_SOAK") == "" {
+			continue // they take their time
 		}
 		c := s.clean(t)
 		for _, f := range faults {

@@ -105,10 +105,13 @@ func (s scenario) clean(t *testing.T) clean {
 	c := clean{before: l.state()}
 	r := s.request("k")
 	did := l.must(l.run(r), protocol.Succeeded, "execute")
-	c.after, c.priors, c.calls = l.state(), priors(did.Observed), len(did.calls)
+	c.after, c.priors, c.did, c.calls = l.state(), priors(did.Observed), did.calls, len(did.calls)
+	if s.alone {
+		return c
+	}
 	undid := l.must(l.run(s.undoOf(r, did.Status)), s.undone(), "undo")
 	c.undoCalls = len(undid.calls)
-	c.did, c.undid = did.calls, undid.calls
+	c.undid = undid.calls
 	if c.undone = l.state(); !s.beyond {
 		l.same(c.before, "after the undo")
 	}
@@ -118,8 +121,15 @@ func (s scenario) clean(t *testing.T) clean {
 // recovers goes on after an action that was killed: the same key again, then the undo.
 func (s scenario) recovers(l *lab, r request, c clean, when string) {
 	l.t.Helper()
-	again := l.must(l.run(r), protocol.Succeeded, when+", the same key again")
+	again := l.run(r)
 	l.same(c.after, when+", and the same key again,")
+	if s.alone && again.Status.Status == protocol.Skipped {
+		return // all of it was done, and nothing tells any more what it was
+	}
+	l.must(again, protocol.Succeeded, when+", the same key again")
+	if s.alone {
+		return
+	}
 	if got := priors(again.Observed); !maps.Equal(got, c.priors) {
 		l.t.Errorf("%s, the same key again tells the prior facts %v, want %v", when, got, c.priors)
 	}
@@ -240,6 +250,9 @@ func TestKilledAroundEveryLedgerStep(t *testing.T) {
 		c := s.clean(t)
 		for _, when := range []string{"before", "after"} {
 			for _, undo := range []bool{false, true} {
+				if undo && s.alone {
+					continue
+				}
 				cases = append(cases, func() {
 					for n := 1; ; n++ {
 						point := fmt.Sprint(when, " ", n)

@@ -22,6 +22,8 @@ type scenario struct {
 	undo map[string]string
 	// already tells that nothing has to be changed, so that the undo is skipped.
 	already bool
+	// alone marks an undo verb that is an action of its own: without the key of another, it is not undone itself.
+	alone bool
 	// beyond tells that the undo restores what was there before an earlier action of somebody else.
 	beyond bool
 }
@@ -116,15 +118,25 @@ var scenarios = []scenario{
 		parameters: map[string]string{"interface0Sg": ec2sim.LabGroupFence, "interface1Sg": ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter},
 	},
 	{
+		name: "let an address go", verb: "unassign-secondary-ip", alone: true,
+		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": ec2sim.LabServiceAddress},
+	},
+	{
+		name: "switch the check on", verb: "ensure-forwarding-disabled", alone: true,
+		target:     map[string]string{"nicRef": ec2sim.LabRouterCInterface},
+		parameters: map[string]string{"priorSourceDestCheck": "true"},
+	},
+	{
+		name: "take a route away", verb: "unassign-route-table-route", alone: true,
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
+	},
+	{
+		name: "unfence by somebody else's tags", verb: "unfence-security-groups", alone: true, seed: fencedByAnother,
+		target: map[string]string{"instanceRef": ec2sim.LabRouterB},
+	},
+	{
 		name: "fence over somebody else's fence", verb: "fence-security-groups", beyond: true,
-		seed: func(r *ec2sim.Region) {
-			r.EditInterface(ec2sim.LabRouterBInterface, func(i *ec2sim.Interface) { i.Groups = []string{ec2sim.LabGroupWeb, ec2sim.LabGroupFence} })
-			r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) {
-				i.Tags["lastfence"] = "1700000000"
-				i.Tags["Original_SG_Backup_"+ec2sim.LabRouterB+"_1700000000_1_0"] =
-					`{"n":{"i":"` + ec2sim.LabRouterBInterface + `","s":["` + ec2sim.LabGroupRouter[3:] + `"],"c":{"i":0,"t":1}},"t":1700000000}`
-			})
-		},
+		seed:       fencedByAnother,
 		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb},
 	},
@@ -134,6 +146,16 @@ var scenarios = []scenario{
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "onFencePoweroff": "true"},
 		undo:       map[string]string{"powerOn": "true"},
 	},
+}
+
+// fencedByAnother has router-b fenced, with the tags that say what was there before.
+func fencedByAnother(r *ec2sim.Region) {
+	r.EditInterface(ec2sim.LabRouterBInterface, func(i *ec2sim.Interface) { i.Groups = []string{ec2sim.LabGroupWeb, ec2sim.LabGroupFence} })
+	r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) {
+		i.Tags["lastfence"] = "1700000000"
+		i.Tags["Original_SG_Backup_"+ec2sim.LabRouterB+"_1700000000_1_0"] =
+			`{"n":{"i":"` + ec2sim.LabRouterBInterface + `","s":["` + ec2sim.LabGroupRouter[3:] + `"],"c":{"i":0,"t":1}},"t":1700000000}`
+	})
 }
 
 // request is the scenario's action under a key.
@@ -201,6 +223,9 @@ func TestScenarios(t *testing.T) {
 			}
 			if did.Observed["changed"] == "true" == s.already {
 				t.Errorf("it says that it changed something: %s", did.Observed["changed"])
+			}
+			if s.alone {
+				return
 			}
 			l.must(l.run(s.undoOf(r, did.Status)), s.undone(), "undo")
 			if !s.beyond {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -45,6 +46,10 @@ func (x signalled) run(t testing.TB) {
 		return
 	}
 	x.s.trueOf(l, a, was, goal, x.c, x.undo, when)
+	last := a.calls[len(a.calls)-1]
+	if during := slices.IndexFunc(a.calls, func(c ec2sim.Call) bool { return changing(c) }); x.hangs && during >= 0 && changing(last) {
+		t.Errorf("%s: it did not try to find out what became of its change: %+v", when, a.Status)
+	}
 	if x.undo {
 		x.s.undoes(l, r, did.Status, x.c, when)
 	} else {
