@@ -25,8 +25,12 @@ func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error
 	var stuck []string
 	for _, i := range slices.Backward(moved) {
 		if err := r.revert(i, now[i]); err != nil {
-			t := r.plan.Transitions[i]
-			stuck = append(stuck, fmt.Sprintf("the %s of %s is not back at %s (%s)", t.Attribute, t.Resource, t.From, err))
+			t, is := r.plan.Transitions[i], "is not"
+			var unknown *action.Unknown
+			if errors.As(err, &unknown) {
+				is = "may not be"
+			}
+			stuck = append(stuck, fmt.Sprintf("the %s of %s %s back at %s (%s)", t.Attribute, t.Resource, is, t.From, err))
 		}
 	}
 	switch {
