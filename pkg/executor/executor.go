@@ -167,9 +167,6 @@ func (r *run) execute() (protocol.Result, error) {
 		r.recordReleased()
 		return r.heldBy(holders), nil
 	}
-	if r.times.up() {
-		return protocol.Result{}, r.outOfTime()
-	}
 	if err := r.recordIntent(); err != nil {
 		return protocol.Result{}, err
 	}

@@ -39,6 +39,7 @@ type cloud struct {
 	reads    []string
 	calls    []string
 	onChange func()
+	onRead   func()
 }
 
 type script map[string][]string
@@ -54,6 +55,9 @@ func (c *cloud) Read(_ context.Context, name string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls = append(c.calls, "read "+name)
+	if c.onRead != nil {
+		c.onRead()
+	}
 	var word string
 	if word, c.reads = next(c.reads); word == "fail" {
 		return "", action.Refuse(protocol.Unavailable, "cannot read %s", name)
@@ -391,5 +395,62 @@ func TestAPanicIsAnInternalFailure(t *testing.T) {
 	got := e.Run(t.Context(), strings.NewReader(request("on", "k", "a", ""))).Status
 	if got.Status != protocol.Failed || got.Observed["failureClass"] != "internal" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestAReserveIsKeptToFindOut: the time for changes ends well before the time for reading back.
+func TestAReserveIsKeptToFindOut(t *testing.T) {
+	for timeout, reserve := range map[time.Duration]time.Duration{25 * time.Second: 5 * time.Second, 8 * time.Second: 2 * time.Second} {
+		ts := newTimes(t.Context(), timeout)
+		change, _ := ts.change.Deadline()
+		verify, _ := ts.verify.Deadline()
+		if got := verify.Sub(change); got != reserve {
+			t.Errorf("of %s %s are kept, want %s", timeout, got, reserve)
+		}
+		ts.cancel()
+		if ts.verify.Err() == nil {
+			t.Error("the times of a finished run go on")
+		}
+	}
+}
+
+// TestStopDuringAReading: what was read before the signal is no reason to go on, and the answer names the signal,
+// not the reading that it broke off.
+func TestStopDuringAReading(t *testing.T) {
+	for _, word := range []string{"ok", "fail"} {
+		synctest.Test(t, func(t *testing.T) {
+			stop, cancel := context.WithCancel(t.Context())
+			dir := t.TempDir()
+			c := &cloud{values: map[string]string{"a": "off"}, reads: []string{word}, onRead: cancel}
+			got := send(t, stop, c, dir, request("on", "k", "a", ""))
+			if got.Observed["failureClass"] != "timeout" || !strings.Contains(got.Error, "signal") || got.UndoAvailable {
+				t.Errorf("%s: %+v", word, got)
+			}
+			l, err := ledger.Open(dir, ledger.OSDisk{}, time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, ok, err := l.Get("k"); ok || err != nil {
+				t.Errorf("%s: the key holds %+v (%v) although nothing was to be changed", word, r, err)
+			}
+		})
+	}
+}
+
+// TestStateDirectory: systemd gives a list; what an operator sets comes first.
+func TestStateDirectory(t *testing.T) {
+	for _, c := range []struct {
+		own, systemd, want string
+	}{
+		{"", "", defaultStateDir},
+		{"", "/var/lib/a", "/var/lib/a"},
+		{"", "/var/lib/a:/var/lib/b", "/var/lib/a"},
+		{"/srv/x", "/var/lib/a:/var/lib/b", "/srv/x"},
+		{"none", "/var/lib/a", "none"},
+	} {
+		s, faults := parseSettings([]string{"EXECUTOR_STATE_DIR=" + c.own, "STATE_DIRECTORY=" + c.systemd})
+		if s.stateDir != c.want || len(faults) > 0 {
+			t.Errorf("%q and %q: %q, %v, want %q", c.own, c.systemd, s.stateDir, faults, c.want)
+		}
 	}
 }

@@ -25,7 +25,22 @@ import (
 // The rules of the ledger, each as a named test, on a verb of the plainest kind: "set" brings one
 // switch to a value, "reset" takes that back, comparing what was before, after and is now.
 
-var ruleRegistry = action.NewRegistry(slices.Concat(pair("set", "reset"), pair("paint", "strip")))
+var ruleRegistry = action.NewRegistry(slices.Concat(pair("set", "reset"), pair("paint", "strip"), []action.Verb{follow}))
+
+// follow brings a switch to what the switch named goal is at: one request, whose outcome the world decides.
+var follow = action.Verb{
+	Name: "follow", Undo: "reset",
+	Target: []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true}},
+	Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+		goal, err := r.Read(ctx, "goal")
+		if err != nil {
+			return nil, err
+		}
+		return switchTo(ctx, r, req.Target["switch"], goal, func(t action.Transition, _ action.Seen) map[string]string {
+			return map[string]string{"prior": t.From, "to": t.To}
+		})
+	}),
+}
 
 func pair(do, undo string) []action.Verb {
 	target := []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true}}
@@ -361,6 +376,12 @@ func TestPresentValueNeither(t *testing.T) {
 		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=dim", "changed=true")
 		is(t, c.undo("k", "a", got), protocol.Succeeded)
 		c.now("a=dim")
+	})
+	rule(t, "what another brought to a new goal is not our own doing", func(t *testing.T) {
+		c := newCore(t, "a=off", "goal=on")
+		is(t, c.send("follow", "k", "a", nil), protocol.Succeeded, "prior=off", "to=on")
+		c.cloud.values["goal"], c.cloud.values["a"] = "dim", "dim"
+		is(t, c.send("follow", "k", "a", nil), protocol.Succeeded, "prior=dim", "to=dim", "changed=false")
 	})
 	rule(t, "one stale reading of it is not believed", func(t *testing.T) {
 		c := newCore(t, "a=off")

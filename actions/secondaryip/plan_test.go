@@ -1,0 +1,77 @@
+package secondaryip
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// moving is a VPC whose address is on two interfaces at once, as while EC2 moves it.
+type moving struct{ vpc }
+
+func (*moving) DescribeNetworkInterfacesWithAddress(context.Context, string, string) ([]ec2model.NetworkInterface, error) {
+	return []ec2model.NetworkInterface{{ID: other}, {ID: "eni-00000000000000003"}}, nil
+}
+
+// serviceOwned is a VPC whose interfaces belong to a service.
+type serviceOwned struct{ vpc }
+
+func (v *serviceOwned) DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+	found, err := v.vpc.DescribeNetworkInterfaces(ctx, ids...)
+	for i := range found {
+		found[i].RequesterManaged = true
+	}
+	return found, err
+}
+
+// TestRefusedBeforeAnyChange: what a plan does not go on with.
+func TestRefusedBeforeAnyChange(t *testing.T) {
+	const address = "10.0.0.99"
+	for _, c := range []struct {
+		name  string
+		plan  action.PlanFunc
+		r     any
+		req   action.Request
+		class protocol.FailureClass
+	}{
+		{"two hold what is to be taken", action.PlanWith(planAssign), &moving{}, ask(address, "allowReassignment", "true"), protocol.Unavailable},
+		{"two hold what is to be given back", action.PlanWith(planUnassign), &moving{}, ask(address, "priorHolder", other), protocol.Unavailable},
+		{"a service's interface gets one", action.PlanWith(planAssign), &serviceOwned{}, ask(address), protocol.Authorization},
+		{"a service's interface loses one", action.PlanWith(planUnassign), &serviceOwned{}, ask(address), protocol.Authorization},
+	} {
+		_, err := c.plan(t.Context(), c.r, c.req)
+		var f *protocol.Failure
+		if !errors.As(err, &f) || f.Class != c.class {
+			t.Errorf("%s: %v, want %s", c.name, err, c.class)
+		}
+	}
+}
+
+// TestPriorHolderIsTheInterfaceItself: it had the address before the action, which stays.
+func TestPriorHolderIsTheInterfaceItself(t *testing.T) {
+	p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{}, ask(held, "priorHolder", mine))
+	if err != nil || p.Skip == "" || len(p.Transitions) > 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestNeighbours: an address is surely the subnet's only in the smallest block that a subnet can be, and
+// there only where EC2 keeps nothing to itself.
+func TestNeighbours(t *testing.T) {
+	nic := ec2model.NetworkInterface{Primary: "10.0.0.20", Secondary: []string{"10.0.3.40"}, IPv6: []string{"2001:db8::10"}}
+	for address, want := range map[string]bool{
+		"10.0.0.21": true, "10.0.0.30": true,
+		"10.0.0.15": false, "10.0.0.32": false, "10.0.0.99": false,
+		"10.0.0.19": false, "10.0.0.31": false,
+		"10.0.3.45": true, "10.0.3.48": false,
+		"2001:db8::99": true, "2001:db8::3": false, "2001:db8:0:1::10": false,
+	} {
+		if got := neighbours(nic, address); got != want {
+			t.Errorf("%s: %t, want %t", address, got, want)
+		}
+	}
+}
