@@ -22,7 +22,7 @@ func answering(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)
 	requests := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests++
-		_, _ = io.Copy(io.Discard, r.Body)
+		_ = r.ParseForm()
 		answer(w, r)
 	}))
 	t.Cleanup(server.Close)
@@ -112,6 +112,9 @@ func TestHoldersAreReadToTheEnd(t *testing.T) {
 	page := 0
 	c, requests := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		page++
+		if got := r.Form.Get("Filter.1.Name") + "=" + r.Form.Get("Filter.1.Value.1"); got != "vpc-id=vpc-1" {
+			t.Errorf("page %d is filtered by %s", page, got)
+		}
 		next := "<nextToken>more</nextToken>"
 		if page == 2 {
 			next = ""
@@ -125,5 +128,38 @@ func TestHoldersAreReadToTheEnd(t *testing.T) {
 	}
 	if !found[0].RequesterManaged {
 		t.Error("an interface that an operator manages is not told as managed")
+	}
+}
+
+// TestA200ThatIsNoAnswerIsNotBelieved: the SDK takes some of these for an empty answer.
+func TestA200ThatIsNoAnswerIsNotBelieved(t *testing.T) {
+	for _, body := range []string{
+		"", "welcome to the portal",
+		`<DescribeSubnetsResponse><subnetSet/></DescribeSubnetsResponse>`,
+		`<DescribeNetworkInterfacesResponse><networkInterfaceSet>`,
+		`<html></html></DescribeNetworkInterfacesResponse>`,
+	} {
+		c, _ := answering(t, fails(200, body))
+		if f := described(t, c); f.Class != protocol.Unavailable {
+			t.Errorf("%q: %s %s", body, f.Class, f.Message)
+		}
+	}
+}
+
+// TestOneSilentAnswerDoesNotUseUpTheDeadline: a peer that took the request and says nothing is left for another attempt.
+func TestOneSilentAnswerDoesNotUseUpTheDeadline(t *testing.T) {
+	first := make(chan struct{}, 1)
+	first <- struct{}{}
+	c, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-first:
+			<-r.Context().Done()
+		default:
+			_, _ = io.WriteString(w, `<DescribeNetworkInterfacesResponse><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>`)
+		}
+	})
+	found, err := c.reader().DescribeNetworkInterfacesWithAddress(t.Context(), "vpc-1", "10.0.0.9")
+	if err != nil || len(found) != 1 {
+		t.Errorf("%v, %v", found, err)
 	}
 }
