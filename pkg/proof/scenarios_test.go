@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -139,6 +140,32 @@ var scenarios = []scenario{
 		seed:       fencedByAnother,
 		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb},
+	},
+	{
+		name: "fence where no tag has room", verb: "fence-security-groups",
+		seed: func(r *ec2sim.Region) {
+			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) {
+				for n := range 50 - len(i.Tags) {
+					i.Tags[fmt.Sprintf("full-%d", n)] = ""
+				}
+			})
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "ignoreTagWriteFailure": "true"},
+	},
+	{
+		name: "fence by way of a transition group and stop, beside tags left behind", verb: "fence-security-groups",
+		seed: func(r *ec2sim.Region) {
+			r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) {
+				i.Tags["Original_SG_Backup_"+ec2sim.LabRouterB+"_1600000000_1_0"] =
+					`{"n":{"i":"` + ec2sim.LabRouterBInterface + `","s":["` + ec2sim.LabGroupWeb[3:] + `"],"c":{"i":0,"t":1}},"t":1600000000}`
+			})
+		},
+		target: map[string]string{"instanceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{
+			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "transitionSecurityGroup": ec2sim.LabGroupAllowAll, "onFencePoweroff": "true",
+		},
+		undo: map[string]string{"powerOn": "true"},
 	},
 	{
 		name: "fence and stop", verb: "fence-security-groups",
