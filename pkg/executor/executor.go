@@ -31,7 +31,8 @@ type Executor struct {
 	OpenStore func() (Store, error)
 	// Policy, when not nil, refuses a request by an error.
 	Policy func(protocol.Request) error
-	// Timeout is the deadline of one request, counted from the call of Run.
+	// Timeout is the deadline of one request, counted from the call of Run; nothing is
+	// done where none is left.
 	Timeout time.Duration
 	Log     *slog.Logger
 }
@@ -66,6 +67,9 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 			result = r.failed(action.Refuse(protocol.Internal, "a bug in the executor stopped it: %v; look at its log, and at the target before you try again", p))
 		}
 	}()
+	if e.Timeout <= 0 {
+		return r.failed(action.Refuse(protocol.Timeout, "the caller's deadline passed before the executor began; nothing was changed; try again"))
+	}
 	wire, faults, ended := decode(r.times.plan, request)
 	if !ended && r.times.stopped() {
 		return r.failed(r.outOfTime())

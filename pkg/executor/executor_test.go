@@ -454,3 +454,32 @@ func TestStateDirectory(t *testing.T) {
 		}
 	}
 }
+
+// TestACallersDeadline: an executor that begins late, its caller long gone, does not act beside the one that was begun
+// in its place.
+func TestACallersDeadline(t *testing.T) {
+	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"":                          25 * time.Second,
+		"2026-01-02T15:04:15.5Z":    10500 * time.Millisecond,
+		"2026-01-02T16:05:00Z":      25 * time.Second,
+		"2026-01-02T15:04:04Z":      -time.Second,
+		"2026-01-02T16:04:10+01:00": 5 * time.Second,
+	} {
+		s, faults := parseSettings([]string{"EXECUTOR_DEADLINE=" + text})
+		if got := s.left(now); got != want || len(faults) > 0 {
+			t.Errorf("%q leaves %s, want %s; %v", text, got, want, faults)
+		}
+	}
+	if _, faults := parseSettings([]string{"EXECUTOR_DEADLINE=15:04:05"}); len(faults) != 1 {
+		t.Errorf("no time: %v", faults)
+	}
+	e := &Executor{
+		Registry: testRegistry, Provider: "test", Timeout: -time.Second, Log: slog.New(slog.DiscardHandler),
+		Connect: func(context.Context, string, time.Duration) (Connection, error) { panic("too late") },
+	}
+	got := e.Run(t.Context(), strings.NewReader(request("on", "k", "a", ""))).Status
+	if got.Observed["failureClass"] != "timeout" || got.Observed["retryable"] != "true" {
+		t.Errorf("got %+v", got)
+	}
+}

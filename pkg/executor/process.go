@@ -60,7 +60,7 @@ func (p *Process) run(ctx context.Context, s settings, faults []string, log *slo
 	e := &Executor{
 		Registry: p.Registry,
 		Provider: p.Provider,
-		Timeout:  s.Timeout,
+		Timeout:  s.left(time.Now()),
 		Log:      log,
 		Connect: func(ctx context.Context, region string, budget time.Duration) (Connection, error) {
 			conn, err := p.Connect(ctx, region, budget, log)
@@ -109,7 +109,7 @@ one ExecuteActionResult on standard output. Verbs: %s.
   %s < request.json
   %s --version
 
-Environment: EXECUTOR_STATE_DIR, EXECUTOR_TIMEOUT, EXECUTOR_LOG, EXECUTOR_POLICY,
+Environment: EXECUTOR_STATE_DIR, EXECUTOR_TIMEOUT, EXECUTOR_DEADLINE, EXECUTOR_LOG, EXECUTOR_POLICY,
 and the AWS SDK's own. A core starts it without arguments.
 `, p.Name, p.Registry.Names(), p.Name, p.Name)
 	return code

@@ -3,6 +3,7 @@ package executor
 import (
 	"path/filepath"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/plugin"
@@ -19,6 +20,16 @@ const (
 type settings struct {
 	plugin.Settings
 	stateDir, policy string
+	// deadline, when not zero, is a time at which the caller will have given up: nothing is begun after it.
+	deadline time.Time
+}
+
+// left is the time for the answer.
+func (s settings) left(now time.Time) time.Duration {
+	if s.deadline.IsZero() {
+		return s.Timeout
+	}
+	return min(s.Timeout, s.deadline.Sub(now))
 }
 
 // parseSettings reads the environment and names everything wrong with it.
@@ -32,6 +43,12 @@ func parseSettings(environ []string) (settings, []string) {
 	s := settings{Settings: common, stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"]}
 	if s.stateDir != noState && !filepath.IsAbs(s.stateDir) {
 		faults = append(faults, "EXECUTOR_STATE_DIR is "+protocol.Quote(s.stateDir)+", want an absolute path or none")
+	}
+	if text := env["EXECUTOR_DEADLINE"]; text != "" {
+		var err error
+		if s.deadline, err = time.Parse(time.RFC3339, text); err != nil {
+			faults = append(faults, "EXECUTOR_DEADLINE is "+protocol.Quote(text)+", want a time as in 2026-01-02T15:04:05.5Z")
+		}
 	}
 	return s, faults
 }
