@@ -187,9 +187,7 @@ func TestConflictTellsWhatIsThereNow(t *testing.T) {
 func TestUndoWithoutFacts(t *testing.T) {
 	for recorded, want := range map[string]string{vgw: vgw, "none": "none", mine: ""} {
 		req := ask("10.9.0.9/32")
-		req.Recorded = func(resource, attribute string) (string, string, bool) {
-			return recorded, mine, resource == table+"/10.9.0.9/32" && attribute == "target"
-		}
+		req.Records = record{table + "/10.9.0.9/32 target": {From: recorded, To: mine}}
 		p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{route("10.9.0.9/32", mine)}}, req)
 		switch {
 		case err != nil:
@@ -201,3 +199,13 @@ func TestUndoWithoutFacts(t *testing.T) {
 		}
 	}
 }
+
+// record is what was recorded of each resource and attribute under the request's key.
+type record map[string]action.Recorded
+
+func (r record) Own(resource, attribute string) (action.Recorded, bool) {
+	t, ok := r[resource+" "+attribute]
+	return t, ok
+}
+
+func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }

@@ -14,7 +14,9 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 	prior, knows := req.Parameters["priorRouteTarget"]
 	if !knows {
 		// An undo that was sent without its action's facts.
-		prior, _, knows = req.Record(u.resource(), attribute)
+		var recorded action.Recorded
+		recorded, knows = req.Record(u.resource(), attribute)
+		prior = recorded.From
 	}
 	switch {
 	case prior == u.nic:

@@ -39,15 +39,15 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 
 // recorded fills in what the action recorded, for an undo that was sent without its facts.
 func (u *release) recorded(ctx context.Context, req action.Request) error {
-	if req.Recorded == nil {
+	if !req.HasRecord {
 		return nil
 	}
 	found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic)
 	if err != nil {
 		return err
 	}
-	if from, _, ok := req.Record(found[0].VPCID+"/"+u.ip, "holder"); ok {
-		u.before = from
+	if recorded, ok := req.Record(found[0].VPCID+"/"+u.ip, "holder"); ok {
+		u.before = recorded.From
 	}
 	return nil
 }

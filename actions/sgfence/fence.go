@@ -140,15 +140,15 @@ func (f *fence) decide(ctx context.Context, now reading) error {
 
 // recorded is the backup that an earlier attempt under this key recorded, if what is there now comes of it.
 func (f *fence) recorded() *backup {
-	_, to, _ := f.req.Record(f.instance, attrBackup)
-	b, ok := parseBackup(to)
+	recorded, _ := f.req.Record(f.instance, attrBackup)
+	b, ok := parseBackup(recorded.To)
 	if !ok {
 		return nil
 	}
 	for _, n := range f.first.Interfaces {
 		groups, has := b.groupsOf(n.ID)
-		_, fenced, _ := f.req.Record(n.ID, attrGroups)
-		if now := groupText(n.Groups); has && now != groupText(groups) && now != fenced && now != f.via {
+		fenced, _ := f.req.Record(n.ID, attrGroups)
+		if now := groupText(n.Groups); has && now != groupText(groups) && now != fenced.To && now != f.via {
 			return nil
 		}
 	}
@@ -159,7 +159,8 @@ func (f *fence) recorded() *backup {
 func (f *fence) end(n ec2model.InstanceInterface) end {
 	e := end{InstanceInterface: n, from: n.Groups}
 	before, kept := f.before.groupsOf(n.ID)
-	recordedFrom, recordedTo, recorded := f.req.Record(n.ID, attrGroups)
+	record, recorded := f.req.Record(n.ID, attrGroups)
+	recordedFrom, recordedTo := record.From, record.To
 	now := groupText(n.Groups)
 	ours := recorded && recordedFrom != recordedTo && (now == recordedTo || now == f.via)
 	e.base, e.ours = n.Groups, ours

@@ -154,10 +154,7 @@ func TestPlanFence(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := request(c.with...)
 			if c.record != nil {
-				r.Recorded = func(resource, attribute string) (from, to string, ok bool) {
-					v, ok := c.record[resource+" "+attribute]
-					return v[0], v[1], ok
-				}
+				r.Records = record(c.record)
 			}
 			p, err := planFence(t.Context(), &c.cloud, r, noon)
 			var f *protocol.Failure
@@ -192,3 +189,13 @@ func TestAnInterfaceAttachedMeanwhileIsNotCalledFenced(t *testing.T) {
 		}
 	}
 }
+
+// record is what was recorded of each resource and attribute under the request's key: from and to.
+type record map[string][2]string
+
+func (r record) Own(resource, attribute string) (action.Recorded, bool) {
+	v, ok := r[resource+" "+attribute]
+	return action.Recorded{From: v[0], To: v[1]}, ok
+}
+
+func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }

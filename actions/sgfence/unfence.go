@@ -94,8 +94,8 @@ func (u *unfence) find() error {
 // byRecord restores what the action recorded that this request undoes, where its facts were lost.
 func (u *unfence) byRecord() {
 	for _, n := range u.first.Interfaces {
-		if from, to, ok := u.req.Record(n.ID, attrGroups); ok && from != to {
-			u.before, u.undo = append(u.before, saved{n.ID, strings.Split(from, ",")}), true
+		if r, ok := u.req.Record(n.ID, attrGroups); ok && r.From != r.To {
+			u.before, u.undo = append(u.before, saved{n.ID, strings.Split(r.From, ",")}), true
 		}
 	}
 }
@@ -222,7 +222,8 @@ func (u *unfence) threeStates(s saved) (overwrites string, err error) {
 	now := u.first.groupsText(s.nic)
 	after := u.req.Parameters[factFenced+s.nic]
 	if after == "" && u.undo {
-		_, after, _ = u.req.Record(s.nic, attrGroups)
+		recorded, _ := u.req.Record(s.nic, attrGroups)
+		after = recorded.To
 	}
 	if after == "" || now == u.req.Parameters[paramTransition] {
 		return "", nil

@@ -93,17 +93,46 @@ func PlanWith[R any](plan func(context.Context, R, Request) (*Plan, error)) Plan
 // and in canonical text.
 type Request struct {
 	Target, Parameters map[string]string
-	// Recorded finds what an earlier attempt under this key, or the action that
-	// this request undoes, recorded. Nil when there is no record.
-	Recorded func(resource, attribute string) (from, to string, ok bool)
+	// Records are the records of prior facts; nil in a dry-run and where none are kept.
+	Records Records
+	// HasRecord tells that an earlier attempt under this key, or the action that this request undoes, left a
+	// record.
+	HasRecord bool
+	// Keeps tells that prior facts are kept where a kill can't reach them, by the execution of this
+	// request if this is a dry-run.
+	Keeps bool
 }
 
-// Record is what was recorded of a resource's attribute, if anything was.
-func (r Request) Record(resource, attribute string) (from, to string, ok bool) {
-	if r.Recorded == nil {
-		return "", "", false
+// Records are what actions recorded before they changed anything.
+type Records interface {
+	// Own is what an earlier attempt under this key, or the action that this request undoes, recorded of a
+	// resource's attribute.
+	Own(resource, attribute string) (Recorded, bool)
+	// Others are what actions under other keys, which are not undone, recorded of it, the latest
+	// first. An error is the answer.
+	Others(resource, attribute string) ([]Recorded, error)
+}
+
+// Recorded is a transition that was recorded; its change may or may not have been made.
+type Recorded struct{ From, To, Via string }
+
+// Has tells whether a value is one that the transition leads to.
+func (r Recorded) Has(value string) bool { return value == r.To || r.Via != "" && value == r.Via }
+
+// Record is what was recorded under this request's key, if anything was.
+func (r Request) Record(resource, attribute string) (Recorded, bool) {
+	if r.Records == nil {
+		return Recorded{}, false
 	}
-	return r.Recorded(resource, attribute)
+	return r.Records.Own(resource, attribute)
+}
+
+// Others are what was recorded under other keys.
+func (r Request) Others(resource, attribute string) ([]Recorded, error) {
+	if r.Records == nil {
+		return nil, nil
+	}
+	return r.Records.Others(resource, attribute)
 }
 
 // Bool is a Boolean parameter; false when it is absent.

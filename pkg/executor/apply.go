@@ -17,6 +17,10 @@ import (
 // back. A nil error means that all of them were read to be so, but for those that may fail.
 func (r *run) apply() error {
 	existed := r.hasRecord
+	r.made = make([]bool, len(r.plan.Transitions))
+	for i := range r.made {
+		r.made[i] = !r.pending(i)
+	}
 	for _, stage := range r.stages() {
 		if !slices.ContainsFunc(stage, r.pending) {
 			continue
@@ -76,7 +80,7 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 	case r.times.up():
 		return r.giveUp(stage, nil, now, existed, r.outOfTime())
 	}
-	r.touched = true
+	r.began, r.touched = true, true
 	errs := r.setAll(which, now, to)
 	var moved, lost []int
 	var refused error
@@ -102,6 +106,23 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 		return r.giveUp(stage, moved, now, existed, refused)
 	}
 	return r.verify(moved, lost, unknown, to)
+}
+
+// stands tells whether a reading shows what was moved where it was moved to, and all that was so
+// before where it was.
+func (r *run) stands(seen action.Seen, moved []int, to func(int) string) bool {
+	return !slices.ContainsFunc(moved, func(i int) bool { return seen.Values[i] != to(i) }) && len(r.undone(seen)) == 0
+}
+
+// undone are the transitions that were read to be so, and are not in a later reading.
+func (r *run) undone(seen action.Seen) []int {
+	var undone []int
+	for i, t := range r.plan.Transitions {
+		if r.made[i] && !t.MayFail && seen.Values[i] != t.To {
+			undone = append(undone, i)
+		}
+	}
+	return undone
 }
 
 // setAll sends the changes of one stage at once: none of them rests on another.
@@ -132,8 +153,8 @@ func (r *run) setAll(which []int, now []string, to func(int) string) map[int]err
 // mayFailPatience is how long a change that may fail is waited for.
 const mayFailPatience = 3 * time.Second
 
-// verify reads back until every moved transition shows. One of those whose answer was lost is
-// believed after two readings.
+// verify reads back until every moved transition shows, beside all that was made before. One of those
+// whose answer was lost is believed after two readings.
 func (r *run) verify(moved, lost []int, unknown error, to func(int) string) error {
 	if len(moved) == 0 {
 		return nil
@@ -149,27 +170,35 @@ func (r *run) verify(moved, lost []int, unknown error, to func(int) string) erro
 		ctx, cancel = context.WithTimeout(ctx, mayFailPatience)
 		defer cancel()
 	}
-	shown, err := r.await(ctx, needed, func(seen action.Seen) bool {
-		return !slices.ContainsFunc(moved, func(i int) bool { return seen.Values[i] != to(i) })
-	})
+	shown, err := r.await(ctx, needed, func(seen action.Seen) bool { return r.stands(seen, moved, to) })
 	if shown {
+		for _, i := range moved {
+			r.made[i] = to(i) == r.plan.Transitions[i].To
+		}
 		return nil
 	}
-	if mayFail {
+	undone := r.undone(r.seen)
+	switch {
+	case mayFail && len(undone) == 0:
 		for _, i := range moved {
 			if t := r.plan.Transitions[i]; r.seen.Values[i] != to(i) {
 				r.warn(t, action.Refuse(protocol.Unverified, "it does not show"))
 			}
 		}
 		return nil
-	}
-	switch {
+	case mayFail:
+		return r.unverified("what was made before does not stand", undone, to)
 	case len(lost) > 0:
 		return r.ambiguous(lost, unknown, err, to)
 	case err != nil:
 		return action.Refuse(protocol.Ambiguous, "EC2 took the change, but it could not be read back (%s); try again under the same key, which finds out", err)
 	}
-	return action.Refuse(protocol.Unverified, "EC2 took the change and does not show it: %s; look at it, then try again under the same key", r.differences(moved, to))
+	return r.unverified("EC2 took the change and does not show it", append(undone, moved...), to)
+}
+
+// unverified says what is not as it should be, the made ones at To and the moved ones where they were moved to.
+func (r *run) unverified(what string, which []int, to func(int) string) error {
+	return action.Refuse(protocol.Unverified, "%s: %s; look at it, then try again under the same key", what, r.differences(which, to))
 }
 
 // allMayFail tells that the action can go on without any of these.
@@ -195,8 +224,12 @@ func (r *run) ambiguous(lost []int, unknown, unread error, to func(int) string) 
 func (r *run) differences(which []int, to func(int) string) string {
 	var all []string
 	for _, i := range which {
-		if t, now := r.plan.Transitions[i], r.seen.Values[i]; now != to(i) {
-			all = append(all, fmt.Sprintf("the %s of %s is %s, not %s", t.Attribute, t.Resource, now, to(i)))
+		t, now, want := r.plan.Transitions[i], r.seen.Values[i], to(i)
+		if r.made[i] {
+			want = t.To
+		}
+		if now != want {
+			all = append(all, fmt.Sprintf("the %s of %s is %s, not %s", t.Attribute, t.Resource, now, want))
 		}
 	}
 	if len(all) == 0 {

@@ -49,7 +49,7 @@ type Connection interface {
 type Store interface {
 	Lock(ctx context.Context, key string, things ...string) (release func(), err error)
 	Get(key string) (ledger.Record, bool, error)
-	Holders(except string, undo []ledger.Transition) ([]ledger.Record, error)
+	Others(except string, resources ...string) ([]ledger.Record, error)
 	Put(ledger.Record) error
 	Remove(key string) error
 }
@@ -81,7 +81,7 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 	switch {
 	case err == nil:
 		return answer
-	case !r.touched && r.times.stopped():
+	case !r.began && r.times.stopped():
 		return r.failed(r.outOfTime())
 	}
 	return r.failed(err)
@@ -106,8 +106,12 @@ type run struct {
 	plan *action.Plan
 	// seen is the last reading.
 	seen action.Seen
-	// touched is set once a change may have been made.
-	touched bool
+	// made marks the transitions that were read to be so, before or after a change.
+	made []bool
+	// held tells that all of the plan was in force when an earlier attempt under this key ended.
+	held bool
+	// began is set once a change may have left, touched while one may be in force.
+	began, touched bool
 	// warnings are what went wrong without making the result a failure.
 	warnings []string
 }
@@ -124,6 +128,7 @@ func (r *run) answer() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	r.conn, r.reader = conn, conn.Reader()
+	r.req.Keeps = r.OpenStore != nil
 	if r.wire.Mode == protocol.DryRun {
 		return r.dryRun()
 	}

@@ -151,7 +151,8 @@ func switches(ctx context.Context, r reader, names []string, to func(string) str
 	return p, nil
 }
 
-var testRegistry = action.NewRegistry([]action.Verb{
+// onOff brings several switches to on, and back to what they were.
+var onOff = []action.Verb{
 	{
 		Name: "on", Undo: "off",
 		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true}},
@@ -168,7 +169,9 @@ var testRegistry = action.NewRegistry([]action.Verb{
 			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(n string) string { return req.Parameters["prior."+n] }, "", true)
 		}),
 	},
-})
+}
+
+var testRegistry = action.NewRegistry(onOff)
 
 type connection struct{ *cloud }
 

@@ -12,12 +12,13 @@ import (
 )
 
 // giveUp puts back what was moved in this stage, last first, after a transition that certainly
-// was not made. What an earlier attempt under this key made of the stage is put back too.
+// was not made. What an earlier attempt under this key made of the stage is put back too, unless all of
+// it was in force already: then what was there when this one began stays.
 func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error) error {
 	f := allFailures(cause)
 	for _, i := range stage {
 		// Moved before: by this run on the way to Via, or by an earlier attempt.
-		if t := r.plan.Transitions[i]; t.From != t.To && t.From != now[i] && !slices.Contains(moved, i) {
+		if t := r.plan.Transitions[i]; !r.held && t.From != t.To && t.From != now[i] && !slices.Contains(moved, i) {
 			moved = append(moved, i)
 		}
 	}
@@ -40,7 +41,7 @@ func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error
 	case len(moved) > 0:
 		f.Message += "; what was changed before it was put back"
 	}
-	if !r.inForce(stage) {
+	if !r.held && !r.inForce(stage) {
 		r.touched = false
 		if r.verb.Undo != "" && (!existed || len(moved) > 0) {
 			r.forget()

@@ -13,8 +13,8 @@ import (
 // from before the same change.
 const confirmPause = 100 * time.Millisecond
 
-// makePlan plans. What is not expected is believed only when later readings say the same: that all is
-// so already, that the value is neither the one recorded before nor the one after, drift. Readings
+// makePlan plans. What is not expected is believed only when later readings say the same: that something
+// is so already, that the value is neither the one recorded before nor the one after, drift. Readings
 // that contradict each other are asked again until the time for planning is up.
 func (r *run) makePlan() error {
 	drifted := false
@@ -28,7 +28,7 @@ func (r *run) makePlan() error {
 			drifted = true
 		default:
 			r.plan, r.seen = p, p.Seen
-			if p.Skip != "" || !r.isSo() && !r.isNeither() {
+			if p.Skip != "" || !r.someIsSo() && !r.isNeither() {
 				return nil
 			}
 			if confirmed, err := r.confirm(); confirmed || err != nil {
@@ -92,6 +92,16 @@ func (r *run) isSo() bool {
 		}
 	}
 	return true
+}
+
+// someIsSo tells whether one of the transitions has not to be made.
+func (r *run) someIsSo() bool {
+	for i, t := range r.plan.Transitions {
+		if !r.pending(i) && !t.Backup {
+			return true
+		}
+	}
+	return len(r.plan.Transitions) == 0
 }
 
 // isNeither tells whether a value is neither what the key's record says was before nor what it was to be.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
@@ -54,31 +53,50 @@ func (r *run) openStore() (release func(), err error) {
 		release()
 		return nil, err
 	}
+	r.req.Records, r.req.HasRecord = records{r}, r.hasRecord
 	if !r.hasRecord {
 		return release, nil
 	}
 	switch {
 	case r.undoes() != "":
-		// Another action's record under this key is not this undo's business.
-		forward, _ := r.Registry.Lookup(r.record.Action)
-		if r.hasRecord = forward.Undo == r.verb.Name; r.hasRecord {
-			r.req.Recorded = r.recorded
+		if forward, ok := r.Registry.Lookup(r.record.Action); ok && forward.Undo != r.verb.Name {
+			release()
+			return nil, action.Refuse(protocol.Conflict,
+				"under the key %s %s is in force, of %s, and %s does not undo that; undo it with %s; nothing was changed",
+				protocol.Quote(r.record.Key), r.record.Action, resources(r.record), r.verb.Name, forward.Undo)
 		}
 	case r.record.Digest != r.digest():
 		release()
 		return nil, action.Refuse(protocol.Conflict,
 			"the idempotency key %s is in use for another request (%s of %s), which is not undone; undo that one first, or use another key",
 			protocol.Quote(r.record.Key), r.record.Action, resources(r.record))
-	default:
-		r.req.Recorded = r.recorded
 	}
 	return release, nil
 }
 
-// recorded is what a plan may know of the record.
-func (r *run) recorded(resource, attribute string) (from, to string, ok bool) {
+// records are what a plan may know of the ledger.
+type records struct{ *run }
+
+func (r records) Own(resource, attribute string) (action.Recorded, bool) {
+	if !r.hasRecord {
+		return action.Recorded{}, false
+	}
 	t, ok := r.record.Transition(resource, attribute)
-	return t.From, t.To, ok
+	return action.Recorded{From: t.From, To: t.To, Via: t.Via}, ok
+}
+
+func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
+	others, err := r.store.Others(r.recordKey(), resource)
+	if err != nil {
+		return nil, err
+	}
+	var all []action.Recorded
+	for _, o := range others {
+		if t, ok := o.Transition(resource, attribute); ok {
+			all = append(all, action.Recorded{From: t.From, To: t.To, Via: t.Via})
+		}
+	}
+	return all, nil
 }
 
 func resources(rec ledger.Record) string {
@@ -106,7 +124,11 @@ func (r *run) recordIntent() error {
 	if r.store == nil || r.verb.Undo == "" {
 		return nil
 	}
-	r.newRecord(ledger.Intended)
+	state := ledger.Intended
+	if r.held = r.hasRecord && r.record.State != ledger.Intended && slices.Equal(r.record.Transitions, r.ledgerTransitions()); r.held {
+		state = ledger.InForce
+	}
+	r.newRecord(state)
 	return r.store.Put(r.record)
 }
 
@@ -115,6 +137,9 @@ func (r *run) recordIntent() error {
 func (r *run) recordDone() {
 	if r.undoes() != "" && !r.plan.Leaves {
 		r.forget()
+	}
+	if r.store != nil && r.verb.Undo == "" {
+		r.releaseOthers()
 	}
 	if r.store == nil || r.verb.Undo == "" {
 		return
@@ -137,6 +162,37 @@ func (r *run) recordReleased() {
 	}
 }
 
+// releaseOthers marks the actions whose state an undo took away, because it was told to or by a key of its
+// own: they hold nothing any more, and keep their prior facts.
+func (r *run) releaseOthers() {
+	others, err := r.store.Others(r.recordKey(), r.resources()...)
+	if err != nil {
+		r.Log.Warn("cannot tell which other actions this undid", "error", err)
+	}
+	for _, o := range others {
+		taken := slices.ContainsFunc(r.plan.Transitions, func(t action.Transition) bool {
+			theirs, ok := o.Transition(t.Resource, t.Attribute)
+			return ok && t.From != t.To && theirs.To != t.To
+		})
+		if !taken || o.State == ledger.Released {
+			continue
+		}
+		o.State = ledger.Released
+		if err := r.store.Put(o); err != nil {
+			r.Log.Warn("the record of an action stays in force although this undid it", "key", o.Key, "error", err)
+		}
+	}
+}
+
+// resources are those of the plan.
+func (r *run) resources() []string {
+	names := make([]string, len(r.plan.Transitions))
+	for i, t := range r.plan.Transitions {
+		names[i] = t.Resource
+	}
+	return names
+}
+
 func (r *run) newRecord(state ledger.State) {
 	r.record = ledger.Record{
 		Key: r.wire.IdempotencyKey, Action: r.verb.Name, Digest: r.digest(), State: state,
@@ -147,7 +203,7 @@ func (r *run) newRecord(state ledger.State) {
 func (r *run) ledgerTransitions() []ledger.Transition {
 	all := make([]ledger.Transition, len(r.plan.Transitions))
 	for i, t := range r.plan.Transitions {
-		all[i] = ledger.Transition{Resource: t.Resource, Attribute: t.Attribute, From: t.From, To: t.To}
+		all[i] = ledger.Transition{Resource: t.Resource, Attribute: t.Attribute, From: t.From, To: t.To, Via: t.Via}
 	}
 	return all
 }
@@ -167,12 +223,30 @@ func (r *run) holders() (string, error) {
 	if r.store == nil || !r.plan.Restores || r.req.Bool(action.IgnoreHolders.Name) {
 		return "", nil
 	}
-	records, err := r.store.Holders(r.recordKey(), r.ledgerTransitions())
-	keys := map[string]bool{}
-	for _, rec := range records {
-		if rec.State != ledger.Released {
-			keys[rec.Key] = true
+	others, err := r.store.Others(r.recordKey(), r.resources()...)
+	var keys []string
+	for _, o := range others {
+		if r.isHeldBy(o) {
+			keys = append(keys, o.Key)
 		}
 	}
-	return strings.Join(slices.Sorted(maps.Keys(keys)), ", "), err
+	slices.Sort(keys)
+	return strings.Join(keys, ", "), err
+}
+
+// isHeldBy tells whether another action needs what this undo would take away: it brought it about or found it so,
+// and nothing else of what it brought about is otherwise, as after its undo by somebody else.
+func (r *run) isHeldBy(other ledger.Record) bool {
+	needs := false
+	for i, t := range r.plan.Transitions {
+		theirs, ok := other.Transition(t.Resource, t.Attribute)
+		if !ok {
+			continue
+		}
+		if now := r.plan.Seen.Values[i]; now != theirs.To && (theirs.Via == "" || now != theirs.Via) {
+			return false
+		}
+		needs = needs || theirs.To == t.From && t.From != t.To
+	}
+	return needs && other.State != ledger.Released
 }

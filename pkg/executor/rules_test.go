@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,7 @@ import (
 // The rules of the ledger, each as a named test, on a verb of the plainest kind: "set" brings one
 // switch to a value, "reset" takes that back, comparing what was before, after and is now.
 
-var ruleRegistry = action.NewRegistry(slices.Concat(pair("set", "reset"), pair("paint", "strip"), []action.Verb{follow}))
+var ruleRegistry = action.NewRegistry(slices.Concat(pair("set", "reset"), pair("paint", "strip"), []action.Verb{follow}, onOff))
 
 // follow brings a switch to what the switch named goal is at: one request, whose outcome the world decides.
 var follow = action.Verb{
@@ -106,10 +107,11 @@ type core struct {
 	dies string
 	// breaks names the call of the store that fails.
 	breaks string
+	mu     *sync.Mutex
 }
 
 func newCore(t *testing.T, values ...string) *core {
-	c := &core{t: t, dir: t.TempDir(), timeout: 20 * time.Second, cloud: &cloud{values: map[string]string{}}}
+	c := &core{t: t, dir: t.TempDir(), timeout: 20 * time.Second, mu: new(sync.Mutex), cloud: &cloud{values: map[string]string{}}}
 	for _, v := range values {
 		name, value, _ := strings.Cut(v, "=")
 		c.cloud.values[name] = value
@@ -119,6 +121,8 @@ func newCore(t *testing.T, values ...string) *core {
 
 // point is a place where a process may die.
 func (c *core) point(counts map[string]int, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	counts[name]++
 	if c.dies == name || c.dies == fmt.Sprint(name, " ", counts[name]) {
 		c.dies = ""
@@ -158,11 +162,11 @@ func (m mortal) Get(key string) (ledger.Record, bool, error) {
 	return m.Store.Get(key)
 }
 
-func (m mortal) Holders(except string, undo []ledger.Transition) ([]ledger.Record, error) {
+func (m mortal) Others(except string, resources ...string) ([]ledger.Record, error) {
 	if m.breaks == "holders" {
 		return nil, errDisk
 	}
-	return m.Store.Holders(except, undo)
+	return m.Store.Others(except, resources...)
 }
 
 func (m mortal) Put(r ledger.Record) error {
@@ -210,8 +214,10 @@ func (c *core) send(verb, key, name string, parameters map[string]string) protoc
 	for k, v := range parameters {
 		fields = append(fields, fmt.Sprintf("%q:%q", k, v))
 	}
-	text := strings.NewReplacer(`"provider":"test"`, `"provider":"test"`, `"names"`, `"switch"`).
-		Replace(request(verb, key, name, strings.Join(fields, ",")))
+	text := request(verb, key, name, strings.Join(fields, ","))
+	if verb != "on" && verb != "off" {
+		text = strings.Replace(text, `"names"`, `"switch"`, 1)
+	}
 	status := protocol.Status{Status: died}
 	done := make(chan struct{})
 	go func() {
@@ -231,6 +237,12 @@ func (c *core) set(key, name, to string, more ...string) protocol.Status {
 func (c *core) undo(key, name string, facts protocol.Status, more ...string) protocol.Status {
 	c.t.Helper()
 	return c.send("reset", key+":undo", name, with(facts.Observed, more))
+}
+
+// both brings the switches a and b to on together, by way of another value.
+func (c *core) both(key, via string) protocol.Status {
+	c.t.Helper()
+	return c.send("on", key, "a,b", map[string]string{"via": via})
 }
 
 func with(m map[string]string, more []string) map[string]string {
@@ -613,9 +625,15 @@ func TestUndoThatContradictsTheRecord(t *testing.T) {
 		is(t, c.set("k", "a", "on"), protocol.Succeeded)
 		is(t, c.send("reset", "other:undo", "b", map[string]string{"prior": "off", "to": "on"}), protocol.Succeeded)
 		c.now("a=on b=off")
-		is(t, c.send("strip", "k:undo", "b", map[string]string{"prior": "dim", "to": "off"}), protocol.Succeeded)
-		c.now("a=on b=dim")
+	})
+	rule(t, "the undo verb of another action is not this one's", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=on")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		failed(t, c.send("strip", "k:undo", "a", got.Observed), protocol.Conflict)
+		failed(t, c.send("strip", "k:undo", "b", map[string]string{"prior": "dim", "to": "off"}), protocol.Conflict)
+		c.now("a=on b=on")
 		c.free("k", false)
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
 	})
 	rule(t, "a record that is gone is no obstacle", func(t *testing.T) {
 		c := newCore(t, "a=off")
@@ -696,6 +714,32 @@ func TestHolders(t *testing.T) {
 			c.now("a=off")
 			c.free("k1", true)
 			c.free("k2", true)
+		}
+	})
+	rule(t, "one that somebody's own undo took away holds nothing", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded)
+		// By a key of its own, as an operator does.
+		is(t, c.send("reset", "by hand", "a", nil), protocol.Succeeded)
+		c.now("a=off")
+		second := is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=off")
+		is(t, c.undo("k2", "a", second), protocol.Succeeded)
+		is(t, c.undo("k1", "a", first), protocol.Succeeded)
+		c.now("a=off")
+		c.free("k1", true)
+	})
+	rule(t, "one of which another part is otherwise holds nothing", func(t *testing.T) {
+		for _, b := range []string{"on", "off", "dim"} {
+			c := newCore(t, "a=off", "b=off")
+			first := is(t, c.both("k1", "dim"), protocol.Succeeded)
+			second := is(t, c.both("k2", "dim"), protocol.Succeeded, "prior.a=on")
+			_ = second
+			c.cloud.values["b"] = b // by somebody else
+			want := protocol.Skipped
+			if b == "off" {
+				want = protocol.Succeeded
+			}
+			is(t, c.send("off", "k1:undo", "a,b", first.Observed), want)
 		}
 	})
 	rule(t, "one that asks anew after its undo was put off holds again", func(t *testing.T) {
@@ -928,4 +972,60 @@ func TestOneChangeOfUnknownOutcomeIsOnTheWire(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatWasMadeMustStand: an action of several parts is done when all of them are read to be so in the end, not each
+// at some time.
+func TestWhatWasMadeMustStand(t *testing.T) {
+	rule(t, "a part that looked done in one stale reading is made", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		c.cloud.stale = []map[string]string{{"a": "on"}}
+		is(t, c.both("k", ""), protocol.Succeeded, "prior.a=off", "prior.b=off")
+		c.now("a=on b=on")
+	})
+	for _, names := range []string{"a,b", "a>,b"} {
+		rule(t, "a part that was so is changed by somebody else while the other is made: "+names, func(t *testing.T) {
+			c := newCore(t, "a=off", "b=off")
+			if names == "a,b" {
+				c.cloud.values["a"] = "on"
+			}
+			c.cloud.onChange = func() {
+				if c.cloud.values["a"] == "on" {
+					c.cloud.values["a"] = "dim"
+				}
+			}
+			got := failed(t, c.send("on", "k", names, nil), protocol.Unverified)
+			if !strings.Contains(got.Error, "a is dim, not on") || !got.UndoAvailable {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// TestARetryDoesNotUndoWhatWasInForce: the rollback of a retry gives back what the retry changed, and leaves what had
+// been brought about before it.
+func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
+	rule(t, "in force", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		first := is(t, c.both("k", ""), protocol.Succeeded)
+		c.cloud.values["b"] = "off" // by somebody else
+		c.cloud.changes = script{"b": {"refuse"}}
+		got := failed(t, c.both("k", ""), protocol.Throttled)
+		c.now("a=on b=off")
+		c.free("k", false)
+		if !got.UndoAvailable {
+			t.Errorf("got %+v", got)
+		}
+		is(t, c.send("off", "k:undo", "a,b", first.Observed), protocol.Succeeded)
+		c.now("a=off b=off")
+	})
+	rule(t, "not in force yet", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		c.dies = "before put 2"
+		is(t, c.both("k", ""), died)
+		c.cloud.values["b"] = "off" // by somebody else
+		c.cloud.changes = script{"b": {"refuse"}}
+		failed(t, c.both("k", ""), protocol.Throttled)
+		c.now("a=off b=off")
+	})
 }

@@ -37,7 +37,7 @@ func refuses(t *testing.T, m *memory, l *Ledger, path string) {
 	wantClass(t, l.Put(rec("k", "b", "new", "on")), protocol.StateStore, path)
 	wantClass(t, l.Remove("k"), protocol.StateStore, path)
 	// Whether k needs what the neighbour would take away can't be told.
-	_, err = l.Holders("neighbour", []Transition{{"a", "value", "on", "off"}})
+	_, err = l.Others("neighbour", "a")
 	wantClass(t, err, protocol.StateStore, path)
 	if !maps.Equal(before, m.files) {
 		t.Fatalf("files (-before +after):\n%s", cmp.Diff(before, m.files, cmp.AllowUnexported(file{})))
@@ -45,8 +45,8 @@ func refuses(t *testing.T, m *memory, l *Ledger, path string) {
 
 	serves(t, l, "neighbour", "a")
 	serves(t, l, "stranger", "b")
-	if held, err := l.Holders("x", []Transition{{"b", "value", "on", "off"}}); err != nil || len(held) != 1 {
-		t.Errorf("another resource's holders: %v, %v", held, err)
+	if others, err := l.Others("x", "b"); err != nil || len(others) != 1 {
+		t.Errorf("another resource's records: %v, %v", others, err)
 	}
 	if m.files[path] != before[path] {
 		t.Error("the spoilt file was touched by the work of other keys")

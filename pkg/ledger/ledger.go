@@ -45,6 +45,8 @@ type Transition struct {
 	Attribute string `json:"attribute"`
 	From      string `json:"from"`
 	To        string `json:"to"`
+	// Via is a value on the way from one to the other; empty when there is none.
+	Via string `json:"via,omitempty"`
 }
 
 // Record is what one idempotency key did, or is about to.
@@ -159,17 +161,17 @@ func (l *Ledger) find(key string) ([]kept, error) {
 	return all, nil
 }
 
-// Holders lists the live records, other than the given key's, that need one of the
-// transitions' resources to be as its From says: what an undo that starts at From would take from them.
-func (l *Ledger) Holders(except string, undo []Transition) ([]Record, error) {
+// Others lists the live records, other than the given key's, of one of the resources, the latest
+// first.
+func (l *Ledger) Others(except string, resources ...string) ([]Record, error) {
 	names, err := l.list()
 	if err != nil {
 		return nil, err
 	}
-	var holders []Record
+	var others []Record
 	for _, name := range names {
-		if strings.HasPrefix(name, keyPart(except)+"-") || !slices.ContainsFunc(undo, func(t Transition) bool {
-			return strings.Contains(name, "-"+resourcePart(t.Resource))
+		if strings.HasPrefix(name, keyPart(except)+"-") || !slices.ContainsFunc(resources, func(resource string) bool {
+			return strings.Contains(name, "-"+resourcePart(resource))
 		}) {
 			continue
 		}
@@ -177,14 +179,12 @@ func (l *Ledger) Holders(except string, undo []Transition) ([]Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r != nil && slices.ContainsFunc(undo, func(t Transition) bool {
-			held, ok := r.Transition(t.Resource, t.Attribute)
-			return ok && held.To == t.From && t.From != t.To
-		}) {
-			holders = append(holders, *r)
+		if r != nil && slices.ContainsFunc(r.Transitions, func(t Transition) bool { return slices.Contains(resources, t.Resource) }) {
+			others = append(others, *r)
 		}
 	}
-	return holders, nil
+	slices.SortStableFunc(others, func(a, b Record) int { return b.Written.Compare(a.Written) })
+	return others, nil
 }
 
 // Put writes a key's record. When it returns nil the record survives a kill and a loss of power.

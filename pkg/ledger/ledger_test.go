@@ -11,7 +11,6 @@ import (
 	"aws-provider-executor/pkg/protocol"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // rec makes a record of one transition of a resource's value.
@@ -143,50 +142,45 @@ func TestPutOverAnotherNameLeavesOne(t *testing.T) {
 	if r, ok := mustGet(t, l, "k"); !ok || r.Transitions[0].From != "dim" {
 		t.Errorf("got %t, %+v", ok, r)
 	}
-	if held, err := l.Holders("", []Transition{{Resource: "a", Attribute: "value", From: "on", To: "off"}}); err != nil || len(held) != 0 {
-		t.Errorf("the old record still holds: %+v, %v", held, err)
+	if others, err := l.Others("", "a"); err != nil || len(others) != 0 {
+		t.Errorf("the old record is still there: %+v, %v", others, err)
 	}
 }
 
-func TestHolders(t *testing.T) {
+func TestOthers(t *testing.T) {
+	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	l, err := Open(t.TempDir(), OSDisk{}, func() time.Time { at = at.Add(time.Second); return at })
+	if err != nil {
+		t.Fatal(err)
+	}
 	two := rec("two", "a", "off", "on")
-	two.Transitions = append(two.Transitions, Transition{Resource: "b", Attribute: "value", From: "off", To: "on"})
-	records := []Record{
-		rec("one", "a", "off", "on"), two, rec("already", "a", "on", "on"), rec("b's", "b", "off", "on"),
-		rec("otherwise", "a", "on", "off"),
-		{Key: "colour", Action: "paint", Digest: "d", State: InForce, Transitions: []Transition{{Resource: "a", Attribute: "colour", From: "red", To: "on"}}},
-	}
-	tests := []struct {
-		name, except string
-		undo         []Transition
-		want         []string
-	}{
-		{"all that need the value, those that found it so among them", "x", []Transition{{"a", "value", "on", "off"}}, []string{"already", "one", "two"}},
-		{"not the one that is undone", "one", []Transition{{"a", "value", "on", "off"}}, []string{"already", "two"}},
-		{"the value it is to become is nobody's loss", "x", []Transition{{"a", "value", "off", "on"}}, []string{"otherwise"}},
-		{"an undo that changes nothing takes nothing", "x", []Transition{{"a", "value", "on", "on"}}, nil},
-		{"another resource", "x", []Transition{{"b", "value", "on", "off"}}, []string{"b's", "two"}},
-		{"another attribute of the resource", "x", []Transition{{"a", "colour", "on", "off"}}, []string{"colour"}},
-		{"several transitions, each key once", "x", []Transition{{"a", "value", "on", "off"}, {"b", "value", "on", "off"}}, []string{"already", "b's", "one", "two"}},
-		{"a value nobody made", "x", []Transition{{"a", "value", "dim", "off"}}, nil},
-		{"a resource nobody has", "x", []Transition{{"c", "value", "on", "off"}}, nil},
-	}
-	l := open(t, t.TempDir(), OSDisk{})
-	for _, r := range records {
+	two.Transitions = append(two.Transitions, Transition{Resource: "b", Attribute: "value", From: "off", To: "on", Via: "dim"})
+	for _, r := range []Record{rec("one", "a", "off", "on"), two, rec("already", "a", "on", "on"), rec("b's", "b", "off", "on")} {
 		put(t, l, r)
 	}
-	for _, tt := range tests {
+	for _, tt := range []struct {
+		name, except string
+		resources    []string
+		want         []string
+	}{
+		{"the latest first", "x", []string{"a"}, []string{"already", "two", "one"}},
+		{"not the one's own", "two", []string{"a"}, []string{"already", "one"}},
+		{"another resource", "x", []string{"b"}, []string{"b's", "two"}},
+		{"of several, each once", "x", []string{"a", "b"}, []string{"b's", "already", "two", "one"}},
+		{"a resource that none has", "x", []string{"c"}, nil},
+		{"of none", "x", nil, nil},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
-			held, err := l.Holders(tt.except, tt.undo)
+			others, err := l.Others(tt.except, tt.resources...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var keys []string
-			for _, r := range held {
+			for _, r := range others {
 				keys = append(keys, r.Key)
 			}
-			if diff := cmp.Diff(tt.want, keys, cmpopts.SortSlices(func(a, b string) bool { return a < b })); diff != "" {
-				t.Errorf("holders (-want +got):\n%s", diff)
+			if diff := cmp.Diff(tt.want, keys); diff != "" {
+				t.Errorf("records (-want +got):\n%s", diff)
 			}
 		})
 	}
