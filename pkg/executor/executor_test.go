@@ -105,13 +105,15 @@ type writer interface {
 	Switch(ctx context.Context, name, value string) error
 }
 
-// switches plans to bring each named switch to a value, in one stage; a name that ends in > ends a stage.
+// switches plans to bring each named switch to a value, in one stage; a name that ends in > ends a stage, and one
+// that ends in ~ may fail.
 func switches(ctx context.Context, r reader, names []string, to func(string) string, via string, restores bool) (*action.Plan, error) {
-	stages, stage := make([]int, len(names)), 0
+	stages, stage, mayFail := make([]int, len(names)), 0, make([]bool, len(names))
 	names = slices.Clone(names)
 	for i := range names {
 		var ends bool
 		stages[i] = stage
+		names[i], mayFail[i] = strings.CutSuffix(names[i], "~")
 		if names[i], ends = strings.CutSuffix(names[i], ">"); ends {
 			stage++
 		}
@@ -144,7 +146,7 @@ func switches(ctx context.Context, r reader, names []string, to func(string) str
 	}
 	for i, n := range names {
 		p.Transitions = append(p.Transitions, action.Transition{
-			Resource: n, Attribute: "value", From: seen.Values[i], To: to(n), Call: "test:Switch", Stage: stages[i], Via: via,
+			Resource: n, Attribute: "value", From: seen.Values[i], To: to(n), Call: "test:Switch", Stage: stages[i], Via: via, MayFail: mayFail[i],
 			Set: action.SetWith(func(ctx context.Context, w writer, _, to string) error { return w.Switch(ctx, n, to) }),
 		})
 	}
@@ -361,7 +363,7 @@ func TestStopOnTheDetourGoesBack(t *testing.T) {
 		stop, cancel := context.WithCancel(t.Context())
 		c := &cloud{values: map[string]string{"a": "off", "b": "off"}, onChange: cancel}
 		got := send(t, stop, c, t.TempDir(), request("on", "k", "a,b", `"via":"dim"`))
-		if got.Status != protocol.Failed || c.values["a"] != "off" || c.values["b"] != "off" {
+		if got.Status != protocol.Failed || !strings.Contains(got.Error, "was put back") || c.values["a"] != "off" || c.values["b"] != "off" {
 			t.Errorf("got %+v, world %v", got, c.values)
 		}
 	})

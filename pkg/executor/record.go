@@ -162,8 +162,8 @@ func (r *run) recordReleased() {
 	}
 }
 
-// releaseOthers marks the actions whose state an undo took away, because it was told to or by a key of its
-// own: they hold nothing any more, and keep their prior facts.
+// releaseOthers marks the actions whose state an undo took away, or found gone, because it was told to or has a
+// key of its own: they hold nothing any more, and keep their prior facts.
 func (r *run) releaseOthers() {
 	others, err := r.store.Others(r.recordKey(), r.resources()...)
 	if err != nil {
@@ -172,7 +172,7 @@ func (r *run) releaseOthers() {
 	for _, o := range others {
 		taken := slices.ContainsFunc(r.plan.Transitions, func(t action.Transition) bool {
 			theirs, ok := o.Transition(t.Resource, t.Attribute)
-			return ok && t.From != t.To && theirs.To != t.To
+			return ok && theirs.To != t.To
 		})
 		if !taken || o.State == ledger.Released {
 			continue

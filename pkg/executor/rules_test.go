@@ -983,7 +983,7 @@ func TestWhatWasMadeMustStand(t *testing.T) {
 		is(t, c.both("k", ""), protocol.Succeeded, "prior.a=off", "prior.b=off")
 		c.now("a=on b=on")
 	})
-	for _, names := range []string{"a,b", "a>,b"} {
+	for _, names := range []string{"a,b", "a>,b", "a>,b~"} {
 		rule(t, "a part that was so is changed by somebody else while the other is made: "+names, func(t *testing.T) {
 			c := newCore(t, "a=off", "b=off")
 			if names == "a,b" {
