@@ -57,8 +57,8 @@ const maxDepth = 64
 // Parse reads the documents of a file: YAML ones separated by ---, or JSON ones one after the
 // other. Empty documents are left out. The error is a Faults.
 func Parse(data []byte) ([]*Node, error) {
-	if !utf8.Valid(data) {
-		return nil, Faults{{Reason: "is not valid UTF-8"}}
+	if line := invalidLine(data); line > 0 {
+		return nil, Faults{{Line: line, Reason: "is not valid UTF-8"}}
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if text := bytes.TrimSpace(data); len(text) > 0 && (text[0] == '{' || text[0] == '[') {
@@ -67,6 +67,17 @@ func Parse(data []byte) ([]*Node, error) {
 		}
 	}
 	return parseYAML(data)
+}
+
+// invalidLine is the first line that is not UTF-8; 0 when there is none.
+func invalidLine(data []byte) int {
+	number := 0
+	for line := range bytes.Lines(data) {
+		if number++; !utf8.Valid(line) {
+			return number
+		}
+	}
+	return 0
 }
 
 // ParseOne reads a file that holds exactly one document.

@@ -60,12 +60,18 @@ func (f *Faults) Add(line int, path, format string, args ...any) {
 type Field struct {
 	Name     string
 	Required bool
-	// Read takes the value. It is not called for null, which is the same as absent.
+	// Read takes the value. It is not called for null.
 	Read func(n *Node, path string)
 }
 
-// Fields hands an object's values to their readers, and notes unknown fields and missing ones.
-func (f *Faults) Fields(n *Node, path string, known ...Field) {
+// Fields hands an object's values to their readers, and notes unknown fields and missing ones. Null is the
+// same as absent.
+func (f *Faults) Fields(n *Node, path string, known ...Field) { f.fields(n, path, known, false) }
+
+// FullFields is Fields for an object in which a field that is there must have a value.
+func (f *Faults) FullFields(n *Node, path string, known ...Field) { f.fields(n, path, known, true) }
+
+func (f *Faults) fields(n *Node, path string, known []Field, full bool) {
 	if n.Kind != Object {
 		f.Add(n.Line, path, "is %s, want an object", n.Kind)
 		return
@@ -78,10 +84,14 @@ func (f *Faults) Fields(n *Node, path string, known ...Field) {
 			f.Add(e.Line, at, "is unknown, want %s", names(known))
 			continue
 		}
-		if e.Value.Kind == Null {
+		if e.Value.Kind == Null && !full {
 			continue
 		}
 		there[e.Key] = true
+		if e.Value.Kind == Null {
+			f.Add(e.Line, at, "is null: remove it, or give it a value")
+			continue
+		}
 		known[i].Read(e.Value, at)
 	}
 	for _, k := range known {
