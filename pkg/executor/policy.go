@@ -30,7 +30,7 @@ func (e *enforcement) check(r protocol.Request) error {
 	if err := e.settings.refuse(e.faults); err != nil || e.settings.policy == "" {
 		return err
 	}
-	p, err := policy.Load(e.settings.policy)
+	p, err := policy.LoadAll(e.settings.policy)
 	if err != nil {
 		return action.Refuse(protocol.Denied, "%s; nothing was changed", strings.ReplaceAll(err.Error(), "\n", " "))
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"aws-provider-executor/pkg/person"
 	"aws-provider-executor/pkg/policy"
 )
 
@@ -19,7 +20,9 @@ func (g *Gate) Approve(ctx context.Context, ids []int64, by, digest string) ([]O
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
 	}
-	by = strings.Join(strings.Fields(by), " ")
+	if name, err := person.Name(by); err == nil {
+		by = name
+	}
 	return g.each(ids, func(id int64) (Outcome, error) {
 		for range attempts {
 			o, err := g.approve(ctx, id, by, digest)
@@ -100,8 +103,8 @@ func (g *Gate) approvalRule() (*policy.Policy, int) {
 
 func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now time.Time) policy.Denial {
 	var reasons policy.Denial
-	if by == "" {
-		reasons = append(reasons, against("by", "nobody is named")...)
+	if _, err := person.Name(by); err != nil {
+		reasons = append(reasons, against("by", "%v", err)...)
 	}
 	stale := a.Status == Running && len(busy(a, now)) == 0
 	if !slices.Contains([]Status{Pending, Approved, Failed, Skipped}, a.Status) && !stale {
@@ -112,7 +115,7 @@ func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now tim
 	}
 	p, _ := g.approvalRule()
 	for _, v := range p.ValidApprovals(h, now) {
-		if policy.SamePerson(v.By, by) {
+		if person.Same(v.By, by) {
 			reasons = append(reasons, against("by", "%s has approved it already, at %s; another person has to", v.By, v.At.Format(time.RFC3339))...)
 		}
 	}
@@ -127,7 +130,7 @@ func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now tim
 
 // history gathers what the policy judges: approvals count from the last import on.
 func (g *Gate) history(ctx context.Context, a Action) (policy.History, error) {
-	h := policy.History{Digest: a.Digest(), Imported: a.Imported}
+	h := policy.History{Digest: a.Digest(), Imported: a.Imported, SamePerson: person.Same}
 	all, err := g.Store.Approvals(ctx, a.ID)
 	if err != nil {
 		return h, err

@@ -12,7 +12,7 @@ import (
 // Subject is what a decision is about.
 type Subject struct {
 	Action, Provider, ProviderRef string
-	Target                        map[string]string
+	Target, Parameters            map[string]string
 	// Undo is set for the undo of an action; Undoes are then the verbs it may undo.
 	Undo   bool
 	Undoes []string
@@ -57,24 +57,24 @@ func (d *Denial) add(field, format string, args ...any) {
 // Subject decides what may be acted on at all: for a dry-run this is the whole decision, the tags
 // apart.
 func (p *Policy) Subject(s Subject) Denial {
-	var d Denial
-	if !p.Enabled {
-		d.add("enabled", "the policy is not enabled")
-	}
-	name(&d, "allowedProviders", "provider", p.Providers, s.Provider)
-	if s.ProviderRef != "" || len(p.ProviderRefs) > 0 {
-		name(&d, "allowedProviderRefs", "providerRef", p.ProviderRefs, s.ProviderRef)
-	}
-	p.action(&d, s)
-	p.address(&d, s)
-	if p.Regions != nil {
-		name(&d, "allowedRegions", "region", p.Regions, s.Target["region"])
-	}
-	p.refs(&d, s.Target)
-	if s.Irreversible && !s.Undo && !p.AllowIrreversible {
-		d.add("allowIrreversible", "%s can't be undone, which is not allowed", s.Action)
-	}
-	return d
+	return p.decide(func(p *Policy, d *Denial) {
+		if !p.Enabled {
+			d.add("enabled", "the policy is not enabled")
+		}
+		name(d, "allowedProviders", "provider", p.Providers, s.Provider)
+		if s.ProviderRef != "" || len(p.ProviderRefs) > 0 {
+			name(d, "allowedProviderRefs", "providerRef", p.ProviderRefs, s.ProviderRef)
+		}
+		p.action(d, s)
+		p.address(d, s)
+		if p.Regions != nil {
+			name(d, "allowedRegions", "region", p.Regions, s.Target["region"])
+		}
+		p.refs(d, s)
+		if s.Irreversible && !s.Undo && !p.AllowIrreversible {
+			d.add("allowIrreversible", "%s can't be undone, which is not allowed", s.Action)
+		}
+	})
 }
 
 // name checks that a list allows a name.
@@ -88,11 +88,19 @@ func name(d *Denial, field, what string, allowed []string, name string) {
 	}
 }
 
-func list(allowed []string) string {
+func list[T ~string](allowed []T) string {
 	if len(allowed) == 0 {
 		return "none"
 	}
-	return strings.Join(allowed, ", ")
+	return join(allowed, ", ")
+}
+
+func join[T ~string](all []T, between string) string {
+	texts := make([]string, len(all))
+	for i, x := range all {
+		texts[i] = string(x)
+	}
+	return strings.Join(texts, between)
 }
 
 func (p *Policy) action(d *Denial, s Subject) {
@@ -147,7 +155,8 @@ func parseBlock(text string) (netip.Prefix, error) {
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
-func (p *Policy) refs(d *Denial, target map[string]string) {
+// refs holds what is targeted, and what an undo gives things back to, against the patterns.
+func (p *Policy) refs(d *Denial, s Subject) {
 	if p.Targets == nil {
 		return
 	}
@@ -158,168 +167,73 @@ func (p *Policy) refs(d *Denial, target map[string]string) {
 	}{
 		{"nicRef", p.Targets.Interfaces}, {"instanceRef", p.Targets.Instances}, {"routeTableRef", p.Targets.RouteTables},
 	} {
-		ref := target[t.field]
-		if ref == "" {
-			continue
+		if ref := s.Target[t.field]; ref != "" {
+			named = true
+			p.ref(d, t.field, ref, t.patterns)
 		}
-		named = true
-		if matchAny(t.patterns, ref) {
-			continue
-		}
-		allowed := make([]string, len(t.patterns))
-		for i, p := range t.patterns {
-			allowed[i] = string(p)
-		}
-		d.add("allowedTargets", "the %s %q is not allowed; allowed: %s", t.field, ref, list(allowed))
 	}
 	if !named {
 		d.add("allowedTargets", "the target names no nicRef, instanceRef or routeTableRef to check")
+	}
+	if holder := s.Parameters["priorHolder"]; holder != "" {
+		p.ref(d, "priorHolder", holder, p.Targets.Interfaces)
+	}
+	// Gateways and the like are of no kind that there are patterns for.
+	switch prior := s.Parameters["priorRouteTarget"]; {
+	case strings.HasPrefix(prior, "eni-"):
+		p.ref(d, "priorRouteTarget", prior, p.Targets.Interfaces)
+	case strings.HasPrefix(prior, "i-"):
+		p.ref(d, "priorRouteTarget", prior, p.Targets.Instances)
+	}
+}
+
+func (p *Policy) ref(d *Denial, field, ref string, allowed []Pattern) {
+	if !matchAny(allowed, ref) {
+		d.add("allowedTargets", "the %s %q is not allowed; allowed: %s", field, ref, list(allowed))
 	}
 }
 
 // Execution decides whether one more action may be executed now; done is how many this
 // run has executed already.
 func (p *Policy) Execution(now time.Time, done int) Denial {
-	var d Denial
-	if p.DryRunOnly() {
-		d.add("dryRunOnly", "only dry-runs are allowed")
-	}
-	if done >= p.MaxActions {
-		d.add("maxActionsPerRun", "%d actions are allowed in a run, and this would be number %d", p.MaxActions, done+1)
-	}
-	if len(p.Windows) > 0 && !slices.ContainsFunc(p.Windows, func(w Window) bool { return w.Contains(now) }) {
-		texts := make([]string, len(p.Windows))
-		for i, w := range p.Windows {
-			texts[i] = w.String()
+	return p.decide(func(p *Policy, d *Denial) {
+		if p.DryRunOnly() {
+			d.add("dryRunOnly", "only dry-runs are allowed")
 		}
-		d.add("executionWindow", "it is %s, and the window is %s", now.In(p.Windows[0].zone).Format("Mon 15:04 MST"), strings.Join(texts, ", "))
-	}
-	return d
-}
-
-// Approval is one person's yes to exactly one plan.
-type Approval struct {
-	By     string
-	At     time.Time
-	Digest string
-}
-
-// History is what happened to an action before it is to be executed.
-type History struct {
-	// Digest is that of the plan that would run.
-	Digest string
-	// Imported is when the action began to wait for its decision.
-	Imported time.Time
-	// Evidence is the digest of the plan whose dry-run succeeded last; empty for none.
-	Evidence  string
-	Approvals []Approval
-}
-
-// Approved decides whether enough people approved, in time, exactly what would run.
-func (p *Policy) Approved(h History, now time.Time) Denial {
-	d := p.Evidence(h)
-	needed := p.Approvals()
-	if needed == 0 {
-		return append(d, p.Wait(h, now)...)
-	}
-	valid := p.ValidApprovals(h, now)
-	if len(valid) >= needed {
-		return d
-	}
-	other, expired := 0, 0
-	for _, a := range h.Approvals {
-		switch {
-		case a.Digest != h.Digest:
-			other++
-		case p.expired(a, now):
-			expired++
+		if done >= p.MaxActions {
+			d.add("maxActionsPerRun", "%d actions are allowed in a run, and this would be number %d", p.MaxActions, done+1)
 		}
-	}
-	text := fmt.Sprintf("%d of %d approvals", len(valid), needed)
-	if other > 0 {
-		text += fmt.Sprintf("; %d for a plan that has changed since", other)
-	}
-	if expired > 0 {
-		text += fmt.Sprintf("; %d older than %s", expired, p.ApprovalTTL)
-	}
-	field := "requireApproval"
-	if needed > 1 {
-		field = "approvals"
-	}
-	d.add(field, "%s", text)
-	return d
-}
-
-// Evidence decides whether there is a dry-run where one is needed.
-func (p *Policy) Evidence(h History) Denial {
-	var d Denial
-	switch {
-	case !p.RequireEvidence || h.Evidence != "" && h.Evidence == h.Digest:
-	case h.Evidence == "":
-		d.add("requireEvidence", "no dry-run of it has succeeded; run one first")
-	default:
-		d.add("requireEvidence", "the plan has changed since its dry-run; run another first")
-	}
-	return d
-}
-
-// Wait decides whether the action has waited too long for its decision.
-func (p *Policy) Wait(h History, now time.Time) Denial {
-	var d Denial
-	if waited := now.Sub(h.Imported); p.MaxDecisionWait > 0 && waited > p.MaxDecisionWait {
-		d.add("maxDecisionWait", "it has waited %s for a decision, longer than %s; plan afresh and import it again", waited.Round(time.Second), p.MaxDecisionWait)
-	}
-	return d
-}
-
-// ValidApprovals are those that count: for this plan, not expired, not from the future, one of each
-// person.
-func (p *Policy) ValidApprovals(h History, now time.Time) []Approval {
-	var valid []Approval
-	for _, a := range h.Approvals {
-		if a.Digest != h.Digest || h.Digest == "" || p.expired(a, now) || slices.ContainsFunc(valid, func(v Approval) bool { return SamePerson(v.By, a.By) }) {
-			continue
+		if len(p.Windows) > 0 && !slices.ContainsFunc(p.Windows, func(w Window) bool { return w.Contains(now) }) {
+			texts := make([]string, len(p.Windows))
+			for i, w := range p.Windows {
+				texts[i] = w.String()
+			}
+			d.add("executionWindow", "it is %s, and the window is %s", now.In(p.Windows[0].zone).Format("Mon 15:04 MST"), strings.Join(texts, ", "))
 		}
-		valid = append(valid, a)
-	}
-	return valid
-}
-
-// clockSlack is by how much another machine's clock may be ahead.
-const clockSlack = 5 * time.Minute
-
-func (p *Policy) expired(a Approval, now time.Time) bool {
-	age := now.Sub(a.At)
-	return age < -clockSlack || p.ApprovalTTL > 0 && age > p.ApprovalTTL
-}
-
-// SamePerson tells whether two names are one person's, however they are spelt.
-func SamePerson(a, b string) bool {
-	plain := func(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
-	return plain(a) == plain(b)
+	})
 }
 
 // Tags decides by the tags of one resource that is targeted.
 func (p *Policy) Tags(resource string, tags map[string]string) Denial {
-	var d Denial
-	for _, want := range p.RequiredTags {
-		value, there := tags[want.Key]
-		switch {
-		case !there:
-			d.add("requiredTags", "%s has no tag %q", resource, want.Key)
-		case !matchAny(want.Values, value):
-			d.add("requiredTags", "%s has the tag %s=%q, want %s", resource, want.Key, value, patterns(want.Values))
-		}
-	}
-	for _, no := range p.DeniedTags {
-		for _, key := range slices.Sorted(maps.Keys(tags)) {
-			value := tags[key]
-			if strings.EqualFold(key, no.Key) && matchAny(fold(no.Values), strings.ToLower(value)) {
-				d.add("deniedTags", "%s has the tag %s=%q", resource, key, value)
+	return p.decide(func(p *Policy, d *Denial) {
+		for _, want := range p.RequiredTags {
+			value, there := tags[want.Key]
+			switch {
+			case !there:
+				d.add("requiredTags", "%s has no tag %q", resource, want.Key)
+			case !matchAny(want.Values, value):
+				d.add("requiredTags", "%s has the tag %s=%q, want %s", resource, want.Key, value, join(want.Values, " or "))
 			}
 		}
-	}
-	return d
+		for _, no := range p.DeniedTags {
+			for _, key := range slices.Sorted(maps.Keys(tags)) {
+				value := tags[key]
+				if strings.EqualFold(key, no.Key) && matchAny(fold(no.Values), strings.ToLower(value)) {
+					d.add("deniedTags", "%s has the tag %s=%q", resource, key, value)
+				}
+			}
+		}
+	})
 }
 
 func fold(p []Pattern) []Pattern {
@@ -328,12 +242,4 @@ func fold(p []Pattern) []Pattern {
 		all[i] = Pattern(strings.ToLower(string(x)))
 	}
 	return all
-}
-
-func patterns(p []Pattern) string {
-	all := make([]string, len(p))
-	for i, x := range p {
-		all[i] = string(x)
-	}
-	return strings.Join(all, " or ")
 }

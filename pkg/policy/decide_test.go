@@ -25,10 +25,16 @@ func subject(change func(*Subject)) Subject {
 	return s
 }
 
+func same(a, b string) bool { return a == b }
+
 func TestSubject(t *testing.T) {
 	undo := func(s *Subject) {
 		s.Action, s.Undo, s.Undoes = "unassign-secondary-ip", true, []string{"assign-secondary-ip"}
 	}
+	gives := func(parameter, to string) func(*Subject) {
+		return func(s *Subject) { s.Parameters = map[string]string{parameter: to} }
+	}
+	anyAddress := strings.Replace(open, "10.88.60.0/24", "0.0.0.0/0, '::/0'", 1)
 	tests := []struct {
 		name, spec string
 		change     func(*Subject)
@@ -51,8 +57,15 @@ func TestSubject(t *testing.T) {
 		{"no CIDR allowed", strings.Replace(open, "[10.88.60.0/24]", "[]", 1), nil, "allowedCIDRs"},
 		{"no address and no CIDR", strings.Replace(open, "[10.88.60.0/24]", "[]", 1), func(s *Subject) { delete(s.Target, "address") }, ""},
 		{"network wider than allowed", open, func(s *Subject) { s.Target["address"] = "10.88.0.0/16" }, "allowedCIDRs"},
+		{"network wider than allowed that begins with it", strings.Replace(open, "10.88.60.0/24", "10.88.0.0/24", 1), func(s *Subject) { s.Target["address"] = "10.88.0.0/16" }, "allowedCIDRs"},
+		{"the network that is allowed", open, func(s *Subject) { s.Target["address"] = "10.88.60.0/24" }, ""},
+		{"network that begins outside", open, func(s *Subject) { s.Target["address"] = "10.88.61.0/25" }, "allowedCIDRs"},
+		{"network inside a second one", strings.Replace(open, "[10.88.60.0/24]", "[10.1.0.0/16, 10.88.60.0/24]", 1), nil, ""},
 		{"network inside", open, func(s *Subject) { s.Target["address"] = "10.88.60.16/28" }, ""},
-		{"IPv4 in IPv6", open, func(s *Subject) { s.Target["address"] = "::ffff:10.88.60.9" }, "allowedCIDRs"},
+		{"IPv4 in IPv6", anyAddress, func(s *Subject) { s.Target["address"] = "::ffff:10.88.60.9" }, "allowedCIDRs"},
+		{"an IPv4 network in IPv6", anyAddress, func(s *Subject) { s.Target["address"] = "::ffff:10.88.60.0/120" }, "allowedCIDRs"},
+		{"an address of one machine's interface", anyAddress, func(s *Subject) { s.Target["address"] = "fe80::1%eth0" }, "allowedCIDRs"},
+		{"IPv6", anyAddress, func(s *Subject) { s.Target["address"] = "2001:db8::1" }, ""},
 		{"no address at all", open, func(s *Subject) { s.Target["address"] = "10.88.60.9.1" }, "allowedCIDRs"},
 		{"region allowed", open + "  allowedRegions: [ap-northeast-1]\n", nil, ""},
 		{"another region", open + "  allowedRegions: [eu-west-1]\n", nil, "allowedRegions"},
@@ -61,6 +74,24 @@ func TestSubject(t *testing.T) {
 		{"another target", open + "  allowedTargets: {nicRef: ['eni-1*', eni-2]}\n", nil, "allowedTargets"},
 		{"a ref with no patterns", open + "  allowedTargets: {nicRef: ['*']}\n", func(s *Subject) { s.Target["routeTableRef"] = "rtb-1" }, "allowedTargets"},
 		{"no ref at all", open + "  allowedTargets: {nicRef: ['*']}\n", func(s *Subject) { delete(s.Target, "nicRef") }, "allowedTargets"},
+		{"prior holder allowed", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", gives("priorHolder", "eni-01"), ""},
+		{"prior holder", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", gives("priorHolder", "eni-1"), "allowedTargets"},
+		{"prior holder of any kind", open + "  allowedTargets: {nicRef: ['eni-0*'], instanceRef: ['*']}\n", gives("priorHolder", "i-1"), "allowedTargets"},
+		{"prior holder where all targets are allowed", open, gives("priorHolder", "eni-1"), ""},
+		{"no prior holder", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", gives("priorHolder", ""), ""},
+		{"prior route target allowed", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", gives("priorRouteTarget", "eni-01"), ""},
+		{"prior route target", open + "  allowedTargets: {nicRef: ['eni-0*'], instanceRef: ['*']}\n", gives("priorRouteTarget", "eni-1"), "allowedTargets"},
+		{"prior route to an instance", open + "  allowedTargets: {nicRef: ['*']}\n", gives("priorRouteTarget", "i-1"), "allowedTargets"},
+		{"prior route to an instance that is allowed", open + "  allowedTargets: {nicRef: ['eni-0*'], instanceRef: [i-1]}\n", gives("priorRouteTarget", "i-1"), ""},
+		{"prior route to a gateway", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", gives("priorRouteTarget", "igw-1"), ""},
+		{"no prior route", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", gives("priorRouteTarget", "none"), ""},
+		{"target and prior holder", open + "  allowedTargets: {nicRef: ['eni-2*']}\n", gives("priorHolder", "eni-1"), "allowedTargets allowedTargets"},
+		{"an instance and a route table", open + "  allowedTargets: {instanceRef: [i-1], routeTableRef: [rtb-1]}\n", func(s *Subject) {
+			s.Target = map[string]string{"instanceRef": "i-1", "routeTableRef": "rtb-1", "address": "10.88.60.9"}
+		}, ""},
+		{"another instance and route table", open + "  allowedTargets: {instanceRef: [i-1], routeTableRef: [rtb-1]}\n", func(s *Subject) {
+			s.Target = map[string]string{"instanceRef": "i-2", "routeTableRef": "rtb-2", "address": "10.88.60.9"}
+		}, "allowedTargets allowedTargets"},
 		{"undo", open + "  allowUndo: true\n", undo, ""},
 		{"undo not allowed", open, undo, "allowUndo"},
 		{"undo of another", open + "  allowUndo: true\n", func(s *Subject) { undo(s); s.Undoes = []string{"fence"} }, "allowedActions"},
@@ -152,40 +183,6 @@ func TestWindow(t *testing.T) {
 		if got := windows[0].Contains(in(tt.zone, tt.at)); got != tt.want {
 			t.Errorf("%s contains %s %s: %v, want %v", tt.window, tt.at, tt.zone, got, tt.want)
 		}
-	}
-}
-
-func TestApproved(t *testing.T) {
-	now := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
-	hour := func(h int) time.Time { return now.Add(time.Duration(-h) * time.Hour) }
-	by := func(who string, ago int, digest string) Approval { return Approval{who, hour(ago), digest} }
-	tests := []struct {
-		name, spec string
-		history    History
-		want       string // the reasons, one that is wanted
-	}{
-		{"approved", open, History{Digest: "d", Approvals: []Approval{by("ann", 1, "d")}}, ""},
-		{"not approved", open, History{Digest: "d"}, "requireApproval: 0 of 1 approvals"},
-		{"plan changed", open, History{Digest: "d", Approvals: []Approval{by("ann", 1, "e")}}, "1 for a plan that has changed since"},
-		{"expired", open + "  approvalTTL: 1h\n", History{Digest: "d", Approvals: []Approval{by("ann", 2, "d")}}, "1 older than 1h0m0s"},
-		{"just in time", open + "  approvalTTL: 2h\n", History{Digest: "d", Approvals: []Approval{by("ann", 2, "d")}}, ""},
-		{"from the future", open, History{Digest: "d", Approvals: []Approval{by("ann", -1, "d")}}, "0 of 1"},
-		{"two people", open + "  approvals: 2\n", History{Digest: "d", Approvals: []Approval{by("ann", 1, "d"), by("bob", 1, "d")}}, ""},
-		{"one person twice", open + "  approvals: 2\n", History{Digest: "d", Approvals: []Approval{by("Ann Lee", 1, "d"), by(" ann  lee", 1, "d")}}, "approvals: 1 of 2"},
-		{"no digest", open, History{Approvals: []Approval{by("ann", 1, "")}}, "0 of 1"},
-		{"no approval needed", open + "  requireApproval: false\n", History{Digest: "d"}, ""},
-		{"waited too long", open + "  requireApproval: false\n  maxDecisionWait: 1h\n", History{Digest: "d", Imported: hour(2)}, "maxDecisionWait: it has waited 2h0m0s"},
-		{"evidence", open + "  requireEvidence: true\n", History{Digest: "d", Evidence: "d", Approvals: []Approval{by("ann", 1, "d")}}, ""},
-		{"no evidence", open + "  requireEvidence: true\n", History{Digest: "d", Approvals: []Approval{by("ann", 1, "d")}}, "requireEvidence: no dry-run"},
-		{"evidence of another plan", open + "  requireEvidence: true\n", History{Digest: "d", Evidence: "e"}, "requireEvidence: the plan has changed since its dry-run; run another first; requireApproval"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			d := mustParse(t, tt.spec).Approved(tt.history, now)
-			if got := d.Error(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
 	}
 }
 

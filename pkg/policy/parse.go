@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,27 @@ func Load(path string) (*Policy, error) {
 	return p, nil
 }
 
+// LoadAll reads the policies in the files of a list like PATH, and makes one of them that allows what each
+// allows. One that can't be read fails them all.
+func LoadAll(list string) (*Policy, error) {
+	var all *Policy
+	for _, path := range filepath.SplitList(list) {
+		p, err := Load(path)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = p
+		} else {
+			all = all.And(p)
+		}
+	}
+	if all == nil {
+		return nil, errors.New("cannot read the policy: no file is named")
+	}
+	return all, nil
+}
+
 // Parse reads a policy, in YAML or JSON. The error is a document.Faults with every fault and its line.
 func Parse(data []byte) (*Policy, error) {
 	if len(data) > maxBytes {
@@ -47,7 +69,8 @@ func Parse(data []byte) (*Policy, error) {
 		return nil, err
 	}
 	r := reader{}
-	r.Fields(doc, "",
+	// A null is refused: an empty variable of a template must not lift a restriction.
+	r.FullFields(doc, "",
 		document.Field{Name: "apiVersion", Required: true, Read: r.exactly(APIVersion)},
 		document.Field{Name: "kind", Required: true, Read: r.exactly(Kind)},
 		document.Field{Name: "metadata", Required: true, Read: r.metadata},
@@ -76,7 +99,7 @@ func (r *reader) exactly(want string) readFunc {
 
 func (r *reader) metadata(n *document.Node, path string) {
 	anything := func(n *document.Node, path string) { r.Map(n, path) }
-	r.Fields(n, path,
+	r.FullFields(n, path,
 		document.Field{Name: "name", Required: true, Read: func(n *document.Node, path string) { r.policy.Name = r.String(n, path) }},
 		document.Field{Name: "labels", Read: anything},
 		document.Field{Name: "annotations", Read: anything},
@@ -86,7 +109,7 @@ func (r *reader) metadata(n *document.Node, path string) {
 func (r *reader) spec(n *document.Node, path string) {
 	p := &r.policy
 	dryRunOnly, requireApproval := true, true
-	r.Fields(n, path,
+	r.FullFields(n, path,
 		document.Field{Name: "enabled", Read: r.bool(&p.Enabled)},
 		document.Field{Name: "dryRunOnly", Read: r.bool(&dryRunOnly)},
 		document.Field{Name: "requireApproval", Read: r.bool(&requireApproval)},
@@ -183,7 +206,7 @@ func (r *reader) windows(n *document.Node, path string) {
 func (r *reader) targets(n *document.Node, path string) {
 	t := &Targets{}
 	r.policy.Targets = t
-	r.Fields(n, path,
+	r.FullFields(n, path,
 		document.Field{Name: "nicRef", Read: r.patterns(&t.Interfaces)},
 		document.Field{Name: "instanceRef", Read: r.patterns(&t.Instances)},
 		document.Field{Name: "routeTableRef", Read: r.patterns(&t.RouteTables)},

@@ -119,6 +119,12 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{"regular expression", header + "  allowedTargets: {nicRef: ['eni-[0-9]+']}\n", []string{"line 5: spec.allowedTargets.nicRef[0]", "only * and ? stand for something"}},
 		{"unknown ref", header + "  allowedTargets: {vpcRef: [a]}\n", []string{"spec.allowedTargets.vpcRef: is unknown"}},
 		{"list of tags", header + "  requiredTags: [env]\n", []string{"spec.requiredTags: is a list, want an object of tag keys"}},
+		{"field without a value", header + "  executionWindow:\n  enabled: true\n  allowedRegions: null\n", []string{
+			"line 5: spec.executionWindow: is null: remove it, or give it a value", "line 7: spec.allowedRegions: is null: remove it, or give it a value"}},
+		{"patterns without a value", header + "  allowedTargets: {nicRef: ~}\n", []string{"line 5: spec.allowedTargets.nicRef: is null"}},
+		{"labels without a value", strings.Replace(header, "{name: lab}", "{name: lab, labels: }", 1) + "  {}\n", []string{"line 3: metadata.labels: is null"}},
+		{"spec without a value", strings.TrimSpace(header), []string{"line 4: spec: is null: remove it, or give it a value"}},
+		{"not UTF-8", header + "  enabled: true\n  executionWindow: \"\xff\"\n", []string{"line 6: is not valid UTF-8"}},
 		{"tag without a value", header + "  requiredTags: {env: }\n", []string{"spec.requiredTags.env: is null, want a string"}},
 		{"tag without a pattern", header + "  deniedTags: {env: []}\n", []string{"spec.deniedTags.env: has no pattern"}},
 		{"bad duration", header + "  approvalTTL: 1d\n", []string{`line 5: spec.approvalTTL: is "1d", want a time`}},

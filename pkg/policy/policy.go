@@ -15,7 +15,9 @@
 //
 // allowedRegions and allowedTargets restrict when they are there. With allowedTargets, each of
 // nicRef, instanceRef and routeTableRef that an action names must match a pattern of that name, and
-// it must name one at least. In a pattern * stands for any text and ? for one character.
+// it must name one at least; so must priorHolder and priorRouteTarget, to which an undo gives an address
+// or a route back, where they name an interface or an instance. In a pattern * stands for any text and ?
+// for one character.
 //
 // requiredTags must all be on each resource that an action targets, and none of deniedTags may be:
 // a key with a pattern, or a list of them, for the value. deniedTags ignore upper and lower case.
@@ -28,7 +30,9 @@
 // hold for execution: approvals different people must have approved exactly the plan that runs, no
 // longer than approvalTTL ago; with requireEvidence, a dry-run of exactly that plan must have succeeded;
 // with maxDecisionWait, an action must be approved (or, where no approval is needed, executed) within
-// that time of its import.
+// that time of its import, and an approval that was given later does not count.
+//
+// A field that is there must have a value: null is refused.
 package policy
 
 import (
@@ -66,21 +70,31 @@ type Policy struct {
 	MaxDecisionWait time.Duration // 0: no limit
 
 	AllowIrreversible bool
+
+	// parts are the policies that And put together; they decide, and what is said here does not.
+	parts []*Policy
 }
 
 // DryRunOnly tells whether execution is refused. It is, unless the document says otherwise.
-func (p *Policy) DryRunOnly() bool { return !p.dryRunAllowed }
+func (p *Policy) DryRunOnly() bool {
+	return p.any(func(p *Policy) bool { return !p.dryRunAllowed })
+}
 
 // Approvals is how many different people must approve an action; 0 when none need to.
 func (p *Policy) Approvals() int {
-	if p.approvalWaived {
-		return 0
+	needed := 0
+	for _, part := range p.each() {
+		if !part.approvalWaived {
+			needed = max(needed, 1, part.approvals)
+		}
 	}
-	return max(1, p.approvals)
+	return needed
 }
 
 // ReadsTags tells whether a decision needs the tags of what is targeted.
-func (p *Policy) ReadsTags() bool { return len(p.RequiredTags)+len(p.DeniedTags) > 0 }
+func (p *Policy) ReadsTags() bool {
+	return p.any(func(p *Policy) bool { return len(p.RequiredTags)+len(p.DeniedTags) > 0 })
+}
 
 // Targets are the patterns of allowedTargets.
 type Targets struct {

@@ -11,7 +11,7 @@ import (
 // may choose, and not the one that it names. A request is an undo when its key says so and its verb
 // undoes another.
 func RequestSubject(verbs *action.Registry, r protocol.Request) Subject {
-	s := Subject{Action: r.Action, Provider: r.Provider, ProviderRef: r.ProviderRef, Target: r.Target}
+	s := Subject{Action: r.Action, Provider: r.Provider, ProviderRef: r.ProviderRef, Target: r.Target, Parameters: r.Parameters}
 	verb, known := verbs.Resolve(r)
 	if !known {
 		return s

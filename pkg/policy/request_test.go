@@ -12,6 +12,7 @@ import (
 
 func TestRequestSubject(t *testing.T) {
 	verbs := actions.Registry()
+	parameters := map[string]string{"priorHolder": "eni-1"}
 	byRoute := map[string]string{"captureStrategy": "route-table"}
 	tests := []struct {
 		name, action, key string
@@ -29,8 +30,8 @@ func TestRequestSubject(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.want.Target = tt.target
-			got := policy.RequestSubject(verbs, protocol.Request{Action: tt.action, IdempotencyKey: tt.key, Target: tt.target})
+			tt.want.Target, tt.want.Parameters = tt.target, parameters
+			got := policy.RequestSubject(verbs, protocol.Request{Action: tt.action, IdempotencyKey: tt.key, Target: tt.target, Parameters: parameters})
 			if d := cmp.Diff(tt.want, got); d != "" {
 				t.Error(d)
 			}

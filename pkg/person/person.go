@@ -1,0 +1,64 @@
+// Package person tells people by their names, as far as a name can tell.
+//
+// It guarantees that one name is one person however it is spelt: in capitals or not, in composed or
+// wide letters, with more blanks, or with characters that nobody sees; and that a name which is
+// recorded can be read. Letters that only look alike stay different.
+package person
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Name is a name as it is recorded: composed, its words a blank apart. The error says what is wrong
+// with it.
+func Name(given string) (string, error) {
+	given = strings.TrimSpace(given)
+	switch i := strings.IndexFunc(given, hidden); {
+	case given == "":
+		return "", errors.New("nobody is named")
+	case !utf8.ValidString(given):
+		return "", errors.New("the name is not valid UTF-8")
+	case i >= 0:
+		r, _ := utf8.DecodeRuneInString(given[i:])
+		return "", fmt.Errorf("the name has a character that can't be seen, %U", r)
+	case strings.IndexFunc(given, readable) < 0:
+		return "", errors.New("the name has no letter and no digit")
+	}
+	return words(norm.NFC.String(given)), nil
+}
+
+// Same tells whether two names are one person's.
+func Same(a, b string) bool { return key(a) == key(b) }
+
+// key is what all spellings of a name have in common. Folding and composing can each give the
+// other more to do, so that it takes both twice.
+func key(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if hidden(r) && !unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, name)
+	for range 2 {
+		name = cases.Fold().String(norm.NFKC.String(name))
+	}
+	return words(norm.NFKC.String(name))
+}
+
+func words(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func readable(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
+
+// hidden tells a character that is not shown: one that controls or formats, is not assigned, or is
+// assigned and blank, space itself apart.
+func hidden(r rune) bool {
+	const brailleBlank = '\u2800'
+	return r == brailleBlank || !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Approval is one person's yes to exactly one plan.
+type Approval struct {
+	By     string
+	At     time.Time
+	Digest string
+}
+
+// History is what happened to an action before it is to be executed.
+type History struct {
+	// Digest is that of the plan that would run.
+	Digest string
+	// Imported is when the action began to wait for its decision.
+	Imported time.Time
+	// Evidence is the digest of the plan whose dry-run succeeded last; empty for none.
+	Evidence  string
+	Approvals []Approval
+	// SamePerson tells whether two names are one person's; without it they all are.
+	SamePerson func(a, b string) bool
+}
+
+// Approved decides whether enough people approved, in time, exactly what would run.
+func (p *Policy) Approved(h History, now time.Time) Denial {
+	return p.decide(func(p *Policy, d *Denial) {
+		*d = p.Evidence(h)
+		needed := p.Approvals()
+		if needed == 0 {
+			*d = append(*d, p.Wait(h, now)...)
+			return
+		}
+		valid := p.ValidApprovals(h, now)
+		if len(valid) >= needed {
+			return
+		}
+		field := "requireApproval"
+		if needed > 1 {
+			field = "approvals"
+		}
+		d.add(field, "%d of %d approvals%s", len(valid), needed, p.others(h, now))
+	})
+}
+
+// others tells of the approvals that do not count, and why.
+func (p *Policy) others(h History, now time.Time) (text string) {
+	other, expired, late := 0, 0, 0
+	for _, a := range h.Approvals {
+		switch {
+		case a.Digest != h.Digest:
+			other++
+		case p.late(a, h):
+			late++
+		case p.expired(a, now):
+			expired++
+		}
+	}
+	if other > 0 {
+		text += fmt.Sprintf("; %d for a plan that has changed since", other)
+	}
+	if late > 0 {
+		text += fmt.Sprintf("; %d more than %s (maxDecisionWait) after the import: plan afresh and import it again", late, p.MaxDecisionWait)
+	}
+	if expired > 0 {
+		text += fmt.Sprintf("; %d older than %s", expired, p.ApprovalTTL)
+	}
+	return text
+}
+
+// Evidence decides whether there is a dry-run where one is needed.
+func (p *Policy) Evidence(h History) Denial {
+	return p.decide(func(p *Policy, d *Denial) {
+		switch {
+		case !p.RequireEvidence || h.Evidence != "" && h.Evidence == h.Digest:
+		case h.Evidence == "":
+			d.add("requireEvidence", "no dry-run of it has succeeded; run one first")
+		default:
+			d.add("requireEvidence", "the plan has changed since its dry-run; run another first")
+		}
+	})
+}
+
+// Wait decides whether the action has waited too long for its decision.
+func (p *Policy) Wait(h History, now time.Time) Denial {
+	return p.decide(func(p *Policy, d *Denial) {
+		if waited := now.Sub(h.Imported); p.tooLong(waited) {
+			d.add("maxDecisionWait", "it has waited %s for a decision, longer than %s; plan afresh and import it again", waited.Round(time.Second), p.MaxDecisionWait)
+		}
+	})
+}
+
+func (p *Policy) tooLong(waited time.Duration) bool {
+	return p.MaxDecisionWait > 0 && waited > p.MaxDecisionWait
+}
+
+// ValidApprovals are those that count: for this plan, given in time, not expired, not from the future, one
+// of each person.
+func (p *Policy) ValidApprovals(h History, now time.Time) []Approval {
+	var valid []Approval
+	for _, a := range h.Approvals {
+		again := func(v Approval) bool { return h.SamePerson == nil || h.SamePerson(v.By, a.By) }
+		counts := func(p *Policy) bool { return !p.late(a, h) && !p.expired(a, now) }
+		if a.Digest == h.Digest && h.Digest != "" && p.all(counts) && !slices.ContainsFunc(valid, again) {
+			valid = append(valid, a)
+		}
+	}
+	return valid
+}
+
+// late tells an approval that was given when the action had waited too long: while another policy
+// held, or none.
+func (p *Policy) late(a Approval, h History) bool { return p.tooLong(a.At.Sub(h.Imported)) }
+
+// clockSlack is by how much another machine's clock may be ahead.
+const clockSlack = 5 * time.Minute
+
+func (p *Policy) expired(a Approval, now time.Time) bool {
+	age := now.Sub(a.At)
+	return age < -clockSlack || p.ApprovalTTL > 0 && age > p.ApprovalTTL
+}
