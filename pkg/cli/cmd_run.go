@@ -17,7 +17,8 @@ func (a *app) run() *cobra.Command {
 		Use:   "run -f REQUEST",
 		Short: "hand a request to the executor, past the journal",
 		Long: `run hands a request, or several one after the other, to the executor and prints each result, as a core
-would. It stops at the first that fails. Nothing is journaled; a policy, when one is configured, holds.`,
+would. It stops at the first that fails. Nothing is journaled. To execute needs a policy, and one that asks
+for neither approval nor evidence; a dry-run needs none.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch protocol.Mode(mode) {
@@ -34,13 +35,17 @@ would. It stops at the first that fails. Nothing is journaled; a policy, when on
 				return err
 			}
 			g.Run.(*plugin).log = a.stderr
+			executions := 0
 			for _, r := range requests {
-				o, err := g.Direct(c.Context(), r)
+				o, err := g.Direct(c.Context(), r, executions)
 				if err != nil {
 					return err
 				}
 				if err := a.printDirect(o); err != nil {
 					return err
+				}
+				if r.Mode == protocol.Execute {
+					executions++
 				}
 			}
 			return nil
@@ -60,9 +65,7 @@ func (a *app) printDirect(o gate.Outcome) error {
 		}
 	} else {
 		fmt.Fprintln(a.stderr, "actionctl: refused:")
-		for _, r := range o.Reasons {
-			fmt.Fprintf(a.stderr, "  %s: %s\n", r.Field, printable(r.Text))
-		}
+		a.explainReasons(o.Reasons)
 	}
 	switch o.Verdict {
 	case gate.Refused:

@@ -10,6 +10,8 @@ func TestRunRefusesWhatAPolicyDenies(t *testing.T) {
 	d.says(said, "apiVersion: is required")
 	_, said = d.run(ExitFailed, "not: a\nrequest: at all\n", "run", "-f", "-")
 	d.says(said, "spec: is required")
-	_, said = d.run(ExitFailed, deskRequest, "run", "-f", "-")
+	_, said = d.run(ExitFailed, deskRequest, "run", "-f", "-", "--mode", "dry-run")
 	d.says(said, "there is no no-such-executor")
+	_, said = d.run(ExitRefused, deskRequest, "run", "-f", "-")
+	d.says(said, "name one with --policy or ACTIONCTL_POLICY")
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -196,15 +197,22 @@ func (a *app) explain(outcomes []gate.Outcome) {
 			notReached++
 		case gate.Refused:
 			fmt.Fprintf(a.stderr, "actionctl: action %d (%s) refused:\n", o.Action.ID, printable(o.Action.IdempotencyKey))
-			for _, r := range o.Reasons {
-				fmt.Fprintf(a.stderr, "  %s: %s\n", r.Field, printable(r.Text))
-			}
+			a.explainReasons(o.Reasons)
 		case gate.Unsuccessful:
 			fmt.Fprintf(a.stderr, "actionctl: action %d (%s) failed: %s\n", o.Action.ID, printable(o.Action.IdempotencyKey), printable(o.Message))
 		}
 	}
 	if notReached > 0 {
 		fmt.Fprintf(a.stderr, "actionctl: %d not begun, because of what came before\n", notReached)
+	}
+}
+
+func (a *app) explainReasons(reasons policy.Denial) {
+	for _, r := range reasons {
+		fmt.Fprintf(a.stderr, "  %s: %s\n", r.Field, printable(r.Text))
+		if r.Field == "policy" && firstOf(a.policyPath, a.env["ACTIONCTL_POLICY"]) == "" {
+			fmt.Fprintln(a.stderr, "  name one with --policy or ACTIONCTL_POLICY")
+		}
 	}
 }
 

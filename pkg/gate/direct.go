@@ -7,10 +7,12 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// Direct hands a request to the executor without the journal, as a core would. Where there is a policy
-// it holds: what needs an approval is refused, since here nobody can give one.
-func (g *Gate) Direct(ctx context.Context, r protocol.Request) (Outcome, error) {
-	if reasons := g.mayRunDirectly(r); len(reasons) > 0 {
+// Direct hands a request to the executor without the journal, as a core would; begun is how many
+// executions this run has let through before. To execute needs a policy, and one that asks for neither
+// approval nor evidence: here nobody can have given them. A key says that a request is an undo, and anyone
+// may choose it: so that is no exemption.
+func (g *Gate) Direct(ctx context.Context, r protocol.Request, begun int) (Outcome, error) {
+	if reasons := g.mayRunDirectly(r, begun); len(reasons) > 0 {
 		return Outcome{Verdict: Refused, Message: "refused: " + reasons.Error(), Reasons: reasons}, nil
 	}
 	result, err := g.Run.Run(ctx, r)
@@ -20,24 +22,23 @@ func (g *Gate) Direct(ctx context.Context, r protocol.Request) (Outcome, error) 
 	return outcome(Action{}, result), nil
 }
 
-func (g *Gate) mayRunDirectly(r protocol.Request) policy.Denial {
+func (g *Gate) mayRunDirectly(r protocol.Request, begun int) policy.Denial {
+	dryRun := r.Mode == protocol.DryRun
 	if g.Policy == nil {
-		return nil
+		if dryRun {
+			return nil
+		}
+		return noPolicy()
 	}
-	subject := policy.RequestSubject(g.Registry, r)
-	reasons := g.Policy.Subject(subject)
-	if r.Mode != protocol.Execute {
+	reasons := g.Policy.Subject(policy.RequestSubject(g.Registry, r))
+	if dryRun {
 		return reasons
 	}
 	now := g.Now()
-	reasons = append(reasons, g.Policy.Execution(now, 0)...)
-	if subject.Undo {
-		return reasons
-	}
-	history := policy.History{Imported: now}
-	if approval := g.Policy.Approved(history, now); len(approval) > 0 {
-		reasons = append(reasons, approval...)
-		reasons = append(reasons, against("journal", "import it, approve it, execute it")...)
+	reasons = append(reasons, g.Policy.Execution(now, begun)...)
+	if missing := g.Policy.Approved(policy.History{Imported: now}, now); len(missing) > 0 {
+		reasons = append(reasons, missing...)
+		reasons = append(reasons, against("journal", "import it, approve it, execute it; an undo is the rollback of its action")...)
 	}
 	return reasons
 }
