@@ -25,6 +25,12 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 			Skip:     u.table + " led " + u.to.String() + " to " + u.nic + " before the action: the route stays",
 			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
 		}, nil
+	case !knows && req.Orphan:
+		return &action.Plan{
+			Restores: true,
+			Skip:     "nothing to undo is known under this key: no facts are given, and none are recorded; the route to " + u.to.String() + " stays as it is",
+			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
+		}, nil
 	case !knows:
 		return u.plan(ctx, nil)
 	}

@@ -19,10 +19,10 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 		u.before, knows = prior, true
 	}
 	if !knows {
-		if err := u.recorded(ctx, req); err != nil {
+		var err error
+		if knows, err = u.recorded(ctx, req); err != nil {
 			return nil, err
 		}
-		knows = u.before != nobody
 	}
 	switch {
 	case assigned == "true", u.before == u.nic:
@@ -31,25 +31,33 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 			Skip:     u.nic + " had " + u.ip + " before the action: it stays",
 			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
 		}, nil
+	case !knows && req.Orphan:
+		return &action.Plan{
+			Restores: true,
+			Skip:     "nothing to undo is known under this key: no facts are given, and none are recorded; " + u.nic + " keeps " + u.ip + " if it has it",
+			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
+		}, nil
 	case !knows:
 		return u.plan(ctx, nil)
 	}
 	return u.plan(ctx, &req)
 }
 
-// recorded fills in what the action recorded, for an undo that was sent without its facts.
-func (u *release) recorded(ctx context.Context, req action.Request) error {
+// recorded fills in what the action recorded, for an undo that was sent without its facts, and tells whether
+// there is anything.
+func (u *release) recorded(ctx context.Context, req action.Request) (bool, error) {
 	if !req.HasRecord {
-		return nil
+		return false, nil
 	}
 	found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if recorded, ok := req.Record(found[0].VPCID+"/"+u.ip, "holder"); ok {
+	recorded, ok := req.Record(found[0].VPCID+"/"+u.ip, "holder")
+	if ok {
 		u.before = recorded.From
 	}
-	return nil
+	return ok, nil
 }
 
 // release is one address on its way off an interface.

@@ -98,6 +98,9 @@ type Request struct {
 	// HasRecord tells that an earlier attempt under this key, or the action that this request undoes, left a
 	// record.
 	HasRecord bool
+	// Orphan tells that the request's key names an action to take back, and that no record of one is kept:
+	// it never was, or is undone. Nothing is known of it then but what the parameters tell.
+	Orphan bool
 	// Keeps tells that prior facts are kept where a kill can't reach them, by the execution of this
 	// request if this is a dry-run.
 	Keeps bool

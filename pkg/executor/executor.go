@@ -129,6 +129,7 @@ func (r *run) answer() (protocol.Result, error) {
 	}
 	r.conn, r.reader = conn, conn.Reader()
 	r.req.Keeps = r.OpenStore != nil
+	r.req.Orphan = !r.req.Keeps && r.undoes() != ""
 	if r.wire.Mode == protocol.DryRun {
 		return r.dryRun()
 	}

@@ -55,6 +55,7 @@ func (r *run) openStore() (release func(), err error) {
 	}
 	r.req.Records, r.req.HasRecord = records{r}, r.hasRecord
 	if !r.hasRecord {
+		r.req.Orphan = r.undoes() != ""
 		return release, nil
 	}
 	switch {
