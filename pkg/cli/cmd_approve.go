@@ -2,21 +2,24 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/gate"
 )
 
 func (a *app) approve() *cobra.Command {
 	var by, digest string
 	c := &cobra.Command{
-		Use:   "approve ID... --by WHO",
-		Short: "record one person's approval of exactly the plans as they are",
-		Args:  someActions,
+		Use:               "approve ID... --by WHO",
+		Short:             "record one person's approval of exactly the plans as they are",
+		Args:              someActions,
+		ValidArgsFunction: a.completeActions(gate.Pending),
 		RunE: func(c *cobra.Command, args []string) error {
 			if digest != "" && len(args) > 1 {
 				return usage("--digest goes with one action")
 			}
 			g, done, err := a.openGate(c.Context())
 			if err != nil {
-				return err
+				return a.refused(c.Context(), err, "approval", args)
 			}
 			defer done()
 			ids, err := findAll(c.Context(), g.Store, args)

@@ -22,10 +22,11 @@ func (a *app) execute() *cobra.Command {
 		Long: `execute runs actions, in their order, as the policy allows. It begins nothing when one of them would be
 refused, and stops at the first that fails, unless told to keep going. With --dry-run it asks what would be
 done, and changes nothing.`,
-		Args: b.args("--all-approved"),
+		Args:              b.args("--all-approved"),
+		ValidArgsFunction: a.completeActions(gate.Approved, gate.Failed),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runBatch(c.Context(), b, args, batchOf{
-				all: (*gate.Gate).AllApproved, run: (*gate.Gate).Execute, dryRun: (*gate.Gate).DryRun,
+				what: "execution", all: (*gate.Gate).AllApproved, run: (*gate.Gate).Execute, dryRun: (*gate.Gate).DryRun,
 			})
 		},
 	}
@@ -55,6 +56,7 @@ func (b *batch) args(all string) cobra.PositionalArgs {
 
 // batchOf are the gate's operations behind a command.
 type batchOf struct {
+	what        string
 	all         func(*gate.Gate, context.Context) ([]int64, error)
 	run, dryRun func(*gate.Gate, context.Context, []int64, gate.Options) ([]gate.Outcome, error)
 }
@@ -62,7 +64,7 @@ type batchOf struct {
 func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) error {
 	g, done, err := a.openGate(ctx)
 	if err != nil {
-		return err
+		return a.refused(ctx, err, of.what, args)
 	}
 	defer done()
 	var ids []int64

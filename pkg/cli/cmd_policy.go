@@ -94,6 +94,9 @@ func (a *app) decide(d *decision, p *policy.Policy, file string) error {
 // needs is what an execution needs besides, by the action's history.
 func needs(p *policy.Policy, s policy.Subject) []string {
 	if s.Undo {
+		if p.Approvals() > 0 || p.RequireEvidence {
+			return []string{"an action in the journal that it rolls back"}
+		}
 		return nil
 	}
 	var all []string

@@ -1,6 +1,9 @@
 package cli
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 const deskRequest = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest","spec":{"action":"assign-secondary-ip","provider":"aws",
  "target":{"nicRef":"eni-01088600000000011","address":"10.88.60.9","region":"ap-northeast-1"},"mode":"execute","idempotencyKey":"k"}}`
@@ -12,6 +15,9 @@ func TestPolicyCheck(t *testing.T) {
 	d.says(out, "well-formed")
 	out, _ = d.run(0, deskRequest, append(check, "-f", "-")...)
 	d.says(out, "allowed by the policy desk\n  it needs approval by 1")
+	undo := strings.NewReplacer("assign-secondary-ip", "unassign-secondary-ip", `"k"`, `"k:undo"`).Replace(deskRequest)
+	out, _ = d.run(0, undo, append(check, "-f", "-")...)
+	d.says(out, "allowed by the policy desk\n  it needs an action in the journal that it rolls back")
 	d.run(ExitUsage, "", append(check, "-f", "a", "-f", "b")...)
 	d.run(ExitUsage, deskRequest+deskRequest, append(check, "-f", "-")...)
 	d.write("bad.yaml", "kind: x\n")

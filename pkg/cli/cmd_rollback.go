@@ -15,10 +15,11 @@ func (a *app) rollback() *cobra.Command {
 stops at the first that fails, unless told to keep going. An action whose undo finds nothing to restore is
 closed as rolledBack; one whose undo would take away what another action needs stays succeeded, and the
 message says which action has to be rolled back first.`,
-		Args: b.args("--all"),
+		Args:              b.args("--all"),
+		ValidArgsFunction: a.completeActions(gate.Succeeded, gate.Failed),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runBatch(c.Context(), b, args, batchOf{
-				all: (*gate.Gate).InForce, run: (*gate.Gate).Rollback, dryRun: (*gate.Gate).RollbackDryRun,
+				what: "rollback", all: (*gate.Gate).InForce, run: (*gate.Gate).Rollback, dryRun: (*gate.Gate).RollbackDryRun,
 			})
 		},
 	}

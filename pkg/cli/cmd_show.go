@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +35,12 @@ func (a *app) show() *cobra.Command {
 		Use:   "show ID",
 		Short: "show one action: plan, digest, approvals, facts and events",
 		Args:  exactly(1, "the id or the idempotency key of an action"),
+		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return a.completeActions("")(c, args, begun)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			j, err := a.openJournal(c.Context())
 			if err != nil {
@@ -60,40 +63,6 @@ func (a *app) show() *cobra.Command {
 			return a.print(d, func(w io.Writer) { a.showTable(w, d) })
 		},
 	}
-}
-
-// find takes an id or an idempotency key.
-func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
-	if id, err := strconv.ParseInt(name, 10, 64); err == nil {
-		x, err := s.Get(ctx, id)
-		if !errors.Is(err, gate.ErrNotFound) {
-			return x, err
-		}
-	}
-	x, err := s.Find(ctx, name)
-	if errors.Is(err, gate.ErrNotFound) {
-		return x, fmt.Errorf("there is no action %q in the journal", name)
-	}
-	return x, err
-}
-
-// findAll takes ids or idempotency keys, each once.
-func findAll(ctx context.Context, s gate.Store, names []string) ([]int64, error) {
-	var ids []int64
-	var errs []error
-	seen := map[int64]bool{}
-	for _, name := range names {
-		x, err := find(ctx, s, name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if !seen[x.ID] {
-			ids = append(ids, x.ID)
-		}
-		seen[x.ID] = true
-	}
-	return ids, errors.Join(errs...)
 }
 
 func exactly(n int, what string) cobra.PositionalArgs {

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,36 +36,53 @@ func firstOf(values ...string) string {
 
 // openJournal opens the journal that is configured.
 func (a *app) openJournal(ctx context.Context) (*journal.Journal, error) {
-	path := firstOf(a.journalPath, a.env["ACTIONCTL_JOURNAL"])
-	if path == "" {
-		state := a.env["XDG_STATE_HOME"]
-		if !filepath.IsAbs(state) {
-			if a.env["HOME"] == "" {
-				return nil, usage("there is no home directory to keep the journal in: name its file with --journal or ACTIONCTL_JOURNAL")
-			}
-			state = filepath.Join(a.env["HOME"], ".local", "state")
-		}
-		path = filepath.Join(state, "actionctl", "journal.db")
+	path, err := a.journalFile()
+	if err != nil {
+		return nil, err
 	}
 	return journal.Open(ctx, path)
 }
 
-// loadPolicy reads the policy that is configured; nil when none is.
-func (a *app) loadPolicy() (*policy.Policy, string, error) {
-	path := firstOf(a.policyPath, a.env["ACTIONCTL_POLICY"])
-	if path == "" {
-		return nil, "", nil
+func (a *app) journalFile() (string, error) {
+	if path := firstOf(a.journalPath, a.env["ACTIONCTL_JOURNAL"]); path != "" {
+		return path, nil
 	}
-	path, err := filepath.Abs(path)
-	if err != nil {
+	state := a.env["XDG_STATE_HOME"]
+	if !filepath.IsAbs(state) {
+		if a.env["HOME"] == "" {
+			return "", usage("there is no home directory to keep the journal in: name its file with --journal or ACTIONCTL_JOURNAL")
+		}
+		state = filepath.Join(a.env["HOME"], ".local", "state")
+	}
+	return filepath.Join(state, "actionctl", "journal.db"), nil
+}
+
+// policyFile is the policy that is named here; empty when none is.
+func (a *app) policyFile() string { return firstOf(a.policyPath, a.env["ACTIONCTL_POLICY"]) }
+
+// loadPolicy reads the policy that is named, nil when none is, and lists the files that the executor
+// gets. A policy that the environment has for the executor already holds beside the one that is named, here
+// and there: naming one never allows more.
+func (a *app) loadPolicy() (p *policy.Policy, files string, err error) {
+	files = a.env["EXECUTOR_POLICY"]
+	own := a.policyFile()
+	if own == "" {
+		return nil, files, nil
+	}
+	if own, err = filepath.Abs(own); err != nil {
 		return nil, "", err
 	}
-	p, err := policy.Load(path)
-	if err != nil {
-		// Nothing runs by a policy that can't be read.
-		return nil, "", &gate.Refusal{Reasons: []string{"nothing runs: " + err.Error()}}
+	if strings.ContainsRune(own, filepath.ListSeparator) {
+		return nil, "", usage("the path of the policy %s has a %c in it, which separates policies", own, filepath.ListSeparator)
 	}
-	return p, path, nil
+	if all := filepath.SplitList(files); !slices.Contains(all, own) {
+		files = strings.Join(append(all, own), string(filepath.ListSeparator))
+	}
+	if p, err = policy.LoadAll(files); err != nil {
+		// Nothing runs by a policy that can't be read.
+		return nil, "", &gate.Refusal{Reasons: strings.Split("nothing runs: "+err.Error(), "\n")}
+	}
+	return p, files, nil
 }
 
 // openGate opens the gate on the journal and the policy that are configured.
@@ -80,16 +99,51 @@ func (a *app) openGate(ctx context.Context) (*gate.Gate, func(), error) {
 	return g, func() { _ = j.Close() }, nil
 }
 
+// refused ends a command that a policy which can't be read refused. For each action that is named, the
+// journal gets the denial. Where none is named (--all, import, run) it does not: the refusal is about
+// a file then, and would fill the log with what concerns no action; nor is a journal made for it.
+func (a *app) refused(ctx context.Context, refusal error, what string, names []string) error {
+	var r *gate.Refusal
+	path, err := a.journalFile()
+	if !errors.As(refusal, &r) || err != nil || len(names) == 0 {
+		return refusal
+	}
+	if _, err := os.Stat(path); err != nil {
+		return refusal
+	}
+	j, err := a.openJournal(ctx)
+	if err != nil {
+		return errors.Join(refusal, err)
+	}
+	defer j.Close()
+	ids, err := findAll(ctx, j, names)
+	if err != nil {
+		return errors.Join(refusal, err)
+	}
+	g := a.newGate(nil, nil)
+	g.Store = j
+	var reasons policy.Denial
+	for _, text := range r.Reasons {
+		reasons = append(reasons, policy.Reason{Field: "policy", Text: text})
+	}
+	outcomes, err := g.Deny(ctx, ids, what, reasons)
+	return a.report(outcomes, false, err)
+}
+
 // gate makes a gate without a journal.
 func (a *app) gate() (*gate.Gate, error) {
-	p, path, err := a.loadPolicy()
+	p, files, err := a.loadPolicy()
 	if err != nil {
 		return nil, err
 	}
-	env, err := a.pluginEnvironment(path)
+	env, err := a.pluginEnvironment(files)
 	if err != nil {
 		return nil, err
 	}
+	return a.newGate(p, env), nil
+}
+
+func (a *app) newGate(p *policy.Policy, env []string) *gate.Gate {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -101,20 +155,20 @@ func (a *app) gate() (*gate.Gate, error) {
 		Timeout:  a.timeout*6/5 + 2e9,
 		Actor:    firstOf(a.env["USER"], a.env["LOGNAME"], fmt.Sprintf("uid %d", os.Getuid())),
 		Claimant: fmt.Sprintf("%s, process %d", host, os.Getpid()),
-	}, nil
+	}
 }
 
 // passedOn are the variables that an executor gets when they are set: where things are, never a secret.
 var passedOn = []string{
-	"PATH", "EXECUTOR_STATE_DIR", "STATE_DIRECTORY", "EXECUTOR_LOG", "EXECUTOR_POLICY",
+	"PATH", "EXECUTOR_STATE_DIR", "STATE_DIRECTORY", "EXECUTOR_LOG",
 	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
 	"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED",
 	"AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 }
 
-// pluginEnvironment is the whole environment of an executor.
-func (a *app) pluginEnvironment(policyPath string) ([]string, error) {
+// pluginEnvironment is the whole environment of an executor that enforces the policies in these files.
+func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
 	env := map[string]string{}
 	for _, name := range passedOn {
 		if value, ok := a.env[name]; ok {
@@ -126,6 +180,8 @@ func (a *app) pluginEnvironment(policyPath string) ([]string, error) {
 		switch {
 		case name == "" || strings.ContainsAny(name, " \t"):
 			return nil, usage("--plugin-env is %q, want NAME or NAME=VALUE", setting)
+		case name == "EXECUTOR_POLICY":
+			return nil, usage("--plugin-env %s: name a policy with --policy; it holds beside the one that the environment has", name)
 		case namesSecret(name):
 			return nil, usage("--plugin-env %s: credentials do not pass through the gate; the executor finds its own, from the instance's role, a profile (AWS_PROFILE and AWS_CONFIG_FILE) or AWS_SHARED_CREDENTIALS_FILE", name)
 		case given:
@@ -137,15 +193,28 @@ func (a *app) pluginEnvironment(policyPath string) ([]string, error) {
 		}
 	}
 	env["EXECUTOR_TIMEOUT"] = (a.timeout * 5 / 6).String()
-	if policyPath != "" {
-		env["EXECUTOR_POLICY"] = policyPath
+	if policyFiles != "" {
+		env["EXECUTOR_POLICY"] = policyFiles
 	}
-	all := make([]string, 0, len(env))
-	for name, value := range env {
-		all = append(all, name+"="+value)
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if hasUserinfo(env[name]) {
+			return nil, usage("%s is a URL with a user or a password in it: credentials do not pass through the gate; take them out", name)
+		}
+		all = append(all, name+"="+env[name])
 	}
-	slices.Sort(all)
 	return all, nil
+}
+
+// hasUserinfo tells a URL that has somebody's credentials before its host, however badly it is formed
+// otherwise.
+func hasUserinfo(value string) bool {
+	_, rest, isURL := strings.Cut(value, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end >= 0 {
+		rest = rest[:end]
+	}
+	return isURL && strings.Contains(rest, "@")
 }
 
 // namesSecret tells a variable that holds a secret itself from one that says where there is one.

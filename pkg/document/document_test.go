@@ -55,7 +55,8 @@ func TestRefused(t *testing.T) {
 		"a: 1\na: 2\n":          "line 2: a: the key is there twice",
 		"{\"a\":1,\n\"a\":2}":   "line 2: a: the key is there twice",
 		"{\"a\":{\"b\":1,}":     "is not YAML",
-		"a: \xff":               "is not valid UTF-8",
+		"a: \xff":               "line 1: is not valid UTF-8",
+		"{\"a\":\n\n\"\xff\"}":  "line 3: is not valid UTF-8",
 		strings.Repeat("[", 99): "nests deeper than 64",
 		"a: " + strings.Repeat("[", 99) + strings.Repeat("]", 99): "nests deeper than 64",
 	} {

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/gate"
+)
+
+// find takes an id or an idempotency key. What is the id of one action and the key of another is refused;
+// id=ID and key=KEY say which is meant.
+func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
+	number, isID := strings.CutPrefix(name, "id=")
+	key, isKey := strings.CutPrefix(name, "key=")
+	var byID, byKey gate.Action
+	errID, errKey := gate.ErrNotFound, gate.ErrNotFound
+	if id, err := strconv.ParseInt(number, 10, 64); err == nil && !isKey && strconv.FormatInt(id, 10) == number {
+		byID, errID = s.Get(ctx, id)
+	}
+	if !isID {
+		byKey, errKey = s.Find(ctx, key)
+	}
+	for _, err := range []error{errID, errKey} {
+		if err != nil && !errors.Is(err, gate.ErrNotFound) {
+			return gate.Action{}, err
+		}
+	}
+	switch {
+	case errID != nil && errKey != nil:
+		return gate.Action{}, fmt.Errorf("there is no action %q in the journal", name)
+	case errID != nil:
+		return byKey, nil
+	case errKey == nil && byKey.ID != byID.ID:
+		return gate.Action{}, usage("%q is the id of action %d (%s) and the key of action %d: say id=%s or key=%s",
+			name, byID.ID, printable(byID.IdempotencyKey), byKey.ID, name, name)
+	}
+	return byID, nil
+}
+
+// findAll takes ids or idempotency keys, each once.
+func findAll(ctx context.Context, s gate.Store, names []string) ([]int64, error) {
+	var ids []int64
+	var errs []error
+	for _, name := range names {
+		x, err := find(ctx, s, name)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case !slices.Contains(ids, x.ID):
+			ids = append(ids, x.ID)
+		}
+	}
+	return ids, errors.Join(errs...)
+}
+
+// completed is how many actions of a status a completion offers, the newest.
+const completed = 50
+
+// completeActions offers the ids of actions that are of one of the statuses, with their keys, or the keys where
+// one is begun. It makes no journal.
+func (a *app) completeActions(statuses ...gate.Status) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		const nothingElse = cobra.ShellCompDirectiveNoFileComp
+		path, err := a.journalFile()
+		if err != nil {
+			return nil, nothingElse
+		}
+		if _, err := os.Stat(path); err != nil {
+			return nil, nothingElse
+		}
+		j, err := a.openJournal(c.Context())
+		if err != nil {
+			return nil, nothingElse
+		}
+		defer j.Close()
+		byKey := strings.Trim(begun, "0123456789") != ""
+		var offered []string
+		for _, status := range statuses {
+			actions, err := j.List(c.Context(), gate.Query{Status: status, Newest: true, Limit: completed})
+			if err != nil {
+				return nil, nothingElse
+			}
+			for _, x := range actions {
+				name, about := strconv.FormatInt(x.ID, 10), printable(x.IdempotencyKey)+", "+string(x.Status)
+				if byKey {
+					name, about = x.IdempotencyKey, string(x.Status)
+				}
+				if strings.HasPrefix(name, begun) && !slices.Contains(args, name) && printable(name) == name {
+					offered = append(offered, cobra.CompletionWithDesc(name, about))
+				}
+			}
+		}
+		return offered, nothingElse
+	}
+}
