@@ -41,18 +41,44 @@ type Program struct {
 
 // Main runs one command and returns the exit code. The first argument is the program's name.
 func (p *Program) Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{Program: p, env: parseEnviron(environ), stdin: stdin, stdout: stdout, stderr: stderr}
+	out := &output{Writer: stdout}
+	a := &app{Program: p, env: parseEnviron(environ), stdin: stdin, stdout: out, stderr: stderr}
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
+	checkCobrasOwn(root)
 	err := root.ExecuteContext(ctx)
 	code, tell := exitCode(err)
-	if tell {
+	if tell && (out.err == nil || !errors.Is(err, out.err)) {
 		fmt.Fprintln(stderr, "actionctl:", err)
 	}
+	if out.err != nil {
+		fmt.Fprintln(stderr, "actionctl: cannot write the output:", out.err)
+		return ExitFailed
+	}
 	return code
+}
+
+// checkCobrasOwn gives the commands that cobra itself adds arguments that are checked.
+func checkCobrasOwn(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return usage("there is no command %q; see actionctl --help", strings.Join(args, " "))
+				}
+				return nil
+			}
+		case "completion":
+			c.Args = noArguments
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 }
 
 // app is one run of the program.

@@ -102,7 +102,24 @@ func printable(s string) string {
 	}, s)
 }
 
+// output remembers what could not be written: not everything that writes to it tells.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
 func isTerminal(w any) bool {
+	if o, ok := w.(*output); ok {
+		w = o.Writer
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -210,7 +227,7 @@ func (a *app) explain(outcomes []gate.Outcome) {
 func (a *app) explainReasons(reasons policy.Denial) {
 	for _, r := range reasons {
 		fmt.Fprintf(a.stderr, "  %s: %s\n", r.Field, printable(r.Text))
-		if r.Field == "policy" && firstOf(a.policyPath, a.env["ACTIONCTL_POLICY"]) == "" {
+		if r.Field == "policy" && a.policyFile() == "" {
 			fmt.Fprintln(a.stderr, "  name one with --policy or ACTIONCTL_POLICY")
 		}
 	}
