@@ -41,6 +41,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := s.denials(plans); err != nil {
 		return err
 	}
+	if err := s.pastTheJournal(filepath.Join(*files, "run.yaml"), filepath.Join(*files, "..", "requests", "assign.json")); err != nil {
+		return err
+	}
 	s.heading("Every step ended as it should.")
 	return nil
 }
@@ -130,6 +133,25 @@ func (s *stage) denials(plans string) error {
 			return s.expect(0, "denied", "journal")
 		},
 		func() error { return s.expect(0, "as it was written", "journal", "--verify") },
+	)
+}
+
+// pastTheJournal runs a request as a core would, which is not past the policy.
+func (s *stage) pastTheJournal(free, request string) error {
+	before, err := s.world()
+	if err != nil {
+		return err
+	}
+	s.heading("A request, past the journal and not past the policy")
+	return steps(
+		func() error { return s.expect(0, "would assign", "run", "-f", request, "--mode", "dry-run") },
+		func() error { return s.expect(3, "policy: there is none", "run", "-f", request) },
+		func() error {
+			s.step("What needs an approval can't be run; a policy for run asks for none.")
+			return s.expect(3, "import it, approve it, execute it", "run", "-f", request, "--policy="+s.policy)
+		},
+		func() error { return s.same(before) },
+		func() error { return s.expect(0, "assigned 10.88.60.9", "run", "-f", request, "--policy="+free) },
 	)
 }
 
