@@ -2,10 +2,12 @@ package executor
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -63,7 +65,10 @@ func (r *run) changed() map[string]string {
 
 // facts are the verb's own, as far as there is a plan to tell them from.
 func (r *run) facts() map[string]string {
-	if r.plan == nil {
+	switch {
+	case r.recordedOnly():
+		return r.record.Facts
+	case r.plan == nil:
 		return nil
 	}
 	facts := r.plan.Facts(r.plan.Transitions, r.seen)
@@ -83,8 +88,11 @@ func (r *run) result(state protocol.State, message string, facts ...map[string]s
 }
 
 // undoAvailable tells whether the undo verb has what it needs: an action that
-// succeeded, or one that failed and may have changed something.
+// succeeded, or one that failed and may have changed something, in this attempt or in an earlier one.
 func (r *run) undoAvailable(state protocol.State) bool {
+	if r.recordedOnly() {
+		return state == protocol.Failed && slices.ContainsFunc(r.record.Transitions, func(t ledger.Transition) bool { return t.From != t.To })
+	}
 	return r.plan != nil && r.verb.Undo != "" && r.wire.Mode == protocol.Execute &&
 		(state == protocol.Succeeded || state == protocol.Failed && r.touched)
 }

@@ -82,7 +82,7 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 	}
 	r.began, r.touched = true, true
 	errs := r.setAll(which, now, to)
-	var moved, lost []int
+	var moved, lost, stopped []int
 	var refused error
 	var unknown error
 	for _, i := range which {
@@ -93,7 +93,7 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 		case errors.As(errs[i], &certain) && t.MayFail:
 			r.warn(t, certain)
 		case errors.As(errs[i], &certain):
-			refused = errors.Join(refused, certain)
+			refused, stopped = errors.Join(refused, certain), append(stopped, i)
 		default:
 			r.Log.Warn("the outcome of a change is unknown, reading back", "call", t.Call, "resource", t.Resource, "error", errs[i])
 			moved, lost, unknown = append(moved, i), append(lost, i), errs[i]
@@ -102,10 +102,28 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 	for _, i := range moved {
 		now[i] = to(i)
 	}
+	if refused != nil && r.foundDone(refused, stopped, to, existed) {
+		moved, refused = append(moved, stopped...), nil
+	}
 	if refused != nil {
 		return r.giveUp(stage, moved, now, existed, refused)
 	}
 	return r.verify(moved, lost, unknown, to)
+}
+
+// foundDone tells whether what was refused is so: an earlier attempt made it, and the reading that it was planned
+// by was from before that.
+func (r *run) foundDone(refused error, which []int, to func(int) string, existed bool) bool {
+	class := allFailures(refused).Class
+	if !existed && r.verb.Undo != "" || class != protocol.Conflict && class != protocol.NotFound {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(r.times.verify, lastPause)
+	defer cancel()
+	shown, _ := r.await(ctx, 2, func(seen action.Seen) bool {
+		return !slices.ContainsFunc(which, func(i int) bool { return seen.Values[i] != to(i) })
+	})
+	return shown
 }
 
 // stands tells whether a reading shows what was moved where it was moved to, and all that was so

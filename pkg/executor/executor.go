@@ -102,8 +102,12 @@ type run struct {
 	// record is the live record of the key that this run's record belongs to.
 	record    ledger.Record
 	hasRecord bool
+	// earlier is when the record that was found was written.
+	earlier time.Time
 
 	plan *action.Plan
+	// settled tells that the plan has the prior facts that count.
+	settled bool
 	// seen is the last reading.
 	seen action.Seen
 	// made marks the transitions that were read to be so, before or after a change.
@@ -165,6 +169,7 @@ func (r *run) execute() (protocol.Result, error) {
 	if err := r.settle(); err != nil {
 		return protocol.Result{}, err
 	}
+	r.settled = true
 	if r.plan.Skip != "" {
 		r.recordDone()
 		return r.skipped(r.plan.Skip), nil

@@ -25,6 +25,7 @@ import (
 //
 //	ok       the change is made and answered
 //	refuse   the change is refused
+//	conflict the change is refused for what is there
 //	lost     the change is made, its answer is lost
 //	dropped  the change is not made, and no answer comes
 //	ignore   the change is answered and not made
@@ -89,6 +90,8 @@ func (c *cloud) Switch(_ context.Context, name, value string) error {
 		c.values[name] = value
 	}
 	switch word {
+	case "conflict":
+		return action.Refuse(protocol.Conflict, "cannot switch %s: it is not so", name)
 	case "refuse":
 		return action.Refuse(protocol.Throttled, "cannot switch %s: throttled", name)
 	case "lost", "dropped":

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
@@ -16,6 +17,11 @@ import (
 // it was in force already: then what was there when this one began stays.
 func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error) error {
 	f := allFailures(cause)
+	if r.verb.Undo == "" && (f.Class == protocol.Conflict || f.Class == protocol.NotFound) {
+		// What EC2 showed led to a change that it refuses: one of the two is old.
+		again := true
+		f.Retryable = &again
+	}
 	for _, i := range stage {
 		// Moved before: by this run on the way to Via, or by an earlier attempt.
 		if t := r.plan.Transitions[i]; !r.held && t.From != t.To && t.From != now[i] && !slices.Contains(moved, i) {
@@ -41,13 +47,36 @@ func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error
 	case len(moved) > 0:
 		f.Message += "; what was changed before it was put back"
 	}
-	if !r.held && !r.inForce(stage) {
+	switch {
+	case r.held || r.inForce(stage):
+	case existed && !r.showsNothing():
+		// What an earlier attempt sent may be there, or still come.
+	default:
 		r.touched = false
-		if r.verb.Undo != "" && (!existed || len(moved) > 0) {
+		if r.verb.Undo != "" {
 			r.forget()
 		}
 	}
 	return f
+}
+
+// showsNothing tells whether an earlier attempt changed nothing: it was long enough ago for its change to show, and
+// does not.
+func (r *run) showsNothing() bool {
+	if r.earlier.IsZero() || time.Since(r.earlier) < staleFor {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(r.times.verify, lastPause)
+	defer cancel()
+	shown, _ := r.await(ctx, 2, func(seen action.Seen) bool {
+		for i, t := range r.plan.Transitions {
+			if !t.Backup && seen.Values[i] != t.From {
+				return false
+			}
+		}
+		return true
+	})
+	return shown
 }
 
 // inForce tells whether a stage before this one brought about more than a backup.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -53,7 +54,7 @@ func (r *run) openStore() (release func(), err error) {
 		release()
 		return nil, err
 	}
-	r.req.Records, r.req.HasRecord = records{r}, r.hasRecord
+	r.req.Records, r.req.HasRecord, r.earlier = records{r}, r.hasRecord, r.record.Written
 	if !r.hasRecord {
 		r.req.Orphan = r.undoes() != ""
 		return release, nil
@@ -197,9 +198,19 @@ func (r *run) resources() []string {
 func (r *run) newRecord(state ledger.State) {
 	r.record = ledger.Record{
 		Key: r.wire.IdempotencyKey, Action: r.verb.Name, Digest: r.digest(), State: state,
-		Transitions: r.ledgerTransitions(),
+		Transitions: r.ledgerTransitions(), Facts: priors(r.plan.Facts(r.plan.Transitions, r.seen)),
 	}
 }
+
+// priors are the prior ones of some facts.
+func priors(facts map[string]string) map[string]string {
+	maps.DeleteFunc(facts, func(name, value string) bool { return value == "" || !strings.HasPrefix(name, protocol.PriorPrefix) })
+	return facts
+}
+
+// recordedOnly tells that this action is known by its record alone: what would be planned now, by a reading that
+// could not be made or confirmed, says nothing of what was there before.
+func (r *run) recordedOnly() bool { return r.hasRecord && !r.settled && r.undoes() == "" }
 
 func (r *run) ledgerTransitions() []ledger.Transition {
 	all := make([]ledger.Transition, len(r.plan.Transitions))

@@ -1029,3 +1029,84 @@ func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
 		c.now("a=off b=off")
 	})
 }
+
+// TestARetryThatFailsKeepsWhatIsKnown: a kill, and then one more fault: the facts and the undo that a core needs come from
+// the record, whatever the retry could or could not read.
+func TestARetryThatFailsKeepsWhatIsKnown(t *testing.T) {
+	killed := func(t *testing.T, when string) *core {
+		c := newCore(t, "a=off")
+		c.dies = when
+		is(t, c.set("k", "a", "on"), died)
+		return c
+	}
+	undone := func(t *testing.T, c *core, facts protocol.Status) {
+		t.Helper()
+		is(t, c.undo("k", "a", facts, "to=on"), protocol.Succeeded)
+		c.now("a=off")
+		c.free("k", true)
+	}
+	for name, reads := range map[string][]string{"cannot read": {"fail"}, "cannot read twice": {"ok", "fail"}} {
+		rule(t, name, func(t *testing.T) {
+			c := killed(t, "after change")
+			c.cloud.reads = reads
+			got := failed(t, c.set("k", "a", "on"), protocol.Unavailable, "prior=off")
+			if !got.UndoAvailable {
+				t.Errorf("no undo is offered: %+v", got)
+			}
+			undone(t, c, got)
+		})
+	}
+	rule(t, "reads what was, and is refused", func(t *testing.T) {
+		c := killed(t, "after change")
+		c.cloud.stale, c.cloud.changes = []map[string]string{{"a": "off"}}, script{"a": {"refuse"}}
+		got := failed(t, c.set("k", "a", "on"), protocol.Throttled, "prior=off")
+		if !got.UndoAvailable {
+			t.Errorf("no undo is offered: %+v", got)
+		}
+		undone(t, c, got)
+	})
+	rule(t, "reads what was, and is refused for what is", func(t *testing.T) {
+		c := killed(t, "after change")
+		c.cloud.stale, c.cloud.changes = []map[string]string{{"a": "off"}}, script{"a": {"conflict"}}
+		undone(t, c, is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true"))
+	})
+	for name, after := range map[string]time.Duration{"at once": 0, "later": 2 * time.Minute} {
+		rule(t, "is refused, and nothing was changed before, "+name, func(t *testing.T) {
+			c := killed(t, "before change")
+			time.Sleep(after)
+			c.cloud.changes = script{"a": {"refuse"}}
+			got := failed(t, c.set("k", "a", "on"), protocol.Throttled, "prior=off")
+			// What was sent a moment ago may still come.
+			c.free("k", after > 0)
+			if got.UndoAvailable == (after > 0) {
+				t.Errorf("got %+v", got)
+			}
+			undone(t, c, got)
+		})
+	}
+}
+
+// TestAnUndoThatWasMadeIsDone: the undo was killed after it took effect, and what the next attempt reads first is from before
+// that: EC2 refuses it what is made already.
+func TestAnUndoThatWasMadeIsDone(t *testing.T) {
+	for name, changes := range map[string]script{"shows": {"a": {"conflict"}}, "taken again": nil} {
+		rule(t, name, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+			c.dies = "after change"
+			is(t, c.undo("k", "a", got), died)
+			c.cloud.stale, c.cloud.changes = []map[string]string{{"a": "on"}}, changes
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=off")
+			c.free("k", true)
+		})
+	}
+	rule(t, "never shows", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		c.cloud.changes = script{"a": {"conflict"}}
+		failed(t, c.undo("k", "a", got), protocol.Conflict, "retryable=true")
+		c.now("a=on")
+		c.free("k", false)
+	})
+}

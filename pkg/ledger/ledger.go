@@ -58,6 +58,8 @@ type Record struct {
 	Digest      string       `json:"digest"`
 	State       State        `json:"state"`
 	Transitions []Transition `json:"transitions"`
+	// Facts are the prior facts that were known when it was written, as they are told.
+	Facts map[string]string `json:"facts,omitempty"`
 	// Revision counts the writes of this key's record.
 	Revision int `json:"revision"`
 	// Written is when, in UTC.

@@ -101,6 +101,8 @@ const (
 	// FactChanged is "true" when the provider differs from what it was before
 	// the action because of this key.
 	FactChanged = "changed"
+	// PriorPrefix begins the names of all prior facts: what was there before the action.
+	PriorPrefix = "prior"
 	// FactAWSErrorCode is the provider's own code.
 	FactAWSErrorCode = "awsErrorCode"
 	// FactRequestID is the provider's id of the refused call.
