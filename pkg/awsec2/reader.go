@@ -105,6 +105,12 @@ func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
 			m.Secondary = append(m.Secondary, address)
 		}
 	}
+	for _, p := range n.Ipv4Prefixes {
+		m.Prefixes = appendPrefix(m.Prefixes, p.Ipv4Prefix)
+	}
+	for _, p := range n.Ipv6Prefixes {
+		m.Prefixes = appendPrefix(m.Prefixes, p.Ipv6Prefix)
+	}
 	for _, a := range n.Ipv6Addresses {
 		address := canonicalAddress(aws.ToString(a.Ipv6Address))
 		m.IPv6 = append(m.IPv6, address)
@@ -113,6 +119,14 @@ func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
 		}
 	}
 	return m
+}
+
+func appendPrefix(all []netip.Prefix, text *string) []netip.Prefix {
+	p, err := netip.ParsePrefix(aws.ToString(text))
+	if err != nil {
+		return all
+	}
+	return append(all, p.Masked())
 }
 
 // canonicalAddress is the one spelling of an IPv6 address that texts are compared in.
