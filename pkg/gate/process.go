@@ -2,10 +2,12 @@ package gate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -17,22 +19,25 @@ import (
 )
 
 // Process runs an executor as a process of its own: the request on its standard input, the result from its
-// standard output, and nothing inherited but the environment given here.
+// standard output, and nothing inherited but the environment given here and EXECUTOR_DEADLINE. What it
+// started and left behind ends with it.
 type Process struct {
 	// Path is the executor's file.
 	Path string
 	// Env is its whole environment.
 	Env []string
-	// Timeout is when it is killed; its own deadline should come earlier.
+	// Timeout is when it is killed, unless the context's deadline is earlier; its own should come before that.
 	Timeout time.Duration
+	// Grace is how long it is waited for when it was asked to stop; 0 is 8 seconds.
+	Grace time.Duration
 	// Log, when not nil, gets what the executor says for people.
 	Log io.Writer
 }
 
 var _ Runner = (*Process)(nil)
 
-// stopGrace is how long an executor that was asked to stop is waited for.
-const stopGrace = 8 * time.Second
+// DeadlineVariable tells an executor when it is killed, so that one that was held up starts nothing after that.
+const DeadlineVariable = "EXECUTOR_DEADLINE"
 
 // Run starts the executor, and bounds its time and its output. When the context ends the executor is asked
 // to stop, which it answers with a true result.
@@ -40,38 +45,46 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	if ctx.Err() != nil {
 		return protocol.Result{}, &NotStarted{Cause: context.Cause(ctx)}
 	}
-	running, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Timeout)
-	defer cancel()
-	cmd := exec.CommandContext(running, p.Path)
-	cmd.Env = slices.Clone(p.Env)
-	if cmd.Env == nil {
-		cmd.Env = []string{}
+	deadline := time.Now().Add(p.Timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
 	}
+	running, kill := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer kill()
+	out := &bounded{limit: protocol.MaxResultBytes, over: kill}
+	said := &bounded{limit: protocol.MaxLogBytes, over: kill}
+	cmd := exec.CommandContext(running, p.Path)
+	cmd.Env = append(slices.Clone(p.Env), DeadlineVariable+"="+deadline.UTC().Format(time.RFC3339Nano))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(EncodeRequest(r)), out, said
+	// Whoever still holds its output when it has ended has nothing to add.
 	cmd.WaitDelay = time.Second
-	// A terminal's signals go to the gate, which passes them on in its own way.
+	// In a group of its own it is killed with all that it started, and a terminal's signals go to the gate, which
+	// passes them on in its own way.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Stdin = bytes.NewReader(EncodeRequest(r))
-	out := &bounded{limit: protocol.MaxResultBytes, over: cancel}
-	said := &bounded{limit: protocol.MaxLogBytes, over: cancel}
-	cmd.Stdout, cmd.Stderr = out, said
+	cmd.Cancel = func() error { return killGroup(cmd) }
+	defer dieTogether(cmd.SysProcAttr)()
 	if err := cmd.Start(); err != nil {
 		return protocol.Result{}, &NotStarted{Cause: err}
 	}
 	stop := context.AfterFunc(ctx, func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		time.AfterFunc(stopGrace, cancel)
+		time.AfterFunc(cmp.Or(p.Grace, 8*time.Second), kill)
 	})
 	defer stop()
 	err := cmd.Wait()
+	_ = killGroup(cmd)
 	if p.Log != nil {
 		_, _ = p.Log.Write(said.text())
 	}
 	switch {
 	case out.full() || said.full():
 		return protocol.Result{}, fmt.Errorf("the executor wrote more than is read, and was killed%s", lastWords(said.text()))
-	case errors.Is(running.Err(), context.DeadlineExceeded) && err != nil:
+	case cmd.ProcessState.Success():
+	case errors.Is(running.Err(), context.DeadlineExceeded):
 		return protocol.Result{}, fmt.Errorf("the executor did not end in %s, and was killed%s", p.Timeout, lastWords(said.text()))
-	case err != nil:
+	case running.Err() != nil:
+		return protocol.Result{}, fmt.Errorf("the executor was asked to stop, did not, and was killed%s", lastWords(said.text()))
+	default:
 		return protocol.Result{}, fmt.Errorf("the executor ended with %w%s", err, lastWords(said.text()))
 	}
 	result, err := DecodeResult(out.text())
@@ -79,6 +92,15 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 		return protocol.Result{}, fmt.Errorf("the executor's answer can't be read: %w%s", err, lastWords(said.text()))
 	}
 	return result, nil
+}
+
+// killGroup kills a process that was started as the leader of a group, and all others of the group.
+func killGroup(cmd *exec.Cmd) error {
+	err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if errors.Is(err, syscall.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
 }
 
 // lastWords is the last line an executor said, fit to be repeated.
