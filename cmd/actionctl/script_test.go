@@ -44,6 +44,7 @@ func executorMain() {
 //	changes N            how many changing calls the provider got since the start
 //	unchanged | changed  whether the provider's world is as it was at the start
 //	sql FILE STATEMENTS  changes a journal behind actionctl's back
+//	truncated FROM TO    copies the first half of a file
 //	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -52,7 +53,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "json": checkJSON,
+			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated, "json": checkJSON,
 		},
 	})
 }
@@ -130,6 +131,12 @@ func execSQL(ts *testscript.TestScript, _ bool, args []string) {
 	defer db.Close()
 	_, err = db.Exec(strings.Join(args[1:], " "))
 	ts.Check(err)
+}
+
+func truncated(ts *testscript.TestScript, _ bool, args []string) {
+	whole, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), whole[:len(whole)/2], 0o600))
 }
 
 func checkJSON(ts *testscript.TestScript, neg bool, args []string) {

@@ -57,7 +57,7 @@ func (b *batch) args(all string) cobra.PositionalArgs {
 // batchOf are the gate's operations behind a command.
 type batchOf struct {
 	what        string
-	all         func(*gate.Gate, context.Context) ([]int64, error)
+	all         func(*gate.Gate, context.Context) (ids []int64, leftOut []gate.Outcome, err error)
 	run, dryRun func(*gate.Gate, context.Context, []int64, gate.Options) ([]gate.Outcome, error)
 }
 
@@ -68,8 +68,9 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	}
 	defer done()
 	var ids []int64
+	var leftOut []gate.Outcome
 	if b.all {
-		ids, err = of.all(g, ctx)
+		ids, leftOut, err = of.all(g, ctx)
 	} else {
 		ids, err = findAll(ctx, g.Store, args)
 	}
@@ -84,5 +85,5 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	g.Progress = step
 	outcomes, err := operate(g, ctx, ids, b.opt)
 	clear()
-	return a.report(outcomes, b.dryRun, err)
+	return a.report(append(leftOut, outcomes...), b.dryRun, err)
 }

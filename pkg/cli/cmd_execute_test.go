@@ -11,7 +11,9 @@ func TestExecuteWithoutAnExecutor(t *testing.T) {
 	if rows := d.rows("list"); rows[0].Status != "approved" {
 		t.Errorf("%+v", rows)
 	}
-	if out, _ := d.run(0, "", "execute", "--all-approved", "--policy", d.path("policy.yaml"), "--dry-run", "--journal", d.path("another.db"), "-o", "json"); out != "[]\n" {
+	d = newDesk(t)
+	d.run(0, "", "import", "-f", d.path("plan.json"))
+	if out, _ := d.run(0, "", "execute", "--all-approved", "--policy", d.path("policy.yaml"), "--dry-run", "-o", "json"); out != "[]\n" {
 		t.Errorf("nothing to do: %q", out)
 	}
 }

@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/document"
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/journal"
 )
 
 func (a *app) importPlans() *cobra.Command {
@@ -20,14 +24,23 @@ journal, all or none. A key is taken once; the same plan again changes nothing.`
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			plans, err := a.readPlans(file)
+			var refusal *gate.Refusal
+			if err != nil && !errors.As(err, &refusal) {
+				return err
+			}
+			g, err := a.gate()
 			if err != nil {
 				return err
 			}
-			g, done, err := a.openGate(c.Context())
+			j, err := a.openOrCreateJournal(c.Context(), plans, refusal)
 			if err != nil {
 				return err
 			}
-			defer done()
+			defer j.Close()
+			g.Store = j
+			if refusal != nil {
+				return g.RefuseImport(c.Context(), firstOf(source, file), refusal)
+			}
 			outcomes, err := g.Import(c.Context(), plans, firstOf(source, file), requeue)
 			if err != nil {
 				return err
@@ -40,6 +53,26 @@ journal, all or none. A key is taken once; the same plan again changes nothing.`
 	c.Flags().BoolVar(&requeue, "requeue", false, "put actions that are not running and not in force back to pending, facts kept, to be approved anew")
 	_ = c.MarkFlagRequired("file")
 	return c
+}
+
+// openOrCreateJournal makes a journal for plans, unless they are refused.
+func (a *app) openOrCreateJournal(ctx context.Context, plans []gate.Plan, refusal *gate.Refusal) (*journal.Journal, error) {
+	j, err := a.openJournal(ctx)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return j, err
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	g := gate.Gate{Registry: a.Registry, Provider: a.Provider}
+	if err := g.CheckPlans(plans); err != nil {
+		return nil, err
+	}
+	path, err := a.journalFile()
+	if err != nil {
+		return nil, err
+	}
+	return journal.OpenOrCreate(ctx, path)
 }
 
 func (a *app) readPlans(file string) ([]gate.Plan, error) {

@@ -4,9 +4,9 @@ import "testing"
 
 func TestJournalShowsAndVerifies(t *testing.T) {
 	d := newDesk(t)
-	out, _ := d.run(0, "", "journal", "--verify")
-	d.says(out, "0 events, 0 actions, head none")
 	d.run(0, "", "import", "-f", d.path("plan.json"))
+	out, _ := d.run(0, "", "journal", "--verify")
+	d.says(out, "1 events, 1 actions, head ")
 	d.run(ExitRefused, "", "execute", "1")
 	out, _ = d.run(0, "", "journal")
 	d.says(out, "imported")

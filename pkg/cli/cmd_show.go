@@ -135,6 +135,7 @@ func (a *app) showTable(w io.Writer, d details) {
 	line("message", d.ResultMessage)
 	line("error", d.Error)
 	many("observed", sortedPairs(d.Observed))
+	many("unreadable", sortedPairs(d.Unreadable))
 	fmt.Fprintln(w)
 	a.eventTable(w, d.Events)
 }

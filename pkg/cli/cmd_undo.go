@@ -25,11 +25,15 @@ them ({"request": ..., "result": ...}), one after the other on standard input or
 a journal, a core's too. Several are printed a line each, the last first, for run -f -.`,
 		Args: func(_ *cobra.Command, args []string) error { return u.check(args) },
 		RunE: func(c *cobra.Command, args []string) error {
-			requests, err := u.requests(c.Context(), a, args)
+			requests, leftOut, err := u.requests(c.Context(), a, args)
 			if err != nil {
 				return err
 			}
-			return a.printRequests(requests)
+			a.explain(leftOut)
+			if err := a.printRequests(requests); err != nil || len(leftOut) == 0 {
+				return err
+			}
+			return exit(ExitRefused)
 		},
 	}
 	c.Flags().StringVar(&u.request, "request", "", "the request's `file`; - is standard input")
@@ -61,14 +65,17 @@ func (u *undoing) check(args []string) error {
 	return nil
 }
 
-func (u *undoing) requests(ctx context.Context, a *app, args []string) ([]protocol.Request, error) {
+// requests makes the undo requests, and tells what of a journal was left out.
+func (u *undoing) requests(ctx context.Context, a *app, args []string) (requests []protocol.Request, leftOut []gate.Outcome, err error) {
 	switch {
 	case u.request != "":
-		return u.single(a)
+		requests, err = u.single(a)
 	case u.all || len(args) > 0:
 		return u.fromJournal(ctx, a, args)
+	default:
+		requests, err = u.fromPairs(a)
 	}
-	return u.fromPairs(a)
+	return requests, nil, err
 }
 
 func (u *undoing) single(a *app) ([]protocol.Request, error) {
@@ -144,22 +151,23 @@ func (u *undoing) undo(a *app, request, result []byte) (protocol.Request, error)
 	return gate.UndoRequest(r, gate.Undo{Action: verb.Undo}, s.Status.Observed, protocol.Mode(u.mode)), nil
 }
 
-func (u *undoing) fromJournal(ctx context.Context, a *app, args []string) ([]protocol.Request, error) {
+func (u *undoing) fromJournal(ctx context.Context, a *app, args []string) (requests []protocol.Request, leftOut []gate.Outcome, err error) {
 	g, done, err := a.openGate(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer done()
 	var ids []int64
 	if u.all {
-		ids, err = g.InForce(ctx)
+		ids, leftOut, err = g.InForce(ctx)
 	} else {
 		ids, err = findAll(ctx, g.Store, args)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return g.UndoRequests(ctx, ids, protocol.Mode(u.mode))
+	requests, err = g.UndoRequests(ctx, ids, protocol.Mode(u.mode))
+	return requests, leftOut, err
 }
 
 // printRequests writes one request as a document, several a line each.

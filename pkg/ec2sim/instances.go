@@ -174,11 +174,7 @@ var instanceFields = withInterfaces(fields[Instance]{
 
 	"network-interface.group-name": ofAttached(groupNames),
 	"network-interface.ipv6-addresses.is-primary-ipv6": ofAttached(func(_ *world, eni *Interface) []string {
-		var list []string
-		for _, a := range eni.IPv6Addresses {
-			list = append(list, boolText(a == eni.PrimaryIPv6))
-		}
-		return list
+		return slices.Repeat([]string{"false"}, len(eni.IPv6Addresses))
 	}),
 	"network-interface.tag-key":      ofAttached(func(_ *world, eni *Interface) []string { return slices.Collect(maps.Keys(eni.Tags)) }),
 	"network-interface.tag-value":    ofAttached(func(_ *world, eni *Interface) []string { return slices.Collect(maps.Values(eni.Tags)) }),

@@ -148,7 +148,8 @@ func deleteRoute(c *call, in *deleteRouteIn) (any, error) {
 
 // isLocal says whether the network is one of the table's VPC itself, whose route cannot go.
 func (c *call) isLocal(network netip.Prefix, t *RouteTable) bool {
-	return slices.Contains(c.w.vpcs[t.VPCID].cidrs(), network.String())
+	v := c.w.vpcs[t.VPCID]
+	return network.String() == v.CIDR || network.String() == v.IPv6CIDR
 }
 
 // noRoutes are the networks EC2 takes no routes to.
@@ -162,7 +163,7 @@ func (c *call) mayRoute(network netip.Prefix, r Route, t *RouteTable) error {
 		}
 	}
 	v := c.w.vpcs[t.VPCID]
-	if !withinAny(network, v.cidrs()) || r.Target == local {
+	if !withinText(network, v.CIDR) && !withinText(network, v.IPv6CIDR) || r.Target == local {
 		return nil
 	}
 	// What is more specific than the local route must be a whole subnet, and leads to a middlebox.
@@ -187,10 +188,6 @@ func (c *call) isSubnet(network netip.Prefix, vpc string) bool {
 
 func within(inner, outer netip.Prefix) bool {
 	return inner.Bits() >= outer.Bits() && outer.Contains(inner.Addr())
-}
-
-func withinAny(inner netip.Prefix, outer []string) bool {
-	return slices.ContainsFunc(outer, func(o string) bool { return withinText(inner, o) })
 }
 
 func withinText(inner netip.Prefix, outer string) bool {

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/protocol"
@@ -92,14 +94,19 @@ type Action struct {
 	ExecutedAt    time.Time
 	ResultMessage string
 	Error         string
-	// Observed are the facts of the executor, as it gave them.
+	// Observed are the executor's facts: those of the last run, or while something may be changed
+	// those of every run since nothing was.
 	Observed             map[string]string
 	CreatedAt, UpdatedAt time.Time
 
-	// Imported is when it was imported or requeued last: approvals from before do not count.
+	// MayHaveChanged is set from when a run may have changed something until that is rolled back.
+	MayHaveChanged bool
+	// Imported is when it was imported or requeued last.
 	Imported time.Time
-	// Recorded is the digest of the plan as it was imported.
-	Recorded string
+	// Altered says how the row is not as the log left it; empty when it is.
+	Altered string
+	// Unreadable are values of another program that mean nothing here, by the names of a Row.
+	Unreadable map[string]string
 	// Revision counts the writes, for compare-and-set.
 	Revision int64
 	// Claim is who is at work on it, nil when nobody is.
@@ -144,14 +151,54 @@ func (a Action) undoRequest(mode protocol.Mode) protocol.Request {
 	return UndoRequest(a.Request(mode), *a.Undo, a.Observed, mode)
 }
 
-// MayHaveChanged tells whether there is something to roll back: it succeeded, or it failed and
-// may have changed something all the same.
-func (a Action) MayHaveChanged() bool {
+// SeemsToHaveChanged is what a row tells that was written without the mark MayHaveChanged: whether it
+// should bear it.
+func (a Action) SeemsToHaveChanged() bool {
 	switch a.Status {
-	case Succeeded:
+	case Succeeded, Running:
 		return true
 	case Failed:
-		return a.Observed[protocol.FactChanged] == "true" || a.Observed[protocol.FactFailureClass] == string(protocol.Ambiguous)
+		// A failure without a class is one without a result.
+		return a.Observed[protocol.FactChanged] == "true" || uncertain(a.Observed[protocol.FactFailureClass]) ||
+			a.Observed[protocol.FactFailureClass] == ""
 	}
 	return false
+}
+
+// uncertain tells the classes of failures after which something may be changed.
+func uncertain(class string) bool {
+	return slices.Contains([]protocol.FailureClass{protocol.Ambiguous, protocol.Unverified, protocol.Internal}, protocol.FailureClass(class))
+}
+
+// mayHaveChanged tells whether what had this result may have changed something.
+func mayHaveChanged(r protocol.Result) bool {
+	s := r.Status
+	return s.Status == protocol.Succeeded || s.UndoAvailable || s.Observed[protocol.FactChanged] == "true" ||
+		s.Status == protocol.Failed && uncertain(s.Observed[protocol.FactFailureClass])
+}
+
+// learn takes a run's facts, and whether it may have changed something. Facts from when nothing was changed
+// are those of a run that is over and done with; what is to be undone keeps its first prior facts.
+func (a *Action) learn(facts map[string]string, changed bool) {
+	if a.MayHaveChanged {
+		facts = merge(a.Observed, facts)
+	}
+	a.Observed, a.MayHaveChanged = facts, a.MayHaveChanged || changed
+}
+
+// failureFacts say why something failed; they go with the failure.
+var failureFacts = []string{
+	protocol.FactFailureClass, protocol.FactRetryable, protocol.FactAWSErrorCode, protocol.FactRequestID, protocol.FactPermissionHint,
+}
+
+// merge adds the facts of a later run: they win, but for prior facts, of which the first do.
+func merge(before, later map[string]string) map[string]string {
+	all := maps.Clone(full(before))
+	maps.DeleteFunc(all, func(name, _ string) bool { return slices.Contains(failureFacts, name) })
+	for name, value := range later {
+		if _, known := all[name]; !known || !strings.HasPrefix(name, "prior") {
+			all[name] = value
+		}
+	}
+	return all
 }

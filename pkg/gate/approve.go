@@ -9,6 +9,7 @@ import (
 
 	"aws-provider-executor/pkg/person"
 	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // attempts bounds how often a decision is made again because someone else wrote in between.
@@ -59,21 +60,21 @@ func (g *Gate) approve(ctx context.Context, id int64, by, digest string) (Outcom
 	if err != nil {
 		return Outcome{}, err
 	}
-	h, err := g.history(ctx, a)
+	now := g.Now()
+	h, reasons, err := g.history(ctx, a, now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	now := g.Now()
-	if reasons := g.mayApprove(a, h, by, digest, now); len(reasons) > 0 {
+	if reasons = append(g.mayApprove(a, h, by, digest, now), reasons...); len(reasons) > 0 {
 		return g.deny(ctx, a, "approval", reasons)
 	}
 	approval := policy.Approval{By: by, At: now, Digest: h.Digest}
 	h.Approvals = append(h.Approvals, approval)
-	p, needed := g.approvalRule()
-	valid := p.ValidApprovals(h, now)
+	p := g.approvalRule()
+	valid, needed := p.ValidApprovals(h, now), p.Approvals()
 	message := "approved"
-	// A failure that may have changed something stays one, so that it can still be rolled back.
-	if len(valid) >= needed && a.Status != Running && !a.MayHaveChanged() {
+	// What may have changed something is not one that merely waits, and shows it.
+	if len(valid) >= needed && a.Status != Running && !a.MayHaveChanged {
 		names := make([]string, len(valid))
 		for i, v := range valid {
 			names[i] = v.By
@@ -94,11 +95,11 @@ func (g *Gate) approve(ctx context.Context, id int64, by, digest string) (Outcom
 
 // approvalRule is what approvals count by; without a policy one is enough for now, and execution
 // asks again.
-func (g *Gate) approvalRule() (*policy.Policy, int) {
+func (g *Gate) approvalRule() *policy.Policy {
 	if g.Policy == nil {
-		return &policy.Policy{}, 1
+		return &policy.Policy{}
 	}
-	return g.Policy, max(1, g.Policy.Approvals())
+	return g.Policy
 }
 
 func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now time.Time) policy.Denial {
@@ -113,8 +114,7 @@ func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now tim
 	if digest != "" && digest != h.Digest {
 		reasons = append(reasons, against("digest", "the plan has changed: it is %s now, not %s", h.Digest, digest)...)
 	}
-	p, _ := g.approvalRule()
-	for _, v := range p.ValidApprovals(h, now) {
+	for _, v := range g.approvalRule().ValidApprovals(h, now) {
 		if person.Same(v.By, by) {
 			reasons = append(reasons, against("by", "%s has approved it already, at %s; another person has to", v.By, v.At.Format(time.RFC3339))...)
 		}
@@ -128,23 +128,25 @@ func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now tim
 	return reasons
 }
 
-// history gathers what the policy judges: approvals count from the last import on.
-func (g *Gate) history(ctx context.Context, a Action) (policy.History, error) {
+// history gathers what the policy judges from the log, and says what of the log can't be trusted. What
+// counts is what came after the last import in the log, whatever the clocks said.
+func (g *Gate) history(ctx context.Context, a Action, now time.Time) (policy.History, policy.Denial, error) {
 	h := policy.History{Digest: a.Digest(), Imported: a.Imported, SamePerson: person.Same}
-	all, err := g.Store.Approvals(ctx, a.ID)
-	if err != nil {
-		return h, err
+	events, err := g.Store.History(ctx, a.ID)
+	if errors.Is(err, ErrAltered) {
+		return h, against("journal", "%v; journal --verify tells more", err), nil
 	}
-	h.Approvals = slices.DeleteFunc(all, func(v policy.Approval) bool { return v.At.Before(a.Imported) })
-	if g.Policy == nil || !g.Policy.RequireEvidence {
-		return h, nil
+	text := func(e Event, name string) string { s, _ := e.Data[name].(string); return s }
+	for _, e := range events {
+		switch {
+		case e.Kind == EventDryRun && text(e, "status") == string(protocol.Succeeded):
+			h.Evidence = text(e, "digest")
+		case e.Kind == EventDryRun:
+			h.Evidence = ""
+		case e.Kind == EventApproved && !e.At.After(now):
+			// One from the future would outlive its time: the clock was set back since.
+			h.Approvals = append(h.Approvals, policy.Approval{By: text(e, "by"), At: e.At, Digest: text(e, "digest")})
+		}
 	}
-	events, err := g.Store.Events(ctx, EventQuery{ActionID: a.ID, Kind: EventDryRun, Newest: true, Limit: 1})
-	if err != nil || len(events) == 0 {
-		return h, err
-	}
-	if status, _ := events[0].Data["status"].(string); status == "succeeded" {
-		h.Evidence, _ = events[0].Data["digest"].(string)
-	}
-	return h, nil
+	return h, nil, err
 }

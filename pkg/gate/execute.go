@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -91,13 +90,12 @@ func (g *Gate) Execute(ctx context.Context, ids []int64, opt Options) ([]Outcome
 }
 
 // AllApproved lists the actions that Execute takes when it is asked for all that are approved.
-func (g *Gate) AllApproved(ctx context.Context) ([]int64, error) {
+func (g *Gate) AllApproved(ctx context.Context) (ids []int64, leftOut []Outcome, err error) {
 	actions, err := g.Store.List(ctx, Query{Status: Approved})
-	ids := make([]int64, len(actions))
-	for i, a := range actions {
-		ids[i] = a.ID
+	for _, a := range actions {
+		ids = append(ids, a.ID)
 	}
-	return ids, err
+	return ids, nil, err
 }
 
 // foresee finds every action that would be refused whatever comes before it.
@@ -200,11 +198,11 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 	if g.Policy == nil {
 		return append(reasons, noPolicy()...), nil
 	}
-	h, err := g.history(ctx, a)
+	h, altered, err := g.history(ctx, a, now)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(reasons,
+	return slices.Concat(reasons, altered,
 		g.Policy.Subject(g.subject(a.Plan)),
 		g.Policy.Execution(now, begun),
 		g.Policy.Approved(h, now),
@@ -241,11 +239,14 @@ func (g *Gate) claim(ctx context.Context, a Action, begun int, purpose Purpose, 
 		claimed.Claim = &Claim{Purpose: purpose, By: g.Claimant, At: now, Until: now.Add(g.Timeout), From: a.Status}
 		if a.Claim != nil {
 			kind = EventTakenUp
-			claimed.Claim.From = a.Claim.From
 			data["claimantBefore"] = a.Claim.By
 		}
 		if purpose == ToExecute {
 			claimed.Status, claimed.ExecutedAt = Running, now
+			if a.Claim != nil {
+				// What became of the run before is not known.
+				claimed.learn(nil, true)
+			}
 		}
 		changed, err := g.Store.Apply(ctx, Change{Action: claimed, Event: g.event(kind, a, data)})
 		if err == nil {
@@ -261,12 +262,17 @@ func (g *Gate) claim(ctx context.Context, a Action, begun int, purpose Purpose, 
 	return a, nil, ErrChanged
 }
 
-// runClaimed runs a request unless so much time has gone by since the claim (a suspended machine,
-// say) that the executor might outlast it.
+// claimMargin is what is left of a claim when its executor has ended.
+const claimMargin = time.Second
+
+// runClaimed runs a request within its claim. When too much time has gone by since then (a suspended
+// machine, say) for the executor to have its own, or the clock was set back, it does not begin.
 func (g *Gate) runClaimed(ctx context.Context, a Action, r protocol.Request) (protocol.Result, error) {
 	if late := g.Now().Sub(a.Claim.At); late > lateStart(g.Timeout) || late < 0 {
-		return protocol.Result{}, &NotStarted{Cause: errors.New("too much time went by since it was claimed")}
+		return protocol.Result{}, &NotStarted{Cause: errors.New("too much time went by since it was claimed, or the clock was set")}
 	}
+	ctx, cancel := context.WithDeadline(ctx, a.Claim.Until.Add(-claimMargin))
+	defer cancel()
 	return g.Run.Run(ctx, r)
 }
 
@@ -283,35 +289,48 @@ func (g *Gate) record(ctx context.Context, a Action, result protocol.Result, run
 	var notStarted *NotStarted
 	switch reasons := deniedByExecutor(result); {
 	case errors.As(runErr, &notStarted):
-		a.Status = claim.From
-		o = Outcome{Verdict: Unsuccessful, Message: runErr.Error()}
+		o = Outcome{Verdict: Unsuccessful, Message: runErr.Error() + "; " + a.didNotRun(claim.From)}
 		kind, data = EventNoResult, map[string]any{"error": runErr.Error()}
 	case runErr != nil:
+		a.learn(nil, true)
 		a.Status, a.ResultMessage = Failed, ""
 		a.Error = "no result: " + runErr.Error() + "; whether anything was changed is not known: execute it again, which finds out"
 		o = Outcome{Verdict: Unsuccessful, Message: a.Error}
 		kind, data = EventNoResult, map[string]any{"error": runErr.Error()}
 	case len(reasons) > 0:
-		a.Status = claim.From
+		said := a.didNotRun(claim.From)
 		o = outcome(a, result)
+		o.Message += "; " + said
 		kind, data["what"], data["reasons"] = EventDenied, "execution", texts(reasons)
 	default:
 		a.Status, a.ResultMessage, a.Error = Status(result.Status.Status), result.Status.Message, result.Status.Error
-		a.Observed = keepFacts(a.Observed, result)
+		a.learn(result.Status.Observed, mayHaveChanged(result))
 		o = outcome(a, result)
 	}
 	data["became"] = string(a.Status)
 	return g.finish(ctx, claimed, a, kind, data, o)
 }
 
+// didNotRun gives an action the state that it has when nothing was run for its claim, and says which.
+func (a *Action) didNotRun(before Status) string {
+	if a.Status = before; !a.MayHaveChanged {
+		return "nothing was changed"
+	}
+	const unknown = "an earlier run may have changed something: execute it again, which finds out, or roll it back"
+	if before != Failed {
+		a.Status, a.ResultMessage, a.Error = Failed, "", unknown
+	}
+	return unknown
+}
+
 // finish writes the end of what was claimed. If someone took it up in the meantime, the facts go into
 // the log all the same.
 func (g *Gate) finish(ctx context.Context, claimed, a Action, kind EventKind, data map[string]any, o Outcome) (Outcome, error) {
 	changed, err := g.Store.Apply(ctx, Change{Action: a, Event: g.event(kind, a, data)})
-	if errors.Is(err, ErrChanged) {
+	if errors.Is(err, ErrChanged) || errors.Is(err, ErrAltered) {
 		data["meant"] = string(kind)
 		o.Action, o.Verdict = claimed, Unsuccessful
-		o.Message = "someone else took it up meanwhile; what this run found is in the log only: " + o.Message
+		o.Message = err.Error() + "; what this run found is in the log only: " + o.Message
 		return o, g.Store.Note(ctx, g.event(EventLateResult, a, data))
 	}
 	if err != nil {
@@ -321,24 +340,4 @@ func (g *Gate) finish(ctx context.Context, claimed, a Action, kind EventKind, da
 	}
 	o.Action = changed[0]
 	return o, nil
-}
-
-// failureFacts say why something failed; they go with the failure.
-var failureFacts = []string{
-	protocol.FactFailureClass, protocol.FactRetryable, protocol.FactAWSErrorCode, protocol.FactRequestID, protocol.FactPermissionHint,
-}
-
-// keepFacts takes a result's facts. A failure that learnt none of its own does not wipe those of
-// the attempt before it.
-func keepFacts(before map[string]string, r protocol.Result) map[string]string {
-	now := r.Status.Observed
-	own := maps.Clone(full(now))
-	maps.DeleteFunc(own, func(k, _ string) bool { return slices.Contains(failureFacts, k) })
-	if r.Status.Status != protocol.Failed || len(own) > 0 {
-		return now
-	}
-	kept := maps.Clone(full(before))
-	maps.DeleteFunc(kept, func(k, _ string) bool { return slices.Contains(failureFacts, k) })
-	maps.Copy(kept, now)
-	return kept
 }

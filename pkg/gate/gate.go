@@ -32,7 +32,7 @@ type Gate struct {
 	Provider string
 	// Run hands a request to the executor.
 	Run Runner
-	// Timeout is when a Runner has certainly ended what it began.
+	// Timeout is how long a claim holds. An executor gets the time until shortly before, and ends by then.
 	Timeout time.Duration
 	Now     func() time.Time
 	// Actor is on whose behalf, for the journal; Claimant names this process.
@@ -41,8 +41,8 @@ type Gate struct {
 	Progress func(Outcome)
 }
 
-// Runner carries out one request. An error means that there is no result, and that nothing is known of what became of
-// it, unless it is a *NotStarted.
+// Runner carries out one request, and has ended what it began by the deadline of the context. An error means
+// that there is no result, and that nothing is known of what became of it, unless it is a *NotStarted.
 type Runner interface {
 	Run(ctx context.Context, r protocol.Request) (protocol.Result, error)
 }
@@ -51,9 +51,7 @@ type Runner interface {
 type NotStarted struct{ Cause error }
 
 // Error tells the cause.
-func (e *NotStarted) Error() string {
-	return "cannot start the executor: " + e.Cause.Error() + "; nothing was changed"
-}
+func (e *NotStarted) Error() string { return "cannot start the executor: " + e.Cause.Error() }
 
 // Unwrap is the cause.
 func (e *NotStarted) Unwrap() error { return e.Cause }
@@ -143,12 +141,18 @@ func (g *Gate) undoSubject(a Action) policy.Subject {
 	return policy.RequestSubject(g.Registry, a.undoRequest(protocol.Execute))
 }
 
-// intact refuses an action whose row is not what was imported.
+// intact refuses an action whose row is not as the log left it, or can't be read.
 func intact(a Action) policy.Denial {
-	if a.Recorded == a.Digest() {
-		return nil
+	var reasons policy.Denial
+	if a.Altered != "" {
+		reasons = against("journal", "%s; journal --verify tells more", a.Altered)
 	}
-	return against("journal", "the plan in the journal is not the one that was imported: someone changed it there; import it again")
+	for _, column := range []string{"target", "parameters", "undo", "observed"} {
+		if text, ok := a.Unreadable[column]; ok {
+			reasons = append(reasons, against("journal", "its %s can't be read: %s", column, protocol.Quote(text))...)
+		}
+	}
+	return reasons
 }
 
 // busy refuses an action that another process is at work on.

@@ -12,7 +12,8 @@ import (
 
 // Import takes plans into the journal, all or none. A key is there once: the same plan again changes
 // nothing. With requeue, an action that is not running and not in force goes back to pending, with the plan
-// as it is now and its facts kept; it has to be approved anew.
+// as it is now and its facts kept; it has to be approved anew. What failed and may have changed something
+// stays so, and keeps its plan.
 func (g *Gate) Import(ctx context.Context, plans []Plan, source string, requeue bool) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
@@ -27,19 +28,14 @@ func (g *Gate) Import(ctx context.Context, plans []Plan, source string, requeue 
 }
 
 func (g *Gate) importOnce(ctx context.Context, plans []Plan, source string, requeue bool) ([]Outcome, error) {
-	im := importing{Gate: g, source: source, requeue: requeue, seen: map[string]int{}}
-	if names := providers(plans); len(names) > 1 {
-		im.refuse("plans of several providers (%s); import each provider's on its own", strings.Join(names, ", "))
-	}
-	for i, p := range plans {
-		if err := im.add(ctx, i, p); err != nil {
+	im := importing{Gate: g, source: source, requeue: requeue}
+	for _, p := range im.check(plans) {
+		if err := im.add(ctx, p); err != nil {
 			return nil, err
 		}
 	}
 	if len(im.reasons) > 0 {
-		err := g.Store.Note(ctx, Event{At: g.Now(), Kind: EventDenied, Actor: g.Actor,
-			Data: map[string]any{"what": "import", "source": source, "reasons": im.reasons}})
-		return nil, errors.Join(&Refusal{What: "import", Reasons: im.reasons}, err)
+		return nil, g.RefuseImport(ctx, source, im.refusal())
 	}
 	actions, err := g.Store.Apply(ctx, im.changes...)
 	if err != nil {
@@ -51,11 +47,29 @@ func (g *Gate) importOnce(ctx context.Context, plans []Plan, source string, requ
 	return im.outcomes, nil
 }
 
+// CheckPlans refuses what Import would refuse whatever is in the journal.
+func (g *Gate) CheckPlans(plans []Plan) error {
+	im := importing{Gate: g}
+	im.check(plans)
+	if len(im.reasons) == 0 {
+		return nil
+	}
+	return im.refusal()
+}
+
+// RefuseImport logs that a document was refused, and returns the refusal.
+func (g *Gate) RefuseImport(ctx context.Context, source string, refusal *Refusal) error {
+	if g.Store.ReadOnly() {
+		return refusal
+	}
+	err := g.Store.Note(ctx, g.event(EventDenied, Action{}, map[string]any{"what": "import", "source": source, "reasons": refusal.Reasons}))
+	return errors.Join(refusal, err)
+}
+
 type importing struct {
 	*Gate
 	source   string
 	requeue  bool
-	seen     map[string]int
 	reasons  []string
 	outcomes []Outcome
 	changes  []Change
@@ -67,28 +81,55 @@ func (im *importing) refuse(format string, args ...any) {
 	im.reasons = append(im.reasons, fmt.Sprintf(format, args...))
 }
 
-func (im *importing) add(ctx context.Context, i int, p Plan) error {
-	called := fmt.Sprintf("plan %d (%s)", i+1, protocol.Quote(p.IdempotencyKey))
-	faults := im.complete(&p)
-	if len(faults) > 0 {
-		im.refuse("%s: %s", called, strings.Join(faults, "; "))
-		return nil
+func (im *importing) refusal() *Refusal { return &Refusal{What: "import", Reasons: im.reasons} }
+
+// check refuses what is wrong with the plans, and returns the others, completed.
+func (im *importing) check(plans []Plan) []numbered {
+	if names := providers(plans); len(names) > 1 {
+		im.refuse("plans of several providers (%s); import each provider's on its own", strings.Join(names, ", "))
 	}
-	if first, twice := im.seen[p.IdempotencyKey]; twice {
-		im.refuse("%s: the key is that of plan %d too", called, first+1)
-		return nil
+	var good []numbered
+	seen := map[string]int{}
+	for i, plan := range plans {
+		p := numbered{plan, i + 1}
+		if faults := im.complete(&p.Plan); len(faults) > 0 {
+			im.refuse("%s: %s", p.called(), strings.Join(faults, "; "))
+			continue
+		}
+		if first, twice := seen[p.IdempotencyKey]; twice {
+			im.refuse("%s: the key is that of plan %d too", p.called(), first)
+			continue
+		}
+		seen[p.IdempotencyKey] = p.number
+		good = append(good, p)
 	}
-	im.seen[p.IdempotencyKey] = i
+	return good
+}
+
+// numbered is a plan and its place among the others, from 1.
+type numbered struct {
+	Plan
+	number int
+}
+
+// called is how a plan is named where it is refused.
+func (p numbered) called() string {
+	return fmt.Sprintf("plan %d (%s)", p.number, protocol.Quote(p.IdempotencyKey))
+}
+
+func (im *importing) add(ctx context.Context, p numbered) error {
 	there, err := im.Store.Find(ctx, p.IdempotencyKey)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		im.change(Action{Source: im.source, Plan: p, Status: Pending}, EventImported, "imported")
+		im.change(Action{Source: im.source, Plan: p.Plan, Status: Pending}, EventImported, "imported")
 	case err != nil:
 		return err
+	case len(intact(there)) > 0:
+		im.refuse("%s: action %d: %s", p.called(), there.ID, intact(there).Error())
 	case im.requeue:
-		im.again(there, p, called)
-	case there.Digest() != p.Digest() || there.Recorded != p.Digest():
-		im.refuse("%s: the key is there already, as action %d (%s), with another plan; --requeue replaces it", called, there.ID, there.Status)
+		im.again(there, p)
+	case there.Digest() != p.Digest():
+		im.refuse("%s: the key is there already, as action %d (%s), with another plan; --requeue replaces it", p.called(), there.ID, there.Status)
 	default:
 		im.outcomes = append(im.outcomes, Outcome{Action: there, Verdict: Done, Message: "there already"})
 	}
@@ -96,30 +137,34 @@ func (im *importing) add(ctx context.Context, i int, p Plan) error {
 }
 
 // again puts an action back to pending.
-func (im *importing) again(there Action, p Plan, called string) {
+func (im *importing) again(there Action, p numbered) {
+	refuse := func(format string, args ...any) {
+		im.refuse("%s: action %d "+format, append([]any{p.called(), there.ID}, args...)...)
+	}
 	switch {
+	case len(busy(there, im.Now())) > 0:
+		refuse("is claimed: %s", busy(there, im.Now()).Error())
+		return
 	case there.Claim != nil:
-		if reasons := busy(there, im.Now()); len(reasons) > 0 {
-			im.refuse("%s: action %d: %s", called, there.ID, reasons.Error())
-			return
-		}
-		im.refuse("%s: action %d was left running: execute it again, which finds out what is so", called, there.ID)
+		refuse("was left in the middle (%s): do that again, which finds out what is so", there.Claim.Purpose)
 		return
 	case there.Status == Succeeded:
-		im.refuse("%s: action %d has succeeded and is in force; roll it back first", called, there.ID)
+		refuse("has succeeded and is in force; roll it back first")
 		return
-	case there.MayHaveChanged():
-		im.refuse("%s: action %d failed and may have changed something: execute it again, which finds out, or roll it back", called, there.ID)
+	case there.MayHaveChanged && there.Digest() != p.Digest():
+		refuse("may have changed something, and this is another plan: roll it back first")
 		return
+	case !there.MayHaveChanged:
+		there.Status = Pending
 	}
-	there.Plan, there.Source, there.Status = p, im.source, Pending
+	there.Plan, there.Source = p.Plan, im.source
 	there.ApprovedBy, there.ApprovedAt = "", time.Time{}
 	im.change(there, EventRequeued, "requeued")
 }
 
 func (im *importing) change(a Action, kind EventKind, message string) {
-	a.Imported, a.Recorded = im.Now(), a.Digest()
-	data := map[string]any{"digest": a.Recorded, "source": im.source, "action": a.Plan.Action, "target": a.Target}
+	a.Imported = im.Now()
+	data := map[string]any{"digest": a.Digest(), "source": im.source, "action": a.Plan.Action, "target": a.Target}
 	for name, text := range map[string]string{"name": a.Name, "description": a.Description, "mode": a.Mode, "riskLevel": a.RiskLevel} {
 		if text != "" {
 			data[name] = text

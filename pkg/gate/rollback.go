@@ -80,21 +80,33 @@ func (g *Gate) UndoRequests(ctx context.Context, ids []int64, mode protocol.Mode
 	return requests, nil
 }
 
-// InForce lists the actions that have something to roll back.
-func (g *Gate) InForce(ctx context.Context) ([]int64, error) {
-	var ids []int64
-	for _, status := range []Status{Succeeded, Failed} {
-		actions, err := g.Store.List(ctx, Query{Status: status})
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range actions {
-			if a.MayHaveChanged() && g.withUndo(a).Undo != nil {
-				ids = append(ids, a.ID)
-			}
-		}
+// InForce lists the actions that have something to roll back, and tells of each that may have changed
+// something and is left out why it is.
+func (g *Gate) InForce(ctx context.Context) (ids []int64, leftOut []Outcome, err error) {
+	all, err := g.Store.List(ctx, Query{})
+	if err != nil {
+		return nil, nil, err
 	}
-	return ids, nil
+	for _, a := range all {
+		if !a.MayHaveChanged && a.Status != Running {
+			continue
+		}
+		if a, err = g.Store.Get(ctx, a.ID); err != nil {
+			return nil, nil, err
+		}
+		a = g.withUndo(a)
+		reasons := append(undoable(a), busy(a, g.Now())...)
+		if len(reasons) == 0 {
+			ids = append(ids, a.ID)
+			continue
+		}
+		o, err := g.deny(ctx, a, "rollback", reasons)
+		if err != nil {
+			return nil, nil, err
+		}
+		leftOut = append(leftOut, o)
+	}
+	return ids, leftOut, nil
 }
 
 // withUndo adds the undo that the verb itself names: another program's journal may leave it out.
@@ -128,16 +140,17 @@ func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
 	return slices.Compact(ordered), nil
 }
 
-// undoable says why there is nothing to undo.
+// undoable says why an action can't be undone, or why there is nothing to undo.
 func undoable(a Action) policy.Denial {
-	var reasons policy.Denial
+	reasons := intact(a)
 	switch {
-	case a.Status == Failed && !a.MayHaveChanged():
-		reasons = against("status", "it failed and changed nothing")
 	case a.Status == Running:
-		reasons = against("status", "it is running; execute it again, which finds out what is so")
-	case !a.MayHaveChanged():
-		reasons = against("status", "it is %s: there is nothing to roll back", a.Status)
+		reasons = append(reasons, against("status", "it is running; execute it again, which finds out what is so")...)
+	case a.MayHaveChanged:
+	case a.Status == Failed:
+		reasons = append(reasons, against("status", "it failed and changed nothing")...)
+	default:
+		reasons = append(reasons, against("status", "it is %s: there is nothing to roll back", a.Status)...)
 	}
 	if a.Undo == nil {
 		reasons = append(reasons, against("undo", "%s can't be undone", a.Plan.Action)...)
@@ -148,7 +161,7 @@ func undoable(a Action) policy.Denial {
 // mayRollBack decides whether an action may be undone now.
 func (g *Gate) mayRollBack(_ context.Context, a Action, begun int) (policy.Denial, error) {
 	now := g.Now()
-	reasons := slices.Concat(undoable(a), busy(a, now), intact(a))
+	reasons := slices.Concat(undoable(a), busy(a, now))
 	switch {
 	case g.Policy == nil:
 		return append(reasons, noPolicy()...), nil
@@ -198,7 +211,7 @@ func (g *Gate) recordRollback(ctx context.Context, a Action, result protocol.Res
 		o.Verdict, o.Message = Unsuccessful, a.ResultMessage
 		kind = EventRollbackHeld
 	default:
-		a.Status, a.Error = RolledBack, ""
+		a.Status, a.Error, a.MayHaveChanged = RolledBack, "", false
 		a.ResultMessage = strings.TrimSpace("rolled back: " + result.Status.Message)
 		if result.Status.Status == protocol.Skipped {
 			a.ResultMessage = "rolled back, nothing to restore: " + result.Status.Message

@@ -23,6 +23,8 @@ type Row struct {
 	Observed       map[string]string `json:"observed,omitempty"`
 	CreatedAt      *time.Time        `json:"createdAt,omitempty"`
 	UpdatedAt      *time.Time        `json:"updatedAt,omitempty"`
+	// Unreadable are values of another program that mean nothing here, under the names above.
+	Unreadable map[string]string `json:"unreadable,omitempty"`
 }
 
 // Row is the action under the core's names.
@@ -34,6 +36,7 @@ func (a Action) Row() Row {
 		Status: a.Status, ApprovedBy: a.ApprovedBy, ApprovedAt: known(a.ApprovedAt), ExecutedAt: known(a.ExecutedAt),
 		ResultMessage: a.ResultMessage, Error: a.Error, Observed: a.Observed,
 		CreatedAt: known(a.CreatedAt), UpdatedAt: known(a.UpdatedAt),
+		Unreadable: a.Unreadable,
 	}
 }
 

@@ -11,18 +11,23 @@ import (
 // Store keeps actions, approvals and the log of events. A write of it is whole or not there, and takes
 // place only where nobody else has written in between.
 type Store interface {
-	// Get finds an action by its id, Find by its idempotency key; ErrNotFound when there is none.
+	// Get finds an action by its id, Find by its idempotency key; ErrNotFound when there is none. They hold
+	// the action against the log, and set Altered.
 	Get(ctx context.Context, id int64) (Action, error)
 	Find(ctx context.Context, key string) (Action, error)
+	// List does not look into the log.
 	List(ctx context.Context, q Query) ([]Action, error)
-	Approvals(ctx context.Context, id int64) ([]policy.Approval, error)
+	// History is the log of an action, from its last import on; ErrAltered when an event is not as it was
+	// written.
+	History(ctx context.Context, id int64) ([]Event, error)
 	// Apply makes all of the changes, each with its event, or none; ErrChanged when the action has
-	// another revision than the change was decided on, or a new one's key is there already.
+	// another revision than the change was decided on, or a new one's key is there already; ErrAltered
+	// when it is not as the log left it.
 	Apply(ctx context.Context, changes ...Change) ([]Action, error)
 	// Note logs events that change no action.
 	Note(ctx context.Context, events ...Event) error
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
-	// ReadOnly tells a journal that another program owns.
+	// ReadOnly tells a journal that another program owns, or that can't be written to.
 	ReadOnly() bool
 }
 
@@ -30,7 +35,8 @@ type Store interface {
 var (
 	ErrNotFound = errors.New("there is no such action in the journal")
 	ErrChanged  = errors.New("the action was changed by someone else at the same time")
-	ErrReadOnly = errors.New("the journal belongs to another program and is only read here")
+	ErrAltered  = errors.New("the journal was changed by something that is not the gate")
+	ErrReadOnly = errors.New("the journal is only read here: it belongs to another program, or may not be written by this user")
 )
 
 // Query selects actions, in the order of their ids.
@@ -75,6 +81,7 @@ type EventKind string
 
 // What is logged.
 const (
+	EventMigrated       EventKind = "migrated"
 	EventImported       EventKind = "imported"
 	EventRequeued       EventKind = "requeued"
 	EventDenied         EventKind = "denied"

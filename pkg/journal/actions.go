@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"modernc.org/sqlite"
@@ -16,23 +15,6 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
 )
-
-// timeForm keeps times in order as texts.
-const timeForm = "2006-01-02T15:04:05.000000000Z"
-
-func formatTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(timeForm)
-}
-
-func parseTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	return time.Parse(time.RFC3339Nano, s)
-}
 
 // encode is the canonical JSON of maps, lists and strings: sorted keys, no blanks, no more escapes than needed.
 func encode(v any) (string, error) {
@@ -45,16 +27,6 @@ func encode(v any) (string, error) {
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
 }
 
-const stateColumns = "name, description, mode, digest, imported_at, revision, claim_purpose, claim_by, claim_at, claim_until, claim_from"
-
-// selectActions is the beginning of every query for actions.
-func (j *Journal) selectActions() string {
-	if j.readOnly {
-		return "SELECT " + j.idColumn + ", " + coreColumns + ", '', '', '', '', '', 0, '', '', '', '', '' FROM action_executions "
-	}
-	return "SELECT id, " + coreColumns + ", " + stateColumns + " FROM action_executions JOIN action_state ON action_id = id "
-}
-
 // Get finds an action by its id.
 func (j *Journal) Get(ctx context.Context, id int64) (gate.Action, error) {
 	return j.one(ctx, "WHERE "+j.idColumn+" = ?", id)
@@ -65,15 +37,21 @@ func (j *Journal) Find(ctx context.Context, key string) (gate.Action, error) {
 	return j.one(ctx, "WHERE idempotency_key = ?", key)
 }
 
-func (j *Journal) one(ctx context.Context, where string, args ...any) (gate.Action, error) {
-	all, err := j.actions(ctx, where, args...)
-	if err != nil {
-		return gate.Action{}, err
-	}
-	if len(all) == 0 {
-		return gate.Action{}, gate.ErrNotFound
-	}
-	return all[0], nil
+// one reads one action, and holds it against the log.
+func (j *Journal) one(ctx context.Context, where string, arg any) (gate.Action, error) {
+	var a gate.Action
+	err := j.read(ctx, func(v view) error {
+		r, err := v.row(where, arg)
+		if err != nil {
+			return err
+		}
+		a = r.action()
+		if !j.foreign {
+			a.Altered, err = v.altered(r)
+		}
+		return err
+	})
+	return a, err
 }
 
 // List finds actions.
@@ -92,129 +70,31 @@ func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error)
 	if q.Limit > 0 {
 		order, args = order+" LIMIT ?", append(args, q.Limit)
 	}
-	return j.actions(ctx, where+order, args...)
-}
-
-func (j *Journal) actions(ctx context.Context, rest string, args ...any) ([]gate.Action, error) {
-	rows, err := j.db.QueryContext(ctx, j.selectActions()+rest, args...)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the journal: %w", err)
-	}
-	defer rows.Close()
 	var all []gate.Action
-	for rows.Next() {
-		a, err := scanAction(rows)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the journal: %w", err)
-		}
-		all = append(all, a)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("cannot read the journal: %w", err)
-	}
-	return all, nil
+	err := j.read(ctx, func(v view) error {
+		return v.rows(where+order, args, func(r row) error {
+			all = append(all, r.action())
+			return nil
+		})
+	})
+	return all, err
 }
 
-// text takes whatever type a core gave a column.
-type text string
-
-func (t *text) Scan(v any) error {
-	switch v := v.(type) {
-	case nil:
-		*t = ""
-	case string:
-		*t = text(v)
-	case []byte:
-		*t = text(v)
-	case int64:
-		*t = text(strconv.FormatInt(v, 10))
-	case time.Time:
-		*t = text(formatTime(v))
-	default:
-		return fmt.Errorf("a column has a value of type %T", v)
-	}
-	return nil
-}
-
-// time reads a time, also as the seconds since 1970.
-func (t text) time() (time.Time, error) {
-	if seconds, err := strconv.ParseInt(string(t), 10, 64); err == nil {
-		return time.Unix(seconds, 0).UTC(), nil
-	}
-	return parseTime(string(t))
-}
-
-func scanAction(rows *sql.Rows) (gate.Action, error) {
-	var a gate.Action
-	var key, source, provider, ref, verb, target, parameters, undo, risk, status, by, approved, executed, message, failure, created, updated, observed text
-	var name, description, mode, digest, imported, purpose, claimBy, claimAt, claimUntil, claimFrom text
-	err := rows.Scan(&a.ID, &key, &source, &provider, &ref, &verb, &target, &parameters, &undo, &risk, &status, &by, &approved, &executed,
-		&message, &failure, &created, &updated, &observed,
-		&name, &description, &mode, &digest, &imported, &a.Revision, &purpose, &claimBy, &claimAt, &claimUntil, &claimFrom)
-	if err != nil {
-		return a, err
-	}
-	a.IdempotencyKey, a.Source, a.Provider, a.ProviderRef, a.Plan.Action = string(key), string(source), string(provider), string(ref), string(verb)
-	a.RiskLevel, a.Status, a.ApprovedBy, a.ResultMessage, a.Error = string(risk), gate.Status(status), string(by), string(message), string(failure)
-	a.Name, a.Description, a.Mode, a.Recorded = string(name), string(description), string(mode), string(digest)
-	var errs []error
-	decode := func(column string, t text, to any) {
-		if t == "" || t == "null" {
-			return
-		}
-		if err := json.Unmarshal([]byte(t), to); err != nil {
-			errs = append(errs, fmt.Errorf("%s of action %d: %w", column, a.ID, err))
-		}
-	}
-	moment := func(column string, t text, to *time.Time) {
-		var err error
-		if *to, err = t.time(); err != nil {
-			errs = append(errs, fmt.Errorf("%s of action %d: %w", column, a.ID, err))
-		}
-	}
-	decode("target_json", target, &a.Target)
-	decode("parameters_json", parameters, &a.Parameters)
-	decode("observed_json", observed, &a.Observed)
-	decode("undo_json", undo, &a.Undo)
-	if a.Undo != nil && a.Undo.Action == "" {
-		a.Undo = nil
-	}
-	moment("approved_at", approved, &a.ApprovedAt)
-	moment("executed_at", executed, &a.ExecutedAt)
-	moment("created_at", created, &a.CreatedAt)
-	moment("updated_at", updated, &a.UpdatedAt)
-	moment("imported_at", imported, &a.Imported)
-	if purpose != "" {
-		a.Claim = &gate.Claim{Purpose: gate.Purpose(purpose), By: string(claimBy), From: gate.Status(claimFrom)}
-		moment("claim_at", claimAt, &a.Claim.At)
-		moment("claim_until", claimUntil, &a.Claim.Until)
-	}
-	return a, errors.Join(errs...)
-}
-
-// Approvals lists an action's, in their order.
+// Approvals lists those of an action that the log tells of, in their order.
 func (j *Journal) Approvals(ctx context.Context, id int64) ([]policy.Approval, error) {
-	if j.readOnly {
+	if j.foreign {
 		return nil, nil
 	}
-	rows, err := j.db.QueryContext(ctx, "SELECT approved_by, approved_at, digest FROM approvals WHERE action_id = ? ORDER BY id", id)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the journal: %w", err)
-	}
-	defer rows.Close()
 	var all []policy.Approval
-	for rows.Next() {
-		var p policy.Approval
-		var at string
-		if err := rows.Scan(&p.By, &at, &p.Digest); err != nil {
-			return nil, fmt.Errorf("cannot read the journal: %w", err)
-		}
-		if p.At, err = parseTime(at); err != nil {
-			return nil, fmt.Errorf("cannot read the journal: an approval of action %d: %w", id, err)
-		}
-		all = append(all, p)
-	}
-	return all, rows.Err()
+	err := j.read(ctx, func(v view) error {
+		return v.vouched("WHERE action_id = ? AND kind = ? ORDER BY seq", []any{id, string(gate.EventApproved)}, func(e gate.Event) error {
+			by, _ := e.Data["by"].(string)
+			digest, _ := e.Data["digest"].(string)
+			all = append(all, policy.Approval{By: by, At: e.At, Digest: digest})
+			return nil
+		})
+	})
+	return all, err
 }
 
 // Apply makes the changes, or none of them.
@@ -247,6 +127,7 @@ func (j *Journal) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Act
 // writer is one transaction.
 type writer struct {
 	ctx        context.Context
+	journal    *Journal
 	tx         *sql.Tx
 	statements map[string]*sql.Stmt
 	head       head
@@ -262,7 +143,7 @@ func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
 		return fmt.Errorf("cannot write the journal: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	w := &writer{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}}
+	w := &writer{ctx: ctx, journal: j, tx: tx, statements: map[string]*sql.Stmt{}}
 	err = tx.QueryRowContext(ctx, "SELECT seq, hash FROM journal_head").Scan(&w.head.seq, &w.head.hash)
 	if err == nil {
 		err = do(w)
@@ -274,7 +155,7 @@ func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
 		err = tx.Commit()
 	}
 	switch {
-	case err == nil, errors.Is(err, gate.ErrChanged):
+	case err == nil, errors.Is(err, gate.ErrChanged), errors.Is(err, gate.ErrAltered):
 		return err
 	}
 	return fmt.Errorf("cannot write the journal: %w", err)
@@ -294,13 +175,18 @@ func (w *writer) exec(query string, args ...any) (sql.Result, error) {
 
 const (
 	insertAction = "INSERT INTO action_executions (" + coreColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	insertState  = "INSERT INTO action_state (" + stateColumns + ", action_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertState  = "INSERT INTO action_state (" + stateColumns + ", action_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	updateAction = "UPDATE action_executions SET (" + coreColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?"
-	updateState  = "UPDATE action_state SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
+	updateState  = "UPDATE action_state SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
 )
 
-// put writes an action on the revision it has.
+// put writes an action on the revision it has, where its row is as the log left it.
 func (w *writer) put(a gate.Action, at time.Time) (gate.Action, error) {
+	if a.ID != 0 {
+		if err := w.checkRow(a.ID); err != nil {
+			return a, err
+		}
+	}
 	before := a.Revision
 	a.Revision++
 	a.UpdatedAt = at.UTC()
@@ -336,6 +222,20 @@ func (w *writer) put(a gate.Action, at time.Time) (gate.Action, error) {
 	return a, err
 }
 
+// checkRow refuses to write over a row that was changed behind the log's back: that would vouch for it.
+func (w *writer) checkRow(id int64) error {
+	v := view{w.ctx, w.tx, w.journal}
+	r, err := v.row("WHERE id = ?", id)
+	if err != nil {
+		return err
+	}
+	altered, err := v.altered(r)
+	if err == nil && altered != "" {
+		err = fmt.Errorf("%w: %s", gate.ErrAltered, altered)
+	}
+	return err
+}
+
 func coreValues(a gate.Action) ([]any, error) {
 	texts := make([]string, 4)
 	for i, v := range []any{a.Target, a.Parameters, a.Undo, a.Observed} {
@@ -357,8 +257,12 @@ func stateValues(a gate.Action) []any {
 	if a.Claim != nil {
 		c = *a.Claim
 	}
-	return []any{a.Name, a.Description, a.Mode, a.Recorded, formatTime(a.Imported), a.Revision,
-		string(c.Purpose), c.By, formatTime(c.At), formatTime(c.Until), string(c.From)}
+	mark := int64(0)
+	if a.MayHaveChanged {
+		mark = 1
+	}
+	return []any{a.Name, a.Description, a.Mode, a.Digest(), formatTime(a.Imported), a.Revision,
+		string(c.Purpose), c.By, formatTime(c.At), formatTime(c.Until), string(c.From), mark}
 }
 
 func isDuplicate(err error) bool {

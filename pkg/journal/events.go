@@ -3,11 +3,14 @@ package journal
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"time"
 
 	"aws-provider-executor/pkg/gate"
 )
@@ -23,7 +26,11 @@ const rowKey = "row"
 
 // logRow logs an event that changed an action's row.
 func (w *writer) logRow(a gate.Action, e gate.Event) error {
-	digest, err := rowDigest(a)
+	core, err := coreValues(a)
+	if err != nil {
+		return err
+	}
+	digest, err := rowDigest(slices.Concat([]any{a.ID}, core, stateValues(a)))
 	if err != nil {
 		return err
 	}
@@ -54,7 +61,7 @@ func (w *writer) log(e gate.Event) error {
 	return err
 }
 
-// stored is an event as it is in the table.
+// stored is an event as it is in the table, and what follows it there.
 type stored struct {
 	seq        int64
 	at, kind   string
@@ -62,6 +69,8 @@ type stored struct {
 	key, actor string
 	data       string
 	prev, hash string
+	// next is what the event after it, or the head of the log, calls its hash; not valid when there is neither.
+	next sql.NullString
 }
 
 // sum is the event's hash: SHA-256 over the canonical JSON of everything else in it, the hash of the one
@@ -86,7 +95,7 @@ func (s stored) sum() (string, error) {
 func (s stored) event() (gate.Event, error) {
 	e := gate.Event{Seq: s.seq, Kind: gate.EventKind(s.kind), ActionID: s.action, Key: s.key, Actor: s.actor, Prev: s.prev, Hash: s.hash}
 	var err error
-	if e.At, err = parseTime(s.at); err != nil {
+	if e.At, err = time.Parse(timeForm, s.at); err != nil {
 		return e, fmt.Errorf("event %d: %w", s.seq, err)
 	}
 	if err := json.Unmarshal([]byte(s.data), &e.Data); err != nil {
@@ -95,13 +104,12 @@ func (s stored) event() (gate.Event, error) {
 	return e, nil
 }
 
-// rowDigest is that of everything the journal keeps of an action in its row.
-func rowDigest(a gate.Action) (string, error) {
-	core, err := coreValues(a)
-	if err != nil {
-		return "", err
+// rowDigest is that of the values of a row. The mark is in it when it is set.
+func rowDigest(values []any) (string, error) {
+	if values[markAt] == int64(0) {
+		values = values[:markAt]
 	}
-	text, err := encode(append(append([]any{a.ID}, core...), stateValues(a)...))
+	text, err := encode(values)
 	if err != nil {
 		return "", err
 	}
@@ -121,11 +129,9 @@ func (j *Journal) Note(ctx context.Context, events ...gate.Event) error {
 	})
 }
 
-const selectEvents = "SELECT seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash FROM events "
-
 // Events finds events.
 func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, error) {
-	if j.readOnly {
+	if j.foreign {
 		return nil, nil
 	}
 	where, args := "WHERE 1", []any{}
@@ -146,10 +152,12 @@ func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, 
 		order, args = order+" LIMIT ?", append(args, q.Limit)
 	}
 	var all []gate.Event
-	err := j.eachStored(ctx, selectEvents+where+order, args, func(s stored) error {
-		e, err := s.event()
-		all = append(all, e)
-		return err
+	err := j.read(ctx, func(v view) error {
+		return v.stored(where+order, args, func(s stored) error {
+			e, err := s.event()
+			all = append(all, e)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the event log: %w; actionctl journal --verify tells more", err)
@@ -157,20 +165,18 @@ func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, 
 	return all, nil
 }
 
-func (j *Journal) eachStored(ctx context.Context, query string, args []any, do func(stored) error) error {
-	rows, err := j.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
+// History finds the events of an action from its last import on, each as it was written.
+func (j *Journal) History(ctx context.Context, id int64) ([]gate.Event, error) {
+	if j.foreign {
+		return nil, nil
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var s stored
-		if err := rows.Scan(&s.seq, &s.at, &s.kind, &s.action, &s.key, &s.actor, &s.data, &s.prev, &s.hash); err != nil {
-			return err
-		}
-		if err := do(s); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	var all []gate.Event
+	err := j.read(ctx, func(v view) error {
+		const imports = "SELECT max(seq) FROM events WHERE action_id = ? AND kind IN ('imported', 'requeued')"
+		return v.vouched("WHERE action_id = ? AND seq >= ("+imports+") ORDER BY seq", []any{id, id}, func(e gate.Event) error {
+			all = append(all, e)
+			return nil
+		})
+	})
+	return all, err
 }

@@ -2,9 +2,10 @@
 // approvals, and an append-only log of events in which each one carries the hash of the one before.
 //
 // It guarantees that a write is whole or not there, with its event, whenever the process is killed; that a
-// write decided on an older revision does not happen; that a byte changed in an event or in an action's
-// row, and an event taken off the end, are found and named by Verify; and that the journal of a core,
-// which has its table and not ours, opens read-only.
+// write decided on an older revision, or on a row that is not as the log left it, does not happen; that a
+// byte changed in an event or in an action's row, and an event taken off the end, are found and named by
+// Verify; and that the journal of a core, which has its table and not ours, opens read-only, as does ours
+// for a user who may not write it.
 //
 // The columns of action_executions are the core's and stay compatible. All SQL is here.
 package journal
@@ -13,25 +14,28 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
-	_ "modernc.org/sqlite" // the driver named sqlite
+	"modernc.org/sqlite" // also the driver named sqlite
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"aws-provider-executor/pkg/gate"
 )
 
 // Journal is an open journal. It is safe for concurrent use, by goroutines and by processes.
 type Journal struct {
-	db       *sql.DB
-	path     string
-	readOnly bool
+	db   *sql.DB
+	path string
+	// foreign is a core's, which has its table and not ours.
+	foreign, readOnly bool
+	// version is that of our tables in the file.
+	version int
 	// idColumn is what a core's table calls by number.
 	idColumn string
 }
@@ -44,147 +48,188 @@ var schema string
 const (
 	// applicationID marks a SQLite file as ours.
 	applicationID = 0x41435447
-	version       = 1
+	version       = 2
 )
 
-// busyMillis is how long a write waits for another process's.
-const busyMillis = "15000"
+// busyTimeout is how long one process waits for another's write.
+const busyTimeout = "_pragma=busy_timeout(15000)"
 
-// Open opens the journal in a file, and makes it when there is none.
+// Open opens the journal in a file. When there is none the error is fs.ErrNotExist.
 func Open(ctx context.Context, path string) (*Journal, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
-	mark, err := readMark(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the journal %s: %w", path, err)
-	}
-	j := &Journal{path: path, idColumn: "id"}
-	switch mark {
-	case nothing:
-		err = j.create(ctx)
-	case another:
-		err = j.openForeign(ctx)
-	default:
-		err = j.openOwn(ctx)
-	}
-	if err != nil {
+	j := &Journal{path: path, idColumn: "id", version: version}
+	if err := j.open(ctx); err != nil {
 		if j.db != nil {
 			_ = j.db.Close()
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no journal %s, and only import makes one: %w", path, fs.ErrNotExist)
 		}
 		return nil, fmt.Errorf("cannot open the journal %s: %w", path, err)
 	}
 	return j, nil
 }
 
+// OpenOrCreate opens the journal in a file, and makes it when there is none.
+func OpenOrCreate(ctx context.Context, path string) (*Journal, error) {
+	j, err := Open(ctx, path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return j, err
+	}
+	if path, err = filepath.Abs(path); err == nil {
+		err = create(ctx, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the journal %s: %w", path, err)
+	}
+	return Open(ctx, path)
+}
+
 // Close closes it.
 func (j *Journal) Close() error { return j.db.Close() }
 
-// ReadOnly tells a core's journal, which is not written to.
+// ReadOnly tells a core's journal, which is not written to, and one that can't be.
 func (j *Journal) ReadOnly() bool { return j.readOnly }
 
 // Path is the file.
 func (j *Journal) Path() string { return j.path }
 
-type mark int
-
-const (
-	nothing mark = iota
-	ours
-	another
-)
-
-// readMark looks whose file it is before SQLite touches it.
-func readMark(path string) (mark, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nothing, nil
+func (j *Journal) open(ctx context.Context) error {
+	f, err := look(j.path)
+	switch {
+	case err != nil:
+		return err
+	case !f.ours:
+		j.foreign = true
+		if err := j.connectReading(ctx, f); err != nil {
+			return err
+		}
+		return j.checkForeign(ctx)
+	case f.writable:
+		err = j.connect(ctx, "mode=rw&_txlock=immediate&"+busyTimeout+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
+	}
+	if !f.writable || isUnwritable(err) {
+		err = j.connectReading(ctx, f)
 	}
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer f.Close()
-	header := make([]byte, 100)
-	n, err := io.ReadFull(f, header)
-	switch {
-	case n == 0 && errors.Is(err, io.EOF):
-		return nothing, nil
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return 0, err
-	case n < 100 || string(header[:16]) != "SQLite format 3\x00":
-		return 0, errors.New("it is no SQLite database")
-	case binary.BigEndian.Uint32(header[68:]) != applicationID:
-		return another, nil
-	}
-	return ours, nil
+	return j.checkVersion(ctx)
 }
 
 func (j *Journal) connect(ctx context.Context, query string) error {
-	u := url.URL{Scheme: "file", Path: j.path, RawQuery: query}
-	db, err := sql.Open("sqlite", u.String())
+	db, err := connect(ctx, j.path, query)
 	if err != nil {
 		return err
+	}
+	j.db = db
+	return nil
+}
+
+func connect(ctx context.Context, path, query string) (*sql.DB, error) {
+	u := url.URL{Scheme: "file", Path: path, RawQuery: query}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, err
 	}
 	// One connection: statements of one process queue up here, where that is cheap.
 	db.SetMaxOpenConns(1)
-	j.db = db
-	return db.PingContext(ctx)
+	// The first look into the file is what fails where it can't be read.
+	if _, err := db.ExecContext(ctx, "SELECT count(*) FROM sqlite_schema"); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return db, nil
 }
 
-// create makes the file for its owner alone, in one transaction, so that another process sees all
-// of it or nothing.
-func (j *Journal) create(ctx context.Context) error {
-	if err := os.MkdirAll(filepath.Dir(j.path), 0o700); err != nil {
+// connectReading opens the file such that nothing is made beside it. SQLite reads a file in WAL mode by way of
+// two files beside it; where they are not there, or this user may not use them, and there is nothing in the
+// write-ahead log, the file by itself is everything. What is in the log can't be read without them.
+func (j *Journal) connectReading(ctx context.Context, f file) error {
+	j.readOnly = true
+	const alone, shared = "mode=ro&immutable=1", "mode=ro&" + busyTimeout
+	if f.walMode && f.logged == 0 && !f.shared {
+		return j.connect(ctx, alone)
+	}
+	err := j.connect(ctx, shared)
+	switch {
+	case err != nil && f.walMode && f.logged == 0:
+		return j.connect(ctx, alone)
+	case err != nil && f.walMode:
+		return fmt.Errorf("its latest writes are in %s-wal, which can be read only by who may write beside it: %w", filepath.Base(j.path), err)
+	}
+	return err
+}
+
+// isUnwritable tells the answers of SQLite to who may read a file, and not write it or beside it.
+func isUnwritable(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	class := e.Code() & 0xff
+	return class == sqlite3.SQLITE_READONLY || class == sqlite3.SQLITE_CANTOPEN
+}
+
+// create makes the file for its owner alone. It comes to its name as a whole, so that another process sees all of it
+// or nothing, and what is there already stays.
+func create(ctx context.Context, path string) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(j.path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.CreateTemp(dir, ".journal-*")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(f.Name())
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := j.connect(ctx, "_txlock=exclusive&_pragma=busy_timeout("+busyMillis+")&_pragma=synchronous(FULL)"); err != nil {
+	if err := createTables(ctx, f.Name()); err != nil {
 		return err
 	}
-	if err := j.createTables(ctx); err != nil {
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := j.db.Close(); err != nil {
-		return err
-	}
-	return j.openOwn(ctx)
+	return syncDir(dir)
 }
 
-func (j *Journal) createTables(ctx context.Context) error {
-	tx, err := j.db.BeginTx(ctx, nil)
+func createTables(ctx context.Context, path string) error {
+	db, err := connect(ctx, path, "_pragma=synchronous(FULL)")
 	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	var tables int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil || tables > 0 {
 		return err
 	}
 	marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version)
-	if _, err := tx.ExecContext(ctx, schema+marks); err != nil {
-		return err
-	}
-	return tx.Commit()
+	_, err = db.ExecContext(ctx, "BEGIN;"+schema+marks+"COMMIT; PRAGMA journal_mode = WAL")
+	return errors.Join(err, db.Close())
 }
 
-func (j *Journal) openOwn(ctx context.Context) error {
-	err := j.connect(ctx, "_txlock=immediate&_pragma=busy_timeout("+busyMillis+")&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	var v int
-	if err := j.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func (j *Journal) checkVersion(ctx context.Context) error {
+	if err := j.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&j.version); err != nil {
 		return err
 	}
-	if v != version {
-		return fmt.Errorf("it is of version %d, and this program knows version %d", v, version)
+	switch {
+	case j.version == version:
+		return nil
+	case j.version != 1:
+		return fmt.Errorf("it is of version %d, and this program knows version %d", j.version, version)
+	case j.readOnly:
+		return nil
+	}
+	if err := j.migrate(ctx); err != nil {
+		return fmt.Errorf("cannot bring it from version 1 to %d: %w", version, err)
 	}
 	return nil
 }
@@ -193,11 +238,7 @@ func (j *Journal) openOwn(ctx context.Context) error {
 const coreColumns = "idempotency_key, source, provider, provider_ref, action, target_json, parameters_json, undo_json, risk_level, " +
 	"status, approved_by, approved_at, executed_at, result_message, error, created_at, updated_at, observed_json"
 
-func (j *Journal) openForeign(ctx context.Context) error {
-	j.readOnly = true
-	if err := j.connect(ctx, "mode=ro&_pragma=busy_timeout("+busyMillis+")"); err != nil {
-		return err
-	}
+func (j *Journal) checkForeign(ctx context.Context) error {
 	rows, err := j.db.QueryContext(ctx, "SELECT name, lower(type) FROM pragma_table_info('action_executions')")
 	if err != nil {
 		return err

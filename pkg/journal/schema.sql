@@ -35,7 +35,8 @@ CREATE TABLE action_state (
 	claim_by TEXT NOT NULL,
 	claim_at TEXT NOT NULL,
 	claim_until TEXT NOT NULL,
-	claim_from TEXT NOT NULL
+	claim_from TEXT NOT NULL,
+	may_have_changed INTEGER NOT NULL
 );
 
 CREATE TABLE approvals (
@@ -58,7 +59,7 @@ CREATE TABLE events (
 	prev_hash TEXT NOT NULL,
 	hash TEXT NOT NULL
 );
-CREATE INDEX events_by_action ON events (action_id, kind, seq);
+CREATE INDEX events_by_action ON events (action_id, seq);
 CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 

@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"aws-provider-executor/pkg/gate"
 )
@@ -19,34 +21,46 @@ type Report struct {
 // maxFaults bounds a report: one flipped byte may show in many places.
 const maxFaults = 50
 
-// Verify checks the whole journal: SQLite's own structure, every event's hash and its link to the one before, that the
-// log ends where it should, and every action's row against the event that wrote it. An error means
-// that it could not be checked.
+// Verify checks the whole journal, in one state of it: SQLite's own structure, the tables and triggers, every
+// event's hash and its link to the one before, that the log ends where it should, and every action's row
+// against the event that wrote it. An error means that it could not be checked.
 func (j *Journal) Verify(ctx context.Context) (Report, error) {
-	v := verification{Journal: j, report: Report{Faults: []string{}}, rows: map[int64]writtenRow{}, approvals: map[approval]int{}}
-	if err := v.structure(ctx); err != nil {
-		return v.report, err
+	report := Report{Faults: []string{}}
+	err := j.read(ctx, func(seen view) error {
+		v := verification{view: seen, report: &report, written: map[int64]writtenRow{}, approvals: map[approval]int{}}
+		return v.run()
+	})
+	return report, err
+}
+
+func (v *verification) run() error {
+	if err := v.structure(); err != nil {
+		return err
 	}
-	if j.readOnly {
+	if v.journal.foreign {
 		v.fault("the journal is a core's: it has no event log to verify")
-		return v.report, nil
+		return nil
+	}
+	if err := v.schema(); err != nil {
+		return err
 	}
 	var at head
-	if err := j.db.QueryRowContext(ctx, "SELECT seq, hash FROM journal_head").Scan(&at.seq, &at.hash); err != nil {
+	if err := v.QueryRowContext(v.ctx, "SELECT seq, hash FROM journal_head").Scan(&at.seq, &at.hash); err != nil {
 		v.fault("the head of the event log can't be read: %v", err)
 	}
-	v.chain(ctx, at)
-	v.actions(ctx)
-	v.approved(ctx)
+	v.chain(at)
+	v.actions()
+	v.approved()
 	v.report.Head = at.hash
-	return v.report, ctx.Err()
+	return v.ctx.Err()
 }
 
 type verification struct {
-	*Journal
-	report Report
+	view
+	report *Report
 	last   head
-	rows   map[int64]writtenRow
+	// written is what the log says of the rows that have not been found.
+	written map[int64]writtenRow
 	// approvals counts those that the log tells of and that have not been found in the table.
 	approvals map[approval]int
 }
@@ -57,22 +71,16 @@ type approval struct {
 	by, at, digest string
 }
 
-// writtenRow is the last event that wrote an action's row, and the row's digest then.
-type writtenRow struct {
-	seq    int64
-	digest string
-}
-
 func (v *verification) fault(format string, args ...any) {
 	if len(v.report.Faults) < maxFaults {
 		v.report.Faults = append(v.report.Faults, fmt.Sprintf(format, args...))
 	}
 }
 
-func (v *verification) structure(ctx context.Context) error {
-	rows, err := v.db.QueryContext(ctx, "PRAGMA integrity_check(10)")
+func (v *verification) structure() error {
+	rows, err := v.QueryContext(v.ctx, "PRAGMA integrity_check(10)")
 	if err != nil {
-		return fmt.Errorf("cannot read the journal: %w", err)
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -87,12 +95,41 @@ func (v *verification) structure(ctx context.Context) error {
 	return rows.Err()
 }
 
+// schema finds what was taken off the tables, or put in: a trigger may undo a write as soon as it is made.
+func (v *verification) schema() error {
+	want, err := wantedSchema(v.ctx)
+	if err != nil {
+		return err
+	}
+	have, err := schemaOf(v.ctx, v)
+	if err != nil {
+		v.fault("the tables can't be read: %v", err)
+	}
+	if v.journal.version != version {
+		// It could not be brought to this one, whose tables are others.
+		return nil
+	}
+	for _, part := range slices.Sorted(maps.Keys(want)) {
+		switch text, ok := have[part]; {
+		case !ok:
+			v.fault("the %s is not there", part)
+		case text != want[part]:
+			v.fault("the %s was changed", part)
+		}
+	}
+	for _, part := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := want[part]; !ok {
+			v.fault("the %s was put in", part)
+		}
+	}
+	return nil
+}
+
 // chain follows the log from its first event to its head.
-func (v *verification) chain(ctx context.Context, end head) {
-	// Past any index: what is in the table is what counts.
-	err := v.eachStored(ctx, "SELECT seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash FROM events NOT INDEXED ORDER BY seq", nil, func(s stored) error {
+func (v *verification) chain(end head) {
+	err := v.stored("ORDER BY seq", nil, func(s stored) error {
 		v.event(s)
-		return ctx.Err()
+		return v.ctx.Err()
 	})
 	if err != nil {
 		v.fault("event %d, the one after %d, can't be read: %v", v.last.seq+1, v.last.seq, err)
@@ -127,7 +164,7 @@ func (v *verification) event(s stored) {
 		return
 	}
 	if digest, ok := e.Data[rowKey].(string); ok {
-		v.rows[s.action] = writtenRow{s.seq, digest}
+		v.written[s.action] = writtenRow{s.seq, digest}
 	}
 	if e.Kind == gate.EventApproved {
 		by, _ := e.Data["by"].(string)
@@ -137,41 +174,33 @@ func (v *verification) event(s stored) {
 }
 
 // actions checks each row against the event that wrote it last.
-func (v *verification) actions(ctx context.Context) {
-	rows, err := v.db.QueryContext(ctx, v.selectActions()+"ORDER BY id")
+func (v *verification) actions() {
+	err := v.rows("ORDER BY id", nil, func(r row) error {
+		v.report.Actions++
+		id, key := r.id(), textOf(r.values[coreAt])
+		written, ok := v.written[id]
+		delete(v.written, id)
+		digest, err := r.digest()
+		switch {
+		case !ok:
+			v.fault("action %d (%q): the log knows nothing of it", id, key)
+		case err != nil || digest != written.digest:
+			v.fault("action %d (%q) is not as event %d left it: its row was changed", id, key, written.seq)
+		}
+		return nil
+	})
 	if err != nil {
 		v.fault("the actions can't be read: %v", err)
 		return
 	}
-	defer rows.Close()
-	for rows.Next() {
-		v.report.Actions++
-		a, err := scanAction(rows)
-		if err != nil {
-			v.fault("%v", err)
-		}
-		written, ok := v.rows[a.ID]
-		delete(v.rows, a.ID)
-		digest, err := rowDigest(a)
-		switch {
-		case !ok:
-			v.fault("action %d (%q): the log knows nothing of it", a.ID, a.IdempotencyKey)
-		case err != nil || digest != written.digest:
-			v.fault("action %d (%q) is not as event %d left it: its row was changed", a.ID, a.IdempotencyKey, written.seq)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		v.fault("the actions can't be read: %v", err)
-		return
-	}
-	for id, written := range v.rows {
+	for id, written := range v.written {
 		v.fault("action %d, which event %d wrote, is not there", id, written.seq)
 	}
 }
 
 // approved checks the table of approvals against the log.
-func (v *verification) approved(ctx context.Context) {
-	rows, err := v.db.QueryContext(ctx, "SELECT action_id, approved_by, approved_at, digest FROM approvals ORDER BY id")
+func (v *verification) approved() {
+	rows, err := v.QueryContext(v.ctx, "SELECT action_id, approved_by, approved_at, digest FROM approvals ORDER BY id")
 	if err != nil {
 		v.fault("the approvals can't be read: %v", err)
 		return

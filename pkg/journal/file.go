@@ -1,0 +1,76 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// file is what can be told of a journal before SQLite touches it.
+type file struct {
+	ours, writable bool
+	// walMode is set when writes go into a log beside the file; logged is how many bytes are in it, and shared
+	// tells whether there is the index that its readers share.
+	walMode bool
+	logged  int64
+	shared  bool
+}
+
+// look refuses what is no database, or not all of one.
+func look(path string) (file, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	writable := err == nil
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		f, err = os.Open(path)
+	}
+	if err != nil {
+		return file{}, err
+	}
+	defer f.Close()
+	header := make([]byte, 100)
+	switch n, err := io.ReadFull(f, header); {
+	case n == 0 && errors.Is(err, io.EOF):
+		return file{}, errors.New("it is empty; what was there is lost, or it never was a journal")
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return file{}, err
+	case n < 100 || string(header[:16]) != "SQLite format 3\x00":
+		return file{}, errors.New("it is no SQLite database")
+	}
+	seen := file{
+		ours:     binary.BigEndian.Uint32(header[68:]) == applicationID,
+		writable: writable,
+		walMode:  header[18] == 2,
+	}
+	if log, err := os.Stat(path + "-wal"); err == nil {
+		seen.logged = log.Size()
+	}
+	if _, err := os.Stat(path + "-shm"); err == nil {
+		seen.shared = true
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return file{}, err
+	}
+	// While there is a log the file may be on its way to what its header says.
+	if whole := wholeSize(header); seen.logged == 0 && info.Size() < whole {
+		return file{}, fmt.Errorf("it is truncated: %d of %d bytes are there", info.Size(), whole)
+	}
+	return seen, nil
+}
+
+// wholeSize is the size of a database by its header; 0 where that does not tell.
+func wholeSize(header []byte) int64 {
+	number := func(at int) int64 { return int64(binary.BigEndian.Uint32(header[at:])) }
+	page := int64(binary.BigEndian.Uint16(header[16:]))
+	if page == 1 {
+		page = 1 << 16
+	}
+	if number(24) != number(92) {
+		return 0
+	}
+	return page * number(28)
+}

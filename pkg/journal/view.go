@@ -1,0 +1,99 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"aws-provider-executor/pkg/gate"
+)
+
+// view is what one transaction sees.
+type view struct {
+	ctx context.Context
+	querier
+	journal *Journal
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// read looks at one state of the journal, whatever is written meanwhile.
+func (j *Journal) read(ctx context.Context, look func(view) error) error {
+	tx, err := j.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err == nil {
+		defer func() { _ = tx.Rollback() }()
+		err = look(view{ctx, tx, j})
+	}
+	if err == nil || errors.Is(err, gate.ErrNotFound) || errors.Is(err, gate.ErrAltered) {
+		return err
+	}
+	return fmt.Errorf("cannot read the journal: %w", err)
+}
+
+// stored reads events as they lie in the file.
+func (v view) stored(where string, args []any, do func(stored) error) error {
+	rows, err := v.QueryContext(v.ctx, "SELECT seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash, "+
+		"coalesce((SELECT prev_hash FROM events n WHERE n.seq = e.seq + 1), (SELECT hash FROM journal_head h WHERE h.seq = e.seq)) FROM events e "+where, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s stored
+		if err := rows.Scan(&s.seq, &s.at, &s.kind, &s.action, &s.key, &s.actor, &s.data, &s.prev, &s.hash, &s.next); err != nil {
+			return err
+		}
+		if err := do(s); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// vouched reads events, and refuses one that does not have its hash, or that what follows does not follow from.
+func (v view) vouched(where string, args []any, do func(gate.Event) error) error {
+	return v.stored(where, args, func(s stored) error {
+		switch sum, err := s.sum(); {
+		case err != nil || sum != s.hash:
+			return fmt.Errorf("%w: event %d was changed", gate.ErrAltered, s.seq)
+		case s.next.String != s.hash:
+			return fmt.Errorf("%w: what follows event %d does not follow from it", gate.ErrAltered, s.seq)
+		}
+		e, err := s.event()
+		if err != nil {
+			return fmt.Errorf("%w: %w", gate.ErrAltered, err)
+		}
+		return do(e)
+	})
+}
+
+// writtenRow is the last event that wrote an action's row, and the row's digest then.
+type writtenRow struct {
+	seq    int64
+	digest string
+}
+
+// lastWrite finds what the log says of a row; sql.ErrNoRows when that is nothing.
+func (v view) lastWrite(id int64) (writtenRow, error) {
+	found := errors.New("found")
+	var w writtenRow
+	err := v.vouched("WHERE action_id = ? ORDER BY seq DESC", []any{id}, func(e gate.Event) error {
+		digest, ok := e.Data[rowKey].(string)
+		if !ok {
+			return nil
+		}
+		w = writtenRow{e.Seq, digest}
+		return found
+	})
+	switch {
+	case errors.Is(err, found):
+		return w, nil
+	case err == nil:
+		err = sql.ErrNoRows
+	}
+	return w, err
+}
