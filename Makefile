@@ -53,7 +53,7 @@ bench: build ## measure the executor beside the AWS CLI and a floor without an S
 	go run ./pkg/gatebench
 	go test -run '^$$' -bench Observe -benchtime 3x ./pkg/inventory
 
-soak: ## run random faults against the executor for SOAK, and report what was lost
-	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^TestSoak$$' -v ./pkg/proof
+soak: ## run every fault in every scenario, then random ones for SOAK, and report what was lost
+	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^Test(Soak|Faults)$$' -v ./pkg/proof
 
 .PHONY: help build demo demo-gate test fuzz lint fmt generate conformance bench soak

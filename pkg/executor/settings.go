@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -41,9 +40,6 @@ func parseSettings(environ []string) (settings, []string) {
 	}
 	common, faults := plugin.Parse(env)
 	s := settings{Settings: common, stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"]}
-	if s.stateDir != noState && !filepath.IsAbs(s.stateDir) {
-		faults = append(faults, "EXECUTOR_STATE_DIR is "+protocol.Quote(s.stateDir)+", want an absolute path or none")
-	}
 	if text := env["EXECUTOR_DEADLINE"]; text != "" {
 		var err error
 		if s.deadline, err = time.Parse(time.RFC3339, text); err != nil {
