@@ -48,6 +48,11 @@ func (l *lab) DeleteRoute(_ context.Context, _ string, to netip.Prefix) error {
 }
 
 func (l *lab) AssignIPv6Address(_ context.Context, nic, address string) error {
+	for id, n := range l.nics {
+		if id != nic && slices.Contains(n.IPv6, address) {
+			return action.Refuse(protocol.Conflict, "%s is assigned", address).With(protocol.FactAWSErrorCode, "InvalidParameterValue")
+		}
+	}
 	return l.change(func() { l.nics[nic].IPv6 = append(l.nics[nic].IPv6, address) })
 }
 

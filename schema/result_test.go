@@ -81,6 +81,10 @@ func (l *lab) DescribeNetworkInterfacesWithAddress(ctx context.Context, _, addre
 	return l.DescribeNetworkInterfaces(ctx, ids...)
 }
 
+func (l *lab) DescribeNetworkInterfacesOfSubnet(ctx context.Context, _ string) ([]ec2model.NetworkInterface, error) {
+	return l.DescribeNetworkInterfaces(ctx, slices.Sorted(maps.Keys(l.nics))...)
+}
+
 func (l *lab) DescribeSubnet(context.Context, string) (ec2model.Subnet, error) {
 	return ec2model.Subnet{ID: "subnet-1", CIDR: "10.0.0.0/24"}, nil
 }

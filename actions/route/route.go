@@ -55,7 +55,7 @@ func Verbs() []action.Verb {
 	return []action.Verb{
 		{
 			Name: "assign-route-table-route", Undo: "unassign-route-table-route",
-			Doc:    "Leads a destination to an interface in a route table.",
+			Doc:    "Leads a destination to an interface in a route table. Whether a prefix list that the table has routes to has the destination too can't be read; the route made here comes before it.",
 			Target: target,
 			Parameters: []action.Field{
 				{Name: "allowReassignment", Form: action.Boolean, Doc: "take the route from what it leads to now"},
@@ -78,13 +78,13 @@ func Verbs() []action.Verb {
 		},
 		{
 			Name:   "unassign-route-table-route",
-			Doc:    "Takes the route to an interface away; as an undo, gives it back to what it led to before `assign-route-table-route`.",
+			Doc:    "Takes the route to an interface away; as an undo, gives it back to what it led to before `assign-route-table-route`. A route that is propagated is for whoever propagates it to take away.",
 			Target: target,
 			Parameters: []action.Field{
 				prior, action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
-				{Name: "unassignedRoute", Form: action.Destination, Doc: "the destination, once it is read that it does not lead to the interface"},
+				{Name: "unassignedRoute", Form: action.Destination, Doc: "the destination, once it is read that no route of the table leads it to the interface"},
 				{Name: "restoredRouteTarget", Form: action.RouteTarget, Doc: "what the route leads to again; `none` when there is no route again"},
 				{Name: "overwroteRouteTarget", Form: action.RouteTarget, Doc: "with `onDrift=restore`: what the route led to instead, and does not any more"},
 			},

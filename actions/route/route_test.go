@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,8 +37,21 @@ func route(to, target string, edit ...func(*ec2model.Route)) ec2model.Route {
 	return r
 }
 
+// ownTo is the VPC's own route, led to a target.
+func ownTo(target string) ec2model.Route {
+	return ec2model.Route{Destination: netip.MustParsePrefix("10.0.0.0/16"), Target: target, Own: true}
+}
+
+func onInstance(id string) func(*ec2model.Route) {
+	return func(r *ec2model.Route) { r.InstanceID = id }
+}
+
 func (v *vpc) DescribeRouteTable(_ context.Context, id string) (ec2model.RouteTable, error) {
-	return ec2model.RouteTable{ID: id, VPCID: "vpc-1", Routes: append([]ec2model.Route{route("10.0.0.0/16", ec2model.Local)}, v.routes...)}, nil
+	routes := slices.Clone(v.routes)
+	if !slices.ContainsFunc(routes, func(r ec2model.Route) bool { return r.Own }) {
+		routes = append(routes, ownTo(ec2model.Local))
+	}
+	return ec2model.RouteTable{ID: id, VPCID: "vpc-1", Routes: routes}, nil
 }
 
 func (v *vpc) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
@@ -102,6 +116,9 @@ func TestWhatIsReadChoosesTheCall(t *testing.T) {
 		{"taken away", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32"), "delete 10.9.0.9/32", map[string]string{}},
 		{"back to nothing", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "none"), "delete 10.9.0.9/32", map[string]string{}},
 		{"back to a gateway", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw), "replace 10.9.0.9/32 " + vgw, map[string]string{}},
+		{"the VPC's own back to local", []ec2model.Route{ownTo(mine)}, action.PlanWith(planUnassign), ask("10.0.0.0/16", "priorRouteTarget", "local"), "replace 10.0.0.0/16 local", map[string]string{}},
+		{"a propagated one leads there too", []ec2model.Route{route("10.9.0.9/32", mine), route("10.9.0.9/32", mine, propagated)}, action.PlanWith(planUnassign), ask("10.9.0.9/32"), "delete 10.9.0.9/32", map[string]string{}},
+		{"back to an instance", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "i-00000000000000002"), "replace 10.9.0.9/32 i-00000000000000002", map[string]string{}},
 		{"back to a gateway, gone meanwhile", nil, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw, "onDrift", "restore"), "create 10.9.0.9/32 " + vgw,
 			map[string]string{"unassignedRoute": "10.9.0.9/32"}},
 	} {
@@ -145,6 +162,10 @@ func TestRefusals(t *testing.T) {
 		{"AWS's own networks", nil, action.PlanWith(planAssign), ask("fd00:ec2::254/128"), protocol.InvalidRequest, "AWS keeps"},
 		{"a network around AWS's own", nil, action.PlanWith(planAssign), ask("fd00::/16"), protocol.InvalidRequest, "AWS keeps"},
 		{"drift", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "none"), protocol.Drift, other},
+		{"the VPC's own, taken away", []ec2model.Route{ownTo(mine)}, action.PlanWith(planUnassign), ask("10.0.0.0/16"), protocol.InvalidRequest, "can't be taken away; priorRouteTarget=local"},
+		{"the VPC's own, back to nothing", nil, action.PlanWith(planUnassign), ask("10.0.0.0/16", "priorRouteTarget", "none", "onDrift", "restore"), protocol.InvalidRequest, "can't be taken away"},
+		{"another back to local", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "local"), protocol.InvalidRequest, "no block of the VPC"},
+		{"nothing back to local", nil, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "local", "onDrift", "restore"), protocol.InvalidRequest, "no block of the VPC"},
 		{"drift to nothing", nil, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw), protocol.Drift, "none now"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -209,3 +230,104 @@ func (r record) Own(resource, attribute string) (action.Recorded, bool) {
 }
 
 func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }
+
+// TestInstanceIsItsInterface: EC2 shows a route to an instance with the instance's interface, and it is the
+// same route.
+func TestInstanceIsItsInterface(t *testing.T) {
+	const instance, own = "i-00000000000000002", "i-00000000000000001"
+	plan := func(prior string, routes ...ec2model.Route) (*action.Plan, error) {
+		return action.PlanWith(planUnassign)(t.Context(), &vpc{routes: routes}, ask("10.9.0.9/32", "priorRouteTarget", prior))
+	}
+	p, err := plan(instance, route("10.9.0.9/32", other, onInstance(instance)))
+	if err != nil || p.Seen.Values[0] != instance || p.Transitions[0].To != instance {
+		t.Fatalf("back already: %+v, %v", p, err)
+	}
+	if got := p.Facts(p.Transitions, p.Seen)["restoredRouteTarget"]; got != instance {
+		t.Errorf("restored to %q", got)
+	}
+	if p, err = plan(own, route("10.9.0.9/32", mine, onInstance(own))); err != nil || p.Skip == "" {
+		t.Errorf("the interface's own instance: %+v, %v", p, err)
+	}
+	var f *protocol.Failure
+	if _, err = plan(own, route("10.9.0.9/32", other, onInstance(instance))); !errors.As(err, &f) || f.Class != protocol.Drift {
+		t.Errorf("another instance: %v", err)
+	}
+	// Without an action to undo it is another's.
+	if p, err = action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{route("10.9.0.9/32", other)}}, ask("10.9.0.9/32")); err != nil || p.Seen.Values[0] != nowhere {
+		t.Errorf("another's: %+v, %v", p, err)
+	}
+}
+
+// TestPropagatedRouteIsNotTakenAway: it leads to the interface all the same, and is told.
+func TestPropagatedRouteIsNotTakenAway(t *testing.T) {
+	there := route("10.9.0.9/32", mine, func(r *ec2model.Route) { r.Static = false })
+	p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{there}}, ask("10.9.0.9/32"))
+	if err != nil || p.Seen.Values[0] != nowhere || len(p.Facts(p.Transitions, p.Seen)) > 0 || !strings.Contains(p.Words.Already, "a propagated one leads it to "+mine) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	// A static one, or the VPC's own, to the same destination is not propagated.
+	table := ec2model.RouteTable{Routes: []ec2model.Route{route("10.9.0.9/32", mine), ownTo(mine)}}
+	for _, to := range []string{"10.9.0.9/32", "10.0.0.0/16"} {
+		if r, found := table.Propagated(netip.MustParsePrefix(to)); found {
+			t.Errorf("%v is propagated", r)
+		}
+	}
+}
+
+// TestUndoFacts: what was overwritten is a fact only when something was.
+func TestUndoFacts(t *testing.T) {
+	for _, c := range []struct {
+		routes []ec2model.Route
+		want   map[string]string
+	}{
+		{nil, map[string]string{"unassignedRoute": "10.9.0.9/32", "restoredRouteTarget": vgw}},
+		{[]ec2model.Route{route("10.9.0.9/32", mine)}, map[string]string{"unassignedRoute": "10.9.0.9/32", "restoredRouteTarget": vgw}},
+		{[]ec2model.Route{route("10.9.0.9/32", other)}, map[string]string{"unassignedRoute": "10.9.0.9/32", "restoredRouteTarget": vgw, "overwroteRouteTarget": other}},
+	} {
+		v := &vpc{routes: c.routes}
+		p, err := action.PlanWith(planUnassign)(t.Context(), v, ask("10.9.0.9/32", "priorRouteTarget", vgw, "onDrift", "restore"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.routes = []ec2model.Route{route("10.9.0.9/32", vgw)}
+		seen, err := p.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, p.Facts(p.Transitions, seen)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.routes, diff)
+		}
+	}
+}
+
+// TestBlackHoleOfAnEarlierAttempt: what is read now tells nothing of what was there before it.
+func TestBlackHoleOfAnEarlierAttempt(t *testing.T) {
+	hole := route("10.9.0.9/32", other, func(r *ec2model.Route) { r.Blackhole = true })
+	p, err := action.PlanWith(planAssign)(t.Context(), &vpc{routes: []ec2model.Route{hole}}, ask("10.9.0.9/32", "allowReassignment", "true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[string]string{other: "blackhole", vgw: ""} {
+		transitions := slices.Clone(p.Transitions)
+		transitions[0].From = from
+		if got := p.Facts(transitions, p.Seen)["priorRouteState"]; got != want {
+			t.Errorf("from %s: %q, want %q", from, got, want)
+		}
+	}
+}
+
+// TestWhatIsGone: a prior target that does not exist any more is told with what may be done; a table that
+// does not has no prior target to speak of.
+func TestWhatIsGone(t *testing.T) {
+	for prior, told := range map[string]bool{vgw: true, "none": false} {
+		v := &vpc{routes: []ec2model.Route{route("10.9.0.9/32", mine)}, refuse: action.Refuse(protocol.NotFound, "EC2 says it does not exist")}
+		p, err := action.PlanWith(planUnassign)(t.Context(), v, ask("10.9.0.9/32", "priorRouteTarget", prior))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Transitions[0].Set(t.Context(), v, mine, prior)
+		if err == nil || strings.Contains(err.Error(), "priorRouteTarget=none") != told {
+			t.Errorf("%s: %v", prior, err)
+		}
+	}
+}

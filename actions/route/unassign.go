@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -14,28 +15,17 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 	prior, knows := req.Parameters["priorRouteTarget"]
 	if !knows {
 		// An undo that was sent without its action's facts.
-		var recorded action.Recorded
-		recorded, knows = req.Record(u.resource(), attribute)
-		prior = recorded.From
+		recorded, found := req.Record(u.resource(), attribute)
+		prior, knows = recorded.From, found
 	}
 	switch {
-	case prior == u.nic:
-		return &action.Plan{
-			Restores: true,
-			Skip:     u.table + " led " + u.to.String() + " to " + u.nic + " before the action: the route stays",
-			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
-		}, nil
-	case !knows && req.Orphan:
-		return &action.Plan{
-			Restores: true,
-			Skip:     "nothing to undo is known under this key: no facts are given, and none are recorded; the route to " + u.to.String() + " stays as it is",
-			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
-		}, nil
-	case !knows:
-		return u.plan(ctx, nil)
+	case knows:
+		u.before = prior
+		return u.plan(ctx, &req)
+	case req.Orphan:
+		return skip("nothing to undo is known under this key: no facts are given, and none are recorded; the route to " + u.to.String() + " stays as it is"), nil
 	}
-	u.before = prior
-	return u.plan(ctx, &req)
+	return u.plan(ctx, nil)
 }
 
 // release is a destination on its way off an interface.
@@ -47,10 +37,20 @@ type release struct {
 
 // plan lets the route go. As an undo it compares what is with what was, before and after the action.
 func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, error) {
-	seen, err := u.readOwn(ctx, undo != nil)
-	if err != nil {
+	if u.before == u.nic {
+		return u.stays(), nil
+	}
+	table, route, err := u.read(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case route.Target == u.nic && route.LeadsTo(u.before):
+		return u.stays(), nil
+	}
+	if err := u.possible(route, undo != nil); err != nil {
 		return nil, err
 	}
+	seen := u.seenOf(table, route, undo != nil)
 	now, overwrites := seen.Values[0], ""
 	if undo != nil {
 		if overwrites, err = action.Restore(*undo, "the target of "+u.to.String()+" in "+u.table, u.before, u.nic, now); err != nil {
@@ -58,16 +58,19 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		}
 	}
 	p := &action.Plan{
-		Restores:    undo != nil,
-		Seen:        seen,
-		Read:        func(ctx context.Context) (action.Seen, error) { return u.readOwn(ctx, undo != nil) },
+		Restores: undo != nil,
+		Seen:     seen,
+		Read: func(ctx context.Context) (action.Seen, error) {
+			table, route, err := u.read(ctx)
+			return u.seenOf(table, route, undo != nil), err
+		},
 		Transitions: []action.Transition{u.giveBack(now)},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
 			return u.facts(seen, undo != nil, overwrites)
 		},
-		Words: u.words(overwrites),
+		Words: u.words(table, overwrites),
 	}
-	if strings.HasPrefix(u.before, "eni-") && now != u.before {
+	if strings.HasPrefix(u.before, "eni-") {
 		p.Foresee = func(ctx context.Context) error {
 			_, err := u.r.DescribeNetworkInterfaces(ctx, u.before)
 			return u.gone(err)
@@ -76,14 +79,47 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	return p, nil
 }
 
-// readOwn reads where the destination leads. Without an action to undo, a route that leads elsewhere is
-// no route of ours.
-func (u release) readOwn(ctx context.Context, undo bool) (action.Seen, error) {
-	_, route, err := u.read(ctx)
-	if !undo && route.Target != u.nic {
-		route.Target = nowhere
+// stays is the plan of an undo of what changed nothing.
+func (u release) stays() *action.Plan {
+	return skip(u.table + " led " + u.to.String() + " to " + u.nic + " before the action: the route stays")
+}
+
+func skip(why string) *action.Plan {
+	return &action.Plan{Restores: true, Skip: why, Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}
+}
+
+// possible refuses what EC2 does to no route: to take the VPC's own away, and to lead any other to local.
+func (u release) possible(route ec2model.Route, undo bool) error {
+	switch {
+	case route.Own && u.before == nowhere && (undo || route.Target == u.nic):
+		return action.Refuse(protocol.InvalidRequest, "the route to %s in %s is the VPC's own, which can't be taken away; priorRouteTarget=local leads it back", u.to, u.table)
+	case !route.Own && u.before == ec2model.Local:
+		return action.Refuse(protocol.InvalidRequest, "%s is no block of the VPC of %s: only the VPC's own routes lead to local", u.to, u.table)
 	}
-	return action.Seen{Values: []string{route.Target}}, err
+	return nil
+}
+
+// seenOf is a reading in the executor's terms. Without an action to undo, a route that leads elsewhere is
+// no route of ours. What the route led to before is called what it was called then.
+func (u release) seenOf(table ec2model.RouteTable, route ec2model.Route, undo bool) action.Seen {
+	s := action.Seen{Values: []string{route.Target}}
+	switch {
+	case undo && route.LeadsTo(u.before):
+		s.Values[0] = u.before
+	case !undo && route.Target != u.nic:
+		s.Values[0] = nowhere
+	}
+	if s.Values[0] != u.nic && !u.ledByAnother(table) {
+		s.Facts = map[string]string{"unassignedRoute": u.to.String()}
+	}
+	return s
+}
+
+// ledByAnother tells that a propagated route leads to the interface, which only whoever propagates it can
+// take away.
+func (u release) ledByAnother(table ec2model.RouteTable) bool {
+	propagated, found := table.Propagated(u.to)
+	return found && propagated.Target == u.nic
 }
 
 func (u release) giveBack(now string) action.Transition {
@@ -104,7 +140,7 @@ func (u release) gone(err error) error {
 	return &told
 }
 
-func (u release) words(overwrites string) action.Words {
+func (u release) words(table ec2model.RouteTable, overwrites string) action.Words {
 	what := u.to.String()
 	w := action.Words{
 		Would:   "take the route to " + what + " away from " + u.nic + " in " + u.table,
@@ -120,18 +156,19 @@ func (u release) words(overwrites string) action.Words {
 		w.Would += ", taking it from " + overwrites
 		w.Did += ", taken from " + overwrites
 	}
+	if u.before == nowhere && u.ledByAnother(table) {
+		w.Would += "; a propagated one leads there too, and stays"
+		w.Did += "; a propagated one leads there still"
+		w.Already = u.table + " has no route to " + what + " that could be taken away; a propagated one leads it to " + u.nic
+	}
 	return w
 }
 
 func (u release) facts(seen action.Seen, undo bool, overwrites string) map[string]string {
-	facts := map[string]string{}
-	now := seen.Values[0]
-	if now != u.nic {
-		facts["unassignedRoute"] = u.to.String()
-	}
-	if undo && now == u.before {
+	facts := action.Merge(seen.Facts)
+	if undo && seen.Values[0] == u.before {
 		facts["restoredRouteTarget"] = u.before
-		if overwrites != nowhere {
+		if overwrites != "" && overwrites != nowhere {
 			facts["overwroteRouteTarget"] = overwrites
 		}
 	}

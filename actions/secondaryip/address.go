@@ -29,8 +29,9 @@ func (a address) transition(vpc, from, to string, explain func(context.Context, 
 		if to == nobody {
 			t.Call = callUnassignIPv6
 		}
+		goal := to
 		t.Set = action.SetWith(func(ctx context.Context, w Writer, from, to string) error {
-			return explain(ctx, a.moveIPv6(ctx, w, from, to))
+			return explain(ctx, a.moveIPv6(ctx, w, from, to, goal))
 		})
 		return t
 	case to == nobody:
@@ -54,17 +55,73 @@ func (a address) byWayOf(t action.Transition) action.Transition {
 	return t
 }
 
-// moveIPv6 makes one of the two calls that a move takes, or both where there is no stop between.
-func (a address) moveIPv6(ctx context.Context, w Writer, from, to string) error {
-	if from != nobody {
-		if err := w.UnassignIPv6Address(ctx, from, a.ip); err != nil || to == nobody {
-			return err
-		}
+// moveIPv6 lets an address go, or assigns it, or both where there is no stop between. Goal is the holder
+// that the whole move is for.
+func (a address) moveIPv6(ctx context.Context, w Writer, from, to, goal string) error {
+	if from == nobody {
+		return w.AssignIPv6Address(ctx, to, a.ip)
 	}
-	err := w.AssignIPv6Address(ctx, to, a.ip)
+	if to != nobody {
+		goal = to
+	}
+	if err := a.letGo(ctx, w, from, goal); err != nil || to == nobody {
+		return err
+	}
+	// Refused now, it is not as it was: the one before has it no more.
+	return uncertain(w.AssignIPv6Address(ctx, to, a.ip))
+}
+
+// letGo takes an IPv6 address off its holder. One that is on its way to another is offered to that one
+// first: only where EC2 refuses it for being held is there nothing else that EC2 would
+// refuse it for (no permission, no room, no such subnet), with nobody left to hold it.
+func (a address) letGo(ctx context.Context, w Writer, holder, goal string) error {
+	if goal == nobody || goal == holder {
+		return w.UnassignIPv6Address(ctx, holder, a.ip)
+	}
+	lost, err := a.offer(ctx, w, goal)
+	var refused *protocol.Failure
+	switch {
+	case err == nil:
+		// The holder had let it go already.
+		return uncertain(w.UnassignIPv6Address(ctx, goal, a.ip))
+	case !errors.As(err, &refused) || refused.Class != protocol.Conflict:
+		return err
+	}
+	err = w.UnassignIPv6Address(ctx, holder, a.ip)
+	if lost {
+		return uncertain(err)
+	}
+	return err
+}
+
+// offer asks EC2 to give an address to an interface, once more when the answer is lost, and tells whether
+// it was: what was held is held still, and what was given is given again.
+func (a address) offer(ctx context.Context, w Writer, nic string) (lost bool, err error) {
+	err = w.AssignIPv6Address(ctx, nic, a.ip)
+	var unknown *action.Unknown
+	if !errors.As(err, &unknown) {
+		return false, err
+	}
+	if seen, readErr := a.readHolder(ctx, nic); readErr == nil && seen.Values[0] == nic {
+		return true, nil
+	}
+	return true, keepUnknown(w.AssignIPv6Address(ctx, nic, a.ip), unknown)
+}
+
+// keepUnknown tells an outcome after another one that is unknown: what is refused now for any reason but
+// that it is held may have been done before.
+func keepUnknown(err error, before *action.Unknown) error {
+	var refused *protocol.Failure
+	if errors.As(err, &refused) && refused.Class != protocol.Conflict {
+		return before
+	}
+	return err
+}
+
+// uncertain makes of a refusal, which certainly changed nothing, the end of a change that may be half made.
+func uncertain(err error) error {
 	var certain *protocol.Failure
-	if from != nobody && errors.As(err, &certain) {
-		// Refused, and yet not as it was: the one before has it no more.
+	if errors.As(err, &certain) {
 		return &action.Unknown{Cause: certain}
 	}
 	return err

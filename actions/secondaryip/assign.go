@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/netip"
-	"strings"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -44,6 +42,9 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 	case nic.HasAsPrimary(a.ip):
 		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s itself, which can't be a secondary one too", a.ip, nic.ID)
 	}
+	if err := a.notDelegated(nic); err != nil {
+		return nil, err
+	}
 	from, held := nobody, ec2model.NetworkInterface{}
 	switch {
 	case nic.Has(a.ip):
@@ -74,7 +75,12 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 		p.Words.Would += ", taking it from " + from
 		p.Words.Did += ", taken from " + from
 	}
-	if from != nic.ID {
+	switch {
+	case from == nic.ID:
+	case from != nobody && a.isIPv6():
+		// EC2 would refuse it only when its holder has let it go.
+		return p, a.fits(ctx, nic, held)
+	default:
 		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, nic, held) }
 	}
 	return p, nil
@@ -93,17 +99,25 @@ func (a assignment) takenVia(t action.Transition) action.Transition {
 // be. One without an id is nobody.
 func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (h ec2model.NetworkInterface, refusal, err error) {
 	holders, err := a.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, a.ip)
-	if err != nil || len(holders) == 0 {
+	if err != nil {
 		return h, nil, err
+	}
+	h, refusal = a.judge(nic, holders)
+	return h, refusal, nil
+}
+
+func (a assignment) judge(nic ec2model.NetworkInterface, holders []ec2model.NetworkInterface) (h ec2model.NetworkInterface, refusal error) {
+	if len(holders) == 0 {
+		return h, nil
 	}
 	h = holders[0]
 	if len(holders) > 1 {
-		return h, nil, action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again", a.ip, h.ID, holders[1].ID)
+		return h, action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again", a.ip, h.ID, holders[1].ID)
 	}
 	held := "%s is held by %s"
 	switch {
 	case h.ID == nic.ID:
-		return h, nil, nil
+		return h, nil
 	case h.HasAsPrimary(a.ip):
 		held += " as its primary address, which can't be taken from it"
 	case a.expected != "" && h.ID != a.expected:
@@ -111,102 +125,33 @@ func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (
 	case !a.take:
 		held += "; allowReassignment=true takes it from there"
 	default:
-		return h, nil, nil
+		return h, nil
 	}
-	return h, action.Refuse(protocol.Conflict, held, a.ip, h.ID).With("holder", h.ID), nil
+	return h, action.Refuse(protocol.Conflict, held, a.ip, h.ID).With("holder", h.ID)
 }
 
 // foresee tells what EC2 would refuse: an address that is outside the subnet, or one that another
-// holds, in this order.
+// holds, in this order. An address of the subnet is in the subnet if it is anywhere: as an
+// interface's own, or in a block that is one's whole, which no search for the address finds.
 func (a assignment) foresee(ctx context.Context, nic, held ec2model.NetworkInterface) error {
-	var refusal, err error
-	if !a.take {
-		if held, refusal, err = a.holder(ctx, nic); err != nil {
-			return err
-		}
+	if err := a.fits(ctx, nic, held); err != nil || held.ID != "" {
+		return err
 	}
-	if held.SubnetID == nic.SubnetID || neighbours(nic, a.ip) {
-		return refusal
-	}
-	subnet, err := a.r.DescribeSubnet(ctx, nic.SubnetID)
+	all, err := a.r.DescribeNetworkInterfacesOfSubnet(ctx, nic.SubnetID)
 	if err != nil {
 		return err
 	}
-	within := inSubnet
-	if a.isIPv6() {
-		within = inIPv6Subnet
-	}
-	return cmp.Or(within(subnet, a.ip), refusal)
-}
-
-// neighbours tells that the address is surely one that the interface's subnet
-// can give: a subnet is at least an aligned block of 16 (IPv6: a /64), of which EC2 may keep
-// the first four and the last to itself.
-func neighbours(nic ec2model.NetworkInterface, ip string) bool {
-	asked := netip.MustParseAddr(ip)
-	known, bits := append([]string{nic.Primary}, nic.Secondary...), 28
-	if asked.Is6() {
-		known, bits = nic.IPv6, 64
-	}
-	for _, text := range known {
-		k, err := netip.ParseAddr(text)
-		if err != nil || k.Is4() != asked.Is4() {
-			continue
+	var holders []ec2model.NetworkInterface
+	for _, n := range all {
+		if block, in := n.Delegated(a.ip); in {
+			return action.Refuse(protocol.Conflict, "%s is in %s, which is delegated to %s whole and can't be taken from it", a.ip, block, n.ID).With("holder", n.ID)
 		}
-		if block, _ := k.Prefix(bits); block.Contains(asked) && !isReserved(block, asked) {
-			return true
+		if n.Has(a.ip) {
+			holders = append(holders, n)
 		}
 	}
-	return false
-}
-
-// isReserved tells whether EC2 keeps an address of the block to itself.
-func isReserved(block netip.Prefix, a netip.Addr) bool {
-	first, reserved := block.Masked().Addr(), false
-	for range 4 {
-		reserved = reserved || a == first
-		first = first.Next()
-	}
-	next := a.Next()
-	return reserved || !next.IsValid() || !block.Contains(next)
-}
-
-// inIPv6Subnet is inSubnet for the one IPv6 block of a subnet that has the address.
-func inIPv6Subnet(subnet ec2model.Subnet, ip string) error {
-	a := netip.MustParseAddr(ip)
-	for _, text := range subnet.IPv6CIDRs {
-		block, err := netip.ParsePrefix(text)
-		if err != nil || !block.Contains(a) {
-			continue
-		}
-		if isReserved(block, a) {
-			return errReserved(ip, block)
-		}
-		return nil
-	}
-	if len(subnet.IPv6CIDRs) == 0 {
-		return action.Refuse(protocol.InvalidRequest, "the interface's subnet %s has no IPv6 block, so it can't have %s", subnet.ID, ip)
-	}
-	return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the IPv6 block of the interface's subnet %s", ip, strings.Join(subnet.IPv6CIDRs, ", "), subnet.ID)
-}
-
-func errReserved(ip string, block netip.Prefix) error {
-	return action.Refuse(protocol.InvalidRequest, "%s is reserved by AWS: the first four addresses and the last of %s can't be assigned", ip, block)
-}
-
-func inSubnet(subnet ec2model.Subnet, ip string) error {
-	block, err := netip.ParsePrefix(subnet.CIDR)
-	if err != nil {
-		return action.Refuse(protocol.Unavailable, "EC2's answer does not say which block %s has; try again", subnet.ID)
-	}
-	a := netip.MustParseAddr(ip)
-	if !block.Contains(a) {
-		return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the block of the interface's subnet %s", ip, block, subnet.ID)
-	}
-	if isReserved(block, a) {
-		return errReserved(ip, block)
-	}
-	return nil
+	_, refusal := a.judge(nic, holders)
+	return refusal
 }
 
 // explain names the holder where EC2 only says that there is one.

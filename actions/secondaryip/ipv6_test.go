@@ -3,6 +3,9 @@ package secondaryip
 import (
 	"context"
 	"errors"
+	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,21 +19,23 @@ const (
 	mine  = "eni-00000000000000001"
 	other = "eni-00000000000000002"
 	free  = "2001:db8::9"
-	held  = "2001:db8::1"
+	held  = "2001:db8::21"
 	first = "2001:db8::10"
 )
 
-// vpc is two interfaces in one subnet, and what its writer refuses.
+// vpc is two interfaces in one subnet, more when a test adds them, and what its writer refuses.
 type vpc struct {
-	calls  []string
-	refuse map[string]error
+	calls []string
+	// answers are what the calls say, in order.
+	answers []error
+	more    []ec2model.NetworkInterface
 }
 
 func (v *vpc) interfaces() []ec2model.NetworkInterface {
-	return []ec2model.NetworkInterface{
+	return append([]ec2model.NetworkInterface{
 		{ID: mine, VPCID: "vpc-1", SubnetID: "subnet-1", Primary: "10.0.0.10", PrimaryIPv6: first, IPv6: []string{first}},
 		{ID: other, VPCID: "vpc-1", SubnetID: "subnet-1", Primary: "10.0.0.11", IPv6: []string{held, "2001:db8::1:9"}},
-	}
+	}, v.more...)
 }
 
 func (v *vpc) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
@@ -41,6 +46,9 @@ func (v *vpc) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2
 				found = append(found, n)
 			}
 		}
+	}
+	if len(found) < len(ids) {
+		return nil, action.Refuse(protocol.NotFound, "one of %v does not exist", ids)
 	}
 	return found, nil
 }
@@ -55,13 +63,23 @@ func (v *vpc) DescribeNetworkInterfacesWithAddress(_ context.Context, _, address
 	return found, nil
 }
 
-func (v *vpc) DescribeSubnet(context.Context, string) (ec2model.Subnet, error) {
+func (v *vpc) DescribeNetworkInterfacesOfSubnet(_ context.Context, subnet string) ([]ec2model.NetworkInterface, error) {
+	return slices.DeleteFunc(v.interfaces(), func(n ec2model.NetworkInterface) bool { return n.SubnetID != subnet }), nil
+}
+
+func (v *vpc) DescribeSubnet(_ context.Context, id string) (ec2model.Subnet, error) {
+	if id == "subnet-2" {
+		return ec2model.Subnet{ID: id, CIDR: "10.0.2.0/24"}, nil
+	}
 	return ec2model.Subnet{ID: "subnet-1", CIDR: "10.0.0.0/24", IPv6CIDRs: []string{"2001:db8::/64"}}, nil
 }
 
 func (v *vpc) call(text string) error {
 	v.calls = append(v.calls, text)
-	return v.refuse[text]
+	if n := len(v.calls); n <= len(v.answers) {
+		return v.answers[n-1]
+	}
+	return nil
 }
 
 func (v *vpc) AssignPrivateIPAddress(_ context.Context, nic, address string, _ bool) error {
@@ -85,6 +103,19 @@ func ask(address string, parameters ...string) action.Request {
 	return r
 }
 
+// record is the one transition that was recorded.
+type record action.Recorded
+
+func (r record) Own(resource, attribute string) (action.Recorded, bool) {
+	return action.Recorded(r), attribute == "holder"
+}
+func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }
+
+func withRecord(req action.Request, r action.Recorded) action.Request {
+	req.HasRecord, req.Records = true, record(r)
+	return req
+}
+
 // TestIPv6Plan: an IPv6 address that is taken stops at nobody on its way, and one that is not never was.
 func TestIPv6Plan(t *testing.T) {
 	for _, c := range []struct {
@@ -98,7 +129,7 @@ func TestIPv6Plan(t *testing.T) {
 		{"free, and might be taken", action.PlanWith(planAssign), ask(free, "allowReassignment", "true"), nobody, mine, nobody, callAssignIPv6},
 		{"taken", action.PlanWith(planAssign), ask(held, "allowReassignment", "true"), other, mine, nobody, callAssignIPv6},
 		{"let go", action.PlanWith(planUnassign), ask(free), nobody, nobody, "", callUnassignIPv6},
-		{"given back", action.PlanWith(planUnassign), ask(free, "priorHolder", other), nobody, other, nobody, callAssignIPv6},
+		{"given back", action.PlanWith(planUnassign), withRecord(ask(free, "priorHolder", other), action.Recorded{From: other, To: mine, Via: nobody}), nobody, other, nobody, callAssignIPv6},
 		{"IPv4 is moved in one call", action.PlanWith(planAssign), ask("10.0.0.99", "allowReassignment", "true"), nobody, mine, "", callAssign},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -114,35 +145,172 @@ func TestIPv6Plan(t *testing.T) {
 	}
 }
 
-// TestIPv6Move: the calls of each step, and that a refusal half-way is no refusal of the whole.
+// TestIPv6Move: the calls of each step. An address is let go for another only when EC2 refuses that one
+// nothing but a held address, and a refusal half-way is no refusal of the whole.
 func TestIPv6Move(t *testing.T) {
-	refused := action.Refuse(protocol.LimitExceeded, "EC2 says PrivateIpAddressLimitExceeded")
+	const offer, letGo = "assign6 " + held + " " + mine, "unassign6 " + held + " " + other
+	isHeld := action.Refuse(protocol.Conflict, "EC2 says: assigned, but move is not allowed")
+	noRoom := action.Refuse(protocol.LimitExceeded, "EC2 says PrivateIpAddressLimitExceeded")
+	lost := &action.Unknown{Cause: action.Refuse(protocol.Unavailable, "no answer")}
 	for _, c := range []struct {
-		name, from, to string
-		refuse         string
-		want           []string
-		unknown        bool
-		fails          bool
+		name           string
+		from, to, goal string
+		// answers are what the calls say, in order; without one they succeed.
+		answers []error
+		want    []string
+		// ends is empty, refused or unknown.
+		ends string
 	}{
-		{name: "to nobody", from: other, to: nobody, want: []string{"unassign6 " + held + " " + other}},
-		{name: "from nobody", from: nobody, to: mine, want: []string{"assign6 " + held + " " + mine}},
-		{name: "in one go", from: other, to: mine, want: []string{"unassign6 " + held + " " + other, "assign6 " + held + " " + mine}},
-		{name: "refused at first", from: other, to: mine, refuse: "unassign6 " + held + " " + other, want: []string{"unassign6 " + held + " " + other}, fails: true},
-		{name: "refused half-way", from: other, to: mine, refuse: "assign6 " + held + " " + mine,
-			want: []string{"unassign6 " + held + " " + other, "assign6 " + held + " " + mine}, fails: true, unknown: true},
-		{name: "refused from nobody", from: nobody, to: mine, refuse: "assign6 " + held + " " + mine, want: []string{"assign6 " + held + " " + mine}, fails: true},
+		{"to nobody", other, nobody, nobody, nil, []string{letGo}, ""},
+		{"from nobody", nobody, mine, mine, nil, []string{offer}, ""},
+		{"refused from nobody", nobody, mine, mine, []error{noRoom}, []string{offer}, "refused"},
+		{"let go for another", other, nobody, mine, []error{isHeld}, []string{offer, letGo}, ""},
+		{"refused for another reason", other, nobody, mine, []error{noRoom}, []string{offer}, "refused"},
+		{"its holder keeps it", other, nobody, mine, []error{isHeld, noRoom}, []string{offer, letGo}, "refused"},
+		{"its holder had let it go", other, nobody, mine, nil, []string{offer, "unassign6 " + held + " " + mine}, ""},
+		{"its holder had let it go, and it stays", other, nobody, mine, []error{nil, noRoom}, []string{offer, "unassign6 " + held + " " + mine}, "unknown"},
+		{"the answer is lost", other, nobody, mine, []error{lost, isHeld}, []string{offer, offer, letGo}, ""},
+		{"the answer is lost, and it came", other, nobody, mine, []error{lost, nil}, []string{offer, offer, "unassign6 " + held + " " + mine}, ""},
+		{"the answer is lost, and it may have come", other, nobody, mine, []error{lost, noRoom}, []string{offer, offer}, "unknown"},
+		{"the answer is lost, and it is nowhere", other, nobody, mine, []error{lost, isHeld, isHeld}, []string{offer, offer, letGo}, "unknown"},
+		{"no answer at all", other, nobody, mine, []error{lost, lost}, []string{offer, offer}, "unknown"},
+		{"in one go", other, mine, nobody, []error{isHeld}, []string{offer, letGo, offer}, ""},
+		{"refused half-way", other, mine, nobody, []error{isHeld, nil, noRoom}, []string{offer, letGo, offer}, "unknown"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := &vpc{refuse: map[string]error{c.refuse: refused}}
-			err := address{r: v, ip: held}.moveIPv6(t.Context(), v, c.from, c.to)
+			v := &vpc{answers: c.answers}
+			err := address{r: v, ip: held}.moveIPv6(t.Context(), v, c.from, c.to, c.goal)
+			ends := ""
 			var unknown *action.Unknown
-			if (err != nil) != c.fails || errors.As(err, &unknown) != c.unknown {
-				t.Errorf("%v", err)
+			switch {
+			case errors.As(err, &unknown):
+				ends = "unknown"
+			case err != nil:
+				ends = "refused"
+			}
+			if ends != c.ends {
+				t.Errorf("it ends %q (%v), want %q", ends, err, c.ends)
 			}
 			if diff := cmp.Diff(c.want, v.calls); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
 		})
+	}
+	// Lost, and read to have come: it is not asked for again.
+	v := &vpc{answers: []error{lost}}
+	err := address{r: v, ip: first}.moveIPv6(t.Context(), v, other, nobody, mine)
+	if diff := cmp.Diff([]string{"assign6 " + first + " " + mine, "unassign6 " + first + " " + mine}, v.calls); diff != "" || err != nil {
+		t.Errorf("%v, calls (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestIPv6IsNotTakenForNothing: an interface whose subnet can't have the address is refused before its holder
+// loses it, on the way there and back.
+func TestIPv6IsNotTakenForNothing(t *testing.T) {
+	far := ec2model.NetworkInterface{ID: "eni-00000000000000003", VPCID: "vpc-1", SubnetID: "subnet-2", Primary: "10.0.2.10"}
+	there := ask(held, "allowReassignment", "true")
+	there.Target["nicRef"] = far.ID
+	back := ask(held, "priorHolder", far.ID)
+	back.Target["nicRef"] = other
+	for name, c := range map[string]struct {
+		plan action.PlanFunc
+		req  action.Request
+	}{"there": {action.PlanWith(planAssign), there}, "back": {action.PlanWith(planUnassign), back}} {
+		_, err := c.plan(t.Context(), &vpc{more: []ec2model.NetworkInterface{far}}, c.req)
+		var f *protocol.Failure
+		if !errors.As(err, &f) || f.Class != protocol.InvalidRequest || !strings.Contains(f.Message, "no IPv6 block") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// IPv4 is for EC2 to refuse, and for a dry-run to foresee.
+	far.Secondary = []string{"10.0.2.99"}
+	back = ask("10.0.2.99", "priorHolder", mine)
+	back.Target["nicRef"] = far.ID
+	p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{more: []ec2model.NetworkInterface{far}}, back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f *protocol.Failure
+	if err := p.Foresee(t.Context()); !errors.As(err, &f) || f.Class != protocol.InvalidRequest {
+		t.Errorf("back, IPv4: %v", err)
+	}
+}
+
+// TestNobodyIsDriftUnlessOnItsWay: what nobody has is given back only where the action's record tells that a
+// move of ours may have stopped there.
+func TestNobodyIsDriftUnlessOnItsWay(t *testing.T) {
+	for _, c := range []struct {
+		name, address string
+		record        *action.Recorded
+		drift         bool
+	}{
+		{"on its way", free, &action.Recorded{From: other, To: mine, Via: nobody}, false},
+		{"no record", free, nil, true},
+		{"recorded of another move", free, &action.Recorded{From: "eni-00000000000000003", To: mine, Via: nobody}, true},
+		{"IPv4 is nobody's on no way", "10.0.0.99", &action.Recorded{From: other, To: mine}, true},
+	} {
+		req := ask(c.address, "priorHolder", other)
+		if c.record != nil {
+			req = withRecord(req, *c.record)
+		}
+		p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{}, req)
+		var f *protocol.Failure
+		if c.drift != (errors.As(err, &f) && f.Class == protocol.Drift) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if !c.drift && (p.Transitions[0].From != nobody || p.Transitions[0].To != other) {
+			t.Errorf("%s: %+v", c.name, p.Transitions)
+		}
+	}
+}
+
+// TestDelegatedBlocks: an address in a block that is an interface's whole neither comes nor goes alone.
+func TestDelegatedBlocks(t *testing.T) {
+	block := ec2model.NetworkInterface{
+		ID: "eni-00000000000000004", VPCID: "vpc-1", SubnetID: "subnet-1", Primary: "10.0.0.12",
+		Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.32/28"), netip.MustParsePrefix("2001:db8:0:0:a::/80")},
+	}
+	v := &vpc{more: []ec2model.NetworkInterface{block}}
+	for _, address := range []string{"10.0.0.35", "2001:db8:0:0:a::1"} {
+		own := ask(address)
+		own.Target["nicRef"] = block.ID
+		undo := ask(address, "priorAssigned", "false")
+		undo.Target["nicRef"] = block.ID
+		for name, c := range map[string]struct {
+			plan action.PlanFunc
+			req  action.Request
+		}{"assigned": {action.PlanWith(planAssign), own}, "let go": {action.PlanWith(planUnassign), own}, "undone": {action.PlanWith(planUnassign), undo}} {
+			_, err := c.plan(t.Context(), v, c.req)
+			var f *protocol.Failure
+			if !errors.As(err, &f) || f.Class != protocol.InvalidRequest || !strings.Contains(f.Message, "delegated to "+block.ID) {
+				t.Errorf("%s, %s: %v", address, name, err)
+			}
+		}
+		for _, take := range []string{"false", "true"} {
+			p, err := action.PlanWith(planAssign)(t.Context(), v, ask(address, "allowReassignment", take))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var f *protocol.Failure
+			if err := p.Foresee(t.Context()); !errors.As(err, &f) || f.Class != protocol.Conflict || f.Facts["holder"] != block.ID {
+				t.Errorf("%s, assigned elsewhere: %v", address, err)
+			}
+		}
+	}
+}
+
+// TestPriorHolderThatIsGone holds nothing: the address is read to be gone from the interface all the same.
+func TestPriorHolderThatIsGone(t *testing.T) {
+	const gone = "eni-0000000000000dead"
+	seen, err := address{r: &vpc{}, ip: free}.readHolder(t.Context(), mine, gone, other)
+	if err != nil || seen.Values[0] != nobody {
+		t.Errorf("%v, %v", seen, err)
+	}
+	if seen, err = (address{r: &vpc{}, ip: held}).readHolder(t.Context(), mine, gone, other); err != nil || seen.Values[0] != other {
+		t.Errorf("%v, %v", seen, err)
+	}
+	if _, err = (address{r: &vpc{}, ip: held}).readHolder(t.Context(), gone, other); err == nil {
+		t.Error("the interface itself is gone, and it is read")
 	}
 }
 

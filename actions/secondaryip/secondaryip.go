@@ -3,7 +3,8 @@
 //
 // What changes is one thing: who holds the address. An address is only taken from
 // an interface that was read to hold it and is named in the result. EC2 moves an IPv4 address in one
-// call; an IPv6 address is nobody's on the way, and goes back when the new holder can't have it.
+// call; an IPv6 address is nobody's on the way. So it is let go only when nothing but its holder stands in the
+// way of the new one's having it, and goes back when that can't have it all the same.
 package secondaryip
 
 import (
@@ -17,6 +18,7 @@ import (
 type Reader interface {
 	DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error)
 	DescribeNetworkInterfacesWithAddress(ctx context.Context, vpc, address string) ([]ec2model.NetworkInterface, error)
+	DescribeNetworkInterfacesOfSubnet(ctx context.Context, subnet string) ([]ec2model.NetworkInterface, error)
 	DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet, error)
 }
 
@@ -51,6 +53,7 @@ func Verbs() []action.Verb {
 			Doc: "`route-table` makes the request one for `" + verb + "`; without it, or with any other text, it is what it says"}
 	}
 	describe := action.Permission{Action: "ec2:DescribeNetworkInterfaces", Resource: "*", For: "reading who holds the address, before and after"}
+	subnets := action.Permission{Action: "ec2:DescribeSubnets", Resource: "*", For: "telling whether the address is in the interface's subnet: in a dry-run, and before an IPv6 address is taken from its holder"}
 	return []action.Verb{
 		{
 			Name: "assign-secondary-ip", Undo: "unassign-secondary-ip",
@@ -67,7 +70,7 @@ func Verbs() []action.Verb {
 			},
 			Permissions: []action.Permission{
 				describe,
-				{Action: "ec2:DescribeSubnets", Resource: "*", For: "a dry-run that tells whether the address is in the interface's subnet"},
+				subnets,
 				{Action: callAssign, Change: true, Resource: "network-interface", For: "assigning an IPv4 address"},
 				{Action: callAssignIPv6, Change: true, Resource: "network-interface", For: "assigning an IPv6 address"},
 				{Action: callUnassignIPv6, Change: true, Resource: "network-interface", For: "taking an IPv6 address from its holder, which EC2 does not do by itself"},
@@ -87,7 +90,7 @@ func Verbs() []action.Verb {
 				{Name: "overwrote", Form: action.InterfaceID, Doc: "with `onDrift=restore`: the holder that was there instead, and is not any more"},
 			},
 			Permissions: []action.Permission{
-				describe,
+				describe, subnets,
 				{Action: callUnassign, Change: true, Resource: "network-interface", For: "letting an IPv4 address go"},
 				{Action: callAssign, Change: true, Resource: "network-interface", For: "giving an IPv4 address back to its prior holder"},
 				{Action: callUnassignIPv6, Change: true, Resource: "network-interface", For: "letting an IPv6 address go"},

@@ -70,8 +70,11 @@ type release struct {
 
 // plan lets the address go. As an undo it compares what is with what was, before and after the action.
 func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, error) {
-	nic, err := u.describe(ctx)
+	nic, before, err := u.describe(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := u.notDelegated(nic); err != nil {
 		return nil, err
 	}
 	now, overwrites := nobody, ""
@@ -86,15 +89,14 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		if now, err = u.elsewhere(ctx, nic); err != nil {
 			return nil, err
 		}
-		if u.isIPv6() && now == nobody {
-			// Half-way back, or let go by another: whoever gets it, nobody loses it.
+		if now == nobody && u.halfWay(*undo, nic) {
 			break
 		}
 		if overwrites, err = action.Restore(*undo, "the holder of "+u.ip, u.before, nic.ID, now); err != nil {
 			return nil, err
 		}
 	}
-	return &action.Plan{
+	p := &action.Plan{
 		Restores: undo != nil,
 		Seen:     action.Seen{Values: []string{now}},
 		Read:     func(ctx context.Context) (action.Seen, error) { return u.readHolder(ctx, nic.ID, u.before, overwrites) },
@@ -103,7 +105,28 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return u.facts(seen, overwrites) },
 		Words: u.words(nic.ID, overwrites),
-	}, nil
+	}
+	if u.before == nobody || now == u.before {
+		return p, nil
+	}
+	held := ec2model.NetworkInterface{}
+	if now == nic.ID {
+		held = nic
+	}
+	if u.isIPv6() && now != nobody {
+		// EC2 would refuse it only when its holder has let it go.
+		return p, u.fits(ctx, before, held)
+	}
+	p.Foresee = func(ctx context.Context) error { return u.fits(ctx, before, held) }
+	return p, nil
+}
+
+// halfWay tells that nobody may have the address because a move of ours stopped there: the action's record
+// says that it was on its way through. Were it another who let it go, nobody would
+// lose anything by our giving it back.
+func (u release) halfWay(undo action.Request, nic ec2model.NetworkInterface) bool {
+	recorded, ok := undo.Record(nic.VPCID+"/"+u.ip, "holder")
+	return ok && recorded.Via == nobody && recorded.From == u.before
 }
 
 func (u release) words(nic, overwrites string) action.Words {
@@ -142,26 +165,26 @@ func (u release) facts(seen action.Seen, overwrites string) map[string]string {
 	return facts
 }
 
-// describe reads the interface, and sees to it that the one to give the address back to is there.
-func (u release) describe(ctx context.Context) (ec2model.NetworkInterface, error) {
+// describe reads the interface, and the one to give the address back to, which must be there.
+func (u release) describe(ctx context.Context) (nic, before ec2model.NetworkInterface, err error) {
 	if u.before == nobody {
 		found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic)
 		if err != nil {
-			return ec2model.NetworkInterface{}, err
+			return nic, before, err
 		}
-		return found[0], nil
+		return found[0], before, nil
 	}
 	found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic, u.before)
 	if err == nil {
-		return found[0], nil
+		return found[0], found[1], nil
 	}
 	if f, ok := asNotFound(err); ok {
 		if _, err := u.r.DescribeNetworkInterfaces(ctx, u.nic); err == nil {
 			f.Message = u.before + ", which held " + u.ip + " before the action, does not exist any more: nothing was changed; an unassign-secondary-ip under a key of its own, without priorHolder, lets the address go"
-			return ec2model.NetworkInterface{}, f
+			return nic, before, f
 		}
 	}
-	return ec2model.NetworkInterface{}, err
+	return nic, before, err
 }
 
 // elsewhere finds who holds an address that the interface does not have.

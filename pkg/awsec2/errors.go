@@ -69,6 +69,9 @@ var textClasses = []struct {
 	class protocol.FailureClass
 }{
 	{"assigned, but move is not allowed", protocol.Conflict},
+	// Of an address that is held EC2 says so in several ways; how, of an IPv6 one, has not been seen.
+	{"already assigned", protocol.Conflict},
+	{"in use", protocol.Conflict},
 	{"secondary-addresses", protocol.Conflict},
 	{"are not assigned to interface", protocol.Conflict},
 	{"There is no route defined for", protocol.Conflict},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -161,5 +163,47 @@ func TestOneSilentAnswerDoesNotUseUpTheDeadline(t *testing.T) {
 	found, err := c.reader().DescribeNetworkInterfacesWithAddress(t.Context(), "vpc-1", "10.0.0.9")
 	if err != nil || len(found) != 1 {
 		t.Errorf("%v, %v", found, err)
+	}
+}
+
+// TestAChangeWithoutAWholeAnswerIsUnknown: it may have been made, and is not sent again: a connection that is reset after the
+// request, an answer that is cut short.
+func TestAChangeWithoutAWholeAnswerIsUnknown(t *testing.T) {
+	for name, answer := range map[string]func(http.ResponseWriter, *http.Request){
+		"reset": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+		},
+		"cut short": fails(200, `<ModifyNetworkInterfaceAttributeResponse xmlns="x"><return>tr`),
+		"not EC2's": fails(200, `<html>welcome</html>`),
+	} {
+		c, requests := answering(t, answer)
+		err := c.Writer().(*Writer).ModifySourceDestCheck(t.Context(), "eni-0123456789abcdef0", false)
+		var unknown *action.Unknown
+		if !errors.As(err, &unknown) || *requests != 1 {
+			t.Errorf("%s: %v, after %d requests", name, err, *requests)
+		}
+	}
+}
+
+// TestBackoffHasJitter: many clients that are refused together do not come back together.
+func TestBackoffHasJitter(t *testing.T) {
+	for attempt, window := range map[int]time.Duration{1: firstBackoff, 3: 4 * firstBackoff, 20: lastBackoff} {
+		seen := map[time.Duration]bool{}
+		for range 20 {
+			d, err := backoff(attempt, nil)
+			if err != nil || d < 0 || d > window {
+				t.Errorf("attempt %d: %s, %v", attempt, d, err)
+			}
+			seen[d] = true
+		}
+		if len(seen) < 10 {
+			t.Errorf("attempt %d waits %v", attempt, seen)
+		}
 	}
 }

@@ -54,17 +54,27 @@ func (r *Reader) DescribeNetworkInterfacesWithAddress(ctx context.Context, vpc, 
 	if isIPv6(address) {
 		filter = "ipv6-addresses.ipv6-address"
 	}
-	in := &ec2.DescribeNetworkInterfacesInput{
+	return r.networkInterfacesWith(ctx, fmt.Sprintf("find who holds %s in %s", address, vpc), &ec2.DescribeNetworkInterfacesInput{
 		Filters: []types.Filter{
 			{Name: aws.String("vpc-id"), Values: []string{vpc}},
 			{Name: &filter, Values: []string{address}},
 		},
-	}
+	})
+}
+
+// DescribeNetworkInterfacesOfSubnet reads every interface of the subnet.
+func (r *Reader) DescribeNetworkInterfacesOfSubnet(ctx context.Context, subnet string) ([]ec2model.NetworkInterface, error) {
+	return r.networkInterfacesWith(ctx, "read the interfaces of "+subnet, &ec2.DescribeNetworkInterfacesInput{
+		MaxResults: aws.Int32(pageSize), Filters: []types.Filter{{Name: aws.String("subnet-id"), Values: []string{subnet}}},
+	})
+}
+
+func (r *Reader) networkInterfacesWith(ctx context.Context, what string, in *ec2.DescribeNetworkInterfacesInput) ([]ec2model.NetworkInterface, error) {
 	var found []ec2model.NetworkInterface
 	for {
 		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
 		if err != nil {
-			return nil, failure("DescribeNetworkInterfaces", fmt.Sprintf("find who holds %s in %s", address, vpc), err)
+			return nil, failure("DescribeNetworkInterfaces", what, err)
 		}
 		for _, n := range out.NetworkInterfaces {
 			found = append(found, networkInterface(n))
@@ -105,6 +115,12 @@ func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
 			m.Secondary = append(m.Secondary, address)
 		}
 	}
+	for _, p := range n.Ipv4Prefixes {
+		m.Prefixes = appendPrefix(m.Prefixes, p.Ipv4Prefix)
+	}
+	for _, p := range n.Ipv6Prefixes {
+		m.Prefixes = appendPrefix(m.Prefixes, p.Ipv6Prefix)
+	}
 	for _, a := range n.Ipv6Addresses {
 		address := canonicalAddress(aws.ToString(a.Ipv6Address))
 		m.IPv6 = append(m.IPv6, address)
@@ -113,6 +129,14 @@ func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
 		}
 	}
 	return m
+}
+
+func appendPrefix(all []netip.Prefix, text *string) []netip.Prefix {
+	p, err := netip.ParsePrefix(aws.ToString(text))
+	if err != nil {
+		return all
+	}
+	return append(all, p.Masked())
 }
 
 // canonicalAddress is the one spelling of an IPv6 address that texts are compared in.

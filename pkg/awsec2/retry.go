@@ -125,7 +125,7 @@ func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, 
 	if err != nil && !log.sent {
 		return out, &unsentError{err}
 	}
-	if err != nil && ctx.Err() != nil && log.last != nil && !errors.Is(log.last, ctx.Err()) {
+	if err != nil && ctx.Err() != nil && log.last != nil {
 		return out, log.last
 	}
 	return out, err

@@ -54,7 +54,7 @@ func (r *Reader) DescribeSubnetsWithBlock(ctx context.Context, vpc string, block
 }
 
 func subnet(s types.Subnet) ec2model.Subnet {
-	m := ec2model.Subnet{ID: aws.ToString(s.SubnetId), CIDR: aws.ToString(s.CidrBlock)}
+	m := ec2model.Subnet{ID: aws.ToString(s.SubnetId), VPCID: aws.ToString(s.VpcId), CIDR: aws.ToString(s.CidrBlock)}
 	for _, b := range s.Ipv6CidrBlockAssociationSet {
 		if b.Ipv6CidrBlockState == nil || b.Ipv6CidrBlockState.State == types.SubnetCidrBlockStateCodeAssociated {
 			m.IPv6CIDRs = append(m.IPv6CIDRs, aws.ToString(b.Ipv6CidrBlock))
@@ -69,10 +69,11 @@ func routeTable(t types.RouteTable) ec2model.RouteTable {
 		text := aws.ToString(r.DestinationCidrBlock) + aws.ToString(r.DestinationIpv6CidrBlock)
 		destination, err := netip.ParsePrefix(text)
 		if err != nil {
-			continue // a prefix list
+			m.ToLists = append(m.ToLists, ec2model.ListRoute{List: aws.ToString(r.DestinationPrefixListId), Target: routeTarget(r)})
+			continue
 		}
 		m.Routes = append(m.Routes, ec2model.Route{
-			Destination: destination.Masked(), Target: routeTarget(r),
+			Destination: destination.Masked(), Target: routeTarget(r), InstanceID: aws.ToString(r.InstanceId),
 			Blackhole: r.State == types.RouteStateBlackhole,
 			Static:    r.Origin == types.RouteOriginCreateRoute,
 			Own:       r.Origin == types.RouteOriginCreateRouteTable,

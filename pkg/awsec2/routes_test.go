@@ -98,7 +98,7 @@ func TestRouteTable(t *testing.T) {
 		{Destination: v4, Target: "local", Own: true},
 		{Destination: v6, Target: "eni-1", Static: true, Blackhole: true},
 		{Destination: far, Target: "vgw-1"},
-	}}
+	}, ToLists: []ec2model.ListRoute{{List: "pl-1", Target: "vpce-1"}}}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -109,8 +109,11 @@ func ipv4(s string) (netip.Addr, bool) {
 // mayTake says whether the interface may have all the addresses.
 func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error {
 	var elsewhere []string
-	more := 0
+	more := len(ofFamily(eni.Prefixes, false))
 	for _, a := range addresses {
+		if c.w.delegatee(eni.SubnetID, a) != nil {
+			return errNoMove(a)
+		}
 		holder := c.w.holder(eni.SubnetID, a)
 		if holder != nil && holder.primary() == a {
 			return invalidValue("secondary-addresses")
@@ -126,12 +129,16 @@ func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error 
 		}
 	}
 	if len(elsewhere) > 0 && !reassign {
-		return invalidValue("[%s] assigned, but move is not allowed.", strings.Join(elsewhere, ", "))
+		return errNoMove(elsewhere...)
 	}
 	if len(eni.PrivateAddresses)+more > c.w.addressLimit(eni) {
 		return refuse("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
 	}
 	return nil
+}
+
+func errNoMove(addresses ...string) *Error {
+	return invalidValue("[%s] assigned, but move is not allowed.", strings.Join(addresses, ", "))
 }
 
 // move gives the address to the interface, from whoever holds it, with the Elastic IP that is bound to it.

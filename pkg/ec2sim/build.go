@@ -58,7 +58,6 @@ func fillID(id *string, m minter, prefix string) {
 // the world, and its main route table, which holds the local routes. Both have the digits of its id.
 func (r *Region) AddVPC(v VPC) VPC {
 	return with(r, func(w *world, m minter) *VPC {
-		mustPrefix(v.CIDR)
 		fillID(&v.ID, m, "vpc")
 		group := SecurityGroup{
 			ID: sameDigits("sg", v.ID), VPCID: v.ID, Name: "default", Description: "default VPC security group",
@@ -75,10 +74,9 @@ func (r *Region) AddVPC(v VPC) VPC {
 }
 
 func localRoutes(v VPC) []Route {
-	routes := []Route{{Destination: v.CIDR, Target: local, Origin: "CreateRouteTable"}}
-	if v.IPv6CIDR != "" {
-		mustPrefix(v.IPv6CIDR)
-		routes = append(routes, Route{Destination: v.IPv6CIDR, Target: local, Origin: "CreateRouteTable"})
+	var routes []Route
+	for _, cidr := range v.cidrs() {
+		routes = append(routes, Route{Destination: mustPrefix(cidr).String(), Target: local, Origin: "CreateRouteTable"})
 	}
 	return routes
 }
@@ -86,9 +84,9 @@ func localRoutes(v VPC) []Route {
 // AddSubnet adds a subnet to the VPC it names. The zone is the region's first when not given.
 func (r *Region) AddSubnet(s Subnet) Subnet {
 	return with(r, func(w *world, m minter) *Subnet {
-		vpc, prefix := mustPrefix(must(w.vpcs, s.VPCID).CIDR), mustPrefix(s.CIDR)
-		if !vpc.Contains(prefix.Addr()) || vpc.Bits() > prefix.Bits() {
-			panic("ec2sim: the subnet " + s.CIDR + " is not in its VPC's " + vpc.String())
+		vpc, prefix := must(w.vpcs, s.VPCID), mustPrefix(s.CIDR)
+		if !withinAny(prefix, vpc.cidrs()) {
+			panic("ec2sim: the subnet " + s.CIDR + " is in no block of its VPC")
 		}
 		for other := range w.subnets.each() {
 			if other.VPCID == s.VPCID && mustPrefix(other.CIDR).Overlaps(prefix) {
@@ -185,6 +183,12 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 	for _, a := range i.IPv6Addresses {
 		w.mustBeFree(subnet, subnet.IPv6CIDR, a)
 	}
+	if i.PrimaryIPv6 != "" && !slices.Contains(i.IPv6Addresses, i.PrimaryIPv6) {
+		panic("ec2sim: the interface does not hold " + i.PrimaryIPv6)
+	}
+	for _, p := range i.Prefixes {
+		w.mustDelegate(subnet, p, append(i.IPv6Addresses, addressesOf(&i)...))
+	}
 	if len(i.Groups) == 0 {
 		for g := range w.groups.each() {
 			if g.VPCID == subnet.VPCID && g.Name == "default" {
@@ -200,8 +204,26 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 
 func (w *world) mustBeFree(subnet *Subnet, cidr, address string) {
 	prefix, a := mustPrefix(cidr), netip.MustParseAddr(address)
-	if !prefix.Contains(a) || reserved(prefix, a) || w.holder(subnet.ID, address) != nil {
+	if !prefix.Contains(a) || reserved(prefix, a) || w.holder(subnet.ID, address) != nil || w.delegatee(subnet.ID, address) != nil {
 		panic("ec2sim: the address " + address + " is not free in " + subnet.ID)
+	}
+}
+
+// mustDelegate panics unless the block can be one interface's whole, beside its own addresses.
+func (w *world) mustDelegate(subnet *Subnet, cidr string, own []string) {
+	p, in, bits := mustPrefix(cidr), subnet.CIDR, 28
+	if p.Addr().Is6() {
+		in, bits = subnet.IPv6CIDR, 80
+	}
+	free := p.Bits() == bits && withinText(p, in)
+	for _, eni := range w.interfaces {
+		if eni.SubnetID == subnet.ID {
+			own = append(own, append(addressesOf(eni), eni.IPv6Addresses...)...)
+			free = free && !slices.ContainsFunc(eni.Prefixes, func(other string) bool { return mustPrefix(other).Overlaps(p) })
+		}
+	}
+	if !free || slices.ContainsFunc(own, func(a string) bool { return p.Contains(netip.MustParseAddr(a)) }) {
+		panic("ec2sim: the block " + cidr + " can't be delegated in " + subnet.ID)
 	}
 }
 

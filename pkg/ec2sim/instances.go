@@ -174,7 +174,11 @@ var instanceFields = withInterfaces(fields[Instance]{
 
 	"network-interface.group-name": ofAttached(groupNames),
 	"network-interface.ipv6-addresses.is-primary-ipv6": ofAttached(func(_ *world, eni *Interface) []string {
-		return slices.Repeat([]string{"false"}, len(eni.IPv6Addresses))
+		var list []string
+		for _, a := range eni.IPv6Addresses {
+			list = append(list, boolText(a == eni.PrimaryIPv6))
+		}
+		return list
 	}),
 	"network-interface.tag-key":      ofAttached(func(_ *world, eni *Interface) []string { return slices.Collect(maps.Keys(eni.Tags)) }),
 	"network-interface.tag-value":    ofAttached(func(_ *world, eni *Interface) []string { return slices.Collect(maps.Values(eni.Tags)) }),

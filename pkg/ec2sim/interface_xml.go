@@ -45,6 +45,14 @@ type ipv6AddressXML struct {
 	Primary bool   `xml:"isPrimaryIpv6"`
 }
 
+type ipv4PrefixXML struct {
+	Prefix string `xml:"ipv4Prefix"`
+}
+
+type ipv6PrefixXML struct {
+	Prefix string `xml:"ipv6Prefix"`
+}
+
 type operatorXML struct {
 	Managed   bool   `xml:"managed"`
 	Principal string `xml:"principal,omitempty"`
@@ -74,8 +82,8 @@ type interfaceXML struct {
 	Tags               *query.Items[tagXML]           `xml:"tagSet"`
 	PrivateAddresses   query.Items[privateAddressXML] `xml:"privateIpAddressesSet"`
 	IPv6Addresses      query.Items[ipv6AddressXML]    `xml:"ipv6AddressesSet"`
-	IPv4Prefixes       query.Items[string]            `xml:"ipv4PrefixSet"`
-	IPv6Prefixes       query.Items[string]            `xml:"ipv6PrefixSet"`
+	IPv4Prefixes       query.Items[ipv4PrefixXML]     `xml:"ipv4PrefixSet"`
+	IPv6Prefixes       query.Items[ipv6PrefixXML]     `xml:"ipv6PrefixSet"`
 	Operator           operatorXML                    `xml:"operator"`
 }
 
@@ -92,7 +100,9 @@ func (w *world) interfaceXML(eni *Interface) interfaceXML {
 		PrivateAddresses: query.List(eni.PrivateAddresses, func(a PrivateAddress) privateAddressXML {
 			return privateAddressXML{a.Address, w.privateDNS(a.Address), a.Primary, w.associationXML(eni.ID, a.Address)}
 		}),
-		IPv6Addresses: query.List(eni.IPv6Addresses, func(a string) ipv6AddressXML { return ipv6AddressXML{Address: a} }),
+		IPv6Addresses: query.List(eni.IPv6Addresses, func(a string) ipv6AddressXML { return ipv6AddressXML{a, a == eni.PrimaryIPv6} }),
+		IPv4Prefixes:  query.List(ofFamily(eni.Prefixes, false), func(p string) ipv4PrefixXML { return ipv4PrefixXML{p} }),
+		IPv6Prefixes:  query.List(ofFamily(eni.Prefixes, true), func(p string) ipv6PrefixXML { return ipv6PrefixXML{p} }),
 		Tags:          &tags,
 	}
 	if eni.Operator != nil {

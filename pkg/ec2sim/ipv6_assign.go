@@ -3,7 +3,6 @@ package ec2sim
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
 )
@@ -58,7 +57,7 @@ func assignIPv6Addresses(c *call, in *assignIPv6AddressesIn) (any, error) {
 			held = append(held, a)
 		}
 	}
-	if len(held) > c.w.addressLimit(eni) {
+	if len(held)+len(ofFamily(eni.Prefixes, true)) > c.w.addressLimit(eni) {
 		return nil, refuse("PrivateIpAddressLimitExceeded", "Number of IPv6 addresses will exceed limit.")
 	}
 	eni.IPv6Addresses = held
@@ -80,7 +79,7 @@ func (c *call) parseIPv6(addresses []string, subnet *Subnet, eni *Interface) ([]
 		if reserved(prefix, a) {
 			return nil, invalidValue("Address %s is in subnet's reserved range.", a)
 		}
-		if holder := c.w.holder(subnet.ID, a.String()); holder != nil && holder != eni {
+		if holder := c.w.holder(subnet.ID, a.String()); holder != nil && holder != eni || c.w.delegatee(subnet.ID, a.String()) != nil {
 			elsewhere = append(elsewhere, a.String())
 		}
 		if !slices.Contains(list, a.String()) {
@@ -88,7 +87,7 @@ func (c *call) parseIPv6(addresses []string, subnet *Subnet, eni *Interface) ([]
 		}
 	}
 	if len(elsewhere) > 0 {
-		return nil, invalidValue("[%s] assigned, but move is not allowed.", strings.Join(elsewhere, ", "))
+		return nil, errNoMove(elsewhere...)
 	}
 	return list, nil
 }
@@ -103,7 +102,7 @@ func (w *world) freeIPv6(subnet *Subnet, n int) []string {
 	prefix := netip.MustParsePrefix(subnet.IPv6CIDR)
 	var list []string
 	for a := prefix.Addr(); prefix.Contains(a) && len(list) < n; a = a.Next() {
-		if !reserved(prefix, a) && w.holder(subnet.ID, a.String()) == nil {
+		if !reserved(prefix, a) && w.holder(subnet.ID, a.String()) == nil && w.delegatee(subnet.ID, a.String()) == nil {
 			list = append(list, a.String())
 		}
 	}
@@ -137,6 +136,10 @@ func unassignIPv6Addresses(c *call, in *unassignIPv6AddressesIn) (any, error) {
 		a, ok := ipv6(s)
 		if !ok {
 			return nil, invalidValue("invalid value for parameter address: %s", s)
+		}
+		if a.String() == eni.PrimaryIPv6 {
+			return nil, invalidValue("Value (%s) for parameter ipv6Addresses is invalid. "+
+				"The primary IPv6 address of an interface cannot be unassigned.", s)
 		}
 		if !slices.Contains(eni.IPv6Addresses, a.String()) {
 			return nil, invalidValue("Some of the specified addresses are not assigned to interface %s", eni.ID)

@@ -148,8 +148,7 @@ func deleteRoute(c *call, in *deleteRouteIn) (any, error) {
 
 // isLocal says whether the network is one of the table's VPC itself, whose route cannot go.
 func (c *call) isLocal(network netip.Prefix, t *RouteTable) bool {
-	v := c.w.vpcs[t.VPCID]
-	return network.String() == v.CIDR || network.String() == v.IPv6CIDR
+	return slices.Contains(c.w.vpcs[t.VPCID].cidrs(), network.String())
 }
 
 // noRoutes are the networks EC2 takes no routes to.
@@ -163,7 +162,7 @@ func (c *call) mayRoute(network netip.Prefix, r Route, t *RouteTable) error {
 		}
 	}
 	v := c.w.vpcs[t.VPCID]
-	if !withinText(network, v.CIDR) && !withinText(network, v.IPv6CIDR) || r.Target == local {
+	if !withinAny(network, v.cidrs()) || r.Target == local {
 		return nil
 	}
 	// What is more specific than the local route must be a whole subnet, and leads to a middlebox.
@@ -188,6 +187,10 @@ func (c *call) isSubnet(network netip.Prefix, vpc string) bool {
 
 func within(inner, outer netip.Prefix) bool {
 	return inner.Bits() >= outer.Bits() && outer.Contains(inner.Addr())
+}
+
+func withinAny(inner netip.Prefix, outer []string) bool {
+	return slices.ContainsFunc(outer, func(o string) bool { return withinText(inner, o) })
 }
 
 func withinText(inner netip.Prefix, outer string) bool {

@@ -23,6 +23,7 @@ type routeAssociationXML struct {
 
 type routeXML struct {
 	Destination     string `xml:"destinationCidrBlock,omitempty"`
+	DestinationList string `xml:"destinationPrefixListId,omitempty"`
 	DestinationIPv6 string `xml:"destinationIpv6CidrBlock,omitempty"`
 	GatewayID       string `xml:"gatewayId,omitempty"`
 	InstanceID      string `xml:"instanceId,omitempty"`
@@ -74,9 +75,12 @@ func (w *world) routeTableXML(t *RouteTable) routeTableXML {
 
 func (w *world) routeXML(r Route) routeXML {
 	x := routeXML{Origin: r.Origin, State: w.routeState(r)}
-	if netip.MustParsePrefix(r.Destination).Addr().Is4() {
+	switch {
+	case isPrefixList(r.Destination):
+		x.DestinationList = r.Destination
+	case netip.MustParsePrefix(r.Destination).Addr().Is4():
 		x.Destination = r.Destination
-	} else {
+	default:
 		x.DestinationIPv6 = r.Destination
 	}
 	switch targetKind(r.Target) {

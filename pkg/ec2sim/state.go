@@ -2,7 +2,9 @@ package ec2sim
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,8 +33,10 @@ type VPC struct {
 	ID       string `json:"id"`
 	CIDR     string `json:"cidr"`
 	IPv6CIDR string `json:"ipv6Cidr,omitempty"`
-	Default  bool   `json:"default,omitempty"`
-	Tags     Tags   `json:"tags,omitempty"`
+	// MoreCIDRs are further blocks, of either family.
+	MoreCIDRs []string `json:"moreCidrs,omitempty"`
+	Default   bool     `json:"default,omitempty"`
+	Tags      Tags     `json:"tags,omitempty"`
 }
 
 // Subnet is a subnet of a VPC.
@@ -74,7 +78,7 @@ type Gateway struct {
 	Tags  Tags   `json:"tags,omitempty"`
 }
 
-// RouteTable is a route table. Its routes are in the order of destinations, IPv4 first.
+// RouteTable is a route table. Its routes are in the order of destinations, IPv4 first, prefix lists last.
 type RouteTable struct {
 	ID           string             `json:"id"`
 	VPCID        string             `json:"vpcId"`
@@ -90,13 +94,13 @@ type RouteAssociation struct {
 	SubnetID string `json:"subnetId,omitempty"`
 }
 
-// Route leads a destination (IPv4 or IPv6 CIDR) to a target: "local", or the id of a gateway or an
-// interface; a route given an instance leads to the instance's interface. Whether it is a black hole
+// Route leads a destination (IPv4 or IPv6 CIDR, or the id of a prefix list) to a target: "local", or the id
+// of a gateway or an interface; a route given an instance leads to the instance's interface. Whether it is a black hole
 // follows from the world and is not held.
 type Route struct {
 	Destination string `json:"destination"`
 	Target      string `json:"target"`
-	Origin      string `json:"origin"` // CreateRouteTable, CreateRoute or EnableVgwRoutePropagation
+	Origin      string `json:"origin"` // CreateRouteTable, CreateRoute, EnableVgwRoutePropagation or Advertisement
 }
 
 // Instance is a virtual machine. Its interfaces are those whose Attachment names it.
@@ -133,6 +137,8 @@ type Interface struct {
 	Groups           []string         `json:"groups,omitempty"`
 	PrivateAddresses []PrivateAddress `json:"privateAddresses"` // the primary first, the others sorted
 	IPv6Addresses    []string         `json:"ipv6Addresses,omitempty"`
+	PrimaryIPv6      string           `json:"primaryIpv6,omitempty"` // one of IPv6Addresses
+	Prefixes         []string         `json:"prefixes,omitempty"`    // delegated blocks: /28 of IPv4, /80 of IPv6
 	Attachment       *Attachment      `json:"attachment,omitempty"`
 	Tags             Tags             `json:"tags,omitempty"`
 }
@@ -195,7 +201,6 @@ func clonePointer[T any](p *T) *T {
 	return &c
 }
 
-func (v VPC) clone() VPC             { v.Tags = v.Tags.clone(); return v }
 func (s Subnet) clone() Subnet       { s.Tags = s.Tags.clone(); return s }
 func (g Gateway) clone() Gateway     { g.Tags = g.Tags.clone(); return g }
 func (i Instance) clone() Instance   { i.Tags = i.Tags.clone(); return i }
@@ -216,6 +221,24 @@ func (a *Address) tags() *Tags       { return &a.Tags }
 func (g *SecurityGroup) tags() *Tags { return &g.Tags }
 func (t *RouteTable) tags() *Tags    { return &t.Tags }
 func (i *Interface) tags() *Tags     { return &i.Tags }
+
+func (v VPC) clone() VPC {
+	v.Tags, v.MoreCIDRs = v.Tags.clone(), cloneList(v.MoreCIDRs)
+	return v
+}
+
+// cidrs are all the VPC's blocks.
+func (v *VPC) cidrs() []string {
+	all := []string{v.CIDR}
+	if v.IPv6CIDR != "" {
+		all = append(all, v.IPv6CIDR)
+	}
+	return append(all, v.MoreCIDRs...)
+}
+
+func ofFamily(cidrs []string, ipv6 bool) []string {
+	return slices.DeleteFunc(slices.Clone(cidrs), func(c string) bool { return strings.Contains(c, ":") != ipv6 })
+}
 
 func (g SecurityGroup) clone() SecurityGroup {
 	g.Tags, g.Ingress, g.Egress = g.Tags.clone(), cloneRules(g.Ingress), cloneRules(g.Egress)
@@ -238,7 +261,7 @@ func (t RouteTable) clone() RouteTable {
 
 func (i Interface) clone() Interface {
 	i.Tags, i.Groups = i.Tags.clone(), cloneList(i.Groups)
-	i.PrivateAddresses, i.IPv6Addresses = cloneList(i.PrivateAddresses), cloneList(i.IPv6Addresses)
+	i.PrivateAddresses, i.IPv6Addresses, i.Prefixes = cloneList(i.PrivateAddresses), cloneList(i.IPv6Addresses), cloneList(i.Prefixes)
 	i.Operator, i.Attachment = clonePointer(i.Operator), clonePointer(i.Attachment)
 	return i
 }
@@ -256,6 +279,13 @@ func (i *Interface) primary() string {
 // holds says whether the address is one of the interface's private addresses.
 func (i *Interface) holds(address string) bool {
 	return slices.ContainsFunc(i.PrivateAddresses, func(a PrivateAddress) bool { return a.Address == address })
+}
+
+// delegated says whether the address is in one of the blocks that are the interface's whole.
+func (i *Interface) delegated(address string) bool {
+	return slices.ContainsFunc(i.Prefixes, func(p string) bool {
+		return netip.MustParsePrefix(p).Contains(netip.MustParseAddr(address))
+	})
 }
 
 // status is the interface's own status, which follows from its attachment.

@@ -63,11 +63,13 @@ func (w *world) subnetXML(s *Subnet) subnetXML {
 	}
 }
 
-// ipv6Blocks shows an IPv6 CIDR, when there is one, with an association id made of the owner's.
-func ipv6Blocks(prefix, owner, cidr string) query.Items[ipv6BlockXML] {
+// ipv6Blocks shows the IPv6 CIDRs that are not empty, with an association id made of the owner's.
+func ipv6Blocks(prefix, owner string, cidrs ...string) query.Items[ipv6BlockXML] {
 	var list query.Items[ipv6BlockXML]
-	if cidr != "" {
-		list.Item = append(list.Item, ipv6BlockXML{AssociationID: sameDigits(prefix, owner), CIDR: cidr, State: stateXML{"associated"}})
+	for _, cidr := range cidrs {
+		if cidr != "" {
+			list.Item = append(list.Item, ipv6BlockXML{AssociationID: sameDigits(prefix, owner), CIDR: cidr, State: stateXML{"associated"}})
+		}
 	}
 	return list
 }

@@ -51,10 +51,10 @@ func describeVPCs(c *call, in *describeVPCsIn) (any, error) {
 func (w *world) vpcXML(v *VPC) vpcXML {
 	x := vpcXML{
 		ID: v.ID, OwnerID: w.owner, State: "available", CIDR: v.CIDR, DHCPOptionsID: sameDigits("dopt", v.ID),
-		Blocks: query.List([]string{v.CIDR}, func(cidr string) ipv4BlockXML {
+		Blocks: query.List(ofFamily(v.cidrs(), false), func(cidr string) ipv4BlockXML {
 			return ipv4BlockXML{sameDigits("vpc-cidr-assoc", v.ID), cidr, stateXML{"associated"}}
 		}),
-		IPv6Blocks: ipv6Blocks("vpc-cidr-assoc", v.ID, v.IPv6CIDR),
+		IPv6Blocks: ipv6Blocks("vpc-cidr-assoc", v.ID, ofFamily(v.cidrs(), true)...),
 		Tenancy:    "default", Default: v.Default, Tags: tagsXML(v.Tags),
 	}
 	for i := range x.IPv6Blocks.Item {
@@ -65,14 +65,14 @@ func (w *world) vpcXML(v *VPC) vpcXML {
 
 var vpcFields = fields[VPC]{
 	"cidr":                                        one(func(v *VPC) string { return v.CIDR }),
-	"cidr-block-association.cidr-block":           one(func(v *VPC) string { return v.CIDR }),
+	"cidr-block-association.cidr-block":           many(func(v *VPC) []string { return ofFamily(v.cidrs(), false) }),
 	"cidr-block-association.association-id":       one(func(v *VPC) string { return sameDigits("vpc-cidr-assoc", v.ID) }),
 	"cidr-block-association.state":                one(func(*VPC) string { return "associated" }),
 	"ipv6-cidr-block-association.association-id":  ofIPv6Block(func(b ipv6BlockXML) string { return b.AssociationID }),
 	"ipv6-cidr-block-association.ipv6-pool":       ofIPv6Block(func(b ipv6BlockXML) string { return b.Pool }),
 	"ipv6-cidr-block-association.state":           ofIPv6Block(func(b ipv6BlockXML) string { return b.State.State }),
 	"dhcp-options-id":                             one(func(v *VPC) string { return sameDigits("dopt", v.ID) }),
-	"ipv6-cidr-block-association.ipv6-cidr-block": optional(func(v *VPC) string { return v.IPv6CIDR }),
+	"ipv6-cidr-block-association.ipv6-cidr-block": many(func(v *VPC) []string { return ofFamily(v.cidrs(), true) }),
 	"is-default":                                  yes(func(v *VPC) bool { return v.Default }),
 	"owner-id":                                    ownerField[VPC],
 	"state":                                       one(func(*VPC) string { return "available" }),

@@ -110,6 +110,7 @@ func (w *world) snapshot() RegionState {
 			return compareAddresses(a.Address, b.Address)
 		})
 		slices.SortFunc(eni.IPv6Addresses, compareAddresses)
+		slices.SortFunc(eni.Prefixes, compareDestinations)
 	}
 	for i := range s.RouteTables {
 		slices.SortFunc(s.RouteTables[i].Routes, func(a, b Route) int {
@@ -128,12 +129,23 @@ func compareAddresses(a, b string) int {
 }
 
 func compareDestinations(a, b string) int {
+	listA, listB := isPrefixList(a), isPrefixList(b)
+	switch {
+	case listA && listB:
+		return strings.Compare(a, b)
+	case listA:
+		return 1
+	case listB:
+		return -1
+	}
 	pa, pb := netip.MustParsePrefix(a), netip.MustParsePrefix(b)
 	if c := pa.Addr().Compare(pb.Addr()); c != 0 {
 		return c
 	}
 	return pa.Bits() - pb.Bits()
 }
+
+func isPrefixList(destination string) bool { return strings.HasPrefix(destination, "pl-") }
 
 // settle ends the transitions that are due.
 func (w *world) settle(now time.Time) {
@@ -174,6 +186,16 @@ func (w *world) primaryInterface(instance string) *Interface {
 func (w *world) holder(subnet, address string) *Interface {
 	for _, eni := range w.interfaces {
 		if eni.SubnetID == subnet && (eni.holds(address) || slices.Contains(eni.IPv6Addresses, address)) {
+			return eni
+		}
+	}
+	return nil
+}
+
+// delegatee returns the interface of the subnet that has the address in a delegated block, or nil.
+func (w *world) delegatee(subnet, address string) *Interface {
+	for _, eni := range w.interfaces {
+		if eni.SubnetID == subnet && eni.delegated(address) {
 			return eni
 		}
 	}
@@ -234,7 +256,7 @@ func (w *world) free(subnet *Subnet, n int) []string {
 	prefix := netip.MustParsePrefix(subnet.CIDR)
 	var list []string
 	for a := prefix.Addr(); prefix.Contains(a) && len(list) < n; a = a.Next() {
-		if !reserved(prefix, a) && !taken[a.String()] {
+		if !reserved(prefix, a) && !taken[a.String()] && w.delegatee(subnet.ID, a.String()) == nil {
 			list = append(list, a.String())
 		}
 	}
@@ -247,7 +269,7 @@ func (w *world) available(subnet *Subnet) int {
 	n := 1<<(prefix.Addr().BitLen()-prefix.Bits()) - 5
 	for _, eni := range w.interfaces {
 		if eni.SubnetID == subnet.ID {
-			n -= len(eni.PrivateAddresses)
+			n -= len(eni.PrivateAddresses) + 16*len(ofFamily(eni.Prefixes, false))
 		}
 	}
 	return n

@@ -111,7 +111,7 @@ func (r *run) isNeither() bool {
 	}
 	for i, t := range r.plan.Transitions {
 		now := r.plan.Seen.Values[i]
-		if recorded, ok := r.record.Transition(t.Resource, t.Attribute); ok && r.pending(i) && now != recorded.From && now != t.Via {
+		if recorded, ok := r.record.Transition(t.Resource, t.Attribute); ok && r.pending(i) && now != recorded.From {
 			return true
 		}
 	}

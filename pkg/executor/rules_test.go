@@ -59,6 +59,7 @@ func pair(do, undo string) []action.Verb {
 			Name: undo, Target: target,
 			Parameters: []action.Field{
 				{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}, action.OnDrift, action.IgnoreHolders,
+				{Name: "vouched", Form: action.Boolean}, {Name: "leaves", Form: action.Boolean},
 			},
 			Plan: action.PlanWith(planReset),
 		},
@@ -76,6 +77,9 @@ func switchTo(ctx context.Context, r reader, name, to string, facts func(action.
 
 func planReset(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
 	name, before, after := req.Target["switch"], req.Parameters["prior"], req.Parameters["to"]
+	if req.Bool("leaves") {
+		return &action.Plan{Skip: "it is to be left", Leaves: true, Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}, nil
+	}
 	if before != "" && before == after {
 		return &action.Plan{Restores: true, Skip: "it was so before", Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}, nil
 	}
@@ -90,7 +94,7 @@ func planReset(ctx context.Context, r reader, req action.Request) (*action.Plan,
 	if err != nil || !undo {
 		return p, err
 	}
-	p.Restores = true
+	p.Restores, p.Transitions[0].Vouched = true, req.Bool("vouched")
 	_, err = action.Restore(req, name, before, after, p.Seen.Values[0])
 	return p, err
 }
@@ -635,6 +639,29 @@ func TestUndoThatContradictsTheRecord(t *testing.T) {
 		c.free("k", false)
 		is(t, c.undo("k", "a", got), protocol.Succeeded)
 	})
+	rule(t, "what the provider vouches for need not be in the record", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		failed(t, c.undo("k", "a", got, "prior=dim"), protocol.Conflict)
+		is(t, c.undo("k", "a", got, "prior=dim", "vouched=true"), protocol.Succeeded)
+		c.now("a=dim")
+		c.free("k", true)
+	})
+	rule(t, "an undo that leaves the action in force leaves its record", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		is(t, c.undo("k", "a", got, "leaves=true"), protocol.Skipped)
+		c.free("k", false)
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "readings from before the action do not undo it, however many agree", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		c.cloud.stale = slices.Repeat([]map[string]string{{"a": "off"}}, 10)
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
 	rule(t, "a record that is gone is no obstacle", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		got := c.set("k", "a", "on")
@@ -1108,5 +1135,45 @@ func TestAnUndoThatWasMadeIsDone(t *testing.T) {
 		failed(t, c.undo("k", "a", got), protocol.Conflict, "retryable=true")
 		c.now("a=on")
 		c.free("k", false)
+	})
+}
+
+// TestRollback: what was made is put back, the last first, and believed to be back as little as anything else.
+func TestRollback(t *testing.T) {
+	rule(t, "the last first", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off", "c=off")
+		c.cloud.changes = script{"c": {"refuse"}}
+		failed(t, c.send("on", "k", "a,b,c", nil), protocol.Throttled)
+		c.now("a=off b=off c=off")
+		if a, b := slices.Index(c.cloud.calls, "a=off"), slices.Index(c.cloud.calls, "b=off"); b < 0 || b > a {
+			t.Errorf("calls %v", c.cloud.calls)
+		}
+		c.free("k", true)
+	})
+	rule(t, "one lucky reading is not believed where the answer was lost", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		c.cloud.changes = script{"a": {"ok", "dropped"}, "b": {"refuse"}}
+		c.cloud.onChange = func() {
+			if c.cloud.values["a"] == "on" && len(c.cloud.changes["b"]) == 0 {
+				c.cloud.stale = []map[string]string{{"a": "off", "b": "off"}}
+			}
+		}
+		got := failed(t, c.both("k", ""), protocol.Throttled, "prior.a=off")
+		if !strings.Contains(got.Error, "may not be back") || !got.UndoAvailable {
+			t.Errorf("got %+v", got)
+		}
+		c.free("k", false)
+	})
+}
+
+// TestTwoReadingsInARow: a reading that could not be made is between them.
+func TestTwoReadingsInARow(t *testing.T) {
+	rule(t, "one fails between", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.cloud.changes, c.cloud.reads = script{"a": {"lost"}}, []string{"ok", "ok", "fail"}
+		is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		if got := len(c.cloud.calls) - c.changes(); got != 5 {
+			t.Errorf("%d readings: %v", got, c.cloud.calls)
+		}
 	})
 }

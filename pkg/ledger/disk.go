@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -42,8 +44,27 @@ func (OSDisk) ReadDir(dir string) ([]string, error) {
 	return names, err
 }
 
-// ReadFile reads a file.
-func (OSDisk) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
+// ReadFile reads a file, and nothing that only looks like one: a pipe would be waited for, without end.
+func (OSDisk) ReadFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return data[:n], err
+}
 
 // Write writes a file and syncs it.
 func (OSDisk) Write(path string, data []byte) error {

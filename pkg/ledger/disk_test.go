@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -393,4 +394,35 @@ func canMount() bool {
 	cmd := exec.Command("/bin/sh", "-c", "mount -t tmpfs x /tmp")
 	cmd.SysProcAttr = ownMounts()
 	return cmd.Run() == nil
+}
+
+// TestOSDisk: what is written replaces what was there, for the owner only, and what is no file is not waited for.
+func TestOSDisk(t *testing.T) {
+	dir, d := filepath.Join(t.TempDir(), "made"), OSDisk{}
+	if err := d.MkdirAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "x")
+	for _, text := range []string{"a longer text", "short", ""} {
+		if err := d.Write(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.ReadFile(path); string(got) != text || err != nil {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	for name, want := range map[string]fs.FileMode{dir: 0o700, path: 0o600} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{pipe, dir, filepath.Join(dir, "none")} {
+		if _, err := d.ReadFile(name); err == nil {
+			t.Errorf("%s was read", name)
+		}
+	}
 }

@@ -186,15 +186,17 @@ func TestOthers(t *testing.T) {
 	}
 }
 
-// age makes the ledger at dir due for a sweep, and returns one that opens at the time.
-func sweepAt(t *testing.T, dir string, disk Disk, now time.Time) {
+// sweepAt makes the ledger at dir due for a sweep, as often as said, and opens it at the time.
+func sweepAt(t *testing.T, dir string, disk Disk, now time.Time, times int) {
 	t.Helper()
-	long := time.Now().Add(-48 * time.Hour)
-	if err := os.Chtimes(filepath.Join(dir, "swept"), long, long); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(dir, disk, func() time.Time { return now }); err != nil {
-		t.Fatal(err)
+	for range times {
+		long := now.Add(-48 * time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, "swept"), long, long); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir, disk, func() time.Time { return now }); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -249,7 +251,7 @@ func TestSweep(t *testing.T) {
 			l := open(t, dir, OSDisk{})
 			put(t, l, rec("k", "a", "off", "on"))
 			tt.make(t, l)
-			sweepAt(t, dir, OSDisk{}, now.Add(tt.at))
+			sweepAt(t, dir, OSDisk{}, now.Add(tt.at), oldSweeps)
 			if names := recordNames(t, dir); len(names) != tt.left {
 				t.Errorf("left are %v, want %d", names, tt.left)
 			}
@@ -262,17 +264,63 @@ func TestSweepComesAtMostOnceADay(t *testing.T) {
 	l := open(t, dir, OSDisk{})
 	l.now = func() time.Time { return time.Now().Add(-2 * MaxAge) }
 	put(t, l, rec("k", "a", "off", "on"))
-	open(t, dir, OSDisk{})
+	for range 2 * oldSweeps {
+		open(t, dir, OSDisk{})
+	}
 	if names := recordNames(t, dir); len(names) != 1 {
 		t.Errorf("swept again: %v", names)
 	}
-	sweepAt(t, dir, OSDisk{}, time.Now())
+	sweepAt(t, dir, OSDisk{}, time.Now(), oldSweeps)
 	if names := recordNames(t, dir); len(names) != 0 {
-		t.Errorf("not swept the next day: %v", names)
+		t.Errorf("not swept the next days: %v", names)
 	}
 }
 
-// meanwhile is a disk on which something happens before a file is read for the second time.
+// TestAWrongClockLosesNoRecord: a record that was written, or looked at, by a clock that was wrong for some days is not
+// old.
+func TestAWrongClockLosesNoRecord(t *testing.T) {
+	right := time.Now()
+	for name, clocks := range map[string][2]time.Time{
+		"when it was written": {time.Unix(0, 0), right},
+		"when it is swept":    {right, right.Add(50 * 365 * 24 * time.Hour)},
+	} {
+		dir := t.TempDir()
+		l := open(t, dir, OSDisk{})
+		l.now = func() time.Time { return clocks[0] }
+		put(t, l, rec("k", "a", "off", "on"))
+		sweepAt(t, dir, OSDisk{}, clocks[1], oldSweeps-1)
+		// Put right, and asked for again.
+		l.now = func() time.Time { return right }
+		if r, ok := mustGet(t, l, "k"); !ok {
+			t.Errorf("%s: the record is gone", name)
+		} else {
+			put(t, l, r)
+		}
+		sweepAt(t, dir, OSDisk{}, right, 2*oldSweeps)
+		if _, ok := mustGet(t, l, "k"); !ok {
+			t.Errorf("%s: the record is gone after all", name)
+		}
+	}
+}
+
+// TestACountThatCannotBeReadBeginsAnew: what is in the file of the sweeps is no reason to take a record.
+func TestACountThatCannotBeReadBeginsAnew(t *testing.T) {
+	for _, text := range []string{"", "null", "[1]", `{"x": 99`, `{"x": "99"}`} {
+		dir := t.TempDir()
+		l := open(t, dir, OSDisk{})
+		put(t, l, rec("k", "a", "off", "on"))
+		text = strings.ReplaceAll(text, "x", recordNames(t, dir)[0])
+		if err := os.WriteFile(l.stamp(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		sweepAt(t, dir, OSDisk{}, time.Now().Add(2*MaxAge), oldSweeps-1)
+		if _, ok := mustGet(t, l, "k"); !ok {
+			t.Errorf("%q: the record is gone", text)
+		}
+	}
+}
+
+// meanwhile is a disk on which something happens before a record is read for the third time.
 type meanwhile struct {
 	OSDisk
 	reads *int
@@ -280,7 +328,11 @@ type meanwhile struct {
 }
 
 func (m meanwhile) ReadFile(path string) ([]byte, error) {
-	if *m.reads++; *m.reads == 2 {
+	if isRecordName(filepath.Base(path)) {
+		*m.reads++
+	}
+	if *m.reads == 3 {
+		*m.reads++
 		m.do()
 	}
 	return m.OSDisk.ReadFile(path)
@@ -292,7 +344,8 @@ func TestSweepLeavesARecordThatIsWrittenAnewMeanwhile(t *testing.T) {
 	put(t, l, rec("k", "a", "off", "on"))
 	later := time.Now().Add(MaxAge + time.Hour)
 	l.now = func() time.Time { return later }
-	sweepAt(t, dir, meanwhile{reads: new(int), do: func() { put(t, l, rec("k", "a", "dim", "on")) }}, later)
+	sweepAt(t, dir, OSDisk{}, later, oldSweeps-1)
+	sweepAt(t, dir, meanwhile{reads: new(int), do: func() { put(t, l, rec("k", "a", "dim", "on")) }}, later, 1)
 	if r, ok := mustGet(t, l, "k"); !ok || r.Transitions[0].From != "dim" {
 		t.Errorf("the sweep took a record that was new: %t, %+v", ok, r)
 	}

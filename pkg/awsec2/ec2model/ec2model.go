@@ -2,7 +2,10 @@
 // actions decide on. It knows neither the SDK nor the wire, so actions and their tests need neither.
 package ec2model
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+)
 
 // NetworkInterface is an elastic network interface as one describe showed it.
 type NetworkInterface struct {
@@ -18,6 +21,19 @@ type NetworkInterface struct {
 	// all of them, in EC2's order. IPv6 addresses are in canonical text.
 	PrimaryIPv6 string
 	IPv6        []string
+	// Prefixes are the blocks of either family that are delegated to the interface whole. Their addresses
+	// are in none of the lists above, and nobody else can have one.
+	Prefixes []netip.Prefix
+}
+
+// Delegated finds the delegated block that the address, in canonical text, is in.
+func (n NetworkInterface) Delegated(address string) (netip.Prefix, bool) {
+	a, err := netip.ParseAddr(address)
+	i := slices.IndexFunc(n.Prefixes, func(p netip.Prefix) bool { return err == nil && p.Contains(a) })
+	if i < 0 {
+		return netip.Prefix{}, false
+	}
+	return n.Prefixes[i], true
 }
 
 // Has tells whether the interface holds the address, in canonical text, whatever its family and
@@ -33,7 +49,7 @@ func (n NetworkInterface) HasAsPrimary(address string) bool {
 
 // Subnet is a subnet as one describe showed it.
 type Subnet struct {
-	ID string
+	ID, VPCID string
 	// CIDR is its IPv4 block, IPv6CIDRs are its IPv6 blocks.
 	CIDR      string
 	IPv6CIDRs []string

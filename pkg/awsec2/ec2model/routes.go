@@ -5,9 +5,10 @@ import "net/netip"
 // RouteTable is a route table as one describe showed it.
 type RouteTable struct {
 	ID, VPCID string
-	// Routes are the routes to networks, in EC2's order. Those to a prefix list are left out: no address
-	// is captured by one.
+	// Routes are the routes to networks, in EC2's order.
 	Routes []Route
+	// ToLists are the routes to prefix lists. Which networks a list has is for another service to say.
+	ToLists []ListRoute
 }
 
 // Route is one way out of a table.
@@ -17,6 +18,8 @@ type Route struct {
 	// Target is the id or the ARN of what the route leads to, or local. A route to an instance is shown
 	// with the instance's interface, and leads to that one here.
 	Target string
+	// InstanceID is the instance of that interface, as EC2 shows it with the route.
+	InstanceID string
 	// Blackhole routes lead to what is gone, detached or not running.
 	Blackhole bool
 	// Static routes were made by hand. Any other is the VPC's own or was propagated, and a static one to
@@ -25,6 +28,14 @@ type Route struct {
 	// Own routes were made with the table, for the VPC's blocks.
 	Own bool
 }
+
+// LeadsTo tells whether the target is what the route leads to, by whichever of its names.
+func (r Route) LeadsTo(target string) bool {
+	return r.Target == target || r.InstanceID != "" && r.InstanceID == target
+}
+
+// ListRoute is a route to all the networks of a prefix list.
+type ListRoute struct{ List, Target string }
 
 // Local is the target of the routes for the VPC's own blocks.
 const Local = "local"

@@ -1,0 +1,106 @@
+package secondaryip
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// fits refuses an interface whose subnet does not have the address. It asks only where that does not follow
+// from who holds the address now, or from what the interface has.
+func (a address) fits(ctx context.Context, nic, held ec2model.NetworkInterface) error {
+	if held.SubnetID == nic.SubnetID || neighbours(nic, a.ip) {
+		return nil
+	}
+	subnet, err := a.r.DescribeSubnet(ctx, nic.SubnetID)
+	switch {
+	case err != nil:
+		return err
+	case a.isIPv6():
+		return inIPv6Subnet(subnet, a.ip)
+	}
+	return inSubnet(subnet, a.ip)
+}
+
+// notDelegated refuses an address in a block that is the interface's whole: it is none of its addresses, and
+// neither comes nor goes alone.
+func (a address) notDelegated(nic ec2model.NetworkInterface) error {
+	if block, in := nic.Delegated(a.ip); in {
+		return action.Refuse(protocol.InvalidRequest, "%s is in %s, which is delegated to %s whole: it can be neither assigned to it nor taken off it", a.ip, block, nic.ID)
+	}
+	return nil
+}
+
+// neighbours tells that the address is surely one that the interface's subnet
+// can give: a subnet is at least an aligned block of 16 (IPv6: a /64), of which EC2 may keep
+// the first four and the last to itself.
+func neighbours(nic ec2model.NetworkInterface, ip string) bool {
+	asked := netip.MustParseAddr(ip)
+	known, bits := append([]string{nic.Primary}, nic.Secondary...), 28
+	if asked.Is6() {
+		known, bits = nic.IPv6, 64
+	}
+	for _, text := range known {
+		k, err := netip.ParseAddr(text)
+		if err != nil || k.Is4() != asked.Is4() {
+			continue
+		}
+		if block, _ := k.Prefix(bits); block.Contains(asked) && !isReserved(block, asked) {
+			return true
+		}
+	}
+	return false
+}
+
+// isReserved tells whether EC2 keeps an address of the block to itself.
+func isReserved(block netip.Prefix, a netip.Addr) bool {
+	first, reserved := block.Masked().Addr(), false
+	for range 4 {
+		reserved = reserved || a == first
+		first = first.Next()
+	}
+	next := a.Next()
+	return reserved || !next.IsValid() || !block.Contains(next)
+}
+
+// inIPv6Subnet is inSubnet for the one IPv6 block of a subnet that has the address.
+func inIPv6Subnet(subnet ec2model.Subnet, ip string) error {
+	a := netip.MustParseAddr(ip)
+	for _, text := range subnet.IPv6CIDRs {
+		block, err := netip.ParsePrefix(text)
+		if err != nil || !block.Contains(a) {
+			continue
+		}
+		if isReserved(block, a) {
+			return errReserved(ip, block)
+		}
+		return nil
+	}
+	if len(subnet.IPv6CIDRs) == 0 {
+		return action.Refuse(protocol.InvalidRequest, "the interface's subnet %s has no IPv6 block, so it can't have %s", subnet.ID, ip)
+	}
+	return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the IPv6 block of the interface's subnet %s", ip, strings.Join(subnet.IPv6CIDRs, ", "), subnet.ID)
+}
+
+func errReserved(ip string, block netip.Prefix) error {
+	return action.Refuse(protocol.InvalidRequest, "%s is reserved by AWS: the first four addresses and the last of %s can't be assigned", ip, block)
+}
+
+func inSubnet(subnet ec2model.Subnet, ip string) error {
+	block, err := netip.ParsePrefix(subnet.CIDR)
+	if err != nil {
+		return action.Refuse(protocol.Unavailable, "EC2's answer does not say which block %s has; try again", subnet.ID)
+	}
+	a := netip.MustParseAddr(ip)
+	if !block.Contains(a) {
+		return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the block of the interface's subnet %s", ip, block, subnet.ID)
+	}
+	if isReserved(block, a) {
+		return errReserved(ip, block)
+	}
+	return nil
+}
