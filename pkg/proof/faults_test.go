@@ -139,7 +139,8 @@ func (l *lab) meets(r request, f fault, n int) (answer, bool) {
 		l.t.Fatal(err)
 	}
 	a := l.start(r, way{timeout: hasty}).wait()
-	struck := l.sim.Faults()[0].Struck > 0
+	injected := l.sim.Faults()
+	struck := injected[len(injected)-1].Struck > 0
 	l.sim.ClearFaults()
 	return a, struck
 }

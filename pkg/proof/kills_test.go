@@ -1,8 +1,6 @@
 package proof
 
 import (
-	"aws-provider-executor/pkg/ec2sim"
-	"aws-provider-executor/pkg/protocol"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,17 +8,20 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/ledger"
-	"syscall"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // mortalVar makes the test binary an executor that kills itself around a step of its ledger: "before
@@ -239,6 +240,70 @@ func (s scenario) killed(t *testing.T, c clean, undo bool, when string, kill fun
 	}
 	s.undoes(l, r, did.Status, c, when)
 	return true
+}
+
+// TestKilledAndThenRefused: the real binary, killed at every call that changes something; the same key again meets a fault at each
+// of its calls, and what it first reads may be from before the kill. Whatever it then answers has what the undo needs.
+func TestKilledAndThenRefused(t *testing.T) {
+	t.Parallel()
+	var kills atomic.Int64
+	var cases []func()
+	for _, s := range scenarios {
+		if !s.plain {
+			continue
+		}
+		c := s.clean(t)
+		for n := 1; n <= c.calls; n++ {
+			if !changing(c.call(false, n)) {
+				continue
+			}
+			for _, f := range faults {
+				if !slices.Contains([]string{"not authorized", "throttled from there on", "a refusal of any kind", "an internal error, and made"}, f.name) {
+					continue
+				}
+				for again := 1; again <= c.calls; again++ {
+					for _, stale := range []bool{false, true} {
+						cases = append(cases, func() {
+							when := fmt.Sprintf("%s, killed at call %d, then %s at call %d (stale %t)", s.name, n, f.name, again, stale)
+							if s.killedAndThen(t, c, n, f, again, stale, when) {
+								kills.Add(1)
+							}
+						})
+					}
+				}
+			}
+		}
+	}
+	abreast(cases)
+	t.Logf("%d kills, and a fault thereafter: nothing lost", kills.Load())
+}
+
+// killedAndThen has an action killed after a call took effect, and the same key meet a fault. It tells whether both struck.
+func (s scenario) killedAndThen(t *testing.T, c clean, n int, f fault, again int, stale bool, when string) bool {
+	t.Helper()
+	l := newLab(t, s.seed)
+	l.warm()
+	r := s.request("k")
+	if stale {
+		if err := l.sim.Inject(ec2sim.StaleReads("", 1).OnNth(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !l.runKilled(r, n, ec2sim.AfterEffect, ec2sim.Proceed).killed {
+		return false
+	}
+	a, struck := l.meets(r, f, again)
+	if !a.UndoAvailable {
+		if diff := sameWorld(withoutBackup(c.before), withoutBackup(l.state())); diff != "" {
+			t.Errorf("%s: no undo is offered, and the world is not as it was (-was +is):\n%s\n%+v", when, diff, a.Status)
+		}
+		return struck
+	}
+	if got := priors(a.Observed); !maps.Equal(got, c.priors) {
+		t.Errorf("%s: the prior facts are %v, want %v: %+v", when, got, c.priors, a.Status)
+	}
+	s.undoes(l, r, a.Status, c, when)
+	return struck
 }
 
 // TestKilledAroundEveryLedgerStep: the same, killed before and after each step that writes to the disk.
