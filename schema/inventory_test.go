@@ -53,9 +53,8 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 		put(true, at(key), absent{}, "")
 		put(false, at(key), notText()...)
 	}
-	put(true, at("strategy"), "route-table", "secondary-ip", "anything")
-	put(false, at("strategy"), "routetable", "Route_Table", "route-table ")
-	put(true, at("prefix"), "10.0.0.0/8", "10.0.0.1", "2001:db8::/32")
+	put(true, at("strategy"), "route-table", "secondary-ip")
+	put(false, at("strategy"), "routetable", "Route_Table", "route-table ", "route", "route-tables", "anything")
 	put(true, at("context"), append(notText(), "x")...)
 	put(true, at("unknown"), notText()...)
 	for _, f := range []struct {
@@ -64,6 +63,7 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 	}{
 		{at("selfNicRef"), action.InterfaceID}, {at("subnetRef"), action.SubnetID}, {at("routeTableRef"), action.RouteTableID},
 		{at("target", "nicRef"), action.InterfaceID}, {at("target", "subnetRef"), action.SubnetID}, {at("target", "routeTableRef"), action.RouteTableID}, {at("target", "region"), action.Region},
+		{at("prefix"), action.Network},
 	} {
 		known := formTexts[f.form.Name]
 		if f.form.Name == action.SubnetID.Name {
@@ -87,12 +87,12 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 	}
 	put(true, at("selector"), absent{}, nil, tree{}, tree{"other": 1})
 	put(false, at("selector"), "", []any{}, 1)
-	put(true, at("selector", "tags"), absent{}, nil, tree{}, tree{"": "", "a": "*"})
-	put(false, at("selector", "tags"), "", []any{}, 1, tree{"a": 1}, tree{"a": nil})
+	put(true, at("selector", "tags"), absent{}, nil, tree{}, tree{"a": "", "b": "*"})
+	put(false, at("selector", "tags"), "", []any{}, 1, tree{"a": 1}, tree{"a": nil}, tree{"": "x"})
 	t.Logf("%d requests", n)
 
 	// Beyond a schema.
-	for _, spec := range []tree{{"provider": "aws", "prefix": "10.0.0.0/33"}, {"provider": "aws", "prefix": "lab"}} {
+	for _, spec := range []tree{{"provider": "aws", "selfNicRef": "eni-01234567", "target": tree{"nicRef": "eni-76543210"}}} {
 		if _, faults := inventory.Decode(strings.NewReader(marshal(observe(spec))), "aws"); len(faults) == 0 {
 			t.Errorf("%v is accepted", spec)
 		}

@@ -65,6 +65,16 @@ var (
 		Example:   "10.99.0.9/32",
 	}
 
+	// Network is a network that interfaces can have addresses in, or one such address, which is a network of
+	// one. Canonical is without host bits.
+	Network = Form{
+		Name: "network",
+		Pattern: `^(0\.0\.0\.0/0|::/0|` + hostIPv4 + `(/([0-9]|[12][0-9]|3[0-2]))?|` +
+			hostIPv6 + `(/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?)$`,
+		Canonical: canonicalNetwork,
+		Example:   "10.88.60.0/24",
+	}
+
 	// RouteTarget is where a route leads: what it names by an id or an ARN, local, or none for no route.
 	RouteTarget = Form{
 		Name: "route target",
@@ -245,6 +255,29 @@ func canonicalDestination(s string) (string, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil || p.Bits() < shortest {
 		return "", fmt.Errorf("want a network from /%d to /%d, or one address", shortest, a.BitLen())
+	}
+	return p.Masked().String(), nil
+}
+
+func canonicalNetwork(s string) (string, error) {
+	if s == "0.0.0.0/0" || s == "::/0" {
+		return s, nil
+	}
+	want := errors.New("want a network, as in 10.88.60.0/24, or one address")
+	bare, _, isPrefix := strings.Cut(s, "/")
+	a, err := parseAddress(bare)
+	if err != nil {
+		return "", want
+	}
+	if err := hostFault(a); err != nil {
+		return "", err
+	}
+	if !isPrefix {
+		return netip.PrefixFrom(a, a.BitLen()).String(), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return "", want
 	}
 	return p.Masked().String(), nil
 }

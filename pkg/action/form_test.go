@@ -11,7 +11,7 @@ import (
 
 // forms are all that there are, and lists of them.
 func forms() []Form {
-	all := []Form{InterfaceID, InstanceID, RouteTableID, SubnetID, Region, HostIPv4, HostAddress, Destination, RouteTarget, Boolean, Text, OnDrift.Form, OneOf("one"), OneOf("a", "ab", "b")}
+	all := []Form{InterfaceID, InstanceID, RouteTableID, SubnetID, Region, HostIPv4, HostAddress, Destination, Network, RouteTarget, Boolean, Text, OnDrift.Form, OneOf("one"), OneOf("a", "ab", "b")}
 	for _, f := range slices.Clone(all) {
 		all = append(all, ListOf(f))
 	}
@@ -70,6 +70,17 @@ func TestCanonical(t *testing.T) {
 			bad: []string{
 				"", "0.0.0.0/0", "::/0", "10.88.60.9/0", "10.0.0.0/8", "10.0.0.0/15", "10.0.0.0/33", "10.0.0.0/024", "10.0.0.0/ 24", "10.0.0.0/", "127.0.0.1", "169.254.0.0/16",
 				"2001:db8::/31", "2001:db8::/129", "fe80::/64", "2001:db8::/+64", "pl-01234567", "10.0.0.0/24/24",
+			},
+		},
+		{
+			form: Network,
+			same: []string{"0.0.0.0/0", "::/0", "10.0.0.0/8", "10.88.60.0/24", "10.88.60.9/32", "128.0.0.0/1", "2001:db8::/32", "2000::/3", "2001:db8::9/128"},
+			other: map[string]string{
+				"10.88.60.9": "10.88.60.9/32", "10.88.60.9/24": "10.88.60.0/24", "2001:DB8::9": "2001:db8::9/128", "2001:db8::9/64": "2001:db8::/64", "10.0.0.1/0": "0.0.0.0/0",
+			},
+			bad: []string{
+				"", "lab", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/8/8", "0.0.0.0", "0.0.0.0/1", "0.0.0.0/8", "127.0.0.1", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4",
+				"240.0.0.0/4", "::", "::/1", "::1", "fe80::/10", "fe80::1%eth0", "2001:db8::1%eth0", "ff00::/8", "::ffff:10.88.60.0/120", "::ffff:10.88.60.12", "::ffff:a58:3c00/120", "2001:db8::/129",
 			},
 		},
 		{

@@ -19,10 +19,10 @@ import (
 const pageSize = 1000
 
 // EachInterface reads every interface that the query selects, those of AWS services included, page by
-// page to the end. Each comes once. An error means that not all of them were read.
+// page to the end. One may come twice, when it moves from page to page; what is read later counts. An error means
+// that not all of them were read.
 func (r *Reader) EachInterface(ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error {
 	in := &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), Filters: interfaceFilters(q), IncludeManagedResources: aws.Bool(true)}
-	seen := map[string]bool{}
 	return pages(func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
@@ -30,10 +30,7 @@ func (r *Reader) EachInterface(ctx context.Context, what string, q ec2model.Inte
 			return nil, failure("DescribeNetworkInterfaces", "read "+what, err)
 		}
 		for _, n := range out.NetworkInterfaces {
-			if id := aws.ToString(n.NetworkInterfaceId); !seen[id] {
-				seen[id] = true
-				each(interfaceOf(n))
-			}
+			each(interfaceOf(n))
 		}
 		return out.NextToken, nil
 	}, what)

@@ -8,6 +8,7 @@ package inventory
 
 import (
 	"context"
+	"net/netip"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
 )
@@ -47,11 +48,16 @@ type Observation struct {
 	// Table is empty when no routes were read.
 	Table  string
 	Routes []Route
+	// ToLists are the table's routes to prefix lists, whose networks were not read.
+	ToLists []ec2model.ListRoute
 }
 
-// Address is one address of an interface.
+// Address is one address of an interface, or a block that is delegated to it.
 type Address struct {
-	Address   string
+	// Address is a network of one, or the block.
+	Address netip.Prefix
+	// Delegated tells a block, which an interface holds and loses whole.
+	Delegated bool
 	Primary   bool
 	Interface *ec2model.Interface
 	// State is the instance's, empty when the interface is on none.
@@ -63,7 +69,7 @@ type Address struct {
 
 // Candidate tells whether another holds the address and might let it go.
 func (a Address) Candidate() bool {
-	return a.Observed && !a.Local && !a.Interface.RequesterManaged
+	return a.Observed && !a.Local && !a.Delegated && !a.Interface.RequesterManaged
 }
 
 // Route is one route of the table.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -18,22 +19,34 @@ const maxFilterValues = 200
 // running is the state of an instance that is not among those that are not.
 const running = "running"
 
-// Observe reads all that the request asks for. An error means that a part of it could not be read.
+// Observe reads all that the request asks for. An error means that a part of it could not be read, or that
+// readings contradict each other and go on to.
 func Observe(ctx context.Context, r Reader, req Request) (*Observation, error) {
-	o := &observer{r: r, req: req, all: map[string]*ec2model.Interface{}, observed: map[string]bool{}}
-	if err := o.readSelf(ctx); err != nil {
-		return nil, err
+	for again := false; ; again = true {
+		o := &observer{r: r, req: req, all: map[string]*ec2model.Interface{}, observed: map[string]bool{}}
+		if err := o.read(ctx); err != nil {
+			return nil, err
+		}
+		err := o.contradiction()
+		if err == nil {
+			return o.observation(), nil
+		}
+		if again || !sleep(ctx, readAgain) {
+			return nil, err
+		}
 	}
-	if err := o.readScope(ctx); err != nil {
-		return nil, err
+}
+
+// readAgain is how long readings that contradict each other are left to settle.
+const readAgain = 200 * time.Millisecond
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
-	if err := o.readTable(ctx); err != nil {
-		return nil, err
-	}
-	if err := o.readStates(ctx); err != nil {
-		return nil, err
-	}
-	return o.observation(), nil
 }
 
 type observer struct {
@@ -41,20 +54,54 @@ type observer struct {
 	req Request
 
 	self *ec2model.Interface
-	// all are the interfaces read so far, and observed those in the request's scope.
+	// all are the interfaces read so far, each as it was read last; own are the ids of those that were
+	// read as the node's, and observed those in the request's scope.
 	all      map[string]*ec2model.Interface
+	own      []string
 	observed map[string]bool
+	subnet   *ec2model.Subnet
 	table    *ec2model.RouteTable
 	// notRunning are the states of instances that are not.
 	notRunning map[string]string
 }
 
-func (o *observer) keep(n ec2model.Interface) *ec2model.Interface {
-	if known := o.all[n.ID]; known != nil {
-		return known
+func (o *observer) read(ctx context.Context) error {
+	for _, part := range []func(context.Context) error{o.readSelf, o.readScope, o.readTable, o.readStates} {
+		if err := part(ctx); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (o *observer) keep(n ec2model.Interface) *ec2model.Interface {
 	o.all[n.ID] = &n
+	if o.self != nil && o.self.ID == n.ID {
+		o.self = &n
+	}
 	return &n
+}
+
+// contradiction finds what can't be so: an interface of the node that is in the scope and was not read there,
+// an address on two interfaces.
+func (o *observer) contradiction() error {
+	for _, id := range o.own {
+		if n := o.all[id]; o.inScope(n) && !o.observed[id] {
+			return action.Refuse(protocol.Unavailable, "EC2 shows %s by itself, and not among %s; try again", id, o.scope())
+		}
+	}
+	holders := map[string]string{}
+	for _, n := range o.all {
+		for _, a := range addressesOf(n) {
+			at := n.VPCID + " " + a.Address.String()
+			if holder, held := holders[at]; held {
+				return action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again",
+					a.Address.Addr(), min(holder, n.ID), max(holder, n.ID))
+			}
+			holders[at] = n.ID
+		}
+	}
+	return nil
 }
 
 // readSelf finds the node's own interface, and the others of its instance where the scope may not
@@ -62,7 +109,10 @@ func (o *observer) keep(n ec2model.Interface) *ec2model.Interface {
 func (o *observer) readSelf(ctx context.Context) error {
 	instance := ""
 	if nic := o.req.NIC; nic != "" {
-		err := o.r.EachInterface(ctx, nic, ec2model.InterfaceQuery{IDs: []string{nic}}, func(n ec2model.Interface) { o.self = o.keep(n) })
+		err := o.r.EachInterface(ctx, nic, ec2model.InterfaceQuery{IDs: []string{nic}}, func(n ec2model.Interface) {
+			o.self = o.keep(n)
+			o.own = append(o.own, n.ID)
+		})
 		switch {
 		case err != nil:
 			return err
@@ -83,6 +133,7 @@ func (o *observer) readSelf(ctx context.Context) error {
 	var own []*ec2model.Interface
 	err := o.r.EachInterface(ctx, "the interfaces of "+instance, ec2model.InterfaceQuery{InstanceID: instance}, func(n ec2model.Interface) {
 		own = append(own, o.keep(n))
+		o.own = append(o.own, n.ID)
 	})
 	switch {
 	case err != nil:
@@ -103,7 +154,7 @@ func (o *observer) choose(own []*ec2model.Interface) *ec2model.Interface {
 		switch {
 		case o.req.Subnet != "" && n.SubnetID == o.req.Subnet:
 			return 0
-		case o.req.Prefix.IsValid() && slices.ContainsFunc(addressesOf(n), o.req.contains):
+		case o.req.Prefix.IsValid() && slices.ContainsFunc(addressesOf(n), func(a Address) bool { return o.req.touches(a.Address) }):
 			return 1
 		}
 		return 2
@@ -113,24 +164,46 @@ func (o *observer) choose(own []*ec2model.Interface) *ec2model.Interface {
 	})
 }
 
+// scope names what is observed: the subnet, or else the node's whole VPC.
+func (o *observer) scope() string { return "the interfaces of " + cmp.Or(o.req.Subnet, o.self.VPCID) }
+
+func (o *observer) inScope(n *ec2model.Interface) bool {
+	in := n.VPCID == o.self.VPCID
+	if o.req.Subnet != "" {
+		in = n.SubnetID == o.req.Subnet
+	}
+	return in && tagged(*n, o.req.Tags)
+}
+
 // readScope reads the interfaces of the subnet, or else of the node's whole VPC.
 func (o *observer) readScope(ctx context.Context) error {
-	q, what := ec2model.InterfaceQuery{VPCID: o.self.VPCID, Tags: o.req.Tags}, "the interfaces of "+o.self.VPCID
-	if o.req.Subnet != "" {
-		q.VPCID, q.SubnetID, what = "", o.req.Subnet, "the interfaces of "+o.req.Subnet
+	q := ec2model.InterfaceQuery{SubnetID: o.req.Subnet, Tags: o.req.Tags}
+	if o.req.Subnet == "" {
+		q.VPCID = o.self.VPCID
 	}
-	err := o.r.EachInterface(ctx, what, q, func(n ec2model.Interface) {
-		if !tagged(n, o.req.Tags) {
-			return
+	err := o.r.EachInterface(ctx, o.scope(), q, func(n ec2model.Interface) {
+		if o.inScope(&n) {
+			o.observed[o.keep(n).ID] = true
 		}
-		o.observed[o.keep(n).ID] = true
 	})
 	if err != nil || len(o.observed) > 0 || o.req.Subnet == "" || o.self.SubnetID == o.req.Subnet {
 		return err
 	}
 	// Nothing in the subnet, or no such subnet: these are not the same.
-	_, err = o.r.DescribeSubnet(ctx, o.req.Subnet)
+	_, err = o.readSubnet(ctx)
 	return err
+}
+
+// readSubnet reads the request's subnet, once.
+func (o *observer) readSubnet(ctx context.Context) (ec2model.Subnet, error) {
+	if o.subnet != nil {
+		return *o.subnet, nil
+	}
+	subnet, err := o.r.DescribeSubnet(ctx, o.req.Subnet)
+	if err == nil {
+		o.subnet = &subnet
+	}
+	return subnet, err
 }
 
 func tagged(n ec2model.Interface, tags map[string]string) bool {
@@ -151,15 +224,14 @@ func (o *observer) readTable(ctx context.Context) error {
 	case o.req.Table != "":
 		table, err = o.r.DescribeRouteTable(ctx, o.req.Table)
 	case o.req.ByRoute:
-		subnet := cmp.Or(o.req.Subnet, o.self.SubnetID)
-		table, err = o.r.DescribeRouteTableOf(ctx, o.self.VPCID, subnet)
+		table, err = o.readTableOfSubnet(ctx)
 	default:
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	table.Routes = slices.DeleteFunc(table.Routes, func(r ec2model.Route) bool { return r.Own || !o.req.covers(r.Destination) })
+	table.Routes = slices.DeleteFunc(table.Routes, func(r ec2model.Route) bool { return r.Target == ec2model.Local || !o.req.covers(r.Destination) })
 	o.table = &table
 	var missing []string
 	for _, r := range table.Routes {
@@ -174,6 +246,18 @@ func (o *observer) readTable(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readTableOfSubnet reads the table that the subnet uses, which may be in another VPC than the node.
+func (o *observer) readTableOfSubnet(ctx context.Context) (ec2model.RouteTable, error) {
+	subnet := ec2model.Subnet{ID: o.self.SubnetID, VPCID: o.self.VPCID}
+	if o.req.Subnet != "" && o.req.Subnet != subnet.ID {
+		var err error
+		if subnet, err = o.readSubnet(ctx); err != nil {
+			return ec2model.RouteTable{}, err
+		}
+	}
+	return o.r.DescribeRouteTableOf(ctx, subnet.VPCID, subnet.ID)
 }
 
 // readStates reads which instances are not running: there are far fewer than of all.
@@ -208,63 +292,70 @@ func (o *observer) observation() *Observation {
 			continue
 		}
 		for _, a := range addressesOf(n) {
-			if o.req.contains(a) {
-				result.Addresses = append(result.Addresses, Address{
-					Address: a, Primary: n.HasAsPrimary(a), Interface: n, State: o.state(n), Observed: observed, Local: local,
-				})
+			if o.req.touches(a.Address) {
+				a.Interface, a.State, a.Observed, a.Local = n, o.state(n), observed, local
+				result.Addresses = append(result.Addresses, a)
 			}
 		}
 	}
 	slices.SortFunc(result.Addresses, func(a, b Address) int {
-		return cmp.Or(compareAddresses(a.Address, b.Address), cmp.Compare(a.Interface.ID, b.Interface.ID))
+		return cmp.Or(comparePrefixes(a.Address, b.Address), cmp.Compare(a.Interface.ID, b.Interface.ID))
 	})
 	if o.table != nil {
-		result.Table = o.table.ID
+		result.Table, result.ToLists = o.table.ID, o.table.ToLists
 		for _, r := range o.table.Routes {
 			n := o.all[r.Target]
 			result.Routes = append(result.Routes, Route{Route: r, Interface: n, State: o.state(n)})
 		}
 		slices.SortStableFunc(result.Routes, func(a, b Route) int {
-			return cmp.Or(a.Destination.Addr().Compare(b.Destination.Addr()), cmp.Compare(a.Destination.Bits(), b.Destination.Bits()), cmp.Compare(a.Target, b.Target))
+			return cmp.Or(comparePrefixes(a.Destination, b.Destination), cmp.Compare(a.Target, b.Target))
 		})
 	}
 	return result
 }
 
-// captured are what the node's own interface holds beside its primary addresses, or what is routed to it.
+// captured are the addresses that the node's own interface holds beside its primary ones, or what is
+// routed to it. What is propagated to it is nobody's to let go.
 func (o *observer) captured() []string {
-	var all []string
+	var all []netip.Prefix
 	if !o.req.ByRoute {
 		for _, a := range addressesOf(o.self) {
-			if !o.self.HasAsPrimary(a) && o.req.contains(a) {
-				all = append(all, a)
+			if !a.Primary && !a.Delegated && o.req.touches(a.Address) {
+				all = append(all, a.Address)
 			}
 		}
-		slices.SortFunc(all, compareAddresses)
-		return all
-	}
-	for _, r := range o.table.Routes {
-		if r.Target == o.self.ID {
-			all = append(all, r.Destination.String())
+	} else {
+		for _, r := range o.table.Routes {
+			if r.Target == o.self.ID && (r.Static || r.Own) {
+				all = append(all, r.Destination)
+			}
 		}
 	}
-	slices.Sort(all)
+	slices.SortFunc(all, comparePrefixes)
+	texts := make([]string, len(all))
+	for i, p := range all {
+		texts[i] = p.String()
+		if !o.req.ByRoute {
+			texts[i] = p.Addr().String()
+		}
+	}
+	return texts
+}
+
+// addressesOf are the addresses of an interface, its primary one first, and then the blocks that are its whole.
+func addressesOf(n *ec2model.Interface) []Address {
+	var all []Address
+	for _, text := range append(append([]string{n.Primary}, n.Secondary...), n.IPv6...) {
+		if a, err := netip.ParseAddr(text); err == nil {
+			all = append(all, Address{Address: netip.PrefixFrom(a, a.BitLen()), Primary: n.HasAsPrimary(text)})
+		}
+	}
+	for _, p := range n.Prefixes {
+		all = append(all, Address{Address: p, Delegated: true})
+	}
 	return all
 }
 
-func addressesOf(n *ec2model.Interface) []string {
-	var all []string
-	if n.Primary != "" {
-		all = append(all, n.Primary)
-	}
-	return append(append(all, n.Secondary...), n.IPv6...)
-}
-
-func compareAddresses(a, b string) int {
-	x, errX := netip.ParseAddr(a)
-	y, errY := netip.ParseAddr(b)
-	if errX != nil || errY != nil {
-		return strings.Compare(a, b)
-	}
-	return x.Compare(y)
+func comparePrefixes(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }

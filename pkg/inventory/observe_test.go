@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -26,6 +27,9 @@ type cloud struct {
 	instance   string
 	// fails is the number of the reading that fails, from 1.
 	fails, readings int
+	// edit changes what a reading of interfaces shows, given its number among them.
+	edit    func(n int, shown []ec2model.Interface) []ec2model.Interface
+	queries int
 }
 
 var errRefused = &protocol.Failure{Class: protocol.Authorization, Message: "cannot read: EC2 says UnauthorizedOperation"}
@@ -45,11 +49,21 @@ func (c *cloud) InstanceID(context.Context) (string, error) {
 }
 
 func (c *cloud) EachInterface(_ context.Context, _ string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error {
+	if q.VPCID+q.SubnetID+q.InstanceID == "" && len(q.IDs) == 0 {
+		return errors.New("the whole region is read")
+	}
+	var shown []ec2model.Interface
 	for _, n := range c.interfaces {
 		if (q.VPCID == "" || q.VPCID == n.VPCID) && (q.SubnetID == "" || q.SubnetID == n.SubnetID) &&
 			(q.InstanceID == "" || q.InstanceID == n.InstanceID) && (len(q.IDs) == 0 || slices.Contains(q.IDs, n.ID)) {
-			each(n)
+			shown = append(shown, n)
 		}
+	}
+	if c.queries++; c.edit != nil {
+		shown = c.edit(c.queries, shown)
+	}
+	for _, n := range shown {
+		each(n)
 	}
 	return c.reading()
 }
@@ -62,10 +76,11 @@ func (c *cloud) EachNotRunning(_ context.Context, each func(string, string)) err
 }
 
 func (c *cloud) DescribeSubnet(_ context.Context, id string) (ec2model.Subnet, error) {
-	if id != "subnet-empty" {
+	vpc := map[string]string{"subnet-empty": "vpc-1", "subnet-b": "vpc-1", "subnet-far": "vpc-2"}[id]
+	if vpc == "" {
 		return ec2model.Subnet{}, action.Refuse(protocol.NotFound, "%s does not exist", id)
 	}
-	return ec2model.Subnet{ID: id}, c.reading()
+	return ec2model.Subnet{ID: id, VPCID: vpc}, c.reading()
 }
 
 func (c *cloud) DescribeRouteTable(_ context.Context, id string) (ec2model.RouteTable, error) {
@@ -75,7 +90,7 @@ func (c *cloud) DescribeRouteTable(_ context.Context, id string) (ec2model.Route
 }
 
 func (c *cloud) DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (ec2model.RouteTable, error) {
-	return c.DescribeRouteTable(ctx, "rtb-of-"+subnet)
+	return c.DescribeRouteTable(ctx, "rtb-of-"+subnet+"-in-"+vpc)
 }
 
 func nic(id, subnet, instance string, index int, primary string, more ...string) ec2model.Interface {
@@ -108,7 +123,7 @@ func newCloud() *cloud {
 			nic("eni-3", "subnet-a", "i-2", 0, "10.0.1.1", "10.0.1.101"),
 			nic("eni-4", "subnet-a", "", 0, "10.0.1.40"),
 			managed,
-			{NetworkInterface: ec2model.NetworkInterface{ID: "eni-6", VPCID: "vpc-2", Primary: "10.0.1.10"}, Type: "interface"},
+			{NetworkInterface: ec2model.NetworkInterface{ID: "eni-6", SubnetID: "subnet-far", VPCID: "vpc-2", Primary: "10.0.1.10"}, Type: "interface"},
 		},
 		notRunning: map[string]string{"i-2": "stopped", "i-9": "terminated"},
 		table: ec2model.RouteTable{VPCID: "vpc-1", Routes: []ec2model.Route{
@@ -122,7 +137,7 @@ func newCloud() *cloud {
 func shown(o *Observation) map[string][]string {
 	m := map[string][]string{"self": {o.Self.ID}, "captured": o.Captured}
 	for _, a := range o.Addresses {
-		text := strings.TrimSpace(a.Address + " " + a.Interface.ID + " " + a.State)
+		text := strings.TrimSpace(a.text() + " " + a.Interface.ID + " " + a.State)
 		for list, in := range map[string]bool{"ips": a.Observed, "candidates": a.Candidate(), "local": a.Local} {
 			if in {
 				m[list] = append(m[list], text)
@@ -131,6 +146,9 @@ func shown(o *Observation) map[string][]string {
 	}
 	for _, r := range o.Routes {
 		m["routes"] = append(m["routes"], strings.TrimSpace(r.Destination.String()+" "+r.Target+" "+r.State))
+	}
+	if len(o.Routes) > 0 {
+		m["table"] = []string{o.Table}
 	}
 	for k, v := range m {
 		if len(v) == 0 {
@@ -167,11 +185,20 @@ func TestObserve(t *testing.T) {
 		}},
 		{"a tag's value is not a pattern", Request{Tags: map[string]string{"Name": "eni-*"}}, map[string][]string{"self": {"eni-1"}, "captured": {"10.0.1.9", "10.0.1.100", "2001:db8::10"}, "local": local}},
 		{"by routes", Request{NIC: "eni-1", ByRoute: true, Prefix: netip.MustParsePrefix("10.99.0.0/16")}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.99.0.9/32"},
+			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-a-in-vpc-1"},
 			"routes": {"10.99.0.7/32 eni-6", "10.99.0.8/32 eni-gone", "10.99.0.9/32 eni-1 running", "10.99.0.10/32 eni-3 stopped"},
 		}},
+		{"a node's interface that is on no instance", Request{NIC: "eni-4", Tags: map[string]string{"Name": "eni-3"}}, map[string][]string{
+			"self": {"eni-4"}, "local": {"10.0.1.40 eni-4"}, "ips": {"10.0.1.1 eni-3 stopped", "10.0.1.101 eni-3 stopped"}, "candidates": {"10.0.1.1 eni-3 stopped", "10.0.1.101 eni-3 stopped"},
+		}},
+		{"by routes of a subnet in another VPC", Request{NIC: "eni-1", ByRoute: true, Subnet: "subnet-far", Prefix: netip.MustParsePrefix("10.99.0.9/32")}, map[string][]string{
+			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-far-in-vpc-2"}, "routes": {"10.99.0.9/32 eni-1 running"},
+		}},
+		{"by routes of another subnet", Request{NIC: "eni-1", ByRoute: true, Subnet: "subnet-b", Prefix: netip.MustParsePrefix("10.99.0.9/32")}, map[string][]string{
+			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-b-in-vpc-1"}, "routes": {"10.99.0.9/32 eni-1 running"},
+		}},
 		{"a named table", Request{Table: "rtb-1", Prefix: netip.MustParsePrefix("0.0.0.0/0"), Subnet: "subnet-empty"}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.0.1.9", "10.0.1.100"}, "local": local[:4],
+			"self": {"eni-1"}, "captured": {"10.0.1.9", "10.0.1.100"}, "local": local[:4], "table": {"rtb-1"},
 			"routes": {"0.0.0.0/0 igw-1", "10.99.0.7/32 eni-6", "10.99.0.8/32 eni-gone", "10.99.0.9/32 eni-1 running", "10.99.0.10/32 eni-3 stopped"},
 		}},
 	} {
@@ -251,11 +278,10 @@ func TestResultIsJSON(t *testing.T) {
 func holdDocument(t *testing.T, r Result) {
 	t.Helper()
 	var first, again, plain, compact bytes.Buffer
-	n, err := r.Write(&first)
-	if err != nil || n != first.Len() {
-		t.Fatalf("%d bytes of %d, %v", n, first.Len(), err)
+	if err := r.Write(&first); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := r.Write(&again); err != nil || first.String() != again.String() {
+	if err := r.Write(&again); err != nil || first.String() != again.String() {
 		t.Errorf("another document the second time (%v)", err)
 	}
 	var indented bytes.Buffer
@@ -265,7 +291,7 @@ func holdDocument(t *testing.T, r Result) {
 	if diff := cmp.Diff(indented.String(), first.String()); diff != "" {
 		t.Errorf("not indented as JSON is (-want +got):\n%s", diff)
 	}
-	if err := r.write(&plain, false); err != nil {
+	if err := r.write(&plain, form{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Compact(&compact, first.Bytes()); err != nil || compact.String()+"\n" != plain.String() {
@@ -273,20 +299,76 @@ func holdDocument(t *testing.T, r Result) {
 	}
 }
 
-// TestLargeResultIsWithoutWhiteSpace: a core that reads 4 MiB reads more of it so.
-func TestLargeResultIsWithoutWhiteSpace(t *testing.T) {
+// large is an observation of so many more interfaces.
+func large(t *testing.T, n int) Result {
+	t.Helper()
 	o, err := Observe(t.Context(), newCloud(), Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 20000 {
-		n := nic(fmt.Sprintf("eni-x%d", i), "subnet-a", "", 0, "10.0.3.1")
-		o.Addresses = append(o.Addresses, Address{Address: "10.0.3.1", Primary: true, Interface: &n, Local: true})
+	for i := range n {
+		n := nic(fmt.Sprintf("eni-%017d", i), "subnet-a", "", 0, "10.0.3.1")
+		o.Addresses = append(o.Addresses, Address{Address: netip.MustParsePrefix("10.0.3.1/32"), Primary: true, Interface: &n, Observed: true})
+	}
+	return Result{Observation: o}
+}
+
+// TestLargeResults: the first form that a core reads to the end, and none that it does not.
+func TestLargeResults(t *testing.T) {
+	for _, c := range []struct {
+		n                   int
+		lines, short, fails bool
+	}{{10, true, false, false}, {8000, false, false, false}, {14000, false, true, false}, {30000, true, false, true}} {
+		var out bytes.Buffer
+		if err := large(t, c.n).Write(&out); err != nil || out.Len() > protocol.MaxResultBytes {
+			t.Errorf("%d: %d bytes, %v", c.n, out.Len(), err)
+		}
+		var result struct {
+			Status struct {
+				Status, Message, Error  string
+				IPs, ObservedCandidates []map[string]any
+			}
+		}
+		if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+			t.Fatal(err)
+		}
+		s := result.Status
+		if c.fails {
+			if !strings.HasPrefix(s.Error, "limit-exceeded: ") || !strings.Contains(s.Error, "prefix, subnetRef or selector.tags") || s.IPs != nil {
+				t.Errorf("%d: %+v", c.n, s)
+			}
+			continue
+		}
+		if lines := bytes.Count(out.Bytes(), []byte("\n")) > 1; lines != c.lines || strings.Contains(s.Message, "in full only there") != c.short {
+			t.Errorf("%d: lines %t, %s", c.n, lines, s.Message)
+		}
+		last, whole := s.ObservedCandidates[len(s.ObservedCandidates)-1], s.IPs[len(s.IPs)-1]
+		if whole["tags"] == nil || (last["tags"] == nil) != c.short || last["address"] != whole["address"] || last["nicRef"] != whole["nicRef"] || last["primary"] != true {
+			t.Errorf("%d: %v and %v", c.n, whole, last)
+		}
+	}
+}
+
+// TestShortLeavesOutOnlyWhatIPsHas: the node's own that are not in ips are told in full.
+func TestShortLeavesOutOnlyWhatIPsHas(t *testing.T) {
+	o, err := Observe(t.Context(), newCloud(), Request{Tags: map[string]string{"Name": "eni-1"}})
+	if err != nil {
+		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	n, err := Result{Observation: o}.Write(&out)
-	if err != nil || n != out.Len() || bytes.Count(out.Bytes(), []byte("\n")) != 1 || !json.Valid(out.Bytes()) {
-		t.Errorf("%d bytes of %d, %d lines, %v", n, out.Len(), bytes.Count(out.Bytes(), []byte("\n")), err)
+	if err := (Result{Observation: o}).write(&out, form{short: true}); err != nil {
+		t.Fatal(err)
+	}
+	var result struct {
+		Status struct{ LocalIPs []addressEntry }
+	}
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range result.Status.LocalIPs {
+		if inIPs := e.NICRef == "eni-1"; inIPs == (e.Tags != nil) {
+			t.Errorf("%+v", e)
+		}
 	}
 }
 
@@ -295,7 +377,155 @@ type fullDisk struct{}
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("full") }
 
 func TestResultThatCannotBeWritten(t *testing.T) {
-	if _, err := (Result{Failure: errRefused}).Write(fullDisk{}); err == nil {
+	if err := (Result{Failure: errRefused}).Write(fullDisk{}); err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestDelegatedBlocksAreTold: a block that prefix touches is in the lists, and is neither captured nor to be had.
+func TestDelegatedBlocksAreTold(t *testing.T) {
+	c := newCloud()
+	c.interfaces[1].Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.1.16/28")}
+	c.interfaces[2].Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.1.32/28"), netip.MustParsePrefix("2001:db8:0:0:a::/80")}
+	for prefix, want := range map[string]map[string][]string{
+		"10.0.1.35/32": {"self": {"eni-1"}, "ips": {"10.0.1.32/28 eni-3 stopped"}},
+		"10.0.1.20/30": {"self": {"eni-1"}, "ips": {"10.0.1.16/28 eni-1 running"}, "local": {"10.0.1.16/28 eni-1 running"}},
+		"2001:db8::/64": {"self": {"eni-1"}, "captured": {"2001:db8::10"}, "local": {"2001:db8::10 eni-1 running"},
+			"ips": {"2001:db8::10 eni-1 running", "2001:db8:0:0:a::/80 eni-3 stopped"}},
+	} {
+		o, err := Observe(t.Context(), c, Request{Prefix: netip.MustParsePrefix(prefix)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, shown(o)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", prefix, diff)
+		}
+	}
+	o, err := Observe(t.Context(), c, Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"10.0.1.10", "10.0.1.100", "10.0.1.9", "2001:db8::10"}, selfOf(o).PrivateIPs); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestRoutesOfEveryKind: the VPC's own that leads to an interface is a capture, a propagated one is none, and one
+// to a prefix list is told as not resolved.
+func TestRoutesOfEveryKind(t *testing.T) {
+	c := newCloud()
+	to := netip.MustParsePrefix
+	c.table.Routes = []ec2model.Route{
+		{Destination: to("10.0.0.0/16"), Target: "eni-1", Own: true},
+		{Destination: to("2001:db8::/56"), Target: ec2model.Local, Own: true},
+		{Destination: to("10.99.0.5/32"), Target: "eni-1"},
+	}
+	c.table.ToLists = []ec2model.ListRoute{{List: "pl-1", Target: "vpce-1"}, {List: "pl-2", Target: "eni-1"}}
+	o, err := Observe(t.Context(), c, Request{NIC: "eni-1", ByRoute: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := shown(o)
+	want := map[string][]string{"captured": {"10.0.0.0/16"}, "routes": {"10.0.0.0/16 eni-1 running", "10.99.0.5/32 eni-1 running"}}
+	for list := range want {
+		if diff := cmp.Diff(want[list], got[list]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", list, diff)
+		}
+	}
+	var out bytes.Buffer
+	if err := (Result{Observation: o}).Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	var result struct {
+		Status struct {
+			Message                  string
+			Routes, UnresolvedRoutes []routeEntry
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+		t.Fatal(err)
+	}
+	s := result.Status
+	if !s.Routes[1].Propagated || s.Routes[0].Propagated || !strings.Contains(s.Message, "2 more to prefix lists") {
+		t.Errorf("%+v", s)
+	}
+	lists := []routeEntry{{PrefixListRef: "pl-1", RouteTableRef: o.Table, NextHopRef: "vpce-1"}, {PrefixListRef: "pl-2", RouteTableRef: o.Table, NextHopRef: "eni-1", NextHopNICRef: "eni-1"}}
+	if diff := cmp.Diff(lists, s.UnresolvedRoutes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestContradictions: readings that can't all be so are made again, and believed only when they agree.
+func TestContradictions(t *testing.T) {
+	moved := func(shown []ec2model.Interface) []ec2model.Interface {
+		// Read on one page, the address moves to an interface on the next, and the first is there once more.
+		before, after := nic("eni-7", "subnet-a", "", 0, "10.0.1.70", "10.0.1.77"), nic("eni-7", "subnet-a", "", 0, "10.0.1.70")
+		return append(append([]ec2model.Interface{before}, shown...), nic("eni-8", "subnet-a", "", 0, "10.0.1.80", "10.0.1.77"), after)
+	}
+	twice := func(shown []ec2model.Interface) []ec2model.Interface {
+		return append(shown, nic("eni-8", "subnet-a", "", 0, "10.0.1.80", "10.0.1.40"))
+	}
+	nothing := func([]ec2model.Interface) []ec2model.Interface { return nil }
+	for _, c := range []struct {
+		name   string
+		edit   func([]ec2model.Interface) []ec2model.Interface
+		req    Request
+		says   string
+		always bool
+	}{
+		{"the later reading of one counts", moved, Request{}, "", true},
+		{"an address on two, once", twice, Request{}, "", false},
+		{"an address on two", twice, Request{}, "10.0.1.40 on both eni-4 and eni-8", true},
+		{"nothing where the node is, once", nothing, Request{}, "", false},
+		{"nothing where the node is", nothing, Request{}, "by itself, and not among the interfaces of vpc-1", true},
+		{"nothing in its subnet", nothing, Request{Subnet: "subnet-a"}, "and not among the interfaces of subnet-a", true},
+		{"nothing with its tag", nothing, Request{Tags: map[string]string{"Name": "eni-1"}}, "and not among", true},
+		{"nothing with another's tag", nothing, Request{Tags: map[string]string{"Name": "eni-3"}}, "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			world := newCloud()
+			world.edit = func(n int, shown []ec2model.Interface) []ec2model.Interface {
+				// The second of each time is the scope.
+				if n == 2 || c.always && n%2 == 0 {
+					return c.edit(shown)
+				}
+				return shown
+			}
+			o, err := Observe(t.Context(), world, c.req)
+			var f *protocol.Failure
+			switch {
+			case c.says == "" && err != nil:
+				t.Error(err)
+			case c.says != "" && (o != nil || !errors.As(err, &f) || f.Class != protocol.Unavailable || !strings.Contains(f.Message, c.says)):
+				t.Errorf("%v, want unavailable: …%s…", err, c.says)
+			}
+			if c.name == "the later reading of one counts" && !slices.Contains(shown(o)["ips"], "10.0.1.77 eni-8") {
+				t.Errorf("%v", shown(o)["ips"])
+			}
+		})
+	}
+}
+
+// TestAllocationsAreLinear: four times as many interfaces take no more than four times the allocations, to
+// observe and to write.
+func TestAllocationsAreLinear(t *testing.T) {
+	allocations := func(n int) float64 {
+		c := newCloud()
+		for i := range n {
+			c.interfaces = append(c.interfaces, nic(fmt.Sprintf("eni-x%d", i), "subnet-a", "", 0, fmt.Sprintf("10.1.%d.%d", i/250, i%250)))
+		}
+		return testing.AllocsPerRun(1, func() {
+			o, err := Observe(t.Context(), c, Request{ByRoute: true})
+			if err == nil {
+				err = Result{Observation: o}.Write(io.Discard)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	small, large := allocations(1000), allocations(4000)
+	if large > 4*small {
+		t.Errorf("%.0f allocations for 1000, %.0f for 4000", small, large)
 	}
 }

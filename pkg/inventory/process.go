@@ -49,13 +49,9 @@ func (p *Process) Main(ctx context.Context, args, environ []string, stdin io.Rea
 	settings, faults := plugin.Parse(env)
 	log := plugin.NewLog(stderr, settings.LogLevel)
 	result := p.run(ctx, settings, faults, log, stdin)
-	size, err := result.Write(stdout)
-	if err != nil {
+	if err := result.Write(stdout); err != nil {
 		log.Error("cannot write the result", "error", err)
 		return 1
-	}
-	if size > protocol.MaxResultBytes {
-		log.Warn("the result is larger than what a core reads of an action's; prefix, subnetRef or selector narrow it", "bytes", size, "core", protocol.MaxResultBytes)
 	}
 	return 0
 }

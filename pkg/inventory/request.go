@@ -1,9 +1,9 @@
 package inventory
 
 import (
+	"cmp"
 	"io"
 	"net/netip"
-	"strings"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
@@ -17,7 +17,7 @@ type Request struct {
 	Region string
 	// ByRoute is set when addresses are captured by routes, and not as secondary ones.
 	ByRoute bool
-	// Prefix, when valid, leaves out addresses and routes that are not in it.
+	// Prefix, when valid, leaves out addresses, delegated blocks and routes that are not in it.
 	Prefix netip.Prefix
 	// NIC is the node's own interface, Subnet where addresses are looked for, Table the route
 	// table. Each is empty when it is to be found out.
@@ -30,6 +30,9 @@ const (
 	byRoute = "route-table"
 	maxTags = 50
 )
+
+// Strategy is how addresses are captured; none is the same as the first.
+var Strategy = action.OneOf("secondary-ip", byRoute)
 
 // Decode reads one request, and finds everything wrong with it. Interface, subnet and route table may be
 // in target too, by the names that actions have for them.
@@ -52,10 +55,12 @@ func Decode(r io.Reader, provider string) (Request, protocol.Faults) {
 		return canonical(spec.Object("target"), key, target[key], form)
 	}
 	either := func(key, other string, form action.Form) string {
-		if text := spec.Text(key); text != "" {
-			return canonical(spec, key, text, form)
+		there := inTarget(other, form)
+		here := optional(spec, key, form)
+		if here != "" && there != "" && here != there {
+			spec.Fault(key, "is "+here+", and target."+other+" is "+there+": want the same, or only one of them")
 		}
-		return inTarget(other, form)
+		return cmp.Or(here, there)
 	}
 	req := Request{
 		ProviderRef: spec.Text("providerRef"),
@@ -65,15 +70,11 @@ func Decode(r io.Reader, provider string) (Request, protocol.Faults) {
 		Table:       either("routeTableRef", "routeTableRef", action.RouteTableID),
 		Tags:        spec.Object("selector").Tags("tags"),
 	}
-	strategy := spec.Text("strategy")
-	if req.ByRoute = strategy == byRoute; action.Misspelt(strategy, byRoute) {
-		spec.Fault("strategy", "is "+protocol.Quote(strategy)+": want "+byRoute+", or anything that is not so nearly that")
-	}
-	if text := spec.Text("prefix"); text != "" {
-		var err error
-		if req.Prefix, err = parsePrefix(text); err != nil {
-			spec.Fault("prefix", "is "+protocol.Quote(text)+": want a network, as in 10.88.60.0/24")
-		}
+	req.ByRoute = optional(spec, "strategy", Strategy) == byRoute
+	// One that is not right is a fault, and any network.
+	req.Prefix, _ = netip.ParsePrefix(optional(spec, "prefix", action.Network))
+	if _, blank := req.Tags[""]; blank {
+		spec.Object("selector").Fault("tags", "has a tag without a key")
 	}
 	if len(req.Tags) > maxTags {
 		spec.Object("selector").Fault("tags", "has more tags than an interface can have, which is 50")
@@ -89,23 +90,17 @@ func canonical(at *protocol.Spec, key, text string, form action.Form) string {
 	return c
 }
 
-func parsePrefix(text string) (netip.Prefix, error) {
-	if !strings.Contains(text, "/") {
-		a, err := netip.ParseAddr(text)
-		if err != nil {
-			return netip.Prefix{}, err
-		}
-		return a.WithZone("").Prefix(a.BitLen())
+// optional is a text that may be empty, in the one spelling it has inside.
+func optional(at *protocol.Spec, key string, form action.Form) string {
+	text := at.Text(key)
+	if text == "" {
+		return ""
 	}
-	p, err := netip.ParsePrefix(text)
-	return p.Masked(), err
+	return canonical(at, key, text, form)
 }
 
-// contains tells whether an address is in the request's prefix.
-func (r Request) contains(address string) bool {
-	a, err := netip.ParseAddr(address)
-	return !r.Prefix.IsValid() || err == nil && r.Prefix.Contains(a)
-}
+// touches tells whether a network, which may be of one address, has any in the request's prefix.
+func (r Request) touches(p netip.Prefix) bool { return !r.Prefix.IsValid() || r.Prefix.Overlaps(p) }
 
 // covers tells whether a whole network is in the request's prefix.
 func (r Request) covers(p netip.Prefix) bool {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -43,28 +45,41 @@ type (
 		InstanceState string            `json:"instanceState,omitempty"`
 	}
 	routeEntry struct {
-		Address       string            `json:"address"`
+		Address       string            `json:"address,omitempty"`
+		PrefixListRef string            `json:"prefixListRef,omitempty"`
 		RouteTableRef string            `json:"routeTableRef"`
 		NextHopNICRef string            `json:"nextHopNicRef,omitempty"`
 		NextHopRef    string            `json:"nextHopRef,omitempty"`
 		Tags          map[string]string `json:"tags,omitempty"`
 		InstanceState string            `json:"instanceState,omitempty"`
+		Propagated    bool              `json:"propagated,omitempty"`
 	}
 )
 
-// Write writes the result as one document, closed by a newline, and returns how many bytes it has. It is
-// indented by two spaces as long as a core that reads 4 MiB can read it so, and otherwise without white
-// space. The same result gives the same bytes.
-func (r Result) Write(w io.Writer) (int, error) {
-	var indented, plain counter
-	if err := r.write(&indented, true); err != nil {
-		return 0, err
+// form is a way to write a result.
+type form struct {
+	// indent is by two spaces.
+	indent bool
+	// short leaves of an entry in the other lists, when ips has it too, only what finds it there.
+	short bool
+}
+
+// Write writes the result as one document, closed by a newline, in the first of these forms that a core reads
+// to the end: indented, without white space, in short. One that is too large for that too is a failure.
+// The same result gives the same bytes.
+func (r Result) Write(w io.Writer) error {
+	var size counter
+	for _, f := range []form{{indent: true}, {}, {short: true}} {
+		size = 0
+		if err := r.write(&size, f); err != nil {
+			return err
+		}
+		if size <= protocol.MaxResultBytes {
+			return r.write(w, f)
+		}
 	}
-	if indented <= protocol.MaxResultBytes {
-		return int(indented), r.write(w, true)
-	}
-	err := r.write(io.MultiWriter(w, &plain), false)
-	return int(plain), err
+	return failed(action.Refuse(protocol.LimitExceeded,
+		"the result has %d bytes, and a core reads %d; narrow it with prefix, subnetRef or selector.tags", size, protocol.MaxResultBytes)).write(w, form{indent: true})
 }
 
 type counter int
@@ -75,14 +90,14 @@ func (c *counter) Write(p []byte) (int, error) {
 }
 
 // write goes through the entries one by one: the whole document is never in memory.
-func (r Result) write(to io.Writer, indent bool) error {
+func (r Result) write(to io.Writer, f form) error {
 	buffered := bufio.NewWriterSize(to, 64<<10)
-	w := &documentWriter{w: buffered, indent: indent}
+	w := &documentWriter{w: buffered, indent: f.indent}
 	w.object(func() {
 		w.field("apiVersion", APIVersion)
 		w.field("kind", ResultKind)
 		w.key("status")
-		w.object(func() { r.status(w) })
+		w.object(func() { r.status(w, f.short) })
 	})
 	w.raw("\n")
 	if w.err != nil {
@@ -91,7 +106,7 @@ func (r Result) write(to io.Writer, indent bool) error {
 	return buffered.Flush()
 }
 
-func (r Result) status(w *documentWriter) {
+func (r Result) status(w *documentWriter, short bool) {
 	o := r.Observation
 	if o == nil {
 		w.field("status", string(protocol.Failed))
@@ -99,17 +114,20 @@ func (r Result) status(w *documentWriter) {
 		return
 	}
 	w.field("status", string(protocol.Succeeded))
-	w.field("message", r.message())
+	w.field("message", r.message(short))
 	w.field("self", selfOf(o))
-	list(w, "ips", r.addresses(func(a Address) bool { return a.Observed }))
-	list(w, "observedCandidates", r.addresses(Address.Candidate))
-	list(w, "localIPs", r.addresses(func(a Address) bool { return a.Local }))
+	list(w, "ips", r.addresses(func(a Address) bool { return a.Observed }, false))
+	list(w, "observedCandidates", r.addresses(Address.Candidate, short))
+	list(w, "localIPs", r.addresses(func(a Address) bool { return a.Local }, short))
 	if o.Table != "" {
 		list(w, "routes", r.routes())
 	}
+	if len(o.ToLists) > 0 {
+		list(w, "unresolvedRoutes", r.unresolved())
+	}
 }
 
-func (r Result) message() string {
+func (r Result) message(short bool) string {
 	addresses, interfaces := 0, map[string]bool{}
 	for _, a := range r.Observation.Addresses {
 		if a.Observed {
@@ -121,16 +139,24 @@ func (r Result) message() string {
 	if t := r.Observation.Table; t != "" {
 		message += fmt.Sprintf(", and %d routes in %s", len(r.Observation.Routes), t)
 	}
+	if n := len(r.Observation.ToLists); n > 0 {
+		message += fmt.Sprintf("; it has %d more to prefix lists, whose networks were not read", n)
+	}
+	if short {
+		message += "; what is in ips is told in full only there"
+	}
 	return message
 }
 
 func selfOf(o *Observation) selfEntry {
 	n := o.Self
-	s := selfEntry{NICRef: n.ID, SubnetRef: n.SubnetID, PrivateIPs: addressesOf(n), CapturedAddresses: o.Captured}
-	s.ResourceRef, s.ResourceType = resource(n)
-	if s.CapturedAddresses == nil {
-		s.CapturedAddresses = []string{}
+	s := selfEntry{NICRef: n.ID, SubnetRef: n.SubnetID, PrivateIPs: []string{}, CapturedAddresses: o.Captured}
+	for _, a := range addressesOf(n) {
+		if !a.Delegated {
+			s.PrivateIPs = append(s.PrivateIPs, a.text())
+		}
 	}
+	s.ResourceRef, s.ResourceType = resource(n)
 	if n.SourceDestCheck != nil {
 		forwards := !*n.SourceDestCheck
 		s.ForwardingEnabled = &forwards
@@ -146,17 +172,26 @@ func resource(n *ec2model.Interface) (ref, kind string) {
 	return n.ID, n.Type
 }
 
-func (r Result) addresses(which func(Address) bool) iter.Seq[any] {
+// text is an address without a length, or a block with it.
+func (a Address) text() string {
+	if a.Delegated {
+		return a.Address.String()
+	}
+	return a.Address.Addr().String()
+}
+
+func (r Result) addresses(which func(Address) bool, short bool) iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, a := range r.Observation.Addresses {
 			if !which(a) {
 				continue
 			}
-			e := addressEntry{
-				Address: a.Address, NICRef: a.Interface.ID, SubnetRef: a.Interface.SubnetID, VPCRef: a.Interface.VPCID, ProviderRef: r.ProviderRef,
-				Primary: a.Primary, Tags: tagsOf(a.Interface), InstanceState: a.State,
+			e := addressEntry{Address: a.text(), NICRef: a.Interface.ID, Primary: a.Primary}
+			if !short || !a.Observed {
+				e.SubnetRef, e.VPCRef, e.ProviderRef = a.Interface.SubnetID, a.Interface.VPCID, r.ProviderRef
+				e.ResourceRef, e.ResourceType = resource(a.Interface)
+				e.Tags, e.InstanceState = tagsOf(a.Interface), a.State
 			}
-			e.ResourceRef, e.ResourceType = resource(a.Interface)
 			if !yield(e) {
 				return
 			}
@@ -167,20 +202,37 @@ func (r Result) addresses(which func(Address) bool) iter.Seq[any] {
 func (r Result) routes() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, route := range r.Observation.Routes {
-			e := routeEntry{
-				Address: route.Destination.String(), RouteTableRef: r.Observation.Table, NextHopRef: route.Target, InstanceState: route.State,
-			}
+			e := r.route(route.Target)
+			e.Address, e.InstanceState, e.Propagated = route.Destination.String(), route.State, !route.Static && !route.Own
 			if n := route.Interface; n != nil {
-				e.NextHopNICRef, e.Tags = n.ID, tagsOf(n)
+				e.Tags = tagsOf(n)
 				e.NextHopRef, _ = resource(n)
-			} else if len(route.Target) > 4 && route.Target[:4] == "eni-" {
-				e.NextHopNICRef = route.Target
 			}
 			if !yield(e) {
 				return
 			}
 		}
 	}
+}
+
+func (r Result) unresolved() iter.Seq[any] {
+	return func(yield func(any) bool) {
+		for _, route := range r.Observation.ToLists {
+			e := r.route(route.Target)
+			e.PrefixListRef = route.List
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+func (r Result) route(target string) routeEntry {
+	e := routeEntry{RouteTableRef: r.Observation.Table, NextHopRef: target}
+	if strings.HasPrefix(target, "eni-") {
+		e.NextHopNICRef = target
+	}
+	return e
 }
 
 func tagsOf(n *ec2model.Interface) map[string]string {

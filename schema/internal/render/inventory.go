@@ -30,32 +30,28 @@ func optional(form action.Form, doc string) node {
 }
 
 func (g Generator) inventoryRequest() node {
-	const byRoute = "route-table"
 	target := stringMap()
 	target.Description = "Text by key. Null is the same as absent; keys that are not here are ignored."
 	target.Properties = properties{
 		{"region", optional(action.Region, "the region; without it, the one this program runs in, by instance metadata")},
-		{"nicRef", optional(action.InterfaceID, "the same as selfNicRef, which comes first")},
-		{"subnetRef", optional(action.SubnetID, "the same as spec.subnetRef, which comes first")},
-		{"routeTableRef", optional(action.RouteTableID, "the same as spec.routeTableRef, which comes first")},
+		{"nicRef", optional(action.InterfaceID, "another place for spec.selfNicRef")},
+		{"subnetRef", optional(action.SubnetID, "another place for spec.subnetRef")},
+		{"routeTableRef", optional(action.RouteTableID, "another place for spec.routeTableRef")},
 	}
 	text := func(doc string) node { return node{Description: doc, Type: "string"} }
-	tags := node{Description: "tags that an interface must have, with exactly these values", Type: []string{"object", "null"}, AdditionalProperties: &node{Type: "string"}}
+	tags := node{Description: "tags that an interface must have, with exactly these values", Type: []string{"object", "null"}, PropertyNames: &node{MinLength: 1}, AdditionalProperties: &node{Type: "string"}}
 	spec := node{
 		Type: "object", Required: []string{"provider"},
 		Properties: properties{
 			{"provider", node{Description: "the cloud", Const: g.Provider}},
 			{"providerRef", text("the core's own name for the account; given back in every entry")},
-			{"strategy", node{
-				Description: "`" + byRoute + "`: addresses are captured by routes; any other text, or none: as secondary addresses",
-				Type:        "string", AnyOf: []node{{Const: byRoute}, {Not: &node{Pattern: action.MisspeltPattern(byRoute)}}},
-			}},
+			{"strategy", optional(inventory.Strategy, "how addresses are captured: by routes, or (none given) as secondary addresses")},
 			{"selfNode", text("the core's own name for this node; not used")},
 			{"pool", text("the core's own name for the pool; not used")},
-			{"prefix", text("a network: addresses and routes that are not in it are left out; a bare address is a network of one")},
+			{"prefix", optional(action.Network, "addresses and routes that are not in it are left out; a bare address is a network of one")},
 			{"selfNicRef", optional(action.InterfaceID, "the node's own interface; without it, found by instance metadata: the one in the subnet, or with an address in the prefix, or else the first")},
 			{"subnetRef", optional(action.SubnetID, "the subnet that is looked at; without it, the whole VPC of the node's own interface")},
-			{"routeTableRef", optional(action.RouteTableID, "the route table; without it, and by "+byRoute+", the one that the subnet uses")},
+			{"routeTableRef", optional(action.RouteTableID, "the route table; without it, and by route-table, the one that the subnet uses")},
 			{"target", target},
 			{"selector", node{Type: []string{"object", "null"}, Properties: properties{{"tags", tags}}}},
 			{"context", node{Description: "anything; ignored"}},
@@ -63,7 +59,7 @@ func (g Generator) inventoryRequest() node {
 	}
 	return node{
 		Schema: draft, ID: idStart + "inventory:request", Title: inventory.RequestKind,
-		Description: "A request to the inventory. Beyond what a schema can say, it refuses what the executor refuses of any document, a prefix that is none, and more than 50 tags.",
+		Description: "A request to the inventory. Beyond what a schema can say, it refuses what the executor refuses of any document, target and spec that name different things, and more than 50 tags.",
 		Type:        "object", Required: []string{"apiVersion", "kind", "spec"},
 		Properties: properties{{"apiVersion", node{Const: inventory.APIVersion}}, {"kind", node{Const: inventory.RequestKind}}, {"spec", spec}},
 	}
@@ -77,7 +73,7 @@ func inventoryResult() node {
 	address := node{
 		Type: "object", Required: []string{"address", "nicRef", "primary"},
 		Properties: properties{
-			{"address", text("an address, without a length")}, {"nicRef", text("the interface that holds it")}, {"subnetRef", text("the interface's subnet")},
+			{"address", text("an address, without a length; or a block that is delegated to the interface whole, with its length, whose addresses come and go together only")}, {"nicRef", text("the interface that holds it")}, {"subnetRef", text("the interface's subnet")},
 			{"vpcRef", text("the interface's VPC")}, {"providerRef", text("as in the request")},
 			{"resourceRef", text("the instance that the interface is on, or else the interface")},
 			{"resourceType", text("`instance`, or else EC2's type of the interface")},
@@ -92,18 +88,26 @@ func inventoryResult() node {
 			{"nextHopNicRef", text("the interface that it leads to; left out when it leads to something else")},
 			{"nextHopRef", text("the interface's instance, or else what the route leads to")},
 			{"tags", tags}, {"instanceState", state},
+			{"propagated", node{Description: "true when the route was not made by hand, and is for whoever propagates it to take away; left out otherwise", Type: "boolean"}},
+		},
+	}
+	unresolved := node{
+		Type: "object", Required: []string{"prefixListRef", "routeTableRef"},
+		Properties: properties{
+			{"prefixListRef", text("the prefix list that is the destination")}, {"routeTableRef", text("the route table")},
+			{"nextHopNicRef", text("the interface that it leads to; left out when it leads to something else")}, {"nextHopRef", text("what it leads to")},
 		},
 	}
 	self := node{
 		Description: "the node's own interface", Type: "object", Required: []string{"nicRef", "privateIPs", "capturedAddresses"},
 		Properties: properties{
 			{"nicRef", text("the interface")}, {"subnetRef", text("its subnet")}, {"resourceRef", text("its instance, or else itself")}, {"resourceType", text("`instance`, or else EC2's type of it")},
-			{"privateIPs", list("all its addresses, the primary one first", text("an address"))},
-			{"capturedAddresses", list("what it holds beside its primary addresses, or, by route-table, the destinations led to it", text("an address, or a network"))},
+			{"privateIPs", list("all its addresses, the primary one first, without blocks", text("an address"))},
+			{"capturedAddresses", list("the addresses that it holds beside its primary ones, or, by route-table, the destinations led to it by hand", text("an address, or a network"))},
 			{"forwardingEnabled", node{Description: "whether its source/dest check is off", Type: "boolean"}},
 		},
 	}
-	lists := []string{"self", "ips", "observedCandidates", "localIPs", "routes"}
+	lists := []string{"self", "ips", "observedCandidates", "localIPs", "routes", "unresolvedRoutes"}
 	none := make([]node, len(lists))
 	for i, name := range lists {
 		none[i] = node{Required: []string{name}}
@@ -115,10 +119,11 @@ func inventoryResult() node {
 			{"message", text("one line on what was read")},
 			{"error", text("a failure class of the executor, a colon, and one line that a person can act on; only when failed")},
 			{"self", self},
-			{"ips", list("every address in the subnet or VPC that prefix and selector let through, in the order of addresses", address)},
-			{"observedCandidates", list("those of ips that are neither the node's own nor an AWS service's", address)},
-			{"localIPs", list("the addresses of all the node's own interfaces that prefix lets through, whatever the selector says", address)},
-			{"routes", list("the table's routes that lie in the prefix, but for the VPC's own; only when a table was read", route)},
+			{"ips", list("every address in the subnet or VPC that prefix and selector let through, in the order of addresses; a block that prefix touches is let through", address)},
+			{"observedCandidates", list("those of ips that are neither the node's own nor an AWS service's, without blocks; where the result would be too large, with no more of each than address, nicRef and primary", address)},
+			{"localIPs", list("the addresses of all the node's own interfaces that prefix lets through, whatever the selector says; those in ips too are shortened as in observedCandidates", address)},
+			{"routes", list("the table's routes that lie in the prefix, but for those to local; only when a table was read", route)},
+			{"unresolvedRoutes", list("the table's routes to prefix lists, whose networks were not read, whatever the prefix says; left out when there are none", unresolved)},
 		},
 		If:   &node{Properties: properties{{"status", node{Const: string(protocol.Failed)}}}},
 		Then: &node{Required: []string{"error"}, Not: &node{AnyOf: none}},

@@ -1,0 +1,122 @@
+package awsec2
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/pkg/awsec2/ec2model"
+)
+
+// TestInventoryAsksForAll: those of AWS services too, which EC2 may hide, and instances in every state but running.
+func TestInventoryAsksForAll(t *testing.T) {
+	asked := map[string]url.Values{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		op := r.PostForm.Get("Action")
+		asked[op] = r.PostForm
+		fmt.Fprintf(w, "<%sResponse><requestId>r</requestId></%sResponse>", op, op)
+	}))
+	defer server.Close()
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"} {
+		t.Setenv(name, value)
+	}
+	r, err := ConnectReader(t.Context(), "eu-west-1", 5*time.Second, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.EachInterface(t.Context(), "all", ec2model.InterfaceQuery{VPCID: "vpc-1"}, func(ec2model.Interface) {}); err != nil {
+		t.Error(err)
+	}
+	if err := r.EachNotRunning(t.Context(), func(string, string) {}); err != nil {
+		t.Error(err)
+	}
+	for op, want := range map[string]map[string]string{
+		"DescribeNetworkInterfaces": {"IncludeManagedResources": "true", "MaxResults": "1000", "Filter.1.Name": "vpc-id", "Filter.1.Value.1": "vpc-1"},
+		"DescribeInstanceStatus": {
+			"IncludeManagedResources": "true", "IncludeAllInstances": "true", "MaxResults": "1000", "Filter.1.Name": "instance-state-name",
+			"Filter.1.Value.1": "pending", "Filter.1.Value.2": "shutting-down", "Filter.1.Value.3": "stopped", "Filter.1.Value.4": "stopping", "Filter.1.Value.5": "terminated",
+		},
+	} {
+		got := map[string]string{}
+		for key := range asked[op] {
+			if key != "Action" && key != "Version" {
+				got[key] = asked[op].Get(key)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", op, diff)
+		}
+	}
+}
+
+// TestInterfaceOf: an interface is on an instance that is the account's own, for as long as it is attached.
+func TestInterfaceOf(t *testing.T) {
+	attached := func(owner string, status types.AttachmentStatus) types.NetworkInterface {
+		return types.NetworkInterface{NetworkInterfaceId: aws.String("eni-1"), OwnerId: aws.String("1"), Attachment: &types.NetworkInterfaceAttachment{
+			InstanceId: aws.String("i-1"), InstanceOwnerId: aws.String(owner), Status: status, DeviceIndex: aws.Int32(2),
+		}}
+	}
+	for _, c := range []struct {
+		n    types.NetworkInterface
+		want string
+	}{
+		{attached("1", types.AttachmentStatusAttached), "i-1"}, {attached("1", types.AttachmentStatusDetaching), "i-1"},
+		{attached("1", types.AttachmentStatusDetached), ""}, {attached("2", types.AttachmentStatusAttached), ""}, {types.NetworkInterface{}, ""},
+	} {
+		if got := interfaceOf(c.n); got.InstanceID != c.want || got.DeviceIndex != 2 && c.want != "" {
+			t.Errorf("%+v is on %q, want %q", c.n.Attachment, got.InstanceID, c.want)
+		}
+	}
+}
+
+func TestDelegatedBlocksAreRead(t *testing.T) {
+	n := networkInterface(types.NetworkInterface{
+		Ipv4Prefixes: []types.Ipv4PrefixSpecification{{Ipv4Prefix: aws.String("10.0.0.32/28")}, {}},
+		Ipv6Prefixes: []types.Ipv6PrefixSpecification{{Ipv6Prefix: aws.String("2001:DB8:0:1:a::/80")}},
+	})
+	for address, want := range map[string]string{"10.0.0.35": "10.0.0.32/28", "10.0.0.48": "invalid Prefix", "2001:db8:0:1:a::9": "2001:db8:0:1:a::/80", "x": "invalid Prefix"} {
+		if got, in := n.Delegated(address); got.String() != want || in != got.IsValid() {
+			t.Errorf("%s is in %s (%t), want %s", address, got, in, want)
+		}
+	}
+}
+
+// TestSubnetBlocks: a block that is on its way out of the subnet, or not yet in, is none of its.
+func TestSubnetBlocks(t *testing.T) {
+	block := func(cidr string, state types.SubnetCidrBlockStateCode) types.SubnetIpv6CidrBlockAssociation {
+		return types.SubnetIpv6CidrBlockAssociation{Ipv6CidrBlock: &cidr, Ipv6CidrBlockState: &types.SubnetCidrBlockState{State: state}}
+	}
+	got := subnet(types.Subnet{SubnetId: aws.String("subnet-1"), VpcId: aws.String("vpc-1"), CidrBlock: aws.String("10.0.0.0/24"), Ipv6CidrBlockAssociationSet: []types.SubnetIpv6CidrBlockAssociation{
+		block("2001:db8:0:1::/64", types.SubnetCidrBlockStateCodeDisassociated), block("2001:db8:0:2::/64", types.SubnetCidrBlockStateCodeAssociated),
+		block("2001:db8:0:3::/64", types.SubnetCidrBlockStateCodeAssociating), {Ipv6CidrBlock: aws.String("2001:db8:0:4::/64")},
+	}})
+	want := ec2model.Subnet{ID: "subnet-1", VPCID: "vpc-1", CIDR: "10.0.0.0/24", IPv6CIDRs: []string{"2001:db8:0:2::/64", "2001:db8:0:4::/64"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestRouteShowsItsInstance: what a route to an interface is shown with is another name of its target.
+func TestRouteShowsItsInstance(t *testing.T) {
+	table := routeTable(types.RouteTable{Routes: []types.Route{{
+		DestinationCidrBlock: aws.String("10.9.0.0/16"), NetworkInterfaceId: aws.String("eni-1"), InstanceId: aws.String("i-1"), Origin: types.RouteOriginCreateRoute,
+	}}})
+	route, found := table.To(netip.MustParsePrefix("10.9.0.0/16"))
+	for target, want := range map[string]bool{"eni-1": true, "i-1": true, "i-2": false, "": false} {
+		if !found || route.LeadsTo(target) != want {
+			t.Errorf("it leads to %q: %t", target, !want)
+		}
+	}
+}
