@@ -141,7 +141,7 @@ func (b *bench) awsCLI(mode string) (sample, error) {
 	describe := []string{"ec2", "describe-network-interfaces", "--network-interface-ids", nic}
 	calls := [][]string{
 		describe,
-		{"ec2", "describe-network-interfaces", "--filters", "Name=vpc-id,Values=*", "Name=addresses.private-ip-address,Values=" + address},
+		{"ec2", "describe-network-interfaces", "--filters", "Name=subnet-id,Values=*"},
 	}
 	if mode == "execute" {
 		calls = [][]string{
