@@ -1,0 +1,158 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/protocol"
+)
+
+const scriptResult = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionResult","status":{"status":"succeeded","message":"did it"}}`
+
+// script is an executor that a shell plays. $DIR is a directory of its own.
+func script(t *testing.T, text string) (p *gate.Process, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	path := filepath.Join(dir, "executor")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return &gate.Process{Path: path, Env: []string{"PATH=" + os.Getenv("PATH"), "DIR=" + dir}, Timeout: 20 * time.Second}, dir
+}
+
+func request() protocol.Request { return plan("k").Request(protocol.Execute) }
+
+// gone holds that the process whose id a script wrote ends.
+func gone(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := fmt.Sprintf("/proc/%s/stat", strings.TrimSpace(string(text)))
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		// What was killed may wait for its parent to look.
+		if state, err := os.ReadFile(stat); err != nil || strings.Contains(string(state), ") Z ") {
+			return
+		}
+	}
+	t.Errorf("the process %s goes on", text)
+}
+
+func TestAnExecutorIsKilledWithAllThatItStarted(t *testing.T) {
+	const child = "sleep 60 & echo $! >$DIR/child\n"
+	for name, tt := range map[string]struct {
+		script, want string
+		change       func(p *gate.Process)
+		stopped      bool
+	}{
+		"at the time-out":                {child + "wait", "did not end in 300ms, and was killed", func(p *gate.Process) { p.Timeout = 300 * time.Millisecond }, false},
+		"at too long an answer":          {child + "yes", "wrote more than is read, and was killed", nil, false},
+		"at too much for people":         {child + "yes >&2", "wrote more than is read, and was killed", nil, false},
+		"when it fails":                  {child + "exit 3", "exit status 3", nil, false},
+		"when it does not stop if asked": {"trap '' TERM\n" + child + "touch $DIR/ready; wait", "was asked to stop, did not, and was killed", func(p *gate.Process) { p.Grace = 50 * time.Millisecond }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, dir := script(t, tt.script)
+			if tt.change != nil {
+				tt.change(p)
+			}
+			ctx, stop := context.WithCancel(context.Background())
+			defer stop()
+			if tt.stopped {
+				go func() {
+					for ctx.Err() == nil {
+						if _, err := os.Stat(filepath.Join(dir, "ready")); err == nil {
+							stop()
+						}
+						time.Sleep(5 * time.Millisecond)
+					}
+				}()
+			}
+			_, err := p.Run(ctx, request())
+			var notStarted *gate.NotStarted
+			if err == nil || errors.As(err, &notStarted) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			gone(t, filepath.Join(dir, "child"))
+		})
+	}
+}
+
+func TestAnExecutorThatIsAskedToStopMayAnswer(t *testing.T) {
+	p, dir := script(t, "trap 'echo '\\''"+scriptResult+"'\\''; exit 0' TERM\ntouch $DIR/ready\nwhile :; do sleep 0.01; done")
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(filepath.Join(dir, "ready")); err == nil {
+				stop()
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	if r, err := p.Run(ctx, request()); err != nil || r.Status.Message != "did it" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestAnAnswerCountsThoughSomethingHoldsThePipe: it is complete, whatever a process that was left behind does.
+func TestAnAnswerCountsThoughSomethingHoldsThePipe(t *testing.T) {
+	p, dir := script(t, "sleep 60 & echo $! >$DIR/child\necho '"+scriptResult+"'")
+	r, err := p.Run(context.Background(), request())
+	if err != nil || r.Status.Message != "did it" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	gone(t, filepath.Join(dir, "child"))
+}
+
+// TestAnExecutorKnowsItsDeadline: the earlier one of its own time and the context's, and nothing else of ours.
+func TestAnExecutorKnowsItsDeadline(t *testing.T) {
+	for name, limit := range map[string]time.Duration{"its own": time.Hour, "the context's": 10 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("SOMETHING", "else")
+			p, dir := script(t, "/usr/bin/env >${0%/*}/env; echo '"+scriptResult+"'")
+			p.Env = nil
+			before := time.Now()
+			ctx, cancel := context.WithDeadline(context.Background(), before.Add(limit))
+			defer cancel()
+			if _, err := p.Run(ctx, request()); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(dir, "env"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			value, _, _ := strings.Cut(strings.SplitAfterN(string(text), gate.DeadlineVariable+"=", 2)[1], "\n")
+			deadline, err := time.Parse(time.RFC3339Nano, value)
+			from := before.Add(min(limit, p.Timeout))
+			if err != nil || deadline.Before(from) || limit < p.Timeout && !deadline.Equal(from) || deadline.After(time.Now().Add(p.Timeout)) {
+				t.Errorf("%s=%s (%v), want from %s", gate.DeadlineVariable, value, err, from)
+			}
+			if strings.Contains(string(text), "SOMETHING") {
+				t.Errorf("the executor's environment:\n%s", text)
+			}
+		})
+	}
+}
+
+func TestAnExecutorIsNotStartedWhenItIsTooLate(t *testing.T) {
+	p, dir := script(t, "touch $DIR/started")
+	ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
+	defer cancel()
+	var notStarted *gate.NotStarted
+	if _, err := p.Run(ctx, request()); !errors.As(err, &notStarted) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "started")); err == nil {
+		t.Error("it was started")
+	}
+}
