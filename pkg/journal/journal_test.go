@@ -71,6 +71,7 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	path := newPath(t)
 	j := open(t, path)
 	a := add(t, j, "k")
+	a.MayHaveChanged = true
 	a.Status, a.Claim = gate.Running, &gate.Claim{Purpose: gate.ToExecute, By: "host:1", At: start, Until: start.Add(time.Minute), From: gate.Approved}
 	a.Observed, a.Parameters = map[string]string{"priorAssigned": "false"}, map[string]string{"allowReassignment": "true"}
 	a.ApprovedBy, a.ApprovedAt, a.ExecutedAt, a.ResultMessage, a.Error = "ann", start, start, "m", "e"
@@ -94,9 +95,15 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	if f := faults(t, j); len(f) > 0 {
 		t.Error(f)
 	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+	for name, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: mode %v, %v", name, info.Mode(), err)
+		}
+	}
+	// A write that was told as done is on the disk.
+	var synchronous int
+	if err := j.db.QueryRow("PRAGMA synchronous").Scan(&synchronous); err != nil || synchronous != 2 {
+		t.Errorf("synchronous is %d, %v", synchronous, err)
 	}
 }
 
@@ -253,6 +260,17 @@ func TestTamperingIsNamed(t *testing.T) {
 		{"an action's parameters", `UPDATE action_executions SET parameters_json = '{"allowReassignment":"true"}'`, `action 1 ("k") is not as event 3 left it`},
 		{"an action's status", "UPDATE action_executions SET status = 'succeeded'", `action 1 ("k") is not as event 3 left it`},
 		{"an action gone", "DELETE FROM approvals; DELETE FROM action_state; DELETE FROM action_executions", "action 1, which event 3 wrote, is not there"},
+		{"of which action", "UPDATE events SET action_id = 2 WHERE seq = 2", "event 2 (approved of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed"},
+		{"an event's number", "UPDATE events SET seq = 4 WHERE seq = 3; UPDATE journal_head SET seq = 4", "event 4 (claimed of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed: its content"},
+		{"a key twice", `UPDATE action_executions SET target_json = replace(target_json, '{', '{"nicRef":"eni-0abc",')`, `action 1 ("k") is not as event 3 left it`},
+		{"a status of another type", "UPDATE action_executions SET status = CAST(status AS BLOB)", `action 1 ("k") is not as event 3 left it`},
+		{"the mark", "UPDATE action_state SET may_have_changed = 1", `action 1 ("k") is not as event 3 left it`},
+		{"an action without its state", "PRAGMA foreign_keys = 0; DELETE FROM action_state", `action 1 ("k") is not as event 3 left it`},
+		{"an action put in", "INSERT INTO action_executions SELECT 2, 'l', source, provider, provider_ref, action, target_json, parameters_json, undo_json, risk_level, status, " +
+			"approved_by, approved_at, executed_at, result_message, error, created_at, updated_at, observed_json FROM action_executions", `action 2 ("l"): the log knows nothing of it`},
+		{"a trigger put in", "CREATE TRIGGER t AFTER INSERT ON approvals BEGIN UPDATE action_executions SET status = 'approved'; END", "the trigger t was put in"},
+		{"a table changed", "ALTER TABLE approvals ADD COLUMN note TEXT", "the table approvals was changed"},
+		{"an index gone", "DROP INDEX approvals_by_action", "the index approvals_by_action is not there"},
 		{"an approval more", "INSERT INTO approvals SELECT 7, action_id, 'bob', approved_at, digest FROM approvals", `an approval of action 1 by "bob" is there, and the log knows nothing of it`},
 		{"an approval made younger", "UPDATE approvals SET approved_at = '2027-03-03T12:00:00.000000000Z'", `an approval of action 1 by "ann"`},
 	}
@@ -271,6 +289,176 @@ func TestTamperingIsNamed(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestTriggersThatAreGoneAreNamed(t *testing.T) {
+	j := open(t, newPath(t))
+	if _, err := j.db.Exec("DROP TRIGGER events_are_not_changed"); err != nil {
+		t.Fatal(err)
+	}
+	if got := faults(t, j); !slices.Equal(got, []string{"the trigger events_are_not_changed is not there"}) {
+		t.Error(got)
+	}
+}
+
+// TestAnEventWrittenAnewIsNamed: its own hash is right, and what follows does not follow from it.
+func TestAnEventWrittenAnewIsNamed(t *testing.T) {
+	j := open(t, newPath(t))
+	a := add(t, j, "k")
+	apply(t, j, gate.Change{Action: a, Event: event(gate.EventClaimed)})
+	forged := stored{seq: 1, at: formatTime(start), kind: string(gate.EventImported), action: 1, key: "k", actor: "bob", data: "{}"}
+	sum, err := forged.sum()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := behindTriggers(j, fmt.Sprintf("UPDATE events SET actor = 'bob', data_json = '{}', hash = '%s' WHERE seq = 1", sum)); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(faults(t, j), "\n"); !strings.Contains(got, "event 2 (claimed") || !strings.Contains(got, "does not follow from the one before") {
+		t.Error(got)
+	}
+	if _, err := j.History(context.Background(), 1); !errors.Is(err, gate.ErrAltered) || !strings.Contains(err.Error(), "what follows event 1 does not follow from it") {
+		t.Error(err)
+	}
+}
+
+func TestHistoryIsSinceTheLastImport(t *testing.T) {
+	j := open(t, newPath(t))
+	a := add(t, j, "k")
+	add(t, j, "other")
+	for _, kind := range []gate.EventKind{gate.EventApproved, gate.EventRequeued, gate.EventClaimed} {
+		a = apply(t, j, gate.Change{Action: a, Event: event(kind)})[0]
+	}
+	kinds := func() (all []gate.EventKind) {
+		events, err := j.History(context.Background(), a.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			all = append(all, e.Kind)
+		}
+		return all
+	}
+	if got := kinds(); !slices.Equal(got, []gate.EventKind{gate.EventRequeued, gate.EventClaimed}) {
+		t.Error(got)
+	}
+	for name, statement := range map[string]string{
+		"what it is":  "UPDATE events SET kind = 'noted' WHERE kind = 'requeued'",
+		"what it has": "UPDATE events SET data_json = replace(data_json, 'ünï', 'uni') WHERE kind = 'claimed'",
+	} {
+		whole := open(t, newPath(t))
+		a := add(t, whole, "k")
+		for _, kind := range []gate.EventKind{gate.EventApproved, gate.EventRequeued, gate.EventClaimed} {
+			a = apply(t, whole, gate.Change{Action: a, Event: event(kind)})[0]
+		}
+		if err := behindTriggers(whole, statement); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := whole.History(context.Background(), a.ID); !errors.Is(err, gate.ErrAltered) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestARowThatWasChangedIsNotWrittenOver: the write would vouch for it.
+func TestARowThatWasChangedIsNotWrittenOver(t *testing.T) {
+	for name, statement := range map[string]string{
+		"a value":    "UPDATE action_executions SET risk_level = 'none'",
+		"a type":     "UPDATE action_executions SET status = CAST(status AS BLOB)",
+		"the rest":   "PRAGMA foreign_keys = 0; DELETE FROM action_state",
+		"its event":  "UPDATE events SET data_json = '{}'",
+		"the next":   "UPDATE events SET prev_hash = 'x' WHERE seq = 3",
+		"the head":   "DELETE FROM events WHERE seq = 3; DELETE FROM events WHERE seq = 2",
+		"no log":     "DELETE FROM events",
+		"a revision": "UPDATE action_state SET revision = 7",
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := open(t, newPath(t))
+			a := add(t, j, "k")
+			a = apply(t, j, gate.Change{Action: a, Event: event(gate.EventApproved)})[0]
+			add(t, j, "other")
+			if err := behindTriggers(j, statement); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := j.Get(context.Background(), a.ID); err != nil || got.Altered == "" {
+				t.Errorf("%q, %v", got.Altered, err)
+			}
+			_, err := j.Apply(context.Background(), gate.Change{Action: a, Event: event(gate.EventClaimed)})
+			if !errors.Is(err, gate.ErrAltered) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestVerifyLooksAtOneState: what others write meanwhile is not taken for a fault; nor is it by whoever reads an action.
+func TestVerifyLooksAtOneState(t *testing.T) {
+	path := newPath(t)
+	writing, reading := open(t, path), open(t, path)
+	a := add(t, writing, "k")
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		defer close(done)
+		for range 400 {
+			next, err := writing.Apply(context.Background(), gate.Change{Action: a, Event: event(gate.EventClaimed)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			a = next[0]
+		}
+	})
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		if f := faults(t, reading); len(f) > 0 {
+			t.Fatal(f)
+		}
+		if got, err := reading.Get(context.Background(), 1); err != nil || got.Altered != "" {
+			t.Fatal(got.Altered, err)
+		}
+	}
+	wait.Wait()
+}
+
+// TestDamageThatOnlySQLiteSees: an index that does not say what the table does.
+func TestDamageThatOnlySQLiteSees(t *testing.T) {
+	path := newPath(t)
+	j := open(t, path)
+	add(t, j, "k")
+	_ = j.Close()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for at := 0; ; {
+		next := bytes.Index(whole[at:], []byte("pending"))
+		if next < 0 {
+			break
+		}
+		at += next + 1
+		changed := bytes.Clone(whole)
+		changed[at] ^= 0x10
+		path := filepath.Join(t.TempDir(), "journal.db")
+		if err := os.WriteFile(path, changed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := faults(t, open(t, path))
+		if len(got) == 0 {
+			t.Errorf("byte %d: nothing was found", at)
+		}
+		if slices.ContainsFunc(got, func(f string) bool { return strings.HasPrefix(f, "the database is damaged: ") }) {
+			found++
+		}
+	}
+	if found == 0 {
+		t.Error("SQLite's own check was not heard")
 	}
 }
 
@@ -402,6 +590,8 @@ INSERT INTO action_executions VALUES (%s, 'mobility-7/assign', 'mobility', 'aws'
 func TestCoresJournalOpensReadOnly(t *testing.T) {
 	for name, statements := range map[string]string{
 		"numbers and texts":  fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT", "TEXT", "1", "'2026-03-03T12:00:00Z'"),
+		"times as SQLite's":  fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "'2026-03-03 12:00:00'"),
+		"times as reals":     fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "REAL", "REAL", "1", "1772539200.0"),
 		"times as timestamp": fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "DATETIME", "TIMESTAMP", "1", "'2026-03-03 12:00:00+00:00'"),
 		"ids as texts":       fmt.Sprintf(coreJournal, "TEXT PRIMARY KEY", "TEXT", "INTEGER", "'a-b-c'", "1772539200"),
 		"in WAL mode":        "PRAGMA journal_mode = WAL;" + fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "'2026-03-03T12:00:00Z'"),
@@ -413,6 +603,7 @@ func TestCoresJournalOpensReadOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			beside, _ := filepath.Glob(filepath.Dir(path) + "/*")
 			j := open(t, path)
 			a, err := j.Get(context.Background(), 1)
 			if err != nil {
@@ -425,9 +616,15 @@ func TestCoresJournalOpensReadOnly(t *testing.T) {
 			if _, err := j.Apply(context.Background(), gate.Change{Action: a, Event: event(gate.EventRolledBack)}); !errors.Is(err, gate.ErrReadOnly) {
 				t.Errorf("written to: %v", err)
 			}
+			if _, err := j.db.Exec("DELETE FROM action_executions"); err == nil {
+				t.Error("the file can be written to")
+			}
 			_ = j.Close()
 			if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 				t.Error("the file was changed")
+			}
+			if now, _ := filepath.Glob(filepath.Dir(path) + "/*"); !slices.Equal(now, beside) {
+				t.Errorf("beside it there are %v, and there were %v", now, beside)
 			}
 		})
 	}

@@ -1,0 +1,86 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/pkg/gate"
+)
+
+// TestTimesOfACore: in every form that cores have; what is no time is told as it is, and only that.
+func TestTimesOfACore(t *testing.T) {
+	noon := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"'2026-03-03T12:00:00Z'":          noon,
+		"'2026-03-03T21:00:00.25+09:00'":  noon.Add(250 * time.Millisecond),
+		"'2026-03-03 12:00:00'":           noon,
+		"'2026-03-03 12:00:00.5'":         noon.Add(500 * time.Millisecond),
+		"'2026-03-03 12:00:00.123456789'": noon.Add(123456789),
+		"'2026-03-03 12:00:00+00:00'":     noon,
+		"'2026-03-03'":                    noon.Add(-12 * time.Hour),
+		"1772539200":                      noon,
+		"'1772539200'":                    noon,
+		"1772539200.0":                    noon,
+		"1772539200.25":                   noon.Add(250 * time.Millisecond),
+		"NULL":                            {},
+		"''":                              {},
+		"'soon'":                          {},
+		"1e300":                           {},
+		"1772539200000":                   {},
+		"-1":                              {},
+		"x'00ff'":                         {},
+	} {
+		for _, kind := range []string{"", "TEXT", "REAL", "TIMESTAMP"} {
+			path := filepath.Join(t.TempDir(), "core.db")
+			makeForeign(t, path, fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", kind, kind, "1", text))
+			all, err := open(t, path).List(context.Background(), gate.Query{})
+			if err != nil || len(all) != 1 {
+				t.Errorf("%s as %s: %v", text, kind, err)
+				continue
+			}
+			a := all[0]
+			unreadable := want.IsZero() && text != "NULL" && text != "''"
+			if !a.ExecutedAt.Equal(want) || (a.Unreadable["executedAt"] != "") != unreadable || a.CreatedAt.IsZero() {
+				t.Errorf("%s as %s: %s, unreadable: %v", text, kind, a.ExecutedAt, a.Unreadable)
+			}
+		}
+	}
+}
+
+func TestWhatACoreHasInAColumnIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "core.db")
+	makeForeign(t, path, fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "NULL")+
+		`UPDATE action_executions SET observed_json = '["a"]', parameters_json = '{"n": 1}'`)
+	a, err := open(t, path).Get(context.Background(), 1)
+	if d := cmp.Diff(map[string]string{"observed": `["a"]`, "parameters": `{"n": 1}`}, a.Unreadable); d != "" || err != nil || a.Target["nicRef"] != "eni-0abc" {
+		t.Error(d, err, a)
+	}
+}
+
+// TestALiveCoresJournal: what is only in its write-ahead log is read too, and its files stay.
+func TestALiveCoresJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "core.db")
+	core, err := sql.Open("sqlite", "file://"+path+"?_pragma=journal_mode(WAL)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer core.Close()
+	if _, err := core.Exec(fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "NULL")); err != nil {
+		t.Fatal(err)
+	}
+	j := open(t, path)
+	for status := range 3 {
+		if _, err := core.Exec("UPDATE action_executions SET status = ?", fmt.Sprint(status)); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := j.Get(context.Background(), 1); err != nil || string(a.Status) != fmt.Sprint(status) {
+			t.Errorf("%s, %v", a.Status, err)
+		}
+	}
+}
