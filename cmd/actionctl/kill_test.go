@@ -311,7 +311,16 @@ func TestProcessesAtOnceNeverRunAnActionTwice(t *testing.T) {
 	for range processes {
 		wait.Go(func() { s.run("execute", "--all-approved", "--keep-going", "--parallel", "2") })
 	}
-	wait.Wait()
+	done := make(chan struct{})
+	go func() { wait.Wait(); close(done) }()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+			s.verified("meanwhile")
+		}
+	}
 	if n := s.changingCalls(); n != actions {
 		t.Errorf("%d changing calls for %d actions", n, actions)
 	}
