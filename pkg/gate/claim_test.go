@@ -109,10 +109,6 @@ func TestAStaleClaimIsTakenUpByItsLike(t *testing.T) {
 	r, id := stale(gate.Running, gate.ToExecute)
 	requeued(r)
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
-	r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Done)
-	if a := r.get(id); a.Status != gate.Running {
-		t.Errorf("approved, it is %s", a.Status)
-	}
 	r.all(r.execute(id))(gate.Done)
 
 	r, id = stale(gate.Failed, gate.ToRollBack)
@@ -123,13 +119,19 @@ func TestAStaleClaimIsTakenUpByItsLike(t *testing.T) {
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
 }
 
-func TestWhatIsClaimedIsNotApproved(t *testing.T) {
+// TestAnApprovalDoesNotChangeWhatIsClaimed: it waits for the claim's end, and then leaves it to be taken up.
+func TestAnApprovalDoesNotChangeWhatIsClaimed(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
 	r.claimed(id)
 	o := r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Refused)[0]
 	if !strings.Contains(o.Message, "claim: someone is at work on it") {
 		t.Error(o.Message)
+	}
+	r.now = r.now.Add(2 * time.Minute)
+	r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Done)
+	if a := r.get(id); a.Status != gate.Running || a.Claim == nil {
+		t.Errorf("approved, it is %s", a.Status)
 	}
 }
 
