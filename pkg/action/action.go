@@ -116,8 +116,8 @@ type Records interface {
 	Others(resource, attribute string) ([]Recorded, error)
 }
 
-// Recorded is a transition that was recorded; its change may or may not have been made.
-type Recorded struct{ From, To, Via string }
+// Recorded is a transition that was recorded under a key; its change may or may not have been made.
+type Recorded struct{ Key, From, To, Via string }
 
 // Has tells whether a value is one that the transition leads to.
 func (r Recorded) Has(value string) bool { return value == r.To || r.Via != "" && value == r.Via }
@@ -186,12 +186,15 @@ type Transition struct {
 	// Via, when not empty, is a value to pass through on the way to To. Found
 	// later, it is as much our own doing as To is.
 	Via string
+	// AtVia says what it means that a value is left at Via, for the message: wide open.
+	AtVia string
 	// Stage orders transitions: those of one stage are made together and read
 	// back before the next stage begins, and put back together when one of
 	// them fails. What an earlier stage brought about stays.
 	Stage int
 	// Backup marks a transition that is not the action itself but prepares for
-	// its undo: it stays when the action fails, and alone holds nothing in force.
+	// its undo: it alone holds nothing in force. When the action fails it is taken back last, once
+	// all else is read to be back; that it can't be is a warning.
 	Backup bool
 	// MayFail lets the action go on without this transition, with a warning.
 	MayFail bool

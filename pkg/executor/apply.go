@@ -247,13 +247,21 @@ func (r *run) differences(which []int, to func(int) string) string {
 			want = t.To
 		}
 		if now != want {
-			all = append(all, fmt.Sprintf("the %s of %s is %s, not %s", t.Attribute, t.Resource, now, want))
+			all = append(all, fmt.Sprintf("the %s of %s is %s, not %s", t.Attribute, t.Resource, now, want)+atVia(t, now))
 		}
 	}
 	if len(all) == 0 {
 		return "what was expected, but not twice in a row"
 	}
 	return strings.Join(all, "; ")
+}
+
+// atVia says what it means that a value is still the one on the way.
+func atVia(t action.Transition, now string) string {
+	if t.AtVia == "" || now != t.Via {
+		return ""
+	}
+	return ", which leaves it " + t.AtVia
 }
 
 // warn adds a warning to the result.

@@ -31,13 +31,13 @@ func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error
 	slices.Sort(moved)
 	var stuck []string
 	for _, i := range slices.Backward(moved) {
-		if err := r.revert(i, now[i]); err != nil {
+		if err := r.revert(r.times.verify, i, now[i]); err != nil {
 			t, is := r.plan.Transitions[i], "is not"
 			var unknown *action.Unknown
 			if errors.As(err, &unknown) {
 				is = "may not be"
 			}
-			stuck = append(stuck, fmt.Sprintf("the %s of %s %s back at %s (%s)", t.Attribute, t.Resource, is, t.From, err))
+			stuck = append(stuck, fmt.Sprintf("the %s of %s %s back at %s (%s)", t.Attribute, t.Resource, is, t.From, err)+atVia(t, r.seen.Values[i]))
 		}
 	}
 	switch {
@@ -53,11 +53,28 @@ func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error
 		// What an earlier attempt sent may be there, or still come.
 	default:
 		r.touched = false
+		r.takeBack(r.plan.Transitions[stage[0]].Stage)
 		if r.verb.Undo != "" {
 			r.forget()
 		}
 	}
 	return f
+}
+
+// takeBack takes back the backups of earlier stages, once nothing is in force that needs them.
+func (r *run) takeBack(before int) {
+	for i, t := range slices.Backward(r.plan.Transitions) {
+		if !t.Backup || t.Stage >= before || t.From == t.To || r.seen.Values[i] != t.To {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(r.times.verify, mayFailPatience)
+		err := r.revert(ctx, i, t.To)
+		cancel()
+		if err != nil {
+			r.Log.Warn("cannot take back a backup", "resource", t.Resource, "attribute", t.Attribute, "error", err)
+			r.warnings = append(r.warnings, fmt.Sprintf("the %s of %s is left: %s", t.Attribute, t.Resource, err))
+		}
+	}
 }
 
 // showsNothing tells whether an earlier attempt changed nothing: it was long enough ago for its change to show, and
@@ -89,9 +106,8 @@ func (r *run) inForce(stage []int) bool {
 
 // revert gives one transition its From back. What it is at is what the last
 // change was to make it: a reading now might be from before that.
-func (r *run) revert(i int, at string) error {
+func (r *run) revert(ctx context.Context, i int, at string) error {
 	t := r.plan.Transitions[i]
-	ctx := r.times.verify
 	isBack := func(seen action.Seen) bool { return seen.Values[i] == t.From }
 	err := t.Set(ctx, r.conn.Writer(), at, t.From)
 	if err == nil {

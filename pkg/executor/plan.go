@@ -151,7 +151,7 @@ func (r *run) agree() error {
 		if ok && !t.Vouched && recorded.From != t.To {
 			return contradiction(recorded, "make it "+t.To)
 		}
-		same = same || ok
+		same = same || ok && !t.Backup
 	}
 	for _, recorded := range r.record.Transitions {
 		if !same && recorded.From != recorded.To {

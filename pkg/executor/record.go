@@ -84,7 +84,7 @@ func (r records) Own(resource, attribute string) (action.Recorded, bool) {
 		return action.Recorded{}, false
 	}
 	t, ok := r.record.Transition(resource, attribute)
-	return action.Recorded{From: t.From, To: t.To, Via: t.Via}, ok
+	return action.Recorded{Key: r.record.Key, From: t.From, To: t.To, Via: t.Via}, ok
 }
 
 func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
@@ -95,7 +95,7 @@ func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
 	var all []action.Recorded
 	for _, o := range others {
 		if t, ok := o.Transition(resource, attribute); ok {
-			all = append(all, action.Recorded{From: t.From, To: t.To, Via: t.Via})
+			all = append(all, action.Recorded{Key: o.Key, From: t.From, To: t.To, Via: t.Via})
 		}
 	}
 	return all, nil
