@@ -1,7 +1,9 @@
 package sgfence
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,8 +30,13 @@ type fence struct {
 
 	// first is the reading that everything rests on.
 	first reading
-	// before has what was there before the first fence in force, as far as it is kept anywhere.
+	// have is the backup in the tags, of a fence that may be in force; unused says why another is not used.
+	have   *backup
+	unused error
+	// before has what was there before the first fence in force, as far as tags or this key's record name it.
 	before *backup
+	// known is what is known of each interface.
+	known map[string]known
 	// ends are what each interface has, had, and is to have.
 	ends []end
 	// selfCheck is what became of the check that this is another machine.
@@ -41,8 +48,6 @@ type end struct {
 	ec2model.InstanceInterface
 	// from is what it goes back to when the fence fails, base what it had before any fence.
 	from, base, to []string
-	// ours tells that an earlier attempt under this key changed it.
-	ours bool
 }
 
 func (e end) pending() bool { return !slices.Equal(e.Groups, e.to) }
@@ -86,13 +91,17 @@ func planFence(ctx context.Context, r Reader, req action.Request, now func() tim
 	return f.plan()
 }
 
-// oneWay refuses a request that names the groups in no way, or in two.
+// oneWay refuses a request that names the groups in no way, or in two, or a way through that nothing could undo.
 func (f *fence) oneWay() error {
 	switch exact := givesExact(f.req.Parameters); {
 	case exact && (f.named != nil || f.invert):
 		return action.Refuse(protocol.InvalidRequest, "both %s and %s are given: name the groups one way; nothing was changed", paramGroups, paramExact)
 	case !exact && f.named == nil:
 		return action.Refuse(protocol.InvalidRequest, "%s is required: the groups to remove from every interface; or %s for each of them; nothing was changed", paramGroups, paramExact)
+	case f.via != "" && !f.req.Keeps && (exact || f.req.Bool(paramNoTags)):
+		return action.Refuse(protocol.InvalidRequest,
+			"%s needs what was there before to be kept, in the tags (by %s, without %s) or in a store: killed on the way, the instance would stay wide open; nothing was changed",
+			paramTransition, paramGroups, paramNoTags)
 	}
 	return nil
 }
@@ -113,24 +122,28 @@ func (f *fence) checkSelf(ctx context.Context) string {
 
 // decide finds what each interface is to have, and refuses what can't be.
 func (f *fence) decide(ctx context.Context, now reading) error {
-	f.first, f.ends, f.before = now, nil, nil
+	f.first, f.ends = now, nil
 	if err := now.usable(); err != nil {
 		return err
 	}
-	exact, err := exactGroups(now, f.req.Parameters)
-	switch f.exact = exact; {
-	case err != nil:
+	var err error
+	if f.exact, err = exactGroups(now, f.req.Parameters); err != nil {
 		return err
-	case now.why != nil && now.why != errGone && !f.req.Bool(paramNoTags):
+	}
+	if err := f.know(); err != nil {
+		return err
+	}
+	if f.unused != nil && !f.req.Bool(paramNoTags) {
 		return action.Refuse(protocol.Conflict,
 			"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; what was there before is not known: repair or remove these tags, or fence without tags with %s=true; nothing was changed",
-			now.ID, lastFence, now.own[lastFence], now.why, paramNoTags)
-	}
-	if f.before = now.backup; f.before == nil {
-		f.before = f.recorded()
+			now.ID, lastFence, now.own[lastFence], f.unused, paramNoTags)
 	}
 	for _, n := range now.Interfaces {
-		f.ends = append(f.ends, f.end(n))
+		e, err := f.end(n)
+		if err != nil {
+			return err
+		}
+		f.ends = append(f.ends, e)
 	}
 	if err := f.check(ctx); err != nil {
 		return err
@@ -138,55 +151,39 @@ func (f *fence) decide(ctx context.Context, now reading) error {
 	return f.refuseEnds()
 }
 
-// recorded is the backup that an earlier attempt under this key recorded, if what is there now comes of it.
-func (f *fence) recorded() *backup {
-	recorded, _ := f.req.Record(f.instance, attrBackup)
-	b, ok := parseBackup(recorded.To)
-	if !ok {
-		return nil
+// end finds where an interface comes from and goes to.
+func (f *fence) end(n ec2model.InstanceInterface) (end, error) {
+	e, now := end{InstanceInterface: n, from: n.Groups, base: n.Groups}, groupText(n.Groups)
+	trail, base := f.known[n.ID].trail(now), f.known[n.ID].base(now)
+	if base != nil {
+		e.base = base
 	}
-	for _, n := range f.first.Interfaces {
-		groups, has := b.groupsOf(n.ID)
-		fenced, _ := f.req.Record(n.ID, attrGroups)
-		if now := groupText(n.Groups); has && now != groupText(groups) && now != fenced.To && now != f.via {
-			return nil
-		}
+	// On the way through a transition group it is not what it was, and not what it is to be.
+	at := n.Groups
+	switch {
+	case len(trail) > 0 && now != trail[0].To:
+		e.from, at = strings.Split(trail[0].From, ","), strings.Split(trail[0].To, ",")
+	case len(trail) == 0 && now == f.via && base == nil:
+		return e, action.Refuse(protocol.Conflict,
+			"%s has %s, the %s, which lets everything through, and what it had before is not known: give it its groups first, by unfence-security-groups with %s, or, if these are its own, fence without %s; nothing was changed",
+			n.ID, f.via, paramTransition, paramExact, paramTransition)
+	case len(trail) == 0 && now == f.via:
+		// Of earlier fences the tags know only what was before the first; but wide open, it must not stay.
+		e.from, at = base, base
 	}
-	return b
+	e.to = f.leaves(n.ID, at)
+	return e, nil
 }
 
-// end finds where an interface comes from and goes to.
-func (f *fence) end(n ec2model.InstanceInterface) end {
-	e := end{InstanceInterface: n, from: n.Groups}
-	before, kept := f.before.groupsOf(n.ID)
-	record, recorded := f.req.Record(n.ID, attrGroups)
-	recordedFrom, recordedTo := record.From, record.To
-	now := groupText(n.Groups)
-	ours := recorded && recordedFrom != recordedTo && (now == recordedTo || now == f.via)
-	e.base, e.ours = n.Groups, ours
-	switch {
-	case kept:
-		e.base = before
-	case ours:
-		e.base = strings.Split(recordedFrom, ",")
-	}
-	// On the way through the transition group it is not what it was, and not what it is to be.
-	at := n.Groups
-	if f.via != "" && now == f.via {
-		e.from, at = e.base, e.base
-		if ours {
-			e.from, at = strings.Split(recordedFrom, ","), strings.Split(recordedTo, ",")
-		}
-	}
+// leaves is what this fence makes of an interface's groups.
+func (f *fence) leaves(nic string, groups []string) []string {
 	switch {
 	case f.exact != nil:
-		e.to = f.exact[n.ID]
+		return f.exact[nic]
 	case f.invert:
-		e.to = f.named
-	default:
-		e.to = slices.DeleteFunc(slices.Clone(at), func(g string) bool { return slices.Contains(f.named, g) })
+		return f.named
 	}
-	return e
+	return slices.DeleteFunc(slices.Clone(groups), f.isNamed)
 }
 
 // check sees to it that every group named exists where it is needed.
@@ -243,20 +240,22 @@ func (f *fence) refuseEnds() error {
 func (f *fence) pending() bool { return slices.ContainsFunc(f.ends, end.pending) }
 
 // explained tells that nothing to remove means that the fence asked for is in force: its groups are exactly
-// those asked for by interface, a backup shows that it removed something, or the record does.
+// those asked for by interface, or every interface that is known to have been changed has what this fence makes of
+// what it had.
 func (f *fence) explained() bool {
 	if f.exact != nil {
 		return true
 	}
-	return slices.ContainsFunc(f.ends, func(e end) bool {
-		if e.ours {
-			return true
+	removed := false
+	for _, e := range f.ends {
+		all := f.known[e.ID].before(groupText(e.Groups))
+		whence := slices.DeleteFunc(slices.Clone(all), func(before []string) bool { return !slices.Equal(f.leaves(e.ID, before), e.Groups) })
+		if len(all) > 0 && len(whence) == 0 {
+			return false
 		}
-		if f.invert {
-			return !slices.Equal(e.base, e.to)
-		}
-		return slices.ContainsFunc(e.base, func(g string) bool { return slices.Contains(f.named, g) })
-	})
+		removed = removed || slices.ContainsFunc(whence, func(before []string) bool { return !slices.Equal(before, e.Groups) })
+	}
+	return removed
 }
 
 func (f *fence) nothingToRemove() error {
@@ -270,7 +269,7 @@ func (f *fence) nothingToRemove() error {
 // plan makes the transitions: the backup, the groups, the power.
 func (f *fence) plan() (*action.Plan, error) {
 	var transitions []action.Transition
-	if f.exact == nil && (f.first.why == nil || f.first.why == errGone) {
+	if f.exact == nil && f.unused == nil {
 		t, err := f.backup()
 		if err != nil {
 			return nil, err
@@ -279,7 +278,7 @@ func (f *fence) plan() (*action.Plan, error) {
 	}
 	for _, e := range f.ends {
 		transitions = append(transitions, action.Transition{
-			Resource: e.ID, Attribute: attrGroups, From: groupText(e.from), To: groupText(e.to), Via: f.via, Stage: 1,
+			Resource: e.ID, Attribute: attrGroups, From: groupText(e.from), To: groupText(e.to), Via: f.via, AtVia: "wide open", Stage: 1,
 			Call: callModify, Set: setGroups(e.ID),
 		})
 	}
@@ -304,43 +303,44 @@ func (f *fence) plan() (*action.Plan, error) {
 }
 
 // backup is the transition that writes the tags. It is so already where what was there before is on the
-// instance, or where no groups have to be changed.
+// instance, or where no groups have to be changed. Taken back, as when the fence is, the fence is not in force:
+// lastfence goes, or what was added to an earlier one's tags.
 func (f *fence) backup() (action.Transition, error) {
-	have := f.first.backup
 	t := action.Transition{
-		Resource: f.instance, Attribute: attrBackup, From: have.text(), To: have.text(), Backup: true,
+		Resource: f.instance, Attribute: attrBackup, From: f.have.text(), To: f.have.text(), Backup: true,
 		MayFail: f.req.Bool(paramNoTags), Call: callCreateTags,
 	}
 	if !f.pending() {
 		return t, nil
 	}
-	kept, to := 0, &backup{}
-	if have != nil {
-		kept, *to = len(have.of), *have
-	} else {
-		to.at = f.name()
+	to := cmp.Or(f.have, f.leftover())
+	if to == nil {
+		to = &backup{at: f.name()}
 	}
-	to.of = slices.Clone(to.of)
+	kept := len(to.of)
+	to = &backup{at: to.at, of: slices.Clone(to.of)}
 	for _, e := range f.ends {
-		if _, ok := have.groupsOf(e.ID); !ok {
+		if _, ok := to.groupsOf(e.ID); !ok {
 			to.of = append(to.of, saved{e.ID, e.base})
 		}
 	}
 	tags := to.tags(f.instance, kept)
-	after := map[string]string{}
-	for _, all := range []map[string]string{f.first.Tags, tags} {
-		for key, value := range all {
-			after[key] = value
-		}
-	}
-	if userTags(after) > maxTags && len(to.of) > kept && !f.req.Bool(paramNoTags) {
+	if after := userTags(action.Merge(f.first.Tags, tags)); after > maxTags && !f.req.Bool(paramNoTags) {
 		return t, action.Refuse(protocol.LimitExceeded,
 			"%s has %d tags, and the backup needs %d more: EC2 allows %d; remove some, or fence without tags with %s=true; nothing was changed",
-			f.instance, userTags(f.first.Tags), userTags(after)-userTags(f.first.Tags), maxTags, paramNoTags)
+			f.instance, userTags(f.first.Tags), after-userTags(f.first.Tags), maxTags, paramNoTags)
+	}
+	back := map[string]string{lastFence: to.at}
+	if f.have != nil {
+		back = maps.Clone(tags)
+		delete(back, lastFence)
 	}
 	t.To = to.text()
-	t.Set = action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
-		return w.CreateTags(ctx, f.instance, tags)
+	t.Set = action.SetWith(func(ctx context.Context, w Writer, _, value string) error {
+		if value == t.To {
+			return w.CreateTags(ctx, f.instance, tags)
+		}
+		return w.DeleteTags(ctx, f.instance, back)
 	})
 	return t, nil
 }
@@ -377,8 +377,8 @@ func (f *fence) seen(now reading, transitions []action.Transition) action.Seen {
 	if now.backup != nil {
 		s.Facts[factTimestamp] = now.backup.at
 	}
-	if now.why != nil && now.why != errGone {
-		s.Facts[factTags] = "not used: " + now.why.Error()
+	if f.unused != nil {
+		s.Facts[factTags] = "not used: " + f.unused.Error()
 	}
 	return s
 }
@@ -398,8 +398,8 @@ func (f *fence) isNamed(group string) bool { return slices.Contains(f.named, gro
 
 // facts tell interface by interface what was, what is to be and what is.
 func (f *fence) facts(transitions []action.Transition, seen action.Seen) map[string]string {
-	facts := map[string]string{factPriorState: f.first.State, paramTransition: f.via, factPriorFence: fenceNone}
-	fenced, changes, other := true, false, false
+	facts := map[string]string{factPriorState: f.first.State, paramTransition: f.via}
+	fenced := true
 	for i, t := range transitions {
 		switch t.Attribute {
 		case attrPower:
@@ -408,13 +408,7 @@ func (f *fence) facts(transitions []action.Transition, seen action.Seen) map[str
 				facts[factPriorState] = "running"
 			}
 		case attrGroups:
-			prior := t.From
-			if groups, ok := f.before.groupsOf(t.Resource); ok {
-				prior = groupText(groups)
-			}
-			facts[factPrior+t.Resource] = prior
-			other = other || prior != t.From
-			changes = changes || t.From != t.To
+			facts[factPrior+t.Resource] = f.prior(t)
 			if seen.Values[i] == t.To {
 				facts[factFenced+t.Resource] = t.To
 			} else {
@@ -422,19 +416,41 @@ func (f *fence) facts(transitions []action.Transition, seen action.Seen) map[str
 			}
 		}
 	}
-	switch {
-	case !changes:
-		facts[factPriorFence] = fenceSame
-	case other:
-		facts[factPriorFence] = fenceOther
-	}
+	facts[factPriorFence] = f.priorFence(transitions)
 	if state := seen.Facts[factState]; fenced && state != "stopped" && state != "terminated" {
 		facts[factTracked] = "may-persist"
-		if state == "stopping" || state == "shutting-down" {
-			facts[factTracked] = "until-stopped"
-		}
 	}
 	return action.Merge(facts, seen.Facts)
+}
+
+// prior is what an interface had before any fence in force.
+func (f *fence) prior(t action.Transition) string {
+	if base := f.known[t.Resource].base(f.first.groupsText(t.Resource)); base != nil {
+		return groupText(base)
+	}
+	return t.From
+}
+
+// priorFence tells the fence before this one. Without a store nothing but the tags tells the fence of an earlier
+// attempt from one of somebody else's: what the tags know is then undone.
+func (f *fence) priorFence(transitions []action.Transition) string {
+	regroups, changes, other := false, false, false
+	for _, t := range transitions {
+		changes = changes || t.From != t.To
+		if t.Attribute == attrGroups {
+			regroups = regroups || t.From != t.To
+			other = other || f.prior(t) != t.From
+		}
+	}
+	switch {
+	case other && (regroups || !f.req.Keeps):
+		return fenceOther
+	case regroups:
+		return fenceNone
+	case changes:
+		return fenceUnstopped
+	}
+	return fenceSame
 }
 
 func (f *fence) words() action.Words {

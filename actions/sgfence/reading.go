@@ -16,7 +16,6 @@ import (
 const (
 	attrGroups = "securityGroups"
 	attrBackup = "fenceBackup"
-	attrTags   = "fenceTags"
 	attrPower  = "power"
 )
 

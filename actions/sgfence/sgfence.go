@@ -71,9 +71,10 @@ const (
 
 // What priorFence says.
 const (
-	fenceNone  = "none"
-	fenceSame  = "same"
-	fenceOther = "other"
+	fenceNone      = "none"
+	fenceSame      = "same"
+	fenceUnstopped = "unstopped"
+	fenceOther     = "other"
 )
 
 // Verbs returns the pair. Now is the clock that names fences.
@@ -91,8 +92,8 @@ func Verbs(now func() time.Time) []action.Verb {
 	fenced := perInterface(factFenced, "the groups that the fence leaves the interface, once it is read back that it has them")
 	current := perInterface(factCurrent, "the groups of the interface, as last read")
 	state := action.Field{Name: factState, Form: states, Doc: "the instance's state, as last read"}
-	priorFence := action.Field{Name: factPriorFence, Form: action.OneOf(fenceNone, fenceSame, fenceOther),
-		Doc: "the fence before the action: `none`; `same`, which the undo leaves; or `other`, where the undo returns to before the first"}
+	priorFence := action.Field{Name: factPriorFence, Form: action.OneOf(fenceNone, fenceSame, fenceUnstopped, fenceOther),
+		Doc: "the fence before the action: `none`; `same`, which the undo leaves; `unstopped`, the same but for the power, of which the undo leaves the groups; or `other`, where the undo returns to before the first"}
 	transition := action.Field{Name: paramTransition, Form: action.SecurityGroupID,
 		Doc: "an allow-all group that interfaces pass through on the way to the fence, so that their connections become untracked and end with it"}
 	tagsFact := action.Field{Name: factTags, Form: action.Text, Doc: "why the backup tags are not used, or are left"}
@@ -123,12 +124,13 @@ func Verbs(now func() time.Time) []action.Verb {
 				state, transition, tagsFact,
 				{Name: factSelfCheck, Form: action.OneOf("passed", "skipped", "unavailable"),
 					Doc: "whether the instance is not this machine; `unavailable` when the metadata service could not be asked"},
-				{Name: factTracked, Form: action.OneOf("may-persist", "until-stopped"),
+				{Name: factTracked, Form: action.OneOf("may-persist"),
 					Doc: "connections that were tracked when the groups changed may go on; left out once the instance is read to be stopped"},
 			},
 			Permissions: []action.Permission{
 				describe, describeGroups,
 				{Action: callCreateTags, Change: true, Resource: "instance", For: "writing the backup tags"},
+				{Action: callDeleteTags, Change: true, Resource: "instance", For: "removing `lastfence` again when the fence is put back"},
 				modify("network-interface"), modify("security-group"),
 				{Action: callStop, Change: true, Resource: "instance", For: "stopping it, with `onFencePoweroff`"},
 			},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -20,6 +21,10 @@ type unfence struct {
 	first reading
 	// before has the groups to restore, in the order of interfaces.
 	before []saved
+	// stays are the interfaces that were fenced before the action, and stay so.
+	stays []string
+	// untold are the interfaces of which nothing tells what they had.
+	untold []string
 	// tags are those to remove once every interface is restored; left says why there are others.
 	tags map[string]string
 	left string
@@ -34,39 +39,54 @@ type unfence struct {
 
 func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
 	u := unfence{r: r, req: req, instance: req.Target["instanceRef"]}
-	switch {
-	case req.Parameters[factPriorFence] == fenceSame:
-		return skip(u.instance+" was fenced before the action: it stays fenced", false), nil
-	case req.Bool(paramNoRestore) && !req.Bool(paramPowerOn):
-		return skip(u.instance+" is left as it is, as "+paramNoRestore+" asks", true), nil
-	}
 	var err error
 	if u.first, err = read(ctx, r, u.instance); err != nil {
 		return nil, err
 	}
-	if !req.Bool(paramNoRestore) {
-		if err := u.find(); err != nil {
-			return nil, err
-		}
-		if len(u.before) == 0 && !req.Bool(paramPowerOn) {
-			return skip("nothing to restore: "+u.instance+" has no tags of a fence, and no facts of one are given", false), nil
-		}
-		if err := u.decide(ctx); err != nil {
-			return nil, err
-		}
+	switch prior := req.Parameters[factPriorFence]; {
+	case prior == fenceSame:
+		return u.skip(u.instance + " was fenced before the action: it stays fenced"), nil
+	case prior == fenceUnstopped:
+		return u.stay(), nil
+	case req.Bool(paramNoRestore) && req.Bool(paramPowerOn):
+		return u.plan(), nil
+	case req.Bool(paramNoRestore):
+		return u.skip(u.instance + " is left as it is, as " + paramNoRestore + " asks"), nil
+	}
+	if err := u.find(); err != nil {
+		return nil, err
+	}
+	if len(u.before) == 0 && !req.Bool(paramPowerOn) {
+		return u.skip("nothing to restore: " + u.instance + " has no tags of a fence, and no facts of one are given"), nil
+	}
+	if err := u.decide(ctx); err != nil {
+		return nil, err
 	}
 	return u.plan(), nil
 }
 
-func skip(why string, leaves bool) *action.Plan {
-	return &action.Plan{
-		Restores: true, Skip: why, Leaves: leaves,
-		Facts: func([]action.Transition, action.Seen) map[string]string { return nil },
-	}
+// skip plans nothing.
+func (u *unfence) skip(why string) *action.Plan {
+	p := u.plan()
+	p.Restores, p.Skip, p.Transitions = true, why, nil
+	return p
 }
 
-// find tells what was there before: by the facts of the action, by the groups given for each interface, by
-// the tags of the fence in force, or by the record of the action.
+// stay undoes a fence that only stopped the instance: it can be started, and its interfaces stay fenced.
+func (u *unfence) stay() *action.Plan {
+	u.undo = true
+	for _, n := range u.first.Interfaces {
+		u.stays = append(u.stays, n.ID)
+	}
+	p := u.plan()
+	if !u.req.Bool(paramPowerOn) {
+		p.Skip = u.instance + " was fenced before the action: it stays fenced, and stopped; " + paramPowerOn + "=true starts it"
+	}
+	return p
+}
+
+// find tells what was there before: by the facts of the action, by its record where its facts were lost, by the
+// groups given for each interface, or by the tags of the fence in force.
 func (u *unfence) find() error {
 	facts, err := u.facts()
 	if err != nil {
@@ -74,30 +94,81 @@ func (u *unfence) find() error {
 	}
 	switch now := u.first; {
 	case facts != nil:
-		return u.byFacts(facts)
-	case givesExact(u.req.Parameters):
-		return u.byIndex()
+		err = u.byFacts(facts)
+	case givesExact(u.req.Parameters) && !u.givesTheFence():
+		err = u.byIndex()
 	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
-		return u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
+		err = u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
 	case now.why != nil:
-		return action.Refuse(protocol.Conflict,
+		err = action.Refuse(protocol.Conflict,
 			"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; nothing is guessed: give the groups with %s or the facts of the fence; nothing was changed",
 			u.instance, lastFence, now.own[lastFence], now.why, paramExact)
 	case now.backup != nil:
-		u.before, u.tags, u.vouched = now.backup.of, now.own, true
+		u.byTags()
 	default:
-		u.byRecord()
+		err = u.byRecord()
+	}
+	if err != nil || len(u.before) == 0 {
+		return err
+	}
+	return u.others()
+}
+
+// givesTheFence tells that the groups given for each interface are those that the action gave it, as a core
+// sends them that lost the facts.
+func (u *unfence) givesTheFence() bool {
+	exact, err := exactGroups(u.first, u.req.Parameters)
+	return err == nil && len(exact) > 0 && !slices.ContainsFunc(u.first.Interfaces, func(n ec2model.InstanceInterface) bool {
+		own, ok := u.req.Record(n.ID, attrGroups)
+		return !ok || own.To != groupText(exact[n.ID])
+	})
+}
+
+func (u *unfence) byTags() {
+	u.before, u.tags, u.vouched = slices.Clone(u.first.backup.of), u.first.own, true
+}
+
+// others looks at the interfaces of which nothing was told. A record may tell what such a one had before the fence that
+// the tags are of; else it stays as it is, and what tags there are stay as well.
+func (u *unfence) others() error {
+	for _, n := range u.first.Interfaces {
+		if slices.ContainsFunc(u.before, func(s saved) bool { return s.nic == n.ID }) {
+			continue
+		}
+		k, err := recall(u.req, n.ID)
+		if err != nil {
+			return err
+		}
+		if base := k.base(groupText(n.Groups)); base != nil && u.vouched {
+			u.before = append(u.before, saved{n.ID, base})
+			continue
+		}
+		u.untold = append(u.untold, n.ID)
+	}
+	if len(u.untold) > 0 && len(u.tags) > 0 {
+		u.left, u.tags = "left: they do not have "+strings.Join(u.untold, ", ")+", which is not restored", nil
 	}
 	return nil
 }
 
-// byRecord restores what the action recorded that this request undoes, where its facts were lost.
-func (u *unfence) byRecord() {
+// byRecord restores what the action recorded that this request undoes, where its facts were lost; over another
+// fence, what was there before that one.
+func (u *unfence) byRecord() error {
 	for _, n := range u.first.Interfaces {
-		if r, ok := u.req.Record(n.ID, attrGroups); ok && r.From != r.To {
-			u.before, u.undo = append(u.before, saved{n.ID, strings.Split(r.From, ",")}), true
+		own, ok := u.req.Record(n.ID, attrGroups)
+		if !ok || own.From == own.To {
+			continue
 		}
+		k, err := recall(u.req, n.ID)
+		if err != nil {
+			return err
+		}
+		base := k.base(own.To)
+		u.before = append(u.before, saved{n.ID, base})
+		u.vouched = u.vouched || groupText(base) != own.From
 	}
+	u.undo = !u.vouched
+	return nil
 }
 
 // facts are the prior groups that the parameters tell, by interface.
@@ -151,7 +222,7 @@ func (u *unfence) byFacts(facts []saved) error {
 			return u.conflict("the tags say that " + s.nic + " had " + groupText(kept) + ", the facts " + groupText(s.groups))
 		}
 	}
-	u.before, u.tags, u.vouched = now.backup.of, now.own, true
+	u.byTags()
 	return nil
 }
 
@@ -163,7 +234,8 @@ func (u *unfence) conflict(why string) error {
 		named, why).With(factTags, named)
 }
 
-// byIndex restores the groups given for each interface; tags have no part in that.
+// byIndex restores the groups given for each interface. Tags have no part in that, but that no fence is in force
+// any more.
 func (u *unfence) byIndex() error {
 	if err := u.first.usable(); err != nil {
 		return err
@@ -176,7 +248,8 @@ func (u *unfence) byIndex() error {
 		u.before = append(u.before, saved{n.ID, exact[n.ID]})
 	}
 	if u.first.own != nil {
-		u.left = "left: " + paramExact + " does not use them"
+		u.tags = map[string]string{lastFence: u.first.own[lastFence]}
+		u.left = "left, but for " + lastFence + ": " + paramExact + " does not use them"
 	}
 	return nil
 }
@@ -205,6 +278,10 @@ func (u *unfence) decide(ctx context.Context) error {
 		}
 	}
 	if len(gone) > 0 {
+		if len(here) == 0 {
+			return action.Refuse(protocol.Drift, "%s, which is all that is told of, is not attached to %s: there is nothing to restore; look at the ids; nothing was changed",
+				strings.Join(gone, ", "), u.instance)
+		}
 		if u.req.Parameters[action.OnDrift.Name] != "restore" {
 			return action.Refuse(protocol.Drift,
 				"%s, which the fence changed, is not attached to %s any more; look where it is and what groups it has, then undo with onDrift=restore, which restores the others and leaves the tags; nothing was changed",
@@ -221,37 +298,18 @@ func (u *unfence) decide(ctx context.Context) error {
 func (u *unfence) threeStates(s saved) (overwrites string, err error) {
 	now := u.first.groupsText(s.nic)
 	after := u.req.Parameters[factFenced+s.nic]
+	recorded, _ := u.req.Record(s.nic, attrGroups)
 	if after == "" && u.undo {
-		recorded, _ := u.req.Record(s.nic, attrGroups)
 		after = recorded.To
 	}
-	if after == "" || now == u.req.Parameters[paramTransition] {
+	if after == "" || now == u.req.Parameters[paramTransition] || now == recorded.Via {
 		return "", nil
 	}
 	return action.Restore(u.req, "the security groups of "+s.nic, groupText(s.groups), after, now)
 }
 
 func (u *unfence) plan() *action.Plan {
-	var transitions []action.Transition
-	for _, s := range u.before {
-		transitions = append(transitions, action.Transition{
-			Resource: s.nic, Attribute: attrGroups, From: u.first.groupsText(s.nic), To: groupText(s.groups),
-			Call: callModify, Set: setGroups(s.nic), Vouched: u.vouched,
-		})
-	}
-	if u.req.Bool(paramPowerOn) {
-		transitions = append(transitions, action.Transition{
-			Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: on, Stage: 1, Call: callStart, Set: setPower(u.instance),
-		})
-	}
-	if len(u.tags) > 0 {
-		transitions = append(transitions, action.Transition{
-			Resource: u.instance, Attribute: attrTags, From: u.tags[lastFence], To: none, Stage: 2, MayFail: true, Call: callDeleteTags,
-			Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
-				return w.DeleteTags(ctx, u.instance, u.tags)
-			}),
-		})
-	}
+	transitions := u.transitions()
 	return &action.Plan{
 		Restores:    u.undo,
 		Leaves:      u.req.Bool(paramNoRestore),
@@ -264,7 +322,7 @@ func (u *unfence) plan() *action.Plan {
 		Facts: func(t []action.Transition, seen action.Seen) map[string]string {
 			facts := map[string]string{}
 			for i := range t {
-				if t[i].Attribute == attrGroups && seen.Values[i] == t[i].To {
+				if t[i].Attribute == attrGroups && seen.Values[i] == t[i].To && !slices.Contains(u.stays, t[i].Resource) {
 					facts[factRestored+t[i].Resource] = t[i].To
 				}
 			}
@@ -274,16 +332,61 @@ func (u *unfence) plan() *action.Plan {
 	}
 }
 
+// transitions are the groups, the power and the tags, each only once what is before it was read back.
+func (u *unfence) transitions() []action.Transition {
+	var all []action.Transition
+	for _, nic := range u.stays {
+		now := u.first.groupsText(nic)
+		all = append(all, action.Transition{Resource: nic, Attribute: attrGroups, From: now, To: now, Vouched: true})
+	}
+	for _, s := range u.before {
+		all = append(all, action.Transition{
+			Resource: s.nic, Attribute: attrGroups, From: u.first.groupsText(s.nic), To: groupText(s.groups),
+			Call: callModify, Set: setGroups(s.nic), Vouched: u.vouched,
+		})
+	}
+	if u.req.Bool(paramPowerOn) {
+		all = append(all, action.Transition{
+			Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: on, Stage: 1, Call: callStart, Set: setPower(u.instance),
+		})
+	}
+	if len(u.before) > 0 {
+		// Told even where no tags are removed: a fence that other tags, or none, are of is not in force any more.
+		tags := action.Transition{
+			Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 2, Backup: true, MayFail: true, Vouched: true,
+			Call: callDeleteTags, Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
+				return w.DeleteTags(ctx, u.instance, u.tags)
+			}),
+		}
+		if len(u.tags) == 0 {
+			tags.To = tags.From
+		}
+		all = append(all, tags)
+	}
+	return all
+}
+
+// tagsText is the value of the fence's tags: as a fence tells it, while any that are to be removed are there.
+func (u *unfence) tagsText(now reading) string {
+	if len(u.tags) == 0 {
+		return now.backup.text()
+	}
+	for key, value := range u.tags {
+		if have, ok := now.Tags[key]; ok && have == value {
+			if u.first.backup == nil {
+				return u.tags[lastFence]
+			}
+			return u.first.backup.text()
+		}
+	}
+	return none
+}
+
 func (u *unfence) seen(now reading, transitions []action.Transition) action.Seen {
 	s := now.seen(transitions, func(now reading, t action.Transition) string {
 		switch t.Attribute {
-		case attrTags:
-			for key, value := range u.tags {
-				if have, ok := now.Tags[key]; ok && have == value {
-					return u.tags[lastFence]
-				}
-			}
-			return none
+		case attrBackup:
+			return u.tagsText(now)
 		case attrPower:
 			return now.power()
 		}
@@ -299,6 +402,10 @@ func (u *unfence) words() action.Words {
 		gets = append(gets, s.nic+" gets "+groupText(s.groups)+" back")
 		has = append(has, s.nic+" has "+groupText(s.groups)+" back")
 	}
+	if len(u.before) == 0 {
+		runs := u.instance + " starts or runs, and its interfaces stay as they are"
+		return action.Words{Would: "start " + u.instance + ", and leave its interfaces as they are", Did: runs, Already: runs}
+	}
 	if u.req.Bool(paramPowerOn) {
 		gets, has = append(gets, "then it is started"), append(has, "it starts or runs")
 	}
@@ -310,6 +417,12 @@ func (u *unfence) words() action.Words {
 	if over := strings.Join(u.overwrites, ", "); over != "" {
 		w.Would += ", " + over
 		w.Did += ", " + over
+	}
+	for _, nic := range u.untold {
+		stays := "; " + nic + " stays as it is, " + u.first.groupsText(nic) + ": nothing tells what it had before"
+		w.Would += stays
+		w.Did += stays
+		w.Already += stays
 	}
 	return w
 }

@@ -1,0 +1,191 @@
+package sgfence
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+)
+
+// known is what is known of an interface's groups before now.
+type known struct {
+	// kept are those of the backup, from before the fences in force; nil when it does not have the interface.
+	kept []string
+	// recorded are the changes to them under this key and, the latest first, under others.
+	recorded []action.Recorded
+}
+
+// recall finds the records of an interface.
+func recall(req action.Request, nic string) (known, error) {
+	all, err := req.Others(nic, attrGroups)
+	if own, ok := req.Record(nic, attrGroups); ok {
+		all = append([]action.Recorded{own}, all...)
+	}
+	return known{recorded: slices.DeleteFunc(all, func(r action.Recorded) bool { return r.From == r.To })}, err
+}
+
+// trail are the recorded changes that led to some groups, the last one first.
+func (k known) trail(now string) []action.Recorded {
+	left := slices.Clone(k.recorded)
+	var trail []action.Recorded
+	for {
+		i := slices.IndexFunc(left, func(r action.Recorded) bool { return r.Has(now) })
+		if i < 0 {
+			return trail
+		}
+		trail, now = append(trail, left[i]), left[i].From
+		left = slices.Delete(left, i, i+1)
+	}
+}
+
+// before are the groups that an interface which now has some had at any time before, the earliest last.
+func (k known) before(now string) [][]string {
+	var all [][]string
+	for _, r := range k.trail(now) {
+		all = append(all, strings.Split(r.From, ","))
+	}
+	if k.kept != nil {
+		all = append(all, k.kept)
+	}
+	return all
+}
+
+// base are the groups from before all fences in force; nil when nothing tells them.
+func (k known) base(now string) []string {
+	if all := k.before(now); len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return nil
+}
+
+// know finds what the tags and the records know of each interface, and whether the tags are of any use.
+func (f *fence) know() error {
+	f.have, f.unused, f.known = f.first.backup, f.first.why, map[string]known{}
+	if f.unused == errGone {
+		f.unused = nil
+	}
+	for _, n := range f.first.Interfaces {
+		k, err := recall(f.req, n.ID)
+		if err != nil {
+			return err
+		}
+		f.known[n.ID] = k
+	}
+	if f.have != nil {
+		keys, err := f.keysOf(f.have.at)
+		if err != nil {
+			return err
+		}
+		if f.unused = f.strange(keys); f.unused != nil {
+			f.have = nil
+		}
+	}
+	if f.before = f.have; f.before == nil {
+		f.before = f.recorded()
+	}
+	for nic, k := range f.known {
+		k.kept, _ = f.before.groupsOf(nic)
+		f.known[nic] = k
+	}
+	return nil
+}
+
+// keysOf are the keys under which the fence of this name is recorded.
+func (f *fence) keysOf(at string) ([]string, error) {
+	all, err := f.req.Others(f.instance, attrBackup)
+	if own, ok := f.req.Record(f.instance, attrBackup); ok {
+		all = append(all, own)
+	}
+	var keys []string
+	for _, r := range all {
+		if b, ok := parseBackup(r.To); ok && b.at == at {
+			keys = append(keys, r.Key)
+		}
+	}
+	return keys, err
+}
+
+// strange tells why the backup is not of a fence in force: an interface has groups that no fence known leaves it,
+// while the fence is in a record, which knows what it left, or is not on all of its interfaces. They were put there by
+// hand since, and are what was there before the next fence.
+func (f *fence) strange(keys []string) error {
+	var by *ec2model.InstanceInterface
+	for i, n := range f.first.Interfaces {
+		if kept, ok := f.have.groupsOf(n.ID); ok && !f.leads(kept, n, keys) {
+			by = &f.first.Interfaces[i]
+		}
+	}
+	if by == nil {
+		return nil
+	}
+	why := ""
+	if len(keys) > 0 {
+		why = "which that fence did not leave it"
+	}
+	for _, s := range f.have.of {
+		switch n, attached := f.first.attached(s.nic); {
+		case !attached:
+			why = "and " + s.nic + " is not attached any more"
+		case slices.Equal(n.Groups, s.groups) && !slices.Equal(n.Groups, by.Groups):
+			why = "and " + s.nic + " what it had before the fence"
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	return fmt.Errorf("%s has %s, %s; unfence first if it is fenced, remove the tag %s if it is not", by.ID, groupText(by.Groups), why, lastFence)
+}
+
+// leads tells whether an interface that had some groups has now what a fence may have left it: none of its own
+// making, or fewer of them, what a record led to or one under these keys began with, or what this fence makes of it.
+func (f *fence) leads(before []string, n ec2model.InstanceInterface, keys []string) bool {
+	now := groupText(n.Groups)
+	fewer := !slices.ContainsFunc(n.Groups, func(g string) bool { return !slices.Contains(before, g) })
+	return fewer || now == f.via || slices.Equal(n.Groups, f.leaves(n.ID, before)) ||
+		slices.ContainsFunc(f.known[n.ID].recorded, func(r action.Recorded) bool {
+			return r.Has(now) || r.From == now && slices.Contains(keys, r.Key)
+		})
+}
+
+// recorded is the backup that an earlier attempt under this key recorded, if what is there now comes of it.
+func (f *fence) recorded() *backup {
+	own, _ := f.req.Record(f.instance, attrBackup)
+	b, ok := parseBackup(own.To)
+	if !ok {
+		return nil
+	}
+	for _, n := range f.first.Interfaces {
+		groups, has := b.groupsOf(n.ID)
+		fenced, _ := f.req.Record(n.ID, attrGroups)
+		if now := groupText(n.Groups); has && now != groupText(groups) && !fenced.Has(now) {
+			return nil
+		}
+	}
+	return b
+}
+
+// leftover is a backup that a fence which was put back left on the instance, if it says of each interface what
+// would be said again: tried over and over, a fence must not fill the tags.
+func (f *fence) leftover() *backup {
+	var found *backup
+	for key := range f.first.Tags {
+		part, ok := strings.CutPrefix(key, backupPrefix+f.instance+"_")
+		at, _, _ := strings.Cut(part, "_")
+		switch {
+		case !ok, found != nil && at <= found.at, f.before != nil && at != f.before.at:
+			continue
+		}
+		b, _, err := readBackup(f.instance, action.Merge(f.first.Tags, map[string]string{lastFence: at}))
+		if err == nil && !slices.ContainsFunc(b.of, func(s saved) bool { return !f.hadBefore(s) }) {
+			found = b
+		}
+	}
+	return found
+}
+
+// hadBefore tells whether an interface is here and had these groups before any fence.
+func (f *fence) hadBefore(s saved) bool {
+	return slices.ContainsFunc(f.ends, func(e end) bool { return e.ID == s.nic && slices.Equal(e.base, s.groups) })
+}
