@@ -36,6 +36,7 @@ func TestDirect(t *testing.T) {
 		{"out of hours", free + "  executionWindow: Mon 00:00-24:00 UTC\n", forward, 0, "executionWindow"},
 		{"an undo out of hours", free + "  executionWindow: Mon 00:00-24:00 UTC\n", undo, 0, "executionWindow"},
 		{"only dry-runs", strings.Replace(free, "dryRunOnly: false", "dryRunOnly: true", 1), forward, 0, "dryRunOnly"},
+		{"nothing waits here", free + "  maxDecisionWait: 1h\n", forward, 0, ""},
 		{"a dry-run needs no approval and has no limit", lab + "  executionWindow: Mon 00:00-24:00 UTC\n", dryRun(forward), 99, ""},
 		{"a dry-run of what is not allowed", strings.Replace(lab, "60.0/24", "61.0/24", 1), dryRun(forward), 0, "allowedCIDRs"},
 		{"no policy", "", forward, 0, "policy"},
@@ -102,6 +103,20 @@ func TestOnePersonApprovesOnce(t *testing.T) {
 	r.all(r.Approve(context.Background(), ids, "zoe lee", ""))(gate.Done)
 	if a := r.get(ids[0]); a.Status != gate.Approved || a.ApprovedBy != "Zo\u00eb Lee, zoe lee" {
 		t.Errorf("%s by %q", a.Status, a.ApprovedBy)
+	}
+}
+
+// TestApprovalsOfOnePersonUnderTwoPoliciesAreOne: the name was free again when the first one had expired.
+func TestApprovalsOfOnePersonUnderTwoPoliciesAreOne(t *testing.T) {
+	r := newRig(t, lab+"  approvals: 2\n  approvalTTL: 1h\n")
+	ids := r.imported("k")
+	r.all(r.Approve(context.Background(), ids, "ann", ""))(gate.Done)
+	r.now = r.now.Add(2 * time.Hour)
+	r.all(r.Approve(context.Background(), ids, "ANN", ""))(gate.Done)
+	r.Policy = parsePolicy(t, lab+"  approvals: 2\n")
+	o := r.all(r.execute(ids...))(gate.Refused)[0]
+	if !strings.Contains(o.Message, "approvals: 1 of 2 approvals") {
+		t.Error(o.Message)
 	}
 }
 

@@ -37,8 +37,7 @@ func Name(given string) (string, error) {
 // Same tells whether two names are one person's.
 func Same(a, b string) bool { return key(a) == key(b) }
 
-// key is what all spellings of a name have in common. Folding and composing can each give the
-// other more to do, so that it takes both twice.
+// key is what all spellings of a name have in common.
 func key(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if hidden(r) && !unicode.IsSpace(r) {
@@ -46,10 +45,10 @@ func key(name string) string {
 		}
 		return r
 	}, name)
-	for range 2 {
-		name = cases.Fold().String(norm.NFKC.String(name))
-	}
-	return words(norm.NFKC.String(name))
+	// Folding takes the order of marks apart again. Of Cherokee it makes small letters of capitals and
+	// the other way round, which lower case settles.
+	name = cases.Fold().String(norm.NFKC.String(name))
+	return words(norm.NFKC.String(strings.ToLower(name)))
 }
 
 func words(s string) string { return strings.Join(strings.Fields(s), " ") }

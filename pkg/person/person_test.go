@@ -3,6 +3,7 @@ package person
 import (
 	"strings"
 	"testing"
+	"unicode"
 )
 
 func TestOnePersonIsOnePersonHoweverSpelt(t *testing.T) {
@@ -20,6 +21,9 @@ func TestOnePersonIsOnePersonHoweverSpelt(t *testing.T) {
 		{"final sigma", "ΝΙΚΟΣ", "νικος", true},
 		{"a dotless capital with its dot", "I\u0307pek", "i\u0307pek", true},
 		{"folding that gives composing more to do", "\u1f80", "\u1f00\u03b9", true},
+		{"marks in another order", "J\u030c\u0323", "\u01f0\u0323", true},
+		{"a letter of mathematics", "\u210bans", "hans", true},
+		{"a tab", "ann\tlee", "ann lee", true},
 		{"the Kelvin sign", "\u212aim", "kim", true},
 		{"zero-width space", "an\u200bn", "ann", true},
 		{"soft hyphen", "an\u00adn", "ann", true},
@@ -37,6 +41,14 @@ func TestOnePersonIsOnePersonHoweverSpelt(t *testing.T) {
 				t.Errorf("%q and %q: %v, want %v", tt.a, tt.b, !tt.want, tt.want)
 			}
 		})
+	}
+}
+
+func TestCapitalsAreNoOtherPerson(t *testing.T) {
+	for r := range unicode.MaxRune {
+		if other := unicode.SimpleFold(r); other != r && !Same(string(r), string(other)) {
+			t.Errorf("%c and %c (%U, %U) are two people", r, other, r, other)
+		}
 	}
 }
 

@@ -65,6 +65,13 @@ func TestAnApprovalCountsWhenItCountsByBoth(t *testing.T) {
 	}
 }
 
+func TestOfTwoPoliciesTheOneThatWantsMoreApprovalsCounts(t *testing.T) {
+	one, two := mustParse(t, open), mustParse(t, open+"  approvals: 2\n")
+	if a, b := one.And(two).Approvals(), two.And(one).Approvals(); a != 2 || b != 2 {
+		t.Errorf("%d and %d", a, b)
+	}
+}
+
 func TestLoadAllHoldsEveryFile(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name, spec string) string {

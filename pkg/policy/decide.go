@@ -80,7 +80,7 @@ func (p *Policy) Subject(s Subject) Denial {
 // name checks that a list allows a name.
 func name(d *Denial, field, what string, allowed []string, name string) {
 	switch {
-	case slices.Contains(allowed, "*") || name != "" && slices.Contains(allowed, name):
+	case slices.Contains(allowed, "*") || slices.Contains(allowed, name):
 	case name == "":
 		d.add(field, "there is no %s, and only %s may be acted on", what, list(allowed))
 	default:
@@ -117,8 +117,8 @@ func (p *Policy) action(d *Denial, s Subject) {
 }
 
 func (p *Policy) address(d *Denial, s Subject) {
-	text, given := s.Target["address"]
-	if !given || text == "" {
+	text := s.Target["address"]
+	if text == "" {
 		if len(p.CIDRs) > 0 && !s.Addressless {
 			d.add("allowedCIDRs", "the target has no address to check; name it in target.address")
 		}
@@ -146,7 +146,7 @@ func parseBlock(text string) (netip.Prefix, error) {
 		if err == nil && block.Addr().Is4In6() {
 			err = fmt.Errorf("an IPv4 address in an IPv6 one")
 		}
-		return block.Masked(), err
+		return block, err
 	}
 	a, err := netip.ParseAddr(text)
 	if err != nil || a.Is4In6() || a.Zone() != "" {

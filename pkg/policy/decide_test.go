@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,8 @@ func TestSubject(t *testing.T) {
 		}, "allowedTargets allowedTargets"},
 		{"undo", open + "  allowUndo: true\n", undo, ""},
 		{"undo not allowed", open, undo, "allowUndo"},
+		{"undo, by its own verb", strings.Replace(open, "[assign-", "[unassign-", 1) + "  allowUndo: true\n", undo, ""},
+		{"undo of any", strings.Replace(open, "[assign-secondary-ip]", "['*']", 1) + "  allowUndo: true\n", undo, ""},
 		{"undo of another", open + "  allowUndo: true\n", func(s *Subject) { undo(s); s.Undoes = []string{"fence"} }, "allowedActions"},
 		{"the undo verb as an action", open + "  allowUndo: true\n", func(s *Subject) { s.Action = "unassign-secondary-ip" }, "allowedActions"},
 		{"irreversible", open, func(s *Subject) { s.Irreversible = true }, "allowIrreversible"},
@@ -134,6 +137,53 @@ func TestExecution(t *testing.T) {
 	}
 }
 
+// TestReasonsSayWhatWouldHaveToBeOtherwise: people act on the texts.
+func TestReasonsSayWhatWouldHaveToBeOtherwise(t *testing.T) {
+	tuesday := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
+	p := mustParse(t, `
+  allowedActions: [a, b]
+  allowedRegions: [eu-west-1]
+  allowedTargets: {nicRef: ['eni-0*', eni-1]}
+  executionWindow: Sat 09:00-17:00 Asia/Tokyo, Sun 00:00-24:00 UTC
+  maxActionsPerRun: 2
+  requiredTags: {env: [lab, test]}
+`)
+	d := p.Subject(subject(func(s *Subject) { s.ProviderRef, s.Target["nicRef"], s.Target["region"] = "", "eni-2", "" }))
+	d = append(d, p.Execution(tuesday, 2)...)
+	d = append(d, p.Tags("eni-2", map[string]string{"env": "prod"})...)
+	want := []string{
+		"enabled: the policy is not enabled",
+		`allowedProviders: the provider "aws" is not allowed; allowed: none`,
+		`allowedActions: the action "assign-secondary-ip" is not allowed; allowed: a, b`,
+		"allowedCIDRs: the address 10.88.60.9/32 is not allowed; allowed: none",
+		"allowedRegions: there is no region, and only eu-west-1 may be acted on",
+		`allowedTargets: the nicRef "eni-2" is not allowed; allowed: eni-0*, eni-1`,
+		"dryRunOnly: only dry-runs are allowed",
+		"maxActionsPerRun: 2 actions are allowed in a run, and this would be number 3",
+		"executionWindow: it is Tue 21:00 JST, and the window is Sat 09:00-17:00 Asia/Tokyo, Sun 00:00-24:00 UTC",
+		`requiredTags: eni-2 has the tag env="prod", want lab or test`,
+	}
+	if got := d.Error(); got != strings.Join(want, "; ") {
+		t.Errorf("got\n%s\nwant\n%s", strings.ReplaceAll(got, "; ", "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestNoReasonIsNoError(t *testing.T) {
+	if err := (Denial{}).Err(); err != nil {
+		t.Errorf("%T", err)
+	}
+}
+
+func TestReadsTags(t *testing.T) {
+	for spec, want := range map[string]bool{
+		open: false, open + "  requiredTags: {a: b}\n": true, open + "  deniedTags: {a: b}\n": true, open + "  requiredTags: {a: b}\n  deniedTags: {a: c}\n": true,
+	} {
+		if got := mustParse(t, spec).ReadsTags(); got != want {
+			t.Errorf("%s: %v, want %v", spec, got, want)
+		}
+	}
+}
+
 func TestWindow(t *testing.T) {
 	in := func(zone, at string) time.Time {
 		l, err := time.LoadLocation(zone)
@@ -158,7 +208,8 @@ func TestWindow(t *testing.T) {
 		{"Mon-Fri 09:00-17:00 Asia/Tokyo", "UTC", "2026-03-02 00:30:00", true},
 		{"Mon-Fri 09:00-17:00 Asia/Tokyo", "Asia/Tokyo", "2026-03-07 12:00:00", false},
 		// Over midnight it belongs to the day it begins on.
-		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-06 23:00:00", true},
+		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-06 21:59:59", false},
+		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-06 22:00:00", true},
 		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-07 05:59:59", true},
 		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-07 06:00:00", false},
 		{"Fri 22:00-06:00 UTC", "UTC", "2026-03-06 05:00:00", false},
@@ -169,6 +220,8 @@ func TestWindow(t *testing.T) {
 		{"Sat-Mon 00:00-24:00 UTC", "UTC", "2026-03-03 00:00:00", false},
 		{"Mon,Wed 10:00-11:00 UTC", "UTC", "2026-03-04 10:30:00", true},
 		{"Mon,Wed 10:00-11:00 UTC", "UTC", "2026-03-03 10:30:00", false},
+		{"Mon, Wed,Fri 10:00-11:00 UTC", "UTC", "2026-03-02 10:30:00", true},
+		{"Mon,Wed-Thu,Fri 10:00-11:00 UTC", "UTC", "2026-03-05 10:30:00", true},
 		{"Fri 18:00-00:00 UTC", "UTC", "2026-03-06 23:59:59", true},
 		{"Fri 18:00-00:00 UTC", "UTC", "2026-03-07 00:00:00", false},
 		// The clocks of the zone count, also when they change.
@@ -187,7 +240,7 @@ func TestWindow(t *testing.T) {
 }
 
 func TestTags(t *testing.T) {
-	p := mustParse(t, open+"  requiredTags: {env: [lab, 'test-*'], owner: '*'}\n  deniedTags: {env: 'prod*', Protected: ['yes', 'true']}\n")
+	p := mustParse(t, open+"  requiredTags: {env: [lab, 'test-*'], owner: '*'}\n  deniedTags: {env: 'Prod*', Protected: ['yes', 'true']}\n")
 	tests := []struct {
 		name     string
 		tags     map[string]string
@@ -200,12 +253,18 @@ func TestTags(t *testing.T) {
 		{"a value that begins so", map[string]string{"env": "labor", "owner": "x"}, "requiredTags"},
 		{"production", map[string]string{"env": "production", "owner": "x"}, "requiredTags deniedTags"},
 		{"production, however it is spelt", map[string]string{"env": "lab", "ENV": "Production", "owner": "x"}, "deniedTags"},
+		{"each key that is denied, in order", map[string]string{"env": "lab", "owner": "x", "PROTECTED": "yes", "Protected": "yes", "PRotected": "yes", "protected": "yes", "pROTECTED": "yes"},
+			"deniedTags deniedTags deniedTags deniedTags deniedTags"},
 		{"protected", map[string]string{"env": "lab", "owner": "x", "protected": "YES"}, "deniedTags"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := fields(p.Tags("eni-0abc", tt.tags)); got != tt.deniedBy {
+			d := p.Tags("eni-0abc", tt.tags)
+			if got := fields(d); got != tt.deniedBy {
 				t.Errorf("denied by %q, want %q", got, tt.deniedBy)
+			}
+			if strings.Count(tt.deniedBy, "deniedTags") > 1 && !slices.IsSortedFunc(d, func(a, b Reason) int { return strings.Compare(a.Text, b.Text) }) {
+				t.Errorf("out of order: %v", d)
 			}
 		})
 	}
@@ -219,6 +278,7 @@ func TestPatternMatch(t *testing.T) {
 		{"*", "", true}, {"*", "x", true}, {"a*", "a", true}, {"a*c", "abbc", true}, {"a*c", "abcb", false},
 		{"?", "", false}, {"?", "é", true}, {"a?c", "abc", true}, {"a", "ab", false}, {"ab", "a", false},
 		{"*a*b*", "xxaxxbxx", true}, {"*a*b", "bbbbaaaa", false}, {"eni-0*", "eni-1", false},
+		{"xyz", "abz", false}, {"", "", true}, {"", "a", false}, {"a", "", false}, {"a**", "a", true}, {"a*b?", "abbc", true}, {"**", "", true}, {"*", "*", true}, {"?", "*", true},
 	}
 	for _, tt := range tests {
 		if got := Pattern(tt.pattern).Match(tt.text); got != tt.want {

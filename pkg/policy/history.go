@@ -49,13 +49,15 @@ func (p *Policy) Approved(h History, now time.Time) Denial {
 
 // others tells of the approvals that do not count, and why.
 func (p *Policy) others(h History, now time.Time) (text string) {
-	other, expired, late := 0, 0, 0
+	other, late, ahead, expired := 0, 0, 0, 0
 	for _, a := range h.Approvals {
 		switch {
 		case a.Digest != h.Digest:
 			other++
 		case p.late(a, h):
 			late++
+		case early(a, now):
+			ahead++
 		case p.expired(a, now):
 			expired++
 		}
@@ -65,6 +67,9 @@ func (p *Policy) others(h History, now time.Time) (text string) {
 	}
 	if late > 0 {
 		text += fmt.Sprintf("; %d more than %s (maxDecisionWait) after the import: plan afresh and import it again", late, p.MaxDecisionWait)
+	}
+	if ahead > 0 {
+		text += fmt.Sprintf("; %d from the future: look at the clocks", ahead)
 	}
 	if expired > 0 {
 		text += fmt.Sprintf("; %d older than %s", expired, p.ApprovalTTL)
@@ -105,7 +110,7 @@ func (p *Policy) ValidApprovals(h History, now time.Time) []Approval {
 	for _, a := range h.Approvals {
 		again := func(v Approval) bool { return h.SamePerson == nil || h.SamePerson(v.By, a.By) }
 		counts := func(p *Policy) bool { return !p.late(a, h) && !p.expired(a, now) }
-		if a.Digest == h.Digest && h.Digest != "" && p.all(counts) && !slices.ContainsFunc(valid, again) {
+		if a.Digest == h.Digest && h.Digest != "" && !early(a, now) && p.all(counts) && !slices.ContainsFunc(valid, again) {
 			valid = append(valid, a)
 		}
 	}
@@ -119,7 +124,8 @@ func (p *Policy) late(a Approval, h History) bool { return p.tooLong(a.At.Sub(h.
 // clockSlack is by how much another machine's clock may be ahead.
 const clockSlack = 5 * time.Minute
 
+func early(a Approval, now time.Time) bool { return a.At.Sub(now) > clockSlack }
+
 func (p *Policy) expired(a Approval, now time.Time) bool {
-	age := now.Sub(a.At)
-	return age < -clockSlack || p.ApprovalTTL > 0 && age > p.ApprovalTTL
+	return p.ApprovalTTL > 0 && now.Sub(a.At) > p.ApprovalTTL
 }

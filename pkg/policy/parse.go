@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/document"
@@ -255,7 +253,6 @@ func (r *reader) tags(to *[]Tag) readFunc {
 			}
 			*to = append(*to, tag)
 		}
-		slices.SortFunc(*to, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
 	}
 }
 

@@ -64,7 +64,7 @@ func TestParseWhole(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	json := `{"apiVersion":"hybrid.routerd.net/v1alpha1","kind":"ProviderActionPolicy",
-	"metadata":{"name":"lab","labels":{"a":"b"}},
+	"metadata":{"name":"lab","labels":{"a":"b"},"annotations":{"a":"b"}},
 	"spec":{"enabled":true,"allowedProviders":["aws"],"maxActionsPerRun":3}}`
 	if p, err := Parse([]byte(json)); err != nil || !p.Enabled || p.MaxActions != 3 {
 		t.Errorf("JSON: %+v, %v", p, err)
@@ -87,6 +87,11 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{"another kind", strings.Replace(header, "Kind", "kind", 1) + "  {}\n" + "extra: 1\n", []string{`line 6: extra: is unknown`}},
 		{"another version", strings.Replace(header, "v1alpha1", "v1", 1) + "  {}\n", []string{`line 1: apiVersion: is "hybrid.routerd.net/v1", want`}},
 		{"no name", strings.Replace(header, "{name: lab}", "{name: ' '}", 1) + "  {}\n", []string{"line 3: metadata.name: is blank"}},
+		{"no name at all", strings.Replace(header, "{name: lab}", "{}", 1) + "  {}\n", []string{"line 3: metadata.name: is required"}},
+		{"pattern with blanks", header + "  allowedTargets: {nicRef: [' eni-1']}\n", []string{"begins or ends with a blank"}},
+		{"empty tag key", header + "  deniedTags: {'': x}\n", []string{"line 5: spec.deniedTags: has an empty tag key"}},
+		{"more than a window", header + "  executionWindow: Mon 09:00-10:00 UTC UTC\n", []string{`is not a window`}},
+		{"day left out", header + "  executionWindow: Mon,,Tue 09:00-10:00 UTC\n", []string{`"" are no days`}},
 		{"unknown field", header + "  enabled: true\n  allowedCidrs: []\n", []string{"line 6: spec.allowedCidrs: is unknown, want enabled, dryRunOnly"}},
 		{"key twice", header + "  enabled: true\n  enabled: false\n", []string{"line 6: enabled: the key is there twice"}},
 		{"key twice in JSON", `{"apiVersion":"x",` + "\n" + `"apiVersion":"y"}`, []string{"line 2: apiVersion: the key is there twice"}},
@@ -111,6 +116,16 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{"no such day", header + "  executionWindow: Mo 09:00-10:00 UTC\n", []string{`"Mo" are no days`}},
 		{"no such hour", header + "  executionWindow: Mon 09:00-24:01 UTC\n", []string{`"09:00-24:01" are no hours`}},
 		{"one-digit hour", header + "  executionWindow: Mon 9:00-10:00 UTC\n", []string{`are no hours`}},
+		{"no such minute", header + "  executionWindow: Mon 08:60-10:00 UTC\n", []string{`are no hours`}},
+		{"no end", header + "  executionWindow: Mon 08:00 UTC\n", []string{`are no hours`}},
+		{"hours without a colon", header + "  executionWindow: Mon 09.00-10:00 UTC\n", []string{`are no hours`}},
+		{"minutes of one digit", header + "  executionWindow: Mon 009:0-10:00 UTC\n", []string{`are no hours`}},
+		{"end that is none", header + "  executionWindow: Mon 09:00-25:00 UTC\n", []string{`are no hours`}},
+		{"begin at the end of the day", header + "  executionWindow: Mon 24:00-10:00 UTC\n", []string{`are no hours`}},
+		{"letters for minutes", header + "  executionWindow: Mon 09:xx-10:00 UTC\n", []string{`are no hours`}},
+		{"letters for hours", header + "  executionWindow: Mon xx:00-10:00 UTC\n", []string{`are no hours`}},
+		{"days to no day", header + "  executionWindow: Mon-Foo 09:00-10:00 UTC\n", []string{`"Mon-Foo" are no days`}},
+		{"days from no day", header + "  executionWindow: Foo-Mon 09:00-10:00 UTC\n", []string{`"Foo-Mon" are no days`}},
 		{"signed hour", header + "  executionWindow: Mon +9:00-10:00 UTC\n", []string{`are no hours`}},
 		{"empty window", header + "  executionWindow: Mon 09:00-09:00 UTC\n", []string{`it is empty; the whole day is 00:00-24:00`}},
 		{"no zone", header + "  executionWindow: Mon 09:00-10:00\n", []string{`is not a window`}},
@@ -129,6 +144,7 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{"tag without a pattern", header + "  deniedTags: {env: []}\n", []string{"spec.deniedTags.env: has no pattern"}},
 		{"bad duration", header + "  approvalTTL: 1d\n", []string{`line 5: spec.approvalTTL: is "1d", want a time`}},
 		{"number for a duration", header + "  maxDecisionWait: 60\n", []string{"spec.maxDecisionWait: is a number, want a string"}},
+		{"no time", header + "  approvalTTL: 0s\n", []string{"want a time longer than none"}},
 		{"negative duration", header + "  maxDecisionWait: -1h\n", []string{"want a time longer than none"}},
 		{"anchor", header + "  allowedActions: &a [x]\n", []string{"line 5: anchors, aliases and merges are not taken"}},
 		{"tag", header + "  enabled: !!bool true\n", []string{"line 5: tags are not taken"}},
@@ -149,6 +165,41 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAPatternIsNoOtherLanguage(t *testing.T) {
+	for _, c := range `[]{}\^$|()` {
+		if p, err := parsePattern("eni" + string(c)); err == nil {
+			t.Errorf("%q was taken", p)
+		}
+	}
+}
+
+func TestWhatIsBlankIsNotAlsoAnother(t *testing.T) {
+	_, err := Parse([]byte(strings.Replace(header, "hybrid.routerd.net/v1alpha1", "''", 1) + "  {}\n"))
+	if err == nil || err.Error() != "line 1: apiVersion: is blank" {
+		t.Error(err)
+	}
+}
+
+func TestAPolicyIsOfBoundedSizeAndAFile(t *testing.T) {
+	doc := header + "  {}\n#"
+	for size, fits := range map[int]bool{maxBytes: true, maxBytes + 1: false} {
+		data := []byte(doc + strings.Repeat("#", size-len(doc)))
+		path := filepath.Join(t.TempDir(), "p.yaml")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(data); (err == nil) != fits {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		if _, err := Load(path); (err == nil) != fits || IsRefused(err) {
+			t.Errorf("%d bytes in a file: %v", size, err)
+		}
+	}
+	if _, err := Load(os.DevNull); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Error(err)
 	}
 }
 

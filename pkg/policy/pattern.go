@@ -11,8 +11,6 @@ type Pattern string
 // parsePattern refuses what looks like another language of patterns.
 func parsePattern(s string) (Pattern, error) {
 	switch {
-	case s == "":
-		return "", errors.New("is empty; * matches anything")
 	case strings.TrimSpace(s) != s:
 		return "", errors.New("begins or ends with a blank")
 	case strings.ContainsAny(s, `[]{}\^$|()`):

@@ -1,11 +1,13 @@
 package policy_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -36,5 +38,14 @@ func TestRequestSubject(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+func TestAnUndoOfSeveralVerbsUndoesEach(t *testing.T) {
+	plan := func(context.Context, any, action.Request) (*action.Plan, error) { return nil, nil }
+	verbs := action.NewRegistry([]action.Verb{{Name: "a", Undo: "u", Plan: plan}, {Name: "b", Undo: "u", Plan: plan}, {Name: "u", Plan: plan}})
+	got := policy.RequestSubject(verbs, protocol.Request{Action: "u", IdempotencyKey: "k:undo"})
+	if d := cmp.Diff([]string{"a", "b"}, got.Undoes); d != "" || !got.Undo {
+		t.Errorf("%v, %s", got.Undo, d)
 	}
 }

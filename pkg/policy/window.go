@@ -41,7 +41,7 @@ func parseWindows(s string) ([]Window, error) {
 	days := ""
 	for part := range strings.SplitSeq(s, ",") {
 		part = strings.TrimSpace(part)
-		if part != "" && !strings.ContainsAny(part, " \t") {
+		if !strings.ContainsAny(part, " \t") {
 			days += part + ","
 			continue
 		}
@@ -69,12 +69,12 @@ func parseWindow(s string) (Window, error) {
 			return fail(strconv.Quote(span) + " are no days")
 		}
 	}
-	from, to, ok := strings.Cut(fields[1], "-")
+	from, to, _ := strings.Cut(fields[1], "-")
 	var okFrom, okTo bool
 	w.from, okFrom = minuteOfDay(from)
 	w.to, okTo = minuteOfDay(to)
 	switch {
-	case !ok || !okFrom || !okTo || w.from == 24*60:
+	case !okFrom || !okTo || w.from == 24*60:
 		return fail(strconv.Quote(fields[1]) + " are no hours")
 	case w.from == w.to:
 		return fail("it is empty; the whole day is 00:00-24:00")
