@@ -18,6 +18,13 @@ func TestPolicyCheck(t *testing.T) {
 	undo := strings.NewReplacer("assign-secondary-ip", "unassign-secondary-ip", `"k"`, `"k:undo"`).Replace(deskRequest)
 	out, _ = d.run(0, undo, append(check, "-f", "-")...)
 	d.says(out, "allowed by the policy desk\n  it needs an action in the journal that it rolls back")
+	d.write("tried.yaml", strings.Replace(deskPolicy, "enabled: true", "enabled: true, requireApproval: false, requireEvidence: true", 1))
+	out, _ = d.run(0, undo, "policy", "check", "-f", d.path("tried.yaml"), "-f", "-")
+	d.says(out, "it needs an action in the journal that it rolls back")
+	d.write("free.yaml", strings.Replace(deskPolicy, "enabled: true", "enabled: true, requireApproval: false", 1))
+	if out, _ = d.run(0, undo, "policy", "check", "-f", d.path("free.yaml"), "-f", "-"); out != "allowed by the policy desk\n" {
+		t.Errorf("%q", out)
+	}
 	d.run(ExitUsage, "", append(check, "-f", "a", "-f", "b")...)
 	d.run(ExitUsage, deskRequest+deskRequest, append(check, "-f", "-")...)
 	d.write("bad.yaml", "kind: x\n")

@@ -209,12 +209,11 @@ func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
 // hasUserinfo tells a URL that has somebody's credentials before its host, however badly it is formed
 // otherwise.
 func hasUserinfo(value string) bool {
-	_, rest, isURL := strings.Cut(value, "://")
-	end := strings.IndexAny(rest, "/?#")
-	if end >= 0 {
+	_, rest, _ := strings.Cut(value, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
 		rest = rest[:end]
 	}
-	return isURL && strings.Contains(rest, "@")
+	return strings.Contains(rest, "@")
 }
 
 // namesSecret tells a variable that holds a secret itself from one that says where there is one.
