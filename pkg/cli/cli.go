@@ -69,7 +69,7 @@ func checkCobrasOwn(root *cobra.Command) {
 		switch c.Name() {
 		case "help":
 			c.Args = func(_ *cobra.Command, args []string) error {
-				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+				if _, rest, _ := root.Find(args); len(rest) > 0 {
 					return usage("there is no command %q; see actionctl --help", strings.Join(args, " "))
 				}
 				return nil

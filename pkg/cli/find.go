@@ -18,14 +18,13 @@ import (
 // id=ID and key=KEY say which is meant.
 func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 	number, isID := strings.CutPrefix(name, "id=")
-	key, isKey := strings.CutPrefix(name, "key=")
 	var byID, byKey gate.Action
 	errID, errKey := gate.ErrNotFound, gate.ErrNotFound
-	if id, err := strconv.ParseInt(number, 10, 64); err == nil && !isKey && strconv.FormatInt(id, 10) == number {
+	if id, err := strconv.ParseInt(number, 10, 64); err == nil && strconv.FormatInt(id, 10) == number {
 		byID, errID = s.Get(ctx, id)
 	}
 	if !isID {
-		byKey, errKey = s.Find(ctx, key)
+		byKey, errKey = s.Find(ctx, strings.TrimPrefix(name, "key="))
 	}
 	for _, err := range []error{errID, errKey} {
 		if err != nil && !errors.Is(err, gate.ErrNotFound) {
