@@ -426,6 +426,52 @@ func TestVerifyLooksAtOneState(t *testing.T) {
 	wait.Wait()
 }
 
+// TestReadingDoesNotWaitForAWrite: a list is there at once, however long another process's write takes.
+func TestReadingDoesNotWaitForAWrite(t *testing.T) {
+	path := newPath(t)
+	writing, reading := open(t, path), open(t, path)
+	add(t, writing, "k")
+	err := writing.write(context.Background(), func(*writer) error {
+		_, err := reading.Get(context.Background(), 1)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOnlyAWholeFileIsOpened: one that is short is refused, unless what is missing may be in its log.
+func TestOnlyAWholeFileIsOpened(t *testing.T) {
+	path := newPath(t)
+	add(t, open(t, path), "k")
+	copied := filepath.Join(t.TempDir(), "copied.db")
+	j := open(t, path)
+	if _, err := j.db.Exec("VACUUM INTO ?", copied); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{0, 50, 100, 4096, len(whole) - 1, len(whole)} {
+		if err := os.WriteFile(copied, whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := look(copied); (err == nil) != (size == len(whole)) {
+			t.Errorf("%d bytes of %d: %v", size, len(whole), err)
+		}
+	}
+	if err := os.WriteFile(copied+"-wal", []byte("something"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(copied, 4096); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := look(copied); err != nil {
+		t.Errorf("with a log: %v", err)
+	}
+}
+
 // TestDamageThatOnlySQLiteSees: an index that does not say what the table does.
 func TestDamageThatOnlySQLiteSees(t *testing.T) {
 	path := newPath(t)
