@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,6 +115,31 @@ func TestAnExecutorThatTimedOutDoesNotActLater(t *testing.T) {
 	if n := s.changingCalls(); n != 0 {
 		t.Errorf("%d changing calls of an executor that was killed", n)
 	}
+}
+
+// TestAnExecutorEndsWithItsGate: where the kernel can be asked for it, nothing goes on whose result nobody takes.
+func TestAnExecutorEndsWithItsGate(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the kernel can't be asked")
+	}
+	s := newSite(t)
+	s.plans(1)
+	c := s.command("execute", "1", "--plugin", s.wrapper("echo $$ >$DIR/pid.new; mv $DIR/pid.new $DIR/pid; exec sleep 300"))
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid []byte
+	s.await("the executor", func() bool {
+		var err error
+		pid, err = os.ReadFile(s.path("pid"))
+		return err == nil
+	})
+	_ = c.Process.Signal(syscall.SIGKILL)
+	_ = c.Wait()
+	s.await("its end", func() bool {
+		state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+		return err != nil || strings.Contains(string(state), ") Z ")
+	})
 }
 
 // TestAnOrphanDoesNotActAfterItsClaim: the gate is killed, what it started goes on, and somebody else takes the action up.

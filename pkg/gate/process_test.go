@@ -87,6 +87,24 @@ func TestAnExecutorIsKilledWithAllThatItStarted(t *testing.T) {
 	}
 }
 
+// TestTheTimeOutIsThatOfAllThatAnExecutorStarted: what it left behind does not get the time in which its output is
+// waited for besides. One attempt in time tells; a busy machine may need more.
+func TestTheTimeOutIsThatOfAllThatAnExecutorStarted(t *testing.T) {
+	p, _ := script(t, "sleep 60 & wait")
+	p.Timeout = 50 * time.Millisecond
+	var took time.Duration
+	for range 5 {
+		begin := time.Now()
+		if _, err := p.Run(context.Background(), request()); err == nil {
+			t.Fatal("it answered")
+		}
+		if took = time.Since(begin); took < 2*time.Second {
+			return
+		}
+	}
+	t.Errorf("it took %s", took)
+}
+
 func TestAnExecutorThatIsAskedToStopMayAnswer(t *testing.T) {
 	p, dir := script(t, "trap 'echo '\\''"+scriptResult+"'\\''; exit 0' TERM\ntouch $DIR/ready\nwhile :; do sleep 0.01; done")
 	ctx, stop := context.WithCancel(context.Background())
