@@ -258,7 +258,7 @@ func TestTheLatestDryRunIsTheEvidence(t *testing.T) {
 		r.all(r.DryRun(context.Background(), []int64{id}, gate.Options{}))(want)
 	}
 	dryRun(succeeded(nil), gate.Done)
-	for _, bad := range []any{failed(protocol.Conflict, nil), lost, failed(protocol.Denied, nil)} {
+	for _, bad := range []any{failed(protocol.Conflict, nil), errLost, failed(protocol.Denied, nil)} {
 		dryRun(bad, verdictOf(bad))
 		r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Refused)
 	}

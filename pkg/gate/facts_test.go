@@ -30,7 +30,7 @@ func (r *rig) answers(all ...any) {
 }
 
 var (
-	lost       = errors.New("killed")
+	errLost    = errors.New("killed")
 	notStarted = &gate.NotStarted{Cause: errors.New("no such file")}
 )
 
@@ -61,7 +61,7 @@ func TestWhatMayHaveChangedSomethingStaysSo(t *testing.T) {
 		{"ambiguous", []any{failed(protocol.Ambiguous, nil)}, true, facts("failureClass", "ambiguous")},
 		{"unverified", []any{failed(protocol.Unverified, nil)}, true, facts("failureClass", "unverified")},
 		{"a bug", []any{failed(protocol.Internal, nil)}, true, facts("failureClass", "internal")},
-		{"a lost result", []any{lost}, true, facts()},
+		{"a lost result", []any{errLost}, true, facts()},
 		{"not started", []any{notStarted}, false, facts()},
 		{"denied by the executor", []any{failed(protocol.Denied, nil)}, false, facts()},
 		{"ambiguous, then one that hides it", []any{failed(protocol.Ambiguous, facts("priorHolder", "a")), failed(protocol.Authentication, nil)}, true,
@@ -70,10 +70,10 @@ func TestWhatMayHaveChangedSomethingStaysSo(t *testing.T) {
 			facts("priorHolder", "a", "changed", "true", "holder", "b", "failureClass", "conflict")},
 		{"the first prior facts win", []any{failed(protocol.Ambiguous, facts("priorAssigned", "false")), failed(protocol.Conflict, facts("priorAssigned", "true", "holder", "b"))}, true,
 			facts("priorAssigned", "false", "holder", "b", "failureClass", "conflict")},
-		{"prior facts learnt later", []any{lost, failed(protocol.Conflict, facts("priorAssigned", "true"))}, true, facts("priorAssigned", "true", "failureClass", "conflict")},
+		{"prior facts learnt later", []any{errLost, failed(protocol.Conflict, facts("priorAssigned", "true"))}, true, facts("priorAssigned", "true", "failureClass", "conflict")},
 		{"ambiguous, then not started", []any{failed(protocol.Ambiguous, facts("priorHolder", "a")), notStarted}, true, facts("priorHolder", "a", "failureClass", "ambiguous")},
 		{"definite failures replace each other's facts", []any{failed(protocol.Conflict, facts("holder", "a")), failed(protocol.Authentication, nil)}, false, facts("failureClass", "authentication")},
-		{"definite, then lost", []any{failed(protocol.Conflict, facts("priorHolder", "a")), lost}, true, facts()},
+		{"definite, then lost", []any{failed(protocol.Conflict, facts("priorHolder", "a")), errLost}, true, facts()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -153,7 +153,7 @@ func (r *rig) sticks(id int64, may bool) {
 // TestFactsOfAnEarlierRunDoNotReachAnUndo guards the addresses of others: what a run learnt that is over and done with
 // says nothing about the next one.
 func TestFactsOfAnEarlierRunDoNotReachAnUndo(t *testing.T) {
-	for name, second := range map[string]any{"lost": lost, "ambiguous": failed(protocol.Ambiguous, nil), "failed": failed(protocol.Authentication, nil)} {
+	for name, second := range map[string]any{"lost": errLost, "ambiguous": failed(protocol.Ambiguous, nil), "failed": failed(protocol.Authentication, nil)} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, lab)
 			id := r.approved("k")[0]
