@@ -83,13 +83,15 @@ func TestPlanFence(t *testing.T) {
 	away := nic(eni1, 1, group(1))
 	away.VPCID = "vpc-2"
 	bare := nic(eni1, 1)
+	named := running(nic(eni0, 0, group(1), group(2)))
+	named.Tags["lastfence"] = "1500000000"
 	taken := running(nic(eni0, 0, group(1), group(2)))
 	taken.Tags["Original_SG_Backup_"+here+"_1700000000_9_0"] = "another's"
 	for _, c := range []struct {
 		name   string
 		cloud  cloud
 		with   []string
-		record map[string][2]string
+		record record
 		want   []string
 		refuse protocol.FailureClass
 		says   string
@@ -109,19 +111,49 @@ func TestPlanFence(t *testing.T) {
 			}},
 		{name: "an earlier attempt's backup is written under its own name", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1), group(3)))}},
 			with: []string{"securityGroups=" + group(1)},
-			record: map[string][2]string{
-				here + " " + attrBackup: {none, "1600000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(1) + "," + group(3)},
-				eni0 + " " + attrGroups: {group(1) + "," + group(2), group(2)},
-				eni1 + " " + attrGroups: {group(1) + "," + group(3), group(3)},
+			record: record{
+				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(1) + "," + group(3)},
+				eni0 + " " + attrGroups: {From: group(1) + "," + group(2), To: group(2)},
+				eni1 + " " + attrGroups: {From: group(1) + "," + group(3), To: group(3)},
 			},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(1) + "," + group(3),
 				"securityGroups of " + eni0 + ": " + group(2) + " -> " + group(2),
 				"securityGroups of " + eni1 + ": " + group(1) + "," + group(3) + " -> " + group(3),
 			}},
+		{name: "an earlier attempt's backup keeps its name, found on its way", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(9)))}},
+			with: []string{"securityGroups=" + group(1), "transitionSecurityGroup=" + group(9), "ignoreTagWriteFailure=true"},
+			record: record{
+				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2)},
+				eni0 + " " + attrGroups: {From: group(1) + "," + group(2), To: group(2), Via: group(9)},
+			},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
+			}},
+		{name: "on the way of a fence over another, it gives nothing back that the first removed",
+			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(9)))}},
+			with:  []string{"securityGroups=" + group(2), "transitionSecurityGroup=" + group(9)},
+			record: record{
+				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2) + "," + group(3)},
+				eni0 + " " + attrGroups: {From: group(2) + "," + group(3), To: group(3), Via: group(9)},
+			},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2) + "," + group(3),
+				"securityGroups of " + eni0 + ": " + group(2) + "," + group(3) + " -> " + group(3),
+			}},
+		{name: "lastfence names what there are no tags of", cloud: cloud{instances: []ec2model.Instance{named}},
+			with: []string{"securityGroups=" + group(1)},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
+			}},
 		{name: "an old record that is not what is there any more is not believed", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(7)))}},
 			with:   []string{"securityGroups=" + group(1)},
-			record: map[string][2]string{here + " " + attrBackup: {none, "1600000000 " + eni0 + "=" + group(1) + "," + group(2)}, eni0 + " " + attrGroups: {group(1) + "," + group(2), group(2)}},
+			record: record{
+				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2)},
+				eni0 + " " + attrGroups: {From: group(1) + "," + group(2), To: group(2)},
+			},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(7),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(7) + " -> " + group(7),
@@ -154,7 +186,7 @@ func TestPlanFence(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := request(c.with...)
 			if c.record != nil {
-				r.Records = record(c.record)
+				r.Records, r.Keeps = c.record, true
 			}
 			p, err := planFence(t.Context(), &c.cloud, r, noon)
 			var f *protocol.Failure
@@ -190,12 +222,23 @@ func TestAnInterfaceAttachedMeanwhileIsNotCalledFenced(t *testing.T) {
 	}
 }
 
-// record is what was recorded of each resource and attribute under the request's key: from and to.
-type record map[string][2]string
+// record is what was recorded of each resource and attribute under the request's key.
+type record map[string]action.Recorded
 
 func (r record) Own(resource, attribute string) (action.Recorded, bool) {
 	v, ok := r[resource+" "+attribute]
-	return action.Recorded{From: v[0], To: v[1]}, ok
+	return v, ok
 }
 
 func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }
+
+// TestUnfencingLeavesAnAWSServicesInterface: exact groups are not given to an interface that only its service may change.
+func TestUnfencingLeavesAnAWSServicesInterface(t *testing.T) {
+	managed := nic(eni0, 0, group(1))
+	managed.Managed = true
+	_, err := planUnfence(t.Context(), &cloud{instances: []ec2model.Instance{running(managed)}}, request("interface0Sg="+group(2)))
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Authorization {
+		t.Errorf("%v", err)
+	}
+}

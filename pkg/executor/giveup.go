@@ -61,8 +61,13 @@ func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error
 	return f
 }
 
-// takeBack takes back the backups of earlier stages, once nothing is in force that needs them.
+// takeBack takes back the backups of earlier stages, once all else is read to be as it was.
 func (r *run) takeBack(before int) {
+	for i, t := range r.plan.Transitions {
+		if !t.Backup && r.seen.Values[i] != t.From {
+			return
+		}
+	}
 	for i, t := range slices.Backward(r.plan.Transitions) {
 		if !t.Backup || t.Stage >= before || t.From == t.To || r.seen.Values[i] != t.To {
 			continue

@@ -114,6 +114,21 @@ var scenarios = []scenario{
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "transitionSecurityGroup": ec2sim.LabGroupAllowAll},
 	},
 	{
+		name: "fence by removing a group, by way of a transition group", verb: "fence-security-groups",
+		seed: func(r *ec2sim.Region) {
+			r.EditInterface(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) { i.Groups = append(i.Groups, ec2sim.LabGroupRouter) })
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb, "transitionSecurityGroup": ec2sim.LabGroupAllowAll},
+	},
+	{
+		name: "fence by exact groups, by way of a transition group", verb: "fence-security-groups",
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{
+			"interface0Sg": ec2sim.LabGroupFence, "interface1Sg": ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter, "transitionSecurityGroup": ec2sim.LabGroupAllowAll,
+		},
+	},
+	{
 		name: "fence by exact groups, without tags", verb: "fence-security-groups",
 		target:     map[string]string{"instanceRef": ec2sim.LabDB},
 		parameters: map[string]string{"interface0Sg": ec2sim.LabGroupFence, "interface1Sg": ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter},
