@@ -149,7 +149,7 @@ func TestPlanFence(t *testing.T) {
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
 		{name: "an old record that is not what is there any more is not believed", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(7)))}},
-			with:   []string{"securityGroups=" + group(1)},
+			with: []string{"securityGroups=" + group(1)},
 			record: record{
 				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2)},
 				eni0 + " " + attrGroups: {From: group(1) + "," + group(2), To: group(2)},
