@@ -4,8 +4,9 @@
 //
 // It guarantees three things to whoever believes the stand-in.
 //
-//   - Where moto is faithful to EC2, the real executor binary gets the same results from both, and boto3 sees
-//     the same changes in both worlds (TestScenarios, TestAlike, TestFencing, TestIdentities).
+//   - Where moto is faithful to EC2, the real binaries get the same results from both, and boto3 sees
+//     the same changes in both worlds (TestScenarios, TestAlike, TestFencing, TestIdentities), and what the
+//     inventory tells of them (TestInventory).
 //   - Where moto deviates, the stand-in does what EC2 does (TestDeviations). What moto does is written beside it
 //     and told when it changes, without failing: a moto that becomes faithful is news, not a fault of ours.
 //   - boto3 and the AWS CLI, in the environment that ec2sim prints and nothing else, can't tell that it

@@ -17,11 +17,11 @@ import (
 	"aws-provider-executor/pkg/peers"
 )
 
-// house is what every test uses: the peers and the two programs, built once.
+// house is what every test uses: the peers and the programs, built once.
 var house struct {
 	python peers.Python
 	// aws has a program of that name in it: the AWS CLI.
-	aws, executor, ec2sim string
+	aws, executor, inventory, ec2sim string
 	// dir is the run's own, removed at its end; home is an empty one in it.
 	dir, home string
 }
@@ -69,12 +69,14 @@ func withoutPeers(err error) error {
 
 // buildPrograms builds the real programs, from the tree this test is in.
 func buildPrograms() error {
-	build := exec.Command("go", "build", "-o", house.dir+"/", "aws-provider-executor/cmd/aws-provider-executor", "aws-provider-executor/cmd/ec2sim")
+	build := exec.Command("go", "build", "-o", house.dir+"/", "aws-provider-executor/cmd/aws-provider-executor",
+		"aws-provider-executor/cmd/aws-provider-inventory", "aws-provider-executor/cmd/ec2sim")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build the programs: %w\n%s", err, text)
 	}
 	house.executor = filepath.Join(house.dir, "aws-provider-executor")
+	house.inventory = filepath.Join(house.dir, "aws-provider-inventory")
 	house.ec2sim = filepath.Join(house.dir, "ec2sim")
 	return nil
 }
