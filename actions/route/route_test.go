@@ -289,6 +289,9 @@ func TestUndoFacts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if taken := c.want["overwroteRouteTarget"]; strings.Contains(p.Words.Did, "taken from") != (taken != "") || !strings.HasSuffix(p.Words.Did, taken) {
+			t.Errorf("%v: %s", c.routes, p.Words.Did)
+		}
 		v.routes = []ec2model.Route{route("10.9.0.9/32", vgw)}
 		seen, err := p.Read(t.Context())
 		if err != nil {

@@ -224,15 +224,21 @@ func TestIPv6IsNotTakenForNothing(t *testing.T) {
 	}
 	// IPv4 is for EC2 to refuse, and for a dry-run to foresee.
 	far.Secondary = []string{"10.0.2.99"}
+	there = ask("10.0.2.99", "allowReassignment", "true")
 	back = ask("10.0.2.99", "priorHolder", mine)
 	back.Target["nicRef"] = far.ID
-	p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{more: []ec2model.NetworkInterface{far}}, back)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var f *protocol.Failure
-	if err := p.Foresee(t.Context()); !errors.As(err, &f) || f.Class != protocol.InvalidRequest {
-		t.Errorf("back, IPv4: %v", err)
+	for name, c := range map[string]struct {
+		plan action.PlanFunc
+		req  action.Request
+	}{"there": {action.PlanWith(planAssign), there}, "back": {action.PlanWith(planUnassign), back}} {
+		p, err := c.plan(t.Context(), &vpc{more: []ec2model.NetworkInterface{far}}, c.req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f *protocol.Failure
+		if err := p.Foresee(t.Context()); !errors.As(err, &f) || f.Class != protocol.InvalidRequest {
+			t.Errorf("%s, IPv4: %v", name, err)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ type Route struct {
 
 // LeadsTo tells whether the target is what the route leads to, by whichever of its names.
 func (r Route) LeadsTo(target string) bool {
-	return r.Target == target || r.InstanceID != "" && r.InstanceID == target
+	return target == r.Target || target == r.InstanceID
 }
 
 // ListRoute is a route to all the networks of a prefix list.
