@@ -59,7 +59,6 @@ type observer struct {
 	all      map[string]*ec2model.Interface
 	own      []string
 	observed map[string]bool
-	subnet   *ec2model.Subnet
 	table    *ec2model.RouteTable
 	// notRunning are the states of instances that are not.
 	notRunning map[string]string
@@ -190,20 +189,8 @@ func (o *observer) readScope(ctx context.Context) error {
 		return err
 	}
 	// Nothing in the subnet, or no such subnet: these are not the same.
-	_, err = o.readSubnet(ctx)
+	_, err = o.r.DescribeSubnet(ctx, o.req.Subnet)
 	return err
-}
-
-// readSubnet reads the request's subnet, once.
-func (o *observer) readSubnet(ctx context.Context) (ec2model.Subnet, error) {
-	if o.subnet != nil {
-		return *o.subnet, nil
-	}
-	subnet, err := o.r.DescribeSubnet(ctx, o.req.Subnet)
-	if err == nil {
-		o.subnet = &subnet
-	}
-	return subnet, err
 }
 
 func tagged(n ec2model.Interface, tags map[string]string) bool {
@@ -253,7 +240,7 @@ func (o *observer) readTableOfSubnet(ctx context.Context) (ec2model.RouteTable, 
 	subnet := ec2model.Subnet{ID: o.self.SubnetID, VPCID: o.self.VPCID}
 	if o.req.Subnet != "" && o.req.Subnet != subnet.ID {
 		var err error
-		if subnet, err = o.readSubnet(ctx); err != nil {
+		if subnet, err = o.r.DescribeSubnet(ctx, o.req.Subnet); err != nil {
 			return ec2model.RouteTable{}, err
 		}
 	}

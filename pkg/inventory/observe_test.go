@@ -191,6 +191,9 @@ func TestObserve(t *testing.T) {
 		{"a node's interface that is on no instance", Request{NIC: "eni-4", Tags: map[string]string{"Name": "eni-3"}}, map[string][]string{
 			"self": {"eni-4"}, "local": {"10.0.1.40 eni-4"}, "ips": {"10.0.1.1 eni-3 stopped", "10.0.1.101 eni-3 stopped"}, "candidates": {"10.0.1.1 eni-3 stopped", "10.0.1.101 eni-3 stopped"},
 		}},
+		{"a node's interface that is on no instance, as others are", Request{NIC: "eni-4", Subnet: "subnet-b"}, map[string][]string{
+			"self": {"eni-4"}, "local": {"10.0.1.40 eni-4"}, "ips": {"10.0.2.10 eni-2 running", "10.0.2.50 eni-5"}, "candidates": {"10.0.2.10 eni-2 running"},
+		}},
 		{"by routes of a subnet in another VPC", Request{NIC: "eni-1", ByRoute: true, Subnet: "subnet-far", Prefix: netip.MustParsePrefix("10.99.0.9/32")}, map[string][]string{
 			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-far-in-vpc-2"}, "routes": {"10.99.0.9/32 eni-1 running"},
 		}},
@@ -478,6 +481,7 @@ func TestContradictions(t *testing.T) {
 		{"an address on two", twice, Request{}, "10.0.1.40 on both eni-4 and eni-8", true},
 		{"nothing where the node is, once", nothing, Request{}, "", false},
 		{"nothing where the node is", nothing, Request{}, "by itself, and not among the interfaces of vpc-1", true},
+		{"nothing where the named interface is", nothing, Request{NIC: "eni-1"}, "eni-1 by itself", true},
 		{"nothing in its subnet", nothing, Request{Subnet: "subnet-a"}, "and not among the interfaces of subnet-a", true},
 		{"nothing with its tag", nothing, Request{Tags: map[string]string{"Name": "eni-1"}}, "and not among", true},
 		{"nothing with another's tag", nothing, Request{Tags: map[string]string{"Name": "eni-3"}}, "", true},
@@ -527,5 +531,23 @@ func TestAllocationsAreLinear(t *testing.T) {
 	small, large := allocations(1000), allocations(4000)
 	if large > 4*small {
 		t.Errorf("%.0f allocations for 1000, %.0f for 4000", small, large)
+	}
+}
+
+// TestSelfIsAsReadLast: what the node's interface lost since it was read first is not told to be captured.
+func TestSelfIsAsReadLast(t *testing.T) {
+	c := newCloud()
+	c.edit = func(n int, shown []ec2model.Interface) []ec2model.Interface {
+		if n == 1 {
+			return []ec2model.Interface{nic("eni-1", "subnet-a", "i-1", 0, "10.0.1.10", "10.0.1.66")}
+		}
+		return shown
+	}
+	o, err := Observe(t.Context(), c, Request{NIC: "eni-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(o.Captured, "10.0.1.66") || len(o.Captured) != 3 {
+		t.Errorf("%v", o.Captured)
 	}
 }
