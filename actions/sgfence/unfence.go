@@ -53,8 +53,12 @@ func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Pla
 	case req.Bool(paramNoRestore):
 		return u.skip(u.instance + " is left as it is, as " + paramNoRestore + " asks"), nil
 	}
-	if err := u.find(); err != nil {
+	found, err := u.find()
+	switch {
+	case err != nil:
 		return nil, err
+	case found != nil:
+		return found, nil
 	}
 	if len(u.before) == 0 && !req.Bool(paramPowerOn) {
 		return u.skip("nothing to restore: " + u.instance + " has no tags of a fence, and no facts of one are given"), nil
@@ -86,17 +90,23 @@ func (u *unfence) stay() *action.Plan {
 }
 
 // find tells what was there before: by the facts of the action, by its record where its facts were lost, by the
-// groups given for each interface, or by the tags of the fence in force.
-func (u *unfence) find() error {
+// groups given for each interface, or by the tags of the fence in force. A plan is found where nothing is to be
+// restored.
+func (u *unfence) find() (*action.Plan, error) {
 	facts, err := u.facts()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch now := u.first; {
 	case facts != nil:
-		err = u.byFacts(facts)
+		err = u.byFacts(facts, u.req.Parameters[factTimestamp], u.req.Parameters[factPriorFence] == fenceOther)
+	case givesExact(u.req.Parameters) && u.req.Orphan:
+		// A core sends the fence's own parameters: those may be what it is to come back from.
+		return u.skip("nothing to undo is known under this key: no facts are given, and none are recorded; under a key of its own an unfence gives the groups of " + paramExact), nil
 	case givesExact(u.req.Parameters) && !u.givesTheFence():
 		err = u.byIndex()
+	case u.isRecorded():
+		return u.byRecord()
 	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
 		err = u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
 	case now.why != nil:
@@ -105,13 +115,19 @@ func (u *unfence) find() error {
 			u.instance, lastFence, now.own[lastFence], now.why, paramExact)
 	case now.backup != nil:
 		u.byTags()
-	default:
-		err = u.byRecord()
 	}
 	if err != nil || len(u.before) == 0 {
-		return err
+		return nil, err
 	}
-	return u.others()
+	return nil, u.others()
+}
+
+// isRecorded tells that the action that this request undoes is on record.
+func (u *unfence) isRecorded() bool {
+	return slices.ContainsFunc(u.first.Interfaces, func(n ec2model.InstanceInterface) bool {
+		_, ok := u.req.Record(n.ID, attrGroups)
+		return ok
+	})
 }
 
 // givesTheFence tells that the groups given for each interface are those that the action gave it, as a core
@@ -152,8 +168,10 @@ func (u *unfence) others() error {
 }
 
 // byRecord restores what the action recorded that this request undoes, where its facts were lost; over another
-// fence, what was there before that one.
-func (u *unfence) byRecord() error {
+// fence, what was there before that one. An action that found its fence in force leaves it.
+func (u *unfence) byRecord() (*action.Plan, error) {
+	var facts []saved
+	other := false
 	for _, n := range u.first.Interfaces {
 		own, ok := u.req.Record(n.ID, attrGroups)
 		if !ok || own.From == own.To {
@@ -161,14 +179,27 @@ func (u *unfence) byRecord() error {
 		}
 		k, err := recall(u.req, n.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		base := k.base(own.To)
-		u.before = append(u.before, saved{n.ID, base})
-		u.vouched = u.vouched || groupText(base) != own.From
+		facts = append(facts, saved{n.ID, base})
+		other = other || groupText(base) != own.From
 	}
-	u.undo = !u.vouched
-	return nil
+	if len(facts) == 0 {
+		if power, ok := u.req.Record(u.instance, attrPower); ok && power.From != power.To {
+			return u.stay(), nil
+		}
+		return u.skip(u.instance + " was fenced before the action: it stays fenced"), nil
+	}
+	at := ""
+	tags, _ := u.req.Record(u.instance, attrBackup)
+	if b, ok := parseBackup(tags.To); ok && tags.From != tags.To {
+		at = b.at
+	}
+	if err := u.byFacts(facts, at, other); err != nil {
+		return nil, err
+	}
+	return nil, u.others()
 }
 
 // facts are the prior groups that the parameters tell, by interface.
@@ -197,10 +228,9 @@ func (u *unfence) facts() ([]saved, error) {
 }
 
 // byFacts restores what the facts tell, unless the tags of the fence in force tell otherwise.
-func (u *unfence) byFacts(facts []saved) error {
-	now, at := u.first, u.req.Parameters[factTimestamp]
-	u.before, u.undo = facts, u.req.Parameters[factPriorFence] != fenceOther
-	u.vouched = !u.undo
+func (u *unfence) byFacts(facts []saved, at string, other bool) error {
+	now := u.first
+	u.before, u.undo, u.vouched = facts, !other, other
 	switch {
 	case now.own == nil:
 		return nil
@@ -230,7 +260,7 @@ func (u *unfence) byFacts(facts []saved) error {
 func (u *unfence) conflict(why string) error {
 	named := lastFence + "=" + u.first.own[lastFence]
 	return action.Refuse(protocol.Conflict,
-		"the facts given and the tags of the fence in force (%s) contradict each other: %s; unfence by the one or by the other; nothing was changed",
+		"what is to be undone and the tags of the fence in force (%s) contradict each other: %s; unfence by the one or by the other; nothing was changed",
 		named, why).With(factTags, named)
 }
 
@@ -299,7 +329,7 @@ func (u *unfence) threeStates(s saved) (overwrites string, err error) {
 	now := u.first.groupsText(s.nic)
 	after := u.req.Parameters[factFenced+s.nic]
 	recorded, _ := u.req.Record(s.nic, attrGroups)
-	if after == "" && u.undo {
+	if after == "" {
 		after = recorded.To
 	}
 	if after == "" || now == u.req.Parameters[paramTransition] || now == recorded.Via {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/executor"
@@ -240,6 +241,47 @@ func (s scenario) killed(t *testing.T, c clean, undo bool, when string, kill fun
 	}
 	s.undoes(l, r, did.Status, c, when)
 	return true
+}
+
+// TestKilledAndUndoneWithoutFacts: the real binary, killed at every call that changes something, and the caller with it: the
+// undo comes without a fact, twice, and the world equals the world before.
+func TestKilledAndUndoneWithoutFacts(t *testing.T) {
+	t.Parallel()
+	var kills atomic.Int64
+	var cases []func()
+	for _, s := range scenarios {
+		verb, _ := actions.Registry().Lookup(s.verb)
+		undo, _ := actions.Registry().Lookup(verb.Undo)
+		if s.alone || s.beyond || slices.ContainsFunc(undo.Parameters, func(f action.Field) bool { return f.Required }) {
+			continue
+		}
+		c := s.clean(t)
+		for n := 1; n <= c.calls; n++ {
+			for _, instant := range instants {
+				if !changing(c.call(false, n)) {
+					continue
+				}
+				cases = append(cases, func() {
+					when := fmt.Sprintf("%s, killed at call %d %s, the undo without facts,", s.name, n, instant.name)
+					l := newLab(t, s.seed)
+					l.warm()
+					r := s.request("k")
+					if !l.runKilled(r, n, instant.at, instant.verdict).killed {
+						return
+					}
+					for range 2 {
+						if got := l.run(s.undoOf(r, protocol.Status{})); got.Status.Status == protocol.Failed {
+							t.Errorf("%s: %+v", when, got.Status)
+						}
+						l.same(c.undone, when)
+					}
+					kills.Add(1)
+				})
+			}
+		}
+	}
+	abreast(cases)
+	t.Logf("%d kills, and undone without facts: nothing lost", kills.Load())
 }
 
 // TestKilledAndThenRefused: the real binary, killed at every call that changes something; the same key again meets a fault at each
