@@ -85,6 +85,11 @@ func TestPlanFence(t *testing.T) {
 	bare := nic(eni1, 1)
 	named := running(nic(eni0, 0, group(1), group(2)))
 	named.Tags["lastfence"] = "1500000000"
+	kept := backup{at: "1600000000", of: []saved{{eni0, []string{group(1), group(2)}}, {eni1, []string{group(5)}}}}
+	halfway := running(nic(eni0, 0, group(6)), nic(eni1, 1, group(5)))
+	halfway.Tags = kept.tags(here, 0)
+	whole := running(nic(eni0, 0, group(5)), nic(eni1, 1, group(5)))
+	whole.Tags = kept.tags(here, 0)
 	taken := running(nic(eni0, 0, group(1), group(2)))
 	taken.Tags["Original_SG_Backup_"+here+"_1700000000_9_0"] = "another's"
 	for _, c := range []struct {
@@ -147,6 +152,22 @@ func TestPlanFence(t *testing.T) {
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
+			}},
+		{name: "a fence that another machine made on one interface", cloud: cloud{instances: []ec2model.Instance{halfway}},
+			with: []string{"securityGroups=" + group(6), "invertSgRemoval=true"},
+			want: []string{
+				"fenceBackup of " + here + ": " + kept.text() + " -> " + kept.text(),
+				"securityGroups of " + eni0 + ": " + group(6) + " -> " + group(6),
+				"securityGroups of " + eni1 + ": " + group(5) + " -> " + group(6),
+			}},
+		{name: "the same, and other groups asked for", cloud: cloud{instances: []ec2model.Instance{halfway}},
+			with: []string{"securityGroups=" + group(7), "invertSgRemoval=true"}, refuse: protocol.Conflict, says: "what it had before the fence"},
+		{name: "another machine's fence whose groups are those that an interface had", cloud: cloud{instances: []ec2model.Instance{whole}},
+			with: []string{"securityGroups=" + group(6), "invertSgRemoval=true"},
+			want: []string{
+				"fenceBackup of " + here + ": " + kept.text() + " -> " + kept.text(),
+				"securityGroups of " + eni0 + ": " + group(5) + " -> " + group(6),
+				"securityGroups of " + eni1 + ": " + group(5) + " -> " + group(6),
 			}},
 		{name: "an old record that is not what is there any more is not believed", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(7)))}},
 			with: []string{"securityGroups=" + group(1)},
