@@ -92,6 +92,8 @@ func TestPlanFence(t *testing.T) {
 	whole.Tags = kept.tags(here, 0)
 	usual := running(nic(eni0, 0, group(5)))
 	usual.Tags = (&backup{at: "1600000000", of: []saved{{eni0, []string{group(5)}}}}).tags(here, 0)
+	partly := running(nic(eni0, 0, group(2)), nic(eni1, 1, group(4)))
+	partly.Tags = (&backup{at: "1600000000", of: []saved{{eni0, []string{group(1), group(2)}}, {eni1, []string{group(1), group(3)}}}}).tags(here, 0)
 	taken := running(nic(eni0, 0, group(1), group(2)))
 	taken.Tags["Original_SG_Backup_"+here+"_1700000000_9_0"] = "another's"
 	for _, c := range []struct {
@@ -173,6 +175,8 @@ func TestPlanFence(t *testing.T) {
 			}},
 		{name: "tags of a fence, and the groups that were there before it", cloud: cloud{instances: []ec2model.Instance{usual}},
 			with: []string{"securityGroups=" + group(5), "invertSgRemoval=true"}, refuse: protocol.InvalidRequest, says: "nothing to remove"},
+		{name: "one interface as the fence leaves it, the other as nobody knows", cloud: cloud{instances: []ec2model.Instance{partly}},
+			with: []string{"securityGroups=" + group(1)}, refuse: protocol.InvalidRequest, says: "nothing to remove"},
 		{name: "an old record that is not what is there any more is not believed", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(7)))}},
 			with: []string{"securityGroups=" + group(1)},
 			record: record{
