@@ -81,8 +81,9 @@ func (l *lab) DescribeNetworkInterfacesWithAddress(ctx context.Context, _, addre
 	return l.DescribeNetworkInterfaces(ctx, ids...)
 }
 
-func (l *lab) DescribeNetworkInterfacesOfSubnet(ctx context.Context, _ string) ([]ec2model.NetworkInterface, error) {
-	return l.DescribeNetworkInterfaces(ctx, slices.Sorted(maps.Keys(l.nics))...)
+func (l *lab) DescribeNetworkInterfacesOfSubnet(ctx context.Context, _ string) ([]ec2model.NetworkInterface, bool, error) {
+	found, err := l.DescribeNetworkInterfaces(ctx, slices.Sorted(maps.Keys(l.nics))...)
+	return found, true, err
 }
 
 func (l *lab) DescribeSubnet(context.Context, string) (ec2model.Subnet, error) {

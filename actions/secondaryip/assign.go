@@ -132,22 +132,28 @@ func (a assignment) judge(nic ec2model.NetworkInterface, holders []ec2model.Netw
 
 // foresee tells what EC2 would refuse: an address that is outside the subnet, or one that another
 // holds, in this order. An address of the subnet is in the subnet if it is anywhere: as an
-// interface's own, or in a block that is one's whole, which no search for the address finds.
+// interface's own, or in a block that is one's whole, which no search for the address finds. In a subnet of more
+// interfaces than one answer holds, such blocks are not looked for: EC2 refuses what is in one.
 func (a assignment) foresee(ctx context.Context, nic, held ec2model.NetworkInterface) error {
 	if err := a.fits(ctx, nic, held); err != nil || held.ID != "" {
 		return err
 	}
-	all, err := a.r.DescribeNetworkInterfacesOfSubnet(ctx, nic.SubnetID)
+	some, all, err := a.r.DescribeNetworkInterfacesOfSubnet(ctx, nic.SubnetID)
 	if err != nil {
 		return err
 	}
 	var holders []ec2model.NetworkInterface
-	for _, n := range all {
+	for _, n := range some {
 		if block, in := n.Delegated(a.ip); in {
 			return action.Refuse(protocol.Conflict, "%s is in %s, which is delegated to %s whole and can't be taken from it", a.ip, block, n.ID).With("holder", n.ID)
 		}
 		if n.Has(a.ip) {
 			holders = append(holders, n)
+		}
+	}
+	if !all {
+		if holders, err = a.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, a.ip); err != nil {
+			return err
 		}
 	}
 	_, refusal := a.judge(nic, holders)

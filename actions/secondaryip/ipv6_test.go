@@ -29,6 +29,8 @@ type vpc struct {
 	// answers are what the calls say, in order.
 	answers []error
 	more    []ec2model.NetworkInterface
+	// large makes the subnet one of more interfaces than an answer holds.
+	large bool
 }
 
 func (v *vpc) interfaces() []ec2model.NetworkInterface {
@@ -63,8 +65,12 @@ func (v *vpc) DescribeNetworkInterfacesWithAddress(_ context.Context, _, address
 	return found, nil
 }
 
-func (v *vpc) DescribeNetworkInterfacesOfSubnet(_ context.Context, subnet string) ([]ec2model.NetworkInterface, error) {
-	return slices.DeleteFunc(v.interfaces(), func(n ec2model.NetworkInterface) bool { return n.SubnetID != subnet }), nil
+func (v *vpc) DescribeNetworkInterfacesOfSubnet(_ context.Context, subnet string) ([]ec2model.NetworkInterface, bool, error) {
+	found := slices.DeleteFunc(v.interfaces(), func(n ec2model.NetworkInterface) bool { return n.SubnetID != subnet })
+	if v.large {
+		return found[:1], false, nil
+	}
+	return found, true, nil
 }
 
 func (v *vpc) DescribeSubnet(_ context.Context, id string) (ec2model.Subnet, error) {

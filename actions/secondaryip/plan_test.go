@@ -75,3 +75,20 @@ func TestNeighbours(t *testing.T) {
 		}
 	}
 }
+
+// TestAHolderIsFoundInASubnetOfAnySize: where one answer does not hold the whole subnet, the address is searched for.
+func TestAHolderIsFoundInASubnetOfAnySize(t *testing.T) {
+	for _, large := range []bool{false, true} {
+		for address, want := range map[string]protocol.FailureClass{held: protocol.Conflict, "10.0.0.11": protocol.Conflict, free: "", "10.0.0.8": ""} {
+			p, err := action.PlanWith(planAssign)(t.Context(), &vpc{large: large}, ask(address))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var f *protocol.Failure
+			err = p.Foresee(t.Context())
+			if errors.As(err, &f) != (want != "") || want != "" && f.Class != want {
+				t.Errorf("%s (large %t): %v, want %q", address, large, err, want)
+			}
+		}
+	}
+}

@@ -207,3 +207,19 @@ func TestBackoffHasJitter(t *testing.T) {
 		}
 	}
 }
+
+// TestOneAnswerOfASubnet: as much as one answer holds is read, and whether that is all is told.
+func TestOneAnswerOfASubnet(t *testing.T) {
+	for token, want := range map[string]bool{"": true, "<nextToken>more</nextToken>": false} {
+		c, requests := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Form.Get("MaxResults") != "1000" || r.Form.Get("Filter.1.Value.1") != "subnet-1" {
+				t.Errorf("asked for %v", r.Form)
+			}
+			_, _ = io.WriteString(w, `<DescribeNetworkInterfacesResponse><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId></item></networkInterfaceSet>`+token+`</DescribeNetworkInterfacesResponse>`)
+		})
+		found, all, err := c.reader().DescribeNetworkInterfacesOfSubnet(t.Context(), "subnet-1")
+		if err != nil || len(found) != 1 || all != want || *requests != 1 {
+			t.Errorf("%q: %v, %t, %v, %d requests", token, found, all, err, *requests)
+		}
+	}
+}

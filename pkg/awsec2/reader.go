@@ -62,11 +62,19 @@ func (r *Reader) DescribeNetworkInterfacesWithAddress(ctx context.Context, vpc, 
 	})
 }
 
-// DescribeNetworkInterfacesOfSubnet reads every interface of the subnet.
-func (r *Reader) DescribeNetworkInterfacesOfSubnet(ctx context.Context, subnet string) ([]ec2model.NetworkInterface, error) {
-	return r.networkInterfacesWith(ctx, "read the interfaces of "+subnet, &ec2.DescribeNetworkInterfacesInput{
+// DescribeNetworkInterfacesOfSubnet reads the interfaces of the subnet, as many as one answer holds, and tells
+// whether those are all.
+func (r *Reader) DescribeNetworkInterfacesOfSubnet(ctx context.Context, subnet string) (found []ec2model.NetworkInterface, all bool, err error) {
+	out, err := call(ctx, r.api.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{
 		MaxResults: aws.Int32(pageSize), Filters: []types.Filter{{Name: aws.String("subnet-id"), Values: []string{subnet}}},
 	})
+	if err != nil {
+		return nil, false, failure("DescribeNetworkInterfaces", "read the interfaces of "+subnet, err)
+	}
+	for _, n := range out.NetworkInterfaces {
+		found = append(found, networkInterface(n))
+	}
+	return found, aws.ToString(out.NextToken) == "", nil
 }
 
 func (r *Reader) networkInterfacesWith(ctx context.Context, what string, in *ec2.DescribeNetworkInterfacesInput) ([]ec2model.NetworkInterface, error) {

@@ -56,8 +56,7 @@ func run() error {
 		nic, err = c.describe(byID)
 	} else {
 		_, err = c.describe(url.Values{
-			"Filter.1.Name": {"vpc-id"}, "Filter.1.Value.1": {nic.Set[0].VPC},
-			"Filter.2.Name": {"addresses.private-ip-address"}, "Filter.2.Value.1": {address},
+			"Filter.1.Name": {"subnet-id"}, "Filter.1.Value.1": {nic.Set[0].Subnet}, "MaxResults": {"1000"},
 		})
 	}
 	if err != nil {
@@ -71,7 +70,7 @@ func run() error {
 type interfaces struct {
 	Set []struct {
 		ID        string `xml:"networkInterfaceId"`
-		VPC       string `xml:"vpcId"`
+		Subnet    string `xml:"subnetId"`
 		Addresses []struct {
 			Address string `xml:"privateIpAddress"`
 			Primary bool   `xml:"primary"`
