@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,11 +20,11 @@ import (
 )
 
 // answering is a connection to a server that answers as told, and counts.
-func answering(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)) (*Connection, *int) {
+func answering(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)) (*Connection, *atomic.Int64) {
 	t.Helper()
-	requests := 0
+	requests := new(atomic.Int64)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requests++
+		requests.Add(1)
 		_ = r.ParseForm()
 		answer(w, r)
 	}))
@@ -37,7 +38,7 @@ func answering(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, &requests
+	return c, requests
 }
 
 // TestAReaderCannotChange: whatever is called on a reader's client, nothing but a Describe leaves.
@@ -59,8 +60,8 @@ func TestAReaderCannotChange(t *testing.T) {
 			t.Errorf("%s: %v, want it refused", name, err)
 		}
 	}
-	if *requests != 0 {
-		t.Errorf("%d requests left", *requests)
+	if requests.Load() != 0 {
+		t.Errorf("%d requests left", requests.Load())
 	}
 }
 
@@ -125,8 +126,8 @@ func TestHoldersAreReadToTheEnd(t *testing.T) {
 			string(rune('0'+page))+`</networkInterfaceId><operator><managed>true</managed></operator></item></networkInterfaceSet>`+next+`</DescribeNetworkInterfacesResponse>`)
 	})
 	found, err := c.reader().DescribeNetworkInterfacesWithAddress(t.Context(), "vpc-1", "10.0.0.9")
-	if err != nil || len(found) != 2 || *requests != 2 {
-		t.Fatalf("found %v in %d requests, %v", found, *requests, err)
+	if err != nil || len(found) != 2 || requests.Load() != 2 {
+		t.Fatalf("found %v in %d requests, %v", found, requests.Load(), err)
 	}
 	if !found[0].RequesterManaged {
 		t.Error("an interface that an operator manages is not told as managed")
@@ -185,8 +186,8 @@ func TestAChangeWithoutAWholeAnswerIsUnknown(t *testing.T) {
 		c, requests := answering(t, answer)
 		err := c.Writer().(*Writer).ModifySourceDestCheck(t.Context(), "eni-0123456789abcdef0", false)
 		var unknown *action.Unknown
-		if !errors.As(err, &unknown) || *requests != 1 {
-			t.Errorf("%s: %v, after %d requests", name, err, *requests)
+		if !errors.As(err, &unknown) || requests.Load() != 1 {
+			t.Errorf("%s: %v, after %d requests", name, err, requests.Load())
 		}
 	}
 }
@@ -218,8 +219,8 @@ func TestOneAnswerOfASubnet(t *testing.T) {
 			_, _ = io.WriteString(w, `<DescribeNetworkInterfacesResponse><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId></item></networkInterfaceSet>`+token+`</DescribeNetworkInterfacesResponse>`)
 		})
 		found, all, err := c.reader().DescribeNetworkInterfacesOfSubnet(t.Context(), "subnet-1")
-		if err != nil || len(found) != 1 || all != want || *requests != 1 {
-			t.Errorf("%q: %v, %t, %v, %d requests", token, found, all, err, *requests)
+		if err != nil || len(found) != 1 || all != want || requests.Load() != 1 {
+			t.Errorf("%q: %v, %t, %v, %d requests", token, found, all, err, requests.Load())
 		}
 	}
 }
