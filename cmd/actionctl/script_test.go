@@ -76,6 +76,8 @@ func setup(env *testscript.Env) error {
 	})
 	// The keys are there to see that they are not passed on: the executor asks the metadata service.
 	env.Vars = append(env.Vars, server.Env()...)
+	// A program built with the race detector otherwise sleeps for a second as it ends.
+	env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=0")
 	env.Vars = append(env.Vars, "EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"), "USER=tester",
 		"ACTIONCTL_JOURNAL="+filepath.Join(env.WorkDir, "journal.db"), "TZ=UTC",
 		"ROUTER_A="+ec2sim.LabRouterAInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey)

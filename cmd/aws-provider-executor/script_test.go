@@ -74,6 +74,8 @@ func setup(env *testscript.Env) error {
 		return !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "WORK=") && !strings.HasPrefix(v, "/=") && !strings.HasPrefix(v, ":=") && !strings.HasPrefix(v, "$=")
 	})
 	env.Vars = append(env.Vars, server.Env()...)
+	// A program built with the race detector otherwise sleeps for a second as it ends.
+	env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=0")
 	env.Vars = append(env.Vars,
 		"EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"),
 		"ROUTER_A="+ec2sim.LabRouterAInterface, "ROUTER_B="+ec2sim.LabRouterBInterface, "ROUTER_C="+ec2sim.LabRouterCInterface,

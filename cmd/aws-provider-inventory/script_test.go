@@ -63,6 +63,8 @@ func setup(env *testscript.Env) error {
 		return !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "WORK=") && !strings.HasPrefix(v, "/=") && !strings.HasPrefix(v, ":=") && !strings.HasPrefix(v, "$=")
 	})
 	env.Vars = append(env.Vars, server.Env()...)
+	// A program built with the race detector otherwise sleeps for a second as it ends.
+	env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=0")
 	env.Vars = append(env.Vars,
 		"A="+ec2sim.LabRouterAInterface, "B="+ec2sim.LabRouterBInterface, "C="+ec2sim.LabRouterCInterface, "DB0="+ec2sim.LabDBInterface0,
 		"DB1="+ec2sim.LabDBInterface1, "SPARE="+ec2sim.LabSpareInterface, "LB="+ec2sim.LabManagedInterface, "ROUTER_B="+ec2sim.LabRouterB,
