@@ -78,44 +78,15 @@ func (a address) letGo(ctx context.Context, w Writer, holder, goal string) error
 	if goal == nobody || goal == holder {
 		return w.UnassignIPv6Address(ctx, holder, a.ip)
 	}
-	lost, err := a.offer(ctx, w, goal)
 	var refused *protocol.Failure
-	switch {
+	switch err := w.AssignIPv6Address(ctx, goal, a.ip); {
 	case err == nil:
 		// The holder had let it go already.
 		return uncertain(w.UnassignIPv6Address(ctx, goal, a.ip))
 	case !errors.As(err, &refused) || refused.Class != protocol.Conflict:
 		return err
 	}
-	err = w.UnassignIPv6Address(ctx, holder, a.ip)
-	if lost {
-		return uncertain(err)
-	}
-	return err
-}
-
-// offer asks EC2 to give an address to an interface, once more when the answer is lost, and tells whether
-// it was: what was held is held still, and what was given is given again.
-func (a address) offer(ctx context.Context, w Writer, nic string) (lost bool, err error) {
-	err = w.AssignIPv6Address(ctx, nic, a.ip)
-	var unknown *action.Unknown
-	if !errors.As(err, &unknown) {
-		return false, err
-	}
-	if seen, readErr := a.readHolder(ctx, nic); readErr == nil && seen.Values[0] == nic {
-		return true, nil
-	}
-	return true, keepUnknown(w.AssignIPv6Address(ctx, nic, a.ip), unknown)
-}
-
-// keepUnknown tells an outcome after another one that is unknown: what is refused now for any reason but
-// that it is held may have been done before.
-func keepUnknown(err error, before *action.Unknown) error {
-	var refused *protocol.Failure
-	if errors.As(err, &refused) && refused.Class != protocol.Conflict {
-		return before
-	}
-	return err
+	return w.UnassignIPv6Address(ctx, holder, a.ip)
 }
 
 // uncertain makes of a refusal, which certainly changed nothing, the end of a change that may be half made.

@@ -53,7 +53,7 @@ var scenarios = []scenario{
 		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": newIPv6 + "/128"},
 	},
 	{
-		name: "take an IPv6 address from its holder", verb: "assign-secondary-ip",
+		name: "take an IPv6 address from its holder", verb: "assign-secondary-ip", plain: true,
 		seed: func(r *ec2sim.Region) {
 			r.EditInterface(ec2sim.LabRouterAInterface, func(i *ec2sim.Interface) { i.IPv6Addresses = append(i.IPv6Addresses, otherIPv6) })
 		},
