@@ -113,6 +113,8 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{"IPv4 in IPv6", header + "  allowedCIDRs: ['::ffff:10.0.0.0/120']\n", []string{"write the IPv4 network plainly"}},
 		{"no such zone", header + "  executionWindow: Mon 09:00-10:00 Asia/Tokio\n", []string{`"Asia/Tokio" is not in the time zone database`}},
 		{"local zone", header + "  executionWindow: Mon 09:00-10:00 Local\n", []string{`"Local" is not in the time zone database`}},
+		{"the machine's zone", header + "  executionWindow: Mon 09:00-10:00 localtime\n", []string{`"localtime" is not in the time zone database`}},
+		{"the zone of old rules", header + "  executionWindow: Mon 09:00-10:00 posixrules\n", []string{`"posixrules" is not in the time zone database`}},
 		{"no such day", header + "  executionWindow: Mo 09:00-10:00 UTC\n", []string{`"Mo" are no days`}},
 		{"no such hour", header + "  executionWindow: Mon 09:00-24:01 UTC\n", []string{`"09:00-24:01" are no hours`}},
 		{"one-digit hour", header + "  executionWindow: Mon 9:00-10:00 UTC\n", []string{`are no hours`}},

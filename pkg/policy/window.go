@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,8 +80,10 @@ func parseWindow(s string) (Window, error) {
 	case w.from == w.to:
 		return fail("it is empty; the whole day is 00:00-24:00")
 	}
+	// Local and localtime are another zone on every machine; posixrules is New York's on most.
+	ownName := !slices.Contains([]string{"Local", "localtime", "posixrules"}, fields[2])
 	var err error
-	if w.zone, err = time.LoadLocation(fields[2]); err != nil || fields[2] == "Local" {
+	if w.zone, err = time.LoadLocation(fields[2]); err != nil || !ownName {
 		return fail(strconv.Quote(fields[2]) + " is not in the time zone database")
 	}
 	return w, nil
