@@ -185,6 +185,18 @@ func TestAResultIsInTheLogThoughItsRowWasChanged(t *testing.T) {
 	}
 }
 
+func TestAResultThatNoLogTakesIsTold(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	r.answer = func(protocol.Request) (protocol.Result, error) {
+		r.sql("UPDATE journal_head SET seq = 99")
+		return succeeded(facts("priorAssigned", "false")), nil
+	}
+	if _, err := r.execute(id); !errors.Is(err, gate.ErrAltered) || !strings.Contains(err.Error(), `"priorAssigned":"false"`) {
+		t.Error(err)
+	}
+}
+
 func TestTheDigestIsOfEverythingThatRuns(t *testing.T) {
 	whole := func() gate.Plan {
 		p := plan("k")

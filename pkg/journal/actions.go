@@ -144,8 +144,7 @@ func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	w := &writer{ctx: ctx, journal: j, tx: tx, statements: map[string]*sql.Stmt{}}
-	err = tx.QueryRowContext(ctx, "SELECT seq, hash FROM journal_head").Scan(&w.head.seq, &w.head.hash)
-	if err == nil {
+	if err = w.findHead(); err == nil {
 		err = do(w)
 	}
 	if err == nil {
@@ -159,6 +158,25 @@ func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
 		return err
 	}
 	return fmt.Errorf("cannot write the journal: %w", err)
+}
+
+// findHead finds where the log goes on. Nothing is decided on a log that does not end where it should: what was
+// done may be what is missing.
+func (w *writer) findHead() error {
+	last := head{}
+	err := w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM journal_head").Scan(&w.head.seq, &w.head.hash)
+	if err == nil {
+		err = w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").Scan(&last.seq, &last.hash)
+	} else if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: the log has no head; journal --verify tells more", gate.ErrAltered)
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if last != w.head {
+		return fmt.Errorf("%w: the log ends with event %d, and event %d was written last; journal --verify tells more", gate.ErrAltered, last.seq, w.head.seq)
+	}
+	return nil
 }
 
 func (w *writer) exec(query string, args ...any) (sql.Result, error) {
