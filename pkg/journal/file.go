@@ -22,6 +22,10 @@ type file struct {
 
 // look refuses what is no database, or not all of one.
 func look(path string) (file, error) {
+	// To open a pipe would wait for somebody at its other end.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return file{}, errors.New("it is not a regular file")
+	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	writable := err == nil
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {

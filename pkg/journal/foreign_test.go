@@ -88,3 +88,13 @@ func TestALiveCoresJournal(t *testing.T) {
 		}
 	}
 }
+
+func TestNumbersOfACoreAreItsIDsWhateverTheirTypeIsCalled(t *testing.T) {
+	for _, kind := range []string{"INTEGER", "INT", "BIGINT", "UNSIGNED INT"} {
+		path := filepath.Join(t.TempDir(), "core.db")
+		makeForeign(t, path, fmt.Sprintf(coreJournal, kind+" PRIMARY KEY", "TEXT", "TEXT", "7", "NULL"))
+		if a, err := open(t, path).Get(context.Background(), 7); err != nil || a.ID != 7 {
+			t.Errorf("%s: %+v, %v", kind, a, err)
+		}
+	}
+}

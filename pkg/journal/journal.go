@@ -266,7 +266,7 @@ func (j *Journal) checkForeign(ctx context.Context) error {
 		return errors.New("it is a database of something else: it has no table action_executions")
 	case len(missing) > 0:
 		return fmt.Errorf("its table action_executions is not the core's: it lacks %s", strings.Join(missing, ", "))
-	case !strings.HasPrefix(types["id"], "int"):
+	case !strings.Contains(types["id"], "int"):
 		j.idColumn = "rowid"
 	}
 	return nil

@@ -600,6 +600,8 @@ func TestWhatIsNoJournalIsRefused(t *testing.T) {
 		lacking: "it lacks source, provider,",
 		newer:   "it is of version 99",
 		dir:     "is a directory",
+		// A pipe is one too, and would be waited for.
+		os.DevNull: "it is not a regular file",
 	} {
 		before, _ := os.ReadFile(path)
 		_, err := Open(context.Background(), path)
