@@ -164,6 +164,8 @@ func (g *Gate) run(ctx context.Context, ids []int64, opt Options, one func(ctx c
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
+				// It may have run, and that could not be written down.
+				outcomes[i].Verdict, outcomes[i].Message = Unsuccessful, err.Error()
 				failure, stop = err, true
 				return
 			}
@@ -331,7 +333,9 @@ func (g *Gate) finish(ctx context.Context, claimed, a Action, kind EventKind, da
 		data["meant"] = string(kind)
 		o.Action, o.Verdict = claimed, Unsuccessful
 		o.Message = err.Error() + "; what this run found is in the log only: " + o.Message
-		return o, g.Store.Note(ctx, g.event(EventLateResult, a, data))
+		if err = g.Store.Note(ctx, g.event(EventLateResult, a, data)); err == nil {
+			return o, nil
+		}
 	}
 	if err != nil {
 		// The last chance to tell what is nowhere else.

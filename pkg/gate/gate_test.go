@@ -680,7 +680,10 @@ func TestFactsThatCanNotBeWrittenAreTold(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
 	r.Store = &full{Store: r.Store, writes: 1}
-	_, err := r.execute(id)
+	outcomes, err := r.execute(id)
+	if len(outcomes) != 1 || outcomes[0].Verdict != gate.Unsuccessful || !strings.Contains(outcomes[0].Message, `"priorAssigned":"false"`) {
+		t.Errorf("it did run: %+v", outcomes)
+	}
 	if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), `"priorAssigned":"false"`) {
 		t.Errorf("got %v", err)
 	}
