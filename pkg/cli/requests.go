@@ -40,8 +40,8 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 	return requests, nil
 }
 
-// split takes JSON documents one after the other apart. What is not JSON is taken for one in YAML, or left
-// to whoever reads it to complain about.
+// split takes documents one after the other apart, in JSON or else in YAML. What is neither is left to whoever
+// reads it to complain about.
 func split(data []byte) [][]byte {
 	var all [][]byte
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -56,11 +56,25 @@ func split(data []byte) [][]byte {
 		}
 		all = append(all, one)
 	}
-	var doc any
-	if err := yaml.Unmarshal(data, &doc); err == nil && len(all) == 0 {
-		if text, err := json.Marshal(doc); err == nil {
-			data = text
-		}
+	if docs, err := fromYAML(data); err == nil && len(all) == 0 && len(docs) > 0 {
+		return docs
 	}
 	return [][]byte{data}
+}
+
+// fromYAML makes JSON of each document.
+func fromYAML(data []byte) (docs [][]byte, err error) {
+	for d := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var doc any
+		if err := d.Decode(&doc); errors.Is(err, io.EOF) {
+			return docs, nil
+		} else if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, text)
+	}
 }
