@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
@@ -62,10 +63,14 @@ func toYAML(text []byte) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// plain takes JSON's braces and quotes off; quotes that are needed come back.
+// plain takes JSON's braces and quotes off, but where a text would be something else without them, to readers
+// of YAML 1.1 too: yes, 12:30:45.
 func plain(n *yaml.Node) {
-	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!str" {
+	switch {
+	case n.Kind != yaml.ScalarNode:
 		n.Style = 0
+	case n.ShortTag() == "!!str":
+		_ = n.Encode(n.Value)
 	}
 	for _, c := range n.Content {
 		plain(c)
@@ -92,10 +97,11 @@ func (a *app) tabulate(w io.Writer, header []string, lines [][]string) {
 	_ = t.Flush()
 }
 
-// printable keeps control characters of a planner's or an executor's text away from the terminal.
+// printable keeps control characters of a planner's or an executor's text away from the terminal, and those
+// that turn the order of letters round.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= 0x202a && r <= 0x202e {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
 			return '·'
 		}
 		return r

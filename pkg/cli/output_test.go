@@ -22,7 +22,7 @@ func TestOffATerminalThereIsNoColourAndNoBar(t *testing.T) {
 }
 
 func TestControlCharactersStayAwayFromTheTerminal(t *testing.T) {
-	if got := printable("a\x1b[31mb\nc\u202ed\u009be"); got != "a·[31mb·c·d·e" {
+	if got := printable("a\x1b[31mb\nc\u202ed\u009be\u2067f\u200fg"); got != "a·[31mb·c·d·e·f·g" {
 		t.Errorf("%q", got)
 	}
 }
@@ -48,5 +48,13 @@ func TestWhatCanNotBeWrittenIsAFailure(t *testing.T) {
 				t.Errorf("actionctl %s -o %s: exit %d, %s", command, format, code, said.String())
 			}
 		}
+	}
+}
+
+// TestYAMLIsReadAlikeByOldReaders: to those of YAML 1.1 yes is a boolean and 12:30:45 a number.
+func TestYAMLIsReadAlikeByOldReaders(t *testing.T) {
+	got, err := toYAML([]byte(`{"a": "yes", "b": "12:30:45", "c": "010", "d": true, "e": "plain", "f": 7}`))
+	if want := "a: \"yes\"\nb: \"12:30:45\"\nc: \"010\"\nd: true\ne: plain\nf: 7\n"; string(got) != want || err != nil {
+		t.Errorf("%s, %v", got, err)
 	}
 }
