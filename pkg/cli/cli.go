@@ -42,7 +42,7 @@ type Program struct {
 // Main runs one command and returns the exit code. The first argument is the program's name.
 func (p *Program) Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &output{Writer: stdout}
-	a := &app{Program: p, env: parseEnviron(environ), stdin: stdin, stdout: out, stderr: stderr}
+	a := &app{Program: p, env: parseEnviron(environ), stdin: interruptible{ctx, stdin}, stdout: out, stderr: stderr}
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
@@ -174,6 +174,26 @@ func noArguments(c *cobra.Command, args []string) error {
 		return usage("%s takes no argument, not %q; see %s --help", c.CommandPath(), args[0], c.CommandPath())
 	}
 	return nil
+}
+
+// interruptible is an input that is waited for only until the context ends.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (i interruptible) Read(p []byte) (n int, err error) {
+	buf, done := make([]byte, len(p)), make(chan struct{})
+	go func() {
+		defer close(done)
+		n, err = i.Reader.Read(buf)
+	}()
+	select {
+	case <-done:
+		return copy(p, buf[:n]), err
+	case <-i.ctx.Done():
+		return 0, context.Cause(i.ctx)
+	}
 }
 
 // read reads a file, or standard input as "-".

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,5 +83,21 @@ func TestEveryCommandHelps(t *testing.T) {
 		out, _ := d.run(0, "", append(strings.Fields(name), "--help")...)
 		d.says(out, "actionctl "+name)
 		d.says(out, "--journal")
+	}
+}
+
+// TestInterruptedItWaitsForNoInput: a signal ends what waits for standard input.
+func TestInterruptedItWaitsForNoInput(t *testing.T) {
+	nothing, hold := io.Pipe()
+	defer hold.Close()
+	ctx, interrupt := context.WithCancel(context.Background())
+	interrupt()
+	for _, command := range []string{"undo", "run -f -", "import -f -"} {
+		p := &Program{Version: "test", Registry: actions.Registry(), Provider: "aws", Now: time.Now}
+		var out, said bytes.Buffer
+		code := p.Main(ctx, append([]string{"actionctl"}, strings.Fields(command)...), nil, nothing, &out, &said)
+		if code != ExitFailed || !strings.Contains(said.String(), "cannot read") {
+			t.Errorf("actionctl %s: exit %d, %s", command, code, said.String())
+		}
 	}
 }
