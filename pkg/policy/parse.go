@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/document"
@@ -239,8 +240,12 @@ func (r *reader) tags(to *[]Tag) readFunc {
 		}
 		for _, e := range n.Entries {
 			at := path + "." + e.Key
-			if e.Key == "" {
+			switch {
+			case e.Key == "":
 				r.Add(e.Line, path, "has an empty tag key")
+			case strings.ContainsAny(e.Key, "*?") || strings.TrimSpace(e.Key) != e.Key:
+				// One that is taken for a pattern and is none would deny nothing.
+				r.Add(e.Line, path, "has the tag key %q: a key is no pattern, and has no blanks around it", e.Key)
 			}
 			tag := Tag{Key: e.Key}
 			if e.Value.Kind == document.List {

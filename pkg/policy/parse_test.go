@@ -115,6 +115,7 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{"local zone", header + "  executionWindow: Mon 09:00-10:00 Local\n", []string{`"Local" is not in the time zone database`}},
 		{"the machine's zone", header + "  executionWindow: Mon 09:00-10:00 localtime\n", []string{`"localtime" is not in the time zone database`}},
 		{"the zone of old rules", header + "  executionWindow: Mon 09:00-10:00 posixrules\n", []string{`"posixrules" is not in the time zone database`}},
+		{"a pattern for a tag's key", header + "  deniedTags: {'prod*': '*'}\n", []string{`line 5: spec.deniedTags: has the tag key "prod*": a key is no pattern`}},
 		{"no such day", header + "  executionWindow: Mo 09:00-10:00 UTC\n", []string{`"Mo" are no days`}},
 		{"no such hour", header + "  executionWindow: Mon 09:00-24:01 UTC\n", []string{`"09:00-24:01" are no hours`}},
 		{"one-digit hour", header + "  executionWindow: Mon 9:00-10:00 UTC\n", []string{`are no hours`}},
