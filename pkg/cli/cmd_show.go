@@ -18,6 +18,7 @@ type details struct {
 	Name        string           `json:"name,omitempty"`
 	Description string           `json:"description,omitempty"`
 	Digest      string           `json:"digest"`
+	Altered     string           `json:"altered,omitempty"`
 	ClaimedBy   string           `json:"claimedBy,omitempty"`
 	ClaimUntil  *time.Time       `json:"claimUntil,omitempty"`
 	Approvals   []approvalDetail `json:"approvals"`
@@ -75,7 +76,7 @@ func exactly(n int, what string) cobra.PositionalArgs {
 }
 
 func describe(x gate.Action, approvals []policy.Approval, events []gate.Event) details {
-	d := details{Row: x.Row(), Name: x.Name, Description: x.Description, Digest: x.Digest(), Approvals: []approvalDetail{}, Events: events}
+	d := details{Row: x.Row(), Name: x.Name, Description: x.Description, Digest: x.Digest(), Altered: x.Altered, Approvals: []approvalDetail{}, Events: events}
 	if x.Claim != nil {
 		d.ClaimedBy, d.ClaimUntil = x.Claim.By, &x.Claim.Until
 	}
@@ -119,6 +120,7 @@ func (a *app) showTable(w io.Writer, d details) {
 		line("undo", "none: it can't be undone")
 	}
 	line("digest", d.Digest)
+	line("altered", d.Altered)
 	for _, p := range d.Approvals {
 		note := ""
 		if p.Digest != d.Digest {
