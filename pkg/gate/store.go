@@ -36,7 +36,7 @@ var (
 	ErrNotFound = errors.New("there is no such action in the journal")
 	ErrChanged  = errors.New("the action was changed by someone else at the same time")
 	ErrAltered  = errors.New("the journal was changed by something that is not the gate")
-	ErrReadOnly = errors.New("the journal is only read here: it belongs to another program, or may not be written by this user")
+	ErrReadOnly = errors.New("the journal is only read here: it belongs to another program, or may not be written by this user, or the disk is full")
 )
 
 // Query selects actions, in the order of their ids.

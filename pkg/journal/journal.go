@@ -164,14 +164,15 @@ func (j *Journal) connectReading(ctx context.Context, f file) error {
 	return err
 }
 
-// isUnwritable tells the answers of SQLite to who may read a file, and not write it or beside it.
+// isUnwritable tells the answers of SQLite to who may read a file, and not write it or beside it, or for whom there
+// is no room to.
 func isUnwritable(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return false
 	}
 	class := e.Code() & 0xff
-	return class == sqlite3.SQLITE_READONLY || class == sqlite3.SQLITE_CANTOPEN
+	return e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE || class == sqlite3.SQLITE_READONLY || class == sqlite3.SQLITE_CANTOPEN
 }
 
 // create makes the file for its owner alone. It comes to its name as a whole, so that another process sees all of it
