@@ -37,6 +37,8 @@ type fence struct {
 	before *backup
 	// known is what is known of each interface.
 	known map[string]known
+	// tagged are the backups that other keys recorded.
+	tagged []action.Recorded
 	// ends are what each interface has, had, and is to have.
 	ends []end
 	// selfCheck is what became of the check that this is another machine.
@@ -275,6 +277,11 @@ func (f *fence) plan() (*action.Plan, error) {
 			return nil, err
 		}
 		transitions = append(transitions, t)
+		if f.req.Bool(paramNoTags) {
+			transitions = append(transitions, action.Transition{
+				Resource: f.instance, Attribute: attrTagless, From: allowed, To: allowed, Backup: true,
+			})
+		}
 	}
 	for _, e := range f.ends {
 		transitions = append(transitions, action.Transition{
@@ -346,14 +353,14 @@ func (f *fence) backup() (action.Transition, error) {
 }
 
 // name is the time that names the fence: that of an earlier attempt under this key, or now, or the next second
-// that no tags have.
+// that no tags have, and no record.
 func (f *fence) name() string {
 	if f.before != nil {
 		return f.before.at
 	}
 	for at := f.now().Unix(); ; at++ {
 		name := strconv.FormatInt(at, 10)
-		taken := false
+		taken := len(f.othersOf(name)) > 0
 		for key := range f.first.Tags {
 			taken = taken || strings.HasPrefix(key, backupKeys(f.instance, name))
 		}
@@ -368,6 +375,8 @@ func (f *fence) seen(now reading, transitions []action.Transition) action.Seen {
 		switch t.Attribute {
 		case attrBackup:
 			return now.backup.text()
+		case attrTagless:
+			return allowed
 		case attrPower:
 			return now.power()
 		}

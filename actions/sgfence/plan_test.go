@@ -138,6 +138,7 @@ func TestPlanFence(t *testing.T) {
 			},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2),
+				"fenceWithoutTags of " + here + ": allowed -> allowed",
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
 		{name: "on the way of a fence over another, it gives nothing back that the first removed",

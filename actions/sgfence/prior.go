@@ -17,13 +17,36 @@ type known struct {
 	recorded []action.Recorded
 }
 
-// recall finds the records of an interface.
-func recall(req action.Request, nic string) (known, error) {
+// recall finds the records of an interface. Another key's is of no use once the tags that it wrote are gone: that
+// fence was put back, by whomever, and what it left is what is there by chance.
+func recall(req action.Request, now reading, nic string) (known, error) {
 	all, err := req.Others(nic, attrGroups)
+	if err != nil {
+		return known{}, err
+	}
+	gone, err := putBack(req, now)
+	all = slices.DeleteFunc(all, func(r action.Recorded) bool { return slices.Contains(gone, r.Key) })
 	if own, ok := req.Record(nic, attrGroups); ok {
 		all = append([]action.Recorded{own}, all...)
 	}
 	return known{recorded: slices.DeleteFunc(all, func(r action.Recorded) bool { return r.From == r.To })}, err
+}
+
+// putBack are the keys of fences that wrote tags which are not those of the fence in force.
+func putBack(req action.Request, now reading) ([]string, error) {
+	tagged, err := req.Others(now.ID, attrBackup)
+	if err != nil {
+		return nil, err
+	}
+	tagless, err := req.Others(now.ID, attrTagless)
+	var keys []string
+	for _, r := range tagged {
+		b, ok := parseBackup(r.To)
+		if ok && b.at != now.own[lastFence] && !slices.ContainsFunc(tagless, func(t action.Recorded) bool { return t.Key == r.Key }) {
+			keys = append(keys, r.Key)
+		}
+	}
+	return keys, err
 }
 
 // trail are the recorded changes that led to some groups, the last one first.
@@ -67,18 +90,18 @@ func (f *fence) know() error {
 		f.unused = nil
 	}
 	for _, n := range f.first.Interfaces {
-		k, err := recall(f.req, n.ID)
+		k, err := recall(f.req, f.first, n.ID)
 		if err != nil {
 			return err
 		}
 		f.known[n.ID] = k
 	}
+	var err error
+	if f.tagged, err = f.req.Others(f.instance, attrBackup); err != nil {
+		return err
+	}
 	if f.have != nil {
-		keys, err := f.keysOf(f.have.at)
-		if err != nil {
-			return err
-		}
-		if f.unused = f.strange(keys); f.unused != nil {
+		if f.unused = f.strange(f.keysOf(f.have.at)); f.unused != nil {
 			f.have = nil
 		}
 	}
@@ -93,18 +116,29 @@ func (f *fence) know() error {
 }
 
 // keysOf are the keys under which the fence of this name is recorded.
-func (f *fence) keysOf(at string) ([]string, error) {
-	all, err := f.req.Others(f.instance, attrBackup)
-	if own, ok := f.req.Record(f.instance, attrBackup); ok {
-		all = append(all, own)
+func (f *fence) keysOf(at string) []string {
+	keys := f.othersOf(at)
+	if b, ok := parseBackup(f.own().To); ok && b.at == at {
+		keys = append(keys, f.own().Key)
 	}
+	return keys
+}
+
+// othersOf are those of them that are not this request's.
+func (f *fence) othersOf(at string) []string {
 	var keys []string
-	for _, r := range all {
+	for _, r := range f.tagged {
 		if b, ok := parseBackup(r.To); ok && b.at == at {
 			keys = append(keys, r.Key)
 		}
 	}
-	return keys, err
+	return keys
+}
+
+// own is the backup that an earlier attempt under this key recorded.
+func (f *fence) own() action.Recorded {
+	own, _ := f.req.Record(f.instance, attrBackup)
+	return own
 }
 
 // strange tells why the backup is not of a fence in force: an interface has groups that no fence known leaves it,
@@ -151,8 +185,7 @@ func (f *fence) leads(before []string, n ec2model.InstanceInterface, keys []stri
 
 // recorded is the backup that an earlier attempt under this key recorded, if what is there now comes of it.
 func (f *fence) recorded() *backup {
-	own, _ := f.req.Record(f.instance, attrBackup)
-	b, ok := parseBackup(own.To)
+	b, ok := parseBackup(f.own().To)
 	if !ok {
 		return nil
 	}
@@ -167,14 +200,14 @@ func (f *fence) recorded() *backup {
 }
 
 // leftover is a backup that a fence which was put back left on the instance, if it says of each interface what
-// would be said again: tried over and over, a fence must not fill the tags.
+// would be said again: tried over and over, a fence must not fill the tags. Its name is not another's on record.
 func (f *fence) leftover() *backup {
 	var found *backup
 	for key := range f.first.Tags {
 		part, ok := strings.CutPrefix(key, backupPrefix+f.instance+"_")
 		at, _, _ := strings.Cut(part, "_")
 		switch {
-		case !ok, found != nil && at <= found.at, f.before != nil && at != f.before.at:
+		case !ok, found != nil && at <= found.at, f.before != nil && at != f.before.at, len(f.othersOf(at)) > 0:
 			continue
 		}
 		b, _, err := readBackup(f.instance, action.Merge(f.first.Tags, map[string]string{lastFence: at}))

@@ -17,11 +17,14 @@ const (
 	attrGroups = "securityGroups"
 	attrBackup = "fenceBackup"
 	attrPower  = "power"
+	// attrTagless marks a fence that goes on where its tags can't be written. It is never changed.
+	attrTagless = "fenceWithoutTags"
 )
 
 // The values of an attribute.
 const (
 	on, off = "on", "off"
+	allowed = "allowed"
 	// detached is the value of an interface that is not the instance's any more.
 	detached = "detached"
 )

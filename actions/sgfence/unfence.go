@@ -151,7 +151,7 @@ func (u *unfence) others() error {
 		if slices.ContainsFunc(u.before, func(s saved) bool { return s.nic == n.ID }) {
 			continue
 		}
-		k, err := recall(u.req, n.ID)
+		k, err := recall(u.req, u.first, n.ID)
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func (u *unfence) byRecord() (*action.Plan, error) {
 		if !ok || own.From == own.To {
 			continue
 		}
-		k, err := recall(u.req, n.ID)
+		k, err := recall(u.req, u.first, n.ID)
 		if err != nil {
 			return nil, err
 		}
