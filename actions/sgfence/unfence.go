@@ -108,6 +108,9 @@ func (u *unfence) find() (*action.Plan, error) {
 	case u.isRecorded():
 		return u.byRecord()
 	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
+	case u.req.Orphan && u.req.Keeps && u.req.Parameters[factTimestamp] == "":
+		// What the tags are of is another action, which this request does not undo.
+		return u.skip("nothing to undo is known under this key: no facts are given, and none are recorded; under a key of its own an unfence goes by the tags"), nil
 		err = u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
 	case now.why != nil:
 		err = action.Refuse(protocol.Conflict,
