@@ -23,8 +23,9 @@ type unfence struct {
 	before []saved
 	// stays are the interfaces that were fenced before the action, and stay so.
 	stays []string
-	// untold are the interfaces of which nothing tells what they had.
+	// untold are the interfaces of which nothing tells what they had; whole tells that the fence did not change them.
 	untold []string
+	whole  bool
 	// tags are those to remove once every interface is restored; left says why there are others.
 	tags map[string]string
 	left string
@@ -107,10 +108,10 @@ func (u *unfence) find() (*action.Plan, error) {
 		err = u.byIndex()
 	case u.isRecorded():
 		return u.byRecord()
-	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
 	case u.req.Orphan && u.req.Keeps && u.req.Parameters[factTimestamp] == "":
 		// What the tags are of is another action, which this request does not undo.
 		return u.skip("nothing to undo is known under this key: no facts are given, and none are recorded; under a key of its own an unfence goes by the tags"), nil
+	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
 		err = u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
 	case now.why != nil:
 		err = action.Refuse(protocol.Conflict,
@@ -164,10 +165,26 @@ func (u *unfence) others() error {
 		}
 		u.untold = append(u.untold, n.ID)
 	}
-	if len(u.untold) > 0 && len(u.tags) > 0 {
+	whole, err := u.recordedWhole()
+	if err != nil {
+		return err
+	}
+	if len(u.untold) > 0 && len(u.tags) > 0 && !u.whole && !whole {
 		u.left, u.tags = "left: they do not have "+strings.Join(u.untold, ", ")+", which is not restored", nil
 	}
 	return nil
+}
+
+// recordedWhole tells that the fence of the tags is on record, and that nothing more than is restored was on its
+// instance: what is there besides was attached since.
+func (u *unfence) recordedWhole() (bool, error) {
+	all, err := u.req.Others(u.instance, attrBackup)
+	return slices.ContainsFunc(all, func(r action.Recorded) bool {
+		b, ok := parseBackup(r.To)
+		return ok && b.at == u.first.own[lastFence] && !slices.ContainsFunc(b.of, func(s saved) bool {
+			return slices.Contains(u.untold, s.nic)
+		})
+	}), err
 }
 
 // byRecord restores what the action recorded that this request undoes, where its facts were lost; over another
@@ -233,7 +250,7 @@ func (u *unfence) facts() ([]saved, error) {
 // byFacts restores what the facts tell, unless the tags of the fence in force tell otherwise.
 func (u *unfence) byFacts(facts []saved, at string, other bool) error {
 	now := u.first
-	u.before, u.undo, u.vouched = facts, !other, other
+	u.before, u.undo, u.vouched, u.whole = facts, !other, other, true
 	switch {
 	case now.own == nil:
 		return nil
