@@ -344,7 +344,7 @@ func (u *unfence) decide(ctx context.Context) error {
 }
 
 // threeStates refuses groups that neither the fence left nor were there before. What the fence left is not
-// known for every fence; then nothing is amiss.
+// known for every fence; then nothing is amiss. Cut short, one over another may not have come to each interface yet.
 func (u *unfence) threeStates(s saved) (overwrites string, err error) {
 	now := u.first.groupsText(s.nic)
 	after := u.req.Parameters[factFenced+s.nic]
@@ -352,7 +352,7 @@ func (u *unfence) threeStates(s saved) (overwrites string, err error) {
 	if after == "" {
 		after = recorded.To
 	}
-	if after == "" || now == u.req.Parameters[paramTransition] || now == recorded.Via {
+	if after == "" || now == u.req.Parameters[paramTransition] || now == recorded.Via || now == recorded.From {
 		return "", nil
 	}
 	return action.Restore(u.req, "the security groups of "+s.nic, groupText(s.groups), after, now)
