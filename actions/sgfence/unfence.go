@@ -21,6 +21,8 @@ type unfence struct {
 	first reading
 	// before has the groups to restore, in the order of interfaces.
 	before []saved
+	// changed are the interfaces that the action changed, as far as its facts or its record tell.
+	changed []saved
 	// stays are the interfaces that were fenced before the action, and stay so.
 	stays []string
 	// untold are the interfaces of which nothing tells what they had; whole tells that the fence did not change them.
@@ -250,7 +252,7 @@ func (u *unfence) facts() ([]saved, error) {
 // byFacts restores what the facts tell, unless the tags of the fence in force tell otherwise.
 func (u *unfence) byFacts(facts []saved, at string, other bool) error {
 	now := u.first
-	u.before, u.undo, u.vouched, u.whole = facts, !other, other, true
+	u.before, u.changed, u.undo, u.vouched, u.whole = facts, facts, !other, other, true
 	switch {
 	case now.own == nil:
 		return nil
@@ -306,12 +308,17 @@ func (u *unfence) byIndex() error {
 
 // decide compares what was, what the fence left and what is, and refuses what can't be restored.
 func (u *unfence) decide(ctx context.Context) error {
-	var gone []string
+	var gone, earlier []string
 	var needs []need
 	var here []saved
 	for _, s := range u.before {
 		n, ok := u.first.attached(s.nic)
-		if !ok {
+		switch {
+		case !ok && u.changed != nil && !slices.ContainsFunc(u.changed, func(c saved) bool { return c.nic == s.nic }):
+			// An earlier fence changed it, and it was gone before the action.
+			earlier = append(earlier, s.nic)
+			continue
+		case !ok:
 			gone = append(gone, s.nic)
 			continue
 		}
@@ -337,6 +344,8 @@ func (u *unfence) decide(ctx context.Context) error {
 				"%s, which the fence changed, is not attached to %s any more; look where it is and what groups it has, then undo with onDrift=restore, which restores the others and leaves the tags; nothing was changed",
 				strings.Join(gone, ", "), u.instance).With("drift", detached)
 		}
+	}
+	if gone = append(gone, earlier...); len(gone) > 0 {
 		u.left, u.tags = "left: "+strings.Join(gone, ", ")+" is not attached any more, and not restored", nil
 	}
 	u.before = here
