@@ -3,7 +3,9 @@ package sgfence
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +98,12 @@ func TestPlanFence(t *testing.T) {
 	partly.Tags = (&backup{at: "1600000000", of: []saved{{eni0, []string{group(1), group(2)}}, {eni1, []string{group(1), group(3)}}}}).tags(here, 0)
 	taken := running(nic(eni0, 0, group(1), group(2)))
 	taken.Tags["Original_SG_Backup_"+here+"_1700000000_9_0"] = "another's"
+	left := running(nic(eni0, 0, group(1), group(2)))
+	for i := range 20 {
+		b := backup{at: strconv.Itoa(1600000000 + i), of: []saved{{eni0, []string{group(1), group(2)}}}}
+		maps.Copy(left.Tags, b.tags(here, 0))
+	}
+	delete(left.Tags, lastFence)
 	for _, c := range []struct {
 		name   string
 		cloud  cloud
@@ -116,6 +124,19 @@ func TestPlanFence(t *testing.T) {
 			with: []string{"securityGroups=" + group(1)},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1700000001 " + eni0 + "=" + group(1) + "," + group(2),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
+			}},
+		{name: "of several backups of fences that were put back, the last one is used again", cloud: cloud{instances: []ec2model.Instance{left}},
+			with: []string{"securityGroups=" + group(1)},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1600000019 " + eni0 + "=" + group(1) + "," + group(2),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
+			}},
+		{name: "or that of an earlier attempt", cloud: cloud{instances: []ec2model.Instance{left}},
+			with:   []string{"securityGroups=" + group(1)},
+			record: record{here + " " + attrBackup: {From: none, To: "1600000002 " + eni0 + "=" + group(1) + "," + group(2)}},
+			want: []string{
+				"fenceBackup of " + here + ": none -> 1600000002 " + eni0 + "=" + group(1) + "," + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
 		{name: "an earlier attempt's backup is written under its own name", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1), group(3)))}},

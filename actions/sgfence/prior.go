@@ -200,14 +200,14 @@ func (f *fence) recorded() *backup {
 }
 
 // leftover is a backup that a fence which was put back left on the instance, if it says of each interface what
-// would be said again: tried over and over, a fence must not fill the tags. Its name is not another's on record.
+// would be said again: tried over and over, a fence must not fill the tags.
 func (f *fence) leftover() *backup {
 	var found *backup
 	for key := range f.first.Tags {
 		part, ok := strings.CutPrefix(key, backupPrefix+f.instance+"_")
 		at, _, _ := strings.Cut(part, "_")
 		switch {
-		case !ok, found != nil && at <= found.at, f.before != nil && at != f.before.at, len(f.othersOf(at)) > 0:
+		case !ok, found != nil && at <= found.at, f.before != nil && at != f.before.at:
 			continue
 		}
 		b, _, err := readBackup(f.instance, action.Merge(f.first.Tags, map[string]string{lastFence: at}))

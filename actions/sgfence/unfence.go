@@ -150,8 +150,8 @@ func (u *unfence) byTags() {
 	u.before, u.tags, u.vouched = slices.Clone(u.first.backup.of), u.first.own, true
 }
 
-// others looks at the interfaces of which nothing was told. A record may tell what such a one had before the fence that
-// the tags are of; else it stays as it is, and what tags there are stay as well.
+// others looks at the interfaces of which nothing was told. A record may tell what such a one had before the fences that
+// are undone all together; else it stays as it is, and what tags there are stay as well.
 func (u *unfence) others() error {
 	for _, n := range u.first.Interfaces {
 		if slices.ContainsFunc(u.before, func(s saved) bool { return s.nic == n.ID }) {
@@ -161,7 +161,7 @@ func (u *unfence) others() error {
 		if err != nil {
 			return err
 		}
-		if base := k.base(groupText(n.Groups)); base != nil && u.vouched {
+		if base := k.base(groupText(n.Groups)); base != nil && !u.undo {
 			u.before = append(u.before, saved{n.ID, base})
 			continue
 		}
