@@ -15,9 +15,10 @@ import (
 )
 
 // DescribeInstance reads one instance by its id, which works when a part of the
-// region is sick, as a search might not: its state, its tags, and its interfaces with their groups.
+// region is sick, as a search might not: its state, its tags, and its interfaces with their groups, those too that an AWS
+// service hides.
 func (r *Reader) DescribeInstance(ctx context.Context, id string) (ec2model.Instance, error) {
-	out, err := call(ctx, r.api.DescribeInstances, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+	out, err := call(ctx, r.api.DescribeInstances, &ec2.DescribeInstancesInput{InstanceIds: []string{id}, IncludeManagedResources: aws.Bool(true)})
 	if err != nil {
 		return ec2model.Instance{}, failure("DescribeInstances", "describe "+id, err)
 	}

@@ -283,6 +283,15 @@ func TestHiddenManagedInterface(t *testing.T) {
 	if a.one("networkInterfaceSet/item/operator/principal") != "eks.amazonaws.com" {
 		t.Errorf("answered %s", a.body)
 	}
+	p.sim.Region(ec2sim.LabRegion).EditInterface(ec2sim.LabSpareInterface, func(i *ec2sim.Interface) {
+		i.Attachment = &ec2sim.Attachment{ID: "eni-attach-0123456789abcdef0", InstanceID: ec2sim.LabDB, DeviceIndex: 2, Status: "attached"}
+	})
+	const attached = "reservationSet/item/instancesSet/item/networkInterfaceSet/item/networkInterfaceId"
+	for params, want := range map[string]int{"DryRun=false": 2, "IncludeManagedResources=true": 3} {
+		if got := p.ok("DescribeInstances", "InstanceId.1="+ec2sim.LabDB, params).values[attached]; len(got) != want {
+			t.Errorf("%s: %v", params, got)
+		}
+	}
 	if a := p.call("ModifyNetworkInterfaceAttribute", eniParam(ec2sim.LabSpareInterface), "SourceDestCheck.Value=false"); a.code != "OperationNotPermitted" {
 		t.Errorf("changed: %d %s", a.status, a.code)
 	}

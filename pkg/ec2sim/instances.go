@@ -100,24 +100,25 @@ func describeInstances(c *call, in *describeInstancesIn) (any, error) {
 	return struct {
 		Reservations query.Items[reservationXML] `xml:"reservationSet"`
 		NextToken    string                      `xml:"nextToken,omitempty"`
-	}{query.List(list, c.w.reservationXML), next}, nil
+	}{query.List(list, func(i *Instance) reservationXML { return c.w.reservationXML(i, in.IncludeManagedResources) }), next}, nil
 }
 
-// reservationXML shows an instance in a reservation of its own.
-func (w *world) reservationXML(i *Instance) reservationXML {
+// reservationXML shows an instance in a reservation of its own, its hidden interfaces when asked to.
+func (w *world) reservationXML(i *Instance, hidden bool) reservationXML {
 	x := reservationXML{ID: i.ReservationID, OwnerID: w.owner}
-	x.Instances.Item = []instanceXML{w.instanceXML(i)}
+	x.Instances.Item = []instanceXML{w.instanceXML(i, hidden)}
 	return x
 }
 
-func (w *world) instanceXML(i *Instance) instanceXML {
+func (w *world) instanceXML(i *Instance, hidden bool) instanceXML {
+	shown := slices.DeleteFunc(w.attached(i.ID), func(n *Interface) bool { return !hidden && n.Operator != nil && n.Operator.Hidden })
 	x := instanceXML{
 		ID: i.ID, ImageID: i.ImageID, State: showState(i.State), KeyName: i.KeyName, Type: i.Type,
 		LaunchTime: timeText(i.LaunchTime), Monitoring: stateXML{"disabled"}, SubnetID: i.SubnetID, VPCID: i.VPCID,
 		Placement:    placementXML{i.AvailabilityZone, zoneID(i.AvailabilityZone), "", "default"},
 		Architecture: "x86_64", RootDeviceType: i.RootDevice, RootDeviceName: "/dev/xvda", Virtualization: "hvm",
 		Tags: tagsXML(i.Tags), Hypervisor: "xen", ENASupport: true, Reason: i.StateReason,
-		Interfaces: query.List(w.attached(i.ID), w.instanceInterfaceXML),
+		Interfaces: query.List(shown, w.instanceInterfaceXML),
 	}
 	if i.StateReason != "" {
 		code, _, _ := strings.Cut(i.StateReason, ":")
