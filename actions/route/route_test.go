@@ -329,7 +329,7 @@ func TestWhatIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = p.Transitions[0].Set(t.Context(), v, mine, prior)
-		if err == nil || strings.Contains(err.Error(), "priorRouteTarget=none") != told {
+		if err == nil || strings.Contains(err.Error(), "under a key of its own, without priorRouteTarget") != told {
 			t.Errorf("%s: %v", prior, err)
 		}
 	}

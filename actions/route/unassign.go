@@ -136,7 +136,7 @@ func (u release) gone(err error) error {
 		return err
 	}
 	told := *f
-	told.Message += "; " + u.to.String() + " led to " + u.before + " before the action: nothing was changed; with priorRouteTarget=none the route is taken away instead"
+	told.Message += "; " + u.to.String() + " led to " + u.before + " before the action: nothing was changed; an unassign-route-table-route under a key of its own, without priorRouteTarget, takes the route away"
 	return &told
 }
 
