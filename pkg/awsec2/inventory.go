@@ -72,7 +72,7 @@ func (r *Reader) DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (
 			return ec2model.RouteTable{}, failure("DescribeRouteTables", what, err)
 		}
 		if len(out.RouteTables) == 1 {
-			return routeTable(out.RouteTables[0]), nil
+			return wholeTable(out.RouteTables[0])
 		}
 	}
 	return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable, "cannot %s: EC2 shows neither one of its own nor the main one of %s; name it in routeTableRef", what, vpc)

@@ -24,7 +24,16 @@ func (r *Reader) DescribeRouteTable(ctx context.Context, id string) (ec2model.Ro
 	if len(out.RouteTables) != 1 || aws.ToString(out.RouteTables[0].RouteTableId) != id {
 		return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again", id)
 	}
-	return routeTable(out.RouteTables[0]), nil
+	return wholeTable(out.RouteTables[0])
+}
+
+// wholeTable refuses a table that is shown without any route: the VPC's own can't be taken away, so they
+// were left out.
+func wholeTable(t types.RouteTable) (ec2model.RouteTable, error) {
+	if len(t.Routes) == 0 {
+		return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves out its routes; try again", aws.ToString(t.RouteTableId))
+	}
+	return routeTable(t), nil
 }
 
 // DescribeSubnetsWithBlock reads the subnets of the VPC that have exactly this block.

@@ -1,10 +1,16 @@
 package awsec2
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -13,6 +19,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // TestRouteTargets: whatever EC2 shows a route to lead to is one text, and that text leads there again.
@@ -114,6 +121,29 @@ func TestRouteTable(t *testing.T) {
 	for text, want := range map[string]bool{"10.0.0.9/32": true, "10.0.0.0/16": true, "10.0.0.0/15": false, "10.1.0.0/32": false, "2001:db8::9/128": false} {
 		if _, got := got.BlockOf(netip.MustParsePrefix(text)); got != want {
 			t.Errorf("%s is inside the VPC: %t", text, got)
+		}
+	}
+}
+
+// TestTableWithoutRoutes: a table has the VPC's own routes at least; shown without, it is not read.
+func TestTableWithoutRoutes(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<DescribeRouteTablesResponse><routeTableSet><item><routeTableId>rtb-1</routeTableId></item></routeTableSet></DescribeRouteTablesResponse>")
+	}))
+	defer server.Close()
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"} {
+		t.Setenv(name, value)
+	}
+	r, err := ConnectReader(t.Context(), "eu-west-1", 5*time.Second, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, named := r.DescribeRouteTable(t.Context(), "rtb-1")
+	_, ofSubnet := r.DescribeRouteTableOf(t.Context(), "vpc-1", "subnet-1")
+	for _, err := range []error{named, ofSubnet} {
+		var f *protocol.Failure
+		if !errors.As(err, &f) || f.Class != protocol.Unavailable || !strings.Contains(f.Message, "leaves out its routes") {
+			t.Errorf("got %v", err)
 		}
 	}
 }
