@@ -3,6 +3,7 @@ package awsec2
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -30,6 +31,9 @@ func (r *Reader) EachInterface(ctx context.Context, what string, q ec2model.Inte
 			return nil, failure("DescribeNetworkInterfaces", "read "+what, err)
 		}
 		for _, n := range out.NetworkInterfaces {
+			if !told(n) {
+				return nil, action.Refuse(protocol.Unavailable, "cannot read %s: EC2's answer can't be right about %s; try again", what, protocol.Quote(aws.ToString(n.NetworkInterfaceId)))
+			}
 			each(interfaceOf(n))
 		}
 		return out.NextToken, nil
@@ -115,6 +119,23 @@ func interfaceFilters(q ec2model.InterfaceQuery) []types.Filter {
 // literally makes a filter's value match itself only.
 func literally(value string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(value)
+}
+
+// told tells whether an interface has what every one has, and its addresses are addresses: one that is left out
+// for not being understood would look like one that is not there.
+func told(n types.NetworkInterface) bool {
+	for _, a := range n.PrivateIpAddresses {
+		if _, err := netip.ParseAddr(aws.ToString(a.PrivateIpAddress)); err != nil {
+			return false
+		}
+	}
+	for _, a := range n.Ipv6Addresses {
+		if _, err := netip.ParseAddr(aws.ToString(a.Ipv6Address)); err != nil {
+			return false
+		}
+	}
+	return aws.ToString(n.NetworkInterfaceId) != "" && aws.ToString(n.VpcId) != "" &&
+		len(networkInterface(n).Prefixes) == len(n.Ipv4Prefixes)+len(n.Ipv6Prefixes)
 }
 
 func interfaceOf(n types.NetworkInterface) ec2model.Interface {

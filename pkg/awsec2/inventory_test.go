@@ -1,6 +1,7 @@
 package awsec2
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // TestInventoryAsksForAll: those of AWS services too, which EC2 may hide, and instances in every state but running.
@@ -57,6 +59,40 @@ func TestInventoryAsksForAll(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", op, diff)
+		}
+	}
+}
+
+// TestInterfacesAreToldWhole: what of an interface is not understood fails the reading, and is not left out.
+func TestInterfacesAreToldWhole(t *testing.T) {
+	const ids = "<networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId>"
+	answer := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>%s</item></networkInterfaceSet></DescribeNetworkInterfacesResponse>", answer)
+	}))
+	defer server.Close()
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"} {
+		t.Setenv(name, value)
+	}
+	r, err := ConnectReader(t.Context(), "eu-west-1", 5*time.Second, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, whole := range map[string]bool{
+		ids: true,
+		ids + "<privateIpAddressesSet><item><privateIpAddress>10.0.0.5</privateIpAddress></item></privateIpAddressesSet>": true,
+		ids + "<ipv6PrefixSet><item><ipv6Prefix>2001:db8::/80</ipv6Prefix></item></ipv6PrefixSet>":                        true,
+		"<vpcId>vpc-1</vpcId>":                           false,
+		"<networkInterfaceId>eni-1</networkInterfaceId>": false,
+		ids + "<privateIpAddressesSet><item><privateIpAddress>10.0.0</privateIpAddress></item></privateIpAddressesSet>": false,
+		ids + "<ipv6AddressesSet><item/></ipv6AddressesSet>":                                                            false,
+		ids + "<ipv4PrefixSet><item><ipv4Prefix>10.0.0.5</ipv4Prefix></item></ipv4PrefixSet>":                           false,
+	} {
+		answer = text
+		err := r.EachInterface(t.Context(), "all", ec2model.InterfaceQuery{VPCID: "vpc-1"}, func(ec2model.Interface) {})
+		var f *protocol.Failure
+		if whole && err != nil || !whole && (!errors.As(err, &f) || f.Class != protocol.Unavailable) {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
