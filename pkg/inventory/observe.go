@@ -103,8 +103,8 @@ func (o *observer) contradiction() error {
 	return nil
 }
 
-// readSelf finds the node's own interface, and the others of its instance where the scope may not
-// have them.
+// readSelf finds the node's own interface, and the others of its instance, which the scope may not have: an
+// instance can have interfaces in several VPCs.
 func (o *observer) readSelf(ctx context.Context) error {
 	instance := ""
 	if nic := o.req.NIC; nic != "" {
@@ -118,7 +118,7 @@ func (o *observer) readSelf(ctx context.Context) error {
 		case o.self == nil:
 			return action.Refuse(protocol.NotFound, "cannot observe from %s, the node's own interface: it does not exist in the region", nic)
 		}
-		if instance = o.self.InstanceID; instance == "" || o.req.Subnet == "" && len(o.req.Tags) == 0 {
+		if instance = o.self.InstanceID; instance == "" {
 			return nil
 		}
 	} else {

@@ -487,10 +487,13 @@ func TestContradictions(t *testing.T) {
 		{"nothing with another's tag", nothing, Request{Tags: map[string]string{"Name": "eni-3"}}, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			world := newCloud()
+			world, scope := newCloud(), 2
+			if c.req.NIC != "" {
+				scope = 3
+			}
 			world.edit = func(n int, shown []ec2model.Interface) []ec2model.Interface {
-				// The second of each time is the scope.
-				if n == 2 || c.always && n%2 == 0 {
+				// The last of each time is the scope.
+				if n == scope || c.always && n%scope == 0 {
 					return c.edit(shown)
 				}
 				return shown
@@ -549,5 +552,30 @@ func TestSelfIsAsReadLast(t *testing.T) {
 	}
 	if slices.Contains(o.Captured, "10.0.1.66") || len(o.Captured) != 3 {
 		t.Errorf("%v", o.Captured)
+	}
+}
+
+// TestInterfacesInSeveralVPCs: the node's own addresses are the same however the node is found, those in
+// another VPC than the scope among them.
+func TestInterfacesInSeveralVPCs(t *testing.T) {
+	c := newCloud()
+	far := nic("eni-far", "subnet-far", "i-1", 1, "10.2.0.4")
+	far.VPCID = "vpc-2"
+	c.interfaces = append([]ec2model.Interface{nic("eni-near", "subnet-a", "i-1", 0, "10.1.0.4"), far}, nic("eni-else", "subnet-a", "i-2", 0, "10.1.0.5"))
+	c.instance = "i-1"
+	for _, req := range []Request{{}, {NIC: "eni-near"}, {NIC: "eni-near", Subnet: "subnet-a"}} {
+		o, err := Observe(t.Context(), c, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var local []string
+		for _, a := range o.Addresses {
+			if a.Local {
+				local = append(local, a.Address.Addr().String())
+			}
+		}
+		if diff := cmp.Diff([]string{"10.1.0.4", "10.2.0.4"}, local); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", req, diff)
+		}
 	}
 }
