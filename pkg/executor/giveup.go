@@ -24,7 +24,8 @@ func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error
 	}
 	for _, i := range stage {
 		// Moved before: by this run on the way to Via, or by an earlier attempt.
-		if t := r.plan.Transitions[i]; !r.held && t.From != t.To && t.From != now[i] && !slices.Contains(moved, i) {
+		here := now[i] != r.plan.Seen.Values[i]
+		if t := r.plan.Transitions[i]; (here || !r.held) && t.From != t.To && t.From != now[i] && !slices.Contains(moved, i) {
 			moved = append(moved, i)
 		}
 	}

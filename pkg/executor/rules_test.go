@@ -1046,6 +1046,15 @@ func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
 		is(t, c.send("off", "k:undo", "a,b", first.Observed), protocol.Succeeded)
 		c.now("a=off b=off")
 	})
+	rule(t, "in force, and refused on the way", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		is(t, c.both("k", "dim"), protocol.Succeeded)
+		c.cloud.values["b"] = "off" // by somebody else
+		c.cloud.changes = script{"b": {"ok", "refuse"}}
+		failed(t, c.both("k", "dim"), protocol.Throttled)
+		c.now("a=on b=off")
+		c.free("k", false)
+	})
 	rule(t, "not in force yet", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
 		c.dies = "before put 2"
