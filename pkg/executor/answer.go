@@ -2,12 +2,10 @@ package executor
 
 import (
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
 	"aws-provider-executor/pkg/action"
-	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -91,7 +89,7 @@ func (r *run) result(state protocol.State, message string, facts ...map[string]s
 // succeeded, or one that failed and may have changed something, in this attempt or in an earlier one.
 func (r *run) undoAvailable(state protocol.State) bool {
 	if r.recordedOnly() {
-		return state == protocol.Failed && slices.ContainsFunc(r.record.Transitions, func(t ledger.Transition) bool { return t.From != t.To })
+		return state == protocol.Failed && r.mayBeInForce()
 	}
 	return r.plan != nil && r.verb.Undo != "" && r.wire.Mode == protocol.Execute &&
 		(state == protocol.Succeeded || state == protocol.Failed && r.touched)

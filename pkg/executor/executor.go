@@ -203,7 +203,7 @@ func (r *run) outOfTime() error {
 		why = "a signal stopped the executor"
 	}
 	what := "anything"
-	if r.touched {
+	if r.began {
 		what = "the rest"
 	}
 	return action.Refuse(protocol.Timeout, "%s before %s was changed; try again", why, what)

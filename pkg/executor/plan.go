@@ -125,6 +125,7 @@ func (r *run) settle() error {
 	if r.undoes() != "" {
 		return r.agree()
 	}
+	r.touched = r.mayBeInForce()
 	for i := range r.plan.Transitions {
 		t := &r.plan.Transitions[i]
 		recorded, ok := r.record.Transition(t.Resource, t.Attribute)
@@ -145,18 +146,23 @@ func (r *run) agree() error {
 	if !r.hasRecord || r.plan.Leaves {
 		return nil
 	}
-	same := false
+	same, known := false, len(r.plan.Transitions) == 0
 	for _, t := range r.plan.Transitions {
 		recorded, ok := r.record.Transition(t.Resource, t.Attribute)
 		if ok && !t.Vouched && recorded.From != t.To {
 			return contradiction(recorded, "make it "+t.To)
 		}
-		same = same || ok && !t.Backup
+		same, known = same || ok && !t.Backup, known || ok
 	}
 	for _, recorded := range r.record.Transitions {
 		if !same && recorded.From != recorded.To {
 			return contradiction(recorded, "leave it as it is")
 		}
+	}
+	if !known {
+		return action.Refuse(protocol.Conflict,
+			"the action under the key %s was %s of %s, and the request would change something else; nothing was changed; undo with the target and the facts that the action reported",
+			protocol.Quote(r.record.Key), r.record.Action, resources(r.record))
 	}
 	return nil
 }
@@ -165,6 +171,11 @@ func contradiction(recorded ledger.Transition, would string) error {
 	return action.Refuse(protocol.Conflict,
 		"before the action the %s of %s was %s, as recorded then, and the request would %s; nothing was changed; undo with the target and the facts that the action reported",
 		recorded.Attribute, recorded.Resource, recorded.From, would).With("recorded", recorded.From)
+}
+
+// mayBeInForce tells whether an earlier attempt under this key may have changed something.
+func (r *run) mayBeInForce() bool {
+	return r.hasRecord && slices.ContainsFunc(r.record.Transitions, func(t ledger.Transition) bool { return t.From != t.To })
 }
 
 // changes tells whether the world differs from before because of this key.

@@ -68,6 +68,8 @@ func (r *run) openStore() (release func(), err error) {
 				protocol.Quote(r.record.Key), r.record.Action, resources(r.record), r.verb.Name, forward.Undo)
 		}
 	case r.record.Digest != r.digest():
+		// What was before another request is no fact of this one.
+		r.hasRecord = false
 		release()
 		return nil, action.Refuse(protocol.Conflict,
 			"the idempotency key %s is in use for another request (%s of %s), which is not undone; undo that one first, or use another key",

@@ -435,6 +435,13 @@ func TestDigestConflict(t *testing.T) {
 		}
 		c.now("a=on b=off")
 	})
+	rule(t, "what was before the one is no fact of the other", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+		if got := failed(t, c.set("k", "b", "on"), protocol.Conflict, "prior="); got.UndoAvailable {
+			t.Errorf("an undo is offered: %+v", got)
+		}
+	})
 	rule(t, "while it may be in force", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		c.dies = "after put 1"
@@ -624,6 +631,15 @@ func TestUndoThatContradictsTheRecord(t *testing.T) {
 			c.now("a=eni-x b=on")
 		})
 	}
+	for _, params := range []map[string]string{{}, {"prior": "off", "to": "on"}} {
+		rule(t, fmt.Sprint("another switch, of an action that changed nothing: ", params), func(t *testing.T) {
+			c := newCore(t, "a=on", "b=on")
+			is(t, c.set("k", "a", "on"), protocol.Succeeded, "changed=false")
+			failed(t, c.send("reset", "k:undo", "b", params), protocol.Conflict)
+			c.now("a=on b=on")
+			c.free("k", false)
+		})
+	}
 	rule(t, "another action's key is none of its business", func(t *testing.T) {
 		c := newCore(t, "a=eni-x", "b=on")
 		is(t, c.set("k", "a", "on"), protocol.Succeeded)
@@ -799,6 +815,18 @@ func TestStateStore(t *testing.T) {
 			is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
 		})
 	}
+	rule(t, "cannot put again: what is in force can be undone", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		c.breaks = "put"
+		got := failed(t, c.set("k", "a", "on"), protocol.StateStore, "prior=off")
+		if !got.UndoAvailable {
+			t.Errorf("no undo is offered: %+v", got)
+		}
+		c.breaks = ""
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
 	for _, call := range []string{"open", "lock", "get", "holders"} {
 		rule(t, "cannot "+call+", for an undo", func(t *testing.T) {
 			c := newCore(t, "a=off")
