@@ -142,7 +142,8 @@ func (r *run) recordDone() {
 	if r.undoes() != "" && !r.plan.Leaves {
 		r.forget()
 	}
-	if r.store != nil && r.verb.Undo == "" {
+	// An undo without an action that found nothing to do has looked at its own target only: elsewhere it may stand.
+	if r.store != nil && r.verb.Undo == "" && (r.began || r.plan.Restores) {
 		r.releaseOthers()
 	}
 	if r.store == nil || r.verb.Undo == "" {
