@@ -106,7 +106,8 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 		moved, refused = append(moved, stopped...), nil
 	}
 	if refused != nil {
-		return r.giveUp(stage, moved, now, existed, refused)
+		// What was sent without an answer may still come: the record stays, as an earlier attempt's does.
+		return r.giveUp(stage, moved, now, existed || len(lost) > 0, refused)
 	}
 	return r.verify(moved, lost, unknown, to)
 }

@@ -1150,6 +1150,36 @@ func TestARetryThatFailsKeepsWhatIsKnown(t *testing.T) {
 	}
 }
 
+// TestOneStaleReadingForgetsNothing: a retry that is refused long after the first attempt forgets it only when two readings show
+// that it changed nothing.
+func TestOneStaleReadingForgetsNothing(t *testing.T) {
+	rule(t, "it was made", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.dies = "after change"
+		is(t, c.set("k", "a", "on"), died)
+		time.Sleep(2 * time.Minute)
+		c.cloud.stale, c.cloud.changes = slices.Repeat([]map[string]string{{"a": "off"}}, 2), script{"a": {"refuse"}}
+		got := failed(t, c.set("k", "a", "on"), protocol.Throttled, "prior=off")
+		if !got.UndoAvailable {
+			t.Errorf("no undo is offered: %+v", got)
+		}
+		c.free("k", false)
+		is(t, c.undo("k", "a", got), protocol.Succeeded)
+		c.now("a=off")
+	})
+}
+
+// TestAConflictIsNoReasonToTryAgain: what another holds it holds still; only an undo, which has seen that it may restore, is
+// told to look again.
+func TestAConflictIsNoReasonToTryAgain(t *testing.T) {
+	rule(t, "refused for what is there", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.cloud.changes = script{"a": {"conflict"}}
+		failed(t, c.set("k", "a", "on"), protocol.Conflict, "retryable=false", "prior=off")
+		c.free("k", true)
+	})
+}
+
 // TestAnUndoThatWasMadeIsDone: the undo was killed after it took effect, and what the next attempt reads first is from before
 // that: EC2 refuses it what is made already.
 func TestAnUndoThatWasMadeIsDone(t *testing.T) {
@@ -1186,6 +1216,19 @@ func TestRollback(t *testing.T) {
 			t.Errorf("calls %v", c.cloud.calls)
 		}
 		c.free("k", true)
+	})
+	rule(t, "what was sent without an answer may still come", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		c.cloud.changes = script{"a": {"dropped"}, "b": {"refuse"}}
+		got := failed(t, c.both("k", ""), protocol.Throttled, "prior.a=off", "prior.b=off")
+		if !got.UndoAvailable {
+			t.Errorf("no undo is offered: %+v", got)
+		}
+		c.free("k", false)
+		c.cloud.values["a"] = "on"
+		is(t, c.both("k", ""), protocol.Succeeded, "prior.a=off", "prior.b=off")
+		is(t, c.send("off", "k:undo", "a,b", got.Observed), protocol.Succeeded)
+		c.now("a=off b=off")
 	})
 	rule(t, "one lucky reading is not believed where the answer was lost", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
