@@ -79,7 +79,7 @@ func setup(env *testscript.Env) error {
 	env.Vars = append(env.Vars,
 		"EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"),
 		"ROUTER_A="+ec2sim.LabRouterAInterface, "ROUTER_B="+ec2sim.LabRouterBInterface, "ROUTER_C="+ec2sim.LabRouterCInterface,
-		"MANAGED="+ec2sim.LabManagedInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey,
+		"MANAGED="+ec2sim.LabManagedInterface, "SPARE="+ec2sim.LabSpareInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey,
 	)
 	env.Vars = append(env.Vars, routeVars(sim)...)
 	env.Values["world"] = &world{server: server, sim: sim, mark: sim.State()}

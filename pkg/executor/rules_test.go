@@ -566,6 +566,14 @@ func TestUndo(t *testing.T) {
 			t.Errorf("%d changes, want 1", n)
 		}
 	})
+	rule(t, "one that fails offers no undo of itself", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		got := c.set("k", "a", "on")
+		c.cloud.reads = []string{"fail"}
+		if failure := failed(t, c.undo("k", "a", got), protocol.Unavailable, "prior="); failure.UndoAvailable {
+			t.Errorf("got %+v", failure)
+		}
+	})
 	rule(t, "somebody made it a third thing", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		got := c.set("k", "a", "on")
@@ -769,6 +777,22 @@ func TestHolders(t *testing.T) {
 		is(t, c.undo("k2", "a", second), protocol.Succeeded)
 		is(t, c.undo("k1", "a", first), protocol.Succeeded)
 		c.now("a=off")
+		c.free("k1", true)
+	})
+	rule(t, "one whose state an undo found gone holds nothing", func(t *testing.T) {
+		c, first, _ := two(t)
+		c.cloud.values["a"] = "off" // by somebody else
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=false")
+		third := is(t, c.set("k3", "a", "on"), protocol.Succeeded, "prior=off")
+		is(t, c.undo("k3", "a", third), protocol.Succeeded)
+		c.now("a=off")
+	})
+	rule(t, "one that needs what an undo finds back already is no obstacle", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		first := c.set("k1", "a", "on")
+		c.cloud.values["a"] = "off" // by somebody else
+		is(t, c.set("k2", "a", "off"), protocol.Succeeded, "changed=false")
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=false")
 		c.free("k1", true)
 	})
 	rule(t, "one of which another part is otherwise holds nothing", func(t *testing.T) {
@@ -1082,6 +1106,16 @@ func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
 		failed(t, c.both("k", "dim"), protocol.Throttled)
 		c.now("a=on b=off")
 		c.free("k", false)
+	})
+	rule(t, "in force, and asked for once more by a process that died", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		is(t, c.both("k", ""), protocol.Succeeded)
+		c.dies = "after put 1"
+		is(t, c.both("k", ""), died)
+		c.cloud.values["b"] = "off" // by somebody else
+		c.cloud.changes = script{"b": {"refuse"}}
+		failed(t, c.both("k", ""), protocol.Throttled)
+		c.now("a=on b=off")
 	})
 	rule(t, "not in force yet", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
