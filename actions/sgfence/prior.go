@@ -17,15 +17,15 @@ type known struct {
 	recorded []action.Recorded
 }
 
-// recall finds the records of an interface. Another key's is of no use once the tags that it wrote are gone: that
-// fence was put back, by whomever, and what it left is what is there by chance.
+// recall finds the records of an interface. Another key's is of no use once what it left was taken away, or the tags
+// that it wrote are gone: that fence was put back, by whomever, and what it left is what is there by chance.
 func recall(req action.Request, now reading, nic string) (known, error) {
 	all, err := req.Others(nic, attrGroups)
 	if err != nil {
 		return known{}, err
 	}
 	gone, err := putBack(req, now)
-	all = slices.DeleteFunc(all, func(r action.Recorded) bool { return slices.Contains(gone, r.Key) })
+	all = slices.DeleteFunc(all, func(r action.Recorded) bool { return r.Gone || slices.Contains(gone, r.Key) })
 	if own, ok := req.Record(nic, attrGroups); ok {
 		all = append([]action.Recorded{own}, all...)
 	}
@@ -77,10 +77,33 @@ func (k known) before(now string) [][]string {
 
 // base are the groups from before all fences in force; nil when nothing tells them.
 func (k known) base(now string) []string {
+	if first := k.beginnings(now); k.kept == nil && len(first) == 1 {
+		return strings.Split(first[0], ",")
+	}
 	if all := k.before(now); len(all) > 0 {
 		return all[len(all)-1]
 	}
 	return nil
+}
+
+// beginnings are the groups that recorded changes lead from to those of now, and that none leads to. There is one
+// even where fences went to and fro between the same groups, which leaves open how.
+func (k known) beginnings(now string) []string {
+	var first []string
+	reached := []string{now}
+	for i := 0; i < len(reached); i++ {
+		from := slices.Clone(k.recorded)
+		from = slices.DeleteFunc(from, func(r action.Recorded) bool { return !r.Has(reached[i]) })
+		if i > 0 && len(from) == 0 {
+			first = append(first, reached[i])
+		}
+		for _, r := range from {
+			if !slices.Contains(reached, r.From) {
+				reached = append(reached, r.From)
+			}
+		}
+	}
+	return first
 }
 
 // know finds what the tags and the records know of each interface, and whether the tags are of any use.

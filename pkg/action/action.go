@@ -117,7 +117,11 @@ type Records interface {
 }
 
 // Recorded is a transition that was recorded under a key; its change may or may not have been made.
-type Recorded struct{ Key, From, To, Via string }
+type Recorded struct {
+	Key, From, To, Via string
+	// Gone tells that somebody else's undo took away what it led to.
+	Gone bool
+}
 
 // Has tells whether a value is one that the transition leads to.
 func (r Recorded) Has(value string) bool { return value == r.To || r.Via != "" && value == r.Via }

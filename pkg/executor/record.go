@@ -86,7 +86,7 @@ func (r records) Own(resource, attribute string) (action.Recorded, bool) {
 		return action.Recorded{}, false
 	}
 	t, ok := r.record.Transition(resource, attribute)
-	return action.Recorded{Key: r.record.Key, From: t.From, To: t.To, Via: t.Via}, ok
+	return action.Recorded{Key: r.record.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone}, ok
 }
 
 func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
@@ -97,7 +97,7 @@ func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
 	var all []action.Recorded
 	for _, o := range others {
 		if t, ok := o.Transition(resource, attribute); ok {
-			all = append(all, action.Recorded{Key: o.Key, From: t.From, To: t.To, Via: t.Via})
+			all = append(all, action.Recorded{Key: o.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone})
 		}
 	}
 	return all, nil
@@ -175,11 +175,15 @@ func (r *run) releaseOthers() {
 		r.Log.Warn("cannot tell which other actions this undid", "error", err)
 	}
 	for _, o := range others {
-		taken := slices.ContainsFunc(r.plan.Transitions, func(t action.Transition) bool {
-			theirs, ok := o.Transition(t.Resource, t.Attribute)
-			return ok && theirs.To != t.To
-		})
-		if !taken || o.State == ledger.Released {
+		taken := false
+		for i, theirs := range o.Transitions {
+			gone := slices.ContainsFunc(r.plan.Transitions, func(t action.Transition) bool {
+				return t.Resource == theirs.Resource && t.Attribute == theirs.Attribute && t.To != theirs.To
+			})
+			taken = taken || gone && !theirs.Gone
+			o.Transitions[i].Gone = theirs.Gone || gone
+		}
+		if !taken {
 			continue
 		}
 		o.State = ledger.Released

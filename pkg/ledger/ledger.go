@@ -47,6 +47,8 @@ type Transition struct {
 	To        string `json:"to"`
 	// Via is a value on the way from one to the other; empty when there is none.
 	Via string `json:"via,omitempty"`
+	// Gone tells that somebody else's undo took away what it led to.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Record is what one idempotency key did, or is about to.
@@ -195,7 +197,7 @@ func (l *Ledger) Put(r Record) error {
 	if err != nil {
 		return err
 	}
-	r.Version, r.Written, r.Revision = version, l.now().UTC().Truncate(time.Second), 1
+	r.Version, r.Written, r.Revision = version, l.now().UTC(), 1
 	if len(old) > 0 {
 		r.Revision = old[len(old)-1].record.Revision + 1
 	}
