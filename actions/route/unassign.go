@@ -23,7 +23,8 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 		u.before = prior
 		return u.plan(ctx, &req)
 	case req.Orphan:
-		return skip("nothing to undo is known under this key: no facts are given, and none are recorded; the route to " + u.to.String() + " stays as it is"), nil
+		why, err := action.Untold(req, "the route to "+u.to.String()+" stays as it is")
+		return skip(why), err
 	}
 	return u.plan(ctx, nil)
 }

@@ -26,21 +26,18 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 	}
 	switch {
 	case assigned == "true", u.before == u.nic:
-		return &action.Plan{
-			Restores: true,
-			Skip:     u.nic + " had " + u.ip + " before the action: it stays",
-			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
-		}, nil
+		return skip(u.nic + " had " + u.ip + " before the action: it stays"), nil
 	case !knows && req.Orphan:
-		return &action.Plan{
-			Restores: true,
-			Skip:     "nothing to undo is known under this key: no facts are given, and none are recorded; " + u.nic + " keeps " + u.ip + " if it has it",
-			Facts:    func([]action.Transition, action.Seen) map[string]string { return nil },
-		}, nil
+		why, err := action.Untold(req, u.nic+" keeps "+u.ip+" if it has it")
+		return skip(why), err
 	case !knows:
 		return u.plan(ctx, nil)
 	}
 	return u.plan(ctx, &req)
+}
+
+func skip(why string) *action.Plan {
+	return &action.Plan{Restores: true, Skip: why, Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}
 }
 
 // recorded fills in what the action recorded, for an undo that was sent without its facts, and tells whether

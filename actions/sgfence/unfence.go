@@ -79,6 +79,12 @@ func (u *unfence) skip(why string) *action.Plan {
 	return p
 }
 
+// untoldUndo is the plan for an undo of which nothing tells anything.
+func (u *unfence) untoldUndo(instead string) (*action.Plan, error) {
+	why, err := action.Untold(u.req, instead)
+	return u.skip(why), err
+}
+
 // stay undoes a fence that only stopped the instance: it can be started, and its interfaces stay fenced.
 func (u *unfence) stay() *action.Plan {
 	u.undo = true
@@ -105,14 +111,14 @@ func (u *unfence) find() (*action.Plan, error) {
 		err = u.byFacts(facts, u.req.Parameters[factTimestamp], u.req.Parameters[factPriorFence] == fenceOther)
 	case givesExact(u.req.Parameters) && u.req.Orphan:
 		// A core sends the fence's own parameters: those may be what it is to come back from.
-		return u.skip("nothing to undo is known under this key: no facts are given, and none are recorded; under a key of its own an unfence gives the groups of " + paramExact), nil
+		return u.untoldUndo("under a key of its own an unfence gives the groups of " + paramExact)
 	case givesExact(u.req.Parameters) && !u.givesTheFence():
 		err = u.byIndex()
 	case u.isRecorded():
 		return u.byRecord()
 	case u.req.Orphan && u.req.Keeps && u.req.Parameters[factTimestamp] == "":
 		// What the tags are of is another action, which this request does not undo.
-		return u.skip("nothing to undo is known under this key: no facts are given, and none are recorded; under a key of its own an unfence goes by the tags"), nil
+		return u.untoldUndo("under a key of its own an unfence goes by the tags")
 	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
 		err = u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
 	case now.why != nil:

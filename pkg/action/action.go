@@ -281,3 +281,13 @@ type Unknown struct{ Cause *protocol.Failure }
 
 // Error tells the cause.
 func (u *Unknown) Error() string { return u.Cause.Message }
+
+// Untold decides an undo of an Orphan that was sent without facts. Where prior facts are kept and its key has none,
+// there is nothing to undo, and skip says so; where none are kept, nobody knows, and the error says so.
+func Untold(r Request, stays string) (skip string, err error) {
+	if r.Keeps {
+		return "nothing to undo is known under this key: no facts are given, and none are recorded; " + stays, nil
+	}
+	return "", Refuse(protocol.InvalidRequest,
+		"nothing tells what was there before: no facts of the action are given, and EXECUTOR_STATE_DIR=none keeps none; give them, or undo by hand; %s; nothing was changed", stays)
+}
