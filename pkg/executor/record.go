@@ -74,8 +74,21 @@ func (r *run) openStore() (release func(), err error) {
 		return nil, action.Refuse(protocol.Conflict,
 			"the idempotency key %s is in use for another request (%s of %s), which is not undone; undo that one first, or use another key",
 			protocol.Quote(r.record.Key), r.record.Action, resources(r.record))
+	default:
+		r.dropGone()
 	}
 	return release, nil
+}
+
+// dropGone leaves out of the record, for an attempt after the first, what somebody else's undo took away since: if it is
+// so now, then by another's doing, and what was before that is not what was before this action.
+func (r *run) dropGone() {
+	live := slices.DeleteFunc(slices.Clone(r.record.Transitions), func(t ledger.Transition) bool { return t.Gone })
+	if len(live) < len(r.record.Transitions) {
+		r.record.Transitions = live
+		r.hasRecord = r.mayBeInForce()
+		r.req.HasRecord = r.hasRecord
+	}
 }
 
 // records are what a plan may know of the ledger.

@@ -779,6 +779,17 @@ func TestHolders(t *testing.T) {
 		c.now("a=off")
 		c.free("k1", true)
 	})
+	rule(t, "tried again after that, what another has brought about since was there before", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		is(t, c.set("k1", "a", "on"), protocol.Succeeded)
+		is(t, c.send("reset", "by hand", "a", nil), protocol.Succeeded)
+		second := is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=off")
+		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
+		is(t, c.undo("k2", "a", second), protocol.Skipped, "heldBy=k1")
+		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=")
+		is(t, c.undo("k2", "a", second), protocol.Succeeded)
+		c.now("a=off")
+	})
 	rule(t, "one whose state an undo found gone holds nothing", func(t *testing.T) {
 		c, first, _ := two(t)
 		c.cloud.values["a"] = "off" // by somebody else
