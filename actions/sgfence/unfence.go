@@ -305,6 +305,8 @@ func (u *unfence) byIndex() error {
 	for _, n := range u.first.Interfaces {
 		u.before = append(u.before, saved{n.ID, exact[n.ID]})
 	}
+	// Without an action to undo they are what was before all.
+	u.vouched = !u.req.HasRecord
 	if u.first.own != nil {
 		u.tags = map[string]string{lastFence: u.first.own[lastFence]}
 		u.left = "left, but for " + lastFence + ": " + paramExact + " does not use them"

@@ -191,7 +191,9 @@ func (r *run) releaseOthers() {
 		taken := false
 		for i, theirs := range o.Transitions {
 			gone := slices.ContainsFunc(r.plan.Transitions, func(t action.Transition) bool {
-				return t.Resource == theirs.Resource && t.Attribute == theirs.Attribute && t.To != theirs.To
+				// Back before all of them, what one made of another's doing is gone even where it is the same.
+				all := t.Vouched && !r.plan.Restores && theirs.From != theirs.To
+				return t.Resource == theirs.Resource && t.Attribute == theirs.Attribute && (all || t.To != theirs.To)
 			})
 			taken = taken || gone && !theirs.Gone
 			o.Transitions[i].Gone = theirs.Gone || gone
