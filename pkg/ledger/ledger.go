@@ -64,7 +64,7 @@ type Record struct {
 	Facts map[string]string `json:"facts,omitempty"`
 	// Revision counts the writes of this key's record.
 	Revision int `json:"revision"`
-	// Written is when, in UTC.
+	// Written is when, in UTC; a release leaves it.
 	Written time.Time `json:"written"`
 	// Sum is the SHA-256 of the record written with an empty sum.
 	Sum string `json:"sum"`
@@ -197,7 +197,11 @@ func (l *Ledger) Put(r Record) error {
 	if err != nil {
 		return err
 	}
-	r.Version, r.Written, r.Revision = version, l.now().UTC(), 1
+	r.Version, r.Revision = version, 1
+	if r.State != Released || r.Written.IsZero() {
+		// A release changes nothing: what was recorded since stays the later.
+		r.Written = l.now().UTC()
+	}
 	if len(old) > 0 {
 		r.Revision = old[len(old)-1].record.Revision + 1
 	}

@@ -158,6 +158,10 @@ func TestOthers(t *testing.T) {
 	for _, r := range []Record{rec("one", "a", "off", "on"), two, rec("already", "a", "on", "on"), rec("b's", "b", "off", "on")} {
 		put(t, l, r)
 	}
+	// Released, the first one is not the latest.
+	released, _ := mustGet(t, l, "one")
+	released.State = Released
+	put(t, l, released)
 	for _, tt := range []struct {
 		name, except string
 		resources    []string
