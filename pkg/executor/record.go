@@ -190,11 +190,7 @@ func (r *run) releaseOthers() {
 	for _, o := range others {
 		taken := false
 		for i, theirs := range o.Transitions {
-			gone := slices.ContainsFunc(r.plan.Transitions, func(t action.Transition) bool {
-				// Back before all of them, what one made of another's doing is gone even where it is the same.
-				all := t.Vouched && !r.plan.Restores && theirs.From != theirs.To
-				return t.Resource == theirs.Resource && t.Attribute == theirs.Attribute && (all || t.To != theirs.To)
-			})
+			gone := r.tookAway(theirs)
 			taken = taken || gone && !theirs.Gone
 			o.Transitions[i].Gone = theirs.Gone || gone
 		}
@@ -206,6 +202,17 @@ func (r *run) releaseOthers() {
 			r.Log.Warn("the record of an action stays in force although this undid it", "key", o.Key, "error", err)
 		}
 	}
+}
+
+// tookAway tells whether what another action's transition led to is not so any more by this undo. Back before all of
+// them, what one made of another's doing is gone even where it is the same. What may fail, and did, is still there.
+func (r *run) tookAway(theirs ledger.Transition) bool {
+	for i, t := range r.plan.Transitions {
+		if t.Resource == theirs.Resource && t.Attribute == theirs.Attribute && r.seen.Values[i] == t.To {
+			return t.To != theirs.To || t.Vouched && !r.plan.Restores && theirs.From != theirs.To
+		}
+	}
+	return false
 }
 
 // resources are those of the plan.

@@ -159,7 +159,10 @@ func TestOthers(t *testing.T) {
 		put(t, l, r)
 	}
 	// Released, the first one is not the latest.
-	released, _ := mustGet(t, l, "one")
+	released, _, err := l.Get("one")
+	if err != nil {
+		t.Fatal(err)
+	}
 	released.State = Released
 	put(t, l, released)
 	for _, tt := range []struct {
