@@ -11,6 +11,7 @@ import (
 
 // known is what is known of an interface's groups before now.
 type known struct {
+	nic string
 	// kept are those of the backup, from before the fences in force; nil when it does not have the interface.
 	kept []string
 	// recorded are the changes to them under this key and, the latest first, under others.
@@ -29,7 +30,7 @@ func recall(req action.Request, now reading, nic string) (known, error) {
 	if own, ok := req.Record(nic, attrGroups); ok {
 		all = append([]action.Recorded{own}, all...)
 	}
-	return known{recorded: slices.DeleteFunc(all, func(r action.Recorded) bool { return r.From == r.To })}, err
+	return known{nic: nic, recorded: slices.DeleteFunc(all, func(r action.Recorded) bool { return r.From == r.To })}, err
 }
 
 // putBack are the keys of fences that wrote tags which are not those of the fence in force.
@@ -77,8 +78,13 @@ func (k known) before(now string) [][]string {
 
 // base are the groups from before all fences in force; nil when nothing tells them.
 func (k known) base(now string) []string {
-	if first := k.beginnings(now); k.kept == nil && len(first) == 1 {
+	first, trail := k.beginnings(now), k.trail(now)
+	switch {
+	case k.kept == nil && len(first) == 1:
 		return strings.Split(first[0], ",")
+	case k.kept == nil && len(first) == 0 && len(trail) > 0 && trail[0].Facts[factPrior+k.nic] != "":
+		// Tried again over another that was over it, a fence records no more what was before both. It told.
+		return strings.Split(trail[0].Facts[factPrior+k.nic], ",")
 	}
 	if all := k.before(now); len(all) > 0 {
 		return all[len(all)-1]

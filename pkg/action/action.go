@@ -121,6 +121,8 @@ type Recorded struct {
 	Key, From, To, Via string
 	// Gone tells that somebody else's undo took away what it led to.
 	Gone bool
+	// Facts are the prior facts that its action told.
+	Facts map[string]string
 }
 
 // Has tells whether a value is one that the transition leads to.

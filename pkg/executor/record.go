@@ -99,7 +99,7 @@ func (r records) Own(resource, attribute string) (action.Recorded, bool) {
 		return action.Recorded{}, false
 	}
 	t, ok := r.record.Transition(resource, attribute)
-	return action.Recorded{Key: r.record.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone}, ok
+	return action.Recorded{Key: r.record.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone, Facts: r.record.Facts}, ok
 }
 
 func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
@@ -110,7 +110,7 @@ func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
 	var all []action.Recorded
 	for _, o := range others {
 		if t, ok := o.Transition(resource, attribute); ok {
-			all = append(all, action.Recorded{Key: o.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone})
+			all = append(all, action.Recorded{Key: o.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone, Facts: o.Facts})
 		}
 	}
 	return all, nil
