@@ -142,11 +142,17 @@ func (r *run) recordIntent() error {
 		return nil
 	}
 	state := ledger.Intended
-	if r.held = r.hasRecord && r.record.State != ledger.Intended && slices.Equal(r.record.Transitions, r.ledgerTransitions()); r.held {
+	if r.held = r.hasRecord && r.record.State != ledger.Intended && slices.EqualFunc(r.record.Transitions, r.ledgerTransitions(), sameChange); r.held {
 		state = ledger.InForce
 	}
 	r.newRecord(state)
 	return r.store.Put(r.record)
+}
+
+// sameChange tells whether two transitions are one, whatever became of it since.
+func sameChange(a, b ledger.Transition) bool {
+	a.Gone, b.Gone = false, false
+	return a == b
 }
 
 // recordDone marks the action in force, or forgets the one that is undone. The record

@@ -1109,6 +1109,15 @@ func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
 		is(t, c.send("off", "k:undo", "a,b", first.Observed), protocol.Succeeded)
 		c.now("a=off b=off")
 	})
+	rule(t, "in force, and one of it taken away under a key of its own", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		is(t, c.both("k", ""), protocol.Succeeded)
+		is(t, c.send("reset", "own", "b", nil), protocol.Succeeded)
+		c.cloud.changes = script{"b": {"refuse"}}
+		failed(t, c.both("k", ""), protocol.Throttled)
+		c.now("a=on b=off")
+		c.free("k", false)
+	})
 	rule(t, "in force, and refused on the way", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
 		is(t, c.both("k", "dim"), protocol.Succeeded)
