@@ -17,7 +17,7 @@ func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan
 		take:     req.Bool("allowReassignment"),
 		expected: req.Parameters["expectedHolderRef"],
 	}
-	return a.plan(ctx)
+	return a.plan(ctx, req)
 }
 
 // assignment is one address on its way to an interface.
@@ -30,7 +30,7 @@ type assignment struct {
 	expected string
 }
 
-func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
+func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan, error) {
 	found, err := a.r.DescribeNetworkInterfaces(ctx, a.nic)
 	if err != nil {
 		return nil, err
@@ -58,9 +58,11 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 		}
 		from = cmp.Or(held.ID, nobody)
 	}
+	recorded, _ := req.Record(nic.VPCID+"/"+a.ip, "holder")
 	p := &action.Plan{
 		Seen: action.Seen{Values: []string{from}, Facts: a.secondaryFact(nic)},
-		Read: func(ctx context.Context) (action.Seen, error) { return a.readHolder(ctx, nic.ID, from) },
+		// A retry that finds nobody, half-way, may have to put back what was there before.
+		Read: func(ctx context.Context) (action.Seen, error) { return a.readHolder(ctx, nic.ID, from, recorded.From) },
 		Transitions: []action.Transition{
 			a.takenVia(a.transition(nic.VPCID, from, nic.ID, func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) })),
 		},
