@@ -41,6 +41,11 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	if u.before == u.nic {
 		return u.stays(), nil
 	}
+	if undo != nil {
+		if err := action.Aimed(*undo, u.resource(), attribute, u.nic); err != nil {
+			return nil, err
+		}
+	}
 	table, route, err := u.read(ctx)
 	switch {
 	case err != nil:

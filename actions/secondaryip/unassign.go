@@ -71,6 +71,11 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	if err != nil {
 		return nil, err
 	}
+	if undo != nil {
+		if err := action.Aimed(*undo, nic.VPCID+"/"+u.ip, "holder", nic.ID); err != nil {
+			return nil, err
+		}
+	}
 	if err := u.notDelegated(nic); err != nil {
 		return nil, err
 	}

@@ -268,6 +268,17 @@ func Restore(r Request, what, before, after, now string) (overwrites string, err
 		what, now, after, before).With("drift", now)
 }
 
+// Aimed refuses an undo that is not of what its key's action led to: what that action never made is not its to take back.
+func Aimed(r Request, resource, attribute, after string) error {
+	recorded, ok := r.Record(resource, attribute)
+	if !ok || recorded.To == after {
+		return nil
+	}
+	return Refuse(protocol.Conflict,
+		"the action under the key %s made the %s of %s %s, and the request would take back %s; nothing was changed; undo with the target and the facts that the action reported",
+		protocol.Quote(recorded.Key), attribute, resource, recorded.To, after).With("recorded", recorded.To)
+}
+
 // Merge joins maps of facts; the later one wins.
 func Merge(facts ...map[string]string) map[string]string {
 	all := map[string]string{}
