@@ -102,6 +102,8 @@ type run struct {
 	// record is the live record of the key that this run's record belongs to.
 	record    ledger.Record
 	hasRecord bool
+	// gone is the record that was found, if somebody else's undo took away all that is in it.
+	gone *ledger.Record
 	// earlier is when the record that was found was written.
 	earlier time.Time
 
@@ -112,7 +114,7 @@ type run struct {
 	seen action.Seen
 	// made marks the transitions that were read to be so, before or after a change.
 	made []bool
-	// held tells that all of the plan was in force when an earlier attempt under this key ended.
+	// held tells that all that is known of an earlier attempt under this key was in force when it ended.
 	held bool
 	// began is set once a change may have left, touched while one may be in force.
 	began, touched bool

@@ -84,11 +84,15 @@ func (r *run) openStore() (release func(), err error) {
 // so now, then by another's doing, and what was before that is not what was before this action.
 func (r *run) dropGone() {
 	live := slices.DeleteFunc(slices.Clone(r.record.Transitions), func(t ledger.Transition) bool { return t.Gone })
-	if len(live) < len(r.record.Transitions) {
-		r.record.Transitions = live
-		r.hasRecord = r.mayBeInForce()
-		r.req.HasRecord = r.hasRecord
+	if len(live) == len(r.record.Transitions) {
+		return
 	}
+	found := r.record
+	r.record.Transitions = live
+	if r.hasRecord = r.mayBeInForce(); !r.hasRecord {
+		r.gone = &found
+	}
+	r.req.HasRecord = r.hasRecord
 }
 
 // records are what a plan may know of the ledger.
@@ -141,18 +145,14 @@ func (r *run) recordIntent() error {
 	if r.store == nil || r.verb.Undo == "" {
 		return nil
 	}
-	state := ledger.Intended
-	if r.held = r.hasRecord && r.record.State != ledger.Intended && slices.EqualFunc(r.record.Transitions, r.ledgerTransitions(), sameChange); r.held {
+	state, planned := ledger.Intended, r.ledgerTransitions()
+	r.held = r.hasRecord && r.record.State != ledger.Intended &&
+		!slices.ContainsFunc(r.record.Transitions, func(t ledger.Transition) bool { return !slices.Contains(planned, t) })
+	if r.held && len(planned) == len(r.record.Transitions) {
 		state = ledger.InForce
 	}
 	r.newRecord(state)
 	return r.store.Put(r.record)
-}
-
-// sameChange tells whether two transitions are one, whatever became of it since.
-func sameChange(a, b ledger.Transition) bool {
-	a.Gone, b.Gone = false, false
-	return a == b
 }
 
 // recordDone marks the action in force, or forgets the one that is undone. The record
@@ -255,9 +255,16 @@ func (r *run) ledgerTransitions() []ledger.Transition {
 	return all
 }
 
-// forget frees the key: its action is undone, or certainly changed nothing.
+// forget frees the key: its action is undone, or certainly changed nothing. What an earlier attempt recorded that
+// somebody else undid is there again then, for its own undo.
 func (r *run) forget() {
 	if r.store == nil || (r.undoes() != "" && !r.hasRecord) {
+		return
+	}
+	if r.gone != nil {
+		if err := r.store.Put(*r.gone); err != nil {
+			r.Log.Warn("the record stays that of this attempt, which changed nothing", "key", r.recordKey(), "error", err)
+		}
 		return
 	}
 	if err := r.store.Remove(r.recordKey()); err != nil {

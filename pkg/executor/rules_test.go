@@ -1118,6 +1118,20 @@ func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
 		c.now("a=on b=off")
 		c.free("k", false)
 	})
+	rule(t, "all of it taken away under a key of its own", func(t *testing.T) {
+		c := newCore(t, "a=dim", "b=dim")
+		first := is(t, c.both("k", ""), protocol.Succeeded)
+		is(t, c.send("reset", "own", "a", nil), protocol.Succeeded)
+		is(t, c.send("reset", "own", "b", nil), protocol.Succeeded)
+		c.cloud.changes = script{"b": {"refuse"}}
+		failed(t, c.both("k", ""), protocol.Throttled)
+		c.now("a=off b=off")
+		// What was before the first attempt is known still.
+		c.free("k", false)
+		is(t, c.send("off", "k:undo", "a,b", with(first.Observed, []string{"onDrift=restore"})), protocol.Succeeded)
+		c.now("a=dim b=dim")
+		c.free("k", true)
+	})
 	rule(t, "in force, and refused on the way", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
 		is(t, c.both("k", "dim"), protocol.Succeeded)
