@@ -133,9 +133,9 @@ func (u *undoing) undo(a *app, request, result []byte) (protocol.Request, error)
 	if len(faults) > 0 {
 		return r, fmt.Errorf("the request: %w", faults)
 	}
-	s, err := gate.DecodeResult(result)
-	if err != nil {
-		return r, fmt.Errorf("the result: %w", err)
+	s, faults := protocol.DecodeResult(result)
+	if len(faults) > 0 {
+		return r, fmt.Errorf("the result: %w", faults)
 	}
 	verb, known := a.Registry.Resolve(r)
 	switch {

@@ -87,9 +87,9 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	default:
 		return protocol.Result{}, fmt.Errorf("the executor ended with %w%s", err, lastWords(said.text()))
 	}
-	result, err := DecodeResult(out.text())
-	if err != nil {
-		return protocol.Result{}, fmt.Errorf("the executor's answer can't be read: %w%s", err, lastWords(said.text()))
+	result, faults := protocol.DecodeResult(out.text())
+	if len(faults) > 0 {
+		return protocol.Result{}, fmt.Errorf("the executor's answer can't be read: %w%s", faults, lastWords(said.text()))
 	}
 	return result, nil
 }

@@ -89,6 +89,37 @@ func TestAnExecutorIsKilledWithAllThatItStarted(t *testing.T) {
 
 // TestTheTimeOutIsThatOfAllThatAnExecutorStarted: what it left behind does not get the time in which its output is
 // waited for besides. One attempt in time tells; a busy machine may need more.
+// TestAnAnswerThatCanBeReadInTwoWaysIsNone: what has failed for one reader has not succeeded for the gate.
+func TestAnAnswerThatCanBeReadInTwoWaysIsNone(t *testing.T) {
+	const of = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionResult","status":`
+	for answer, want := range map[string]string{
+		of + `{"status":"failed","error":"no","status":"succeeded"}}`:         "status.status: the key is there twice",
+		of + `{"status":"failed"},"status":{"status":"succeeded"}}`:           "status: the key is there twice",
+		of + `{"Status":"succeeded"}}`:                                        "status.status: is required",
+		of + `{"status":"succeeded","observed":{"a":"1","a":"2"}}}`:           "status.observed.a: the key is there twice",
+		of + `{"status":"succeeded","observed":{"a":1}}}`:                     "status.observed.a: is a number, want a string",
+		of + `{"status":"succeeded","undoAvailable":"yes"}}`:                  "status.undoAvailable: is a string, want true or false",
+		of + `{"status":"done"}}`:                                             `status.status: is "done", want "succeeded", "failed" or "skipped"`,
+		of + `null}`:                                                          "status.status: is required",
+		scriptResult + scriptResult:                                           "the result is not one JSON document",
+		strings.Replace(scriptResult, "ActionResult", "ActionRequest", 1):     `kind: is "ExecuteActionRequest"`,
+		strings.Replace(scriptResult, `"did it"`, "\"\xff\"", 1):              "the result is not valid UTF-8",
+		strings.Replace(scriptResult, `"did it"`, `"did it","Error":"no"`, 1): "",
+	} {
+		p, dir := script(t, "cat $DIR/answer")
+		if err := os.WriteFile(filepath.Join(dir, "answer"), []byte(answer), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := p.Run(context.Background(), request())
+		switch {
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %s", answer, err, want)
+		case want == "" && (err != nil || r.Status.Status != protocol.Succeeded || r.Status.Error != ""):
+			t.Errorf("%s: %+v, %v", answer, r, err)
+		}
+	}
+}
+
 func TestTheTimeOutIsThatOfAllThatAnExecutorStarted(t *testing.T) {
 	p, _ := script(t, "sleep 60 & wait")
 	p.Timeout = 50 * time.Millisecond

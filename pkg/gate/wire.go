@@ -3,9 +3,6 @@ package gate
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -39,24 +36,4 @@ func EncodeRequest(r protocol.Request) []byte {
 		panic(err)
 	}
 	return b.Bytes()
-}
-
-// DecodeResult reads one ExecuteActionResult.
-func DecodeResult(data []byte) (protocol.Result, error) {
-	var r protocol.Result
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&r); err != nil {
-		return r, fmt.Errorf("it is not a result: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return r, errors.New("there is something behind the result")
-	}
-	if r.APIVersion != protocol.APIVersion || r.Kind != protocol.ResultKind {
-		return r, fmt.Errorf("it is %s of %s, want %s of %s", protocol.Quote(r.Kind), protocol.Quote(r.APIVersion), protocol.ResultKind, protocol.APIVersion)
-	}
-	switch r.Status.Status {
-	case protocol.Succeeded, protocol.Failed, protocol.Skipped:
-		return r, nil
-	}
-	return r, fmt.Errorf("its status is %s", protocol.Quote(string(r.Status.Status)))
 }

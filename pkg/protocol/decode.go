@@ -73,6 +73,32 @@ func Decode(r io.Reader) (Request, Faults) {
 	return req, spec.Faults()
 }
 
+// DecodeResult reads one ExecuteActionResult, as strictly as Decode reads a request: one that can be read in two
+// ways is none.
+func DecodeResult(data []byte) (Result, Faults) {
+	doc, faults := parse(data, "result", MaxResultBytes)
+	if doc == nil {
+		return Result{}, faults
+	}
+	d := &decoder{faults}
+	d.equals(doc, "", "apiVersion", APIVersion)
+	d.equals(doc, "", "kind", ResultKind)
+	status, _ := d.object(doc, "", "status")
+	s := Status{
+		Status:        State(d.required(status, "status", "status")),
+		Message:       d.text(status, "status", "message"),
+		Error:         d.text(status, "status", "error"),
+		UndoAvailable: d.boolean(status, "status", "undoAvailable"),
+	}
+	if observed := d.strings(status, "status", "observed", anyKey); len(observed) > 0 {
+		s.Observed = observed
+	}
+	if s.Status != "" && s.Status != Succeeded && s.Status != Failed && s.Status != Skipped {
+		d.fault("status.status", fmt.Sprintf("is %s, want %q, %q or %q", Quote(string(s.Status)), Succeeded, Failed, Skipped))
+	}
+	return NewResult(s), d.faults
+}
+
 // Spec is the spec of a document of the family, or an object in it, read field by field. What is wrong
 // is collected on the way.
 type Spec struct {
@@ -90,7 +116,7 @@ func DecodeSpec(r io.Reader, apiVersion, kind string) *Spec {
 		s.d.fault("", "cannot read the request: "+err.Error())
 		return s
 	}
-	doc, faults := parse(data)
+	doc, faults := parse(data, "request", MaxRequestBytes)
 	if s.d.faults = faults; doc == nil {
 		return s
 	}
@@ -126,7 +152,7 @@ func (s *Spec) Strings(key string) map[string]string {
 
 // Tags reads an object of texts whose keys are anybody's; it is never nil.
 func (s *Spec) Tags(key string) map[string]string {
-	return s.d.strings(s.object, s.path, key, func(string) bool { return false })
+	return s.d.strings(s.object, s.path, key, anyKey)
 }
 
 // Object reads an object that may be absent or null.
@@ -135,15 +161,15 @@ func (s *Spec) Object(key string) *Spec {
 	return &Spec{d: s.d, object: o, path: join(s.path, key)}
 }
 
-// parse checks everything that can be wrong with the document as a document.
-func parse(data []byte) (map[string]any, Faults) {
+// parse checks everything that can be wrong with the document as a document; what says what it is.
+func parse(data []byte, what string, limit int) (map[string]any, Faults) {
 	switch {
-	case len(data) > MaxRequestBytes:
-		return nil, Faults{{"", fmt.Sprintf("the request is larger than %d bytes", MaxRequestBytes)}}
+	case len(data) > limit:
+		return nil, Faults{{"", fmt.Sprintf("the %s is larger than %d bytes", what, limit)}}
 	case len(bytes.TrimSpace(data)) == 0:
-		return nil, Faults{{"", "there is no request on the input"}}
+		return nil, Faults{{"", "there is no " + what + " on the input"}}
 	case !utf8.Valid(data):
-		return nil, Faults{{"", fmt.Sprintf("the request is not valid UTF-8 (%s)", position(data, invalidUTF8(data)))}}
+		return nil, Faults{{"", fmt.Sprintf("the %s is not valid UTF-8 (%s)", what, position(data, invalidUTF8(data)))}}
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
@@ -152,12 +178,12 @@ func parse(data []byte) (map[string]any, Faults) {
 		if errors.As(err, &syntax) {
 			at = max(0, int(syntax.Offset)-1)
 		}
-		return nil, Faults{{"", fmt.Sprintf("the request is not one JSON document (%s): %v", position(data, at), err)}}
+		return nil, Faults{{"", fmt.Sprintf("the %s is not one JSON document (%s): %v", what, position(data, at), err)}}
 	}
 	if at, lone := loneSurrogate(data); lone {
-		return nil, Faults{{"", fmt.Sprintf(`the request has half a surrogate pair as a \u escape (%s)`, position(data, at))}}
+		return nil, Faults{{"", fmt.Sprintf(`the %s has half a surrogate pair as a \u escape (%s)`, what, position(data, at))}}
 	}
-	p := parser{Decoder: json.NewDecoder(bytes.NewReader(data)), data: data}
+	p := parser{Decoder: json.NewDecoder(bytes.NewReader(data)), data: data, what: what}
 	p.UseNumber()
 	value, fault := p.value(nil, 0)
 	if fault != nil {
@@ -165,7 +191,7 @@ func parse(data []byte) (map[string]any, Faults) {
 	}
 	doc, ok := value.(map[string]any)
 	if !ok {
-		return nil, Faults{{"", "the request is " + kindOf(value) + ", want an object"}}
+		return nil, Faults{{"", "the " + what + " is " + kindOf(value) + ", want an object"}}
 	}
 	return doc, p.twice
 }
@@ -177,6 +203,7 @@ const maxTwice = 64
 type parser struct {
 	*json.Decoder
 	data []byte
+	what string
 	// twice are the keys that are there twice.
 	twice Faults
 }
@@ -192,7 +219,7 @@ func (p *parser) value(at *place, depth int) (any, *Fault) {
 		return token, nil
 	}
 	if depth++; depth > MaxRequestDepth {
-		return nil, &Fault{"", fmt.Sprintf("the request nests deeper than %d (%s)", MaxRequestDepth, position(p.data, int(p.InputOffset())-1))}
+		return nil, &Fault{"", fmt.Sprintf("the %s nests deeper than %d (%s)", p.what, MaxRequestDepth, position(p.data, int(p.InputOffset())-1))}
 	}
 	if delim == '[' {
 		list := []any{}
@@ -289,6 +316,15 @@ func (d *decoder) equals(o map[string]any, path, key, want string) {
 	}
 }
 
+func (d *decoder) boolean(o map[string]any, path, key string) bool {
+	v, present := o[key]
+	b, ok := v.(bool)
+	if present && !ok {
+		d.fault(join(path, key), "is "+kindOf(v)+", want true or false")
+	}
+	return b
+}
+
 // object accepts null as absent: a core in Go sends a nil map so.
 func (d *decoder) object(o map[string]any, path, key string) (map[string]any, bool) {
 	switch v := o[key].(type) {
@@ -323,6 +359,9 @@ func (d *decoder) strings(o map[string]any, path, key string, refused func(strin
 	}
 	return m
 }
+
+// anyKey refuses none.
+func anyKey(string) bool { return false }
 
 // credentialWords are what the name of a credential holds, and credentialNames
 // what it is as a whole, in the form that carriesCredential compares.
