@@ -238,3 +238,28 @@ func TestRollbackOfAllTellsWhatItLeavesOut(t *testing.T) {
 		}
 	}
 }
+
+// TestRollbackOfAllOverlooksNoRowThatWasChanged: what a row was made to say, or that it is gone, does not keep it
+// from being told of.
+func TestRollbackOfAllOverlooksNoRowThatWasChanged(t *testing.T) {
+	for name, change := range map[string]string{
+		"the mark taken off": "UPDATE action_state SET may_have_changed = 0 WHERE action_id = 2",
+		"made to look new":   "UPDATE action_state SET may_have_changed = 0 WHERE action_id = 2; UPDATE action_executions SET status = 'pending' WHERE id = 2",
+		"the row taken out":  "DELETE FROM approvals WHERE action_id = 2; DELETE FROM action_state WHERE action_id = 2; DELETE FROM action_executions WHERE id = 2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, lab)
+			ids := r.approved("kept", "changed")
+			r.all(r.execute(ids...))(gate.Done)
+			r.imported("new")
+			r.sql(change)
+			found, leftOut, err := r.InForce(context.Background())
+			if err != nil || !cmp.Equal(found, ids[:1]) {
+				t.Errorf("in force: %v, %v", found, err)
+			}
+			if len(leftOut) != 1 || leftOut[0].Action.ID != ids[1] || len(leftOut[0].Reasons) != 1 || !strings.Contains(leftOut[0].Message, "the row of action 2 was") {
+				t.Errorf("left out: %+v", leftOut)
+			}
+		})
+	}
+}

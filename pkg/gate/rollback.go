@@ -81,21 +81,23 @@ func (g *Gate) UndoRequests(ctx context.Context, ids []int64, mode protocol.Mode
 }
 
 // InForce lists the actions that have something to roll back, and tells of each that may have changed
-// something and is left out why it is.
+// something and is left out why it is. Of one that is not as the log left it nobody knows.
 func (g *Gate) InForce(ctx context.Context) (ids []int64, leftOut []Outcome, err error) {
-	all, err := g.Store.List(ctx, Query{})
+	all, err := g.Store.List(ctx, Query{Checked: true})
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, a := range all {
-		if !a.MayHaveChanged && a.Status != Running {
+		var reasons policy.Denial
+		switch {
+		case a.MayHaveChanged || a.Status == Running:
+			a = g.withUndo(a)
+			reasons = append(undoable(a), busy(a, g.Now())...)
+		case a.Altered != "":
+			reasons = intact(a)
+		default:
 			continue
 		}
-		if a, err = g.Store.Get(ctx, a.ID); err != nil {
-			return nil, nil, err
-		}
-		a = g.withUndo(a)
-		reasons := append(undoable(a), busy(a, g.Now())...)
 		if len(reasons) == 0 {
 			ids = append(ids, a.ID)
 			continue

@@ -15,7 +15,7 @@ type Store interface {
 	// the action against the log, and set Altered.
 	Get(ctx context.Context, id int64) (Action, error)
 	Find(ctx context.Context, key string) (Action, error)
-	// List does not look into the log.
+	// List looks into the log only where it is asked to.
 	List(ctx context.Context, q Query) ([]Action, error)
 	// History is the log of an action, from its last import on; ErrAltered when an event is not as it was
 	// written.
@@ -49,6 +49,9 @@ type Query struct {
 	Newest bool
 	// Limit is the most to return; 0 is all.
 	Limit int
+	// Checked holds each against the log and sets Altered, as Get does. An action that only the log tells of
+	// then comes too, behind the others, with nothing but its ID and Altered.
+	Checked bool
 }
 
 // Change is one write: the action as it is to be, on the revision it has; a zero ID makes a new one.

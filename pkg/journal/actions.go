@@ -72,10 +72,20 @@ func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error)
 	}
 	var all []gate.Action
 	err := j.read(ctx, func(v view) error {
-		return v.rows(where+order, args, func(r row) error {
-			all = append(all, r.action())
-			return nil
+		err := v.rows(where+order, args, func(r row) (err error) {
+			a := r.action()
+			if q.Checked && !j.foreign {
+				a.Altered, err = v.altered(r)
+			}
+			all = append(all, a)
+			return err
 		})
+		if err == nil && q.Checked && !j.foreign {
+			err = v.lost(func(id int64) {
+				all = append(all, gate.Action{ID: id, Altered: fmt.Sprintf("the row of action %d was taken out, and the log tells of it", id)})
+			})
+		}
+		return err
 	})
 	return all, err
 }

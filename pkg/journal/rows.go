@@ -190,3 +190,20 @@ func (v view) altered(r row) (string, error) {
 	}
 	return "", nil
 }
+
+// lost finds the actions that only the log tells of.
+func (v view) lost(do func(id int64)) error {
+	found, err := v.QueryContext(v.ctx, "SELECT DISTINCT action_id FROM events WHERE action_id <> 0 AND action_id NOT IN (SELECT id FROM action_executions) ORDER BY action_id")
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	for found.Next() {
+		var id int64
+		if err := found.Scan(&id); err != nil {
+			return err
+		}
+		do(id)
+	}
+	return found.Err()
+}
