@@ -597,20 +597,25 @@ func TestRollbackIsCheckedByPolicy(t *testing.T) {
 }
 
 func TestRollbackGoesBackwards(t *testing.T) {
-	r := newRig(t, lab)
-	ids := r.approved("a", "b", "c")
-	for _, id := range []int64{ids[1], ids[0], ids[2]} {
-		r.now = r.now.Add(time.Second)
-		r.all(r.execute(id))(gate.Done)
-	}
-	r.requests = nil
-	r.all(r.Rollback(context.Background(), ids, gate.Options{}))(gate.Done)
-	var keys []string
-	for _, req := range r.requests {
-		keys = append(keys, req.IdempotencyKey)
-	}
-	if !slices.Equal(keys, []string{"c:undo", "a:undo", "b:undo"}) {
-		t.Errorf("undone in the order %v", keys)
+	for name, step := range map[string]time.Duration{"": time.Second, "a clock that stands still": 0, "a clock that is set back": -time.Second} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, lab)
+			ids := r.approved("a", "b", "c")
+			r.now = r.now.Add(time.Minute)
+			for _, id := range []int64{ids[1], ids[0], ids[2]} {
+				r.now = r.now.Add(step)
+				r.all(r.execute(id))(gate.Done)
+			}
+			r.requests = nil
+			r.all(r.Rollback(context.Background(), ids, gate.Options{}))(gate.Done)
+			var keys []string
+			for _, req := range r.requests {
+				keys = append(keys, req.IdempotencyKey)
+			}
+			if !slices.Equal(keys, []string{"c:undo", "a:undo", "b:undo"}) {
+				t.Errorf("undone in the order %v", keys)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -119,27 +120,48 @@ func (g *Gate) withUndo(a Action) Action {
 	return a
 }
 
-// lastFirst puts actions in the reverse order of their execution.
+// lastFirst puts actions in the reverse order of their execution: by the log, since a clock may have been set
+// back; where there is none, as in a core's journal, by the time.
 func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
-	actions := make([]Action, len(ids))
+	type run struct {
+		Action
+		last int64
+	}
+	runs := make([]run, len(ids))
 	for i, id := range ids {
 		a, err := g.Store.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		actions[i] = a
-	}
-	slices.SortStableFunc(actions, func(a, b Action) int {
-		if c := b.ExecutedAt.Compare(a.ExecutedAt); c != 0 {
-			return c
+		last, err := g.lastRun(ctx, id)
+		if err != nil {
+			return nil, err
 		}
-		return int(b.ID - a.ID)
+		runs[i] = run{a, last}
+	}
+	slices.SortStableFunc(runs, func(a, b run) int {
+		return cmp.Or(cmp.Compare(b.last, a.last), b.ExecutedAt.Compare(a.ExecutedAt), cmp.Compare(b.ID, a.ID))
 	})
 	ordered := make([]int64, len(ids))
-	for i, a := range actions {
-		ordered[i] = a.ID
+	for i, r := range runs {
+		ordered[i] = r.ID
 	}
 	return slices.Compact(ordered), nil
+}
+
+// lastRun is the number of the latest event of an action's execution; 0 when the log tells of none.
+func (g *Gate) lastRun(ctx context.Context, id int64) (int64, error) {
+	last := int64(0)
+	for _, kind := range []EventKind{EventClaimed, EventResult, EventNoResult} {
+		events, err := g.Store.Events(ctx, EventQuery{ActionID: id, Kind: kind, Newest: true, Limit: 1})
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range events {
+			last = max(last, e.Seq)
+		}
+	}
+	return last, nil
 }
 
 // undoable says why an action can't be undone, or why there is nothing to undo.
