@@ -85,7 +85,7 @@ func checkCobrasOwn(root *cobra.Command) {
 type app struct {
 	*Program
 	env            map[string]string
-	stdin          io.Reader
+	stdin          interruptible
 	stdout, stderr io.Writer
 
 	journalPath, policyPath, pluginPath, format string
@@ -182,31 +182,49 @@ type interruptible struct {
 	io.Reader
 }
 
-func (i interruptible) Read(p []byte) (n int, err error) {
-	buf, done := make([]byte, len(p)), make(chan struct{})
+func (i interruptible) Read(p []byte) (int, error) {
+	type reading struct {
+		n   int
+		err error
+	}
+	buf, done := make([]byte, len(p)), make(chan reading, 1)
 	go func() {
-		defer close(done)
-		n, err = i.Reader.Read(buf)
+		n, err := i.Reader.Read(buf)
+		done <- reading{n, err}
 	}()
 	select {
-	case <-done:
-		return copy(p, buf[:n]), err
+	case r := <-done:
+		return copy(p, buf[:r.n]), r.err
 	case <-i.ctx.Done():
 		return 0, context.Cause(i.ctx)
 	}
 }
 
+// lazyFile is opened by the first read: where it is a pipe, that waits for somebody at its other end.
+type lazyFile struct {
+	path string
+	file *os.File
+}
+
+func (l *lazyFile) Read(p []byte) (n int, err error) {
+	if l.file == nil {
+		if l.file, err = os.Open(l.path); err != nil {
+			return 0, err
+		}
+	}
+	if n, err = l.file.Read(p); err != nil {
+		_ = l.file.Close()
+	}
+	return n, err
+}
+
 // read reads a file, or standard input as "-".
 func (a *app) read(path string) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(io.LimitReader(a.stdin, maxFileBytes))
+	in := a.stdin
+	if path != "-" {
+		in.Reader = &lazyFile{path: path}
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes))
+	data, err := io.ReadAll(io.LimitReader(in, maxFileBytes))
 	if err == nil && len(data) == maxFileBytes {
 		return nil, fmt.Errorf("%s is too large: %d bytes are read at most", path, maxFileBytes)
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,5 +101,24 @@ func TestInterruptedItWaitsForNoInput(t *testing.T) {
 		if code != ExitFailed || !strings.Contains(said.String(), "cannot read") {
 			t.Errorf("actionctl %s: exit %d, %s", command, code, said.String())
 		}
+	}
+}
+
+// TestWhoIsAskedToStopDoesNotWaitForAFile: a pipe that nobody writes to.
+func TestWhoIsAskedToStopDoesNotWaitForAFile(t *testing.T) {
+	d := newDesk(t)
+	if err := syscall.Mkfifo(d.path("pipe"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.New("asked to stop"))
+	for _, args := range []string{"import -f", "run -f", "undo -f", "policy check -f " + d.path("policy.yaml") + " -f"} {
+		var said bytes.Buffer
+		p := &Program{Version: "test", Registry: actions.Registry(), Provider: "aws", Now: time.Now}
+		all := append(append([]string{"actionctl"}, strings.Fields(args)...), d.path("pipe"))
+		if code := p.Main(ctx, all, d.env, strings.NewReader(""), io.Discard, &said); code != ExitFailed {
+			t.Errorf("%s: exit %d: %s", args, code, said.String())
+		}
+		d.says(said.String(), "asked to stop")
 	}
 }
