@@ -20,7 +20,11 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 		return nil, fmt.Errorf("cannot read the request: %w", err)
 	}
 	var requests []protocol.Request
-	for i, text := range split(data) {
+	texts, err := split(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for i, text := range texts {
 		r, faults := protocol.Decode(bytes.NewReader(text))
 		if mode != "" {
 			r.Mode = mode
@@ -40,35 +44,51 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 	return requests, nil
 }
 
-// split takes documents one after the other apart, in JSON or else in YAML. What is neither is left to whoever
-// reads it to complain about.
-func split(data []byte) [][]byte {
+// split takes documents one after the other apart, in JSON or else in YAML. What is no JSON after others that
+// are is left to whoever reads it to complain about.
+func split(data []byte) ([][]byte, error) {
 	var all [][]byte
 	d := json.NewDecoder(bytes.NewReader(data))
 	for {
 		var one json.RawMessage
-		err := d.Decode(&one)
-		if errors.Is(err, io.EOF) && len(all) > 0 {
-			return all
-		}
-		if err != nil {
-			break
+		at := d.InputOffset()
+		switch err := d.Decode(&one); {
+		case errors.Is(err, io.EOF) && len(all) > 0:
+			return all, nil
+		case err != nil && len(all) > 0:
+			return append(all, bytes.TrimSpace(data[at:])), nil
+		case err != nil:
+			return splitYAML(data)
 		}
 		all = append(all, one)
 	}
-	if docs, err := fromYAML(data); err == nil && len(all) == 0 && len(docs) > 0 {
-		return docs
-	}
-	return [][]byte{data}
 }
 
-// fromYAML makes JSON of each document.
+// splitYAML makes JSON of each document of YAML. What looks like JSON is left for who can tell what is wrong with it.
+func splitYAML(data []byte) ([][]byte, error) {
+	docs, err := fromYAML(data)
+	text := bytes.TrimSpace(data)
+	switch {
+	case err == nil && len(docs) > 0:
+		return docs, nil
+	case len(text) == 0 || bytes.ContainsAny(text[:1], "{["):
+		return [][]byte{data}, nil
+	}
+	return nil, fmt.Errorf("it is neither JSON nor YAML: %w", err)
+}
+
+// fromYAML makes JSON of each document. A date is a text there.
 func fromYAML(data []byte) (docs [][]byte, err error) {
 	for d := yaml.NewDecoder(bytes.NewReader(data)); ; {
-		var doc any
-		if err := d.Decode(&doc); errors.Is(err, io.EOF) {
+		var n yaml.Node
+		if err := d.Decode(&n); errors.Is(err, io.EOF) {
 			return docs, nil
 		} else if err != nil {
+			return nil, err
+		}
+		datesAreTexts(&n)
+		var doc any
+		if err := n.Decode(&doc); err != nil {
 			return nil, err
 		}
 		text, err := json.Marshal(doc)
@@ -76,5 +96,14 @@ func fromYAML(data []byte) (docs [][]byte, err error) {
 			return nil, err
 		}
 		docs = append(docs, text)
+	}
+}
+
+func datesAreTexts(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!timestamp" {
+		n.Tag = "!!str"
+	}
+	for _, c := range n.Content {
+		datesAreTexts(c)
 	}
 }
