@@ -99,6 +99,7 @@ func (a *app) root() *cobra.Command {
 		Short: "the gate for provider actions: policy, approval, journal",
 		Long: `actionctl takes plans into a journal, has them approved, and runs them through an executor, as a
 policy allows. Nothing changes the provider but execute, rollback, and run of a request that says execute.
+An action is named by its id or its idempotency key; where that is unclear, by id=ID or key=KEY.
 
 Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		SilenceErrors: true, SilenceUsage: true,
@@ -106,16 +107,22 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.journalPath, "journal", "", "the journal's `file` (ACTIONCTL_JOURNAL; default in the user's state directory)")
-	flags.StringVar(&a.policyPath, "policy", "", "the policy's `file` (ACTIONCTL_POLICY)")
+	flags.StringVar(&a.journalPath, "journal", "", "the journal's `file` (ACTIONCTL_JOURNAL; default actionctl/journal.db in $XDG_STATE_HOME or ~/.local/state)")
+	flags.StringVar(&a.policyPath, "policy", "", "the policy's `file` (ACTIONCTL_POLICY); without one nothing is executed")
 	flags.StringVar(&a.pluginPath, "plugin", "", "the executor's `file` (default beside actionctl, then PATH)")
 	flags.StringArrayVar(&a.pluginEnv, "plugin-env", nil, "one more `variable` of the environment that the executor gets; NAME or NAME=VALUE")
 	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "when an executor is killed; it answers by its own deadline, before that")
-	flags.StringVarP(&a.format, "output", "o", "table", "`form` of the output: table, json or yaml")
+	flags.StringVarP(&a.format, "output", "o", "table", "`form` of the output: table, json or yaml; what has no table is JSON")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
 	root.AddCommand(a.run(), a.undo(), a.importPlans(), a.list(), a.show(), a.approve(), a.execute(), a.rollback(),
 		a.journal(), a.policy(), a.actions(), a.schema(), a.version())
+	for _, c := range root.Commands() {
+		if c.ValidArgsFunction == nil && !c.HasSubCommands() {
+			// No command takes a file but by a flag.
+			c.ValidArgsFunction = cobra.NoFileCompletions
+		}
+	}
 	return root
 }
 

@@ -9,8 +9,10 @@ import (
 func (a *app) approve() *cobra.Command {
 	var by, digest string
 	c := &cobra.Command{
-		Use:               "approve ID... --by WHO",
-		Short:             "record one person's approval of exactly the plans as they are",
+		Use:   "approve ID... --by WHO",
+		Short: "record one person's approval of exactly the plans as they are",
+		Long: `approve records that one person says yes to each of the plans, by the digest of exactly what will run. How many
+different people have to is the policy's to say. It executes nothing.`,
 		Args:              someActions,
 		ValidArgsFunction: a.completeActions(gate.Pending),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -19,19 +20,26 @@ func (a *app) execute() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "execute ID...|--all-approved",
 		Short: "run approved actions through the executor",
-		Long: `execute runs actions, in their order, as the policy allows. It begins nothing when one of them would be
-refused, and stops at the first that fails, unless told to keep going. With --dry-run it asks what would be
-done, and changes nothing.`,
-		Args:              b.args("--all-approved"),
-		ValidArgsFunction: a.completeActions(gate.Approved, gate.Failed),
+		Long: `execute runs actions, in the order they are named, as the policy allows. It begins nothing when one of them
+would be refused, and stops at the first that fails, unless told to keep going. What failed is tried again,
+and what a killed process left running is taken up, which finds out what is so. With --dry-run it asks what
+would be done, and changes nothing; that needs no approval.`,
+		Args: b.args("--all-approved"),
+		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			statuses := []gate.Status{gate.Approved, gate.Failed, gate.Skipped, gate.Running}
+			if b.dryRun {
+				statuses = append(statuses, gate.Pending)
+			}
+			return a.completeActions(statuses...)(c, args, begun)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runBatch(c.Context(), b, args, batchOf{
-				what: "execution", all: (*gate.Gate).AllApproved, run: (*gate.Gate).Execute, dryRun: (*gate.Gate).DryRun,
+				what: "execution", chosen: "approved", all: (*gate.Gate).AllApproved, run: (*gate.Gate).Execute, dryRun: (*gate.Gate).DryRun,
 			})
 		},
 	}
-	c.Flags().BoolVar(&b.all, "all-approved", false, "all actions that are approved")
-	c.Flags().IntVar(&b.opt.Parallel, "parallel", 1, "how many run at once; their order is then not kept")
+	c.Flags().BoolVar(&b.all, "all-approved", false, "all actions that are approved, by their ids")
+	c.Flags().IntVar(&b.opt.Parallel, "parallel", 1, "how many run at once, up to 64; their order is then not kept")
 	b.flags(c)
 	return c
 }
@@ -56,7 +64,9 @@ func (b *batch) args(all string) cobra.PositionalArgs {
 
 // batchOf are the gate's operations behind a command.
 type batchOf struct {
-	what        string
+	what string
+	// chosen is what an action is that all chooses.
+	chosen      string
 	all         func(*gate.Gate, context.Context) (ids []int64, leftOut []gate.Outcome, err error)
 	run, dryRun func(*gate.Gate, context.Context, []int64, gate.Options) ([]gate.Outcome, error)
 }
@@ -80,6 +90,9 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	operate := of.run
 	if b.dryRun {
 		operate = of.dryRun
+	}
+	if b.all && len(ids)+len(leftOut) == 0 {
+		fmt.Fprintln(a.stderr, "actionctl: nothing was done: no action is", of.chosen)
 	}
 	step, clear := a.progress(len(ids))
 	g.Progress = step

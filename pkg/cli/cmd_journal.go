@@ -17,7 +17,8 @@ func (a *app) journal() *cobra.Command {
 		Use:   "journal",
 		Short: "show the event log, or verify the journal",
 		Long: `journal shows the event log. With --verify it checks the whole journal: every event's hash and its link
-to the one before, the end of the log, and every action's row against the event that wrote it.`,
+to the one before, the end of the log, and every action's row against the event that wrote it; what is not as
+it was written is named, and it ends with 1.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if q.Limit < 0 || q.After < 0 {
@@ -62,6 +63,9 @@ to the one before, the end of the log, and every action's row against the event 
 	c.Flags().IntVar(&q.Limit, "limit", 0, "the most to show; 0 is all")
 	c.Flags().Int64Var(&q.After, "after", 0, "go on after this `event`")
 	c.Flags().BoolVar(&q.Newest, "newest", false, "the newest first")
+	for _, name := range []string{"limit", "after", "newest"} {
+		c.MarkFlagsMutuallyExclusive("verify", name)
+	}
 	return c
 }
 

@@ -17,7 +17,9 @@ func (a *app) list() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "list the journal's actions, a page at a time",
-		Args:  noArguments,
+		Long: `list shows the actions of the journal as it has them, by their ids. It does not hold them against the event
+log: show does so for one action, and journal --verify for all.`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.Status = gate.Status(status)
 			if status != "" && !slices.Contains(gate.Statuses(), q.Status) {
@@ -42,7 +44,7 @@ func (a *app) list() *cobra.Command {
 			return a.print(rows, func(w io.Writer) { a.listTable(w, rows, q) })
 		},
 	}
-	c.Flags().StringVar(&status, "status", "", "only those of this `status`")
+	c.Flags().StringVar(&status, "status", "", "only those of this `status`: "+strings.Join(statusNames(), ", "))
 	c.Flags().IntVar(&q.Limit, "limit", 100, "the most to list; 0 is all")
 	c.Flags().Int64Var(&q.After, "after", 0, "go on after this `id`")
 	c.Flags().BoolVar(&q.Newest, "newest", false, "the newest first")

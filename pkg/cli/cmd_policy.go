@@ -38,7 +38,10 @@ func (a *app) policyCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check -f POLICY [-f REQUEST]",
 		Short: "check a policy, and what it says of a request",
-		Args:  noArguments,
+		Long: `check reads the policy of the first file, not that of --policy, and tells every line that is wrong. With a request
+(as run takes it) in a second file it tells whether the policy allows that now, every reason against, and what
+it needs besides. A policy or request that is refused ends with 3.`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(files) > 2 {
 				return usage("policy check takes a policy and at most one request")

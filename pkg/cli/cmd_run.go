@@ -52,11 +52,13 @@ for neither approval nor evidence; a dry-run needs none.`,
 		},
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "the request's `file`; - is standard input")
-	c.Flags().StringVar(&mode, "mode", "", "dry-run or execute, instead of what the request says")
+	c.Flags().StringVar(&mode, "mode", "", "dry-run or execute: the `mode`, instead of what the request says")
 	_ = c.MarkFlagRequired("file")
-	_ = c.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]string{"dry-run", "execute"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("mode", completeMode)
 	return c
 }
+
+var completeMode = cobra.FixedCompletions([]string{string(protocol.DryRun), string(protocol.Execute)}, cobra.ShellCompDirectiveNoFileComp)
 
 func (a *app) printDirect(o gate.Outcome) error {
 	if o.Result != nil {

@@ -35,7 +35,9 @@ func (a *app) show() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "show one action: plan, digest, approvals, facts and events",
-		Args:  exactly(1, "the id or the idempotency key of an action"),
+		Long: `show tells everything of one action that the journal has. What is called altered is not as the log left it: it is
+neither executed nor rolled back.`,
+		Args: exactly(1, "the id or the idempotency key of an action"),
 		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp

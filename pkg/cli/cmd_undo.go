@@ -22,8 +22,10 @@ func (a *app) undo() *cobra.Command {
 		Short: "print the request that undoes an action",
 		Long: `undo prints the request that undoes an action, and asks nobody: of a request and its result; of pairs of
 them ({"request": ..., "result": ...}), one after the other on standard input or in a file; or of actions in
-a journal, a core's too. Several are printed a line each, the last first, for run -f -.`,
-		Args: func(_ *cobra.Command, args []string) error { return u.check(args) },
+a journal, a core's too. Several are printed a line each, the last first, for run -f -. What --all
+leaves out is told, and it ends with 3 then.`,
+		Args:              func(_ *cobra.Command, args []string) error { return u.check(args) },
+		ValidArgsFunction: a.completeActions(gate.Succeeded, gate.Failed),
 		RunE: func(c *cobra.Command, args []string) error {
 			requests, leftOut, err := u.requests(c.Context(), a, args)
 			if err != nil {
@@ -38,9 +40,10 @@ a journal, a core's too. Several are printed a line each, the last first, for ru
 	}
 	c.Flags().StringVar(&u.request, "request", "", "the request's `file`; - is standard input")
 	c.Flags().StringVar(&u.result, "result", "", "the result's `file`; - is standard input")
-	c.Flags().StringVarP(&u.pairs, "file", "f", "-", "the `file` with pairs; - is standard input")
+	c.Flags().StringVarP(&u.pairs, "file", "f", "", "the `file` with pairs; default standard input")
 	c.Flags().BoolVar(&u.all, "all", false, "all actions of the journal that are in force")
 	c.Flags().StringVar(&u.mode, "mode", string(protocol.Execute), "the `mode` of the undo request: dry-run or execute")
+	_ = c.RegisterFlagCompletionFunc("mode", completeMode)
 	return c
 }
 
@@ -59,7 +62,7 @@ func (u *undoing) check(args []string) error {
 		return usage("--request and --result go together")
 	case u.request == "-" && u.result == "-":
 		return usage("standard input can't be both the request and the result: send pairs")
-	case single && (u.all || len(args) > 0), u.all && len(args) > 0:
+	case single && (u.all || len(args) > 0), u.all && len(args) > 0, u.pairs != "" && (single || u.all || len(args) > 0):
 		return usage("undo takes a request and its result, or pairs, or ids of actions, or --all: one of them")
 	}
 	return nil
@@ -92,7 +95,7 @@ func (u *undoing) single(a *app) ([]protocol.Request, error) {
 }
 
 func (u *undoing) fromPairs(a *app) ([]protocol.Request, error) {
-	data, err := a.read(u.pairs)
+	data, err := a.read(firstOf(u.pairs, "-"))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the pairs: %w", err)
 	}
