@@ -107,8 +107,8 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.journalPath, "journal", "", "the journal's `file` (ACTIONCTL_JOURNAL; default actionctl/journal.db in $XDG_STATE_HOME or ~/.local/state)")
-	flags.StringVar(&a.policyPath, "policy", "", "the policy's `file` (ACTIONCTL_POLICY); without one nothing is executed")
+	flags.Var(&once{to: &a.journalPath}, "journal", "the journal's `file` (ACTIONCTL_JOURNAL; default actionctl/journal.db in $XDG_STATE_HOME or ~/.local/state)")
+	flags.Var(&once{to: &a.policyPath}, "policy", "the policy's `file` (ACTIONCTL_POLICY); without one nothing is executed")
 	flags.StringVar(&a.pluginPath, "plugin", "", "the executor's `file` (default beside actionctl, then PATH)")
 	flags.StringArrayVar(&a.pluginEnv, "plugin-env", nil, "one more `variable` of the environment that the executor gets; NAME or NAME=VALUE")
 	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "when an executor is killed; it answers by its own deadline, before that")
@@ -174,6 +174,23 @@ func isCobraUsage(err error) bool {
 		}
 	}
 	return false
+}
+
+// once is the text of a flag that may be given once: of two, one would be ignored.
+type once struct {
+	to    *string
+	given bool
+}
+
+func (o *once) String() string { return "" }
+func (o *once) Type() string   { return "string" }
+
+func (o *once) Set(text string) error {
+	if o.given {
+		return errors.New("it is given twice")
+	}
+	*o.to, o.given = text, true
+	return nil
 }
 
 func noArguments(c *cobra.Command, args []string) error {

@@ -32,7 +32,7 @@ different people have to is the policy's to say. It executes nothing.`,
 			return a.report(outcomes, false, err)
 		},
 	}
-	c.Flags().StringVar(&by, "by", "", "`who` approves")
+	c.Flags().Var(&once{to: &by}, "by", "`who` approves")
 	c.Flags().StringVar(&digest, "digest", "", "approve only the plan that has this `digest`, as show tells it")
 	_ = c.MarkFlagRequired("by")
 	return c

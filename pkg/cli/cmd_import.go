@@ -48,7 +48,7 @@ journal, all or none. A key is taken once; the same plan again changes nothing.`
 			return a.report(outcomes, false, nil)
 		},
 	}
-	c.Flags().StringVarP(&file, "file", "f", "", "the plans' `file`; - is standard input")
+	c.Flags().VarP(&once{to: &file}, "file", "f", "the plans' `file`; - is standard input")
 	c.Flags().StringVar(&source, "source", "", "where the plans come from, for the journal (default the file)")
 	c.Flags().BoolVar(&requeue, "requeue", false, "put actions that are not running and not in force back to pending, facts kept, to be approved anew")
 	_ = c.MarkFlagRequired("file")

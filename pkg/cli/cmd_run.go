@@ -51,7 +51,7 @@ for neither approval nor evidence; a dry-run needs none.`,
 			return nil
 		},
 	}
-	c.Flags().StringVarP(&file, "file", "f", "", "the request's `file`; - is standard input")
+	c.Flags().VarP(&once{to: &file}, "file", "f", "the request's `file`; - is standard input")
 	c.Flags().StringVar(&mode, "mode", "", "dry-run or execute: the `mode`, instead of what the request says")
 	_ = c.MarkFlagRequired("file")
 	_ = c.RegisterFlagCompletionFunc("mode", completeMode)

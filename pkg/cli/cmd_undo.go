@@ -40,7 +40,7 @@ leaves out is told, and it ends with 3 then.`,
 	}
 	c.Flags().StringVar(&u.request, "request", "", "the request's `file`; - is standard input")
 	c.Flags().StringVar(&u.result, "result", "", "the result's `file`; - is standard input")
-	c.Flags().StringVarP(&u.pairs, "file", "f", "", "the `file` with pairs; default standard input")
+	c.Flags().VarP(&once{to: &u.pairs}, "file", "f", "the `file` with pairs; default standard input")
 	c.Flags().BoolVar(&u.all, "all", false, "all actions of the journal that are in force")
 	c.Flags().StringVar(&u.mode, "mode", string(protocol.Execute), "the `mode` of the undo request: dry-run or execute")
 	_ = c.RegisterFlagCompletionFunc("mode", completeMode)

@@ -44,8 +44,8 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 	return requests, nil
 }
 
-// split takes documents one after the other apart, in JSON or else in YAML. What is no JSON after others that
-// are is left to whoever reads it to complain about.
+// split takes documents one after the other apart, in JSON or else in YAML. What is neither is left to whoever
+// reads it to complain about.
 func split(data []byte) ([][]byte, error) {
 	var all [][]byte
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -56,6 +56,9 @@ func split(data []byte) ([][]byte, error) {
 		case errors.Is(err, io.EOF) && len(all) > 0:
 			return all, nil
 		case err != nil && len(all) > 0:
+			if docs, err := fromYAML(data); err == nil {
+				return docs, nil
+			}
 			return append(all, bytes.TrimSpace(data[at:])), nil
 		case err != nil:
 			return splitYAML(data)

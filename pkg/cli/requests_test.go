@@ -30,6 +30,7 @@ func TestWhatIsWrongWithAFileOfRequestsIsNamedWhereItIs(t *testing.T) {
 		"{\"a\":\n":               "request 1: the request is not one JSON document (line 1, column 6)",
 		"\t":                      "there is no request on the input",
 		deskRequest + "\n{\"a\"":  "request 2: the request is not one JSON document (line 1, column",
+		deskRequest + "\n---\n{}": "request 2: apiVersion: is required",
 		deskRequest + "\nspec: x": "request 2: the request is not one JSON document (line 1, column 1)",
 	} {
 		_, said := d.run(ExitFailed, text, "run", "-f", "-")
