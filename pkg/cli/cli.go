@@ -90,7 +90,9 @@ type app struct {
 
 	journalPath, policyPath, pluginPath, format string
 	pluginEnv                                   []string
-	timeout                                     time.Duration
+	// printed counts the documents.
+	printed int
+	timeout time.Duration
 }
 
 func (a *app) root() *cobra.Command {

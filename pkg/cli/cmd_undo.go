@@ -176,10 +176,7 @@ func (u *undoing) fromJournal(ctx context.Context, a *app, args []string) (reque
 // printRequests writes one request as a document, several a line each.
 func (a *app) printRequests(requests []protocol.Request) error {
 	if len(requests) == 1 || a.format == "yaml" {
-		for i, r := range requests {
-			if i > 0 {
-				fmt.Fprintln(a.stdout, "---")
-			}
+		for _, r := range requests {
 			if err := a.printDocument(json.RawMessage(gate.EncodeRequest(r))); err != nil {
 				return err
 			}

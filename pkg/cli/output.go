@@ -44,7 +44,11 @@ func (a *app) printDocument(v any) error {
 		if text, err = toYAML(text); err != nil {
 			return err
 		}
+		if a.printed > 0 {
+			text = append([]byte("---\n"), text...)
+		}
 	}
+	a.printed++
 	_, err := a.stdout.Write(text)
 	return err
 }
