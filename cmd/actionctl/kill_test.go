@@ -340,6 +340,12 @@ func TestProcessesAtOnceNeverRunAnActionTwice(t *testing.T) {
 
 // TestInterruptedItAnswersTruly asks actionctl to stop while the provider is slow.
 func TestInterruptedItAnswersTruly(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) { interruptedItAnswersTruly(t, signal) })
+	}
+}
+
+func interruptedItAnswersTruly(t *testing.T, signal os.Signal) {
 	s := newSite(t)
 	s.plans(2)
 	if err := s.sim.Inject(ec2sim.Fault{Operation: "AssignPrivateIpAddresses", DelayAfter: 500 * time.Millisecond}); err != nil {
@@ -352,7 +358,7 @@ func TestInterruptedItAnswersTruly(t *testing.T) {
 	for deadline := time.Now().Add(10 * time.Second); s.changingCalls() == 0 && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}
-	_ = c.Process.Signal(os.Interrupt)
+	_ = c.Process.Signal(signal)
 	_ = c.Wait()
 	var rows []gate.Row
 	if err := json.Unmarshal([]byte(s.must("list", "-o", "json")), &rows); err != nil {

@@ -16,7 +16,12 @@ import (
 var version = "devel"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	signals := []os.Signal{syscall.SIGTERM, os.Interrupt}
+	if !signal.Ignored(syscall.SIGHUP) {
+		// A terminal that goes away asks to stop, too; nohup asks not to.
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	p := &cli.Program{Version: version, Registry: actions.Registry(), Provider: "aws", Plugin: "aws-provider-executor", Now: time.Now}
 	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
