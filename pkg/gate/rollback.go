@@ -133,11 +133,7 @@ func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
 		if err != nil {
 			return nil, err
 		}
-		last, err := g.lastRun(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		runs[i] = run{a, last}
+		runs[i] = run{a, g.lastRun(ctx, id)}
 	}
 	slices.SortStableFunc(runs, func(a, b run) int {
 		return cmp.Or(cmp.Compare(b.last, a.last), b.ExecutedAt.Compare(a.ExecutedAt), cmp.Compare(b.ID, a.ID))
@@ -149,19 +145,16 @@ func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
 	return slices.Compact(ordered), nil
 }
 
-// lastRun is the number of the latest event of an action's execution; 0 when the log tells of none.
-func (g *Gate) lastRun(ctx context.Context, id int64) (int64, error) {
-	last := int64(0)
+// lastRun is the number of the latest event of an action's execution; 0 when the log tells of none. An event that can't
+// be read keeps nothing from being undone: whether the action is as the log left it is looked at by itself.
+func (g *Gate) lastRun(ctx context.Context, id int64) (last int64) {
 	for _, kind := range []EventKind{EventClaimed, EventResult, EventNoResult} {
 		events, err := g.Store.Events(ctx, EventQuery{ActionID: id, Kind: kind, Newest: true, Limit: 1})
-		if err != nil {
-			return 0, err
-		}
-		for _, e := range events {
-			last = max(last, e.Seq)
+		if err == nil && len(events) > 0 {
+			last = max(last, events[0].Seq)
 		}
 	}
-	return last, nil
+	return last
 }
 
 // undoable says why an action can't be undone, or why there is nothing to undo.
