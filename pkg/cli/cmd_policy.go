@@ -40,7 +40,7 @@ func (a *app) policyCheck() *cobra.Command {
 		Short: "check a policy, and what it says of a request",
 		Long: `check reads the policy of the first file, not that of --policy, and tells every line that is wrong. With a request
 (as run takes it) in a second file it tells whether the policy allows that now, every reason against, and what
-it needs besides. A policy or request that is refused ends with 3.`,
+it needs besides. A policy that is refused, and a request that it denies, end with 3.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(files) > 2 {
