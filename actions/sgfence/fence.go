@@ -242,14 +242,18 @@ func (f *fence) refuseEnds() error {
 func (f *fence) pending() bool { return slices.ContainsFunc(f.ends, end.pending) }
 
 // explained tells that nothing to remove means that the fence asked for is in force: its groups are exactly
-// those asked for by interface, or every interface that is known to have been changed has what this fence makes of
-// what it had.
+// those asked for by interface, or every interface that is known to have been changed has what this fence made of it
+// in an earlier attempt, or makes of what it had.
 func (f *fence) explained() bool {
 	if f.exact != nil {
 		return true
 	}
 	removed := false
 	for _, e := range f.ends {
+		if own, ok := f.req.Record(e.ID, attrGroups); ok && own.To == groupText(e.Groups) {
+			removed = removed || own.From != own.To
+			continue
+		}
 		all := f.known[e.ID].before(groupText(e.Groups))
 		whence := slices.DeleteFunc(slices.Clone(all), func(before []string) bool { return !slices.Equal(f.leaves(e.ID, before), e.Groups) })
 		if len(all) > 0 && len(whence) == 0 {
