@@ -59,12 +59,20 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 		from = cmp.Or(held.ID, nobody)
 	}
 	recorded, _ := req.Record(nic.VPCID+"/"+a.ip, "holder")
+	before := from
+	if from == nobody {
+		if before, err = a.leftHalfWay(req, nic.VPCID); err != nil {
+			return nil, err
+		}
+	}
 	p := &action.Plan{
 		Seen: action.Seen{Values: []string{from}, Facts: a.secondaryFact(nic)},
 		// A retry that finds nobody, half-way, may have to put back what was there before.
-		Read: func(ctx context.Context) (action.Seen, error) { return a.readHolder(ctx, nic.ID, from, recorded.From) },
+		Read: func(ctx context.Context) (action.Seen, error) {
+			return a.readHolder(ctx, nic.ID, before, recorded.From)
+		},
 		Transitions: []action.Transition{
-			a.takenVia(a.transition(nic.VPCID, from, nic.ID, func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) })),
+			a.takenVia(a.transition(nic.VPCID, before, nic.ID, func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) })),
 		},
 		Facts: a.facts,
 		Words: action.Words{
@@ -86,6 +94,21 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, nic, held) }
 	}
 	return p, nil
+}
+
+// leftHalfWay is who had an address that is nobody's now, where another action may have let it go and come no
+// further: what was before that is what is to be given back.
+func (a assignment) leftHalfWay(req action.Request, vpc string) (string, error) {
+	if !a.take || !a.isIPv6() {
+		return nobody, nil
+	}
+	others, err := req.Others(vpc+"/"+a.ip, "holder")
+	for _, o := range others {
+		if o.Pending && !o.Gone && o.Via == nobody {
+			return o.From, err
+		}
+	}
+	return nobody, err
 }
 
 // takenVia is the transition with the stop that taking an IPv6 address from its holder makes. Where

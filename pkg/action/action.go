@@ -119,8 +119,8 @@ type Records interface {
 // Recorded is a transition that was recorded under a key; its change may or may not have been made.
 type Recorded struct {
 	Key, From, To, Via string
-	// Gone tells that somebody else's undo took away what it led to.
-	Gone bool
+	// Gone tells that somebody else's undo took away what it led to; Pending, that it was never read to be made.
+	Gone, Pending bool
 	// Facts are the prior facts that its action told.
 	Facts map[string]string
 }

@@ -103,7 +103,9 @@ func (r records) Own(resource, attribute string) (action.Recorded, bool) {
 		return action.Recorded{}, false
 	}
 	t, ok := r.record.Transition(resource, attribute)
-	return action.Recorded{Key: r.record.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone, Facts: r.record.Facts}, ok
+	return action.Recorded{
+		Key: r.record.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone, Pending: r.record.State == ledger.Intended, Facts: r.record.Facts,
+	}, ok
 }
 
 func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
@@ -114,7 +116,9 @@ func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
 	var all []action.Recorded
 	for _, o := range others {
 		if t, ok := o.Transition(resource, attribute); ok {
-			all = append(all, action.Recorded{Key: o.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone, Facts: o.Facts})
+			all = append(all, action.Recorded{
+				Key: o.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone, Pending: o.State == ledger.Intended, Facts: o.Facts,
+			})
 		}
 	}
 	return all, nil
