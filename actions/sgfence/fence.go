@@ -250,16 +250,14 @@ func (f *fence) explained() bool {
 	}
 	removed := false
 	for _, e := range f.ends {
-		if own, ok := f.req.Record(e.ID, attrGroups); ok && own.To == groupText(e.Groups) {
-			removed = removed || own.From != own.To
-			continue
-		}
+		own, recorded := f.req.Record(e.ID, attrGroups)
+		mine := recorded && own.To == groupText(e.Groups)
 		all := f.known[e.ID].before(groupText(e.Groups))
 		whence := slices.DeleteFunc(slices.Clone(all), func(before []string) bool { return !slices.Equal(f.leaves(e.ID, before), e.Groups) })
-		if len(all) > 0 && len(whence) == 0 {
+		if len(all) > 0 && len(whence) == 0 && !mine {
 			return false
 		}
-		removed = removed || slices.ContainsFunc(whence, func(before []string) bool { return !slices.Equal(before, e.Groups) })
+		removed = removed || mine && own.From != own.To || slices.ContainsFunc(whence, func(before []string) bool { return !slices.Equal(before, e.Groups) })
 	}
 	return removed
 }
