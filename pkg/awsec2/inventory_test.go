@@ -22,22 +22,14 @@ import (
 // TestInventoryAsksForAll: those of AWS services too, which EC2 may hide, and instances in every state but running.
 func TestInventoryAsksForAll(t *testing.T) {
 	asked := map[string]url.Values{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	r := readerOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
 			t.Error(err)
 		}
 		op := r.PostForm.Get("Action")
 		asked[op] = r.PostForm
 		fmt.Fprintf(w, "<%sResponse><requestId>r</requestId></%sResponse>", op, op)
-	}))
-	defer server.Close()
-	for name, value := range map[string]string{"AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"} {
-		t.Setenv(name, value)
-	}
-	r, err := ConnectReader(t.Context(), "eu-west-1", 5*time.Second, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	if err := r.EachInterface(t.Context(), "all", ec2model.InterfaceQuery{VPCID: "vpc-1"}, func(ec2model.Interface) {}); err != nil {
 		t.Error(err)
 	}
@@ -63,14 +55,11 @@ func TestInventoryAsksForAll(t *testing.T) {
 	}
 }
 
-// TestInterfacesAreToldWhole: what of an interface is not understood fails the reading, and is not left out.
-func TestInterfacesAreToldWhole(t *testing.T) {
-	const ids = "<networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId>"
-	answer := ""
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>%s</item></networkInterfaceSet></DescribeNetworkInterfacesResponse>", answer)
-	}))
-	defer server.Close()
+// readerOf reads from a server that answers so.
+func readerOf(t *testing.T, answer http.HandlerFunc) *Reader {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
 	for name, value := range map[string]string{"AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"} {
 		t.Setenv(name, value)
 	}
@@ -78,6 +67,16 @@ func TestInterfacesAreToldWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// TestInterfacesAreToldWhole: what of an interface is not understood fails the reading, and is not left out.
+func TestInterfacesAreToldWhole(t *testing.T) {
+	const ids = "<networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId>"
+	answer := ""
+	r := readerOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>%s</item></networkInterfaceSet></DescribeNetworkInterfacesResponse>", answer)
+	})
 	for text, whole := range map[string]bool{
 		ids: true,
 		ids + "<privateIpAddressesSet><item><privateIpAddress>10.0.0.5</privateIpAddress></item></privateIpAddressesSet>": true,

@@ -3,14 +3,11 @@ package awsec2
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -127,17 +124,9 @@ func TestRouteTable(t *testing.T) {
 
 // TestTableWithoutRoutes: a table has the VPC's own routes at least; shown without, it is not read.
 func TestTableWithoutRoutes(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	r := readerOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "<DescribeRouteTablesResponse><routeTableSet><item><routeTableId>rtb-1</routeTableId></item></routeTableSet></DescribeRouteTablesResponse>")
-	}))
-	defer server.Close()
-	for name, value := range map[string]string{"AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"} {
-		t.Setenv(name, value)
-	}
-	r, err := ConnectReader(t.Context(), "eu-west-1", 5*time.Second, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	_, named := r.DescribeRouteTable(t.Context(), "rtb-1")
 	_, ofSubnet := r.DescribeRouteTableOf(t.Context(), "vpc-1", "subnet-1")
 	for _, err := range []error{named, ofSubnet} {
