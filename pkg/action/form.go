@@ -65,12 +65,13 @@ var (
 		Example:   "10.99.0.9/32",
 	}
 
-	// Network is a network that interfaces can have addresses in, or one such address, which is a network of
-	// one. Canonical is without host bits.
+	// Network is a network that interfaces can have addresses in: all of IPv4 or of IPv6, an IPv4 network from
+	// /8 or an IPv6 network from /7 on, or one address, which is a network of one. Canonical is without host
+	// bits.
 	Network = Form{
 		Name: "network",
-		Pattern: `^(0\.0\.0\.0/0|::/0|` + hostIPv4 + `(/([0-9]|[12][0-9]|3[0-2]))?|` +
-			hostIPv6 + `(/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?)$`,
+		Pattern: `^(0\.0\.0\.0/0|::/0|169\.254\.` + octet + `\.` + octet + `/([89]|1[0-5])|` +
+			hostIPv4 + `(/([89]|[12][0-9]|3[0-2]))?|` + hostIPv6 + `(/([7-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?)$`,
 		Canonical: canonicalNetwork,
 		Example:   "10.88.60.0/24",
 	}
@@ -263,21 +264,25 @@ func canonicalNetwork(s string) (string, error) {
 	if s == "0.0.0.0/0" || s == "::/0" {
 		return s, nil
 	}
-	want := errors.New("want a network, as in 10.88.60.0/24, or one address")
 	bare, _, isPrefix := strings.Cut(s, "/")
 	a, err := parseAddress(bare)
 	if err != nil {
-		return "", want
+		return "", errors.New("want a network, as in 10.88.60.0/24, or one address")
 	}
-	if err := hostFault(a); err != nil {
+	shortest, p := 8, netip.PrefixFrom(a, a.BitLen())
+	if a.Is6() {
+		shortest = 7
+	}
+	if isPrefix {
+		p, err = netip.ParsePrefix(s)
+	}
+	// From here on the link-local addresses are part of a network with others.
+	const linkLocal = 16
+	if err := hostFault(a); err != nil && !(a.Is4() && a.IsLinkLocalUnicast() && p.Bits() < linkLocal) {
 		return "", err
 	}
-	if !isPrefix {
-		return netip.PrefixFrom(a, a.BitLen()).String(), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return "", want
+	if err != nil || p.Bits() < shortest {
+		return "", fmt.Errorf("want a network from /%d to /%d, or one address", shortest, a.BitLen())
 	}
 	return p.Masked().String(), nil
 }

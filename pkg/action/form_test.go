@@ -74,12 +74,13 @@ func TestCanonical(t *testing.T) {
 		},
 		{
 			form: Network,
-			same: []string{"0.0.0.0/0", "::/0", "10.0.0.0/8", "10.88.60.0/24", "10.88.60.9/32", "128.0.0.0/1", "2001:db8::/32", "2000::/3", "2001:db8::9/128"},
+			same: []string{"0.0.0.0/0", "::/0", "10.0.0.0/8", "10.88.60.0/24", "10.88.60.9/32", "1.0.0.0/8", "169.254.0.0/15", "2001:db8::/32", "fc00::/7", "2001:db8::9/128"},
 			other: map[string]string{
-				"10.88.60.9": "10.88.60.9/32", "10.88.60.9/24": "10.88.60.0/24", "2001:DB8::9": "2001:db8::9/128", "2001:db8::9/64": "2001:db8::/64", "10.0.0.1/0": "0.0.0.0/0",
+				"10.88.60.9": "10.88.60.9/32", "10.88.60.9/24": "10.88.60.0/24", "2001:DB8::9": "2001:db8::9/128", "2001:db8::9/64": "2001:db8::/64", "169.255.0.0/15": "169.254.0.0/15", "169.254.0.0/8": "169.0.0.0/8",
+				"fd00::/7": "fc00::/7",
 			},
 			bad: []string{
-				"", "lab", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/8/8", "0.0.0.0", "0.0.0.0/1", "0.0.0.0/8", "127.0.0.1", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4",
+				"", "lab", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/8/8", "0.0.0.0", "0.0.0.0/1", "0.0.0.0/8", "1.0.0.0/1", "2.0.0.0/7", "10.0.0.1/0", "2001:db8::/6", "169.254.0.0/33", "127.0.0.1", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4",
 				"240.0.0.0/4", "::", "::/1", "::1", "fe80::/10", "fe80::1%eth0", "2001:db8::1%eth0", "ff00::/8", "::ffff:10.88.60.0/120", "::ffff:10.88.60.12", "::ffff:a58:3c00/120", "2001:db8::/129",
 			},
 		},
@@ -163,6 +164,10 @@ func TestFormErrorsSayWhatWouldBeRight(t *testing.T) {
 		{Destination, "10.0.0.0/8", "want a network from /16 to /32, or one address"},
 		{Destination, "2001:db8::/16", "want a network from /32 to /128, or one address"},
 		{Destination, "0.0.0.0/0", "is the unspecified address, want an interface's address"},
+		{Network, "lab", "want a network, as in 10.88.60.0/24, or one address"},
+		{Network, "1.0.0.0/7", "want a network from /8 to /32, or one address"},
+		{Network, "fc00::/6", "want a network from /7 to /128, or one address"},
+		{Network, "169.254.0.0/16", "is a link-local address, want an interface's address"},
 		{RouteTarget, "nobody", "want the id or the ARN of a route's target, local, or none"},
 		{Boolean, "maybe", "want a boolean: 1, true, yes, on, or 0, false, no, off"},
 		{OneOf("fail", "restore"), "x", "want one of fail, restore"},
