@@ -28,7 +28,7 @@ test: ## run all tests, with the race detector
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@for target in $(FUZZ); do \
-		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) ./$${target%%:*}; \
+		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$${target%%:*}; \
 	done
 
 lint: ## vet, staticcheck, gofmt, tidy and generated files
