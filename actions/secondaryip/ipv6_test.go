@@ -266,6 +266,41 @@ func TestNobodyIsDriftUnlessOnItsWay(t *testing.T) {
 	}
 }
 
+// others is what was recorded of an address under other keys.
+type others []action.Recorded
+
+func (others) Own(string, string) (action.Recorded, bool)         { return action.Recorded{}, false }
+func (o others) Others(string, string) ([]action.Recorded, error) { return o, nil }
+
+// TestLeftHalfWay: what nobody has was somebody's before only where another action may have stopped on its way.
+func TestLeftHalfWay(t *testing.T) {
+	const third = "eni-00000000000000003"
+	for _, c := range []struct {
+		name, address string
+		others        others
+		take          string
+		from          string
+	}{
+		{"on its way", free, others{{From: other, To: third, Via: nobody, Pending: true}}, "true", other},
+		{"it had come there, and somebody let it go since", free, others{{From: other, To: third, Via: nobody}}, "true", nobody},
+		{"somebody else's undo took away what it led to", free, others{{From: other, To: third, Via: nobody, Pending: true, Gone: true}}, "true", nobody},
+		{"it had no way by nobody", free, others{{From: other, To: third, Pending: true}}, "true", nobody},
+		{"nothing is to be taken", free, others{{From: other, To: third, Via: nobody, Pending: true}}, "false", nobody},
+		{"IPv4 is nobody's on no way", "10.0.0.99", others{{From: other, To: third, Via: nobody, Pending: true}}, "true", nobody},
+		{"the one that is on its way counts", free, others{{From: third, To: mine, Via: nobody}, {From: other, To: third, Via: nobody, Pending: true}}, "true", other},
+	} {
+		req := ask(c.address, "allowReassignment", c.take)
+		req.Records = c.others
+		p, err := action.PlanWith(planAssign)(t.Context(), &vpc{}, req)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if tr := p.Transitions[0]; tr.From != c.from || tr.To != mine {
+			t.Errorf("%s: from %q to %q, want from %q", c.name, tr.From, tr.To, c.from)
+		}
+	}
+}
+
 // TestDelegatedBlocks: an address in a block that is an interface's whole neither comes nor goes alone.
 func TestDelegatedBlocks(t *testing.T) {
 	block := ec2model.NetworkInterface{

@@ -199,6 +199,18 @@ func TestPlanFence(t *testing.T) {
 			with: []string{"securityGroups=" + group(5), "invertSgRemoval=true"}, refuse: protocol.InvalidRequest, says: "nothing to remove"},
 		{name: "one interface as the fence leaves it, the other as nobody knows", cloud: cloud{instances: []ec2model.Instance{partly}},
 			with: []string{"securityGroups=" + group(1)}, refuse: protocol.InvalidRequest, says: "nothing to remove"},
+		{name: "made on the way of another fence, and sent again", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(3)))}},
+			with:   []string{"securityGroups=" + group(2)},
+			record: record{eni0 + " " + attrGroups: {From: group(1) + "," + group(2) + "," + group(3), To: group(3)}},
+			want: []string{
+				"fenceBackup of " + here + ": none -> none",
+				"securityGroups of " + eni0 + ": " + group(3) + " -> " + group(3),
+			}},
+		{name: "sent again, where what it had not to change is as it was, and what it changed is as nobody knows",
+			cloud:  cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(2)), nic(eni1, 1, group(4)))}},
+			with:   []string{"securityGroups=" + group(1)},
+			record: record{eni0 + " " + attrGroups: {From: group(2), To: group(2)}, eni1 + " " + attrGroups: {From: group(1) + "," + group(3), To: group(3)}},
+			refuse: protocol.InvalidRequest, says: "nothing to remove"},
 		{name: "an old record that is not what is there any more is not believed", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(7)))}},
 			with: []string{"securityGroups=" + group(1)},
 			record: record{
