@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 // find takes an id or an idempotency key. What is the id of one action and the key of another is refused;
-// id=ID and key=KEY say which is meant.
+// id=ID and key=KEY say which is meant, unless that is the key of yet another.
 func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 	number, isID := strings.CutPrefix(name, "id=")
 	var byID, byKey gate.Action
@@ -31,6 +32,19 @@ func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 			return gate.Action{}, err
 		}
 	}
+	// What says which is meant may be another's key as it stands.
+	if meant := cmp.Or(byID.ID, byKey.ID); meant != 0 && isPrefixed(name) {
+		switch literal, err := s.Find(ctx, name); {
+		case err == nil && literal.ID != meant:
+			other := strconv.FormatInt(meant, 10)
+			if isID {
+				other = "key=" + printable(byID.IdempotencyKey)
+			}
+			return gate.Action{}, usage("%q means action %d and is the key of action %d: say %s or key=%s", name, meant, literal.ID, other, printable(name))
+		case err != nil && !errors.Is(err, gate.ErrNotFound):
+			return gate.Action{}, err
+		}
+	}
 	switch {
 	case errID != nil && errKey != nil:
 		return gate.Action{}, fmt.Errorf("there is no action %q in the journal", name)
@@ -42,6 +56,9 @@ func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 	}
 	return byID, nil
 }
+
+// isPrefixed tells a name that says which is meant.
+func isPrefixed(name string) bool { return strings.HasPrefix(name, "id=") || strings.HasPrefix(name, "key=") }
 
 // findAll takes ids or idempotency keys, each once.
 func findAll(ctx context.Context, s gate.Store, names []string) ([]int64, error) {
@@ -90,6 +107,9 @@ func (a *app) completeActions(statuses ...gate.Status) cobra.CompletionFunc {
 				name, about := strconv.FormatInt(x.ID, 10), printable(x.IdempotencyKey)+", "+string(x.Status)
 				if byKey {
 					name, about = x.IdempotencyKey, string(x.Status)
+				}
+				if byKey && isPrefixed(name) {
+					name = "key=" + name
 				}
 				if strings.HasPrefix(name, begun) && !slices.Contains(args, name) && printable(name) == name {
 					offered = append(offered, cobra.CompletionWithDesc(name, about))

@@ -85,8 +85,9 @@ func TestNothingBeginsLongAfterItsClaim(t *testing.T) {
 	}
 }
 
-// TestAStaleClaimIsTakenUpByItsLike: what was left in the middle is ended the way it was begun.
-func TestAStaleClaimIsTakenUpByItsLike(t *testing.T) {
+// TestAStaleClaimIsTakenUp: an execution that was left in the middle is executed again, or rolled back, which needs no
+// approval and no plan that is still fresh; a rollback is rolled back.
+func TestAStaleClaimIsTakenUp(t *testing.T) {
 	stale := func(status gate.Status, purpose gate.Purpose) (*rig, int64) {
 		r := newRig(t, lab)
 		id := r.approved("k")[0]
@@ -108,8 +109,29 @@ func TestAStaleClaimIsTakenUpByItsLike(t *testing.T) {
 	}
 	r, id := stale(gate.Running, gate.ToExecute)
 	requeued(r)
-	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
 	r.all(r.execute(id))(gate.Done)
+
+	r, id = stale(gate.Running, gate.ToExecute)
+	r.now = r.now.Add(-time.Second)
+	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
+	r.all(r.RollbackDryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
+	if _, err := r.UndoRequests(context.Background(), []int64{id}, protocol.Execute); !gate.IsRefusal(err) {
+		t.Errorf("its undo while it runs: %v", err)
+	}
+	r.now = r.now.Add(400 * 24 * time.Hour)
+	if requests, err := r.UndoRequests(context.Background(), []int64{id}, protocol.Execute); err != nil || len(requests) != 1 {
+		t.Errorf("its undo: %v, %v", requests, err)
+	}
+	r.answers(failed(protocol.Drift, nil))
+	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Unsuccessful)
+	if a := r.get(id); a.Status != gate.Failed || !a.MayHaveChanged || a.Claim != nil {
+		t.Errorf("a rollback that failed leaves it %s, %t, %v", a.Status, a.MayHaveChanged, a.Claim)
+	}
+	r.answer = nil
+	if all, leftOut, err := r.InForce(context.Background()); err != nil || len(all) != 1 || len(leftOut) != 0 {
+		t.Errorf("in force: %v, %v, %v", all, leftOut, err)
+	}
+	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
 
 	r, id = stale(gate.Failed, gate.ToRollBack)
 	requeued(r)

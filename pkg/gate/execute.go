@@ -243,12 +243,16 @@ func (g *Gate) claim(ctx context.Context, a Action, begun int, purpose Purpose, 
 			kind = EventTakenUp
 			data["claimantBefore"] = a.Claim.By
 		}
-		if purpose == ToExecute {
+		if a.Claim != nil && a.Claim.Purpose == ToExecute {
+			// What became of the run before is not known.
+			claimed.learn(nil, true)
+		}
+		switch {
+		case purpose == ToExecute:
 			claimed.Status, claimed.ExecutedAt = Running, now
-			if a.Claim != nil {
-				// What became of the run before is not known.
-				claimed.learn(nil, true)
-			}
+		case a.Status == Running:
+			claimed.Status, claimed.ResultMessage = Failed, ""
+			claimed.Error = "no result: its run was cut off; whether anything was changed is not known"
 		}
 		changed, err := g.Store.Apply(ctx, Change{Action: claimed, Event: g.event(kind, a, data)})
 		if err == nil {

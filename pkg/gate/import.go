@@ -146,7 +146,7 @@ func (im *importing) again(there Action, p numbered) {
 		refuse("is claimed: %s", busy(there, im.Now()).Error())
 		return
 	case there.Claim != nil:
-		refuse("was left in the middle (%s): do that again, which finds out what is so", there.Claim.Purpose)
+		refuse("was left in the middle (%s): do that again, which finds out what is so, or roll it back", there.Claim.Purpose)
 		return
 	case there.Status == Succeeded:
 		refuse("has succeeded and is in force; roll it back first")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
@@ -41,7 +42,7 @@ func (g *Gate) RollbackDryRun(ctx context.Context, ids []int64, opt Options) ([]
 	opt.Parallel = 1
 	return g.run(ctx, ids, opt, func(ctx context.Context, a Action, _ int) (Outcome, error) {
 		a = g.withUndo(a)
-		reasons := undoable(a)
+		reasons := undoable(a, g.Now())
 		if g.Policy == nil {
 			reasons = append(reasons, noPolicy()...)
 		} else if a.Undo != nil {
@@ -69,7 +70,7 @@ func (g *Gate) UndoRequests(ctx context.Context, ids []int64, mode protocol.Mode
 			return nil, err
 		}
 		a = g.withUndo(a)
-		if against := undoable(a); len(against) > 0 {
+		if against := undoable(a, g.Now()); len(against) > 0 {
 			reasons = append(reasons, protocol.Quote(a.IdempotencyKey)+": "+against.Error())
 			continue
 		}
@@ -93,9 +94,11 @@ func (g *Gate) InForce(ctx context.Context) (ids []int64, leftOut []Outcome, err
 		switch {
 		case a.MayHaveChanged || a.Status == Running:
 			a = g.withUndo(a)
-			reasons = append(undoable(a), busy(a, g.Now())...)
+			reasons = append(undoable(a, g.Now()), busy(a, g.Now())...)
 		case a.Altered != "":
 			reasons = intact(a)
+		case !slices.Contains(Statuses(), a.Status):
+			reasons = undoable(a, g.Now())
 		default:
 			continue
 		}
@@ -128,12 +131,19 @@ func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
 		last int64
 	}
 	runs := make([]run, len(ids))
+	var unknown []string
 	for i, id := range ids {
 		a, err := g.Store.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		runs[i] = run{a, g.lastRun(ctx, id)}
+		if at := a.Unreadable["executedAt"]; at != "" && runs[i].last == 0 {
+			unknown = append(unknown, protocol.Quote(a.IdempotencyKey)+": when it was executed can't be read ("+protocol.Quote(at)+"): name it alone")
+		}
+	}
+	if len(unknown) > 0 && len(ids) > 1 {
+		return nil, &Refusal{What: "undoing several in the reverse order of their execution", Reasons: unknown}
 	}
 	slices.SortStableFunc(runs, func(a, b run) int {
 		return cmp.Or(cmp.Compare(b.last, a.last), b.ExecutedAt.Compare(a.ExecutedAt), cmp.Compare(b.ID, a.ID))
@@ -157,13 +167,17 @@ func (g *Gate) lastRun(ctx context.Context, id int64) (last int64) {
 	return last
 }
 
-// undoable says why an action can't be undone, or why there is nothing to undo.
-func undoable(a Action) policy.Denial {
+// undoable says why an action can't be undone, or why there is nothing to undo. Of one whose run was cut off
+// nobody knows what it changed: the undo finds out.
+func undoable(a Action, now time.Time) policy.Denial {
 	reasons := intact(a)
 	switch {
+	case a.Status == Running && (a.Claim == nil || len(busy(a, now)) > 0):
+		reasons = append(reasons, against("status", "it is running; wait for its end")...)
 	case a.Status == Running:
-		reasons = append(reasons, against("status", "it is running; execute it again, which finds out what is so")...)
 	case a.MayHaveChanged:
+	case !slices.Contains(Statuses(), a.Status):
+		reasons = append(reasons, against("status", "it is %s, which only the program that wrote it can explain", protocol.Quote(string(a.Status)))...)
 	case a.Status == Failed:
 		reasons = append(reasons, against("status", "it failed and changed nothing")...)
 	default:
@@ -178,7 +192,7 @@ func undoable(a Action) policy.Denial {
 // mayRollBack decides whether an action may be undone now.
 func (g *Gate) mayRollBack(_ context.Context, a Action, begun int) (policy.Denial, error) {
 	now := g.Now()
-	reasons := slices.Concat(undoable(a), busy(a, now))
+	reasons := slices.Concat(undoable(a, now), busy(a, now))
 	switch {
 	case g.Policy == nil:
 		return append(reasons, noPolicy()...), nil

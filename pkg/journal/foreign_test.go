@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -32,9 +33,16 @@ func TestTimesOfACore(t *testing.T) {
 		"''":                              {},
 		"'soon'":                          {},
 		"1e300":                           {},
-		"1772539200000":                   {},
-		"-1":                              {},
-		"x'00ff'":                         {},
+		"99999999999":                     time.Date(5138, 11, 16, 9, 46, 39, 0, time.UTC),
+		"1772539200250":                   noon.Add(250 * time.Millisecond),
+		"1772539200250000":                noon.Add(250 * time.Millisecond),
+		"1772539200250000000":             noon.Add(250 * time.Millisecond),
+		"'2026-03-03 12:00:00 +0000 UTC'": noon,
+		"'2026-03-03 21:00:00.25 +0900 JST m=+0.5'": noon.Add(250 * time.Millisecond),
+		"'2026-03-03 15:00:00 +0300 +0300'":         noon,
+		"9300000000000000000":                       {},
+		"-1":                                        {},
+		"x'00ff'":                                   {},
 	} {
 		for _, kind := range []string{"", "TEXT", "REAL", "TIMESTAMP"} {
 			path := filepath.Join(t.TempDir(), "core.db")
@@ -63,7 +71,7 @@ func TestWhatACoreHasInAColumnIsTold(t *testing.T) {
 	}
 }
 
-// TestALiveCoresJournal: what is only in its write-ahead log is read too, and its files stay.
+// TestALiveCoresJournal: what is only in its write-ahead log is read too, and its files stay; also by way of a link.
 func TestALiveCoresJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "core.db")
 	core, err := sql.Open("sqlite", "file://"+path+"?_pragma=journal_mode(WAL)")
@@ -78,13 +86,19 @@ func TestALiveCoresJournal(t *testing.T) {
 	if _, err := core.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		t.Fatal(err)
 	}
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
 	j := open(t, path)
 	for status := range 3 {
 		if _, err := core.Exec("UPDATE action_executions SET status = ?", fmt.Sprint(status)); err != nil {
 			t.Fatal(err)
 		}
-		if a, err := j.Get(context.Background(), 1); err != nil || string(a.Status) != fmt.Sprint(status) {
-			t.Errorf("%s, %v", a.Status, err)
+		for name, j := range map[string]*Journal{"as it was opened before": j, "by way of a link": open(t, link)} {
+			if a, err := j.Get(context.Background(), 1); err != nil || string(a.Status) != fmt.Sprint(status) {
+				t.Errorf("%s: %s, %v", name, a.Status, err)
+			}
 		}
 	}
 }

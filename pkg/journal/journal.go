@@ -60,6 +60,10 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
+	// What is beside it, its log above all, is beside where a link leads.
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
 	j := &Journal{path: path, idColumn: "id", version: version}
 	if err := j.open(ctx); err != nil {
 		if j.db != nil {

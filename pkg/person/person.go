@@ -8,6 +8,7 @@ package person
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,9 +56,12 @@ func words(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func readable(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
+// blank are assigned characters that show nothing and that no property tells: the Braille blank, the blanks of
+// Egyptian, the null notehead of music and the filler of Khitan.
+var blank = []rune{'\u2800', '\U00013441', '\U00013442', '\U0001d159', '\U00016fe4'}
+
 // hidden tells a character that is not shown: one that controls or formats, is not assigned, or is
 // assigned and blank, space itself apart.
 func hidden(r rune) bool {
-	const brailleBlank = '\u2800'
-	return r == brailleBlank || !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return slices.Contains(blank, r) || !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
