@@ -76,6 +76,10 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 			put(false, f.key, text)
 		}
 	}
+	for _, key := range [][]string{at("strategy"), at("target", "captureStrategy")} {
+		put(true, key, "secondary-ip", "route-table")
+		put(false, key, "route", "Route-Table", "secondary-ip,route-table", "none")
+	}
 	put(true, at("target"), absent{}, nil, tree{})
 	put(false, at("target"), "", []any{}, 1)
 	put(false, at("target", "region"), notText()...)

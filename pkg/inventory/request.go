@@ -70,7 +70,7 @@ func Decode(r io.Reader, provider string) (Request, protocol.Faults) {
 		Table:       either("routeTableRef", "routeTableRef", action.RouteTableID),
 		Tags:        spec.Object("selector").Tags("tags"),
 	}
-	req.ByRoute = optional(spec, "strategy", Strategy) == byRoute
+	req.ByRoute = either("strategy", "captureStrategy", Strategy) == byRoute
 	// One that is not right is a fault, and any network.
 	req.Prefix, _ = netip.ParsePrefix(optional(spec, "prefix", action.Network))
 	if _, blank := req.Tags[""]; blank {

@@ -37,6 +37,7 @@ func (g Generator) inventoryRequest() node {
 		{"nicRef", optional(action.InterfaceID, "another place for spec.selfNicRef")},
 		{"subnetRef", optional(action.SubnetID, "another place for spec.subnetRef")},
 		{"routeTableRef", optional(action.RouteTableID, "another place for spec.routeTableRef")},
+		{"captureStrategy", optional(inventory.Strategy, "another place for spec.strategy")},
 	}
 	text := func(doc string) node { return node{Description: doc, Type: "string"} }
 	tags := node{Description: "tags that an interface must have, with exactly these values", Type: []string{"object", "null"}, PropertyNames: &node{MinLength: 1}, AdditionalProperties: &node{Type: "string"}}
