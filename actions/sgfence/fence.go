@@ -174,6 +174,10 @@ func (f *fence) end(n ec2model.InstanceInterface) (end, error) {
 		e.from, at = base, base
 	}
 	e.to = f.leaves(n.ID, at)
+	// What it has by way of another fence that was cut short may be what this one had made of it.
+	if own, ok := f.req.Record(n.ID, attrGroups); ok && now != own.To && own.To == groupText(e.from) && own.To == groupText(e.to) {
+		e.from = strings.Split(own.From, ",")
+	}
 	return e, nil
 }
 
@@ -445,9 +449,9 @@ func (f *fence) prior(t action.Transition) string {
 // priorFence tells the fence before this one. Without a store nothing but the tags tells the fence of an earlier
 // attempt from one of somebody else's: what the tags know is then undone.
 func (f *fence) priorFence(transitions []action.Transition) string {
-	regroups, changes, other := false, false, false
+	regroups, stops, other := false, false, false
 	for _, t := range transitions {
-		changes = changes || t.From != t.To
+		stops = stops || t.Attribute == attrPower && t.From != t.To
 		if t.Attribute == attrGroups {
 			regroups = regroups || t.From != t.To
 			other = other || f.prior(t) != t.From
@@ -458,7 +462,7 @@ func (f *fence) priorFence(transitions []action.Transition) string {
 		return fenceOther
 	case regroups:
 		return fenceNone
-	case changes:
+	case stops:
 		return fenceUnstopped
 	}
 	return fenceSame

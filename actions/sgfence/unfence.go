@@ -210,6 +210,10 @@ func (u *unfence) byRecord() (*action.Plan, error) {
 			return nil, err
 		}
 		base := k.base(own.To)
+		if told := own.Facts[factPrior+n.ID]; own.Gone && told != "" {
+			// The records of the fences before it are of no use any more.
+			base = strings.Split(told, ",")
+		}
 		facts = append(facts, saved{n.ID, base})
 		other = other || groupText(base) != own.From
 	}

@@ -58,7 +58,9 @@ func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 }
 
 // isPrefixed tells a name that says which is meant.
-func isPrefixed(name string) bool { return strings.HasPrefix(name, "id=") || strings.HasPrefix(name, "key=") }
+func isPrefixed(name string) bool {
+	return strings.HasPrefix(name, "id=") || strings.HasPrefix(name, "key=")
+}
 
 // findAll takes ids or idempotency keys, each once.
 func findAll(ctx context.Context, s gate.Store, names []string) ([]int64, error) {

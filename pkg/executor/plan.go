@@ -22,7 +22,9 @@ func (r *run) makePlan() error {
 		p, err := r.verb.Plan(r.times.plan, r.reader, r.req)
 		drift := err != nil && asFailure(err).Class == protocol.Drift
 		switch {
-		case err != nil && (!drift || drifted):
+		case drift && drifted:
+			return r.overtaken(err)
+		case err != nil && !drift:
 			return err
 		case drift:
 			drifted = true
@@ -40,6 +42,35 @@ func (r *run) makePlan() error {
 			return action.Refuse(protocol.Unavailable, "cannot tell what is so: EC2's answers contradict each other; nothing was changed; try again")
 		}
 	}
+}
+
+// overtaken is the drift that an undo found, or nil, with a plan to leave it, where other undos took away all that its
+// action brought about and no record is left of one that began there, whose undo would bring it back.
+func (r *run) overtaken(drift error) error {
+	if r.undoes() == "" || !r.mayBeInForce() {
+		return drift
+	}
+	for _, own := range r.record.Transitions {
+		if own.From == own.To || own.Backup {
+			continue
+		}
+		others, err := r.store.Others(r.recordKey(), own.Resource)
+		if err != nil {
+			return err
+		}
+		after := slices.ContainsFunc(others, func(o ledger.Record) bool {
+			t, ok := o.Transition(own.Resource, own.Attribute)
+			return ok && t.From == own.To && t.From != t.To
+		})
+		if !own.Gone || after {
+			return drift
+		}
+	}
+	r.plan = &action.Plan{
+		Skip:  "another undo has taken away since what the action brought about: nothing of it is left to undo",
+		Facts: func([]action.Transition, action.Seen) map[string]string { return nil },
+	}
+	return nil
 }
 
 // confirm reads on until what was read has stood for long enough, and tells whether it has.
@@ -155,7 +186,7 @@ func (r *run) agree() error {
 		same, known = same || ok && !t.Backup, known || ok
 	}
 	for _, recorded := range r.record.Transitions {
-		if !same && recorded.From != recorded.To {
+		if !same && recorded.From != recorded.To && !recorded.Backup && !recorded.Gone {
 			return contradiction(recorded, "leave it as it is")
 		}
 	}

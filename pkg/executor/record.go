@@ -254,7 +254,7 @@ func (r *run) recordedOnly() bool { return r.hasRecord && !r.settled && r.undoes
 func (r *run) ledgerTransitions() []ledger.Transition {
 	all := make([]ledger.Transition, len(r.plan.Transitions))
 	for i, t := range r.plan.Transitions {
-		all[i] = ledger.Transition{Resource: t.Resource, Attribute: t.Attribute, From: t.From, To: t.To, Via: t.Via}
+		all[i] = ledger.Transition{Resource: t.Resource, Attribute: t.Attribute, From: t.From, To: t.To, Via: t.Via, Backup: t.Backup}
 	}
 	return all
 }
@@ -276,9 +276,10 @@ func (r *run) forget() {
 	}
 }
 
-// holders names the other actions in force that need what this undo would take away.
+// holders names the other actions in force that need what this undo would take away. An undo that no record is of, and
+// that goes back before all of them, takes it from them all.
 func (r *run) holders() (string, error) {
-	if r.store == nil || !r.plan.Restores || r.req.Bool(action.IgnoreHolders.Name) {
+	if r.store == nil || !r.plan.Restores && (r.undoes() == "" || !r.hasRecord) || r.req.Bool(action.IgnoreHolders.Name) {
 		return "", nil
 	}
 	others, err := r.store.Others(r.recordKey(), r.resources()...)
@@ -293,7 +294,8 @@ func (r *run) holders() (string, error) {
 }
 
 // isHeldBy tells whether another action needs what this undo would take away: it brought it about or found it so,
-// and nothing else of what it brought about is otherwise, as after its undo by somebody else.
+// and nothing else of what it brought about is otherwise, as after its undo by somebody else. What goes back before
+// earlier actions takes away what was only begun.
 func (r *run) isHeldBy(other ledger.Record) bool {
 	needs := false
 	for i, t := range r.plan.Transitions {
@@ -306,5 +308,5 @@ func (r *run) isHeldBy(other ledger.Record) bool {
 		}
 		needs = needs || theirs.To == t.From && t.From != t.To
 	}
-	return needs && other.State != ledger.Released
+	return needs && (other.State == ledger.InForce || other.State == ledger.Intended && r.plan.Restores)
 }

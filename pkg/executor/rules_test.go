@@ -790,6 +790,33 @@ func TestHolders(t *testing.T) {
 		is(t, c.undo("k2", "a", second), protocol.Succeeded)
 		c.now("a=off")
 	})
+	rule(t, "what another's undo took away before it came to be is nothing to undo", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded)
+		c.dies = "before change"
+		is(t, c.set("k2", "a", "dim"), died)
+		second := protocol.Status{Observed: map[string]string{"prior": "on", "to": "dim"}}
+		is(t, c.undo("k1", "a", first), protocol.Succeeded)
+		is(t, c.undo("k2", "a", second), protocol.Skipped)
+		c.now("a=off")
+		c.free("k2", true)
+	})
+	rule(t, "but while another began where it led, its undo waits for that one's", func(t *testing.T) {
+		for _, dies := range []string{"", "after change"} {
+			c := newCore(t, "a=off")
+			c.dies = dies
+			c.set("k1", "a", "on")
+			first := protocol.Status{Observed: map[string]string{"prior": "off", "to": "on"}}
+			second := is(t, c.set("k2", "a", "dim"), protocol.Succeeded, "prior=on")
+			third := is(t, c.set("k3", "a", "bright"), protocol.Succeeded, "prior=dim")
+			is(t, c.undo("k3", "a", third), protocol.Succeeded)
+			c.now("a=dim")
+			failed(t, c.undo("k1", "a", first), protocol.Drift)
+			is(t, c.undo("k2", "a", second), protocol.Succeeded)
+			is(t, c.undo("k1", "a", first), protocol.Succeeded)
+			c.now("a=off")
+		}
+	})
 	rule(t, "one whose state an undo found gone holds nothing", func(t *testing.T) {
 		c, first, _ := two(t)
 		c.cloud.values["a"] = "off" // by somebody else

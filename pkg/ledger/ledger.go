@@ -49,6 +49,8 @@ type Transition struct {
 	Via string `json:"via,omitempty"`
 	// Gone tells that somebody else's undo took away what it led to.
 	Gone bool `json:"gone,omitempty"`
+	// Backup tells that it only keeps what was before the others: alone it is nothing to undo.
+	Backup bool `json:"backup,omitempty"`
 }
 
 // Record is what one idempotency key did, or is about to.
