@@ -817,6 +817,15 @@ func TestHolders(t *testing.T) {
 			c.now("a=off")
 		}
 	})
+	rule(t, "and one that found it so brings it back no more than that", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		second := is(t, c.set("k2", "a", "dim"), protocol.Succeeded)
+		is(t, c.set("k3", "a", "dim"), protocol.Succeeded, "prior=dim")
+		is(t, c.send("reset", "by hand", "a", nil), protocol.Succeeded)
+		c.cloud.values["a"] = "bright" // by somebody else
+		is(t, c.undo("k2", "a", second), protocol.Skipped)
+		c.now("a=bright")
+	})
 	rule(t, "one whose state an undo found gone holds nothing", func(t *testing.T) {
 		c, first, _ := two(t)
 		c.cloud.values["a"] = "off" // by somebody else
