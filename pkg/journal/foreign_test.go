@@ -32,6 +32,8 @@ func TestTimesOfACore(t *testing.T) {
 		"NULL":                            {},
 		"''":                              {},
 		"'soon'":                          {},
+		"'NaN'":                           {},
+		"'Inf'":                           {},
 		"1e300":                           {},
 		"99999999999":                     time.Date(5138, 11, 16, 9, 46, 39, 0, time.UTC),
 		"1772539200250":                   noon.Add(250 * time.Millisecond),

@@ -42,7 +42,7 @@ func (t text) time(a *gate.Action, name string) time.Time {
 	// Seconds are told from smaller units by their size: they are below the year 5138, and these after 1973.
 	const small = 1e11
 	switch number, err := strconv.ParseFloat(string(t), 64); {
-	case err != nil || number < 0 || number >= math.MaxInt64:
+	case err != nil || !(number >= 0 && number < math.MaxInt64):
 	case number < small:
 		whole, fraction := math.Modf(number)
 		return time.Unix(int64(whole), int64(math.Round(fraction*1e6))*1000).UTC()
