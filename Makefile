@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
-FUZZTIME ?= 5s
+# A number of inputs, or a time; at the end of a time Go's fuzzer may call that a failure.
+FUZZTIME ?= 100000x
 SOAK ?= 3m
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
 	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk
