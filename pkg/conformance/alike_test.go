@@ -29,6 +29,10 @@ var alike = []apiCase{
 		ec2: "InvalidInstanceID.NotFound: The instance ID 'i-0123456789abcdef0' does not exist"},
 	{name: "stop no such instance", do: `stop_instances {"InstanceIds":["i-0123456789abcdef0"]}`,
 		ec2: "InvalidInstanceID.NotFound: The instance ID 'i-0123456789abcdef0' does not exist"},
+	{name: "attach to no such instance", do: `attach_network_interface {"NetworkInterfaceId":"@nic-spare","InstanceId":"i-0123456789abcdef0","DeviceIndex":1}`,
+		ec2: "InvalidInstanceID.NotFound: The instance ID 'i-0123456789abcdef0' does not exist"},
+	{name: "attach no such interface", ec2: noInterface,
+		do: `attach_network_interface {"NetworkInterfaceId":"eni-0123456789abcdef0","InstanceId":"@db","DeviceIndex":2}`},
 	{name: "no such subnet", do: `describe_subnets {"SubnetIds":["subnet-0123456789abcdef0"]}`,
 		ec2: "InvalidSubnetID.NotFound: The subnet ID 'subnet-0123456789abcdef0' does not exist"},
 	{name: "no such route table", do: `describe_route_tables {"RouteTableIds":["rtb-0123456789abcdef0"]}`,
@@ -151,6 +155,11 @@ var alike = []apiCase{
 	{name: "a route to no such interface", do: `create_route {"RouteTableId":"@table-a","DestinationCidrBlock":"10.98.0.0/24","NetworkInterfaceId":"eni-0123456789abcdef0"}`,
 		ec2: noInterface},
 
+	{name: "a detach", do: `detach_network_interface {"AttachmentId":"@attachment-db1"}`, settle: true,
+		ec2: "ok => -nic-db1 attached to db at 1, -nic-db1 deleted on termination: false, -nic-db1 in-use in subnet-a of vpc, +nic-db1 available in subnet-a of vpc"},
+	{name: "DryRun of a detach", do: `detach_network_interface {"AttachmentId":"@attachment-db1","DryRun":true}`, ec2: dryRunSaid},
+	{name: "an attach", do: `attach_network_interface {"NetworkInterfaceId":"@nic-spare","InstanceId":"@router-a","DeviceIndex":1} | NetworkCardIndex`, settle: true,
+		ec2: "ok 0 => -nic-spare available in subnet-a of vpc, +nic-spare attached to router-a at 1, +nic-spare deleted on termination: false, +nic-spare in-use in subnet-a of vpc"},
 	{name: "a stop", do: `stop_instances {"InstanceIds":["@db"]} | StoppingInstances[].[InstanceId,CurrentState.Name,CurrentState.Code,PreviousState.Name]`, settle: true,
 		ec2: `ok [["db", "stopping", 64, "running"]] => -db running, +db stopped`},
 	{name: "a stop of what is stopped", settle: true, do: `stop_instances {"InstanceIds":["@db"]}

@@ -147,8 +147,15 @@ var section10 = []apiCase{
 	// Interfaces that come and go.
 	{name: "delete an attached interface", needs: []string{"DeleteNetworkInterface"}, do: `delete_network_interface {"NetworkInterfaceId":"@nic-db1"}`,
 		ec2: "InvalidParameterValue: Network interface 'nic-db1' is currently in use.", moto: "ok => *"},
-	{name: "detach the first interface", needs: []string{"DetachNetworkInterface"}, do: `detach_network_interface {"AttachmentId":"@attachment-db0"}`,
-		ec2: "OperationNotPermitted: The network interface at device index 0 cannot be detached.", moto: "ok => it cannot be described any more"},
+	{name: "detach the first interface", do: `detach_network_interface {"AttachmentId":"@attachment-db0"}`,
+		ec2: "OperationNotPermitted: The network interface at device index 0 and networkCard index 0 cannot be detached.", moto: "ok => it cannot be described any more"},
+	{name: "attach where another one is", do: `attach_network_interface {"NetworkInterfaceId":"@nic-spare","InstanceId":"@db","DeviceIndex":1} | NetworkCardIndex`,
+		ec2:  "InvalidParameterValue: Instance 'db' already has an interface attached at device index '1'.",
+		moto: "ok * => *"},
+	{name: "attach an attached interface", do: `attach_network_interface {"NetworkInterfaceId":"@nic-db1","InstanceId":"@router-a","DeviceIndex":1} | NetworkCardIndex`,
+		ec2: "InvalidNetworkInterface.InUse: Interface: [nic-db1] in use.", moto: "ok * => *"},
+	{name: "attach across zones", do: `attach_network_interface {"NetworkInterfaceId":"@nic-spare","InstanceId":"@router-c","DeviceIndex":1} | NetworkCardIndex`,
+		ec2: "InvalidParameterCombination: *", moto: "ok * => *"},
 }
 
 // besides are what section 10 has not.

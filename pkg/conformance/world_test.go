@@ -231,17 +231,20 @@ func (w *world) look(t *testing.T) seen {
 	return s
 }
 
-// settle waits until no instance is on its way from one state to another.
+// settle waits until no instance and no interface is on its way from one state to another.
 func (w *world) settle(t *testing.T) {
 	t.Helper()
+	const (
+		instances  = `describe_instances {"Filters":[{"Name":"instance-state-name","Values":["stopping","pending","shutting-down"]}]} | Reservations[]`
+		interfaces = "describe_network_interfaces {} | NetworkInterfaces[?ends_with(Status,'taching')]"
+	)
 	for range 200 {
-		v := w.do(t, `describe_instances {"Filters":[{"Name":"instance-state-name","Values":["stopping","pending","shutting-down"]}]} | Reservations[]`)
-		if string(v.OK) == "[]" {
+		if string(w.do(t, instances).OK) == "[]" && string(w.do(t, interfaces).OK) == "[]" {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatal("the instances do not come to rest")
+	t.Fatal("instances or interfaces do not come to rest")
 }
 
 func (w *world) describe(t *testing.T, s *seen, call string, into any) {

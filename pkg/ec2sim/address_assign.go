@@ -17,7 +17,9 @@ type assignPrivateIPAddressesIn struct {
 	Ipv4PrefixCount                int      `query:"unheld"`
 }
 
-func (in *assignPrivateIPAddressesIn) resources() []string { return []string{in.NetworkInterfaceId} }
+func (in *assignPrivateIPAddressesIn) resources(*world) []string {
+	return []string{in.NetworkInterfaceId}
+}
 
 type assignedAddressXML struct {
 	Address string `xml:"privateIpAddress"`
@@ -41,6 +43,9 @@ func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, err
 	eni, err := c.ownInterface(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
+	}
+	if eni.Type == efaOnlyType {
+		return nil, errNoAddresses(eni)
 	}
 	subnet := c.w.subnets[eni.SubnetID]
 	addresses := in.PrivateIpAddress
@@ -73,7 +78,7 @@ func (c *call) ownInterface(id string) (*Interface, error) {
 	if err != nil {
 		return nil, err
 	}
-	if eni.RequesterManaged || eni.Operator != nil {
+	if eni.managed() {
 		return nil, errManaged(eni)
 	}
 	return eni, nil
@@ -109,7 +114,7 @@ func ipv4(s string) (netip.Addr, bool) {
 // mayTake says whether the interface may have all the addresses.
 func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error {
 	var elsewhere []string
-	more := len(ofFamily(eni.Prefixes, false))
+	more := 0
 	for _, a := range addresses {
 		if c.w.delegatee(eni.SubnetID, a) != nil {
 			return errNoMove(a)
@@ -123,7 +128,7 @@ func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error 
 		}
 		if holder != nil && holder != eni {
 			elsewhere = append(elsewhere, a)
-			if reassign && (holder.RequesterManaged || holder.Operator != nil) {
+			if reassign && holder.managed() {
 				return errManaged(holder)
 			}
 		}
@@ -131,8 +136,8 @@ func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error 
 	if len(elsewhere) > 0 && !reassign {
 		return errNoMove(elsewhere...)
 	}
-	if len(eni.PrivateAddresses)+more > c.w.addressLimit(eni) {
-		return refuse("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
+	if eni.addressSlots(false)+more > c.addressLimit(eni) {
+		return errAddressLimit()
 	}
 	return nil
 }
@@ -166,7 +171,9 @@ type unassignPrivateIPAddressesIn struct {
 	Ipv4Prefix         []string `query:"unheld"`
 }
 
-func (in *unassignPrivateIPAddressesIn) resources() []string { return []string{in.NetworkInterfaceId} }
+func (in *unassignPrivateIPAddressesIn) resources(*world) []string {
+	return []string{in.NetworkInterfaceId}
+}
 
 func unassignPrivateIPAddresses(c *call, in *unassignPrivateIPAddressesIn) (any, error) {
 	if len(in.PrivateIpAddress) == 0 {

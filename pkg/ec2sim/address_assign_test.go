@@ -56,7 +56,7 @@ func TestAssignRefusals(t *testing.T) {
 		{"over the limit, reassigning", op, []string{a, "PrivateIpAddress.1=10.88.60.100", "AllowReassignment=true"}, 0,
 			"PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit."},
 		{"managed by a service", op, []string{eniParam(ec2sim.LabManagedInterface), "PrivateIpAddress.1=10.88.61.9"}, 0,
-			"OperationNotPermitted", "You are not allowed to manage 'ela-attach-01088610000000040' attachments."},
+			"OperationNotPermitted", "You are not allowed to manage 'ela-attach' attachments."},
 		{"no DryRun", op, []string{b, "PrivateIpAddress.1=10.88.60.9", "DryRun=true"}, 0,
 			"UnknownParameter", "The parameter DryRun is not recognized"},
 		{"misspelt parameter", op, []string{b, "PrivateIpAddresses.1=10.88.60.9"}, 0,
@@ -166,7 +166,7 @@ func TestUnassignRefusals(t *testing.T) {
 		{"no DryRun", op, []string{b, "PrivateIpAddress.1=10.88.60.100", "DryRun=true"}, 0,
 			"UnknownParameter", "The parameter DryRun is not recognized"},
 		{"managed by a service", op, []string{eniParam(ec2sim.LabManagedInterface), "PrivateIpAddress.1=10.88.61.9"}, 0,
-			"OperationNotPermitted", "You are not allowed to manage 'ela-attach-01088610000000040' attachments."},
+			"OperationNotPermitted", "You are not allowed to manage 'ela-attach' attachments."},
 	})
 }
 

@@ -55,7 +55,7 @@ func (m *memory) authorize(in *inbound, w *world, p prepared) *Error {
 	}
 	resources := []string{""}
 	if p.on != nil {
-		resources = p.on()
+		resources = p.on(w)
 	}
 	for _, id := range resources {
 		r := iam.Request{Action: "ec2:" + in.call.Operation, Resource: "*", Keys: w.conditionKeys(id)}

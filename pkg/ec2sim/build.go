@@ -167,10 +167,12 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 	if i.MAC == "" {
 		i.MAC = m.mac()
 	}
-	if i.Type == "" {
-		i.Type = "interface"
+	fill(&i.Type, plainType)
+	w.checkType(i)
+	if i.Type == efaOnlyType && len(i.PrivateAddresses)+len(i.IPv6Addresses)+len(i.Prefixes) > 0 {
+		panic("ec2sim: an efa-only interface has no addresses")
 	}
-	if i.primary() == "" {
+	if i.Type != efaOnlyType && i.primary() == "" {
 		free := w.free(subnet, 1)
 		if len(free) == 0 {
 			panic("ec2sim: the subnet " + subnet.ID + " is full")

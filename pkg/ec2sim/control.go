@@ -10,63 +10,63 @@ import (
 
 const controlPrefix = "/_sim/"
 
-// serveControl answers the control paths. Their JSON is that of the Go types; see FaultJSON for faults.
-//
-//	GET    /_sim/state       the world, as State
-//	GET    /_sim/calls       the call log; DELETE empties it
-//	GET    /_sim/faults      the faults in force; POST adds one or a list, DELETE clears them
-//	PUT    /_sim/throttling  {"on": true}
-//	PUT    /_sim/policies    {"accessKeyId": "…", "policies": [{…}]}: what IAM lets the key do
-//	PUT    /_sim/metadata    {"fault": "hang"}: what the metadata service does
-//	POST   /_sim/reset       everything as at the start
+// controls answer the control paths, by method and path. Their JSON is that of the Go types; see FaultJSON
+// for faults. An answer of nil is an empty one.
+var controls = map[string]func(*Sim, *http.Request) (any, error){
+	// The world, as State.
+	"GET state": func(s *Sim, _ *http.Request) (any, error) { return s.State(), nil },
+	// The log of calls; DELETE empties it.
+	"GET calls":    func(s *Sim, _ *http.Request) (any, error) { return s.Calls(), nil },
+	"DELETE calls": func(s *Sim, _ *http.Request) (any, error) { s.ForgetCalls(); return nil, nil },
+	// The faults in force; POST adds one or a list, DELETE clears them.
+	"GET faults":    func(s *Sim, _ *http.Request) (any, error) { return faultStates(s.Faults()), nil },
+	"POST faults":   func(s *Sim, r *http.Request) (any, error) { return nil, s.injectJSON(r) },
+	"DELETE faults": func(s *Sim, _ *http.Request) (any, error) { s.ClearFaults(); return nil, nil },
+	// Behind the API's back: {"interfaceId": "…", "instanceId": "…", "deviceIndex": 1}.
+	"POST attach": taking((*Sim).attach),
+	"POST detach": taking((*Sim).detach), // {"interfaceId": "…"}
+	// The account's quotas; PUT replaces them: {"groupsPerInterface": 16}.
+	"GET quotas": func(s *Sim, _ *http.Request) (any, error) { return s.Quotas(), nil },
+	"PUT quotas": taking((*Sim).SetQuotas),
+	// {"on": true}
+	"PUT throttling": taking(func(s *Sim, in struct{ On bool }) error { s.SetThrottling(in.On); return nil }),
+	// What IAM lets a key do: {"accessKeyId": "…", "policies": [{…}]}.
+	"PUT policies": taking((*Sim).setPolicies),
+	// What the metadata service does: {"fault": "hang"}.
+	"PUT metadata": taking((*Sim).setMetadataFault),
+	// Everything as at the start.
+	"POST reset": func(s *Sim, _ *http.Request) (any, error) { s.Reset(); return nil, nil },
+}
+
+// taking has run take what the request's body holds.
+func taking[T any](run func(*Sim, T) error) func(*Sim, *http.Request) (any, error) {
+	return func(s *Sim, r *http.Request) (any, error) {
+		var in T
+		if err := readJSON(r, &in); err != nil {
+			return nil, err
+		}
+		return nil, run(s, in)
+	}
+}
+
 func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
-	var (
-		answer any
-		err    error
-	)
-	switch r.Method + " " + r.URL.Path[len(controlPrefix):] {
-	case "GET state":
-		answer = s.State()
-	case "GET calls":
-		answer = s.Calls()
-	case "DELETE calls":
-		s.ForgetCalls()
-	case "GET faults":
-		answer = faultStates(s.Faults())
-	case "POST faults":
-		err = s.injectJSON(r)
-	case "DELETE faults":
-		s.ClearFaults()
-	case "PUT throttling":
-		var in struct{ On bool }
-		if err = readJSON(r, &in); err == nil {
-			s.SetThrottling(in.On)
-		}
-	case "PUT policies":
-		err = s.setPoliciesJSON(r)
-	case "PUT metadata":
-		var in struct{ Fault MetadataFault }
-		if err = readJSON(r, &in); err == nil {
-			err = s.setMetadataFault(in.Fault)
-		}
-	case "POST reset":
-		s.Reset()
-	default:
+	control, ok := controls[r.Method+" "+r.URL.Path[len(controlPrefix):]]
+	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	if err != nil {
+	answer, err := control(s, r)
+	switch {
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if answer == nil {
+	case answer == nil:
 		w.WriteHeader(http.StatusNoContent)
-		return
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(answer) // a client that has gone away is its own affair
 	}
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(answer) // a client that has gone away is its own affair
 }
 
 func readJSON(r *http.Request, into any) error {
@@ -104,14 +104,13 @@ func (s *Sim) injectJSON(r *http.Request) error {
 	return s.Inject(faults...)
 }
 
-func (s *Sim) setPoliciesJSON(r *http.Request) error {
-	var in struct {
-		AccessKeyID string
-		Policies    []json.RawMessage
-	}
-	if err := readJSON(r, &in); err != nil {
-		return err
-	}
+// keyPolicies are the policies of an access key.
+type keyPolicies struct {
+	AccessKeyID string
+	Policies    []json.RawMessage
+}
+
+func (s *Sim) setPolicies(in keyPolicies) error {
 	var documents []string
 	for _, p := range in.Policies {
 		documents = append(documents, string(p))
@@ -119,7 +118,7 @@ func (s *Sim) setPoliciesJSON(r *http.Request) error {
 	return s.SetPolicies(in.AccessKeyID, documents...)
 }
 
-func (s *Sim) setMetadataFault(f MetadataFault) error {
+func (s *Sim) setMetadataFault(in struct{ Fault MetadataFault }) error {
 	s.mu.Lock()
 	services := s.metadata
 	s.mu.Unlock()
@@ -127,7 +126,7 @@ func (s *Sim) setMetadataFault(f MetadataFault) error {
 		return errors.New("cannot set a metadata fault: there is no metadata service")
 	}
 	for _, m := range services {
-		if err := m.SetFault(f); err != nil {
+		if err := m.SetFault(in.Fault); err != nil {
 			return err
 		}
 	}

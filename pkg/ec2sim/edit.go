@@ -3,9 +3,12 @@ package ec2sim
 // Each of these changes one resource behind the API's back, as somebody at the console would: the
 // function is given the resource, and its id must stay. They panic when the resource does not exist.
 
-// EditInterface changes an interface.
+// EditInterface changes an interface; an attachment's change that is under way is called off.
 func (r *Region) EditInterface(id string, edit func(*Interface)) Interface {
-	return with(r, func(w *world, _ minter) *Interface { return edited(w.interfaces, id, edit) })
+	return with(r, func(w *world, _ minter) *Interface {
+		delete(w.transitions, id)
+		return edited(w.interfaces, id, edit)
+	})
 }
 
 // EditInstance changes an instance; a state change that is under way is called off.

@@ -56,7 +56,7 @@ func errDryRun() *Error {
 func errManaged(eni *Interface) *Error {
 	name := eni.ID
 	if eni.Attachment != nil {
-		name = eni.Attachment.ID
+		name = eni.Attachment.ID[:strings.LastIndexByte(eni.Attachment.ID, '-')]
 	}
 	return refuse("OperationNotPermitted", "You are not allowed to manage '%s' attachments.", name)
 }

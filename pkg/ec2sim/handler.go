@@ -179,7 +179,9 @@ func (s *Sim) effect(in *inbound) reply {
 		return reply{err: asError(err)}
 	}
 	if p.on != nil {
-		in.resource = world.arnOf(p.on()[0])
+		if id := p.on(world)[0]; id != "" {
+			in.resource = world.arnOf(id)
+		}
 	}
 	if in.plan.noEffect && (in.plan.err != nil || in.plan.lost) {
 		return reply{}
@@ -197,7 +199,7 @@ func (s *Sim) effect(in *inbound) reply {
 		view = old
 	}
 	body, err := p.run(&call{
-		operation: in.call.Operation, w: view, now: now,
+		operation: in.call.Operation, w: view, now: now, mint: m.mint, quotas: m.quotas,
 		transition: s.cfg.transition, sameRouteRefused: s.cfg.sameRouteRefused,
 	})
 	if err != nil {

@@ -18,10 +18,10 @@ type stopInstancesIn struct {
 	Hibernate      bool `query:"unheld"`
 }
 
-func (in *startInstancesIn) resources() []string { return in.InstanceId }
-func (in *startInstancesIn) units() int          { return len(in.InstanceId) }
-func (in *stopInstancesIn) resources() []string  { return in.InstanceId }
-func (in *stopInstancesIn) units() int           { return len(in.InstanceId) }
+func (in *startInstancesIn) resources(*world) []string { return in.InstanceId }
+func (in *startInstancesIn) units() int                { return len(in.InstanceId) }
+func (in *stopInstancesIn) resources(*world) []string  { return in.InstanceId }
+func (in *stopInstancesIn) units() int                 { return len(in.InstanceId) }
 
 type stateChangeXML struct {
 	ID       string           `xml:"instanceId"`

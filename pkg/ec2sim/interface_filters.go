@@ -58,7 +58,7 @@ var interfaceFields = fields[Interface]{
 	"private-dns-name": func(w *world, i *Interface) []string {
 		return []string{w.privateDNS(i.primary())}
 	},
-	"private-ip-address": one(func(i *Interface) string { return i.primary() }),
+	"private-ip-address": optional(func(i *Interface) string { return i.primary() }),
 	"requester-id":       one(func(i *Interface) string { return i.RequesterID }),
 	"requester-managed":  yes(func(i *Interface) bool { return i.RequesterManaged }),
 	"source-dest-check":  yes(func(i *Interface) bool { return i.SourceDestCheck }),

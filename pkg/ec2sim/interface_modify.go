@@ -7,9 +7,6 @@ import (
 	"aws-provider-executor/pkg/ec2sim/internal/query"
 )
 
-// maxGroups is EC2's default quota of security groups on an interface.
-const maxGroups = 5
-
 type modifyNetworkInterfaceAttributeIn struct {
 	dryRun
 	NetworkInterfaceId string `query:"required"`
@@ -29,7 +26,7 @@ type modifyNetworkInterfaceAttributeIn struct {
 	EnaSrdSpecification             struct{} `query:"unheld"`
 }
 
-func (in *modifyNetworkInterfaceAttributeIn) resources() []string {
+func (in *modifyNetworkInterfaceAttributeIn) resources(*world) []string {
 	return append([]string{in.NetworkInterfaceId}, in.SecurityGroupId...)
 }
 
@@ -121,7 +118,7 @@ func (c *call) replaceGroups(eni *Interface, ids []string) error {
 			groups = append(groups, id)
 		}
 	}
-	if len(groups) > maxGroups {
+	if len(groups) > c.quotas.groups() {
 		return refuse("SecurityGroupsPerInterfaceLimitExceeded",
 			"The maximum number of security groups per interface has been reached.")
 	}

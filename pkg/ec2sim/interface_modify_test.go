@@ -36,7 +36,7 @@ func TestModifyInterfaceRefusals(t *testing.T) {
 		{"malformed attachment", op, []string{a, "Attachment.AttachmentId=x", "Attachment.DeleteOnTermination=true"}, 0,
 			"InvalidNetworkInterfaceAttachmentId.Malformed", `Invalid id: "x" (expecting "eni-attach-...")`},
 		{"managed by a service", op, []string{eniParam(ec2sim.LabManagedInterface), "SourceDestCheck.Value=false"}, 0,
-			"OperationNotPermitted", "You are not allowed to manage 'ela-attach-01088610000000040' attachments."},
+			"OperationNotPermitted", "You are not allowed to manage 'ela-attach' attachments."},
 		{"dry run", op, []string{a, "SourceDestCheck.Value=false", "DryRun=true"}, 412,
 			"DryRunOperation", "Request would have succeeded, but DryRun flag is set."},
 		{"dry run of what does not exist", op, []string{"NetworkInterfaceId=eni-0123456789abcdef0",

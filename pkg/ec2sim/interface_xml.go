@@ -72,8 +72,8 @@ type interfaceXML struct {
 	RequesterManaged   *bool                          `xml:"requesterManaged"`
 	Status             string                         `xml:"status"`
 	MAC                string                         `xml:"macAddress"`
-	PrivateAddress     string                         `xml:"privateIpAddress"`
-	PrivateDNSName     string                         `xml:"privateDnsName"`
+	PrivateAddress     string                         `xml:"privateIpAddress,omitempty"`
+	PrivateDNSName     string                         `xml:"privateDnsName,omitempty"`
 	SourceDestCheck    bool                           `xml:"sourceDestCheck"`
 	Type               string                         `xml:"interfaceType"`
 	Groups             query.Items[groupXML]          `xml:"groupSet"`

@@ -17,7 +17,7 @@ type assignIPv6AddressesIn struct {
 	Ipv6PrefixCount    int      `query:"unheld"`
 }
 
-func (in *assignIPv6AddressesIn) resources() []string { return []string{in.NetworkInterfaceId} }
+func (in *assignIPv6AddressesIn) resources(*world) []string { return []string{in.NetworkInterfaceId} }
 
 type assignIPv6AddressesOut struct {
 	ID       string              `xml:"networkInterfaceId"`
@@ -38,6 +38,9 @@ func assignIPv6Addresses(c *call, in *assignIPv6AddressesIn) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if eni.Type == efaOnlyType {
+		return nil, errNoAddresses(eni)
+	}
 	subnet := c.w.subnets[eni.SubnetID]
 	if subnet.IPv6CIDR == "" {
 		return nil, invalidValue("The subnet '%s' does not have an IPv6 CIDR block associated with it.", subnet.ID)
@@ -57,7 +60,7 @@ func assignIPv6Addresses(c *call, in *assignIPv6AddressesIn) (any, error) {
 			held = append(held, a)
 		}
 	}
-	if len(held)+len(ofFamily(eni.Prefixes, true)) > c.w.addressLimit(eni) {
+	if len(held)+len(ofFamily(eni.Prefixes, true)) > c.addressLimit(eni) {
 		return nil, refuse("PrivateIpAddressLimitExceeded", "Number of IPv6 addresses will exceed limit.")
 	}
 	eni.IPv6Addresses = held
@@ -115,7 +118,7 @@ type unassignIPv6AddressesIn struct {
 	Ipv6Prefix         []string `query:"unheld"`
 }
 
-func (in *unassignIPv6AddressesIn) resources() []string { return []string{in.NetworkInterfaceId} }
+func (in *unassignIPv6AddressesIn) resources(*world) []string { return []string{in.NetworkInterfaceId} }
 
 type unassignIPv6AddressesOut struct {
 	ID         string              `xml:"networkInterfaceId"`

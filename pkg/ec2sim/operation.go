@@ -14,7 +14,9 @@ type call struct {
 	operation  string
 	w          *world
 	now        time.Time
-	transition time.Duration // how long an instance is between two states
+	transition time.Duration // how long an instance or an attachment is between two states
+	mint       minter
+	quotas     Quotas
 
 	sameRouteRefused bool
 }
@@ -28,10 +30,10 @@ type operation struct {
 // prepared is a call whose parameters are what they should be.
 type prepared struct {
 	dryRun     bool
-	units      int                 // of the resource bucket, for the operations that have one
-	on         func() []string     // ids of the resources IAM has a say about; nil where it is "*"
-	conditions map[string][]string // IAM condition keys of the call's own
-	plain      bool                // neither filtered nor paged, of an operation where that costs more
+	units      int                   // of the resource bucket, for the operations that have one
+	on         func(*world) []string // ids of the resources IAM has a say about; nil where it is "*"
+	conditions map[string][]string   // IAM condition keys of the call's own
+	plain      bool                  // neither filtered nor paged, of an operation where that costs more
 	run        func(*call) (any, error)
 }
 
@@ -44,7 +46,7 @@ func (d dryRun) dry() bool { return d.DryRun }
 type (
 	dryRunner interface{ dry() bool }
 	costly    interface{ plain() bool }
-	resourced interface{ resources() []string }
+	resourced interface{ resources(*world) []string }
 	counted   interface{ units() int }
 	keyed     interface{ conditions() map[string][]string }
 )
@@ -92,12 +94,14 @@ var operations = map[string]operation{
 	"DescribeTags":                      reading(describeTags),
 	"DescribeVpcs":                      reading(describeVPCs),
 
+	"AttachNetworkInterface":          changing(attachNetworkInterface),
 	"AssignPrivateIpAddresses":        changing(assignPrivateIPAddresses),
 	"AssignIpv6Addresses":             changing(assignIPv6Addresses),
 	"CreateRoute":                     changing(createRoute),
 	"CreateTags":                      changing(createTags),
 	"DeleteRoute":                     changing(deleteRoute),
 	"DeleteTags":                      changing(deleteTags),
+	"DetachNetworkInterface":          changing(detachNetworkInterface),
 	"ReplaceRoute":                    changing(replaceRoute),
 	"StartInstances":                  changing(startInstances),
 	"StopInstances":                   changing(stopInstances),

@@ -3,6 +3,7 @@ package ec2sim
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
 )
@@ -33,7 +34,7 @@ type routeKey struct {
 	DestinationPrefixListId  string `query:"unheld"`
 }
 
-func (k routeKey) resources() []string { return []string{k.RouteTableId} }
+func (k routeKey) resources(*world) []string { return []string{k.RouteTableId} }
 
 // destination returns what the call names, as it is written and as a network.
 func (k routeKey) destination() (string, netip.Prefix, error) {
@@ -67,6 +68,17 @@ func (t *RouteTable) at(destination string) int {
 	return slices.IndexFunc(t.Routes, func(r Route) bool { return r.Destination == destination })
 }
 
+// made counts the routes of a family that somebody made: those that the quota is about.
+func (t *RouteTable) made(ipv4 bool) int {
+	n := 0
+	for _, r := range t.Routes {
+		if r.Origin == "CreateRoute" && strings.Contains(r.Destination, ":") != ipv4 {
+			n++
+		}
+	}
+	return n
+}
+
 func createRoute(c *call, in *createRouteIn) (any, error) {
 	t, err := find(c.w.routes, routeTableIDs, in.RouteTableId)
 	if err != nil {
@@ -88,6 +100,9 @@ func createRoute(c *call, in *createRouteIn) (any, error) {
 			return nil, refuse("RouteAlreadyExists", "The route identified by %s already exists.", r.Destination)
 		}
 		return query.Done{Return: true}, nil
+	}
+	if t.made(network.Addr().Is4()) >= c.quotas.routes() {
+		return nil, refuse("RouteLimitExceeded", "The maximum number of routes has been reached.")
 	}
 	t.Routes = append(t.Routes, r)
 	return query.Done{Return: true}, nil

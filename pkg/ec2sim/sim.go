@@ -35,7 +35,8 @@ type memory struct {
 
 	policies map[string][]iam.Policy // by access key
 	limited  bool                    // calls cost tokens
-	ended    chan struct{}           // closed when delays are to end
+	quotas   Quotas
+	ended    chan struct{} // closed when delays are to end
 }
 
 type config struct {
@@ -44,6 +45,7 @@ type config struct {
 	owner       string
 	transition  time.Duration
 	throttling  bool
+	quotas      Quotas
 	log         func(Call)
 	credentials map[string]Credential
 	operator    Credential // the first long-term one
@@ -78,6 +80,34 @@ func WithLog(log func(Call)) Option { return func(c *config) { c.log = log } }
 
 // WithThrottling makes calls cost tokens from the buckets EC2 documents.
 func WithThrottling() Option { return func(c *config) { c.throttling = true } }
+
+// WithQuotas sets the account's quotas.
+//
+// New panics on one below 0.
+func WithQuotas(q Quotas) Option {
+	return func(c *config) {
+		mustChange(q.check())
+		c.quotas = q
+	}
+}
+
+// SetQuotas replaces the account's quotas, until the Sim is reset. What is there already stays.
+func (s *Sim) SetQuotas(q Quotas) error {
+	if err := q.check(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mem.quotas = q
+	return nil
+}
+
+// Quotas returns the account's quotas as they were set.
+func (s *Sim) Quotas() Quotas {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mem.quotas
+}
 
 // WithCredentials sets who may call. Without any, every well-formed signature is accepted, unverified.
 func WithCredentials(credentials ...Credential) Option {
@@ -150,7 +180,7 @@ func (s *Sim) forget() {
 		worlds: map[string]*world{}, stale: map[string]*staleView{}, buckets: map[string]*bucket{},
 		mint: newMinter(s.cfg.seed, 1), requestIDs: newMinter(s.cfg.seed, 2),
 		policies: maps.Clone(s.cfg.policies),
-		limited:  s.cfg.throttling, ended: make(chan struct{}),
+		limited:  s.cfg.throttling, quotas: s.cfg.quotas, ended: make(chan struct{}),
 	}
 	s.mu.Unlock()
 }

@@ -129,7 +129,8 @@ type Interface struct {
 	AvailabilityZone string           `json:"availabilityZone"`
 	Description      string           `json:"description,omitempty"`
 	MAC              string           `json:"mac"`
-	Type             string           `json:"type"` // interface, nat_gateway, network_load_balancer …
+	Type             string           `json:"type"`              // interface, trunk, branch, efa-only, nat_gateway …
+	TrunkID          string           `json:"trunkId,omitempty"` // of a branch interface
 	SourceDestCheck  bool             `json:"sourceDestCheck"`
 	RequesterManaged bool             `json:"requesterManaged,omitempty"`
 	RequesterID      string           `json:"requesterId,omitempty"`
@@ -291,6 +292,8 @@ func (i *Interface) delegated(address string) bool {
 // status is the interface's own status, which follows from its attachment.
 func (i *Interface) status() string {
 	switch {
+	case i.TrunkID != "":
+		return "in-use"
 	case i.Attachment == nil || i.Attachment.Status == "detached":
 		return "available"
 	case i.Attachment.Status == "attached":

@@ -9,7 +9,6 @@ import (
 
 // EC2's bounds of tags.
 const (
-	maxTags         = 50 // on a resource, those of AWS not counted
 	maxTagKey       = 128
 	maxTagValue     = 256
 	maxTagResources = 1000 // in a call
@@ -27,7 +26,7 @@ type tagsIn struct {
 	Tag        []tagParam
 }
 
-func (in *tagsIn) resources() []string { return in.ResourceId }
+func (in *tagsIn) resources(*world) []string { return in.ResourceId }
 
 func (in *tagsIn) conditions() map[string][]string {
 	keys := map[string][]string{}
@@ -56,7 +55,7 @@ func createTags(c *call, in *createTagsIn) (any, error) {
 		for _, t := range in.Tag {
 			tags[t.Key] = valueOf(t)
 		}
-		if userTags(tags) > maxTags {
+		if userTags(tags) > c.quotas.tags() {
 			return refuse("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
 		}
 		return nil

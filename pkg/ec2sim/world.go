@@ -61,10 +61,10 @@ type world struct {
 	interfaces table[Interface]
 	addresses  table[Address]
 
-	transitions map[string]transition // by instance
+	transitions map[string]transition // by instance or interface
 }
 
-// transition is a change of an instance's state that is under way.
+// transition is a change that is under way: of an instance's state, or of an attachment's status.
 type transition struct {
 	at time.Time
 	to string
@@ -155,6 +155,11 @@ func (w *world) settle(now time.Time) {
 		}
 		if i := w.instances[id]; i != nil {
 			i.State = t.to
+		}
+		if eni := w.interfaces[id]; eni != nil && eni.Attachment != nil {
+			if eni.Attachment.Status = t.to; t.to == "detached" {
+				eni.Attachment = nil
+			}
 		}
 		delete(w.transitions, id)
 	}
@@ -285,28 +290,4 @@ func reserved(prefix netip.Prefix, a netip.Addr) bool {
 		first = first.Next()
 	}
 	return !prefix.Contains(a.Next())
-}
-
-// typeLimits are the addresses of each family an interface of an instance type may hold.
-var typeLimits = map[string]int{
-	"t2.micro": 2, "t3.nano": 2, "t3.micro": 2, "t3.small": 4, "t3.medium": 6, "t3.large": 12,
-	"t4g.micro": 2, "t4g.small": 4, "t4g.medium": 6,
-	"m5.large": 10, "m5.xlarge": 15, "m6i.large": 10, "c5.large": 10, "c5n.large": 10, "c6i.large": 10,
-}
-
-const (
-	unknownTypeLimit = 10
-	unattachedLimit  = 50
-)
-
-// addressLimit is the number of addresses of each family the interface may hold.
-func (w *world) addressLimit(eni *Interface) int {
-	i := w.instances[eni.instance()]
-	if i == nil {
-		return unattachedLimit
-	}
-	if n, ok := typeLimits[strings.ToLower(i.Type)]; ok {
-		return n
-	}
-	return unknownTypeLimit
 }

@@ -1,0 +1,48 @@
+package ec2sim
+
+import "slices"
+
+// Types of interfaces that behave in a way of their own.
+const (
+	plainType   = "interface"
+	trunkType   = "trunk"    // carries branch interfaces
+	branchType  = "branch"   // is attached to nothing; TrunkID names what carries it
+	efaOnlyType = "efa-only" // has no addresses
+)
+
+// serviceTypes are EC2's types of interfaces that services make.
+var serviceTypes = []string{
+	"api_gateway_managed", "aws_codestar_connections_managed", "ec2_instance_connect_endpoint",
+	"gateway_load_balancer", "gateway_load_balancer_endpoint", "global_accelerator_managed",
+	"iot_rules_managed", "lambda", "load_balancer", "nat_gateway", "natGateway", "network_load_balancer",
+	"quicksight", "transit_gateway", "vpc_endpoint", "evs",
+}
+
+func knownType(name string) bool {
+	return slices.Contains([]string{plainType, trunkType, branchType, "efa", efaOnlyType}, name) ||
+		slices.Contains(serviceTypes, name)
+}
+
+// checkType panics on an interface that EC2 has not: of an unknown type, or a branch without a trunk.
+func (w *world) checkType(i Interface) {
+	if !knownType(i.Type) {
+		panic("ec2sim: no type of interface is " + i.Type)
+	}
+	if i.TrunkID == "" {
+		return
+	}
+	if i.Type != branchType || i.Attachment != nil {
+		panic("ec2sim: only a branch interface that is attached to nothing has a trunk")
+	}
+	if must(w.interfaces, i.TrunkID).Type != trunkType {
+		panic("ec2sim: " + i.TrunkID + " is not a trunk")
+	}
+}
+
+// managed reports whether only a service may change the interface.
+func (i *Interface) managed() bool { return i.RequesterManaged || i.Operator != nil }
+
+// errNoAddresses is the refusal of an address for what has none. EC2's own text has not been seen.
+func errNoAddresses(eni *Interface) *Error {
+	return invalidValue("Interface %s is of type efa-only, which does not support IP addresses.", eni.ID)
+}
