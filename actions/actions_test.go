@@ -1,8 +1,11 @@
 package actions_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/actions/forwarding"
@@ -23,6 +26,43 @@ var (
 	_ sgfence.Reader     = (*awsec2.Reader)(nil)
 	_ sgfence.Writer     = (*awsec2.Writer)(nil)
 )
+
+// declared are the fields of the verbs that can be undone. "+" marks one that decides what is left
+// behind, and "new" one that a program with digests of the first form did not declare: every field
+// that is added here is new.
+const declared = `
+assign-secondary-ip: nicRef+ address+ region+ allowReassignment expectedHolderRef
+ensure-forwarding-enabled: nicRef+ region+ address
+assign-route-table-route: routeTableRef+ nicRef+ address+ region+ allowReassignment
+fence-security-groups: instanceRef+ region+ securityGroups+ invertSgRemoval+ interface<N>Sg+` +
+	` onFencePoweroff+ skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup+
+`
+
+// TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through
+// under a key in use, or make a retry after an upgrade a conflict.
+func TestDigestCoversWhatIsLeftBehind(t *testing.T) {
+	var got strings.Builder
+	got.WriteString("\n")
+	for _, v := range actions.Registry().Verbs() {
+		if v.Undo == "" {
+			continue
+		}
+		got.WriteString(v.Name + ":")
+		for _, f := range slices.Concat(v.Target, v.Parameters) {
+			got.WriteString(" " + f.Name)
+			if f.Decides {
+				got.WriteString("+")
+			}
+			if f.Newer {
+				got.WriteString(" (new)")
+			}
+		}
+		got.WriteString("\n")
+	}
+	if diff := cmp.Diff(declared, got.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
 
 // TestPermissionsReadWithDescribe: a dry-run is read-only down to its IAM policy.
 func TestPermissionsReadWithDescribe(t *testing.T) {

@@ -29,8 +29,8 @@ const call = "ec2:ModifyNetworkInterfaceAttribute"
 // Verbs returns the pair.
 func Verbs() []action.Verb {
 	target := []action.Field{
-		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Doc: "the interface"},
-		{Name: "region", Form: action.Region, Required: true, Doc: "the interface's region"},
+		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Decides: true, Doc: "the interface"},
+		{Name: "region", Form: action.Region, Required: true, Decides: true, Doc: "the interface's region"},
 		{Name: "address", Form: action.HostAddress, Doc: "the address the forwarding is for; policies gate on it, nothing else uses it"},
 	}
 	prior := action.Field{Name: "priorSourceDestCheck", Form: action.Boolean, Doc: "the source/dest check before the action"}

@@ -38,11 +38,11 @@ const (
 // Verbs returns the pair.
 func Verbs() []action.Verb {
 	target := []action.Field{
-		{Name: "routeTableRef", Form: action.RouteTableID, Required: true, Doc: "the route table"},
-		{Name: "nicRef", Form: action.InterfaceID, Required: true, Doc: "the interface that the route leads to"},
-		{Name: "address", Form: action.Destination, Required: true, Exclusive: true,
+		{Name: "routeTableRef", Form: action.RouteTableID, Required: true, Decides: true, Doc: "the route table"},
+		{Name: "nicRef", Form: action.InterfaceID, Required: true, Decides: true, Doc: "the interface that the route leads to"},
+		{Name: "address", Form: action.Destination, Required: true, Exclusive: true, Decides: true,
 			Doc: "the destination: an address, or a network of `/16` or longer (IPv6: `/32`); host bits are left out, as EC2 does"},
-		{Name: "region", Form: action.Region, Required: true, Doc: "the table's region"},
+		{Name: "region", Form: action.Region, Required: true, Decides: true, Doc: "the table's region"},
 	}
 	prior := action.Field{Name: "priorRouteTarget", Form: action.RouteTarget,
 		Doc: "where the route led before the action: the id of an interface, an instance, a gateway of any kind, a peering, an endpoint, an ARN, `local`, or `none` for no route"}

@@ -45,20 +45,20 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 	if err := a.notDelegated(nic); err != nil {
 		return nil, err
 	}
+	recorded, _ := req.Record(nic.VPCID+"/"+a.ip, "holder")
 	from, held := nobody, ec2model.NetworkInterface{}
 	switch {
 	case nic.Has(a.ip):
 		from = nic.ID
-	case a.take:
+	case a.take || cmp.Or(recorded.From, nobody) != nobody:
 		// Without leave to take it, EC2 refuses an address that is held: the
-		// one check that nobody can slip past. So only taking needs to look.
+		// one check that nobody can slip past. So only taking needs to look, or going on with it.
 		var refusal error
 		if held, refusal, err = a.holder(ctx, nic); err != nil || refusal != nil {
 			return nil, cmp.Or(err, refusal)
 		}
 		from = cmp.Or(held.ID, nobody)
 	}
-	recorded, _ := req.Record(nic.VPCID+"/"+a.ip, "holder")
 	before := from
 	if from == nobody {
 		if before, err = a.leftHalfWay(req, nic.VPCID); err != nil {
@@ -81,9 +81,9 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 			Already: nic.ID + " has " + a.ip,
 		},
 	}
-	if from != nobody && from != nic.ID {
-		p.Words.Would += ", taking it from " + from
-		p.Words.Did += ", taken from " + from
+	if taken := a.takenFrom(nic.ID, from, recorded); taken != "" {
+		p.Words.Would += ", taking it from " + taken
+		p.Words.Did += ", taken from " + taken
 	}
 	switch {
 	case from == nic.ID:
@@ -94,6 +94,18 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, nic, held) }
 	}
 	return p, nil
+}
+
+// takenFrom is the interface that the address is taken from, or was by an earlier attempt under
+// this key; empty if there is none.
+func (a assignment) takenFrom(nic, now string, own action.Recorded) string {
+	if own.To == nic && (now == nic || now == nobody) {
+		now = own.From
+	}
+	if now == nobody || now == nic {
+		return ""
+	}
+	return now
 }
 
 // leftHalfWay is who had an address that is nobody's now, where another action may have let it go and come no

@@ -42,9 +42,9 @@ const (
 // Verbs returns the pair.
 func Verbs() []action.Verb {
 	target := []action.Field{
-		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Doc: "the interface"},
-		{Name: "address", Form: action.HostAddress, Required: true, Exclusive: true, Doc: "the address, bare, as a `/32` or (IPv6) as a `/128`"},
-		{Name: "region", Form: action.Region, Required: true, Doc: "the interface's region"},
+		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Decides: true, Doc: "the interface"},
+		{Name: "address", Form: action.HostAddress, Required: true, Exclusive: true, Decides: true, Doc: "the address, bare, as a `/32` or (IPv6) as a `/128`"},
+		{Name: "region", Form: action.Region, Required: true, Decides: true, Doc: "the interface's region"},
 	}
 	priorAssigned := action.Field{Name: "priorAssigned", Form: action.Boolean, Doc: "whether the interface had the address before the action"}
 	priorHolder := action.Field{Name: "priorHolder", Form: action.InterfaceID, Doc: "the interface that the address was taken from"}

@@ -84,8 +84,8 @@ func Verbs(now func() time.Time) []action.Verb {
 	}
 	states := action.OneOf("pending", "running", "shutting-down", "terminated", "stopping", "stopped")
 	target := []action.Field{
-		{Name: "instanceRef", Form: action.InstanceID, Required: true, Exclusive: true, Doc: "the instance"},
-		{Name: "region", Form: action.Region, Required: true, Doc: "the instance's region"},
+		{Name: "instanceRef", Form: action.InstanceID, Required: true, Exclusive: true, Decides: true, Doc: "the instance"},
+		{Name: "region", Form: action.Region, Required: true, Decides: true, Doc: "the instance's region"},
 	}
 	timestamp := action.Field{Name: factTimestamp, Form: action.Timestamp, Doc: "the time that names the fence in its tags, in Unix seconds"}
 	prior := perInterface(factPrior, "the groups the interface had before the fence; before the first one, where a fence was in force already")
@@ -94,7 +94,7 @@ func Verbs(now func() time.Time) []action.Verb {
 	state := action.Field{Name: factState, Form: states, Doc: "the instance's state, as last read"}
 	priorFence := action.Field{Name: factPriorFence, Form: action.OneOf(fenceNone, fenceSame, fenceUnstopped, fenceOther),
 		Doc: "the fence before the action: `none`; `same`, which the undo leaves; `unstopped`, the same but for the power, of which the undo leaves the groups; or `other`, where the undo returns to before the first"}
-	transition := action.Field{Name: paramTransition, Form: action.SecurityGroupID,
+	transition := action.Field{Name: paramTransition, Form: action.SecurityGroupID, Decides: true,
 		Doc: "an allow-all group that interfaces pass through on the way to the fence, so that their connections become untracked and end with it"}
 	tagsFact := action.Field{Name: factTags, Form: action.Text, Doc: "why the backup tags are not used, or are left"}
 	describe := action.Permission{Action: "ec2:DescribeInstances", Resource: "*", For: "reading state, tags and the groups of every interface, before and after"}
@@ -108,11 +108,11 @@ func Verbs(now func() time.Time) []action.Verb {
 			Doc:    "Cuts an instance off the network by changing the security groups of every one of its interfaces.",
 			Target: target,
 			Parameters: []action.Field{
-				{Name: paramGroups, Form: groupSet, Doc: "the groups to remove from every interface"},
-				{Name: paramInvert, Form: action.Boolean, Doc: "every interface gets exactly `securityGroups` instead"},
-				{Name: paramExact, Key: action.DeviceIndex, Form: groupSet,
+				{Name: paramGroups, Form: groupSet, Decides: true, Doc: "the groups to remove from every interface"},
+				{Name: paramInvert, Form: action.Boolean, Decides: true, Doc: "every interface gets exactly `securityGroups` instead"},
+				{Name: paramExact, Key: action.DeviceIndex, Form: groupSet, Decides: true,
 					Doc: "the exact groups of the interface at this device index (0–15), instead of `securityGroups`; every interface needs one, and no backup tags are written"},
-				{Name: paramPowerOff, Form: action.Boolean, Doc: "also stop the instance, forced, once the groups are read back; without waiting until it has stopped"},
+				{Name: paramPowerOff, Form: action.Boolean, Decides: true, Doc: "also stop the instance, forced, once the groups are read back; without waiting until it has stopped"},
 				{Name: paramSkipCheck, Form: action.Boolean, Doc: "do not check that the instance is not this machine"},
 				{Name: paramAnyState, Form: action.Boolean, Doc: "fence whatever the instance's state; otherwise it must be running"},
 				{Name: paramNoTags, Form: action.Boolean, Doc: "fence even when the backup tags can't be written"},

@@ -47,6 +47,12 @@ type Field struct {
 	Required bool
 	// Exclusive fields name a thing that one process at a time may act on.
 	Exclusive bool
+	// Decides marks a field that decides what the action leaves behind. A request under a key in
+	// use is another one if such a field differs. A guard, which only refuses, decides nothing.
+	Decides bool
+	// Newer marks a field that no program declared whose records have digests of the first form.
+	// Every field that is added gets it.
+	Newer bool
 	// Doc is one line, for the reference.
 	Doc string
 }

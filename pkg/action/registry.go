@@ -11,9 +11,9 @@ import (
 // Registry holds the verbs, in the order they were listed.
 type Registry struct{ verbs []Verb }
 
-// NewRegistry takes the list of verbs. It panics on a verb that is there twice,
-// has no plan, or names an undo verb or a choice that is not in the list: a program with
-// such a list must not start.
+// NewRegistry takes the list of verbs. It panics on a verb that is there twice, has no plan,
+// names an undo verb or a choice that is not in the list, or can be undone and has a required
+// field that decides nothing: a program with such a list must not start.
 func NewRegistry(verbs []Verb) *Registry {
 	r := &Registry{verbs: verbs}
 	seen := map[string]bool{}
@@ -27,12 +27,18 @@ func NewRegistry(verbs []Verb) *Registry {
 		if v.Undo != "" && !seen[v.Undo] {
 			panic(fmt.Sprintf("action: %s names an unknown undo verb %q", v.Name, v.Undo))
 		}
+		if i := slices.IndexFunc(slices.Concat(v.Target, v.Parameters), undecided); v.Undo != "" && i >= 0 {
+			panic(fmt.Sprintf("action: a required field of %s does not decide what it leaves behind", v.Name))
+		}
 		if v.Choice != nil && !seen[v.Choice.Verb] {
 			panic(fmt.Sprintf("action: %s leaves the choice of an unknown verb %q", v.Name, v.Choice.Verb))
 		}
 	}
 	return r
 }
+
+// undecided reports whether a field must be marked Decides, and is not.
+func undecided(f Field) bool { return f.Required && !f.Decides }
 
 // Verbs lists the verbs.
 func (r *Registry) Verbs() []Verb { return slices.Clone(r.verbs) }

@@ -22,6 +22,9 @@ func TestNewRegistryPanics(t *testing.T) {
 		{"no name", `"" is unnamed`, []Verb{{Plan: planNothing}}},
 		{"no plan", `"a" is unnamed, has no plan`, []Verb{{Name: "a"}}},
 		{"an unknown undo", `a names an unknown undo verb "b"`, []Verb{{Name: "a", Undo: "b", Plan: planNothing}}},
+		{"an undecided field", `a required field of a does not decide`, []Verb{
+			{Name: "a", Undo: "b", Target: []Field{{Name: "f", Required: true}}, Plan: planNothing}, {Name: "b", Plan: planNothing},
+		}},
 		{"an unknown choice", `a leaves the choice of an unknown verb "b"`, []Verb{{Name: "a", Choice: &Choice{Field: "f", Value: "v", Verb: "b"}, Plan: planNothing}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

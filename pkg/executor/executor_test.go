@@ -160,15 +160,15 @@ func switches(ctx context.Context, r reader, names []string, to func(string) str
 var onOff = []action.Verb{
 	{
 		Name: "on", Undo: "off",
-		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true}},
-		Parameters: []action.Field{{Name: "via", Form: action.Text}},
+		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
+		Parameters: []action.Field{{Name: "via", Form: action.Text, Decides: true}},
 		Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
 			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string { return "on" }, req.Parameters["via"], false)
 		}),
 	},
 	{
 		Name:       "off",
-		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true}},
+		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
 		Parameters: []action.Field{{Name: "prior.a", Form: action.Text}, {Name: "prior.b", Form: action.Text}, action.IgnoreHolders},
 		Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
 			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(n string) string { return req.Parameters["prior."+n] }, "", true)

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -164,8 +165,10 @@ func (r *run) settle() error {
 			continue
 		}
 		now := r.plan.Seen.Values[i]
-		if recorded.To == t.To && (now == t.To || t.Via != "" && now == t.Via) {
-			t.From = recorded.From
+		// An earlier attempt may have gone by a way that this one's guards leave out.
+		via := cmp.Or(recorded.Via, t.Via)
+		if recorded.To == t.To && (now == t.To || via != "" && now == via) {
+			t.From, t.Via = recorded.From, via
 		}
 	}
 	return nil

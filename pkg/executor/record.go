@@ -1,9 +1,6 @@
 package executor
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -67,7 +64,7 @@ func (r *run) openStore() (release func(), err error) {
 				"under the key %s %s is in force, of %s, and %s does not undo that; undo it with %s; nothing was changed",
 				protocol.Quote(r.record.Key), r.record.Action, resources(r.record), r.verb.Name, forward.Undo)
 		}
-	case r.record.Digest != r.digest():
+	case !r.sameRequest(r.record):
 		// What was before another request is no fact of this one.
 		r.hasRecord = false
 		release()
@@ -130,17 +127,6 @@ func resources(rec ledger.Record) string {
 		names[i] = t.Resource
 	}
 	return strings.Join(names, ", ")
-}
-
-// digest tells one request from another by what the verb declares; what a
-// planner adds of its own changes nothing.
-func (r *run) digest() string {
-	text, err := json.Marshal([]any{r.verb.Name, r.req.Target, r.req.Parameters})
-	if err != nil {
-		panic(err)
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
 
 // recordIntent puts the transitions on the disk. An undo has the record of its

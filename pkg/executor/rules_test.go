@@ -31,7 +31,7 @@ var ruleRegistry = action.NewRegistry(slices.Concat(pair("set", "reset"), pair("
 // follow brings a switch to what the switch named goal is at: one request, whose outcome the world decides.
 var follow = action.Verb{
 	Name: "follow", Undo: "reset",
-	Target: []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true}},
+	Target: []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
 	Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
 		goal, err := r.Read(ctx, "goal")
 		if err != nil {
@@ -44,11 +44,11 @@ var follow = action.Verb{
 }
 
 func pair(do, undo string) []action.Verb {
-	target := []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true}}
+	target := []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true, Decides: true}}
 	return []action.Verb{
 		{
 			Name: do, Undo: undo, Target: target,
-			Parameters: []action.Field{{Name: "to", Form: action.Text, Required: true}},
+			Parameters: []action.Field{{Name: "to", Form: action.Text, Required: true, Decides: true}},
 			Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
 				return switchTo(ctx, r, req.Target["switch"], req.Parameters["to"], func(t action.Transition, seen action.Seen) map[string]string {
 					return map[string]string{"prior": t.From, "to": t.To, "now": seen.Values[0]}
