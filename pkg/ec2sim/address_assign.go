@@ -48,6 +48,10 @@ func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, err
 		return nil, errNoAddresses(eni)
 	}
 	subnet := c.w.subnets[eni.SubnetID]
+	if subnet.ipv6Only() {
+		// EC2's own text has not been seen; this follows the one of a subnet without IPv6.
+		return nil, invalidValue("The subnet '%s' does not have an IPv4 CIDR block associated with it.", subnet.ID)
+	}
 	addresses := in.PrivateIpAddress
 	if n := in.SecondaryPrivateIpAddressCount; n != nil {
 		if *n < 1 {
@@ -80,6 +84,9 @@ func (c *call) ownInterface(id string) (*Interface, error) {
 	}
 	if eni.managed() {
 		return nil, errManaged(eni)
+	}
+	if c.w.foreign(eni.ID) {
+		return nil, errForeign()
 	}
 	return eni, nil
 }
@@ -130,6 +137,9 @@ func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error 
 			elsewhere = append(elsewhere, a)
 			if reassign && holder.managed() {
 				return errManaged(holder)
+			}
+			if reassign && c.w.foreign(holder.ID) {
+				return errForeign()
 			}
 		}
 	}

@@ -56,7 +56,7 @@ func (w *world) addressXML(a *Address) addressXML {
 		InterfaceID: a.InterfaceID, PrivateIP: a.PrivateIP, Border: w.region, Tags: tagsXML(a.Tags),
 	}
 	if eni := w.interfaces[a.InterfaceID]; eni != nil {
-		x.InstanceID, x.InterfaceOwnerID = eni.instance(), w.owner
+		x.InstanceID, x.InterfaceOwnerID = eni.instance(), w.ownerOf(eni.ID)
 	}
 	return x
 }
@@ -72,7 +72,7 @@ var addressFields = fields[Address]{
 	},
 	"network-border-group":       func(w *world, _ *Address) []string { return []string{w.region} },
 	"network-interface-id":       optional(func(a *Address) string { return a.InterfaceID }),
-	"network-interface-owner-id": ownerField[Address],
+	"network-interface-owner-id": func(w *world, a *Address) []string { return []string{w.ownerOf(a.InterfaceID)} },
 	"private-ip-address":         optional(func(a *Address) string { return a.PrivateIP }),
 	"public-ip":                  one(func(a *Address) string { return a.PublicIP }),
 }

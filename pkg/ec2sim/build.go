@@ -60,12 +60,12 @@ func (r *Region) AddVPC(v VPC) VPC {
 	return with(r, func(w *world, m minter) *VPC {
 		fillID(&v.ID, m, "vpc")
 		group := SecurityGroup{
-			ID: sameDigits("sg", v.ID), VPCID: v.ID, Name: "default", Description: "default VPC security group",
+			ID: sameDigits("sg", v.ID), VPCID: v.ID, Owner: v.Owner, Name: "default", Description: "default VPC security group",
 			Egress: []Rule{{Protocol: "-1", CIDRs: []string{"0.0.0.0/0"}}},
 		}
 		group.Ingress = []Rule{{Protocol: "-1", Groups: []string{group.ID}}}
 		put(w.groups, group)
-		table := RouteTable{ID: sameDigits("rtb", v.ID), VPCID: v.ID}
+		table := RouteTable{ID: sameDigits("rtb", v.ID), VPCID: v.ID, Owner: v.Owner}
 		table.Associations = []RouteAssociation{{ID: sameDigits("rtbassoc", v.ID), Main: true}}
 		table.Routes = localRoutes(v)
 		put(w.routes, table)
@@ -84,21 +84,35 @@ func localRoutes(v VPC) []Route {
 // AddSubnet adds a subnet to the VPC it names. The zone is the region's first when not given.
 func (r *Region) AddSubnet(s Subnet) Subnet {
 	return with(r, func(w *world, m minter) *Subnet {
-		vpc, prefix := must(w.vpcs, s.VPCID), mustPrefix(s.CIDR)
-		if !withinAny(prefix, vpc.cidrs()) {
-			panic("ec2sim: the subnet " + s.CIDR + " is in no block of its VPC")
+		vpc := must(w.vpcs, s.VPCID)
+		if len(s.cidrs()) == 0 {
+			panic("ec2sim: a subnet has an IPv4 or an IPv6 block")
 		}
-		for other := range w.subnets.each() {
-			if other.VPCID == s.VPCID && mustPrefix(other.CIDR).Overlaps(prefix) {
-				panic("ec2sim: the subnet " + s.CIDR + " overlaps " + other.ID)
-			}
+		for _, cidr := range s.cidrs() {
+			w.mustFit(cidr, vpc)
 		}
+		fill(&s.Owner, vpc.Owner)
 		fillID(&s.ID, m, "subnet")
 		if s.AvailabilityZone == "" {
 			s.AvailabilityZone = r.name + "a"
 		}
 		return put(w.subnets, s)
 	})
+}
+
+// mustFit panics unless the block of a new subnet is one of the VPC's, and no other subnet's.
+func (w *world) mustFit(cidr string, vpc *VPC) {
+	prefix := mustPrefix(cidr)
+	if !withinAny(prefix, vpc.cidrs()) {
+		panic("ec2sim: the subnet " + cidr + " is in no block of its VPC")
+	}
+	for other := range w.subnets.each() {
+		for _, taken := range other.cidrs() {
+			if other.VPCID == vpc.ID && mustPrefix(taken).Overlaps(prefix) {
+				panic("ec2sim: the subnet " + cidr + " overlaps " + other.ID)
+			}
+		}
+	}
 }
 
 // AddSecurityGroup adds a group to the VPC it names.
@@ -154,7 +168,8 @@ func (w *world) dissociate(vpc string, a RouteAssociation) {
 }
 
 // AddInterface adds an interface to the subnet it names. Without groups it has the VPC's default group,
-// without a primary address the subnet's lowest free one. SourceDestCheck is as given.
+// without a primary address the subnet's lowest free one, which is an IPv6 address in an IPv6-only subnet.
+// One of type efa-only has none. SourceDestCheck is as given.
 func (r *Region) AddInterface(i Interface) Interface {
 	return with(r, func(w *world, m minter) *Interface { return w.addInterface(m, i) })
 }
@@ -172,13 +187,7 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 	if i.Type == efaOnlyType && len(i.PrivateAddresses)+len(i.IPv6Addresses)+len(i.Prefixes) > 0 {
 		panic("ec2sim: an efa-only interface has no addresses")
 	}
-	if i.Type != efaOnlyType && i.primary() == "" {
-		free := w.free(subnet, 1)
-		if len(free) == 0 {
-			panic("ec2sim: the subnet " + subnet.ID + " is full")
-		}
-		i.PrivateAddresses = slices.Insert(i.PrivateAddresses, 0, PrivateAddress{free[0], true})
-	}
+	w.firstAddress(&i, subnet)
 	for _, a := range i.PrivateAddresses {
 		w.mustBeFree(subnet, subnet.CIDR, a.Address)
 	}
@@ -202,6 +211,21 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 		must(w.groups, id)
 	}
 	return put(w.interfaces, i)
+}
+
+// firstAddress gives the interface the address that every interface of its subnet has.
+func (w *world) firstAddress(i *Interface, subnet *Subnet) {
+	switch {
+	case i.Type == efaOnlyType, subnet.ipv6Only() && len(i.IPv6Addresses) > 0, i.primary() != "":
+	case subnet.ipv6Only():
+		i.IPv6Addresses = w.freeIPv6(subnet, 1)
+	default:
+		free := w.free(subnet, 1)
+		if len(free) == 0 {
+			panic("ec2sim: the subnet " + subnet.ID + " is full")
+		}
+		i.PrivateAddresses = slices.Insert(i.PrivateAddresses, 0, PrivateAddress{free[0], true})
+	}
 }
 
 func (w *world) mustBeFree(subnet *Subnet, cidr, address string) {

@@ -41,8 +41,6 @@ func optional[T any](read func(r *T) string) func(*world, *T) []string {
 	}
 }
 
-func ownerField[T any](w *world, _ *T) []string { return []string{w.owner} }
-
 func intText(i int) string { return strconv.Itoa(i) }
 
 func boolText(b bool) string {

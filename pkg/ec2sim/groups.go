@@ -87,7 +87,7 @@ func (c *call) groupNamed(name string) string {
 
 func (w *world) securityGroupXML(g *SecurityGroup) securityGroupXML {
 	return securityGroupXML{
-		OwnerID: w.owner, ID: g.ID, ARN: w.arn("security-group", g.ID), Name: g.Name, Description: g.Description,
+		OwnerID: w.ownerOf(g.ID), ID: g.ID, ARN: w.arn("security-group", g.ID), Name: g.Name, Description: g.Description,
 		VPCID: g.VPCID, Ingress: query.List(g.Ingress, w.permissionXML), Egress: query.List(g.Egress, w.permissionXML),
 		Tags: tagsXML(g.Tags),
 	}
@@ -96,7 +96,7 @@ func (w *world) securityGroupXML(g *SecurityGroup) securityGroupXML {
 func (w *world) permissionXML(r Rule) permissionXML {
 	x := permissionXML{
 		Protocol: r.Protocol,
-		Groups:   query.List(r.Groups, func(id string) groupPairXML { return groupPairXML{w.owner, id} }),
+		Groups:   query.List(r.Groups, func(id string) groupPairXML { return groupPairXML{w.ownerOf(id), id} }),
 		CIDRs:    query.List(r.CIDRs, func(cidr string) cidrXML { return cidrXML{cidr} }),
 		IPv6:     query.List(r.IPv6, func(cidr string) ipv6CIDRXML { return ipv6CIDRXML{cidr} }),
 	}
@@ -110,7 +110,7 @@ var groupFields = fields[SecurityGroup]{
 	"description": one(func(g *SecurityGroup) string { return g.Description }),
 	"group-id":    one(func(g *SecurityGroup) string { return g.ID }),
 	"group-name":  one(func(g *SecurityGroup) string { return g.Name }),
-	"owner-id":    ownerField[SecurityGroup],
+	"owner-id":    ownerFilter[SecurityGroup],
 	"vpc-id":      one(func(g *SecurityGroup) string { return g.VPCID }),
 
 	"ip-permission.cidr":      ofRules(ingress, func(r Rule) []string { return r.CIDRs }),
@@ -137,7 +137,6 @@ func ingress(g *SecurityGroup) []Rule { return g.Ingress }
 func egress(g *SecurityGroup) []Rule  { return g.Egress }
 
 func (w *world) groupName(id string) string { return w.groupXML(id).Name }
-func (w *world) ownerOf(string) string      { return w.owner }
 
 // ofRuleGroups reads of the groups that rules name.
 func ofRuleGroups(rules func(*SecurityGroup) []Rule, read func(*world, string) string) func(*world, *SecurityGroup) []string {

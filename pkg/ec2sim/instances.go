@@ -63,6 +63,7 @@ type instanceXML struct {
 	VPCID           string                    `xml:"vpcId"`
 	PrivateAddress  string                    `xml:"privateIpAddress,omitempty"`
 	PublicAddress   string                    `xml:"ipAddress,omitempty"`
+	IPv6Address     string                    `xml:"ipv6Address,omitempty"`
 	SourceDestCheck bool                      `xml:"sourceDestCheck"`
 	Groups          query.Items[groupXML]     `xml:"groupSet"`
 	Architecture    string                    `xml:"architecture"`
@@ -128,7 +129,10 @@ func (w *world) instanceXML(i *Instance, hidden bool) instanceXML {
 		x.Profile = &profileXML{i.Profile, "AIPA" + strings.ToUpper(i.ID[2:])}
 	}
 	if eni := w.primaryInterface(i.ID); eni != nil {
-		x.PrivateAddress, x.PrivateDNSName = eni.primary(), w.privateDNS(eni.primary())
+		x.PrivateAddress, x.PrivateDNSName = eni.primary(), w.hostname(i, eni)
+		if len(eni.IPv6Addresses) > 0 {
+			x.IPv6Address = eni.IPv6Addresses[0]
+		}
 		x.SourceDestCheck, x.Groups = eni.SourceDestCheck, query.List(eni.Groups, w.groupXML)
 		if bound := w.associationXML(eni.ID, eni.primary()); bound != nil {
 			x.PublicAddress, x.DNSName = bound.PublicIP, bound.PublicDNSName
@@ -163,15 +167,20 @@ var instanceFields = withInterfaces(fields[Instance]{
 	"ipv6-address":        ofPrimary(interfaceFields["ipv6-addresses.ipv6-address"]),
 	"key-name":            one(func(i *Instance) string { return i.KeyName }),
 	"launch-time":         one(func(i *Instance) string { return timeText(i.LaunchTime) }),
-	"owner-id":            ownerField[Instance],
-	"private-dns-name":    ofPrimary(interfaceFields["private-dns-name"]),
-	"private-ip-address":  ofPrimary(interfaceFields["private-ip-address"]),
-	"reservation-id":      one(func(i *Instance) string { return i.ReservationID }),
-	"root-device-type":    one(func(i *Instance) string { return i.RootDevice }),
-	"source-dest-check":   ofPrimary(interfaceFields["source-dest-check"]),
-	"subnet-id":           one(func(i *Instance) string { return i.SubnetID }),
-	"tenancy":             one(func(*Instance) string { return "default" }),
-	"vpc-id":              one(func(i *Instance) string { return i.VPCID }),
+	"owner-id":            ownerFilter[Instance],
+	"private-dns-name": func(w *world, i *Instance) []string {
+		if eni := w.primaryInterface(i.ID); eni != nil {
+			return []string{w.hostname(i, eni)}
+		}
+		return nil
+	},
+	"private-ip-address": ofPrimary(interfaceFields["private-ip-address"]),
+	"reservation-id":     one(func(i *Instance) string { return i.ReservationID }),
+	"root-device-type":   one(func(i *Instance) string { return i.RootDevice }),
+	"source-dest-check":  ofPrimary(interfaceFields["source-dest-check"]),
+	"subnet-id":          one(func(i *Instance) string { return i.SubnetID }),
+	"tenancy":            one(func(*Instance) string { return "default" }),
+	"vpc-id":             one(func(i *Instance) string { return i.VPCID }),
 
 	"network-interface.group-name": ofAttached(groupNames),
 	"network-interface.ipv6-addresses.is-primary-ipv6": ofAttached(func(_ *world, eni *Interface) []string {

@@ -111,6 +111,8 @@ func detachNetworkInterface(c *call, in *detachNetworkInterfaceIn) (any, error) 
 		return nil, attachmentIDs.absent(in.AttachmentId)
 	case eni.managed():
 		return nil, errManaged(eni)
+	case c.w.foreign(eni.ID):
+		return nil, errForeign()
 	case eni.Attachment.DeviceIndex == 0:
 		return nil, refuse("OperationNotPermitted",
 			"The network interface at device index 0 and networkCard index %d cannot be detached.",

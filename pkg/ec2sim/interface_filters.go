@@ -47,7 +47,7 @@ var interfaceFields = fields[Interface]{
 	"ipv6-addresses.ipv6-address": many(func(i *Interface) []string { return i.IPv6Addresses }),
 	"mac-address":                 one(func(i *Interface) string { return i.MAC }),
 	"network-interface-id":        one(func(i *Interface) string { return i.ID }),
-	"owner-id":                    ownerField[Interface],
+	"owner-id":                    ownerFilter[Interface],
 	"operator.managed":            yes(func(i *Interface) bool { return i.Operator != nil }),
 	"operator.principal": many(func(i *Interface) []string {
 		if i.Operator == nil {
@@ -56,6 +56,9 @@ var interfaceFields = fields[Interface]{
 		return []string{i.Operator.Principal}
 	}),
 	"private-dns-name": func(w *world, i *Interface) []string {
+		if i.primary() == "" {
+			return nil
+		}
 		return []string{w.privateDNS(i.primary())}
 	},
 	"private-ip-address": optional(func(i *Interface) string { return i.primary() }),

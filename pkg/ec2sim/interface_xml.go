@@ -90,7 +90,7 @@ type interfaceXML struct {
 func (w *world) interfaceXML(eni *Interface) interfaceXML {
 	tags := tagsXML(eni.Tags)
 	x := interfaceXML{
-		ID: eni.ID, SubnetID: eni.SubnetID, VPCID: eni.VPCID, Description: eni.Description, OwnerID: w.owner,
+		ID: eni.ID, SubnetID: eni.SubnetID, VPCID: eni.VPCID, Description: eni.Description, OwnerID: w.ownerOf(eni.ID),
 		AvailabilityZone: eni.AvailabilityZone, AvailabilityZoneID: zoneID(eni.AvailabilityZone),
 		RequesterID: eni.RequesterID, RequesterManaged: &eni.RequesterManaged,
 		Status: eni.status(), MAC: eni.MAC, Type: eni.Type, SourceDestCheck: eni.SourceDestCheck,
@@ -159,6 +159,14 @@ func (w *world) privateDNS(address string) string {
 		return ""
 	}
 	return "ip-" + strings.ReplaceAll(address, ".", "-") + "." + w.region + ".compute.internal"
+}
+
+// hostname is the name of an instance: of its address, or in an IPv6-only subnet of its id.
+func (w *world) hostname(i *Instance, primary *Interface) string {
+	if primary.primary() != "" {
+		return w.privateDNS(primary.primary())
+	}
+	return i.ID + "." + w.region + ".compute.internal"
 }
 
 func (w *world) publicDNS(address string) string {

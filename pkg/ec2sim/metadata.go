@@ -191,8 +191,13 @@ func (m *Metadata) values() map[string]string {
 	}
 	for _, eni := range w.attached(i.ID) {
 		if eni.Attachment.DeviceIndex == 0 {
-			values[meta+"mac"], values[meta+"local-ipv4"] = eni.MAC, eni.primary()
-			values[meta+"local-hostname"] = w.privateDNS(eni.primary())
+			values[meta+"mac"], values[meta+"local-hostname"] = eni.MAC, w.hostname(i, eni)
+			if eni.primary() != "" {
+				values[meta+"local-ipv4"] = eni.primary()
+			}
+			if len(eni.IPv6Addresses) > 0 {
+				values[meta+"ipv6"] = eni.IPv6Addresses[0]
+			}
 			values["dynamic/instance-identity/document"] = m.document(w, i, eni.primary())
 		}
 		for name, value := range interfaceValues(w, eni) {
@@ -211,22 +216,35 @@ func (m *Metadata) values() map[string]string {
 func interfaceValues(w *world, eni *Interface) map[string]string {
 	values := map[string]string{
 		"device-number": intText(eni.Attachment.DeviceIndex), "interface-id": eni.ID, "mac": eni.MAC,
-		"local-ipv4s": strings.Join(addressesOf(eni), "\n"), "subnet-id": eni.SubnetID, "vpc-id": eni.VPCID,
-		"owner-id": w.owner, "security-group-ids": strings.Join(eni.Groups, "\n"),
-		"subnet-ipv4-cidr-block": w.subnets[eni.SubnetID].CIDR, "vpc-ipv4-cidr-block": w.vpcs[eni.VPCID].CIDR,
+		"subnet-id": eni.SubnetID, "vpc-id": eni.VPCID,
+		"owner-id": w.ownerOf(eni.ID), "security-group-ids": strings.Join(eni.Groups, "\n"),
+		"vpc-ipv4-cidr-block": w.vpcs[eni.VPCID].CIDR,
 	}
-	if len(eni.IPv6Addresses) > 0 {
-		values["ipv6s"] = strings.Join(eni.IPv6Addresses, "\n")
+	subnet, v := w.subnets[eni.SubnetID], w.vpcs[eni.VPCID]
+	for name, value := range map[string]string{
+		"local-ipv4s":             strings.Join(addressesOf(eni), "\n"),
+		"ipv6s":                   strings.Join(eni.IPv6Addresses, "\n"),
+		"subnet-ipv4-cidr-block":  subnet.CIDR,
+		"subnet-ipv6-cidr-blocks": subnet.IPv6CIDR,
+		"vpc-ipv6-cidr-blocks":    strings.Join(ofFamily(v.cidrs(), true), "\n"),
+	} {
+		if value != "" {
+			values[name] = value
+		}
 	}
 	return values
 }
 
 func (m *Metadata) document(w *world, i *Instance, address string) string {
-	return encodeJSON(map[string]string{
+	facts := map[string]string{
 		"accountId": w.owner, "architecture": "x86_64", "availabilityZone": i.AvailabilityZone, "imageId": i.ImageID,
-		"instanceId": i.ID, "instanceType": i.Type, "pendingTime": metadataTime(i.LaunchTime), "privateIp": address,
+		"instanceId": i.ID, "instanceType": i.Type, "pendingTime": metadataTime(i.LaunchTime),
 		"region": w.region, "version": "2017-09-30",
-	})
+	}
+	if address != "" {
+		facts["privateIp"] = address
+	}
+	return encodeJSON(facts)
 }
 
 func (m *Metadata) credentials() string {

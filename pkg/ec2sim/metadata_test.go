@@ -25,7 +25,12 @@ func labMetadata(t *testing.T, change func(*ec2sim.MetadataOptions)) metadata {
 	if change != nil {
 		change(o)
 	}
-	srv, err := ec2sim.Start(ec2sim.New(ec2sim.Lab()), ec2sim.ServerOptions{Metadata: o})
+	return served(t, ec2sim.New(ec2sim.Lab()), *o)
+}
+
+func served(t *testing.T, s *ec2sim.Sim, o ec2sim.MetadataOptions) metadata {
+	t.Helper()
+	srv, err := ec2sim.Start(s, ec2sim.ServerOptions{Metadata: &o})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func (t *RouteTable) made(ipv4 bool) int {
 }
 
 func createRoute(c *call, in *createRouteIn) (any, error) {
-	t, err := find(c.w.routes, routeTableIDs, in.RouteTableId)
+	t, err := c.ownTable(in.RouteTableId)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func createRoute(c *call, in *createRouteIn) (any, error) {
 }
 
 func replaceRoute(c *call, in *replaceRouteIn) (any, error) {
-	t, err := find(c.w.routes, routeTableIDs, in.RouteTableId)
+	t, err := c.ownTable(in.RouteTableId)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func replaceRoute(c *call, in *replaceRouteIn) (any, error) {
 }
 
 func deleteRoute(c *call, in *deleteRouteIn) (any, error) {
-	t, err := find(c.w.routes, routeTableIDs, in.RouteTableId)
+	t, err := c.ownTable(in.RouteTableId)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func describeRouteTables(c *call, in *describeRouteTablesIn) (any, error) {
 
 func (w *world) routeTableXML(t *RouteTable) routeTableXML {
 	return routeTableXML{
-		ID: t.ID, VPCID: t.VPCID, OwnerID: w.owner, Tags: tagsXML(t.Tags),
+		ID: t.ID, VPCID: t.VPCID, OwnerID: w.ownerOf(t.ID), Tags: tagsXML(t.Tags),
 		Routes: query.List(t.Routes, w.routeXML),
 		Associations: query.List(t.Associations, func(a RouteAssociation) routeAssociationXML {
 			return routeAssociationXML{a.ID, t.ID, a.SubnetID, a.Main, stateXML{"associated"}}
@@ -125,7 +125,7 @@ var routeTableFields = fields[RouteTable]{
 	"association.route-table-association-id": ofAssociation(func(a RouteAssociation) string { return a.ID }),
 	"association.subnet-id":                  ofAssociation(func(a RouteAssociation) string { return a.SubnetID }),
 	"association.route-table-id":             one(func(t *RouteTable) string { return t.ID }),
-	"owner-id":                               ownerField[RouteTable],
+	"owner-id":                               ownerFilter[RouteTable],
 	"route-table-id":                         one(func(t *RouteTable) string { return t.ID }),
 	"vpc-id":                                 one(func(t *RouteTable) string { return t.VPCID }),
 

@@ -36,16 +36,18 @@ type VPC struct {
 	// MoreCIDRs are further blocks, of either family.
 	MoreCIDRs []string `json:"moreCidrs,omitempty"`
 	Default   bool     `json:"default,omitempty"`
+	Owner     string   `json:"owner,omitempty"` // account; the Sim's own when empty, here and below
 	Tags      Tags     `json:"tags,omitempty"`
 }
 
-// Subnet is a subnet of a VPC.
+// Subnet is a subnet of a VPC. One without CIDR is IPv6-only; one with another owner is shared with us.
 type Subnet struct {
 	ID               string `json:"id"`
 	VPCID            string `json:"vpcId"`
 	AvailabilityZone string `json:"availabilityZone"`
-	CIDR             string `json:"cidr"`
+	CIDR             string `json:"cidr,omitempty"`
 	IPv6CIDR         string `json:"ipv6Cidr,omitempty"`
+	Owner            string `json:"owner,omitempty"`
 	Tags             Tags   `json:"tags,omitempty"`
 }
 
@@ -57,6 +59,7 @@ type SecurityGroup struct {
 	Description string `json:"description,omitempty"`
 	Ingress     []Rule `json:"ingress,omitempty"`
 	Egress      []Rule `json:"egress,omitempty"`
+	Owner       string `json:"owner,omitempty"`
 	Tags        Tags   `json:"tags,omitempty"`
 }
 
@@ -84,6 +87,7 @@ type RouteTable struct {
 	VPCID        string             `json:"vpcId"`
 	Associations []RouteAssociation `json:"associations,omitempty"`
 	Routes       []Route            `json:"routes,omitempty"`
+	Owner        string             `json:"owner,omitempty"`
 	Tags         Tags               `json:"tags,omitempty"`
 }
 
@@ -136,11 +140,12 @@ type Interface struct {
 	RequesterID      string           `json:"requesterId,omitempty"`
 	Operator         *Operator        `json:"operator,omitempty"`
 	Groups           []string         `json:"groups,omitempty"`
-	PrivateAddresses []PrivateAddress `json:"privateAddresses"` // the primary first, the others sorted
+	PrivateAddresses []PrivateAddress `json:"privateAddresses,omitempty"` // the primary first, the others sorted
 	IPv6Addresses    []string         `json:"ipv6Addresses,omitempty"`
 	PrimaryIPv6      string           `json:"primaryIpv6,omitempty"` // one of IPv6Addresses
 	Prefixes         []string         `json:"prefixes,omitempty"`    // delegated blocks: /28 of IPv4, /80 of IPv6
 	Attachment       *Attachment      `json:"attachment,omitempty"`
+	Owner            string           `json:"owner,omitempty"`
 	Tags             Tags             `json:"tags,omitempty"`
 }
 
@@ -226,6 +231,14 @@ func (i *Interface) tags() *Tags     { return &i.Tags }
 func (v VPC) clone() VPC {
 	v.Tags, v.MoreCIDRs = v.Tags.clone(), cloneList(v.MoreCIDRs)
 	return v
+}
+
+// ipv6Only reports whether the subnet has no IPv4 addresses.
+func (s *Subnet) ipv6Only() bool { return s.CIDR == "" }
+
+// cidrs are the subnet's blocks.
+func (s *Subnet) cidrs() []string {
+	return slices.DeleteFunc([]string{s.CIDR, s.IPv6CIDR}, func(c string) bool { return c == "" })
 }
 
 // cidrs are all the VPC's blocks.

@@ -27,7 +27,7 @@ type subnetXML struct {
 	State              string                    `xml:"state"`
 	OwnerID            string                    `xml:"ownerId"`
 	VPCID              string                    `xml:"vpcId"`
-	CIDR               string                    `xml:"cidrBlock"`
+	CIDR               string                    `xml:"cidrBlock,omitempty"`
 	IPv6Blocks         query.Items[ipv6BlockXML] `xml:"ipv6CidrBlockAssociationSet"`
 	Available          int                       `xml:"availableIpAddressCount"`
 	AvailabilityZone   string                    `xml:"availabilityZone"`
@@ -57,7 +57,8 @@ func describeSubnets(c *call, in *describeSubnetsIn) (any, error) {
 
 func (w *world) subnetXML(s *Subnet) subnetXML {
 	return subnetXML{
-		ID: s.ID, ARN: w.arn("subnet", s.ID), State: "available", OwnerID: w.owner, VPCID: s.VPCID, CIDR: s.CIDR,
+		ID: s.ID, ARN: w.arn("subnet", s.ID), State: "available", OwnerID: w.ownerOf(s.ID), VPCID: s.VPCID, CIDR: s.CIDR,
+		IPv6Native: s.ipv6Only(), AssignIPv6: s.ipv6Only(),
 		IPv6Blocks: ipv6Blocks("subnet-cidr-assoc", s.ID, s.IPv6CIDR), Available: w.available(s),
 		AvailabilityZone: s.AvailabilityZone, AvailabilityZoneID: zoneID(s.AvailabilityZone), Tags: tagsXML(s.Tags),
 	}
@@ -80,10 +81,10 @@ var subnetFields = fields[Subnet]{
 	"available-ip-address-count": func(w *world, s *Subnet) []string {
 		return []string{intText(w.available(s))}
 	},
-	"cidr":                    one(func(s *Subnet) string { return s.CIDR }),
-	"cidr-block":              one(func(s *Subnet) string { return s.CIDR }),
+	"cidr":                    optional(func(s *Subnet) string { return s.CIDR }),
+	"cidr-block":              optional(func(s *Subnet) string { return s.CIDR }),
 	"default-for-az":          yes(func(*Subnet) bool { return false }),
-	"ipv6-native":             yes(func(*Subnet) bool { return false }),
+	"ipv6-native":             yes((*Subnet).ipv6Only),
 	"map-public-ip-on-launch": yes(func(*Subnet) bool { return false }),
 	"subnet-arn":              func(w *world, s *Subnet) []string { return []string{w.arn("subnet", s.ID)} },
 	"ipv6-cidr-block-association.state": optional(func(s *Subnet) string {
@@ -95,7 +96,7 @@ var subnetFields = fields[Subnet]{
 	"state":     one(func(*Subnet) string { return "available" }),
 	"subnet-id": one(func(s *Subnet) string { return s.ID }),
 	"vpc-id":    one(func(s *Subnet) string { return s.VPCID }),
-	"owner-id":  ownerField[Subnet],
+	"owner-id":  ownerFilter[Subnet],
 	"ipv6-cidr-block-association.ipv6-cidr-block": optional(func(s *Subnet) string { return s.IPv6CIDR }),
 	"ipv6-cidr-block-association.association-id": optional(func(s *Subnet) string {
 		if s.IPv6CIDR == "" {

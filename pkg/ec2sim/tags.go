@@ -92,6 +92,9 @@ func (c *call) onTags(ids []string, change func(Tags) error) (any, error) {
 		if held == nil {
 			return nil, absentResource(id)
 		}
+		if c.w.foreign(id) {
+			return nil, errForeign()
+		}
 		tags := held.clone()
 		if tags == nil {
 			tags = Tags{}

@@ -50,7 +50,7 @@ func describeVPCs(c *call, in *describeVPCsIn) (any, error) {
 
 func (w *world) vpcXML(v *VPC) vpcXML {
 	x := vpcXML{
-		ID: v.ID, OwnerID: w.owner, State: "available", CIDR: v.CIDR, DHCPOptionsID: sameDigits("dopt", v.ID),
+		ID: v.ID, OwnerID: w.ownerOf(v.ID), State: "available", CIDR: v.CIDR, DHCPOptionsID: sameDigits("dopt", v.ID),
 		Blocks: query.List(ofFamily(v.cidrs(), false), func(cidr string) ipv4BlockXML {
 			return ipv4BlockXML{sameDigits("vpc-cidr-assoc", v.ID), cidr, stateXML{"associated"}}
 		}),
@@ -74,7 +74,7 @@ var vpcFields = fields[VPC]{
 	"dhcp-options-id":                             one(func(v *VPC) string { return sameDigits("dopt", v.ID) }),
 	"ipv6-cidr-block-association.ipv6-cidr-block": many(func(v *VPC) []string { return ofFamily(v.cidrs(), true) }),
 	"is-default":                                  yes(func(v *VPC) bool { return v.Default }),
-	"owner-id":                                    ownerField[VPC],
+	"owner-id":                                    ownerFilter[VPC],
 	"state":                                       one(func(*VPC) string { return "available" }),
 	"vpc-id":                                      one(func(v *VPC) string { return v.ID }),
 }
@@ -92,9 +92,4 @@ func ofIPv6Block(read func(ipv6BlockXML) string) func(*world, *VPC) []string {
 // sameDigits makes an id of another kind with the digits of id, for what belongs to one resource only.
 func sameDigits(prefix, id string) string {
 	return prefix + id[strings.LastIndexByte(id, '-'):]
-}
-
-// arn is the ARN of a resource of the call's account and region.
-func (w *world) arn(kind, id string) string {
-	return "arn:aws:ec2:" + w.region + ":" + w.owner + ":" + kind + "/" + id
 }

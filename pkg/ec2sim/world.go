@@ -258,6 +258,9 @@ func (w *world) free(subnet *Subnet, n int) []string {
 			}
 		}
 	}
+	if subnet.ipv6Only() {
+		return nil
+	}
 	prefix := netip.MustParsePrefix(subnet.CIDR)
 	var list []string
 	for a := prefix.Addr(); prefix.Contains(a) && len(list) < n; a = a.Next() {
@@ -270,6 +273,9 @@ func (w *world) free(subnet *Subnet, n int) []string {
 
 // available counts the addresses of the subnet that may be given out and that nobody holds.
 func (w *world) available(subnet *Subnet) int {
+	if subnet.ipv6Only() {
+		return 0
+	}
 	prefix := netip.MustParsePrefix(subnet.CIDR)
 	n := 1<<(prefix.Addr().BitLen()-prefix.Bits()) - 5
 	for _, eni := range w.interfaces {
