@@ -71,6 +71,11 @@ func (l *lab) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2
 	return all, nil
 }
 
+func (l *lab) ExistingNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return l.nics[id] == nil })
+	return l.DescribeNetworkInterfaces(ctx, ids...)
+}
+
 func (l *lab) DescribeNetworkInterfacesWithAddress(ctx context.Context, _, address string) ([]ec2model.NetworkInterface, error) {
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(l.nics)) {

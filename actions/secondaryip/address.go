@@ -98,23 +98,18 @@ func uncertain(err error) error {
 	return err
 }
 
-// readHolder reads which of the interfaces has the address: the first of them, whose
-// addresses are reported too, or another. Two at once, as while EC2 moves it, are
-// told as both.
-func (a address) readHolder(ctx context.Context, nic string, others ...string) (action.Seen, error) {
-	ids := []string{nic}
-	for _, o := range others {
-		if o != "" && o != nobody && !slices.Contains(ids, o) {
-			ids = append(ids, o)
+// readHolder reads which of these interfaces has the address. One that does not exist holds
+// nothing. Two at once, as while EC2 moves it, are told as both.
+func (a address) readHolder(ctx context.Context, ids ...string) (string, []ec2model.NetworkInterface, error) {
+	var asked []string
+	for _, id := range ids {
+		if id != "" && id != nobody && !slices.Contains(asked, id) {
+			asked = append(asked, id)
 		}
 	}
-	found, err := a.r.DescribeNetworkInterfaces(ctx, ids...)
-	if _, gone := asNotFound(err); gone && len(ids) > 1 {
-		// An interface that is gone holds nothing; the first one must be there.
-		found, err = a.existing(ctx, ids)
-	}
+	found, err := a.r.ExistingNetworkInterfaces(ctx, asked...)
 	if err != nil {
-		return action.Seen{}, err
+		return "", nil, err
 	}
 	var holders []string
 	for _, n := range found {
@@ -125,22 +120,25 @@ func (a address) readHolder(ctx context.Context, nic string, others ...string) (
 	if len(holders) == 0 {
 		holders = []string{nobody}
 	}
-	return action.Seen{Values: []string{strings.Join(holders, "+")}, Facts: a.secondaryFact(found[0])}, nil
+	return strings.Join(holders, "+"), found, nil
 }
 
-func (a address) existing(ctx context.Context, ids []string) ([]ec2model.NetworkInterface, error) {
-	var all []ec2model.NetworkInterface
-	for i, id := range ids {
-		found, err := a.r.DescribeNetworkInterfaces(ctx, id)
-		if _, gone := asNotFound(err); gone && i > 0 {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
+// find is the interface of this id among those that were read.
+func find(found []ec2model.NetworkInterface, id string) (ec2model.NetworkInterface, bool) {
+	i := slices.IndexFunc(found, func(n ec2model.NetworkInterface) bool { return n.ID == id })
+	if i < 0 {
+		return ec2model.NetworkInterface{}, false
 	}
-	return all, nil
+	return found[i], true
+}
+
+// absent is the not-found failure of an interface that was read not to exist.
+func (a address) absent(ctx context.Context, nic string) error {
+	_, err := a.r.DescribeNetworkInterfaces(ctx, nic)
+	if err == nil {
+		return action.Refuse(protocol.Unavailable, "EC2's answers contradict each other about %s; try again", nic)
+	}
+	return err
 }
 
 func (a address) secondaryFact(nic ec2model.NetworkInterface) map[string]string {
@@ -152,9 +150,4 @@ func (a address) secondaryFact(nic ec2model.NetworkInterface) map[string]string 
 
 func managed(nic string) *protocol.Failure {
 	return action.Refuse(protocol.Authorization, "%s belongs to an AWS service, which alone may change it; name an interface of your own", nic)
-}
-
-func asNotFound(err error) (*protocol.Failure, bool) {
-	var f *protocol.Failure
-	return f, errors.As(err, &f) && f.Class == protocol.NotFound
 }

@@ -69,7 +69,7 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 		Seen: action.Seen{Values: []string{from}, Facts: a.secondaryFact(nic)},
 		// A retry that finds nobody, half-way, may have to put back what was there before.
 		Read: func(ctx context.Context) (action.Seen, error) {
-			return a.readHolder(ctx, nic.ID, before, recorded.From)
+			return a.readAgain(ctx, before, recorded.From)
 		},
 		Transitions: []action.Transition{
 			a.takenVia(a.transition(nic.VPCID, before, nic.ID, func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) })),
@@ -106,6 +106,19 @@ func (a assignment) takenFrom(nic, now string, own action.Recorded) string {
 		return ""
 	}
 	return now
+}
+
+// readAgain reads who of the interface and these others has the address. The interface must exist.
+func (a assignment) readAgain(ctx context.Context, others ...string) (action.Seen, error) {
+	holder, found, err := a.readHolder(ctx, append([]string{a.nic}, others...)...)
+	if err != nil {
+		return action.Seen{}, err
+	}
+	nic, ok := find(found, a.nic)
+	if !ok {
+		return action.Seen{}, a.absent(ctx, a.nic)
+	}
+	return action.Seen{Values: []string{holder}, Facts: a.secondaryFact(nic)}, nil
 }
 
 // leftHalfWay is who had an address that is nobody's now, where another action may have let it go and come no

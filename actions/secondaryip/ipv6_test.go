@@ -40,7 +40,15 @@ func (v *vpc) interfaces() []ec2model.NetworkInterface {
 	}, v.more...)
 }
 
-func (v *vpc) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+func (v *vpc) DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+	found, err := v.ExistingNetworkInterfaces(ctx, ids...)
+	if err == nil && len(found) < len(ids) {
+		return nil, action.Refuse(protocol.NotFound, "one of %v does not exist", ids)
+	}
+	return found, err
+}
+
+func (v *vpc) ExistingNetworkInterfaces(_ context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
 	var found []ec2model.NetworkInterface
 	for _, id := range ids {
 		for _, n := range v.interfaces() {
@@ -48,9 +56,6 @@ func (v *vpc) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2
 				found = append(found, n)
 			}
 		}
-	}
-	if len(found) < len(ids) {
-		return nil, action.Refuse(protocol.NotFound, "one of %v does not exist", ids)
 	}
 	return found, nil
 }
@@ -336,20 +341,24 @@ func TestDelegatedBlocks(t *testing.T) {
 	}
 }
 
-// TestPriorHolderThatIsGone holds nothing: the address is read to be gone from the interface all the same.
+// TestPriorHolderThatIsGone holds nothing: the address is read to be gone from the interface all the
+// same. The interface that is to get an address must be there.
 func TestPriorHolderThatIsGone(t *testing.T) {
 	const gone = "eni-0000000000000dead"
-	seen, err := address{r: &vpc{}, ip: free}.readHolder(t.Context(), mine, gone, other)
-	if err != nil || seen.Values[0] != nobody {
-		t.Errorf("%v, %v", seen, err)
+	for address, want := range map[string]string{free: nobody, held: other} {
+		a := newAddress(&vpc{}, address)
+		if holder, _, err := a.readHolder(t.Context(), mine, gone, other); err != nil || holder != want {
+			t.Errorf("%s: %s, %v; want %s", address, holder, err, want)
+		}
 	}
-	if seen, err = (address{r: &vpc{}, ip: held}).readHolder(t.Context(), mine, gone, other); err != nil || seen.Values[0] != other {
-		t.Errorf("%v, %v", seen, err)
-	}
-	if _, err = (address{r: &vpc{}, ip: held}).readHolder(t.Context(), gone, other); err == nil {
-		t.Error("the interface itself is gone, and it is read")
+	a := assignment{address: newAddress(&vpc{}, held), nic: gone}
+	var f *protocol.Failure
+	if _, err := a.readAgain(t.Context(), other); !errors.As(err, &f) || f.Class != protocol.NotFound {
+		t.Errorf("the interface itself is gone: %v", err)
 	}
 }
+
+func newAddress(r Reader, ip string) address { return address{r: r, ip: ip} }
 
 // TestIPv6Refusals: one address is not the beginning of another, and what an interface can't lose is not
 // taken from it.

@@ -21,7 +21,11 @@ func (*moving) DescribeNetworkInterfacesWithAddress(context.Context, string, str
 type serviceOwned struct{ vpc }
 
 func (v *serviceOwned) DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
-	found, err := v.vpc.DescribeNetworkInterfaces(ctx, ids...)
+	return v.ExistingNetworkInterfaces(ctx, ids...)
+}
+
+func (v *serviceOwned) ExistingNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+	found, err := v.vpc.ExistingNetworkInterfaces(ctx, ids...)
 	for i := range found {
 		found[i].RequesterManaged = true
 	}

@@ -17,6 +17,8 @@ import (
 // Reader is what the verbs read with.
 type Reader interface {
 	DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error)
+	// ExistingNetworkInterfaces leaves out those that do not exist.
+	ExistingNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error)
 	DescribeNetworkInterfacesWithAddress(ctx context.Context, vpc, address string) ([]ec2model.NetworkInterface, error)
 	DescribeNetworkInterfacesOfSubnet(ctx context.Context, subnet string) (found []ec2model.NetworkInterface, all bool, err error)
 	DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet, error)

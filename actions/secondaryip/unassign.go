@@ -2,6 +2,7 @@ package secondaryip
 
 import (
 	"context"
+	"errors"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -101,7 +102,7 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	p := &action.Plan{
 		Restores: undo != nil,
 		Seen:     action.Seen{Values: []string{now}},
-		Read:     func(ctx context.Context) (action.Seen, error) { return u.readHolder(ctx, nic.ID, u.before, overwrites) },
+		Read:     func(ctx context.Context) (action.Seen, error) { return u.readAgain(ctx, nic.ID, u.before, overwrites) },
 		Transitions: []action.Transition{
 			u.byWayOf(u.transition(nic.VPCID, now, u.before, func(_ context.Context, err error) error { return err })),
 		},
@@ -121,6 +122,12 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	}
 	p.Foresee = func(ctx context.Context) error { return u.fits(ctx, before, held) }
 	return p, nil
+}
+
+// readAgain reads who of these has the address.
+func (u release) readAgain(ctx context.Context, ids ...string) (action.Seen, error) {
+	holder, _, err := u.readHolder(ctx, ids...)
+	return action.Seen{Values: []string{holder}}, err
 }
 
 // halfWay tells that nobody may have the address because a move of ours stopped there: the action's record
@@ -169,24 +176,35 @@ func (u release) facts(seen action.Seen, overwrites string) map[string]string {
 
 // describe reads the interface, and the one to give the address back to, which must be there.
 func (u release) describe(ctx context.Context) (nic, before ec2model.NetworkInterface, err error) {
-	if u.before == nobody {
-		found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic)
-		if err != nil {
-			return nic, before, err
-		}
-		return found[0], before, nil
+	ids := []string{u.nic}
+	if u.before != nobody {
+		ids = append(ids, u.before)
 	}
-	found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic, u.before)
-	if err == nil {
-		return found[0], found[1], nil
+	found, err := u.r.ExistingNetworkInterfaces(ctx, ids...)
+	if err != nil {
+		return nic, before, err
 	}
-	if f, ok := asNotFound(err); ok {
-		if _, err := u.r.DescribeNetworkInterfaces(ctx, u.nic); err == nil {
-			f.Message = u.before + ", which held " + u.ip + " before the action, does not exist any more: nothing was changed; an unassign-secondary-ip under a key of its own, without priorHolder, lets the address go"
-			return nic, before, f
-		}
+	nic, here := find(found, u.nic)
+	before, hadHere := find(found, u.before)
+	switch {
+	case !here:
+		return nic, before, u.absent(ctx, u.nic)
+	case u.before != nobody && !hadHere:
+		return nic, before, u.withoutHolder(u.absent(ctx, u.before))
 	}
-	return nic, before, err
+	return nic, before, nil
+}
+
+// withoutHolder says what to do about a prior holder that does not exist any more.
+func (u release) withoutHolder(err error) error {
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.NotFound {
+		return err
+	}
+	told := *f
+	told.Message = u.before + ", which held " + u.ip + " before the action, does not exist any more: nothing was changed;" +
+		" an unassign-secondary-ip under a key of its own, without priorHolder, lets the address go"
+	return &told
 }
 
 // elsewhere finds who holds an address that the interface does not have.

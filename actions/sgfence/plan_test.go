@@ -242,7 +242,7 @@ func TestPlanFence(t *testing.T) {
 		{name: "an answer without groups", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), bare)}},
 			with: []string{"securityGroups=" + group(1)}, refuse: protocol.Unavailable, says: eni1},
 		{name: "a transition group that does not exist", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)))}},
-			with: []string{"securityGroups=" + group(1), "transitionSecurityGroup=" + group(404)}, refuse: protocol.InvalidRequest, says: group(404) + " does not exist"},
+			with: []string{"securityGroups=" + group(1), "transitionSecurityGroup=" + group(404)}, refuse: protocol.NotFound, says: group(404) + " does not exist"},
 		{name: "this machine, though it could not be described", cloud: cloud{instances: []ec2model.Instance{{}}, self: here},
 			with: []string{"securityGroups=" + group(1)}, refuse: protocol.SelfFence, says: here},
 	} {

@@ -172,8 +172,8 @@ func exactGroups(now reading, parameters map[string]string) (map[string][]string
 // need is a group that has to be in a VPC.
 type need struct{ group, vpc string }
 
-// checkGroups refuses groups that do not exist or are in another VPC than what they are for. A group that an
-// interface has is known to be in its VPC.
+// checkGroups refuses groups that do not exist or are in another VPC than what they are for. A group
+// that an interface has is known to be in its VPC.
 func checkGroups(ctx context.Context, r Reader, now reading, needs []need) error {
 	known := map[need]bool{}
 	for _, n := range now.Interfaces {
@@ -199,7 +199,8 @@ func checkGroups(ctx context.Context, r Reader, now reading, needs []need) error
 	for _, g := range found {
 		home[g.ID] = g.VPCID
 	}
-	var faults []string
+	// What is in another VPC can't be right; what EC2 does not show may be new.
+	class, faults := protocol.NotFound, []string(nil)
 	fault := func(text string) {
 		if !slices.Contains(faults, text) {
 			faults = append(faults, text)
@@ -209,6 +210,7 @@ func checkGroups(ctx context.Context, r Reader, now reading, needs []need) error
 		switch vpc, exists := home[n.group]; {
 		case known[n], exists && vpc == n.vpc:
 		case exists:
+			class = protocol.InvalidRequest
 			fault(n.group + " is in " + vpc + ", not in " + n.vpc + " as the interfaces are")
 		case slices.Contains(ask, n.group):
 			fault("the security group " + n.group + " does not exist")
@@ -217,5 +219,5 @@ func checkGroups(ctx context.Context, r Reader, now reading, needs []need) error
 	if len(faults) == 0 {
 		return nil
 	}
-	return action.Refuse(protocol.InvalidRequest, "%s; nothing was changed", strings.Join(faults, "; "))
+	return action.Refuse(class, "%s; nothing was changed", strings.Join(faults, "; "))
 }

@@ -32,9 +32,10 @@ import (
 
 // Connection is one region, seen with the executor's own identity.
 type Connection struct {
-	cfg aws.Config
-	own *credentials
-	log *slog.Logger
+	cfg    aws.Config
+	own    *credentials
+	absent *absences
+	log    *slog.Logger
 }
 
 // Connect prepares calls to a region; nothing is sent yet. Timeout bounds the
@@ -73,7 +74,7 @@ func Connect(ctx context.Context, region string, timeout time.Duration, log *slo
 	}
 	own := &credentials{inner: cfg.Credentials, limit: min(4*time.Second, timeout/2)}
 	cfg.Credentials = own
-	return &Connection{cfg: cfg, own: own, log: log}, nil
+	return &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), log: log}, nil
 }
 
 // ConnectReader prepares calls to a region that can only describe.
@@ -93,7 +94,7 @@ func (c *Connection) reader() *Reader {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, addAttemptLog, c.own.addAnswerCheck, addDescribeOnly)
-	}), cfg: c.cfg, log: c.log}
+	}), cfg: c.cfg, absent: c.absent, log: c.log}
 }
 
 // Writer returns a *Writer, which changes.

@@ -3,6 +3,7 @@ package awsec2
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +18,24 @@ import (
 // DescribeSecurityGroups reads those of these groups that exist; the others are left out. It asks by a
 // filter, which an unknown id does not fail and which EC2 throttles less.
 func (r *Reader) DescribeSecurityGroups(ctx context.Context, ids ...string) ([]ec2model.SecurityGroup, error) {
+	for {
+		found, err := r.securityGroupsOnce(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		absent := slices.Clone(ids)
+		for _, g := range found {
+			r.absent.found(g.ID)
+			absent = slices.DeleteFunc(absent, func(id string) bool { return id == g.ID })
+		}
+		again, err := r.absent.again(ctx, absent...)
+		if err != nil || !again {
+			return found, err
+		}
+	}
+}
+
+func (r *Reader) securityGroupsOnce(ctx context.Context, ids []string) ([]ec2model.SecurityGroup, error) {
 	in := &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{{Name: aws.String("group-id"), Values: ids}}}
 	var found []ec2model.SecurityGroup
 	for {

@@ -15,9 +15,13 @@ import (
 )
 
 // DescribeInstance reads one instance by its id, which works when a part of the
-// region is sick, as a search might not: its state, its tags, and its interfaces with their groups, those too that an AWS
-// service hides.
+// region is sick, as a search might not: its state, its tags, and its interfaces with their groups,
+// those too that an AWS service hides. One that does not exist is not-found.
 func (r *Reader) DescribeInstance(ctx context.Context, id string) (ec2model.Instance, error) {
+	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.Instance, error) { return r.instanceOnce(ctx, id) })
+}
+
+func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance, error) {
 	out, err := call(ctx, r.api.DescribeInstances, &ec2.DescribeInstancesInput{InstanceIds: []string{id}, IncludeManagedResources: aws.Bool(true)})
 	if err != nil {
 		return ec2model.Instance{}, failure("DescribeInstances", "describe "+id, err)

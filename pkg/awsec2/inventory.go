@@ -23,6 +23,26 @@ const pageSize = 1000
 // page to the end. One may come twice, when it moves from page to page; what is read later counts. An error means
 // that not all of them were read.
 func (r *Reader) EachInterface(ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error {
+	for {
+		found := 0
+		err := r.eachInterfaceOnce(ctx, what, q, func(n ec2model.Interface) {
+			found++
+			each(n)
+		})
+		if err != nil || !q.Expected {
+			return err
+		}
+		if found > 0 {
+			r.absent.found(what)
+			return nil
+		}
+		if again, err := r.absent.again(ctx, what); err != nil || !again {
+			return err
+		}
+	}
+}
+
+func (r *Reader) eachInterfaceOnce(ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error {
 	in := &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), Filters: interfaceFilters(q), IncludeManagedResources: aws.Bool(true)}
 	return pages(func(token *string) (*string, error) {
 		in.NextToken = token

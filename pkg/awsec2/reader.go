@@ -1,10 +1,12 @@
 package awsec2
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,16 +19,79 @@ import (
 )
 
 // Reader describes. Its methods are named for EC2's operations; each returns
-// *protocol.Failure, and an absent resource is never an empty answer.
+// *protocol.Failure, and an absent resource is never an empty answer. That something does not
+// exist is said only after two readings, some time apart.
 type Reader struct {
-	api *ec2.Client
-	cfg aws.Config
-	log *slog.Logger
+	api    *ec2.Client
+	cfg    aws.Config
+	absent *absences
+	log    *slog.Logger
 }
 
 // DescribeNetworkInterfaces reads the interfaces with these ids, in their order. One that does not
 // exist fails the whole, as not-found.
 func (r *Reader) DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+	found, gone, err := r.interfacesByID(ctx, ids)
+	if err == nil && gone != nil {
+		err = askedTwice(gone)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// ExistingNetworkInterfaces reads those of the interfaces with these ids that exist, in their
+// order.
+func (r *Reader) ExistingNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+	found, _, err := r.interfacesByID(ctx, ids)
+	return found, err
+}
+
+// interfacesByID reads interfaces until the absence of each that is not found is confirmed. Gone
+// is what EC2 says of one that does not exist; it is nil if all do.
+func (r *Reader) interfacesByID(ctx context.Context, ids []string) (found []ec2model.NetworkInterface, gone, err error) {
+	for {
+		found, gone, err = r.interfacesOnce(ctx, ids)
+		if err != nil {
+			return nil, nil, err
+		}
+		absent := slices.Clone(ids)
+		for _, n := range found {
+			r.absent.found(n.ID)
+			absent = slices.DeleteFunc(absent, func(id string) bool { return id == n.ID })
+		}
+		again, err := r.absent.again(ctx, absent...)
+		if err != nil || !again {
+			return found, gone, err
+		}
+	}
+}
+
+// interfacesOnce reads interfaces. EC2 refuses a call that names one it does not know, so each is
+// then asked for alone.
+func (r *Reader) interfacesOnce(ctx context.Context, ids []string) (found []ec2model.NetworkInterface, gone, err error) {
+	found, err = r.interfacesNamed(ctx, ids)
+	if !isNotFound(err) {
+		return found, nil, err
+	}
+	if len(ids) == 1 {
+		return nil, err, nil
+	}
+	for _, id := range ids {
+		one, err := r.interfacesNamed(ctx, []string{id})
+		switch {
+		case isNotFound(err):
+			gone = cmp.Or(gone, err)
+		case err != nil:
+			return nil, nil, err
+		}
+		found = append(found, one...)
+	}
+	return found, gone, nil
+}
+
+func (r *Reader) interfacesNamed(ctx context.Context, ids []string) ([]ec2model.NetworkInterface, error) {
 	what := "describe " + strings.Join(ids, ", ")
 	out, err := call(ctx, r.api.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
 	if err != nil {
@@ -94,8 +159,12 @@ func (r *Reader) networkInterfacesWith(ctx context.Context, what string, in *ec2
 	}
 }
 
-// DescribeSubnet reads one subnet.
+// DescribeSubnet reads one subnet. One that does not exist is not-found.
 func (r *Reader) DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet, error) {
+	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.Subnet, error) { return r.subnetOnce(ctx, id) })
+}
+
+func (r *Reader) subnetOnce(ctx context.Context, id string) (ec2model.Subnet, error) {
 	out, err := call(ctx, r.api.DescribeSubnets, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}})
 	if err != nil {
 		return ec2model.Subnet{}, failure("DescribeSubnets", "describe "+id, err)

@@ -17,6 +17,10 @@ import (
 
 // DescribeRouteTable reads one route table. One that does not exist is not-found.
 func (r *Reader) DescribeRouteTable(ctx context.Context, id string) (ec2model.RouteTable, error) {
+	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.RouteTable, error) { return r.routeTableOnce(ctx, id) })
+}
+
+func (r *Reader) routeTableOnce(ctx context.Context, id string) (ec2model.RouteTable, error) {
 	out, err := call(ctx, r.api.DescribeRouteTables, &ec2.DescribeRouteTablesInput{RouteTableIds: []string{id}})
 	if err != nil {
 		return ec2model.RouteTable{}, failure("DescribeRouteTables", "describe "+id, err)

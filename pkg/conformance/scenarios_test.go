@@ -75,7 +75,7 @@ var scenarios = []scenario{
 		{do: "execute ensure-forwarding-disabled nic-a key=first:undo priorSourceDestCheck=true ignoreHolders=true", want: "succeeded changed=true", changes: "-nic-a forwards, +nic-a check"},
 	}},
 	{"an interface that does not exist", []step{
-		{do: "dry-run assign-secondary-ip " + noNIC + " 10.88.60.9", want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound retryable=false requestId"},
+		{do: "dry-run assign-secondary-ip " + noNIC + " 10.88.60.9", want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound retryable=true requestId"},
 		{do: "execute assign-secondary-ip " + noNIC + " 10.88.60.9", want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound"},
 		{do: "execute unassign-secondary-ip " + noNIC + " 10.88.60.9", want: "failed not-found"},
 		{do: "execute unassign-secondary-ip nic-a 10.88.60.9 priorHolder=" + noNIC, want: "failed not-found"},
@@ -188,7 +188,7 @@ var scenarios = []scenario{
 	}},
 	{"a fence of what is not there", []step{
 		{do: "execute fence-security-groups i-0123456789abcdef0 securityGroups=group-web skipRaceCheck=true", want: "failed not-found awsErrorCode=InvalidInstanceID.NotFound"},
-		{do: "execute fence-security-groups db securityGroups=sg-0123456789abcdef0 skipRaceCheck=true", want: "failed invalid-request"},
+		{do: "execute fence-security-groups db securityGroups=sg-0123456789abcdef0 skipRaceCheck=true", want: "failed not-found retryable=true"},
 	}},
 	{"an instance does not fence itself", []step{
 		// moto has no metadata service to tell which instance it is.

@@ -108,7 +108,7 @@ func (o *observer) contradiction() error {
 func (o *observer) readSelf(ctx context.Context) error {
 	instance := ""
 	if nic := o.req.NIC; nic != "" {
-		err := o.r.EachInterface(ctx, nic, ec2model.InterfaceQuery{IDs: []string{nic}}, func(n ec2model.Interface) {
+		err := o.r.EachInterface(ctx, nic, ec2model.InterfaceQuery{IDs: []string{nic}, Expected: true}, func(n ec2model.Interface) {
 			o.self = o.keep(n)
 			o.own = append(o.own, n.ID)
 		})
@@ -116,7 +116,7 @@ func (o *observer) readSelf(ctx context.Context) error {
 		case err != nil:
 			return err
 		case o.self == nil:
-			return action.Refuse(protocol.NotFound, "cannot observe from %s, the node's own interface: it does not exist in the region", nic)
+			return action.Refuse(protocol.NotFound, "cannot observe from %s, the node's own interface: it does not exist in the region; EC2 was asked twice; check selfNicRef and the region", nic)
 		}
 		if instance = o.self.InstanceID; instance == "" {
 			return nil
@@ -130,7 +130,7 @@ func (o *observer) readSelf(ctx context.Context) error {
 		}
 	}
 	var own []*ec2model.Interface
-	err := o.r.EachInterface(ctx, "the interfaces of "+instance, ec2model.InterfaceQuery{InstanceID: instance}, func(n ec2model.Interface) {
+	err := o.r.EachInterface(ctx, "the interfaces of "+instance, ec2model.InterfaceQuery{InstanceID: instance, Expected: true}, func(n ec2model.Interface) {
 		own = append(own, o.keep(n))
 		o.own = append(o.own, n.ID)
 	})
@@ -140,7 +140,7 @@ func (o *observer) readSelf(ctx context.Context) error {
 	case o.self != nil:
 		return nil
 	case len(own) == 0:
-		return action.Refuse(protocol.NotFound, "cannot tell which interface is the node's own: EC2 shows none of %s in this region; name it in selfNicRef", instance)
+		return action.Refuse(protocol.NotFound, "cannot tell which interface is the node's own: EC2, asked twice, shows none of %s in this region; name it in selfNicRef", instance)
 	}
 	o.self = o.choose(own)
 	return nil

@@ -249,7 +249,7 @@ func TestAbsentIsNotEmpty(t *testing.T) {
 	}{
 		{"an interface", nil, Request{NIC: "eni-7"}, "eni-7, the node's own interface: it does not exist", protocol.NotFound},
 		{"a subnet", nil, Request{Subnet: "subnet-c"}, "subnet-c does not exist", protocol.NotFound},
-		{"this instance", func(c *cloud) { c.instance = "i-7" }, Request{}, "EC2 shows none of i-7", protocol.NotFound},
+		{"this instance", func(c *cloud) { c.instance = "i-7" }, Request{}, "EC2, asked twice, shows none of i-7", protocol.NotFound},
 		{"the metadata service", func(c *cloud) { c.instance = "" }, Request{}, "(no answer); name the interface in selfNicRef", protocol.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func FailureClasses() []FailureClassDoc {
 		{Denied, "the executor's own policy says no", false},
 		{Authentication, "no credentials, expired, or unknown to the provider", false},
 		{Authorization, "the provider refused the identity this call", false},
-		{NotFound, "the target does not exist", false},
+		{NotFound, "the target does not exist, read twice some time apart: the provider shows new things late", true},
 		{Conflict, "held by another, the expected holder differs, or the idempotency key was used for another request", false},
 		{Drift, "an undo found neither the state the action left nor the state before it", false},
 		{LimitExceeded, "a provider quota", false},

@@ -26,11 +26,14 @@ func (i Interface) Tag(key string) (string, bool) {
 	return "", false
 }
 
-// InterfaceQuery selects interfaces by everything in it that is not empty.
+// InterfaceQuery selects interfaces by every field of it that is not empty, Expected aside.
 type InterfaceQuery struct {
 	VPCID, SubnetID, InstanceID string
 	// IDs may name interfaces that do not exist. At most 200.
 	IDs []string
 	// Tags are exact.
 	Tags map[string]string
+	// Expected says that the query is for what must exist: if nothing is found, it is asked again
+	// some time later, and only the second answer is believed.
+	Expected bool
 }
