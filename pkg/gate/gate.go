@@ -137,8 +137,12 @@ func (g *Gate) subject(p Plan) policy.Subject {
 	return s
 }
 
+// undoSubject is what the policy decides on for a rollback. It is an undo whatever its verb is, since
+// that of a release takes again what was released.
 func (g *Gate) undoSubject(a Action) policy.Subject {
-	return policy.RequestSubject(g.Registry, a.undoRequest(protocol.Execute))
+	s := policy.RequestSubject(g.Registry, a.undoRequest(protocol.Execute))
+	s.Undo, s.Undoes = true, append(s.Undoes, a.Plan.Action)
+	return s
 }
 
 // intact refuses an action whose row is not as the log left it, or can't be read.

@@ -215,7 +215,7 @@ func TestImportRefuses(t *testing.T) {
 		{"an undo that is none", func(p *gate.Plan) { p.Undo = &gate.Undo{Action: "ensure-forwarding-disabled"} }, "what undoes assign-secondary-ip is unassign-secondary-ip"},
 		{"what can't be undone", func(p *gate.Plan) { p.Action = "unassign-secondary-ip" }, "undo: unassign-secondary-ip can't be undone"},
 		{"an undo of what can't be undone", func(p *gate.Plan) {
-			p.Action, p.Undo = "unassign-secondary-ip", &gate.Undo{Action: "assign-secondary-ip"}
+			p.Action, p.Undo = "unassign-secondary-ip", &gate.Undo{Action: "ensure-forwarding-enabled"}
 		}, "take undo out"},
 		{"undo parameters that are wrong", func(p *gate.Plan) {
 			p.Undo = &gate.Undo{Action: "unassign-secondary-ip", Parameters: map[string]string{"priorAssigned": "maybe"}}
@@ -648,23 +648,62 @@ func TestDryRunConsumesNothing(t *testing.T) {
 	r.all(r.DryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
 }
 
+// TestIrreversibleActions: named in allowedActions they may run; covered by "*" alone they may not.
 func TestIrreversibleActions(t *testing.T) {
-	r := newRig(t, strings.Replace(lab, "[assign-secondary-ip,", "[unassign-secondary-ip, assign-secondary-ip,", 1)+"  allowIrreversible: true\n")
+	named := strings.Replace(lab, "[assign-secondary-ip,", "[unassign-secondary-ip, assign-secondary-ip,", 1)
+	r := newRig(t, named)
 	p := plan("k")
 	p.Action = "unassign-secondary-ip"
+	r.Policy = parsePolicy(t, lab)
+	_, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
+	if !gate.IsRefusal(err) || !strings.Contains(err.Error(), "add unassign-secondary-ip to allowedActions") {
+		t.Errorf("without a policy that names it: %v", err)
+	}
+	allowed := parsePolicy(t, named)
+	r.Policy = allowed
 	outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
 	r.all(outcomes, err)(gate.Done)
 	id := outcomes[0].Action.ID
 	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
-	allowed := r.Policy
-	r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "[unassign-secondary-ip,", 1))
-	if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, "allowIrreversible") {
-		t.Error(o.Message)
+	for _, spec := range []string{
+		strings.Replace(lab, "[assign-secondary-ip,", "['*', assign-secondary-ip,", 1), named + "  allowIrreversible: false\n",
+	} {
+		r.Policy = parsePolicy(t, spec)
+		if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, "allowIrreversible") {
+			t.Error(o.Message)
+		}
 	}
 	r.Policy = allowed
 	r.all(r.execute(id))(gate.Done)
 	if o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)[0]; !strings.Contains(o.Message, "can't be undone") {
 		t.Error(o.Message)
+	}
+}
+
+// TestAPlannersReleaseIsUndoneByTakingTheAddressAgain: a core's planner says so, and allowUndo counts.
+func TestAPlannersReleaseIsUndoneByTakingTheAddressAgain(t *testing.T) {
+	named := strings.Replace(lab, "[assign-secondary-ip,", "[unassign-secondary-ip, assign-secondary-ip,", 1)
+	r := newRig(t, named)
+	p := plan("k")
+	p.Action, p.Undo = "unassign-secondary-ip", &gate.Undo{Action: "assign-secondary-ip"}
+	outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
+	r.all(outcomes, err)(gate.Done)
+	id := outcomes[0].Action.ID
+	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+	r.all(r.execute(id))(gate.Done)
+	r.Policy = parsePolicy(t, strings.Replace(named, "allowUndo: true", "allowUndo: false", 1))
+	if o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)[0]; !strings.Contains(o.Message, "allowUndo") {
+		t.Error(o.Message)
+	}
+	r.Policy = parsePolicy(t, named)
+	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
+	last := r.requests[len(r.requests)-1]
+	if last.Action != "assign-secondary-ip" || last.IdempotencyKey != "k:undo" {
+		t.Errorf("%+v", last)
+	}
+	p.IdempotencyKey, p.Undo = "l", &gate.Undo{Action: "ensure-forwarding-disabled"}
+	if _, err := r.Import(context.Background(), []gate.Plan{p}, "test", false); !gate.IsRefusal(err) {
+		t.Errorf("an undo that takes nothing again: %v", err)
 	}
 }
 
@@ -714,24 +753,29 @@ func TestTwoImportsAtOnceMakeOneAction(t *testing.T) {
 	}
 }
 
-// TestThePolicyJudgesTheVerbThatIsMeant guards against a target that chooses another verb than the one named.
-func TestThePolicyJudgesTheVerbThatIsMeant(t *testing.T) {
+// TestThePolicyJudgesByTheNameAndByTheVerb: as in a core, the action's name is enough; so is the verb
+// that it means by its target.
+func TestThePolicyJudgesByTheNameAndByTheVerb(t *testing.T) {
 	p := plan("k")
 	p.Target = map[string]string{"nicRef": "eni-01088600000000011", "routeTableRef": "rtb-01088000000000060", "address": "10.88.60.9/32",
 		"region": "ap-northeast-1", "captureStrategy": "route-table"}
 	for _, undo := range []*gate.Undo{nil, {Action: "unassign-secondary-ip"}, {Action: "unassign-route-table-route"}} {
-		r := newRig(t, lab)
-		p.Undo = undo
-		outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
-		r.all(outcomes, err)(gate.Done)
-		id := outcomes[0].Action.ID
-		r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
-		if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, `the action "assign-route-table-route" is not allowed`) {
-			t.Error(o.Message)
+		for _, name := range []string{"assign-secondary-ip", "assign-route-table-route"} {
+			r := newRig(t, lab)
+			p.Undo = undo
+			outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
+			r.all(outcomes, err)(gate.Done)
+			id := outcomes[0].Action.ID
+			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+			r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "[fence-security-groups,", 1))
+			o := r.all(r.execute(id))(gate.Refused)[0]
+			if !strings.Contains(o.Message, `the action "assign-secondary-ip" is not allowed`) {
+				t.Error(o.Message)
+			}
+			r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "["+name+",", 1))
+			r.all(r.execute(id))(gate.Done)
+			r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
 		}
-		r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "[assign-route-table-route,", 1))
-		r.all(r.execute(id))(gate.Done)
-		r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
 	}
 	r := newRig(t, lab)
 	p.Undo = &gate.Undo{Action: "ensure-forwarding-disabled"}

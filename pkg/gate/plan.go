@@ -75,6 +75,8 @@ func (r *planReader) plan(n *document.Node, path string) {
 		document.Field{Name: "riskLevel", Read: loose(&p.RiskLevel)},
 		document.Field{Name: "idempotencyKey", Required: true, Read: text(&p.IdempotencyKey)},
 		document.Field{Name: "parameters", Read: strings(&p.Parameters)},
+		// What a planner expects is for people to read beside its plan.
+		document.Field{Name: "expectedEffects", Read: func(n *document.Node, path string) { r.Strings(n, path) }},
 		document.Field{Name: "undo", Read: func(n *document.Node, path string) {
 			p.Undo = &Undo{}
 			r.Fields(n, path,
@@ -120,13 +122,14 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 	}
 	fault := func(path, reason string) protocol.Faults { return protocol.Faults{{Path: path, Reason: reason}} }
 	switch {
-	case p.Undo == nil && g.Policy != nil && g.Policy.AllowIrreversible:
+	case p.Undo == nil && g.Policy != nil && g.Policy.AllowsIrreversible(verb.Name, p.Action):
 		return nil
 	case p.Undo == nil:
-		return fault("undo", p.Action+" can't be undone, so there is no undo to describe; only a policy with allowIrreversible takes it")
+		return fault("undo", p.Action+" can't be undone, and the policy does not take that; add "+p.Action+" to allowedActions")
+	case verb.Undo == "" && takesAgain(undoVerb, verb):
 	case verb.Undo == "":
 		return fault("undo", p.Action+" can't be undone, and the plan says that "+protocol.Quote(p.Undo.Action)+" does; take undo out")
-	case undoVerb.Name != verb.Undo:
+	case verb.Undo != "" && undoVerb.Name != verb.Undo:
 		return fault("undo.action", "is "+protocol.Quote(p.Undo.Action)+", and what undoes "+p.Action+" is "+verb.Undo)
 	}
 	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(Action{Plan: p}.undoRequest(protocol.Execute))))
@@ -139,6 +142,12 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 		}
 	}
 	return nil
+}
+
+// takesAgain reports whether a verb brings about what the other one takes away. A core's planner
+// names it as the undo of a release.
+func takesAgain(verb, release action.Verb) bool {
+	return verb.Name != "" && verb.Undo == release.Name
 }
 
 // providers lists the different providers of plans.

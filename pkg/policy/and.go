@@ -5,10 +5,9 @@ import "slices"
 // And makes a policy that allows what both allow. Both decide, and both name their reasons.
 func (p *Policy) And(q *Policy) *Policy {
 	return &Policy{
-		Name:              p.Name + " and " + q.Name,
-		RequireEvidence:   p.RequireEvidence || q.RequireEvidence,
-		AllowIrreversible: p.AllowIrreversible && q.AllowIrreversible,
-		parts:             slices.Concat(p.each(), q.each()),
+		Name:            p.Name + " and " + q.Name,
+		RequireEvidence: p.RequireEvidence || q.RequireEvidence,
+		parts:           slices.Concat(p.each(), q.each()),
 	}
 }
 

@@ -17,7 +17,7 @@ func TestTwoPoliciesAllowWhatBothAllow(t *testing.T) {
 		{"both allow", lax, ""},
 		{"not enabled", strings.Replace(lax, "enabled: true", "enabled: false", 1), "enabled"},
 		{"other providers", strings.Replace(lax, "[aws]", "[gcp]", 1), "allowedProviders"},
-		{"irreversible", open + "  requireApproval: false\n", "allowIrreversible"},
+		{"irreversible", open + "  requireApproval: false\n  allowIrreversible: false\n", "allowIrreversible"},
 		{"a tag", lax + "  deniedTags: {env: prod}\n", "deniedTags"},
 		{"dry-run only", strings.Replace(lax, "dryRunOnly: false", "dryRunOnly: true", 1), "dryRunOnly"},
 		{"another limit", strings.Replace(lax, "maxActionsPerRun: 2", "maxActionsPerRun: 1", 1), "maxActionsPerRun"},
@@ -46,7 +46,8 @@ func TestTwoPoliciesAllowWhatBothAllow(t *testing.T) {
 					t.Errorf("the reason is %q, want the policy's name at its end", d[0].Text)
 				}
 				if both.DryRunOnly() != other.DryRunOnly() || both.Approvals() != other.Approvals() || both.ReadsTags() != other.ReadsTags() ||
-					both.RequireEvidence != other.RequireEvidence || both.AllowIrreversible != other.AllowIrreversible {
+					both.RequireEvidence != other.RequireEvidence ||
+					both.AllowsIrreversible("x") != other.AllowsIrreversible("x") {
 					t.Errorf("%+v does not say what %+v says", both, other)
 				}
 			}
@@ -81,7 +82,7 @@ func TestLoadAllHoldsEveryFile(t *testing.T) {
 		}
 		return path
 	}
-	lax, strict := path("lax", open), path("strict", strings.Replace(open, "[aws]", "[]", 1))
+	lax, strict := path("lax", open), path("strict", strings.Replace(open, "[aws]", "[gcp]", 1))
 	for list, want := range map[string]string{lax: "", strict: "allowedProviders", lax + ":" + strict: "allowedProviders", strict + ":" + lax: "allowedProviders"} {
 		p, err := LoadAll(list)
 		if err != nil {

@@ -5,28 +5,39 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // Subject is what a decision is about.
 type Subject struct {
-	Action, Provider, ProviderRef string
-	Target, Parameters            map[string]string
+	// Action is the verb, and Named what the request calls it where that is another name.
+	Action, Named         string
+	Provider, ProviderRef string
+	Target, Parameters    map[string]string
 	// Undo is set for the undo of an action; Undoes are then the verbs it may undo.
 	Undo   bool
 	Undoes []string
 	// Irreversible is set for an action that nothing can undo.
 	Irreversible bool
-	// Addressless is set for a verb that can't take an address.
-	Addressless bool
+	// NeedsAddress is set for a verb that acts on an address.
+	NeedsAddress bool
+}
+
+// names are what the action is called.
+func (s Subject) names() []string {
+	if s.Named == "" {
+		return []string{s.Action}
+	}
+	return []string{s.Named, s.Action}
 }
 
 // Reason is one reason against.
 type Reason struct {
 	// Field is the policy's field that says no, as in allowedCIDRs.
 	Field string `json:"field"`
-	// Text says what would have to be otherwise.
+	// Text says what would have to be otherwise, and what to write to have it so.
 	Text string `json:"reason"`
 }
 
@@ -59,10 +70,10 @@ func (d *Denial) add(field, format string, args ...any) {
 func (p *Policy) Subject(s Subject) Denial {
 	return p.decide(func(p *Policy, d *Denial) {
 		if !p.Enabled {
-			d.add("enabled", "the policy is not enabled")
+			d.add("enabled", "the policy is not enabled; to allow it write enabled: true")
 		}
 		name(d, "allowedProviders", "provider", p.Providers, s.Provider)
-		if s.ProviderRef != "" || len(p.ProviderRefs) > 0 {
+		if p.ProviderRefs != nil {
 			name(d, "allowedProviderRefs", "providerRef", p.ProviderRefs, s.ProviderRef)
 		}
 		p.action(d, s)
@@ -71,20 +82,21 @@ func (p *Policy) Subject(s Subject) Denial {
 			name(d, "allowedRegions", "region", p.Regions, s.Target["region"])
 		}
 		p.refs(d, s)
-		if s.Irreversible && !s.Undo && !p.AllowIrreversible {
-			d.add("allowIrreversible", "%s can't be undone, which is not allowed", s.Action)
-		}
+		p.irreversible(d, s)
 	})
 }
 
-// name checks that a list allows a name.
-func name(d *Denial, field, what string, allowed []string, name string) {
+// name checks that a list allows one of the names that a thing has.
+func name(d *Denial, field, what string, allowed []string, names ...string) {
 	switch {
-	case slices.Contains(allowed, "*") || slices.Contains(allowed, name):
-	case name == "":
-		d.add(field, "there is no %s, and only %s may be acted on", what, list(allowed))
+	case slices.Contains(allowed, "*"):
+	case slices.ContainsFunc(names, func(n string) bool { return slices.Contains(allowed, n) }):
+	case names[0] == "":
+		d.add(field, "there is no %s, and only %s may be acted on; name one in the request",
+			what, list(allowed))
 	default:
-		d.add(field, "the %s %q is not allowed; allowed: %s", what, name, list(allowed))
+		d.add(field, "the %s %q is not allowed; allowed: %s; to allow it %s",
+			what, names[0], list(allowed), extend(field, allowed, names[0]))
 	}
 }
 
@@ -103,40 +115,88 @@ func join[T ~string](all []T, between string) string {
 	return strings.Join(texts, between)
 }
 
+// extend says what to write so that a list has a value.
+func extend[T ~string](field string, there []T, value string) string {
+	if len(there) == 0 {
+		return "write " + field + ": [" + scalar(value) + "]"
+	}
+	return "add " + scalar(value) + " to " + field
+}
+
+// scalar is a text as a policy has it: quoted where YAML might take it for something else.
+func scalar(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./", r)
+	}
+	switch {
+	case text == "" || strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }),
+		slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, strings.ToLower(text)),
+		// What does not begin with a letter may be a number; a network is none.
+		strings.IndexByte("-./0123456789", text[0]) >= 0 && !strings.Contains(text, "/"):
+		return strconv.Quote(text)
+	}
+	return text
+}
+
 func (p *Policy) action(d *Denial, s Subject) {
 	if !s.Undo {
-		name(d, "allowedActions", "action", p.Actions, s.Action)
+		name(d, "allowedActions", "action", p.Actions, s.names()...)
 		return
 	}
 	if !p.AllowUndo {
-		d.add("allowUndo", "undoing is not allowed")
+		d.add("allowUndo", "undoing is not allowed; to allow it write allowUndo: true")
 	}
-	if !slices.ContainsFunc(append(slices.Clone(s.Undoes), s.Action, "*"), func(v string) bool { return slices.Contains(p.Actions, v) }) {
-		d.add("allowedActions", "neither %q nor what it undoes is allowed; allowed: %s", s.Action, list(p.Actions))
+	names := slices.Concat(s.names(), s.Undoes)
+	if slices.ContainsFunc(append(names, "*"), func(v string) bool { return slices.Contains(p.Actions, v) }) {
+		return
+	}
+	wanted := s.Action
+	if len(s.Undoes) > 0 {
+		wanted = s.Undoes[0]
+	}
+	d.add("allowedActions", "neither %q nor what it undoes is allowed; allowed: %s; to allow it %s",
+		s.Action, list(p.Actions), extend("allowedActions", p.Actions, wanted))
+}
+
+func (p *Policy) irreversible(d *Denial, s Subject) {
+	switch {
+	case !s.Irreversible || s.Undo || p.AllowsIrreversible(s.names()...):
+	case p.allowIrreversible == nil && slices.Contains(p.Actions, "*"):
+		d.add("allowIrreversible",
+			"%s can't be undone, and allowedActions does not name it; to allow it add %s to allowedActions",
+			s.Action, scalar(s.Action))
+	case p.allowIrreversible != nil:
+		d.add("allowIrreversible",
+			"%s can't be undone, which is not allowed; to allow it write allowIrreversible: true", s.Action)
 	}
 }
 
 func (p *Policy) address(d *Denial, s Subject) {
+	if p.CIDRs == nil {
+		return
+	}
 	text := s.Target["address"]
 	if text == "" {
-		if len(p.CIDRs) > 0 && !s.Addressless {
+		if s.NeedsAddress {
 			d.add("allowedCIDRs", "the target has no address to check; name it in target.address")
 		}
 		return
 	}
 	block, err := parseBlock(text)
 	if err != nil {
-		d.add("allowedCIDRs", "the address %q can't be read", text)
+		d.add("allowedCIDRs", "the address %q can't be read; write one as in 10.0.0.9/32", text)
 		return
 	}
-	if slices.ContainsFunc(p.CIDRs, func(c netip.Prefix) bool { return c.Bits() <= block.Bits() && c.Contains(block.Addr()) }) {
+	holds := func(c netip.Prefix) bool { return c.Bits() <= block.Bits() && c.Contains(block.Addr()) }
+	if slices.ContainsFunc(p.CIDRs, holds) {
 		return
 	}
 	allowed := make([]string, len(p.CIDRs))
 	for i, c := range p.CIDRs {
 		allowed[i] = c.String()
 	}
-	d.add("allowedCIDRs", "the address %s is not allowed; allowed: %s", text, list(allowed))
+	d.add("allowedCIDRs", "the address %s is not allowed; allowed: %s; to allow it %s",
+		text, list(allowed), extend("allowedCIDRs", allowed, block.Masked().String()))
 }
 
 // parseBlock reads an address, or a network of which every address must be allowed.
@@ -160,36 +220,36 @@ func (p *Policy) refs(d *Denial, s Subject) {
 	if p.Targets == nil {
 		return
 	}
+	t := map[string][]Pattern{
+		"nicRef": p.Targets.Interfaces, "instanceRef": p.Targets.Instances, "routeTableRef": p.Targets.RouteTables,
+	}
 	named := false
-	for _, t := range []struct {
-		field    string
-		patterns []Pattern
-	}{
-		{"nicRef", p.Targets.Interfaces}, {"instanceRef", p.Targets.Instances}, {"routeTableRef", p.Targets.RouteTables},
-	} {
-		if ref := s.Target[t.field]; ref != "" {
+	for _, kind := range []string{"nicRef", "instanceRef", "routeTableRef"} {
+		if ref := s.Target[kind]; ref != "" {
 			named = true
-			p.ref(d, t.field, ref, t.patterns)
+			matches(d, kind, ref, kind, t[kind])
 		}
 	}
 	if !named {
-		d.add("allowedTargets", "the target names no nicRef, instanceRef or routeTableRef to check")
+		d.add("allowedTargets", "the target names no nicRef, instanceRef or routeTableRef to check; name one")
 	}
 	if holder := s.Parameters["priorHolder"]; holder != "" {
-		p.ref(d, "priorHolder", holder, p.Targets.Interfaces)
+		matches(d, "priorHolder", holder, "nicRef", t["nicRef"])
 	}
 	// Gateways and the like are of no kind that there are patterns for.
 	switch prior := s.Parameters["priorRouteTarget"]; {
 	case strings.HasPrefix(prior, "eni-"):
-		p.ref(d, "priorRouteTarget", prior, p.Targets.Interfaces)
+		matches(d, "priorRouteTarget", prior, "nicRef", t["nicRef"])
 	case strings.HasPrefix(prior, "i-"):
-		p.ref(d, "priorRouteTarget", prior, p.Targets.Instances)
+		matches(d, "priorRouteTarget", prior, "instanceRef", t["instanceRef"])
 	}
 }
 
-func (p *Policy) ref(d *Denial, field, ref string, allowed []Pattern) {
+// matches holds a reference against the patterns of its kind.
+func matches(d *Denial, field, ref, kind string, allowed []Pattern) {
 	if !matchAny(allowed, ref) {
-		d.add("allowedTargets", "the %s %q is not allowed; allowed: %s", field, ref, list(allowed))
+		d.add("allowedTargets", "the %s %q is not allowed; allowed: %s; to allow it %s",
+			field, ref, list(allowed), extend("allowedTargets."+kind, allowed, ref))
 	}
 }
 
@@ -198,19 +258,30 @@ func (p *Policy) ref(d *Denial, field, ref string, allowed []Pattern) {
 func (p *Policy) Execution(now time.Time, done int) Denial {
 	return p.decide(func(p *Policy, d *Denial) {
 		if p.DryRunOnly() {
-			d.add("dryRunOnly", "only dry-runs are allowed")
+			d.add("dryRunOnly", "only dry-runs are allowed; to allow more write dryRunOnly: false")
 		}
 		if done >= p.MaxActions {
-			d.add("maxActionsPerRun", "%d actions are allowed in a run, and this would be number %d", p.MaxActions, done+1)
+			d.add("maxActionsPerRun",
+				"%d actions are allowed in a run, and this would be number %d; to allow it write maxActionsPerRun: %d",
+				p.MaxActions, done+1, done+1)
 		}
-		if len(p.Windows) > 0 && !slices.ContainsFunc(p.Windows, func(w Window) bool { return w.Contains(now) }) {
-			texts := make([]string, len(p.Windows))
-			for i, w := range p.Windows {
-				texts[i] = w.String()
-			}
-			d.add("executionWindow", "it is %s, and the window is %s", now.In(p.Windows[0].zone).Format("Mon 15:04 MST"), strings.Join(texts, ", "))
-		}
+		p.window(d, now)
 	})
+}
+
+func (p *Policy) window(d *Denial, now time.Time) {
+	in := func(w Window) bool { return w.Contains(now) }
+	if len(p.Windows) == 0 || slices.ContainsFunc(p.Windows, in) {
+		return
+	}
+	texts := make([]string, len(p.Windows))
+	for i, w := range p.Windows {
+		texts[i] = w.String()
+	}
+	there := now.In(p.Windows[0].zone)
+	wanted := fmt.Sprintf("%s %02d:00-%02d:00 %s", there.Format("Mon"), there.Hour(), there.Hour()+1, p.Windows[0].zone)
+	d.add("executionWindow", "it is %s, and the window is %s; wait, or add %q to executionWindow",
+		there.Format("Mon 15:04 MST"), strings.Join(texts, ", "), wanted)
 }
 
 // Tags decides by the tags of one resource that is targeted.
@@ -220,16 +291,19 @@ func (p *Policy) Tags(resource string, tags map[string]string) Denial {
 			value, there := tags[want.Key]
 			switch {
 			case !there:
-				d.add("requiredTags", "%s has no tag %q", resource, want.Key)
+				d.add("requiredTags", "%s has no tag %q; tag it, or take %s out of requiredTags",
+					resource, want.Key, scalar(want.Key))
 			case !matchAny(want.Values, value):
-				d.add("requiredTags", "%s has the tag %s=%q, want %s", resource, want.Key, value, join(want.Values, " or "))
+				d.add("requiredTags", "%s has the tag %s=%q, want %s; to allow it %s", resource, want.Key, value,
+					join(want.Values, " or "), extend("requiredTags."+want.Key, want.Values, value))
 			}
 		}
 		for _, no := range p.DeniedTags {
 			for _, key := range slices.Sorted(maps.Keys(tags)) {
 				value := tags[key]
 				if strings.EqualFold(key, no.Key) && matchAny(fold(no.Values), strings.ToLower(value)) {
-					d.add("deniedTags", "%s has the tag %s=%q", resource, key, value)
+					d.add("deniedTags", "%s has the tag %s=%q; to allow it take what matches that out of deniedTags.%s",
+						resource, key, value, no.Key)
 				}
 			}
 		}

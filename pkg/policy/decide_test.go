@@ -17,9 +17,22 @@ const open = `
   maxActionsPerRun: 2
 `
 
+// without is the open policy with one field taken out.
+func without(field string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(open) {
+		if !strings.HasPrefix(line, "  "+field+":") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
 func subject(change func(*Subject)) Subject {
-	s := Subject{Action: "assign-secondary-ip", Provider: "aws", ProviderRef: "lab-aws", Target: map[string]string{
-		"nicRef": "eni-0abc", "address": "10.88.60.9/32", "region": "ap-northeast-1"}}
+	s := Subject{
+		Action: "assign-secondary-ip", Provider: "aws", ProviderRef: "lab-aws", NeedsAddress: true,
+		Target: map[string]string{"nicRef": "eni-0abc", "address": "10.88.60.9/32", "region": "ap-northeast-1"},
+	}
 	if change != nil {
 		change(&s)
 	}
@@ -35,6 +48,8 @@ func TestSubject(t *testing.T) {
 	gives := func(parameter, to string) func(*Subject) {
 		return func(s *Subject) { s.Parameters = map[string]string{parameter: to} }
 	}
+	irreversible := func(s *Subject) { s.Irreversible = true }
+	anything := strings.Replace(open, "[assign-secondary-ip]", "['*']", 1)
 	anyAddress := strings.Replace(open, "10.88.60.0/24", "0.0.0.0/0, '::/0'", 1)
 	tests := []struct {
 		name, spec string
@@ -49,14 +64,15 @@ func TestSubject(t *testing.T) {
 		}, "allowedProviders allowedProviderRefs allowedActions allowedCIDRs"},
 		{"a name that another begins with", open, func(s *Subject) { s.Action = "assign-secondary-ip6" }, "allowedActions"},
 		{"no provider ref", open, func(s *Subject) { s.ProviderRef = "" }, "allowedProviderRefs"},
-		{"no provider ref and none allowed", strings.Replace(open, "[lab-aws]", "[]", 1), func(s *Subject) { s.ProviderRef = "" }, ""},
+		{"no provider ref and no restriction", without("allowedProviderRefs"), func(s *Subject) { s.ProviderRef = "" }, ""},
+		{"a provider ref and no restriction", without("allowedProviderRefs"), func(s *Subject) { s.ProviderRef = "x" }, ""},
 		{"any provider ref", strings.Replace(open, "[lab-aws]", `["*"]`, 1), func(s *Subject) { s.ProviderRef = "x" }, ""},
 		{"no address", open, func(s *Subject) { delete(s.Target, "address") }, "allowedCIDRs"},
 		{"empty address", open, func(s *Subject) { s.Target["address"] = "" }, "allowedCIDRs"},
-		{"no address, of a verb that takes none", open, func(s *Subject) { delete(s.Target, "address"); s.Addressless = true }, ""},
-		{"address although the verb takes none", open, func(s *Subject) { s.Target["address"] = "10.9.0.1"; s.Addressless = true }, "allowedCIDRs"},
-		{"no CIDR allowed", strings.Replace(open, "[10.88.60.0/24]", "[]", 1), nil, "allowedCIDRs"},
-		{"no address and no CIDR", strings.Replace(open, "[10.88.60.0/24]", "[]", 1), func(s *Subject) { delete(s.Target, "address") }, ""},
+		{"no address, of a verb that needs none", open, func(s *Subject) { delete(s.Target, "address"); s.NeedsAddress = false }, ""},
+		{"another address although the verb needs none", open, func(s *Subject) { s.Target["address"] = "10.9.0.1"; s.NeedsAddress = false }, "allowedCIDRs"},
+		{"any address without CIDRs", without("allowedCIDRs"), func(s *Subject) { s.Target["address"] = "10.9.0.1" }, ""},
+		{"no address and no CIDRs", without("allowedCIDRs"), func(s *Subject) { delete(s.Target, "address") }, ""},
 		{"network wider than allowed", open, func(s *Subject) { s.Target["address"] = "10.88.0.0/16" }, "allowedCIDRs"},
 		{"network wider than allowed that begins with it", strings.Replace(open, "10.88.60.0/24", "10.88.0.0/24", 1), func(s *Subject) { s.Target["address"] = "10.88.0.0/16" }, "allowedCIDRs"},
 		{"the network that is allowed", open, func(s *Subject) { s.Target["address"] = "10.88.60.0/24" }, ""},
@@ -70,7 +86,10 @@ func TestSubject(t *testing.T) {
 		{"no address at all", open, func(s *Subject) { s.Target["address"] = "10.88.60.9.1" }, "allowedCIDRs"},
 		{"region allowed", open + "  allowedRegions: [ap-northeast-1]\n", nil, ""},
 		{"another region", open + "  allowedRegions: [eu-west-1]\n", nil, "allowedRegions"},
-		{"no region allowed", open + "  allowedRegions: []\n", nil, "allowedRegions"},
+		{"no region", open + "  allowedRegions: [eu-west-1]\n", func(s *Subject) { delete(s.Target, "region") }, "allowedRegions"},
+		{"by the name that the request gives it", open, func(s *Subject) { s.Named, s.Action = s.Action, "assign-route-table-route" }, ""},
+		{"by the verb that the request means", open, func(s *Subject) { s.Named = "capture" }, ""},
+		{"by neither name", open, func(s *Subject) { s.Named, s.Action = "capture", "route" }, "allowedActions"},
 		{"target allowed", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", nil, ""},
 		{"another target", open + "  allowedTargets: {nicRef: ['eni-1*', eni-2]}\n", nil, "allowedTargets"},
 		{"a ref with no patterns", open + "  allowedTargets: {nicRef: ['*']}\n", func(s *Subject) { s.Target["routeTableRef"] = "rtb-1" }, "allowedTargets"},
@@ -97,10 +116,18 @@ func TestSubject(t *testing.T) {
 		{"undo not allowed", open, undo, "allowUndo"},
 		{"undo, by its own verb", strings.Replace(open, "[assign-", "[unassign-", 1) + "  allowUndo: true\n", undo, ""},
 		{"undo of any", strings.Replace(open, "[assign-secondary-ip]", "['*']", 1) + "  allowUndo: true\n", undo, ""},
+		{"undo, by the name that the request gives it", open + "  allowUndo: true\n", func(s *Subject) {
+			undo(s)
+			s.Named, s.Action, s.Undoes = "unassign-secondary-ip", "unassign-route-table-route", []string{"assign-route-table-route", "assign-secondary-ip"}
+		}, ""},
 		{"undo of another", open + "  allowUndo: true\n", func(s *Subject) { undo(s); s.Undoes = []string{"fence"} }, "allowedActions"},
 		{"the undo verb as an action", open + "  allowUndo: true\n", func(s *Subject) { s.Action = "unassign-secondary-ip" }, "allowedActions"},
-		{"irreversible", open, func(s *Subject) { s.Irreversible = true }, "allowIrreversible"},
-		{"irreversible allowed", open + "  allowIrreversible: true\n", func(s *Subject) { s.Irreversible = true }, ""},
+		{"irreversible, and named", open, irreversible, ""},
+		{"irreversible, and named as the request does", open, func(s *Subject) { irreversible(s); s.Named, s.Action = s.Action, "x" }, ""},
+		{"irreversible, and only covered", anything, irreversible, "allowIrreversible"},
+		{"irreversible, and refused", open + "  allowIrreversible: false\n", irreversible, "allowIrreversible"},
+		{"irreversible, covered and allowed", anything + "  allowIrreversible: true\n", irreversible, ""},
+		{"irreversible, and not allowed at all", open, func(s *Subject) { irreversible(s); s.Action = "x" }, "allowedActions"},
 		{"an undo need not be undone", open + "  allowUndo: true\n", func(s *Subject) { undo(s); s.Irreversible = true }, ""},
 		{"not enabled", strings.Replace(open, "enabled: true", "enabled: false", 1), nil, "enabled"},
 	}
@@ -137,34 +164,84 @@ func TestExecution(t *testing.T) {
 	}
 }
 
-// TestReasonsSayWhatWouldHaveToBeOtherwise: people act on the texts.
-func TestReasonsSayWhatWouldHaveToBeOtherwise(t *testing.T) {
+// TestReasonsSayWhatToWrite: people act on the texts.
+func TestReasonsSayWhatToWrite(t *testing.T) {
 	tuesday := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
 	p := mustParse(t, `
   allowedActions: [a, b]
+  allowedCIDRs: [10.9.0.0/16]
   allowedRegions: [eu-west-1]
   allowedTargets: {nicRef: ['eni-0*', eni-1]}
   executionWindow: Sat 09:00-17:00 Asia/Tokyo, Sun 00:00-24:00 UTC
   maxActionsPerRun: 2
-  requiredTags: {env: [lab, test]}
+  requiredTags: {env: [lab, test], owner: "*"}
+  deniedTags: {tier: "*"}
 `)
-	d := p.Subject(subject(func(s *Subject) { s.ProviderRef, s.Target["nicRef"], s.Target["region"] = "", "eni-2", "" }))
+	d := p.Subject(subject(func(s *Subject) {
+		s.ProviderRef, s.Target["nicRef"], s.Target["region"] = "", "eni-2", ""
+		s.Parameters = map[string]string{"priorRouteTarget": "i-1"}
+	}))
 	d = append(d, p.Execution(tuesday, 2)...)
-	d = append(d, p.Tags("eni-2", map[string]string{"env": "prod"})...)
+	d = append(d, p.Tags("eni-2", map[string]string{"env": "prod", "Tier": "1"})...)
 	want := []string{
-		"enabled: the policy is not enabled",
-		`allowedProviders: the provider "aws" is not allowed; allowed: none`,
-		`allowedActions: the action "assign-secondary-ip" is not allowed; allowed: a, b`,
-		"allowedCIDRs: the address 10.88.60.9/32 is not allowed; allowed: none",
-		"allowedRegions: there is no region, and only eu-west-1 may be acted on",
-		`allowedTargets: the nicRef "eni-2" is not allowed; allowed: eni-0*, eni-1`,
-		"dryRunOnly: only dry-runs are allowed",
-		"maxActionsPerRun: 2 actions are allowed in a run, and this would be number 3",
-		"executionWindow: it is Tue 21:00 JST, and the window is Sat 09:00-17:00 Asia/Tokyo, Sun 00:00-24:00 UTC",
-		`requiredTags: eni-2 has the tag env="prod", want lab or test`,
+		"enabled: the policy is not enabled; to allow it write enabled: true",
+		`allowedProviders: the provider "aws" is not allowed; allowed: none; to allow it write allowedProviders: [aws]`,
+		`allowedActions: the action "assign-secondary-ip" is not allowed; allowed: a, b; to allow it add assign-secondary-ip to allowedActions`,
+		"allowedCIDRs: the address 10.88.60.9/32 is not allowed; allowed: 10.9.0.0/16; to allow it add 10.88.60.9/32 to allowedCIDRs",
+		"allowedRegions: there is no region, and only eu-west-1 may be acted on; name one in the request",
+		`allowedTargets: the nicRef "eni-2" is not allowed; allowed: eni-0*, eni-1; to allow it add eni-2 to allowedTargets.nicRef`,
+		`allowedTargets: the priorRouteTarget "i-1" is not allowed; allowed: none; to allow it write allowedTargets.instanceRef: [i-1]`,
+		"dryRunOnly: only dry-runs are allowed; to allow more write dryRunOnly: false",
+		"maxActionsPerRun: 2 actions are allowed in a run, and this would be number 3; to allow it write maxActionsPerRun: 3",
+		"executionWindow: it is Tue 21:00 JST, and the window is Sat 09:00-17:00 Asia/Tokyo, Sun 00:00-24:00 UTC; wait, or add \"Tue 21:00-22:00 Asia/Tokyo\" to executionWindow",
+		`requiredTags: eni-2 has the tag env="prod", want lab or test; to allow it add prod to requiredTags.env`,
+		`requiredTags: eni-2 has no tag "owner"; tag it, or take owner out of requiredTags`,
+		`deniedTags: eni-2 has the tag Tier="1"; to allow it take what matches that out of deniedTags.tier`,
 	}
 	if got := d.Error(); got != strings.Join(want, "; ") {
-		t.Errorf("got\n%s\nwant\n%s", strings.ReplaceAll(got, "; ", "\n"), strings.Join(want, "\n"))
+		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "; "))
+	}
+}
+
+// TestWhatADenialSaysToWriteAllowsIt: written into the policy, it is what was missing.
+func TestWhatADenialSaysToWriteAllowsIt(t *testing.T) {
+	now := time.Date(2026, 3, 3, 23, 30, 0, 0, time.UTC)
+	tests := []struct {
+		name, spec, says, then string
+		change                 func(*Subject)
+	}{
+		{"enabled", without("enabled"), "write enabled: true", without("enabled") + "  enabled: true\n", nil},
+		{"provider", without("allowedProviders"), "write allowedProviders: [aws]", open, nil},
+		{"provider ref", open, "add edge to allowedProviderRefs", strings.Replace(open, "lab-aws", "lab-aws, edge", 1), func(s *Subject) { s.ProviderRef = "edge" }},
+		{"provider ref like a number", open, `add "0042" to allowedProviderRefs`, strings.Replace(open, "lab-aws", `lab-aws, "0042"`, 1), func(s *Subject) { s.ProviderRef = "0042" }},
+		{"provider ref like a word", open, `add "No" to allowedProviderRefs`, strings.Replace(open, "lab-aws", `lab-aws, "No"`, 1), func(s *Subject) { s.ProviderRef = "No" }},
+		{"action", without("allowedActions"), "write allowedActions: [assign-secondary-ip]", open, nil},
+		{"address", open, "add 10.9.0.1/32 to allowedCIDRs", strings.Replace(open, "10.88.60.0/24", "10.88.60.0/24, 10.9.0.1/32", 1), func(s *Subject) { s.Target["address"] = "10.9.0.1" }},
+		{"network", open, "add 10.9.0.0/24 to allowedCIDRs", strings.Replace(open, "10.88.60.0/24", "10.88.60.0/24, 10.9.0.0/24", 1), func(s *Subject) { s.Target["address"] = "10.9.0.1/24" }},
+		{"IPv6 address", open, `add "2001:db8::1/128" to allowedCIDRs`, strings.Replace(open, "10.88.60.0/24", `"2001:db8::1/128"`, 1), func(s *Subject) { s.Target["address"] = "2001:db8::1" }},
+		{"region", open + "  allowedRegions: [eu-west-1]\n", "add ap-northeast-1 to allowedRegions", open + "  allowedRegions: [eu-west-1, ap-northeast-1]\n", nil},
+		{"target", open + "  allowedTargets: {nicRef: [x]}\n", "add eni-0abc to allowedTargets.nicRef", open + "  allowedTargets: {nicRef: [x, eni-0abc]}\n", nil},
+		{"undo", open, "write allowUndo: true", open + "  allowUndo: true\n", func(s *Subject) { s.Undo = true }},
+		{"what is undone", open + "  allowUndo: true\n", "add fence to allowedActions", strings.Replace(open, "[assign", "[fence, assign", 1) + "  allowUndo: true\n", func(s *Subject) { s.Action, s.Undo, s.Undoes = "unfence", true, []string{"fence"} }},
+		{"irreversible", strings.Replace(open, "[assign-secondary-ip]", "['*']", 1), "add assign-secondary-ip to allowedActions", open, func(s *Subject) { s.Irreversible = true }},
+		{"irreversible, refused", open + "  allowIrreversible: false\n", "write allowIrreversible: true", open + "  allowIrreversible: true\n", func(s *Subject) { s.Irreversible = true }},
+		{"execution", without("dryRunOnly"), "write dryRunOnly: false", open, nil},
+		{"number", without("maxActionsPerRun"), "write maxActionsPerRun: 1", without("maxActionsPerRun") + "  maxActionsPerRun: 1\n", nil},
+		{"window", open + "  executionWindow: Mon 00:00-01:00 UTC\n", `add "Tue 23:00-24:00 UTC" to executionWindow`, open + "  executionWindow: Mon 00:00-01:00 UTC, Tue 23:00-24:00 UTC\n", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			decide := func(spec string) Denial {
+				p := mustParse(t, spec)
+				return append(p.Subject(subject(tt.change)), p.Execution(now, 0)...)
+			}
+			if got := decide(tt.spec).Error(); !strings.HasSuffix(got, tt.says) && !strings.Contains(got, tt.says+";") {
+				t.Errorf("got %q, want %q in it", got, tt.says)
+			}
+			if d := decide(tt.then); len(d) > 0 {
+				t.Errorf("written so it is still denied: %v", d)
+			}
+		})
 	}
 }
 

@@ -112,14 +112,14 @@ func (r *reader) spec(n *document.Node, path string) {
 		document.Field{Name: "enabled", Read: r.bool(&p.Enabled)},
 		document.Field{Name: "dryRunOnly", Read: r.bool(&dryRunOnly)},
 		document.Field{Name: "requireApproval", Read: r.bool(&requireApproval)},
-		document.Field{Name: "allowedProviders", Read: r.strings(&p.Providers)},
-		document.Field{Name: "allowedProviderRefs", Read: r.strings(&p.ProviderRefs)},
-		document.Field{Name: "allowedActions", Read: r.strings(&p.Actions)},
+		document.Field{Name: "allowedProviders", Read: r.strings(&p.Providers, "none")},
+		document.Field{Name: "allowedProviderRefs", Read: r.strings(&p.ProviderRefs, "any")},
+		document.Field{Name: "allowedActions", Read: r.strings(&p.Actions, "none")},
 		document.Field{Name: "allowedCIDRs", Read: r.cidrs},
 		document.Field{Name: "maxActionsPerRun", Read: r.int(&p.MaxActions, 0)},
 		document.Field{Name: "allowUndo", Read: r.bool(&p.AllowUndo)},
 		document.Field{Name: "executionWindow", Read: r.windows},
-		document.Field{Name: "allowedRegions", Read: r.strings(&p.Regions)},
+		document.Field{Name: "allowedRegions", Read: r.strings(&p.Regions, "any")},
 		document.Field{Name: "allowedTargets", Read: r.targets},
 		document.Field{Name: "requiredTags", Read: r.tags(&p.RequiredTags)},
 		document.Field{Name: "deniedTags", Read: r.tags(&p.DeniedTags)},
@@ -127,7 +127,7 @@ func (r *reader) spec(n *document.Node, path string) {
 		document.Field{Name: "approvalTTL", Read: r.duration(&p.ApprovalTTL)},
 		document.Field{Name: "requireEvidence", Read: r.bool(&p.RequireEvidence)},
 		document.Field{Name: "maxDecisionWait", Read: r.duration(&p.MaxDecisionWait)},
-		document.Field{Name: "allowIrreversible", Read: r.bool(&p.AllowIrreversible)},
+		document.Field{Name: "allowIrreversible", Read: r.maybe(&p.allowIrreversible)},
 	)
 	p.dryRunAllowed, p.approvalWaived = !dryRunOnly, !requireApproval
 	if p.approvalWaived && p.approvals > 0 {
@@ -143,14 +143,26 @@ func (r *reader) int(to *int, low int) readFunc {
 	return func(n *document.Node, path string) { *to = r.Int(n, path, low) }
 }
 
-// strings reads a list; one that restricts must not be there and empty by mistake, so an
-// empty one stays distinct from an absent one.
-func (r *reader) strings(to *[]string) readFunc {
+// maybe reads a choice for which to say nothing is a third answer.
+func (r *reader) maybe(to **bool) readFunc {
 	return func(n *document.Node, path string) {
+		said := r.Bool(n, path)
+		*to = &said
+	}
+}
+
+// filled refuses a list that is there and empty: readers differ on whether that allows everything
+// or nothing. Absent is what is allowed without the list.
+func (r *reader) filled(n *document.Node, path, absent string) {
+	if n.Kind == document.List && len(n.Items) == 0 {
+		r.Add(n.Line, path, "is an empty list: name what is allowed, or take the field out, which allows %s", absent)
+	}
+}
+
+func (r *reader) strings(to *[]string, absent string) readFunc {
+	return func(n *document.Node, path string) {
+		r.filled(n, path, absent)
 		*to = r.Strings(n, path)
-		if *to == nil {
-			*to = []string{}
-		}
 	}
 }
 
@@ -170,6 +182,7 @@ func (r *reader) duration(to *time.Duration) readFunc {
 }
 
 func (r *reader) cidrs(n *document.Node, path string) {
+	r.filled(n, path, "any")
 	r.Each(n, path, func(n *document.Node, path string) {
 		s := r.String(n, path)
 		if s == "" {
@@ -205,6 +218,9 @@ func (r *reader) windows(n *document.Node, path string) {
 func (r *reader) targets(n *document.Node, path string) {
 	t := &Targets{}
 	r.policy.Targets = t
+	if n.Kind == document.Object && len(n.Entries) == 0 {
+		r.Add(n.Line, path, "is empty: name what is allowed, or take the field out, which allows any")
+	}
 	r.FullFields(n, path,
 		document.Field{Name: "nicRef", Read: r.patterns(&t.Interfaces)},
 		document.Field{Name: "instanceRef", Read: r.patterns(&t.Instances)},
@@ -214,6 +230,7 @@ func (r *reader) targets(n *document.Node, path string) {
 
 func (r *reader) patterns(to *[]Pattern) readFunc {
 	return func(n *document.Node, path string) {
+		r.filled(n, path, "none")
 		r.Each(n, path, func(n *document.Node, path string) { r.pattern(n, path, to) })
 	}
 }
@@ -238,6 +255,9 @@ func (r *reader) tags(to *[]Tag) readFunc {
 			r.Add(n.Line, path, "is %s, want an object of tag keys with a pattern each, as in {env: lab}", n.Kind)
 			return
 		}
+		if len(n.Entries) == 0 {
+			r.Add(n.Line, path, "is empty: name a tag, or take the field out")
+		}
 		for _, e := range n.Entries {
 			at := path + "." + e.Key
 			switch {
@@ -248,13 +268,13 @@ func (r *reader) tags(to *[]Tag) readFunc {
 				r.Add(e.Line, path, "has the tag key %q: a key is no pattern, and has no blanks around it", e.Key)
 			}
 			tag := Tag{Key: e.Key}
-			if e.Value.Kind == document.List {
-				r.patterns(&tag.Values)(e.Value, at)
-			} else {
-				r.pattern(e.Value, at, &tag.Values)
-			}
-			if e.Value.Kind == document.List && len(e.Value.Items) == 0 {
+			switch {
+			case e.Value.Kind == document.List && len(e.Value.Items) == 0:
 				r.Add(e.Line, at, "has no pattern; * matches any value")
+			case e.Value.Kind == document.List:
+				r.patterns(&tag.Values)(e.Value, at)
+			default:
+				r.pattern(e.Value, at, &tag.Values)
 			}
 			*to = append(*to, tag)
 		}

@@ -21,11 +21,11 @@ func mustParse(t testing.TB, spec string) *Policy {
 
 func TestZeroValuesAreSafe(t *testing.T) {
 	for name, p := range map[string]*Policy{"empty spec": mustParse(t, "  {}\n"), "zero Policy": {}} {
-		if p.Enabled || !p.DryRunOnly() || p.Approvals() != 1 || p.MaxActions != 0 || p.AllowUndo || p.AllowIrreversible {
+		if p.Enabled || !p.DryRunOnly() || p.Approvals() != 1 || p.MaxActions != 0 || p.AllowUndo || p.AllowsIrreversible("a") {
 			t.Errorf("%s: %+v", name, p)
 		}
 		subject := p.Subject(Subject{Action: "a", Provider: "aws", ProviderRef: "r", Target: map[string]string{"address": "10.0.0.4"}})
-		if got, want := fields(subject), "enabled allowedProviders allowedProviderRefs allowedActions allowedCIDRs"; got != want {
+		if got, want := fields(subject), "enabled allowedProviders allowedActions"; got != want {
 			t.Errorf("%s: denied by %s, want %s", name, got, want)
 		}
 		if got, want := fields(p.Execution(time.Now(), 0)), "dryRunOnly maxActionsPerRun"; got != want {
@@ -144,6 +144,16 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{"spec without a value", strings.TrimSpace(header), []string{"line 4: spec: is null: remove it, or give it a value"}},
 		{"not UTF-8", header + "  enabled: true\n  executionWindow: \"\xff\"\n", []string{"line 6: is not valid UTF-8"}},
 		{"tag without a value", header + "  requiredTags: {env: }\n", []string{"spec.requiredTags.env: is null, want a string"}},
+		{"empty list of providers", header + "  allowedProviders: []\n", []string{"line 5: spec.allowedProviders: is an empty list: name what is allowed, or take the field out, which allows none"}},
+		{"empty list of provider refs", header + "  allowedProviderRefs: []\n", []string{"line 5: spec.allowedProviderRefs: is an empty list: name what is allowed, or take the field out, which allows any"}},
+		{"empty list of actions", header + "  allowedActions: []\n", []string{"line 5: spec.allowedActions: is an empty list: name what is allowed, or take the field out, which allows none"}},
+		{"empty list of networks", header + "  allowedCIDRs: []\n", []string{"line 5: spec.allowedCIDRs: is an empty list: name what is allowed, or take the field out, which allows any"}},
+		{"empty list of regions", header + "  allowedRegions: []\n", []string{"line 5: spec.allowedRegions: is an empty list"}},
+		{"empty list of patterns", header + "  allowedTargets:\n    nicRef: []\n", []string{"line 6: spec.allowedTargets.nicRef: is an empty list: name what is allowed, or take the field out, which allows none"}},
+		{"no patterns", header + "  allowedTargets: {}\n", []string{"line 5: spec.allowedTargets: is empty"}},
+		{"no required tags", header + "  requiredTags: {}\n", []string{"line 5: spec.requiredTags: is empty: name a tag, or take the field out"}},
+		{"no denied tags", header + "  deniedTags: {}\n", []string{"line 5: spec.deniedTags: is empty"}},
+		{"blank window", header + "  executionWindow: ''\n", []string{"line 5: spec.executionWindow: is blank"}},
 		{"tag without a pattern", header + "  deniedTags: {env: []}\n", []string{"spec.deniedTags.env: has no pattern"}},
 		{"bad duration", header + "  approvalTTL: 1d\n", []string{`line 5: spec.approvalTTL: is "1d", want a time`}},
 		{"number for a duration", header + "  maxDecisionWait: 60\n", []string{"spec.maxDecisionWait: is a number, want a string"}},

@@ -1,42 +1,48 @@
 // Package policy says what may be done: ProviderActionPolicy documents, and decisions by them.
 //
-// It guarantees that a document means one thing or is refused, with the line of every fault; that
-// what a document does not say is not allowed; and that a decision names every reason against, not
-// the first. The names of the fields and the meaning of the core's ones stay compatible with
+// It guarantees that a document means one thing or is refused, with the line of every fault; and
+// that a decision names every reason against, each with what to write to allow it. The names of the fields and the meaning of the core's ones stay compatible with
 // hybrid.routerd.net/v1alpha1. The package knows no provider, no store and no executor.
 //
 // # What the fields mean
 //
-// The four lists allowedProviders, allowedProviderRefs, allowedActions and allowedCIDRs allow what
-// is in them; an empty or absent list allows nothing. "*" in a list of names allows any. An action
-// without a providerRef needs none allowed, unless the list has entries. An action whose verb can
-// take an address must name one as soon as allowedCIDRs has entries, so that nothing slips past it
-// by leaving the address out.
+// The core's own fields mean what they mean in a core. Without allowedProviders or allowedActions
+// nothing is allowed. Without allowedProviderRefs or allowedCIDRs there is no restriction. "*" in a
+// list of names allows any. An action is known by the name that the request gives it, and by the
+// verb that this means.
+//
+// allowedCIDRs hold for every address that an action names. A verb that needs an address must name
+// one. Forwarding needs none: what it changes does not depend on it.
 //
 // allowedRegions and allowedTargets restrict when they are there. With allowedTargets, each of
 // nicRef, instanceRef and routeTableRef that an action names must match a pattern of that name, and
-// it must name one at least; so must priorHolder and priorRouteTarget, to which an undo gives an address
-// or a route back, where they name an interface or an instance. In a pattern * stands for any text and ?
-// for one character.
+// it must name one at least. So must priorHolder and priorRouteTarget, to which an undo gives an
+// address or a route back, where they name an interface or an instance. In a pattern * stands for
+// any text and ? for one character.
 //
 // requiredTags must all be on each resource that an action targets, and none of deniedTags may be:
 // a key with a pattern, or a list of them, for the value. deniedTags ignore upper and lower case.
 //
 // An undo needs allowUndo, and either its own verb in allowedActions or one that it undoes. An
-// action that nothing can undo needs allowIrreversible.
+// action that nothing can undo must be in allowedActions by its name. "*" covers it only with
+// allowIrreversible: true, and with false none is allowed.
 //
-// enabled, the lists, the tags, allowUndo and allowIrreversible say what may be acted on, and hold for
-// dry-runs too. dryRunOnly, executionWindow, maxActionsPerRun (0: none), and what concerns approval
-// hold for execution: approvals different people must have approved exactly the plan that runs, no
-// longer than approvalTTL ago; with requireEvidence, a dry-run of exactly that plan must have succeeded;
-// with maxDecisionWait, an action must be approved (or, where no approval is needed, executed) within
-// that time of its import, and an approval that was given later does not count.
+// enabled, the lists, the tags, allowUndo and allowIrreversible say what may be acted on, and hold
+// for dry-runs too. dryRunOnly, executionWindow, maxActionsPerRun (absent, as 0: none), and what
+// concerns approval hold for execution. With approvals, different people must have approved exactly
+// the plan that runs, no longer than approvalTTL ago. With requireEvidence, a dry-run of exactly
+// that plan must have succeeded. With maxDecisionWait, an action must be approved within that time
+// of its import, or executed where no approval is needed; an approval from later does not count.
+//
+// Where a core's reading is a hole, this one is stricter. A list that is there and empty, a
+// malformed network or window, and an unknown field refuse the document.
 //
 // A field that is there must have a value: null is refused.
 package policy
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -54,13 +60,13 @@ type Policy struct {
 	dryRunAllowed   bool // dryRunOnly: false
 	approvalWaived  bool // requireApproval: false
 	Providers       []string
-	ProviderRefs    []string
+	ProviderRefs    []string // nil: no restriction
 	Actions         []string
-	CIDRs           []netip.Prefix
+	CIDRs           []netip.Prefix // nil: no restriction
 	MaxActions      int
 	AllowUndo       bool
 	Windows         []Window
-	Regions         []string
+	Regions         []string // nil: no restriction
 	Targets         *Targets
 	RequiredTags    []Tag
 	DeniedTags      []Tag
@@ -69,7 +75,8 @@ type Policy struct {
 	RequireEvidence bool
 	MaxDecisionWait time.Duration // 0: no limit
 
-	AllowIrreversible bool
+	// allowIrreversible is nil where the document does not say it.
+	allowIrreversible *bool
 
 	// parts are the policies that And put together; they decide, and what is said here does not.
 	parts []*Policy
@@ -94,6 +101,17 @@ func (p *Policy) Approvals() int {
 // ReadsTags tells whether a decision needs the tags of what is targeted.
 func (p *Policy) ReadsTags() bool {
 	return p.any(func(p *Policy) bool { return len(p.RequiredTags)+len(p.DeniedTags) > 0 })
+}
+
+// AllowsIrreversible reports whether a verb that nothing can undo may be run. The verb may have
+// several names; allowedActions need give only one of them.
+func (p *Policy) AllowsIrreversible(names ...string) bool {
+	return p.all(func(p *Policy) bool {
+		if p.allowIrreversible != nil {
+			return *p.allowIrreversible
+		}
+		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(p.Actions, n) })
+	})
 }
 
 // Targets are the patterns of allowedTargets.
