@@ -21,7 +21,7 @@ func (s *Sim) Region(name string) *Region { return &Region{s, name} }
 func with[T resource[T]](r *Region, fill func(*world, minter) *T) T {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
-	return (*fill(r.sim.mem.world(r.name), r.sim.mem.mint)).clone()
+	return (*fill(r.sim.mem.own(r.name), r.sim.mem.mint)).clone()
 }
 
 func put[T resource[T]](t table[T], r T) *T {

@@ -307,3 +307,29 @@ func TestRegionsAreWorldsOfTheirOwn(t *testing.T) {
 		[]string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface}, 0, "InvalidNetworkInterfaceID.NotFound",
 		"The networkInterface ID 'eni-01088600000000011' does not exist"}})
 }
+
+// Patterns that make a matcher that goes back try every way are answered like any other: here by a filter, by a fault's
+// parameter and by a policy, of a tag as long as EC2 lets it be.
+func TestFiltersOfManyStars(t *testing.T) {
+	p := lab(t)
+	long := strings.Repeat("a", 256)
+	stars := strings.Repeat("*a", 50) + "*b"
+	p.ok("CreateTags", "ResourceId.1="+ec2sim.LabDB, "Tag.1.Key=k", "Tag.1.Value="+long)
+	p.inject(ec2sim.Fail("DescribeInstances", "InternalError").Where("Filter.1.Value.1", stars+"c"))
+	err := p.sim.SetPolicies(p.key.AccessKeyID, `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"*","Resource":"*"},
+		{"Effect":"Deny","Action":"ec2:StopInstances","Resource":"*","Condition":{"StringLike":{"aws:ResourceTag/k":"`+stars+`"}}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ids = "reservationSet/item/instancesSet/item/instanceId"
+	for value, want := range map[string]string{
+		stars: "", strings.Repeat("*a", 50) + "*": ec2sim.LabDB,
+		strings.Repeat("?", 255): "", strings.Repeat("?", 256): ec2sim.LabDB, strings.Repeat("?", 300): ec2sim.LabDB,
+	} {
+		if got := p.ok("DescribeInstances", "Filter.1.Name=tag:k", "Filter.1.Value.1="+value).one(ids); got != want {
+			t.Errorf("%.20q…: %q", value, got)
+		}
+	}
+	p.ok("StopInstances", "InstanceId.1="+ec2sim.LabDB)
+}

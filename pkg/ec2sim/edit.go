@@ -50,7 +50,7 @@ func edited[T resource[T]](t table[T], id string, edit func(*T)) *T {
 func (r *Region) Remove(id string) {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
-	w := r.sim.mem.world(r.name)
+	w := r.sim.mem.own(r.name)
 	if w.tagged(id) == nil {
 		panic("ec2sim: there is no " + id)
 	}

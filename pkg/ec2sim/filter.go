@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"aws-provider-executor/pkg/wildcard"
 )
 
 // filter is one Filter.N of a request.
@@ -90,7 +92,7 @@ func passes[T any](w *world, r *T, tags Tags, filters []filter, known fields[T])
 			}
 		}
 		if !slices.ContainsFunc(f.Value, func(pattern string) bool {
-			return slices.ContainsFunc(have, func(s string) bool { return matchPattern(pattern, s) })
+			return slices.ContainsFunc(have, func(s string) bool { return wildcard.Filter.Match(pattern, s) })
 		}) {
 			return false
 		}

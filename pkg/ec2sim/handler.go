@@ -161,62 +161,85 @@ func (s *Sim) runHooks(in *inbound, phase Phase) Verdict {
 	return verdict
 }
 
-// effect carries the call out. A change is made in a copy, which becomes the world when it succeeded. The
-// reply is empty where a fault has another answer in place of the effect.
+// effect carries the call out. The reply is empty where a fault has another answer in place of the effect.
 func (s *Sim) effect(in *inbound) reply {
+	p, err := in.op.prepare(in.form)
+	c, out := s.carry(in, p, err)
+	if c == nil {
+		return out
+	}
+	// A read needs no lock: nobody changes a world that is lent. However long it takes, it delays nobody.
+	return replyOf(p.run(c))
+}
+
+// carry does what a call does under the lock: all of a change, and all but the reading of a read, for which it
+// returns the call to run.
+func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*call, reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, now, region := in.mem, s.cfg.now(), in.call.Region
-	world := m.world(region)
-	world.settle(now)
-
-	p, err := in.op.prepare(in.form)
-	in.call.DryRun, in.resource = p.dryRun, "*"
-	if limited := m.spend(now, region, in.call.Operation, p); limited != nil {
-		return reply{err: limited}
+	world := m.settled(region, now)
+	if refused, over := m.refuses(in, world, p, unprepared, now); over {
+		return nil, refused
 	}
-	if err != nil {
-		return reply{err: asError(err)}
-	}
-	if p.on != nil {
-		if id := p.on(world)[0]; id != "" {
-			in.resource = world.arnOf(id)
-		}
-	}
-	if in.plan.noEffect && (in.plan.err != nil || in.plan.lost) {
-		return reply{}
-	}
-	if denied := m.authorize(in, world, p); denied != nil {
-		return reply{err: denied}
-	}
-	if p.dryRun {
-		return reply{err: errDryRun()}
-	}
-	view := world
-	if in.op.changes {
-		view = world.clone()
-	} else if old := m.staleWorld(now, region); old != nil {
-		view = old
-	}
-	body, err := p.run(&call{
-		operation: in.call.Operation, w: view, now: now, mint: m.mint, quotas: m.quotas,
+	c := &call{
+		operation: in.call.Operation, w: world, now: now, mint: m.mint, quotas: m.quotas,
 		transition: s.cfg.transition, sameRouteRefused: s.cfg.sameRouteRefused,
-	})
-	if err != nil {
-		return reply{err: asError(err)}
 	}
-	if in.op.changes && !in.plan.noEffect {
-		m.worlds[region] = view
+	if !in.op.changes {
+		if old := m.staleWorld(now, region); old != nil {
+			c.w = old
+		}
+		c.w.lent = true
+		return c, reply{}
+	}
+	// A change is made in a copy, which becomes the world when it succeeded.
+	c.w = world.clone()
+	out := replyOf(p.run(c))
+	if out.err == nil && !in.plan.noEffect {
+		m.worlds[region] = c.w
 		in.call.Effect = true
 		if in.plan.stale != nil {
 			m.stale[region] = newStaleView(world, *in.plan.stale, now)
 		}
 	}
-	return reply{body: body}
+	return nil, out
 }
 
-// asError is for errors of operations, which are all of one type.
-func asError(err error) *Error { return err.(*Error) }
+// refuses answers a call that does not get as far as the operation: it costs too much, is not what it should be,
+// strikes a fault that undoes it, is not allowed, or is a dry run.
+func (m *memory) refuses(in *inbound, w *world, p prepared, unprepared error, now time.Time) (reply, bool) {
+	in.call.DryRun, in.resource = p.dryRun, "*"
+	if limited := m.spend(now, in.call.Region, in.call.Operation, p); limited != nil {
+		return reply{err: limited}, true
+	}
+	if unprepared != nil {
+		return replyOf(nil, unprepared), true
+	}
+	if p.on != nil {
+		if id := p.on(w)[0]; id != "" {
+			in.resource = w.arnOf(id)
+		}
+	}
+	if in.plan.noEffect && (in.plan.err != nil || in.plan.lost) {
+		return reply{}, true
+	}
+	if denied := m.authorize(in, w, p); denied != nil {
+		return reply{err: denied}, true
+	}
+	if p.dryRun {
+		return reply{err: errDryRun()}, true
+	}
+	return reply{}, false
+}
+
+// replyOf makes a reply of what an operation returns. Errors of operations are all of one type.
+func replyOf(body any, err error) reply {
+	if err != nil {
+		return reply{err: err.(*Error)}
+	}
+	return reply{body: body}
+}
 
 // write answers the call as its faults have it.
 func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {

@@ -200,9 +200,7 @@ func (s *Sim) change(region string, run func(*call) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.now()
-	w := s.mem.world(region)
-	w.settle(now)
-	changed := w.clone()
+	changed := s.mem.settled(region, now).clone()
 	if err := run(&call{w: changed, now: now, mint: s.mem.mint, quotas: s.mem.quotas}); err != nil {
 		return err
 	}

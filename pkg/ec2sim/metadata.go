@@ -175,7 +175,7 @@ func (m *Metadata) values() map[string]string {
 	s := m.sim
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.mem.world(m.options.Region)
+	w := s.mem.settled(m.options.Region, s.cfg.now())
 	i := w.instances[m.options.Instance]
 	if i == nil {
 		return nil

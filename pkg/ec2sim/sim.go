@@ -208,15 +208,35 @@ func (s *Sim) State() State {
 	defer s.mu.Unlock()
 	state := State{Regions: map[string]RegionState{}}
 	for name, w := range s.mem.worlds {
-		w.settle(s.cfg.now())
 		if !w.empty() {
-			state.Regions[name] = w.snapshot()
+			state.Regions[name] = s.mem.settled(name, s.cfg.now()).snapshot()
 		}
 	}
 	return state
 }
 
-// world returns the region's world, which is empty when nobody has filled it. The caller holds s.mu.
+// settled returns the region's world with the transitions that are due ended. The caller holds s.mu.
+func (m *memory) settled(region string, now time.Time) *world {
+	w := m.world(region)
+	if w.due(now) {
+		w = m.own(region)
+		w.settle(now)
+	}
+	return w
+}
+
+// own returns the region's world to change it in place: a copy, when somebody may be reading it. The caller
+// holds s.mu.
+func (m *memory) own(region string) *world {
+	w := m.world(region)
+	if w.lent {
+		w = w.clone()
+		m.worlds[region] = w
+	}
+	return w
+}
+
+// world returns the region's world to read it, which is empty when nobody has filled it. The caller holds s.mu.
 func (m *memory) world(region string) *world {
 	w := m.worlds[region]
 	if w == nil {

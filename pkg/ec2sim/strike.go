@@ -3,6 +3,8 @@ package ec2sim
 import (
 	"net/http"
 	"time"
+
+	"aws-provider-executor/pkg/wildcard"
 )
 
 // plan is what the faults that strike a call make of it.
@@ -85,7 +87,7 @@ func (a *armed) matches(c Call) bool {
 	}
 	for name, pattern := range a.Params {
 		value, ok := c.Params[name]
-		if !ok || !matchPattern(pattern, value) {
+		if !ok || !wildcard.Filter.Match(pattern, value) {
 			return false
 		}
 	}
@@ -101,7 +103,7 @@ func operationMatches(pattern, operation string, changes bool) bool {
 	case "reads":
 		return !changes
 	}
-	return matchPattern(pattern, operation)
+	return wildcard.Filter.Match(pattern, operation)
 }
 
 func operationPatternKnown(pattern string) bool {

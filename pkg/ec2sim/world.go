@@ -62,6 +62,9 @@ type world struct {
 	addresses  table[Address]
 
 	transitions map[string]transition // by instance or interface
+
+	// lent says that somebody may be reading it without the lock: it is not changed any more.
+	lent bool
 }
 
 // transition is a change that is under way: of an instance's state, or of an attachment's status.
@@ -146,6 +149,16 @@ func compareDestinations(a, b string) int {
 }
 
 func isPrefixList(destination string) bool { return strings.HasPrefix(destination, "pl-") }
+
+// due reports whether a transition is.
+func (w *world) due(now time.Time) bool {
+	for _, t := range w.transitions {
+		if !now.Before(t.at) {
+			return true
+		}
+	}
+	return false
+}
 
 // settle ends the transitions that are due.
 func (w *world) settle(now time.Time) {

@@ -3,6 +3,8 @@ package policy
 import (
 	"errors"
 	"strings"
+
+	"aws-provider-executor/pkg/wildcard"
 )
 
 // Pattern is a text in which * stands for any text and ? for one character.
@@ -19,30 +21,8 @@ func parsePattern(s string) (Pattern, error) {
 	return Pattern(s), nil
 }
 
-// Match tells whether the whole text matches.
-func (p Pattern) Match(text string) bool {
-	pattern, runes := []rune(string(p)), []rune(text)
-	i, j, star, resume := 0, 0, -1, 0
-	for j < len(runes) {
-		switch {
-		case i < len(pattern) && pattern[i] == '*':
-			star, resume = i, j
-			i++
-		case i < len(pattern) && (pattern[i] == '?' || pattern[i] == runes[j]):
-			i++
-			j++
-		case star >= 0:
-			resume++
-			i, j = star+1, resume
-		default:
-			return false
-		}
-	}
-	for i < len(pattern) && pattern[i] == '*' {
-		i++
-	}
-	return i == len(pattern)
-}
+// Match reports whether the whole text matches.
+func (p Pattern) Match(text string) bool { return wildcard.Plain.Match(string(p), text) }
 
 func matchAny(patterns []Pattern, text string) bool {
 	for _, p := range patterns {

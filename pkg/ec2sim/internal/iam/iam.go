@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"aws-provider-executor/pkg/wildcard"
 )
 
 // Policy is one document.
@@ -147,7 +149,7 @@ func newCondition(operator, key string, values []string) (condition, error) {
 	case "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "Bool":
 		c.match = strings.EqualFold
 	case "StringLike", "StringNotLike", "ArnLike", "ArnNotLike", "ArnEquals", "ArnNotEquals":
-		c.match = Like
+		c.match = wildcard.Plain.Match
 	default:
 		return c, fmt.Errorf("condition operator %q", operator)
 	}
@@ -178,8 +180,8 @@ func (c condition) holds(keys map[string][]string) bool {
 }
 
 func (s statement) applies(r Request) bool {
-	action := slices.ContainsFunc(s.actions, func(p string) bool { return Like(strings.ToLower(p), strings.ToLower(r.Action)) })
-	resource := slices.ContainsFunc(s.resources, func(p string) bool { return p == "*" || Like(p, r.Resource) })
+	action := slices.ContainsFunc(s.actions, func(p string) bool { return wildcard.Plain.Match(strings.ToLower(p), strings.ToLower(r.Action)) })
+	resource := slices.ContainsFunc(s.resources, func(p string) bool { return wildcard.Plain.Match(p, r.Resource) })
 	if action == s.notActions || resource == s.notResources {
 		return false
 	}
@@ -201,23 +203,4 @@ func Decide(policies []Policy, r Request) Decision {
 		}
 	}
 	return decision
-}
-
-// Like matches IAM's wildcards: '*' is any run of characters, '?' exactly one.
-func Like(pattern, s string) bool {
-	for pattern != "" {
-		if pattern[0] == '*' {
-			for i := 0; i <= len(s); i++ {
-				if Like(pattern[1:], s[i:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if s == "" || pattern[0] != '?' && pattern[0] != s[0] {
-			return false
-		}
-		pattern, s = pattern[1:], s[1:]
-	}
-	return s == ""
 }

@@ -1,0 +1,71 @@
+package ec2sim
+
+import (
+	"net/url"
+	"reflect"
+	"testing"
+)
+
+// observed runs a call whose operation looks whether the lock is free.
+func observed(t *testing.T, s *Sim, op func(func(*call, *struct{}) (any, error)) operation) (free bool) {
+	t.Helper()
+	ran := false
+	in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"}}
+	in.op = op(func(*call, *struct{}) (any, error) {
+		if ran, free = true, s.mu.TryLock(); free {
+			s.mu.Unlock()
+		}
+		return nil, invalidValue("no")
+	})
+	if out := s.effect(in); out.err == nil || !ran {
+		t.Fatalf("answered %+v, ran: %t", out, ran)
+	}
+	return free
+}
+
+// However long a read takes, and whether it fails or not, nobody waits for it.
+func TestReadsDoNotHoldTheLock(t *testing.T) {
+	s := New(Lab())
+	if !observed(t, s, reading[struct{}]) {
+		t.Error("a read holds the lock")
+	}
+	if observed(t, s, changing[struct{}]) {
+		t.Error("a change does not hold the lock")
+	}
+	if !s.mu.TryLock() {
+		t.Fatal("a failed call left the lock held")
+	}
+	s.mu.Unlock()
+}
+
+// What a read looks at stays as it was, whoever changes the world meanwhile.
+func TestReadsSeeOneWorld(t *testing.T) {
+	s := New(Lab(), WithTransitionTime(0))
+	r := s.Region(LabRegion)
+	for name, change := range map[string]func(){
+		"an edit":   func() { r.EditInterface(LabDBInterface0, func(i *Interface) { i.Description = "changed" }) },
+		"a builder": func() { r.AddInterface(Interface{SubnetID: LabSubnetA}) },
+		"a removal": func() { r.Remove(LabDBInterface1) },
+		"a state that settles": func() {
+			s.mem.own(LabRegion).transitions[LabDB] = transition{to: "stopped"}
+			s.State()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.Reset()
+			before := s.State().Regions[LabRegion]
+			in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"}}
+			in.op = reading(func(c *call, _ *struct{}) (any, error) {
+				change()
+				if !reflect.DeepEqual(before, c.w.snapshot()) {
+					t.Error("the change reached what is being read")
+				}
+				return nil, nil
+			})
+			s.effect(in)
+			if reflect.DeepEqual(before, s.State().Regions[LabRegion]) {
+				t.Error("the change did not happen")
+			}
+		})
+	}
+}
