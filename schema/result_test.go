@@ -319,19 +319,24 @@ func TestSchemaRefusesOtherResults(t *testing.T) {
 	s := compile(t, schema.Result())
 	good := func() tree {
 		return tree{"apiVersion": protocol.APIVersion, "kind": protocol.ResultKind, "status": tree{
-			"status": "failed", "error": "what is so", "observed": tree{"failureClass": "drift", "retryable": "false"},
+			"status": "failed", "message": "what is so", "error": "what is so", "observed": tree{"failureClass": "drift", "retryable": "false"},
 		}}
 	}
 	if err := s.Validate(good()); err != nil {
 		t.Fatal(err)
 	}
 	for name, edit := range map[string]func(tree){
-		"another apiVersion":      func(r tree) { set(r, "v1", "apiVersion") },
-		"a request's kind":        func(r tree) { set(r, protocol.RequestKind, "kind") },
-		"no status":               func(r tree) { set(r, absent{}, "status") },
-		"another state":           func(r tree) { set(r, "done", "status", "status") },
-		"another class":           func(r tree) { set(r, "oops", "status", "observed", "failureClass") },
-		"failed without error":    func(r tree) { set(r, absent{}, "status", "error") },
+		"another apiVersion":     func(r tree) { set(r, "v1", "apiVersion") },
+		"a request's kind":       func(r tree) { set(r, protocol.RequestKind, "kind") },
+		"no status":              func(r tree) { set(r, absent{}, "status") },
+		"another state":          func(r tree) { set(r, "done", "status", "status") },
+		"another class":          func(r tree) { set(r, "oops", "status", "observed", "failureClass") },
+		"failed without error":   func(r tree) { set(r, absent{}, "status", "error") },
+		"failed without message": func(r tree) { set(r, absent{}, "status", "message") },
+		"skipped without error": func(r tree) {
+			set(r, "skipped", "status", "status")
+			set(r, absent{}, "status", "error")
+		},
 		"failed without class":    func(r tree) { set(r, absent{}, "status", "observed", "failureClass") },
 		"failed without facts":    func(r tree) { set(r, absent{}, "status", "observed") },
 		"an error of two lines":   func(r tree) { set(r, "a\nb", "status", "error") },
@@ -340,10 +345,11 @@ func TestSchemaRefusesOtherResults(t *testing.T) {
 		"a fact that is no text":  func(r tree) { set(r, true, "status", "observed", "changed") },
 		"a fact of another form":  func(r tree) { set(r, "eth0", "status", "observed", "priorHolder") },
 		"undoAvailable as text":   func(r tree) { set(r, "true", "status", "undoAvailable") },
-		"succeeded with an error": func(r tree) { set(r, "succeeded", "status", "status"); set(r, "m", "status", "message") },
+		"succeeded with an error": func(r tree) { set(r, "succeeded", "status", "status") },
 		"succeeded, no message": func(r tree) {
 			set(r, "succeeded", "status", "status")
 			set(r, absent{}, "status", "error")
+			set(r, absent{}, "status", "message")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
 	a := assignment{entry: newEntry(r, req), take: req.Bool("allowReassignment")}
-	return a.plan(ctx)
+	return a.plan(ctx, req)
 }
 
 // assignment is a destination on its way to an interface.
@@ -24,7 +24,7 @@ type assignment struct {
 // reserved are the networks that EC2 keeps for itself inside every VPC.
 var reserved = []netip.Prefix{netip.MustParsePrefix("169.254.168.0/22"), netip.MustParsePrefix("fd00:ec2::/32")}
 
-func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
+func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan, error) {
 	for _, no := range reserved {
 		if no.Overlaps(a.to) {
 			return nil, action.Refuse(protocol.InvalidRequest, "%s is in %s, which AWS keeps for itself: EC2 takes no route to it", a.to, no)
@@ -42,20 +42,38 @@ func (a assignment) plan(ctx context.Context) (*action.Plan, error) {
 		Read:        a.readAgain,
 		Transitions: []action.Transition{a.transition(route.Target, a.nic)},
 		Facts:       func(t []action.Transition, seen action.Seen) map[string]string { return a.facts(t, seen, route) },
+		Dangers:     a.dangers,
 		Words: action.Words{
 			Would:   "route " + a.to.String() + " to " + a.nic + " in " + a.table,
 			Did:     "routed " + a.to.String() + " to " + a.nic + " in " + a.table,
 			Already: a.table + " leads " + a.to.String() + " to " + a.nic,
 		},
 	}
-	if route.Target != nowhere && route.Target != a.nic {
-		p.Words.Would += ", taking it from " + route.Target
-		p.Words.Did += ", taken from " + route.Target
+	if taken := a.takenFrom(req, route); taken != nowhere && taken != a.nic {
+		p.Words.Would += ", taking it from " + taken
+		p.Words.Did += ", taken from " + taken
 	}
 	if route.Target != a.nic {
 		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, table) }
 	}
 	return p, nil
+}
+
+// takenFrom is what the route leads to, or led to before an earlier attempt under this key.
+func (a assignment) takenFrom(req action.Request, now ec2model.Route) string {
+	own, ok := req.Record(a.resource(), attribute)
+	if ok && now.Target == a.nic && own.To == a.nic {
+		return own.From
+	}
+	return now.Target
+}
+
+// dangers says that the route leads into nothing.
+func (a assignment) dangers(_ []action.Transition, seen action.Seen) []string {
+	if seen.Facts["routeState"] != "blackhole" {
+		return nil
+	}
+	return []string{"it is a black hole: " + a.nic + " is detached, or its instance is not running"}
 }
 
 // mayTake refuses a destination that leads elsewhere and may not be taken from there. EC2 itself

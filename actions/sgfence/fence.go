@@ -310,8 +310,9 @@ func (f *fence) plan() (*action.Plan, error) {
 			}
 			return f.seen(now, transitions), err
 		},
-		Facts: f.facts,
-		Words: f.words(),
+		Facts:   f.facts,
+		Dangers: f.dangers,
+		Words:   f.words(),
 	}, nil
 }
 
@@ -438,6 +439,22 @@ func (f *fence) facts(transitions []action.Transition, seen action.Seen) map[str
 	return action.Merge(facts, seen.Facts)
 }
 
+// dangers says what the fence does not cut, and what was before the fence may not outlast.
+func (f *fence) dangers(_ []action.Transition, seen action.Seen) []string {
+	var all []string
+	if state := seen.Facts[factState]; state != "stopped" && state != "terminated" {
+		until := ""
+		if f.req.Bool(paramPowerOff) {
+			until = " until it has stopped"
+		}
+		all = append(all, "connections that are tracked already may go on"+until)
+	}
+	if why := seen.Facts[factTags]; why != "" {
+		all = append(all, "backup tags "+why)
+	}
+	return all
+}
+
 // prior is what an interface had before any fence in force.
 func (f *fence) prior(t action.Transition) string {
 	if base := f.known[t.Resource].base(f.first.groupsText(t.Resource)); base != nil {
@@ -478,6 +495,9 @@ func (f *fence) words() action.Words {
 		Would:   "fence " + f.instance + ": " + strings.Join(gets, ", "),
 		Did:     "fenced " + f.instance + ": " + strings.Join(has, ", "),
 		Already: f.instance + " is fenced: " + strings.Join(has, ", "),
+	}
+	if f.via != "" {
+		w.Would += "; on the way they get " + f.via + ", which lets everything through"
 	}
 	if f.req.Bool(paramPowerOff) {
 		w.Would += "; then stop it"

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 //
 //	request NAME VERB MODE KEY [target.x=… | x=…]...   writes a request; without a target, that of router-a
 //	result FIELD WANT                                  compares a field of the last result: status, message, error,
-//	                                                   undoAvailable, or the name of an observed fact; '-' is absent
+//	                                                   undoAvailable, or the name of an observed fact; '-' is absent;
+//	                                                   and that message and error are filled as the contract says
 //	unchanged                                          the world is as it was at the start, or at the last mark
 //	mark                                               takes the world as it is now as the one to compare with
 //	calls WANT...                                      the operations called since the last time, in order; '-' forgets them
@@ -125,6 +126,9 @@ func checkResult(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no result on stdout: %v", err)
 	}
 	s := result.Status
+	if said := s.Message; said == "" || (s.Status == "succeeded") == (s.Error == said) || s.Error != said && s.Error != "" {
+		ts.Fatalf("a success has a message alone, all else the same text as message and error\n%s", ts.ReadFile("stdout"))
+	}
 	got, present := map[string]string{
 		"status": s.Status, "message": s.Message, "error": s.Error, "undoAvailable": strconv.FormatBool(s.UndoAvailable),
 	}[args[0]]

@@ -169,6 +169,9 @@ type Plan struct {
 	// counts and a reading; they must hold whether the transitions were
 	// carried out or not.
 	Facts func(t []Transition, seen Seen) map[string]string
+	// Dangers says what is dangerous about a success, from the same as Facts; each is told after
+	// the words. May be nil.
+	Dangers func(t []Transition, seen Seen) []string
 	// Skip, when not empty, says why there is nothing this undo may restore.
 	Skip string
 	// Restores tells an undo from an action that happens to use the same verb.

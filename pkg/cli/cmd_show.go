@@ -136,7 +136,9 @@ func (a *app) showTable(w io.Writer, d details) {
 	if d.ClaimUntil != nil {
 		line("claimed by", d.ClaimedBy+", until "+when(d.ClaimUntil))
 	}
-	line("message", d.ResultMessage)
+	if d.ResultMessage != d.Error {
+		line("message", d.ResultMessage)
+	}
 	line("error", d.Error)
 	many("observed", sortedPairs(d.Observed))
 	many("unreadable", sortedPairs(d.Unreadable))

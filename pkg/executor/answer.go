@@ -49,12 +49,10 @@ func (r *run) heldBy(keys string) protocol.Result {
 // failed keeps what was learnt before the failure.
 func (r *run) failed(err error) protocol.Result {
 	f := asFailure(err)
-	result := r.result(protocol.Failed, "", r.facts(), f.Facts, map[string]string{
+	return r.result(protocol.Failed, f.Message, r.facts(), f.Facts, map[string]string{
 		protocol.FactFailureClass: string(f.Class),
 		protocol.FactRetryable:    strconv.FormatBool(f.MayRetry()),
 	})
-	result.Status.Error = f.Message
-	return result
 }
 
 func (r *run) changed() map[string]string {
@@ -76,13 +74,27 @@ func (r *run) facts() map[string]string {
 	return action.Merge(facts, map[string]string{FactWarning: strings.Join(r.warnings, "; ")})
 }
 
-func (r *run) result(state protocol.State, message string, facts ...map[string]string) protocol.Result {
+func (r *run) result(state protocol.State, said string, facts ...map[string]string) protocol.Result {
 	observed := action.Merge(facts...)
 	maps.DeleteFunc(observed, func(_, v string) bool { return v == "" })
-	return protocol.NewResult(protocol.Status{
-		Status: state, Message: message, Observed: observed,
-		UndoAvailable: r.undoAvailable(state),
-	})
+	if state == protocol.Succeeded {
+		said = strings.Join(append([]string{said}, r.dangers()...), "; ")
+	}
+	status := protocol.Say(state, said)
+	status.Observed, status.UndoAvailable = observed, r.undoAvailable(state)
+	return protocol.NewResult(status)
+}
+
+// dangers are what is dangerous about a success, for its sentence.
+func (r *run) dangers() []string {
+	var all []string
+	if r.plan.Dangers != nil {
+		all = r.plan.Dangers(r.plan.Transitions, r.seen)
+	}
+	if r.overruled != "" && r.began {
+		all = append(all, "other actions in force needed what it took away ("+r.overruled+")")
+	}
+	return append(all, r.warnings...)
 }
 
 // undoAvailable tells whether the undo verb has what it needs: an action that

@@ -120,6 +120,8 @@ type run struct {
 	began, touched bool
 	// warnings are what went wrong without making the result a failure.
 	warnings []string
+	// overruled names the holders that the request says to ignore.
+	overruled string
 }
 
 // answer goes the way from a valid request to a result.
@@ -177,10 +179,13 @@ func (r *run) execute() (protocol.Result, error) {
 		return r.skipped(r.plan.Skip), nil
 	}
 	holders, err := r.holders()
-	if err != nil {
+	switch {
+	case r.req.Bool(action.IgnoreHolders.Name):
+		// Which they are is only told, so that not knowing it is no reason to stop.
+		r.overruled = holders
+	case err != nil:
 		return protocol.Result{}, err
-	}
-	if holders != "" {
+	case holders != "":
 		r.recordReleased()
 		return r.heldBy(holders), nil
 	}

@@ -83,13 +83,12 @@ func (p *Process) run(ctx context.Context, s settings, faults []string, log *slo
 
 // tooLarge says what a result that no core would read was about.
 func tooLarge(r protocol.Result) protocol.Result {
-	return protocol.NewResult(protocol.Status{
-		Status: protocol.Failed,
-		Error:  fmt.Sprintf("the result (%s) is larger than %d bytes; look at the target before you try again", r.Status.Status, protocol.MaxResultBytes),
-		Observed: map[string]string{
-			protocol.FactFailureClass: string(protocol.Internal), protocol.FactRetryable: "false",
-		},
-	})
+	status := protocol.Say(protocol.Failed, fmt.Sprintf(
+		"the result (%s) is larger than %d bytes; look at the target before you try again", r.Status.Status, protocol.MaxResultBytes))
+	status.Observed = map[string]string{
+		protocol.FactFailureClass: string(protocol.Internal), protocol.FactRetryable: "false",
+	}
+	return protocol.NewResult(status)
 }
 
 // explain answers a person who starts the program by hand.

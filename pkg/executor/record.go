@@ -265,7 +265,7 @@ func (r *run) forget() {
 // holders names the other actions in force that need what this undo would take away. An undo that no record is of, and
 // that goes back before all of them, takes it from them all.
 func (r *run) holders() (string, error) {
-	if r.store == nil || !r.plan.Restores && (r.undoes() == "" || !r.hasRecord) || r.req.Bool(action.IgnoreHolders.Name) {
+	if r.store == nil || !r.plan.Restores && (r.undoes() == "" || !r.hasRecord) {
 		return "", nil
 	}
 	others, err := r.store.Others(r.recordKey(), r.resources()...)

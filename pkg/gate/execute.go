@@ -57,9 +57,10 @@ func (g *Gate) dryRun(ctx context.Context, a Action, kind EventKind, r protocol.
 
 // outcome is what a result says, without what becomes of the action.
 func outcome(a Action, r protocol.Result) Outcome {
-	o := Outcome{Action: a, Verdict: Done, Message: r.Status.Message, Result: &r}
+	message, failure := r.Status.Lines()
+	o := Outcome{Action: a, Verdict: Done, Message: message, Result: &r}
 	if r.Status.Status == protocol.Failed {
-		o.Verdict, o.Message = Unsuccessful, r.Status.Error
+		o.Verdict, o.Message = Unsuccessful, failure
 	}
 	if reasons := deniedByExecutor(r); len(reasons) > 0 {
 		o.Verdict, o.Reasons, o.Message = Refused, reasons, "refused by the executor: "+reasons[0].Text
@@ -72,7 +73,8 @@ func deniedByExecutor(r protocol.Result) policy.Denial {
 	if r.Status.Status != protocol.Failed || r.Status.Observed[protocol.FactFailureClass] != string(protocol.Denied) {
 		return nil
 	}
-	return against("executor", "%s", r.Status.Error)
+	_, failure := r.Status.Lines()
+	return against("executor", "%s", failure)
 }
 
 // Execute runs actions. Unless told to keep going, it begins nothing when one of them would be refused
@@ -309,7 +311,8 @@ func (g *Gate) record(ctx context.Context, a Action, result protocol.Result, run
 		o.Message += "; " + said
 		kind, data["what"], data["reasons"] = EventDenied, "execution", texts(reasons)
 	default:
-		a.Status, a.ResultMessage, a.Error = Status(result.Status.Status), result.Status.Message, result.Status.Error
+		a.Status = Status(result.Status.Status)
+		a.ResultMessage, a.Error = result.Status.Lines()
 		a.learn(result.Status.Observed, mayHaveChanged(result))
 		o = outcome(a, result)
 	}

@@ -107,6 +107,37 @@ func verdictOf(answer any) gate.Verdict {
 	return gate.Unsuccessful
 }
 
+// TestATextIsKeptOnce: the executor says one line as message and as error; the row, the outcome and
+// the log have it once.
+func TestATextIsKeptOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer                protocol.Result
+		verdict               gate.Verdict
+		message, failure, log string
+	}{
+		"failed":  {failed(protocol.Conflict, nil), gate.Unsuccessful, "", "it is conflict", "error"},
+		"skipped": {skipped(nil), gate.Done, "nothing", "", "message"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, lab)
+			id := r.approved("k")[0]
+			r.answers(c.answer)
+			o := r.all(r.execute(id))(c.verdict)[0]
+			if a := r.get(id); a.ResultMessage != c.message || a.Error != c.failure || o.Message != c.message+c.failure {
+				t.Errorf("%q, %q and %q, want %q and %q", o.Message, a.ResultMessage, a.Error, c.message, c.failure)
+			}
+			events, err := r.Store.Events(context.Background(), gate.EventQuery{ActionID: id, Kind: gate.EventResult})
+			if err != nil || len(events) != 1 {
+				t.Fatalf("%v, %v", events, err)
+			}
+			message, failure := events[0].Data["message"], events[0].Data["error"]
+			if events[0].Data[c.log] != c.message+c.failure || (message == nil) == (failure == nil) {
+				t.Errorf("the log says %v and %v", message, failure)
+			}
+		})
+	}
+}
+
 func orEmpty(m map[string]string) map[string]string {
 	if m == nil {
 		return map[string]string{}

@@ -105,10 +105,11 @@ func (g *Gate) event(kind EventKind, a Action, data map[string]any) Event {
 	return Event{At: g.Now(), Kind: kind, ActionID: a.ID, Key: a.IdempotencyKey, Actor: g.Actor, Data: data}
 }
 
-// resultData is a result as an event keeps it: whole.
+// resultData is a result as an event keeps it: whole, but no text twice.
 func resultData(mode protocol.Mode, digest string, r protocol.Result) map[string]any {
 	data := map[string]any{"mode": string(mode), "digest": digest, "status": string(r.Status.Status)}
-	for name, text := range map[string]string{"message": r.Status.Message, "error": r.Status.Error} {
+	message, failure := r.Status.Lines()
+	for name, text := range map[string]string{"message": message, "error": failure} {
 		if text != "" {
 			data[name] = text
 		}

@@ -91,11 +91,15 @@ func failed(class protocol.FailureClass, facts map[string]string) protocol.Resul
 	for k, v := range facts {
 		all[k] = v
 	}
-	return protocol.NewResult(protocol.Status{Status: protocol.Failed, Error: "it is " + string(class), Observed: all})
+	s := protocol.Say(protocol.Failed, "it is "+string(class))
+	s.Observed = all
+	return protocol.NewResult(s)
 }
 
 func skipped(facts map[string]string) protocol.Result {
-	return protocol.NewResult(protocol.Status{Status: protocol.Skipped, Message: "nothing", Observed: facts})
+	s := protocol.Say(protocol.Skipped, "nothing")
+	s.Observed = facts
+	return protocol.NewResult(s)
 }
 
 func plan(key string) gate.Plan {

@@ -235,7 +235,7 @@ func (g *Gate) recordRollback(ctx context.Context, a Action, result protocol.Res
 	case len(o.Reasons) > 0:
 		kind, data["what"], data["reasons"] = EventDenied, "rollback", texts(o.Reasons)
 	case result.Status.Status == protocol.Failed:
-		a.Error = "rollback: " + result.Status.Error
+		a.Error = "rollback: " + o.Message
 		kind = EventRollbackFailed
 	case result.Status.Status == protocol.Skipped && held != "":
 		a.ResultMessage = "rollback pending: " + result.Status.Message

@@ -130,3 +130,32 @@ func TestQuote(t *testing.T) {
 		})
 	}
 }
+
+// TestBothTexts: callers print one of the two texts, so what is no success fills both; whoever
+// prints both has each once.
+func TestBothTexts(t *testing.T) {
+	for _, c := range []struct {
+		name, message, failure string
+		status                 Status
+	}{
+		{"a success", "did it", "", Say(Succeeded, "did it")},
+		{"a failure", "", "cannot", Say(Failed, "cannot")},
+		{"nothing to restore", "it stays", "", Say(Skipped, "it stays")},
+		{"another's failure, with the error alone", "", "cannot", Status{Status: Failed, Error: "cannot"}},
+		{"another's failure, with the message alone", "", "cannot", Status{Status: Failed, Message: "cannot"}},
+		{"another's failure, with two texts", "tried", "cannot", Status{Status: Failed, Message: "tried", Error: "cannot"}},
+		{"another's success with an error", "did it", "but", Status{Status: Succeeded, Message: "did it", Error: "but"}},
+	} {
+		if message, failure := c.status.Lines(); message != c.message || failure != c.failure {
+			t.Errorf("%s: %q and %q, want %q and %q", c.name, message, failure, c.message, c.failure)
+		}
+	}
+	for _, state := range []State{Failed, Skipped} {
+		if s := Say(state, "why"); s.Message != "why" || s.Error != "why" {
+			t.Errorf("%s says %q and %q", state, s.Message, s.Error)
+		}
+	}
+	if s := Say(Succeeded, "why"); s.Message != "why" || s.Error != "" {
+		t.Errorf("a success says %q and %q", s.Message, s.Error)
+	}
+}

@@ -76,15 +76,37 @@ type Result struct {
 // Status is what a Result says.
 type Status struct {
 	Status State `json:"status"`
-	// Message is one line on what was done, or would be.
+	// Message is one line on what was done, or would be; else the same as Error.
 	Message string `json:"message,omitempty"`
-	// Error is one line that a person can act on; only with Failed.
+	// Error is one line that a person can act on; empty with Succeeded.
 	Error string `json:"error,omitempty"`
 	// Observed holds facts, never a secret.
 	Observed map[string]string `json:"observed,omitempty"`
 	// UndoAvailable says that the undo verb, sent with Observed as its
 	// parameters, can be answered.
 	UndoAvailable bool `json:"undoAvailable,omitempty"`
+}
+
+// Say makes a status that says one line. What is no success has it as its error too: of the two
+// texts, some callers print the one and some the other.
+func Say(state State, line string) Status {
+	s := Status{Status: state, Message: line}
+	if state != Succeeded {
+		s.Error = line
+	}
+	return s
+}
+
+// Lines are the texts of a status without repetition: the message and the error, the one of them
+// empty if both say the same. What failed has an error, even if only its message says why.
+func (s Status) Lines() (message, failure string) {
+	switch {
+	case s.Status == Failed && (s.Error == "" || s.Error == s.Message):
+		return "", s.Message
+	case s.Error == s.Message:
+		return s.Message, ""
+	}
+	return s.Message, s.Error
 }
 
 // NewResult puts a status in its envelope.

@@ -27,30 +27,32 @@ func commonFacts() []fact {
 
 // result is the schema of a result.
 func (g Generator) result() node {
+	is := func(s protocol.State) *node { return &node{Properties: properties{{"status", node{Const: string(s)}}}} }
 	failed := &node{
-		Required: []string{"error", "observed"},
+		Required: []string{"observed"},
 		Properties: properties{{"observed", node{
 			Required: []string{protocol.FactFailureClass, protocol.FactRetryable},
 		}}},
 	}
 	status := node{
-		Type: "object", Required: []string{"status"},
+		Type: "object", Required: []string{"status", "message"},
 		Properties: properties{
 			{"status", node{
 				Description: "succeeded: read back, and so; failed: see error; skipped: an undo that found nothing it may restore",
 				Enum:        []string{string(protocol.Succeeded), string(protocol.Failed), string(protocol.Skipped)},
 			}},
-			{"message", node{Description: "one line on what was done, or would be", Type: "string", MinLength: 1}},
-			{"error", node{Description: "one line that a person can act on; only when failed", Type: "string", MinLength: 1, Not: &node{Pattern: `[\n\r]`}}},
+			{"message", node{Description: "one line on what was done, or would be; when failed or skipped, the same as error", Type: "string", MinLength: 1, Not: &node{Pattern: `[\n\r]`}}},
+			{"error", node{Description: "one line that a person can act on; only when failed or skipped", Type: "string", MinLength: 1, Not: &node{Pattern: `[\n\r]`}}},
 			{"observed", g.observed()},
 			{"undoAvailable", node{
 				Description: "whether the undo verb, sent with observed as its parameters, can be answered; left out when not",
 				Type:        "boolean",
 			}},
 		},
-		If:   &node{Properties: properties{{"status", node{Const: string(protocol.Failed)}}}},
-		Then: failed,
-		Else: &node{Required: []string{"message"}, Not: &node{Required: []string{"error"}}},
+		AllOf: []node{
+			{If: is(protocol.Failed), Then: failed},
+			{If: is(protocol.Succeeded), Then: &node{Not: &node{Required: []string{"error"}}}, Else: &node{Required: []string{"error"}}},
+		},
 	}
 	return node{
 		Schema: draft, ID: idStart + "result", Title: protocol.ResultKind,
