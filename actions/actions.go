@@ -2,6 +2,7 @@
 package actions
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -14,10 +15,27 @@ import (
 
 // Registry returns every verb the executor knows.
 func Registry() *action.Registry {
+	return RegistryAt(sgfence.Clock{Now: time.Now, Wait: wait})
+}
+
+// RegistryAt is Registry with another clock.
+func RegistryAt(clock sgfence.Clock) *action.Registry {
 	return action.NewRegistry(slices.Concat(
 		secondaryip.Verbs(),
 		forwarding.Verbs(),
 		route.Verbs(),
-		sgfence.Verbs(time.Now),
+		sgfence.Verbs(clock),
 	))
+}
+
+// wait returns after a duration, or with the context's error if that ends first.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }

@@ -35,7 +35,7 @@ assign-secondary-ip: nicRef+ address+ region+ allowReassignment expectedHolderRe
 ensure-forwarding-enabled: nicRef+ region+ address
 assign-route-table-route: routeTableRef+ nicRef+ address+ region+ allowReassignment
 fence-security-groups: instanceRef+ region+ securityGroups+ invertSgRemoval+ interface<N>Sg+` +
-	` onFencePoweroff+ skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup+
+	` backupTags+ ignoreBranchInterfaces onFencePoweroff+ skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup+
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through

@@ -14,6 +14,7 @@ const (
 	here = "i-0123456789abcdef0"
 	eni0 = "eni-00000000000000000"
 	eni1 = "eni-00000000000000001"
+	eni2 = "eni-00000000000000002"
 	then = "1700000000"
 	key  = "Original_SG_Backup_" + here + "_" + then + "_"
 )

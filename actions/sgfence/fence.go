@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -16,17 +15,19 @@ import (
 
 // fence is one fence on its way.
 type fence struct {
-	r   Reader
-	now func() time.Time
-	req action.Request
+	r     Reader
+	clock Clock
+	req   action.Request
 
 	instance string
-	// named are the groups to remove, or with invert those to keep; exact is the parameter's way to say it for
-	// each interface.
+	// named are the groups to remove, or with invert those to keep. Without them, exact has the groups that
+	// each interface is given.
 	named  []string
 	invert bool
 	exact  map[string][]string
 	via    string
+	// tagless fences neither write nor read tags.
+	tagless bool
 
 	// first is the reading that everything rests on.
 	first reading
@@ -55,14 +56,15 @@ type end struct {
 func (e end) pending() bool { return !slices.Equal(e.Groups, e.to) }
 
 // planFence plans a fence. One reading that shows nothing to fence is not believed.
-func planFence(ctx context.Context, r Reader, req action.Request, now func() time.Time) (*action.Plan, error) {
+func planFence(ctx context.Context, r Reader, req action.Request, clock Clock) (*action.Plan, error) {
 	f := fence{
-		r: r, now: now, req: req, instance: req.Target["instanceRef"],
+		r: r, clock: clock, req: req, instance: req.Target["instanceRef"],
 		invert: req.Bool(paramInvert), via: req.Parameters[paramTransition],
 	}
 	if named := req.Parameters[paramGroups]; named != "" {
 		f.named = strings.Split(named, ",")
 	}
+	f.tagless = tagless(req.Parameters)
 	if err := f.oneWay(); err != nil {
 		return nil, err
 	}
@@ -75,7 +77,13 @@ func planFence(ctx context.Context, r Reader, req action.Request, now func() tim
 	if err != nil {
 		return nil, err
 	}
-	if err := f.decide(ctx, first); err != nil {
+	if f.first, err = f.settled(ctx, first); err != nil {
+		return nil, err
+	}
+	if f.cutOff() {
+		return f.leave(), nil
+	}
+	if err := f.decide(ctx, f.first); err != nil {
 		return nil, err
 	}
 	if !f.pending() && !f.explained() {
@@ -93,14 +101,16 @@ func planFence(ctx context.Context, r Reader, req action.Request, now func() tim
 	return f.plan()
 }
 
-// oneWay refuses a request that names the groups in no way, or in two, or a way through that nothing could undo.
+// oneWay refuses a request that does not say which groups, or names a way through that nothing could undo.
 func (f *fence) oneWay() error {
-	switch exact := givesExact(f.req.Parameters); {
-	case exact && (f.named != nil || f.invert):
-		return action.Refuse(protocol.InvalidRequest, "both %s and %s are given: name the groups one way; nothing was changed", paramGroups, paramExact)
+	exact := givesExact(f.req.Parameters)
+	switch {
+	case exact && f.named == nil && f.invert:
+		return action.Refuse(protocol.InvalidRequest,
+			"%s is given without %s, which are the groups to keep; nothing was changed", paramInvert, paramGroups)
 	case !exact && f.named == nil:
 		return action.Refuse(protocol.InvalidRequest, "%s is required: the groups to remove from every interface; or %s for each of them; nothing was changed", paramGroups, paramExact)
-	case f.via != "" && !f.req.Keeps && (exact || f.req.Bool(paramNoTags)):
+	case f.via != "" && !f.req.Keeps && (exact || f.tagless || f.req.Bool(paramNoTags)):
 		return action.Refuse(protocol.InvalidRequest,
 			"%s needs what was there before to be kept, in the tags (by %s, without %s) or in a store: killed on the way, the instance would stay wide open; nothing was changed",
 			paramTransition, paramGroups, paramNoTags)
@@ -124,13 +134,29 @@ func (f *fence) checkSelf(ctx context.Context) string {
 
 // decide finds what each interface is to have, and refuses what can't be.
 func (f *fence) decide(ctx context.Context, now reading) error {
+	if err := f.resolve(now); err != nil {
+		return err
+	}
+	if err := f.check(ctx); err != nil {
+		return err
+	}
+	return f.refuseEnds()
+}
+
+// resolve finds what each interface is to have.
+func (f *fence) resolve(now reading) error {
 	f.first, f.ends = now, nil
 	if err := now.usable(); err != nil {
 		return err
 	}
-	var err error
-	if f.exact, err = exactGroups(now, f.req.Parameters); err != nil {
+	if err := f.branches(); err != nil {
 		return err
+	}
+	if f.named == nil {
+		var err error
+		if f.exact, err = exactGroups(now, f.req.Parameters); err != nil {
+			return err
+		}
 	}
 	if err := f.know(); err != nil {
 		return err
@@ -147,10 +173,19 @@ func (f *fence) decide(ctx context.Context, now reading) error {
 		}
 		f.ends = append(f.ends, e)
 	}
-	if err := f.check(ctx); err != nil {
-		return err
+	return nil
+}
+
+// branches refuses an instance with a trunk interface: the branch interfaces behind it have groups of their own.
+func (f *fence) branches() error {
+	trunks := f.first.trunks()
+	if len(trunks) == 0 || f.req.Bool(paramBranches) {
+		return nil
 	}
-	return f.refuseEnds()
+	return action.Refuse(protocol.Conflict,
+		"%s of %s is a trunk interface: its branch interfaces, those of pods for instance, have groups of their own and would go on; "+
+			"cut them off first, or fence the instance alone with %s=true; nothing was changed",
+		strings.Join(trunks, " and "), f.instance, paramBranches)
 }
 
 // end finds where an interface comes from and goes to.
@@ -236,8 +271,9 @@ func (f *fence) refuseEnds() error {
 		return action.Refuse(protocol.InvalidRequest,
 			"removing %s would leave %s without any security group, which EC2 does not allow; use %s with a group without rules, or %s; nothing was changed",
 			groupText(f.named), strings.Join(bare, " and "), paramInvert, paramExact)
-	case f.pending() && f.first.State != "running" && !f.req.Bool(paramAnyState):
-		return action.Refuse(protocol.Conflict, "%s is %s, not running; %s=true fences it all the same; nothing was changed", f.instance, f.first.State, paramAnyState).
+	case f.pending() && f.first.State == "pending" && !f.req.Bool(paramAnyState):
+		return action.Refuse(protocol.Unavailable,
+			"%s is pending, neither started nor stopped; try again, or fence it as it is with %s=true; nothing was changed", f.instance, paramAnyState).
 			With(factState, f.first.State)
 	}
 	return nil
@@ -277,7 +313,7 @@ func (f *fence) nothingToRemove() error {
 // plan makes the transitions: the backup, the groups, the power.
 func (f *fence) plan() (*action.Plan, error) {
 	var transitions []action.Transition
-	if f.exact == nil && f.unused == nil {
+	if f.exact == nil && !f.tagless && f.unused == nil {
 		t, err := f.backup()
 		if err != nil {
 			return nil, err
@@ -365,7 +401,7 @@ func (f *fence) name() string {
 	if f.before != nil {
 		return f.before.at
 	}
-	for at := f.now().Unix(); ; at++ {
+	for at := f.clock.Now().Unix(); ; at++ {
 		name := strconv.FormatInt(at, 10)
 		taken := len(f.othersOf(name)) > 0
 		for key := range f.first.Tags {
@@ -390,11 +426,13 @@ func (f *fence) seen(now reading, transitions []action.Transition) action.Seen {
 		return now.groupsText(t.Resource)
 	})
 	s.Facts[factSelfCheck] = f.selfCheck
-	if now.backup != nil {
-		s.Facts[factTimestamp] = now.backup.at
-	}
-	if f.unused != nil {
+	switch {
+	case f.tagless:
+		s.Facts[factTags] = "false"
+	case f.unused != nil:
 		s.Facts[factTags] = "not used: " + f.unused.Error()
+	case now.backup != nil:
+		s.Facts[factTimestamp] = now.backup.at
 	}
 	return s
 }
@@ -433,23 +471,31 @@ func (f *fence) facts(transitions []action.Transition, seen action.Seen) map[str
 		}
 	}
 	facts[factPriorFence] = f.priorFence(transitions)
-	if state := seen.Facts[factState]; fenced && state != "stopped" && state != "terminated" {
+	facts[factIsFenced] = strconv.FormatBool(fenced)
+	if fenced && !isDown(seen.Facts[factState]) {
 		facts[factTracked] = "may-persist"
 	}
+	facts[factBranches] = groupText(f.first.trunks())
 	return action.Merge(facts, seen.Facts)
 }
 
 // dangers says what the fence does not cut, and what was before the fence may not outlast.
 func (f *fence) dangers(_ []action.Transition, seen action.Seen) []string {
 	var all []string
-	if state := seen.Facts[factState]; state != "stopped" && state != "terminated" {
+	if !isDown(seen.Facts[factState]) {
 		until := ""
 		if f.req.Bool(paramPowerOff) {
 			until = " until it has stopped"
 		}
 		all = append(all, "connections that are tracked already may go on"+until)
 	}
-	if why := seen.Facts[factTags]; why != "" {
+	if trunks := f.first.trunks(); len(trunks) > 0 {
+		all = append(all, "the branch interfaces of "+strings.Join(trunks, " and ")+" go on: their own groups govern them")
+	}
+	switch why := seen.Facts[factTags]; {
+	case f.tagless && !f.req.Keeps:
+		all = append(all, "what was there before is told in this result alone")
+	case why != "" && !f.tagless:
 		all = append(all, "backup tags "+why)
 	}
 	return all
@@ -496,7 +542,7 @@ func (f *fence) words() action.Words {
 		Did:     "fenced " + f.instance + ": " + strings.Join(has, ", "),
 		Already: f.instance + " is fenced: " + strings.Join(has, ", "),
 	}
-	if f.via != "" {
+	if f.via != "" && f.pending() {
 		w.Would += "; on the way they get " + f.via + ", which lets everything through"
 	}
 	if f.req.Bool(paramPowerOff) {

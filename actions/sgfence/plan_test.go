@@ -64,7 +64,18 @@ func request(parameters ...string) action.Request {
 	return r
 }
 
-func noon() time.Time { return time.Unix(1700000000, 0) }
+// noon is a clock that stands still, and counts what is waited for.
+type noon struct{ waited time.Duration }
+
+func (n *noon) clock() Clock {
+	return Clock{
+		Now: func() time.Time { return time.Unix(1700000000, 0) },
+		Wait: func(ctx context.Context, d time.Duration) error {
+			n.waited += d
+			return ctx.Err()
+		},
+	}
+}
 
 // values tells a plan's transitions as attribute of resource: from -> to.
 func values(p *action.Plan) []string {
@@ -251,7 +262,7 @@ func TestPlanFence(t *testing.T) {
 			if c.record != nil {
 				r.Records, r.Keeps = c.record, true
 			}
-			p, err := planFence(t.Context(), &c.cloud, r, noon)
+			p, err := planFence(t.Context(), &c.cloud, r, new(noon).clock())
 			var f *protocol.Failure
 			if errors.As(err, &f); f != nil {
 				if f.Class != c.refuse || !strings.Contains(f.Message, c.says) {
@@ -275,7 +286,7 @@ func TestAnInterfaceAttachedMeanwhileIsNotCalledFenced(t *testing.T) {
 		{"securityGroups=" + group(1)}, {"securityGroups=" + group(2), "invertSgRemoval=true"}, {"interface0Sg=" + group(2)},
 	} {
 		c := &cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2))), running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1)))}}
-		p, err := planFence(t.Context(), c, request(with...), noon)
+		p, err := planFence(t.Context(), c, request(with...), new(noon).clock())
 		if err != nil {
 			t.Fatal(err)
 		}

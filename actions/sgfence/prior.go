@@ -115,6 +115,9 @@ func (k known) beginnings(now string) []string {
 // know finds what the tags and the records know of each interface, and whether the tags are of any use.
 func (f *fence) know() error {
 	f.have, f.unused, f.known = f.first.backup, f.first.why, map[string]known{}
+	if f.tagless {
+		f.have, f.unused = nil, nil
+	}
 	if f.unused == errGone {
 		f.unused = nil
 	}

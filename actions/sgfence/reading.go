@@ -17,6 +17,8 @@ const (
 	attrGroups = "securityGroups"
 	attrBackup = "fenceBackup"
 	attrPower  = "power"
+	// attrLastFence is the tag lastfence where it alone goes.
+	attrLastFence = "lastFence"
 	// attrTagless marks a fence that goes on where its tags can't be written. It is never changed.
 	attrTagless = "fenceWithoutTags"
 )
@@ -25,6 +27,8 @@ const (
 const (
 	on, off = "on", "off"
 	allowed = "allowed"
+	// leftOver is the value of backup tags that no lastfence names.
+	leftOver = "leftOver"
 	// detached is the value of an interface that is not the instance's any more.
 	detached = "detached"
 )
@@ -56,6 +60,9 @@ func read(ctx context.Context, r Reader, id string) (reading, error) {
 
 // usable refuses an instance whose interfaces can't be changed.
 func (now reading) usable() error {
+	if len(now.Interfaces) == 0 && now.State == "shutting-down" {
+		return action.Refuse(protocol.Unavailable, "%s is shutting down and has no network interface any more; try again once it is terminated", now.ID)
+	}
 	if len(now.Interfaces) == 0 {
 		return action.Refuse(protocol.Conflict, "%s is %s and has no network interface: there is nothing to change", now.ID, now.State)
 	}
@@ -65,6 +72,17 @@ func (now reading) usable() error {
 		}
 	}
 	return nil
+}
+
+// trunks are the interfaces that have branch interfaces behind them.
+func (now reading) trunks() []string {
+	var trunks []string
+	for _, n := range now.Interfaces {
+		if n.Type == "trunk" {
+			trunks = append(trunks, n.ID)
+		}
+	}
+	return trunks
 }
 
 // attached finds an interface.
@@ -83,6 +101,15 @@ func (now reading) groupsText(nic string) string {
 		return detached
 	}
 	return groupText(n.Groups)
+}
+
+// groups are the values of the groups of every interface.
+func (now reading) groups() map[string]string {
+	all := map[string]string{}
+	for _, n := range now.Interfaces {
+		all[n.ID] = groupText(n.Groups)
+	}
+	return all
 }
 
 // power is on for whatever is not off or on its way there.
@@ -123,6 +150,19 @@ func setPower(instance string) action.SetFunc {
 		}
 		return w.StartInstance(ctx, instance)
 	})
+}
+
+// tagless reports whether a fence neither writes nor reads tags, and its unfence neither: as it is told to, or by an agent's
+// parameters, where the groups to restore are given beside those of the fence. In an unfence the parameter may be what the
+// fence reported of its tags.
+func tagless(parameters map[string]string) bool {
+	use, err := action.Boolean.Canonical(parameters[paramTags])
+	return err == nil && use == "false" || givesBoth(parameters)
+}
+
+// givesBoth reports whether the parameters are an agent's: the groups of the fence, and those to restore.
+func givesBoth(parameters map[string]string) bool {
+	return parameters[paramGroups] != "" && givesExact(parameters)
 }
 
 var exactField = action.Field{Name: paramExact, Key: action.DeviceIndex}

@@ -55,6 +55,9 @@ const (
 	paramNoTags     = "ignoreTagWriteFailure"
 	paramNoRestore  = "unfenceIgnoreRestore"
 	paramTransition = "transitionSecurityGroup"
+	paramBranches   = "ignoreBranchInterfaces"
+	// paramTags is a parameter, and the fact that says what became of the backup tags.
+	paramTags = "backupTags"
 
 	factTimestamp  = "fenceTimestamp"
 	factPrior      = "priorSecurityGroups."
@@ -66,7 +69,10 @@ const (
 	factPriorFence = "priorFence"
 	factSelfCheck  = "selfCheck"
 	factTracked    = "trackedConnections"
-	factTags       = "backupTags"
+	factTags       = paramTags
+	factIsFenced   = "fenced"
+	factCutOff     = "cutOff"
+	factBranches   = "unfencedBranchesOf"
 )
 
 // What priorFence says.
@@ -77,8 +83,16 @@ const (
 	fenceOther     = "other"
 )
 
-// Verbs returns the pair. Now is the clock that names fences.
-func Verbs(now func() time.Time) []action.Verb {
+// Clock is the time that the verbs go by.
+type Clock struct {
+	// Now names fences.
+	Now func() time.Time
+	// Wait returns after a duration, or with the context's error if that ends first.
+	Wait func(context.Context, time.Duration) error
+}
+
+// Verbs returns the pair.
+func Verbs(clock Clock) []action.Verb {
 	perInterface := func(prefix, doc string) action.Field {
 		return action.Field{Name: prefix + "<eni>", Key: action.InterfaceID, Form: groupSet, Doc: doc}
 	}
@@ -87,7 +101,8 @@ func Verbs(now func() time.Time) []action.Verb {
 		{Name: "instanceRef", Form: action.InstanceID, Required: true, Exclusive: true, Decides: true, Doc: "the instance"},
 		{Name: "region", Form: action.Region, Required: true, Decides: true, Doc: "the instance's region"},
 	}
-	timestamp := action.Field{Name: factTimestamp, Form: action.Timestamp, Doc: "the time that names the fence in its tags, in Unix seconds"}
+	timestamp := action.Field{Name: factTimestamp, Form: action.Timestamp,
+		Doc: "the time that names the fence in its tags, in Unix seconds; alone, it says which backup tags to restore from where `lastfence` is gone"}
 	prior := perInterface(factPrior, "the groups the interface had before the fence; before the first one, where a fence was in force already")
 	fenced := perInterface(factFenced, "the groups that the fence leaves the interface, once it is read back that it has them")
 	current := perInterface(factCurrent, "the groups of the interface, as last read")
@@ -96,7 +111,8 @@ func Verbs(now func() time.Time) []action.Verb {
 		Doc: "the fence before the action: `none`; `same`, which the undo leaves; `unstopped`, the same but for the power, of which the undo leaves the groups; or `other`, where the undo returns to before the first"}
 	transition := action.Field{Name: paramTransition, Form: action.SecurityGroupID, Decides: true,
 		Doc: "an allow-all group that interfaces pass through on the way to the fence, so that their connections become untracked and end with it"}
-	tagsFact := action.Field{Name: factTags, Form: action.Text, Doc: "why the backup tags are not used, or are left"}
+	tagsFact := action.Field{Name: factTags, Form: action.Text,
+		Doc: "why the backup tags are not used, or are left; `false` where the fence was told to do without"}
 	describe := action.Permission{Action: "ec2:DescribeInstances", Resource: "*", For: "reading state, tags and the groups of every interface, before and after"}
 	describeGroups := action.Permission{Action: "ec2:DescribeSecurityGroups", Resource: "*", For: "finding unknown groups and those of another VPC, before anything is changed"}
 	modify := func(resource string) action.Permission {
@@ -111,10 +127,16 @@ func Verbs(now func() time.Time) []action.Verb {
 				{Name: paramGroups, Form: groupSet, Decides: true, Doc: "the groups to remove from every interface"},
 				{Name: paramInvert, Form: action.Boolean, Decides: true, Doc: "every interface gets exactly `securityGroups` instead"},
 				{Name: paramExact, Key: action.DeviceIndex, Form: groupSet, Decides: true,
-					Doc: "the exact groups of the interface at this device index (0–15), instead of `securityGroups`; every interface needs one, and no backup tags are written"},
+					Doc: "the exact groups of the interface at this device index (0–15); every interface needs one, and no backup tags are written. " +
+						"Beside `securityGroups` it means what the agent means: the fence goes by `securityGroups`, without tags, and the unfence restores these"},
+				{Name: paramTags, Form: action.Boolean, Decides: true,
+					Doc: "`false`: no tags are written or read, and what was there before is in the result and in the ledger alone; `true` by default"},
+				{Name: paramBranches, Form: action.Boolean,
+					Doc: "fence an instance with a trunk interface although its branch interfaces, which have groups of their own, go on"},
 				{Name: paramPowerOff, Form: action.Boolean, Decides: true, Doc: "also stop the instance, forced, once the groups are read back; without waiting until it has stopped"},
 				{Name: paramSkipCheck, Form: action.Boolean, Doc: "do not check that the instance is not this machine"},
-				{Name: paramAnyState, Form: action.Boolean, Doc: "fence whatever the instance's state; otherwise it must be running"},
+				{Name: paramAnyState, Form: action.Boolean, Doc: "fence by groups whatever the instance's state. Otherwise one that is stopped or terminated, read twice, " +
+					"is left as it is, which is told by `cutOff`; and one that is pending is refused for the time being"},
 				{Name: paramNoTags, Form: action.Boolean, Doc: "fence even when the backup tags can't be written"},
 				transition,
 			},
@@ -122,6 +144,11 @@ func Verbs(now func() time.Time) []action.Verb {
 				timestamp, prior, fenced, current, priorFence,
 				{Name: factPriorState, Form: states, Doc: "the instance's state before the fence"},
 				state, transition, tagsFact,
+				{Name: factIsFenced, Form: action.Boolean, Doc: "whether every interface is read to have the groups of the fence"},
+				{Name: factCutOff, Form: action.OneOf("stopped", "terminated"),
+					Doc: "the instance is in this state, and so cut off without a fence; nothing was changed or recorded"},
+				{Name: factBranches, Form: action.SetOf(action.InterfaceID),
+					Doc: "trunk interfaces whose branch interfaces go on, as `ignoreBranchInterfaces` allows"},
 				{Name: factSelfCheck, Form: action.OneOf("passed", "skipped", "unavailable"),
 					Doc: "whether the instance is not this machine; `unavailable` when the metadata service could not be asked"},
 				{Name: factTracked, Form: action.OneOf("may-persist"),
@@ -135,7 +162,7 @@ func Verbs(now func() time.Time) []action.Verb {
 				{Action: callStop, Change: true, Resource: "instance", For: "stopping it, with `onFencePoweroff`"},
 			},
 			Plan: action.PlanWith(func(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
-				return planFence(ctx, r, req, now)
+				return planFence(ctx, r, req, clock)
 			}),
 		},
 		{
@@ -146,12 +173,18 @@ func Verbs(now func() time.Time) []action.Verb {
 				timestamp, prior, fenced, priorFence, transition,
 				{Name: paramExact, Key: action.DeviceIndex, Form: groupSet,
 					Doc: "without `priorSecurityGroups`: the exact groups of the interface at this device index (0–15); every interface needs one, and tags are not looked at"},
-				{Name: paramNoRestore, Form: action.Boolean, Doc: "restore nothing and leave the tags"},
+				{Name: paramGroups, Form: groupSet,
+					Doc: "the groups of the fence. Beside `interface<N>Sg` it says that those are what to restore, and not what the fence gave; they come before `priorSecurityGroups`"},
+				{Name: paramTags, Form: action.Text,
+					Doc: "`false`: tags are not looked at, but that `lastfence` does not stay on what is open. What a fence reported under this name is taken as it is"},
+				{Name: paramNoRestore, Form: action.Boolean,
+					Doc: "restore nothing and leave the backup tags; `lastfence` too, while every interface has the groups of the fence that it names"},
 				{Name: paramPowerOn, Form: action.Boolean, Doc: "also start the instance; otherwise it stays as it is"},
 				action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
 				perInterface(factRestored, "the groups that the interface has back, as read"),
+				perInterface(factPrior, "the groups that an interface had before the fence which is not attached any more, and not restored"),
 				current, state, tagsFact,
 			},
 			Permissions: []action.Permission{

@@ -1,8 +1,8 @@
 package sgfence
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,12 +25,19 @@ type unfence struct {
 	changed []saved
 	// stays are the interfaces that were fenced before the action, and stay so.
 	stays []string
-	// untold are the interfaces of which nothing tells what they had; whole tells that the fence did not change them.
+	// untold are the interfaces of which nothing tells what they had.
 	untold []string
-	whole  bool
+	// gone are those that are not attached any more, with what they had.
+	gone []saved
+	// tagless unfences do not go by tags.
+	tagless bool
+	// under tells that the undo may lead back under the fence that lastfence names, and returns that it does.
+	under, returns bool
 	// tags are those to remove once every interface is restored; left says why there are others.
 	tags map[string]string
 	left string
+	// asked tells that their removal was sent.
+	asked bool
 	// vouched tells that what is restored is not from before this action but from before an
 	// earlier one, by the tags or by the facts.
 	vouched bool
@@ -41,7 +48,7 @@ type unfence struct {
 }
 
 func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
-	u := unfence{r: r, req: req, instance: req.Target["instanceRef"]}
+	u := unfence{r: r, req: req, instance: req.Target["instanceRef"], tagless: tagless(req.Parameters)}
 	var err error
 	if u.first, err = read(ctx, r, u.instance); err != nil {
 		return nil, err
@@ -51,10 +58,11 @@ func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Pla
 		return u.skip(u.instance + " was fenced before the action: it stays fenced"), nil
 	case prior == fenceUnstopped:
 		return u.stay(), nil
-	case req.Bool(paramNoRestore) && req.Bool(paramPowerOn):
-		return u.plan(), nil
 	case req.Bool(paramNoRestore):
-		return u.skip(u.instance + " is left as it is, as " + paramNoRestore + " asks"), nil
+		return u.restoreNothing()
+	}
+	if err := u.adopt(); err != nil {
+		return nil, err
 	}
 	found, err := u.find()
 	switch {
@@ -64,10 +72,13 @@ func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Pla
 		return found, nil
 	}
 	if len(u.before) == 0 && !req.Bool(paramPowerOn) {
-		return u.skip("nothing to restore: " + u.instance + " has no tags of a fence, and no facts of one are given"), nil
+		return u.skip("nothing to restore: " + u.instance + " has no tags of a fence in force, and no facts of one are given" + u.otherSets()), nil
 	}
 	if err := u.decide(ctx); err != nil {
 		return nil, err
+	}
+	if len(u.before) > 0 {
+		u.sweep()
 	}
 	return u.plan(), nil
 }
@@ -107,6 +118,8 @@ func (u *unfence) find() (*action.Plan, error) {
 		return nil, err
 	}
 	switch now := u.first; {
+	case givesBoth(u.req.Parameters):
+		err = u.byIndexOr(facts)
 	case facts != nil:
 		err = u.byFacts(facts, u.req.Parameters[factTimestamp], u.req.Parameters[factPriorFence] == fenceOther)
 	case givesExact(u.req.Parameters) && u.req.Orphan:
@@ -119,6 +132,8 @@ func (u *unfence) find() (*action.Plan, error) {
 	case u.req.Orphan && u.req.Keeps && u.req.Parameters[factTimestamp] == "":
 		// What the tags are of is another action, which this request does not undo.
 		return u.untoldUndo("under a key of its own an unfence goes by the tags")
+	case u.tagless:
+		// Nothing but the tags is left to go by.
 	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
 		err = u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
 	case now.why != nil:
@@ -153,11 +168,11 @@ func (u *unfence) givesTheFence() bool {
 }
 
 func (u *unfence) byTags() {
-	u.before, u.tags, u.vouched = slices.Clone(u.first.backup.of), u.first.own, true
+	u.before, u.vouched = slices.Clone(u.first.backup.of), true
 }
 
 // others looks at the interfaces of which nothing was told. A record may tell what such a one had before the fences that
-// are undone all together; else it stays as it is, and what tags there are stay as well.
+// are undone all together; else it stays as it is.
 func (u *unfence) others() error {
 	for _, n := range u.first.Interfaces {
 		if slices.ContainsFunc(u.before, func(s saved) bool { return s.nic == n.ID }) {
@@ -173,26 +188,7 @@ func (u *unfence) others() error {
 		}
 		u.untold = append(u.untold, n.ID)
 	}
-	whole, err := u.recordedWhole()
-	if err != nil {
-		return err
-	}
-	if len(u.untold) > 0 && len(u.tags) > 0 && !u.whole && !whole {
-		u.left, u.tags = "left: they do not have "+strings.Join(u.untold, ", ")+", which is not restored", nil
-	}
 	return nil
-}
-
-// recordedWhole tells that the fence of the tags is on record, and that nothing more than is restored was on its
-// instance: what is there besides was attached since.
-func (u *unfence) recordedWhole() (bool, error) {
-	all, err := u.req.Others(u.instance, attrBackup)
-	return slices.ContainsFunc(all, func(r action.Recorded) bool {
-		b, ok := parseBackup(r.To)
-		return ok && b.at == u.first.own[lastFence] && !slices.ContainsFunc(b.of, func(s saved) bool {
-			return slices.Contains(u.untold, s.nic)
-		})
-	}), err
 }
 
 // byRecord restores what the action recorded that this request undoes, where its facts were lost; over another
@@ -224,7 +220,8 @@ func (u *unfence) byRecord() (*action.Plan, error) {
 		return u.skip(u.instance + " was fenced before the action: it stays fenced"), nil
 	}
 	at := ""
-	tags, _ := u.req.Record(u.instance, attrBackup)
+	tags, wrote := u.req.Record(u.instance, attrBackup)
+	u.tagless = u.tagless || !wrote
 	if b, ok := parseBackup(tags.To); ok && tags.From != tags.To {
 		at = b.at
 	}
@@ -251,7 +248,7 @@ func (u *unfence) facts() ([]saved, error) {
 		// A core sends the fence's own parameters with its facts: those are what it is to come back from.
 		key := exactField.Of(strconv.Itoa(n.Index))
 		given, fenced := u.req.Parameters[key], u.req.Parameters[factFenced+s.nic]
-		if given != "" && given != groupText(s.groups) && fenced != "" && given != fenced {
+		if !givesBoth(u.req.Parameters) && given != "" && given != groupText(s.groups) && fenced != "" && given != fenced {
 			return nil, action.Refuse(protocol.Conflict, "%s says that %s gets %s, %s%s that it had %s: which is right is not for the executor to say; nothing was changed",
 				key, s.nic, given, factPrior, s.nic, groupText(s.groups))
 		}
@@ -262,17 +259,16 @@ func (u *unfence) facts() ([]saved, error) {
 // byFacts restores what the facts tell, unless the tags of the fence in force tell otherwise.
 func (u *unfence) byFacts(facts []saved, at string, other bool) error {
 	now := u.first
-	u.before, u.changed, u.undo, u.vouched, u.whole = facts, facts, !other, other, true
+	u.before, u.changed, u.undo, u.vouched = facts, facts, !other, other
 	switch {
+	case u.tagless:
+		u.under = u.undo
+		return nil
 	case now.own == nil:
 		return nil
 	case at != "" && at != now.own[lastFence]:
 		return u.conflict("the facts are of the fence " + at)
-	case errors.Is(now.why, errGone) && at != "":
-		u.tags = now.own
-		return nil
 	case now.why != nil:
-		u.left = "left, they can't be used: " + now.why.Error()
 		return nil
 	}
 	for _, s := range facts {
@@ -311,16 +307,38 @@ func (u *unfence) byIndex() error {
 	}
 	// Without an action to undo they are what was before all.
 	u.vouched = !u.req.HasRecord
-	if u.first.own != nil {
-		u.tags = map[string]string{lastFence: u.first.own[lastFence]}
-		u.left = "left, but for " + lastFence + ": " + paramExact + " does not use them"
+	return nil
+}
+
+// byIndexOr restores by an agent's parameters: the groups given for each interface, whatever was there before the
+// fence. Where facts tell of an interface, it need not be given any.
+func (u *unfence) byIndexOr(facts []saved) error {
+	u.vouched = true
+	if facts == nil {
+		err := u.byIndex()
+		u.vouched = true
+		return err
+	}
+	u.changed = facts
+	told := map[string]string{}
+	for _, s := range facts {
+		told[s.nic] = groupText(s.groups)
+		if _, ok := u.first.attached(s.nic); !ok {
+			u.before = append(u.before, s)
+		}
+	}
+	for _, n := range u.first.Interfaces {
+		groups := cmp.Or(u.req.Parameters[exactField.Of(strconv.Itoa(n.Index))], told[n.ID])
+		if groups != "" {
+			u.before = append(u.before, saved{n.ID, strings.Split(groups, ",")})
+		}
 	}
 	return nil
 }
 
 // decide compares what was, what the fence left and what is, and refuses what can't be restored.
 func (u *unfence) decide(ctx context.Context) error {
-	var gone, earlier []string
+	var gone []string
 	var needs []need
 	var here []saved
 	for _, s := range u.before {
@@ -328,10 +346,10 @@ func (u *unfence) decide(ctx context.Context) error {
 		switch {
 		case !ok && u.changed != nil && !slices.ContainsFunc(u.changed, func(c saved) bool { return c.nic == s.nic }):
 			// An earlier fence changed it, and it was gone before the action.
-			earlier = append(earlier, s.nic)
+			u.gone = append(u.gone, s)
 			continue
 		case !ok:
-			gone = append(gone, s.nic)
+			gone, u.gone = append(gone, s.nic), append(u.gone, s)
 			continue
 		}
 		here = append(here, s)
@@ -353,12 +371,9 @@ func (u *unfence) decide(ctx context.Context) error {
 		}
 		if u.req.Parameters[action.OnDrift.Name] != "restore" {
 			return action.Refuse(protocol.Drift,
-				"%s, which the fence changed, is not attached to %s any more; look where it is and what groups it has, then undo with onDrift=restore, which restores the others and leaves the tags; nothing was changed",
+				"%s, which the fence changed, is not attached to %s any more; look where it is and what groups it has, then undo with onDrift=restore, which restores the others; nothing was changed",
 				strings.Join(gone, ", "), u.instance).With("drift", detached)
 		}
-	}
-	if gone = append(gone, earlier...); len(gone) > 0 {
-		u.left, u.tags = "left: "+strings.Join(gone, ", ")+" is not attached any more, and not restored", nil
 	}
 	u.before = here
 	return checkGroups(ctx, u.r, u.first, needs)
@@ -397,13 +412,20 @@ func (u *unfence) plan() *action.Plan {
 					facts[factRestored+t[i].Resource] = t[i].To
 				}
 			}
+			for _, s := range u.gone {
+				facts[factPrior+s.nic] = groupText(s.groups)
+			}
 			return action.Merge(facts, seen.Facts)
+		},
+		Finally: func(ctx context.Context, writer any, last action.Seen) string {
+			return u.endFence(ctx, writer, transitions, last)
 		},
 		Words: u.words(),
 	}
 }
 
-// transitions are the groups, the power and the tags, each only once what is before it was read back.
+// transitions are the groups, the tags and the power, each only once what is before it was read back. What fails after the
+// groups are restored can't leave tags that say "fenced".
 func (u *unfence) transitions() []action.Transition {
 	var all []action.Transition
 	for _, nic := range u.stays {
@@ -416,36 +438,34 @@ func (u *unfence) transitions() []action.Transition {
 			Call: callModify, Set: setGroups(s.nic), Vouched: u.vouched,
 		})
 	}
-	if u.req.Bool(paramPowerOn) {
-		all = append(all, action.Transition{
-			Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: on, Stage: 1, Call: callStart, Set: setPower(u.instance),
-		})
-	}
-	if len(u.before) > 0 {
+	if ended := len(u.before) > 0 && !u.returns; ended || len(u.tags) > 0 {
 		// Told even where no tags are removed: a fence that other tags, or none, are of is not in force any more.
 		tags := action.Transition{
-			Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 2, Backup: true, MayFail: true, Vouched: true,
+			Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 1, Backup: true, MayFail: true, Vouched: true,
 			Call: callDeleteTags, Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
+				u.asked = true
 				return w.DeleteTags(ctx, u.instance, u.tags)
 			}),
 		}
-		if len(u.tags) == 0 {
-			tags.To = tags.From
+		if !ended {
+			tags.Attribute = attrLastFence
 		}
 		all = append(all, tags)
+	}
+	if u.req.Bool(paramPowerOn) {
+		all = append(all, action.Transition{
+			Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: on, Stage: 2, Call: callStart, Set: setPower(u.instance),
+		})
 	}
 	return all
 }
 
 // tagsText is the value of the fence's tags: as a fence tells it, while any that are to be removed are there.
 func (u *unfence) tagsText(now reading) string {
-	if len(u.tags) == 0 {
-		return now.backup.text()
-	}
 	for key, value := range u.tags {
 		if have, ok := now.Tags[key]; ok && have == value {
 			if u.first.backup == nil {
-				return u.tags[lastFence]
+				return cmp.Or(u.tags[lastFence], leftOver)
 			}
 			return u.first.backup.text()
 		}
@@ -456,7 +476,7 @@ func (u *unfence) tagsText(now reading) string {
 func (u *unfence) seen(now reading, transitions []action.Transition) action.Seen {
 	s := now.seen(transitions, func(now reading, t action.Transition) string {
 		switch t.Attribute {
-		case attrBackup:
+		case attrBackup, attrLastFence:
 			return u.tagsText(now)
 		case attrPower:
 			return now.power()
@@ -468,32 +488,49 @@ func (u *unfence) seen(now reading, transitions []action.Transition) action.Seen
 }
 
 func (u *unfence) words() action.Words {
+	if len(u.before) == 0 {
+		return u.wordsOfNothing()
+	}
 	var gets, has []string
 	for _, s := range u.before {
 		gets = append(gets, s.nic+" gets "+groupText(s.groups)+" back")
 		has = append(has, s.nic+" has "+groupText(s.groups)+" back")
 	}
-	if len(u.before) == 0 {
-		runs := u.instance + " starts or runs, and its interfaces stay as they are"
-		return action.Words{Would: "start " + u.instance + ", and leave its interfaces as they are", Did: runs, Already: runs}
-	}
 	if u.req.Bool(paramPowerOn) {
 		gets, has = append(gets, "then it is started"), append(has, "it starts or runs")
 	}
-	w := action.Words{
-		Would:   "unfence " + u.instance + ": " + strings.Join(gets, ", "),
-		Did:     "unfenced " + u.instance + ": " + strings.Join(has, ", "),
-		Already: u.instance + " is not fenced: " + strings.Join(has, ", "),
+	besides := strings.Join(u.overwrites, ", ")
+	if besides != "" {
+		besides = ", " + besides
 	}
-	if over := strings.Join(u.overwrites, ", "); over != "" {
-		w.Would += ", " + over
-		w.Did += ", " + over
-	}
+	stays := ""
 	for _, nic := range u.untold {
-		stays := "; " + nic + " stays as it is, " + u.first.groupsText(nic) + ": nothing tells what it had before"
-		w.Would += stays
-		w.Did += stays
-		w.Already += stays
+		stays += "; " + nic + " stays as it is, " + u.first.groupsText(nic) + ": nothing tells what it had before"
 	}
-	return w
+	for _, s := range u.gone {
+		stays += "; " + s.nic + ", which had " + groupText(s.groups) + " before, is not attached any more and not restored"
+	}
+	return action.Words{
+		Would:   "unfence " + u.instance + ": " + strings.Join(gets, ", ") + besides + stays,
+		Did:     "unfenced " + u.instance + ": " + strings.Join(has, ", ") + besides + stays,
+		Already: u.instance + " is not fenced: " + strings.Join(has, ", ") + stays,
+	}
+}
+
+// wordsOfNothing tell of an unfence that leaves the interfaces as they are.
+func (u *unfence) wordsOfNothing() action.Words {
+	var would, did []string
+	if len(u.tags) > 0 {
+		would = append(would, "remove "+lastFence+" from "+u.instance+", which is not fenced as it says")
+		did = append(did, lastFence+", which said that "+u.instance+" is fenced, is removed")
+	}
+	if u.req.Bool(paramPowerOn) {
+		would, did = append(would, "start "+u.instance), append(did, u.instance+" starts or runs")
+	}
+	stay := ", and its interfaces stay as they are"
+	return action.Words{
+		Would:   strings.Join(would, ", then ") + ", and leave its interfaces as they are",
+		Did:     strings.Join(did, ", ") + stay,
+		Already: strings.Join(did, ", ") + stay,
+	}
 }

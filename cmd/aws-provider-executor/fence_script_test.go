@@ -30,6 +30,7 @@ import (
 //	tagged INSTANCE KEY [VALUE]                 a tag that there is
 //	tags INSTANCE N                             how many tags there are
 //	plug ENI INSTANCE INDEX | unplug ENI        attaches and detaches
+//	trunk ENI VAR                               makes it a trunk interface, with a branch interface in $WEB: $VAR
 //	hide ENI                                    makes it an AWS service's, which only shows it to who asks for such
 //	keep FACT VAR                               puts a fact of the last result into $VAR
 //	faultat KIND OPERATION ARG PARAM=VALUE      a fault in the calls with this parameter, always
@@ -50,7 +51,7 @@ func TestFenceScripts(t *testing.T) {
 				writeFence(ts, "unfence-security-groups", args)
 			},
 			"undo": writeUndo, "groups": groupsAre, "regroup": regroup, "is": stateIs, "become": become, "tag": tag, "untag": untag,
-			"tagged": tagged, "tags": tags, "plug": plug, "unplug": unplug, "hide": hide, "keep": keep, "faultat": faultAt, "lift": lift,
+			"tagged": tagged, "tags": tags, "plug": plug, "unplug": unplug, "trunk": trunk, "hide": hide, "keep": keep, "faultat": faultAt, "lift": lift,
 			"start": start, "within": within, "for-tags": forTags, "like": like, "policy": policyOf,
 		},
 	})
@@ -202,6 +203,14 @@ func unplug(ts *testscript.TestScript, _ bool, args []string) {
 
 func hide(ts *testscript.TestScript, _ bool, args []string) {
 	region(ts).EditInterface(args[0], func(n *ec2sim.Interface) { n.Operator = &ec2sim.Operator{Principal: "eks.amazonaws.com", Hidden: true} })
+}
+
+func trunk(ts *testscript.TestScript, _ bool, args []string) {
+	region(ts).EditInterface(args[0], func(n *ec2sim.Interface) { n.Type = "trunk" })
+	branch := region(ts).AddInterface(ec2sim.Interface{
+		SubnetID: find(ts, args[0]).SubnetID, Type: "branch", TrunkID: args[0], Groups: []string{ec2sim.LabGroupWeb},
+	})
+	ts.Setenv(args[1], branch.ID)
 }
 
 func keep(ts *testscript.TestScript, _ bool, args []string) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2"
 	"aws-provider-executor/pkg/executor"
 )
@@ -20,13 +21,17 @@ var version = "devel"
 func main() {
 	// One call follows another: a second processor would only be woken and put to sleep.
 	runtime.GOMAXPROCS(1)
-	p := &executor.Process{
+	os.Exit(program(actions.Registry()).Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// program is the executor of these verbs.
+func program(verbs *action.Registry) *executor.Process {
+	return &executor.Process{
 		Name: "aws-provider-executor", Version: version,
-		Registry: actions.Registry(),
+		Registry: verbs,
 		Provider: "aws",
 		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},
 	}
-	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }

@@ -36,6 +36,11 @@ func (r *run) done() protocol.Result {
 	return r.result(protocol.Succeeded, r.plan.Words.Did, r.facts(), r.changed())
 }
 
+// moot is the answer where there is nothing to change, to record or to undo.
+func (r *run) moot() protocol.Result {
+	return r.result(protocol.Succeeded, "nothing to do: "+r.plan.Moot, r.facts(), r.changed())
+}
+
 func (r *run) skipped(why string) protocol.Result {
 	return r.result(protocol.Skipped, why, r.facts())
 }
@@ -68,7 +73,7 @@ func (r *run) facts() map[string]string {
 		return nil
 	}
 	facts := r.plan.Facts(r.plan.Transitions, r.seen)
-	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" {
+	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" && r.plan.Moot == "" {
 		facts = action.Merge(facts, map[string]string{FactPriorFactsKept: "false"})
 	}
 	return action.Merge(facts, map[string]string{FactWarning: strings.Join(r.warnings, "; ")})
@@ -77,10 +82,14 @@ func (r *run) facts() map[string]string {
 func (r *run) result(state protocol.State, said string, facts ...map[string]string) protocol.Result {
 	observed := action.Merge(facts...)
 	maps.DeleteFunc(observed, func(_, v string) bool { return v == "" })
+	all := []string{said}
 	if state == protocol.Succeeded {
-		said = strings.Join(append([]string{said}, r.dangers()...), "; ")
+		all = append(all, r.dangers()...)
 	}
-	status := protocol.Say(state, said)
+	if r.note != "" {
+		all = append(all, r.note)
+	}
+	status := protocol.Say(state, strings.Join(all, "; "))
 	status.Observed, status.UndoAvailable = observed, r.undoAvailable(state)
 	return protocol.NewResult(status)
 }
@@ -103,6 +112,6 @@ func (r *run) undoAvailable(state protocol.State) bool {
 	if r.recordedOnly() {
 		return state == protocol.Failed && r.mayBeInForce()
 	}
-	return r.plan != nil && r.verb.Undo != "" && r.wire.Mode == protocol.Execute &&
+	return r.plan != nil && r.plan.Moot == "" && r.verb.Undo != "" && r.wire.Mode == protocol.Execute &&
 		(state == protocol.Succeeded || state == protocol.Failed && r.touched)
 }

@@ -182,12 +182,14 @@ func (r *run) verify(moved, lost []int, unknown error, to func(int) string) erro
 	if len(lost) > 0 {
 		needed = 2
 	}
-	ctx, mayFail := r.times.verify, r.allMayFail(moved)
+	ctx, cancel := r.verifyTime()
+	defer cancel()
+	mayFail := r.allMayFail(moved)
 	if mayFail {
 		// What may fail must not take the time that the rest needs.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, mayFailPatience)
-		defer cancel()
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, mayFailPatience)
+		defer stop()
 	}
 	shown, err := r.await(ctx, needed, func(seen action.Seen) bool { return r.stands(seen, moved, to) })
 	if shown {

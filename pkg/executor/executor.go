@@ -122,6 +122,8 @@ type run struct {
 	warnings []string
 	// overruled names the holders that the request says to ignore.
 	overruled string
+	// note is what the plan's Finally adds to the sentence.
+	note string
 }
 
 // answer goes the way from a valid request to a result.
@@ -154,6 +156,8 @@ func (r *run) dryRun() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	switch {
+	case r.plan.Moot != "":
+		return r.moot(), nil
 	case r.plan.Skip != "":
 		return r.skipped(r.plan.Skip), nil
 	case r.isSo():
@@ -169,6 +173,10 @@ func (r *run) dryRun() (protocol.Result, error) {
 func (r *run) execute() (protocol.Result, error) {
 	if err := r.makePlan(); err != nil {
 		return protocol.Result{}, err
+	}
+	if r.plan.Moot != "" {
+		r.settled = true
+		return r.moot(), nil
 	}
 	if err := r.settle(); err != nil {
 		return protocol.Result{}, err
@@ -196,7 +204,9 @@ func (r *run) execute() (protocol.Result, error) {
 		r.recordDone()
 		return r.nothingToDo(), nil
 	}
-	if err := r.apply(); err != nil {
+	err = r.apply()
+	r.finish()
+	if err != nil {
 		return protocol.Result{}, err
 	}
 	r.recordDone()

@@ -54,8 +54,8 @@ func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error
 		// What an earlier attempt sent may be there, or still come.
 	default:
 		r.touched = false
-		r.takeBack(r.plan.Transitions[stage[0]].Stage)
 		if r.verb.Undo != "" {
+			r.takeBack(r.plan.Transitions[stage[0]].Stage)
 			r.forget()
 		}
 	}

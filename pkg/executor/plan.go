@@ -31,7 +31,7 @@ func (r *run) makePlan() error {
 			drifted = true
 		default:
 			r.plan, r.seen = p, p.Seen
-			if p.Skip != "" || !r.someIsSo() && !r.isNeither() {
+			if p.Skip != "" || p.Moot != "" || !r.someIsSo() && !r.isNeither() {
 				return nil
 			}
 			if confirmed, err := r.confirm(); confirmed || err != nil {

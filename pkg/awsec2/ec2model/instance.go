@@ -14,6 +14,8 @@ type Instance struct {
 // InstanceInterface is an interface as its instance shows it.
 type InstanceInterface struct {
 	ID, VPCID string
+	// Type is EC2's kind of interface: interface, efa, efa-only, trunk ….
+	Type string
 	// Card and Index are where it is attached; an index is unique on its network card only.
 	Card, Index int
 	// Groups are the ids of its security groups, sorted.
