@@ -1,9 +1,12 @@
 package ec2sim
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
+	"time"
 )
 
 // Region fills a region of a Sim, without the API: seeds and tests say with it how the world is. Its
@@ -24,9 +27,32 @@ func with[T resource[T]](r *Region, fill func(*world, minter) *T) T {
 	return (*fill(r.sim.mem.own(r.name), r.sim.mem.mint)).clone()
 }
 
+// impossible is what a builder panics with: something EC2 could not hold.
+type impossible string
+
+func (i impossible) Error() string { return "ec2sim: " + string(i) }
+
+// cannot panics.
+func cannot(why string) { panic(impossible(why)) }
+
+// attempt returns what a builder panics with as an error.
+func attempt(build func()) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case impossible:
+			err = errors.New(string(p))
+		default:
+			panic(p)
+		}
+	}()
+	build()
+	return nil
+}
+
 func put[T resource[T]](t table[T], r T) *T {
 	if t[r.key()] != nil {
-		panic("ec2sim: " + r.key() + " is there already")
+		cannot("" + r.key() + " is there already")
 	}
 	copied := r.clone()
 	t[r.key()] = &copied
@@ -37,15 +63,24 @@ func must[T resource[T]](t table[T], id string) *T {
 	if r := t[id]; r != nil {
 		return r
 	}
-	panic(fmt.Sprintf("ec2sim: there is no %q", id))
+	cannot(fmt.Sprintf("there is no %q", id))
+	return nil
 }
 
 func mustPrefix(cidr string) netip.Prefix {
 	p, err := netip.ParsePrefix(cidr)
 	if err != nil || p != p.Masked() {
-		panic(fmt.Sprintf("ec2sim: %q is not a network", cidr))
+		cannot(fmt.Sprintf("%q is not a network", cidr))
 	}
 	return p
+}
+
+func mustAddr(address string) netip.Addr {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Zone() != "" || a.String() != address {
+		cannot(fmt.Sprintf("%q is not an address in its usual form", address))
+	}
+	return a
 }
 
 func fillID(id *string, m minter, prefix string) {
@@ -58,18 +93,43 @@ func fillID(id *string, m minter, prefix string) {
 // the world, and its main route table, which holds the local routes. Both have the digits of its id.
 func (r *Region) AddVPC(v VPC) VPC {
 	return with(r, func(w *world, m minter) *VPC {
-		fillID(&v.ID, m, "vpc")
-		group := SecurityGroup{
-			ID: sameDigits("sg", v.ID), VPCID: v.ID, Owner: v.Owner, Name: "default", Description: "default VPC security group",
-			Egress: []Rule{{Protocol: "-1", CIDRs: []string{"0.0.0.0/0"}}},
-		}
-		group.Ingress = []Rule{{Protocol: "-1", Groups: []string{group.ID}}}
-		put(w.groups, group)
-		table := RouteTable{ID: sameDigits("rtb", v.ID), VPCID: v.ID, Owner: v.Owner}
-		table.Associations = []RouteAssociation{{ID: sameDigits("rtbassoc", v.ID), Main: true}}
-		table.Routes = localRoutes(v)
-		put(w.routes, table)
-		return put(w.vpcs, v)
+		added := w.addVPC(m, v)
+		w.addDefaultGroup(m, added)
+		w.addMainTable(m, added)
+		return added
+	})
+}
+
+func (w *world) addVPC(m minter, v VPC) *VPC {
+	fillID(&v.ID, m, "vpc")
+	for _, cidr := range v.cidrs() {
+		mustPrefix(cidr)
+	}
+	return put(w.vpcs, v)
+}
+
+// besideID returns an id with the digits of another, or with others where that one is taken.
+func besideID[T resource[T]](t table[T], m minter, prefix, id string) string {
+	if beside := sameDigits(prefix, id); t[beside] == nil {
+		return beside
+	}
+	return m.id(prefix)
+}
+
+func (w *world) addDefaultGroup(m minter, v *VPC) {
+	group := SecurityGroup{
+		ID: besideID(w.groups, m, "sg", v.ID), VPCID: v.ID, Owner: v.Owner,
+		Name: "default", Description: "default VPC security group",
+		Egress: []Rule{{Protocol: "-1", CIDRs: []string{"0.0.0.0/0"}}},
+	}
+	group.Ingress = []Rule{{Protocol: "-1", Groups: []string{group.ID}}}
+	put(w.groups, group)
+}
+
+func (w *world) addMainTable(m minter, v *VPC) {
+	put(w.routes, RouteTable{
+		ID: besideID(w.routes, m, "rtb", v.ID), VPCID: v.ID, Owner: v.Owner, Routes: localRoutes(*v),
+		Associations: []RouteAssociation{{ID: sameDigits("rtbassoc", v.ID), Main: true}},
 	})
 }
 
@@ -83,33 +143,39 @@ func localRoutes(v VPC) []Route {
 
 // AddSubnet adds a subnet to the VPC it names. The zone is the region's first when not given.
 func (r *Region) AddSubnet(s Subnet) Subnet {
-	return with(r, func(w *world, m minter) *Subnet {
-		vpc := must(w.vpcs, s.VPCID)
-		if len(s.cidrs()) == 0 {
-			panic("ec2sim: a subnet has an IPv4 or an IPv6 block")
-		}
-		for _, cidr := range s.cidrs() {
-			w.mustFit(cidr, vpc)
-		}
-		fill(&s.Owner, vpc.Owner)
-		fillID(&s.ID, m, "subnet")
-		if s.AvailabilityZone == "" {
-			s.AvailabilityZone = r.name + "a"
-		}
-		return put(w.subnets, s)
-	})
+	return with(r, func(w *world, m minter) *Subnet { return w.addSubnet(m, s) })
+}
+
+func (w *world) addSubnet(m minter, s Subnet) *Subnet {
+	vpc := must(w.vpcs, s.VPCID)
+	if len(s.cidrs()) == 0 {
+		cannot("a subnet has an IPv4 or an IPv6 block")
+	}
+	for _, cidr := range s.cidrs() {
+		w.mustFit(cidr, vpc)
+	}
+	if s.CIDR != "" && !mustPrefix(s.CIDR).Addr().Is4() || s.IPv6CIDR != "" && !mustPrefix(s.IPv6CIDR).Addr().Is6() {
+		cannot("cidr is an IPv4 block, ipv6Cidr an IPv6 one")
+	}
+	fill(&s.Owner, vpc.Owner)
+	fillID(&s.ID, m, "subnet")
+	fill(&s.AvailabilityZone, w.region+"a")
+	if letter, ok := strings.CutPrefix(s.AvailabilityZone, w.region); !ok || len(letter) != 1 || letter < "a" || letter > "z" {
+		cannot("the zone " + s.AvailabilityZone + " is none of " + w.region)
+	}
+	return put(w.subnets, s)
 }
 
 // mustFit panics unless the block of a new subnet is one of the VPC's, and no other subnet's.
 func (w *world) mustFit(cidr string, vpc *VPC) {
 	prefix := mustPrefix(cidr)
 	if !withinAny(prefix, vpc.cidrs()) {
-		panic("ec2sim: the subnet " + cidr + " is in no block of its VPC")
+		cannot("the subnet " + cidr + " is in no block of its VPC")
 	}
 	for other := range w.subnets.each() {
 		for _, taken := range other.cidrs() {
 			if other.VPCID == vpc.ID && mustPrefix(taken).Overlaps(prefix) {
-				panic("ec2sim: the subnet " + cidr + " overlaps " + other.ID)
+				cannot("the subnet " + cidr + " overlaps " + other.ID)
 			}
 		}
 	}
@@ -117,43 +183,63 @@ func (w *world) mustFit(cidr string, vpc *VPC) {
 
 // AddSecurityGroup adds a group to the VPC it names.
 func (r *Region) AddSecurityGroup(g SecurityGroup) SecurityGroup {
-	return with(r, func(w *world, m minter) *SecurityGroup {
-		must(w.vpcs, g.VPCID)
-		fillID(&g.ID, m, "sg")
-		if g.Description == "" {
-			g.Description = g.Name
+	return with(r, func(w *world, m minter) *SecurityGroup { return w.addGroup(m, g) })
+}
+
+func (w *world) addGroup(m minter, g SecurityGroup) *SecurityGroup {
+	must(w.vpcs, g.VPCID)
+	fillID(&g.ID, m, "sg")
+	fill(&g.Description, g.Name)
+	for _, r := range slices.Concat(g.Ingress, g.Egress) {
+		for _, cidr := range slices.Concat(r.CIDRs, r.IPv6) {
+			mustPrefix(cidr)
 		}
-		return put(w.groups, g)
-	})
+	}
+	return put(w.groups, g)
 }
 
 // AddGateway adds something routes can lead to; its id's prefix says what it is.
 func (r *Region) AddGateway(g Gateway) Gateway {
-	return with(r, func(w *world, m minter) *Gateway {
-		fillID(&g.ID, m, "igw")
-		return put(w.gateways, g)
-	})
+	return with(r, func(w *world, m minter) *Gateway { return w.addGateway(m, g) })
+}
+
+func (w *world) addGateway(m minter, g Gateway) *Gateway {
+	fillID(&g.ID, m, "igw")
+	if g.VPCID != "" {
+		must(w.vpcs, g.VPCID)
+	}
+	return put(w.gateways, g)
 }
 
 // AddRouteTable adds a route table to the VPC it names, with the VPC's local routes before its own. Its
 // associations take their subnets from the tables that had them.
 func (r *Region) AddRouteTable(t RouteTable) RouteTable {
-	return with(r, func(w *world, m minter) *RouteTable {
-		vpc := must(w.vpcs, t.VPCID)
-		fillID(&t.ID, m, "rtb")
-		t = t.clone()
-		for i := range t.Associations {
-			fillID(&t.Associations[i].ID, m, "rtbassoc")
-			w.dissociate(t.VPCID, t.Associations[i])
+	return with(r, func(w *world, m minter) *RouteTable { return w.addRouteTable(m, t) })
+}
+
+func (w *world) addRouteTable(m minter, t RouteTable) *RouteTable {
+	vpc := must(w.vpcs, t.VPCID)
+	fillID(&t.ID, m, "rtb")
+	t = t.clone()
+	for i := range t.Associations {
+		if id := t.Associations[i].SubnetID; id != "" {
+			must(w.subnets, id)
 		}
-		for i := range t.Routes {
-			if t.Routes[i].Origin == "" {
-				t.Routes[i].Origin = "CreateRoute"
-			}
+		fillID(&t.Associations[i].ID, m, "rtbassoc")
+		w.dissociate(t.VPCID, t.Associations[i])
+	}
+	for i := range t.Routes {
+		if !isPrefixList(t.Routes[i].Destination) {
+			mustPrefix(t.Routes[i].Destination)
 		}
-		t.Routes = append(localRoutes(*vpc), t.Routes...)
-		return put(w.routes, t)
-	})
+		if t.Routes[i].Target == "" {
+			cannot("the route to " + t.Routes[i].Destination + " has no target")
+		}
+		fill(&t.Routes[i].Origin, "CreateRoute")
+	}
+	own := slices.DeleteFunc(localRoutes(*vpc), func(r Route) bool { return t.at(r.Destination) >= 0 })
+	t.Routes = append(own, t.Routes...)
+	return put(w.routes, t)
 }
 
 // dissociate takes from the VPC's tables what a new association is for.
@@ -185,17 +271,23 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 	fill(&i.Type, plainType)
 	w.checkType(i)
 	if i.Type == efaOnlyType && len(i.PrivateAddresses)+len(i.IPv6Addresses)+len(i.Prefixes) > 0 {
-		panic("ec2sim: an efa-only interface has no addresses")
+		cannot("an efa-only interface has no addresses")
 	}
 	w.firstAddress(&i, subnet)
+	if len(i.PrivateAddresses) > 0 && subnet.ipv6Only() {
+		cannot("the subnet " + subnet.ID + " has no IPv4 addresses")
+	}
 	for _, a := range i.PrivateAddresses {
 		w.mustBeFree(subnet, subnet.CIDR, a.Address)
+	}
+	if len(i.IPv6Addresses) > 0 && subnet.IPv6CIDR == "" {
+		cannot("the subnet " + subnet.ID + " has no IPv6 addresses")
 	}
 	for _, a := range i.IPv6Addresses {
 		w.mustBeFree(subnet, subnet.IPv6CIDR, a)
 	}
 	if i.PrimaryIPv6 != "" && !slices.Contains(i.IPv6Addresses, i.PrimaryIPv6) {
-		panic("ec2sim: the interface does not hold " + i.PrimaryIPv6)
+		cannot("the interface does not hold " + i.PrimaryIPv6)
 	}
 	for _, p := range i.Prefixes {
 		w.mustDelegate(subnet, p, append(i.IPv6Addresses, addressesOf(&i)...))
@@ -210,7 +302,21 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 	for _, id := range i.Groups {
 		must(w.groups, id)
 	}
+	w.fillAttachment(m, &i)
 	return put(w.interfaces, i)
+}
+
+// mustHaveRoom panics where another interface is at the device index.
+func (w *world) mustHaveRoom(i Interface) {
+	if i.instance() == "" {
+		return
+	}
+	for _, other := range w.attached(i.instance()) {
+		if other.Attachment.DeviceIndex == i.Attachment.DeviceIndex &&
+			other.Attachment.NetworkCardIndex == i.Attachment.NetworkCardIndex {
+			cannot(other.ID + " is at that device index already")
+		}
+	}
 }
 
 // firstAddress gives the interface the address that every interface of its subnet has.
@@ -222,16 +328,16 @@ func (w *world) firstAddress(i *Interface, subnet *Subnet) {
 	default:
 		free := w.free(subnet, 1)
 		if len(free) == 0 {
-			panic("ec2sim: the subnet " + subnet.ID + " is full")
+			cannot("the subnet " + subnet.ID + " is full")
 		}
 		i.PrivateAddresses = slices.Insert(i.PrivateAddresses, 0, PrivateAddress{free[0], true})
 	}
 }
 
 func (w *world) mustBeFree(subnet *Subnet, cidr, address string) {
-	prefix, a := mustPrefix(cidr), netip.MustParseAddr(address)
+	prefix, a := mustPrefix(cidr), mustAddr(address)
 	if !prefix.Contains(a) || reserved(prefix, a) || w.holder(subnet.ID, address) != nil || w.delegatee(subnet.ID, address) != nil {
-		panic("ec2sim: the address " + address + " is not free in " + subnet.ID)
+		cannot("the address " + address + " is not free in " + subnet.ID)
 	}
 }
 
@@ -249,7 +355,7 @@ func (w *world) mustDelegate(subnet *Subnet, cidr string, own []string) {
 		}
 	}
 	if !free || slices.ContainsFunc(own, func(a string) bool { return p.Contains(netip.MustParseAddr(a)) }) {
-		panic("ec2sim: the block " + cidr + " can't be delegated in " + subnet.ID)
+		cannot("the block " + cidr + " can't be delegated in " + subnet.ID)
 	}
 }
 
@@ -260,40 +366,67 @@ func (r *Region) AddInstance(i Instance, interfaces ...Interface) Instance {
 		if len(interfaces) == 0 {
 			interfaces = []Interface{{SubnetID: i.SubnetID, SourceDestCheck: true}}
 		}
-		subnet := must(w.subnets, interfaces[0].SubnetID)
-		fillID(&i.ID, m, "i")
-		i.SubnetID, i.VPCID, i.AvailabilityZone = subnet.ID, subnet.VPCID, subnet.AvailabilityZone
-		now := r.sim.cfg.now().UTC()
-		fill(&i.Type, "t3.micro")
-		fill(&i.State, "running")
-		fill(&i.RootDevice, "ebs")
-		fill(&i.ImageID, "ami-00000000000000001")
-		if _, ok := stateCodes[i.State]; !ok {
-			panic("ec2sim: no instance state is " + i.State)
-		}
-		if i.LaunchTime.IsZero() {
-			i.LaunchTime = now
-		}
-		fillID(&i.ReservationID, m, "r")
+		i.SubnetID = interfaces[0].SubnetID
+		added := w.addInstance(m, i, r.sim.cfg.now())
 		for n, eni := range interfaces {
-			if must(w.subnets, eni.SubnetID).AvailabilityZone != i.AvailabilityZone {
-				panic("ec2sim: an instance cannot have interfaces in two zones")
-			}
 			attachment := clonePointer(eni.Attachment)
 			if attachment == nil {
 				attachment = &Attachment{DeviceIndex: n, DeleteOnTermination: n == 0}
 			}
-			fillID(&attachment.ID, m, "eni-attach")
-			attachment.InstanceID, attachment.InstanceOwner = i.ID, w.owner
-			fill(&attachment.Status, "attached")
-			if attachment.AttachTime.IsZero() {
-				attachment.AttachTime = i.LaunchTime
-			}
+			attachment.InstanceID = added.ID
 			eni.Attachment = attachment
 			w.addInterface(m, eni)
 		}
-		return put(w.instances, i)
+		return added
 	})
+}
+
+// addInstance adds an instance without its interfaces.
+func (w *world) addInstance(m minter, i Instance, now time.Time) *Instance {
+	subnet := must(w.subnets, i.SubnetID)
+	fillID(&i.ID, m, "i")
+	i.VPCID, i.AvailabilityZone = subnet.VPCID, subnet.AvailabilityZone
+	fill(&i.Type, "t3.micro")
+	fill(&i.State, "running")
+	fill(&i.RootDevice, "ebs")
+	fill(&i.ImageID, "ami-00000000000000001")
+	if _, ok := stateCodes[i.State]; !ok {
+		cannot("no instance state is " + i.State)
+	}
+	if i.RootDevice != "ebs" && i.RootDevice != "instance-store" {
+		cannot("no root device is " + i.RootDevice)
+	}
+	if i.LaunchTime.IsZero() {
+		i.LaunchTime = now.UTC()
+	}
+	fillID(&i.ReservationID, m, "r")
+	return put(w.instances, i)
+}
+
+// fillAttachment completes what ties a new interface to its instance, which must be there.
+func (w *world) fillAttachment(m minter, eni *Interface) {
+	a := eni.Attachment
+	if a == nil {
+		return
+	}
+	fill(&a.Status, "attached")
+	if !slices.Contains([]string{"attaching", "attached", "detaching"}, a.Status) {
+		cannot("no status of an attachment is " + a.Status)
+	}
+	if a.InstanceID == "" {
+		fillID(&a.ID, m, strings.TrimSuffix(serviceAttachment, "-"))
+		return
+	}
+	fillID(&a.ID, m, "eni-attach")
+	i := must(w.instances, a.InstanceID)
+	if i.AvailabilityZone != eni.AvailabilityZone {
+		cannot("an instance cannot have interfaces in two zones")
+	}
+	fill(&a.InstanceOwner, w.owner)
+	if a.AttachTime.IsZero() {
+		a.AttachTime = i.LaunchTime
+	}
+	w.mustHaveRoom(*eni)
 }
 
 func fill(s *string, value string) {
@@ -304,14 +437,18 @@ func fill(s *string, value string) {
 
 // AddAddress adds an Elastic IP, bound when it names an interface and one of its private addresses.
 func (r *Region) AddAddress(a Address) Address {
-	return with(r, func(w *world, m minter) *Address {
-		fillID(&a.AllocationID, m, "eipalloc")
-		if a.InterfaceID != "" {
-			if !must(w.interfaces, a.InterfaceID).holds(a.PrivateIP) {
-				panic("ec2sim: " + a.InterfaceID + " does not hold " + a.PrivateIP)
-			}
-			fillID(&a.AssociationID, m, "eipassoc")
+	return with(r, func(w *world, m minter) *Address { return w.addAddress(m, a) })
+}
+
+func (w *world) addAddress(m minter, a Address) *Address {
+	fillID(&a.AllocationID, m, "eipalloc")
+	if a.InterfaceID != "" {
+		eni := must(w.interfaces, a.InterfaceID)
+		fill(&a.PrivateIP, eni.primary())
+		if !eni.holds(a.PrivateIP) {
+			cannot(a.InterfaceID + " does not hold " + a.PrivateIP)
 		}
-		return put(w.addresses, a)
-	})
+		fillID(&a.AssociationID, m, "eipassoc")
+	}
+	return put(w.addresses, a)
 }

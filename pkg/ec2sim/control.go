@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 )
 
@@ -13,7 +14,8 @@ const controlPrefix = "/_sim/"
 // controls answer the control paths, by method and path. Their JSON is that of the Go types; see FaultJSON
 // for faults. An answer of nil is an empty one.
 var controls = map[string]func(*Sim, *http.Request) (any, error){
-	// The world, as State.
+	// The world, as State; PUT replaces it, in JSON or YAML, see Load.
+	"PUT state": func(s *Sim, r *http.Request) (any, error) { return nil, s.loadBody(r) },
 	"GET state": func(s *Sim, _ *http.Request) (any, error) { return s.State(), nil },
 	// The log of calls; DELETE empties it.
 	"GET calls":    func(s *Sim, _ *http.Request) (any, error) { return s.Calls(), nil },
@@ -103,6 +105,20 @@ func (s *Sim) injectJSON(r *http.Request) error {
 	}
 	return s.Inject(faults...)
 }
+
+func (s *Sim) loadBody(r *http.Request) error {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxWorld))
+	if err != nil {
+		return fmt.Errorf("cannot read the world: %w", err)
+	}
+	if err := s.Load(data); err != nil {
+		return fmt.Errorf("the world is refused:\n%w", err)
+	}
+	return nil
+}
+
+// maxWorld is the size of a world of tens of thousands of interfaces.
+const maxWorld = 64 << 20
 
 // keyPolicies are the policies of an access key.
 type keyPolicies struct {

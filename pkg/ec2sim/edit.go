@@ -38,7 +38,7 @@ func edited[T resource[T]](t table[T], id string, edit func(*T)) *T {
 	r := must(t, id)
 	edit(r)
 	if (*r).key() != id {
-		panic("ec2sim: the id of " + id + " cannot be edited")
+		cannot("the id of " + id + " cannot be edited")
 	}
 	// What the caller kept of it must not reach the world.
 	*r = (*r).clone()
@@ -52,16 +52,16 @@ func (r *Region) Remove(id string) {
 	defer r.sim.mu.Unlock()
 	w := r.sim.mem.own(r.name)
 	if w.tagged(id) == nil {
-		panic("ec2sim: there is no " + id)
+		cannot("there is no " + id)
 	}
 	for eni := range w.interfaces.each() {
 		if eni.SubnetID == id {
-			panic("ec2sim: " + id + " holds " + eni.ID)
+			cannot("" + id + " holds " + eni.ID)
 		}
 	}
 	for s := range w.subnets.each() {
 		if s.VPCID == id {
-			panic("ec2sim: " + id + " holds " + s.ID)
+			cannot("" + id + " holds " + s.ID)
 		}
 	}
 	delete(w.vpcs, id)

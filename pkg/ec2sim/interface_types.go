@@ -26,16 +26,16 @@ func knownType(name string) bool {
 // checkType panics on an interface that EC2 has not: of an unknown type, or a branch without a trunk.
 func (w *world) checkType(i Interface) {
 	if !knownType(i.Type) {
-		panic("ec2sim: no type of interface is " + i.Type)
+		cannot("no type of interface is " + i.Type)
 	}
 	if i.TrunkID == "" {
 		return
 	}
 	if i.Type != branchType || i.Attachment != nil {
-		panic("ec2sim: only a branch interface that is attached to nothing has a trunk")
+		cannot("only a branch interface that is attached to nothing has a trunk")
 	}
 	if must(w.interfaces, i.TrunkID).Type != trunkType {
-		panic("ec2sim: " + i.TrunkID + " is not a trunk")
+		cannot("" + i.TrunkID + " is not a trunk")
 	}
 }
 

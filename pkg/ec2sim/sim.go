@@ -206,7 +206,7 @@ func (s *Sim) firstRegion() string {
 func (s *Sim) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	state := State{Regions: map[string]RegionState{}}
+	state := State{Regions: map[string]RegionState{}, Quotas: s.mem.quotas}
 	for name, w := range s.mem.worlds {
 		if !w.empty() {
 			state.Regions[name] = s.mem.settled(name, s.cfg.now()).snapshot()

@@ -11,6 +11,7 @@ import (
 // State is everything a Sim holds, by region. A region that holds nothing is left out.
 type State struct {
 	Regions map[string]RegionState `json:"regions"`
+	Quotas  Quotas                 `json:"quotas,omitzero"` // those that are not EC2's default
 }
 
 // RegionState is the world of one region. Every list is in the order of ids.
@@ -139,7 +140,7 @@ type Interface struct {
 	RequesterManaged bool             `json:"requesterManaged,omitempty"`
 	RequesterID      string           `json:"requesterId,omitempty"`
 	Operator         *Operator        `json:"operator,omitempty"`
-	Groups           []string         `json:"groups,omitempty"`
+	Groups           []string         `json:"groups"`                     // none is not the same as left out, see Load
 	PrivateAddresses []PrivateAddress `json:"privateAddresses,omitempty"` // the primary first, the others sorted
 	IPv6Addresses    []string         `json:"ipv6Addresses,omitempty"`
 	PrimaryIPv6      string           `json:"primaryIpv6,omitempty"` // one of IPv6Addresses

@@ -102,7 +102,8 @@ func (w *world) snapshot() RegionState {
 	}
 	for i := range s.Interfaces {
 		eni := &s.Interfaces[i]
-		slices.Sort(eni.Groups)
+		// As JSON, none is not the same as not said.
+		eni.Groups = append([]string{}, slices.Sorted(slices.Values(eni.Groups))...)
 		slices.SortFunc(eni.PrivateAddresses, func(a, b PrivateAddress) int {
 			if a.Primary != b.Primary {
 				if a.Primary {
