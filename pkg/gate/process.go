@@ -7,15 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/subprocess"
 )
 
 // Process runs an executor as a process of its own: the request on its standard input, the result from its
@@ -51,8 +50,8 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	}
 	running, kill := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer kill()
-	out := &bounded{limit: protocol.MaxResultBytes, over: kill}
-	said := &bounded{limit: protocol.MaxLogBytes, over: kill}
+	out := subprocess.NewBounded(protocol.MaxResultBytes, kill)
+	said := subprocess.NewBounded(protocol.MaxLogBytes, kill)
 	cmd := exec.CommandContext(running, p.Path)
 	cmd.Env = append(slices.Clone(p.Env), DeadlineVariable+"="+deadline.UTC().Format(time.RFC3339Nano))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(EncodeRequest(r)), out, said
@@ -60,9 +59,7 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	cmd.WaitDelay = 2 * time.Second
 	// In a group of its own it is killed with all that it started, and a terminal's signals go to the gate, which
 	// passes them on in its own way.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return killGroup(cmd) }
-	defer dieTogether(cmd.SysProcAttr)()
+	defer subprocess.Group(cmd)()
 	if err := cmd.Start(); err != nil {
 		return protocol.Result{}, &NotStarted{Cause: err}
 	}
@@ -72,35 +69,26 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	})
 	defer stop()
 	err := cmd.Wait()
-	_ = killGroup(cmd)
+	_ = subprocess.KillGroup(cmd)
 	if p.Log != nil {
-		_, _ = p.Log.Write(said.text())
+		_, _ = p.Log.Write(said.Bytes())
 	}
 	switch {
-	case out.full() || said.full():
-		return protocol.Result{}, fmt.Errorf("the executor wrote more than is read, and was killed%s", lastWords(said.text()))
+	case out.Full() || said.Full():
+		return protocol.Result{}, fmt.Errorf("the executor wrote more than is read, and was killed%s", lastWords(said.Bytes()))
 	case cmd.ProcessState.Success():
 	case errors.Is(running.Err(), context.DeadlineExceeded):
-		return protocol.Result{}, fmt.Errorf("the executor did not end in %s, and was killed%s", p.Timeout, lastWords(said.text()))
+		return protocol.Result{}, fmt.Errorf("the executor did not end in %s, and was killed%s", p.Timeout, lastWords(said.Bytes()))
 	case running.Err() != nil:
-		return protocol.Result{}, fmt.Errorf("the executor was asked to stop, did not, and was killed%s", lastWords(said.text()))
+		return protocol.Result{}, fmt.Errorf("the executor was asked to stop, did not, and was killed%s", lastWords(said.Bytes()))
 	default:
-		return protocol.Result{}, fmt.Errorf("the executor ended with %w%s", err, lastWords(said.text()))
+		return protocol.Result{}, fmt.Errorf("the executor ended with %w%s", err, lastWords(said.Bytes()))
 	}
-	result, faults := protocol.DecodeResult(out.text())
+	result, faults := protocol.DecodeResult(out.Bytes())
 	if len(faults) > 0 {
-		return protocol.Result{}, fmt.Errorf("the executor's answer can't be read: %w%s", faults, lastWords(said.text()))
+		return protocol.Result{}, fmt.Errorf("the executor's answer can't be read: %w%s", faults, lastWords(said.Bytes()))
 	}
 	return result, nil
-}
-
-// killGroup kills a process that was started as the leader of a group, and all others of the group.
-func killGroup(cmd *exec.Cmd) error {
-	err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	if errors.Is(err, syscall.ESRCH) {
-		return os.ErrProcessDone
-	}
-	return err
 }
 
 // lastWords is the last line an executor said, fit to be repeated.
@@ -111,39 +99,4 @@ func lastWords(said []byte) string {
 		return ""
 	}
 	return "; it said " + protocol.Quote(last)
-}
-
-// bounded keeps what is written up to a limit, and calls over once there is more.
-type bounded struct {
-	mu    sync.Mutex
-	buf   bytes.Buffer
-	limit int
-	more  bool
-	over  func()
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if room := b.limit - b.buf.Len(); len(p) > room {
-		b.buf.Write(p[:room])
-		if !b.more {
-			b.more = true
-			b.over()
-		}
-		return len(p), nil
-	}
-	return b.buf.Write(p)
-}
-
-func (b *bounded) text() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.buf.Bytes())
-}
-
-func (b *bounded) full() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.more
 }

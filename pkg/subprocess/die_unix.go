@@ -1,8 +1,8 @@
 //go:build unix && !linux
 
-package gate
+package subprocess
 
 import "syscall"
 
-// dieTogether has no kernel to ask: an executor whose gate was killed goes by its deadline.
+// dieTogether has no kernel to ask: a program whose starter was killed goes by its own deadline.
 func dieTogether(*syscall.SysProcAttr) (release func()) { return func() {} }
