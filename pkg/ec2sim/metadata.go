@@ -30,6 +30,8 @@ const (
 	MetadataHang    MetadataFault = "hang"    // requests are read and not answered
 	MetadataForbid  MetadataFault = "forbid"  // status 403, as when the service is switched off
 	MetadataFailure MetadataFault = "failure" // status 500
+	MetadataBusy    MetadataFault = "busy"    // status 429, as to one who asks too often
+	MetadataNoRole  MetadataFault = "norole"  // the instance has no role
 )
 
 // Metadata is the instance metadata service of one instance. It reads the Sim's world when it is asked.
@@ -53,7 +55,7 @@ func (s *Sim) Metadata(o MetadataOptions) *Metadata {
 // for one that a Server serves.
 func (m *Metadata) SetFault(f MetadataFault) error {
 	switch f {
-	case MetadataOK, MetadataRefuse, MetadataHang, MetadataForbid, MetadataFailure:
+	case MetadataOK, MetadataRefuse, MetadataHang, MetadataForbid, MetadataFailure, MetadataBusy, MetadataNoRole:
 	default:
 		return fmt.Errorf("cannot set the metadata fault %q: there is no such fault", f)
 	}
@@ -87,6 +89,9 @@ func (m *Metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case MetadataForbid:
 		metadataError(w, http.StatusForbidden)
 		return
+	case MetadataBusy:
+		metadataError(w, http.StatusTooManyRequests)
+		return
 	case MetadataFailure, MetadataRefuse:
 		metadataError(w, http.StatusInternalServerError)
 		return
@@ -103,8 +108,9 @@ func (m *Metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		metadataError(w, http.StatusUnauthorized)
 		return
 	}
-	text, ok := m.read(strings.TrimPrefix(r.URL.Path, "/latest/"))
-	if !ok {
+	path := strings.TrimPrefix(r.URL.Path, "/latest/")
+	text, ok := m.read(path)
+	if !ok || fault == MetadataNoRole && strings.HasPrefix(path, "meta-data/iam/") {
 		metadataError(w, http.StatusNotFound)
 		return
 	}
