@@ -47,7 +47,7 @@ func hurried() {
 //	routes TABLE DESTINATION TARGET                    where a table leads a destination; '-' is nowhere
 //	seed TABLE DESTINATION TARGET | unseed TABLE DESTINATION | detach ENI | remove ID
 //	                                                   changes the world behind the executor's back
-//	metadata FAULT                                     makes the metadata service refuse, hang, forbid or fail
+//	metadata FAULT                                     makes the metadata service refuse, hang, forbid, fail, be busy, have no role
 //	nokeys                                             leaves the executor without keys in its environment
 //	holds ENI ADDRESS | lacks ENI ADDRESS              who has a secondary address
 //	forwards ENI true|false                            what the source/dest check makes of an interface
@@ -276,7 +276,7 @@ func forwards(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// metadata makes the instance metadata service fail: refuse, hang, forbid, failure.
+// metadata makes the instance metadata service fail: refuse, hang, forbid, failure, busy, norole.
 func metadata(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(of(ts).server.Metadata().SetFault(ec2sim.MetadataFault(args[0])))
 }

@@ -3,20 +3,17 @@
 // It guarantees that a Reader can make Describe calls and nothing else, that a
 // change whose outcome is unknown is sent at most once and reported as
 // *action.Unknown, and that every other error is a *protocol.Failure with
-// its class. Credentials come from the SDK's own chain, never from a caller.
+// its class. Credentials come from the SDK's own chain, never from a caller. What is on this
+// machine or its link is never asked through a proxy. No text of a failure or a log line has
+// a secret in it.
 package awsec2
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,57 +21,98 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go/logging"
-
-	"aws-provider-executor/pkg/protocol"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // Connection is one region, seen with the executor's own identity.
 type Connection struct {
-	cfg    aws.Config
-	own    *credentials
-	absent *absences
-	log    *slog.Logger
+	cfg      aws.Config
+	own      *credentials
+	absent   *absences
+	metadata *metadataService
+	log      *slog.Logger
 }
 
 // Connect prepares calls to a region; nothing is sent yet. Timeout bounds the
 // whole of what the connection is for; a single attempt gets a part of it.
 func Connect(ctx context.Context, region string, timeout time.Duration, log *slog.Logger) (*Connection, error) {
-	options := []func(*config.LoadOptions) error{
+	return connect(ctx, machine(), region, timeout, log)
+}
+
+func connect(ctx context.Context, out network, region string, timeout time.Duration, log *slog.Logger) (*Connection, error) {
+	own := &credentials{limit: timeout / 2, secrets: &secrets{}, region: region, log: log}
+	metadata, container := &metadataService{}, &lateClient{}
+	options := append(sharedFiles(),
 		config.WithRegion(region),
-		config.WithHTTPClient(httpClient(timeout)),
+		config.WithHTTPClient(out.client(timeout)),
 		config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
-			log.Debug("the AWS SDK says", "text", fmt.Sprintf(format, args...))
+			log.Debug("the AWS SDK says", "text", own.secrets.tell(fmt.Sprintf(format, args...)))
 		})),
-		// For the credential sources only: EC2's own retry policies are in retry.go.
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts = 2
-				o.MaxBackoff = 200 * time.Millisecond
-			})
-		}),
-	}
-	if os.Getenv("HOME") == "" {
-		// Without a home the SDK would look for .aws below the working
-		// directory, where anyone may have put one.
-		if os.Getenv("AWS_CONFIG_FILE") == "" {
-			options = append(options, config.WithSharedConfigFiles([]string{}))
-		}
-		if os.Getenv("AWS_SHARED_CREDENTIALS_FILE") == "" {
-			options = append(options, config.WithSharedCredentialsFiles([]string{}))
-		}
-	}
+		// The modes set time-outs and retries, which are ours; "auto" would ask the metadata service.
+		config.WithDefaultsMode(aws.DefaultsModeLegacy),
+		// For the credential sources only, like the middleware: EC2's own are below.
+		config.WithRetryer(own.retryer),
+		config.WithAPIOptions([]func(*middleware.Stack) error{own.addAttemptLog, own.addSourceLog}),
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = metadata }),
+		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = container }),
+	)
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return nil, &protocol.Failure{
-			Class:   protocol.Authentication,
-			Message: "cannot set up the AWS SDK from the environment: " + oneLine(err.Error()) + "; check the AWS_… variables and the files they name",
+		return nil, unloadable(own.secrets, err)
+	}
+	env, shared := loaded(cfg)
+	own.secrets.add(knownSecrets(env, shared)...)
+	own.chain = chainOf(env, shared)
+	own.logChain()
+	own.inner = cfg.Credentials
+	if with := withHelper(cfg, own.chain, shared, own.secrets); with != nil {
+		own.inner = with
+	}
+	client, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
+	if !ok {
+		return nil, fmt.Errorf("the SDK's client is a %T", cfg.HTTPClient)
+	}
+	metadata.client, container.build = out.metadataClient, func() aws.HTTPClient { return out.containerClient(client) }
+	metadata.cfg, metadata.from = cfg.Copy(), client
+	cfg.Credentials, cfg.APIOptions = own, nil
+	c := &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), metadata: metadata, log: log}
+	if err := c.check(env, shared, out); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// sharedFiles keeps the SDK from looking for .aws below the working directory, where anyone may
+// have put one: it does so without a home.
+func sharedFiles() []func(*config.LoadOptions) error {
+	var options []func(*config.LoadOptions) error
+	if os.Getenv("HOME") != "" {
+		return nil
+	}
+	if os.Getenv("AWS_CONFIG_FILE") == "" {
+		options = append(options, config.WithSharedConfigFiles([]string{}))
+	}
+	if os.Getenv("AWS_SHARED_CREDENTIALS_FILE") == "" {
+		options = append(options, config.WithSharedCredentialsFiles([]string{}))
+	}
+	return options
+}
+
+// loaded is what the SDK read from the environment and the shared files.
+func loaded(cfg aws.Config) (env config.EnvConfig, shared config.SharedConfig) {
+	for _, source := range cfg.ConfigSources {
+		switch s := source.(type) {
+		case config.EnvConfig:
+			env = s
+		case config.SharedConfig:
+			shared = s
 		}
 	}
-	own := &credentials{inner: cfg.Credentials, limit: min(4*time.Second, timeout/2)}
-	cfg.Credentials = own
-	return &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), log: log}, nil
+	return env, shared
 }
 
 // ConnectReader prepares calls to a region that can only describe.
@@ -93,8 +131,8 @@ func (c *Connection) reader() *Reader {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
-		o.APIOptions = append(o.APIOptions, addAttemptLog, c.own.addAnswerCheck, addDescribeOnly)
-	}), cfg: c.cfg, absent: c.absent, log: c.log}
+		o.APIOptions = append(o.APIOptions, c.own.addAttemptLog, addAnswerCheck, addDescribeOnly)
+	}), metadata: c.metadata, absent: c.absent, log: c.log}
 }
 
 // Writer returns a *Writer, which changes.
@@ -102,20 +140,23 @@ func (c *Connection) Writer() any {
 	return &Writer{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryChange)
-		o.APIOptions = append(o.APIOptions, addAttemptLog, c.own.addAnswerCheck)
+		o.APIOptions = append(o.APIOptions, c.own.addAttemptLog, addAnswerCheck)
 	}), log: c.log}
 }
 
 // retryer retries what the rule allows, with exponential backoff and jitter,
 // until the context ends.
 func retryer(rule func(error) aws.Ternary) aws.Retryer {
-	standard := retry.NewStandard(func(o *retry.StandardOptions) {
+	// As an option of the standard retryer zero would mean three.
+	return retry.AddWithMaxAttempts(standardRetryer(rule), 0)
+}
+
+func standardRetryer(rule func(error) aws.Ternary) aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = retry.BackoffDelayerFunc(backoff)
 		o.RateLimiter = ratelimit.None
 		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(rule)}
 	})
-	// As an option of the standard retryer zero would mean three.
-	return retry.AddWithMaxAttempts(standard, 0)
 }
 
 const (
@@ -131,63 +172,4 @@ func backoff(attempt int, _ error) (time.Duration, error) {
 		window = min(firstBackoff<<doublings, lastBackoff)
 	}
 	return time.Duration(rand.Int64N(int64(window))), nil
-}
-
-// httpClient bounds each step of an attempt, so that one silent peer can't use up the
-// deadline that others need.
-func httpClient(timeout time.Duration) *awshttp.BuildableClient {
-	step := max(timeout/5, 200*time.Millisecond)
-	return awshttp.NewBuildableClient().
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = min(step, 3*time.Second) }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.TLSHandshakeTimeout = step
-			t.ResponseHeaderTimeout = step
-			// A handful of calls gains nothing from HTTP/2, and pays for setting it up.
-			t.ForceAttemptHTTP2 = false
-			t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-		})
-}
-
-// credentials puts a bound on the SDK's chain and gives its errors a type.
-type credentials struct {
-	inner aws.CredentialsProvider
-	limit time.Duration
-	// last are those that requests are signed with.
-	last atomic.Pointer[aws.Credentials]
-}
-
-// redact takes the secrets that requests are signed with out of a text.
-func (c *credentials) redact(text []byte) []byte {
-	last := c.last.Load()
-	if last == nil {
-		return text
-	}
-	for _, secret := range []string{last.SecretAccessKey, last.SessionToken} {
-		if secret != "" {
-			text = bytes.ReplaceAll(text, []byte(secret), []byte("(redacted)"))
-		}
-	}
-	return text
-}
-
-var _ aws.CredentialsProvider = (*credentials)(nil)
-
-// credentialsError says that there are no credentials to sign with. What the
-// chain says stays out of the message: it may repeat what it read.
-type credentialsError struct{ cause error }
-
-func (e *credentialsError) Error() string { return fmt.Sprintf("no credentials (%T)", e.cause) }
-
-func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	if c.inner == nil {
-		return aws.Credentials{}, &credentialsError{}
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.limit)
-	defer cancel()
-	got, err := c.inner.Retrieve(ctx)
-	if err != nil {
-		return got, &credentialsError{cause: err}
-	}
-	c.last.Store(&got)
-	return got, nil
 }

@@ -1,6 +1,7 @@
 package awsec2
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -80,12 +81,15 @@ var textClasses = []struct {
 // classOf classifies any error of the SDK.
 func classOf(err error) protocol.FailureClass {
 	var creds *credentialsError
+	var unsent *unsendable
 	var unreadable *unreadableAnswer
 	var api smithy.APIError
 	var netError net.Error
 	switch {
 	case errors.As(err, &creds):
-		return protocol.Authentication
+		return creds.class
+	case errors.As(err, &unsent):
+		return protocol.Configuration
 	case errors.Is(err, errNotDescribe):
 		return protocol.Internal
 	case errors.As(err, &api):
@@ -140,48 +144,72 @@ func classOfCode(api smithy.APIError, status int) protocol.FailureClass {
 
 // failure tells an error of one operation to the person who has to act.
 func failure(operation, what string, err error) *protocol.Failure {
-	class := classOf(err)
-	f := &protocol.Failure{Class: class, Facts: map[string]string{}}
+	f := &protocol.Failure{Class: classOf(err), Facts: map[string]string{}}
+	var creds *credentialsError
+	if errors.As(err, &creds) {
+		f.Retryable = creds.retryable
+		if creds.permission != "" {
+			f.Facts[protocol.FactPermissionHint] = creds.permission
+		}
+		f.Message = "cannot " + what + ": " + creds.because + "; " + creds.hint
+		return f
+	}
+	var call *callError
+	if !errors.As(err, &call) {
+		call = &callError{cause: err}
+	}
+	if call.own == nil {
+		call.own = &credentials{chain: []source{{}}}
+	}
+	tell := call.own.secrets.tell
 	because := ""
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != unknownCode {
-		f.Facts[protocol.FactAWSErrorCode] = oneLine(api.ErrorCode())
-		because = "EC2 says " + oneLine(api.ErrorCode())
-		// What EC2 says of a signature may repeat what was signed, the session token included.
-		if class != protocol.Authentication {
-			because += ": " + withoutBlob(api.ErrorMessage())
-		}
+		f.Facts[protocol.FactAWSErrorCode] = tell(api.ErrorCode())
+		because = "EC2 says " + call.own.words(api)
 	}
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
-		f.Facts[protocol.FactRequestID] = oneLine(response.ServiceRequestID())
+		f.Facts[protocol.FactRequestID] = tell(response.ServiceRequestID())
 	}
-	hint := ""
-	switch class {
-	case protocol.Authentication:
-		if because == "" {
-			because = "there are no credentials"
-		}
-		hint = "give the executor an identity of its own (an instance profile, or the AWS SDK's variables in the plugin's environment) and check this machine's clock"
-	case protocol.Authorization:
+	if f.Class == protocol.Authorization {
 		f.Facts[protocol.FactPermissionHint] = "ec2:" + operation
-		hint = "allow ec2:" + operation + " on it in the executor's IAM policy"
-	case protocol.Throttled:
-		hint = "too many calls of this kind in the account and region; try again later"
-	case protocol.Unavailable:
-		if because == "" {
-			because = "EC2 gave no answer (" + transportText(err) + ")"
-		}
-		hint = "check the way to EC2's endpoint, and the region's name"
-	case protocol.Timeout:
-		because = "the deadline passed before EC2 answered"
-		hint = "try again, or give it more time with EXECUTOR_TIMEOUT"
 	}
-	f.Message = "cannot " + what + ": " + because
+	reason, hint := call.advice(operation, f.Class)
+	f.Message = "cannot " + what + ": " + cmp.Or(because, reason)
 	if hint != "" {
 		f.Message += "; " + hint
 	}
 	return f
+}
+
+// advice is why a call failed, where EC2 did not say it, and what to do.
+func (e *callError) advice(operation string, class protocol.FailureClass) (reason, hint string) {
+	where := "region " + e.own.region + " (partition " + partitionOf(e.own.region) + ")"
+	switch class {
+	case protocol.Authentication:
+		return "EC2 does not know the credentials", "they are those of " + e.own.identity() +
+			"; use ones that are in force in the " + where + ", and check this machine's clock"
+	case protocol.Authorization:
+		return "EC2 does not allow it", "allow ec2:" + operation + " on it in the IAM policy of " + e.own.identity() + ", in the " + where
+	case protocol.Configuration:
+		return "the request can't be built (" + e.own.secrets.tell(e.cause.Error()) + ")",
+			"mend the executor's environment: no call was made"
+	case protocol.Throttled:
+		return "EC2 throttled it", "too many calls of this kind in the account and region; try again later"
+	case protocol.Unavailable:
+		return "EC2 gave no answer (" + transportText(e.cause) + e.through() + ")", e.wayHint()
+	case protocol.Timeout:
+		return "the deadline passed before EC2 answered" + e.through(), "try again, or give it more time with EXECUTOR_TIMEOUT"
+	}
+	return transportText(e.cause), ""
+}
+
+func (e *callError) wayHint() string {
+	if e.proxy != "" {
+		return "check the proxy, or name EC2's endpoint in NO_PROXY"
+	}
+	return "check the way to EC2's endpoint, and the region's name"
 }
 
 // changed tells the outcome of a change: nil, a failure that certainly changed
@@ -201,9 +229,14 @@ func changeOutcome(operation, what string, err error) error {
 func transportText(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
+	var proxy *proxyRefusal
 	var unreadable *unreadableAnswer
 	var netError net.Error
 	switch {
+	case errors.As(err, &proxy):
+		return proxy.Error()
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy can't be connected to"
 	case permanentTLS(err):
 		return "its certificate is not trusted here; AWS_CA_BUNDLE names another authority"
 	case errors.As(err, &dns):

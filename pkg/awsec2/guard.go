@@ -42,21 +42,17 @@ func (e *unreadableAnswer) Error() string {
 	return "the answer to " + e.operation + " was cut short or is not EC2's"
 }
 
-// addAnswerCheck refuses a 200 whose body is not one whole answer to the operation, bounds an error's, and
-// takes what the request was signed with out of it. It stands next to the wire, and notes that a request
-// is about to leave.
-func (c *credentials) addAnswerCheck(stack *middleware.Stack) error {
+// addAnswerCheck refuses a 200 whose body is not one whole answer to the operation, and bounds
+// every answer. It stands next to the wire.
+func addAnswerCheck(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("AnswerCheck",
 		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
-			if log, ok := ctx.Value(attemptsKey{}).(*attempts); ok && ctx.Err() == nil {
-				log.sent = true
-			}
 			out, metadata, err := next.HandleDeserialize(ctx, in)
 			response, ok := out.RawResponse.(*smithyhttp.Response)
 			if ok && response.StatusCode/100 != 2 {
 				text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBytes))
 				_ = response.Body.Close()
-				response.Body = io.NopCloser(bytes.NewReader(c.redact(text)))
+				response.Body = io.NopCloser(bytes.NewReader(text))
 			}
 			if err != nil || !ok || response.StatusCode/100 != 2 {
 				return out, metadata, err

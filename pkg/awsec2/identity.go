@@ -5,22 +5,25 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 
 	"aws-provider-executor/pkg/action"
 )
 
-// metadataPatience bounds a question to the instance metadata service, which there is none of off EC2.
+// metadataPatience bounds a question to the instance metadata service, which is unreachable off EC2.
 const metadataPatience = 2 * time.Second
 
 // InstanceID asks the instance metadata service which instance this program runs on. It
 // answers within two seconds; an error means that it could not be found out.
 func (r *Reader) InstanceID(ctx context.Context) (string, error) {
-	id, err := ask(ctx, r.cfg, "instance-id")
+	id, err := r.metadata.ask(ctx, "instance-id")
 	if err != nil {
 		return "", err
 	}
@@ -34,15 +37,38 @@ func OwnRegion(ctx context.Context, log *slog.Logger) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	region, err := ask(ctx, c.cfg, "placement/region")
+	region, err := c.metadata.ask(ctx, "placement/region")
 	if err != nil {
 		return "", err
 	}
 	return action.Region.Canonical(region)
 }
 
+// metadataService is the instance metadata service, asked directly. Its client is made at the
+// first question; most runs have none.
+type metadataService struct {
+	cfg    aws.Config
+	from   *awshttp.BuildableClient
+	client func(*awshttp.BuildableClient) *http.Client
+
+	once sync.Once
+	api  *imds.Client
+}
+
+// GetMetadata is what the SDK asks for the instance's role.
+func (m *metadataService) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
+	m.once.Do(func() { m.api = m.connect(m.cfg.Retryer()) })
+	return m.api.GetMetadata(ctx, in, options...)
+}
+
+func (m *metadataService) connect(retryer aws.Retryer) *imds.Client {
+	return imds.NewFromConfig(m.cfg, func(o *imds.Options) {
+		o.HTTPClient, o.Retryer = m.client(m.from), retryer
+	})
+}
+
 // ask asks one question, and gives up on silence.
-func ask(ctx context.Context, cfg aws.Config, path string) (string, error) {
+func (m *metadataService) ask(ctx context.Context, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataPatience)
 	defer cancel()
 	type answer struct {
@@ -51,7 +77,7 @@ func ask(ctx context.Context, cfg aws.Config, path string) (string, error) {
 	}
 	done := make(chan answer, 1)
 	go func() {
-		text, err := metadata(ctx, cfg, path)
+		text, err := m.read(ctx, path)
 		done <- answer{text, err}
 	}()
 	select {
@@ -62,14 +88,26 @@ func ask(ctx context.Context, cfg aws.Config, path string) (string, error) {
 	}
 }
 
-func metadata(ctx context.Context, of aws.Config, path string) (string, error) {
-	cfg := of.Copy()
-	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	out, err := imds.NewFromConfig(cfg).GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
+func (m *metadataService) read(ctx context.Context, path string) (string, error) {
+	out, err := m.connect(aws.NopRetryer{}).GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
 	if err != nil {
 		return "", err
 	}
 	defer out.Content.Close()
 	text, err := io.ReadAll(io.LimitReader(out.Content, 1<<10))
 	return strings.TrimSpace(string(text)), err
+}
+
+// lateClient is a client that is made at its first request: the SDK wants one before all is
+// known that it is made of.
+type lateClient struct {
+	build func() aws.HTTPClient
+	once  sync.Once
+	made  aws.HTTPClient
+}
+
+// Do sends a request.
+func (l *lateClient) Do(r *http.Request) (*http.Response, error) {
+	l.once.Do(func() { l.made = l.build() })
+	return l.made.Do(r)
 }

@@ -22,10 +22,10 @@ import (
 // *protocol.Failure, and an absent resource is never an empty answer. That something does not
 // exist is said only after two readings, some time apart.
 type Reader struct {
-	api    *ec2.Client
-	cfg    aws.Config
-	absent *absences
-	log    *slog.Logger
+	api      *ec2.Client
+	absent   *absences
+	metadata *metadataService
+	log      *slog.Logger
 }
 
 // DescribeNetworkInterfaces reads the interfaces with these ids, in their order. One that does not

@@ -9,9 +9,8 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/middleware"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -37,11 +36,37 @@ func retryChange(err error) aws.Ternary {
 	return aws.BoolTernary(!permanent(err) && (skewed(err) || notSent(err) || classOf(err) == protocol.Throttled && didNothing(err)))
 }
 
+// sourceAttempts is how often a credential source is asked at most, unless the limit for the whole
+// chain comes first.
+const sourceAttempts = 5
+
+// retryer retries at a credential source what is only busy or out of reach.
+func (c *credentials) retryer() aws.Retryer {
+	return retry.AddWithMaxAttempts(standardRetryer(func(err error) aws.Ternary {
+		var again interface{ RetryableError() bool }
+		if errors.As(err, &again) && again.RetryableError() {
+			return aws.TrueTernary
+		}
+		if permanent(err) {
+			return aws.FalseTernary
+		}
+		switch c.classOf(context.Background(), err) {
+		case protocol.Throttled, protocol.Unavailable:
+			return aws.TrueTernary
+		}
+		return aws.FalseTernary
+	}), sourceAttempts)
+}
+
 // permanent errors are the same on every attempt.
 func permanent(err error) bool {
 	var creds *credentialsError
+	var helper *helperError
+	var unsent *unsendable
+	var proxy *proxyRefusal
 	var dns *net.DNSError
-	return permanentTLS(err) || errors.As(err, &creds) ||
+	return permanentTLS(err) || errors.As(err, &creds) || errors.As(err, &helper) || errors.As(err, &unsent) ||
+		errors.As(err, &proxy) && proxy.lasting() ||
 		errors.Is(err, errNotDescribe) || (errors.As(err, &dns) && dns.IsNotFound)
 }
 
@@ -52,18 +77,15 @@ func permanentTLS(err error) bool {
 	return errors.As(err, &certificate) || errors.As(err, &authority)
 }
 
-// notSent tells that the request never left: no connection was made, or the time for it was up before.
+// notSent reports whether the request never left: no connection was made, or the time for it was
+// up before.
 func notSent(err error) bool {
 	var op *net.OpError
-	var unsent *unsentError
-	return permanent(err) || errors.As(err, &unsent) || (errors.As(err, &op) && op.Op == "dial")
+	var call *callError
+	var proxy *proxyRefusal
+	return permanent(err) || errors.As(err, &proxy) || (errors.As(err, &call) && !call.sent) ||
+		(errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"))
 }
-
-// unsentError says that no attempt of a call got as far as the wire.
-type unsentError struct{ cause error }
-
-func (e *unsentError) Error() string { return e.cause.Error() }
-func (e *unsentError) Unwrap() error { return e.cause }
 
 // skewed tells that EC2 refused the signature for this machine's clock, which the SDK has since
 // learnt to correct.
@@ -90,43 +112,11 @@ func didNothing(err error) bool {
 	return status >= http.StatusBadRequest && status < http.StatusInternalServerError && api.ErrorCode() != unknownCode
 }
 
+// statusOf is the HTTP status that an error came with, 0 for none.
 func statusOf(err error) int {
-	var response *awshttp.ResponseError
-	if errors.As(err, &response) {
-		return response.HTTPStatusCode()
+	var answered interface{ HTTPStatusCode() int }
+	if errors.As(err, &answered) {
+		return answered.HTTPStatusCode()
 	}
 	return 0
-}
-
-// attempts remembers the last attempt's own error: once the context has ended
-// the SDK says only that it has. Sent is set once a request may have left.
-type attempts struct {
-	last error
-	sent bool
-}
-
-type attemptsKey struct{}
-
-func addAttemptLog(stack *middleware.Stack) error {
-	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("AttemptLog",
-		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-			out, metadata, err := next.HandleFinalize(ctx, in)
-			if log, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
-				log.last = err
-			}
-			return out, metadata, err
-		}), "Retry", middleware.After)
-}
-
-// call runs one operation and returns the error that tells most.
-func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, ...F) (*O, error), in *I) (*O, error) {
-	log := &attempts{}
-	out, err := operation(context.WithValue(ctx, attemptsKey{}, log), in)
-	if err != nil && !log.sent {
-		return out, &unsentError{err}
-	}
-	if err != nil && ctx.Err() != nil && log.last != nil {
-		return out, log.last
-	}
-	return out, err
 }

@@ -25,14 +25,15 @@ type enforcement struct {
 	request protocol.Request
 }
 
-// check decides all that the request itself shows. A policy that can't be read allows nothing.
+// check decides all that the request itself shows. A policy that can't be read allows nothing: that
+// is a wrong setting, and no word of a policy's.
 func (e *enforcement) check(r protocol.Request) error {
 	if err := e.settings.refuse(e.faults); err != nil || e.settings.policy == "" {
 		return err
 	}
 	p, err := policy.LoadAll(e.settings.policy)
 	if err != nil {
-		return action.Refuse(protocol.Denied, "%s; nothing was changed", strings.ReplaceAll(err.Error(), "\n", " "))
+		return action.Refuse(protocol.Configuration, "EXECUTOR_POLICY: %s; nothing was changed", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
 	e.policy, e.request = p, r
 	reasons := p.Subject(policy.RequestSubject(e.verbs, r))

@@ -65,5 +65,5 @@ func (s settings) refuse(faults []string) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return action.Refuse(protocol.Denied, "the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
+	return action.Refuse(protocol.Configuration, "the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
 }

@@ -68,13 +68,17 @@ func outcome(a Action, r protocol.Result) Outcome {
 	return o
 }
 
-// deniedByExecutor tells the executor's own policy from a failure: nothing was changed.
+// deniedByExecutor tells a refusal by the executor's own policy, or for its own environment, from a
+// failure: nothing was changed.
 func deniedByExecutor(r protocol.Result) policy.Denial {
-	if r.Status.Status != protocol.Failed || r.Status.Observed[protocol.FactFailureClass] != string(protocol.Denied) {
+	switch class := r.Status.Observed[protocol.FactFailureClass]; {
+	case r.Status.Status != protocol.Failed:
 		return nil
+	case class == string(protocol.Denied), class == string(protocol.Configuration) && !mayHaveChanged(r):
+		_, failure := r.Status.Lines()
+		return against("executor", "%s", failure)
 	}
-	_, failure := r.Status.Lines()
-	return against("executor", "%s", failure)
+	return nil
 }
 
 // Execute runs actions. Unless told to keep going, it begins nothing when one of them would be refused

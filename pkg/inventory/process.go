@@ -66,7 +66,7 @@ func (p *Process) run(stop context.Context, s plugin.Settings, faults []string, 
 		}
 	}()
 	if len(faults) > 0 {
-		return failed(action.Refuse(protocol.Denied, "the environment is not right: %s", strings.Join(faults, "; ")))
+		return failed(action.Refuse(protocol.Configuration, "the environment is not right: %s", strings.Join(faults, "; ")))
 	}
 	req, wrong, ended := decode(ctx, stdin, p.Provider)
 	switch {

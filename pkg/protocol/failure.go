@@ -9,6 +9,7 @@ type FailureClass string
 const (
 	InvalidRequest FailureClass = "invalid-request"
 	Denied         FailureClass = "denied"
+	Configuration  FailureClass = "configuration"
 	Authentication FailureClass = "authentication"
 	Authorization  FailureClass = "authorization"
 	NotFound       FailureClass = "not-found"
@@ -38,7 +39,8 @@ func FailureClasses() []FailureClassDoc {
 	return []FailureClassDoc{
 		{InvalidRequest, "the request, or what it names, can't be right", false},
 		{Denied, "the executor's own policy says no", false},
-		{Authentication, "no credentials, expired, or unknown to the provider", false},
+		{Configuration, "the executor's own environment is wrong; nothing was called", false},
+		{Authentication, "no credentials, expired, or unknown to the provider; retryable where their source was only out of reach", false},
 		{Authorization, "the provider refused the identity this call", false},
 		{NotFound, "the target does not exist, read twice some time apart: the provider shows new things late", true},
 		{Conflict, "held by another, the expected holder differs, or the idempotency key was used for another request", false},

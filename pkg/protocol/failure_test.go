@@ -14,8 +14,8 @@ func TestFailureClassesAreDistinct(t *testing.T) {
 		}
 		seen[c.Class] = true
 	}
-	if len(seen) != 16 {
-		t.Errorf("%d classes, the contract has 16", len(seen))
+	if len(seen) != 17 {
+		t.Errorf("%d classes, the contract has 17", len(seen))
 	}
 }
 

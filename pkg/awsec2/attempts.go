@@ -1,0 +1,155 @@
+package awsec2
+
+import (
+	"context"
+	"net/url"
+	"sync"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// attempts is what is known of the way of one call, over all its attempts. Once the context has
+// ended the SDK says only that it has.
+//
+// The SDK's cache of credentials asks on in the background after the context has ended, so what is
+// noted is guarded.
+type attempts struct {
+	own *credentials
+
+	mu sync.Mutex
+	knownAttempts
+}
+
+// knownAttempts is what attempts note.
+type knownAttempts struct {
+	// last is the last attempt's own error.
+	last error
+	// sent is set once a request may have left, reached once one of this attempt may have.
+	sent, reached bool
+	// identified is set once this attempt had what to sign with.
+	identified bool
+	// host is where the last request went; proxy is what it went through, empty for none.
+	host, proxy string
+	// operation is what a credential source was asked last.
+	operation string
+}
+
+type attemptsKey struct{}
+
+// leaves notes that a request is about to leave.
+func (a *attempts) leaves(to, proxy *url.URL) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sent, a.reached, a.host, a.proxy = true, true, to.Host, ""
+	if proxy != nil {
+		a.proxy = proxy.Scheme + "://" + proxy.Host + " (" + proxyVariable(to) + ")"
+	}
+}
+
+// begins notes that an attempt begins, of an operation that is signed or not.
+func (a *attempts) begins(operation string, signs bool) {
+	a.mu.Lock()
+	a.reached, a.identified = false, false
+	a.mu.Unlock()
+	if !signs {
+		a.hasIdentity(operation)
+	}
+}
+
+// hasIdentity notes that an attempt has what it needs to be built.
+func (a *attempts) hasIdentity(operation string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.identified, a.operation = true, operation
+}
+
+// ends notes an attempt's error, and marks it where no request could be built.
+func (a *attempts) ends(err error, over bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err != nil && a.identified && !a.reached && !over {
+		err = &unsendable{err}
+	}
+	a.last = err
+	return err
+}
+
+// seen is what is known by now.
+func (a *attempts) seen() knownAttempts {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.knownAttempts
+}
+
+// through names the proxy that the last request went through, or is empty.
+func (a knownAttempts) through() string {
+	if a.proxy == "" {
+		return ""
+	}
+	return ", through the proxy " + a.proxy
+}
+
+// unsendable says that the SDK or net/http could not build a request: what is wrong is in the
+// executor's environment, and the same on every attempt.
+type unsendable struct{ cause error }
+
+func (e *unsendable) Error() string { return e.cause.Error() }
+func (e *unsendable) Unwrap() error { return e.cause }
+
+// callError is the error of one call, with all that is known of its attempts.
+type callError struct {
+	cause error
+	own   *credentials
+	knownAttempts
+}
+
+func (e *callError) Error() string { return e.cause.Error() }
+func (e *callError) Unwrap() error { return e.cause }
+
+// addAttemptLog keeps the call's attempts, and tells what could not be sent from what was lost.
+func (c *credentials) addAttemptLog(stack *middleware.Stack) error {
+	const identity = "GetIdentity"
+	_, signs := stack.Finalize.Get(identity)
+	if signs {
+		if err := stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("Identified", identified), identity, middleware.After); err != nil {
+			return err
+		}
+	}
+	keep := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+		middleware.FinalizeOutput, middleware.Metadata, error,
+	) {
+		log, ok := ctx.Value(attemptsKey{}).(*attempts)
+		if !ok {
+			return next.HandleFinalize(ctx, in)
+		}
+		log.own = c
+		log.begins(awsmiddleware.GetOperationName(ctx), signs)
+		out, metadata, err := next.HandleFinalize(ctx, in)
+		return out, metadata, log.ends(err, ctx.Err() != nil)
+	}
+	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("AttemptLog", keep), "Retry", middleware.After)
+}
+
+func identified(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+	middleware.FinalizeOutput, middleware.Metadata, error,
+) {
+	if log, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
+		log.hasIdentity(awsmiddleware.GetOperationName(ctx))
+	}
+	return next.HandleFinalize(ctx, in)
+}
+
+// call runs one operation and returns the error that tells most.
+func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, ...F) (*O, error), in *I) (*O, error) {
+	log := &attempts{}
+	out, err := operation(context.WithValue(ctx, attemptsKey{}, log), in)
+	if err == nil {
+		return out, nil
+	}
+	known := log.seen()
+	if known.sent && ctx.Err() != nil && known.last != nil {
+		err = known.last
+	}
+	return out, &callError{err, log.own, known}
+}

@@ -1,0 +1,144 @@
+package awsec2
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// unloadable says that the SDK can't make sense of the environment or the shared files.
+func unloadable(s *secrets, err error) *protocol.Failure {
+	text := s.tell(err.Error())
+	var profile config.SharedConfigProfileNotExistError
+	name := "AWS_PROFILE"
+	if os.Getenv(name) == "" {
+		name = "AWS_DEFAULT_PROFILE"
+	}
+	if errors.As(err, &profile) && profile.Profile == os.Getenv(name) {
+		text = name + " is " + protocol.Quote(profile.Profile) + ", and no file that is read has that profile"
+		if os.Getenv("HOME") == "" {
+			text += "; without HOME only the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name are read"
+		}
+	}
+	var set []string
+	for _, entry := range os.Environ() {
+		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") && value != "" {
+			set = append(set, name)
+		}
+	}
+	slices.Sort(set)
+	return action.Refuse(protocol.Configuration,
+		"the executor's environment is not right: %s; nothing was changed; these variables are set: %s",
+		text, cmp.Or(strings.Join(set, ", "), "none of the AWS SDK's"))
+}
+
+// check names all that is wrong with the settings before any call: what the SDK or net/http could
+// never send, they would try until the deadline.
+func (c *Connection) check(env config.EnvConfig, shared config.SharedConfig, out network) error {
+	var faults []string
+	fault := func(text string) {
+		if text != "" {
+			faults = append(faults, text)
+		}
+	}
+	fault(addressFault(setBy("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint", shared),
+		cmp.Or(env.EC2IMDSEndpoint, shared.EC2IMDSEndpoint)))
+	if s := c.own.base(); s.kind == fromEnvironment || s.kind == fromFile {
+		for q := &shared; q != nil; q = q.Source {
+			keys := q.Credentials
+			if s.kind == fromEnvironment {
+				keys = env.Credentials
+			}
+			if text := keyFault(keys); text != "" {
+				fault(s.text + ": " + text)
+				break
+			}
+		}
+	}
+	if c.own.region != "" {
+		faults = append(faults, c.endpointFaults(shared, out)...)
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return action.Refuse(protocol.Configuration, "the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
+}
+
+// endpointFaults are those of the way to EC2.
+func (c *Connection) endpointFaults(shared config.SharedConfig, out network) []string {
+	o := ec2.NewFromConfig(c.cfg).Options()
+	fips := o.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
+	dual := o.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled
+	var special []string
+	if fips {
+		special = append(special, setBy("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", shared))
+	}
+	if dual {
+		special = append(special, setBy("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", shared))
+	}
+	if custom := aws.ToString(o.BaseEndpoint); custom != "" {
+		name := setBy("AWS_ENDPOINT_URL_EC2", "endpoint_url", shared)
+		if os.Getenv("AWS_ENDPOINT_URL_EC2") == "" && os.Getenv("AWS_ENDPOINT_URL") != "" {
+			name = "AWS_ENDPOINT_URL"
+		}
+		var faults []string
+		if text := addressFault(name, custom); text != "" {
+			faults = append(faults, text)
+		}
+		if len(special) > 0 {
+			faults = append(faults, strings.Join(special, " and ")+" and "+name+" exclude each other: a custom endpoint is neither FIPS nor dual-stack; unset one")
+		}
+		if len(faults) > 0 {
+			return faults
+		}
+	}
+	endpoint, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(), ec2.EndpointParameters{
+		Region: &o.Region, UseFIPS: &fips, UseDualStack: &dual, Endpoint: o.BaseEndpoint,
+	})
+	if err != nil {
+		return []string{"there is no endpoint of EC2 for the region " + o.Region + " (partition " + partitionOf(o.Region) + ") with " +
+			cmp.Or(strings.Join(special, " and "), "these settings") + ": " + c.own.secrets.tell(err.Error())}
+	}
+	// A proxy's address that can't be parsed is taken for a host "http:" and a path.
+	if proxy, err := out.unlessLocal(&http.Request{URL: &endpoint.URI}); err != nil || proxy != nil && strings.HasSuffix(proxy.Host, ":") {
+		return []string{proxyVariable(&endpoint.URI) + " is not the address of a proxy, as in http://proxy:3128"}
+	}
+	return nil
+}
+
+// setBy names what sets something: a variable, or a key of the profile.
+func setBy(variable, key string, shared config.SharedConfig) string {
+	if os.Getenv(variable) != "" {
+		return variable
+	}
+	return key + " of the profile " + strconv.Quote(cmp.Or(shared.Profile, "default"))
+}
+
+// addressFault names what is wrong with the address of an endpoint, or is empty.
+func addressFault(name, address string) string {
+	if address == "" {
+		return ""
+	}
+	u, err := url.Parse(address)
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil {
+		return ""
+	}
+	shown := protocol.Quote(address)
+	if strings.Contains(address, "@") {
+		shown = "(not shown: it has an @ in it)"
+	}
+	return name + " is " + shown + ", want an address as in https://host or http://host:port"
+}

@@ -1,0 +1,164 @@
+package awsec2
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/subprocess"
+)
+
+const (
+	// maxHelperOutput bounds what a credential helper answers; its answer has about a kilobyte.
+	maxHelperOutput = 64 << 10
+	// maxHelperWords bounds what is kept of what a credential helper says for people.
+	maxHelperWords = 4 << 10
+	// helperPatience is how long a helper that has ended is waited for, if others hold its output.
+	helperPatience = 500 * time.Millisecond
+)
+
+// helper runs a profile's credential_process, as the SDK's provider does, but so that it ends with
+// this program, with all that it started; that what it writes is bounded; and that neither its
+// answer nor its words reach this program's standard error.
+//
+// There is none of the SDK's caches above it: they hide the context, and a helper would outlive it.
+type helper struct {
+	command string
+	secrets *secrets
+	answer  memory
+}
+
+var _ aws.CredentialsProvider = (*helper)(nil)
+
+// helperError says what is wrong with a credential helper, in words that are fit to be told.
+type helperError struct {
+	text string
+	// slow helpers did not answer in time; others are wrong, and will be next time.
+	slow bool
+}
+
+func (e *helperError) Error() string { return e.text }
+
+func (e *helperError) class() protocol.FailureClass {
+	if e.slow {
+		return protocol.Unavailable
+	}
+	return protocol.Configuration
+}
+
+// Retrieve runs the helper until the context ends, unless what it gave last is good still.
+func (h *helper) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	return h.answer.get(func() (aws.Credentials, error) {
+		answer, err := h.run(ctx)
+		if err != nil {
+			return aws.Credentials{}, err
+		}
+		return h.decode(answer)
+	})
+}
+
+// memory keeps credentials until they expire.
+type memory struct {
+	mu   sync.Mutex
+	kept aws.Credentials
+}
+
+func (m *memory) get(ask func() (aws.Credentials, error)) (aws.Credentials, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.kept.HasKeys() && !m.kept.Expired() {
+		return m.kept, nil
+	}
+	got, err := ask()
+	if err == nil {
+		m.kept = got
+	}
+	return got, err
+}
+
+// remembered is a provider whose answer is kept until it expires.
+type remembered struct {
+	from   aws.CredentialsProvider
+	answer memory
+}
+
+func (r *remembered) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	return r.answer.get(func() (aws.Credentials, error) { return r.from.Retrieve(ctx) })
+}
+
+func (h *helper) run(ctx context.Context) ([]byte, error) {
+	begun := time.Now()
+	running, kill := context.WithCancel(ctx)
+	defer kill()
+	out, said := subprocess.NewBounded(maxHelperOutput, kill), subprocess.NewBounded(maxHelperWords, nil)
+	cmd := exec.CommandContext(running, "sh", "-c", h.command)
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Environ(), out, said, helperPatience
+	defer subprocess.Group(cmd)()
+	if err := cmd.Start(); err != nil {
+		return nil, &helperError{text: "can't be started: " + err.Error()}
+	}
+	err := cmd.Wait()
+	_ = subprocess.KillGroup(cmd)
+	words := h.words(said.Bytes())
+	switch {
+	case out.Full():
+		return nil, &helperError{text: fmt.Sprintf("wrote more than %d bytes and was ended%s", maxHelperOutput, words)}
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, ctx.Err()
+	case ctx.Err() != nil:
+		after := time.Since(begun).Round(100 * time.Millisecond)
+		return nil, &helperError{text: fmt.Sprintf("did not answer within %s and was ended%s", after, words), slow: true}
+	case !cmd.ProcessState.Success():
+		return nil, &helperError{text: fmt.Sprintf("failed (%v)%s", err, words)}
+	}
+	return out.Bytes(), nil
+}
+
+// words are the last ones that a helper said, fit to be told.
+func (h *helper) words(said []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	last := hideNamed(h.secrets.tell(lines[len(lines)-1]))
+	if last == "" {
+		return ""
+	}
+	return "; it said " + protocol.Quote(last)
+}
+
+// decode reads a helper's answer. It never repeats it: there are secrets in it.
+func (h *helper) decode(answer []byte) (aws.Credentials, error) {
+	var said struct {
+		Version                                               int
+		AccessKeyID, SecretAccessKey, SessionToken, AccountID string
+		Expiration                                            *time.Time
+	}
+	if err := json.Unmarshal(answer, &said); err != nil {
+		return aws.Credentials{}, &helperError{text: "did not answer with the JSON document that the SDK asks for"}
+	}
+	h.secrets.add(said.SecretAccessKey, said.SessionToken)
+	switch {
+	case said.Version != 1:
+		return aws.Credentials{}, &helperError{text: fmt.Sprintf("answered in version %d, want 1", said.Version)}
+	case said.AccessKeyID == "" || said.SecretAccessKey == "":
+		return aws.Credentials{}, &helperError{text: "answered without AccessKeyId or SecretAccessKey"}
+	}
+	got := aws.Credentials{
+		AccessKeyID: said.AccessKeyID, SecretAccessKey: said.SecretAccessKey, SessionToken: said.SessionToken,
+		AccountID: said.AccountID, Source: "credential_process",
+	}
+	if said.Expiration != nil {
+		got.CanExpire, got.Expires = true, *said.Expiration
+		if got.Expired() {
+			return aws.Credentials{}, &helperError{text: "answered with credentials that expired at " + said.Expiration.UTC().Format(time.RFC3339)}
+		}
+	}
+	return got, nil
+}
