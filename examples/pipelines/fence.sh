@@ -5,44 +5,69 @@
 #   fence.sh INSTANCE REGION GROUP KEY COMMAND...
 #
 # GROUP has no rules: every interface gets exactly that one. KEY names this run; a run that was killed is taken up by the
-# same KEY. COMMAND is run only behind a fence that was read back twice, else the exit code is 3. The instance is unfenced
-# only when COMMAND succeeded; else it stays fenced, and the exit code is the command's.
+# same KEY. COMMAND is run only behind a fence that was read back twice, or when the instance is stopped or terminated;
+# else the exit code is 3. The instance is unfenced only when COMMAND succeeded; else it stays fenced, the exit code is the
+# command's, and the last line on standard error unfences it.
 set -eu
-[ $# -ge 5 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 5 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 instance=$1 region=$2 group=$3 key=$4
 shift 4
 executor=${EXECUTOR:-aws-provider-executor}
 
-# ask VERB MODE KEY PARAMETERS: one request, its result on standard output.
-ask() {
-  jq -n --arg verb "$1" --arg mode "$2" --arg key "$3" --argjson parameters "$4" --arg instance "$instance" --arg region "$region" '{
+# request VERB MODE KEY PARAMETERS: one request, in one line.
+request() {
+  jq -cn --arg verb "$1" --arg mode "$2" --arg key "$3" --argjson parameters "$4" --arg instance "$instance" --arg region "$region" '{
     apiVersion: "provideraction.routerd.net/v1alpha1", kind: "ExecuteActionRequest",
     spec: {action: $verb, provider: "aws", mode: $mode, idempotencyKey: $key,
-      target: {instanceRef: $instance, region: $region}, parameters: $parameters}}' | "$executor"
+      target: {instanceRef: $instance, region: $region}, parameters: $parameters}}'
 }
+
+# get RESULT PATH: a field of a result; empty when it is absent.
+get() { printf %s "$1" | jq -r "$2 // empty"; }
+
+# say WHAT RESULT: its status and its sentence, which tells what is dangerous about it.
+say() { echo "$1: $(get "$2" .status.status), $(get "$2" '.status.message // .status.error')" >&2; }
 
 # must WHAT RESULT: goes on only from a success.
 must() {
-  echo "$1: $(printf %s "$2" | jq -r '.status.status + ", " + (.status.message // .status.error)')" >&2
-  [ "$(printf %s "$2" | jq -r .status.status)" = succeeded ] || exit 3
+  say "$1" "$2"
+  [ "$(get "$2" .status.status)" = succeeded ] || exit 3
 }
 
-fence=$(jq -n --arg group "$group" '{securityGroups: $group, invertSgRemoval: "true"}')
-must 'before' "$(ask fence-security-groups dry-run "$key" "$fence")"
-fenced=$(ask fence-security-groups execute "$key" "$fence")
+# Whenever this ends while the instance is or may be fenced, it says how to end that.
+unfence=
+trap '[ -z "$unfence" ] || { echo "$instance stays fenced, or may be; this unfences it:" >&2
+  jq -rn --arg request "$unfence" --arg executor "$executor" "\"printf %s \" + (\$request | @sh) + \" | \" + (\$executor | @sh)" >&2; }' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+fence=$(jq -cn --arg group "$group" '{securityGroups: $group, invertSgRemoval: "true"}')
+must 'before' "$(request fence-security-groups dry-run "$key" "$fence" | "$executor")"
+
+# Killed from here on, the undo needs nothing but the key: the executor keeps what was there before.
+unfence=$(request unfence-security-groups execute "$key:undo" '{}')
+fenced=$(request fence-security-groups execute "$key" "$fence" | "$executor")
+# The undo is everything that the fence observed, under its key.
+unfence=
+if [ "$(get "$fenced" .status.undoAvailable)" = true ]; then
+  unfence=$(request unfence-security-groups execute "$key:undo" "$(printf %s "$fenced" | jq -c .status.observed)")
+fi
 must 'fence' "$fenced"
 
 # What a fence claims is read back; this reads once more, and would say so if anyone had changed it since.
-check=$(ask fence-security-groups dry-run "$key/check" "$fence")
+check=$(request fence-security-groups dry-run "$key/check" "$fence" | "$executor")
 must 'check' "$check"
-case $(printf %s "$check" | jq -r .status.message) in
-"nothing to do: "*) ;;
-*) echo "check: the fence does not hold" >&2; exit 3 ;;
-esac
+if [ "$(get "$check" .status.observed.fenced)" != true ] && [ -z "$(get "$check" .status.observed.cutOff)" ]; then
+  echo "check: the fence does not hold" >&2
+  exit 3
+fi
 
 code=0
 "$@" || code=$?
-[ $code -eq 0 ] || { echo "$instance stays fenced: the command ended with $code" >&2; exit $code; }
+[ $code -eq 0 ] || { echo "the command ended with $code" >&2; exit $code; }
+[ -n "$unfence" ] || exit 0
 
-# The undo: everything the fence observed, under its key.
-must 'unfence' "$(ask unfence-security-groups execute "$key:undo" "$(printf %s "$fenced" | jq .status.observed)")"
+result=$(printf %s "$unfence" | "$executor")
+say 'unfence' "$result"
+[ "$(get "$result" .status.status)" = succeeded ] || exit 3
+unfence=

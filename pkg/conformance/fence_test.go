@@ -23,6 +23,12 @@ func TestFencing(t *testing.T) {
 			"the agent's fence is unfenced":                        unfenceTheAgents,
 			"the agent unfences ours":                              theAgentUnfencesOurs,
 			"a second fence returns to before the first":           fenceTwice,
+			"an interface is attached to the agent's fence":        attachToTheAgents,
+			"an interface is attached, and the agent unfences":     attachAndTheAgentUnfences,
+			"an interface is detached from the agent's fence":      detachFromTheAgents,
+			"an interface is detached, and the agent unfences":     detachAndTheAgentUnfences,
+			"a fence without tags, over the agent's":               fenceWithoutTags,
+			"an agent's parameters in one request":                 fenceAsAnAgent,
 		} {
 			t.Run(at.name+", "+name, func(t *testing.T) {
 				w := at.fresh(t)
@@ -126,7 +132,9 @@ func (a *actions) agentTags(at string) map[string]string {
 	return tags
 }
 
-func unfenceTheAgents(t *testing.T, a *actions) {
+// agentFences has the agent fence: the tags, and the group that every interface is given.
+func (a *actions) agentFences(t *testing.T, group string) {
+	t.Helper()
 	var list []map[string]string
 	tags := a.agentTags("1700000000")
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -137,23 +145,159 @@ func unfenceTheAgents(t *testing.T, a *actions) {
 		t.Fatal(err)
 	}
 	a.hand(t, `create_tags {"Resources":["@db"],"Tags":`+string(text)+`}`)
-	a.regroup(t, "nic-db0", "@group-default")
-	a.regroup(t, "nic-db1", "@group-fence")
+	a.regroup(t, "nic-db0", "@"+group)
+	a.regroup(t, "nic-db1", "@"+group)
+}
+
+func unfenceTheAgents(t *testing.T, a *actions) {
+	a.agentFences(t, "group-fence")
 	a.expect(t, "dry-run unfence-security-groups db", "succeeded")
 	a.expect(t, "execute unfence-security-groups db", "succeeded changed=true restoredSecurityGroups.nic-db1=group-web")
 	a.have(t, before)
 }
 
-// theAgentUnfencesOurs restores what the tags say by the agent's own rule: the tags of lastfence, by interface, chunk by
-// chunk, each group with sg- before it.
+// untagged holds the instance against having a tag of a fence.
+func (a *actions) untagged(t *testing.T) {
+	t.Helper()
+	for _, tag := range a.tagsOf(t) {
+		if tag.Key == "lastfence" || strings.HasPrefix(tag.Key, "Original_SG_Backup_") {
+			t.Errorf("the tag %s=%s is left", tag.Key, tag.Value)
+		}
+	}
+}
+
+func (a *actions) attach(t *testing.T) {
+	t.Helper()
+	a.hand(t, `attach_network_interface {"NetworkInterfaceId":"@nic-spare","InstanceId":"@db","DeviceIndex":5} | NetworkCardIndex`)
+	a.settle(t)
+}
+
+// detach takes an interface off its instance, and gives it the groups it had before all.
+func (a *actions) detach(t *testing.T, nic string) {
+	t.Helper()
+	id := a.hand(t, `describe_network_interfaces {"NetworkInterfaceIds":["@`+nic+`"]} | NetworkInterfaces[0].Attachment.AttachmentId`)
+	a.hand(t, `detach_network_interface {"AttachmentId":`+string(id)+`}`)
+	a.settle(t)
+}
+
+// again attaches the second interface where it was.
+func (a *actions) again(t *testing.T) {
+	t.Helper()
+	a.regroup(t, "nic-db1", "@group-web")
+	a.hand(t, `attach_network_interface {"NetworkInterfaceId":"@nic-db1","InstanceId":"@db","DeviceIndex":1} | NetworkCardIndex`)
+	a.settle(t)
+}
+
+// spare is what the third interface has all along; moto gives it the instance's groups as well when it is attached.
+func (a *actions) spare(t *testing.T) string {
+	t.Helper()
+	return string(a.hand(t, `describe_network_interfaces {"NetworkInterfaceIds":["@nic-spare"]} | NetworkInterfaces[0].Groups[].GroupId`))
+}
+
+func attachToTheAgents(t *testing.T, a *actions) {
+	a.agentFences(t, "group-fence")
+	a.attach(t)
+	had := a.spare(t)
+	a.expect(t, "execute unfence-security-groups db", "succeeded changed=true restoredSecurityGroups.nic-db0=group-default,group-web")
+	a.have(t, before)
+	a.untagged(t)
+	if has := a.spare(t); has != had {
+		t.Errorf("nic-spare has %s, and had %s", has, had)
+	}
+	a.detach(t, "nic-spare")
+	a.regroup(t, "nic-spare", "@group-default")
+}
+
+func attachAndTheAgentUnfences(t *testing.T, a *actions) {
+	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+aside, "succeeded changed=true fenced=true")
+	a.attach(t)
+	a.agentUnfences(t)
+	a.have(t, before)
+	a.expect(t, "execute undo", "succeeded changed=false")
+	a.untagged(t)
+	a.detach(t, "nic-spare")
+	a.regroup(t, "nic-spare", "@group-default")
+}
+
+func detachFromTheAgents(t *testing.T, a *actions) {
+	a.agentFences(t, "group-fence")
+	a.detach(t, "nic-db1")
+	a.expect(t, "execute unfence-security-groups db", "failed drift")
+	a.have(t, map[string]string{"nic-db0": "group-fence"})
+	a.expect(t, "execute unfence-security-groups db onDrift=restore", "succeeded changed=true priorSecurityGroups.nic-db1=group-web")
+	a.have(t, map[string]string{"nic-db0": before["nic-db0"]})
+	a.untagged(t)
+	a.again(t)
+}
+
+func detachAndTheAgentUnfences(t *testing.T, a *actions) {
+	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+aside, "succeeded changed=true")
+	a.detach(t, "nic-db1")
+	a.agentUnfences(t)
+	a.have(t, map[string]string{"nic-db0": before["nic-db0"]})
+	a.expect(t, "execute undo", "failed drift")
+	a.expect(t, "execute undo onDrift=restore", "succeeded changed=false priorSecurityGroups.nic-db1=group-web")
+	a.untagged(t)
+	a.again(t)
+}
+
+func fenceWithoutTags(t *testing.T, a *actions) {
+	a.agentFences(t, "group-router")
+	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true backupTags=false"+aside,
+		"succeeded changed=true backupTags=false priorSecurityGroups.nic-db0=group-router")
+	a.expect(t, "execute undo", "succeeded changed=true")
+	a.have(t, map[string]string{"nic-db0": "group-router", "nic-db1": "group-router"})
+	a.agentUnfences(t)
+	a.have(t, before)
+	a.untagged(t)
+}
+
+func fenceAsAnAgent(t *testing.T, a *actions) {
+	set := " securityGroups=group-fence invertSgRemoval=true interface0Sg=group-default,group-web interface1Sg=group-web"
+	a.expect(t, "execute fence-security-groups db"+set+aside, "succeeded changed=true fenced=true")
+	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence"})
+	a.untagged(t)
+	a.expect(t, "execute unfence-security-groups db"+set, "succeeded changed=true")
+	a.have(t, before)
+}
+
 func theAgentUnfencesOurs(t *testing.T, a *actions) {
 	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+aside, "succeeded changed=true fenceTimestamp")
 	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence"})
-	var tags []struct{ Key, Value string }
+	a.agentUnfences(t)
+	a.have(t, before)
+	a.expect(t, "execute undo", "succeeded changed=false")
+}
+
+// tagsOf are the instance's tags.
+func (a *actions) tagsOf(t *testing.T) (tags []struct{ Key, Value string }) {
+	t.Helper()
 	if err := json.Unmarshal(a.hand(t, `describe_tags {"Filters":[{"Name":"resource-id","Values":["@db"]}]} | Tags[]`), &tags); err != nil {
 		t.Fatal(err)
 	}
-	last := tags[slices.IndexFunc(tags, func(t struct{ Key, Value string }) bool { return t.Key == "lastfence" })].Value
+	return tags
+}
+
+// attached are the ids of the instance's interfaces.
+func (a *actions) attached(t *testing.T) (ids []string) {
+	t.Helper()
+	describe := `describe_instances {"InstanceIds":["@db"]} | Reservations[0].Instances[0].NetworkInterfaces[].NetworkInterfaceId`
+	if err := json.Unmarshal(a.hand(t, describe), &ids); err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// agentUnfences restores what the tags say by the agent's own rule: the tags of lastfence, by interface that is attached,
+// chunk by chunk, each group with sg- before it. It fails where there is no lastfence.
+func (a *actions) agentUnfences(t *testing.T) {
+	t.Helper()
+	tags, here := a.tagsOf(t), a.attached(t)
+	i := slices.IndexFunc(tags, func(t struct{ Key, Value string }) bool { return t.Key == "lastfence" })
+	if i < 0 {
+		t.Fatal("the agent finds no lastfence")
+	}
+	last := tags[i].Value
 	type part struct {
 		N struct {
 			I string
@@ -179,15 +323,15 @@ func theAgentUnfencesOurs(t *testing.T, a *actions) {
 		remove = append(remove, map[string]string{"Key": tag.Key})
 	}
 	for nic, list := range groups {
-		a.regroup(t, a.roles(nic), list...)
+		if slices.Contains(here, nic) {
+			a.regroup(t, a.roles(nic), list...)
+		}
 	}
 	text, err := json.Marshal(remove)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.hand(t, `delete_tags {"Resources":["@db"],"Tags":`+string(text)+`}`)
-	a.have(t, before)
-	a.expect(t, "execute undo", "succeeded changed=false")
 }
 
 func fenceTwice(t *testing.T, a *actions) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/actions/sgfence"
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2"
 	"aws-provider-executor/pkg/ec2sim"
@@ -29,11 +30,17 @@ import (
 // 3" or "after 3".
 const mortalVar = "PROOF_MORTAL"
 
+// immortal is the value that makes it one that does not kill itself.
+const immortal = "never 0"
+
+// hurriedClock is not waited for.
+var hurriedClock = sgfence.Clock{Now: time.Now, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+
 // mortalMain is the program as cmd/aws-provider-executor wires it, on a disk that kills it.
 func mortalMain() int {
 	runtime.GOMAXPROCS(1)
 	p := &executor.Process{
-		Name: "aws-provider-executor", Version: "mortal", Registry: actions.Registry(), Provider: "aws",
+		Name: "aws-provider-executor", Version: "mortal", Registry: actions.RegistryAt(hurriedClock), Provider: "aws",
 		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},
@@ -111,6 +118,7 @@ func (s scenario) clean(t *testing.T) clean {
 	if s.alone {
 		return c
 	}
+	s.happens(l)
 	undid := l.must(l.run(s.undoOf(r, did.Status)), s.undone(), "undo")
 	c.undoCalls = len(undid.calls)
 	c.undid = undid.calls
@@ -135,6 +143,7 @@ func (s scenario) recovers(l *lab, r request, c clean, when string) {
 	if got := priors(again.Observed); !maps.Equal(got, c.priors) {
 		l.t.Errorf("%s, the same key again tells the prior facts %v, want %v", when, got, c.priors)
 	}
+	s.happens(l)
 	s.undoes(l, r, again.Status, c, when)
 }
 
@@ -236,6 +245,7 @@ func (s scenario) killed(t *testing.T, c clean, undo bool, when string, kill fun
 		return true
 	}
 	did := l.must(l.run(r), protocol.Succeeded, when+", execute")
+	s.happens(l)
 	if !kill(l, s.undoOf(r, did.Status)) {
 		return false
 	}

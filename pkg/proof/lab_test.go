@@ -152,6 +152,8 @@ type request struct {
 	verb, key          string
 	target, parameters map[string]string
 	dryRun             bool
+	// hurried requests are carried out by a program whose clock is not waited for.
+	hurried bool
 }
 
 func (r request) json() string {
@@ -183,7 +185,7 @@ func (r request) undo(verb string, got protocol.Status, more map[string]string) 
 	}
 	maps.Copy(parameters, r.parameters)
 	maps.Copy(parameters, more)
-	return request{verb: verb, key: r.key + protocol.UndoKeySuffix, target: r.target, parameters: parameters}
+	return request{verb: verb, key: r.key + protocol.UndoKeySuffix, target: r.target, parameters: parameters, hurried: r.hurried}
 }
 
 // process is one run of the program.
@@ -224,6 +226,9 @@ func (l *lab) start(r request, w way) *process {
 		w.timeout = normally
 	}
 	env = append(env, "EXECUTOR_TIMEOUT="+w.timeout.String())
+	if r.hurried && w.mortal == "" {
+		w.mortal = immortal
+	}
 	if w.mortal != "" {
 		var err error
 		if path, err = os.Executable(); err != nil {
@@ -307,7 +312,11 @@ func (p *process) wait() answer {
 		if a.Observed[protocol.FactFailureClass] == string(protocol.Internal) {
 			fail("a bug")
 		}
-	case protocol.Succeeded, protocol.Skipped:
+	case protocol.Skipped:
+		if a.Message == "" || a.Error != a.Message {
+			fail("message and error of what was skipped are not the same sentence")
+		}
+	case protocol.Succeeded:
 		if a.Error != "" || a.Message == "" {
 			fail("a success without a message, or with an error")
 		}

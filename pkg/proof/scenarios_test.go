@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"aws-provider-executor/actions"
@@ -19,6 +20,10 @@ type scenario struct {
 	plain              bool
 	seed               func(*ec2sim.Region)
 	target, parameters map[string]string
+	// between is what happens between the action and its undo, by somebody else.
+	between func(*ec2sim.Region)
+	// hurried scenarios are carried out by a program whose clock is not waited for.
+	hurried bool
 	// undo adds to the parameters of the undo.
 	undo map[string]string
 	// already tells that nothing has to be changed, so that the undo is skipped.
@@ -134,6 +139,67 @@ var scenarios = []scenario{
 		parameters: map[string]string{"interface0Sg": ec2sim.LabGroupFence, "interface1Sg": ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter},
 	},
 	{
+		name: "fence without tags, by way of a transition group", verb: "fence-security-groups",
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{
+			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "backupTags": "false", "transitionSecurityGroup": ec2sim.LabGroupAllowAll,
+		},
+	},
+	{
+		name: "fence without tags over somebody else's fence", verb: "fence-security-groups", seed: fencedByAnother,
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb, "backupTags": "false"},
+	},
+	{
+		name: "fence with an agent's parameters", verb: "fence-security-groups",
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{
+			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true",
+			"interface0Sg": ec2sim.LabGroupWeb + "," + ec2sim.LabGroupDefault, "interface1Sg": ec2sim.LabGroupWeb,
+		},
+	},
+	{
+		name: "fence an instance with a trunk interface", verb: "fence-security-groups",
+		seed: func(r *ec2sim.Region) {
+			r.EditInterface(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) { i.Type = "trunk" })
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "ignoreBranchInterfaces": "true"},
+	},
+	{
+		name: "fence an instance that is stopped", verb: "fence-security-groups", already: true, hurried: true,
+		seed: func(r *ec2sim.Region) {
+			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = "stopped" })
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},
+	},
+	{
+		name: "fence, and an interface is attached", verb: "fence-security-groups", beyond: true,
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},
+		between: func(r *ec2sim.Region) {
+			r.EditInterface(ec2sim.LabSpareInterface, func(i *ec2sim.Interface) {
+				i.Attachment = &ec2sim.Attachment{
+					ID: "eni-attach-0123456789abcdef0", InstanceID: ec2sim.LabDB, InstanceOwner: ec2sim.DefaultOwner, DeviceIndex: 5, Status: "attached",
+				}
+			})
+		},
+	},
+	{
+		name: "fence, and an interface is detached", verb: "fence-security-groups", beyond: true,
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},
+		between:    func(r *ec2sim.Region) { r.Detach(ec2sim.LabDBInterface1) },
+		undo:       map[string]string{"onDrift": "restore"},
+	},
+	{
+		name: "fence and stop, then restore and start", verb: "fence-security-groups",
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "onFencePoweroff": "true"},
+		undo:       map[string]string{"powerOn": "true"},
+	},
+	{
 		name: "let an address go", verb: "unassign-secondary-ip", alone: true,
 		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": ec2sim.LabServiceAddress},
 	},
@@ -208,7 +274,14 @@ func (s scenario) request(key string) request {
 	}
 	// What planners send of their own is ignored.
 	parameters["mobilityLease"] = "7"
-	return request{verb: s.verb, key: key, target: s.target, parameters: parameters}
+	return request{verb: s.verb, key: key, target: s.target, parameters: parameters, hurried: s.hurried}
+}
+
+// happens is what somebody else does between the action and its undo.
+func (s scenario) happens(l *lab) {
+	if s.between != nil {
+		s.between(l.sim.Region(ec2sim.LabRegion))
+	}
 }
 
 // undoOf is the scenario's undo after an answer.
@@ -251,6 +324,18 @@ func TestEveryVerbHasAScenario(t *testing.T) {
 	}
 }
 
+// untagged holds every instance against having a tag of a fence.
+func (l *lab) untagged() {
+	l.t.Helper()
+	for _, i := range l.state().Regions[ec2sim.LabRegion].Instances {
+		for key := range i.Tags {
+			if key == "lastfence" || strings.HasPrefix(key, "Original_SG_Backup_") {
+				l.t.Errorf("%s has the tag %s", i.ID, key)
+			}
+		}
+	}
+}
+
 // TestScenarios: each scenario, when nothing goes wrong, does what the proofs rest on.
 func TestScenarios(t *testing.T) {
 	for _, s := range scenarios {
@@ -269,9 +354,13 @@ func TestScenarios(t *testing.T) {
 			if s.alone {
 				return
 			}
+			s.happens(l)
 			l.must(l.run(s.undoOf(r, did.Status)), s.undone(), "undo")
 			if !s.beyond {
 				l.same(before, "after the undo")
+			}
+			if s.between != nil {
+				l.untagged()
 			}
 		})
 	}
