@@ -163,7 +163,7 @@ func TestWhatWasChangedOutsideIsNotUsed(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
 	before := r.get(id)
-	r.sql(`UPDATE action_executions SET observed_json = '{"priorHolder":"eni-01088600000000012"}'; UPDATE action_state SET may_have_changed = 1`)
+	r.sql(`UPDATE action_executions SET observed_json = '{"priorHolder":"eni-01088600000000012"}'; UPDATE actionctl_states SET may_have_changed = 1`)
 	ids := []int64{id}
 	for name, operate := range map[string]func() ([]gate.Outcome, error){
 		"approve":          func() ([]gate.Outcome, error) { return r.Approve(context.Background(), ids, "bob", "") },
@@ -211,7 +211,7 @@ func TestAResultThatNoLogTakesIsTold(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
 	r.answer = func(protocol.Request) (protocol.Result, error) {
-		r.sql("UPDATE journal_head SET seq = 99")
+		r.sql("UPDATE actionctl_journal SET seq = 99")
 		return succeeded(facts("priorAssigned", "false")), nil
 	}
 	if _, err := r.execute(id); !errors.Is(err, gate.ErrAltered) || !strings.Contains(err.Error(), `"priorAssigned":"false"`) {

@@ -274,9 +274,9 @@ func TestRollbackOfAllTellsWhatItLeavesOut(t *testing.T) {
 // from being told of.
 func TestRollbackOfAllOverlooksNoRowThatWasChanged(t *testing.T) {
 	for name, change := range map[string]string{
-		"the mark taken off": "UPDATE action_state SET may_have_changed = 0 WHERE action_id = 2",
-		"made to look new":   "UPDATE action_state SET may_have_changed = 0 WHERE action_id = 2; UPDATE action_executions SET status = 'pending' WHERE id = 2",
-		"the row taken out":  "DELETE FROM approvals WHERE action_id = 2; DELETE FROM action_state WHERE action_id = 2; DELETE FROM action_executions WHERE id = 2",
+		"the mark taken off": "UPDATE actionctl_states SET may_have_changed = 0 WHERE action_id = 2",
+		"made to look new":   "UPDATE actionctl_states SET may_have_changed = 0 WHERE action_id = 2; UPDATE action_executions SET status = 'pending' WHERE id = 2",
+		"the row taken out":  "DELETE FROM actionctl_approvals WHERE action_id = 2; DELETE FROM actionctl_states WHERE action_id = 2; DELETE FROM action_executions WHERE id = 2",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, lab)

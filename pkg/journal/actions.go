@@ -118,7 +118,7 @@ func (j *Journal) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Act
 			}
 			actions[i] = a
 			if p := c.Approval; p != nil {
-				if _, err := w.exec("INSERT INTO approvals (action_id, approved_by, approved_at, digest) VALUES (?, ?, ?, ?)", a.ID, p.By, formatTime(p.At), p.Digest); err != nil {
+				if _, err := w.exec("INSERT INTO "+ours.approvals+" (action_id, approved_by, approved_at, digest) VALUES (?, ?, ?, ?)", a.ID, p.By, formatTime(p.At), p.Digest); err != nil {
 					return err
 				}
 			}
@@ -145,6 +145,20 @@ type writer struct {
 
 // write runs one transaction, which ends with the head of the log.
 func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
+	return j.transact(ctx, func(w *writer) error {
+		err := w.findHead()
+		if err == nil {
+			err = do(w)
+		}
+		if err == nil {
+			err = w.saveHead()
+		}
+		return err
+	})
+}
+
+// transact runs one transaction.
+func (j *Journal) transact(ctx context.Context, do func(*writer) error) error {
 	if j.readOnly {
 		return gate.ErrReadOnly
 	}
@@ -154,13 +168,7 @@ func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	w := &writer{ctx: ctx, journal: j, tx: tx, statements: map[string]*sql.Stmt{}}
-	if err = w.findHead(); err == nil {
-		err = do(w)
-	}
-	if err == nil {
-		_, err = w.exec("UPDATE journal_head SET seq = ?, hash = ?", w.head.seq, w.head.hash)
-	}
-	if err == nil {
+	if err = do(w); err == nil {
 		err = tx.Commit()
 	}
 	switch {
@@ -173,10 +181,10 @@ func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
 // findHead finds where the log goes on. Nothing is decided on a log that does not end where it should: what was
 // done may be what is missing.
 func (w *writer) findHead() error {
-	last := head{}
-	err := w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM journal_head").Scan(&w.head.seq, &w.head.hash)
+	last, t := head{}, w.journal.tables()
+	err := w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM "+t.head).Scan(&w.head.seq, &w.head.hash)
 	if err == nil {
-		err = w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").Scan(&last.seq, &last.hash)
+		err = w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM "+t.events+" ORDER BY seq DESC LIMIT 1").Scan(&last.seq, &last.hash)
 	} else if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%w: the log has no head; journal --verify tells more", gate.ErrAltered)
 	}
@@ -187,6 +195,11 @@ func (w *writer) findHead() error {
 		return fmt.Errorf("%w: the log ends with event %d, and event %d was written last; journal --verify tells more", gate.ErrAltered, last.seq, w.head.seq)
 	}
 	return nil
+}
+
+func (w *writer) saveHead() error {
+	_, err := w.exec("UPDATE "+ours.head+" SET seq = ?, hash = ?", w.head.seq, w.head.hash)
+	return err
 }
 
 func (w *writer) exec(query string, args ...any) (sql.Result, error) {
@@ -201,11 +214,11 @@ func (w *writer) exec(query string, args ...any) (sql.Result, error) {
 	return s.ExecContext(w.ctx, args...)
 }
 
-const (
+var (
 	insertAction = "INSERT INTO action_executions (" + coreColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	insertState  = "INSERT INTO action_state (" + stateColumns + ", action_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertState  = "INSERT INTO " + ours.states + " (" + stateColumns + ", action_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	updateAction = "UPDATE action_executions SET (" + coreColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?"
-	updateState  = "UPDATE action_state SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
+	updateState  = "UPDATE " + ours.states + " SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
 )
 
 // put writes an action on the revision it has, where its row is as the log left it.

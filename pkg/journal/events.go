@@ -21,6 +21,8 @@ type head struct {
 	hash string
 }
 
+const eventColumns = "seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash"
+
 // rowKey is where an event keeps the digest of the action's row as it left it.
 const rowKey = "row"
 
@@ -56,7 +58,7 @@ func (w *writer) log(e gate.Event) error {
 		return err
 	}
 	w.head = head{s.seq, s.hash}
-	_, err = w.exec("INSERT INTO events (seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err = w.exec("INSERT INTO "+ours.events+" ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		s.seq, s.at, s.kind, s.action, s.key, s.actor, s.data, s.prev, s.hash)
 	return err
 }
@@ -172,7 +174,7 @@ func (j *Journal) History(ctx context.Context, id int64) ([]gate.Event, error) {
 	}
 	var all []gate.Event
 	err := j.read(ctx, func(v view) error {
-		const imports = "SELECT max(seq) FROM events WHERE action_id = ? AND kind IN ('imported', 'requeued')"
+		imports := "SELECT max(seq) FROM " + j.tables().events + " WHERE action_id = ? AND kind IN ('imported', 'requeued', 'adopted')"
 		return v.vouched("WHERE action_id = ? AND seq >= ("+imports+") ORDER BY seq", []any{id, id}, func(e gate.Event) error {
 			all = append(all, e)
 			return nil

@@ -1,5 +1,6 @@
 // Package journal keeps the gate's actions in one SQLite file: the core's table action_executions, the
 // approvals, and an append-only log of events in which each one carries the hash of the one before.
+// A core that opens the file may add tables of its own beside them.
 //
 // It guarantees that a write is whole or not there, with its event, whenever the process is killed; that a
 // write decided on an older revision, or on a row that is not as the log left it, does not happen; that a
@@ -48,7 +49,7 @@ var schema string
 const (
 	// applicationID marks a SQLite file as ours.
 	applicationID = 0x41435447
-	version       = 2
+	version       = 3
 )
 
 // busyTimeout is how long one process waits for another's write.
@@ -103,14 +104,14 @@ func (j *Journal) Path() string { return j.path }
 
 func (j *Journal) open(ctx context.Context) error {
 	f, err := look(j.path)
+	if err == nil && !f.ours {
+		f.ours, err = j.lookInside(ctx, f)
+	}
 	switch {
 	case err != nil:
 		return err
 	case !f.ours:
 		j.foreign = true
-		if err := j.connectReading(ctx, f); err != nil {
-			return err
-		}
 		return j.checkForeign(ctx)
 	case f.writable:
 		err = j.connect(ctx, "mode=rw&_txlock=immediate&"+busyTimeout+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
@@ -122,6 +123,20 @@ func (j *Journal) open(ctx context.Context) error {
 		return err
 	}
 	return j.checkVersion(ctx)
+}
+
+// lookInside reports whether a file without our mark has our tables: another program may have set its
+// own. It leaves what is not ours open for reading.
+func (j *Journal) lookInside(ctx context.Context, f file) (ours bool, err error) {
+	if err := j.connectReading(ctx, f); err != nil {
+		return false, err
+	}
+	ours, err = hasTable(ctx, j.db, tablesOf(version).head)
+	if err != nil || !ours {
+		return false, err
+	}
+	j.readOnly = false
+	return true, j.db.Close()
 }
 
 func (j *Journal) connect(ctx context.Context, query string) error {
@@ -222,19 +237,21 @@ func syncDir(path string) error {
 }
 
 func (j *Journal) checkVersion(ctx context.Context) error {
-	if err := j.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&j.version); err != nil {
+	found, err := findVersion(ctx, j.db)
+	if err != nil {
 		return err
 	}
+	j.version = found
 	switch {
-	case j.version == version:
+	case found == version:
 		return nil
-	case j.version != 1:
+	case found < 1 || found > version:
 		return fmt.Errorf("it is of version %d, and this program knows version %d", j.version, version)
 	case j.readOnly:
 		return nil
 	}
 	if err := j.migrate(ctx); err != nil {
-		return fmt.Errorf("cannot bring it from version 1 to %d: %w", version, err)
+		return fmt.Errorf("cannot bring it from version %d to %d: %w", found, version, err)
 	}
 	return nil
 }

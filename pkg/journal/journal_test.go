@@ -221,7 +221,7 @@ func TestEventsCanNotBeChangedBySQL(t *testing.T) {
 	path := newPath(t)
 	j := open(t, path)
 	add(t, j, "k")
-	for _, statement := range []string{"UPDATE events SET actor = 'bob'", "DELETE FROM events"} {
+	for _, statement := range []string{"UPDATE actionctl_events SET actor = 'bob'", "DELETE FROM actionctl_events"} {
 		if _, err := j.db.Exec(statement); err == nil || !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: %v", statement, err)
 		}
@@ -234,8 +234,8 @@ func behindTriggers(j *Journal, statements string) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.db.Exec("DROP TRIGGER events_are_not_changed; DROP TRIGGER events_are_not_deleted; " + statements + ";" +
-		form["trigger events_are_not_changed"] + ";" + form["trigger events_are_not_deleted"])
+	_, err = j.db.Exec("DROP TRIGGER actionctl_events_are_not_changed; DROP TRIGGER actionctl_events_are_not_deleted; " + statements + ";" +
+		form["trigger actionctl_events_are_not_changed"].text + ";" + form["trigger actionctl_events_are_not_deleted"].text)
 	return err
 }
 
@@ -246,33 +246,38 @@ func TestTamperingIsNamed(t *testing.T) {
 		want      string
 	}{
 		{"nothing", "SELECT 1", ""},
-		{"who did it", "UPDATE events SET actor = 'bob' WHERE seq = 2", "event 2 (approved"},
-		{"when", "UPDATE events SET at = '2026-03-03T12:00:01.000000000Z' WHERE seq = 2", "event 2 (approved"},
-		{"what", "UPDATE events SET kind = 'denied' WHERE seq = 3", "event 3 (denied"},
-		{"a blank more", "UPDATE events SET data_json = replace(data_json, ',', ', ') WHERE seq = 3", "event 3"},
-		{"no JSON", "UPDATE events SET data_json = '' WHERE seq = 3", "event 3"},
-		{"a hash", "UPDATE events SET hash = 'x' WHERE seq = 1", "event 1 (imported"},
-		{"one event gone", "DELETE FROM events WHERE seq = 2", "event 2 should come here"},
-		{"the tail gone", "DELETE FROM events WHERE seq = 3", "the tail is torn: the log ends with event 2, and events up to 3 were written"},
-		{"all gone", "DELETE FROM events", "the tail is torn: the log ends with event 0"},
-		{"one event more", "INSERT INTO events SELECT 4, at, kind, action_id, idempotency_key, actor, data_json, hash, hash FROM events WHERE seq = 3", "event 4"},
-		{"the head", "UPDATE journal_head SET hash = 'x'", "the head of the log names event 3"},
+		{"who did it", "UPDATE actionctl_events SET actor = 'bob' WHERE seq = 2", "event 2 (approved"},
+		{"when", "UPDATE actionctl_events SET at = '2026-03-03T12:00:01.000000000Z' WHERE seq = 2", "event 2 (approved"},
+		{"what", "UPDATE actionctl_events SET kind = 'denied' WHERE seq = 3", "event 3 (denied"},
+		{"a blank more", "UPDATE actionctl_events SET data_json = replace(data_json, ',', ', ') WHERE seq = 3", "event 3"},
+		{"no JSON", "UPDATE actionctl_events SET data_json = '' WHERE seq = 3", "event 3"},
+		{"a hash", "UPDATE actionctl_events SET hash = 'x' WHERE seq = 1", "event 1 (imported"},
+		{"one event gone", "DELETE FROM actionctl_events WHERE seq = 2", "event 2 should come here"},
+		{"the tail gone", "DELETE FROM actionctl_events WHERE seq = 3", "the tail is torn: the log ends with event 2, and events up to 3 were written"},
+		{"all gone", "DELETE FROM actionctl_events", "the tail is torn: the log ends with event 0"},
+		{"one event more", "INSERT INTO actionctl_events SELECT 4, at, kind, action_id, idempotency_key, actor, data_json, hash, hash FROM actionctl_events WHERE seq = 3", "event 4"},
+		{"the head", "UPDATE actionctl_journal SET hash = 'x'", "the head of the log names event 3"},
 		{"an action's parameters", `UPDATE action_executions SET parameters_json = '{"allowReassignment":"true"}'`, `action 1 ("k") is not as event 3 left it`},
 		{"an action's status", "UPDATE action_executions SET status = 'succeeded'", `action 1 ("k") is not as event 3 left it`},
-		{"an action gone", "DELETE FROM approvals; DELETE FROM action_state; DELETE FROM action_executions", "action 1, which event 3 wrote, is not there"},
-		{"of which action", "UPDATE events SET action_id = 2 WHERE seq = 2", "event 2 (approved of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed"},
-		{"an event's number", "UPDATE events SET seq = 4 WHERE seq = 3; UPDATE journal_head SET seq = 4", "event 4 (claimed of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed: its content"},
+		{"an action gone", "DELETE FROM actionctl_approvals; DELETE FROM actionctl_states; DELETE FROM action_executions", "action 1, which event 3 wrote, is not there"},
+		{"of which action", "UPDATE actionctl_events SET action_id = 2 WHERE seq = 2", "event 2 (approved of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed"},
+		{"an event's number", "UPDATE actionctl_events SET seq = 4 WHERE seq = 3; UPDATE actionctl_journal SET seq = 4", "event 4 (claimed of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed: its content"},
 		{"a key twice", `UPDATE action_executions SET target_json = replace(target_json, '{', '{"nicRef":"eni-0abc",')`, `action 1 ("k") is not as event 3 left it`},
 		{"a status of another type", "UPDATE action_executions SET status = CAST(status AS BLOB)", `action 1 ("k") is not as event 3 left it`},
-		{"the mark", "UPDATE action_state SET may_have_changed = 1", `action 1 ("k") is not as event 3 left it`},
-		{"an action without its state", "PRAGMA foreign_keys = 0; DELETE FROM action_state", `action 1 ("k") is not as event 3 left it`},
+		{"the mark", "UPDATE actionctl_states SET may_have_changed = 1", `action 1 ("k") is not as event 3 left it`},
+		{"an action without its state", "PRAGMA foreign_keys = 0; DELETE FROM actionctl_states", `action 1 ("k") is not as event 3 left it`},
 		{"an action put in", "INSERT INTO action_executions SELECT 2, 'l', source, provider, provider_ref, action, target_json, parameters_json, undo_json, risk_level, status, " +
 			"approved_by, approved_at, executed_at, result_message, error, created_at, updated_at, observed_json FROM action_executions", `action 2 ("l"): the log knows nothing of it`},
-		{"a trigger put in", "CREATE TRIGGER t AFTER INSERT ON approvals BEGIN UPDATE action_executions SET status = 'approved'; END", "the trigger t was put in"},
-		{"a table changed", "ALTER TABLE approvals ADD COLUMN note TEXT", "the table approvals was changed"},
-		{"an index gone", "DROP INDEX approvals_by_action", "the index approvals_by_action is not there"},
-		{"an approval more", "INSERT INTO approvals SELECT 7, action_id, 'bob', approved_at, digest FROM approvals", `an approval of action 1 by "bob" is there, and the log knows nothing of it`},
-		{"an approval made younger", "UPDATE approvals SET approved_at = '2027-03-03T12:00:00.000000000Z'", `an approval of action 1 by "ann"`},
+		{"a trigger put in", "CREATE TRIGGER t AFTER INSERT ON actionctl_approvals BEGIN UPDATE action_executions SET status = 'approved'; END", "the trigger t was put in"},
+		{"a trigger put in on the core's table", "CREATE TRIGGER t AFTER UPDATE ON action_executions BEGIN SELECT 1; END", "the trigger t was put in"},
+		{"an index put in", "CREATE INDEX i ON actionctl_events (at)", "the index i was put in"},
+		{"a table with a name of ours", "CREATE TABLE actionctl_notes (text TEXT)", "the table actionctl_notes was put in"},
+		{"a view with a name of ours", "CREATE VIEW actionctl_all AS SELECT 1", "the view actionctl_all was put in"},
+		{"a column of the core's table renamed", "ALTER TABLE action_executions RENAME COLUMN source TO origin; ALTER TABLE action_executions RENAME COLUMN origin TO 'source'", "the table action_executions was changed"},
+		{"a table changed", "ALTER TABLE actionctl_approvals ADD COLUMN note TEXT", "the table actionctl_approvals was changed"},
+		{"an index gone", "DROP INDEX actionctl_approvals_by_action", "the index actionctl_approvals_by_action is not there"},
+		{"an approval more", "INSERT INTO actionctl_approvals SELECT 7, action_id, 'bob', approved_at, digest FROM actionctl_approvals", `an approval of action 1 by "bob" is there, and the log knows nothing of it`},
+		{"an approval made younger", "UPDATE actionctl_approvals SET approved_at = '2027-03-03T12:00:00.000000000Z'", `an approval of action 1 by "ann"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -294,10 +299,10 @@ func TestTamperingIsNamed(t *testing.T) {
 
 func TestTriggersThatAreGoneAreNamed(t *testing.T) {
 	j := open(t, newPath(t))
-	if _, err := j.db.Exec("DROP TRIGGER events_are_not_changed"); err != nil {
+	if _, err := j.db.Exec("DROP TRIGGER actionctl_events_are_not_changed"); err != nil {
 		t.Fatal(err)
 	}
-	if got := faults(t, j); !slices.Equal(got, []string{"the trigger events_are_not_changed is not there"}) {
+	if got := faults(t, j); !slices.Equal(got, []string{"the trigger actionctl_events_are_not_changed is not there"}) {
 		t.Error(got)
 	}
 }
@@ -312,7 +317,7 @@ func TestAnEventWrittenAnewIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := behindTriggers(j, fmt.Sprintf("UPDATE events SET actor = 'bob', data_json = '{}', hash = '%s' WHERE seq = 1", sum)); err != nil {
+	if err := behindTriggers(j, fmt.Sprintf("UPDATE actionctl_events SET actor = 'bob', data_json = '{}', hash = '%s' WHERE seq = 1", sum)); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(faults(t, j), "\n"); !strings.Contains(got, "event 2 (claimed") || !strings.Contains(got, "does not follow from the one before") {
@@ -344,8 +349,8 @@ func TestHistoryIsSinceTheLastImport(t *testing.T) {
 		t.Error(got)
 	}
 	for name, statement := range map[string]string{
-		"what it is":  "UPDATE events SET kind = 'noted' WHERE kind = 'requeued'",
-		"what it has": "UPDATE events SET data_json = replace(data_json, 'ünï', 'uni') WHERE kind = 'claimed'",
+		"what it is":  "UPDATE actionctl_events SET kind = 'noted' WHERE kind = 'requeued'",
+		"what it has": "UPDATE actionctl_events SET data_json = replace(data_json, 'ünï', 'uni') WHERE kind = 'claimed'",
 	} {
 		whole := open(t, newPath(t))
 		a := add(t, whole, "k")
@@ -366,12 +371,12 @@ func TestARowThatWasChangedIsNotWrittenOver(t *testing.T) {
 	for name, statement := range map[string]string{
 		"a value":    "UPDATE action_executions SET risk_level = 'none'",
 		"a type":     "UPDATE action_executions SET status = CAST(status AS BLOB)",
-		"the rest":   "PRAGMA foreign_keys = 0; DELETE FROM action_state",
-		"its event":  "UPDATE events SET data_json = '{}'",
-		"the next":   "UPDATE events SET prev_hash = 'x' WHERE seq = 3",
-		"the head":   "DELETE FROM events WHERE seq = 3; DELETE FROM events WHERE seq = 2",
-		"no log":     "DELETE FROM events",
-		"a revision": "UPDATE action_state SET revision = 7",
+		"the rest":   "PRAGMA foreign_keys = 0; DELETE FROM actionctl_states",
+		"its event":  "UPDATE actionctl_events SET data_json = '{}'",
+		"the next":   "UPDATE actionctl_events SET prev_hash = 'x' WHERE seq = 3",
+		"the head":   "DELETE FROM actionctl_events WHERE seq = 3; DELETE FROM actionctl_events WHERE seq = 2",
+		"no log":     "DELETE FROM actionctl_events",
+		"a revision": "UPDATE actionctl_states SET revision = 7",
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := open(t, newPath(t))
@@ -516,7 +521,7 @@ func TestOneFlippedBitIsNamed(t *testing.T) {
 		add(t, j, fmt.Sprintf("key-%d", i))
 	}
 	var data string
-	if err := j.db.QueryRow("SELECT data_json || prev_hash || hash FROM events WHERE seq = 3").Scan(&data); err != nil {
+	if err := j.db.QueryRow("SELECT data_json || prev_hash || hash FROM actionctl_events WHERE seq = 3").Scan(&data); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Close(); err != nil {
@@ -590,15 +595,25 @@ func TestWhatIsNoJournalIsRefused(t *testing.T) {
 	makeForeign(t, lacking, "CREATE TABLE action_executions (id INTEGER PRIMARY KEY, idempotency_key TEXT)")
 	newer := filepath.Join(dir, "newer")
 	j := open(t, newer)
-	if _, err := j.db.Exec("PRAGMA user_version = 99"); err != nil {
+	if _, err := j.db.Exec("UPDATE actionctl_journal SET version = 99"); err != nil {
 		t.Fatal(err)
 	}
 	_ = j.Close()
+	older, robbed := filepath.Join(dir, "older"), filepath.Join(dir, "robbed")
+	for path, statement := range map[string]string{older: "UPDATE actionctl_journal SET version = 2", robbed: "DROP TABLE actionctl_journal"} {
+		j := open(t, path)
+		if _, err := j.db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+		_ = j.Close()
+	}
 	for path, want := range map[string]string{
 		text:    "it is no SQLite database",
 		other:   "it has no table action_executions",
 		lacking: "it lacks source, provider,",
-		newer:   "it is of version 99",
+		newer:   "it is of version 99, and this program knows version 3",
+		older:   "actionctl_journal says that it is of version 2",
+		robbed:  "it is of version 3, and its table actionctl_journal is not there",
 		dir:     "is a directory",
 		// A pipe is one too, and would be waited for.
 		os.DevNull: "it is not a regular file",
@@ -614,7 +629,7 @@ func TestWhatIsNoJournalIsRefused(t *testing.T) {
 	}
 }
 
-func makeForeign(t *testing.T, path, statements string) {
+func makeForeign(t testing.TB, path, statements string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file://"+path)
 	if err != nil {

@@ -4,32 +4,39 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/gate"
 )
 
-// migrate brings a journal of version 1 to this one, in one transaction. Version 1 had no mark of what may have been
-// changed: the rows that should bear it get it, with an event. A row that is not as the log left it
-// stays as it is, to be found.
+// migrate brings a journal of an earlier version to this one, in one transaction. The log goes with it
+// event by event, and ends with the same hash.
+//
+// Until version 2 the tables had names of which a core uses one. Version 1 had no mark of what may have
+// been changed. The rows that should bear it get it, with an event; a row that is not as the log left
+// it stays as it is, to be found.
 func (j *Journal) migrate(ctx context.Context) error {
 	form, err := wantedSchema(ctx)
 	if err != nil {
 		return err
 	}
-	err = j.write(ctx, func(w *writer) error {
-		v := view{ctx, w.tx, j}
-		if err := v.QueryRowContext(ctx, "PRAGMA user_version").Scan(&j.version); err != nil || j.version == version {
+	return j.transact(ctx, func(w *writer) error {
+		if j.version, err = findVersion(ctx, w.tx); err != nil || j.version == version {
 			return err // another process was faster
 		}
-		marked, err := v.unmarked()
-		if err != nil {
+		if err := w.findHead(); err != nil {
 			return err
 		}
-		_, err = w.tx.ExecContext(ctx, "ALTER TABLE action_state RENAME TO before;"+form["table action_state"]+
-			"; INSERT INTO action_state SELECT *, 0 FROM before; DROP TABLE before; DROP INDEX events_by_action;"+
-			form["index events_by_action"]+fmt.Sprintf("; PRAGMA user_version = %d", version))
-		if err != nil {
+		var marked []gate.Action
+		if j.version == 1 {
+			if marked, err = (view{ctx, w.tx, j}).unmarked(); err != nil {
+				return err
+			}
+		}
+		if err := w.moveTables(form, j.version); err != nil {
 			return err
 		}
 		j.version = version
@@ -42,9 +49,55 @@ func (j *Journal) migrate(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return w.saveHead()
 	})
-	return err
+}
+
+// moveTables makes the tables of this version, and moves into them what is in those of an earlier one.
+func (w *writer) moveTables(form map[string]part, from int) error {
+	states := stateColumns
+	if from == 1 {
+		states = stateColumns1 + ", 0"
+	}
+	const approvals = "id, action_id, approved_by, approved_at, digest"
+	old := tablesOf(from)
+	statements := makingOf(form)
+	statements = append(statements,
+		"DROP INDEX IF EXISTS action_executions_by_status",
+		"INSERT INTO "+ours.states+" (action_id, "+stateColumns+") SELECT action_id, "+states+" FROM "+old.states,
+		"INSERT INTO "+ours.approvals+" ("+approvals+") SELECT "+approvals+" FROM "+old.approvals+" ORDER BY id",
+		"INSERT INTO "+ours.events+" ("+eventColumns+") SELECT "+eventColumns+" FROM "+old.events+" ORDER BY seq",
+		fmt.Sprintf("INSERT INTO %s (one, version, seq, hash) SELECT one, %d, seq, hash FROM %s", ours.head, version, old.head),
+	)
+	for _, table := range []string{old.states, old.approvals, old.events, old.head} {
+		statements = append(statements, "DROP TABLE "+table)
+	}
+	statements = append(statements, fmt.Sprintf("PRAGMA user_version = %d", version))
+	for _, s := range statements {
+		if _, err := w.tx.ExecContext(w.ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makingOf are the statements that make everything of ours, the tables first.
+func makingOf(form map[string]part) []string {
+	parts := slices.SortedFunc(maps.Values(form), func(a, b part) int {
+		// "table" comes after "index" and "trigger" by its letters alone.
+		rank := func(p part) int { return strings.Index("table index trigger", p.kind) }
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	var all []string
+	for _, p := range parts {
+		if strings.HasPrefix(p.name, prefix) {
+			all = append(all, p.text)
+		}
+	}
+	return all
 }
 
 // unmarked are the actions that should bear the mark and do not.
@@ -70,7 +123,7 @@ func (v view) unmarked() ([]gate.Action, error) {
 }
 
 // wantedSchema is what a journal is made of, by kind and name, as SQLite keeps it.
-func wantedSchema(ctx context.Context) (map[string]string, error) {
+func wantedSchema(ctx context.Context) (map[string]part, error) {
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		return nil, err
@@ -83,19 +136,19 @@ func wantedSchema(ctx context.Context) (map[string]string, error) {
 	return schemaOf(ctx, db)
 }
 
-func schemaOf(ctx context.Context, q querier) (map[string]string, error) {
-	rows, err := q.QueryContext(ctx, "SELECT type, name, coalesce(sql, '') FROM sqlite_schema")
+func schemaOf(ctx context.Context, q querier) (map[string]part, error) {
+	rows, err := q.QueryContext(ctx, "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema")
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	parts := map[string]string{}
+	parts := map[string]part{}
 	for rows.Next() {
-		var kind, name, text string
-		if err := rows.Scan(&kind, &name, &text); err != nil {
+		var p part
+		if err := rows.Scan(&p.kind, &p.name, &p.table, &p.text); err != nil {
 			return nil, err
 		}
-		parts[kind+" "+name] = text
+		parts[p.kind+" "+p.name] = p
 	}
 	return parts, rows.Err()
 }

@@ -3,19 +3,77 @@ package journal
 import (
 	"context"
 	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"modernc.org/sqlite"
 
 	"aws-provider-executor/pkg/gate"
 )
 
-// backToVersion1 makes a journal what version 1 made of one whose rows bear no mark.
-//
-//go:embed testdata/version1.sql
-var backToVersion1 string
+var (
+	// back2 makes a journal what version 2 made of it.
+	//go:embed testdata/back_to_version2.sql
+	back2 string
+	// back1 makes one of version 2 what version 1 made of one whose rows bear no mark.
+	//go:embed testdata/back_to_version1.sql
+	back1 string
+	// version2SQL is a journal as a program of version 2 wrote it, and version2Head the end of its log.
+	//go:embed testdata/version2.sql
+	version2SQL string
+)
+
+const version2Head = "c536d8aecf1211acf9f75e6ef8b5f8d7cef09d617a5f3431eb8317eebaac5db1"
+
+// TestMain is also the process that is killed as it brings a journal to this version.
+func TestMain(m *testing.M) {
+	if path := os.Getenv("JOURNAL_TO_MIGRATE"); path != "" {
+		migrateAndDie(path, os.Getenv("JOURNAL_DIES_AT"))
+	}
+	os.Exit(m.Run())
+}
+
+// migrateAndDie opens a journal, and is killed as it writes that row, or as it commits.
+func migrateAndDie(path, at string) {
+	die := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) }
+	row, rows := 0, 0
+	if at != "commit" {
+		row, _ = strconv.Atoi(at)
+	}
+	sqlite.RegisterConnectionHook(func(c sqlite.ExecQuerierContext, _ string) error {
+		hooks := c.(sqlite.HookRegisterer)
+		hooks.RegisterPreUpdateHook(func(sqlite.SQLitePreUpdateData) {
+			if rows++; rows == row {
+				die()
+			}
+		})
+		hooks.RegisterCommitHook(func() int32 {
+			if at == "commit" && rows > 0 {
+				die()
+			}
+			return 0
+		})
+		return nil
+	})
+	j, err := Open(context.Background(), path)
+	if err == nil {
+		err = j.Close()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
 
 // version1 is a journal of version 1, with an action in each state; one was changed behind the log's back.
 func version1(t *testing.T) (path string) {
@@ -35,11 +93,37 @@ func version1(t *testing.T) (path string) {
 		a.Status, a.Observed = x.status, x.facts
 		apply(t, j, gate.Change{Action: a, Event: event(gate.EventResult)})
 	}
-	if _, err := j.db.Exec("UPDATE action_executions SET risk_level = 'none' WHERE idempotency_key = 'altered';" + backToVersion1); err != nil {
+	if _, err := j.db.Exec("UPDATE action_executions SET risk_level = 'none' WHERE idempotency_key = 'altered';" + back2 + back1); err != nil {
 		t.Fatal(err)
 	}
 	_ = j.Close()
 	return path
+}
+
+// version2 is the journal of a program of version 2.
+func version2(t testing.TB) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "journal.db")
+	makeForeign(t, path, version2SQL+"PRAGMA journal_mode = WAL;")
+	return path
+}
+
+// reading opens a journal as one who may not write it.
+func reading(t *testing.T, path string) *Journal {
+	t.Helper()
+	f, err := look(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &Journal{path: path, idColumn: "id"}
+	if err := j.connectReading(context.Background(), f); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	if err := j.checkVersion(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return j
 }
 
 func marked(t *testing.T, j *Journal) (keys []string) {
@@ -55,6 +139,17 @@ func marked(t *testing.T, j *Journal) (keys []string) {
 	}
 	return keys
 }
+
+// verified holds that a journal is as it was written, and that its log ends so.
+func verified(t *testing.T, j *Journal, want Report) {
+	t.Helper()
+	got, err := j.Verify(context.Background())
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+}
+
+var asVersion2 = Report{Events: 13, Actions: 2, Head: version2Head, Faults: []string{}}
 
 func TestAJournalOfVersion1IsBroughtToThisOne(t *testing.T) {
 	path := version1(t)
@@ -76,23 +171,153 @@ func TestAJournalOfVersion1IsBroughtToThisOne(t *testing.T) {
 
 // TestAJournalOfVersion1IsReadByWhoMayNotWriteIt, as it is.
 func TestAJournalOfVersion1IsReadByWhoMayNotWriteIt(t *testing.T) {
-	path := version1(t)
-	f, err := look(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j := &Journal{path: path, idColumn: "id"}
-	if err := j.connectReading(context.Background(), f); err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	if err := j.checkVersion(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	j := reading(t, version1(t))
 	if got := marked(t, j); !slices.Equal(got, []string{"succeeded", "changed", "ambiguous", "lost", "running", "altered"}) || !j.ReadOnly() {
 		t.Error(got)
 	}
 	if f := faults(t, j); len(f) != 1 {
 		t.Error(f)
 	}
+}
+
+// TestAJournalOfVersion2KeepsItsChain: the log ends with the same hash before and after, and goes on.
+func TestAJournalOfVersion2KeepsItsChain(t *testing.T) {
+	path := version2(t)
+	before := reading(t, path)
+	verified(t, before, asVersion2)
+	events, err := before.Events(context.Background(), gate.EventQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := before.List(context.Background(), gate.Query{Checked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = before.Close()
+
+	var j *Journal
+	for range 2 {
+		j = open(t, path)
+		verified(t, j, asVersion2)
+	}
+	after, err := j.Events(context.Background(), gate.EventQuery{})
+	if d := cmp.Diff(events, after); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	again, err := j.List(context.Background(), gate.Query{Checked: true})
+	if d := cmp.Diff(rows, again); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	approvals, err := j.Approvals(context.Background(), 1)
+	if err != nil || len(approvals) != 1 || approvals[0].By != "änn" {
+		t.Error(approvals, err)
+	}
+	for _, name := range []string{before3.states, before3.approvals, before3.events, before3.head} {
+		if there, err := hasTable(context.Background(), j.db, name); there || err != nil {
+			t.Errorf("%s is there still: %v, %v", name, there, err)
+		}
+	}
+	a := again[0]
+	a.ResultMessage = "later"
+	apply(t, j, gate.Change{Action: a, Event: event(gate.EventResult)})
+	added := add(t, j, "new")
+	if added.ID != 3 {
+		t.Errorf("the next action has the id %d", added.ID)
+	}
+	r, err := j.Verify(context.Background())
+	if err != nil || len(r.Faults) > 0 || r.Events != 15 {
+		t.Error(r, err)
+	}
+}
+
+// TestATamperedJournalOfVersion2StaysSo: what was found before is found after.
+func TestATamperedJournalOfVersion2StaysSo(t *testing.T) {
+	for name, statements := range map[string]string{
+		"an event":    "DROP TRIGGER events_are_not_changed; UPDATE events SET actor = 'bob' WHERE seq = 2;",
+		"a row":       "UPDATE action_executions SET status = 'approved' WHERE id = 2;",
+		"an approval": "DELETE FROM approvals WHERE id = 1;",
+	} {
+		path := version2(t)
+		makeForeign(t, path, statements)
+		before := faults(t, reading(t, path))
+		if after := faults(t, open(t, path)); len(before) == 0 || !slices.Equal(before, after) {
+			t.Errorf("%s: before %q, after %q", name, before, after)
+		}
+	}
+	path := version2(t)
+	makeForeign(t, path, "DROP TRIGGER events_are_not_deleted; DELETE FROM events WHERE seq = 13;")
+	_, err := Open(context.Background(), path)
+	if err == nil || !strings.Contains(err.Error(), "the log ends with event 12, and event 13 was written last") {
+		t.Errorf("a torn log: %v", err)
+	}
+	if f := faults(t, reading(t, path)); len(f) == 0 {
+		t.Error("a torn log: nothing found")
+	}
+}
+
+// TestAMigrationThatIsKilledIsDoneAgain, whatever it wrote last: until its end the journal is of version 2.
+func TestAMigrationThatIsKilledIsDoneAgain(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(path, at string) *os.ProcessState {
+		c := exec.Command(program)
+		c.Env = append(os.Environ(), "JOURNAL_TO_MIGRATE="+path, "JOURNAL_DIES_AT="+at)
+		c.Stderr = os.Stderr
+		_ = c.Run()
+		return c.ProcessState
+	}
+	killed := 0
+	for _, at := range append(numbers(1, 40), "commit") {
+		path := version2(t)
+		if state := run(path, at); state.Success() && at != "commit" {
+			break
+		} else if status := state.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+			t.Fatalf("at %s: %v, want it killed", at, state)
+		}
+		killed++
+		verified(t, reading(t, path), asVersion2)
+		j := open(t, path)
+		verified(t, j, asVersion2)
+		if j.version != version {
+			t.Errorf("at %s: version %d", at, j.version)
+		}
+		add(t, j, "later")
+	}
+	// Two states, two approvals, thirteen events and the head are moved.
+	if killed < 18 {
+		t.Errorf("killed at %d places only", killed)
+	}
+	path := version2(t)
+	if state := run(path, "commit"); state.Success() {
+		t.Error("not killed as it commits")
+	}
+	verified(t, open(t, path), asVersion2)
+}
+
+func numbers(from, to int) (all []string) {
+	for i := from; i <= to; i++ {
+		all = append(all, strconv.Itoa(i))
+	}
+	return all
+}
+
+func TestSeveralMigrateAtOnce(t *testing.T) {
+	path := version2(t)
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			j, err := Open(context.Background(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer j.Close()
+			if r, err := j.Verify(context.Background()); err != nil || len(r.Faults) > 0 || r.Head != version2Head {
+				t.Error(r, err)
+			}
+		})
+	}
+	wait.Wait()
 }

@@ -11,7 +11,11 @@ import (
 	"aws-provider-executor/pkg/gate"
 )
 
-const stateColumns = "name, description, mode, digest, imported_at, revision, claim_purpose, claim_by, claim_at, claim_until, claim_from, may_have_changed"
+// stateColumns1 are those of version 1; the others added one.
+const (
+	stateColumns1 = "name, description, mode, digest, imported_at, revision, claim_purpose, claim_by, claim_at, claim_until, claim_from"
+	stateColumns  = stateColumns1 + ", may_have_changed"
+)
 
 // Where a row's values are: its id, the core's columns, ours.
 const (
@@ -35,11 +39,10 @@ func (j *Journal) selectRows() string {
 	case j.foreign:
 		return "SELECT " + j.idColumn + ", " + coreColumns + ", '', '', '', '', '', 0, '', '', '', '', '', 0 FROM action_executions "
 	case j.version == 1:
-		return "SELECT id, " + coreColumns + ", name, description, mode, digest, imported_at, revision, claim_purpose, claim_by, claim_at, claim_until, claim_from, 0 " +
-			"FROM action_executions LEFT JOIN action_state ON action_id = id "
+		return "SELECT id, " + coreColumns + ", " + stateColumns1 + ", 0 FROM action_executions LEFT JOIN action_state ON action_id = id "
 	}
 	// A row of the core's table without one of ours is not to be overlooked.
-	return "SELECT id, " + coreColumns + ", " + stateColumns + " FROM action_executions LEFT JOIN action_state ON action_id = id "
+	return "SELECT id, " + coreColumns + ", " + stateColumns + " FROM action_executions LEFT JOIN " + j.tables().states + " ON action_id = id "
 }
 
 // rows reads rows.
@@ -193,7 +196,7 @@ func (v view) altered(r row) (string, error) {
 
 // lost finds the actions that only the log tells of.
 func (v view) lost(do func(id int64)) error {
-	found, err := v.QueryContext(v.ctx, "SELECT DISTINCT action_id FROM events WHERE action_id <> 0 AND action_id NOT IN (SELECT id FROM action_executions) ORDER BY action_id")
+	found, err := v.QueryContext(v.ctx, "SELECT DISTINCT action_id FROM "+v.journal.tables().events+" WHERE action_id <> 0 AND action_id NOT IN (SELECT id FROM action_executions) ORDER BY action_id")
 	if err != nil {
 		return err
 	}

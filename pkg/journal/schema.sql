@@ -1,4 +1,5 @@
--- The core's table, column for column.
+-- The core's table, column for column. All else has names that no core uses, so that a core which opens
+-- the file can add its own tables.
 CREATE TABLE action_executions (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	idempotency_key TEXT NOT NULL UNIQUE,
@@ -20,10 +21,10 @@ CREATE TABLE action_executions (
 	updated_at TEXT NOT NULL,
 	observed_json TEXT NOT NULL
 );
-CREATE INDEX action_executions_by_status ON action_executions (status, id);
+CREATE INDEX actionctl_actions_by_status ON action_executions (status, id);
 
 -- What the gate keeps of an action besides.
-CREATE TABLE action_state (
+CREATE TABLE actionctl_states (
 	action_id INTEGER PRIMARY KEY REFERENCES action_executions (id),
 	name TEXT NOT NULL,
 	description TEXT NOT NULL,
@@ -39,16 +40,16 @@ CREATE TABLE action_state (
 	may_have_changed INTEGER NOT NULL
 );
 
-CREATE TABLE approvals (
+CREATE TABLE actionctl_approvals (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	action_id INTEGER NOT NULL REFERENCES action_executions (id),
 	approved_by TEXT NOT NULL,
 	approved_at TEXT NOT NULL,
 	digest TEXT NOT NULL
 );
-CREATE INDEX approvals_by_action ON approvals (action_id, id);
+CREATE INDEX actionctl_approvals_by_action ON actionctl_approvals (action_id, id);
 
-CREATE TABLE events (
+CREATE TABLE actionctl_events (
 	seq INTEGER PRIMARY KEY,
 	at TEXT NOT NULL,
 	kind TEXT NOT NULL,
@@ -59,14 +60,16 @@ CREATE TABLE events (
 	prev_hash TEXT NOT NULL,
 	hash TEXT NOT NULL
 );
-CREATE INDEX events_by_action ON events (action_id, seq);
-CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
-CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
+CREATE INDEX actionctl_events_by_action ON actionctl_events (action_id, seq);
+CREATE TRIGGER actionctl_events_are_not_changed BEFORE UPDATE ON actionctl_events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
+CREATE TRIGGER actionctl_events_are_not_deleted BEFORE DELETE ON actionctl_events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 
--- The last event, so that one taken off the end is missed.
-CREATE TABLE journal_head (
+-- The version of these tables, which no other program counts on; and the last event, so that one taken
+-- off the end is missed.
+CREATE TABLE actionctl_journal (
 	one INTEGER PRIMARY KEY CHECK (one = 1),
+	version INTEGER NOT NULL,
 	seq INTEGER NOT NULL,
 	hash TEXT NOT NULL
 );
-INSERT INTO journal_head (one, seq, hash) VALUES (1, 0, '');
+INSERT INTO actionctl_journal (one, version, seq, hash) VALUES (1, 3, 0, '');

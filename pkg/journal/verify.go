@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"aws-provider-executor/pkg/gate"
 )
@@ -45,7 +46,7 @@ func (v *verification) run() error {
 		return err
 	}
 	var at head
-	if err := v.QueryRowContext(v.ctx, "SELECT seq, hash FROM journal_head").Scan(&at.seq, &at.hash); err != nil {
+	if err := v.QueryRowContext(v.ctx, "SELECT seq, hash FROM "+v.journal.tables().head).Scan(&at.seq, &at.hash); err != nil {
 		v.fault("the head of the event log can't be read: %v", err)
 	}
 	v.chain(at)
@@ -95,7 +96,8 @@ func (v *verification) structure() error {
 	return rows.Err()
 }
 
-// schema finds what was taken off the tables, or put in: a trigger may undo a write as soon as it is made.
+// schema finds what was taken off the tables, or put in: a trigger may undo a write as soon as it is
+// made. What another program has beside them is its own.
 func (v *verification) schema() error {
 	want, err := wantedSchema(v.ctx)
 	if err != nil {
@@ -109,20 +111,36 @@ func (v *verification) schema() error {
 		// It could not be brought to this one, whose tables are others.
 		return nil
 	}
-	for _, part := range slices.Sorted(maps.Keys(want)) {
-		switch text, ok := have[part]; {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		switch part, ok := have[name]; {
 		case !ok:
-			v.fault("the %s is not there", part)
-		case text != want[part]:
-			v.fault("the %s was changed", part)
+			v.fault("the %s is not there", name)
+		case !part.is(want[name]):
+			v.fault("the %s was changed", name)
 		}
 	}
-	for _, part := range slices.Sorted(maps.Keys(have)) {
-		if _, ok := want[part]; !ok {
-			v.fault("the %s was put in", part)
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := want[name]; !ok && !have[name].isAnothers() {
+			v.fault("the %s was put in", name)
 		}
 	}
 	return nil
+}
+
+// part is a table, an index, a trigger or a view, and what it belongs to.
+type part struct{ kind, name, table, text string }
+
+// is reports whether a part is as it was made. A core may add columns to its own table.
+func (p part) is(want part) bool {
+	grown := strings.TrimSuffix(want.text, ")") + ", "
+	return p.text == want.text || p.kind == "table" && p.name == coreTable && strings.HasPrefix(p.text, grown)
+}
+
+// isAnothers reports whether a part is of no concern here: it is on another program's table, or an
+// index on the one that is the core's.
+func (p part) isAnothers() bool {
+	ofOurs := strings.HasPrefix(p.table, prefix) || strings.HasPrefix(p.name, prefix)
+	return !ofOurs && (p.table != coreTable || p.kind == "index")
 }
 
 // chain follows the log from its first event to its head.
@@ -200,7 +218,7 @@ func (v *verification) actions() {
 
 // approved checks the table of approvals against the log.
 func (v *verification) approved() {
-	rows, err := v.QueryContext(v.ctx, "SELECT action_id, approved_by, approved_at, digest FROM approvals ORDER BY id")
+	rows, err := v.QueryContext(v.ctx, "SELECT action_id, approved_by, approved_at, digest FROM "+v.journal.tables().approvals+" ORDER BY id")
 	if err != nil {
 		v.fault("the approvals can't be read: %v", err)
 		return

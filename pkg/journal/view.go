@@ -36,8 +36,10 @@ func (j *Journal) read(ctx context.Context, look func(view) error) error {
 
 // stored reads events as they lie in the file.
 func (v view) stored(where string, args []any, do func(stored) error) error {
-	rows, err := v.QueryContext(v.ctx, "SELECT seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash, "+
-		"coalesce((SELECT prev_hash FROM events n WHERE n.seq = e.seq + 1), (SELECT hash FROM journal_head h WHERE h.seq = e.seq)) FROM events e "+where, args...)
+	t := v.journal.tables()
+	rows, err := v.QueryContext(v.ctx, "SELECT "+eventColumns+", coalesce("+
+		"(SELECT prev_hash FROM "+t.events+" n WHERE n.seq = e.seq + 1), "+
+		"(SELECT hash FROM "+t.head+" h WHERE h.seq = e.seq)) FROM "+t.events+" e "+where, args...)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
--- What version 1 had otherwise.
+-- What version 1 had otherwise than version 2.
 ALTER TABLE action_state RENAME TO later;
 CREATE TABLE action_state (
 	action_id INTEGER PRIMARY KEY REFERENCES action_executions (id),
