@@ -2,7 +2,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"os/signal"
 	"syscall"
@@ -10,9 +9,16 @@ import (
 	"aws-provider-executor/pkg/ec2sim/simcmd"
 )
 
+// version is set by the linker.
+var version = "devel"
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	code := simcmd.Run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	asking := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+	if !signal.Ignored(syscall.SIGHUP) {
+		asking = append(asking, syscall.SIGHUP)
+	}
+	signals := make(chan os.Signal, len(asking))
+	signal.Notify(signals, asking...)
+	p := &simcmd.Program{Version: version, Signals: signals}
+	os.Exit(p.Main(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }

@@ -1,83 +1,147 @@
-// Package simcmd is the body of the ec2sim program: the stand-in served until it is told to stop.
+// Package simcmd is the body of the ec2sim program: the stand-in, served until it is told to stop, or for as long as a
+// command runs in its environment.
 //
-// What it prints on stdout stays compatible: comment lines, and unset and export lines a shell can evaluate.
+// What it prints on stdout when it serves stays compatible: comment lines, and unset and export lines that a
+// shell can evaluate. When it runs a command, stdout and the exit code are the command's.
 package simcmd
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim"
 )
 
-const usage = `usage: ec2sim [flags]
+// usage fits a screen of 24 lines.
+const usage = `ec2sim stands in for Amazon EC2: it refuses what EC2 refuses, fails on demand.
 
-Serves a stand-in of Amazon EC2 until it is interrupted. Prints the environment that points the AWS CLI,
-an SDK or the executor at it. Faults, calls and state are under /_sim/ of the endpoint.
+usage: ec2sim [flags]                  serve until stopped; tell the environment
+       ec2sim run [flags] -- COMMAND   serve, run COMMAND, exit with its code
 
-flags:
+  -world FILE        begin with the world in FILE (YAML or JSON), not the lab
+  -lab=false         begin with an empty account
+  -self INSTANCE     serve this instance's metadata; in the lab it is router-a
+  -listen ADDRESS    of the EC2 API; default 127.0.0.1 and a free port
+  -imds-listen ADDR  of the metadata service; default 127.0.0.1 and a free port
+  -tls               serve HTTPS, under an authority made at the start
+  -ca-file FILE      where its certificate is written; default a temporary file
+  -throttle          refuse calls as EC2's documented rate limits would
+  -log               log calls to stderr
+  -version, -help
+
+COMMAND finds in its environment endpoint, credentials, region, metadata, its
+state directory and journal, all the stand-in's. In a browser, /_sim/ of the
+endpoint tells what there is, the calls and the faults. Worlds: examples/worlds.
+
+example: ec2sim run -- aws ec2 describe-instances
 `
 
-// options are what the flags say.
-type options struct {
-	listen, imdsListen, caFile string
-	tls, lab, log, throttle    bool
+// Exit codes beside those of a command.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Program is the program, with what comes from outside.
+type Program struct {
+	Version string
+	// Signals are those that ask to stop; while a command runs they are passed on to it.
+	Signals <-chan os.Signal
 }
 
-// Run serves until ctx is done. It returns the exit code: 0 after a stop, 1 when it cannot serve, 2 for
-// flags that cannot be. Environment and stdin are not read.
-func Run(ctx context.Context, args, _ []string, _ io.Reader, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
+// options are what the command line says.
+type options struct {
+	listen, imdsListen, caFile, world, self string
+	tls, lab, log, throttle, version        bool
+
+	command []string // to run; nil serves
+}
+
+// Main serves until a signal comes, or runs a command. It returns the exit code: that of the command, or 0
+// after a stop, 1 when it cannot serve, 2 for a command line that cannot be.
+func (p *Program) Main(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	o, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return 0
+		fmt.Fprint(stdout, usage)
+		return exitOK
 	case err != nil:
-		return 2
+		fmt.Fprintf(stderr, "ec2sim: %v\nec2sim -help tells what there is\n", err)
+		return exitUsage
+	case o.version:
+		fmt.Fprintln(stdout, "ec2sim", p.Version)
+		return exitOK
 	}
-	if err := serve(ctx, o, stdout, stderr); err != nil {
+	srv, err := start(o, stderr)
+	if err != nil {
 		fmt.Fprintln(stderr, "ec2sim:", err)
-		return 1
+		return exitFailed
 	}
-	return 0
+	defer srv.Close()
+	if o.command != nil {
+		return p.run(srv, o.command, environ, stdin, stdout, stderr)
+	}
+	tell(srv, o, stdout)
+	<-p.Signals
+	return exitOK
 }
 
-func parse(args []string, stderr io.Writer) (options, error) {
+func parse(args []string) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("ec2sim", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
+	run := len(args) > 0 && args[0] == "run"
+	if run {
+		args = args[1:]
 	}
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "`address` of the EC2 API; port 0 is a free one")
-	flags.StringVar(&o.imdsListen, "imds-listen", "", "`address` of the metadata service; a free port when empty")
-	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS, under an authority made at the start")
-	flags.StringVar(&o.caFile, "ca-file", "", "`file` to write the authority's certificate to; a temporary one when empty")
-	flags.BoolVar(&o.lab, "lab", true, "begin with the lab network and its credentials, not with an empty account")
-	flags.BoolVar(&o.throttle, "throttle", false, "refuse calls as EC2's documented rate limits would")
-	flags.BoolVar(&o.log, "log", false, "log calls to stderr")
+	flags := flag.NewFlagSet("ec2sim", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.world, "world", "", "")
+	flags.StringVar(&o.self, "self", "", "")
+	flags.StringVar(&o.listen, "listen", "", "")
+	flags.StringVar(&o.imdsListen, "imds-listen", "", "")
+	flags.BoolVar(&o.tls, "tls", false, "")
+	flags.StringVar(&o.caFile, "ca-file", "", "")
+	flags.BoolVar(&o.lab, "lab", true, "")
+	flags.BoolVar(&o.throttle, "throttle", false, "")
+	flags.BoolVar(&o.log, "log", false, "")
+	flags.BoolVar(&o.version, "version", false, "")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 {
-		err := fmt.Errorf("unexpected argument %q", flags.Arg(0))
-		fmt.Fprintln(stderr, "ec2sim:", err)
-		return o, err
+	labGiven := false
+	flags.Visit(func(f *flag.Flag) { labGiven = labGiven || f.Name == "lab" })
+	switch {
+	case o.version:
+	case o.world != "" && labGiven && o.lab:
+		return o, errors.New("-world and -lab exclude each other")
+	case run && flags.NArg() == 0:
+		return o, errors.New("run needs a command, as in: ec2sim run -- aws ec2 describe-instances")
+	case run:
+		o.command = flags.Args()
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q; to run a command: ec2sim run -- COMMAND", flags.Arg(0))
 	}
+	o.lab = o.lab && o.world == ""
 	return o, nil
 }
 
-func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
+// start serves what the options say.
+func start(o options, stderr io.Writer) (*ec2sim.Server, error) {
 	var settings []ec2sim.Option
-	server := ec2sim.ServerOptions{Addr: o.listen, TLS: o.tls, CAFile: o.caFile}
 	if o.lab {
 		settings = append(settings, ec2sim.Lab())
-		server.Metadata, server.MetadataAddr = ec2sim.LabMetadata(), o.imdsListen
+	}
+	if o.world != "" {
+		world, err := readWorld(o.world)
+		if err != nil {
+			return nil, err
+		}
+		settings = append(settings, world)
 	}
 	if o.throttle {
 		settings = append(settings, ec2sim.WithThrottling())
@@ -85,26 +149,69 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.log {
 		settings = append(settings, ec2sim.WithLog(func(c ec2sim.Call) { fmt.Fprintln(stderr, line(c)) }))
 	}
-	srv, err := ec2sim.Start(ec2sim.New(settings...), server)
-	if err != nil {
-		return fmt.Errorf("cannot serve: %w", err)
+	sim := ec2sim.New(settings...)
+	server := ec2sim.ServerOptions{Addr: o.listen, TLS: o.tls, CAFile: o.caFile, MetadataAddr: o.imdsListen}
+	if o.lab {
+		server.Metadata = ec2sim.LabMetadata()
 	}
-	defer srv.Close()
+	if o.self != "" {
+		region := regionOf(sim, o.self)
+		if region == "" {
+			return nil, fmt.Errorf("cannot serve the metadata of %s: there is no such instance", o.self)
+		}
+		server.Region = region
+		server.Metadata = &ec2sim.MetadataOptions{
+			Region: region, Instance: o.self, Role: "ec2sim", Credential: ec2sim.LabRoleCredential,
+		}
+	}
+	srv, err := ec2sim.Start(sim, server)
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve: %w", err)
+	}
+	return srv, nil
+}
 
+func readWorld(path string) (ec2sim.Option, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the world: %w", err)
+	}
+	world, err := ec2sim.World(data)
+	if err != nil {
+		return nil, fmt.Errorf("the world %s is refused:\n%w", path, err)
+	}
+	return world, nil
+}
+
+// regionOf returns the region that has the instance, or "".
+func regionOf(sim *ec2sim.Sim, instance string) string {
+	for name, region := range sim.State().Regions {
+		for _, i := range region.Instances {
+			if i.ID == instance {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// tell prints where the server is, for a person, and for a shell.
+func tell(srv *ec2sim.Server, o options, stdout io.Writer) {
 	fmt.Fprintf(stdout, "# EC2 at %s", srv.URL())
 	if url := srv.MetadataURL(); url != "" {
 		fmt.Fprintf(stdout, ", instance metadata at %s", url)
 	}
-	fmt.Fprintln(stdout)
+	fmt.Fprintf(stdout, "\n# what there is: %s/_sim/\n", srv.URL())
 	// What is in the shell already would go before what is exported here.
 	fmt.Fprintln(stdout, "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
 	for _, line := range srv.Env() {
 		fmt.Fprintln(stdout, "export", quoted(line))
 	}
-	fmt.Fprintln(stdout, "# try: aws ec2 describe-network-interfaces --filters Name=tag:Name,Values='router-*'")
-
-	<-ctx.Done()
-	return nil
+	try := "aws ec2 describe-network-interfaces"
+	if o.lab {
+		try += " --filters Name=tag:Name,Values='router-*'"
+	}
+	fmt.Fprintln(stdout, "# try:", try)
 }
 
 // quoted is a KEY=VALUE line as a shell reads it.

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/executor"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ec2sim": main, "aws-provider-executor": theExecutor})
+}
+
+// theExecutor is that of cmd/aws-provider-executor.
+func theExecutor() {
+	p := &executor.Process{
+		Name: "aws-provider-executor", Version: "test", Registry: actions.Registry(), Provider: "aws",
+		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
+			return awsec2.Connect(ctx, region, budget, log)
+		},
+	}
+	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// TestScripts runs the program as a newcomer does.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			dir, err := os.Getwd()
+			env.Setenv("EXAMPLES", dir+"/../../examples")
+			return err
+		},
+	})
+}
+
+// A signal reaches the command, once, and its exit code is the program's.
+func TestSignalsReachTheCommand(t *testing.T) {
+	program, err := exec.LookPath("ec2sim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]syscall.Signal{
+		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "USR1": syscall.SIGUSR1,
+	} {
+		t.Run(name, func(t *testing.T) {
+			// The shell waits for its child, which nothing is ever sent to, and runs the trap when a signal comes.
+			sim := exec.Command(program, "run", "--", "sh", "-c", `trap 'echo got `+name+`; exit 7' `+name+`; echo ready; read -r line`)
+			// No terminal: what the test was started from must not matter.
+			sim.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			stdin, err := sim.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdin.Close()
+			stdout, err := sim.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := sim.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(stdout)
+			if line, err := lines.ReadString('\n'); line != "ready\n" {
+				t.Fatalf("%q %v", line, err)
+			}
+			if err := sim.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			rest, err := io.ReadAll(lines)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = sim.Wait()
+			if got := strings.TrimSpace(string(rest)); got != "got "+name || sim.ProcessState.ExitCode() != 7 {
+				t.Errorf("it said %q and ended with %v", got, sim.ProcessState)
+			}
+		})
+	}
+}
