@@ -87,13 +87,23 @@ func planDisabled(ctx context.Context, r Reader, req action.Request) (*action.Pl
 		Already: nic + " has its source/dest check on, as it had before the action",
 	})
 	if err != nil {
-		return nil, err
+		return gone(req, err)
 	}
 	p.Restores = true
 	p.Facts = func(_ []action.Transition, seen action.Seen) map[string]string {
 		return map[string]string{"priorSourceDestCheck": prior, "sourceDestCheck": seen.Values[0]}
 	}
 	return p, nil
+}
+
+// gone is the undo on an interface that was not found: with it, its check is gone.
+func gone(req action.Request, cause error) (*action.Plan, error) {
+	nic := req.Target["nicRef"]
+	if err := action.Vanished(req, cause, func(own action.Recorded) bool { return own.Resource == nic }); err != nil {
+		return nil, err
+	}
+	facts := map[string]string{"priorSourceDestCheck": req.Parameters["priorSourceDestCheck"]}
+	return action.NothingLeft(facts, nic+" does not exist any more, so its forwarding has ended"), nil
 }
 
 // plan makes the check what it is to be.

@@ -229,6 +229,15 @@ func (r record) Own(resource, attribute string) (action.Recorded, bool) {
 	return t, ok
 }
 
+func (r record) All() []action.Recorded {
+	var all []action.Recorded
+	for name, t := range r {
+		t.Resource, t.Attribute, _ = strings.Cut(name, " ")
+		all = append(all, t)
+	}
+	return all
+}
+
 func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }
 
 // TestInstanceIsItsInterface: EC2 shows a route to an instance with the instance's interface, and it is the

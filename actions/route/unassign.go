@@ -48,6 +48,8 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	}
 	table, route, err := u.read(ctx)
 	switch {
+	case err != nil && undo != nil:
+		return u.withoutTable(*undo, err)
 	case err != nil:
 		return nil, err
 	case route.Target == u.nic && route.LeadsTo(u.before):
@@ -83,6 +85,18 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		}
 	}
 	return p, nil
+}
+
+// withoutTable is the undo in a table that was not found: its routes are gone with it.
+func (u release) withoutTable(undo action.Request, cause error) (*action.Plan, error) {
+	err := action.Vanished(undo, cause, func(own action.Recorded) bool {
+		return own.Resource == u.resource() && own.To == u.nic
+	})
+	if err != nil {
+		return nil, err
+	}
+	facts := map[string]string{"unassignedRoute": u.to.String()}
+	return action.NothingLeft(facts, u.table+" does not exist any more, and its route to "+u.to.String()+" went with it"), nil
 }
 
 // stays is the plan of an undo of what changed nothing.

@@ -22,7 +22,7 @@ func (a address) isIPv6() bool { return strings.Contains(a.ip, ":") }
 // transition moves the address between holders. Explain may add to an error what
 // a reading tells.
 func (a address) transition(vpc, from, to string, explain func(context.Context, error) error) action.Transition {
-	t := action.Transition{Resource: vpc + "/" + a.ip, Attribute: "holder", From: from, To: to, Call: callAssign}
+	t := action.Transition{Resource: vpc + "/" + a.ip, Attribute: attribute, From: from, To: to, Call: callAssign}
 	switch {
 	case a.isIPv6():
 		t.Call = callAssignIPv6
@@ -133,12 +133,16 @@ func find(found []ec2model.NetworkInterface, id string) (ec2model.NetworkInterfa
 }
 
 // absent is the not-found failure of an interface that was read not to exist.
-func (a address) absent(ctx context.Context, nic string) error {
-	_, err := a.r.DescribeNetworkInterfaces(ctx, nic)
-	if err == nil {
-		return action.Refuse(protocol.Unavailable, "EC2's answers contradict each other about %s; try again", nic)
+func (a address) absent(ctx context.Context, nic string) (gone, err error) {
+	_, err = a.r.DescribeNetworkInterfaces(ctx, nic)
+	var f *protocol.Failure
+	switch {
+	case err == nil:
+		return nil, action.Refuse(protocol.Unavailable, "EC2's answers contradict each other about %s; try again", nic)
+	case errors.As(err, &f) && f.Class == protocol.NotFound:
+		return f, nil
 	}
-	return err
+	return nil, err
 }
 
 func (a address) secondaryFact(nic ec2model.NetworkInterface) map[string]string {

@@ -45,7 +45,7 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 	if err := a.notDelegated(nic); err != nil {
 		return nil, err
 	}
-	recorded, _ := req.Record(nic.VPCID+"/"+a.ip, "holder")
+	recorded, _ := req.Record(nic.VPCID+"/"+a.ip, attribute)
 	from, held := nobody, ec2model.NetworkInterface{}
 	switch {
 	case nic.Has(a.ip):
@@ -116,7 +116,8 @@ func (a assignment) readAgain(ctx context.Context, others ...string) (action.See
 	}
 	nic, ok := find(found, a.nic)
 	if !ok {
-		return action.Seen{}, a.absent(ctx, a.nic)
+		gone, err := a.absent(ctx, a.nic)
+		return action.Seen{}, cmp.Or(err, gone)
 	}
 	return action.Seen{Values: []string{holder}, Facts: a.secondaryFact(nic)}, nil
 }
@@ -127,7 +128,7 @@ func (a assignment) leftHalfWay(req action.Request, vpc string) (string, error) 
 	if !a.take || !a.isIPv6() {
 		return nobody, nil
 	}
-	others, err := req.Others(vpc+"/"+a.ip, "holder")
+	others, err := req.Others(vpc+"/"+a.ip, attribute)
 	for _, o := range others {
 		if o.Pending && !o.Gone && o.Via == nobody {
 			return o.From, err

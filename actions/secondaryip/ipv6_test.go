@@ -120,9 +120,11 @@ type record action.Recorded
 func (r record) Own(resource, attribute string) (action.Recorded, bool) {
 	return action.Recorded(r), attribute == "holder"
 }
+func (r record) All() []action.Recorded                         { return []action.Recorded{action.Recorded(r)} }
 func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }
 
 func withRecord(req action.Request, r action.Recorded) action.Request {
+	r.Resource, r.Attribute = "vpc-1/"+req.Target["address"], "holder"
 	req.HasRecord, req.Records = true, record(r)
 	return req
 }
@@ -275,6 +277,7 @@ func TestNobodyIsDriftUnlessOnItsWay(t *testing.T) {
 type others []action.Recorded
 
 func (others) Own(string, string) (action.Recorded, bool)         { return action.Recorded{}, false }
+func (others) All() []action.Recorded                             { return nil }
 func (o others) Others(string, string) ([]action.Recorded, error) { return o, nil }
 
 // TestLeftHalfWay: what nobody has was somebody's before only where another action may have stopped on its way.

@@ -39,6 +39,8 @@ const (
 	callUnassignIPv6 = "ec2:UnassignIpv6Addresses"
 	// nobody is the holder of an address that no interface has.
 	nobody = "none"
+	// attribute is what changes of an address.
+	attribute = "holder"
 )
 
 // Verbs returns the pair.

@@ -1,8 +1,10 @@
 package secondaryip
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -19,11 +21,9 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 	if prior := req.Parameters["priorHolder"]; prior != "" {
 		u.before, knows = prior, true
 	}
-	if !knows {
-		var err error
-		if knows, err = u.recorded(ctx, req); err != nil {
-			return nil, err
-		}
+	if own, ok := u.recorded(req); ok && !knows {
+		// The undo was sent without its action's facts.
+		u.before, knows = own.From, true
 	}
 	switch {
 	case assigned == "true", u.before == u.nic:
@@ -41,21 +41,17 @@ func skip(why string) *action.Plan {
 	return &action.Plan{Restores: true, Skip: why, Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}
 }
 
-// recorded fills in what the action recorded, for an undo that was sent without its facts, and tells whether
-// there is anything.
-func (u *release) recorded(ctx context.Context, req action.Request) (bool, error) {
+// recorded is what the action recorded of the address.
+func (u release) recorded(req action.Request) (action.Recorded, bool) {
 	if !req.HasRecord {
-		return false, nil
+		return action.Recorded{}, false
 	}
-	found, err := u.r.DescribeNetworkInterfaces(ctx, u.nic)
-	if err != nil {
-		return false, err
+	for _, own := range req.Records.All() {
+		if own.Attribute == attribute && strings.HasSuffix(own.Resource, "/"+u.ip) {
+			return own, true
+		}
 	}
-	recorded, ok := req.Record(found[0].VPCID+"/"+u.ip, "holder")
-	if ok {
-		u.before = recorded.From
-	}
-	return ok, nil
+	return action.Recorded{}, false
 }
 
 // release is one address on its way off an interface.
@@ -68,12 +64,17 @@ type release struct {
 
 // plan lets the address go. As an undo it compares what is with what was, before and after the action.
 func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, error) {
-	nic, before, err := u.describe(ctx)
-	if err != nil {
+	nic, before, gone, err := u.describe(ctx)
+	switch {
+	case err != nil:
 		return nil, err
+	case gone != nil && undo == nil:
+		return nil, gone
+	case gone != nil:
+		return u.planWithout(ctx, *undo, before, gone)
 	}
 	if undo != nil {
-		if err := action.Aimed(*undo, nic.VPCID+"/"+u.ip, "holder", nic.ID); err != nil {
+		if err := action.Aimed(*undo, nic.VPCID+"/"+u.ip, attribute, nic.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -89,7 +90,7 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	case nic.Has(u.ip):
 		now = nic.ID
 	case undo != nil:
-		if now, err = u.elsewhere(ctx, nic); err != nil {
+		if now, err = u.elsewhere(ctx, nic.VPCID); err != nil {
 			return nil, err
 		}
 		if now == nobody && u.halfWay(*undo, nic) {
@@ -99,22 +100,66 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 			return nil, err
 		}
 	}
-	p := &action.Plan{
-		Restores: undo != nil,
-		Seen:     action.Seen{Values: []string{now}},
-		Read:     func(ctx context.Context) (action.Seen, error) { return u.readAgain(ctx, nic.ID, u.before, overwrites) },
-		Transitions: []action.Transition{
-			u.byWayOf(u.transition(nic.VPCID, now, u.before, func(_ context.Context, err error) error { return err })),
-		},
-		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return u.facts(seen, overwrites) },
-		Words: u.words(nic.ID, overwrites),
-	}
-	if u.before == nobody || now == u.before {
-		return p, nil
-	}
+	p := u.move(nic.VPCID, now, overwrites, u.words(overwrites))
+	p.Restores = undo != nil
 	held := ec2model.NetworkInterface{}
 	if now == nic.ID {
 		held = nic
+	}
+	return u.foresee(ctx, p, before, held)
+}
+
+// planWithout undoes where the interface does not exist any more, and the address went with it. A
+// prior holder that exists gets the address back.
+func (u release) planWithout(ctx context.Context, undo action.Request, before ec2model.NetworkInterface, cause error) (*action.Plan, error) {
+	err := action.Vanished(undo, cause, func(own action.Recorded) bool {
+		return own.Attribute == attribute && strings.HasSuffix(own.Resource, "/"+u.ip) && own.To == u.nic
+	})
+	if err != nil {
+		return nil, err
+	}
+	without := u.nic + " does not exist any more"
+	switch {
+	case u.before == nobody:
+		return action.NothingLeft(u.facts(action.Seen{Values: []string{nobody}}, ""), without+", and "+u.ip+" went with it"), nil
+	case before.ID == "":
+		return action.NothingLeft(u.facts(action.Seen{Values: []string{nobody}}, ""),
+			without+", and neither does "+u.before+", which held "+u.ip+" before the action"), nil
+	}
+	now, err := u.elsewhere(ctx, before.VPCID)
+	if err != nil {
+		return nil, err
+	}
+	overwrites, err := action.Restore(undo, "the holder of "+u.ip, u.before, nobody, now)
+	if err != nil {
+		return nil, err
+	}
+	words := u.words(overwrites)
+	words.Would, words.Did, words.Already = words.Would+"; "+without, words.Did+"; "+without, words.Already+"; "+without
+	p := u.move(before.VPCID, now, overwrites, words)
+	p.Restores, p.TargetGone = true, true
+	return u.foresee(ctx, p, before, ec2model.NetworkInterface{})
+}
+
+// move is the plan that leads the address from whoever has it to whom it belongs.
+func (u release) move(vpc, now, overwrites string, words action.Words) *action.Plan {
+	return &action.Plan{
+		Seen: action.Seen{Values: []string{now}},
+		Read: func(ctx context.Context) (action.Seen, error) { return u.readAgain(ctx, u.nic, u.before, overwrites) },
+		Transitions: []action.Transition{
+			u.byWayOf(u.transition(vpc, now, u.before, func(_ context.Context, err error) error { return err })),
+		},
+		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return u.facts(seen, overwrites) },
+		Words: words,
+	}
+}
+
+// foresee has a plan that gives the address back say whether the prior holder can have it. Held is
+// the interface that has the address now, as far as it was read.
+func (u release) foresee(ctx context.Context, p *action.Plan, before, held ec2model.NetworkInterface) (*action.Plan, error) {
+	now := p.Seen.Values[0]
+	if u.before == nobody || now == u.before {
+		return p, nil
 	}
 	if u.isIPv6() && now != nobody {
 		// EC2 would refuse it only when its holder has let it go.
@@ -134,15 +179,15 @@ func (u release) readAgain(ctx context.Context, ids ...string) (action.Seen, err
 // says that it was on its way through. Were it another who let it go, nobody would
 // lose anything by our giving it back.
 func (u release) halfWay(undo action.Request, nic ec2model.NetworkInterface) bool {
-	recorded, ok := undo.Record(nic.VPCID+"/"+u.ip, "holder")
+	recorded, ok := undo.Record(nic.VPCID+"/"+u.ip, attribute)
 	return ok && recorded.Via == nobody && recorded.From == u.before
 }
 
-func (u release) words(nic, overwrites string) action.Words {
+func (u release) words(overwrites string) action.Words {
 	w := action.Words{
-		Would:   "unassign " + u.ip + " from " + nic,
-		Did:     "unassigned " + u.ip + " from " + nic,
-		Already: nic + " does not have " + u.ip,
+		Would:   "unassign " + u.ip + " from " + u.nic,
+		Did:     "unassigned " + u.ip + " from " + u.nic,
+		Already: u.nic + " does not have " + u.ip,
 	}
 	if u.before != nobody {
 		w.Would = "give " + u.ip + " back to " + u.before
@@ -174,32 +219,34 @@ func (u release) facts(seen action.Seen, overwrites string) map[string]string {
 	return facts
 }
 
-// describe reads the interface, and the one to give the address back to, which must be there.
-func (u release) describe(ctx context.Context) (nic, before ec2model.NetworkInterface, err error) {
+// describe reads the interface, and the one to give the address back to. Gone is the not-found
+// failure of an interface that does not exist; only then need the prior holder not exist either.
+func (u release) describe(ctx context.Context) (nic, before ec2model.NetworkInterface, gone, err error) {
 	ids := []string{u.nic}
 	if u.before != nobody {
 		ids = append(ids, u.before)
 	}
 	found, err := u.r.ExistingNetworkInterfaces(ctx, ids...)
 	if err != nil {
-		return nic, before, err
+		return nic, before, nil, err
 	}
 	nic, here := find(found, u.nic)
 	before, hadHere := find(found, u.before)
 	switch {
 	case !here:
-		return nic, before, u.absent(ctx, u.nic)
+		gone, err = u.absent(ctx, u.nic)
 	case u.before != nobody && !hadHere:
-		return nic, before, u.withoutHolder(u.absent(ctx, u.before))
+		gone, err = u.absent(ctx, u.before)
+		return nic, before, nil, cmp.Or(err, u.withoutHolder(gone))
 	}
-	return nic, before, nil
+	return nic, before, gone, err
 }
 
 // withoutHolder says what to do about a prior holder that does not exist any more.
-func (u release) withoutHolder(err error) error {
+func (u release) withoutHolder(gone error) error {
 	var f *protocol.Failure
-	if !errors.As(err, &f) || f.Class != protocol.NotFound {
-		return err
+	if !errors.As(gone, &f) {
+		return gone
 	}
 	told := *f
 	told.Message = u.before + ", which held " + u.ip + " before the action, does not exist any more: nothing was changed;" +
@@ -207,9 +254,9 @@ func (u release) withoutHolder(err error) error {
 	return &told
 }
 
-// elsewhere finds who holds an address that the interface does not have.
-func (u release) elsewhere(ctx context.Context, nic ec2model.NetworkInterface) (string, error) {
-	holders, err := u.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, u.ip)
+// elsewhere finds who in the VPC holds an address that the interface does not have.
+func (u release) elsewhere(ctx context.Context, vpc string) (string, error) {
+	holders, err := u.r.DescribeNetworkInterfacesWithAddress(ctx, vpc, u.ip)
 	switch {
 	case err != nil || len(holders) == 0:
 		return nobody, err

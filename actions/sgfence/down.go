@@ -15,7 +15,7 @@ import (
 const downFor = 2 * time.Second
 
 // isDown reports whether an instance in this state is cut off by that alone.
-func isDown(state string) bool { return state == "stopped" || state == "terminated" }
+func isDown(state string) bool { return state == "stopped" || state == terminated }
 
 // settled returns the reading to go by. That an instance is down is read once more, some time later; except where its
 // groups are what counts.
@@ -37,7 +37,7 @@ func (f *fence) cutOff() bool {
 	switch now := f.first; {
 	case f.req.Bool(paramAnyState) || !isDown(now.State):
 		return false
-	case now.State == "terminated":
+	case now.State == terminated:
 		return true
 	case f.begun():
 		return false
@@ -56,7 +56,7 @@ func (f *fence) begun() bool {
 // leave plans nothing for an instance that is cut off already.
 func (f *fence) leave() *action.Plan {
 	state, then := f.first.State, "a start makes it reachable"
-	if state == "terminated" {
+	if state == terminated {
 		then = "it is gone for good"
 	}
 	return &action.Plan{

@@ -304,6 +304,15 @@ func (r record) Own(resource, attribute string) (action.Recorded, bool) {
 	return v, ok
 }
 
+func (r record) All() []action.Recorded {
+	var all []action.Recorded
+	for name, t := range r {
+		t.Resource, t.Attribute, _ = strings.Cut(name, " ")
+		all = append(all, t)
+	}
+	return all
+}
+
 func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }
 
 // TestUnfencingLeavesAnAWSServicesInterface: exact groups are not given to an interface that only its service may change.

@@ -51,7 +51,7 @@ func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Pla
 	u := unfence{r: r, req: req, instance: req.Target["instanceRef"], tagless: tagless(req.Parameters)}
 	var err error
 	if u.first, err = read(ctx, r, u.instance); err != nil {
-		return nil, err
+		return u.vanished(err)
 	}
 	switch prior := req.Parameters[factPriorFence]; {
 	case prior == fenceSame:
@@ -63,6 +63,9 @@ func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Pla
 	}
 	if err := u.adopt(); err != nil {
 		return nil, err
+	}
+	if u.first.State == terminated && len(u.first.Interfaces) == 0 {
+		return u.ended()
 	}
 	found, err := u.find()
 	switch {

@@ -21,6 +21,7 @@ import (
 	"aws-provider-executor/pkg/awsec2"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/ledger/ledgertest"
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +46,8 @@ func executorMain() {
 //	unchanged | changed  whether the provider's world is as it was at the start
 //	sql FILE STATEMENTS  changes a journal behind actionctl's back
 //	truncated FROM TO    copies the first half of a file
+//	remove ID            takes a resource away
+//	age DURATION         makes every record of the executor that much older
 //	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -53,6 +56,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"remove": remove, "age": age,
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated, "json": checkJSON,
 		},
 	})
@@ -107,6 +111,16 @@ func copyFiles(dir string) error {
 }
 
 func of(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
+
+func remove(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts).sim.Region(ec2sim.LabRegion).Remove(args[0])
+}
+
+func age(ts *testscript.TestScript, _ bool, args []string) {
+	by, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	ts.Check(ledgertest.Age(ts.Getenv("EXECUTOR_STATE_DIR"), by))
+}
 
 func changes(ts *testscript.TestScript, neg bool, args []string) {
 	n := 0

@@ -38,6 +38,7 @@ import (
 //	like FILE                                   the last result is that of the file, but for times
 //	policy FILE                                 from here on the executor may do what this IAM policy allows
 //	lift                                        takes every fault away
+//	terminate INSTANCE [ENI]...                 ends it, and its interfaces but for those named
 //	start, within DURATION                      what is between took no longer
 func TestFenceScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -52,6 +53,7 @@ func TestFenceScripts(t *testing.T) {
 			},
 			"undo": writeUndo, "groups": groupsAre, "regroup": regroup, "is": stateIs, "become": become, "tag": tag, "untag": untag,
 			"tagged": tagged, "tags": tags, "plug": plug, "unplug": unplug, "trunk": trunk, "hide": hide, "keep": keep, "faultat": faultAt, "lift": lift,
+			"age": age, "records": records, "remove": remove, "terminate": terminate,
 			"start": start, "within": within, "for-tags": forTags, "like": like, "policy": policyOf,
 		},
 	})

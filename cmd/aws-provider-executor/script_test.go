@@ -50,6 +50,8 @@ func hurried() {
 //	metadata FAULT                                     makes the metadata service refuse, hang, forbid, fail, be busy, have no role
 //	nokeys                                             leaves the executor without keys in its environment
 //	holds ENI ADDRESS | lacks ENI ADDRESS              who has a secondary address
+//	age DURATION                                       makes every record of prior facts that much older
+//	records N                                          how many records of prior facts there are
 //	forwards ENI true|false                            what the source/dest check makes of an interface
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -60,7 +62,7 @@ func TestScripts(t *testing.T) {
 			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
 			"calls": calls, "changes": changes, "fault": fault, "holds": holds, "lacks": lacks, "forwards": forwards,
 			"metadata": metadata, "nokeys": noKeys,
-			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "pause": pause, "nofaults": noFaults,
+			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "age": age, "records": records, "pause": pause, "nofaults": noFaults,
 		},
 	})
 }

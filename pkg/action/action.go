@@ -107,6 +107,11 @@ type Request struct {
 	// Orphan tells that the request's key names an action to take back, and that no record of one is kept:
 	// it never was, or is undone. Nothing is known of it then but what the parameters tell.
 	Orphan bool
+	// Undoes tells that the request's key names an action to take back.
+	Undoes bool
+	// Recent tells that the action's record is so fresh that the provider may still show what was
+	// before it.
+	Recent bool
 	// Keeps tells that prior facts are kept where a kill can't reach them, by the execution of this
 	// request if this is a dry-run.
 	Keeps bool
@@ -117,6 +122,8 @@ type Records interface {
 	// Own is what an earlier attempt under this key, or the action that this request undoes, recorded of a
 	// resource's attribute.
 	Own(resource, attribute string) (Recorded, bool)
+	// All is everything that Own knows.
+	All() []Recorded
 	// Others are what actions under other keys, which are not undone, recorded of it, the latest
 	// first. An error is the answer.
 	Others(resource, attribute string) ([]Recorded, error)
@@ -124,7 +131,8 @@ type Records interface {
 
 // Recorded is a transition that was recorded under a key; its change may or may not have been made.
 type Recorded struct {
-	Key, From, To, Via string
+	Key, Resource, Attribute string
+	From, To, Via            string
 	// Gone tells that somebody else's undo took away what it led to; Pending, that it was never read to be made.
 	Gone, Pending bool
 	// Facts are the prior facts that its action told.
@@ -182,6 +190,9 @@ type Plan struct {
 	Finally func(ctx context.Context, writer any, last Seen) string
 	// Restores tells an undo from an action that happens to use the same verb.
 	Restores bool
+	// TargetGone tells that what the action changed does not exist any more. What is to be undone
+	// elsewhere is in Transitions; without any there is nothing left.
+	TargetGone bool
 	// Leaves tells that the action stays in force after this undo: its record is kept.
 	Leaves bool
 	// Words tell the plan.

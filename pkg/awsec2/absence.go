@@ -89,8 +89,8 @@ func (a *absences) found(id string) {
 	delete(a.missed, id)
 }
 
-// readExisting makes a reading of one id. If EC2 does not know the id, the reading is made again
-// after a pause, and only the second answer is believed.
+// readExisting makes a reading of one id, or a change that names it. If EC2 does not know the id,
+// it is made again after a pause, and only the second answer is believed.
 func readExisting[T any](ctx context.Context, a *absences, id string, read func(context.Context) (T, error)) (T, error) {
 	for {
 		value, err := read(ctx)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type late struct {
 	before, after *ec2sim.Sim
 	shown         bool
 	pauses        int
+	conn          *Connection
 	// paused says whether there is time for a pause.
 	paused bool
 }
@@ -63,11 +65,11 @@ func newLate(t *testing.T, shown bool) (*Reader, *late) {
 	t.Setenv("AWS_ENDPOINT_URL_EC2", server.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", ec2sim.LabCredential.AccessKeyID)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", ec2sim.LabCredential.SecretAccessKey)
-	r, err := ConnectReader(t.Context(), ec2sim.LabRegion, 5*time.Second, slog.New(slog.DiscardHandler))
-	if err != nil {
+	var err error
+	if l.conn, err = Connect(t.Context(), ec2sim.LabRegion, 5*time.Second, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	r.absent.wait = func(_ context.Context, d time.Duration) bool {
+	l.conn.absent.wait = func(_ context.Context, d time.Duration) bool {
 		if d != 500*time.Millisecond {
 			t.Errorf("a pause of %s, want a tenth of the timeout", d)
 		}
@@ -75,7 +77,7 @@ func newLate(t *testing.T, shown bool) (*Reader, *late) {
 		l.shown = shown
 		return l.paused
 	}
-	return r, l
+	return l.conn.reader(), l
 }
 
 // readings are every reading that can find that something does not exist. Each tells whether it
@@ -244,6 +246,25 @@ func TestThePauseIsWithinTheTime(t *testing.T) {
 	} {
 		if got := newAbsences(timeout, nil).pause; got != want {
 			t.Errorf("of %s: %s, want %s", timeout, got, want)
+		}
+	}
+}
+
+// TestAChangeThatWasRefusedForANewThing is sent a second time, after a pause; a third time never.
+func TestAChangeThatWasRefusedForANewThing(t *testing.T) {
+	for _, shown := range []bool{true, false} {
+		_, l := newLate(t, shown)
+		w := l.conn.Writer().(*Writer)
+		to := netip.MustParsePrefix("10.98.0.0/24")
+		err := w.CreateRoute(t.Context(), ec2sim.LabRouteTable, to, deadInterface)
+		if l.pauses != 1 || l.calls() != 2 {
+			t.Errorf("shown %t: %d pauses, %d calls", shown, l.pauses, l.calls())
+		}
+		if shown && err != nil {
+			t.Errorf("EC2 knows the interface by then: %v", err)
+		}
+		if !shown {
+			notFound(t, err, deadInterface)
 		}
 	}
 }

@@ -141,7 +141,7 @@ func (c *Connection) Writer() any {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryChange)
 		o.APIOptions = append(o.APIOptions, c.own.addAttemptLog, addAnswerCheck)
-	}), log: c.log}
+	}), absent: c.absent, log: c.log}
 }
 
 // retryer retries what the rule allows, with exponential backoff and jitter,

@@ -58,8 +58,9 @@ func (w *Writer) ModifySecurityGroups(ctx context.Context, nic string, groups []
 	if len(groups) == 0 {
 		return action.Refuse(protocol.Internal, "a bug in the executor stopped it: %s would be left without a security group; nothing was sent", nic)
 	}
-	_, err := call(ctx, w.api.ModifyNetworkInterfaceAttribute, &ec2.ModifyNetworkInterfaceAttributeInput{
-		NetworkInterfaceId: &nic, Groups: groups,
-	})
-	return changeOutcome("ModifyNetworkInterfaceAttribute", fmt.Sprintf("give %s the security groups %s", nic, strings.Join(groups, ",")), err)
+	what := fmt.Sprintf("give %s the security groups %s", nic, strings.Join(groups, ","))
+	return change(ctx, w, w.api.ModifyNetworkInterfaceAttribute, "ModifyNetworkInterfaceAttribute", what,
+		&ec2.ModifyNetworkInterfaceAttributeInput{
+			NetworkInterfaceId: &nic, Groups: groups,
+		})
 }

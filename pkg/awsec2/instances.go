@@ -73,12 +73,14 @@ func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterf
 
 // StopInstance stops the instance, by force where its system does not stop by itself. It does not wait.
 func (w *Writer) StopInstance(ctx context.Context, id string) error {
-	_, err := call(ctx, w.api.StopInstances, &ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(true)})
-	return changeOutcome("StopInstances", "stop "+id, err)
+	what := "stop " + id
+	return change(ctx, w, w.api.StopInstances, "StopInstances", what,
+		&ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(true)})
 }
 
 // StartInstance starts the instance. It does not wait.
 func (w *Writer) StartInstance(ctx context.Context, id string) error {
-	_, err := call(ctx, w.api.StartInstances, &ec2.StartInstancesInput{InstanceIds: []string{id}})
-	return changeOutcome("StartInstances", "start "+id, err)
+	what := "start " + id
+	return change(ctx, w, w.api.StartInstances, "StartInstances", what,
+		&ec2.StartInstancesInput{InstanceIds: []string{id}})
 }

@@ -173,8 +173,8 @@ func (w *Writer) CreateRoute(ctx context.Context, table string, to netip.Prefix,
 		LocalGatewayId: t.localGateway, CarrierGatewayId: t.carrier, VpcEndpointId: t.endpoint, CoreNetworkArn: t.core, OdbNetworkArn: t.odb,
 	}
 	in.DestinationCidrBlock, in.DestinationIpv6CidrBlock = destination(to)
-	_, err = call(ctx, w.api.CreateRoute, in)
-	return changeOutcome("CreateRoute", fmt.Sprintf("route %s to %s in %s", to, via, table), err)
+	what := fmt.Sprintf("route %s to %s in %s", to, via, table)
+	return change(ctx, w, w.api.CreateRoute, "CreateRoute", what, in)
 }
 
 // ReplaceRoute leads a route elsewhere. One that is not there makes it a conflict.
@@ -192,14 +192,14 @@ func (w *Writer) ReplaceRoute(ctx context.Context, table string, to netip.Prefix
 		in.LocalTarget = aws.Bool(true)
 	}
 	in.DestinationCidrBlock, in.DestinationIpv6CidrBlock = destination(to)
-	_, err = call(ctx, w.api.ReplaceRoute, in)
-	return changeOutcome("ReplaceRoute", fmt.Sprintf("route %s to %s in %s instead", to, via, table), err)
+	what := fmt.Sprintf("route %s to %s in %s instead", to, via, table)
+	return change(ctx, w, w.api.ReplaceRoute, "ReplaceRoute", what, in)
 }
 
 // DeleteRoute takes a route away. One that is not there makes it a conflict.
 func (w *Writer) DeleteRoute(ctx context.Context, table string, to netip.Prefix) error {
 	in := &ec2.DeleteRouteInput{RouteTableId: &table}
 	in.DestinationCidrBlock, in.DestinationIpv6CidrBlock = destination(to)
-	_, err := call(ctx, w.api.DeleteRoute, in)
-	return changeOutcome("DeleteRoute", fmt.Sprintf("delete the route to %s in %s", to, table), err)
+	what := fmt.Sprintf("delete the route to %s in %s", to, table)
+	return change(ctx, w, w.api.DeleteRoute, "DeleteRoute", what, in)
 }

@@ -20,8 +20,9 @@ func (w *Writer) CreateTags(ctx context.Context, resource string, tags map[strin
 	if err != nil {
 		return err
 	}
-	_, err = call(ctx, w.api.CreateTags, &ec2.CreateTagsInput{Resources: []string{resource}, Tags: list})
-	return changeOutcome("CreateTags", fmt.Sprintf("write %d tags on %s", len(list), resource), err)
+	what := fmt.Sprintf("write %d tags on %s", len(list), resource)
+	return change(ctx, w, w.api.CreateTags, "CreateTags", what,
+		&ec2.CreateTagsInput{Resources: []string{resource}, Tags: list})
 }
 
 // DeleteTags removes those of the tags that have these very values.
@@ -30,8 +31,9 @@ func (w *Writer) DeleteTags(ctx context.Context, resource string, tags map[strin
 	if err != nil {
 		return err
 	}
-	_, err = call(ctx, w.api.DeleteTags, &ec2.DeleteTagsInput{Resources: []string{resource}, Tags: list})
-	return changeOutcome("DeleteTags", fmt.Sprintf("remove %d tags from %s", len(list), resource), err)
+	what := fmt.Sprintf("remove %d tags from %s", len(list), resource)
+	return change(ctx, w, w.api.DeleteTags, "DeleteTags", what,
+		&ec2.DeleteTagsInput{Resources: []string{resource}, Tags: list})
 }
 
 // tagList makes EC2's list of tags, in the order of their keys. No tags are refused: EC2 takes

@@ -13,49 +13,74 @@ import (
 // Writer changes. Each method makes one change and returns nil when EC2 took
 // it, *protocol.Failure when it certainly was not made, and *action.Unknown
 // when nobody can tell without reading back.
+//
+// A change that EC2 refused since it does not know a thing that it names is sent a second time, a
+// pause later: the refusal changed nothing, and EC2 learns of new things late.
 type Writer struct {
-	api *ec2.Client
-	log *slog.Logger
+	api    *ec2.Client
+	absent *absences
+	log    *slog.Logger
+}
+
+// change sends one change.
+func change[I, O, F any](
+	ctx context.Context, w *Writer, send func(context.Context, *I, ...F) (*O, error),
+	operation, what string, in *I,
+) error {
+	_, err := readExisting(ctx, w.absent, what, func(ctx context.Context) (*O, error) {
+		out, err := call(ctx, send, in)
+		return out, changeOutcome(operation, what, err)
+	})
+	return err
 }
 
 // AssignPrivateIPAddress makes the address a secondary one of the interface. With
 // allowReassignment it is taken from whichever interface of the VPC holds it.
 func (w *Writer) AssignPrivateIPAddress(ctx context.Context, nic, address string, allowReassignment bool) error {
-	_, err := call(ctx, w.api.AssignPrivateIpAddresses, &ec2.AssignPrivateIpAddressesInput{
-		NetworkInterfaceId: &nic,
-		PrivateIpAddresses: []string{address},
-		AllowReassignment:  aws.Bool(allowReassignment),
-	})
-	return changeOutcome("AssignPrivateIpAddresses", fmt.Sprintf("assign %s to %s", address, nic), err)
+	what := fmt.Sprintf("assign %s to %s", address, nic)
+	return change(ctx, w, w.api.AssignPrivateIpAddresses, "AssignPrivateIpAddresses", what,
+		&ec2.AssignPrivateIpAddressesInput{
+			NetworkInterfaceId: &nic,
+			PrivateIpAddresses: []string{address},
+			AllowReassignment:  aws.Bool(allowReassignment),
+		})
 }
 
 // UnassignPrivateIPAddress takes a secondary address off the interface.
 func (w *Writer) UnassignPrivateIPAddress(ctx context.Context, nic, address string) error {
-	_, err := call(ctx, w.api.UnassignPrivateIpAddresses, &ec2.UnassignPrivateIpAddressesInput{
-		NetworkInterfaceId: &nic,
-		PrivateIpAddresses: []string{address},
-	})
-	return changeOutcome("UnassignPrivateIpAddresses", fmt.Sprintf("unassign %s from %s", address, nic), err)
+	what := fmt.Sprintf("unassign %s from %s", address, nic)
+	return change(ctx, w, w.api.UnassignPrivateIpAddresses, "UnassignPrivateIpAddresses", what,
+		&ec2.UnassignPrivateIpAddressesInput{
+			NetworkInterfaceId: &nic,
+			PrivateIpAddresses: []string{address},
+		})
 }
 
 // AssignIPv6Address makes the address one of the interface's. EC2 takes it from no other: whoever holds
 // it has to let it go first.
 func (w *Writer) AssignIPv6Address(ctx context.Context, nic, address string) error {
-	_, err := call(ctx, w.api.AssignIpv6Addresses, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: &nic, Ipv6Addresses: []string{address}})
-	return changeOutcome("AssignIpv6Addresses", fmt.Sprintf("assign %s to %s", address, nic), err)
+	what := fmt.Sprintf("assign %s to %s", address, nic)
+	return change(ctx, w, w.api.AssignIpv6Addresses, "AssignIpv6Addresses", what,
+		&ec2.AssignIpv6AddressesInput{
+			NetworkInterfaceId: &nic, Ipv6Addresses: []string{address},
+		})
 }
 
 // UnassignIPv6Address takes an IPv6 address off the interface.
 func (w *Writer) UnassignIPv6Address(ctx context.Context, nic, address string) error {
-	_, err := call(ctx, w.api.UnassignIpv6Addresses, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: &nic, Ipv6Addresses: []string{address}})
-	return changeOutcome("UnassignIpv6Addresses", fmt.Sprintf("unassign %s from %s", address, nic), err)
+	what := fmt.Sprintf("unassign %s from %s", address, nic)
+	return change(ctx, w, w.api.UnassignIpv6Addresses, "UnassignIpv6Addresses", what,
+		&ec2.UnassignIpv6AddressesInput{
+			NetworkInterfaceId: &nic, Ipv6Addresses: []string{address},
+		})
 }
 
 // ModifySourceDestCheck switches the interface's source/destination check.
 func (w *Writer) ModifySourceDestCheck(ctx context.Context, nic string, check bool) error {
-	_, err := call(ctx, w.api.ModifyNetworkInterfaceAttribute, &ec2.ModifyNetworkInterfaceAttributeInput{
-		NetworkInterfaceId: &nic,
-		SourceDestCheck:    &types.AttributeBooleanValue{Value: &check},
-	})
-	return changeOutcome("ModifyNetworkInterfaceAttribute", fmt.Sprintf("set the source/dest check of %s to %t", nic, check), err)
+	what := fmt.Sprintf("set the source/dest check of %s to %t", nic, check)
+	return change(ctx, w, w.api.ModifyNetworkInterfaceAttribute, "ModifyNetworkInterfaceAttribute", what,
+		&ec2.ModifyNetworkInterfaceAttributeInput{
+			NetworkInterfaceId: &nic,
+			SourceDestCheck:    &types.AttributeBooleanValue{Value: &check},
+		})
 }

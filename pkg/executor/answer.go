@@ -16,6 +16,8 @@ const (
 	// FactPriorFactsKept is "false" when prior facts are only in the result: a
 	// crash before it would lose them.
 	FactPriorFactsKept = "priorFactsKept"
+	// FactTargetGone is "true" when what an undo is of does not exist any more.
+	FactTargetGone = "targetGone"
 	// FactWarning tells what went wrong without making the result a failure.
 	FactWarning = "warning"
 )
@@ -75,6 +77,9 @@ func (r *run) facts() map[string]string {
 	facts := r.plan.Facts(r.plan.Transitions, r.seen)
 	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" && r.plan.Moot == "" {
 		facts = action.Merge(facts, map[string]string{FactPriorFactsKept: "false"})
+	}
+	if r.plan.TargetGone {
+		facts = action.Merge(facts, map[string]string{FactTargetGone: "true"})
 	}
 	return action.Merge(facts, map[string]string{FactWarning: strings.Join(r.warnings, "; ")})
 }

@@ -138,7 +138,7 @@ func (r *run) answer() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	r.conn, r.reader = conn, conn.Reader()
-	r.req.Keeps = r.OpenStore != nil
+	r.req.Keeps, r.req.Undoes = r.OpenStore != nil, r.undoes() != ""
 	r.req.Orphan = !r.req.Keeps && r.undoes() != ""
 	if r.wire.Mode == protocol.DryRun {
 		return r.dryRun()

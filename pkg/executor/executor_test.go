@@ -68,8 +68,14 @@ func (c *cloud) Read(_ context.Context, name string) (string, error) {
 		c.stale = c.stale[1:]
 		return old[name], nil
 	}
+	if c.values[name] == gone {
+		return "", action.Refuse(protocol.NotFound, "%s does not exist", name)
+	}
 	return c.values[name], nil
 }
+
+// gone is the value of a switch that does not exist any more.
+const gone = "gone"
 
 func (c *cloud) Switch(_ context.Context, name, value string) error {
 	c.mu.Lock()

@@ -31,7 +31,7 @@ func (r *run) makePlan() error {
 			drifted = true
 		default:
 			r.plan, r.seen = p, p.Seen
-			if p.Skip != "" || p.Moot != "" || !r.someIsSo() && !r.isNeither() {
+			if p.Skip != "" || p.Moot != "" || nothingLeft(p) || !r.someIsSo() && !r.isNeither() {
 				return nil
 			}
 			if confirmed, err := r.confirm(); confirmed || err != nil {
@@ -174,10 +174,16 @@ func (r *run) settle() error {
 	return nil
 }
 
+// nothingLeft reports whether the target is gone and nothing but backups is left to be undone. Its
+// verb has held the record against the target.
+func nothingLeft(p *action.Plan) bool {
+	return p.TargetGone && !slices.ContainsFunc(p.Transitions, func(t action.Transition) bool { return !t.Backup })
+}
+
 // agree refuses an undo that can't be that of the action in the record: it would restore something
 // else, or nothing of what the action changed.
 func (r *run) agree() error {
-	if !r.hasRecord || r.plan.Leaves {
+	if !r.hasRecord || r.plan.Leaves || nothingLeft(r.plan) {
 		return nil
 	}
 	same, known := false, len(r.plan.Transitions) == 0

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
@@ -58,6 +59,7 @@ func (r *run) openStore() (release func(), err error) {
 	}
 	switch {
 	case r.undoes() != "":
+		r.req.Recent = time.Since(r.record.Written) < staleFor
 		if forward, ok := r.Registry.Lookup(r.record.Action); ok && forward.Undo != r.verb.Name {
 			release()
 			return nil, action.Refuse(protocol.Conflict,
@@ -100,9 +102,26 @@ func (r records) Own(resource, attribute string) (action.Recorded, bool) {
 		return action.Recorded{}, false
 	}
 	t, ok := r.record.Transition(resource, attribute)
+	return recorded(r.record, t), ok
+}
+
+func (r records) All() []action.Recorded {
+	if !r.hasRecord {
+		return nil
+	}
+	all := make([]action.Recorded, len(r.record.Transitions))
+	for i, t := range r.record.Transitions {
+		all[i] = recorded(r.record, t)
+	}
+	return all
+}
+
+// recorded is a transition of a record, as a plan may know it.
+func recorded(rec ledger.Record, t ledger.Transition) action.Recorded {
 	return action.Recorded{
-		Key: r.record.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone, Pending: r.record.State == ledger.Intended, Facts: r.record.Facts,
-	}, ok
+		Key: rec.Key, Resource: t.Resource, Attribute: t.Attribute, From: t.From, To: t.To, Via: t.Via,
+		Gone: t.Gone, Pending: rec.State == ledger.Intended, Facts: rec.Facts,
+	}
 }
 
 func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
@@ -113,9 +132,7 @@ func (r records) Others(resource, attribute string) ([]action.Recorded, error) {
 	var all []action.Recorded
 	for _, o := range others {
 		if t, ok := o.Transition(resource, attribute); ok {
-			all = append(all, action.Recorded{
-				Key: o.Key, From: t.From, To: t.To, Via: t.Via, Gone: t.Gone, Pending: o.State == ledger.Intended, Facts: o.Facts,
-			})
+			all = append(all, recorded(o, t))
 		}
 	}
 	return all, nil
@@ -265,7 +282,7 @@ func (r *run) forget() {
 // holders names the other actions in force that need what this undo would take away. An undo that no record is of, and
 // that goes back before all of them, takes it from them all.
 func (r *run) holders() (string, error) {
-	if r.store == nil || !r.plan.Restores && (r.undoes() == "" || !r.hasRecord) {
+	if r.store == nil || nothingLeft(r.plan) || !r.plan.Restores && (r.undoes() == "" || !r.hasRecord) {
 		return "", nil
 	}
 	others, err := r.store.Others(r.recordKey(), r.resources()...)

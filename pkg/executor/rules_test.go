@@ -59,7 +59,7 @@ func pair(do, undo string) []action.Verb {
 			Name: undo, Target: target,
 			Parameters: []action.Field{
 				{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}, action.OnDrift, action.IgnoreHolders,
-				{Name: "vouched", Form: action.Boolean}, {Name: "leaves", Form: action.Boolean},
+				{Name: "elsewhere", Form: action.Text}, {Name: "vouched", Form: action.Boolean}, {Name: "leaves", Form: action.Boolean},
 			},
 			Plan: action.PlanWith(planReset),
 		},
@@ -91,6 +91,9 @@ func planReset(ctx context.Context, r reader, req action.Request) (*action.Plan,
 	p, err := switchTo(ctx, r, name, before, func(_ action.Transition, seen action.Seen) map[string]string {
 		return map[string]string{"now": seen.Values[0]}
 	})
+	if err != nil && undo {
+		return resetWithout(ctx, r, req, err)
+	}
 	if err != nil || !undo {
 		return p, err
 	}

@@ -18,6 +18,7 @@ func commonFacts() []fact {
 		{protocol.FactRequestID, "the provider's id of the refused call"},
 		{protocol.FactPermissionHint, "the IAM action that the refused call needs"},
 		{executor.FactHeldBy, "the keys of the actions that need what an undo would take away"},
+		{executor.FactTargetGone, "`true` when what the undo is of does not exist any more: what is left of the action is undone, and it is closed"},
 		{executor.FactPriorFactsKept, "`false` when prior facts are in the result only: a crash before it would have lost them"},
 		{executor.FactWarning, "what went wrong without making the result a failure"},
 		{"holder", "on a conflict: who holds what was asked for"},
@@ -82,7 +83,7 @@ func (g Generator) observed() node {
 			for _, c := range protocol.FailureClasses() {
 				text.Enum = append(text.Enum, string(c.Class))
 			}
-		case protocol.FactRetryable, protocol.FactChanged, executor.FactPriorFactsKept:
+		case protocol.FactRetryable, protocol.FactChanged, executor.FactPriorFactsKept, executor.FactTargetGone:
 			text.MinLength, text.Enum = 0, []string{"true", "false"}
 		}
 		n.Properties = append(n.Properties, property{f.name, text})

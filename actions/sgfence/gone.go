@@ -1,0 +1,117 @@
+package sgfence
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/action"
+)
+
+// terminated is the state of an instance that is gone for good, and that EC2 shows for some time
+// yet, with its tags.
+const terminated = "terminated"
+
+// vanished undoes the fence of an instance that was not found: its interfaces and tags went with
+// it. An undo of which neither facts nor a record tell anything does not take it for gone.
+func (u *unfence) vanished(cause error) (*action.Plan, error) {
+	if !u.req.HasRecord && !u.isTold() {
+		return nil, cause
+	}
+	if err := action.Vanished(u.req, cause, u.isOwn); err != nil {
+		return nil, err
+	}
+	return action.NothingLeft(nil, u.instance+" does not exist any more"+u.survivors()), nil
+}
+
+// isTold reports whether the parameters have facts of the fence.
+func (u *unfence) isTold() bool {
+	for key := range u.req.Parameters {
+		if key == factTimestamp || strings.HasPrefix(key, factPrior) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOwn reports whether a recorded transition is of this instance, or of an interface that the
+// facts name.
+func (u *unfence) isOwn(own action.Recorded) bool {
+	return own.Resource == u.instance || u.req.Parameters[factPrior+own.Resource] != ""
+}
+
+// survivors tells what the interfaces had that the fence changed: one that outlived its instance
+// keeps the groups that the fence gave it.
+func (u *unfence) survivors() string {
+	var had []string
+	for _, s := range u.recordedGroups() {
+		had = append(had, s.nic+" had "+groupText(s.groups))
+	}
+	if len(had) == 0 {
+		return ""
+	}
+	return "; an interface that outlived it keeps the groups that the fence gave it (" + strings.Join(had, ", ") + " before)"
+}
+
+// recordedGroups are the groups before the fence, by the facts, the record or the tags.
+func (u *unfence) recordedGroups() []saved {
+	byNIC := map[string][]string{}
+	if u.first.backup != nil {
+		for _, s := range u.first.backup.of {
+			byNIC[s.nic] = s.groups
+		}
+	}
+	if u.req.HasRecord {
+		for _, own := range u.req.Records.All() {
+			if own.Attribute == attrGroups && own.From != own.To {
+				byNIC[own.Resource] = strings.Split(own.From, ",")
+			}
+		}
+	}
+	for key, value := range u.req.Parameters {
+		if nic, ok := strings.CutPrefix(key, factPrior); ok {
+			byNIC[nic] = strings.Split(value, ",")
+		}
+	}
+	var all []saved
+	for _, nic := range slices.Sorted(maps.Keys(byNIC)) {
+		all = append(all, saved{nic, byNIC[nic]})
+	}
+	return all
+}
+
+// ended undoes the fence of a terminated instance, which has no interfaces any more. The fence's
+// tags are removed while EC2 shows it.
+func (u *unfence) ended() (*action.Plan, error) {
+	if err := action.TakesBack(u.req, u.isOwn); err != nil {
+		return nil, err
+	}
+	if !u.tagless {
+		u.tags = u.first.own
+	}
+	already := u.instance + " is terminated" + u.survivors()
+	from := "the tags of the fence from " + u.instance + ", which is terminated" + u.survivors()
+	if len(u.tags) == 0 {
+		return action.NothingLeft(map[string]string{factState: u.first.State}, already), nil
+	}
+	transitions := []action.Transition{{
+		Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none,
+		Backup: true, MayFail: true, Vouched: true, Call: callDeleteTags,
+		Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
+			return w.DeleteTags(ctx, u.instance, u.tags)
+		}),
+	}}
+	return &action.Plan{
+		Restores: true, TargetGone: true, Transitions: transitions,
+		Seen: u.seen(u.first, transitions),
+		Read: func(ctx context.Context) (action.Seen, error) {
+			now, err := read(ctx, u.r, u.instance)
+			return u.seen(now, transitions), err
+		},
+		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return action.Merge(seen.Facts) },
+		Words: action.Words{
+			Would: "remove " + from, Did: "removed " + from, Already: already,
+		},
+	}, nil
+}
