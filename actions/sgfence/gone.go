@@ -14,25 +14,12 @@ import (
 const terminated = "terminated"
 
 // vanished undoes the fence of an instance that was not found: its interfaces and tags went with
-// it. An undo of which neither facts nor a record tell anything does not take it for gone.
+// it.
 func (u *unfence) vanished(cause error) (*action.Plan, error) {
-	if !u.req.HasRecord && !u.isTold() {
-		return nil, cause
-	}
 	if err := action.Vanished(u.req, cause, u.isOwn); err != nil {
 		return nil, err
 	}
 	return action.NothingLeft(nil, u.instance+" does not exist any more"+u.survivors()), nil
-}
-
-// isTold reports whether the parameters have facts of the fence.
-func (u *unfence) isTold() bool {
-	for key := range u.req.Parameters {
-		if key == factTimestamp || strings.HasPrefix(key, factPrior) {
-			return true
-		}
-	}
-	return false
 }
 
 // isOwn reports whether a recorded transition is of this instance, or of an interface that the

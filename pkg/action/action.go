@@ -109,6 +109,9 @@ type Request struct {
 	Orphan bool
 	// Undoes tells that the request's key names an action to take back.
 	Undoes bool
+	// Answered tells that the request carries what that action answered of its effect, beside prior
+	// facts: so it was carried out on this very target.
+	Answered bool
 	// Recent tells that the action's record is so fresh that the provider may still show what was
 	// before it.
 	Recent bool

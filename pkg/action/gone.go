@@ -9,13 +9,13 @@ import (
 
 // Vanished decides whether an undo may take its target for gone for good. Nil means that it may.
 //
-// Cause is the not-found failure of the target's reading. It is returned if the key names no action
-// to take back, so that a mistyped id is never taken for done. It is returned as well while the
-// action's record is so fresh that a reading may be from before the target was made. A record that
-// is another action's is a conflict, as TakesBack says.
+// Cause is the not-found failure of the target's reading. It is returned if neither a record nor
+// an answer tells of an action on the target, so that a mistyped id is never taken for done. It is
+// returned as well while the action's record is so fresh that a reading may be from before the
+// target was made. A record that is another action's is a conflict, as TakesBack says.
 func Vanished(r Request, cause error, of func(Recorded) bool) error {
 	var f *protocol.Failure
-	if !errors.As(cause, &f) || f.Class != protocol.NotFound || !r.Undoes {
+	if !errors.As(cause, &f) || f.Class != protocol.NotFound || !r.Undoes || !r.HasRecord && !r.Answered {
 		return cause
 	}
 	if r.Recent {

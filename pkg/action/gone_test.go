@@ -32,12 +32,13 @@ func TestVanished(t *testing.T) {
 		class protocol.FailureClass
 	}{
 		{"of an old action", Request{Undoes: true, HasRecord: true, Records: mine}, notFound, ""},
-		{"of an action without a record", Request{Undoes: true, Records: kept(nil)}, notFound, ""},
-		{"in a dry-run", Request{Undoes: true}, notFound, ""},
+		{"of an action without a record", Request{Undoes: true, Answered: true, Records: kept(nil)}, notFound, ""},
+		{"of an action that nothing tells of", Request{Undoes: true, Records: kept(nil)}, notFound, protocol.NotFound},
+		{"in a dry-run", Request{Undoes: true, Answered: true}, notFound, ""},
 		{"of a fresh action", Request{Undoes: true, Recent: true, HasRecord: true, Records: mine}, notFound, protocol.NotFound},
 		{"of another target", Request{Undoes: true, HasRecord: true, Records: mine[:1]}, notFound, protocol.Conflict},
-		{"under a key of its own", Request{}, notFound, protocol.NotFound},
-		{"that could not be read", Request{Undoes: true}, Refuse(protocol.Unavailable, "no answer"), protocol.Unavailable},
+		{"under a key of its own", Request{Answered: true}, notFound, protocol.NotFound},
+		{"that could not be read", Request{Undoes: true, Answered: true}, Refuse(protocol.Unavailable, "no answer"), protocol.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := Vanished(c.r, c.cause, func(own Recorded) bool { return own.Resource == "a" })

@@ -138,7 +138,8 @@ func (r *run) answer() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	r.conn, r.reader = conn, conn.Reader()
-	r.req.Keeps, r.req.Undoes = r.OpenStore != nil, r.undoes() != ""
+	r.req.Keeps = r.OpenStore != nil
+	r.req.Undoes, r.req.Answered = r.undoes() != "", r.answered()
 	r.req.Orphan = !r.req.Keeps && r.undoes() != ""
 	if r.wire.Mode == protocol.DryRun {
 		return r.dryRun()

@@ -76,6 +76,8 @@ func TestUndoOfWhatIsGone(t *testing.T) {
 		is(t, c.undo("k", "a", got), protocol.Succeeded, "targetGone=true")
 		is(t, c.undo("k", "a", got), protocol.Succeeded, "targetGone=true", "changed=false")
 		is(t, c.undo("lost", "a", got), protocol.Succeeded, "targetGone=true", "changed=false")
+		// Prior facts alone may be written by hand, and the target mistyped.
+		failed(t, c.send("reset", "lost:undo", "a", map[string]string{"prior": "off"}), protocol.NotFound, "targetGone=")
 		c.dir = ""
 		is(t, c.undo("k", "a", got), protocol.Succeeded, "targetGone=true", "changed=false")
 	})

@@ -21,6 +21,24 @@ func (r *run) undoes() string {
 	return key
 }
 
+// answered reports whether the parameters have a fact that the action, which this request takes
+// back, tells of its effect. Prior facts alone might be written by hand.
+func (r *run) answered() bool {
+	for _, forward := range r.Registry.Undoes(r.verb.Name) {
+		for _, f := range forward.Facts {
+			if strings.HasPrefix(f.Name, protocol.PriorPrefix) {
+				continue
+			}
+			for key, value := range r.wire.Parameters {
+				if value != "" && f.Matches(key) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // recordKey is the key that the record is kept under.
 func (r *run) recordKey() string {
 	if key := r.undoes(); key != "" {

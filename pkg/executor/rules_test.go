@@ -48,6 +48,7 @@ func pair(do, undo string) []action.Verb {
 	return []action.Verb{
 		{
 			Name: do, Undo: undo, Target: target,
+			Facts:      []action.Field{{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}},
 			Parameters: []action.Field{{Name: "to", Form: action.Text, Required: true, Decides: true}},
 			Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
 				return switchTo(ctx, r, req.Target["switch"], req.Parameters["to"], func(t action.Transition, seen action.Seen) map[string]string {
