@@ -7,37 +7,60 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 const controlPrefix = "/_sim/"
 
-// controls answer the control paths, by method and path. Their JSON is that of the Go types; see FaultJSON
-// for faults. An answer of nil is an empty one.
-var controls = map[string]func(*Sim, *http.Request) (any, error){
-	// The world, as State; PUT replaces it, in JSON or YAML, see Load.
-	"PUT state": func(s *Sim, r *http.Request) (any, error) { return nil, s.loadBody(r) },
-	"GET state": func(s *Sim, _ *http.Request) (any, error) { return s.State(), nil },
-	// The log of calls; DELETE empties it.
-	"GET calls":    func(s *Sim, _ *http.Request) (any, error) { return s.Calls(), nil },
-	"DELETE calls": func(s *Sim, _ *http.Request) (any, error) { s.ForgetCalls(); return nil, nil },
-	// The faults in force; POST adds one or a list, DELETE clears them.
-	"GET faults":    func(s *Sim, _ *http.Request) (any, error) { return faultStates(s.Faults()), nil },
-	"POST faults":   func(s *Sim, r *http.Request) (any, error) { return nil, s.injectJSON(r) },
-	"DELETE faults": func(s *Sim, _ *http.Request) (any, error) { s.ClearFaults(); return nil, nil },
-	// Behind the API's back: {"interfaceId": "…", "instanceId": "…", "deviceIndex": 1}.
-	"POST attach": taking((*Sim).attach),
-	"POST detach": taking((*Sim).detach), // {"interfaceId": "…"}
-	// The account's quotas; PUT replaces them: {"groupsPerInterface": 16}.
-	"GET quotas": func(s *Sim, _ *http.Request) (any, error) { return s.Quotas(), nil },
-	"PUT quotas": taking((*Sim).SetQuotas),
-	// {"on": true}
-	"PUT throttling": taking(func(s *Sim, in struct{ On bool }) error { s.SetThrottling(in.On); return nil }),
-	// What IAM lets a key do: {"accessKeyId": "…", "policies": [{…}]}.
-	"PUT policies": taking((*Sim).setPolicies),
-	// What the metadata service does: {"fault": "hang"}.
-	"PUT metadata": taking((*Sim).setMetadataFault),
-	// Everything as at the start.
-	"POST reset": func(s *Sim, _ *http.Request) (any, error) { s.Reset(); return nil, nil },
+// control is what one method does at one control path. Bodies and answers are the JSON of the Go types; see
+// FaultJSON for faults. An answer of nil is an empty one.
+type control struct {
+	Method, Path string
+	About, Body  string // for people
+	do           func(*Sim, *http.Request) (any, error)
+}
+
+// Link reports whether a browser can follow the path.
+func (c control) Link() bool { return c.Method == http.MethodGet }
+
+// controls are all there are.
+func controls() []control {
+	const get, put, post, del = http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete
+	return []control{
+		{get, "state", "the world", "", telling(func(s *Sim) any { return s.State() })},
+		{put, "state", "replaces the world by one in JSON or YAML", "", func(s *Sim, r *http.Request) (any, error) {
+			return nil, s.loadBody(r)
+		}},
+		{get, "calls", "the log of calls", "", telling(func(s *Sim) any { return s.Calls() })},
+		{del, "calls", "empties the log of calls", "", doing((*Sim).ForgetCalls)},
+		{get, "faults", "the faults in force", "", telling(func(s *Sim) any { return faultStates(s.Faults()) })},
+		{post, "faults", "puts a fault, or a list of them, in force",
+			`{"operation": "AssignPrivateIpAddresses", "answer": "lost", "count": 1}`,
+			func(s *Sim, r *http.Request) (any, error) { return nil, s.injectJSON(r) }},
+		{del, "faults", "takes all faults away", "", doing((*Sim).ClearFaults)},
+		{post, "attach", "attaches an interface behind the API's back",
+			`{"interfaceId": "eni-…", "instanceId": "i-…", "deviceIndex": 1}`, taking((*Sim).attach)},
+		{post, "detach", "detaches an interface behind the API's back", `{"interfaceId": "eni-…"}`, taking((*Sim).detach)},
+		{get, "quotas", "the quotas that are not EC2's default", "", telling(func(s *Sim) any { return s.Quotas() })},
+		{put, "quotas", "replaces the quotas", `{"groupsPerInterface": 16}`, taking((*Sim).SetQuotas)},
+		{put, "throttling", "refuses calls as EC2's rate limits would", `{"on": true}`, taking((*Sim).setThrottling)},
+		{put, "policies", "what IAM lets an access key do", `{"accessKeyId": "…", "policies": [{…}]}`, taking((*Sim).setPolicies)},
+		{put, "metadata", "what the metadata service does: refuse, hang, forbid, failure, or nothing of it",
+			`{"fault": "hang"}`, taking((*Sim).setMetadataFault)},
+		{post, "reset", "makes everything as at the start", "", doing((*Sim).Reset)},
+	}
+}
+
+func telling(tell func(*Sim) any) func(*Sim, *http.Request) (any, error) {
+	return func(s *Sim, _ *http.Request) (any, error) { return tell(s), nil }
+}
+
+func doing(do func(*Sim)) func(*Sim, *http.Request) (any, error) {
+	return func(s *Sim, _ *http.Request) (any, error) {
+		do(s)
+		return nil, nil
+	}
 }
 
 // taking has run take what the request's body holds.
@@ -52,12 +75,18 @@ func taking[T any](run func(*Sim, T) error) func(*Sim, *http.Request) (any, erro
 }
 
 func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
-	control, ok := controls[r.Method+" "+r.URL.Path[len(controlPrefix):]]
-	if !ok {
+	path := strings.TrimPrefix(r.URL.Path, controlPrefix)
+	if path == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		s.serveIndex(w)
+		return
+	}
+	all := controls()
+	at := slices.IndexFunc(all, func(c control) bool { return c.Method == r.Method && c.Path == path })
+	if at < 0 {
 		http.NotFound(w, r)
 		return
 	}
-	answer, err := control(s, r)
+	answer, err := all[at].do(s, r)
 	switch {
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -77,6 +106,14 @@ func readJSON(r *http.Request, into any) error {
 	if err := dec.Decode(into); err != nil {
 		return fmt.Errorf("cannot read the request: %w", err)
 	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("cannot read the request: there is more than one JSON value")
+	}
+	return nil
+}
+
+func (s *Sim) setThrottling(in struct{ On bool }) error {
+	s.SetThrottling(in.On)
 	return nil
 }
 

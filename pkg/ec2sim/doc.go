@@ -13,6 +13,9 @@
 //     equal values are two equal worlds.
 //   - Nothing is global: two Sims share nothing, and Reset is the same as a new one.
 //
+// A world is built with Region, or loaded from a file (Load, World). The page at /_sim/ shows it to people, and
+// tells the control paths.
+//
 // New makes a Sim, which is an http.Handler; Start serves one on listeners of its own, with an instance
 // metadata service beside it. The names of Lab's resources, the JSON of the control paths under /_sim/
 // and the fields of State stay compatible; what is rendered of a resource follows EC2.

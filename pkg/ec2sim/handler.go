@@ -20,6 +20,10 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveControl(w, r)
 		return
 	}
+	if r.URL.Path+"/" == controlPrefix {
+		http.Redirect(w, r, controlPrefix, http.StatusMovedPermanently)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, "cannot read the request", http.StatusBadRequest)
