@@ -157,8 +157,14 @@ var (
 	}
 	plainKeys = []string{
 		"", " ", "note", "mobilityLease", "nextHopIPAddress", "key", "keyId", "access", "accessLevel", "tokenBucket", "tokens", "secretary", "secret1",
-		"pass", "word", "passw0rd", "pаssword", "pässword", "ｐａｓｓｗｏｒｄ", "ſecret", "to\u212aen", "interface0Sg", "a.b.c", "a\"b", "日本語", "NICREF", "nicref",
+		"pass", "word", "passw0rd", "pаssword", "pässword", "ｐａｓｓｗｏｒｄ", "ſecret", "to\u212aen", "interface0Sg", "a.b.c", "a\"b", "日本語", "vnicRef", "eniRef",
 		"__proto__", "constructor", "\x00", strings.Repeat("k", 300),
+	}
+
+	// nearKeys are nearly keys of the first verb, wherever they are.
+	nearKeys = []string{
+		"NICREF", "nicref", "nic-ref", "nic_ref", "expectedHolder", "expected-holder-ref", "AllowReassignment",
+		"allowReasignments",
 	}
 )
 
@@ -367,6 +373,13 @@ func (c cases) keys() {
 		}
 		for _, key := range plainKeys {
 			c.put(true, []string{"spec", group, key}, "x")
+		}
+		before := len(*c.all)
+		for _, key := range nearKeys {
+			c.put(false, []string{"spec", group, key}, "x")
+		}
+		for i := range (*c.all)[before:] {
+			(*c.all)[before+i].beyond = true
 		}
 	}
 }

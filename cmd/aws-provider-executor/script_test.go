@@ -36,7 +36,8 @@ func hurried() {
 //	request NAME VERB MODE KEY [target.x=… | x=…]...   writes a request; without a target, that of router-a
 //	result FIELD WANT                                  compares a field of the last result: status, message, error,
 //	                                                   undoAvailable, or the name of an observed fact; '-' is absent;
-//	                                                   and that message and error are filled as the contract says
+//	                                                   and that message and error are filled as the contract says,
+//	                                                   and every fact is declared
 //	unchanged                                          the world is as it was at the start, or at the last mark
 //	mark                                               takes the world as it is now as the one to compare with
 //	calls WANT...                                      the operations called since the last time, in order; '-' forgets them
@@ -122,6 +123,8 @@ func writeRequest(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
 }
 
+var registry = actions.Registry()
+
 func checkResult(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: result FIELD WANT")
@@ -139,6 +142,11 @@ func checkResult(ts *testscript.TestScript, neg bool, args []string) {
 	s := result.Status
 	if said := s.Message; said == "" || (s.Status == "succeeded") == (s.Error == said) || s.Error != said && s.Error != "" {
 		ts.Fatalf("a success has a message alone, all else the same text as message and error\n%s", ts.ReadFile("stdout"))
+	}
+	for fact := range s.Observed {
+		if !registry.IsFact(fact) {
+			ts.Fatalf("%s is no fact that a verb declares: its undo would ignore it\n%s", fact, ts.ReadFile("stdout"))
+		}
 	}
 	got, present := map[string]string{
 		"status": s.Status, "message": s.Message, "error": s.Error, "undoAvailable": strconv.FormatBool(s.UndoAvailable),

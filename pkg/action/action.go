@@ -99,6 +99,8 @@ func PlanWith[R any](plan func(context.Context, R, Request) (*Plan, error)) Plan
 // and in canonical text.
 type Request struct {
 	Target, Parameters map[string]string
+	// Strays are the keys that the verb does not know.
+	Strays Strays
 	// Records are the records of prior facts; nil in a dry-run and where none are kept.
 	Records Records
 	// HasRecord tells that an earlier attempt under this key, or the action that this request undoes, left a

@@ -96,7 +96,7 @@ func TestCheck(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, faults := checked.Check(protocol.Request{Target: c.target, Parameters: c.parameters})
+			got, faults := checked.check(protocol.Request{Target: c.target, Parameters: c.parameters})
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}

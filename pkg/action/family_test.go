@@ -41,7 +41,7 @@ func TestFamily(t *testing.T) {
 
 func TestCheckFindsAFamilysKeys(t *testing.T) {
 	v := Verb{Name: "v", Parameters: []Field{{Name: "interface<N>Sg", Key: DeviceIndex, Form: SetOf(SecurityGroupID)}}}
-	got, faults := v.Check(protocol.Request{Parameters: map[string]string{
+	got, faults := v.check(protocol.Request{Parameters: map[string]string{
 		"interface0Sg": "sg-0000000b,sg-0000000a,sg-0000000b", "interface2Sg": "sg-x", "interface3Sg": "", "interface16Sg": "ignored",
 	}})
 	want := map[string]string{"interface0Sg": "sg-0000000a,sg-0000000b"}

@@ -347,9 +347,8 @@ func canonicalBoolean(s string) (string, error) {
 	return "", errors.New("want a boolean: 1, true, yes, on, or 0, false, no, off")
 }
 
-// Check finds every fault of a request against the descriptor, and reduces the
-// request to what the verb declares.
-func (v Verb) Check(r protocol.Request) (Request, protocol.Faults) {
+// check finds every fault of what the verb declares, and reduces the request to that.
+func (v Verb) check(r protocol.Request) (Request, protocol.Faults) {
 	var faults protocol.Faults
 	reduce := func(path string, fields []Field, given map[string]string) map[string]string {
 		canonical := map[string]string{}
@@ -388,18 +387,7 @@ func (v Verb) Check(r protocol.Request) (Request, protocol.Faults) {
 // Misspelt tells that a text is a word but for case and punctuation: to take it for
 // something else would do another thing than was meant.
 func Misspelt(text, word string) bool {
-	plain := func(s string) string {
-		return strings.Map(func(r rune) rune {
-			switch {
-			case r >= 'A' && r <= 'Z':
-				return r + 'a' - 'A'
-			case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-				return r
-			}
-			return -1
-		}, s)
-	}
-	return text != word && plain(text) == plain(word)
+	return text != word && protocol.Plain(text) == protocol.Plain(word)
 }
 
 // MisspeltPattern is what is Misspelt, and the word itself, as a regular expression.

@@ -75,3 +75,21 @@ func (r *Registry) Names() string {
 func (r *Registry) Undoes(name string) []Verb {
 	return slices.DeleteFunc(r.Verbs(), func(v Verb) bool { return v.Undo != name })
 }
+
+// Undone is the key of the action that a request for the verb takes back. It reports whether there
+// is one: whether the request's key is that of an undo, and the verb an undo verb.
+func (r *Registry) Undone(v Verb, key string) (string, bool) {
+	undone, ok := strings.CutSuffix(key, protocol.UndoKeySuffix)
+	if !ok || !slices.ContainsFunc(r.verbs, func(forward Verb) bool { return forward.Undo == v.Name }) {
+		return "", false
+	}
+	return undone, true
+}
+
+// Check finds every fault of a request for the verb, and reduces the request to what the verb
+// declares. A key that is nearly one of the verb's is a fault.
+func (r *Registry) Check(v Verb, req protocol.Request) (Request, protocol.Faults) {
+	reduced, faults := v.check(req)
+	reduced.Strays = r.Strays(v, req)
+	return reduced, append(faults, reduced.Strays.Faults...)
+}

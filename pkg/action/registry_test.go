@@ -100,7 +100,7 @@ func TestChoice(t *testing.T) {
 		if !ok || v.Name != c.means {
 			t.Errorf("%q means %s (%t), want %s", c.text, v.Name, ok, c.means)
 		}
-		if _, faults := v.Check(req); (len(faults) > 0) != c.refused {
+		if _, faults := v.check(req); (len(faults) > 0) != c.refused {
 			t.Errorf("%q: faults %v", c.text, faults)
 		}
 		if pattern.MatchString(c.text) != (c.refused || c.means == "other") {

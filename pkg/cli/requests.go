@@ -36,6 +36,10 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 			}
 			faults = kept
 		}
+		if verb, known := a.Registry.Resolve(r); known {
+			// Before the first one runs: what is nearly a key of the last one's verb is no less wrong.
+			faults = append(faults, a.Registry.Strays(verb, r).Faults...)
+		}
 		if len(faults) > 0 {
 			return nil, fmt.Errorf("%s, request %d: %w", file, i+1, faults)
 		}

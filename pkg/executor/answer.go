@@ -2,24 +2,12 @@ package executor
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
-)
-
-// The facts that the executor itself adds.
-const (
-	// FactHeldBy names the keys of the actions that need what an undo would take away.
-	FactHeldBy = "heldBy"
-	// FactPriorFactsKept is "false" when prior facts are only in the result: a
-	// crash before it would lose them.
-	FactPriorFactsKept = "priorFactsKept"
-	// FactTargetGone is "true" when what an undo is of does not exist any more.
-	FactTargetGone = "targetGone"
-	// FactWarning tells what went wrong without making the result a failure.
-	FactWarning = "warning"
 )
 
 func (r *run) would() protocol.Result {
@@ -50,7 +38,7 @@ func (r *run) skipped(why string) protocol.Result {
 func (r *run) heldBy(keys string) protocol.Result {
 	return r.result(protocol.Skipped,
 		"not undone: another action in force needs the same ("+keys+"); undo that one first, or use ignoreHolders=true",
-		r.facts(), map[string]string{FactHeldBy: keys})
+		r.facts(), map[string]string{protocol.FactHeldBy: keys})
 }
 
 // failed keeps what was learnt before the failure.
@@ -76,16 +64,17 @@ func (r *run) facts() map[string]string {
 	}
 	facts := r.plan.Facts(r.plan.Transitions, r.seen)
 	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" && r.plan.Moot == "" {
-		facts = action.Merge(facts, map[string]string{FactPriorFactsKept: "false"})
+		facts = action.Merge(facts, map[string]string{protocol.FactPriorFactsKept: "false"})
 	}
 	if r.plan.TargetGone {
-		facts = action.Merge(facts, map[string]string{FactTargetGone: "true"})
+		facts = action.Merge(facts, map[string]string{protocol.FactTargetGone: "true"})
 	}
-	return action.Merge(facts, map[string]string{FactWarning: strings.Join(r.warnings, "; ")})
+	return action.Merge(facts, map[string]string{protocol.FactWarning: strings.Join(r.warnings, "; ")})
 }
 
 func (r *run) result(state protocol.State, said string, facts ...map[string]string) protocol.Result {
-	observed := action.Merge(facts...)
+	ignored := slices.Concat(r.wire.Ignored, r.req.Strays.Ignored)
+	observed := action.Merge(append(facts, map[string]string{protocol.FactIgnoredKeys: protocol.KeyList(ignored)})...)
 	maps.DeleteFunc(observed, func(_, v string) bool { return v == "" })
 	all := []string{said}
 	if state == protocol.Succeeded {
@@ -93,6 +82,9 @@ func (r *run) result(state protocol.State, said string, facts ...map[string]stri
 	}
 	if r.note != "" {
 		all = append(all, r.note)
+	}
+	if doubts := r.req.Strays.Doubts; len(doubts) > 0 {
+		all = append(all, "ignored: "+doubts.Error())
 	}
 	status := protocol.Say(state, strings.Join(all, "; "))
 	status.Observed, status.UndoAvailable = observed, r.undoAvailable(state)

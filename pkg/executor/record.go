@@ -14,10 +14,7 @@ import (
 // undoes is the key of the action that this request takes back; empty when the
 // request is an action of its own.
 func (r *run) undoes() string {
-	key, ok := strings.CutSuffix(r.wire.IdempotencyKey, protocol.UndoKeySuffix)
-	if !ok || len(r.Registry.Undoes(r.verb.Name)) == 0 {
-		return ""
-	}
+	key, _ := r.Registry.Undone(r.verb, r.wire.IdempotencyKey)
 	return key
 }
 

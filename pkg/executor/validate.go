@@ -39,7 +39,7 @@ func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
 	switch {
 	case known:
 		r.verb = verb
-		req, more := verb.Check(wire)
+		req, more := r.Registry.Check(verb, wire)
 		r.req = req
 		faults = append(faults, withoutSamePath(more, faults)...)
 	case wire.Action != "":

@@ -41,6 +41,9 @@ type Plan struct {
 	IdempotencyKey                string
 	// Undo is nil for an action that nothing can undo.
 	Undo *Undo
+	// Lines are the lines of the values, by paths as in target.nicRef. Nil where the plan was not
+	// read from a document.
+	Lines map[string]int
 }
 
 // Undo is how an action is undone.

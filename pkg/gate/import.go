@@ -101,6 +101,7 @@ func (im *importing) check(plans []Plan) []numbered {
 			continue
 		}
 		seen[p.IdempotencyKey] = p.number
+		p.Lines = nil
 		good = append(good, p)
 	}
 	return good

@@ -50,7 +50,8 @@ func (r *planReader) document(n *document.Node, path string) {
 }
 
 func (r *planReader) plan(n *document.Node, path string) {
-	var p Plan
+	p := Plan{Lines: map[string]int{}}
+	lines(p.Lines, "", n)
 	text := func(to *string) func(*document.Node, string) {
 		return func(n *document.Node, path string) { *to = r.String(n, path) }
 	}
@@ -88,6 +89,33 @@ func (r *planReader) plan(n *document.Node, path string) {
 	r.plans = append(r.plans, p)
 }
 
+// lines notes the lines of an object's values, and of those in them.
+func lines(of map[string]int, path string, n *document.Node) {
+	for _, e := range n.Entries {
+		at := e.Key
+		if path != "" {
+			at = protocol.Join(path, e.Key)
+		}
+		of[at] = e.Line
+		lines(of, at, e.Value)
+	}
+}
+
+// line is where a fault of the plan is: the line of the value, or of the nearest around it. Zero is
+// unknown.
+func (p Plan) line(path string) int {
+	for {
+		if line, ok := p.Lines[path]; ok {
+			return line
+		}
+		dot := strings.LastIndexByte(path, '.')
+		if dot < 0 {
+			return 0
+		}
+		path = path[:dot]
+	}
+}
+
 // complete gives a plan that does not say how it is undone the undo its verb has, and names everything
 // wrong with it.
 func (g *Gate) complete(p *Plan) []string {
@@ -103,13 +131,17 @@ func (g *Gate) complete(p *Plan) []string {
 	if !known {
 		faults = append(faults, protocol.Fault{Path: "spec.action", Reason: "is " + protocol.Quote(p.Action) + ", want one of " + g.Registry.Names()})
 	} else {
-		_, more := verb.Check(p.Request(protocol.Execute))
+		_, more := g.Registry.Check(verb, p.Request(protocol.Execute))
 		faults = append(faults, more...)
 		faults = append(faults, g.undoFaults(*p, verb)...)
 	}
 	texts := make([]string, len(faults))
 	for i, f := range faults {
-		texts[i] = strings.TrimPrefix(protocol.Faults{f}.Error(), "spec.")
+		f.Path = strings.TrimPrefix(f.Path, "spec.")
+		texts[i] = protocol.Faults{f}.Error()
+		if line := p.line(f.Path); line > 0 {
+			texts[i] = fmt.Sprintf("line %d: %s", line, texts[i])
+		}
 	}
 	return slices.Compact(texts)
 }
@@ -133,15 +165,16 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 		return fault("undo.action", "is "+protocol.Quote(p.Undo.Action)+", and what undoes "+p.Action+" is "+verb.Undo)
 	}
 	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(Action{Plan: p}.undoRequest(protocol.Execute))))
-	_, more := undoVerb.Check(Action{Plan: p}.undoRequest(protocol.Execute))
-	for _, f := range append(faults, more...) {
+	undo, more := g.Registry.Check(undoVerb, Action{Plan: p}.undoRequest(protocol.Execute))
+	var own protocol.Faults
+	for _, f := range slices.Concat(faults, more, undo.Strays.Doubts) {
 		name, isParameter := strings.CutPrefix(f.Path, "spec.parameters.")
 		// A required parameter is one that the forward action's facts bring.
 		if _, given := p.Undo.Parameters[name]; isParameter && given {
-			return fault("undo.parameters."+name, f.Reason)
+			own = append(own, protocol.Fault{Path: "undo.parameters." + name, Reason: f.Reason})
 		}
 	}
-	return nil
+	return own
 }
 
 // takesAgain reports whether a verb brings about what the other one takes away. A core's planner

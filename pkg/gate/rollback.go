@@ -12,9 +12,6 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// FactHeldBy names, in a skipped undo, the actions in force that need what it would take away.
-const FactHeldBy = "heldBy"
-
 // Rollback undoes actions, in the reverse order of their execution.
 func (g *Gate) Rollback(ctx context.Context, ids []int64, opt Options) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
@@ -221,7 +218,7 @@ func (g *Gate) recordRollback(ctx context.Context, a Action, result protocol.Res
 	o := outcome(a, result)
 	data := resultData(protocol.Execute, a.Digest(), result)
 	var kind EventKind
-	held := result.Status.Observed[FactHeldBy]
+	held := result.Status.Observed[protocol.FactHeldBy]
 	var notStarted *NotStarted
 	switch {
 	case runErr != nil:

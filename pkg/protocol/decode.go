@@ -52,7 +52,8 @@ func (f Faults) Error() string {
 // document that is no JSON object gives the zero Request. A read error is
 // returned as a fault too.
 //
-// Keys are matched exactly; unknown fields and the context are ignored.
+// Keys are matched exactly. Unknown fields and the context are ignored, and named in Ignored; one
+// that is nearly target or parameters is a fault, since all that is in it would be ignored.
 func Decode(r io.Reader) (Request, Faults) {
 	spec := DecodeSpec(r, APIVersion, RequestKind)
 	if !spec.Present() {
@@ -66,6 +67,7 @@ func Decode(r io.Reader) (Request, Faults) {
 		Parameters:     spec.Strings("parameters"),
 		Mode:           Mode(spec.Required("mode")),
 		IdempotencyKey: spec.Required("idempotencyKey"),
+		Ignored:        spec.unknown(),
 	}
 	if req.Mode != "" && req.Mode != DryRun && req.Mode != Execute {
 		spec.Fault("mode", fmt.Sprintf("is %s, want %q or %q", Quote(string(req.Mode)), DryRun, Execute))
@@ -105,6 +107,8 @@ type Spec struct {
 	d      *decoder
 	object map[string]any
 	path   string
+	// outer is the object that this one is in, for a whole document.
+	outer map[string]any
 }
 
 // DecodeSpec reads one document of the family, as strictly whatever its kind. It takes its fields for a
@@ -126,8 +130,55 @@ func DecodeSpec(r io.Reader, apiVersion, kind string) *Spec {
 	if _, present := doc["spec"]; !ok && !present {
 		s.d.fault("spec", "is required")
 	}
-	s.object = spec
+	s.object, s.outer = spec, doc
 	return s
+}
+
+// The fields of a request, and those of them that hold keys of their own.
+var (
+	envelopeFields = []string{"apiVersion", "kind", "spec"}
+	specFields     = []string{
+		"action", "provider", "providerRef", "target", "parameters", "mode", "idempotencyKey",
+	}
+	keyedFields = []string{"target", "parameters"}
+)
+
+// unknown names the fields of a request that nothing reads, but for empty ones.
+func (s *Spec) unknown() []string {
+	var all []string
+	for key, value := range s.outer {
+		if !slices.Contains(envelopeFields, key) && !isEmpty(value) {
+			all = append(all, key)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.object)) {
+		if slices.Contains(specFields, key) || isEmpty(s.object[key]) {
+			continue
+		}
+		all = append(all, key)
+		near := func(name string) bool { return key != targetRef && Nearly(key, name) }
+		if i := slices.IndexFunc(keyedFields, near); i >= 0 {
+			s.Fault(key, "is no field of a request; did you mean "+keyedFields[i]+"?")
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// targetRef is a field that other providers of a core have, and near target.
+const targetRef = "targetRef"
+
+// isEmpty reports whether a value says nothing, so that nothing is lost by ignoring it.
+func isEmpty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	}
+	return false
 }
 
 // Present tells whether there is an object to read from.
@@ -137,7 +188,7 @@ func (s *Spec) Present() bool { return s.object != nil }
 func (s *Spec) Faults() Faults { return s.d.faults }
 
 // Fault adds one that the caller finds with a field.
-func (s *Spec) Fault(key, reason string) { s.d.fault(join(s.path, key), reason) }
+func (s *Spec) Fault(key, reason string) { s.d.fault(Join(s.path, key), reason) }
 
 // Text reads a text that may be absent.
 func (s *Spec) Text(key string) string { return s.d.text(s.object, s.path, key) }
@@ -158,7 +209,7 @@ func (s *Spec) Tags(key string) map[string]string {
 // Object reads an object that may be absent or null.
 func (s *Spec) Object(key string) *Spec {
 	o, _ := s.d.object(s.object, s.path, key)
-	return &Spec{d: s.d, object: o, path: join(s.path, key)}
+	return &Spec{d: s.d, object: o, path: Join(s.path, key)}
 }
 
 // parse checks everything that can be wrong with the document as a document; what says what it is.
@@ -273,7 +324,7 @@ func (p *place) path() string {
 	case p.inList:
 		return fmt.Sprintf("%s[%d]", p.within.path(), p.index)
 	}
-	return join(p.within.path(), p.key)
+	return Join(p.within.path(), p.key)
 }
 
 // decoder collects the faults of the envelope.
@@ -290,7 +341,7 @@ func (d *decoder) text(o map[string]any, path, key string) string {
 	}
 	s, ok := v.(string)
 	if !ok {
-		d.fault(join(path, key), "is "+kindOf(v)+", want a string")
+		d.fault(Join(path, key), "is "+kindOf(v)+", want a string")
 	}
 	return s
 }
@@ -303,7 +354,7 @@ func (d *decoder) required(o map[string]any, path, key string) string {
 		if _, present := o[key]; present {
 			reason = "is blank"
 		}
-		d.fault(join(path, key), reason)
+		d.fault(Join(path, key), reason)
 		return ""
 	}
 	return s
@@ -312,7 +363,7 @@ func (d *decoder) required(o map[string]any, path, key string) string {
 func (d *decoder) equals(o map[string]any, path, key, want string) {
 	before := len(d.faults)
 	if s := d.required(o, path, key); s != want && len(d.faults) == before {
-		d.fault(join(path, key), fmt.Sprintf("is %s, want %q", Quote(s), want))
+		d.fault(Join(path, key), fmt.Sprintf("is %s, want %q", Quote(s), want))
 	}
 }
 
@@ -320,7 +371,7 @@ func (d *decoder) boolean(o map[string]any, path, key string) bool {
 	v, present := o[key]
 	b, ok := v.(bool)
 	if present && !ok {
-		d.fault(join(path, key), "is "+kindOf(v)+", want true or false")
+		d.fault(Join(path, key), "is "+kindOf(v)+", want true or false")
 	}
 	return b
 }
@@ -332,11 +383,11 @@ func (d *decoder) object(o map[string]any, path, key string) (map[string]any, bo
 		return v, true
 	case nil:
 		if _, present := o[key]; present && key == "spec" {
-			d.fault(join(path, key), "is null, want an object")
+			d.fault(Join(path, key), "is null, want an object")
 		}
 		return nil, false
 	default:
-		d.fault(join(path, key), "is "+kindOf(v)+", want an object")
+		d.fault(Join(path, key), "is "+kindOf(v)+", want an object")
 		return nil, false
 	}
 }
@@ -345,7 +396,7 @@ func (d *decoder) strings(o map[string]any, path, key string, refused func(strin
 	m := map[string]string{}
 	object, _ := d.object(o, path, key)
 	for _, k := range slices.Sorted(maps.Keys(object)) {
-		at := join(join(path, key), k)
+		at := Join(Join(path, key), k)
 		if refused(k) {
 			d.fault(at, "carries a credential: the executor uses its own identity only; take the key out of the request")
 			continue
@@ -376,15 +427,7 @@ var (
 // carriesCredential tells whether a key of target or parameters is the name of
 // a secret, however it is spelt.
 func carriesCredential(key string) bool {
-	plain := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		}
-		return -1
-	}, key)
+	plain := Plain(key)
 	return slices.Contains(credentialNames, plain) ||
 		slices.ContainsFunc(credentialWords, func(w string) bool { return strings.Contains(plain, w) })
 }
@@ -411,7 +454,8 @@ func CredentialKeyPatterns() []string {
 	return all
 }
 
-func join(path, key string) string {
+// Join is the path of a key in an object, quoted where the key is no plain word.
+func Join(path, key string) string {
 	if !plainKey(key) {
 		key = Quote(key)
 	}

@@ -30,6 +30,7 @@ func goodRequest() Request {
 		Target:     map[string]string{"nicRef": "eni-0abc", "address": "10.88.60.9/32", "region": "ap-northeast-1"},
 		Parameters: map[string]string{"allowReassignment": "true"},
 		Mode:       DryRun, IdempotencyKey: "mobility-7/assign",
+		Ignored: []string{"context"},
 	}
 }
 
@@ -41,6 +42,7 @@ func TestDecodeAccepts(t *testing.T) {
 		edit(&r)
 		return r
 	}
+	ignores := func(keys ...string) func(*Request) { return func(r *Request) { r.Ignored = keys } }
 	for _, c := range []struct {
 		name, text string
 		want       Request
@@ -49,15 +51,19 @@ func TestDecodeAccepts(t *testing.T) {
 		{"white space around", " \t\r\n" + good + "\n\n", goodRequest()},
 		{"a reader that gives a byte at a time", good, goodRequest()},
 		{"execute", strings.Replace(good, "dry-run", "execute", 1), with(func(r *Request) { r.Mode = Execute })},
-		{"unknown fields", strings.Replace(good, `"kind"`, `"x":[1,null,{"y":true}],"kind"`, 1), goodRequest()},
-		{"keys in another case are others", strings.Replace(good, `"mode"`, `"Mode":"x","MODE":"y","mode"`, 1), goodRequest()},
-		{"an absent context", strings.Replace(good, `"context"`, `"other"`, 1), goodRequest()},
-		{"a null target", strings.Replace(good, `"target":`, `"target":null,"other":`, 1), with(func(r *Request) { r.Target = map[string]string{} })},
+		{"unknown fields", strings.Replace(good, `"kind"`, `"x":[1,null,{"y":true}],"kind"`, 1), with(ignores("context", "x"))},
+		{"keys in another case are others", strings.Replace(good, `"mode"`, `"Mode":"x","MODE":"y","mode"`, 1), with(ignores("MODE", "Mode", "context"))},
+		{"an absent context", strings.Replace(good, `"context"`, `"other"`, 1), with(ignores("other"))},
+		{"an empty context", strings.Replace(good, `"context":{"resources":[{"apiVersion":"a","kind":"b","name":"c","spec":{}}]}`, `"context":{}`, 1), with(ignores())},
+		{"fields of other providers", strings.Replace(good, `"context"`, `"targetRef":"x","parameterSet":{},"context"`, 1), with(ignores("context", "targetRef"))},
+		{"a null target", strings.Replace(good, `"target":`, `"target":null,"other":`, 1), with(func(r *Request) {
+			r.Target, r.Ignored = map[string]string{}, []string{"context", "other"}
+		})},
 		{"null parameters", strings.Replace(good, `{"allowReassignment":"true"}`, "null", 1), with(func(r *Request) { r.Parameters = map[string]string{} })},
 		{"no target, no parameters", strings.NewReplacer(`"target"`, `"a"`, `"parameters"`, `"b"`).Replace(good), with(func(r *Request) {
-			r.Target, r.Parameters = map[string]string{}, map[string]string{}
+			r.Target, r.Parameters, r.Ignored = map[string]string{}, map[string]string{}, []string{"a", "b", "context"}
 		})},
-		{"no providerRef", strings.Replace(good, `"providerRef"`, `"a"`, 1), with(func(r *Request) { r.ProviderRef = "" })},
+		{"no providerRef", strings.Replace(good, `"providerRef"`, `"a"`, 1), with(func(r *Request) { r.ProviderRef, r.Ignored = "", []string{"a", "context"} })},
 		{"an empty providerRef", strings.Replace(good, "lab-aws", "", 1), with(func(r *Request) { r.ProviderRef = "" })},
 		{"an unknown verb is not the wire's business", strings.Replace(good, "assign-secondary-ip", "no-such", 1), with(func(r *Request) { r.Action = "no-such" })},
 		{"a provider is kept as it is", strings.Replace(good, `"aws"`, `" AWS "`, 1), with(func(r *Request) { r.Provider = " AWS " })},
@@ -65,7 +71,7 @@ func TestDecodeAccepts(t *testing.T) {
 		{"escapes mean what they say", strings.Replace(good, "mobility-7/assign", `\u006d\ud83d\udea6\u0000\/\"\\ud83d`, 1), with(func(r *Request) { r.IdempotencyKey = "m🚦\x00/\"\\ud83d" })},
 		{"an empty text in target", strings.Replace(good, "eni-0abc", "", 1), with(func(r *Request) { r.Target["nicRef"] = "" })},
 		{"an empty key in target", strings.Replace(good, `"nicRef"`, `""`, 1), with(func(r *Request) { delete(r.Target, "nicRef"); r.Target[""] = "eni-0abc" })},
-		{"a credential outside target and parameters is not looked at", strings.Replace(good, `"kind"`, `"password":"x","kind"`, 1), goodRequest()},
+		{"a credential outside target and parameters is not looked at", strings.Replace(good, `"kind"`, `"password":"x","kind"`, 1), with(ignores("context", "password"))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, faults := Decode(iotest.OneByteReader(strings.NewReader(c.text)))

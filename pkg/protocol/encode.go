@@ -35,13 +35,18 @@ const maxQuoted = 80
 // Quote makes a caller's text fit to be repeated in an error or a log: quoted,
 // bounded, and masked where it has the form of an AWS access key id.
 func Quote(s string) string {
-	if looksLikeAccessKey(s) {
-		return `"(an access key)"`
+	return strconv.Quote(bounded(s))
+}
+
+// bounded is a caller's text cut to what is repeated of it, and masked if it is an access key.
+func bounded(s string) string {
+	switch {
+	case looksLikeAccessKey(s):
+		return "(an access key)"
+	case len(s) > maxQuoted:
+		return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
 	}
-	if len(s) > maxQuoted {
-		s = strings.ToValidUTF8(s[:maxQuoted], "") + "…"
-	}
-	return strconv.Quote(s)
+	return s
 }
 
 // looksLikeAccessKey finds the 20-character form of an access key id anywhere.

@@ -3,11 +3,14 @@ package protocol
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // FuzzDecode compares Decode with what encoding/json says of the same text.
@@ -161,6 +164,10 @@ func acceptedMeansWhatItSays(t *testing.T, text []byte, got Request) {
 		Action: word("action"), Provider: word("provider"), ProviderRef: word("providerRef"),
 		Target: words("target"), Parameters: words("parameters"), Mode: Mode(word("mode")), IdempotencyKey: word("idempotencyKey"),
 	}
+	if diff := cmp.Diff(unread(doc, spec), got.Ignored, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("other fields are told to be ignored (-json +got):\n%s", diff)
+	}
+	got.Ignored = nil
 	if diff := cmp.Diff(want, got); diff != "" || doc["apiVersion"] != APIVersion || doc["kind"] != RequestKind {
 		t.Errorf("another meaning (-json +got):\n%s", diff)
 	}
@@ -176,6 +183,32 @@ func acceptedMeansWhatItSays(t *testing.T, text []byte, got Request) {
 	if diff := cmp.Diff(got, again); diff != "" || len(faults) > 0 {
 		t.Errorf("sent again it is another: %v\n%s", faults, diff)
 	}
+}
+
+// unread names the fields of a request that nothing reads and that say something.
+func unread(doc, spec map[string]any) []string {
+	var all []string
+	for _, in := range []struct{ fields, known []string }{
+		{says(doc), []string{"apiVersion", "kind", "spec"}},
+		{says(spec), specFields},
+	} {
+		for _, key := range in.fields {
+			if !slices.Contains(in.known, key) {
+				all = append(all, key)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// says names the fields whose value is neither null nor empty.
+func says(fields map[string]any) []string {
+	maps.DeleteFunc(fields, func(_ string, value any) bool {
+		text, _ := json.Marshal(value)
+		return slices.Contains([]string{"null", "{}", "[]"}, string(text))
+	})
+	return slices.Collect(maps.Keys(fields))
 }
 
 // refusedForCause: a refused document has a fault that can be seen without Decode.
@@ -218,6 +251,9 @@ func refusedForCause(t *testing.T, text []byte, faults Faults) {
 			_, ok := isText(v)
 			right = right && ok && !matchesCredential(t, k)
 		}
+	}
+	for key := range doc.spec {
+		right = right && (slices.Contains(specFields, key) || !Nearly(key, "target") && !Nearly(key, "parameters"))
 	}
 	if right {
 		t.Errorf("refused what is right: %v", faults)

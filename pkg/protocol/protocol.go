@@ -51,6 +51,8 @@ type Request struct {
 	Mode               Mode
 	// IdempotencyKey is the same for every attempt at one action.
 	IdempotencyKey string
+	// Ignored names the fields of the document that nothing reads, sorted.
+	Ignored []string
 }
 
 // State is the outcome of a request.
@@ -113,22 +115,3 @@ func (s Status) Lines() (message, failure string) {
 func NewResult(s Status) Result {
 	return Result{APIVersion: APIVersion, Kind: ResultKind, Status: s}
 }
-
-// The facts that any verb's result may carry.
-const (
-	// FactFailureClass holds a FailureClass.
-	FactFailureClass = "failureClass"
-	// FactRetryable is "true" when the same request may succeed later as it is.
-	FactRetryable = "retryable"
-	// FactChanged is "true" when the provider differs from what it was before
-	// the action because of this key.
-	FactChanged = "changed"
-	// PriorPrefix begins the names of all prior facts: what was there before the action.
-	PriorPrefix = "prior"
-	// FactAWSErrorCode is the provider's own code.
-	FactAWSErrorCode = "awsErrorCode"
-	// FactRequestID is the provider's id of the refused call.
-	FactRequestID = "requestId"
-	// FactPermissionHint names the IAM action that the refused call needs.
-	FactPermissionHint = "permissionHint"
-)

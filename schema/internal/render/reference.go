@@ -16,9 +16,10 @@ What the executor can do, one package per do/undo pair. A verb is one value: a d
 reports, what it needs) and one function that reads and decides. Everything on this page, the JSON Schemas in
 [schema/](../schema), the IAM policies and the permission hints come from the descriptors.
 
-A request names a verb, a target and parameters. Target and parameters are text by key; keys that a verb does not know are
-ignored. An optional key may be empty, which is the same as absent, unless it is a boolean. A boolean is one of
-%s in any case.
+A request names a verb, a target and parameters. Target and parameters are text by key. Keys that a verb does not know are
+ignored and named in ` + "`ignoredKeys`" + `; one that is nearly a key of the verb is refused, and told which it may have meant
+(under an undo's key, a parameter is only told). Facts may be sent back as parameters. An optional key may be empty, which is
+the same as absent, unless it is a boolean. A boolean is one of %s in any case.
 
 ## Adding a verb
 
@@ -46,8 +47,8 @@ func (g Generator) reference() string {
 	b.WriteString("\n## Facts of any verb\n\nWhat `observed` may hold besides a verb's own facts.\n\n")
 	t = table{"fact", "meaning"}
 	t.head(&b)
-	for _, f := range commonFacts() {
-		t.row(&b, code(f.name), f.doc)
+	for _, f := range protocol.CommonFacts() {
+		t.row(&b, code(f.Name), f.Doc)
 	}
 	b.WriteString("\n## Failure classes\n\nWhat `failureClass` says when a request failed.\n\n")
 	t = table{"class", "when", "retryable"}

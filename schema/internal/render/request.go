@@ -61,7 +61,8 @@ func (g Generator) verb(v action.Verb) node {
 // beyond says what a schema can't.
 func beyond() string {
 	return fmt.Sprintf("Beyond what a schema can say, the executor refuses duplicate keys, a second document or trailing bytes, "+
-		"invalid UTF-8 and half surrogate pairs, more than %d bytes, and nesting deeper than %d.",
+		"invalid UTF-8 and half surrogate pairs, more than %d bytes, nesting deeper than %d, and a key of target or parameters "+
+		"that is nearly one of the verb's or in the wrong one of the two.",
 		protocol.MaxRequestBytes, protocol.MaxRequestDepth)
 }
 
@@ -77,7 +78,7 @@ func (g Generator) envelope(spec node, defs properties) node {
 	}
 }
 
-// spec is what every request has; keys it does not know are ignored.
+// spec is what every request has; fields it does not know are ignored.
 func (g Generator) spec(verb node) node {
 	return node{
 		Type: "object", Required: []string{"action", "provider", "mode", "idempotencyKey"},
@@ -85,8 +86,8 @@ func (g Generator) spec(verb node) node {
 			{"action", verb},
 			{"provider", node{Description: "the cloud", Const: g.Provider}},
 			{"providerRef", node{Description: "the core's own name for the account; not used", Type: "string"}},
-			{"target", node{Description: "what is acted on; keys that the verb does not know are ignored", Ref: stringsRef}},
-			{"parameters", node{Description: "how; keys that the verb does not know are ignored", Ref: stringsRef}},
+			{"target", node{Description: "what is acted on; keys that the verb does not know are ignored and named in ignoredKeys", Ref: stringsRef}},
+			{"parameters", node{Description: "how; keys that the verb does not know are ignored and named in ignoredKeys", Ref: stringsRef}},
 			{"mode", node{
 				Description: "dry-run changes nothing and tells what execute would do",
 				Enum:        []string{string(protocol.DryRun), string(protocol.Execute)},

@@ -2,29 +2,8 @@ package render
 
 import (
 	"aws-provider-executor/pkg/action"
-	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/protocol"
 )
-
-// fact is an entry of observed that any verb may report.
-type fact struct{ name, doc string }
-
-func commonFacts() []fact {
-	return []fact{
-		{protocol.FactFailureClass, "why the request failed, for programs; only on a failure"},
-		{protocol.FactRetryable, "whether the same request may succeed later as it is; only on a failure"},
-		{protocol.FactChanged, "whether the provider differs from what it was before the action, because of this key"},
-		{protocol.FactAWSErrorCode, "the provider's own code for the failure"},
-		{protocol.FactRequestID, "the provider's id of the refused call"},
-		{protocol.FactPermissionHint, "the IAM action that the refused call needs"},
-		{executor.FactHeldBy, "the keys of the actions that need what an undo would take away"},
-		{executor.FactTargetGone, "`true` when what the undo is of does not exist any more: what is left of the action is undone, and it is closed"},
-		{executor.FactPriorFactsKept, "`false` when prior facts are in the result only: a crash before it would have lost them"},
-		{executor.FactWarning, "what went wrong without making the result a failure"},
-		{"holder", "on a conflict: who holds what was asked for"},
-		{"drift", "on drift: what is there now, neither the state before nor the state after"},
-	}
-}
 
 // result is the schema of a result.
 func (g Generator) result() node {
@@ -75,18 +54,18 @@ func (g Generator) observed() node {
 		MinProperties:        1,
 		AdditionalProperties: &node{Type: "string", MinLength: 1},
 	}
-	for _, f := range commonFacts() {
-		text := node{Description: f.doc, Type: "string", MinLength: 1}
-		switch f.name {
-		case protocol.FactFailureClass:
+	for _, f := range protocol.CommonFacts() {
+		text := node{Description: f.Doc, Type: "string", MinLength: 1}
+		switch {
+		case f.Name == protocol.FactFailureClass:
 			text.MinLength = 0
 			for _, c := range protocol.FailureClasses() {
 				text.Enum = append(text.Enum, string(c.Class))
 			}
-		case protocol.FactRetryable, protocol.FactChanged, executor.FactPriorFactsKept, executor.FactTargetGone:
+		case f.Boolean:
 			text.MinLength, text.Enum = 0, []string{"true", "false"}
 		}
-		n.Properties = append(n.Properties, property{f.name, text})
+		n.Properties = append(n.Properties, property{f.Name, text})
 	}
 	seen := map[string]bool{}
 	for _, v := range g.Registry.Verbs() {
