@@ -40,7 +40,7 @@ func describeAddresses(c *call, in *describeAddressesIn) (any, error) {
 		ids:    allocationIDs,
 		from:   func(w *world) table[Address] { return w.addresses },
 		fields: addressFields,
-		limits: pageLimits{0, len(c.w.addresses)},
+		limits: pageLimits{min: 0, max: len(c.w.addresses)},
 	}.pick(c, selection{ids: ids, filters: in.Filter})
 	if err != nil {
 		return nil, err

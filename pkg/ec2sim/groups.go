@@ -64,7 +64,7 @@ func describeSecurityGroups(c *call, in *describeSecurityGroupsIn) (any, error) 
 		ids:    groupIDs,
 		from:   func(w *world) table[SecurityGroup] { return w.groups },
 		fields: groupFields,
-		limits: pageLimits{5, 1000},
+		limits: pageLimits{min: 5, max: 1000},
 	}.pick(c, selection{ids, in.Filter, in.page})
 	if err != nil {
 		return nil, err

@@ -134,7 +134,7 @@ func describeInstanceStatus(c *call, in *describeInstanceStatusIn) (any, error) 
 		ids:      instanceIDs,
 		from:     func(w *world) table[Instance] { return w.instances },
 		fields:   instanceStatusFields,
-		limits:   pageLimits{5, 1000},
+		limits:   pageLimits{min: 5, max: 1000},
 		idSet:    "instancesSet",
 		untagged: true,
 		keep:     func(i *Instance) bool { return in.IncludeAllInstances || i.State == "running" },

@@ -88,11 +88,12 @@ type reservationXML struct {
 }
 
 func describeInstances(c *call, in *describeInstancesIn) (any, error) {
+	defer c.w.indexAttached()()
 	list, next, err := listing[Instance]{
 		ids:    instanceIDs,
 		from:   func(w *world) table[Instance] { return w.instances },
 		fields: instanceFields,
-		limits: pageLimits{5, 1000},
+		limits: pageLimits{min: 5, max: 1000, unbounded: true},
 		idSet:  "instancesSet",
 	}.pick(c, selection{in.InstanceId, in.Filter, in.page})
 	if err != nil {

@@ -22,7 +22,7 @@ func describeNetworkInterfaces(c *call, in *describeNetworkInterfacesIn) (any, e
 		ids:    interfaceIDs,
 		from:   func(w *world) table[Interface] { return w.interfaces },
 		fields: interfaceFields,
-		limits: pageLimits{5, 1000},
+		limits: pageLimits{min: 5, max: 1000},
 		idSet:  "networkInterfaceIdSet",
 		keep: func(i *Interface) bool {
 			return in.IncludeManagedResources || i.Operator == nil || !i.Operator.Hidden

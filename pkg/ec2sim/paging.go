@@ -12,8 +12,12 @@ type page struct {
 	NextToken  string
 }
 
-// pageLimits are an operation's own bounds of MaxResults.
-type pageLimits struct{ min, max int }
+// pageLimits are an operation's own bounds of MaxResults. An unbounded operation gives everything at
+// once when it is not asked for pages.
+type pageLimits struct {
+	min, max  int
+	unbounded bool
+}
 
 // cursor is what a NextToken holds: it is good for the operation that gave it.
 type cursor struct {
@@ -33,6 +37,9 @@ func (c cursor) token() string {
 // take returns one page of list, which is in the order of keys, and the token of the next page.
 func take[T any](operation string, p page, limits pageLimits, list []T, key func(T) string) ([]T, string, error) {
 	size := limits.max
+	if limits.unbounded && p.MaxResults == nil && p.NextToken == "" {
+		size = len(list)
+	}
 	if p.MaxResults != nil {
 		size = *p.MaxResults
 		if size < limits.min {

@@ -52,7 +52,7 @@ func describeRouteTables(c *call, in *describeRouteTablesIn) (any, error) {
 		ids:    routeTableIDs,
 		from:   func(w *world) table[RouteTable] { return w.routes },
 		fields: routeTableFields,
-		limits: pageLimits{5, 100},
+		limits: pageLimits{min: 5, max: 100},
 	}.pick(c, selection{in.RouteTableId, in.Filter, in.page})
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func describeSubnets(c *call, in *describeSubnetsIn) (any, error) {
 		ids:    subnetIDs,
 		from:   func(w *world) table[Subnet] { return w.subnets },
 		fields: subnetFields,
-		limits: pageLimits{5, 1000},
+		limits: pageLimits{min: 5, max: 1000},
 	}.pick(c, selection{in.SubnetId, in.Filter, in.page})
 	if err != nil {
 		return nil, err

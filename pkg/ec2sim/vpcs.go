@@ -37,7 +37,7 @@ func describeVPCs(c *call, in *describeVPCsIn) (any, error) {
 		ids:    vpcIDs,
 		from:   func(w *world) table[VPC] { return w.vpcs },
 		fields: vpcFields,
-		limits: pageLimits{5, 1000},
+		limits: pageLimits{min: 5, max: 1000},
 	}.pick(c, selection{in.VpcId, in.Filter, in.page})
 	if err != nil {
 		return nil, err

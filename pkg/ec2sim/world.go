@@ -61,6 +61,9 @@ type world struct {
 	interfaces table[Interface]
 	addresses  table[Address]
 
+	// byInstance are the interfaces by the instance that they are attached to, while they are indexed.
+	byInstance map[string][]*Interface
+
 	transitions map[string]transition // by instance or interface
 
 	// lent says that somebody may be reading it without the lock: it is not changed any more.
@@ -181,15 +184,35 @@ func (w *world) settle(now time.Time) {
 
 // attached returns the interfaces of an instance in the order of device indexes.
 func (w *world) attached(instance string) []*Interface {
+	if w.byInstance != nil {
+		return slices.Clone(w.byInstance[instance])
+	}
 	var list []*Interface
 	for eni := range w.interfaces.each() {
 		if eni.instance() == instance {
 			list = append(list, eni)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *Interface) int { return a.Attachment.DeviceIndex - b.Attachment.DeviceIndex })
+	slices.SortStableFunc(list, byDeviceIndex)
 	return list
 }
+
+// indexAttached makes attached fast until the returned function is called. Nothing may be attached or
+// detached before that.
+func (w *world) indexAttached() (end func()) {
+	index := map[string][]*Interface{}
+	for eni := range w.interfaces.each() {
+		index[eni.instance()] = append(index[eni.instance()], eni)
+	}
+	delete(index, "")
+	for _, list := range index {
+		slices.SortStableFunc(list, byDeviceIndex)
+	}
+	w.byInstance = index
+	return func() { w.byInstance = nil }
+}
+
+func byDeviceIndex(a, b *Interface) int { return a.Attachment.DeviceIndex - b.Attachment.DeviceIndex }
 
 // primaryInterface returns the interface at device index 0, or nil.
 func (w *world) primaryInterface(instance string) *Interface {
