@@ -130,16 +130,25 @@ func TestInventoryExamplesFollowSchema(t *testing.T) {
 // TestInventorySchemaRefusesOtherResults: a failure has no lists, a success has them all.
 func TestInventorySchemaRefusesOtherResults(t *testing.T) {
 	s := compile(t, schema.InventoryResult())
+	address := func() tree {
+		return tree{"address": "10.0.0.1", "nicRef": "eni-1", "resourceType": "router-nic", "primary": true, "selected": false}
+	}
 	good := func() tree {
 		return tree{"apiVersion": inventory.APIVersion, "kind": inventory.ResultKind, "status": tree{
-			"status": "succeeded", "message": "m", "self": tree{"nicRef": "eni-1", "privateIPs": []any{"10.0.0.1"}, "capturedAddresses": []any{}},
-			"ips": []any{tree{"address": "10.0.0.1", "nicRef": "eni-1", "primary": true}}, "observedCandidates": []any{}, "localIPs": []any{},
+			"status": "succeeded", "message": "m",
+			"self": tree{"nicRef": "eni-1", "resourceType": "router-nic", "privateIPs": []any{"10.0.0.1"}, "capturedAddresses": []any{}},
+			"ips":  []any{address()}, "observedCandidates": []any{}, "localIPs": []any{},
 		}}
+	}
+	short := func() tree {
+		s := set(good(), absent{}, "status", "observedCandidates")
+		s = set(s, []any{"the routes of subnet-1 (not allowed)"}, "status", "notRead")
+		return set(set(s, absent{}, "status", "localIPs"), absent{}, "status", "self", "capturedAddresses")
 	}
 	failed := func() tree {
 		return tree{"apiVersion": inventory.APIVersion, "kind": inventory.ResultKind, "status": tree{"status": "failed", "error": "unavailable: e"}}
 	}
-	for _, r := range []tree{good(), failed()} {
+	for _, r := range []tree{good(), short(), failed()} {
 		if err := s.Validate(r); err != nil {
 			t.Fatal(err)
 		}
@@ -151,8 +160,12 @@ func TestInventorySchemaRefusesOtherResults(t *testing.T) {
 		"no message":                 set(good(), absent{}, "status", "message"),
 		"an error":                   set(good(), "e", "status", "error"),
 		"skipped":                    set(good(), "skipped", "status", "status"),
-		"an address of no one":       set(good(), []any{tree{"address": "10.0.0.1", "primary": true}}, "status", "ips"),
-		"a number for primary":       set(good(), []any{tree{"address": "10.0.0.1", "nicRef": "eni-1", "primary": 1}}, "status", "ips"),
+		"an address of no one":       set(good(), []any{set(address(), absent{}, "nicRef")}, "status", "ips"),
+		"a number for primary":       set(good(), []any{set(address(), 1, "primary")}, "status", "ips"),
+		"an address without a type":  set(good(), []any{set(address(), absent{}, "resourceType")}, "status", "localIPs"),
+		"an address of another type": set(good(), []any{set(address(), "instance", "resourceType")}, "status", "ips"),
+		"not told to be selected":    set(good(), []any{set(address(), absent{}, "selected")}, "status", "observedCandidates"),
+		"a node that is no router":   set(good(), "instance-nic", "status", "self", "resourceType"),
 		"a route without a table":    set(good(), []any{tree{"address": "10.0.0.0/8"}}, "status", "routes"),
 		"failed, without an error":   set(failed(), absent{}, "status", "error"),
 		"failed, with an empty list": set(failed(), []any{}, "status", "ips"),

@@ -28,17 +28,23 @@ func TestMain(m *testing.M) {
 //	status WANT [ERROR]                                  succeeded, or failed with an error that holds a text and no lists
 //	list NAME [ADDRESS/NIC/STATE]...                     a list of the result, whole and in order; '-' is no state
 //	self NIC [CAPTURED]...                               the node's own interface
+//	type TYPE [ADDRESS]...                               the addresses of ips that are of a type
+//	selected [ADDRESS]...                                the addresses of ips that are selected
+//	blackholes [NETWORK]...                              the routes that are marked as black holes
 //	calls WANT...                                        the operations called since the last time, in order; '-' forgets them
 //	fault KIND OPERATION [ARG] [times=N] [nth=N]         puts a fault in force; times=-1 is always
 //	metadata FAULT                                       makes the metadata service refuse, hang, forbid or fail
-//	stop INSTANCE                                        stops an instance behind the program's back
+//	route NETWORK INTERFACE                              adds a route to the lab's table behind the program's back
+//	halt INSTANCE                                        stops an instance behind the program's back
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"request": writeRequest, "status": status, "list": list, "self": self, "calls": calls, "fault": fault, "metadata": metadata, "stop": stop,
+			"request": writeRequest, "status": status, "list": list, "self": self, "calls": calls,
+			"type": ofType, "selected": selected, "blackholes": blackholes, "route": route,
+			"fault": fault, "metadata": metadata, "halt": halt,
 		},
 	})
 }
@@ -133,7 +139,7 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	if args[0] == "succeeded" {
 		return
 	}
-	for _, list := range []string{"self", "ips", "observedCandidates", "localIPs", "routes", "message"} {
+	for _, list := range []string{"notRead", "self", "ips", "observedCandidates", "localIPs", "routes", "message"} {
 		if _, there := s[list]; there {
 			ts.Fatalf("a failure has %s", list)
 		}
@@ -167,6 +173,38 @@ func list(ts *testscript.TestScript, _ bool, args []string) {
 	if diff := cmp.Diff(args[1:], got); diff != "" {
 		ts.Fatalf("%s (-want +got):\n%s", args[0], diff)
 	}
+}
+
+// among holds the addresses of a list's entries that pass against the wanted ones.
+func among(ts *testscript.TestScript, name string, want []string, pass func(entry map[string]any) bool) {
+	entries, _ := read(ts)[name].([]any)
+	got := []string{}
+	for _, e := range entries {
+		if pass(e.(map[string]any)) {
+			got = append(got, text(e, "address"))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" && len(want)+len(got) > 0 {
+		ts.Fatalf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+func ofType(ts *testscript.TestScript, _ bool, args []string) {
+	among(ts, "ips", args[1:], func(e map[string]any) bool { return e["resourceType"] == args[0] })
+}
+
+func selected(ts *testscript.TestScript, _ bool, args []string) {
+	among(ts, "ips", args, func(e map[string]any) bool { return e["selected"].(bool) })
+}
+
+func blackholes(ts *testscript.TestScript, _ bool, args []string) {
+	among(ts, "routes", args, func(e map[string]any) bool { return e["state"] == "blackhole" })
+}
+
+func route(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts).sim.Region(ec2sim.LabRegion).EditRouteTable(ec2sim.LabRouteTable, func(t *ec2sim.RouteTable) {
+		t.Routes = append(t.Routes, ec2sim.Route{Destination: args[0], Target: args[1], Origin: "CreateRoute"})
+	})
 }
 
 func self(ts *testscript.TestScript, _ bool, args []string) {
@@ -225,6 +263,6 @@ func metadata(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(of(ts).server.Metadata().SetFault(ec2sim.MetadataFault(args[0])))
 }
 
-func stop(ts *testscript.TestScript, _ bool, args []string) {
+func halt(ts *testscript.TestScript, _ bool, args []string) {
 	of(ts).sim.Region(ec2sim.LabRegion).EditInstance(args[0], func(i *ec2sim.Instance) { i.State = "stopped" })
 }

@@ -2,10 +2,8 @@ package awsec2
 
 import (
 	"context"
-	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -60,38 +58,23 @@ func (r *Reader) eachInterfaceOnce(ctx context.Context, what string, q ec2model.
 	}, what)
 }
 
-// EachNotRunning reads the state of every instance that is not running.
-func (r *Reader) EachNotRunning(ctx context.Context, each func(instance, state string)) error {
-	const what = "the states of the instances"
-	in := &ec2.DescribeInstanceStatusInput{
-		MaxResults: aws.Int32(pageSize), IncludeAllInstances: aws.Bool(true), IncludeManagedResources: aws.Bool(true),
-		Filters: []types.Filter{{Name: aws.String("instance-state-name"), Values: []string{"pending", "shutting-down", "stopped", "stopping", "terminated"}}},
-	}
-	return pages(func(token *string) (*string, error) {
-		in.NextToken = token
-		out, err := call(ctx, r.api.DescribeInstanceStatus, in)
-		if err != nil {
-			return nil, failure("DescribeInstanceStatus", "read "+what, err)
-		}
-		for _, s := range out.InstanceStatuses {
-			if s.InstanceState != nil {
-				each(aws.ToString(s.InstanceId), string(s.InstanceState.Name))
-			}
-		}
-		return out.NextToken, nil
-	}, what)
-}
-
-// DescribeRouteTableOf reads the route table that a subnet uses: its own, or else the main one of its VPC.
-func (r *Reader) DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (ec2model.RouteTable, error) {
+// DescribeRouteTableOf reads the route table that a subnet uses: its own, or else the main one of its
+// VPC. With an empty VPC only the subnet's own is looked for; not-found says that it has none.
+func (r *Reader) DescribeRouteTableOf(
+	ctx context.Context, vpc, subnet string,
+) (ec2model.RouteTable, error) {
 	what := "find the route table of " + subnet
-	for _, filter := range []types.Filter{
-		{Name: aws.String("association.subnet-id"), Values: []string{subnet}},
-		{Name: aws.String("association.main"), Values: []string{"true"}},
-	} {
-		out, err := call(ctx, r.api.DescribeRouteTables, &ec2.DescribeRouteTablesInput{
-			Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{vpc}}, filter},
-		})
+	filters := [][]types.Filter{{filterOf("association.subnet-id", subnet)}}
+	if vpc != "" {
+		inVPC := filterOf("vpc-id", vpc)
+		filters = [][]types.Filter{
+			{inVPC, filterOf("association.subnet-id", subnet)},
+			{inVPC, filterOf("association.main", "true")},
+		}
+	}
+	for _, f := range filters {
+		in := &ec2.DescribeRouteTablesInput{Filters: f}
+		out, err := call(ctx, r.api.DescribeRouteTables, in)
 		if err != nil {
 			return ec2model.RouteTable{}, failure("DescribeRouteTables", what, err)
 		}
@@ -99,7 +82,13 @@ func (r *Reader) DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (
 			return wholeTable(out.RouteTables[0])
 		}
 	}
-	return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable, "cannot %s: EC2 shows neither one of its own nor the main one of %s; name it in routeTableRef", what, vpc)
+	if vpc == "" {
+		return ec2model.RouteTable{}, action.Refuse(protocol.NotFound,
+			"%s has no route table of its own", subnet)
+	}
+	return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable,
+		"cannot %s: EC2 shows neither one of its own nor the main one of %s; name it in routeTableRef",
+		what, vpc)
 }
 
 // pages asks for page after page until there is no more.
@@ -120,25 +109,23 @@ func pages(next func(token *string) (*string, error), what string) error {
 }
 
 func interfaceFilters(q ec2model.InterfaceQuery) []types.Filter {
-	var all []types.Filter
-	add := func(name string, values ...string) {
-		if len(values) > 0 && values[0] != "" {
-			all = append(all, types.Filter{Name: &name, Values: values})
-		}
-	}
-	add("vpc-id", q.VPCID)
-	add("subnet-id", q.SubnetID)
-	add("attachment.instance-id", q.InstanceID)
-	add("network-interface-id", q.IDs...)
-	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
-		add("tag:"+key, literally(q.Tags[key]))
-	}
-	return all
+	return filters(
+		filterOf("vpc-id", q.VPCID),
+		filterOf("subnet-id", q.SubnetID),
+		filterOf("attachment.instance-id", q.InstanceID),
+		filterOf("network-interface-id", q.IDs...),
+	)
 }
 
-// literally makes a filter's value match itself only.
-func literally(value string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(value)
+func filterOf(name string, values ...string) types.Filter {
+	return types.Filter{Name: &name, Values: values}
+}
+
+// filters drops the filters that have no value.
+func filters(all ...types.Filter) []types.Filter {
+	return slices.DeleteFunc(all, func(f types.Filter) bool {
+		return len(f.Values) == 0 || f.Values[0] == ""
+	})
 }
 
 // told tells whether an interface has what every one has, and its addresses are addresses: one that is left out
@@ -159,13 +146,31 @@ func told(n types.NetworkInterface) bool {
 }
 
 func interfaceOf(n types.NetworkInterface) ec2model.Interface {
-	m := ec2model.Interface{NetworkInterface: networkInterface(n), Type: string(n.InterfaceType)}
-	if a := n.Attachment; a != nil && aws.ToString(a.InstanceId) != "" && a.Status != types.AttachmentStatusDetached &&
-		aws.ToString(a.InstanceOwnerId) == aws.ToString(n.OwnerId) {
-		m.InstanceID, m.DeviceIndex = *a.InstanceId, int(aws.ToInt32(a.DeviceIndex))
+	m := ec2model.Interface{NetworkInterface: networkInterface(n), OwnerID: aws.ToString(n.OwnerId)}
+	m.Service = m.RequesterManaged || !isOrdinary(n.InterfaceType)
+	if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached {
+		owner := aws.ToString(a.InstanceOwnerId)
+		switch {
+		case owner != m.OwnerID && owner != "":
+			m.Service = true
+		case owner == m.OwnerID && aws.ToString(a.InstanceId) != "":
+			m.InstanceID, m.DeviceIndex = *a.InstanceId, int(aws.ToInt32(a.DeviceIndex))
+		}
 	}
 	for _, t := range n.TagSet {
 		m.Tags = append(m.Tags, ec2model.Tag{Key: aws.ToString(t.Key), Value: aws.ToString(t.Value)})
 	}
 	return m
+}
+
+// isOrdinary reports whether EC2's interface type is one that instances have. Every other type is a
+// service's.
+func isOrdinary(t types.NetworkInterfaceType) bool {
+	switch t {
+	case "", types.NetworkInterfaceTypeInterface, types.NetworkInterfaceTypeEfa,
+		types.NetworkInterfaceTypeEfaOnly, types.NetworkInterfaceTypeTrunk,
+		types.NetworkInterfaceTypeBranch:
+		return true
+	}
+	return false
 }

@@ -19,38 +19,55 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// TestInventoryAsksForAll: those of AWS services too, which EC2 may hide, and instances in every state but running.
+// TestInventoryAsksForAll: those of AWS services too, which EC2 may hide.
 func TestInventoryAsksForAll(t *testing.T) {
-	asked := map[string]url.Values{}
+	var asked url.Values
 	r := readerOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
 			t.Error(err)
 		}
+		asked = r.PostForm
 		op := r.PostForm.Get("Action")
-		asked[op] = r.PostForm
 		fmt.Fprintf(w, "<%sResponse><requestId>r</requestId></%sResponse>", op, op)
 	})
-	if err := r.EachInterface(t.Context(), "all", ec2model.InterfaceQuery{VPCID: "vpc-1"}, func(ec2model.Interface) {}); err != nil {
-		t.Error(err)
+	interfaces := func(q ec2model.InterfaceQuery) error {
+		return r.EachInterface(t.Context(), "all", q, func(ec2model.Interface) {})
 	}
-	if err := r.EachNotRunning(t.Context(), func(string, string) {}); err != nil {
-		t.Error(err)
+	instances := func(q ec2model.InstanceQuery) error {
+		return r.EachInstance(t.Context(), "all", q, func(ec2model.InstanceSummary) {})
 	}
-	for op, want := range map[string]map[string]string{
-		"DescribeNetworkInterfaces": {"IncludeManagedResources": "true", "MaxResults": "1000", "Filter.1.Name": "vpc-id", "Filter.1.Value.1": "vpc-1"},
-		"DescribeInstanceStatus": {
-			"IncludeManagedResources": "true", "IncludeAllInstances": "true", "MaxResults": "1000", "Filter.1.Name": "instance-state-name",
-			"Filter.1.Value.1": "pending", "Filter.1.Value.2": "shutting-down", "Filter.1.Value.3": "stopped", "Filter.1.Value.4": "stopping", "Filter.1.Value.5": "terminated",
-		},
+	for _, c := range []struct {
+		err  func() error
+		want map[string]string
+	}{
+		{func() error { return interfaces(ec2model.InterfaceQuery{VPCID: "vpc-1"}) }, map[string]string{
+			"Action": "DescribeNetworkInterfaces", "IncludeManagedResources": "true", "MaxResults": "1000",
+			"Filter.1.Name": "vpc-id", "Filter.1.Value.1": "vpc-1",
+		}},
+		{func() error { return instances(ec2model.InstanceQuery{VPCID: "vpc-1"}) }, map[string]string{
+			"Action": "DescribeInstances", "IncludeManagedResources": "true",
+			"Filter.1.Name": "network-interface.vpc-id", "Filter.1.Value.1": "vpc-1",
+		}},
+		{func() error { return instances(ec2model.InstanceQuery{SubnetID: "subnet-1"}) }, map[string]string{
+			"Action": "DescribeInstances", "IncludeManagedResources": "true",
+			"Filter.1.Name": "network-interface.subnet-id", "Filter.1.Value.1": "subnet-1",
+		}},
+		{func() error { return instances(ec2model.InstanceQuery{IDs: []string{"i-1", "i-2"}}) }, map[string]string{
+			"Action": "DescribeInstances", "IncludeManagedResources": "true",
+			"Filter.1.Name": "instance-id", "Filter.1.Value.1": "i-1", "Filter.1.Value.2": "i-2",
+		}},
 	} {
+		if err := c.err(); err != nil {
+			t.Error(err)
+		}
 		got := map[string]string{}
-		for key := range asked[op] {
-			if key != "Action" && key != "Version" {
-				got[key] = asked[op].Get(key)
+		for key := range asked {
+			if key != "Version" {
+				got[key] = asked.Get(key)
 			}
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", op, diff)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
 }
@@ -96,22 +113,39 @@ func TestInterfacesAreToldWhole(t *testing.T) {
 	}
 }
 
-// TestInterfaceOf: an interface is on an instance that is the account's own, for as long as it is attached.
+// TestInterfaceOf: an interface is on an instance that is the account's own, for as long as it is
+// attached, and everything else that instances do not have is a service's.
 func TestInterfaceOf(t *testing.T) {
 	attached := func(owner string, status types.AttachmentStatus) types.NetworkInterface {
-		return types.NetworkInterface{NetworkInterfaceId: aws.String("eni-1"), OwnerId: aws.String("1"), Attachment: &types.NetworkInterfaceAttachment{
-			InstanceId: aws.String("i-1"), InstanceOwnerId: aws.String(owner), Status: status, DeviceIndex: aws.Int32(2),
-		}}
+		return types.NetworkInterface{
+			NetworkInterfaceId: aws.String("eni-1"), OwnerId: aws.String("1"),
+			Attachment: &types.NetworkInterfaceAttachment{
+				InstanceId: aws.String("i-1"), InstanceOwnerId: aws.String(owner), Status: status, DeviceIndex: aws.Int32(2),
+			},
+		}
+	}
+	kind := func(kind types.NetworkInterfaceType, managed bool) types.NetworkInterface {
+		return types.NetworkInterface{InterfaceType: kind, RequesterManaged: aws.Bool(managed)}
 	}
 	for _, c := range []struct {
-		n    types.NetworkInterface
-		want string
+		n       types.NetworkInterface
+		want    string
+		service bool
 	}{
-		{attached("1", types.AttachmentStatusAttached), "i-1"}, {attached("1", types.AttachmentStatusDetaching), "i-1"},
-		{attached("1", types.AttachmentStatusDetached), ""}, {attached("2", types.AttachmentStatusAttached), ""}, {types.NetworkInterface{}, ""},
+		{attached("1", types.AttachmentStatusAttached), "i-1", false},
+		{attached("1", types.AttachmentStatusDetaching), "i-1", false},
+		{attached("1", types.AttachmentStatusDetached), "", false},
+		{attached("amazon-elb", types.AttachmentStatusAttached), "", true},
+		{attached("amazon-elb", types.AttachmentStatusDetached), "", false},
+		{types.NetworkInterface{}, "", false},
+		{kind("interface", false), "", false}, {kind("trunk", false), "", false}, {kind("branch", false), "", false},
+		{kind("efa", false), "", false}, {kind("efa-only", false), "", false},
+		{kind("interface", true), "", true}, {kind("vpc_endpoint", false), "", true}, {kind("nat_gateway", false), "", true},
+		{kind("a_new_service", false), "", true},
 	} {
-		if got := interfaceOf(c.n); got.InstanceID != c.want || got.DeviceIndex != 2 && c.want != "" {
-			t.Errorf("%+v is on %q, want %q", c.n.Attachment, got.InstanceID, c.want)
+		got := interfaceOf(c.n)
+		if got.InstanceID != c.want || got.DeviceIndex != 2 && c.want != "" || got.Service != c.service {
+			t.Errorf("%s %+v is on %q, a service's: %t", c.n.InterfaceType, c.n.Attachment, got.InstanceID, got.Service)
 		}
 	}
 }

@@ -82,7 +82,10 @@ func routeTable(t types.RouteTable) ec2model.RouteTable {
 		text := aws.ToString(r.DestinationCidrBlock) + aws.ToString(r.DestinationIpv6CidrBlock)
 		destination, err := netip.ParsePrefix(text)
 		if err != nil {
-			m.ToLists = append(m.ToLists, ec2model.ListRoute{List: aws.ToString(r.DestinationPrefixListId), Target: routeTarget(r)})
+			m.ToLists = append(m.ToLists, ec2model.ListRoute{
+				List: aws.ToString(r.DestinationPrefixListId), Target: routeTarget(r),
+				Blackhole: r.State == types.RouteStateBlackhole,
+			})
 			continue
 		}
 		m.Routes = append(m.Routes, ec2model.Route{

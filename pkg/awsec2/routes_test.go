@@ -138,12 +138,12 @@ func TestTableWithoutRoutes(t *testing.T) {
 }
 
 func TestInterfaceFilters(t *testing.T) {
-	got := interfaceFilters(ec2model.InterfaceQuery{VPCID: "vpc-1", IDs: []string{"eni-1", "eni-2"}, Tags: map[string]string{"b": `a*b?c\d`, "a": "x", "none": ""}})
+	got := interfaceFilters(ec2model.InterfaceQuery{VPCID: "vpc-1", IDs: []string{"eni-1", "eni-2"}})
 	var texts []string
 	for _, f := range got {
 		texts = append(texts, *f.Name+"="+strings.Join(f.Values, ","))
 	}
-	want := []string{"vpc-id=vpc-1", "network-interface-id=eni-1,eni-2", "tag:a=x", `tag:b=a\*b\?c\\d`}
+	want := []string{"vpc-id=vpc-1", "network-interface-id=eni-1,eni-2"}
 	if diff := cmp.Diff(want, texts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	cmpgo "github.com/google/go-cmp/cmp"
 )
 
 // observed is what an ObservePrivateIPsResult says, as far as there is a judge of it.
@@ -21,19 +22,21 @@ type observed struct {
 	Status struct {
 		Status, Error string
 		Self          struct {
-			NICRef            string
-			PrivateIPs        []string
-			ForwardingEnabled bool
+			NICRef, ResourceType string
+			PrivateIPs           []string
+			ForwardingEnabled    bool
 		}
 		IPs, ObservedCandidates, LocalIPs []addressSeen
-		Routes                            []struct{ Address, RouteTableRef, NextHopNICRef, NextHopRef, InstanceState string }
+		Routes                            []struct {
+			Address, NextHopNICRef, NextHopRef, State, InstanceState string
+		}
 	}
 }
 
 type addressSeen struct {
-	Address, NICRef, SubnetRef, VPCRef, ResourceRef, InstanceState string
-	Primary                                                        bool
-	Tags                                                           map[string]string
+	Address, NICRef, SubnetRef, VPCRef, ResourceRef, ResourceType, InstanceState string
+	Primary, Selected                                                            bool
+	Tags                                                                         map[string]string
 }
 
 func (a addressSeen) String() string {
@@ -41,7 +44,8 @@ func (a addressSeen) String() string {
 	if a.Primary {
 		kind = "primary"
 	}
-	return fmt.Sprintf("%s %s %s in %s of %s on %s (%s) %v", a.Address, kind, a.NICRef, a.SubnetRef, a.VPCRef, a.ResourceRef, a.InstanceState, a.Tags)
+	return fmt.Sprintf("%s %s %s (%s, selected %t) in %s of %s on %s (%s) %v", a.Address, kind, a.NICRef,
+		a.ResourceType, a.Selected, a.SubnetRef, a.VPCRef, a.ResourceRef, a.InstanceState, a.Tags)
 }
 
 // observe runs the inventory's binary.
@@ -67,123 +71,182 @@ func (w *world) observe(t *testing.T, spec string) observed {
 	return got
 }
 
+// marks tag the lab, so that routers are told by tag, by check and by name, and clients look like routers.
+var marks = []string{
+	`create_tags {"Resources":["@router-b"],"Tags":[{"Key":"Name","Value":"b"},{"Key":"Routerd.CloudEdge.Role","Value":"routerd-cloud"}]}`,
+	`create_tags {"Resources":["@router-c"],"Tags":[{"Key":"Name","Value":"c"},{"Key":"role","Value":"client"}]}`,
+	`create_tags {"Resources":["@nic-db1"],"Tags":[{"Key":"Name","Value":"router-standby"},{"Key":"rack","Value":"7"}]}`,
+	`create_tags {"Resources":["@nic-spare"],"Tags":[{"Key":"Name","Value":"spare-router-1"}]}`,
+	`create_route {"RouteTableId":"@table-a","DestinationCidrBlock":"10.99.1.0/24","NetworkInterfaceId":"@nic-db0"}`,
+	`stop_instances {"InstanceIds":["@db"]}`,
+}
+
+// kindsByRole are what the interfaces of the marked lab are to a core. Nobody else tells, so these are
+// written down. Every other interface is a load balancer's.
+var kindsByRole = map[string]string{
+	"nic-a": "router-nic", "nic-b": "router-nic", "nic-c": "router-nic", "nic-spare": "router-nic",
+	"nic-db0": "instance-nic", "nic-db1": "instance-nic",
+}
+
+// labSeen is what boto3 tells of the lab.
+type labSeen struct {
+	addresses []addressSeen
+	routes    []string
+}
+
 // judged has boto3 tell what an observation of the lab has to say: its addresses by interface, the
-// states of its instances, and where a table leads.
-func (w *world) judged(t *testing.T, keep func(nicSeen, string) bool) (addresses, routes []string) {
+// tags and states of its instances, and where a table leads.
+func (w *world) judged(t *testing.T, selected func(tags map[string]string) bool) labSeen {
 	t.Helper()
 	var s seen
 	var nics []nicSeen
-	var states []struct {
-		InstanceId    string
-		InstanceState struct{ Name string }
+	var instances []struct {
+		InstanceId string
+		State      struct{ Name string }
+		Tags       []tagSeen
 	}
-	var tables []tableSeen
+	var tables []struct {
+		Routes []struct{ DestinationCidrBlock, GatewayId, NetworkInterfaceId, State string }
+	}
 	w.describe(t, &s, `describe_network_interfaces {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | NetworkInterfaces`, &nics)
-	w.describe(t, &s, `describe_instance_status {"IncludeAllInstances":true} | InstanceStatuses`, &states)
+	w.describe(t, &s, `describe_instances {} | Reservations[].Instances[]`, &instances)
 	w.describe(t, &s, `describe_route_tables {"RouteTableIds":["@table-a"]} | RouteTables`, &tables)
-	state := map[string]string{}
-	for _, i := range states {
-		state[i.InstanceId] = i.InstanceState.Name
+	state, tags := map[string]string{}, map[string][]tagSeen{}
+	for _, i := range instances {
+		state[i.InstanceId], tags[i.InstanceId] = i.State.Name, i.Tags
 	}
 	on := map[string]string{}
+	var lab labSeen
 	for _, n := range nics {
-		e := addressSeen{NICRef: n.NetworkInterfaceId, SubnetRef: n.SubnetId, VPCRef: n.VpcId, ResourceRef: n.NetworkInterfaceId}
+		e := addressSeen{
+			NICRef: n.NetworkInterfaceId, SubnetRef: n.SubnetId, VPCRef: n.VpcId, ResourceRef: n.NetworkInterfaceId,
+			ResourceType: cmp.Or(kindsByRole[n.NetworkInterfaceId], "private-endpoint"), Tags: map[string]string{},
+		}
 		if a := n.Attachment; a != nil && a.InstanceId != "" {
 			e.ResourceRef, e.InstanceState = a.InstanceId, state[a.InstanceId]
 		}
 		on[e.NICRef] = e.ResourceRef
-		for _, tag := range n.TagSet {
-			if e.Tags == nil {
-				e.Tags = map[string]string{}
-			}
+		for _, tag := range slices.Concat(n.TagSet, tags[e.ResourceRef]) {
 			e.Tags[tag.Key] = tag.Value
 		}
-		add := func(address string, primary bool) {
-			if e.Address, e.Primary = address, primary; keep(n, address) {
-				addresses = append(addresses, e.String())
-			}
-		}
+		e.Selected = selected(e.Tags)
 		for _, a := range n.PrivateIpAddresses {
-			add(a.PrivateIpAddress, a.Primary)
+			e.Address, e.Primary = a.PrivateIpAddress, a.Primary
+			lab.addresses = append(lab.addresses, e)
 		}
 		for _, a := range n.Ipv6Addresses {
-			add(a.Ipv6Address, false)
+			e.Address, e.Primary = a.Ipv6Address, false
+			lab.addresses = append(lab.addresses, e)
 		}
 	}
 	for _, route := range tables[0].Routes {
-		if route.GatewayId != "local" {
-			to := route.GatewayId
-			if nic := route.NetworkInterfaceId; nic != "" {
-				to = nic + " of " + on[nic] + " " + state[on[nic]]
-			}
-			routes = append(routes, route.DestinationCidrBlock+" "+to)
+		if route.GatewayId == "local" {
+			continue
 		}
+		to := route.GatewayId
+		if nic := route.NetworkInterfaceId; nic != "" {
+			to = nic + " of " + on[nic] + " " + state[on[nic]]
+		}
+		lab.routes = append(lab.routes, routeText(route.DestinationCidrBlock, to, route.State))
 	}
-	slices.Sort(addresses)
-	slices.Sort(routes)
-	return addresses, routes
+	slices.Sort(lab.routes)
+	return lab
 }
 
-// TestInventory: what the inventory tells of the lab is what boto3 sees of it, at moto and here, and what both
-// have it tells alike.
+func routeText(to, next, state string) string {
+	if state != "blackhole" {
+		state = ""
+	}
+	return strings.TrimSpace(to + " " + next + " " + state)
+}
+
+// among are the texts of those addresses that pass, in order.
+func among(all []addressSeen, pass func(addressSeen) bool) []string {
+	texts := []string{}
+	for _, a := range all {
+		if pass(a) {
+			texts = append(texts, a.String())
+		}
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+func everyAddress(addressSeen) bool { return true }
+
+// TestInventory: what the inventory tells of the lab is what boto3 sees of it, at moto and here, and what
+// both have it tells alike.
 func TestInventory(t *testing.T) {
 	t.Parallel()
 	told.scenario(moto, "ec2sim")
-	inPrefix := func(text string) func(nicSeen, string) bool {
+	in := func(text string) func(addressSeen) bool {
 		p := netip.MustParsePrefix(text)
-		return func(_ nicSeen, address string) bool { return p.Contains(netip.MustParseAddr(address)) }
+		return func(a addressSeen) bool { return p.Contains(netip.MustParseAddr(a.Address)) }
 	}
+	inC := func(a addressSeen) bool { return a.SubnetRef == "subnet-c" }
+	all := func(map[string]string) bool { return true }
 	lists := map[string][]string{}
 	for _, start := range []func() (*place, error){startMoto, startSim} {
 		p := own(t, start)
 		w := p.fresh(t)
-		if v := w.do(t, `stop_instances {"InstanceIds":["@db"]}`); v.OK == nil {
-			t.Fatal(v)
+		for _, call := range marks {
+			if v := w.do(t, call); v.OK == nil {
+				t.Fatalf("%s: %s", call, v)
+			}
 		}
 		w.settle(t)
 		for _, c := range []struct {
 			name, spec string
-			keep       func(nicSeen, string) bool
+			// scope is what there is, prefix what of it may be somebody's.
+			scope, prefix func(addressSeen) bool
+			selected      func(tags map[string]string) bool
 		}{
-			{"the VPC", `"selfNicRef":"@nic-a","strategy":"route-table"`, func(nicSeen, string) bool { return true }},
-			{"a subnet", `"selfNicRef":"@nic-a","subnetRef":"@subnet-c","routeTableRef":"@table-a"`, func(n nicSeen, _ string) bool { return n.SubnetId == "subnet-c" }},
-			{"a prefix", `"selfNicRef":"@nic-a","prefix":"10.88.60.16/28","routeTableRef":"@table-a"`, inPrefix("10.88.60.16/28")},
-			{"a tag", `"selfNicRef":"@nic-a","selector":{"tags":{"Name":"db"}},"routeTableRef":"@table-a"`, func(n nicSeen, _ string) bool { return slices.Contains(n.TagSet, tagSeen{"Name", "db"}) }},
+			{"the VPC", `"selfNicRef":"@nic-a","strategy":"route-table"`, everyAddress, everyAddress, all},
+			{"a subnet", `"selfNicRef":"@nic-a","subnetRef":"@subnet-c","routeTableRef":"@table-a"`, inC, inC, all},
+			{"a prefix", `"selfNicRef":"@nic-a","prefix":"10.88.60.16/28","routeTableRef":"@table-a"`, everyAddress, in("10.88.60.16/28"), all},
+			{"an instance's tag", `"selfNicRef":"@nic-a","selector":{"tags":{"Name":"db"}},"routeTableRef":"@table-a"`, everyAddress, everyAddress,
+				func(tags map[string]string) bool { return tags["Name"] == "db" }},
+			{"tags of both", `"selfNicRef":"@nic-a","selector":{"tags":{"Name":"db","rack":"7"}},"routeTableRef":"@table-a"`, everyAddress, everyAddress,
+				func(tags map[string]string) bool { return tags["Name"] == "db" && tags["rack"] == "7" }},
 		} {
 			t.Run(p.name+"/"+c.name, func(t *testing.T) {
 				got := w.observe(t, c.spec).Status
-				want, routes := w.judged(t, c.keep)
-				var addresses, ledTo, candidates []string
-				for _, a := range got.IPs {
-					addresses = append(addresses, a.String())
+				lab := w.judged(t, c.selected)
+				there := among(lab.addresses, c.scope)
+				narrowed := among(lab.addresses, func(a addressSeen) bool { return c.scope(a) && c.prefix(a) })
+				want := map[string][]string{"localIPs": there, "ips": narrowed, "observedCandidates": narrowed}
+				says := map[string][]string{
+					"localIPs": among(got.LocalIPs, everyAddress), "ips": among(got.IPs, everyAddress),
+					"observedCandidates": among(got.ObservedCandidates, everyAddress),
 				}
-				for _, a := range got.ObservedCandidates {
-					candidates = append(candidates, a.String())
+				if diff := cmpgo.Diff(want, says); diff != "" || len(narrowed) == 0 {
+					t.Errorf("addresses (-boto3 +inventory):\n%s", diff)
 				}
+				var ledTo []string
 				for _, r := range got.Routes {
 					to := r.NextHopRef
 					if r.NextHopNICRef != "" {
 						to = r.NextHopNICRef + " of " + r.NextHopRef + " " + r.InstanceState
 					}
-					ledTo = append(ledTo, r.Address+" "+to)
+					ledTo = append(ledTo, routeText(r.Address, to, r.State))
 				}
-				slices.Sort(addresses)
 				slices.Sort(ledTo)
-				if diff := cmp.Diff(want, addresses); diff != "" || len(want) == 0 {
-					t.Errorf("addresses (-boto3 +inventory):\n%s", diff)
+				if diff := cmpgo.Diff(lab.routes, ledTo); c.name != "a prefix" && (diff != "" || len(ledTo) == 0) {
+					t.Errorf("routes (-boto3 +inventory):\n%s", diff)
 				}
-				if c.name != "a prefix" {
-					if diff := cmp.Diff(routes, ledTo); diff != "" || len(routes) == 0 {
-						t.Errorf("routes (-boto3 +inventory):\n%s", diff)
-					}
+				s := got.Self
+				if s.NICRef != "nic-a" || s.ResourceType != "router-nic" || s.ForwardingEnabled || !slices.Contains(s.PrivateIPs, "10.88.60.11") {
+					t.Errorf("self is %+v", s)
 				}
-				if got.Self.NICRef != "nic-a" || got.Self.ForwardingEnabled || !slices.Contains(got.Self.PrivateIPs, "10.88.60.11") {
-					t.Errorf("self is %+v", got.Self)
+				// moto's lab has no IPv6, no interface of a service and no black holes.
+				both := slices.DeleteFunc(slices.Concat(there, narrowed, ledTo), func(e string) bool {
+					return strings.Contains(e, "::") || strings.Contains(e, "eni-")
+				})
+				for i := range both {
+					both[i] = strings.TrimSuffix(both[i], " blackhole")
 				}
-				// moto's lab has no IPv6 and no interface of a service.
-				both := slices.DeleteFunc(slices.Concat(addresses, candidates, ledTo), func(e string) bool { return strings.Contains(e, "::") || strings.Contains(e, "eni-") })
-				if there, ran := lists[c.name]; ran {
-					if diff := cmp.Diff(there, both); diff != "" {
+				if before, ran := lists[c.name]; ran {
+					if diff := cmpgo.Diff(before, both); diff != "" {
 						t.Errorf("moto (-) and ec2sim (+) do not tell alike:\n%s", diff)
 					}
 				}

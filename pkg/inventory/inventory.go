@@ -1,9 +1,11 @@
-// Package inventory answers a core that asks which private addresses there are, on which interfaces, and
-// where a route table leads: an ObservePrivateIPsRequest in, an ObservePrivateIPsResult out.
+// Package inventory answers a core that asks which private addresses there are, on which interfaces,
+// and where a route table leads: an ObservePrivateIPsRequest in, an ObservePrivateIPsResult out.
 //
-// It guarantees that it only reads, that a list in its result was read to the end, and that when any part
-// could not be read the whole is failed and has no lists: what was not read never looks like
-// what is not there. The shapes here change only with APIVersion.
+// It guarantees that it only reads, that a list in its result was read to the end, and that nothing is
+// left out of a list for its tags or its holder: each record says what it is instead. When a part that
+// a core's role always may read could not be read, the whole is failed and has no lists. What a role
+// may lack is left out and named. So what was not read never looks like what is not there. The shapes
+// here change only with APIVersion.
 package inventory
 
 import (
@@ -25,31 +27,42 @@ const (
 type Reader interface {
 	// InstanceID is the instance that this program runs on.
 	InstanceID(ctx context.Context) (string, error)
-	EachInterface(ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error
-	EachNotRunning(ctx context.Context, each func(instance, state string)) error
+	EachInterface(
+		ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface),
+	) error
+	EachInstance(
+		ctx context.Context, what string, q ec2model.InstanceQuery, each func(ec2model.InstanceSummary),
+	) error
 	DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet, error)
 	DescribeRouteTable(ctx context.Context, id string) (ec2model.RouteTable, error)
+	// DescribeRouteTableOf reads the table that the subnet uses. Without a VPC it is the subnet's own
+	// or not-found.
 	DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (ec2model.RouteTable, error)
 }
 
-// Permissions are the IAM actions that the reading needs, all of them on "*".
+// Permissions are the IAM actions that the reading needs, all of them on "*". Without
+// ec2:DescribeSubnets, which some roles lack, the result names what could not be read.
 var Permissions = []string{
-	"ec2:DescribeInstanceStatus", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables", "ec2:DescribeSubnets",
+	"ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
+	"ec2:DescribeSubnets",
 }
 
 // Observation is all that was read.
 type Observation struct {
 	// Self is the node's own interface.
-	Self *ec2model.Interface
-	// Captured are the addresses that the node holds for others, or the destinations routed to it.
+	Self *Holder
+	// Captured are the addresses that the node holds for others, or the destinations routed to it. It
+	// is nil if that was not read.
 	Captured []string
-	// Addresses are in the order of addresses.
+	// Addresses are all in the scope, in the order of addresses.
 	Addresses []Address
 	// Table is empty when no routes were read.
 	Table  string
 	Routes []Route
 	// ToLists are the table's routes to prefix lists, whose networks were not read.
 	ToLists []ec2model.ListRoute
+	// NotRead names what this account or its role may not read.
+	NotRead []string
 }
 
 // Address is one address of an interface, or a block that is delegated to it.
@@ -59,23 +72,14 @@ type Address struct {
 	// Delegated tells a block, which an interface holds and loses whole.
 	Delegated bool
 	Primary   bool
-	Interface *ec2model.Interface
-	// State is the instance's, empty when the interface is on none.
-	State string
-	// Observed addresses are in the request's scope. Local ones are the node's own, whatever the
-	// selector says.
-	Observed, Local bool
-}
-
-// Candidate tells whether another holds the address and might let it go.
-func (a Address) Candidate() bool {
-	return a.Observed && !a.Local && !a.Delegated && !a.Interface.RequesterManaged
+	Holder    *Holder
+	// InPrefix reports whether the request's prefix has the address, or a part of the block.
+	InPrefix bool
 }
 
 // Route is one route of the table.
 type Route struct {
 	ec2model.Route
-	// Interface is what it leads to, nil when that is no interface or one that is gone.
-	Interface *ec2model.Interface
-	State     string
+	// Holder is the interface that it leads to, nil when that is no interface or one that is gone.
+	Holder *Holder
 }

@@ -23,20 +23,33 @@ import (
 type cloud struct {
 	interfaces []ec2model.Interface
 	table      ec2model.RouteTable
-	notRunning map[string]string
-	instance   string
+	// instances are all that EC2 shows, on top of a running one for each that an interface is on.
+	instances map[string]ec2model.InstanceSummary
+	// unseen are instances that it does not show.
+	unseen   []string
+	instance string
 	// fails is the number of the reading that fails, from 1.
 	fails, readings int
+	// failure is what the failing reading ends with.
+	failure error
 	// edit changes what a reading of interfaces shows, given its number among them.
 	edit    func(n int, shown []ec2model.Interface) []ec2model.Interface
 	queries int
+	// instanceQueries are those for instances.
+	instanceQueries []ec2model.InstanceQuery
+	// noSubnets refuses this identity to describe subnets, and own are subnets with a table of their own.
+	noSubnets bool
+	own       []string
 }
 
-var errRefused = &protocol.Failure{Class: protocol.Authorization, Message: "cannot read: EC2 says UnauthorizedOperation"}
+var (
+	errRefused = &protocol.Failure{Class: protocol.Authorization, Message: "cannot read: EC2 says UnauthorizedOperation"}
+	errBroken  = &protocol.Failure{Class: protocol.Unavailable, Message: "cannot read: EC2 gave no answer"}
+)
 
 func (c *cloud) reading() error {
 	if c.readings++; c.readings == c.fails {
-		return errRefused
+		return c.failure
 	}
 	return nil
 }
@@ -68,14 +81,33 @@ func (c *cloud) EachInterface(_ context.Context, _ string, q ec2model.InterfaceQ
 	return c.reading()
 }
 
-func (c *cloud) EachNotRunning(_ context.Context, each func(string, string)) error {
-	for instance, state := range c.notRunning {
-		each(instance, state)
+func (c *cloud) EachInstance(
+	_ context.Context, _ string, q ec2model.InstanceQuery, each func(ec2model.InstanceSummary),
+) error {
+	if q.VPCID+q.SubnetID == "" && len(q.IDs) == 0 {
+		return errors.New("the whole region is read")
 	}
+	for _, n := range c.interfaces {
+		if n.InstanceID == "" || slices.Contains(c.unseen, n.InstanceID) ||
+			q.VPCID != "" && q.VPCID != n.VPCID || q.SubnetID != "" && q.SubnetID != n.SubnetID ||
+			len(q.IDs) > 0 && !slices.Contains(q.IDs, n.InstanceID) {
+			continue
+		}
+		i, known := c.instances[n.InstanceID]
+		if !known {
+			i.State = "running"
+		}
+		i.ID = n.InstanceID
+		each(i)
+	}
+	c.instanceQueries = append(c.instanceQueries, q)
 	return c.reading()
 }
 
 func (c *cloud) DescribeSubnet(_ context.Context, id string) (ec2model.Subnet, error) {
+	if c.noSubnets {
+		return ec2model.Subnet{}, errRefused
+	}
 	vpc := map[string]string{"subnet-empty": "vpc-1", "subnet-b": "vpc-1", "subnet-far": "vpc-2"}[id]
 	if vpc == "" {
 		return ec2model.Subnet{}, action.Refuse(protocol.NotFound, "%s does not exist", id)
@@ -90,13 +122,16 @@ func (c *cloud) DescribeRouteTable(_ context.Context, id string) (ec2model.Route
 }
 
 func (c *cloud) DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (ec2model.RouteTable, error) {
+	if vpc == "" && !slices.Contains(c.own, subnet) {
+		return ec2model.RouteTable{}, action.Refuse(protocol.NotFound, "%s has none", subnet)
+	}
 	return c.DescribeRouteTable(ctx, "rtb-of-"+subnet+"-in-"+vpc)
 }
 
 func nic(id, subnet, instance string, index int, primary string, more ...string) ec2model.Interface {
 	n := ec2model.Interface{
 		NetworkInterface: ec2model.NetworkInterface{ID: id, SubnetID: subnet, VPCID: "vpc-1", Primary: primary},
-		Type:             "interface", InstanceID: instance, DeviceIndex: index, Tags: []ec2model.Tag{{Key: "Name", Value: id}},
+		InstanceID:       instance, DeviceIndex: index, Tags: []ec2model.Tag{{Key: "Name", Value: id}},
 	}
 	for _, a := range more {
 		if strings.Contains(a, ":") {
@@ -111,7 +146,7 @@ func nic(id, subnet, instance string, index int, primary string, more ...string)
 // newCloud has a node of two interfaces, another node that is stopped, a spare and a service's.
 func newCloud() *cloud {
 	managed := nic("eni-5", "subnet-b", "", 0, "10.0.2.50")
-	managed.RequesterManaged, managed.Type = true, "network_load_balancer"
+	managed.RequesterManaged, managed.Service = true, true
 	route := func(to, target string) ec2model.Route {
 		return ec2model.Route{Destination: netip.MustParsePrefix(to), Target: target, Own: target == ec2model.Local, Static: target != ec2model.Local}
 	}
@@ -123,9 +158,9 @@ func newCloud() *cloud {
 			nic("eni-3", "subnet-a", "i-2", 0, "10.0.1.1", "10.0.1.101"),
 			nic("eni-4", "subnet-a", "", 0, "10.0.1.40"),
 			managed,
-			{NetworkInterface: ec2model.NetworkInterface{ID: "eni-6", SubnetID: "subnet-far", VPCID: "vpc-2", Primary: "10.0.1.10"}, Type: "interface"},
+			{NetworkInterface: ec2model.NetworkInterface{ID: "eni-6", SubnetID: "subnet-far", VPCID: "vpc-2", Primary: "10.0.1.10"}},
 		},
-		notRunning: map[string]string{"i-2": "stopped", "i-9": "terminated"},
+		instances: map[string]ec2model.InstanceSummary{"i-2": {State: "stopped"}},
 		table: ec2model.RouteTable{VPCID: "vpc-1", Routes: []ec2model.Route{
 			route("10.0.0.0/16", ec2model.Local), route("10.99.0.9/32", "eni-1"), route("10.99.0.10/32", "eni-3"), route("0.0.0.0/0", "igw-1"),
 			route("10.99.0.8/32", "eni-gone"), route("10.99.0.7/32", "eni-6"),
@@ -135,17 +170,20 @@ func newCloud() *cloud {
 
 // shown is an observation as short texts.
 func shown(o *Observation) map[string][]string {
-	m := map[string][]string{"self": {o.Self.ID}, "captured": o.Captured}
+	m := map[string][]string{"self": {o.Self.ID}, "captured": o.Captured, "not read": o.NotRead}
 	for _, a := range o.Addresses {
-		text := strings.TrimSpace(a.text() + " " + a.Interface.ID + " " + a.State)
-		for list, in := range map[string]bool{"ips": a.Observed, "candidates": a.Candidate(), "local": a.Local} {
-			if in {
-				m[list] = append(m[list], text)
-			}
+		text := strings.TrimSpace(a.text() + " " + a.Holder.ID + " " + a.Holder.State)
+		m["local"] = append(m["local"], text)
+		if a.InPrefix {
+			m["ips"] = append(m["ips"], text)
 		}
 	}
 	for _, r := range o.Routes {
-		m["routes"] = append(m["routes"], strings.TrimSpace(r.Destination.String()+" "+r.Target+" "+r.State))
+		text := r.Destination.String() + " " + r.Target
+		if r.Holder != nil {
+			text += " " + r.Holder.State
+		}
+		m["routes"] = append(m["routes"], strings.TrimSpace(text))
 	}
 	if len(o.Routes) > 0 {
 		m["table"] = []string{o.Table}
@@ -159,51 +197,61 @@ func shown(o *Observation) map[string][]string {
 }
 
 func TestObserve(t *testing.T) {
-	others := []string{"10.0.1.1 eni-3 stopped", "10.0.1.40 eni-4", "10.0.1.101 eni-3 stopped"}
-	local := []string{"10.0.1.9 eni-1 running", "10.0.1.10 eni-1 running", "10.0.1.100 eni-1 running", "10.0.2.10 eni-2 running", "2001:db8::10 eni-1 running"}
+	captured := []string{"10.0.1.9", "10.0.1.100", "2001:db8::10"}
+	inA := []string{
+		"10.0.1.1 eni-3 stopped", "10.0.1.9 eni-1 running", "10.0.1.10 eni-1 running", "10.0.1.40 eni-4",
+		"10.0.1.100 eni-1 running", "10.0.1.101 eni-3 stopped",
+	}
+	inB := []string{"10.0.2.10 eni-2 running", "10.0.2.50 eni-5"}
+	v6 := []string{"2001:db8::10 eni-1 running"}
+	inVPC := slices.Concat(inA, inB, v6)
+	prefix := netip.MustParsePrefix
 	for _, c := range []struct {
 		name string
 		req  Request
 		want map[string][]string
 	}{
 		{"the node's VPC", Request{}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.0.1.9", "10.0.1.100", "2001:db8::10"}, "candidates": others, "local": local,
-			"ips": {"10.0.1.1 eni-3 stopped", "10.0.1.9 eni-1 running", "10.0.1.10 eni-1 running", "10.0.1.40 eni-4", "10.0.1.100 eni-1 running", "10.0.1.101 eni-3 stopped",
-				"10.0.2.10 eni-2 running", "10.0.2.50 eni-5", "2001:db8::10 eni-1 running"},
+			"self": {"eni-1"}, "captured": captured, "ips": inVPC, "local": inVPC,
 		}},
 		{"a subnet chooses the node's interface there", Request{Subnet: "subnet-b"}, map[string][]string{
-			"self": {"eni-2"}, "local": local, "ips": {"10.0.2.10 eni-2 running", "10.0.2.50 eni-5"},
+			"self": {"eni-2"}, "local": inB, "ips": inB,
 		}},
-		{"a prefix chooses the node's interface in it", Request{Prefix: netip.MustParsePrefix("10.0.2.0/24")}, map[string][]string{
-			"self": {"eni-2"}, "local": {"10.0.2.10 eni-2 running"}, "ips": {"10.0.2.10 eni-2 running", "10.0.2.50 eni-5"},
+		{"a prefix chooses the node's interface in it, and narrows ips alone", Request{Prefix: prefix("10.0.2.0/24")},
+			map[string][]string{"self": {"eni-2"}, "local": inVPC, "ips": inB}},
+		{"one address is not the beginning of another", Request{Prefix: prefix("10.0.1.10/32")},
+			map[string][]string{"self": {"eni-1"}, "local": inVPC, "ips": inA[2:3]}},
+		{"tags leave nothing out", Request{NIC: "eni-2", Tags: map[string]string{"Name": "eni-3"}},
+			map[string][]string{"self": {"eni-2"}, "local": inVPC, "ips": inVPC}},
+		{"by routes", Request{NIC: "eni-1", ByRoute: true, Prefix: prefix("10.99.0.0/16")}, map[string][]string{
+			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "local": inVPC, "table": {"rtb-of-subnet-a-in-vpc-1"},
+			"routes": {
+				"10.99.0.7/32 eni-6", "10.99.0.8/32 eni-gone", "10.99.0.9/32 eni-1 running",
+				"10.99.0.10/32 eni-3 stopped",
+			},
 		}},
-		{"one address is not the beginning of another", Request{Prefix: netip.MustParsePrefix("10.0.1.10/32")}, map[string][]string{
-			"self": {"eni-1"}, "local": {"10.0.1.10 eni-1 running"}, "ips": {"10.0.1.10 eni-1 running"},
-		}},
-		{"tags leave out others, and not what is local", Request{NIC: "eni-2", Tags: map[string]string{"Name": "eni-3"}}, map[string][]string{
-			"self": {"eni-2"}, "local": local, "ips": {"10.0.1.1 eni-3 stopped", "10.0.1.101 eni-3 stopped"}, "candidates": {"10.0.1.1 eni-3 stopped", "10.0.1.101 eni-3 stopped"},
-		}},
-		{"a tag's value is not a pattern", Request{Tags: map[string]string{"Name": "eni-*"}}, map[string][]string{"self": {"eni-1"}, "captured": {"10.0.1.9", "10.0.1.100", "2001:db8::10"}, "local": local}},
-		{"by routes", Request{NIC: "eni-1", ByRoute: true, Prefix: netip.MustParsePrefix("10.99.0.0/16")}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-a-in-vpc-1"},
-			"routes": {"10.99.0.7/32 eni-6", "10.99.0.8/32 eni-gone", "10.99.0.9/32 eni-1 running", "10.99.0.10/32 eni-3 stopped"},
-		}},
-		{"a node's interface that is on no instance", Request{NIC: "eni-4", Tags: map[string]string{"Name": "eni-3"}}, map[string][]string{
-			"self": {"eni-4"}, "local": {"10.0.1.40 eni-4"}, "ips": {"10.0.1.1 eni-3 stopped", "10.0.1.101 eni-3 stopped"}, "candidates": {"10.0.1.1 eni-3 stopped", "10.0.1.101 eni-3 stopped"},
-		}},
-		{"a node's interface that is on no instance, as others are", Request{NIC: "eni-4", Subnet: "subnet-b"}, map[string][]string{
-			"self": {"eni-4"}, "local": {"10.0.1.40 eni-4"}, "ips": {"10.0.2.10 eni-2 running", "10.0.2.50 eni-5"}, "candidates": {"10.0.2.10 eni-2 running"},
-		}},
-		{"by routes of a subnet in another VPC", Request{NIC: "eni-1", ByRoute: true, Subnet: "subnet-far", Prefix: netip.MustParsePrefix("10.99.0.9/32")}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-far-in-vpc-2"}, "routes": {"10.99.0.9/32 eni-1 running"},
-		}},
-		{"by routes of another subnet", Request{NIC: "eni-1", ByRoute: true, Subnet: "subnet-b", Prefix: netip.MustParsePrefix("10.99.0.9/32")}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-b-in-vpc-1"}, "routes": {"10.99.0.9/32 eni-1 running"},
-		}},
-		{"a named table", Request{Table: "rtb-1", Prefix: netip.MustParsePrefix("0.0.0.0/0"), Subnet: "subnet-empty"}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.0.1.9", "10.0.1.100"}, "local": local[:4], "table": {"rtb-1"},
-			"routes": {"0.0.0.0/0 igw-1", "10.99.0.7/32 eni-6", "10.99.0.8/32 eni-gone", "10.99.0.9/32 eni-1 running", "10.99.0.10/32 eni-3 stopped"},
-		}},
+		{"a node's interface that is on no instance", Request{NIC: "eni-4", Subnet: "subnet-b"},
+			map[string][]string{"self": {"eni-4"}, "local": inB, "ips": inB}},
+		{"by routes of a subnet in another VPC",
+			Request{NIC: "eni-1", ByRoute: true, Subnet: "subnet-far", Prefix: prefix("10.99.0.9/32")},
+			map[string][]string{
+				"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "local": {"10.0.1.10 eni-6"},
+				"table": {"rtb-of-subnet-far-in-vpc-2"}, "routes": {"10.99.0.9/32 eni-1 running"},
+			}},
+		{"by routes of an empty subnet",
+			Request{NIC: "eni-1", ByRoute: true, Subnet: "subnet-empty", Prefix: prefix("10.99.0.9/32")},
+			map[string][]string{
+				"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-empty-in-vpc-1"},
+				"routes": {"10.99.0.9/32 eni-1 running"},
+			}},
+		{"a named table", Request{Table: "rtb-1", Prefix: prefix("0.0.0.0/0"), Subnet: "subnet-empty"},
+			map[string][]string{
+				"self": {"eni-1"}, "captured": captured[:2], "table": {"rtb-1"},
+				"routes": {
+					"0.0.0.0/0 igw-1", "10.99.0.7/32 eni-6", "10.99.0.8/32 eni-gone",
+					"10.99.0.9/32 eni-1 running", "10.99.0.10/32 eni-3 stopped",
+				},
+			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o, err := Observe(t.Context(), newCloud(), c.req)
@@ -217,22 +265,39 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// TestWhatCouldNotBeReadFailsTheWhole: whichever reading fails, there is no observation.
+// TestWhatCouldNotBeReadFailsTheWhole: whichever reading fails, there is no observation. One that EC2
+// refuses to the role is named where a role may lack it.
 func TestWhatCouldNotBeReadFailsTheWhole(t *testing.T) {
-	for _, req := range []Request{{}, {NIC: "eni-1"}, {NIC: "eni-1", ByRoute: true, Subnet: "subnet-a"}, {Table: "rtb-1", Subnet: "subnet-empty"}} {
+	for _, req := range []Request{
+		{}, {NIC: "eni-1"}, {NIC: "eni-1", ByRoute: true, Subnet: "subnet-a"}, {Table: "rtb-1", Subnet: "subnet-empty"},
+	} {
 		whole := newCloud()
 		if _, err := Observe(t.Context(), whole, req); err != nil {
 			t.Fatal(err)
 		}
-		for n := range whole.readings {
-			c := newCloud()
-			c.fails = n + 1
-			o, err := Observe(t.Context(), c, req)
-			if o != nil || !errors.Is(err, error(errRefused)) {
-				// The metadata service's failure has its own words.
-				if f := new(protocol.Failure); o != nil || !errors.As(err, &f) || !strings.Contains(f.Message, "metadata") {
-					t.Errorf("%+v, reading %d: %v, %v", req, n+1, o, err)
+		for _, failure := range []error{errBroken, errRefused} {
+			named := 0
+			for n := range whole.readings {
+				c := newCloud()
+				c.fails, c.failure = n+1, failure
+				o, err := Observe(t.Context(), c, req)
+				if o != nil && failure == error(errRefused) && len(o.NotRead) == 1 {
+					named++
+					continue
 				}
+				if o != nil || !errors.Is(err, failure) {
+					// The metadata service's failure has its own words.
+					if f := new(protocol.Failure); o != nil || !errors.As(err, &f) || !strings.Contains(f.Message, "metadata") {
+						t.Errorf("%+v, reading %d: %v, %v", req, n+1, o, err)
+					}
+				}
+			}
+			wantNamed := 0
+			if req.Subnet == "subnet-empty" && failure == error(errRefused) {
+				wantNamed = 1
+			}
+			if named != wantNamed {
+				t.Errorf("%+v: %d readings may be lacking, want %d", req, named, wantNamed)
 			}
 		}
 	}
@@ -311,25 +376,29 @@ func large(t *testing.T, n int) Result {
 	}
 	for i := range n {
 		n := nic(fmt.Sprintf("eni-%017d", i), "subnet-a", "", 0, "10.0.3.1")
-		o.Addresses = append(o.Addresses, Address{Address: netip.MustParsePrefix("10.0.3.1/32"), Primary: true, Interface: &n, Observed: true})
+		o.Addresses = append(o.Addresses, Address{
+			Address: netip.MustParsePrefix("10.0.3.1/32"), Primary: true, InPrefix: true,
+			Holder: &Holder{Interface: &n, Type: SpareNIC, Tags: n.Tags},
+		})
 	}
 	return Result{Observation: o}
 }
 
-// TestLargeResults: the first form that a core reads to the end, and none that it does not.
+// TestLargeResults: the first form that a core reads to the end, and none that it does not. In no form
+// does a record lack what a core decides by.
 func TestLargeResults(t *testing.T) {
 	for _, c := range []struct {
-		n                   int
-		lines, short, fails bool
-	}{{10, true, false, false}, {8000, false, false, false}, {14000, false, true, false}, {30000, true, false, true}} {
+		n                  int
+		lines, once, fails bool
+	}{{10, true, false, false}, {5000, false, false, false}, {14000, false, true, false}, {30000, true, false, true}} {
 		var out bytes.Buffer
 		if err := large(t, c.n).Write(&out); err != nil || out.Len() > protocol.MaxResultBytes {
 			t.Errorf("%d: %d bytes, %v", c.n, out.Len(), err)
 		}
 		var result struct {
 			Status struct {
-				Status, Message, Error  string
-				IPs, ObservedCandidates []map[string]any
+				Status, Message, Error            string
+				IPs, ObservedCandidates, LocalIPs []map[string]any
 			}
 		}
 		if err := json.Unmarshal(out.Bytes(), &result); err != nil {
@@ -337,40 +406,26 @@ func TestLargeResults(t *testing.T) {
 		}
 		s := result.Status
 		if c.fails {
-			if !strings.HasPrefix(s.Error, "limit-exceeded: ") || !strings.Contains(s.Error, "prefix, subnetRef or selector.tags") || s.IPs != nil {
+			if !strings.HasPrefix(s.Error, "limit-exceeded: ") || !strings.Contains(s.Error, "subnetRef or prefix") || s.IPs != nil {
 				t.Errorf("%d: %+v", c.n, s)
 			}
 			continue
 		}
-		if lines := bytes.Count(out.Bytes(), []byte("\n")) > 1; lines != c.lines || strings.Contains(s.Message, "in full only there") != c.short {
+		if lines := bytes.Count(out.Bytes(), []byte("\n")) > 1; lines != c.lines || strings.Contains(s.Message, "read ips") != c.once {
 			t.Errorf("%d: lines %t, %s", c.n, lines, s.Message)
 		}
-		last, whole := s.ObservedCandidates[len(s.ObservedCandidates)-1], s.IPs[len(s.IPs)-1]
-		if whole["tags"] == nil || (last["tags"] == nil) != c.short || last["address"] != whole["address"] || last["nicRef"] != whole["nicRef"] || last["primary"] != true {
-			t.Errorf("%d: %v and %v", c.n, whole, last)
+		if len(s.IPs) != 9+c.n {
+			t.Errorf("%d: %d addresses", c.n, len(s.IPs))
 		}
-	}
-}
-
-// TestShortLeavesOutOnlyWhatIPsHas: the node's own that are not in ips are told in full.
-func TestShortLeavesOutOnlyWhatIPsHas(t *testing.T) {
-	o, err := Observe(t.Context(), newCloud(), Request{Tags: map[string]string{"Name": "eni-1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := (Result{Observation: o}).write(&out, form{short: true}); err != nil {
-		t.Fatal(err)
-	}
-	var result struct {
-		Status struct{ LocalIPs []addressEntry }
-	}
-	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range result.Status.LocalIPs {
-		if inIPs := e.NICRef == "eni-1"; inIPs == (e.Tags != nil) {
-			t.Errorf("%+v", e)
+		for _, e := range s.IPs {
+			if e["resourceType"] == nil || e["tags"] == nil || e["selected"] == nil {
+				t.Fatalf("%d: %v", c.n, e)
+			}
+		}
+		for _, list := range [][]map[string]any{s.ObservedCandidates, s.LocalIPs} {
+			if c.once && list != nil || !c.once && cmp.Diff(s.IPs, list) != "" {
+				t.Errorf("%d: another list of %d, beside %d", c.n, len(list), len(s.IPs))
+			}
 		}
 	}
 }
@@ -392,15 +447,17 @@ func TestDelegatedBlocksAreTold(t *testing.T) {
 	c.interfaces[2].Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.1.32/28"), netip.MustParsePrefix("2001:db8:0:0:a::/80")}
 	for prefix, want := range map[string]map[string][]string{
 		"10.0.1.35/32": {"self": {"eni-1"}, "ips": {"10.0.1.32/28 eni-3 stopped"}},
-		"10.0.1.20/30": {"self": {"eni-1"}, "ips": {"10.0.1.16/28 eni-1 running"}, "local": {"10.0.1.16/28 eni-1 running"}},
-		"2001:db8::/64": {"self": {"eni-1"}, "captured": {"2001:db8::10"}, "local": {"2001:db8::10 eni-1 running"},
+		"10.0.1.20/30": {"self": {"eni-1"}, "ips": {"10.0.1.16/28 eni-1 running"}},
+		"2001:db8::/64": {"self": {"eni-1"}, "captured": {"2001:db8::10"},
 			"ips": {"2001:db8::10 eni-1 running", "2001:db8:0:0:a::/80 eni-3 stopped"}},
 	} {
 		o, err := Observe(t.Context(), c, Request{Prefix: netip.MustParsePrefix(prefix)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, shown(o)); diff != "" {
+		got := shown(o)
+		delete(got, "local")
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", prefix, diff)
 		}
 	}
@@ -483,14 +540,10 @@ func TestContradictions(t *testing.T) {
 		{"nothing where the node is", nothing, Request{}, "by itself, and not among the interfaces of vpc-1", true},
 		{"nothing where the named interface is", nothing, Request{NIC: "eni-1"}, "eni-1 by itself", true},
 		{"nothing in its subnet", nothing, Request{Subnet: "subnet-a"}, "and not among the interfaces of subnet-a", true},
-		{"nothing with its tag", nothing, Request{Tags: map[string]string{"Name": "eni-1"}}, "and not among", true},
-		{"nothing with another's tag", nothing, Request{Tags: map[string]string{"Name": "eni-3"}}, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			world, scope := newCloud(), 2
-			if c.req.NIC != "" {
-				scope = 3
-			}
+			world := newCloud()
+			const scope = 2
 			world.edit = func(n int, shown []ec2model.Interface) []ec2model.Interface {
 				// The last of each time is the scope.
 				if n == scope || c.always && n%scope == 0 {
@@ -555,27 +608,159 @@ func TestSelfIsAsReadLast(t *testing.T) {
 	}
 }
 
-// TestInterfacesInSeveralVPCs: the node's own addresses are the same however the node is found, those in
-// another VPC than the scope among them.
-func TestInterfacesInSeveralVPCs(t *testing.T) {
+// TestAnInstanceThatIsNotShown: what an interface is on is read, or the whole is failed.
+func TestAnInstanceThatIsNotShown(t *testing.T) {
 	c := newCloud()
-	far := nic("eni-far", "subnet-far", "i-1", 1, "10.2.0.4")
+	c.unseen = []string{"i-2"}
+	o, err := Observe(t.Context(), c, Request{})
+	var f *protocol.Failure
+	if o != nil || !errors.As(err, &f) || f.Class != protocol.Unavailable || !strings.Contains(f.Message, "on i-2,") {
+		t.Errorf("%v, %v", o, err)
+	}
+}
+
+// TestInstancesAreReadInFewCalls: few by their ids; many by where they are, and the rest by ids.
+func TestInstancesAreReadInFewCalls(t *testing.T) {
+	c := newCloud()
+	if _, err := Observe(t.Context(), c, Request{}); err != nil {
+		t.Fatal(err)
+	}
+	few := []ec2model.InstanceQuery{{IDs: []string{"i-1", "i-2"}}}
+	if diff := cmp.Diff(few, c.instanceQueries); diff != "" {
+		t.Errorf("few (-want +got):\n%s", diff)
+	}
+	far := nic("eni-far", "subnet-far", "i-far", 0, "10.2.0.4")
 	far.VPCID = "vpc-2"
-	c.interfaces = append([]ec2model.Interface{nic("eni-near", "subnet-a", "i-1", 0, "10.1.0.4"), far}, nic("eni-else", "subnet-a", "i-2", 0, "10.1.0.5"))
-	c.instance = "i-1"
-	for _, req := range []Request{{}, {NIC: "eni-near"}, {NIC: "eni-near", Subnet: "subnet-a"}} {
-		o, err := Observe(t.Context(), c, req)
+	c.interfaces = append(c.interfaces, far)
+	c.table.Routes[4].Target = "eni-far"
+	for i := range 300 {
+		c.interfaces = append(c.interfaces, nic(fmt.Sprintf("eni-x%d", i), "subnet-a", fmt.Sprintf("i-x%d", i), 0, fmt.Sprintf("10.0.%d.%d", 100+i/200, 1+i%200)))
+	}
+	for subnet, first := range map[string]ec2model.InstanceQuery{"": {VPCID: "vpc-1"}, "subnet-a": {SubnetID: "subnet-a"}} {
+		c.instanceQueries = nil
+		o, err := Observe(t.Context(), c, Request{Subnet: subnet, ByRoute: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var local []string
-		for _, a := range o.Addresses {
-			if a.Local {
-				local = append(local, a.Address.Addr().String())
+		many := []ec2model.InstanceQuery{first, {IDs: []string{"i-far"}}}
+		if diff := cmp.Diff(many, c.instanceQueries); diff != "" {
+			t.Errorf("many (-want +got):\n%s", diff)
+		}
+		for _, r := range o.Routes {
+			if r.Target == "eni-far" && r.Holder.State != "running" {
+				t.Errorf("%+v", r)
 			}
 		}
-		if diff := cmp.Diff([]string{"10.1.0.4", "10.2.0.4"}, local); diff != "" {
-			t.Errorf("%+v (-want +got):\n%s", req, diff)
+	}
+}
+
+// TestAnotherAccountsInstance: in a shared VPC there are interfaces whose instances can't be read.
+func TestAnotherAccountsInstance(t *testing.T) {
+	c := newCloud()
+	theirs := nic("eni-7", "subnet-a", "i-7", 0, "10.0.1.70")
+	theirs.OwnerID = "210987654321"
+	c.interfaces, c.unseen = append(c.interfaces, theirs), []string{"i-7"}
+	o, err := Observe(t.Context(), c, Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range o.Addresses {
+		if a.Holder.ID == "eni-7" && (a.Holder.Type != InstanceNIC || a.Holder.State != "") {
+			t.Errorf("%+v", a.Holder)
+		}
+	}
+	want := []string{"states and tags of the instances of 1 interfaces, which other accounts own"}
+	if diff := cmp.Diff(want, o.NotRead); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestWithoutDescribeSubnets: what a role may not read is named, and all else is told.
+func TestWithoutDescribeSubnets(t *testing.T) {
+	prefix := netip.MustParsePrefix("10.99.0.9/32")
+	for _, c := range []struct {
+		name string
+		own  []string
+		req  Request
+		want map[string][]string
+	}{
+		{"an empty subnet", nil, Request{NIC: "eni-4", Subnet: "subnet-empty"}, map[string][]string{
+			"self": {"eni-4"}, "not read": {"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)"},
+		}},
+		{"the table of a subnet that shows an interface", nil, Request{NIC: "eni-1", Subnet: "subnet-far", ByRoute: true, Prefix: prefix}, map[string][]string{
+			"self": {"eni-1"}, "local": {"10.0.1.10 eni-6"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-far-in-vpc-2"}, "routes": {"10.99.0.9/32 eni-1 running"},
+		}},
+		{"an empty subnet's own table", []string{"subnet-empty"}, Request{NIC: "eni-1", Subnet: "subnet-empty", ByRoute: true, Prefix: prefix}, map[string][]string{
+			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-empty-in-"}, "routes": {"10.99.0.9/32 eni-1 running"},
+			"not read": {"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)"},
+		}},
+		{"an empty subnet's main table", nil, Request{NIC: "eni-1", Subnet: "subnet-empty", ByRoute: true, Prefix: prefix}, map[string][]string{
+			"self": {"eni-1"}, "not read": {
+				"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)",
+				"the routes of subnet-empty, which uses the main table of a VPC that is not known (ec2:DescribeSubnets is not allowed; name the table in routeTableRef)",
+			},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			world := newCloud()
+			world.noSubnets, world.own = true, c.own
+			o, err := Observe(t.Context(), world, c.req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, shown(o)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			var out bytes.Buffer
+			if err := (Result{Observation: o}).Write(&out); err != nil {
+				t.Fatal(err)
+			}
+			var result struct {
+				Status struct {
+					Message string
+					NotRead []string
+					Self    map[string]any
+					Routes  []any
+				}
+			}
+			if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+				t.Fatal(err)
+			}
+			s := result.Status
+			if diff := cmp.Diff(c.want["not read"], s.NotRead); diff != "" || len(s.NotRead) > 0 != strings.Contains(s.Message, "not read: ") {
+				t.Errorf("%s (-want +got):\n%s", s.Message, diff)
+			}
+			// What was not read is not an empty list.
+			wantCaptured := !c.req.ByRoute || c.want["captured"] != nil
+			if (s.Self["capturedAddresses"] != nil) != wantCaptured || (s.Routes != nil) != (c.want["routes"] != nil) {
+				t.Errorf("%s", out.String())
+			}
+		})
+	}
+}
+
+// TestANodeWithoutIPv4: its one IPv6 address is its own, whether EC2 marks it as primary or not.
+func TestANodeWithoutIPv4(t *testing.T) {
+	for _, marked := range []bool{false, true} {
+		c := newCloud()
+		only := nic("eni-1", "subnet-a", "i-1", 0, "", "2001:db8::10", "2001:db8::99")
+		if marked {
+			only.PrimaryIPv6 = "2001:db8::10"
+		}
+		c.interfaces = []ec2model.Interface{only, nic("eni-3", "subnet-a", "i-2", 0, "", "2001:db8::11")}
+		o, err := Observe(t.Context(), c, Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var primary []string
+		for _, a := range o.Addresses {
+			if a.Primary {
+				primary = append(primary, a.text())
+			}
+		}
+		want := [][]string{{"2001:db8::10", "2001:db8::11"}, {"2001:db8::99"}, {"2001:db8::10", "2001:db8::99"}}
+		if diff := cmp.Diff(want, [][]string{primary, o.Captured, selfOf(o).PrivateIPs}); diff != "" {
+			t.Errorf("marked %t (-want +got):\n%s", marked, diff)
 		}
 	}
 }

@@ -17,12 +17,13 @@ type Request struct {
 	Region string
 	// ByRoute is set when addresses are captured by routes, and not as secondary ones.
 	ByRoute bool
-	// Prefix, when valid, leaves out addresses, delegated blocks and routes that are not in it.
+	// Prefix, when valid, leaves out of ips and routes what is not in it. A delegated block is in it
+	// if a part of the block is.
 	Prefix netip.Prefix
 	// NIC is the node's own interface, Subnet where addresses are looked for, Table the route
 	// table. Each is empty when it is to be found out.
 	NIC, Subnet, Table string
-	// Tags are what an interface must have to be observed.
+	// Tags are what an interface or its instance must have to be selected.
 	Tags map[string]string
 }
 

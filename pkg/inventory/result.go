@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -29,7 +30,7 @@ type (
 		ResourceRef       string   `json:"resourceRef,omitempty"`
 		ResourceType      string   `json:"resourceType,omitempty"`
 		PrivateIPs        []string `json:"privateIPs"`
-		CapturedAddresses []string `json:"capturedAddresses"`
+		CapturedAddresses []string `json:"capturedAddresses,omitzero"`
 		ForwardingEnabled *bool    `json:"forwardingEnabled,omitempty"`
 	}
 	addressEntry struct {
@@ -39,8 +40,9 @@ type (
 		VPCRef        string            `json:"vpcRef,omitempty"`
 		ProviderRef   string            `json:"providerRef,omitempty"`
 		ResourceRef   string            `json:"resourceRef,omitempty"`
-		ResourceType  string            `json:"resourceType,omitempty"`
+		ResourceType  string            `json:"resourceType"`
 		Primary       bool              `json:"primary"`
+		Selected      bool              `json:"selected"`
 		Tags          map[string]string `json:"tags,omitempty"`
 		InstanceState string            `json:"instanceState,omitempty"`
 	}
@@ -50,42 +52,51 @@ type (
 		RouteTableRef string            `json:"routeTableRef"`
 		NextHopNICRef string            `json:"nextHopNicRef,omitempty"`
 		NextHopRef    string            `json:"nextHopRef,omitempty"`
+		State         string            `json:"state,omitempty"`
 		Tags          map[string]string `json:"tags,omitempty"`
 		InstanceState string            `json:"instanceState,omitempty"`
 		Propagated    bool              `json:"propagated,omitempty"`
 	}
 )
 
+// blackhole is the state of a route whose target is gone, detached or not running.
+const blackhole = "blackhole"
+
 // form is a way to write a result.
 type form struct {
 	// indent is by two spaces.
 	indent bool
-	// short leaves of an entry in the other lists, when ips has it too, only what finds it there.
-	short bool
+	// once tells every address in ips alone. A core reads ips where another list is not there.
+	once bool
 }
 
-// Write writes the result as one document, closed by a newline, in the first of these forms that a core reads
-// to the end: indented, without white space, in short. One that is too large for that too is a failure.
-// The same result gives the same bytes.
+// Write writes the result as one document, closed by a newline, in the first of these forms that a core
+// reads to the end: indented, without white space, with every address told once. One that is too large
+// for that too is a failure. The same result gives the same bytes.
 func (r Result) Write(w io.Writer) error {
-	var size counter
-	for _, f := range []form{{indent: true}, {}, {short: true}} {
-		size = 0
-		if err := r.write(&size, f); err != nil {
-			return err
-		}
-		if size <= protocol.MaxResultBytes {
+	for _, f := range []form{{indent: true}, {}, {once: true}} {
+		room := room(protocol.MaxResultBytes)
+		switch err := r.write(&room, f); {
+		case err == nil:
 			return r.write(w, f)
+		case !errors.Is(err, errTooLarge):
+			return err
 		}
 	}
 	return failed(action.Refuse(protocol.LimitExceeded,
-		"the result has %d bytes, and a core reads %d; narrow it with prefix, subnetRef or selector.tags", size, protocol.MaxResultBytes)).write(w, form{indent: true})
+		"the result has more than the %d bytes that a core reads; narrow it with subnetRef or prefix",
+		protocol.MaxResultBytes)).write(w, form{indent: true})
 }
 
-type counter int
+// room is how many bytes may still be written.
+type room int
 
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
+var errTooLarge = errors.New("there is no more room")
+
+func (r *room) Write(p []byte) (int, error) {
+	if *r -= room(len(p)); *r < 0 {
+		return 0, errTooLarge
+	}
 	return len(p), nil
 }
 
@@ -97,7 +108,7 @@ func (r Result) write(to io.Writer, f form) error {
 		w.field("apiVersion", APIVersion)
 		w.field("kind", ResultKind)
 		w.key("status")
-		w.object(func() { r.status(w, f.short) })
+		w.object(func() { r.status(w, f.once) })
 	})
 	w.raw("\n")
 	if w.err != nil {
@@ -106,7 +117,7 @@ func (r Result) write(to io.Writer, f form) error {
 	return buffered.Flush()
 }
 
-func (r Result) status(w *documentWriter, short bool) {
+func (r Result) status(w *documentWriter, once bool) {
 	o := r.Observation
 	if o == nil {
 		w.field("status", string(protocol.Failed))
@@ -114,11 +125,16 @@ func (r Result) status(w *documentWriter, short bool) {
 		return
 	}
 	w.field("status", string(protocol.Succeeded))
-	w.field("message", r.message(short))
+	w.field("message", r.message(once))
+	if len(o.NotRead) > 0 {
+		w.field("notRead", o.NotRead)
+	}
 	w.field("self", selfOf(o))
-	list(w, "ips", r.addresses(func(a Address) bool { return a.Observed }, false))
-	list(w, "observedCandidates", r.addresses(Address.Candidate, short))
-	list(w, "localIPs", r.addresses(func(a Address) bool { return a.Local }, short))
+	list(w, "ips", r.addresses(true))
+	if !once {
+		list(w, "observedCandidates", r.addresses(true))
+		list(w, "localIPs", r.addresses(false))
+	}
 	if o.Table != "" {
 		list(w, "routes", r.routes())
 	}
@@ -127,49 +143,46 @@ func (r Result) status(w *documentWriter, short bool) {
 	}
 }
 
-func (r Result) message(short bool) string {
-	addresses, interfaces := 0, map[string]bool{}
-	for _, a := range r.Observation.Addresses {
-		if a.Observed {
+func (r Result) message(once bool) string {
+	o, addresses, interfaces := r.Observation, 0, map[string]bool{}
+	for _, a := range o.Addresses {
+		if a.InPrefix {
 			addresses++
-			interfaces[a.Interface.ID] = true
+			interfaces[a.Holder.ID] = true
 		}
 	}
 	message := fmt.Sprintf("observed %d addresses on %d interfaces", addresses, len(interfaces))
-	if t := r.Observation.Table; t != "" {
-		message += fmt.Sprintf(", and %d routes in %s", len(r.Observation.Routes), t)
+	if o.Table != "" {
+		message += fmt.Sprintf(", and %d routes in %s", len(o.Routes), o.Table)
 	}
-	if n := len(r.Observation.ToLists); n > 0 {
+	if n := len(o.ToLists); n > 0 {
 		message += fmt.Sprintf("; it has %d more to prefix lists, whose networks were not read", n)
 	}
-	if short {
-		message += "; what is in ips is told in full only there"
+	if len(o.NotRead) > 0 {
+		message += "; not read: " + strings.Join(o.NotRead, "; ")
+	}
+	if once {
+		message += "; observedCandidates and localIPs are left out to keep the result short: read ips"
 	}
 	return message
 }
 
 func selfOf(o *Observation) selfEntry {
 	n := o.Self
-	s := selfEntry{NICRef: n.ID, SubnetRef: n.SubnetID, PrivateIPs: []string{}, CapturedAddresses: o.Captured}
-	for _, a := range addressesOf(n) {
+	s := selfEntry{
+		NICRef: n.ID, SubnetRef: n.SubnetID, ResourceRef: n.Ref(), ResourceType: n.Type,
+		PrivateIPs: []string{}, CapturedAddresses: o.Captured,
+	}
+	for _, a := range addressesOf(n.Interface) {
 		if !a.Delegated {
 			s.PrivateIPs = append(s.PrivateIPs, a.text())
 		}
 	}
-	s.ResourceRef, s.ResourceType = resource(n)
 	if n.SourceDestCheck != nil {
 		forwards := !*n.SourceDestCheck
 		s.ForwardingEnabled = &forwards
 	}
 	return s
-}
-
-// resource is what an interface belongs to: an instance, or itself, as the kind of thing that EC2 calls it.
-func resource(n *ec2model.Interface) (ref, kind string) {
-	if n.InstanceID != "" {
-		return n.InstanceID, "instance"
-	}
-	return n.ID, n.Type
 }
 
 // text is an address without a length, or a block with it.
@@ -180,19 +193,20 @@ func (a Address) text() string {
 	return a.Address.Addr().String()
 }
 
-func (r Result) addresses(which func(Address) bool, short bool) iter.Seq[any] {
+// addresses are the entries of all addresses, or of those in the prefix.
+func (r Result) addresses(inPrefix bool) iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, a := range r.Observation.Addresses {
-			if !which(a) {
+			if inPrefix && !a.InPrefix {
 				continue
 			}
-			e := addressEntry{Address: a.text(), NICRef: a.Interface.ID, Primary: a.Primary}
-			if !short || !a.Observed {
-				e.SubnetRef, e.VPCRef, e.ProviderRef = a.Interface.SubnetID, a.Interface.VPCID, r.ProviderRef
-				e.ResourceRef, e.ResourceType = resource(a.Interface)
-				e.Tags, e.InstanceState = tagsOf(a.Interface), a.State
-			}
-			if !yield(e) {
+			h := a.Holder
+			more := yield(addressEntry{
+				Address: a.text(), NICRef: h.ID, SubnetRef: h.SubnetID, VPCRef: h.VPCID,
+				ProviderRef: r.ProviderRef, ResourceRef: h.Ref(), ResourceType: h.Type,
+				Primary: a.Primary, Selected: h.Selected, Tags: byKey(h.Tags), InstanceState: h.State,
+			})
+			if !more {
 				return
 			}
 		}
@@ -202,11 +216,10 @@ func (r Result) addresses(which func(Address) bool, short bool) iter.Seq[any] {
 func (r Result) routes() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, route := range r.Observation.Routes {
-			e := r.route(route.Target)
-			e.Address, e.InstanceState, e.Propagated = route.Destination.String(), route.State, !route.Static && !route.Own
-			if n := route.Interface; n != nil {
-				e.Tags = tagsOf(n)
-				e.NextHopRef, _ = resource(n)
+			e := r.route(route.Target, route.Blackhole)
+			e.Address, e.Propagated = route.Destination.String(), !route.Static && !route.Own
+			if h := route.Holder; h != nil {
+				e.NextHopRef, e.Tags, e.InstanceState = h.Ref(), byKey(h.Tags), h.State
 			}
 			if !yield(e) {
 				return
@@ -218,7 +231,7 @@ func (r Result) routes() iter.Seq[any] {
 func (r Result) unresolved() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, route := range r.Observation.ToLists {
-			e := r.route(route.Target)
+			e := r.route(route.Target, route.Blackhole)
 			e.PrefixListRef = route.List
 			if !yield(e) {
 				return
@@ -227,26 +240,32 @@ func (r Result) unresolved() iter.Seq[any] {
 	}
 }
 
-func (r Result) route(target string) routeEntry {
+func (r Result) route(target string, gone bool) routeEntry {
 	e := routeEntry{RouteTableRef: r.Observation.Table, NextHopRef: target}
 	if strings.HasPrefix(target, "eni-") {
 		e.NextHopNICRef = target
 	}
+	if gone {
+		e.State = blackhole
+	}
 	return e
 }
 
-func tagsOf(n *ec2model.Interface) map[string]string {
-	tags := make(map[string]string, len(n.Tags))
-	for _, t := range n.Tags {
-		tags[t.Key] = t.Value
+func byKey(tags []ec2model.Tag) map[string]string {
+	m := make(map[string]string, len(tags))
+	for _, t := range tags {
+		m[t.Key] = t.Value
 	}
-	return tags
+	return m
 }
 
 func list(w *documentWriter, name string, entries iter.Seq[any]) {
 	w.key(name)
 	w.array(func() {
 		for e := range entries {
+			if w.err != nil {
+				return
+			}
 			w.next()
 			w.value(e)
 		}

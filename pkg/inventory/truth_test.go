@@ -25,19 +25,25 @@ const region = "ap-northeast-1"
 
 // entry is what the tests compare of an address or a route.
 type entry struct {
-	Address, NICRef, NextHopNICRef, InstanceState string
-	Primary                                       bool
-	Tags                                          map[string]string
+	Address, NICRef, ResourceRef, ResourceType, InstanceState string
+	Primary, Selected                                         bool
+	Tags                                                      map[string]string
 }
+
+// routeEntry is what they compare of a route.
+type routeEntry struct{ Address, NextHopNICRef, NextHopRef, State, InstanceState string }
 
 type answer struct {
 	Status struct {
-		Status, Error string
-		Self          *struct {
-			NICRef            string
-			CapturedAddresses []string
+		Status, Message, Error string
+		NotRead                []string
+		Self                   *struct {
+			NICRef, ResourceType string
+			PrivateIPs           []string
+			CapturedAddresses    []string
 		}
-		IPs, ObservedCandidates, LocalIPs, Routes []entry
+		IPs, ObservedCandidates, LocalIPs []entry
+		Routes                            []routeEntry
 	}
 }
 
@@ -87,7 +93,12 @@ func serve(t *testing.T, sim *ec2sim.Sim) {
 var (
 	subnets = []string{"subnet-00000000000000001", "subnet-00000000000000002"}
 	states  = []string{"running", "running", "stopped", "stopping", "pending", "shutting-down", "terminated"}
-	names   = []string{"a", "b*", "b", "c?", `d\e`}
+	names   = []string{"a", "b*", "b", "c?", `d\e`, "router-b"}
+	// kinds are interface types with what each is to a core when it is on no instance.
+	kinds = map[string]string{
+		"interface": "interface", "branch": "interface", "efa": "interface", "nat_gateway": "private-endpoint",
+		"network_load_balancer": "private-endpoint", "vpc_endpoint": "private-endpoint",
+	}
 )
 
 // anyWorld has a node and some others, with whatever interfaces can have.
@@ -141,10 +152,15 @@ func anyWorld(r *rand.Rand) *ec2sim.Sim {
 		if i == 0 {
 			state = "running"
 		}
-		w.AddInstance(ec2sim.Instance{ID: fmt.Sprintf("i-%017x", i+1), Type: "m5.large", State: state}, interfaces...)
+		instance := ec2sim.Instance{ID: fmt.Sprintf("i-%017x", i+1), Type: "m5.large", State: state}
+		if r.IntN(2) == 0 {
+			instance.Tags = ec2sim.Tags{"Name": names[r.IntN(len(names))], "role": []string{"client", "router", "db"}[r.IntN(3)]}
+		}
+		w.AddInstance(instance, interfaces...)
 	}
 	for range r.IntN(3) {
 		n := newNIC()
+		n.Type = slices.Sorted(maps.Keys(kinds))[r.IntN(len(kinds))]
 		switch r.IntN(3) {
 		case 0:
 			n.RequesterManaged = true
@@ -170,11 +186,12 @@ func network(text string) netip.Prefix {
 	return netip.PrefixFrom(a, a.BitLen())
 }
 
-// truth is what an observation has to say, worked out from the world itself.
-func truth(s ec2sim.RegionState, self string, subnet string, prefix netip.Prefix, tag string) (ips, local []entry) {
-	state := map[string]string{}
+// truth is what an observation has to say, worked out from the world itself: what is in the prefix, and
+// all that there is in the scope.
+func truth(s ec2sim.RegionState, self, subnet string, prefix netip.Prefix, tag string) (inPrefix, all []entry) {
+	instances := map[string]ec2sim.Instance{}
 	for _, i := range s.Instances {
-		state[i.ID] = i.State
+		instances[i.ID] = i
 	}
 	var own ec2sim.Interface
 	for _, n := range s.Interfaces {
@@ -183,19 +200,34 @@ func truth(s ec2sim.RegionState, self string, subnet string, prefix netip.Prefix
 		}
 	}
 	for _, n := range s.Interfaces {
+		if subnet == "" && n.VPCID != own.VPCID || subnet != "" && n.SubnetID != subnet {
+			continue
+		}
+		e := entry{NICRef: n.ID, ResourceRef: n.ID, ResourceType: kinds[n.Type], Tags: maps.Clone(map[string]string(n.Tags))}
+		if n.RequesterManaged || n.Operator != nil {
+			e.ResourceType = "private-endpoint"
+		}
+		if n.Attachment != nil && n.Attachment.InstanceID != "" {
+			i := instances[n.Attachment.InstanceID]
+			e.ResourceRef, e.InstanceState, e.ResourceType = i.ID, i.State, "instance-nic"
+			if e.Tags == nil {
+				e.Tags = map[string]string{}
+			}
+			maps.Copy(e.Tags, i.Tags)
+		}
+		isSelf := n.ID == self || own.Attachment != nil && own.Attachment.InstanceID == e.ResourceRef
+		marked := e.Tags["role"] == "router" || e.Tags["role"] != "client" && e.Tags["Name"] == "router-b"
+		if isSelf || !n.SourceDestCheck || marked {
+			e.ResourceType = "router-nic"
+		}
+		if e.Selected = tag == "" || e.Tags["Name"] == tag; len(e.Tags) == 0 {
+			e.Tags = nil
+		}
 		at := func(address string, primary bool) {
-			if prefix.IsValid() && !prefix.Overlaps(network(address)) {
-				return
-			}
-			e := entry{Address: address, NICRef: n.ID, Primary: primary, Tags: maps.Clone(map[string]string(n.Tags))}
-			if n.Attachment != nil && n.Attachment.InstanceID != "" {
-				e.InstanceState = state[n.Attachment.InstanceID]
-			}
-			if (subnet == "" && n.VPCID == own.VPCID || n.SubnetID == subnet) && (tag == "" || n.Tags["Name"] == tag) {
-				ips = append(ips, e)
-			}
-			if n.ID == self || own.Attachment != nil && n.Attachment != nil && n.Attachment.InstanceID == own.Attachment.InstanceID {
-				local = append(local, e)
+			e.Address, e.Primary = address, primary
+			all = append(all, e)
+			if !prefix.IsValid() || prefix.Overlaps(network(address)) {
+				inPrefix = append(inPrefix, e)
 			}
 		}
 		for _, a := range n.PrivateAddresses {
@@ -209,9 +241,9 @@ func truth(s ec2sim.RegionState, self string, subnet string, prefix netip.Prefix
 		}
 	}
 	byAddress := func(a, b entry) int { return network(a.Address).Addr().Compare(network(b.Address).Addr()) }
-	slices.SortFunc(ips, byAddress)
-	slices.SortFunc(local, byAddress)
-	return ips, local
+	slices.SortFunc(inPrefix, byAddress)
+	slices.SortFunc(all, byAddress)
+	return inPrefix, all
 }
 
 // TestObservationIsTheTruth: over random worlds and requests, every list is what is so, whole.
@@ -248,15 +280,15 @@ func TestObservationIsTheTruth(t *testing.T) {
 			if got.Status != "succeeded" {
 				t.Fatal(got.Error)
 			}
-			ips, local := truth(before.Regions[region], got.Self.NICRef, subnet, prefix, tag)
+			inPrefix, all := truth(before.Regions[region], got.Self.NICRef, subnet, prefix, tag)
 			same := cmp.Transformer("empty", func(l []entry) []entry { return append([]entry{}, l...) })
-			if diff := cmp.Diff([][]entry{ips, local}, [][]entry{got.IPs, got.LocalIPs}, same); diff != "" {
+			want := map[string][]entry{"ips": inPrefix, "observedCandidates": inPrefix, "localIPs": all}
+			lists := map[string][]entry{"ips": got.IPs, "observedCandidates": got.ObservedCandidates, "localIPs": got.LocalIPs}
+			if diff := cmp.Diff(want, lists, same); diff != "" {
 				t.Errorf("%v (-want +got):\n%s", spec, diff)
 			}
-			for _, c := range got.ObservedCandidates {
-				if strings.Contains(c.Address, "/") || !slices.ContainsFunc(ips, func(e entry) bool { return cmp.Equal(e, c) }) || slices.ContainsFunc(local, func(e entry) bool { return e.Address == c.Address && e.NICRef == c.NICRef }) {
-					t.Errorf("%v is no candidate", c)
-				}
+			if got.Self.ResourceType != "router-nic" {
+				t.Errorf("the node itself is %s", got.Self.ResourceType)
 			}
 			if diff := cmp.Diff(before, sim.State()); diff != "" {
 				t.Errorf("the world changed:\n%s", diff)

@@ -35,7 +35,11 @@ func (r Route) LeadsTo(target string) bool {
 }
 
 // ListRoute is a route to all the networks of a prefix list.
-type ListRoute struct{ List, Target string }
+type ListRoute struct {
+	List, Target string
+	// Blackhole is as in Route.
+	Blackhole bool
+}
 
 // Local is the target of the routes for the VPC's own blocks.
 const Local = "local"

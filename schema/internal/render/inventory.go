@@ -40,7 +40,7 @@ func (g Generator) inventoryRequest() node {
 		{"captureStrategy", optional(inventory.Strategy, "another place for spec.strategy")},
 	}
 	text := func(doc string) node { return node{Description: doc, Type: "string"} }
-	tags := node{Description: "tags that an interface must have, with exactly these values", Type: []string{"object", "null"}, PropertyNames: &node{MinLength: 1}, AdditionalProperties: &node{Type: "string"}}
+	tags := node{Description: "tags that an interface or its instance must have, with exactly these values, to be selected", Type: []string{"object", "null"}, PropertyNames: &node{MinLength: 1}, AdditionalProperties: &node{Type: "string"}}
 	spec := node{
 		Type: "object", Required: []string{"provider"},
 		Properties: properties{
@@ -49,7 +49,7 @@ func (g Generator) inventoryRequest() node {
 			{"strategy", optional(inventory.Strategy, "how addresses are captured: by routes, or (none given) as secondary addresses")},
 			{"selfNode", text("the core's own name for this node; not used")},
 			{"pool", text("the core's own name for the pool; not used")},
-			{"prefix", optional(action.Network, "addresses and routes that are not in it are left out; a bare address is a network of one")},
+			{"prefix", optional(action.Network, "addresses and routes that are not in it are left out of ips, observedCandidates and routes; a bare address is a network of one")},
 			{"selfNicRef", optional(action.InterfaceID, "the node's own interface; without it, found by instance metadata: the one in the subnet, or with an address in the prefix, or else the first")},
 			{"subnetRef", optional(action.SubnetID, "the subnet that is looked at; without it, the whole VPC of the node's own interface")},
 			{"routeTableRef", optional(action.RouteTableID, "the route table; without it, and by route-table, the one that the subnet uses")},
@@ -69,16 +69,37 @@ func (g Generator) inventoryRequest() node {
 func inventoryResult() node {
 	text := func(doc string) node { return node{Description: doc, Type: "string", MinLength: 1} }
 	list := func(doc string, of node) node { return node{Description: doc, Type: "array", Items: &of} }
-	tags := node{Description: "the interface's tags", Type: "object", AdditionalProperties: &node{Type: "string"}}
-	state := text("the state of the instance that the interface is on; left out when it is on none")
+	yes := func(doc string) node { return node{Description: doc, Type: "boolean"} }
+	tags := node{
+		Description: "the interface's tags, with its instance's over them", Type: "object",
+		AdditionalProperties: &node{Type: "string"},
+	}
+	state := text("the state of the instance that the interface is on; left out when it is on none, " +
+		"or on another account's")
+	kind := node{
+		Description: "`router-nic`: the node's own, one whose source/dest check is off, or one whose tags " +
+			"say so; `instance-nic`: another interface of an instance; `interface`: one that is on no " +
+			"instance; `private-endpoint`: an endpoint's, a load balancer's or another AWS service's",
+		Enum: []string{
+			inventory.RouterNIC, inventory.InstanceNIC, inventory.SpareNIC, inventory.PrivateEndpoint,
+		},
+	}
+	gone := node{
+		Description: "`blackhole` when what the route leads to is gone, detached or not running; left out " +
+			"otherwise",
+		Const: "blackhole",
+	}
 	address := node{
-		Type: "object", Required: []string{"address", "nicRef", "primary"},
+		Type: "object", Required: []string{"address", "nicRef", "resourceType", "primary", "selected"},
 		Properties: properties{
-			{"address", text("an address, without a length; or a block that is delegated to the interface whole, with its length, whose addresses come and go together only")}, {"nicRef", text("the interface that holds it")}, {"subnetRef", text("the interface's subnet")},
+			{"address", text("an address, without a length; or a block that is delegated to the interface " +
+				"whole, with its length, whose addresses come and go together only")},
+			{"nicRef", text("the interface that holds it")}, {"subnetRef", text("the interface's subnet")},
 			{"vpcRef", text("the interface's VPC")}, {"providerRef", text("as in the request")},
 			{"resourceRef", text("the instance that the interface is on, or else the interface")},
-			{"resourceType", text("`instance`, or else EC2's type of the interface")},
-			{"primary", node{Description: "whether the interface can't lose it", Type: "boolean"}},
+			{"resourceType", kind},
+			{"primary", yes("whether the interface can't lose it")},
+			{"selected", yes("whether tags have everything that the request's selector asks for")},
 			{"tags", tags}, {"instanceState", state},
 		},
 	}
@@ -88,7 +109,7 @@ func inventoryResult() node {
 			{"address", text("the destination, a network with its length")}, {"routeTableRef", text("the route table")},
 			{"nextHopNicRef", text("the interface that it leads to; left out when it leads to something else")},
 			{"nextHopRef", text("the interface's instance, or else what the route leads to")},
-			{"tags", tags}, {"instanceState", state},
+			{"state", gone}, {"tags", tags}, {"instanceState", state},
 			{"propagated", node{Description: "true when the route was not made by hand, and is for whoever propagates it to take away; left out otherwise", Type: "boolean"}},
 		},
 	}
@@ -97,18 +118,23 @@ func inventoryResult() node {
 		Properties: properties{
 			{"prefixListRef", text("the prefix list that is the destination")}, {"routeTableRef", text("the route table")},
 			{"nextHopNicRef", text("the interface that it leads to; left out when it leads to something else")}, {"nextHopRef", text("what it leads to")},
+			{"state", gone},
 		},
 	}
 	self := node{
-		Description: "the node's own interface", Type: "object", Required: []string{"nicRef", "privateIPs", "capturedAddresses"},
+		Description: "the node's own interface", Type: "object", Required: []string{"nicRef", "resourceType", "privateIPs"},
 		Properties: properties{
-			{"nicRef", text("the interface")}, {"subnetRef", text("its subnet")}, {"resourceRef", text("its instance, or else itself")}, {"resourceType", text("`instance`, or else EC2's type of it")},
+			{"nicRef", text("the interface")}, {"subnetRef", text("its subnet")},
+			{"resourceRef", text("its instance, or else itself")},
+			{"resourceType", node{Description: "as of an address", Const: inventory.RouterNIC}},
 			{"privateIPs", list("all its addresses, the primary one first, without blocks", text("an address"))},
-			{"capturedAddresses", list("the addresses that it holds beside its primary ones, or, by route-table, the destinations led to it by hand", text("an address, or a network"))},
+			{"capturedAddresses", list("the addresses that it holds beside its primary ones, or, by route-table, "+
+				"the destinations led to it by hand; left out when that was not read",
+				text("an address, or a network"))},
 			{"forwardingEnabled", node{Description: "whether its source/dest check is off", Type: "boolean"}},
 		},
 	}
-	lists := []string{"self", "ips", "observedCandidates", "localIPs", "routes", "unresolvedRoutes"}
+	lists := []string{"notRead", "self", "ips", "observedCandidates", "localIPs", "routes", "unresolvedRoutes"}
 	none := make([]node, len(lists))
 	for i, name := range lists {
 		none[i] = node{Required: []string{name}}
@@ -116,19 +142,28 @@ func inventoryResult() node {
 	status := node{
 		Type: "object", Required: []string{"status"},
 		Properties: properties{
-			{"status", node{Description: "succeeded: all that is here was read to the end; failed: something could not be read, see error", Enum: []string{string(protocol.Succeeded), string(protocol.Failed)}}},
-			{"message", text("one line on what was read")},
-			{"error", text("a failure class of the executor, a colon, and one line that a person can act on; only when failed")},
+			{"status", node{
+				Description: "succeeded: all that is here was read to the end; failed: something could not " +
+					"be read, see error",
+				Enum: []string{string(protocol.Succeeded), string(protocol.Failed)},
+			}},
+			{"message", text("one line on what was read, and on what was not")},
+			{"error", text("a failure class of the executor, a colon, and one line that a person can act on; " +
+				"only when failed")},
+			{"notRead", list("what this role or account may not read and is left out for that; left out "+
+				"when there is nothing", text("one thing, and why"))},
 			{"self", self},
-			{"ips", list("every address in the subnet or VPC that prefix and selector let through, in the order of addresses; a block that prefix touches is let through", address)},
-			{"observedCandidates", list("those of ips that are neither the node's own nor an AWS service's, without blocks; where the result would be too large, with no more of each than address, nicRef and primary", address)},
-			{"localIPs", list("the addresses of all the node's own interfaces that prefix lets through, whatever the selector says; those in ips too are shortened as in observedCandidates", address)},
+			{"ips", list("every address in the subnet or VPC that lies in the prefix, whosever it is, in "+
+				"the order of addresses; a block is there when a part of it lies in the prefix", address)},
+			{"observedCandidates", list("the same as ips; left out where the result would be too large", address)},
+			{"localIPs", list("every address in the subnet or VPC, whatever the prefix says; left out where "+
+				"the result would be too large", address)},
 			{"routes", list("the table's routes that lie in the prefix, but for those to local; only when a table was read", route)},
 			{"unresolvedRoutes", list("the table's routes to prefix lists, whose networks were not read, whatever the prefix says; left out when there are none", unresolved)},
 		},
 		If:   &node{Properties: properties{{"status", node{Const: string(protocol.Failed)}}}},
 		Then: &node{Required: []string{"error"}, Not: &node{AnyOf: none}},
-		Else: &node{Required: []string{"message", "self", "ips", "observedCandidates", "localIPs"}, Not: &node{Required: []string{"error"}}},
+		Else: &node{Required: []string{"message", "self", "ips"}, Not: &node{Required: []string{"error"}}},
 	}
 	return node{
 		Schema: draft, ID: idStart + "inventory:result", Title: inventory.ResultKind,
