@@ -42,7 +42,7 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 	case nic.HasAsPrimary(a.ip):
 		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s itself, which can't be a secondary one too", a.ip, nic.ID)
 	}
-	if err := a.notDelegated(nic); err != nil {
+	if err := cmp.Or(a.possible(ctx, nic), a.notDelegated(nic)); err != nil {
 		return nil, err
 	}
 	recorded, _ := req.Record(nic.VPCID+"/"+a.ip, attribute)

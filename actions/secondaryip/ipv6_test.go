@@ -79,6 +79,9 @@ func (v *vpc) DescribeNetworkInterfacesOfSubnet(_ context.Context, subnet string
 }
 
 func (v *vpc) DescribeSubnet(_ context.Context, id string) (ec2model.Subnet, error) {
+	if id == "subnet-6" {
+		return ec2model.Subnet{ID: id, IPv6CIDRs: []string{"2001:db8:6::/64"}, IPv6Only: true}, nil
+	}
 	if id == "subnet-2" {
 		return ec2model.Subnet{ID: id, CIDR: "10.0.2.0/24"}, nil
 	}

@@ -96,3 +96,49 @@ func TestAHolderIsFoundInASubnetOfAnySize(t *testing.T) {
 		}
 	}
 }
+
+// without are interfaces that have no IPv4 address: one in an IPv6-only subnet, one of which EC2
+// shows no address, one without any.
+var without = []ec2model.NetworkInterface{
+	{ID: "eni-00000000000000006", VPCID: "vpc-1", SubnetID: "subnet-6", IPv6: []string{"2001:db8:6::1"}},
+	{ID: "eni-00000000000000007", VPCID: "vpc-1", SubnetID: "subnet-6"},
+	{ID: "eni-00000000000000008", VPCID: "vpc-1", SubnetID: "subnet-1"},
+	{ID: "eni-00000000000000009", VPCID: "vpc-1", SubnetID: "subnet-1", NoAddresses: true},
+}
+
+// unread is a VPC whose subnets may not be read.
+type unread struct{ vpc }
+
+func (*unread) DescribeSubnet(context.Context, string) (ec2model.Subnet, error) {
+	return ec2model.Subnet{}, action.Refuse(protocol.Authorization, "not allowed")
+}
+
+// TestWhatCannotHaveAnAddress: what an interface can't have at all is refused before anything is
+// sent. What EC2 does not show is no proof of it.
+func TestWhatCannotHaveAnAddress(t *testing.T) {
+	seen, blind := &vpc{more: without}, &unread{vpc{more: without}}
+	for _, c := range []struct {
+		name, nic, address string
+		r                  Reader
+		class              protocol.FailureClass
+	}{
+		{"IPv4 in an IPv6-only subnet", without[0].ID, "10.0.0.99", seen, protocol.InvalidRequest},
+		{"IPv6 in an IPv6-only subnet", without[0].ID, "2001:db8:6::9", seen, ""},
+		{"the subnet tells it", without[1].ID, "10.0.0.99", seen, protocol.InvalidRequest},
+		{"the subnet has IPv4", without[2].ID, "10.0.0.99", seen, ""},
+		{"the subnet may not be read", without[1].ID, "10.0.0.99", blind, ""},
+		{"efa-only", without[3].ID, "10.0.0.99", blind, protocol.InvalidRequest},
+		{"efa-only, IPv6", without[3].ID, "2001:db8::99", seen, protocol.InvalidRequest},
+		{"any other", mine, "10.0.0.99", blind, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			req := ask(c.address)
+			req.Target["nicRef"] = c.nic
+			_, err := action.PlanWith(planAssign)(t.Context(), c.r, req)
+			var f *protocol.Failure
+			if errors.As(err, &f) != (c.class != "") || f != nil && f.Class != c.class {
+				t.Errorf("%v, want %q", err, c.class)
+			}
+		})
+	}
+}

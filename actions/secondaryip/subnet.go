@@ -2,6 +2,7 @@ package secondaryip
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -13,6 +14,9 @@ import (
 // fits refuses an interface whose subnet does not have the address. It asks only where that does not follow
 // from who holds the address now, or from what the interface has.
 func (a address) fits(ctx context.Context, nic, held ec2model.NetworkInterface) error {
+	if err := a.possible(ctx, nic); err != nil {
+		return err
+	}
 	if held.SubnetID == nic.SubnetID || neighbours(nic, a.ip) {
 		return nil
 	}
@@ -24,6 +28,35 @@ func (a address) fits(ctx context.Context, nic, held ec2model.NetworkInterface) 
 		return inIPv6Subnet(subnet, a.ip)
 	}
 	return inSubnet(subnet, a.ip)
+}
+
+// possible refuses an interface that can't have an address of the family at all. Every interface
+// has a primary IPv4 address but in an IPv6-only subnet, so the subnet is read only without one.
+func (a address) possible(ctx context.Context, nic ec2model.NetworkInterface) error {
+	switch {
+	case nic.NoAddresses:
+		return action.Refuse(protocol.InvalidRequest,
+			"%s is of type efa-only, which has no IP addresses and gets none; name another interface", nic.ID)
+	case a.isIPv6() || nic.Primary != "":
+		return nil
+	case len(nic.IPv6) > 0:
+		return errIPv6Only(nic.SubnetID, a.ip)
+	}
+	subnet, err := a.r.DescribeSubnet(ctx, nic.SubnetID)
+	var f *protocol.Failure
+	switch {
+	case err == nil && subnet.IPv6Only:
+		return errIPv6Only(subnet.ID, a.ip)
+	case errors.As(err, &f) && f.Class == protocol.Authorization:
+		// EC2 itself will say so.
+		return nil
+	}
+	return err
+}
+
+func errIPv6Only(subnet, ip string) error {
+	return action.Refuse(protocol.InvalidRequest,
+		"the interface's subnet %s is IPv6-only, so it can't have %s; name an IPv6 address, or an interface of another subnet", subnet, ip)
 }
 
 // notDelegated refuses an address in a block that is the interface's whole: it is none of its addresses, and
@@ -91,6 +124,9 @@ func errReserved(ip string, block netip.Prefix) error {
 }
 
 func inSubnet(subnet ec2model.Subnet, ip string) error {
+	if subnet.IPv6Only {
+		return errIPv6Only(subnet.ID, ip)
+	}
 	block, err := netip.ParsePrefix(subnet.CIDR)
 	if err != nil {
 		return action.Refuse(protocol.Unavailable, "EC2's answer does not say which block %s has; try again", subnet.ID)

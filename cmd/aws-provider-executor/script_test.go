@@ -51,6 +51,7 @@ func hurried() {
 //	metadata FAULT                                     makes the metadata service refuse, hang, forbid, fail, be busy, have no role
 //	nokeys                                             leaves the executor without keys in its environment
 //	holds ENI ADDRESS | lacks ENI ADDRESS              who has a secondary address
+//	add ENI ipv6-only|efa-only                         adds an interface in an IPv6-only subnet, or one without addresses
 //	age DURATION                                       makes every record of prior facts that much older
 //	records N                                          how many records of prior facts there are
 //	forwards ENI true|false                            what the source/dest check makes of an interface
@@ -63,7 +64,7 @@ func TestScripts(t *testing.T) {
 			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
 			"calls": calls, "changes": changes, "fault": fault, "holds": holds, "lacks": lacks, "forwards": forwards,
 			"metadata": metadata, "nokeys": noKeys,
-			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "age": age, "records": records, "pause": pause, "nofaults": noFaults,
+			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "add": add, "age": age, "records": records, "pause": pause, "nofaults": noFaults,
 		},
 	})
 }

@@ -181,6 +181,7 @@ func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
 		SubnetID:         aws.ToString(n.SubnetId),
 		VPCID:            aws.ToString(n.VpcId),
 		SourceDestCheck:  n.SourceDestCheck,
+		NoAddresses:      n.InterfaceType == types.NetworkInterfaceTypeEfaOnly,
 		RequesterManaged: aws.ToBool(n.RequesterManaged) || (n.Operator != nil && aws.ToBool(n.Operator.Managed)),
 		Primary:          aws.ToString(n.PrivateIpAddress),
 	}

@@ -67,7 +67,10 @@ func (r *Reader) DescribeSubnetsWithBlock(ctx context.Context, vpc string, block
 }
 
 func subnet(s types.Subnet) ec2model.Subnet {
-	m := ec2model.Subnet{ID: aws.ToString(s.SubnetId), VPCID: aws.ToString(s.VpcId), CIDR: aws.ToString(s.CidrBlock)}
+	m := ec2model.Subnet{
+		ID: aws.ToString(s.SubnetId), VPCID: aws.ToString(s.VpcId),
+		CIDR: aws.ToString(s.CidrBlock), IPv6Only: aws.ToBool(s.Ipv6Native),
+	}
 	for _, b := range s.Ipv6CidrBlockAssociationSet {
 		if b.Ipv6CidrBlockState == nil || b.Ipv6CidrBlockState.State == types.SubnetCidrBlockStateCodeAssociated {
 			m.IPv6CIDRs = append(m.IPv6CIDRs, aws.ToString(b.Ipv6CidrBlock))

@@ -14,6 +14,8 @@ type NetworkInterface struct {
 	SourceDestCheck *bool
 	// RequesterManaged interfaces belong to an AWS service, which alone may change them.
 	RequesterManaged bool
+	// NoAddresses tells that the interface is of a type that has no IP addresses and gets none.
+	NoAddresses bool
 	// Primary and Secondary are the private IPv4 addresses, Secondary in EC2's order.
 	Primary   string
 	Secondary []string
@@ -50,7 +52,8 @@ func (n NetworkInterface) HasAsPrimary(address string) bool {
 // Subnet is a subnet as one describe showed it.
 type Subnet struct {
 	ID, VPCID string
-	// CIDR is its IPv4 block, IPv6CIDRs are its IPv6 blocks.
+	// CIDR is its IPv4 block, IPv6CIDRs are its IPv6 blocks. An IPv6-only subnet has no IPv4 block.
 	CIDR      string
+	IPv6Only  bool
 	IPv6CIDRs []string
 }
