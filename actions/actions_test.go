@@ -31,9 +31,9 @@ var (
 // behind, and "new" one that a program with digests of the first form did not declare: every field
 // that is added here is new.
 const declared = `
-assign-secondary-ip: nicRef+ address+ region+ allowReassignment expectedHolderRef
+assign-secondary-ip: nicRef+ address+ region+ allowReassignment expectedHolderRef mobilityAssignmentLeaseUntil (new)
 ensure-forwarding-enabled: nicRef+ region+ address
-assign-route-table-route: routeTableRef+ nicRef+ address+ region+ allowReassignment
+assign-route-table-route: routeTableRef+ nicRef+ address+ region+ allowReassignment mobilityAssignmentLeaseUntil (new)
 fence-security-groups: instanceRef+ region+ securityGroups+ invertSgRemoval+ interface<N>Sg+` +
 	` backupTags+ ignoreBranchInterfaces onFencePoweroff+ skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup+
 `

@@ -59,6 +59,7 @@ func Verbs() []action.Verb {
 			Target: target,
 			Parameters: []action.Field{
 				{Name: "allowReassignment", Form: action.Boolean, Doc: "take the route from what it leads to now"},
+				action.Lease,
 			},
 			Facts: []action.Field{
 				{Name: "assignedRoute", Form: action.Destination, Doc: "the destination, once it is read back that it leads to the interface"},

@@ -66,6 +66,7 @@ func Verbs() []action.Verb {
 			Parameters: []action.Field{
 				{Name: "allowReassignment", Form: action.Boolean, Doc: "take the address from the interface that holds it as a secondary one"},
 				{Name: "expectedHolderRef", Form: action.InterfaceID, Doc: "the only interface it may be taken from"},
+				action.Lease,
 			},
 			Facts: []action.Field{
 				{Name: "assignedAddress", Form: action.HostAddress, Doc: "the address, once it is read back on the interface"},

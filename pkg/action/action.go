@@ -50,6 +50,8 @@ type Field struct {
 	// Decides marks a field that decides what the action leaves behind. A request under a key in
 	// use is another one if such a field differs. A guard, which only refuses, decides nothing.
 	Decides bool
+	// NotAfter marks a time, an Instant, after which no changing call is begun.
+	NotAfter bool
 	// Newer marks a field that no program declared whose records have digests of the first form.
 	// Every field that is added gets it.
 	Newer bool
@@ -271,6 +273,13 @@ type Seen struct {
 // Refuse makes the failure that a plan answers with.
 func Refuse(class protocol.FailureClass, format string, args ...any) *protocol.Failure {
 	return &protocol.Failure{Class: class, Message: fmt.Sprintf(format, args...)}
+}
+
+// Lease is the parameter of verbs that a core assigns to one node for a time. When it is over
+// another node may have the assignment.
+var Lease = Field{
+	Name: "mobilityAssignmentLeaseUntil", Form: Instant, NotAfter: true, Newer: true,
+	Doc: "until when the assignment is this node's; later by this machine's clock no changing call is begun",
 }
 
 // The parameters that every undo verb takes.

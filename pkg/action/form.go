@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -93,6 +94,14 @@ var (
 		Example:   "true",
 	}
 
+	// Instant is a time as RFC 3339 has it, in the spelling that everybody writes.
+	Instant = Form{
+		Name:      "RFC 3339 time",
+		Pattern:   `^` + calendarDay + `T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`,
+		Canonical: canonicalInstant,
+		Example:   "2026-11-28T15:04:05Z",
+	}
+
 	// Text is any text.
 	Text = Form{
 		Name:      "text",
@@ -103,6 +112,11 @@ var (
 )
 
 const (
+	// leapYear is a year that has a 29th of February.
+	leapYear    = `([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)`
+	calendarDay = `([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|` +
+		`02-(0[1-9]|1[0-9]|2[0-8]))|` + leapYear + `-02-29)`
+
 	octet = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
 	// hostIPv4 leaves out what no interface has: 0/8, 127/8, 169.254/16, and 224/4 and up.
 	hostIPv4 = `((([1-9]|[1-9][0-9]|1[01][0-9]|12[0-6]|12[89]|1[3-5][0-9]|16[0-8]|1[7-9][0-9]|2[01][0-9]|22[0-3])\.` + octet +
@@ -335,6 +349,39 @@ func canonicalRouteTarget(s string) (string, error) {
 		return "", want
 	}
 	return s, nil
+}
+
+func canonicalInstant(s string) (string, error) {
+	want := errors.New("want a time as in 2026-11-28T15:04:05Z")
+	const second, digits = "0000-00-00T00:00:00", "0123456789"
+	if len(s) <= len(second) || !shaped(s[:len(second)], second) {
+		return "", want
+	}
+	zone := s[len(second):]
+	if fraction, ok := strings.CutPrefix(zone, "."); ok {
+		if zone = strings.TrimLeft(fraction, digits); zone == fraction {
+			return "", want
+		}
+	}
+	// The package time takes more than this, and an offset of 24 hours.
+	offset := len(zone) == 6 && (zone[0] == '+' || zone[0] == '-') && shaped(zone[1:], "00:00") && zone[1:3] < "24" && zone[4:] < "60"
+	if _, err := time.Parse(time.RFC3339, s); err != nil || zone != "Z" && !offset {
+		return "", want
+	}
+	return s, nil
+}
+
+// shaped reports whether a text is like a shape, in which 0 stands for any digit.
+func shaped(s, shape string) bool {
+	if len(s) != len(shape) {
+		return false
+	}
+	for i := range len(shape) {
+		if c := s[i]; shape[i] == '0' && (c < '0' || c > '9') || shape[i] != '0' && c != shape[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func canonicalBoolean(s string) (string, error) {

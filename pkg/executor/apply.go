@@ -80,6 +80,9 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 	case r.times.up():
 		return r.giveUp(stage, nil, now, existed, r.outOfTime())
 	}
+	if err := r.heedLeaseAgain(existed); err != nil {
+		return err
+	}
 	r.began, r.touched = true, true
 	errs := r.setAll(which, now, to)
 	var moved, lost, stopped []int

@@ -34,7 +34,9 @@ type Executor struct {
 	// Timeout is the deadline of one request, counted from the call of Run; nothing is
 	// done where none is left.
 	Timeout time.Duration
-	Log     *slog.Logger
+	// Now is this machine's clock, which leases end by; nil is time.Now.
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Connection is one region of a provider.
@@ -163,7 +165,11 @@ func (r *run) dryRun() (protocol.Result, error) {
 		return r.skipped(r.plan.Skip), nil
 	case r.isSo():
 		return r.nothingToDo(), nil
-	case r.plan.Foresee != nil:
+	}
+	if ended := r.leaseEnded(); ended != nil {
+		return protocol.Result{}, r.tooLate(ended, false)
+	}
+	if r.plan.Foresee != nil {
 		if err := r.plan.Foresee(r.times.plan); err != nil {
 			return protocol.Result{}, err
 		}
@@ -180,6 +186,9 @@ func (r *run) execute() (protocol.Result, error) {
 		return r.moot(), nil
 	}
 	if err := r.settle(); err != nil {
+		return protocol.Result{}, err
+	}
+	if err := r.heedLease(); err != nil {
 		return protocol.Result{}, err
 	}
 	r.settled = true

@@ -107,11 +107,14 @@ func (r *run) patience() time.Duration {
 	for i, t := range r.plan.Transitions {
 		recorded, ok := r.record.Transition(t.Resource, t.Attribute)
 		if ok && recorded.From != recorded.To && r.plan.Seen.Values[i] != recorded.To {
-			return min(3*time.Second, r.Timeout/8)
+			return r.briefly()
 		}
 	}
 	return 0
 }
+
+// briefly is how long a change is waited for that may only just show.
+func (r *run) briefly() time.Duration { return min(3*time.Second, r.Timeout/8) }
 
 // pending tells whether the transition still has to be made.
 func (r *run) pending(i int) bool { return r.plan.Seen.Values[i] != r.plan.Transitions[i].To }

@@ -310,6 +310,10 @@ func (g *Gate) record(ctx context.Context, a Action, result protocol.Result, run
 		o = Outcome{Verdict: Unsuccessful, Message: a.Error}
 		kind, data = EventNoResult, map[string]any{"error": runErr.Error()}
 	case len(reasons) > 0:
+		if mayHaveChanged(result) {
+			// An earlier run of it did: what is told of that is not told again.
+			a.learn(result.Status.Observed, true)
+		}
 		said := a.didNotRun(claim.From)
 		o = outcome(a, result)
 		o.Message += "; " + said

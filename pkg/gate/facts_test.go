@@ -64,6 +64,8 @@ func TestWhatMayHaveChangedSomethingStaysSo(t *testing.T) {
 		{"a lost result", []any{errLost}, true, facts()},
 		{"not started", []any{notStarted}, false, facts()},
 		{"denied by the executor", []any{failed(protocol.Denied, nil)}, false, facts()},
+		{"denied, of what an earlier run began", []any{undoAvailable(failed(protocol.Denied, facts("priorAssigned", "false")))}, true,
+			facts("priorAssigned", "false", "failureClass", "denied")},
 		{"ambiguous, then one that hides it", []any{failed(protocol.Ambiguous, facts("priorHolder", "a")), failed(protocol.Authentication, nil)}, true,
 			facts("priorHolder", "a", "failureClass", "authentication")},
 		{"ambiguous, then one with facts of its own", []any{failed(protocol.Ambiguous, facts("priorHolder", "a", "changed", "true")), failed(protocol.Conflict, facts("holder", "b"))}, true,

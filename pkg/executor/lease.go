@@ -1,0 +1,107 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// leaseEnded refuses a change whose time is over; nil while it is not, and where there is none.
+func (r *run) leaseEnded() *protocol.Failure {
+	for _, f := range r.verb.Parameters {
+		text := r.req.Parameters[f.Name]
+		if !f.NotAfter || text == "" {
+			continue
+		}
+		until, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return action.Refuse(protocol.InvalidRequest, "%s is %s: %s", f.Name, protocol.Quote(text), err)
+		}
+		if now := r.now(); !now.Before(until) {
+			return action.Refuse(protocol.Denied,
+				"the time for it ended at %s (%s), and it is %s by this machine's clock",
+				text, f.Name, now.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+// heedLease refuses to begin what is to be changed when the time for it is over. What an earlier
+// attempt under this key began is found out about first: it may only just show.
+func (r *run) heedLease() error {
+	ended := r.leaseEnded()
+	switch {
+	case ended == nil || r.isSo():
+		return nil
+	case r.mayBeInForce() && r.showsAfterAll():
+		return r.settle()
+	}
+	return r.tooLate(ended, r.mayBeInForce())
+}
+
+// heedLeaseAgain looks once more right before the first changing call. What is begun is brought to
+// its end: half-way it would be nobody's.
+func (r *run) heedLeaseAgain(existed bool) error {
+	ended := r.leaseEnded()
+	switch {
+	case ended == nil || r.began:
+		return nil
+	case !existed:
+		r.forget()
+	}
+	return r.tooLate(ended, existed)
+}
+
+// tooLate says what is so now that nothing more is sent; begun tells that an earlier attempt under
+// this key may have changed something.
+func (r *run) tooLate(ended *protocol.Failure, begun bool) error {
+	if !begun {
+		ended.Message += "; nothing was changed; have it assigned anew"
+		return ended
+	}
+	if r.made == nil {
+		r.made = make([]bool, len(r.plan.Transitions))
+	}
+	var pending []int
+	for i := range r.plan.Transitions {
+		if r.pending(i) {
+			pending = append(pending, i)
+		}
+	}
+	to := func(i int) string { return r.plan.Transitions[i].To }
+	ended.Message += "; an earlier attempt under this key began, and now " +
+		r.differences(pending, to) + "; nothing more was sent: have it assigned anew, or undo it"
+	return ended
+}
+
+// showsAfterAll waits for what an earlier attempt began to show, where that attempt is recent, and
+// takes it for the reading that the plan rests on.
+func (r *run) showsAfterAll() bool {
+	if time.Since(r.earlier) > staleFor {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(r.times.plan, r.briefly())
+	defer cancel()
+	shown, _ := r.await(ctx, 2, func(seen action.Seen) bool {
+		for i, t := range r.plan.Transitions {
+			if seen.Values[i] != t.To {
+				return false
+			}
+		}
+		return true
+	})
+	if shown {
+		r.plan.Seen = r.seen
+	}
+	return shown
+}
+
+// now is this machine's time.
+func (r *run) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
