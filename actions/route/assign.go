@@ -126,7 +126,7 @@ func (a assignment) facts(t []action.Transition, seen action.Seen, before ec2mod
 		facts["priorRouteState"] = state(before)
 	}
 	if seen.Values[0] == a.nic {
-		facts["assignedRoute"], facts["nextHopNICRef"] = a.to.String(), a.nic
+		facts[factAssigned], facts["nextHopNICRef"] = a.to.String(), a.nic
 	}
 	return action.Merge(facts, seen.Facts)
 }

@@ -31,6 +31,8 @@ const (
 	callCreate  = "ec2:CreateRoute"
 	callReplace = "ec2:ReplaceRoute"
 	callDelete  = "ec2:DeleteRoute"
+	// factAssigned is the fact, and an undo's parameter, that names what was routed.
+	factAssigned = "assignedRoute"
 	// nowhere is the target of a route that is not there.
 	nowhere = "none"
 )
@@ -62,7 +64,8 @@ func Verbs() []action.Verb {
 				action.Lease,
 			},
 			Facts: []action.Field{
-				{Name: "assignedRoute", Form: action.Destination, Doc: "the destination, once it is read back that it leads to the interface"},
+				{Name: factAssigned, Form: action.Destination,
+					Doc: "the destination, once it is read back that it leads to the interface"},
 				{Name: "routeTableRef", Form: action.RouteTableID, Doc: "the route table"},
 				{Name: "nextHopNICRef", Form: action.InterfaceID, Doc: "the interface, once it is read back that the destination leads to it"},
 				prior,
@@ -82,11 +85,16 @@ func Verbs() []action.Verb {
 			Doc:    "Takes the route to an interface away; as an undo, gives it back to what it led to before `assign-route-table-route`. A route that is propagated is for whoever propagates it to take away.",
 			Target: target,
 			Parameters: []action.Field{
-				prior, action.OnDrift, action.IgnoreHolders,
+				prior,
+				{Name: factAssigned, Form: action.Destination, Newer: true,
+					Doc: "the destination that the action led to the interface; in an undo without prior facts, " +
+						"as of another executor's action, it says that the route is to be taken away"},
+				action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
 				{Name: "unassignedRoute", Form: action.Destination, Doc: "the destination, once it is read that no route of the table leads it to the interface"},
 				{Name: "restoredRouteTarget", Form: action.RouteTarget, Doc: "what the route leads to again; `none` when there is no route again"},
+				action.UnknownPrior,
 				{Name: "overwroteRouteTarget", Form: action.RouteTarget, Doc: "with `onDrift=restore`: what the route led to instead, and does not any more"},
 			},
 			Permissions: []action.Permission{

@@ -18,9 +18,15 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 		recorded, found := req.Record(u.resource(), attribute)
 		prior, knows = recorded.From, found
 	}
+	named, err := action.Named(req, factAssigned, u.to.String())
 	switch {
+	case err != nil:
+		return nil, err
 	case knows:
 		u.before = prior
+		return u.plan(ctx, &req)
+	case named:
+		u.unknown = true
 		return u.plan(ctx, &req)
 	case req.Orphan:
 		why, err := action.Untold(req, "the route to "+u.to.String()+" stays as it is")
@@ -34,6 +40,8 @@ type release struct {
 	entry
 	// before is where it is to lead: a target, or nowhere.
 	before string
+	// unknown is set where nothing tells where it led before the action: then nowhere.
+	unknown bool
 }
 
 // plan lets the route go. As an undo it compares what is with what was, before and after the action.
@@ -54,6 +62,8 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		return nil, err
 	case route.Target == u.nic && route.LeadsTo(u.before):
 		return u.stays(), nil
+	case u.unknown && route.Target != u.nic && route.Target != nowhere:
+		return u.movedOn(table, route.Target), nil
 	}
 	if err := u.possible(route, undo != nil); err != nil {
 		return nil, err
@@ -87,6 +97,22 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	return p, nil
 }
 
+// movedOn is the undo of an action whose prior target is unknown, where the route leads elsewhere
+// since: what the action brought about is not so any more.
+func (u release) movedOn(table ec2model.RouteTable, now string) *action.Plan {
+	facts := map[string]string{action.UnknownPrior.Name: "priorRouteTarget"}
+	if !u.ledByAnother(table) {
+		facts["unassignedRoute"] = u.to.String()
+	}
+	again := func(ctx context.Context) (action.Seen, error) {
+		_, route, err := u.read(ctx)
+		return action.Seen{Values: []string{route.Target}}, err
+	}
+	to := u.to.String()
+	return action.MovedOn(u.nic, again, facts,
+		u.table+" does not lead "+to+" to "+u.nic+" any more, and the route to "+now+" stays")
+}
+
 // withoutTable is the undo in a table that was not found: its routes are gone with it.
 func (u release) withoutTable(undo action.Request, cause error) (*action.Plan, error) {
 	err := action.Vanished(undo, cause, func(own action.Recorded) bool {
@@ -96,6 +122,9 @@ func (u release) withoutTable(undo action.Request, cause error) (*action.Plan, e
 		return nil, err
 	}
 	facts := map[string]string{"unassignedRoute": u.to.String()}
+	if u.unknown {
+		facts[action.UnknownPrior.Name] = "priorRouteTarget"
+	}
 	return action.NothingLeft(facts, u.table+" does not exist any more, and its route to "+u.to.String()+" went with it"), nil
 }
 
@@ -172,6 +201,10 @@ func (u release) words(table ec2model.RouteTable, overwrites string) action.Word
 		w.Did = "gave the route to " + what + " in " + u.table + " back to " + u.before
 		w.Already = u.table + " leads " + what + " to " + u.before + " again"
 	}
+	if u.unknown {
+		const nothingBack = "; where it led before is not known, so it leads nowhere"
+		w.Would, w.Did = w.Would+nothingBack, w.Did+nothingBack
+	}
 	if overwrites != "" && overwrites != nowhere {
 		w.Would += ", taking it from " + overwrites
 		w.Did += ", taken from " + overwrites
@@ -186,6 +219,10 @@ func (u release) words(table ec2model.RouteTable, overwrites string) action.Word
 
 func (u release) facts(seen action.Seen, undo bool, overwrites string) map[string]string {
 	facts := action.Merge(seen.Facts)
+	if u.unknown {
+		facts[action.UnknownPrior.Name] = "priorRouteTarget"
+		return facts
+	}
 	if undo && seen.Values[0] == u.before {
 		facts["restoredRouteTarget"] = u.before
 		if overwrites != "" && overwrites != nowhere {

@@ -241,7 +241,7 @@ func (a assignment) facts(t []action.Transition, seen action.Seen) map[string]st
 		facts["priorHolder"] = from
 	}
 	if seen.Values[0] == a.nic {
-		facts["assignedAddress"] = a.ip
+		facts[factAssigned] = a.ip
 	}
 	return action.Merge(facts, seen.Facts)
 }

@@ -37,6 +37,8 @@ const (
 	callUnassign     = "ec2:UnassignPrivateIpAddresses"
 	callAssignIPv6   = "ec2:AssignIpv6Addresses"
 	callUnassignIPv6 = "ec2:UnassignIpv6Addresses"
+	// factAssigned is the fact, and an undo's parameter, that names what was assigned.
+	factAssigned = "assignedAddress"
 	// nobody is the holder of an address that no interface has.
 	nobody = "none"
 	// attribute is what changes of an address.
@@ -69,7 +71,8 @@ func Verbs() []action.Verb {
 				action.Lease,
 			},
 			Facts: []action.Field{
-				{Name: "assignedAddress", Form: action.HostAddress, Doc: "the address, once it is read back on the interface"},
+				{Name: factAssigned, Form: action.HostAddress,
+					Doc: "the address, once it is read back on the interface"},
 				priorAssigned, priorHolder,
 				{Name: "currentSecondaryIps", Form: action.Text, Doc: "the interface's secondary IPv4 addresses, or its IPv6 addresses, of the address's own family, comma-separated, as last read"},
 			},
@@ -87,11 +90,16 @@ func Verbs() []action.Verb {
 			Doc:    "Takes a secondary address off an interface; as an undo, gives it back to the interface that held it before `assign-secondary-ip`.",
 			Target: target, Choice: choice("unassign-route-table-route"),
 			Parameters: []action.Field{
-				priorAssigned, priorHolder, action.OnDrift, action.IgnoreHolders,
+				priorAssigned, priorHolder,
+				{Name: factAssigned, Form: action.HostAddress, Newer: true,
+					Doc: "the address that the action assigned; in an undo without prior facts, " +
+						"as of another executor's action, it says that the address is to be let go"},
+				action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
 				{Name: "unassignedAddress", Form: action.HostAddress, Doc: "the address, once it is read that the interface does not have it"},
 				{Name: "restoredHolder", Form: action.InterfaceID, Doc: "the interface that has the address back"},
+				action.UnknownPrior,
 				{Name: "overwrote", Form: action.InterfaceID, Doc: "with `onDrift=restore`: the holder that was there instead, and is not any more"},
 			},
 			Permissions: []action.Permission{

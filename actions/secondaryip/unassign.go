@@ -25,9 +25,15 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 		// The undo was sent without its action's facts.
 		u.before, knows = own.From, true
 	}
+	named, err := action.Named(req, factAssigned, u.ip)
 	switch {
+	case err != nil:
+		return nil, err
 	case assigned == "true", u.before == u.nic:
 		return skip(u.nic + " had " + u.ip + " before the action: it stays"), nil
+	case !knows && named:
+		u.unknown = true
+		return u.plan(ctx, &req)
 	case !knows && req.Orphan:
 		why, err := action.Untold(req, u.nic+" keeps "+u.ip+" if it has it")
 		return skip(why), err
@@ -60,6 +66,8 @@ type release struct {
 	nic string
 	// before is who is to hold the address: an interface, or nobody.
 	before string
+	// unknown is set where nothing tells who held it before the action: then nobody is to.
+	unknown bool
 }
 
 // plan lets the address go. As an undo it compares what is with what was, before and after the action.
@@ -90,14 +98,11 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	case nic.Has(u.ip):
 		now = nic.ID
 	case undo != nil:
-		if now, err = u.elsewhere(ctx, nic.VPCID); err != nil {
+		if now, overwrites, err = u.compare(ctx, *undo, nic); err != nil {
 			return nil, err
 		}
-		if now == nobody && u.halfWay(*undo, nic) {
-			break
-		}
-		if overwrites, err = action.Restore(*undo, "the holder of "+u.ip, u.before, nic.ID, now); err != nil {
-			return nil, err
+		if u.unknown && now != nobody {
+			return u.movedOn(now), nil
 		}
 	}
 	p := u.move(nic.VPCID, now, overwrites, u.words(overwrites))
@@ -107,6 +112,30 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		held = nic
 	}
 	return u.foresee(ctx, p, before, held)
+}
+
+// compare reads who has the address that the interface does not have, and whether that is as it was
+// before the action.
+func (u release) compare(
+	ctx context.Context, undo action.Request, nic ec2model.NetworkInterface,
+) (now, overwrites string, err error) {
+	now, err = u.elsewhere(ctx, nic.VPCID)
+	if err != nil || u.unknown || now == nobody && u.halfWay(undo, nic) {
+		return now, "", err
+	}
+	overwrites, err = action.Restore(undo, "the holder of "+u.ip, u.before, nic.ID, now)
+	return now, overwrites, err
+}
+
+// movedOn is the undo of an action whose prior holder is unknown, where the address has gone on to
+// another holder since: what the action brought about is not so any more.
+func (u release) movedOn(holder string) *action.Plan {
+	again := func(ctx context.Context) (action.Seen, error) {
+		return u.readAgain(ctx, u.nic, holder)
+	}
+	facts := u.facts(action.Seen{Values: []string{holder}}, "")
+	return action.MovedOn(u.nic, again, facts,
+		u.nic+" does not have "+u.ip+" any more, and "+holder+", which has it, keeps it")
 }
 
 // planWithout undoes where the interface does not exist any more, and the address went with it. A
@@ -195,6 +224,9 @@ func (u release) words(overwrites string) action.Words {
 		w.Already = u.before + " has " + u.ip + " back"
 	}
 	switch {
+	case u.unknown:
+		const nothingBack = "; who had it before is not known, so nobody has it back"
+		w.Would, w.Did = w.Would+nothingBack, w.Did+nothingBack
 	case overwrites == "" || overwrites == nobody:
 	case u.before == nobody:
 		w.Would, w.Did = "unassign "+u.ip+" from "+overwrites, "unassigned "+u.ip+" from "+overwrites
@@ -207,6 +239,9 @@ func (u release) words(overwrites string) action.Words {
 
 func (u release) facts(seen action.Seen, overwrites string) map[string]string {
 	facts := map[string]string{}
+	if u.unknown {
+		facts[action.UnknownPrior.Name] = "priorHolder"
+	}
 	if seen.Values[0] != u.nic {
 		facts["unassignedAddress"] = u.ip
 	}
