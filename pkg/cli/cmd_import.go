@@ -20,9 +20,15 @@ func (a *app) importPlans() *cobra.Command {
 		Use:   "import -f PLANS",
 		Short: "take plans into the journal, all or none",
 		Long: `import takes plans (YAML or JSON: one, a list, several documents, or {actionPlans: [...]}) into the
-journal, all or none. A key is taken once; the same plan again changes nothing.`,
+journal, all or none. A key is taken once; the same plan again changes nothing.
+
+Of a core's journal (its SQLite file) it takes the actions that are in force, with their facts, so that
+rollback can undo them. What is left out is told, and it ends with 3 then. The core's file is only read.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if isDatabase(file) {
+				return a.adopt(c.Context(), file, firstOf(source, file), requeue)
+			}
 			plans, err := a.readPlans(file)
 			var refusal *gate.Refusal
 			if err != nil && !errors.As(err, &refusal) {
@@ -32,7 +38,7 @@ journal, all or none. A key is taken once; the same plan again changes nothing.`
 			if err != nil {
 				return err
 			}
-			j, err := a.openOrCreateJournal(c.Context(), plans, refusal)
+			j, err := a.openOrCreateJournal(c.Context(), g, plans, refusal)
 			if err != nil {
 				return err
 			}
@@ -48,7 +54,7 @@ journal, all or none. A key is taken once; the same plan again changes nothing.`
 			return a.report(outcomes, false, nil)
 		},
 	}
-	c.Flags().VarP(&once{to: &file}, "file", "f", "the plans' `file`; - is standard input")
+	c.Flags().VarP(&once{to: &file}, "file", "f", "the plans' `file`, or a core's journal; - is standard input")
 	c.Flags().StringVar(&source, "source", "", "where the plans come from, for the journal (default the file)")
 	c.Flags().BoolVar(&requeue, "requeue", false, "put actions that are not running and not in force back to pending, facts kept, to be approved anew")
 	_ = c.MarkFlagRequired("file")
@@ -56,7 +62,7 @@ journal, all or none. A key is taken once; the same plan again changes nothing.`
 }
 
 // openOrCreateJournal makes a journal for plans, unless they are refused.
-func (a *app) openOrCreateJournal(ctx context.Context, plans []gate.Plan, refusal *gate.Refusal) (*journal.Journal, error) {
+func (a *app) openOrCreateJournal(ctx context.Context, g *gate.Gate, plans []gate.Plan, refusal *gate.Refusal) (*journal.Journal, error) {
 	j, err := a.openJournal(ctx)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return j, err
@@ -64,15 +70,10 @@ func (a *app) openOrCreateJournal(ctx context.Context, plans []gate.Plan, refusa
 	if refusal != nil {
 		return nil, refusal
 	}
-	g := gate.Gate{Registry: a.Registry, Provider: a.Provider}
 	if err := g.CheckPlans(plans); err != nil {
 		return nil, err
 	}
-	path, err := a.journalFile()
-	if err != nil {
-		return nil, err
-	}
-	return journal.OpenOrCreate(ctx, path)
+	return a.createJournal(ctx)
 }
 
 func (a *app) readPlans(file string) ([]gate.Plan, error) {

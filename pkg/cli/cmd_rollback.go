@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/gate"
@@ -19,9 +21,13 @@ message says which action has to be rolled back first.`,
 		Args:              b.args("--all"),
 		ValidArgsFunction: a.completeActions(gate.Succeeded, gate.Failed),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.runBatch(c.Context(), b, args, batchOf{
+			err := a.runBatch(c.Context(), b, args, batchOf{
 				what: "rollback", chosen: "in force", all: (*gate.Gate).InForce, run: (*gate.Gate).Rollback, dryRun: (*gate.Gate).RollbackDryRun,
 			})
+			if errors.Is(err, gate.ErrReadOnly) {
+				return a.sayHowToAdopt(c.Context(), err)
+			}
+			return err
 		},
 	}
 	c.Flags().BoolVar(&b.all, "all", false, "all actions that are in force: what succeeded, and what failed and may have changed something")

@@ -17,7 +17,7 @@ type Store interface {
 	Find(ctx context.Context, key string) (Action, error)
 	// List looks into the log only where it is asked to.
 	List(ctx context.Context, q Query) ([]Action, error)
-	// History is the log of an action, from its last import on; ErrAltered when an event is not as it was
+	// History is the log of an action, from its last import or adoption on; ErrAltered when an event is not as it was
 	// written.
 	History(ctx context.Context, id int64) ([]Event, error)
 	// Apply makes all of the changes, each with its event, or none; ErrChanged when the action has
@@ -86,6 +86,7 @@ type EventKind string
 const (
 	EventMigrated       EventKind = "migrated"
 	EventImported       EventKind = "imported"
+	EventAdopted        EventKind = "adopted"
 	EventRequeued       EventKind = "requeued"
 	EventDenied         EventKind = "denied"
 	EventApproved       EventKind = "approved"

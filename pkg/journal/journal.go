@@ -99,6 +99,9 @@ func (j *Journal) Close() error { return j.db.Close() }
 // ReadOnly tells a core's journal, which is not written to, and one that can't be.
 func (j *Journal) ReadOnly() bool { return j.readOnly }
 
+// IsACores reports whether it is a core's, which has its table and not ours.
+func (j *Journal) IsACores() bool { return j.foreign }
+
 // Path is the file.
 func (j *Journal) Path() string { return j.path }
 
