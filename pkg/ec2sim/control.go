@@ -42,6 +42,7 @@ func controls() []control {
 		{post, "attach", "attaches an interface behind the API's back",
 			`{"interfaceId": "eni-…", "instanceId": "i-…", "deviceIndex": 1}`, taking((*Sim).attach)},
 		{post, "detach", "detaches an interface behind the API's back", `{"interfaceId": "eni-…"}`, taking((*Sim).detach)},
+		{post, "remove", "takes a resource of any kind away behind the API's back", `{"id": "eni-…"}`, taking((*Sim).remove)},
 		{get, "quotas", "the quotas that are not EC2's default", "", telling(func(s *Sim) any { return s.Quotas() })},
 		{put, "quotas", "replaces the quotas", `{"groupsPerInterface": 16}`, taking((*Sim).SetQuotas)},
 		{put, "throttling", "refuses calls as EC2's rate limits would", `{"on": true}`, taking((*Sim).setThrottling)},

@@ -1,5 +1,7 @@
 package ec2sim
 
+import "fmt"
+
 // Each of these changes one resource behind the API's back, as somebody at the console would: the
 // function is given the resource, and its id must stay. They panic when the resource does not exist.
 
@@ -50,18 +52,23 @@ func edited[T resource[T]](t table[T], id string, edit func(*T)) *T {
 func (r *Region) Remove(id string) {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
-	w := r.sim.mem.own(r.name)
+	if err := r.sim.mem.own(r.name).remove(id); err != nil {
+		cannot(err.Error())
+	}
+}
+
+func (w *world) remove(id string) error {
 	if w.tagged(id) == nil {
-		cannot("there is no " + id)
+		return fmt.Errorf("there is no %s", id)
 	}
 	for eni := range w.interfaces.each() {
 		if eni.SubnetID == id {
-			cannot("" + id + " holds " + eni.ID)
+			return fmt.Errorf("%s holds %s", id, eni.ID)
 		}
 	}
 	for s := range w.subnets.each() {
 		if s.VPCID == id {
-			cannot("" + id + " holds " + s.ID)
+			return fmt.Errorf("%s holds %s", id, s.ID)
 		}
 	}
 	delete(w.vpcs, id)
@@ -72,6 +79,14 @@ func (r *Region) Remove(id string) {
 	delete(w.instances, id)
 	delete(w.interfaces, id)
 	delete(w.addresses, id)
+	return nil
+}
+
+// removeJSON names a resource of any kind. Without a region it is in the first.
+type removeJSON struct{ Region, ID string }
+
+func (s *Sim) remove(in removeJSON) error {
+	return s.change(in.Region, func(c *call) error { return c.w.remove(in.ID) })
 }
 
 // State returns what the region holds.

@@ -270,3 +270,29 @@ func TestControlAttaches(t *testing.T) {
 		t.Errorf("the log has %v", calls)
 	}
 }
+
+func TestControlRemoves(t *testing.T) {
+	p := lab(t)
+	post := func(id string) (int, string) { return p.control(http.MethodPost, "remove", `{"id":"`+id+`"}`) }
+	before := p.sim.State()
+	for id, text := range map[string]string{
+		"eni-0123456789abcdef0": "there is no eni-0123456789abcdef0",
+		ec2sim.LabSubnetA:       ec2sim.LabSubnetA + " holds eni-",
+		ec2sim.LabVPC:           ec2sim.LabVPC + " holds subnet-",
+	} {
+		if status, said := post(id); status != 400 || !strings.Contains(said, text) {
+			t.Errorf("%s: %d %s", id, status, said)
+		}
+	}
+	if diff := cmp.Diff(before, p.sim.State()); diff != "" {
+		t.Error(diff)
+	}
+	if status, said := post(ec2sim.LabSpareInterface); status != 204 {
+		t.Fatalf("%d %s", status, said)
+	}
+	for _, n := range p.sim.State().Regions[ec2sim.LabRegion].Interfaces {
+		if n.ID == ec2sim.LabSpareInterface {
+			t.Error("it is still there")
+		}
+	}
+}

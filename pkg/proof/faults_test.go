@@ -164,7 +164,8 @@ func (x faulty) run(t testing.TB) {
 	var did answer
 	if x.undo {
 		did = l.must(l.run(r), protocol.Succeeded, when+", execute")
-		was, goal, victim = x.c.after, x.c.undone, x.s.undoOf(r, did.Status)
+		x.s.happens(l)
+		was, goal, victim = x.c.ready, x.c.undone, x.s.undoOf(r, did.Status)
 	}
 	a, struck := l.meets(victim, x.f, x.n)
 	if struck {

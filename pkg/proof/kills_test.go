@@ -101,6 +101,7 @@ func (d *mortalDisk) MkdirAll(dir string) error {
 // clean is what a scenario comes to when nothing goes wrong.
 type clean struct {
 	before, after ec2sim.State
+	ready         ec2sim.State // after the action, and after what happens before its undo
 	undone        ec2sim.State // as before, unless the undo goes beyond
 	priors        map[string]string
 	calls         int // of the action
@@ -119,6 +120,7 @@ func (s scenario) clean(t *testing.T) clean {
 		return c
 	}
 	s.happens(l)
+	c.ready = l.state()
 	undid := l.must(l.run(s.undoOf(r, did.Status)), s.undone(), "undo")
 	c.undoCalls = len(undid.calls)
 	c.undid = undid.calls

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/ledger/ledgertest"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -22,6 +24,8 @@ type scenario struct {
 	target, parameters map[string]string
 	// between is what happens between the action and its undo, by somebody else.
 	between func(*ec2sim.Region)
+	// old makes the action's record two minutes older before the undo.
+	old bool
 	// hurried scenarios are carried out by a program whose clock is not waited for.
 	hurried bool
 	// undo adds to the parameters of the undo.
@@ -175,6 +179,65 @@ var scenarios = []scenario{
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},
 	},
 	{
+		name: "take an address, and the interface is deleted", verb: "assign-secondary-ip", beyond: true, old: true,
+		target:     map[string]string{"nicRef": ec2sim.LabSpareInterface, "address": ec2sim.LabServiceAddress},
+		parameters: map[string]string{"allowReassignment": "true"},
+		between:    deleted(ec2sim.LabSpareInterface),
+	},
+	{
+		name: "take an IPv6 address, and the interface is deleted", verb: "assign-secondary-ip", beyond: true, old: true,
+		seed: func(r *ec2sim.Region) {
+			r.EditInterface(ec2sim.LabRouterAInterface, func(i *ec2sim.Interface) { i.IPv6Addresses = append(i.IPv6Addresses, otherIPv6) })
+		},
+		target:     map[string]string{"nicRef": ec2sim.LabSpareInterface, "address": otherIPv6},
+		parameters: map[string]string{"allowReassignment": "true"},
+		between:    deleted(ec2sim.LabSpareInterface),
+	},
+	{
+		name: "assign a free address, and the interface is deleted", verb: "assign-secondary-ip", beyond: true, old: true,
+		target:  map[string]string{"nicRef": ec2sim.LabSpareInterface, "address": ec2sim.LabFreeAddress},
+		between: deleted(ec2sim.LabSpareInterface),
+	},
+	{
+		name: "enable forwarding, and the interface is deleted", verb: "ensure-forwarding-enabled", beyond: true, old: true,
+		target:  map[string]string{"nicRef": ec2sim.LabSpareInterface},
+		between: deleted(ec2sim.LabSpareInterface),
+	},
+	{
+		name: "take a route, and the interface is deleted", verb: "assign-route-table-route", beyond: true,
+		target: map[string]string{
+			"nicRef": ec2sim.LabSpareInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute,
+		},
+		parameters: map[string]string{"allowReassignment": "true"},
+		between:    deleted(ec2sim.LabSpareInterface),
+	},
+	{
+		name: "take a route, and the table is deleted", verb: "assign-route-table-route", beyond: true, old: true,
+		target: map[string]string{
+			"nicRef": ec2sim.LabSpareInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute,
+		},
+		parameters: map[string]string{"allowReassignment": "true"},
+		between:    deleted(ec2sim.LabRouteTable),
+	},
+	{
+		name: "fence, and the instance is terminated", verb: "fence-security-groups", beyond: true,
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb, "invertSgRemoval": "true"},
+		between: func(r *ec2sim.Region) {
+			r.Remove(ec2sim.LabRouterBInterface)
+			r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) { i.State = "terminated" })
+		},
+	},
+	{
+		name: "fence, and the instance is gone", verb: "fence-security-groups", beyond: true, old: true,
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb, "invertSgRemoval": "true"},
+		between: func(r *ec2sim.Region) {
+			r.Remove(ec2sim.LabRouterBInterface)
+			r.Remove(ec2sim.LabRouterB)
+		},
+	},
+	{
 		name: "fence, and an interface is attached", verb: "fence-security-groups", beyond: true,
 		target:     map[string]string{"instanceRef": ec2sim.LabDB},
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},
@@ -256,6 +319,11 @@ var scenarios = []scenario{
 	},
 }
 
+// deleted has a thing deleted by somebody else.
+func deleted(id string) func(*ec2sim.Region) {
+	return func(r *ec2sim.Region) { r.Remove(id) }
+}
+
 // fencedByAnother has router-b fenced, with the tags that say what was there before.
 func fencedByAnother(r *ec2sim.Region) {
 	r.EditInterface(ec2sim.LabRouterBInterface, func(i *ec2sim.Interface) { i.Groups = []string{ec2sim.LabGroupWeb, ec2sim.LabGroupFence} })
@@ -281,6 +349,11 @@ func (s scenario) request(key string) request {
 func (s scenario) happens(l *lab) {
 	if s.between != nil {
 		s.between(l.sim.Region(ec2sim.LabRegion))
+	}
+	if s.old {
+		if err := ledgertest.Age(l.store, 2*time.Minute); err != nil {
+			l.t.Fatal(err)
+		}
 	}
 }
 
