@@ -129,9 +129,9 @@ func Verbs(clock Clock) []action.Verb {
 				{Name: paramExact, Key: action.DeviceIndex, Form: groupSet, Decides: true,
 					Doc: "the exact groups of the interface at this device index (0–15); every interface needs one, and no backup tags are written. " +
 						"Beside `securityGroups` it means what the agent means: the fence goes by `securityGroups`, without tags, and the unfence restores these"},
-				{Name: paramTags, Form: action.Boolean, Decides: true,
+				{Name: paramTags, Form: action.Boolean, Decides: true, Newer: true,
 					Doc: "`false`: no tags are written or read, and what was there before is in the result and in the ledger alone; `true` by default"},
-				{Name: paramBranches, Form: action.Boolean,
+				{Name: paramBranches, Form: action.Boolean, Newer: true,
 					Doc: "fence an instance with a trunk interface although its branch interfaces, which have groups of their own, go on"},
 				{Name: paramPowerOff, Form: action.Boolean, Decides: true, Doc: "also stop the instance, forced, once the groups are read back; without waiting until it has stopped"},
 				{Name: paramSkipCheck, Form: action.Boolean, Doc: "do not check that the instance is not this machine"},
