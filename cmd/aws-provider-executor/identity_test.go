@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -134,7 +135,7 @@ func (s *surroundings) failed(got told, class, retryable string, words ...string
 }
 
 // answering serves one answer to everything, and counts.
-func answering(t *testing.T, status int, kind, body string) (url string, asked *atomic.Int64) {
+func answering(t *testing.T, status int, kind, body string) (address string, asked *atomic.Int64) {
 	t.Helper()
 	asked = new(atomic.Int64)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -146,6 +147,21 @@ func answering(t *testing.T, status int, kind, body string) (url string, asked *
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, asked
+}
+
+// assumed serves an STS that gives the stand-in's credentials for any role, and what it was asked.
+func assumed(t *testing.T) (address string, forms chan url.Values) {
+	t.Helper()
+	forms = make(chan url.Values, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		forms <- r.PostForm
+		_, _ = io.WriteString(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>`+
+			ec2sim.LabCredential.AccessKeyID+`</AccessKeyId><SecretAccessKey>`+ec2sim.LabCredential.SecretAccessKey+
+			`</SecretAccessKey><SessionToken></SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, forms
 }
 
 // closed is the address of a port that nothing listens on.

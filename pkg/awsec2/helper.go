@@ -95,18 +95,30 @@ func (r *remembered) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return r.answer.get(func() (aws.Credentials, error) { return r.from.Retrieve(ctx) })
 }
 
+// guarded runs a command, and beside it a watch that kills the group once standard input ends: that
+// is when this program ends, even if it is killed. The command itself has nothing to read.
+const guarded = `exec 3<&0 </dev/null
+{ read -r _ <&3; kill -9 -$$; } >/dev/null 2>&1 &
+exec 3<&- sh -c "$0"`
+
 func (h *helper) run(ctx context.Context) ([]byte, error) {
+	watched, alive, err := os.Pipe()
+	if err != nil {
+		return nil, &helperError{text: "can't be started: " + err.Error()}
+	}
+	defer alive.Close()
+	defer watched.Close()
 	begun := time.Now()
 	running, kill := context.WithCancel(ctx)
 	defer kill()
 	out, said := subprocess.NewBounded(maxHelperOutput, kill), subprocess.NewBounded(maxHelperWords, nil)
-	cmd := exec.CommandContext(running, "sh", "-c", h.command)
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Environ(), out, said, helperPatience
+	cmd := exec.CommandContext(running, "sh", "-c", guarded, h.command)
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Environ(), watched, out, said, helperPatience
 	defer subprocess.Group(cmd)()
 	if err := cmd.Start(); err != nil {
 		return nil, &helperError{text: "can't be started: " + err.Error()}
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	_ = subprocess.KillGroup(cmd)
 	words := h.words(said.Bytes())
 	switch {

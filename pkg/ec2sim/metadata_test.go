@@ -135,7 +135,7 @@ func TestMetadataFaults(t *testing.T) {
 	for _, tt := range []struct {
 		fault  ec2sim.MetadataFault
 		status int
-	}{{ec2sim.MetadataForbid, 403}, {ec2sim.MetadataFailure, 500}, {ec2sim.MetadataHang, 0}, {ec2sim.MetadataRefuse, 0}} {
+	}{{ec2sim.MetadataForbid, 403}, {ec2sim.MetadataFailure, 500}, {ec2sim.MetadataBusy, 429}, {ec2sim.MetadataHang, 0}, {ec2sim.MetadataRefuse, 0}} {
 		if err := m.srv.Metadata().SetFault(tt.fault); err != nil {
 			t.Fatal(err)
 		}
@@ -151,6 +151,14 @@ func TestMetadataFaults(t *testing.T) {
 		}
 		if status, _, err := m.ask("GET", path); status != 200 {
 			t.Errorf("after %s: %d %v", tt.fault, status, err)
+		}
+	}
+	if err := m.srv.Metadata().SetFault(ec2sim.MetadataNoRole); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"meta-data/iam/security-credentials/": 404, path: 200} {
+		if status, _, err := m.ask("GET", path); status != want {
+			t.Errorf("without a role, %s: %d %v", path, status, err)
 		}
 	}
 	if err := m.srv.Metadata().SetFault("sulk"); err == nil {
