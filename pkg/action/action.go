@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -273,6 +274,19 @@ type Seen struct {
 // Refuse makes the failure that a plan answers with.
 func Refuse(class protocol.FailureClass, format string, args ...any) *protocol.Failure {
 	return &protocol.Failure{Class: class, Message: fmt.Sprintf(format, args...)}
+}
+
+type leaseKey struct{}
+
+// WithLease is a context for a changing call that may not be sent at until or later.
+func WithLease(ctx context.Context, until time.Time) context.Context {
+	return context.WithValue(ctx, leaseKey{}, until)
+}
+
+// LeaseOf is the time that WithLease set, if any.
+func LeaseOf(ctx context.Context) (until time.Time, ok bool) {
+	until, ok = ctx.Value(leaseKey{}).(time.Time)
+	return until, ok
 }
 
 // Lease is the parameter of verbs that a core assigns to one node for a time. When it is over

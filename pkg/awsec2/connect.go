@@ -10,6 +10,7 @@ package awsec2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -26,6 +27,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
+
+	"aws-provider-executor/pkg/action"
 )
 
 // Connection is one region, seen with the executor's own identity.
@@ -139,7 +142,7 @@ func (c *Connection) reader() *Reader {
 func (c *Connection) Writer() any {
 	return &Writer{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
-		o.Retryer = retryer(retryChange)
+		o.Retryer = leasedRetryer{retryer(retryChange)}
 		o.APIOptions = append(o.APIOptions, c.own.addAttemptLog, addAnswerCheck)
 	}), absent: c.absent, log: c.log}
 }
@@ -149,6 +152,17 @@ func (c *Connection) Writer() any {
 func retryer(rule func(error) aws.Ternary) aws.Retryer {
 	// As an option of the standard retryer zero would mean three.
 	return retry.AddWithMaxAttempts(standardRetryer(rule), 0)
+}
+
+// leasedRetryer makes no further attempt that could begin after the call's lease has ended.
+type leasedRetryer struct{ aws.Retryer }
+
+// GetRetryToken refuses another attempt by an error, which comes beside that of the last one.
+func (l leasedRetryer) GetRetryToken(ctx context.Context, last error) (func(error) error, error) {
+	if until, ok := action.LeaseOf(ctx); ok && !time.Now().Add(lastBackoff).Before(until) {
+		return nil, errors.New("the lease ends before another attempt")
+	}
+	return l.Retryer.GetRetryToken(ctx, last)
 }
 
 func standardRetryer(rule func(error) aws.Ternary) aws.Retryer {

@@ -83,8 +83,9 @@ func (r *run) move(stage, which []int, now []string, to func(int) string, existe
 	if err := r.heedLeaseAgain(existed); err != nil {
 		return err
 	}
+	ctx := r.whileLeased()
 	r.began, r.touched = true, true
-	errs := r.setAll(which, now, to)
+	errs := r.setAll(ctx, which, now, to)
 	var moved, lost, stopped []int
 	var refused error
 	var unknown error
@@ -148,7 +149,7 @@ func (r *run) undone(seen action.Seen) []int {
 }
 
 // setAll sends the changes of one stage at once: none of them rests on another.
-func (r *run) setAll(which []int, now []string, to func(int) string) map[int]error {
+func (r *run) setAll(ctx context.Context, which []int, now []string, to func(int) string) map[int]error {
 	writer := r.conn.Writer()
 	errs := map[int]error{}
 	var all sync.WaitGroup
@@ -157,7 +158,7 @@ func (r *run) setAll(which []int, now []string, to func(int) string) map[int]err
 		t := r.plan.Transitions[i]
 		r.Log.Info("changing", "call", t.Call, "resource", t.Resource, "attribute", t.Attribute, "from", now[i], "to", to(i))
 		set := func() {
-			err := t.Set(r.times.change, writer, now[i], to(i))
+			err := t.Set(ctx, writer, now[i], to(i))
 			mu.Lock()
 			defer mu.Unlock()
 			errs[i] = err

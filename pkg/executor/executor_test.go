@@ -36,9 +36,11 @@ type cloud struct {
 	values map[string]string
 	stale  []map[string]string
 	// changes and reads are the scripts; calls is what was called.
-	changes  script
-	reads    []string
-	calls    []string
+	changes script
+	reads   []string
+	calls   []string
+	// leased tells of each change whether its context bears the lease.
+	leased   []bool
 	onChange func()
 	onRead   func()
 }
@@ -77,9 +79,11 @@ func (c *cloud) Read(_ context.Context, name string) (string, error) {
 // gone is the value of a switch that does not exist any more.
 const gone = "gone"
 
-func (c *cloud) Switch(_ context.Context, name, value string) error {
+func (c *cloud) Switch(ctx context.Context, name, value string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	_, leased := action.LeaseOf(ctx)
+	c.leased = append(c.leased, leased)
 	c.calls = append(c.calls, name+"="+value)
 	if c.onChange != nil {
 		c.onChange()

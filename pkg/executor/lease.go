@@ -8,24 +8,37 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// leaseEnded refuses a change whose time is over; nil while it is not, and where there is none.
-func (r *run) leaseEnded() *protocol.Failure {
+// lease is the time after which no changing call is begun, and the parameter that says so; ok is
+// false where there is none. The form of the parameter is checked.
+func (r *run) lease() (until time.Time, parameter string, ok bool) {
 	for _, f := range r.verb.Parameters {
-		text := r.req.Parameters[f.Name]
-		if !f.NotAfter || text == "" {
-			continue
-		}
-		until, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			return action.Refuse(protocol.InvalidRequest, "%s is %s: %s", f.Name, protocol.Quote(text), err)
-		}
-		if now := r.now(); !now.Before(until) {
-			return action.Refuse(protocol.Denied,
-				"the time for it ended at %s (%s), and it is %s by this machine's clock",
-				text, f.Name, now.UTC().Format(time.RFC3339))
+		if text := r.req.Parameters[f.Name]; f.NotAfter && text != "" {
+			until, err := time.Parse(time.RFC3339, text)
+			return until, f.Name, err == nil
 		}
 	}
-	return nil
+	return time.Time{}, "", false
+}
+
+// leaseEnded refuses a change whose time is over; nil while it is not, and where there is none.
+func (r *run) leaseEnded() *protocol.Failure {
+	until, parameter, ok := r.lease()
+	now := r.now()
+	if !ok || now.Before(until) {
+		return nil
+	}
+	return action.Refuse(protocol.Denied,
+		"the time for it ended at %s (%s), and it is %s by this machine's clock",
+		r.req.Parameters[parameter], parameter, now.UTC().Format(time.RFC3339))
+}
+
+// whileLeased is the context for a change. Of the first ones, which may be sent again when EC2
+// throttles them, no attempt is begun after the lease.
+func (r *run) whileLeased() context.Context {
+	if until, _, ok := r.lease(); ok && !r.began {
+		return action.WithLease(r.times.change, until)
+	}
+	return r.times.change
 }
 
 // heedLease refuses to begin what is to be changed when the time for it is over. What an earlier

@@ -145,6 +145,9 @@ func TestLease(t *testing.T) {
 		if diff := cmp.Diff([]string{"a=dim", "a=on"}, changes); diff != "" || s.Status != protocol.Succeeded {
 			t.Errorf("%+v %s", s, diff)
 		}
+		if diff := cmp.Diff([]bool{true, false}, l.cloud.leased); diff != "" {
+			t.Errorf("which changes may not be sent again after the lease (-want +got):\n%s", diff)
+		}
 	}))
 	t.Run("it is so already", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

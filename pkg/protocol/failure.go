@@ -38,7 +38,7 @@ type FailureClassDoc struct {
 func FailureClasses() []FailureClassDoc {
 	return []FailureClassDoc{
 		{InvalidRequest, "the request, or what it names, can't be right", false},
-		{Denied, "the executor's own policy says no", false},
+		{Denied, "the executor's own policy says no, or the lease of the assignment has ended", false},
 		{Configuration, "the executor's own environment is wrong; nothing was called", false},
 		{Authentication, "no credentials, expired, or unknown to the provider; retryable where their source was only out of reach", false},
 		{Authorization, "the provider refused the identity this call", false},
