@@ -31,7 +31,8 @@ func Named(r Request, parameter, target string) (named bool, err error) {
 // MovedOn plans the undo of an action whose prior state is unknown, where what it brought about is
 // not so any more. Again reads the value once more; it is After if that was only an old reading.
 func MovedOn(
-	after string, again func(context.Context) (Seen, error), facts map[string]string, already string,
+	after string, again func(context.Context) (Seen, error),
+	facts map[string]string, already string,
 ) *Plan {
 	return &Plan{
 		Restores: true,

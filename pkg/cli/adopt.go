@@ -52,7 +52,8 @@ func (a *app) adopt(ctx context.Context, file, source string, requeue bool) erro
 		return err
 	}
 	if len(adoptable) == 0 {
-		fmt.Fprintln(a.stderr, "actionctl: nothing was taken: no action of the core's journal that can be rolled back is in force")
+		fmt.Fprintln(a.stderr, "actionctl: nothing was taken:"+
+			" no action of the core's journal that can be rolled back is in force")
 		return a.report(leftOut, false, nil)
 	}
 	j, err := a.openJournal(ctx)

@@ -13,7 +13,9 @@ import (
 
 // Adoptable lists the actions of a core's journal that have something to roll back, as Adopt takes
 // them. It tells of each other one that may have changed something why it is left out.
-func (g *Gate) Adoptable(ctx context.Context, core Store) (adoptable []Action, leftOut []Outcome, err error) {
+func (g *Gate) Adoptable(
+	ctx context.Context, core Store,
+) (adoptable []Action, leftOut []Outcome, err error) {
 	there := *g
 	there.Store = core
 	ids, leftOut, err := there.InForce(ctx)
@@ -38,11 +40,14 @@ func (g *Gate) Adoptable(ctx context.Context, core Store) (adoptable []Action, l
 // mayAdopt says why an action of a core can't be rolled back from here.
 func (g *Gate) mayAdopt(a Action) policy.Denial {
 	if a.Provider != g.Provider {
-		return against("provider", "it is %s, and only %s is taken", protocol.Quote(a.Provider), protocol.Quote(g.Provider))
+		return against("provider", "it is %s, and only %s is taken",
+			protocol.Quote(a.Provider), protocol.Quote(g.Provider))
 	}
 	var reasons policy.Denial
 	if at := a.Unreadable["executedAt"]; at != "" {
-		reasons = against("executedAt", "when it was executed can't be read (%s), and so not what came after it", protocol.Quote(at))
+		reasons = against("executedAt",
+			"when it was executed can't be read (%s), and so not what came after it",
+			protocol.Quote(at))
 	}
 	r := a.undoRequest(protocol.Execute)
 	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(r)))
@@ -59,12 +64,14 @@ func (g *Gate) mayAdopt(a Action) policy.Denial {
 }
 
 func refusedAdoption(a Action, reasons policy.Denial) Outcome {
-	return Outcome{Action: a, Verdict: Refused, Message: "not taken: " + reasons.Error(), Reasons: reasons}
+	return Outcome{
+		Action: a, Verdict: Refused, Message: "not taken: " + reasons.Error(), Reasons: reasons,
+	}
 }
 
-// Adopt takes actions that a core's journal has in force into this one, where they can be rolled back.
-// Their facts are what the core has; nobody approved them here. A key that is there already stays as it
-// is, and is told where it is another plan's. The core's journal is not written to.
+// Adopt takes actions that a core's journal has in force into this one, where they can be rolled
+// back. Their facts are what the core has; nobody approved them here. A key that is there already
+// stays as it is, and is told where it is another plan's. The core's journal is not written to.
 func (g *Gate) Adopt(ctx context.Context, actions []Action, source string) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
@@ -92,7 +99,8 @@ func (g *Gate) adoptOnce(ctx context.Context, actions []Action, source string) (
 		case len(intact(there)) > 0:
 			outcomes[i] = refusedAdoption(there, intact(there))
 		case there.Digest() != a.Digest():
-			outcomes[i] = refusedAdoption(there, against("idempotencyKey", "the key is there already, with another plan"))
+			outcomes[i] = refusedAdoption(there,
+				against("idempotencyKey", "the key is there already, with another plan"))
 		default:
 			outcomes[i] = Outcome{Action: there, Verdict: Done, Message: "there already"}
 		}
@@ -110,13 +118,15 @@ func (g *Gate) adoptOnce(ctx context.Context, actions []Action, source string) (
 // adoption is the write that takes an action of a core.
 func (g *Gate) adoption(a Action, source string) Change {
 	taken := Action{
-		Source: a.Source, Plan: a.Plan, Status: a.Status, ApprovedBy: a.ApprovedBy, ApprovedAt: a.ApprovedAt,
+		Source: a.Source, Plan: a.Plan, Status: a.Status,
+		ApprovedBy: a.ApprovedBy, ApprovedAt: a.ApprovedAt,
 		ExecutedAt: a.ExecutedAt, ResultMessage: a.ResultMessage, Error: a.Error,
 		Observed: a.Observed, MayHaveChanged: true, Imported: g.Now(),
 	}
 	data := map[string]any{
-		"digest": taken.Digest(), "source": source, "idThere": fmt.Sprint(a.ID), "status": string(a.Status),
-		"action": a.Plan.Action, "target": a.Target, "observed": full(a.Observed),
+		"digest": taken.Digest(), "source": source, "idThere": fmt.Sprint(a.ID),
+		"status": string(a.Status), "action": a.Plan.Action, "target": a.Target,
+		"observed": full(a.Observed),
 	}
 	return Change{Action: taken, Event: g.event(EventAdopted, taken, data)}
 }

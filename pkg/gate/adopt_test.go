@@ -101,3 +101,17 @@ func TestNothingIsAdoptedOverWhatWasAltered(t *testing.T) {
 type readOnly struct{ gate.Store }
 
 func (readOnly) ReadOnly() bool { return true }
+
+// TestWhatFailedAtACoreMayBeTriedAgain, once it is approved here: that finds out what is so.
+func TestWhatFailedAtACoreMayBeTriedAgain(t *testing.T) {
+	r := newRig(t, lab)
+	a := adopted("k")
+	a.Status, a.Error = gate.Failed, "timed out"
+	id := r.all(r.Adopt(context.Background(), []gate.Action{a}, "core.db"))(gate.Done)[0].Action.ID
+	r.all(r.execute(id))(gate.Refused)
+	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+	r.all(r.execute(id))(gate.Done)
+	if a := r.get(id); a.Status != gate.Succeeded || a.Observed["assignedAddress"] != "10.88.60.9" {
+		t.Errorf("%+v", a)
+	}
+}

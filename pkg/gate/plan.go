@@ -77,7 +77,9 @@ func (r *planReader) plan(n *document.Node, path string) {
 		document.Field{Name: "idempotencyKey", Required: true, Read: text(&p.IdempotencyKey)},
 		document.Field{Name: "parameters", Read: strings(&p.Parameters)},
 		// What a planner expects is for people to read beside its plan.
-		document.Field{Name: "expectedEffects", Read: func(n *document.Node, path string) { r.Strings(n, path) }},
+		document.Field{Name: "expectedEffects", Read: func(n *document.Node, path string) {
+			r.Strings(n, path)
+		}},
 		document.Field{Name: "undo", Read: func(n *document.Node, path string) {
 			p.Undo = &Undo{}
 			r.Fields(n, path,
@@ -157,7 +159,8 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 	case p.Undo == nil && g.Policy != nil && g.Policy.AllowsIrreversible(verb.Name, p.Action):
 		return nil
 	case p.Undo == nil:
-		return fault("undo", p.Action+" can't be undone, and the policy does not take that; add "+p.Action+" to allowedActions")
+		return fault("undo", p.Action+" can't be undone, and the policy does not take that;"+
+			" add "+p.Action+" to allowedActions")
 	case verb.Undo == "" && takesAgain(undoVerb, verb):
 	case verb.Undo == "":
 		return fault("undo", p.Action+" can't be undone, and the plan says that "+protocol.Quote(p.Undo.Action)+" does; take undo out")

@@ -12,12 +12,12 @@ import (
 	"aws-provider-executor/pkg/gate"
 )
 
-// migrate brings a journal of an earlier version to this one, in one transaction. The log goes with it
-// event by event, and ends with the same hash.
+// migrate brings a journal of an earlier version to this one, in one transaction. The log goes with
+// it event by event, and ends with the same hash.
 //
-// Until version 2 the tables had names of which a core uses one. Version 1 had no mark of what may have
-// been changed. The rows that should bear it get it, with an event; a row that is not as the log left
-// it stays as it is, to be found.
+// Until version 2 the tables had names of which a core uses one. Version 1 had no mark of what may
+// have been changed. The rows that should bear it get it, with an event. A row that is not as the
+// log left it stays as it is, to be found.
 func (j *Journal) migrate(ctx context.Context) error {
 	form, err := wantedSchema(ctx)
 	if err != nil {
@@ -41,7 +41,10 @@ func (j *Journal) migrate(ctx context.Context) error {
 		}
 		j.version = version
 		for _, a := range marked {
-			e := gate.Event{At: time.Now(), Kind: gate.EventMigrated, Actor: "actionctl", Data: map[string]any{"mayHaveChanged": "true"}}
+			e := gate.Event{
+				At: time.Now(), Kind: gate.EventMigrated, Actor: "actionctl",
+				Data: map[string]any{"mayHaveChanged": "true"},
+			}
 			if a, err = w.put(a, a.UpdatedAt); err == nil {
 				err = w.logRow(a, e)
 			}
@@ -53,7 +56,8 @@ func (j *Journal) migrate(ctx context.Context) error {
 	})
 }
 
-// moveTables makes the tables of this version, and moves into them what is in those of an earlier one.
+// moveTables makes the tables of this version, and moves into them what is in those of an earlier
+// one.
 func (w *writer) moveTables(form map[string]part, from int) error {
 	states := stateColumns
 	if from == 1 {
@@ -61,13 +65,15 @@ func (w *writer) moveTables(form map[string]part, from int) error {
 	}
 	const approvals = "id, action_id, approved_by, approved_at, digest"
 	old := tablesOf(from)
-	statements := makingOf(form)
-	statements = append(statements,
+	move := func(to, columns, values, from string) string {
+		return "INSERT INTO " + to + " (" + columns + ") SELECT " + values + " FROM " + from
+	}
+	statements := append(makingOf(form),
 		"DROP INDEX IF EXISTS action_executions_by_status",
-		"INSERT INTO "+ours.states+" (action_id, "+stateColumns+") SELECT action_id, "+states+" FROM "+old.states,
-		"INSERT INTO "+ours.approvals+" ("+approvals+") SELECT "+approvals+" FROM "+old.approvals+" ORDER BY id",
-		"INSERT INTO "+ours.events+" ("+eventColumns+") SELECT "+eventColumns+" FROM "+old.events+" ORDER BY seq",
-		fmt.Sprintf("INSERT INTO %s (one, version, seq, hash) SELECT one, %d, seq, hash FROM %s", ours.head, version, old.head),
+		move(ours.states, "action_id, "+stateColumns, "action_id, "+states, old.states),
+		move(ours.approvals, approvals, approvals, old.approvals+" ORDER BY id"),
+		move(ours.events, eventColumns, eventColumns, old.events+" ORDER BY seq"),
+		move(ours.head, "version, one, seq, hash", fmt.Sprint(version)+", one, seq, hash", old.head),
 	)
 	for _, table := range []string{old.states, old.approvals, old.events, old.head} {
 		statements = append(statements, "DROP TABLE "+table)
@@ -137,7 +143,8 @@ func wantedSchema(ctx context.Context) (map[string]part, error) {
 }
 
 func schemaOf(ctx context.Context, q querier) (map[string]part, error) {
-	rows, err := q.QueryContext(ctx, "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema")
+	const everything = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema"
+	rows, err := q.QueryContext(ctx, everything)
 	if err != nil {
 		return nil, err
 	}

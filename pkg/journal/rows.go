@@ -13,8 +13,9 @@ import (
 
 // stateColumns1 are those of version 1; the others added one.
 const (
-	stateColumns1 = "name, description, mode, digest, imported_at, revision, claim_purpose, claim_by, claim_at, claim_until, claim_from"
-	stateColumns  = stateColumns1 + ", may_have_changed"
+	stateColumns1 = "name, description, mode, digest, imported_at, revision, " +
+		"claim_purpose, claim_by, claim_at, claim_until, claim_from"
+	stateColumns = stateColumns1 + ", may_have_changed"
 )
 
 // Where a row's values are: its id, the core's columns, ours.
@@ -35,14 +36,17 @@ type row struct {
 
 // selectRows is the beginning of every query for rows.
 func (j *Journal) selectRows() string {
+	states := stateColumns
 	switch {
 	case j.foreign:
-		return "SELECT " + j.idColumn + ", " + coreColumns + ", '', '', '', '', '', 0, '', '', '', '', '', 0 FROM action_executions "
+		const none = "'', '', '', '', '', 0, '', '', '', '', '', 0"
+		return "SELECT " + j.idColumn + ", " + coreColumns + ", " + none + " FROM action_executions "
 	case j.version == 1:
-		return "SELECT id, " + coreColumns + ", " + stateColumns1 + ", 0 FROM action_executions LEFT JOIN action_state ON action_id = id "
+		states = stateColumns1 + ", 0"
 	}
 	// A row of the core's table without one of ours is not to be overlooked.
-	return "SELECT id, " + coreColumns + ", " + stateColumns + " FROM action_executions LEFT JOIN " + j.tables().states + " ON action_id = id "
+	return "SELECT id, " + coreColumns + ", " + states +
+		" FROM action_executions LEFT JOIN " + j.tables().states + " ON action_id = id "
 }
 
 // rows reads rows.
@@ -196,7 +200,8 @@ func (v view) altered(r row) (string, error) {
 
 // lost finds the actions that only the log tells of.
 func (v view) lost(do func(id int64)) error {
-	found, err := v.QueryContext(v.ctx, "SELECT DISTINCT action_id FROM "+v.journal.tables().events+" WHERE action_id <> 0 AND action_id NOT IN (SELECT id FROM action_executions) ORDER BY action_id")
+	found, err := v.QueryContext(v.ctx, "SELECT DISTINCT action_id FROM "+v.journal.tables().events+
+		" WHERE action_id <> 0 AND action_id NOT IN (SELECT id FROM action_executions) ORDER BY action_id")
 	if err != nil {
 		return err
 	}

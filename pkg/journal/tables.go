@@ -26,7 +26,9 @@ var (
 		events: prefix + "events", head: prefix + "journal",
 	}
 	// before3 are the names until version 2. A core has a table events, too.
-	before3 = tables{states: "action_state", approvals: "approvals", events: "events", head: "journal_head"}
+	before3 = tables{
+		states: "action_state", approvals: "approvals", events: "events", head: "journal_head",
+	}
 )
 
 // tablesOf are the names in a journal of a version.
@@ -41,14 +43,14 @@ func (j *Journal) tables() tables { return tablesOf(j.version) }
 
 // hasTable reports whether there is a table of that name.
 func hasTable(ctx context.Context, q querier, name string) (bool, error) {
+	const tablesOfThatName = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
 	var n int
-	row := q.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", name)
-	err := row.Scan(&n)
+	err := q.QueryRowContext(ctx, tablesOfThatName, name).Scan(&n)
 	return n > 0, err
 }
 
-// findVersion is the version of our tables in a file. Since version 3 they say it themselves: another
-// program may have a use of its own for SQLite's user_version.
+// findVersion is the version of our tables in a file. Since version 3 they say it themselves:
+// another program may have a use of its own for SQLite's user_version.
 func findVersion(ctx context.Context, q querier) (found int, err error) {
 	said, err := hasTable(ctx, q, ours.head)
 	if err != nil {
@@ -61,7 +63,8 @@ func findVersion(ctx context.Context, q querier) (found int, err error) {
 			return version, nil
 		}
 		if err == nil && found < 3 {
-			err = fmt.Errorf("%w: %s says that it is of version %d", gate.ErrAltered, ours.head, found)
+			err = fmt.Errorf("%w: %s says that it is of version %d",
+				gate.ErrAltered, ours.head, found)
 		}
 		return found, err
 	}

@@ -46,7 +46,8 @@ func (v *verification) run() error {
 		return err
 	}
 	var at head
-	if err := v.QueryRowContext(v.ctx, "SELECT seq, hash FROM "+v.journal.tables().head).Scan(&at.seq, &at.hash); err != nil {
+	row := v.QueryRowContext(v.ctx, "SELECT seq, hash FROM "+v.journal.tables().head)
+	if err := row.Scan(&at.seq, &at.hash); err != nil {
 		v.fault("the head of the event log can't be read: %v", err)
 	}
 	v.chain(at)
@@ -96,8 +97,8 @@ func (v *verification) structure() error {
 	return rows.Err()
 }
 
-// schema finds what was taken off the tables, or put in: a trigger may undo a write as soon as it is
-// made. What another program has beside them is its own.
+// schema finds what was taken off the tables, or put in: a trigger may undo a write as soon as it
+// is made. What another program has beside them is its own.
 func (v *verification) schema() error {
 	want, err := wantedSchema(v.ctx)
 	if err != nil {
@@ -133,7 +134,8 @@ type part struct{ kind, name, table, text string }
 // is reports whether a part is as it was made. A core may add columns to its own table.
 func (p part) is(want part) bool {
 	grown := strings.TrimSuffix(want.text, ")") + ", "
-	return p.text == want.text || p.kind == "table" && p.name == coreTable && strings.HasPrefix(p.text, grown)
+	isCores := p.kind == "table" && p.name == coreTable
+	return p.text == want.text || isCores && strings.HasPrefix(p.text, grown)
 }
 
 // isAnothers reports whether a part is of no concern here: it is on another program's table, or an
@@ -218,7 +220,8 @@ func (v *verification) actions() {
 
 // approved checks the table of approvals against the log.
 func (v *verification) approved() {
-	rows, err := v.QueryContext(v.ctx, "SELECT action_id, approved_by, approved_at, digest FROM "+v.journal.tables().approvals+" ORDER BY id")
+	rows, err := v.QueryContext(v.ctx, "SELECT action_id, approved_by, approved_at, digest FROM "+
+		v.journal.tables().approvals+" ORDER BY id")
 	if err != nil {
 		v.fault("the approvals can't be read: %v", err)
 		return

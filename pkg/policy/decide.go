@@ -125,12 +125,14 @@ func extend[T ~string](field string, there []T, value string) string {
 
 // scalar is a text as a policy has it: quoted where YAML might take it for something else.
 func scalar(text string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./", r)
+	odd := func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		return !letter && (r < '0' || r > '9') && !strings.ContainsRune("-_./", r)
 	}
+	words := []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 	switch {
-	case text == "" || strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }),
-		slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, strings.ToLower(text)),
+	case text == "" || strings.ContainsFunc(text, odd),
+		slices.Contains(words, strings.ToLower(text)),
 		// What does not begin with a letter may be a number; a network is none.
 		strings.IndexByte("-./0123456789", text[0]) >= 0 && !strings.Contains(text, "/"):
 		return strconv.Quote(text)
@@ -146,8 +148,8 @@ func (p *Policy) action(d *Denial, s Subject) {
 	if !p.AllowUndo {
 		d.add("allowUndo", "undoing is not allowed; to allow it write allowUndo: true")
 	}
-	names := slices.Concat(s.names(), s.Undoes)
-	if slices.ContainsFunc(append(names, "*"), func(v string) bool { return slices.Contains(p.Actions, v) }) {
+	allowed := func(name string) bool { return slices.Contains(p.Actions, name) }
+	if slices.ContainsFunc(slices.Concat(s.names(), s.Undoes, []string{"*"}), allowed) {
 		return
 	}
 	wanted := s.Action
@@ -163,11 +165,13 @@ func (p *Policy) irreversible(d *Denial, s Subject) {
 	case !s.Irreversible || s.Undo || p.AllowsIrreversible(s.names()...):
 	case p.allowIrreversible == nil && slices.Contains(p.Actions, "*"):
 		d.add("allowIrreversible",
-			"%s can't be undone, and allowedActions does not name it; to allow it add %s to allowedActions",
+			"%s can't be undone, and allowedActions does not name it;"+
+				" to allow it add %s to allowedActions",
 			s.Action, scalar(s.Action))
 	case p.allowIrreversible != nil:
 		d.add("allowIrreversible",
-			"%s can't be undone, which is not allowed; to allow it write allowIrreversible: true", s.Action)
+			"%s can't be undone, which is not allowed; to allow it write allowIrreversible: true",
+			s.Action)
 	}
 }
 
@@ -187,7 +191,9 @@ func (p *Policy) address(d *Denial, s Subject) {
 		d.add("allowedCIDRs", "the address %q can't be read; write one as in 10.0.0.9/32", text)
 		return
 	}
-	holds := func(c netip.Prefix) bool { return c.Bits() <= block.Bits() && c.Contains(block.Addr()) }
+	holds := func(c netip.Prefix) bool {
+		return c.Bits() <= block.Bits() && c.Contains(block.Addr())
+	}
 	if slices.ContainsFunc(p.CIDRs, holds) {
 		return
 	}
@@ -221,7 +227,8 @@ func (p *Policy) refs(d *Denial, s Subject) {
 		return
 	}
 	t := map[string][]Pattern{
-		"nicRef": p.Targets.Interfaces, "instanceRef": p.Targets.Instances, "routeTableRef": p.Targets.RouteTables,
+		"nicRef": p.Targets.Interfaces, "instanceRef": p.Targets.Instances,
+		"routeTableRef": p.Targets.RouteTables,
 	}
 	named := false
 	for _, kind := range []string{"nicRef", "instanceRef", "routeTableRef"} {
@@ -231,7 +238,8 @@ func (p *Policy) refs(d *Denial, s Subject) {
 		}
 	}
 	if !named {
-		d.add("allowedTargets", "the target names no nicRef, instanceRef or routeTableRef to check; name one")
+		d.add("allowedTargets",
+			"the target names no nicRef, instanceRef or routeTableRef to check; name one")
 	}
 	if holder := s.Parameters["priorHolder"]; holder != "" {
 		matches(d, "priorHolder", holder, "nicRef", t["nicRef"])
@@ -262,7 +270,8 @@ func (p *Policy) Execution(now time.Time, done int) Denial {
 		}
 		if done >= p.MaxActions {
 			d.add("maxActionsPerRun",
-				"%d actions are allowed in a run, and this would be number %d; to allow it write maxActionsPerRun: %d",
+				"%d actions are allowed in a run, and this would be number %d;"+
+					" to allow it write maxActionsPerRun: %d",
 				p.MaxActions, done+1, done+1)
 		}
 		p.window(d, now)
@@ -278,8 +287,10 @@ func (p *Policy) window(d *Denial, now time.Time) {
 	for i, w := range p.Windows {
 		texts[i] = w.String()
 	}
-	there := now.In(p.Windows[0].zone)
-	wanted := fmt.Sprintf("%s %02d:00-%02d:00 %s", there.Format("Mon"), there.Hour(), there.Hour()+1, p.Windows[0].zone)
+	zone := p.Windows[0].zone
+	there := now.In(zone)
+	hour := there.Hour()
+	wanted := fmt.Sprintf("%s %02d:00-%02d:00 %s", there.Format("Mon"), hour, hour+1, zone)
 	d.add("executionWindow", "it is %s, and the window is %s; wait, or add %q to executionWindow",
 		there.Format("Mon 15:04 MST"), strings.Join(texts, ", "), wanted)
 }
@@ -294,16 +305,18 @@ func (p *Policy) Tags(resource string, tags map[string]string) Denial {
 				d.add("requiredTags", "%s has no tag %q; tag it, or take %s out of requiredTags",
 					resource, want.Key, scalar(want.Key))
 			case !matchAny(want.Values, value):
-				d.add("requiredTags", "%s has the tag %s=%q, want %s; to allow it %s", resource, want.Key, value,
-					join(want.Values, " or "), extend("requiredTags."+want.Key, want.Values, value))
+				d.add("requiredTags", "%s has the tag %s=%q, want %s; to allow it %s",
+					resource, want.Key, value, join(want.Values, " or "),
+					extend("requiredTags."+want.Key, want.Values, value))
 			}
 		}
 		for _, no := range p.DeniedTags {
 			for _, key := range slices.Sorted(maps.Keys(tags)) {
-				value := tags[key]
-				if strings.EqualFold(key, no.Key) && matchAny(fold(no.Values), strings.ToLower(value)) {
-					d.add("deniedTags", "%s has the tag %s=%q; to allow it take what matches that out of deniedTags.%s",
-						resource, key, value, no.Key)
+				value := strings.ToLower(tags[key])
+				if strings.EqualFold(key, no.Key) && matchAny(fold(no.Values), value) {
+					d.add("deniedTags",
+						"%s has the tag %s=%q; to allow it take what matches that out of deniedTags.%s",
+						resource, key, tags[key], no.Key)
 				}
 			}
 		}

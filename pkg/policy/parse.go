@@ -155,7 +155,8 @@ func (r *reader) maybe(to **bool) readFunc {
 // or nothing. Absent is what is allowed without the list.
 func (r *reader) filled(n *document.Node, path, absent string) {
 	if n.Kind == document.List && len(n.Items) == 0 {
-		r.Add(n.Line, path, "is an empty list: name what is allowed, or take the field out, which allows %s", absent)
+		r.Add(n.Line, path,
+			"is an empty list: name what is allowed, or take the field out, which allows %s", absent)
 	}
 }
 
@@ -219,7 +220,8 @@ func (r *reader) targets(n *document.Node, path string) {
 	t := &Targets{}
 	r.policy.Targets = t
 	if n.Kind == document.Object && len(n.Entries) == 0 {
-		r.Add(n.Line, path, "is empty: name what is allowed, or take the field out, which allows any")
+		r.Add(n.Line, path,
+			"is empty: name what is allowed, or take the field out, which allows any")
 	}
 	r.FullFields(n, path,
 		document.Field{Name: "nicRef", Read: r.patterns(&t.Interfaces)},

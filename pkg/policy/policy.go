@@ -1,7 +1,8 @@
 // Package policy says what may be done: ProviderActionPolicy documents, and decisions by them.
 //
 // It guarantees that a document means one thing or is refused, with the line of every fault; and
-// that a decision names every reason against, each with what to write to allow it. The names of the fields and the meaning of the core's ones stay compatible with
+// that a decision names every reason against, each with what to write to allow it. The names of
+// the fields and the meaning of the core's ones stay compatible with
 // hybrid.routerd.net/v1alpha1. The package knows no provider, no store and no executor.
 //
 // # What the fields mean
@@ -110,7 +111,8 @@ func (p *Policy) AllowsIrreversible(names ...string) bool {
 		if p.allowIrreversible != nil {
 			return *p.allowIrreversible
 		}
-		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(p.Actions, n) })
+		named := func(name string) bool { return slices.Contains(p.Actions, name) }
+		return slices.ContainsFunc(names, named)
 	})
 }
 
