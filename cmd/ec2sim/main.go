@@ -13,7 +13,9 @@ import (
 var version = "devel"
 
 func main() {
-	asking := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+	asking := []os.Signal{
+		os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
+	}
 	if !signal.Ignored(syscall.SIGHUP) {
 		asking = append(asking, syscall.SIGHUP)
 	}

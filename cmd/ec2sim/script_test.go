@@ -57,7 +57,8 @@ func TestSignalsReachTheCommand(t *testing.T) {
 		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "USR1": syscall.SIGUSR1,
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The shell waits for its child, which nothing is ever sent to, and runs the trap when a signal comes.
+			// The shell waits for its child, which nothing is ever sent to, and runs the trap when
+			// a signal comes.
 			sim := exec.Command(program, "run", "--", "sh", "-c", `trap 'echo got `+name+`; exit 7' `+name+`; echo ready; read -r line`)
 			// No terminal: what the test was started from must not matter.
 			sim.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

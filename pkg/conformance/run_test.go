@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestReadme runs what the README tells a newcomer to try, as it is printed there, with the programs, the examples and
-// the AWS CLI, and nothing else in the environment.
+// TestReadme runs what the README tells a newcomer to try, as it is printed there, with the
+// programs, the examples and the AWS CLI, and nothing else in the environment.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	top, err := filepath.Abs("../..")
@@ -53,8 +53,9 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// TestIPv6OnlySubnet has an IPv6-only subnet at both places, made by calls there and loaded here. Of the subnet both tell
-// alike; an interface in it has no private IPv4 address on EC2, and gets one at moto.
+// TestIPv6OnlySubnet has an IPv6-only subnet at both places, made by calls there and loaded here.
+// Of the subnet both tell alike; an interface in it has no private IPv4 address on EC2, and gets
+// one at moto.
 func TestIPv6OnlySubnet(t *testing.T) {
 	t.Parallel()
 	there, here := newBench(t, startMoto), newBench(t, startSim)

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Region fills a region of a Sim, without the API: seeds and tests say with it how the world is. Its
-// methods panic when asked for what EC2 could not hold, for a seed is code. What a value leaves out is
-// filled in; the completed value is returned.
+// Region fills a region of a Sim, without the API: seeds and tests say with it how the world is.
+// Its methods panic when asked for what EC2 could not hold, for a seed is code. What a value leaves
+// out is filled in; the completed value is returned.
 type Region struct {
 	sim  *Sim
 	name string
@@ -89,8 +89,9 @@ func fillID(id *string, m minter, prefix string) {
 	}
 }
 
-// AddVPC adds a VPC with its default security group, which lets its members talk to each other and to
-// the world, and its main route table, which holds the local routes. Both have the digits of its id.
+// AddVPC adds a VPC with its default security group, which lets its members talk to each other and
+// to the world, and its main route table, which holds the local routes. Both have the digits of its
+// id.
 func (r *Region) AddVPC(v VPC) VPC {
 	return with(r, func(w *world, m minter) *VPC {
 		added := w.addVPC(m, v)
@@ -136,7 +137,8 @@ func (w *world) addMainTable(m minter, v *VPC) {
 func localRoutes(v VPC) []Route {
 	var routes []Route
 	for _, cidr := range v.cidrs() {
-		routes = append(routes, Route{Destination: mustPrefix(cidr).String(), Target: local, Origin: "CreateRouteTable"})
+		network := mustPrefix(cidr).String()
+		routes = append(routes, Route{Destination: network, Target: local, Origin: "CreateRouteTable"})
 	}
 	return routes
 }
@@ -154,13 +156,14 @@ func (w *world) addSubnet(m minter, s Subnet) *Subnet {
 	for _, cidr := range s.cidrs() {
 		w.mustFit(cidr, vpc)
 	}
-	if s.CIDR != "" && !mustPrefix(s.CIDR).Addr().Is4() || s.IPv6CIDR != "" && !mustPrefix(s.IPv6CIDR).Addr().Is6() {
+	if strings.Contains(s.CIDR, ":") || s.IPv6CIDR != "" && !strings.Contains(s.IPv6CIDR, ":") {
 		cannot("cidr is an IPv4 block, ipv6Cidr an IPv6 one")
 	}
 	fill(&s.Owner, vpc.Owner)
 	fillID(&s.ID, m, "subnet")
 	fill(&s.AvailabilityZone, w.region+"a")
-	if letter, ok := strings.CutPrefix(s.AvailabilityZone, w.region); !ok || len(letter) != 1 || letter < "a" || letter > "z" {
+	letter, ok := strings.CutPrefix(s.AvailabilityZone, w.region)
+	if !ok || len(letter) != 1 || letter < "a" || letter > "z" {
 		cannot("the zone " + s.AvailabilityZone + " is none of " + w.region)
 	}
 	return put(w.subnets, s)
@@ -211,8 +214,8 @@ func (w *world) addGateway(m minter, g Gateway) *Gateway {
 	return put(w.gateways, g)
 }
 
-// AddRouteTable adds a route table to the VPC it names, with the VPC's local routes before its own. Its
-// associations take their subnets from the tables that had them.
+// AddRouteTable adds a route table to the VPC it names, with the VPC's local routes before its own.
+// Its associations take their subnets from the tables that had them.
 func (r *Region) AddRouteTable(t RouteTable) RouteTable {
 	return with(r, func(w *world, m minter) *RouteTable { return w.addRouteTable(m, t) })
 }
@@ -253,9 +256,9 @@ func (w *world) dissociate(vpc string, a RouteAssociation) {
 	}
 }
 
-// AddInterface adds an interface to the subnet it names. Without groups it has the VPC's default group,
-// without a primary address the subnet's lowest free one, which is an IPv6 address in an IPv6-only subnet.
-// One of type efa-only has none. SourceDestCheck is as given.
+// AddInterface adds an interface to the subnet it names. Without groups it has the VPC's default
+// group, without a primary address the subnet's lowest free one, which is an IPv6 address in an
+// IPv6-only subnet. One of type efa-only has none. SourceDestCheck is as given.
 func (r *Region) AddInterface(i Interface) Interface {
 	return with(r, func(w *world, m minter) *Interface { return w.addInterface(m, i) })
 }
@@ -270,10 +273,33 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 	}
 	fill(&i.Type, plainType)
 	w.checkType(i)
+	w.firstAddress(&i, subnet)
+	w.mustHaveAddresses(&i, subnet)
+	if g := w.defaultGroup(subnet.VPCID); len(i.Groups) == 0 && g != nil {
+		i.Groups = []string{g.ID}
+	}
+	for _, id := range i.Groups {
+		must(w.groups, id)
+	}
+	w.fillAttachment(m, &i)
+	return put(w.interfaces, i)
+}
+
+// defaultGroup returns the default security group of a VPC, or nil.
+func (w *world) defaultGroup(vpc string) *SecurityGroup {
+	for g := range w.groups.each() {
+		if g.VPCID == vpc && g.Name == "default" {
+			return g
+		}
+	}
+	return nil
+}
+
+// mustHaveAddresses panics unless what a new interface is to hold is free in its subnet.
+func (w *world) mustHaveAddresses(i *Interface, subnet *Subnet) {
 	if i.Type == efaOnlyType && len(i.PrivateAddresses)+len(i.IPv6Addresses)+len(i.Prefixes) > 0 {
 		cannot("an efa-only interface has no addresses")
 	}
-	w.firstAddress(&i, subnet)
 	if len(i.PrivateAddresses) > 0 && subnet.ipv6Only() {
 		cannot("the subnet " + subnet.ID + " has no IPv4 addresses")
 	}
@@ -290,20 +316,8 @@ func (w *world) addInterface(m minter, i Interface) *Interface {
 		cannot("the interface does not hold " + i.PrimaryIPv6)
 	}
 	for _, p := range i.Prefixes {
-		w.mustDelegate(subnet, p, append(i.IPv6Addresses, addressesOf(&i)...))
+		w.mustDelegate(subnet, p, append(i.IPv6Addresses, addressesOf(i)...))
 	}
-	if len(i.Groups) == 0 {
-		for g := range w.groups.each() {
-			if g.VPCID == subnet.VPCID && g.Name == "default" {
-				i.Groups = []string{g.ID}
-			}
-		}
-	}
-	for _, id := range i.Groups {
-		must(w.groups, id)
-	}
-	w.fillAttachment(m, &i)
-	return put(w.interfaces, i)
 }
 
 // mustHaveRoom panics where another interface is at the device index.
@@ -336,7 +350,8 @@ func (w *world) firstAddress(i *Interface, subnet *Subnet) {
 
 func (w *world) mustBeFree(subnet *Subnet, cidr, address string) {
 	prefix, a := mustPrefix(cidr), mustAddr(address)
-	if !prefix.Contains(a) || reserved(prefix, a) || w.holder(subnet.ID, address) != nil || w.delegatee(subnet.ID, address) != nil {
+	if !prefix.Contains(a) || reserved(prefix, a) ||
+		w.holder(subnet.ID, address) != nil || w.delegatee(subnet.ID, address) != nil {
 		cannot("the address " + address + " is not free in " + subnet.ID)
 	}
 }
@@ -351,16 +366,19 @@ func (w *world) mustDelegate(subnet *Subnet, cidr string, own []string) {
 	for _, eni := range w.interfaces {
 		if eni.SubnetID == subnet.ID {
 			own = append(own, append(addressesOf(eni), eni.IPv6Addresses...)...)
-			free = free && !slices.ContainsFunc(eni.Prefixes, func(other string) bool { return mustPrefix(other).Overlaps(p) })
+			free = free && !slices.ContainsFunc(eni.Prefixes, func(other string) bool {
+				return mustPrefix(other).Overlaps(p)
+			})
 		}
 	}
-	if !free || slices.ContainsFunc(own, func(a string) bool { return p.Contains(netip.MustParseAddr(a)) }) {
+	inside := func(a string) bool { return p.Contains(netip.MustParseAddr(a)) }
+	if !free || slices.ContainsFunc(own, inside) {
 		cannot("the block " + cidr + " can't be delegated in " + subnet.ID)
 	}
 }
 
-// AddInstance adds an instance with its interfaces, at device indexes in the order given; without one it
-// gets one in the subnet it names, with source/destination check on.
+// AddInstance adds an instance with its interfaces, at device indexes in the order given; without
+// one it gets one in the subnet it names, with source/destination check on.
 func (r *Region) AddInstance(i Instance, interfaces ...Interface) Instance {
 	return with(r, func(w *world, m minter) *Instance {
 		if len(interfaces) == 0 {

@@ -13,8 +13,8 @@ import (
 
 const controlPrefix = "/_sim/"
 
-// control is what one method does at one control path. Bodies and answers are the JSON of the Go types; see
-// FaultJSON for faults. An answer of nil is an empty one.
+// control is what one method does at one control path. Bodies and answers are the JSON of the Go
+// types; see FaultJSON for faults. An answer of nil is an empty one.
 type control struct {
 	Method, Path string
 	About, Body  string // for people
@@ -29,25 +29,29 @@ func controls() []control {
 	const get, put, post, del = http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete
 	return []control{
 		{get, "state", "the world", "", telling(func(s *Sim) any { return s.State() })},
-		{put, "state", "replaces the world by one in JSON or YAML", "", func(s *Sim, r *http.Request) (any, error) {
-			return nil, s.loadBody(r)
-		}},
+		{put, "state", "replaces the world by one in JSON or YAML", "", following((*Sim).loadBody)},
 		{get, "calls", "the log of calls", "", telling(func(s *Sim) any { return s.Calls() })},
 		{del, "calls", "empties the log of calls", "", doing((*Sim).ForgetCalls)},
-		{get, "faults", "the faults in force", "", telling(func(s *Sim) any { return faultStates(s.Faults()) })},
+		{get, "faults", "the faults in force", "",
+			telling(func(s *Sim) any { return faultStates(s.Faults()) })},
 		{post, "faults", "puts a fault, or a list of them, in force",
 			`{"operation": "AssignPrivateIpAddresses", "answer": "lost", "count": 1}`,
-			func(s *Sim, r *http.Request) (any, error) { return nil, s.injectJSON(r) }},
+			following((*Sim).injectJSON)},
 		{del, "faults", "takes all faults away", "", doing((*Sim).ClearFaults)},
 		{post, "attach", "attaches an interface behind the API's back",
 			`{"interfaceId": "eni-…", "instanceId": "i-…", "deviceIndex": 1}`, taking((*Sim).attach)},
-		{post, "detach", "detaches an interface behind the API's back", `{"interfaceId": "eni-…"}`, taking((*Sim).detach)},
-		{post, "remove", "takes a resource of any kind away behind the API's back", `{"id": "eni-…"}`, taking((*Sim).remove)},
-		{get, "quotas", "the quotas that are not EC2's default", "", telling(func(s *Sim) any { return s.Quotas() })},
+		{post, "detach", "detaches an interface behind the API's back",
+			`{"interfaceId": "eni-…"}`, taking((*Sim).detach)},
+		{post, "remove", "takes a resource of any kind away behind the API's back",
+			`{"id": "eni-…"}`, taking((*Sim).remove)},
+		{get, "quotas", "the quotas that are not EC2's default", "",
+			telling(func(s *Sim) any { return s.Quotas() })},
 		{put, "quotas", "replaces the quotas", `{"groupsPerInterface": 16}`, taking((*Sim).SetQuotas)},
-		{put, "throttling", "refuses calls as EC2's rate limits would", `{"on": true}`, taking((*Sim).setThrottling)},
-		{put, "policies", "what IAM lets an access key do", `{"accessKeyId": "…", "policies": [{…}]}`, taking((*Sim).setPolicies)},
-		{put, "metadata", "what the metadata service does: refuse, hang, forbid, failure, or nothing of it",
+		{put, "throttling", "refuses calls as EC2's rate limits would",
+			`{"on": true}`, taking((*Sim).setThrottling)},
+		{put, "policies", "what IAM lets an access key do",
+			`{"accessKeyId": "…", "policies": [{…}]}`, taking((*Sim).setPolicies)},
+		{put, "metadata", "makes the metadata service refuse, hang, forbid or fail (failure)",
 			`{"fault": "hang"}`, taking((*Sim).setMetadataFault)},
 		{post, "reset", "makes everything as at the start", "", doing((*Sim).Reset)},
 	}
@@ -55,6 +59,10 @@ func controls() []control {
 
 func telling(tell func(*Sim) any) func(*Sim, *http.Request) (any, error) {
 	return func(s *Sim, _ *http.Request) (any, error) { return tell(s), nil }
+}
+
+func following(do func(*Sim, *http.Request) error) func(*Sim, *http.Request) (any, error) {
+	return func(s *Sim, r *http.Request) (any, error) { return nil, do(s, r) }
 }
 
 func doing(do func(*Sim)) func(*Sim, *http.Request) (any, error) {

@@ -120,7 +120,8 @@ func (s *Sim) admit(in *inbound, r *http.Request, body []byte) *Error {
 		return refuse("MissingParameter", "The request must contain the parameter Version")
 	}
 	if version != query.Version {
-		return refuse("NoSuchVersion", "The requested version (%s) of service AmazonEC2 does not exist", version)
+		return refuse("NoSuchVersion",
+			"The requested version (%s) of service AmazonEC2 does not exist", version)
 	}
 	op, ok := operations[name]
 	if !ok {
@@ -165,19 +166,21 @@ func (s *Sim) runHooks(in *inbound, phase Phase) Verdict {
 	return verdict
 }
 
-// effect carries the call out. The reply is empty where a fault has another answer in place of the effect.
+// effect carries the call out. The reply is empty where a fault has another answer in place of the
+// effect.
 func (s *Sim) effect(in *inbound) reply {
 	p, err := in.op.prepare(in.form)
 	c, out := s.carry(in, p, err)
 	if c == nil {
 		return out
 	}
-	// A read needs no lock: nobody changes a world that is lent. However long it takes, it delays nobody.
+	// A read needs no lock: nobody changes a world that is lent. However long it takes, it delays
+	// nobody.
 	return replyOf(p.run(c))
 }
 
-// carry does what a call does under the lock: all of a change, and all but the reading of a read, for which it
-// returns the call to run.
+// carry does what a call does under the lock: all of a change, and all but the reading of a read,
+// for which it returns the call to run.
 func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*call, reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,9 +213,11 @@ func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*call, reply) {
 	return nil, out
 }
 
-// refuses answers a call that does not get as far as the operation: it costs too much, is not what it should be,
-// strikes a fault that undoes it, is not allowed, or is a dry run.
-func (m *memory) refuses(in *inbound, w *world, p prepared, unprepared error, now time.Time) (reply, bool) {
+// refuses answers a call that does not get as far as the operation: it costs too much, is not what
+// it should be, strikes a fault that undoes it, is not allowed, or is a dry run.
+func (m *memory) refuses(
+	in *inbound, w *world, p prepared, unprepared error, now time.Time,
+) (refused reply, over bool) {
 	in.call.DryRun, in.resource = p.dryRun, "*"
 	if limited := m.spend(now, in.call.Region, in.call.Operation, p); limited != nil {
 		return reply{err: limited}, true

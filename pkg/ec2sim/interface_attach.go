@@ -71,13 +71,14 @@ func (c *call) mayAttach(eni *Interface, i *Instance, index, card int) error {
 	attached := c.w.attached(i.ID)
 	for _, other := range attached {
 		if other.Attachment.DeviceIndex == index {
-			return invalidValue("Instance '%s' already has an interface attached at device index '%d'.", i.ID, index)
+			return invalidValue("Instance '%s' already has an interface attached at device index '%d'.",
+				i.ID, index)
 		}
 	}
 	if n := len(attached) + 1; n > c.quotas.interfaces(i) {
 		return refuse("AttachmentLimitExceeded", "Interface count %d exceeds the limit for %s", n, i.Type)
 	}
-	if eni.addressSlots(false) > c.quotas.addresses(i) || eni.addressSlots(true) > c.quotas.addresses(i) {
+	if max(eni.addressSlots(false), eni.addressSlots(true)) > c.quotas.addresses(i) {
 		return errAddressLimit()
 	}
 	return nil
@@ -89,7 +90,8 @@ type detachNetworkInterfaceIn struct {
 	Force        bool
 }
 
-// resources are the instance and the interface; IAM knows an attachment that is not there as nothing.
+// resources are the instance and the interface; IAM knows an attachment that is not there as
+// nothing.
 func (in *detachNetworkInterfaceIn) resources(w *world) []string {
 	if eni := w.attachedAs(in.AttachmentId); eni != nil && eni.instance() != "" {
 		return []string{eni.instance(), eni.ID}
@@ -97,8 +99,8 @@ func (in *detachNetworkInterfaceIn) resources(w *world) []string {
 	return []string{""}
 }
 
-// detachNetworkInterface has the interface detached when the time of a transition has passed. Force makes
-// no difference: no guest here hangs.
+// detachNetworkInterface has the interface detached when the time of a transition has passed. Force
+// makes no difference: no guest here hangs.
 func detachNetworkInterface(c *call, in *detachNetworkInterfaceIn) (any, error) {
 	if !strings.HasPrefix(in.AttachmentId, serviceAttachment) {
 		if err := attachmentIDs.check(in.AttachmentId); err != nil {
@@ -136,8 +138,8 @@ func (w *world) attachedAs(attachment string) *Interface {
 	return nil
 }
 
-// Attach attaches an interface to an instance at once, behind the API's back. It panics where EC2 would
-// refuse.
+// Attach attaches an interface to an instance at once, behind the API's back. It panics where EC2
+// would refuse.
 func (r *Region) Attach(eni, instance string, deviceIndex int) Interface {
 	mustChange(r.sim.attach(attachJSON{r.name, eni, instance, deviceIndex}))
 	return r.iface(eni)
@@ -159,8 +161,8 @@ func (r *Region) iface(id string) Interface {
 	return with(r, func(w *world, _ minter) *Interface { return must(w.interfaces, id) })
 }
 
-// attachJSON is what the control paths attach and detach take. Region may be left out where only one
-// holds something.
+// attachJSON is what the control paths attach and detach take. Region may be left out where only
+// one holds something.
 type attachJSON struct {
 	Region      string
 	InterfaceID string
@@ -191,8 +193,8 @@ func (s *Sim) detach(in attachJSON) error {
 	})
 }
 
-// change runs what an operation does, behind the API's back: no fault strikes it, no one is asked, no call
-// is logged, and it is over at once.
+// change runs what an operation does, behind the API's back: no fault strikes it, no one is asked,
+// no call is logged, and it is over at once.
 func (s *Sim) change(region string, run func(*call) error) error {
 	if region == "" {
 		region = s.firstRegion()

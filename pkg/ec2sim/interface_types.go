@@ -14,8 +14,8 @@ const (
 var serviceTypes = []string{
 	"api_gateway_managed", "aws_codestar_connections_managed", "ec2_instance_connect_endpoint",
 	"gateway_load_balancer", "gateway_load_balancer_endpoint", "global_accelerator_managed",
-	"iot_rules_managed", "lambda", "load_balancer", "nat_gateway", "natGateway", "network_load_balancer",
-	"quicksight", "transit_gateway", "vpc_endpoint", "evs",
+	"iot_rules_managed", "lambda", "load_balancer", "nat_gateway", "natGateway",
+	"network_load_balancer", "quicksight", "transit_gateway", "vpc_endpoint", "evs",
 }
 
 func knownType(name string) bool {
@@ -23,7 +23,8 @@ func knownType(name string) bool {
 		slices.Contains(serviceTypes, name)
 }
 
-// checkType panics on an interface that EC2 has not: of an unknown type, or a branch without a trunk.
+// checkType panics on an interface that EC2 has not: of an unknown type, or a branch without a
+// trunk.
 func (w *world) checkType(i Interface) {
 	if !knownType(i.Type) {
 		cannot("no type of interface is " + i.Type)
@@ -44,5 +45,6 @@ func (i *Interface) managed() bool { return i.RequesterManaged || i.Operator != 
 
 // errNoAddresses is the refusal of an address for what has none. EC2's own text has not been seen.
 func errNoAddresses(eni *Interface) *Error {
-	return invalidValue("Interface %s is of type efa-only, which does not support IP addresses.", eni.ID)
+	return invalidValue("Interface %s is of type efa-only, which does not support IP addresses.",
+		eni.ID)
 }

@@ -82,8 +82,8 @@ func TestMetadataOfAnIPv6OnlyInstance(t *testing.T) {
 	}
 }
 
-// A subnet that another account shares is its owner's, and so are the main route table and the default group;
-// what is made in it is one's own.
+// A subnet that another account shares is its owner's, and so are the main route table and the
+// default group; what is made in it is one's own.
 func TestSharedSubnet(t *testing.T) {
 	p := lab(t)
 	r := p.sim.Region(ec2sim.LabRegion)

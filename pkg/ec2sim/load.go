@@ -13,8 +13,8 @@ import (
 	"aws-provider-executor/pkg/document"
 )
 
-// World returns the option that seeds a Sim with a world, in YAML or JSON, in the form of State; see Load.
-// The error is that of Load.
+// World returns the option that seeds a Sim with a world, in YAML or JSON, in the form of State;
+// see Load. The error is that of Load.
 func World(data []byte) (Option, error) {
 	if err := New().Load(data); err != nil {
 		return nil, err
@@ -22,13 +22,15 @@ func World(data []byte) (Option, error) {
 	return Seed(func(s *Sim) { mustChange(s.Load(data)) }), nil
 }
 
-// Load replaces everything that the Sim holds and its quotas by a world, in YAML or JSON, in the form of State: what
-// State returns, as JSON, makes the same world again. Faults, policies and the log of calls stay.
+// Load replaces everything that the Sim holds and its quotas by a world, in YAML or JSON, in the
+// form of State: what State returns, as JSON, makes the same world again. Faults, policies and the
+// log of calls stay.
 //
-// By hand less will do. What a builder fills in may be left out: ids, a VPC's default group and main route
-// table, local routes, zones. An interface checks source and destination unless it says otherwise. A private
-// address may be a plain string; the first one is the primary one unless another says so. States are taken as
-// they are said: an instance that is stopping goes on stopping.
+// By hand less will do. What a builder fills in may be left out: ids, a VPC's default group and
+// main route table, local routes, zones. An interface checks source and destination unless it says
+// otherwise. A private address may be a plain string; the first one is the primary one unless
+// another says so. States are taken as they are said: an instance that is stopping goes on
+// stopping.
 //
 // The error is a document.Faults that names every fault with its line; nothing is replaced then.
 func (s *Sim) Load(data []byte) error {
@@ -83,8 +85,8 @@ func (l *loader) regions(n *document.Node, path string) {
 	}
 }
 
-// region makes one world. Resources are added in the order in which they need each other, and only once all of
-// them could be read.
+// region makes one world. Resources are added in the order in which they need each other, and only
+// once all of them could be read.
 func (l *loader) region(name string, n *document.Node, path string) {
 	var (
 		w      = newWorld(name, l.owner)
@@ -102,7 +104,8 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		items(l, "vpcs", &vpcs, VPC{}), items(l, "subnets", &nets, Subnet{}),
 		items(l, "securityGroups", &groups, SecurityGroup{}), items(l, "gateways", &gates, Gateway{}),
 		items(l, "routeTables", &tables, RouteTable{}), items(l, "instances", &hosts, Instance{}),
-		items(l, "interfaces", &nics, Interface{SourceDestCheck: true}), items(l, "addresses", &eips, Address{}))
+		items(l, "interfaces", &nics, Interface{SourceDestCheck: true}),
+		items(l, "addresses", &eips, Address{}))
 	if len(l.Faults) > before {
 		return
 	}
@@ -110,14 +113,17 @@ func (l *loader) region(name string, n *document.Node, path string) {
 	add(l, nets, w.addSubnet)
 	add(l, groups, w.addGroup)
 	for v := range w.vpcs.each() {
-		if !slices.ContainsFunc(w.groups.list(), func(g *SecurityGroup) bool { return g.VPCID == v.ID && g.Name == "default" }) {
+		if w.defaultGroup(v.ID) == nil {
 			w.addDefaultGroup(l.mint, v)
 		}
 	}
 	add(l, gates, w.addGateway)
 	placeInstances(hosts, nics)
 	add(l, hosts, func(m minter, i Instance) *Instance { return w.addInstance(m, i, l.now) })
-	slices.SortStableFunc(nics, func(a, b item[Interface]) int { return cmp.Compare(a.value.TrunkID, b.value.TrunkID) })
+	// Branches come after their trunks.
+	slices.SortStableFunc(nics, func(a, b item[Interface]) int {
+		return cmp.Compare(a.value.TrunkID, b.value.TrunkID)
+	})
 	add(l, nics, w.loadInterface)
 	add(l, tables, w.addRouteTable)
 	for v := range w.vpcs.each() {
@@ -129,21 +135,24 @@ func (l *loader) region(name string, n *document.Node, path string) {
 	l.worlds[name] = w
 }
 
-// placeInstances puts an instance that does not say where it is into the subnet of its first interface.
+// placeInstances puts an instance that does not say where it is into the subnet of its first
+// interface.
 func placeInstances(hosts []item[Instance], nics []item[Interface]) {
+	first := map[string]string{} // subnets by instance
+	for _, n := range nics {
+		if a := n.value.Attachment; a != nil && a.DeviceIndex == 0 {
+			first[a.InstanceID] = n.value.SubnetID
+		}
+	}
 	for i := range hosts {
-		host := &hosts[i].value
-		for _, n := range nics {
-			if a := n.value.Attachment; host.SubnetID == "" && host.ID != "" && n.value.instance() == host.ID && a.DeviceIndex == 0 {
-				host.SubnetID = n.value.SubnetID
-			}
+		if host := &hosts[i].value; host.ID != "" {
+			fill(&host.SubnetID, first[host.ID])
 		}
 	}
 }
 
 func (w *world) loadInterface(m minter, i Interface) *Interface {
-	primary := slices.ContainsFunc(i.PrivateAddresses, func(a PrivateAddress) bool { return a.Primary })
-	if len(i.PrivateAddresses) > 0 && !primary {
+	if len(i.PrivateAddresses) > 0 && i.primary() == "" {
 		i.PrivateAddresses[0].Primary = true
 	}
 	added := w.addInterface(m, i)
@@ -155,7 +164,8 @@ func (w *world) loadInterface(m minter, i Interface) *Interface {
 
 func (w *world) hasMainTable(vpc string) bool {
 	return slices.ContainsFunc(w.routes.list(), func(t *RouteTable) bool {
-		return t.VPCID == vpc && slices.ContainsFunc(t.Associations, func(a RouteAssociation) bool { return a.Main })
+		main := slices.ContainsFunc(t.Associations, func(a RouteAssociation) bool { return a.Main })
+		return main && t.VPCID == vpc
 	})
 }
 
@@ -207,7 +217,8 @@ func mustBeID(id string, of any) {
 	prefixes := idPrefixes[reflect.TypeOf(of)]
 	prefix, digits, _ := strings.Cut(id, "-")
 	if id != "" && (!slices.Contains(prefixes, prefix) || !isHex(digits)) {
-		cannot(fmt.Sprintf("%q is not an id: want %s- and 8 or 17 hexadecimal digits", id, strings.Join(prefixes, "- or ")))
+		cannot(fmt.Sprintf("%q is not an id: want %s- and 8 or 17 hexadecimal digits",
+			id, strings.Join(prefixes, "- or ")))
 	}
 }
 

@@ -14,7 +14,8 @@ func (g *SecurityGroup) owner() string { return g.Owner }
 func (t *RouteTable) owner() string    { return t.Owner }
 func (i *Interface) owner() string     { return i.Owner }
 
-// ownerOf returns the account that owns what has the id, which is the world's own for what does not exist.
+// ownerOf returns the account that owns what has the id, which is the world's own for what does not
+// exist.
 func (w *world) ownerOf(id string) string {
 	for _, find := range []func(string) taggable{
 		lookup[VPC](w.vpcs), lookup[Subnet](w.subnets), lookup[SecurityGroup](w.groups),
@@ -40,7 +41,8 @@ func errForeign() *Error {
 
 // arn is the ARN of a resource of the region.
 func (w *world) arn(kind, id string) string {
-	return "arn:" + partition(w.region) + ":ec2:" + w.region + ":" + w.ownerOf(id) + ":" + kind + "/" + id
+	place := partition(w.region) + ":ec2:" + w.region
+	return "arn:" + place + ":" + w.ownerOf(id) + ":" + kind + "/" + id
 }
 
 func partition(region string) string {

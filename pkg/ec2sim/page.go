@@ -66,6 +66,9 @@ func marked(class string, texts ...string) cell {
 	return c
 }
 
+// pagePolicy lets a browser fetch nothing and run nothing.
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
 // serveIndex answers a page for people. It needs no script, and fetches nothing.
 func (s *Sim) serveIndex(w http.ResponseWriter) {
 	var page bytes.Buffer
@@ -74,7 +77,7 @@ func (s *Sim) serveIndex(w http.ResponseWriter) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	w.Header().Set("Content-Security-Policy", pagePolicy)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(page.Bytes()) // a client that has gone away is its own affair
@@ -122,12 +125,14 @@ func (s *Sim) borrow() (time.Time, map[string]*world) {
 // grids are the tables of a region. One without rows is left out.
 func (w *world) grids() []grid {
 	all := []grid{
-		gridOf("Instances", w.instances, w.instanceRow, "instance", "name", "state", "type", "interfaces", "tags"),
-		gridOf("Interfaces", w.interfaces, w.interfaceRow,
-			"interface", "name", "attached to", "subnet", "addresses", "source/dest check", "groups", "tags"),
+		gridOf("Instances", w.instances, w.instanceRow,
+			"instance", "name", "state", "type", "interfaces", "tags"),
+		gridOf("Interfaces", w.interfaces, w.interfaceRow, "interface", "name", "attached to",
+			"subnet", "addresses", "source/dest check", "groups", "tags"),
 		gridOf("Route tables", w.routes, w.routeTableRow, "table", "name", "used by", "routes"),
 		gridOf("Security groups", w.groups, w.groupRow, "group", "name", "VPC", "in", "out"),
-		gridOf("Subnets", w.subnets, w.subnetRow, "subnet", "name", "VPC", "zone", "networks", "free", "owner"),
+		gridOf("Subnets", w.subnets, w.subnetRow,
+			"subnet", "name", "VPC", "zone", "networks", "free", "owner"),
 		gridOf("VPCs", w.vpcs, w.vpcRow, "VPC", "name", "networks", "owner"),
 		gridOf("Elastic IPs", w.addresses, w.addressRow, "address", "allocation", "bound to"),
 		gridOf("Gateways", w.gateways, func(g *Gateway) []cell {
@@ -185,7 +190,10 @@ func (w *world) instanceRow(i *Instance) []cell {
 	for _, eni := range w.attached(i.ID) {
 		nics = append(nics, intText(eni.Attachment.DeviceIndex)+": "+eni.ID)
 	}
-	return []cell{idCell(i.ID), plainCell(i.Tags["Name"]), state, plainCell(i.Type), idCell(nics...), moreTags(i.Tags)}
+	return []cell{
+		idCell(i.ID), plainCell(i.Tags["Name"]), state, plainCell(i.Type), idCell(nics...),
+		moreTags(i.Tags),
+	}
 }
 
 func (w *world) interfaceRow(i *Interface) []cell {
@@ -202,8 +210,8 @@ func (w *world) interfaceRow(i *Interface) []cell {
 		groups = append(groups, w.groupName(id))
 	}
 	return []cell{
-		append(idCell(i.ID), quietCell(kind)...), plainCell(i.Tags["Name"]), w.attachmentCell(i), idCell(i.SubnetID),
-		addressCell(i), check, plainCell(groups...), moreTags(i.Tags),
+		append(idCell(i.ID), quietCell(kind)...), plainCell(i.Tags["Name"]), w.attachmentCell(i),
+		idCell(i.SubnetID), addressCell(i), check, plainCell(groups...), moreTags(i.Tags),
 	}
 }
 
@@ -255,7 +263,9 @@ func (w *world) routeTableRow(t *RouteTable) []cell {
 }
 
 func (w *world) groupRow(g *SecurityGroup) []cell {
-	return []cell{idCell(g.ID), plainCell(g.Name), idCell(g.VPCID), ruleCell(g.Ingress), ruleCell(g.Egress)}
+	return []cell{
+		idCell(g.ID), plainCell(g.Name), idCell(g.VPCID), ruleCell(g.Ingress), ruleCell(g.Egress),
+	}
 }
 
 func ruleCell(rules []Rule) cell {
@@ -271,7 +281,8 @@ func ruleCell(rules []Rule) cell {
 				what += "–" + strconv.Itoa(r.ToPort)
 			}
 		}
-		c = append(c, mark{what + ": " + strings.Join(slices.Concat(r.CIDRs, r.IPv6, r.Groups), ", "), ""})
+		peers := strings.Join(slices.Concat(r.CIDRs, r.IPv6, r.Groups), ", ")
+		c = append(c, mark{what + ": " + peers, ""})
 	}
 	return c
 }
@@ -315,8 +326,9 @@ func callGrid(calls []Call) *grid {
 			params = append(params, name+"="+c.Params[name])
 		}
 		g.Rows = append(g.Rows, []cell{
-			plainCell(intText(c.Seq)), plainCell(c.Time.UTC().Format("15:04:05.000")), plainCell(c.Region), plainCell(c.Operation),
-			idCell(params...), answerCell(c), plainCell(c.Faults...),
+			plainCell(intText(c.Seq)), plainCell(c.Time.UTC().Format("15:04:05.000")),
+			plainCell(c.Region), plainCell(c.Operation), idCell(params...),
+			answerCell(c), plainCell(c.Faults...),
 		})
 	}
 	g.dropEmptyColumns()
@@ -351,7 +363,8 @@ func faultGrid(faults []FaultState) *grid {
 			count = "always"
 		}
 		g.Rows = append(g.Rows, []cell{
-			plainCell(f.Fault.name()), plainCell(operation), plainCell(intText(f.Seen)), plainCell(intText(f.Struck)), plainCell(count),
+			plainCell(f.Fault.name()), plainCell(operation), plainCell(intText(f.Seen)),
+			plainCell(intText(f.Struck)), plainCell(count),
 		})
 	}
 	return &g

@@ -34,20 +34,27 @@ func (c cursor) token() string {
 	return base64.RawURLEncoding.EncodeToString(data)
 }
 
+// size returns how many a page holds.
+func (p page) size(limits pageLimits) (int, *Error) {
+	if p.MaxResults == nil {
+		return limits.max, nil
+	}
+	const wrong = "Value ( %d ) for parameter maxResults is invalid. Expecting a value %s than %d."
+	switch size := *p.MaxResults; {
+	case size < limits.min:
+		return 0, invalidValue(wrong, size, "greater", limits.min)
+	case size > limits.max:
+		return 0, invalidValue(wrong, size, "less", limits.max)
+	default:
+		return size, nil
+	}
+}
+
 // take returns one page of list, which is in the order of keys, and the token of the next page.
 func take[T any](operation string, p page, limits pageLimits, list []T, key func(T) string) ([]T, string, error) {
-	size := limits.max
-	if limits.unbounded && p.MaxResults == nil && p.NextToken == "" {
-		size = len(list)
-	}
-	if p.MaxResults != nil {
-		size = *p.MaxResults
-		if size < limits.min {
-			return nil, "", invalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", size, limits.min)
-		}
-		if size > limits.max {
-			return nil, "", invalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than %d.", size, limits.max)
-		}
+	size, refused := p.size(limits)
+	if refused != nil {
+		return nil, "", refused
 	}
 	if p.NextToken != "" {
 		var c cursor

@@ -21,7 +21,8 @@ type Quotas struct {
 
 func (q Quotas) check() error {
 	for _, n := range []int{
-		q.GroupsPerInterface, q.AddressesPerInterface, q.InterfacesPerInstance, q.RoutesPerTable, q.TagsPerResource,
+		q.GroupsPerInterface, q.AddressesPerInterface, q.InterfacesPerInstance,
+		q.RoutesPerTable, q.TagsPerResource,
 	} {
 		if n < 0 {
 			return fmt.Errorf("cannot set a quota of %d", n)
@@ -46,8 +47,8 @@ var typeLimits = map[string]typeLimit{
 	"c5n.large": {3, 10}, "c6i.large": {3, 10},
 }
 
-// unknownType is what a type that is not in the table has; unattachedLimit are the addresses of each family
-// that an interface may have while it is attached to nothing.
+// unknownType is what a type that is not in the table has; unattachedLimit are the addresses of
+// each family that an interface may have while it is attached to nothing.
 var unknownType = typeLimit{16, 10}
 
 const unattachedLimit = 50
@@ -75,7 +76,8 @@ func (q Quotas) interfaces(i *Instance) int {
 	return orDefault(q.InterfacesPerInstance, limitsOf(i).interfaces)
 }
 
-// addresses returns how many addresses of each family an interface of the instance may have; nil is none.
+// addresses returns how many addresses of each family an interface of the instance may have; nil is
+// none.
 func (q Quotas) addresses(i *Instance) int {
 	if i == nil {
 		return orDefault(q.AddressesPerInterface, unattachedLimit)
@@ -88,7 +90,8 @@ func (c *call) addressLimit(eni *Interface) int {
 	return c.quotas.addresses(c.w.instances[eni.instance()])
 }
 
-// addressSlots is what the interface uses of the addresses of a family it may hold; a block uses one.
+// addressSlots is what the interface uses of the addresses of a family it may hold; a block uses
+// one.
 func (i *Interface) addressSlots(ipv6 bool) int {
 	if ipv6 {
 		return len(i.IPv6Addresses) + len(ofFamily(i.Prefixes, true))

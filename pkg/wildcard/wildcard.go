@@ -1,5 +1,5 @@
-// Package wildcard matches texts with patterns in which * and ? stand for something: in EC2's filters, in IAM's
-// policies, and in the policies of this project.
+// Package wildcard matches texts with patterns in which * and ? stand for something: in EC2's
+// filters, in IAM's policies, and in the policies of this project.
 //
 // It guarantees that a match takes time in proportion to the product of their lengths, whatever
 // the two are: no pattern makes a program hang.
@@ -68,8 +68,8 @@ func (s Syntax) parse(pattern string) []token {
 	return tokens
 }
 
-// match follows all the ways through the pattern at once. reached[i] says that the text so far can be what the
-// first i tokens stand for. It returns how many tokens it looked at, too.
+// match follows all the ways through the pattern at once. reached[i] says that the text so far can
+// be what the first i tokens stand for. It returns how many tokens it looked at, too.
 func match(tokens []token, text string) (matched bool, steps int) {
 	reached := make([]bool, len(tokens)+1)
 	next := make([]bool, len(tokens)+1)

@@ -38,7 +38,8 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// Patterns that make a matcher that goes back try every way: none takes more steps than the product of the lengths.
+// Patterns that make a matcher that goes back try every way: none takes more steps than the product
+// of the lengths.
 func TestStepsAreBounded(t *testing.T) {
 	for _, tt := range []struct {
 		pattern, text string

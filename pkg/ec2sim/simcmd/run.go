@@ -24,8 +24,11 @@ const (
 	exitSignalled   = 128 // plus the signal's number
 )
 
-// run runs a command in the server's environment, passes signals on to it, and returns its exit code.
-func (p *Program) run(srv *ec2sim.Server, command, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// run runs a command in the server's environment, passes signals on to it, and returns its exit
+// code.
+func (p *Program) run(
+	srv *ec2sim.Server, command, environ []string, stdin io.Reader, stdout, stderr io.Writer,
+) int {
 	dir, err := os.MkdirTemp("", "ec2sim-run-")
 	if err != nil {
 		fmt.Fprintln(stderr, "ec2sim: cannot make a directory for the command's state:", err)
@@ -78,8 +81,8 @@ func exitCode(cmd *exec.Cmd, err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// reachedCommand reports whether a signal came from the keyboard of a terminal, which sends it to the command
-// as well.
+// reachedCommand reports whether a signal came from the keyboard of a terminal, which sends it to
+// the command as well.
 func reachedCommand(s os.Signal) bool {
 	if s != os.Interrupt && s != syscall.SIGQUIT {
 		return false
@@ -93,8 +96,8 @@ func reachedCommand(s os.Signal) bool {
 	return err == nil && foreground == unix.Getpgrp()
 }
 
-// environment is the command's: the server's, a state directory and a journal in dir, and of the caller's
-// what leads to nothing real.
+// environment is the command's: the server's, a state directory and a journal in dir, and of the
+// caller's what leads to nothing real.
 func environment(srv *ec2sim.Server, environ []string, dir string) []string {
 	env := slices.DeleteFunc(slices.Clone(environ), func(line string) bool {
 		name, _, _ := strings.Cut(line, "=")

@@ -1,8 +1,9 @@
-// Package simcmd is the body of the ec2sim program: the stand-in, served until it is told to stop, or for as long as a
-// command runs in its environment.
+// Package simcmd is the body of the ec2sim program: the stand-in, served until it is told to stop,
+// or for as long as a command runs in its environment.
 //
-// What it prints on stdout when it serves stays compatible: comment lines, and unset and export lines that a
-// shell can evaluate. When it runs a command, stdout and the exit code are the command's.
+// What it prints on stdout when it serves stays compatible: comment lines, and unset and export
+// lines that a shell can evaluate. When it runs a command, stdout and the exit code are the
+// command's.
 package simcmd
 
 import (
@@ -63,8 +64,8 @@ type options struct {
 	command []string // to run; nil serves
 }
 
-// Main serves until a signal comes, or runs a command. It returns the exit code: that of the command, or 0
-// after a stop, 1 when it cannot serve, 2 for a command line that cannot be.
+// Main serves until a signal comes, or runs a command. It returns the exit code: that of the
+// command, or 0 after a stop, 1 when it cannot serve, 2 for a command line that cannot be.
 func (p *Program) Main(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	switch {
@@ -124,7 +125,8 @@ func parse(args []string) (options, error) {
 	case run:
 		o.command = flags.Args()
 	case flags.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q; to run a command: ec2sim run -- COMMAND", flags.Arg(0))
+		return o, fmt.Errorf("unexpected argument %q; to run a command: ec2sim run -- COMMAND",
+			flags.Arg(0))
 	}
 	o.lab = o.lab && o.world == ""
 	return o, nil
@@ -150,7 +152,9 @@ func start(o options, stderr io.Writer) (*ec2sim.Server, error) {
 		settings = append(settings, ec2sim.WithLog(func(c ec2sim.Call) { fmt.Fprintln(stderr, line(c)) }))
 	}
 	sim := ec2sim.New(settings...)
-	server := ec2sim.ServerOptions{Addr: o.listen, TLS: o.tls, CAFile: o.caFile, MetadataAddr: o.imdsListen}
+	server := ec2sim.ServerOptions{
+		Addr: o.listen, TLS: o.tls, CAFile: o.caFile, MetadataAddr: o.imdsListen,
+	}
 	if o.lab {
 		server.Metadata = ec2sim.LabMetadata()
 	}
@@ -228,7 +232,8 @@ const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.
 
 // line is a call on one line of the log.
 func line(c ec2sim.Call) string {
-	text := fmt.Sprintf("%s #%d %s %s %d", c.Time.Format(time.TimeOnly+".000"), c.Seq, c.Region, c.Operation, c.Status)
+	at := c.Time.Format(time.TimeOnly + ".000")
+	text := fmt.Sprintf("%s #%d %s %s %d", at, c.Seq, c.Region, c.Operation, c.Status)
 	if c.Code != "" {
 		text += " " + c.Code
 	}
