@@ -54,7 +54,7 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 		p.Words.Did += ", taken from " + taken
 	}
 	if route.Target != a.nic {
-		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, table) }
+		p.Foresee = func(ctx context.Context) ([]string, error) { return a.foresee(ctx, table) }
 	}
 	return p, nil
 }
@@ -99,23 +99,31 @@ func (a assignment) mayTake(table ec2model.RouteTable, route ec2model.Route) err
 
 // foresee tells what EC2 would refuse: an interface that is not there or in another VPC, and a
 // destination inside the VPC that is not a whole subnet.
-func (a assignment) foresee(ctx context.Context, table ec2model.RouteTable) error {
+func (a assignment) foresee(ctx context.Context, table ec2model.RouteTable) (unforeseen []string, err error) {
 	found, err := a.r.DescribeNetworkInterfaces(ctx, a.nic)
-	if err != nil {
-		return err
-	}
-	if vpc := found[0].VPCID; vpc != table.VPCID {
-		return action.Refuse(protocol.InvalidRequest, "%s is in %s, and %s in %s: a table leads only to interfaces of its own VPC", a.nic, vpc, a.table, table.VPCID)
+	text := action.Unforeseen(err, "whether "+a.nic+" is in "+table.VPCID)
+	switch {
+	case text != "":
+		unforeseen = append(unforeseen, text)
+	case err != nil:
+		return nil, err
+	case found[0].VPCID != table.VPCID:
+		return nil, action.Refuse(protocol.InvalidRequest,
+			"%s is in %s, and %s in %s: a table leads only to interfaces of its own VPC",
+			a.nic, found[0].VPCID, a.table, table.VPCID)
 	}
 	block, inside := table.BlockOf(a.to)
 	if !inside || block == a.to {
-		return nil
+		return unforeseen, nil
 	}
 	subnets, err := a.r.DescribeSubnetsWithBlock(ctx, table.VPCID, a.to)
-	if err != nil || len(subnets) > 0 {
-		return err
+	if text := action.Unforeseen(err, "whether "+a.to.String()+" is a whole subnet"); text != "" {
+		return append(unforeseen, text), nil
 	}
-	return action.Refuse(protocol.InvalidRequest,
+	if err != nil || len(subnets) > 0 {
+		return unforeseen, err
+	}
+	return nil, action.Refuse(protocol.InvalidRequest,
 		"%s is inside the VPC's own block %s, where EC2 takes a route only to a whole subnet; an address to capture by a route must be outside of it, or use the secondary-ip strategy",
 		a.to, block)
 }

@@ -89,9 +89,12 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		Words: u.words(table, overwrites),
 	}
 	if strings.HasPrefix(u.before, "eni-") {
-		p.Foresee = func(ctx context.Context) error {
+		p.Foresee = func(ctx context.Context) ([]string, error) {
 			_, err := u.r.DescribeNetworkInterfaces(ctx, u.before)
-			return u.gone(err)
+			if text := action.Unforeseen(err, "whether "+u.before+" exists"); text != "" {
+				return []string{text}, nil
+			}
+			return nil, u.gone(err)
 		}
 	}
 	return p, nil

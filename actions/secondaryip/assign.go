@@ -89,9 +89,9 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 	case from == nic.ID:
 	case from != nobody && a.isIPv6():
 		// EC2 would refuse it only when its holder has let it go.
-		return p, a.fits(ctx, nic, held)
+		return a.planned(ctx, p, nic, held)
 	default:
-		p.Foresee = func(ctx context.Context) error { return a.foresee(ctx, nic, held) }
+		p.Foresee = func(ctx context.Context) ([]string, error) { return a.foresee(ctx, nic, held) }
 	}
 	return p, nil
 }
@@ -182,13 +182,23 @@ func (a assignment) judge(nic ec2model.NetworkInterface, holders []ec2model.Netw
 }
 
 // foresee tells what EC2 would refuse: an address that is outside the subnet, or one that another
-// holds, in this order. An address of the subnet is in the subnet if it is anywhere: as an
-// interface's own, or in a block that is one's whole, which no search for the address finds. In a subnet of more
-// interfaces than one answer holds, such blocks are not looked for: EC2 refuses what is in one.
-func (a assignment) foresee(ctx context.Context, nic, held ec2model.NetworkInterface) error {
-	if err := a.fits(ctx, nic, held); err != nil || held.ID != "" {
-		return err
+// holds, in this order. No search for an address finds the block that it is in, so the interfaces of the
+// subnet are read. In a subnet of more interfaces than one answer holds, such blocks are not looked for:
+// EC2 refuses what is in one.
+func (a assignment) foresee(ctx context.Context, nic, held ec2model.NetworkInterface) (unforeseen []string, err error) {
+	unforeseen, err = a.fits(ctx, nic, held)
+	if err != nil || held.ID != "" {
+		return unforeseen, err
 	}
+	if err := a.isFree(ctx, nic, len(unforeseen) > 0); err != nil {
+		return nil, err
+	}
+	return unforeseen, nil
+}
+
+// isFree refuses an address that an interface holds, or has in a block that is delegated to it. An
+// address of the subnet is held in the subnet; anyAddress may also be one of another subnet.
+func (a assignment) isFree(ctx context.Context, nic ec2model.NetworkInterface, anyAddress bool) error {
 	some, all, err := a.r.DescribeNetworkInterfacesOfSubnet(ctx, nic.SubnetID)
 	if err != nil {
 		return err
@@ -202,10 +212,13 @@ func (a assignment) foresee(ctx context.Context, nic, held ec2model.NetworkInter
 			holders = append(holders, n)
 		}
 	}
-	if !all {
+	if !all || anyAddress && len(holders) == 0 {
 		if holders, err = a.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, a.ip); err != nil {
 			return err
 		}
+	}
+	if anyAddress && len(holders) == 1 && holders[0].SubnetID != nic.SubnetID {
+		return a.elsewhereThan(nic, holders[0])
 	}
 	_, refusal := a.judge(nic, holders)
 	return refusal

@@ -31,11 +31,13 @@ type vpc struct {
 	more    []ec2model.NetworkInterface
 	// large makes the subnet one of more interfaces than an answer holds.
 	large bool
+	// mineToo are IPv6 addresses that the first interface has beside its own.
+	mineToo []string
 }
 
 func (v *vpc) interfaces() []ec2model.NetworkInterface {
 	return append([]ec2model.NetworkInterface{
-		{ID: mine, VPCID: "vpc-1", SubnetID: "subnet-1", Primary: "10.0.0.10", PrimaryIPv6: first, IPv6: []string{first}},
+		{ID: mine, VPCID: "vpc-1", SubnetID: "subnet-1", Primary: "10.0.0.10", PrimaryIPv6: first, IPv6: append([]string{first}, v.mineToo...)},
 		{ID: other, VPCID: "vpc-1", SubnetID: "subnet-1", Primary: "10.0.0.11", IPv6: []string{held, "2001:db8::1:9"}},
 	}, v.more...)
 }
@@ -242,7 +244,7 @@ func TestIPv6IsNotTakenForNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		var f *protocol.Failure
-		if err := p.Foresee(t.Context()); !errors.As(err, &f) || f.Class != protocol.InvalidRequest {
+		if _, err := p.Foresee(t.Context()); !errors.As(err, &f) || f.Class != protocol.InvalidRequest {
 			t.Errorf("%s, IPv4: %v", name, err)
 		}
 	}
@@ -340,7 +342,7 @@ func TestDelegatedBlocks(t *testing.T) {
 				t.Fatal(err)
 			}
 			var f *protocol.Failure
-			if err := p.Foresee(t.Context()); !errors.As(err, &f) || f.Class != protocol.Conflict || f.Facts["holder"] != block.ID {
+			if _, err := p.Foresee(t.Context()); !errors.As(err, &f) || f.Class != protocol.Conflict || f.Facts["holder"] != block.ID {
 				t.Errorf("%s, assigned elsewhere: %v", address, err)
 			}
 		}
@@ -398,7 +400,7 @@ func TestIPv6Refusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		var f *protocol.Failure
-		err = p.Foresee(t.Context())
+		_, err = p.Foresee(t.Context())
 		if errors.As(err, &f) != (want != "") || want != "" && f.Class != want {
 			t.Errorf("%s: %v, want %s", address, err, want)
 		}

@@ -3,6 +3,7 @@ package secondaryip
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"aws-provider-executor/pkg/action"
@@ -89,7 +90,7 @@ func TestAHolderIsFoundInASubnetOfAnySize(t *testing.T) {
 				t.Fatal(err)
 			}
 			var f *protocol.Failure
-			err = p.Foresee(t.Context())
+			_, err = p.Foresee(t.Context())
 			if errors.As(err, &f) != (want != "") || want != "" && f.Class != want {
 				t.Errorf("%s (large %t): %v, want %q", address, large, err, want)
 			}
@@ -110,7 +111,8 @@ var without = []ec2model.NetworkInterface{
 type unread struct{ vpc }
 
 func (*unread) DescribeSubnet(context.Context, string) (ec2model.Subnet, error) {
-	return ec2model.Subnet{}, action.Refuse(protocol.Authorization, "not allowed")
+	return ec2model.Subnet{}, action.Refuse(protocol.Authorization, "not allowed").
+		With(protocol.FactPermissionHint, "ec2:DescribeSubnets")
 }
 
 // TestWhatCannotHaveAnAddress: what an interface can't have at all is refused before anything is
@@ -140,5 +142,56 @@ func TestWhatCannotHaveAnAddress(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.class)
 			}
 		})
+	}
+}
+
+// newUnread has a third interface in another subnet.
+func newUnread() *unread {
+	return &unread{vpc{more: []ec2model.NetworkInterface{{
+		ID: "eni-00000000000000003", VPCID: "vpc-1", SubnetID: "subnet-2",
+		Primary: "10.0.2.10", Secondary: []string{"10.0.2.30"}, IPv6: []string{"2001:db8:0:2::30"},
+	}}}}
+}
+
+// TestWithoutDescribeSubnets: what can't be read is named, and refused is only what follows from what can be.
+// Planning, which execute does too, and foreseeing do not differ in what they refuse.
+func TestWithoutDescribeSubnets(t *testing.T) {
+	const third = "eni-00000000000000003"
+	whether := func(ip, nic string) []string {
+		return []string{"whether " + ip + " is in the subnet of " + nic + " (ec2:DescribeSubnets is not allowed)"}
+	}
+	for _, c := range []struct {
+		name       string
+		plan       action.PlanFunc
+		req        action.Request
+		unforeseen []string
+		class      protocol.FailureClass
+	}{
+		{"a neighbour", action.PlanWith(planAssign), ask("10.0.0.9"), nil, ""},
+		{"a free address", action.PlanWith(planAssign), ask("10.0.0.99"), whether("10.0.0.99", mine), ""},
+		{"a free IPv6 address", action.PlanWith(planAssign), ask("2001:db8:0:1::99"), whether("2001:db8:0:1::99", mine), ""},
+		{"one of another subnet", action.PlanWith(planAssign), ask("10.0.2.30"), nil, protocol.InvalidRequest},
+		{"to be taken from another subnet", action.PlanWith(planAssign), ask("10.0.2.30", "allowReassignment", "true"), nil, protocol.InvalidRequest},
+		{"IPv6 to be taken from another subnet", action.PlanWith(planAssign), ask("2001:db8:0:2::30", "allowReassignment", "true"), nil, protocol.InvalidRequest},
+		{"to be taken within the subnet", action.PlanWith(planAssign), ask("2001:db8::1:9", "allowReassignment", "true"), nil, ""},
+		{"given back to where it may not fit", action.PlanWith(planUnassign), ask("10.0.0.99", "priorHolder", third, "onDrift", "restore"), whether("10.0.0.99", third), ""},
+		{"IPv6 given back to another subnet", action.PlanWith(planUnassign), ask("2001:db8::77", "priorHolder", third), nil, protocol.InvalidRequest},
+	} {
+		world := newUnread()
+		if c.name == "IPv6 given back to another subnet" {
+			world.mineToo = []string{"2001:db8::77"}
+		}
+		p, err := c.plan(t.Context(), world, c.req)
+		var unforeseen []string
+		if err == nil && p.Foresee != nil {
+			unforeseen, err = p.Foresee(t.Context())
+		}
+		var f *protocol.Failure
+		if errors.As(err, &f) != (c.class != "") || c.class != "" && f.Class != c.class {
+			t.Errorf("%s: %v, want %q", c.name, err, c.class)
+		}
+		if !slices.Equal(unforeseen, c.unforeseen) {
+			t.Errorf("%s: not foreseen is %q, want %q", c.name, unforeseen, c.unforeseen)
+		}
 	}
 }

@@ -11,23 +11,45 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// fits refuses an interface whose subnet does not have the address. It asks only where that does not follow
-// from who holds the address now, or from what the interface has.
-func (a address) fits(ctx context.Context, nic, held ec2model.NetworkInterface) error {
+// fits refuses an interface whose subnet does not have the address. It asks only where that does not
+// follow from who holds the address now, or from what the interface has. Unforeseen says that it may
+// not ask.
+func (a address) fits(ctx context.Context, nic, held ec2model.NetworkInterface) (unforeseen []string, err error) {
 	if err := a.possible(ctx, nic); err != nil {
-		return err
+		return nil, err
 	}
 	if held.SubnetID == nic.SubnetID || neighbours(nic, a.ip) {
-		return nil
+		return nil, nil
 	}
 	subnet, err := a.r.DescribeSubnet(ctx, nic.SubnetID)
+	if text := action.Unforeseen(err, "whether "+a.ip+" is in the subnet of "+nic.ID); text != "" {
+		if held.SubnetID != "" {
+			return nil, a.elsewhereThan(nic, held)
+		}
+		return []string{text}, nil
+	}
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case a.isIPv6():
-		return inIPv6Subnet(subnet, a.ip)
+		return nil, inIPv6Subnet(subnet, a.ip)
 	}
-	return inSubnet(subnet, a.ip)
+	return nil, inSubnet(subnet, a.ip)
+}
+
+// planned is a plan for an address that has to fit before anything is changed. Where that can't be read,
+// a dry-run says so.
+func (a address) planned(ctx context.Context, p *action.Plan, nic, held ec2model.NetworkInterface) (*action.Plan, error) {
+	unforeseen, err := a.fits(ctx, nic, held)
+	p.Foresee = func(context.Context) ([]string, error) { return unforeseen, nil }
+	return p, err
+}
+
+// elsewhereThan refuses an address that an interface of another subnet holds: two subnets of a VPC have
+// no address in common.
+func (a address) elsewhereThan(nic, held ec2model.NetworkInterface) error {
+	return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the interface's subnet: %s holds it, in %s",
+		a.ip, nic.SubnetID, held.ID, held.SubnetID)
 }
 
 // possible refuses an interface that can't have an address of the family at all. Every interface

@@ -192,9 +192,9 @@ func (u release) foresee(ctx context.Context, p *action.Plan, before, held ec2mo
 	}
 	if u.isIPv6() && now != nobody {
 		// EC2 would refuse it only when its holder has let it go.
-		return p, u.fits(ctx, before, held)
+		return u.planned(ctx, p, before, held)
 	}
-	p.Foresee = func(ctx context.Context) error { return u.fits(ctx, before, held) }
+	p.Foresee = func(ctx context.Context) ([]string, error) { return u.fits(ctx, before, held) }
 	return p, nil
 }
 

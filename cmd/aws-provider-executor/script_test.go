@@ -49,6 +49,7 @@ func hurried() {
 //	seed TABLE DESTINATION TARGET | unseed TABLE DESTINATION | detach ENI | remove ID
 //	                                                   changes the world behind the executor's back
 //	metadata FAULT                                     makes the metadata service refuse, hang, forbid, fail, be busy, have no role
+//	may ACTION...                                      gives the executor's key a policy that allows these, on everything
 //	nokeys                                             leaves the executor without keys in its environment
 //	holds ENI ADDRESS | lacks ENI ADDRESS              who has a secondary address
 //	add ENI ipv6-only|efa-only                         adds an interface in an IPv6-only subnet, or one without addresses
@@ -63,7 +64,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
 			"calls": calls, "changes": changes, "fault": fault, "holds": holds, "lacks": lacks, "forwards": forwards,
-			"metadata": metadata, "nokeys": noKeys,
+			"metadata": metadata, "nokeys": noKeys, "may": may,
 			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "add": add, "age": age, "records": records, "pause": pause, "nofaults": noFaults,
 		},
 	})
@@ -296,4 +297,10 @@ func metadata(ts *testscript.TestScript, _ bool, args []string) {
 func noKeys(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("AWS_ACCESS_KEY_ID", "")
 	ts.Setenv("AWS_SECRET_ACCESS_KEY", "")
+}
+
+func may(ts *testscript.TestScript, _ bool, actions []string) {
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":["` +
+		strings.Join(actions, `","`) + `"]}]}`
+	ts.Check(of(ts).sim.SetPolicies(ec2sim.LabCredential.AccessKeyID, policy))
 }

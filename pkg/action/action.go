@@ -7,7 +7,9 @@
 package action
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -180,7 +182,8 @@ type Plan struct {
 	Read func(context.Context) (Seen, error)
 	// Foresee looks, by reading, for what the provider itself would refuse
 	// atomically when asked to change. Only a dry-run has to ask. May be nil.
-	Foresee func(context.Context) error
+	// Unforeseen names what this identity may not read for that; the plan stands without it.
+	Foresee func(context.Context) (unforeseen []string, err error)
 	// Facts are the verb's facts, given the transitions with the From that
 	// counts and a reading; they must hold whether the transitions were
 	// carried out or not.
@@ -357,4 +360,14 @@ func Untold(r Request, stays string) (skip string, err error) {
 	}
 	return "", Refuse(protocol.InvalidRequest,
 		"nothing tells what was there before: no facts of the action are given, and EXECUTOR_STATE_DIR=none keeps none; give them, or undo by hand; %s; nothing was changed", stays)
+}
+
+// Unforeseen tells of a reading that the provider refused to this identity what can't be foreseen for
+// that. It is empty where the reading ended in any other way.
+func Unforeseen(err error, what string) string {
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Authorization {
+		return ""
+	}
+	return what + " (" + cmp.Or(f.Facts[protocol.FactPermissionHint], "reading it") + " is not allowed)"
 }

@@ -10,8 +10,14 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-func (r *run) would() protocol.Result {
-	return r.result(protocol.Succeeded, "would "+r.plan.Words.Would, r.facts())
+// would is the answer of a dry-run that found nothing against the plan. Unforeseen is what it could not
+// read.
+func (r *run) would(unforeseen []string) protocol.Result {
+	said, gaps := "would "+r.plan.Words.Would, strings.Join(unforeseen, "; ")
+	if gaps != "" {
+		said += "; not foreseen: " + gaps
+	}
+	return r.result(protocol.Succeeded, said, r.facts(), map[string]string{protocol.FactUnforeseen: gaps})
 }
 
 func (r *run) nothingToDo() protocol.Result {

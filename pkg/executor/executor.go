@@ -169,12 +169,14 @@ func (r *run) dryRun() (protocol.Result, error) {
 	if ended := r.leaseEnded(); ended != nil {
 		return protocol.Result{}, r.tooLate(ended, false)
 	}
-	if r.plan.Foresee != nil {
-		if err := r.plan.Foresee(r.times.plan); err != nil {
-			return protocol.Result{}, err
-		}
+	if r.plan.Foresee == nil {
+		return r.would(nil), nil
 	}
-	return r.would(), nil
+	unforeseen, err := r.plan.Foresee(r.times.plan)
+	if err != nil {
+		return protocol.Result{}, err
+	}
+	return r.would(unforeseen), nil
 }
 
 func (r *run) execute() (protocol.Result, error) {

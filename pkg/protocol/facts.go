@@ -34,6 +34,8 @@ const (
 	FactPriorFactsKept = "priorFactsKept"
 	// FactWarning tells what went wrong without making the result a failure.
 	FactWarning = "warning"
+	// FactUnforeseen is, in a dry-run, what could not be foreseen.
+	FactUnforeseen = "unforeseen"
 	// FactHolder is, on a conflict, who holds what was asked for.
 	FactHolder = "holder"
 	// FactDrift is, on drift, what is there now.
@@ -65,6 +67,7 @@ func CommonFacts() []FactDoc {
 		{FactTargetGone, "`true` when what the undo is of does not exist any more: what is left of the action is undone, and it is closed", true},
 		{FactPriorFactsKept, "`false` when prior facts are in the result only: a crash before it would have lost them", true},
 		{FactWarning, "what went wrong without making the result a failure", false},
+		{FactUnforeseen, "in a dry-run: what the executor may not read, so that the provider might still refuse the action for it", false},
 		{FactHolder, "on a conflict: who holds what was asked for", false},
 		{FactDrift, "on drift: what is there now, neither the state before nor the state after", false},
 		{FactRecorded, "on a conflict of an undo: what is recorded of its action", false},
