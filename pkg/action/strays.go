@@ -43,8 +43,9 @@ var otherFacts = []string{"calls"}
 
 // IsFact reports whether a key is a fact that some verb reports.
 func (r *Registry) IsFact(key string) bool {
+	isCommon := func(f protocol.FactDoc) bool { return f.Name == key }
 	return slices.Contains(otherFacts, key) ||
-		slices.ContainsFunc(protocol.CommonFacts(), func(f protocol.FactDoc) bool { return f.Name == key }) ||
+		slices.ContainsFunc(protocol.CommonFacts(), isCommon) ||
 		slices.ContainsFunc(r.verbs, func(v Verb) bool { return isKnown(v.Facts, key) })
 }
 
@@ -95,13 +96,13 @@ func (f *strayFinder) ofTarget(key string) {
 	if isForeign(key) || !misplaced && f.registry.IsFact(key) {
 		return
 	}
-	reason := ""
-	if meant, ok := nearest(key, f.target); ok && !misplaced {
-		reason = "is no key of the target of " + f.verb.Name + "; did you mean " + meant + "?"
-	} else if meant, ok := nearest(key, f.verb.Parameters); ok {
-		reason = "is no key of the target of " + f.verb.Name + "; did you mean the parameter " + meant + "?"
+	meant, ok := nearest(key, f.target)
+	if !ok || misplaced {
+		meant, ok = nearest(key, f.verb.Parameters)
+		meant = "the parameter " + meant
 	}
-	if reason != "" {
+	if ok {
+		reason := "is no key of the target of " + f.verb.Name + "; did you mean " + meant + "?"
 		fault := protocol.Fault{Path: protocol.Join("spec.target", key), Reason: reason}
 		f.found.Faults = append(f.found.Faults, fault)
 	}
@@ -116,8 +117,9 @@ func (f *strayFinder) ofParameters(key string) (reason string) {
 	if isForeign(key) {
 		return ""
 	}
+	unknown := "is no parameter of " + f.verb.Name + "; did you mean "
 	if meant, ok := nearest(key, f.verb.Parameters); ok {
-		return "is no parameter of " + f.verb.Name + "; did you mean " + meant + "?"
+		return unknown + meant + "?"
 	}
 	i := slices.IndexFunc(f.target, func(t Field) bool {
 		return protocol.Plain(t.Name) == protocol.Plain(key)
@@ -125,7 +127,7 @@ func (f *strayFinder) ofParameters(key string) (reason string) {
 	if i < 0 || f.targetSays(f.target[i], f.request.Parameters[key]) {
 		return ""
 	}
-	return "is no parameter of " + f.verb.Name + "; did you mean " + f.target[i].Name + " of the target?"
+	return unknown + f.target[i].Name + " of the target?"
 }
 
 // targetSays reports whether the target has a value for a field that is the same as the given one.

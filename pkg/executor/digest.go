@@ -37,7 +37,9 @@ func (r *run) sameRequest(rec ledger.Record) bool {
 // digestOf is the digest over the verb and the fields that count.
 func (r *run) digestOf(counts func(action.Field) bool) string {
 	text, err := json.Marshal([]any{
-		r.verb.Name, only(r.req.Target, r.verb.Target, counts), only(r.req.Parameters, r.verb.Parameters, counts),
+		r.verb.Name,
+		only(r.req.Target, r.verb.Target, counts),
+		only(r.req.Parameters, r.verb.Parameters, counts),
 	})
 	if err != nil {
 		panic(err)
@@ -47,7 +49,9 @@ func (r *run) digestOf(counts func(action.Field) bool) string {
 }
 
 // only keeps the values of the fields that count.
-func only(given map[string]string, fields []action.Field, counts func(action.Field) bool) map[string]string {
+func only(
+	given map[string]string, fields []action.Field, counts func(action.Field) bool,
+) map[string]string {
 	kept := maps.Clone(given)
 	for _, f := range fields {
 		if !counts(f) {
