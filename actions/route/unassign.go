@@ -118,9 +118,8 @@ func (u release) movedOn(table ec2model.RouteTable, now string) *action.Plan {
 
 // withoutTable is the undo in a table that was not found: its routes are gone with it.
 func (u release) withoutTable(undo action.Request, cause error) (*action.Plan, error) {
-	err := action.Vanished(undo, cause, func(own action.Recorded) bool {
-		return own.Resource == u.resource() && own.To == u.nic
-	})
+	// That it led to the interface was held against the record before.
+	err := action.Vanished(undo, cause, func(own action.Recorded) bool { return own.Resource == u.resource() })
 	if err != nil {
 		return nil, err
 	}

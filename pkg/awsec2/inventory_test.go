@@ -175,6 +175,10 @@ func TestSubnetBlocks(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	only := subnet(types.Subnet{SubnetId: aws.String("subnet-2"), Ipv6Native: aws.Bool(true)})
+	if diff := cmp.Diff(ec2model.Subnet{ID: "subnet-2", IPv6Only: true}, only); diff != "" {
+		t.Errorf("IPv6-only (-want +got):\n%s", diff)
+	}
 }
 
 // TestRouteShowsItsInstance: what a route to an interface is shown with is another name of its target.
