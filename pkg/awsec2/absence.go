@@ -50,7 +50,8 @@ func waitFor(ctx context.Context, d time.Duration) bool {
 }
 
 // again reports whether the reading that did not find these ids has to be made again. It pauses
-// before it says so. A timeout is returned if there is no time for the pause.
+// before it says so. A timeout is returned if there is no time for the pause, or the call's lease
+// ends before.
 func (a *absences) again(ctx context.Context, ids ...string) (bool, error) {
 	unconfirmed := a.unconfirmed(ids)
 	if len(unconfirmed) == 0 {
@@ -58,7 +59,8 @@ func (a *absences) again(ctx context.Context, ids ...string) (bool, error) {
 	}
 	names := strings.Join(unconfirmed, ", ")
 	a.log.Info("EC2 does not know it, asking again", "ids", names, "in", a.pause)
-	if !a.wait(ctx, a.pause) {
+	until, leased := action.LeaseOf(ctx)
+	if leased && !time.Now().Add(a.pause).Before(until) || !a.wait(ctx, a.pause) {
 		return false, action.Refuse(protocol.Timeout,
 			"EC2 did not know %s, and the time was up before it could be asked a second time; try again", names)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/protocol"
@@ -265,6 +266,21 @@ func TestAChangeThatWasRefusedForANewThing(t *testing.T) {
 		}
 		if !shown {
 			notFound(t, err, deadInterface)
+		}
+	}
+}
+
+// TestNoSecondChangeAfterTheLease: what was refused for a new thing is not sent again if the lease
+// could end before.
+func TestNoSecondChangeAfterTheLease(t *testing.T) {
+	for lease, calls := range map[time.Duration]int{time.Hour: 2, 100 * time.Millisecond: 1} {
+		_, l := newLate(t, true)
+		ctx := action.WithLease(t.Context(), time.Now().Add(lease))
+		to := netip.MustParsePrefix("10.98.0.0/24")
+		err := l.conn.Writer().(*Writer).CreateRoute(ctx, ec2sim.LabRouteTable, to, deadInterface)
+		var f *protocol.Failure
+		if l.calls() != calls || errors.As(err, &f) != (calls == 1) || f != nil && f.Class != protocol.Timeout {
+			t.Errorf("a lease of %s: %d calls, %v; want %d", lease, l.calls(), err, calls)
 		}
 	}
 }
