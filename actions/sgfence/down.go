@@ -10,15 +10,15 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// downFor is how far apart two readings are that an instance is down. EC2 may show the state before a start for a
-// moment.
+// downFor is how far apart two readings are that an instance is down. EC2 may show the state before
+// a start for a moment.
 const downFor = 2 * time.Second
 
 // isDown reports whether an instance in this state is cut off by that alone.
 func isDown(state string) bool { return state == "stopped" || state == terminated }
 
-// settled returns the reading to go by. That an instance is down is read once more, some time later; except where its
-// groups are what counts.
+// settled returns the reading to go by. That an instance is down is read once more, some time
+// later; except where its groups are what counts.
 func (f *fence) settled(ctx context.Context, first reading) (reading, error) {
 	f.first = first
 	if !f.cutOff() {
@@ -26,13 +26,14 @@ func (f *fence) settled(ctx context.Context, first reading) (reading, error) {
 	}
 	if err := f.clock.Wait(ctx, downFor); err != nil {
 		return first, action.Refuse(protocol.Timeout,
-			"%s is %s, and the time for reading that once more, %s later, was up; nothing was changed; try again", f.instance, first.State, downFor)
+			"%s is %s, and the time was up before that was read once more, %s later; "+
+				"nothing was changed; try again", f.instance, first.State, downFor)
 	}
 	return read(ctx, f.r, f.instance)
 }
 
-// cutOff reports whether the instance needs no fence: it is down, and neither fenced by its groups nor on the way
-// there by an earlier attempt under this key.
+// cutOff reports whether the instance needs no fence: it is down, and neither fenced by its groups
+// nor on the way there by an earlier attempt under this key.
 func (f *fence) cutOff() bool {
 	switch now := f.first; {
 	case f.req.Bool(paramAnyState) || !isDown(now.State):
@@ -68,7 +69,8 @@ func (f *fence) leave() *action.Plan {
 		},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
 			return map[string]string{
-				factState: seen.Facts[factState], factSelfCheck: f.selfCheck, factIsFenced: "false", factCutOff: state,
+				factIsFenced: "false", factCutOff: state,
+				factState: seen.Facts[factState], factSelfCheck: f.selfCheck,
 			}
 		},
 	}

@@ -41,10 +41,12 @@ func in(state string, interfaces ...ec2model.InstanceInterface) ec2model.Instanc
 	return i
 }
 
-// TestADownInstanceIsReadTwice: that an instance is down is believed after a second reading, two seconds later.
+// TestADownInstanceIsReadTwice: that an instance is down is believed after a second reading, two
+// seconds later.
 func TestADownInstanceIsReadTwice(t *testing.T) {
-	two, one := group(1)+","+group(2), group(1)
-	open := nic(eni0, 0, strings.Split(two, ",")...)
+	one := group(1)
+	open := nic(eni0, 0, one, group(2))
+	const again, asItIs = "wait 2s", "ignoreInstanceState=true"
 	for _, c := range []struct {
 		name   string
 		states []ec2model.Instance
@@ -53,26 +55,60 @@ func TestADownInstanceIsReadTwice(t *testing.T) {
 		moot   string
 		refuse protocol.FailureClass
 	}{
-		{name: "stopped", states: []ec2model.Instance{in("stopped", open)},
-			told: []string{"read stopped", "wait 2s", "read stopped"}, moot: "stopped, not fenced: a start makes it reachable"},
-		{name: "terminated", states: []ec2model.Instance{in("terminated")},
-			told: []string{"read terminated", "wait 2s", "read terminated"}, moot: "terminated, not fenced: it is gone for good"},
-		{name: "stopped, and terminated meanwhile", states: []ec2model.Instance{in("stopped", open), in("terminated")},
-			told: []string{"read stopped", "wait 2s", "read terminated"}, moot: "terminated, not fenced"},
-		{name: "stopped, and started meanwhile", states: []ec2model.Instance{in("stopped", open), in("running", open)},
-			told: []string{"read stopped", "wait 2s", "read running"}},
-		{name: "stopped, and on its way up", states: []ec2model.Instance{in("stopped", open), in("pending", open)},
-			told: []string{"read stopped", "wait 2s", "read pending"}, refuse: protocol.Unavailable},
-		{name: "whatever its state", states: []ec2model.Instance{in("stopped", open)}, with: "ignoreInstanceState=true",
-			told: []string{"read stopped"}},
-		{name: "running", states: []ec2model.Instance{in("running", open)}, told: []string{"read running"}},
-		{name: "stopping", states: []ec2model.Instance{in("stopping", open)}, told: []string{"read stopping"}},
-		{name: "shutting down", states: []ec2model.Instance{in("shutting-down", open)}, told: []string{"read shutting-down"}},
-		{name: "shutting down, bare already", states: []ec2model.Instance{in("shutting-down")}, told: []string{"read shutting-down"},
-			refuse: protocol.Unavailable},
-		{name: "pending", states: []ec2model.Instance{in("pending", open)}, told: []string{"read pending"}, refuse: protocol.Unavailable},
-		{name: "pending, whatever its state", states: []ec2model.Instance{in("pending", open)}, with: "ignoreInstanceState=true",
-			told: []string{"read pending"}},
+		{
+			name: "stopped", states: []ec2model.Instance{in("stopped", open)},
+			told: []string{"read stopped", again, "read stopped"},
+			moot: "stopped, not fenced: a start makes it reachable",
+		},
+		{
+			name: "terminated", states: []ec2model.Instance{in("terminated")},
+			told: []string{"read terminated", again, "read terminated"},
+			moot: "terminated, not fenced: it is gone for good",
+		},
+		{
+			name:   "stopped, and terminated meanwhile",
+			states: []ec2model.Instance{in("stopped", open), in("terminated")},
+			told:   []string{"read stopped", again, "read terminated"},
+			moot:   "terminated, not fenced",
+		},
+		{
+			name:   "stopped, and started meanwhile",
+			states: []ec2model.Instance{in("stopped", open), in("running", open)},
+			told:   []string{"read stopped", again, "read running"},
+		},
+		{
+			name:   "stopped, and on its way up",
+			states: []ec2model.Instance{in("stopped", open), in("pending", open)},
+			told:   []string{"read stopped", again, "read pending"}, refuse: protocol.Unavailable,
+		},
+		{
+			name: "whatever its state", states: []ec2model.Instance{in("stopped", open)}, with: asItIs,
+			told: []string{"read stopped"},
+		},
+		{
+			name: "running", states: []ec2model.Instance{in("running", open)},
+			told: []string{"read running"},
+		},
+		{
+			name: "stopping", states: []ec2model.Instance{in("stopping", open)},
+			told: []string{"read stopping"},
+		},
+		{
+			name: "shutting down", states: []ec2model.Instance{in("shutting-down", open)},
+			told: []string{"read shutting-down"},
+		},
+		{
+			name: "shutting down, bare already", states: []ec2model.Instance{in("shutting-down")},
+			told: []string{"read shutting-down"}, refuse: protocol.Unavailable,
+		},
+		{
+			name: "pending", states: []ec2model.Instance{in("pending", open)},
+			told: []string{"read pending"}, refuse: protocol.Unavailable,
+		},
+		{
+			name: "pending, as it is", states: []ec2model.Instance{in("pending", open)}, with: asItIs,
+			told: []string{"read pending"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := &diary{cloud: cloud{instances: c.states}}
@@ -83,14 +119,17 @@ func TestADownInstanceIsReadTwice(t *testing.T) {
 			var f *protocol.Failure
 			if errors.As(err, &f) {
 				if f.Class != c.refuse || !f.MayRetry() {
-					t.Errorf("%s, retryable %t: %s; want %s, retryable", f.Class, f.MayRetry(), f.Message, c.refuse)
+					t.Errorf("%s, retryable %t: %s; want %s, retryable",
+						f.Class, f.MayRetry(), f.Message, c.refuse)
 				}
 				return
 			}
 			if err != nil || c.refuse != "" {
 				t.Fatalf("%v, want %s", err, c.refuse)
 			}
-			if !strings.Contains(p.Moot, c.moot) || (p.Moot == "") != (c.moot == "") || (p.Moot == "") == (len(p.Transitions) == 0) {
+			moot := p.Moot != ""
+			if moot != (c.moot != "") || !strings.Contains(p.Moot, c.moot) ||
+				moot != (len(p.Transitions) == 0) {
 				t.Errorf("moot is %q, want %q; the transitions are %v", p.Moot, c.moot, values(p))
 			}
 		})
@@ -101,7 +140,8 @@ func TestADownInstanceIsReadTwice(t *testing.T) {
 func TestNoTimeToReadTwice(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	d := &diary{cloud: cloud{instances: []ec2model.Instance{in("stopped", nic(eni0, 0, group(1), group(2)))}}}
+	stopped := in("stopped", nic(eni0, 0, group(1), group(2)))
+	d := &diary{cloud: cloud{instances: []ec2model.Instance{stopped}}}
 	_, err := planFence(ctx, d, request("securityGroups="+group(1)), d.clock())
 	var f *protocol.Failure
 	if !errors.As(err, &f) || f.Class != protocol.Timeout || !f.MayRetry() {
@@ -149,17 +189,20 @@ func TestTrunk(t *testing.T) {
 	trunk.Type = "trunk"
 	plan := func(with ...string) (*action.Plan, error) {
 		c := &cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), trunk)}}
-		return planFence(t.Context(), c, request(append(with, "securityGroups="+group(1))...), new(noon).clock())
+		r := request(append(with, "securityGroups="+group(1))...)
+		return planFence(t.Context(), c, r, new(noon).clock())
 	}
 	var f *protocol.Failure
-	if _, err := plan(); !errors.As(err, &f) || f.Class != protocol.Conflict || !strings.Contains(f.Message, eni1+" of "+here) {
+	if _, err := plan(); !errors.As(err, &f) || f.Class != protocol.Conflict ||
+		!strings.Contains(f.Message, eni1+" of "+here) {
 		t.Errorf("%v", err)
 	}
 	p, err := plan("ignoreBranchInterfaces=true")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if said := strings.Join(p.Dangers(p.Transitions, p.Seen), "; "); !strings.Contains(said, "the branch interfaces of "+eni1+" go on") {
+	said := strings.Join(p.Dangers(p.Transitions, p.Seen), "; ")
+	if !strings.Contains(said, "the branch interfaces of "+eni1+" go on") {
 		t.Errorf("it says %s", said)
 	}
 	if got := p.Facts(p.Transitions, p.Seen)[factBranches]; got != eni1 {

@@ -20,8 +20,8 @@ type fence struct {
 	req   action.Request
 
 	instance string
-	// named are the groups to remove, or with invert those to keep. Without them, exact has the groups that
-	// each interface is given.
+	// named are the groups to remove, or with invert those to keep. Without them, exact has the
+	// groups that each interface is given.
 	named  []string
 	invert bool
 	exact  map[string][]string
@@ -56,7 +56,8 @@ type end struct {
 func (e end) pending() bool { return !slices.Equal(e.Groups, e.to) }
 
 // planFence plans a fence. One reading that shows nothing to fence is not believed.
-func planFence(ctx context.Context, r Reader, req action.Request, clock Clock) (*action.Plan, error) {
+func planFence(ctx context.Context, r Reader, req action.Request,
+	clock Clock) (*action.Plan, error) {
 	f := fence{
 		r: r, clock: clock, req: req, instance: req.Target["instanceRef"],
 		invert: req.Bool(paramInvert), via: req.Parameters[paramTransition],
@@ -101,13 +102,15 @@ func planFence(ctx context.Context, r Reader, req action.Request, clock Clock) (
 	return f.plan()
 }
 
-// oneWay refuses a request that does not say which groups, or names a way through that nothing could undo.
+// oneWay refuses a request that does not say which groups, or names a way through that nothing
+// could undo.
 func (f *fence) oneWay() error {
 	exact := givesExact(f.req.Parameters)
 	switch {
 	case exact && f.named == nil && f.invert:
 		return action.Refuse(protocol.InvalidRequest,
-			"%s is given without %s, which are the groups to keep; nothing was changed", paramInvert, paramGroups)
+			"%s is given without %s, which are the groups to keep; nothing was changed",
+			paramInvert, paramGroups)
 	case !exact && f.named == nil:
 		return action.Refuse(protocol.InvalidRequest, "%s is required: the groups to remove from every interface; or %s for each of them; nothing was changed", paramGroups, paramExact)
 	case f.via != "" && !f.req.Keeps && (exact || f.tagless || f.req.Bool(paramNoTags)):
@@ -176,15 +179,17 @@ func (f *fence) resolve(now reading) error {
 	return nil
 }
 
-// branches refuses an instance with a trunk interface: the branch interfaces behind it have groups of their own.
+// branches refuses an instance with a trunk interface: the branch interfaces behind it have groups
+// of their own.
 func (f *fence) branches() error {
 	trunks := f.first.trunks()
 	if len(trunks) == 0 || f.req.Bool(paramBranches) {
 		return nil
 	}
 	return action.Refuse(protocol.Conflict,
-		"%s of %s is a trunk interface: its branch interfaces, those of pods for instance, have groups of their own and would go on; "+
-			"cut them off first, or fence the instance alone with %s=true; nothing was changed",
+		"%s of %s is a trunk interface: its branch interfaces, those of pods for instance, "+
+			"have groups of their own and would go on; cut them off first, or fence the instance alone "+
+			"with %s=true; nothing was changed",
 		strings.Join(trunks, " and "), f.instance, paramBranches)
 }
 
@@ -273,7 +278,8 @@ func (f *fence) refuseEnds() error {
 			groupText(f.named), strings.Join(bare, " and "), paramInvert, paramExact)
 	case f.pending() && f.first.State == "pending" && !f.req.Bool(paramAnyState):
 		return action.Refuse(protocol.Unavailable,
-			"%s is pending, neither started nor stopped; try again, or fence it as it is with %s=true; nothing was changed", f.instance, paramAnyState).
+			"%s is pending, neither started nor stopped; try again, or fence it as it is with %s=true; "+
+				"nothing was changed", f.instance, paramAnyState).
 			With(factState, f.first.State)
 	}
 	return nil
@@ -490,7 +496,8 @@ func (f *fence) dangers(_ []action.Transition, seen action.Seen) []string {
 		all = append(all, "connections that are tracked already may go on"+until)
 	}
 	if trunks := f.first.trunks(); len(trunks) > 0 {
-		all = append(all, "the branch interfaces of "+strings.Join(trunks, " and ")+" go on: their own groups govern them")
+		all = append(all, "the branch interfaces of "+strings.Join(trunks, " and ")+
+			" go on: their own groups govern them")
 	}
 	switch why := seen.Facts[factTags]; {
 	case f.tagless && !f.req.Keeps:

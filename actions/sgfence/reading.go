@@ -61,7 +61,9 @@ func read(ctx context.Context, r Reader, id string) (reading, error) {
 // usable refuses an instance whose interfaces can't be changed.
 func (now reading) usable() error {
 	if len(now.Interfaces) == 0 && now.State == "shutting-down" {
-		return action.Refuse(protocol.Unavailable, "%s is shutting down and has no network interface any more; try again once it is terminated", now.ID)
+		return action.Refuse(protocol.Unavailable,
+			"%s is shutting down and has no network interface any more; try again once it is terminated",
+			now.ID)
 	}
 	if len(now.Interfaces) == 0 {
 		return action.Refuse(protocol.Conflict, "%s is %s and has no network interface: there is nothing to change", now.ID, now.State)
@@ -152,15 +154,16 @@ func setPower(instance string) action.SetFunc {
 	})
 }
 
-// tagless reports whether a fence neither writes nor reads tags, and its unfence neither: as it is told to, or by an agent's
-// parameters, where the groups to restore are given beside those of the fence. In an unfence the parameter may be what the
-// fence reported of its tags.
+// tagless reports whether a fence neither writes nor reads tags, and its unfence neither: as it is
+// told to, or by an agent's parameters, where the groups to restore are given beside those of the
+// fence. In an unfence the parameter may be what the fence reported of its tags.
 func tagless(parameters map[string]string) bool {
 	use, err := action.Boolean.Canonical(parameters[paramTags])
 	return err == nil && use == "false" || givesBoth(parameters)
 }
 
-// givesBoth reports whether the parameters are an agent's: the groups of the fence, and those to restore.
+// givesBoth reports whether the parameters are an agent's: the groups of the fence, and those to
+// restore.
 func givesBoth(parameters map[string]string) bool {
 	return parameters[paramGroups] != "" && givesExact(parameters)
 }
@@ -212,8 +215,8 @@ func exactGroups(now reading, parameters map[string]string) (map[string][]string
 // need is a group that has to be in a VPC.
 type need struct{ group, vpc string }
 
-// checkGroups refuses groups that do not exist or are in another VPC than what they are for. A group
-// that an interface has is known to be in its VPC.
+// checkGroups refuses groups that do not exist or are in another VPC than what they are for. A
+// group that an interface has is known to be in its VPC.
 func checkGroups(ctx context.Context, r Reader, now reading, needs []need) error {
 	known := map[need]bool{}
 	for _, n := range now.Interfaces {

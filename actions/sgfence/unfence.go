@@ -31,7 +31,8 @@ type unfence struct {
 	gone []saved
 	// tagless unfences do not go by tags.
 	tagless bool
-	// under tells that the undo may lead back under the fence that lastfence names, and returns that it does.
+	// under tells that the undo may lead back under the fence that lastfence names, and returns
+	// that it does.
 	under, returns bool
 	// tags are those to remove once every interface is restored; left says why there are others.
 	tags map[string]string
@@ -48,7 +49,9 @@ type unfence struct {
 }
 
 func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
-	u := unfence{r: r, req: req, instance: req.Target["instanceRef"], tagless: tagless(req.Parameters)}
+	u := unfence{
+		r: r, req: req, instance: req.Target["instanceRef"], tagless: tagless(req.Parameters),
+	}
 	var err error
 	if u.first, err = read(ctx, r, u.instance); err != nil {
 		return u.vanished(err)
@@ -75,7 +78,8 @@ func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Pla
 		return found, nil
 	}
 	if len(u.before) == 0 && !req.Bool(paramPowerOn) {
-		return u.skip("nothing to restore: " + u.instance + " has no tags of a fence in force, and no facts of one are given" + u.otherSets()), nil
+		return u.skip("nothing to restore: " + u.instance + " has no tags of a fence in force, " +
+			"and no facts of one are given" + u.otherSets()), nil
 	}
 	if err := u.decide(ctx); err != nil {
 		return nil, err
@@ -112,44 +116,54 @@ func (u *unfence) stay() *action.Plan {
 	return p
 }
 
-// find tells what was there before: by the facts of the action, by its record where its facts were lost, by the
-// groups given for each interface, or by the tags of the fence in force. A plan is found where nothing is to be
-// restored.
+// find tells what was there before: by what the request gives, or by what is kept. A plan is found
+// where nothing is to be restored.
 func (u *unfence) find() (*action.Plan, error) {
 	facts, err := u.facts()
 	if err != nil {
 		return nil, err
 	}
-	switch now := u.first; {
+	exact := givesExact(u.req.Parameters)
+	switch {
 	case givesBoth(u.req.Parameters):
 		err = u.byIndexOr(facts)
 	case facts != nil:
-		err = u.byFacts(facts, u.req.Parameters[factTimestamp], u.req.Parameters[factPriorFence] == fenceOther)
-	case givesExact(u.req.Parameters) && u.req.Orphan:
+		other := u.req.Parameters[factPriorFence] == fenceOther
+		err = u.byFacts(facts, u.req.Parameters[factTimestamp], other)
+	case exact && u.req.Orphan:
 		// A core sends the fence's own parameters: those may be what it is to come back from.
 		return u.untoldUndo("under a key of its own an unfence gives the groups of " + paramExact)
-	case givesExact(u.req.Parameters) && !u.givesTheFence():
+	case exact && !u.givesTheFence():
 		err = u.byIndex()
 	case u.isRecorded():
 		return u.byRecord()
 	case u.req.Orphan && u.req.Keeps && u.req.Parameters[factTimestamp] == "":
 		// What the tags are of is another action, which this request does not undo.
 		return u.untoldUndo("under a key of its own an unfence goes by the tags")
-	case u.tagless:
-		// Nothing but the tags is left to go by.
-	case now.own != nil && u.req.Parameters[factTimestamp] != "" && u.req.Parameters[factTimestamp] != now.own[lastFence]:
-		err = u.conflict("the facts are of the fence " + u.req.Parameters[factTimestamp])
-	case now.why != nil:
-		err = action.Refuse(protocol.Conflict,
-			"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; nothing is guessed: give the groups with %s or the facts of the fence; nothing was changed",
-			u.instance, lastFence, now.own[lastFence], now.why, paramExact)
-	case now.backup != nil:
-		u.byTags()
+	case !u.tagless:
+		err = u.byTagsAlone()
 	}
 	if err != nil || len(u.before) == 0 {
 		return nil, err
 	}
 	return nil, u.others()
+}
+
+// byTagsAlone restores what the tags of the fence in force tell, if there is one.
+func (u *unfence) byTagsAlone() error {
+	now, at := u.first, u.req.Parameters[factTimestamp]
+	switch {
+	case now.own != nil && at != "" && at != now.own[lastFence]:
+		return u.conflict("the facts are of the fence " + at)
+	case now.why != nil:
+		return action.Refuse(protocol.Conflict,
+			"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; nothing is guessed: "+
+				"give the groups with %s or the facts of the fence; nothing was changed",
+			u.instance, lastFence, now.own[lastFence], now.why, paramExact)
+	case now.backup != nil:
+		u.byTags()
+	}
+	return nil
 }
 
 // isRecorded tells that the action that this request undoes is on record.
@@ -251,7 +265,8 @@ func (u *unfence) facts() ([]saved, error) {
 		// A core sends the fence's own parameters with its facts: those are what it is to come back from.
 		key := exactField.Of(strconv.Itoa(n.Index))
 		given, fenced := u.req.Parameters[key], u.req.Parameters[factFenced+s.nic]
-		if !givesBoth(u.req.Parameters) && given != "" && given != groupText(s.groups) && fenced != "" && given != fenced {
+		isFence := fenced == "" || given == fenced || givesBoth(u.req.Parameters)
+		if given != "" && given != groupText(s.groups) && !isFence {
 			return nil, action.Refuse(protocol.Conflict, "%s says that %s gets %s, %s%s that it had %s: which is right is not for the executor to say; nothing was changed",
 				key, s.nic, given, factPrior, s.nic, groupText(s.groups))
 		}
@@ -313,8 +328,8 @@ func (u *unfence) byIndex() error {
 	return nil
 }
 
-// byIndexOr restores by an agent's parameters: the groups given for each interface, whatever was there before the
-// fence. Where facts tell of an interface, it need not be given any.
+// byIndexOr restores by an agent's parameters: the groups given for each interface, whatever was
+// there before the fence. Where facts tell of an interface, it need not be given any.
 func (u *unfence) byIndexOr(facts []saved) error {
 	u.vouched = true
 	if facts == nil {
@@ -374,7 +389,9 @@ func (u *unfence) decide(ctx context.Context) error {
 		}
 		if u.req.Parameters[action.OnDrift.Name] != "restore" {
 			return action.Refuse(protocol.Drift,
-				"%s, which the fence changed, is not attached to %s any more; look where it is and what groups it has, then undo with onDrift=restore, which restores the others; nothing was changed",
+				"%s, which the fence changed, is not attached to %s any more; look where it is and what "+
+					"groups it has, then undo with onDrift=restore, which restores the others; "+
+					"nothing was changed",
 				strings.Join(gone, ", "), u.instance).With("drift", detached)
 		}
 	}
@@ -427,8 +444,8 @@ func (u *unfence) plan() *action.Plan {
 	}
 }
 
-// transitions are the groups, the tags and the power, each only once what is before it was read back. What fails after the
-// groups are restored can't leave tags that say "fenced".
+// transitions are the groups, the tags and the power, each only once what is before it was read
+// back. What fails after the groups are restored can't leave tags that say "fenced".
 func (u *unfence) transitions() []action.Transition {
 	var all []action.Transition
 	for _, nic := range u.stays {
@@ -444,7 +461,8 @@ func (u *unfence) transitions() []action.Transition {
 	if ended := len(u.before) > 0 && !u.returns; ended || len(u.tags) > 0 {
 		// Told even where no tags are removed: a fence that other tags, or none, are of is not in force any more.
 		tags := action.Transition{
-			Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 1, Backup: true, MayFail: true, Vouched: true,
+			Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 1,
+			Backup: true, MayFail: true, Vouched: true,
 			Call: callDeleteTags, Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
 				u.asked = true
 				return w.DeleteTags(ctx, u.instance, u.tags)
@@ -457,7 +475,8 @@ func (u *unfence) transitions() []action.Transition {
 	}
 	if u.req.Bool(paramPowerOn) {
 		all = append(all, action.Transition{
-			Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: on, Stage: 2, Call: callStart, Set: setPower(u.instance),
+			Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: on, Stage: 2,
+			Call: callStart, Set: setPower(u.instance),
 		})
 	}
 	return all
@@ -508,10 +527,12 @@ func (u *unfence) words() action.Words {
 	}
 	stays := ""
 	for _, nic := range u.untold {
-		stays += "; " + nic + " stays as it is, " + u.first.groupsText(nic) + ": nothing tells what it had before"
+		stays += "; " + nic + " stays as it is, " + u.first.groupsText(nic) +
+			": nothing tells what it had before"
 	}
 	for _, s := range u.gone {
-		stays += "; " + s.nic + ", which had " + groupText(s.groups) + " before, is not attached any more and not restored"
+		stays += "; " + s.nic + ", which had " + groupText(s.groups) +
+			" before, is not attached any more and not restored"
 	}
 	return action.Words{
 		Would:   "unfence " + u.instance + ": " + strings.Join(gets, ", ") + besides + stays,
@@ -524,7 +545,8 @@ func (u *unfence) words() action.Words {
 func (u *unfence) wordsOfNothing() action.Words {
 	var would, did []string
 	if len(u.tags) > 0 {
-		would = append(would, "remove "+lastFence+" from "+u.instance+", which is not fenced as it says")
+		would = append(would,
+			"remove "+lastFence+" from "+u.instance+", which is not fenced as it says")
 		did = append(did, lastFence+", which said that "+u.instance+" is fenced, is removed")
 	}
 	if u.req.Bool(paramPowerOn) {

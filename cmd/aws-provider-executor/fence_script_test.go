@@ -30,7 +30,7 @@ import (
 //	tagged INSTANCE KEY [VALUE]                 a tag that there is
 //	tags INSTANCE N                             how many tags there are
 //	plug ENI INSTANCE INDEX | unplug ENI        attaches and detaches
-//	trunk ENI VAR                               makes it a trunk interface, with a branch interface in $WEB: $VAR
+//	trunk ENI VAR                               makes it a trunk, with a branch interface $VAR in $WEB
 //	hide ENI                                    makes it an AWS service's, which only shows it to who asks for such
 //	keep FACT VAR                               puts a fact of the last result into $VAR
 //	faultat KIND OPERATION ARG PARAM=VALUE      a fault in the calls with this parameter, always
@@ -52,7 +52,8 @@ func TestFenceScripts(t *testing.T) {
 				writeFence(ts, "unfence-security-groups", args)
 			},
 			"undo": writeUndo, "groups": groupsAre, "regroup": regroup, "is": stateIs, "become": become, "tag": tag, "untag": untag,
-			"tagged": tagged, "tags": tags, "plug": plug, "unplug": unplug, "trunk": trunk, "hide": hide, "keep": keep, "faultat": faultAt, "lift": lift,
+			"tagged": tagged, "tags": tags, "plug": plug, "unplug": unplug, "trunk": trunk,
+			"hide": hide, "keep": keep, "faultat": faultAt, "lift": lift,
 			"age": age, "records": records, "remove": remove, "terminate": terminate,
 			"start": start, "within": within, "for-tags": forTags, "like": like, "policy": policyOf,
 		},
@@ -210,7 +211,8 @@ func hide(ts *testscript.TestScript, _ bool, args []string) {
 func trunk(ts *testscript.TestScript, _ bool, args []string) {
 	region(ts).EditInterface(args[0], func(n *ec2sim.Interface) { n.Type = "trunk" })
 	branch := region(ts).AddInterface(ec2sim.Interface{
-		SubnetID: find(ts, args[0]).SubnetID, Type: "branch", TrunkID: args[0], Groups: []string{ec2sim.LabGroupWeb},
+		SubnetID: find(ts, args[0]).SubnetID, Type: "branch", TrunkID: args[0],
+		Groups: []string{ec2sim.LabGroupWeb},
 	})
 	ts.Setenv(args[1], branch.ID)
 }

@@ -24,10 +24,15 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"aws-provider-executor": hurried})
 }
 
-// hurried is main, with a clock that is not waited for: what lies between two readings is for others to test.
+// hurried is main, with a clock that is not waited for: what lies between two readings is for others
+// to test.
 func hurried() {
-	verbs := actions.RegistryAt(sgfence.Clock{Now: time.Now, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
-	os.Exit(program(verbs).Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	p := program(actions.RegistryAt(sgfence.Clock{
+		Now:  time.Now,
+		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	}))
+	ctx := context.Background()
+	os.Exit(p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // TestScripts runs the program as a core does, on a stand-in of its own for each script. Beside testscript's

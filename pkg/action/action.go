@@ -193,11 +193,12 @@ type Plan struct {
 	Dangers func(t []Transition, seen Seen) []string
 	// Skip, when not empty, says why there is nothing this undo may restore.
 	Skip string
-	// Moot, when not empty, says why the action has nothing to change and nothing to record. It succeeds,
-	// and there is nothing to undo.
+	// Moot, when not empty, says why the action has nothing to change and nothing to record. It
+	// succeeds, and there is nothing to undo.
 	Moot string
-	// Finally, when not nil, is called once a change has begun, whatever became of the transitions. It corrects
-	// what an end part-way would leave untrue, by the last reading, and returns what to add to the sentence.
+	// Finally, when not nil, is called once a change has begun, whatever became of the transitions.
+	// It corrects what an end part-way would leave untrue, by the last reading, and returns what to
+	// add to the sentence.
 	Finally func(ctx context.Context, writer any, last Seen) string
 	// Restores tells an undo from an action that happens to use the same verb.
 	Restores bool

@@ -58,7 +58,8 @@ func instance(i types.Instance) ec2model.Instance {
 
 func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterface {
 	m := ec2model.InstanceInterface{
-		ID: aws.ToString(n.NetworkInterfaceId), VPCID: aws.ToString(n.VpcId), Type: aws.ToString(n.InterfaceType),
+		ID: aws.ToString(n.NetworkInterfaceId), VPCID: aws.ToString(n.VpcId),
+		Type:    aws.ToString(n.InterfaceType),
 		Managed: n.Operator != nil && aws.ToBool(n.Operator.Managed),
 	}
 	if n.Attachment != nil {

@@ -89,7 +89,10 @@ func (a *actions) regroup(t *testing.T, nic string, groups ...string) {
 
 var before = map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web"}
 
-const aside = " skipRaceCheck=true"
+const (
+	aside         = " skipRaceCheck=true"
+	invertedFence = "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"
+)
 
 func fenceAndStop(t *testing.T, a *actions) {
 	a.regroup(t, "nic-db1", "@group-web", "@group-fence")
@@ -166,17 +169,30 @@ func (a *actions) untagged(t *testing.T) {
 	}
 }
 
+func (a *actions) attachAt(t *testing.T, nic string, index int) {
+	t.Helper()
+	a.hand(t, fmt.Sprintf(`attach_network_interface `+
+		`{"NetworkInterfaceId":"@%s","InstanceId":"@db","DeviceIndex":%d} | NetworkCardIndex`, nic, index))
+}
+
+// described is what boto3 tells of an interface.
+func (a *actions) described(t *testing.T, nic, path string) string {
+	t.Helper()
+	return string(a.hand(t, fmt.Sprintf(
+		`describe_network_interfaces {"NetworkInterfaceIds":["@%s"]} | NetworkInterfaces[0].%s`, nic, path)))
+}
+
 func (a *actions) attach(t *testing.T) {
 	t.Helper()
-	a.hand(t, `attach_network_interface {"NetworkInterfaceId":"@nic-spare","InstanceId":"@db","DeviceIndex":5} | NetworkCardIndex`)
+	a.attachAt(t, "nic-spare", 5)
 	a.settle(t)
 }
 
 // detach takes an interface off its instance, and gives it the groups it had before all.
 func (a *actions) detach(t *testing.T, nic string) {
 	t.Helper()
-	id := a.hand(t, `describe_network_interfaces {"NetworkInterfaceIds":["@`+nic+`"]} | NetworkInterfaces[0].Attachment.AttachmentId`)
-	a.hand(t, `detach_network_interface {"AttachmentId":`+string(id)+`}`)
+	id := a.described(t, nic, "Attachment.AttachmentId")
+	a.hand(t, `detach_network_interface {"AttachmentId":`+id+`}`)
 	a.settle(t)
 }
 
@@ -184,21 +200,23 @@ func (a *actions) detach(t *testing.T, nic string) {
 func (a *actions) again(t *testing.T) {
 	t.Helper()
 	a.regroup(t, "nic-db1", "@group-web")
-	a.hand(t, `attach_network_interface {"NetworkInterfaceId":"@nic-db1","InstanceId":"@db","DeviceIndex":1} | NetworkCardIndex`)
+	a.attachAt(t, "nic-db1", 1)
 	a.settle(t)
 }
 
-// spare is what the third interface has all along; moto gives it the instance's groups as well when it is attached.
+// spare is what the third interface has all along; moto gives it the instance's groups as well when
+// it is attached.
 func (a *actions) spare(t *testing.T) string {
 	t.Helper()
-	return string(a.hand(t, `describe_network_interfaces {"NetworkInterfaceIds":["@nic-spare"]} | NetworkInterfaces[0].Groups[].GroupId`))
+	return a.described(t, "nic-spare", "Groups[].GroupId")
 }
 
 func attachToTheAgents(t *testing.T, a *actions) {
 	a.agentFences(t, "group-fence")
 	a.attach(t)
 	had := a.spare(t)
-	a.expect(t, "execute unfence-security-groups db", "succeeded changed=true restoredSecurityGroups.nic-db0=group-default,group-web")
+	a.expect(t, "execute unfence-security-groups db",
+		"succeeded changed=true restoredSecurityGroups.nic-db0=group-default,group-web")
 	a.have(t, before)
 	a.untagged(t)
 	if has := a.spare(t); has != had {
@@ -209,7 +227,7 @@ func attachToTheAgents(t *testing.T, a *actions) {
 }
 
 func attachAndTheAgentUnfences(t *testing.T, a *actions) {
-	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+aside, "succeeded changed=true fenced=true")
+	a.expect(t, invertedFence+aside, "succeeded changed=true fenced=true")
 	a.attach(t)
 	a.agentUnfences(t)
 	a.have(t, before)
@@ -224,26 +242,28 @@ func detachFromTheAgents(t *testing.T, a *actions) {
 	a.detach(t, "nic-db1")
 	a.expect(t, "execute unfence-security-groups db", "failed drift")
 	a.have(t, map[string]string{"nic-db0": "group-fence"})
-	a.expect(t, "execute unfence-security-groups db onDrift=restore", "succeeded changed=true priorSecurityGroups.nic-db1=group-web")
+	a.expect(t, "execute unfence-security-groups db onDrift=restore",
+		"succeeded changed=true priorSecurityGroups.nic-db1=group-web")
 	a.have(t, map[string]string{"nic-db0": before["nic-db0"]})
 	a.untagged(t)
 	a.again(t)
 }
 
 func detachAndTheAgentUnfences(t *testing.T, a *actions) {
-	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+aside, "succeeded changed=true")
+	a.expect(t, invertedFence+aside, "succeeded changed=true")
 	a.detach(t, "nic-db1")
 	a.agentUnfences(t)
 	a.have(t, map[string]string{"nic-db0": before["nic-db0"]})
 	a.expect(t, "execute undo", "failed drift")
-	a.expect(t, "execute undo onDrift=restore", "succeeded changed=false priorSecurityGroups.nic-db1=group-web")
+	a.expect(t, "execute undo onDrift=restore",
+		"succeeded changed=false priorSecurityGroups.nic-db1=group-web")
 	a.untagged(t)
 	a.again(t)
 }
 
 func fenceWithoutTags(t *testing.T, a *actions) {
 	a.agentFences(t, "group-router")
-	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true backupTags=false"+aside,
+	a.expect(t, invertedFence+" backupTags=false"+aside,
 		"succeeded changed=true backupTags=false priorSecurityGroups.nic-db0=group-router")
 	a.expect(t, "execute undo", "succeeded changed=true")
 	a.have(t, map[string]string{"nic-db0": "group-router", "nic-db1": "group-router"})
@@ -253,11 +273,12 @@ func fenceWithoutTags(t *testing.T, a *actions) {
 }
 
 func fenceAsAnAgent(t *testing.T, a *actions) {
-	set := " securityGroups=group-fence invertSgRemoval=true interface0Sg=group-default,group-web interface1Sg=group-web"
-	a.expect(t, "execute fence-security-groups db"+set+aside, "succeeded changed=true fenced=true")
+	restore := " interface0Sg=group-default,group-web interface1Sg=group-web"
+	a.expect(t, invertedFence+restore+aside, "succeeded changed=true fenced=true")
 	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence"})
 	a.untagged(t)
-	a.expect(t, "execute unfence-security-groups db"+set, "succeeded changed=true")
+	a.expect(t, "execute unfence-security-groups db securityGroups=group-fence"+restore,
+		"succeeded changed=true")
 	a.have(t, before)
 }
 
@@ -281,19 +302,22 @@ func (a *actions) tagsOf(t *testing.T) (tags []struct{ Key, Value string }) {
 // attached are the ids of the instance's interfaces.
 func (a *actions) attached(t *testing.T) (ids []string) {
 	t.Helper()
-	describe := `describe_instances {"InstanceIds":["@db"]} | Reservations[0].Instances[0].NetworkInterfaces[].NetworkInterfaceId`
+	describe := `describe_instances {"InstanceIds":["@db"]}` +
+		` | Reservations[0].Instances[0].NetworkInterfaces[].NetworkInterfaceId`
 	if err := json.Unmarshal(a.hand(t, describe), &ids); err != nil {
 		t.Fatal(err)
 	}
 	return ids
 }
 
-// agentUnfences restores what the tags say by the agent's own rule: the tags of lastfence, by interface that is attached,
-// chunk by chunk, each group with sg- before it. It fails where there is no lastfence.
+// agentUnfences restores what the tags say by the agent's own rule: the tags of lastfence, by
+// interface that is attached, chunk by chunk, each group with sg- before it. It fails where there
+// is no lastfence.
 func (a *actions) agentUnfences(t *testing.T) {
 	t.Helper()
 	tags, here := a.tagsOf(t), a.attached(t)
-	i := slices.IndexFunc(tags, func(t struct{ Key, Value string }) bool { return t.Key == "lastfence" })
+	isLast := func(t struct{ Key, Value string }) bool { return t.Key == "lastfence" }
+	i := slices.IndexFunc(tags, isLast)
 	if i < 0 {
 		t.Fatal("the agent finds no lastfence")
 	}

@@ -69,7 +69,8 @@ func (r *run) facts() map[string]string {
 		return nil
 	}
 	facts := r.plan.Facts(r.plan.Transitions, r.seen)
-	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" && r.plan.Moot == "" {
+	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" &&
+		r.plan.Moot == "" {
 		facts = action.Merge(facts, map[string]string{protocol.FactPriorFactsKept: "false"})
 	}
 	if r.plan.TargetGone {
@@ -83,8 +84,11 @@ func (r *run) result(state protocol.State, said string, facts ...map[string]stri
 	observed := action.Merge(append(facts, map[string]string{protocol.FactIgnoredKeys: protocol.KeyList(ignored)})...)
 	maps.DeleteFunc(observed, func(_, v string) bool { return v == "" })
 	all := []string{said}
-	if state == protocol.Succeeded {
+	switch state {
+	case protocol.Succeeded:
 		all = append(all, r.dangers()...)
+	case protocol.Failed:
+		all = append(all, r.warnings...)
 	}
 	if r.note != "" {
 		all = append(all, r.note)
@@ -115,6 +119,7 @@ func (r *run) undoAvailable(state protocol.State) bool {
 	if r.recordedOnly() {
 		return state == protocol.Failed && r.mayBeInForce()
 	}
-	return r.plan != nil && r.plan.Moot == "" && r.verb.Undo != "" && r.wire.Mode == protocol.Execute &&
+	return r.plan != nil && r.plan.Moot == "" && r.verb.Undo != "" &&
+		r.wire.Mode == protocol.Execute &&
 		(state == protocol.Succeeded || state == protocol.Failed && r.touched)
 }

@@ -8,7 +8,8 @@ import (
 // finishTime is what is left of the time for the plan's Finally.
 func (r *run) finishTime() time.Duration { return min(lastPause, r.Timeout/8) }
 
-// verifyTime is the time for reading back. It ends early enough for the plan's Finally, if there is one.
+// verifyTime is the time for reading back. It ends early enough for the plan's Finally, if there is
+// one.
 func (r *run) verifyTime() (context.Context, context.CancelFunc) {
 	end, ok := r.times.verify.Deadline()
 	if r.plan.Finally == nil || !ok {
@@ -17,8 +18,8 @@ func (r *run) verifyTime() (context.Context, context.CancelFunc) {
 	return context.WithDeadline(r.times.verify, end.Add(-r.finishTime()))
 }
 
-// finish lets the plan correct what an end part-way would leave untrue. A signal to stop does not keep it
-// from that: it is a part of finding out what is so.
+// finish lets the plan correct what an end part-way would leave untrue. A signal to stop does not
+// keep it from that: it is a part of finding out what is so.
 func (r *run) finish() {
 	if r.plan.Finally == nil || !r.began {
 		return

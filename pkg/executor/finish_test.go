@@ -15,37 +15,50 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// closing brings switches to on, and at the end looks at the last reading and switches the light.
-var closing = action.NewRegistry([]action.Verb{{
-	Name:   "close",
-	Target: []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
-	Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-		p, err := switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string { return "on" }, "", false)
-		if err != nil {
-			return nil, err
+// bringOn plans to bring the named switches to on.
+func bringOn(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+	on := func(string) string { return "on" }
+	return switches(ctx, r, strings.Split(req.Target["names"], ","), on, "", false)
+}
+
+// named is the target of the verbs here.
+var named = []action.Field{
+	{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true},
+}
+
+// closing has a verb that brings switches to on, and at the end looks at the last reading and
+// switches the light; and one that has nothing to do.
+var closing = action.NewRegistry([]action.Verb{
+	{Name: "close", Target: named, Plan: action.PlanWith(planClose)},
+	{Name: "rest", Undo: "close", Target: named, Plan: action.PlanWith(planRest)},
+})
+
+func planClose(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+	p, err := bringOn(ctx, r, req)
+	if err != nil {
+		return nil, err
+	}
+	p.Finally = func(ctx context.Context, w any, last action.Seen) string {
+		err := w.(writer).Switch(ctx, "light", strings.Join(last.Values, ","))
+		if err != nil || ctx.Err() != nil {
+			return "there was no time"
 		}
-		p.Finally = func(ctx context.Context, w any, last action.Seen) string {
-			err := w.(writer).Switch(ctx, "light", strings.Join(last.Values, ","))
-			if err != nil || ctx.Err() != nil {
-				return "there was no time"
-			}
-			return "the light is on"
-		}
-		return p, nil
-	}),
-}, {
-	Name: "rest", Undo: "close",
-	Target: []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
-	Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-		p, err := switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string { return "on" }, "", false)
-		if err != nil {
-			return nil, err
-		}
-		p.Moot, p.Transitions = "it rests", nil
-		p.Facts = func([]action.Transition, action.Seen) map[string]string { return map[string]string{"rests": "true"} }
-		return p, nil
-	}),
-}})
+		return "the light is on"
+	}
+	return p, nil
+}
+
+func planRest(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+	p, err := bringOn(ctx, r, req)
+	if err != nil {
+		return nil, err
+	}
+	p.Moot, p.Transitions = "it rests", nil
+	p.Facts = func([]action.Transition, action.Seen) map[string]string {
+		return map[string]string{"rests": "true"}
+	}
+	return p, nil
+}
 
 // ask gives a request to an executor of these verbs; a stop after 0 is none.
 func ask(t *testing.T, c *cloud, dir, text string, stop time.Duration) protocol.Status {
@@ -56,8 +69,11 @@ func ask(t *testing.T, c *cloud, dir, text string, stop time.Duration) protocol.
 		time.AfterFunc(stop, cancel)
 	}
 	e := &Executor{
-		Registry: closing, Provider: "test", Timeout: 20 * time.Second, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Connect:   func(context.Context, string, time.Duration) (Connection, error) { return connection{c}, nil },
+		Registry: closing, Provider: "test", Timeout: 20 * time.Second,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Connect: func(context.Context, string, time.Duration) (Connection, error) {
+			return connection{c}, nil
+		},
 		OpenStore: func() (Store, error) { return ledger.Open(dir, ledger.OSDisk{}, time.Now) },
 	}
 	return e.Run(ctx, strings.NewReader(text)).Status
@@ -74,14 +90,31 @@ func TestFinally(t *testing.T) {
 		light   string
 	}{
 		{name: "made", want: protocol.Succeeded, light: "on,on"},
-		{name: "one refused and the other put back", changes: script{"b": {"refuse"}}, want: protocol.Failed, light: "off,off"},
-		{name: "one refused and the other not to be put back", changes: script{"a": {"ok", "refuse"}, "b": {"refuse"}}, want: protocol.Failed,
-			light: "on,off"},
-		{name: "one that does not show until the time is up", changes: script{"b": {"ignore"}}, want: protocol.Failed, light: "on,off"},
-		{name: "one of unknown outcome until the time is up", changes: script{"b": {"dropped"}}, want: protocol.Failed, light: "on,off"},
-		{name: "one that does not show until a signal", changes: script{"b": {"ignore"}}, stop: time.Second, want: protocol.Failed,
-			light: "on,off"},
-		{name: "nothing to do", world: map[string]string{"a": "on", "b": "on"}, want: protocol.Succeeded},
+		{
+			name: "one refused and the other put back", changes: script{"b": {"refuse"}},
+			want: protocol.Failed, light: "off,off",
+		},
+		{
+			name:    "one refused and the other not to be put back",
+			changes: script{"a": {"ok", "refuse"}, "b": {"refuse"}},
+			want:    protocol.Failed, light: "on,off",
+		},
+		{
+			name: "one that does not show until the time is up", changes: script{"b": {"ignore"}},
+			want: protocol.Failed, light: "on,off",
+		},
+		{
+			name: "one of unknown outcome until the time is up", changes: script{"b": {"dropped"}},
+			want: protocol.Failed, light: "on,off",
+		},
+		{
+			name: "one that does not show until a signal", changes: script{"b": {"ignore"}},
+			stop: time.Second, want: protocol.Failed, light: "on,off",
+		},
+		{
+			name: "nothing to do", world: map[string]string{"a": "on", "b": "on"},
+			want: protocol.Succeeded,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -92,7 +125,8 @@ func TestFinally(t *testing.T) {
 				began := time.Now()
 				got := ask(t, world, t.TempDir(), request("close", "k", "a,b", ""), c.stop)
 				if got.Status != c.want || world.values["light"] != c.light {
-					t.Errorf("%s, and the light is %q, want %s and %q: %+v", got.Status, world.values["light"], c.want, c.light, got)
+					t.Errorf("%s, and the light is %q, want %s and %q: %+v",
+						got.Status, world.values["light"], c.want, c.light, got)
 				}
 				said := got.Message
 				if got.Status == protocol.Failed {
@@ -116,7 +150,8 @@ func TestMoot(t *testing.T) {
 			c := &cloud{values: map[string]string{"a": "off"}}
 			dir := t.TempDir()
 			got := ask(t, c, dir, request(verb, "k", "a", ""), 0)
-			if got.Status != protocol.Succeeded || got.UndoAvailable || got.Message != "nothing to do: it rests" ||
+			if got.Status != protocol.Succeeded || got.UndoAvailable ||
+				got.Message != "nothing to do: it rests" ||
 				got.Observed["changed"] != "false" || got.Observed["rests"] != "true" {
 				t.Errorf("%s: %+v", verb, got)
 			}

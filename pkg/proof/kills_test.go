@@ -34,13 +34,17 @@ const mortalVar = "PROOF_MORTAL"
 const immortal = "never 0"
 
 // hurriedClock is not waited for.
-var hurriedClock = sgfence.Clock{Now: time.Now, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+var hurriedClock = sgfence.Clock{
+	Now:  time.Now,
+	Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+}
 
 // mortalMain is the program as cmd/aws-provider-executor wires it, on a disk that kills it.
 func mortalMain() int {
 	runtime.GOMAXPROCS(1)
 	p := &executor.Process{
-		Name: "aws-provider-executor", Version: "mortal", Registry: actions.RegistryAt(hurriedClock), Provider: "aws",
+		Name: "aws-provider-executor", Version: "mortal", Provider: "aws",
+		Registry: actions.RegistryAt(hurriedClock),
 		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},

@@ -146,11 +146,13 @@ var scenarios = []scenario{
 		name: "fence without tags, by way of a transition group", verb: "fence-security-groups",
 		target: map[string]string{"instanceRef": ec2sim.LabDB},
 		parameters: map[string]string{
-			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "backupTags": "false", "transitionSecurityGroup": ec2sim.LabGroupAllowAll,
+			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "backupTags": "false",
+			"transitionSecurityGroup": ec2sim.LabGroupAllowAll,
 		},
 	},
 	{
-		name: "fence without tags over somebody else's fence", verb: "fence-security-groups", seed: fencedByAnother,
+		name: "fence without tags over somebody else's fence", verb: "fence-security-groups",
+		seed:       fencedByAnother,
 		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb, "backupTags": "false"},
 	},
@@ -159,7 +161,8 @@ var scenarios = []scenario{
 		target: map[string]string{"instanceRef": ec2sim.LabDB},
 		parameters: map[string]string{
 			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true",
-			"interface0Sg": ec2sim.LabGroupWeb + "," + ec2sim.LabGroupDefault, "interface1Sg": ec2sim.LabGroupWeb,
+			"interface0Sg": ec2sim.LabGroupWeb + "," + ec2sim.LabGroupDefault,
+			"interface1Sg": ec2sim.LabGroupWeb,
 		},
 	},
 	{
@@ -167,11 +170,15 @@ var scenarios = []scenario{
 		seed: func(r *ec2sim.Region) {
 			r.EditInterface(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) { i.Type = "trunk" })
 		},
-		target:     map[string]string{"instanceRef": ec2sim.LabDB},
-		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "ignoreBranchInterfaces": "true"},
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{
+			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true",
+			"ignoreBranchInterfaces": "true",
+		},
 	},
 	{
-		name: "fence an instance that is stopped", verb: "fence-security-groups", already: true, hurried: true,
+		name: "fence an instance that is stopped", verb: "fence-security-groups", already: true,
+		hurried: true,
 		seed: func(r *ec2sim.Region) {
 			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = "stopped" })
 		},
@@ -244,7 +251,8 @@ var scenarios = []scenario{
 		between: func(r *ec2sim.Region) {
 			r.EditInterface(ec2sim.LabSpareInterface, func(i *ec2sim.Interface) {
 				i.Attachment = &ec2sim.Attachment{
-					ID: "eni-attach-0123456789abcdef0", InstanceID: ec2sim.LabDB, InstanceOwner: ec2sim.DefaultOwner, DeviceIndex: 5, Status: "attached",
+					ID: "eni-attach-0123456789abcdef0", InstanceID: ec2sim.LabDB,
+					InstanceOwner: ec2sim.DefaultOwner, DeviceIndex: 5, Status: "attached",
 				}
 			})
 		},
@@ -258,9 +266,11 @@ var scenarios = []scenario{
 	},
 	{
 		name: "fence and stop, then restore and start", verb: "fence-security-groups",
-		target:     map[string]string{"instanceRef": ec2sim.LabDB},
-		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "onFencePoweroff": "true"},
-		undo:       map[string]string{"powerOn": "true"},
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{
+			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "onFencePoweroff": "true",
+		},
+		undo: map[string]string{"powerOn": "true"},
 	},
 	{
 		name: "let an address go", verb: "unassign-secondary-ip", alone: true,
@@ -342,7 +352,9 @@ func (s scenario) request(key string) request {
 	}
 	// What planners send of their own is ignored.
 	parameters["mobilityLease"] = "7"
-	return request{verb: s.verb, key: key, target: s.target, parameters: parameters, hurried: s.hurried}
+	return request{
+		verb: s.verb, key: key, target: s.target, parameters: parameters, hurried: s.hurried,
+	}
 }
 
 // happens is what somebody else does between the action and its undo.
