@@ -92,6 +92,8 @@ func TestAttachRefusals(t *testing.T) {
 		many = append(many, ec2sim.PrivateAddress{Address: "10.88.60." + a})
 	}
 	full := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, PrivateAddresses: many})
+	six := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, IPv6Addresses: []string{
+		"2001:db8:1088:60::51", "2001:db8:1088:60::52", "2001:db8:1088:60::53", "2001:db8:1088:60::54", "2001:db8:1088:60::55"}})
 	small := r.AddInstance(ec2sim.Instance{SubnetID: ec2sim.LabSubnetA, Type: "t3.micro"})
 	r.Attach(r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA}).ID, small.ID, 1)
 	gone := r.AddInstance(ec2sim.Instance{SubnetID: ec2sim.LabSubnetA, State: "terminated"})
@@ -111,6 +113,8 @@ func TestAttachRefusals(t *testing.T) {
 		{"too many for the type", attachOp, attaching(spare, small.ID, "2"), 0,
 			"AttachmentLimitExceeded", "Interface count 3 exceeds the limit for t3.micro"},
 		{"too many addresses for the type", attachOp, attaching(full.ID, ec2sim.LabDB, "2"), 0,
+			"PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit."},
+		{"too many IPv6 addresses for the type", attachOp, attaching(six.ID, ec2sim.LabDB, "2"), 0,
 			"PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit."},
 		{"terminated", attachOp, attaching(spare, gone.ID, "1"), 0,
 			"IncorrectState", "Instance '" + gone.ID + "' is not 'running' or 'stopped'."},
