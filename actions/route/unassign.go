@@ -62,7 +62,7 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		return nil, err
 	case route.Target == u.nic && route.LeadsTo(u.before):
 		return u.stays(), nil
-	case u.unknown && route.Target != u.nic && route.Target != nowhere:
+	case u.hasMovedOn(route):
 		return u.movedOn(table, route.Target), nil
 	}
 	if err := u.possible(route, undo != nil); err != nil {
@@ -98,6 +98,11 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		}
 	}
 	return p, nil
+}
+
+// hasMovedOn reports whether a route whose prior target is unknown leads elsewhere since.
+func (u release) hasMovedOn(route ec2model.Route) bool {
+	return u.unknown && route.Target != u.nic && route.Target != nowhere
 }
 
 // movedOn is the undo of an action whose prior target is unknown, where the route leads elsewhere

@@ -89,21 +89,12 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 	if err := u.notDelegated(nic); err != nil {
 		return nil, err
 	}
-	now, overwrites := nobody, ""
+	now, overwrites, err := u.locate(ctx, undo, nic)
 	switch {
-	case nic.RequesterManaged:
-		return nil, managed(nic.ID)
-	case nic.HasAsPrimary(u.ip):
-		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s, which can't be taken off it", u.ip, nic.ID)
-	case nic.Has(u.ip):
-		now = nic.ID
-	case undo != nil:
-		if now, overwrites, err = u.compare(ctx, *undo, nic); err != nil {
-			return nil, err
-		}
-		if u.unknown && now != nobody {
-			return u.movedOn(now), nil
-		}
+	case err != nil:
+		return nil, err
+	case u.unknown && now != nobody && now != nic.ID:
+		return u.movedOn(now), nil
 	}
 	p := u.move(nic.VPCID, now, overwrites, u.words(overwrites))
 	p.Restores = undo != nil
@@ -112,6 +103,24 @@ func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, 
 		held = nic
 	}
 	return u.foresee(ctx, p, before, held)
+}
+
+// locate finds who has the address: the interface, nobody, or for an undo whoever else.
+func (u release) locate(
+	ctx context.Context, undo *action.Request, nic ec2model.NetworkInterface,
+) (now, overwrites string, err error) {
+	switch {
+	case nic.RequesterManaged:
+		return "", "", managed(nic.ID)
+	case nic.HasAsPrimary(u.ip):
+		return "", "", action.Refuse(protocol.InvalidRequest,
+			"%s is the primary address of %s, which can't be taken off it", u.ip, nic.ID)
+	case nic.Has(u.ip):
+		return nic.ID, "", nil
+	case undo != nil:
+		return u.compare(ctx, *undo, nic)
+	}
+	return nobody, "", nil
 }
 
 // compare reads who has the address that the interface does not have, and whether that is as it was

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,6 +31,9 @@ func (j *Journal) migrate(ctx context.Context) error {
 		if err := w.findHead(); err != nil {
 			return err
 		}
+		if err := w.nobodyIsAtWork(time.Now()); err != nil {
+			return err
+		}
 		var marked []gate.Action
 		if j.version == 1 {
 			if marked, err = (view{ctx, w.tx, j}).unmarked(); err != nil {
@@ -54,6 +58,25 @@ func (j *Journal) migrate(ctx context.Context) error {
 		}
 		return w.saveHead()
 	})
+}
+
+// longestClaim is how far ahead the end of a claim is believed: beyond it a clock was wrong.
+const longestClaim = time.Hour
+
+// nobodyIsAtWork refuses while a program of the earlier version holds a claim. It could not write down
+// what became of it in tables that are moved.
+func (w *writer) nobodyIsAtWork(now time.Time) error {
+	var by, until string
+	claims := "SELECT claim_by, claim_until FROM " + w.journal.tables().states +
+		" WHERE claim_by <> '' AND claim_until > ? AND claim_until < ? ORDER BY claim_until DESC LIMIT 1"
+	row := w.tx.QueryRowContext(w.ctx, claims, formatTime(now), formatTime(now.Add(longestClaim)))
+	switch err := row.Scan(&by, &until); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%s, an earlier actionctl, is at work in it; try again after %s", by, until)
 }
 
 // moveTables makes the tables of this version, and moves into them what is in those of an earlier

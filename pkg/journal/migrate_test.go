@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"modernc.org/sqlite"
@@ -301,6 +302,36 @@ func numbers(from, to int) (all []string) {
 		all = append(all, strconv.Itoa(i))
 	}
 	return all
+}
+
+// TestNoJournalIsMovedUnderAnEarlierProgram that is in the middle of an action: it could not write
+// down what became of it. A claim that has ended, or that no clock can have meant, holds nothing up.
+func TestNoJournalIsMovedUnderAnEarlierProgram(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ends time.Duration
+		held bool
+	}{
+		"at work": {time.Minute, true}, "ended": {-time.Second, false}, "a clock ten days ahead": {240 * time.Hour, false},
+	} {
+		path := version2(t)
+		claim := fmt.Sprintf("UPDATE action_state SET claim_by = 'vm, process 7', claim_until = '%s' WHERE action_id = 1",
+			formatTime(time.Now().Add(tt.ends)))
+		makeForeign(t, path, claim)
+		j, err := Open(context.Background(), path)
+		if (err != nil) != tt.held {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			_ = j.Close()
+			continue
+		}
+		if !strings.Contains(err.Error(), "vm, process 7, an earlier actionctl, is at work in it; try again after") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if before := reading(t, path); before.version != 2 {
+			t.Errorf("%s: it is of version %d", name, before.version)
+		}
+	}
 }
 
 func TestSeveralMigrateAtOnce(t *testing.T) {
