@@ -1,5 +1,5 @@
 // Package render writes what is generated from the verbs' descriptors: the JSON
-// Schemas of the wire and the reference in actions/README.md.
+// Schemas of the wire, the reference in actions/README.md and the IAM policies in examples/iam.
 //
 // The same registry gives the same bytes. A request schema accepts what the
 // executor accepts, as far as a schema can say it; patterns keep to what ECMA 262
@@ -51,8 +51,11 @@ func (g Generator) Files() ([]File, error) {
 	for _, v := range g.Registry.Verbs() {
 		errs = append(errs, add(v.Name, g.verb(v)))
 	}
-	more, err := g.inventory()
-	return append(files, more...), errors.Join(append(errs, err)...)
+	for _, more := range []func() ([]File, error){g.inventory, g.iam} {
+		rendered, err := more()
+		files, errs = append(files, rendered...), append(errs, err)
+	}
+	return files, errors.Join(errs...)
 }
 
 // Stale names the files below the module's root that are not as generated, and

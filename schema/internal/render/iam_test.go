@@ -1,0 +1,70 @@
+package render
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestPoliciesOfEveryPartition: each partition has both policies, whose ARNs and region are its own,
+// and they allow what the verbs need and nothing else.
+func TestPoliciesOfEveryPartition(t *testing.T) {
+	files, err := generator().iam()
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies := map[string]iamPolicy{}
+	for _, f := range files {
+		var p iamPolicy
+		if err := json.Unmarshal(f.Data, &p); err != nil {
+			t.Fatal(err)
+		}
+		policies[f.Path] = p
+	}
+	for prefix, want := range map[string]struct{ arn, region string }{
+		"examples/iam/":            {"arn:aws:ec2:ap-northeast-1:", "ap-northeast-1"},
+		"examples/iam/aws-cn/":     {"arn:aws-cn:ec2:cn-north-1:", "cn-north-1"},
+		"examples/iam/aws-us-gov/": {"arn:aws-us-gov:ec2:us-gov-west-1:", "us-gov-west-1"},
+	} {
+		executor, reads := policies[prefix+"executor.json"], policies[prefix+"inventory.json"]
+		if len(executor.Statement) < 2 || len(reads.Statement) != 1 {
+			t.Fatalf("%s: %d and %d statements", prefix, len(executor.Statement), len(reads.Statement))
+		}
+		allowed := map[string]bool{}
+		for i, s := range executor.Statement {
+			if i > 0 && !strings.HasPrefix(s.Resource, want.arn) {
+				t.Errorf("%s: %s is for %s", prefix, s.Sid, s.Resource)
+			}
+			kind := strings.TrimSuffix(s.Resource[strings.LastIndex(s.Resource, ":")+1:], "/*")
+			for _, a := range s.Action {
+				allowed[a+" "+kind] = true
+			}
+			if kind != "*" && kind != "security-group" && s.Condition["StringEquals"] == nil {
+				t.Errorf("%s: %s is for whatever tags", prefix, s.Sid)
+			}
+		}
+		needed := map[string]bool{"ec2:DescribeTags *": true}
+		for _, v := range generator().Registry.Verbs() {
+			for _, p := range v.Permissions {
+				needed[p.Action+" "+p.Resource] = true
+			}
+		}
+		for a := range needed {
+			if !allowed[a] {
+				t.Errorf("%s: %s is not allowed", prefix, a)
+			}
+		}
+		if len(allowed) != len(needed) {
+			t.Errorf("%s allows %d things, %d are needed", prefix, len(allowed), len(needed))
+		}
+		for _, p := range []iamPolicy{executor, reads} {
+			region, _ := p.Statement[0].Condition["StringEquals"].(map[string]any)
+			if p.Statement[0].Resource != "*" || region["ec2:Region"] != want.region {
+				t.Errorf("%s: reading is allowed in %v", prefix, p.Statement[0].Condition)
+			}
+		}
+	}
+	if len(policies) != 6 {
+		t.Errorf("%d policies", len(policies))
+	}
+}
