@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //	blackholes [NETWORK]...                              the routes that are marked as black holes
 //	calls WANT...                                        the operations called since the last time, in order; '-' forgets them
 //	fault KIND OPERATION [ARG] [times=N] [nth=N]         puts a fault in force; times=-1 is always
+//	may ACTION...                                        gives the program's key a policy that allows these, on everything
 //	metadata FAULT                                       makes the metadata service refuse, hang, forbid or fail
 //	route NETWORK INTERFACE                              adds a route to the lab's table behind the program's back
 //	halt INSTANCE                                        stops an instance behind the program's back
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"request": writeRequest, "status": status, "list": list, "self": self, "calls": calls,
 			"type": ofType, "selected": selected, "blackholes": blackholes, "route": route,
-			"fault": fault, "metadata": metadata, "halt": halt,
+			"fault": fault, "metadata": metadata, "may": may, "halt": halt,
 		},
 	})
 }
@@ -265,4 +266,10 @@ func metadata(ts *testscript.TestScript, _ bool, args []string) {
 
 func halt(ts *testscript.TestScript, _ bool, args []string) {
 	of(ts).sim.Region(ec2sim.LabRegion).EditInstance(args[0], func(i *ec2sim.Instance) { i.State = "stopped" })
+}
+
+func may(ts *testscript.TestScript, _ bool, actions []string) {
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":["` +
+		strings.Join(actions, `","`) + `"]}]}`
+	ts.Check(of(ts).sim.SetPolicies(ec2sim.LabCredential.AccessKeyID, policy))
 }

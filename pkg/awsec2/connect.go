@@ -79,7 +79,7 @@ func connect(ctx context.Context, out network, region string, timeout time.Durat
 	if !ok {
 		return nil, fmt.Errorf("the SDK's client is a %T", cfg.HTTPClient)
 	}
-	metadata.client, container.build = out.metadataClient, func() aws.HTTPClient { return out.containerClient(client) }
+	metadata.out, container.build = out, func() aws.HTTPClient { return out.containerClient(client) }
 	metadata.cfg, metadata.from = cfg.Copy(), client
 	cfg.Credentials, cfg.APIOptions = own, nil
 	c := &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), metadata: metadata, log: log}

@@ -47,25 +47,49 @@ func OwnRegion(ctx context.Context, log *slog.Logger) (string, error) {
 // metadataService is the instance metadata service, asked directly. Its client is made at the
 // first question; most runs have none.
 type metadataService struct {
-	cfg    aws.Config
-	from   *awshttp.BuildableClient
-	client func(*awshttp.BuildableClient) *http.Client
+	cfg  aws.Config
+	from *awshttp.BuildableClient
+	out  network
 
 	once sync.Once
 	api  *imds.Client
+
+	probe sync.Once
+	mode  imds.EndpointModeState
 }
 
 // GetMetadata is what the SDK asks for the instance's role.
 func (m *metadataService) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
-	m.once.Do(func() { m.api = m.connect(m.cfg.Retryer()) })
+	m.once.Do(func() { m.api = m.connect(ctx, m.cfg.Retryer()) })
 	return m.api.GetMetadata(ctx, in, options...)
 }
 
-func (m *metadataService) connect(retryer aws.Retryer) *imds.Client {
+func (m *metadataService) connect(ctx context.Context, retryer aws.Retryer) *imds.Client {
 	return imds.NewFromConfig(m.cfg, func(o *imds.Options) {
-		o.HTTPClient, o.Retryer = m.client(m.from), retryer
+		o.HTTPClient, o.Retryer = m.out.metadataClient(m.from), retryer
+		told := o.Endpoint != "" || o.EndpointMode != imds.EndpointModeStateUnset
+		if !told && o.ClientEnableState != imds.ClientDisabled {
+			o.EndpointMode = m.reachable(ctx)
+		}
 	})
 }
+
+// reachable finds which address of the service can be connected to, if nobody said so. A node without
+// IPv4 reaches only the IPv6 one, and the SDK by itself asks only the other.
+func (m *metadataService) reachable(ctx context.Context) imds.EndpointModeState {
+	m.probe.Do(func() {
+		if !m.out.connects(ctx, metadataAtIPv4) && m.out.connects(ctx, metadataAtIPv6) {
+			m.mode = imds.EndpointModeStateIPv6
+		}
+	})
+	return m.mode
+}
+
+// The addresses of the instance metadata service.
+const (
+	metadataAtIPv4 = "169.254.169.254:80"
+	metadataAtIPv6 = "[fd00:ec2::254]:80"
+)
 
 // ask asks one question, and gives up on silence.
 func (m *metadataService) ask(ctx context.Context, path string) (string, error) {
@@ -89,7 +113,7 @@ func (m *metadataService) ask(ctx context.Context, path string) (string, error) 
 }
 
 func (m *metadataService) read(ctx context.Context, path string) (string, error) {
-	out, err := m.connect(aws.NopRetryer{}).GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
+	out, err := m.connect(ctx, aws.NopRetryer{}).GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
 	if err != nil {
 		return "", err
 	}

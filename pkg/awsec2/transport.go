@@ -45,11 +45,30 @@ func (n network) client(timeout time.Duration) *awshttp.BuildableClient {
 		})
 }
 
+// metadataDial is how long the SDK gives a connection to the metadata service.
+const metadataDial = 250 * time.Millisecond
+
+// connects reports whether an address can be connected to within metadataDial.
+func (n network) connects(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, metadataDial)
+	defer cancel()
+	dial := n.dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
 // metadataClient is for the instance metadata service: never through a proxy, whatever name it
 // has, and with the time-outs that the SDK gives it.
 func (n network) metadataClient(from *awshttp.BuildableClient) *http.Client {
 	return &http.Client{
-		Transport: from.WithDialerOptions(func(d *net.Dialer) { d.Timeout = 250 * time.Millisecond }).
+		Transport: from.WithDialerOptions(func(d *net.Dialer) { d.Timeout = metadataDial }).
 			WithTransportOptions(func(t *http.Transport) {
 				t.ResponseHeaderTimeout = 500 * time.Millisecond
 				t.Proxy = noteWay(direct)

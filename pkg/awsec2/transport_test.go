@@ -108,12 +108,14 @@ func lab(t *testing.T) (*ec2sim.Sim, *ec2sim.Server) {
 func hostOf(address string) string { return strings.TrimPrefix(address, "http://") }
 
 // TestCaseSelfFenceBehindAProxy: whatever a proxy would say, the metadata service itself is asked
-// which machine this is, in which region, and for its role, at each of its addresses.
+// which machine this is, in which region, and for its role, at each of its addresses. A node without
+// IPv4 is asked for its own only address, though nobody says so.
 func TestCaseSelfFenceBehindAProxy(t *testing.T) {
-	for name, c := range map[string]struct{ variable, value, address string }{
-		"default":   {"AWS_REGION", "ap-northeast-1", "169.254.169.254:80"},
-		"IPv6":      {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6", "[fd00:ec2::254]:80"},
-		"by a name": {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://instance-data.example", "instance-data.example:80"},
+	for name, c := range map[string]struct{ variable, value, address, tried string }{
+		"default":   {"AWS_REGION", "ap-northeast-1", "169.254.169.254:80", ""},
+		"no IPv4":   {"AWS_REGION", "ap-northeast-1", "[fd00:ec2::254]:80", "169.254.169.254:80"},
+		"IPv6":      {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6", "[fd00:ec2::254]:80", ""},
+		"by a name": {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://instance-data.example", "instance-data.example:80", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bare(t)
@@ -135,7 +137,11 @@ func TestCaseSelfFenceBehindAProxy(t *testing.T) {
 			if _, err := r.DescribeNetworkInterfaces(t.Context(), ec2sim.LabRouterAInterface); err != nil {
 				t.Errorf("with the instance's role: %v", err)
 			}
-			w.only(t, c.address, hostOf(server.URL()))
+			want := []string{c.address, hostOf(server.URL())}
+			if c.tried != "" {
+				want = append(want, c.tried)
+			}
+			w.only(t, want...)
 		})
 	}
 }
@@ -151,7 +157,33 @@ func TestNoMetadataServiceIsNotTheProxys(t *testing.T) {
 	if id, err := conn.reader().InstanceID(t.Context()); err == nil {
 		t.Errorf("this machine is %q", id)
 	}
-	w.only(t, "169.254.169.254:80")
+	w.only(t, "169.254.169.254:80", "[fd00:ec2::254]:80")
+}
+
+// TestTheMetadataServiceIsNotLookedFor: where somebody said at which address it is, or that there is
+// none, no other is tried.
+func TestTheMetadataServiceIsNotLookedFor(t *testing.T) {
+	for _, c := range []struct{ variable, value, address string }{
+		{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4", "169.254.169.254:80"},
+		{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://instance-data.example", "instance-data.example:80"},
+		{"AWS_EC2_METADATA_DISABLED", "true", ""},
+	} {
+		bare(t)
+		t.Setenv(c.variable, c.value)
+		w, out := watch(t, nil)
+		conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := conn.reader().InstanceID(t.Context()); err == nil {
+			t.Errorf("this machine is %q", id)
+		}
+		if c.address == "" {
+			w.only(t)
+		} else {
+			w.only(t, c.address)
+		}
+	}
 }
 
 // TestContainerCredentialsPassNoProxy: a task's and a pod's token goes to the agent on this machine
