@@ -252,6 +252,27 @@ func TestPaging(t *testing.T) {
 	}
 }
 
+// TestInstancesAreGivenAtOnce: EC2 pages instances only when it is asked to.
+func TestInstancesAreGivenAtOnce(t *testing.T) {
+	p := lab(t)
+	r := p.sim.Region(ec2sim.LabRegion)
+	vpc := r.AddVPC(ec2sim.VPC{CIDR: "10.5.0.0/16"})
+	subnet := r.AddSubnet(ec2sim.Subnet{VPCID: vpc.ID, CIDR: "10.5.0.0/16"})
+	for range 1001 {
+		r.AddInstance(ec2sim.Instance{SubnetID: subnet.ID})
+	}
+	for operation, want := range map[string]struct {
+		filter string
+		n      int
+	}{"DescribeInstances": {"network-interface.vpc-id", 1001}, "DescribeNetworkInterfaces": {"vpc-id", 1000}} {
+		a := p.ok(operation, filterParams(1, want.filter, vpc.ID)...)
+		more := a.one("nextToken") != ""
+		if got := len(a.values[idPaths[operation]]); got != want.n || more != (want.n == 1000) {
+			t.Errorf("%s: %d, and more %t", operation, got, more)
+		}
+	}
+}
+
 func TestDescribeChangesNothing(t *testing.T) {
 	p := lab(t)
 	before := p.sim.State()

@@ -3,6 +3,7 @@ package ec2sim
 import (
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"slices"
 )
 
@@ -36,7 +37,10 @@ func (c cursor) token() string {
 
 // size returns how many a page holds.
 func (p page) size(limits pageLimits) (int, *Error) {
-	if p.MaxResults == nil {
+	switch {
+	case p.MaxResults == nil && p.NextToken == "" && limits.unbounded:
+		return math.MaxInt, nil
+	case p.MaxResults == nil:
 		return limits.max, nil
 	}
 	const wrong = "Value ( %d ) for parameter maxResults is invalid. Expecting a value %s than %d."

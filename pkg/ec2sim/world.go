@@ -1,6 +1,7 @@
 package ec2sim
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"net/netip"
@@ -188,12 +189,12 @@ func (w *world) attached(instance string) []*Interface {
 		return slices.Clone(w.byInstance[instance])
 	}
 	var list []*Interface
-	for eni := range w.interfaces.each() {
+	for _, eni := range w.interfaces {
 		if eni.instance() == instance {
 			list = append(list, eni)
 		}
 	}
-	slices.SortStableFunc(list, byDeviceIndex)
+	slices.SortFunc(list, byDeviceIndex)
 	return list
 }
 
@@ -201,18 +202,22 @@ func (w *world) attached(instance string) []*Interface {
 // detached before that.
 func (w *world) indexAttached() (end func()) {
 	index := map[string][]*Interface{}
-	for eni := range w.interfaces.each() {
-		index[eni.instance()] = append(index[eni.instance()], eni)
+	for _, eni := range w.interfaces {
+		if instance := eni.instance(); instance != "" {
+			index[instance] = append(index[instance], eni)
+		}
 	}
-	delete(index, "")
 	for _, list := range index {
-		slices.SortStableFunc(list, byDeviceIndex)
+		slices.SortFunc(list, byDeviceIndex)
 	}
 	w.byInstance = index
 	return func() { w.byInstance = nil }
 }
 
-func byDeviceIndex(a, b *Interface) int { return a.Attachment.DeviceIndex - b.Attachment.DeviceIndex }
+// byDeviceIndex orders interfaces as they are attached; two network cards may use one index.
+func byDeviceIndex(a, b *Interface) int {
+	return cmp.Or(a.Attachment.DeviceIndex-b.Attachment.DeviceIndex, strings.Compare(a.ID, b.ID))
+}
 
 // primaryInterface returns the interface at device index 0, or nil.
 func (w *world) primaryInterface(instance string) *Interface {

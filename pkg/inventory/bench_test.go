@@ -110,7 +110,7 @@ func observeCrowd(tb testing.TB, n int) measured {
 		tb.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(server.Env(), measureProgram+"="+path, "EXECUTOR_TIMEOUT=60s")
+	cmd.Env = append(server.Env(), measureProgram+"="+path, "EXECUTOR_TIMEOUT=10m")
 	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"apiVersion":%q,"kind":%q,"spec":{"provider":"aws","providerRef":"lab-aws","strategy":"route-table",`+
 		`"selfNicRef":"eni-00000000000000001","target":{"region":"ap-northeast-1"}}}`, inventory.APIVersion, inventory.RequestKind))
 	var stdout, stderr bytes.Buffer
