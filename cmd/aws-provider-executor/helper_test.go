@@ -17,8 +17,8 @@ import (
 	"aws-provider-executor/pkg/ec2sim"
 )
 
-// helperScript is a credential helper that leaves a process behind. It writes the ids of both to the
-// file pids, by a rename, and then does as told.
+// helperScript is a credential helper that leaves a process behind. It writes the ids of both to
+// the file pids, by a rename, and then does as told.
 const helperScript = `#!/bin/sh
 sleep 1000 &
 echo $$ $! > pids.new
@@ -27,13 +27,15 @@ mv pids.new pids
 `
 
 // helperAnswer is what a helper answers with, on one line.
-var helperAnswer = `echo '{"Version":1,"AccessKeyId":"` + ec2sim.LabCredential.AccessKeyID + `","SecretAccessKey":"` + ec2sim.LabCredential.SecretAccessKey + `"}'`
+var helperAnswer = `echo '{"Version":1,"AccessKeyId":"` + ec2sim.LabCredential.AccessKeyID +
+	`","SecretAccessKey":"` + ec2sim.LabCredential.SecretAccessKey + `"}'`
 
 // helped returns surroundings whose identity comes from a helper that does as told.
 func helped(t *testing.T, does string) *surroundings {
 	t.Helper()
 	s := newSurroundings(t)
-	s.profile("p", "[profile p]\ncredential_process = "+s.file("helper", fmt.Sprintf(helperScript, does))+"\n")
+	s.profile("p", "[profile p]\ncredential_process = "+s.file("helper", fmt.Sprintf(helperScript,
+		does))+"\n")
 	return s
 }
 
@@ -65,7 +67,8 @@ func (s *surroundings) gone(pid int) {
 	s.t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if errors.Is(err, os.ErrNotExist) || bytes.Contains(stat, []byte(") Z ")) || errors.Is(err, syscall.ESRCH) {
+		if errors.Is(err, os.ErrNotExist) || bytes.Contains(stat, []byte(") Z ")) || errors.Is(err,
+			syscall.ESRCH) {
 			return
 		}
 		time.Sleep(time.Millisecond)
@@ -74,8 +77,8 @@ func (s *surroundings) gone(pid int) {
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
 
-// TestAHelperEndsWithTheExecutor: with all that it started, whether it answered, failed or hung, and
-// whether the executor was asked to stop. Nothing keeps the executor's standard error open.
+// TestAHelperEndsWithTheExecutor: with all that it started, whether it answered, failed or hung,
+// and whether the executor was asked to stop. Nothing keeps the executor's standard error open.
 func TestAHelperEndsWithTheExecutor(t *testing.T) {
 	for _, c := range []struct {
 		name, does, status string
@@ -83,7 +86,8 @@ func TestAHelperEndsWithTheExecutor(t *testing.T) {
 		env                string
 	}{
 		{"it answers", helperAnswer, "succeeded", false, ""},
-		{"it answers and keeps its output open", helperAnswer + "; exec >&- 2>&-; exit 0", "succeeded", false, ""},
+		{"it answers and keeps its output open", helperAnswer + "; exec >&- 2>&-; exit 0", "succeeded",
+			false, ""},
 		{"it fails", "exit 1", "failed", false, ""},
 		{"it hangs until the deadline", "wait", "failed", false, "EXECUTOR_TIMEOUT=1s"},
 		{"it hangs, and the executor is asked to stop", "wait", "failed", true, ""},
@@ -144,12 +148,15 @@ func TestAKilledExecutorTakesItsHelperAlong(t *testing.T) {
 	}
 }
 
-// TestAHelperIsAskedOnce: what it gave is good for a run, also below a role that STS is slow to give.
+// TestAHelperIsAskedOnce: what it gave is good for a run, also below a role that STS is slow to
+// give.
 func TestAHelperIsAskedOnce(t *testing.T) {
 	s := newSurroundings(t)
 	script := s.file("helper", "#!/bin/sh\necho asked >> asked\ncat > stdin\n"+helperAnswer+"\n")
 	url, asked := answering(t, 503, "text/xml", stsError("ServiceUnavailable", "busy"))
-	s.profile("router", "[profile router]\nrole_arn = "+routerRole+"\nsource_profile = p\n[profile p]\ncredential_process = "+script+"\n")
+	s.profile("router",
+		"[profile router]\nrole_arn = "+routerRole+"\nsource_profile = p\n[profile "+
+			"p]\ncredential_process = "+script+"\n")
 	s.env = append(s.env, "AWS_ENDPOINT_URL_STS="+url)
 	s.fails("unavailable", "true", "STS, for the role "+routerRole, "it says ServiceUnavailable: busy")
 	text, err := os.ReadFile(filepath.Join(s.dir, "asked"))
@@ -167,14 +174,17 @@ func TestARoleAboveAHelper(t *testing.T) {
 	s := newSurroundings(t)
 	script := s.file("helper", "#!/bin/sh\n"+helperAnswer+"\n")
 	url, forms := assumed(t)
-	s.profile("router", "[profile router]\nrole_arn = "+routerRole+"\nsource_profile = p\nrole_session_name = me\nexternal_id = outside\nduration_seconds = 1800\n"+
-		"[profile p]\ncredential_process = "+script+"\n")
+	s.profile("router",
+		"[profile router]\nrole_arn = "+routerRole+"\nsource_profile = p\nrole_session_name = "+
+			"me\nexternal_id = outside\nduration_seconds = 1800\n"+
+			"[profile p]\ncredential_process = "+script+"\n")
 	s.env = append(s.env, "AWS_ENDPOINT_URL_STS="+url)
 	if got := s.run(); got.Status != "succeeded" {
 		t.Errorf("%s: %s\n%s", got.Status, got.Error, got.stderr)
 	}
 	form := <-forms
-	for name, want := range map[string]string{"RoleArn": routerRole, "RoleSessionName": "me", "ExternalId": "outside", "DurationSeconds": "1800"} {
+	for name, want := range map[string]string{"RoleArn": routerRole, "RoleSessionName": "me",
+		"ExternalId": "outside", "DurationSeconds": "1800"} {
 		if got := form.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}

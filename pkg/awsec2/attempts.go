@@ -112,7 +112,8 @@ func (c *credentials) addAttemptLog(stack *middleware.Stack) error {
 	const identity = "GetIdentity"
 	_, signs := stack.Finalize.Get(identity)
 	if signs {
-		if err := stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("Identified", identified), identity, middleware.After); err != nil {
+		if err := stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("Identified", identified),
+			identity, middleware.After); err != nil {
 			return err
 		}
 	}
@@ -128,7 +129,8 @@ func (c *credentials) addAttemptLog(stack *middleware.Stack) error {
 		out, metadata, err := next.HandleFinalize(ctx, in)
 		return out, metadata, log.ends(err, ctx.Err() != nil)
 	}
-	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("AttemptLog", keep), "Retry", middleware.After)
+	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("AttemptLog", keep), "Retry",
+		middleware.After)
 }
 
 func identified(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
@@ -141,7 +143,8 @@ func identified(ctx context.Context, in middleware.FinalizeInput, next middlewar
 }
 
 // call runs one operation and returns the error that tells most.
-func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, ...F) (*O, error), in *I) (*O, error) {
+func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, ...F) (*O, error),
+	in *I) (*O, error) {
 	log := &attempts{}
 	out, err := operation(context.WithValue(ctx, attemptsKey{}, log), in)
 	if err == nil {

@@ -47,7 +47,8 @@ type source struct {
 func chainOf(env config.EnvConfig, shared config.SharedConfig) []source {
 	switch {
 	case env.Credentials.HasKeys():
-		return []source{{kind: fromEnvironment, text: "the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}}
+		return []source{{kind: fromEnvironment,
+			text: "the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}}
 	case env.WebIdentityTokenFilePath != "":
 		return []source{webIdentity(env.WebIdentityTokenFilePath, env.RoleARN, "")}
 	}
@@ -63,7 +64,8 @@ func profileChain(env config.EnvConfig, p config.SharedConfig, asked bool) []sou
 		named = " of the profile " + strconv.Quote(p.Profile)
 	}
 	if p.RoleARN != "" && (p.WebIdentityTokenFile == "" || p.Source != nil) {
-		chain = append(chain, source{kind: fromRole, text: "STS, for the role " + p.RoleARN + named, role: p.RoleARN, profile: p.Profile})
+		chain = append(chain, source{kind: fromRole, text: "STS, for the role " + p.RoleARN + named,
+			role: p.RoleARN, profile: p.Profile})
 		asked = true
 	}
 	if p.Source != nil {
@@ -79,7 +81,8 @@ func baseOf(env config.EnvConfig, p config.SharedConfig, named string, asked boo
 	case p.Credentials.HasKeys():
 		s.kind, s.text = fromFile, "the keys"+named
 	case p.CredentialSource == "Environment":
-		s.kind, s.text = fromEnvironment, "the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (credential_source"+named+")"
+		s.kind, s.text = fromEnvironment,
+			"the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (credential_source"+named+")"
 	case p.CredentialSource == "Ec2InstanceMetadata":
 		s.kind, s.text = fromMetadata, metadataText(env, p)
 	case p.CredentialSource == "EcsContainer":
@@ -88,7 +91,8 @@ func baseOf(env config.EnvConfig, p config.SharedConfig, named string, asked boo
 		return webIdentity(p.WebIdentityTokenFile, p.RoleARN, p.Profile)
 	case p.SSOSession != nil || p.SSOStartURL != "" || p.SSOAccountID != "" || p.SSORoleName != "":
 		s.kind, s.role = fromSSO, p.SSORoleName
-		s.text = "the SSO login" + named + ", for the role " + p.SSORoleName + " in the account " + p.SSOAccountID
+		s.text = "the SSO login" + named + ", for the role " + p.SSORoleName + " in the account " +
+			p.SSOAccountID
 	case p.LoginSession != "":
 		s.kind, s.text = fromLogin, "the login session"+named
 	case p.CredentialProcess != "":
@@ -137,9 +141,10 @@ func origin(address string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// withHelper replaces the SDK's own runner of a credential_process by ours, and puts the roles of the
-// chain above it. It returns nil where no helper is asked.
-func withHelper(cfg aws.Config, chain []source, p config.SharedConfig, s *secrets) aws.CredentialsProvider {
+// withHelper replaces the SDK's own runner of a credential_process by ours, and puts the roles
+// of the chain above it. It returns nil where no helper is asked.
+func withHelper(cfg aws.Config, chain []source, p config.SharedConfig,
+	s *secrets) aws.CredentialsProvider {
 	if chain[len(chain)-1].kind != fromHelper {
 		return nil
 	}
@@ -156,22 +161,24 @@ func helperChain(cfg aws.Config, p config.SharedConfig, s *secrets) aws.Credenti
 	}
 	with := cfg.Copy()
 	with.Credentials = base
-	return &remembered{from: stscreds.NewAssumeRoleProvider(sts.NewFromConfig(with), p.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = p.RoleSessionName
-		if d := p.RoleDurationSeconds; d != nil && *d > 15*time.Minute {
-			o.Duration = *d
-		}
-		if p.ExternalID != "" {
-			o.ExternalID = aws.String(p.ExternalID)
-		}
-	})}
+	return &remembered{from: stscreds.NewAssumeRoleProvider(sts.NewFromConfig(with), p.RoleARN,
+		func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = p.RoleSessionName
+			if d := p.RoleDurationSeconds; d != nil && *d > 15*time.Minute {
+				o.Duration = *d
+			}
+			if p.ExternalID != "" {
+				o.ExternalID = aws.String(p.ExternalID)
+			}
+		})}
 }
 
 // knownSecrets are those that the environment and the shared files hold.
 func knownSecrets(env config.EnvConfig, p config.SharedConfig) []string {
 	known := []string{
 		env.Credentials.SecretAccessKey, env.Credentials.SessionToken, env.ContainerAuthorizationToken,
-		os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"), env.ContainerCredentialsRelativePath,
+		os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"),
+		env.ContainerCredentialsRelativePath,
 	}
 	for q := &p; q != nil; q = q.Source {
 		known = append(known, q.Credentials.SecretAccessKey, q.Credentials.SessionToken, q.ExternalID)

@@ -28,9 +28,11 @@ func unloadable(s *secrets, err error) *protocol.Failure {
 		name = "AWS_DEFAULT_PROFILE"
 	}
 	if errors.As(err, &profile) && profile.Profile == os.Getenv(name) {
-		text = name + " is " + protocol.Quote(profile.Profile) + ", and no file that is read has that profile"
+		text = name + " is " + protocol.Quote(profile.Profile) +
+			", and no file that is read has that profile"
 		if os.Getenv("HOME") == "" {
-			text += "; without HOME only the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name are read"
+			text += "; without HOME only the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE " +
+				"name are read"
 		}
 	}
 	var set []string
@@ -54,7 +56,8 @@ func (c *Connection) check(env config.EnvConfig, shared config.SharedConfig, out
 			faults = append(faults, text)
 		}
 	}
-	fault(addressFault(setBy("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint", shared),
+	fault(addressFault(
+		setBy("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint", shared),
 		cmp.Or(env.EC2IMDSEndpoint, shared.EC2IMDSEndpoint)))
 	if s := c.own.base(); s.kind == fromEnvironment || s.kind == fromFile {
 		for q := &shared; q != nil; q = q.Source {
@@ -74,7 +77,8 @@ func (c *Connection) check(env config.EnvConfig, shared config.SharedConfig, out
 	if len(faults) == 0 {
 		return nil
 	}
-	return action.Refuse(protocol.Configuration, "the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
+	return action.Refuse(protocol.Configuration,
+		"the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
 }
 
 // endpointFaults are those of the way to EC2.
@@ -99,7 +103,8 @@ func (c *Connection) endpointFaults(shared config.SharedConfig, out network) []s
 			faults = append(faults, text)
 		}
 		if len(special) > 0 {
-			faults = append(faults, strings.Join(special, " and ")+" and "+name+" exclude each other: a custom endpoint is neither FIPS nor dual-stack; unset one")
+			faults = append(faults, strings.Join(append(special, name), " and ")+
+				" exclude each other: a custom endpoint is neither FIPS nor dual-stack; unset one")
 		}
 		if len(faults) > 0 {
 			return faults
@@ -109,12 +114,16 @@ func (c *Connection) endpointFaults(shared config.SharedConfig, out network) []s
 		Region: &o.Region, UseFIPS: &fips, UseDualStack: &dual, Endpoint: o.BaseEndpoint,
 	})
 	if err != nil {
-		return []string{"there is no endpoint of EC2 for the region " + o.Region + " (partition " + partitionOf(o.Region) + ") with " +
-			cmp.Or(strings.Join(special, " and "), "these settings") + ": " + c.own.secrets.tell(err.Error())}
+		return []string{"there is no endpoint of EC2 for the region " + o.Region + " (partition " +
+			partitionOf(o.Region) + ") with " +
+			cmp.Or(strings.Join(special, " and "), "these settings") + ": " +
+			c.own.secrets.tell(err.Error())}
 	}
 	// A proxy's address that can't be parsed is taken for a host "http:" and a path.
-	if proxy, err := out.unlessLocal(&http.Request{URL: &endpoint.URI}); err != nil || proxy != nil && strings.HasSuffix(proxy.Host, ":") {
-		return []string{proxyVariable(&endpoint.URI) + " is not the address of a proxy, as in http://proxy:3128"}
+	proxy, err := out.unlessLocal(&http.Request{URL: &endpoint.URI})
+	if err != nil || proxy != nil && strings.HasSuffix(proxy.Host, ":") {
+		return []string{proxyVariable(&endpoint.URI) +
+			" is not the address of a proxy, as in http://proxy:3128"}
 	}
 	return nil
 }
@@ -133,7 +142,8 @@ func addressFault(name, address string) string {
 		return ""
 	}
 	u, err := url.Parse(address)
-	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil {
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		u.User == nil {
 		return ""
 	}
 	shown := protocol.Quote(address)

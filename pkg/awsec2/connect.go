@@ -42,11 +42,13 @@ type Connection struct {
 
 // Connect prepares calls to a region; nothing is sent yet. Timeout bounds the
 // whole of what the connection is for; a single attempt gets a part of it.
-func Connect(ctx context.Context, region string, timeout time.Duration, log *slog.Logger) (*Connection, error) {
+func Connect(ctx context.Context, region string, timeout time.Duration,
+	log *slog.Logger) (*Connection, error) {
 	return connect(ctx, machine(), region, timeout, log)
 }
 
-func connect(ctx context.Context, out network, region string, timeout time.Duration, log *slog.Logger) (*Connection, error) {
+func connect(ctx context.Context, out network, region string, timeout time.Duration,
+	log *slog.Logger) (*Connection, error) {
 	own := &credentials{limit: timeout / 2, secrets: &secrets{}, region: region, log: log}
 	metadata, container := &metadataService{}, &lateClient{}
 	options := append(sharedFiles(),
@@ -82,7 +84,8 @@ func connect(ctx context.Context, out network, region string, timeout time.Durat
 	metadata.out, container.build = out, func() aws.HTTPClient { return out.containerClient(client) }
 	metadata.cfg, metadata.from = cfg.Copy(), client
 	cfg.Credentials, cfg.APIOptions = own, nil
-	c := &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), metadata: metadata, log: log}
+	c := &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), metadata: metadata,
+		log: log}
 	if err := c.check(env, shared, out); err != nil {
 		return nil, err
 	}
@@ -119,7 +122,8 @@ func loaded(cfg aws.Config) (env config.EnvConfig, shared config.SharedConfig) {
 }
 
 // ConnectReader prepares calls to a region that can only describe.
-func ConnectReader(ctx context.Context, region string, timeout time.Duration, log *slog.Logger) (*Reader, error) {
+func ConnectReader(ctx context.Context, region string, timeout time.Duration,
+	log *slog.Logger) (*Reader, error) {
 	c, err := Connect(ctx, region, timeout, log)
 	if err != nil {
 		return nil, err

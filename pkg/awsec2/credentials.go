@@ -95,11 +95,14 @@ func (c *credentials) identity() string {
 // keyFault names what is wrong with keys that can't be sent, or is empty.
 func keyFault(k aws.Credentials) string {
 	for _, part := range []struct{ name, value string }{
-		{"access key id", k.AccessKeyID}, {"secret access key", k.SecretAccessKey}, {"session token", k.SessionToken},
+		{"access key id", k.AccessKeyID},
+		{"secret access key", k.SecretAccessKey},
+		{"session token", k.SessionToken},
 	} {
 		for _, r := range part.value {
 			if r <= ' ' || r >= 0x7f {
-				return "the " + part.name + " has a blank, a line end or another character in it that no key has"
+				return "the " + part.name +
+					" has a blank, a line end or another character in it that no key has"
 			}
 		}
 	}
@@ -108,7 +111,8 @@ func keyFault(k aws.Credentials) string {
 
 // unusable is the error of keys that can't be sent.
 func (c *credentials) unusable(fault string) *credentialsError {
-	return &credentialsError{class: protocol.Configuration, because: c.base().text + ": " + fault, hint: "write it again, without that"}
+	return &credentialsError{class: protocol.Configuration, because: c.base().text + ": " + fault,
+		hint: "write it again, without that"}
 }
 
 // explain tells why the chain gave no credentials.
@@ -129,7 +133,8 @@ func (c *credentials) explain(ctx context.Context, err error, log knownAttempts)
 	if s.implied && e.class == protocol.Unavailable && statusOf(err) == 0 {
 		yes := true
 		e.class, e.retryable = protocol.Authentication, &yes
-		e.hint = "nothing else in the environment names credentials; " + c.hint(protocol.Authentication, s)
+		e.hint = "nothing else in the environment names credentials; " +
+			c.hint(protocol.Authentication, s)
 	}
 	return e
 }
@@ -144,7 +149,8 @@ func (c *credentials) failing(err error, log knownAttempts) source {
 	}
 	depth := 0
 	for rest := err; rest != nil; rest = errors.Unwrap(rest) {
-		if op, ok := rest.(*smithy.OperationError); ok && op.OperationName == assume { //nolint:errorlint // each link is looked at
+		// Each link is looked at, so errors.As won't do.
+		if op, ok := rest.(*smithy.OperationError); ok && op.OperationName == assume {
 			depth++
 		}
 	}
@@ -190,7 +196,8 @@ func wasLost(err error) bool {
 	var unread *smithy.DeserializationError
 	var canceled *smithy.CanceledError
 	var netError net.Error
-	return errors.As(err, &send) || errors.As(err, &unread) || errors.As(err, &canceled) || errors.As(err, &netError) ||
+	return errors.As(err, &send) || errors.As(err, &unread) || errors.As(err, &canceled) ||
+		errors.As(err, &netError) ||
 		errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -222,7 +229,8 @@ func (c *credentials) said(err error, log knownAttempts) (text, code string) {
 	case wasLost(err):
 		return transportText(err) + log.through(), ""
 	}
-	return strings.TrimPrefix(c.secrets.tell(err.Error()), "failed to refresh cached credentials, "), ""
+	text = strings.TrimPrefix(err.Error(), "failed to refresh cached credentials, ")
+	return c.secrets.tell(text), ""
 }
 
 // words are a service's own. What it says of a signature may repeat what was signed.
@@ -246,17 +254,22 @@ func (c *credentials) hint(class protocol.FailureClass, s source) string {
 	where := " (region " + c.region + ", partition " + partitionOf(c.region) + ")"
 	switch s.kind {
 	case fromRole:
-		return "let the role's trust policy, and the policy of the identity that assumes it, allow sts:AssumeRole, and check that identity's keys" + where
+		return "let the role's trust policy, and the policy of the identity that assumes it, allow " +
+			"sts:AssumeRole, and check that identity's keys" + where
 	case fromWebIdentity:
-		return "renew the token, and let the role's trust policy allow sts:AssumeRoleWithWebIdentity for it" + where
+		return "renew the token, and let the role's trust policy allow sts:AssumeRoleWithWebIdentity " +
+			"for it" + where
 	case fromSSO, fromLogin:
-		return "log in again, as with aws sso login --profile " + s.profile + ", as the user that the executor runs as"
+		return "log in again, as with aws sso login --profile " + s.profile +
+			", as the user that the executor runs as"
 	case fromContainer:
 		return "check the role of the task or pod, and AWS_CONTAINER_AUTHORIZATION_TOKEN or its file"
 	case fromMetadata:
-		return "give the instance a profile with a role, or the executor another identity in the AWS SDK's variables" + where
+		return "give the instance a profile with a role, or the executor another identity in the AWS " +
+			"SDK's variables" + where
 	}
-	return "give the executor an identity of its own: an instance profile, or the AWS SDK's variables in the plugin's environment" + where
+	return "give the executor an identity of its own: an instance profile, or the AWS SDK's " +
+		"variables in the plugin's environment" + where
 }
 
 // maxSourceBytes bounds what a credential source may answer.
@@ -298,7 +311,8 @@ func (c *credentials) addSourceLog(stack *middleware.Stack) error {
 }
 
 // secretHeaders carry what proves an identity.
-var secretHeaders = []string{"X-Amz-Security-Token", "X-Aws-Ec2-Metadata-Token", "X-Amz-Sso_bearer_token"}
+var secretHeaders = []string{"X-Amz-Security-Token", "X-Aws-Ec2-Metadata-Token",
+	"X-Amz-Sso_bearer_token"}
 
 // notes learns from a request to a source: what it asks for, and what must not be told.
 func (c *credentials) notes(ctx context.Context, r *smithyhttp.Request) {
@@ -308,10 +322,12 @@ func (c *credentials) notes(ctx context.Context, r *smithyhttp.Request) {
 	if sent := r.Header.Get("Authorization"); !strings.HasPrefix(sent, "AWS4-") {
 		c.secrets.add(sent)
 	}
-	if role, ok := strings.CutPrefix(r.URL.Path, "/latest/meta-data/iam/security-credentials/"); ok && role != "" {
+	role, ok := strings.CutPrefix(r.URL.Path, "/latest/meta-data/iam/security-credentials/")
+	if ok && role != "" {
 		c.instanceRole.Store(&role)
 	}
-	if body, ok := r.GetStream().(*bytes.Reader); ok && awsmiddleware.GetOperationName(ctx) == "AssumeRoleWithWebIdentity" {
+	if body, ok := r.GetStream().(*bytes.Reader); ok &&
+		awsmiddleware.GetOperationName(ctx) == "AssumeRoleWithWebIdentity" {
 		c.notesToken(body)
 	}
 }
@@ -333,14 +349,16 @@ func (c *credentials) logChain() {
 		return
 	}
 	for i, s := range c.chain {
-		c.log.Debug("credential chain", "link", i+1, "of", len(c.chain), "source", s.text, "fallback", s.implied)
+		c.log.Debug("credential chain", "link", i+1, "of", len(c.chain), "source", s.text,
+			"fallback", s.implied)
 	}
 }
 
 // partitionOf is the partition of a region: accounts, credentials and ARNs are of one.
 func partitionOf(region string) string {
 	for _, p := range []struct{ prefix, name string }{
-		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-isob-", "aws-iso-b"}, {"us-isof-", "aws-iso-f"},
+		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"},
+		{"us-isob-", "aws-iso-b"}, {"us-isof-", "aws-iso-f"},
 		{"us-iso-", "aws-iso"}, {"eu-isoe-", "aws-iso-e"}, {"eusc-", "aws-eusc"},
 	} {
 		if strings.HasPrefix(region, p.prefix) {

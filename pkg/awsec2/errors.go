@@ -22,7 +22,8 @@ const unknownCode = "UnknownError"
 var throttleCodes = map[string]bool{
 	"RequestLimitExceeded": true, "Throttling": true, "ThrottlingException": true,
 	"ThrottledException": true, "RequestThrottled": true, "RequestThrottledException": true,
-	"TooManyRequestsException": true, "ConcurrentTagAccess": true, "EC2ThrottledException": true, "SlowDown": true,
+	"TooManyRequestsException": true, "ConcurrentTagAccess": true, "EC2ThrottledException": true,
+	"SlowDown": true,
 }
 
 // codeClasses gives the class of a code that tells by itself.
@@ -94,7 +95,8 @@ func classOf(err error) protocol.FailureClass {
 		return protocol.Internal
 	case errors.As(err, &api):
 		return classOfCode(api, statusOf(err))
-	case errors.As(err, &unreadable), errors.As(err, &netError) && !errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &unreadable),
+		errors.As(err, &netError) && !errors.Is(err, context.DeadlineExceeded):
 		return protocol.Unavailable
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return protocol.Timeout
@@ -191,16 +193,19 @@ func (e *callError) advice(operation string, class protocol.FailureClass) (reaso
 		return "EC2 does not know the credentials", "they are those of " + e.own.identity() +
 			"; use ones that are in force in the " + where + ", and check this machine's clock"
 	case protocol.Authorization:
-		return "EC2 does not allow it", "allow ec2:" + operation + " on it in the IAM policy of " + e.own.identity() + ", in the " + where
+		return "EC2 does not allow it", "allow ec2:" + operation + " on it in the IAM policy of " +
+			e.own.identity() + ", in the " + where
 	case protocol.Configuration:
 		return "the request can't be built (" + e.own.secrets.tell(e.cause.Error()) + ")",
 			"mend the executor's environment: no call was made"
 	case protocol.Throttled:
-		return "EC2 throttled it", "too many calls of this kind in the account and region; try again later"
+		return "EC2 throttled it",
+			"too many calls of this kind in the account and region; try again later"
 	case protocol.Unavailable:
 		return "EC2 gave no answer (" + transportText(e.cause) + e.through() + ")", e.wayHint()
 	case protocol.Timeout:
-		return "the deadline passed before EC2 answered" + e.through(), "try again, or give it more time with EXECUTOR_TIMEOUT"
+		return "the deadline passed before EC2 answered" + e.through(),
+			"try again, or give it more time with EXECUTOR_TIMEOUT"
 	}
 	return transportText(e.cause), ""
 }

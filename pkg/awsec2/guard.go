@@ -20,9 +20,11 @@ var errNotDescribe = errors.New("a reader may only describe")
 // the client, only a Describe operation is built into a request.
 func addDescribeOnly(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("DescribeOnly",
-		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		func(ctx context.Context, in middleware.InitializeInput,
+			next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 			if operation := awsmiddleware.GetOperationName(ctx); !strings.HasPrefix(operation, "Describe") {
-				return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("%w, not %s", errNotDescribe, operation)
+				return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("%w, not %s",
+					errNotDescribe, operation)
 			}
 			return next.HandleInitialize(ctx, in)
 		}), middleware.Before)
@@ -46,7 +48,8 @@ func (e *unreadableAnswer) Error() string {
 // every answer. It stands next to the wire.
 func addAnswerCheck(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("AnswerCheck",
-		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		func(ctx context.Context, in middleware.DeserializeInput,
+			next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 			out, metadata, err := next.HandleDeserialize(ctx, in)
 			response, ok := out.RawResponse.(*smithyhttp.Response)
 			if ok && response.StatusCode/100 != 2 {

@@ -48,6 +48,10 @@ type helperError struct {
 
 func (e *helperError) Error() string { return e.text }
 
+func wrong(format string, args ...any) *helperError {
+	return &helperError{text: fmt.Sprintf(format, args...)}
+}
+
 func (e *helperError) class() protocol.FailureClass {
 	if e.slow {
 		return protocol.Unavailable
@@ -104,33 +108,37 @@ exec 3<&- sh -c "$0"`
 func (h *helper) run(ctx context.Context) ([]byte, error) {
 	watched, alive, err := os.Pipe()
 	if err != nil {
-		return nil, &helperError{text: "can't be started: " + err.Error()}
+		return nil, wrong("can't be started: %v", err)
 	}
 	defer alive.Close()
 	defer watched.Close()
 	begun := time.Now()
 	running, kill := context.WithCancel(ctx)
 	defer kill()
-	out, said := subprocess.NewBounded(maxHelperOutput, kill), subprocess.NewBounded(maxHelperWords, nil)
+	out := subprocess.NewBounded(maxHelperOutput, kill)
+	said := subprocess.NewBounded(maxHelperWords, nil)
 	cmd := exec.CommandContext(running, "sh", "-c", guarded, h.command)
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Environ(), watched, out, said, helperPatience
+	cmd.Env, cmd.WaitDelay = os.Environ(), helperPatience
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = watched, out, said
 	defer subprocess.Group(cmd)()
 	if err := cmd.Start(); err != nil {
-		return nil, &helperError{text: "can't be started: " + err.Error()}
+		return nil, wrong("can't be started: %v", err)
 	}
 	err = cmd.Wait()
 	_ = subprocess.KillGroup(cmd)
 	words := h.words(said.Bytes())
 	switch {
 	case out.Full():
-		return nil, &helperError{text: fmt.Sprintf("wrote more than %d bytes and was ended%s", maxHelperOutput, words)}
+		return nil, wrong("wrote more than %d bytes and was ended%s", maxHelperOutput, words)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return nil, ctx.Err()
 	case ctx.Err() != nil:
 		after := time.Since(begun).Round(100 * time.Millisecond)
-		return nil, &helperError{text: fmt.Sprintf("did not answer within %s and was ended%s", after, words), slow: true}
+		slow := wrong("did not answer within %s and was ended%s", after, words)
+		slow.slow = true
+		return nil, slow
 	case !cmd.ProcessState.Success():
-		return nil, &helperError{text: fmt.Sprintf("failed (%v)%s", err, words)}
+		return nil, wrong("failed (%v)%s", err, words)
 	}
 	return out.Bytes(), nil
 }
@@ -153,23 +161,25 @@ func (h *helper) decode(answer []byte) (aws.Credentials, error) {
 		Expiration                                            *time.Time
 	}
 	if err := json.Unmarshal(answer, &said); err != nil {
-		return aws.Credentials{}, &helperError{text: "did not answer with the JSON document that the SDK asks for"}
+		return aws.Credentials{}, wrong("did not answer with the JSON document that the SDK asks for")
 	}
 	h.secrets.add(said.SecretAccessKey, said.SessionToken)
 	switch {
 	case said.Version != 1:
-		return aws.Credentials{}, &helperError{text: fmt.Sprintf("answered in version %d, want 1", said.Version)}
+		return aws.Credentials{}, wrong("answered in version %d, want 1", said.Version)
 	case said.AccessKeyID == "" || said.SecretAccessKey == "":
-		return aws.Credentials{}, &helperError{text: "answered without AccessKeyId or SecretAccessKey"}
+		return aws.Credentials{}, wrong("answered without AccessKeyId or SecretAccessKey")
 	}
 	got := aws.Credentials{
-		AccessKeyID: said.AccessKeyID, SecretAccessKey: said.SecretAccessKey, SessionToken: said.SessionToken,
-		AccountID: said.AccountID, Source: "credential_process",
+		AccessKeyID: said.AccessKeyID, SecretAccessKey: said.SecretAccessKey,
+		SessionToken: said.SessionToken,
+		AccountID:    said.AccountID, Source: "credential_process",
 	}
 	if said.Expiration != nil {
 		got.CanExpire, got.Expires = true, *said.Expiration
 		if got.Expired() {
-			return aws.Credentials{}, &helperError{text: "answered with credentials that expired at " + said.Expiration.UTC().Format(time.RFC3339)}
+			return aws.Credentials{}, wrong("answered with credentials that expired at %s",
+				said.Expiration.UTC().Format(time.RFC3339))
 		}
 	}
 	return got, nil

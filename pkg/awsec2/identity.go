@@ -17,7 +17,8 @@ import (
 	"aws-provider-executor/pkg/action"
 )
 
-// metadataPatience bounds a question to the instance metadata service, which is unreachable off EC2.
+// metadataPatience bounds a question to the instance metadata service, which is unreachable off
+// EC2.
 const metadataPatience = 2 * time.Second
 
 // InstanceID asks the instance metadata service which instance this program runs on. It
@@ -59,7 +60,8 @@ type metadataService struct {
 }
 
 // GetMetadata is what the SDK asks for the instance's role.
-func (m *metadataService) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
+func (m *metadataService) GetMetadata(ctx context.Context, in *imds.GetMetadataInput,
+	options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
 	m.once.Do(func() { m.api = m.connect(ctx, m.cfg.Retryer()) })
 	return m.api.GetMetadata(ctx, in, options...)
 }
@@ -74,8 +76,8 @@ func (m *metadataService) connect(ctx context.Context, retryer aws.Retryer) *imd
 	})
 }
 
-// reachable finds which address of the service can be connected to, if nobody said so. A node without
-// IPv4 reaches only the IPv6 one, and the SDK by itself asks only the other.
+// reachable finds which address of the service can be connected to, if nobody said so. A node
+// without IPv4 reaches only the IPv6 one, and the SDK by itself asks only the other.
 func (m *metadataService) reachable(ctx context.Context) imds.EndpointModeState {
 	m.probe.Do(func() {
 		if !m.out.connects(ctx, metadataAtIPv4) && m.out.connects(ctx, metadataAtIPv6) {

@@ -33,7 +33,8 @@ func retryRead(err error) aws.Ternary {
 // retryChange allows another attempt at a change only where the last one
 // provably did nothing.
 func retryChange(err error) aws.Ternary {
-	return aws.BoolTernary(!permanent(err) && (skewed(err) || notSent(err) || classOf(err) == protocol.Throttled && didNothing(err)))
+	return aws.BoolTernary(!permanent(err) && (skewed(err) || notSent(err) ||
+		classOf(err) == protocol.Throttled && didNothing(err)))
 }
 
 // sourceAttempts is how often a credential source is asked at most, unless the limit for the whole
@@ -65,7 +66,8 @@ func permanent(err error) bool {
 	var unsent *unsendable
 	var proxy *proxyRefusal
 	var dns *net.DNSError
-	return permanentTLS(err) || errors.As(err, &creds) || errors.As(err, &helper) || errors.As(err, &unsent) ||
+	return permanentTLS(err) || errors.As(err, &creds) || errors.As(err, &helper) ||
+		errors.As(err, &unsent) ||
 		errors.As(err, &proxy) && proxy.lasting() ||
 		errors.Is(err, errNotDescribe) || (errors.As(err, &dns) && dns.IsNotFound)
 }
@@ -109,7 +111,8 @@ func didNothing(err error) bool {
 		return true
 	}
 	status := statusOf(err)
-	return status >= http.StatusBadRequest && status < http.StatusInternalServerError && api.ErrorCode() != unknownCode
+	return status >= http.StatusBadRequest && status < http.StatusInternalServerError &&
+		api.ErrorCode() != unknownCode
 }
 
 // statusOf is the HTTP status that an error came with, 0 for none.

@@ -53,22 +53,22 @@ func (s *secrets) redact(text string) string {
 func (s *secrets) tell(text string) string { return oneLine(s.redact(text)) }
 
 // sensitive are parts of the names that programs give to secrets.
-var sensitive = []string{"secret", "token", "password", "passwd", "credential", "authorization", "bearer", "private"}
+var sensitive = []string{"secret", "token", "password", "passwd", "credential", "authorization",
+	"bearer", "private"}
 
-// hideNamed cuts a line where it names a secret and goes on to tell it, as in "SecretAccessKey=…".
-// It is for texts whose secrets are not known.
+// hideNamed cuts a line where it names a secret and goes on to tell it, as in
+// "SecretAccessKey=…". It is for texts whose secrets are not known.
 func hideNamed(line string) string {
-	lower, end := strings.ToLower(line), len(line)
+	lower, end := lowerASCII(line), len(line)
 	for _, name := range sensitive {
-		for at := 0; ; {
-			i := strings.Index(lower[at:], name)
-			if i < 0 {
+		for from := 0; ; {
+			at := strings.Index(lower[from:], name)
+			if at < 0 {
 				break
 			}
-			at += i + len(name)
-			rest := lower[at:]
-			if stop := strings.IndexAny(rest, "=: \t"); stop >= 0 && (rest[stop] == '=' || rest[stop] == ':' || name == "bearer") {
-				end = min(end, at+stop+1)
+			from += at + len(name)
+			if value := valueAfter(line[from:], name); value >= 0 {
+				end = min(end, from+value)
 			}
 		}
 	}
@@ -76,4 +76,24 @@ func hideNamed(line string) string {
 		return line
 	}
 	return line[:end] + redacted
+}
+
+// lowerASCII keeps every byte in its place, as strings.ToLower does not.
+func lowerASCII(text string) string {
+	lower := []byte(text)
+	for i, b := range lower {
+		if 'A' <= b && b <= 'Z' {
+			lower[i] += 'a' - 'A'
+		}
+	}
+	return string(lower)
+}
+
+// valueAfter is where the value begins that a secret's name is followed by, -1 for none.
+func valueAfter(rest, name string) int {
+	stop := strings.IndexAny(rest, "=: \t")
+	if stop < 0 || name != "bearer" && rest[stop] != '=' && rest[stop] != ':' {
+		return -1
+	}
+	return stop + 1
 }

@@ -16,8 +16,9 @@ import (
 // be secrets. EC2's code is read as it came.
 func TestAShortSecretEatsNoAnswer(t *testing.T) {
 	for _, secret := range []string{"e", "Found", "NotFound", "InvalidNetworkInterfaceID.NotFound"} {
-		c, _ := answering(t, fails(400, `<Response><Errors><Error><Code>InvalidNetworkInterfaceID.NotFound</Code>`+
-			`<Message>The networkInterface ID 'eni-0123456789abcdef0' does not exist</Message></Error></Errors></Response>`))
+		c, _ := answering(t, fails(400,
+			`<Response><Errors><Error><Code>InvalidNetworkInterfaceID.NotFound</Code>`+
+				`<Message>The networkInterface ID 'eni-0123456789abcdef0' does not exist</Message></Error></Errors></Response>`))
 		t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 		t.Setenv("AWS_SESSION_TOKEN", secret)
 		again, err := Connect(t.Context(), "ap-northeast-1", 5*time.Second, c.log)
@@ -29,7 +30,8 @@ func TestAShortSecretEatsNoAnswer(t *testing.T) {
 		if !errors.As(err, &f) || f.Class != protocol.NotFound {
 			t.Fatalf("%q: %v", secret, err)
 		}
-		if told := len(secret) < minSecret; told != strings.Contains(f.Message, "InvalidNetworkInterfaceID.NotFound") {
+		if told := len(secret) < minSecret; told != strings.Contains(f.Message,
+			"InvalidNetworkInterfaceID.NotFound") {
 			t.Errorf("%q: %q", secret, f.Message)
 		}
 	}
@@ -45,7 +47,8 @@ func TestRedact(t *testing.T) {
 		"k=the%2Bsecret%2Fof%3Dall&":           "k=(redacted)&",
 		"x with blanks x":                      "x (redacted) x",
 		strings.Repeat("y", 2*maxProviderText): strings.Repeat("y", maxProviderText) + "…",
-		strings.Repeat("y", maxProviderText-4) + "the+secret/of=all": strings.Repeat("y", maxProviderText-4) + "(red…",
+		strings.Repeat("y", maxProviderText-4) + "the+secret/of=all": strings.Repeat("y",
+			maxProviderText-4) + "(red…",
 	} {
 		if got := s.tell(text); got != want {
 			t.Errorf("%q is told as %q, want %q", text, got, want)
@@ -60,15 +63,19 @@ func TestRedact(t *testing.T) {
 // TestHideNamed: what names a secret and goes on to tell it ends there.
 func TestHideNamed(t *testing.T) {
 	for line, want := range map[string]string{
-		"cannot reach the vault":                                "cannot reach the vault",
-		"the token has expired":                                 "the token has expired",
-		"An error occurred (ExpiredToken) when calling":         "An error occurred (ExpiredToken) when calling",
-		"password=hunter2 of me":                                "password=(redacted)",
-		`{"Version":1,"SecretAccessKey":"abc","Token":"d"}`:     `{"Version":1,"SecretAccessKey":(redacted)`,
-		"aws_secret_access_key: abc":                            "aws_secret_access_key:(redacted)",
-		"sent Authorization: Bearer abc":                        "sent Authorization:(redacted)",
-		"sent bearer abc":                                       "sent bearer (redacted)",
-		"two tokens were read, the third token=abc was refused": "two tokens were read, the third token=(redacted)",
+		"cannot reach the vault": "cannot reach the vault",
+		"the token has expired":  "the token has expired",
+		"An error occurred (ExpiredToken) when calling": "An error occurred (ExpiredToken) " +
+			"when calling",
+		"\u0130\u0130\u0130\u0130 Token=x":                  "\u0130\u0130\u0130\u0130 Token=(redacted)",
+		"İİİİİİİİİİİİ token":                                "İİİİİİİİİİİİ token",
+		"password=hunter2 of me":                            "password=(redacted)",
+		`{"Version":1,"SecretAccessKey":"abc","Token":"d"}`: `{"Version":1,"SecretAccessKey":(redacted)`,
+		"aws_secret_access_key: abc":                        "aws_secret_access_key:(redacted)",
+		"sent Authorization: Bearer abc":                    "sent Authorization:(redacted)",
+		"sent bearer abc":                                   "sent bearer (redacted)",
+		"two tokens were read, the third token=abc was refused": "two tokens were read, the third " +
+			"token=(redacted)",
 	} {
 		if got := hideNamed(line); got != want {
 			t.Errorf("%q becomes %q, want %q", line, got, want)
@@ -79,9 +86,13 @@ func TestHideNamed(t *testing.T) {
 // TestWhatCantBeBuiltIsNotRetried: an error before anything could leave is the environment's, and
 // the same on every attempt; one of the wire is not.
 func TestWhatCantBeBuiltIsNotRetried(t *testing.T) {
-	c, requests := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "") })
+	c, requests := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w,
+			"")
+	})
 	t.Setenv("AWS_ENDPOINT_URL_EC2", "127.0.0.1:4000")
-	broken := &Connection{cfg: c.cfg.Copy(), own: c.own, absent: c.absent, metadata: c.metadata, log: c.log}
+	broken := &Connection{cfg: c.cfg.Copy(), own: c.own, absent: c.absent, metadata: c.metadata,
+		log: c.log}
 	address := "127.0.0.1:4000"
 	broken.cfg.BaseEndpoint, broken.cfg.ConfigSources = &address, nil
 	for name, act := range map[string]func(context.Context) error{
@@ -94,7 +105,8 @@ func TestWhatCantBeBuiltIsNotRetried(t *testing.T) {
 		},
 	} {
 		var f *protocol.Failure
-		if err := act(t.Context()); !errors.As(err, &f) || f.Class != protocol.Configuration || !strings.Contains(f.Message, "can't be built") {
+		if err := act(t.Context()); !errors.As(err, &f) || f.Class != protocol.Configuration ||
+			!strings.Contains(f.Message, "can't be built") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -106,8 +118,10 @@ func TestWhatCantBeBuiltIsNotRetried(t *testing.T) {
 // TestPartitionOf: a hint names the partition that an identity must be of.
 func TestPartitionOf(t *testing.T) {
 	for region, want := range map[string]string{
-		"ap-northeast-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "us-iso-east-1": "aws-iso",
-		"us-isob-east-1": "aws-iso-b", "us-east-1": "aws", "eusc-de-east-1": "aws-eusc", "eu-central-1": "aws",
+		"ap-northeast-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov",
+		"us-iso-east-1":  "aws-iso",
+		"us-isob-east-1": "aws-iso-b", "us-east-1": "aws", "eusc-de-east-1": "aws-eusc",
+		"eu-central-1": "aws",
 	} {
 		if got := partitionOf(region); got != want {
 			t.Errorf("%s is in %s, want %s", region, got, want)
@@ -118,12 +132,15 @@ func TestPartitionOf(t *testing.T) {
 // TestHintsNameWhoAndWhere: a refusal by EC2 says whose policy to change, and in which partition.
 func TestHintsNameWhoAndWhere(t *testing.T) {
 	for code, want := range map[string][]string{
-		"UnauthorizedOperation": {"allow ec2:DescribeNetworkInterfaces on it in the IAM policy of the owner of the keys in AWS_ACCESS_KEY_ID",
+		"UnauthorizedOperation": {"allow ec2:DescribeNetworkInterfaces on it in the IAM policy of the " +
+			"owner of the keys in AWS_ACCESS_KEY_ID",
 			"region ap-northeast-1 (partition aws)"},
-		"AuthFailure": {"it was not able to validate the provided access credentials", "those of the owner of the keys in AWS_ACCESS_KEY_ID",
+		"AuthFailure": {"it was not able to validate the provided access credentials",
+			"those of the owner of the keys in AWS_ACCESS_KEY_ID",
 			"region ap-northeast-1 (partition aws)"},
 	} {
-		c, _ := answering(t, fails(403, `<Response><Errors><Error><Code>`+code+`</Code><Message>it was not able to validate the provided access credentials</Message></Error></Errors></Response>`))
+		c, _ := answering(t, fails(403,
+			`<Response><Errors><Error><Code>`+code+`</Code><Message>it was not able to validate the provided access credentials</Message></Error></Errors></Response>`))
 		f := described(t, c)
 		for _, part := range want {
 			if !strings.Contains(f.Message, part) {

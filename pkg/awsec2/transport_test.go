@@ -107,23 +107,26 @@ func lab(t *testing.T) (*ec2sim.Sim, *ec2sim.Server) {
 
 func hostOf(address string) string { return strings.TrimPrefix(address, "http://") }
 
-// TestCaseSelfFenceBehindAProxy: whatever a proxy would say, the metadata service itself is asked
-// which machine this is, in which region, and for its role, at each of its addresses. A node without
-// IPv4 is asked for its own only address, though nobody says so.
+// TestCaseSelfFenceBehindAProxy: whatever a proxy would say, the metadata service itself is
+// asked which machine this is, in which region, and for its role, at each of its addresses. A
+// node without IPv4 is asked for its own only address, though nobody says so.
 func TestCaseSelfFenceBehindAProxy(t *testing.T) {
 	for name, c := range map[string]struct{ variable, value, address, tried string }{
-		"default":   {"AWS_REGION", "ap-northeast-1", "169.254.169.254:80", ""},
-		"no IPv4":   {"AWS_REGION", "ap-northeast-1", "[fd00:ec2::254]:80", "169.254.169.254:80"},
-		"IPv6":      {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6", "[fd00:ec2::254]:80", ""},
-		"by a name": {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://instance-data.example", "instance-data.example:80", ""},
+		"default": {"AWS_REGION", "ap-northeast-1", "169.254.169.254:80", ""},
+		"no IPv4": {"AWS_REGION", "ap-northeast-1", "[fd00:ec2::254]:80", "169.254.169.254:80"},
+		"IPv6":    {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6", "[fd00:ec2::254]:80", ""},
+		"by a name": {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://instance-data.example",
+			"instance-data.example:80", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bare(t)
 			_, server := lab(t)
 			t.Setenv(c.variable, c.value)
 			t.Setenv("AWS_ENDPOINT_URL_EC2", server.URL())
-			w, out := watch(t, map[string]string{c.address: hostOf(server.MetadataURL()), hostOf(server.URL()): hostOf(server.URL())})
-			conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second, slog.New(slog.DiscardHandler))
+			w, out := watch(t, map[string]string{c.address: hostOf(server.MetadataURL()),
+				hostOf(server.URL()): hostOf(server.URL())})
+			conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second,
+				slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +134,8 @@ func TestCaseSelfFenceBehindAProxy(t *testing.T) {
 			if id, err := r.InstanceID(t.Context()); err != nil || id != ec2sim.LabRouterA {
 				t.Errorf("this machine is %q, %v", id, err)
 			}
-			if region, err := r.metadata.ask(t.Context(), "placement/region"); err != nil || region != ec2sim.LabRegion {
+			if region, err := r.metadata.ask(t.Context(), "placement/region"); err != nil ||
+				region != ec2sim.LabRegion {
 				t.Errorf("the region is %q, %v", region, err)
 			}
 			if _, err := r.DescribeNetworkInterfaces(t.Context(), ec2sim.LabRouterAInterface); err != nil {
@@ -150,7 +154,8 @@ func TestCaseSelfFenceBehindAProxy(t *testing.T) {
 func TestNoMetadataServiceIsNotTheProxys(t *testing.T) {
 	bare(t)
 	w, out := watch(t, nil)
-	conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second, slog.New(slog.DiscardHandler))
+	conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second,
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +165,8 @@ func TestNoMetadataServiceIsNotTheProxys(t *testing.T) {
 	w.only(t, "169.254.169.254:80", "[fd00:ec2::254]:80")
 }
 
-// TestTheMetadataServiceIsNotLookedFor: where somebody said at which address it is, or that there is
-// none, no other is tried.
+// TestTheMetadataServiceIsNotLookedFor: where somebody said at which address it is, or that
+// there is none, no other is tried.
 func TestTheMetadataServiceIsNotLookedFor(t *testing.T) {
 	for _, c := range []struct{ variable, value, address string }{
 		{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4", "169.254.169.254:80"},
@@ -171,7 +176,8 @@ func TestTheMetadataServiceIsNotLookedFor(t *testing.T) {
 		bare(t)
 		t.Setenv(c.variable, c.value)
 		w, out := watch(t, nil)
-		conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second, slog.New(slog.DiscardHandler))
+		conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second,
+			slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +200,8 @@ func TestContainerCredentialsPassNoProxy(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		_, _ = io.WriteString(w, `{"AccessKeyId":"`+ec2sim.LabCredential.AccessKeyID+`","SecretAccessKey":"`+ec2sim.LabCredential.SecretAccessKey+`"}`)
+		_, _ = io.WriteString(w,
+			`{"AccessKeyId":"`+ec2sim.LabCredential.AccessKeyID+`","SecretAccessKey":"`+ec2sim.LabCredential.SecretAccessKey+`"}`)
 	}))
 	defer agent.Close()
 	token := filepath.Join(t.TempDir(), "token")
@@ -206,11 +213,14 @@ func TestContainerCredentialsPassNoProxy(t *testing.T) {
 		address string
 	}{
 		"a task": {map[string]string{
-			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "the-pods-token"}, "169.254.170.2:80"},
+			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x",
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN":      "the-pods-token"}, "169.254.170.2:80"},
 		"a pod": {map[string]string{
-			"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token}, "169.254.170.23:80"},
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI":     "http://169.254.170.23/v1/credentials",
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token}, "169.254.170.23:80"},
 		"a pod with IPv6": {map[string]string{
-			"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://[fd00:ec2::23]/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token}, "[fd00:ec2::23]:80"},
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI":     "http://[fd00:ec2::23]/v1/credentials",
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token}, "[fd00:ec2::23]:80"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bare(t)
@@ -219,12 +229,15 @@ func TestContainerCredentialsPassNoProxy(t *testing.T) {
 				t.Setenv(k, v)
 			}
 			t.Setenv("AWS_ENDPOINT_URL_EC2", server.URL())
-			w, out := watch(t, map[string]string{c.address: hostOf(agent.URL), hostOf(server.URL()): hostOf(server.URL())})
-			conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second, slog.New(slog.DiscardHandler))
+			w, out := watch(t, map[string]string{c.address: hostOf(agent.URL),
+				hostOf(server.URL()): hostOf(server.URL())})
+			conn, err := connect(t.Context(), out, ec2sim.LabRegion, 5*time.Second,
+				slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := conn.reader().DescribeNetworkInterfaces(t.Context(), ec2sim.LabRouterAInterface); err != nil {
+			if _, err := conn.reader().DescribeNetworkInterfaces(t.Context(),
+				ec2sim.LabRouterAInterface); err != nil {
 				t.Error(err)
 			}
 			w.only(t, c.address, hostOf(server.URL()))
@@ -239,7 +252,8 @@ func TestARefusingProxyIsNamed(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", ec2sim.LabCredential.AccessKeyID)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", ec2sim.LabCredential.SecretAccessKey)
 	w, out := watch(t, nil)
-	conn, err := connect(t.Context(), out, ec2sim.LabRegion, 25*time.Second, slog.New(slog.DiscardHandler))
+	conn, err := connect(t.Context(), out, ec2sim.LabRegion, 25*time.Second,
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +270,8 @@ func TestARefusingProxyIsNamed(t *testing.T) {
 	if strings.Contains(f.Message, "password") || strings.Contains(f.Message, "someone") {
 		t.Errorf("who uses the proxy is in %q", f.Message)
 	}
-	if len(w.proxied) != 1 || !strings.HasPrefix(w.proxied[0], "CONNECT //ec2.ap-northeast-1.amazonaws.com:443") {
+	if len(w.proxied) != 1 || !strings.HasPrefix(w.proxied[0],
+		"CONNECT //ec2.ap-northeast-1.amazonaws.com:443") {
 		t.Errorf("the proxy was asked %q", w.proxied)
 	}
 }
@@ -264,10 +279,13 @@ func TestARefusingProxyIsNamed(t *testing.T) {
 // TestWhatIsLocal: a proxy is for what is beyond this machine and its link.
 func TestWhatIsLocal(t *testing.T) {
 	for host, want := range map[string]bool{
-		"169.254.169.254": true, "169.254.170.2": true, "169.254.0.1": true, "fd00:ec2::254": true, "fd00:ec2::23": true,
-		"127.0.0.1": true, "127.1.2.3": true, "::1": true, "localhost": true, "LOCALHOST.": true, "a.localhost": true,
+		"169.254.169.254": true, "169.254.170.2": true, "169.254.0.1": true, "fd00:ec2::254": true,
+		"fd00:ec2::23": true,
+		"127.0.0.1":    true, "127.1.2.3": true, "::1": true, "localhost": true, "LOCALHOST.": true,
+		"a.localhost":            true,
 		"::ffff:169.254.169.254": true, "fe80::1%eth0": true,
-		"169.253.0.1": false, "10.0.0.1": false, "fd00:ec3::1": false, "ec2.ap-northeast-1.amazonaws.com": false, "": false,
+		"169.253.0.1": false, "10.0.0.1": false, "fd00:ec3::1": false,
+		"ec2.ap-northeast-1.amazonaws.com": false, "": false,
 		"localhost.example": false,
 	} {
 		if got := isLocal(host); got != want {

@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// Group makes a command the leader of a process group of its own, which Cancel kills whole. It must be
-// called before Start, and release after Wait, both in the goroutine that calls them.
+// Group makes a command the leader of a process group of its own, which Cancel kills whole. It
+// must be called before Start, and release after Wait, both in the goroutine that calls them.
 func Group(cmd *exec.Cmd) (release func()) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return KillGroup(cmd) }
@@ -40,8 +40,8 @@ type Bounded struct {
 	more bool
 }
 
-// NewBounded returns a writer that keeps limit bytes, and calls over, if it is not nil, once there is
-// more.
+// NewBounded returns a writer that keeps limit bytes, and calls over, if it is not nil, once
+// there is more.
 func NewBounded(limit int, over func()) *Bounded { return &Bounded{limit: limit, over: over} }
 
 // Write keeps p as far as there is room.

@@ -113,7 +113,8 @@ func (p partition) change(kind string, actions []string) iamStatement {
 	s.Condition = map[string]any{"StringEquals": managed}
 	if tags {
 		s.Sid += "Tags"
-		s.Condition["ForAllValues:StringLike"] = map[string][]string{"aws:TagKeys": {"lastfence", "Original_SG_Backup_*"}}
+		s.Condition["ForAllValues:StringLike"] = map[string][]string{"aws:TagKeys": {"lastfence",
+			"Original_SG_Backup_*"}}
 	}
 	return s
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestPoliciesOfEveryPartition: each partition has both policies, whose ARNs and region are its own,
-// and they allow what the verbs need and nothing else.
+// TestPoliciesOfEveryPartition: each partition has both policies, whose ARNs and region are its
+// own, and they allow what the verbs need and nothing else.
 func TestPoliciesOfEveryPartition(t *testing.T) {
 	files, err := generator().iam()
 	if err != nil {
