@@ -33,7 +33,13 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 			t.Errorf("the schema says accepted=%t, want %t (%v)\n%s", err == nil, accepted, err, text)
 		}
 		if _, faults := inventory.Decode(strings.NewReader(text), "aws"); (len(faults) == 0) != accepted {
-			t.Errorf("the binary says accepted=%t, want %t (%v)\n%s", len(faults) == 0, accepted, faults, text)
+			t.Errorf(
+				"the binary says accepted=%t, want %t (%v)\n%s",
+				len(faults) == 0,
+				accepted,
+				faults,
+				text,
+			)
 		}
 	}
 	put := func(accepted bool, path []string, values ...any) {
@@ -45,8 +51,14 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 	}
 	at := func(keys ...string) []string { return append([]string{"spec"}, keys...) }
 	judge(true, observe(tree{"provider": "aws"}))
-	put(false, []string{"apiVersion"}, append(notText(), absent{}, "", "provideraction.routerd.net/v1alpha1")...)
-	put(false, []string{"kind"}, append(notText(), absent{}, "ExecuteActionRequest", inventory.ResultKind)...)
+	put(
+		false,
+		[]string{"apiVersion"},
+		append(notText(), absent{}, "", "provideraction.routerd.net/v1alpha1")...)
+	put(
+		false,
+		[]string{"kind"},
+		append(notText(), absent{}, "ExecuteActionRequest", inventory.ResultKind)...)
 	put(false, []string{"spec"}, absent{}, nil, "", []any{}, tree{})
 	put(false, at("provider"), append(notText(), absent{}, "", "gcp", "AWS")...)
 	for _, key := range []string{"providerRef", "selfNode", "pool", "strategy", "prefix", "selfNicRef", "subnetRef", "routeTableRef"} {
@@ -54,7 +66,16 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 		put(false, at(key), notText()...)
 	}
 	put(true, at("strategy"), "route-table", "secondary-ip")
-	put(false, at("strategy"), "routetable", "Route_Table", "route-table ", "route", "route-tables", "anything")
+	put(
+		false,
+		at("strategy"),
+		"routetable",
+		"Route_Table",
+		"route-table ",
+		"route",
+		"route-tables",
+		"anything",
+	)
 	put(true, at("context"), append(notText(), "x")...)
 	put(true, at("unknown"), notText()...)
 	for _, f := range []struct {
@@ -97,13 +118,19 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 
 	// Beyond a schema.
 	for _, spec := range []tree{{"provider": "aws", "selfNicRef": "eni-01234567", "target": tree{"nicRef": "eni-76543210"}}} {
-		if _, faults := inventory.Decode(strings.NewReader(marshal(observe(spec))), "aws"); len(faults) == 0 {
+		if _, faults := inventory.Decode(
+			strings.NewReader(marshal(observe(spec))),
+			"aws",
+		); len(
+			faults,
+		) == 0 {
 			t.Errorf("%v is accepted", spec)
 		}
 	}
 }
 
-// TestInventoryExamplesFollowSchema: what the examples' script holds the program to is of the schemas.
+// TestInventoryExamplesFollowSchema: what the examples' script holds the program to is of the
+// schemas.
 func TestInventoryExamplesFollowSchema(t *testing.T) {
 	for pattern, text := range map[string][]byte{"request*.json": schema.InventoryRequest(), "result*.json": schema.InventoryResult()} {
 		s := compile(t, text)
@@ -131,22 +158,46 @@ func TestInventoryExamplesFollowSchema(t *testing.T) {
 func TestInventorySchemaRefusesOtherResults(t *testing.T) {
 	s := compile(t, schema.InventoryResult())
 	address := func() tree {
-		return tree{"address": "10.0.0.1", "nicRef": "eni-1", "resourceType": "router-nic", "primary": true, "selected": false}
+		return tree{
+			"address":      "10.0.0.1",
+			"nicRef":       "eni-1",
+			"resourceType": "router-nic",
+			"primary":      true,
+			"selected":     false,
+		}
 	}
 	good := func() tree {
 		return tree{"apiVersion": inventory.APIVersion, "kind": inventory.ResultKind, "status": tree{
-			"status": "succeeded", "message": "m",
-			"self": tree{"nicRef": "eni-1", "resourceType": "router-nic", "privateIPs": []any{"10.0.0.1"}, "capturedAddresses": []any{}},
-			"ips":  []any{address()}, "observedCandidates": []any{}, "localIPs": []any{},
+			"status":  "succeeded",
+			"message": "m",
+			"self": tree{
+				"nicRef":            "eni-1",
+				"resourceType":      "router-nic",
+				"privateIPs":        []any{"10.0.0.1"},
+				"capturedAddresses": []any{},
+			},
+			"ips":                []any{address()},
+			"observedCandidates": []any{},
+			"localIPs":           []any{},
 		}}
 	}
 	short := func() tree {
 		s := set(good(), absent{}, "status", "observedCandidates")
 		s = set(s, []any{"the routes of subnet-1 (not allowed)"}, "status", "notRead")
-		return set(set(s, absent{}, "status", "localIPs"), absent{}, "status", "self", "capturedAddresses")
+		return set(
+			set(s, absent{}, "status", "localIPs"),
+			absent{},
+			"status",
+			"self",
+			"capturedAddresses",
+		)
 	}
 	failed := func() tree {
-		return tree{"apiVersion": inventory.APIVersion, "kind": inventory.ResultKind, "status": tree{"status": "failed", "error": "unavailable: e"}}
+		return tree{
+			"apiVersion": inventory.APIVersion,
+			"kind":       inventory.ResultKind,
+			"status":     tree{"status": "failed", "error": "unavailable: e"},
+		}
 	}
 	for _, r := range []tree{good(), short(), failed()} {
 		if err := s.Validate(r); err != nil {

@@ -14,18 +14,28 @@ import (
 // moving is a VPC whose address is on two interfaces at once, as while EC2 moves it.
 type moving struct{ vpc }
 
-func (*moving) DescribeNetworkInterfacesWithAddress(context.Context, string, string) ([]ec2model.NetworkInterface, error) {
+func (*moving) DescribeNetworkInterfacesWithAddress(
+	context.Context,
+	string,
+	string,
+) ([]ec2model.NetworkInterface, error) {
 	return []ec2model.NetworkInterface{{ID: other}, {ID: "eni-00000000000000003"}}, nil
 }
 
 // serviceOwned is a VPC whose interfaces belong to a service.
 type serviceOwned struct{ vpc }
 
-func (v *serviceOwned) DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+func (v *serviceOwned) DescribeNetworkInterfaces(
+	ctx context.Context,
+	ids ...string,
+) ([]ec2model.NetworkInterface, error) {
 	return v.ExistingNetworkInterfaces(ctx, ids...)
 }
 
-func (v *serviceOwned) ExistingNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+func (v *serviceOwned) ExistingNetworkInterfaces(
+	ctx context.Context,
+	ids ...string,
+) ([]ec2model.NetworkInterface, error) {
 	found, err := v.vpc.ExistingNetworkInterfaces(ctx, ids...)
 	for i := range found {
 		found[i].RequesterManaged = true
@@ -64,10 +74,14 @@ func TestPriorHolderIsTheInterfaceItself(t *testing.T) {
 	}
 }
 
-// TestNeighbours: an address is surely the subnet's only in the smallest block that a subnet can be, and
-// there only where EC2 keeps nothing to itself.
+// TestNeighbours: an address is surely the subnet's only in the smallest block that a subnet can
+// be, and there only where EC2 keeps nothing to itself.
 func TestNeighbours(t *testing.T) {
-	nic := ec2model.NetworkInterface{Primary: "10.0.0.20", Secondary: []string{"10.0.3.40"}, IPv6: []string{"2001:db8::10"}}
+	nic := ec2model.NetworkInterface{
+		Primary:   "10.0.0.20",
+		Secondary: []string{"10.0.3.40"},
+		IPv6:      []string{"2001:db8::10"},
+	}
 	for address, want := range map[string]bool{
 		"10.0.0.21": true, "10.0.0.30": true,
 		"10.0.0.15": false, "10.0.0.32": false, "10.0.0.99": false,
@@ -81,7 +95,8 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// TestAHolderIsFoundInASubnetOfAnySize: where one answer does not hold the whole subnet, the address is searched for.
+// TestAHolderIsFoundInASubnetOfAnySize: where one answer does not hold the whole subnet, the
+// address is searched for.
 func TestAHolderIsFoundInASubnetOfAnySize(t *testing.T) {
 	for _, large := range []bool{false, true} {
 		for address, want := range map[string]protocol.FailureClass{held: protocol.Conflict, "10.0.0.11": protocol.Conflict, free: "", "10.0.0.8": ""} {
@@ -101,7 +116,12 @@ func TestAHolderIsFoundInASubnetOfAnySize(t *testing.T) {
 // without are interfaces that have no IPv4 address: one in an IPv6-only subnet, one of which EC2
 // shows no address, one without any.
 var without = []ec2model.NetworkInterface{
-	{ID: "eni-00000000000000006", VPCID: "vpc-1", SubnetID: "subnet-6", IPv6: []string{"2001:db8:6::1"}},
+	{
+		ID:       "eni-00000000000000006",
+		VPCID:    "vpc-1",
+		SubnetID: "subnet-6",
+		IPv6:     []string{"2001:db8:6::1"},
+	},
 	{ID: "eni-00000000000000007", VPCID: "vpc-1", SubnetID: "subnet-6"},
 	{ID: "eni-00000000000000008", VPCID: "vpc-1", SubnetID: "subnet-1"},
 	{ID: "eni-00000000000000009", VPCID: "vpc-1", SubnetID: "subnet-1", NoAddresses: true},
@@ -153,12 +173,14 @@ func newUnread() *unread {
 	}}}}
 }
 
-// TestWithoutDescribeSubnets: what can't be read is named, and refused is only what follows from what can be.
-// Planning, which execute does too, and foreseeing do not differ in what they refuse.
+// TestWithoutDescribeSubnets: what can't be read is named, and refused is only what follows from
+// what can be. Planning, which execute does too, and foreseeing do not differ in what they refuse.
 func TestWithoutDescribeSubnets(t *testing.T) {
 	const third = "eni-00000000000000003"
 	whether := func(ip, nic string) []string {
-		return []string{"whether " + ip + " is in the subnet of " + nic + " (ec2:DescribeSubnets is not allowed)"}
+		return []string{
+			"whether " + ip + " is in the subnet of " + nic + " (ec2:DescribeSubnets is not allowed)",
+		}
 	}
 	for _, c := range []struct {
 		name       string

@@ -11,10 +11,13 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// fits refuses an interface whose subnet does not have the address. It asks only where that does not
-// follow from who holds the address now, or from what the interface has. Unforeseen says that it may
-// not ask.
-func (a address) fits(ctx context.Context, nic, held ec2model.NetworkInterface) (unforeseen []string, err error) {
+// fits refuses an interface whose subnet does not have the address. It asks only where that does
+// not follow from who holds the address now, or from what the interface has. Unforeseen says that
+// it may not ask.
+func (a address) fits(
+	ctx context.Context,
+	nic, held ec2model.NetworkInterface,
+) (unforeseen []string, err error) {
 	if err := a.possible(ctx, nic); err != nil {
 		return nil, err
 	}
@@ -37,19 +40,29 @@ func (a address) fits(ctx context.Context, nic, held ec2model.NetworkInterface) 
 	return nil, inSubnet(subnet, a.ip)
 }
 
-// planned is a plan for an address that has to fit before anything is changed. Where that can't be read,
-// a dry-run says so.
-func (a address) planned(ctx context.Context, p *action.Plan, nic, held ec2model.NetworkInterface) (*action.Plan, error) {
+// planned is a plan for an address that has to fit before anything is changed. Where that can't be
+// read, a dry-run says so.
+func (a address) planned(
+	ctx context.Context,
+	p *action.Plan,
+	nic, held ec2model.NetworkInterface,
+) (*action.Plan, error) {
 	unforeseen, err := a.fits(ctx, nic, held)
 	p.Foresee = func(context.Context) ([]string, error) { return unforeseen, nil }
 	return p, err
 }
 
-// elsewhereThan refuses an address that an interface of another subnet holds: two subnets of a VPC have
-// no address in common.
+// elsewhereThan refuses an address that an interface of another subnet holds: two subnets of a VPC
+// have no address in common.
 func (a address) elsewhereThan(nic, held ec2model.NetworkInterface) error {
-	return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the interface's subnet: %s holds it, in %s",
-		a.ip, nic.SubnetID, held.ID, held.SubnetID)
+	return action.Refuse(
+		protocol.InvalidRequest,
+		"%s is not in %s, the interface's subnet: %s holds it, in %s",
+		a.ip,
+		nic.SubnetID,
+		held.ID,
+		held.SubnetID,
+	)
 }
 
 // possible refuses an interface that can't have an address of the family at all. Every interface
@@ -57,8 +70,11 @@ func (a address) elsewhereThan(nic, held ec2model.NetworkInterface) error {
 func (a address) possible(ctx context.Context, nic ec2model.NetworkInterface) error {
 	switch {
 	case nic.NoAddresses:
-		return action.Refuse(protocol.InvalidRequest,
-			"%s is of type efa-only, which has no IP addresses and gets none; name another interface", nic.ID)
+		return action.Refuse(
+			protocol.InvalidRequest,
+			"%s is of type efa-only, which has no IP addresses and gets none; name another interface",
+			nic.ID,
+		)
 	case a.isIPv6() || nic.Primary != "":
 		return nil
 	case len(nic.IPv6) > 0:
@@ -77,15 +93,26 @@ func (a address) possible(ctx context.Context, nic ec2model.NetworkInterface) er
 }
 
 func errIPv6Only(subnet, ip string) error {
-	return action.Refuse(protocol.InvalidRequest,
-		"the interface's subnet %s is IPv6-only, so it can't have %s; name an IPv6 address, or an interface of another subnet", subnet, ip)
+	return action.Refuse(
+		protocol.InvalidRequest,
+		"the interface's subnet %s is IPv6-only, so it can't have %s; name an IPv6 address, or an "+
+			"interface of another subnet",
+		subnet,
+		ip,
+	)
 }
 
-// notDelegated refuses an address in a block that is the interface's whole: it is none of its addresses, and
-// neither comes nor goes alone.
+// notDelegated refuses an address in a block that is the interface's whole: it is none of its
+// addresses, and neither comes nor goes alone.
 func (a address) notDelegated(nic ec2model.NetworkInterface) error {
 	if block, in := nic.Delegated(a.ip); in {
-		return action.Refuse(protocol.InvalidRequest, "%s is in %s, which is delegated to %s whole: it can be neither assigned to it nor taken off it", a.ip, block, nic.ID)
+		return action.Refuse(
+			protocol.InvalidRequest,
+			"%s is in %s, which is delegated to %s whole: it can be neither assigned to it nor taken off it",
+			a.ip,
+			block,
+			nic.ID,
+		)
 	}
 	return nil
 }
@@ -136,13 +163,29 @@ func inIPv6Subnet(subnet ec2model.Subnet, ip string) error {
 		return nil
 	}
 	if len(subnet.IPv6CIDRs) == 0 {
-		return action.Refuse(protocol.InvalidRequest, "the interface's subnet %s has no IPv6 block, so it can't have %s", subnet.ID, ip)
+		return action.Refuse(
+			protocol.InvalidRequest,
+			"the interface's subnet %s has no IPv6 block, so it can't have %s",
+			subnet.ID,
+			ip,
+		)
 	}
-	return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the IPv6 block of the interface's subnet %s", ip, strings.Join(subnet.IPv6CIDRs, ", "), subnet.ID)
+	return action.Refuse(
+		protocol.InvalidRequest,
+		"%s is not in %s, the IPv6 block of the interface's subnet %s",
+		ip,
+		strings.Join(subnet.IPv6CIDRs, ", "),
+		subnet.ID,
+	)
 }
 
 func errReserved(ip string, block netip.Prefix) error {
-	return action.Refuse(protocol.InvalidRequest, "%s is reserved by AWS: the first four addresses and the last of %s can't be assigned", ip, block)
+	return action.Refuse(
+		protocol.InvalidRequest,
+		"%s is reserved by AWS: the first four addresses and the last of %s can't be assigned",
+		ip,
+		block,
+	)
 }
 
 func inSubnet(subnet ec2model.Subnet, ip string) error {
@@ -151,11 +194,21 @@ func inSubnet(subnet ec2model.Subnet, ip string) error {
 	}
 	block, err := netip.ParsePrefix(subnet.CIDR)
 	if err != nil {
-		return action.Refuse(protocol.Unavailable, "EC2's answer does not say which block %s has; try again", subnet.ID)
+		return action.Refuse(
+			protocol.Unavailable,
+			"EC2's answer does not say which block %s has; try again",
+			subnet.ID,
+		)
 	}
 	a := netip.MustParseAddr(ip)
 	if !block.Contains(a) {
-		return action.Refuse(protocol.InvalidRequest, "%s is not in %s, the block of the interface's subnet %s", ip, block, subnet.ID)
+		return action.Refuse(
+			protocol.InvalidRequest,
+			"%s is not in %s, the block of the interface's subnet %s",
+			ip,
+			block,
+			subnet.ID,
+		)
 	}
 	if isReserved(block, a) {
 		return errReserved(ip, block)

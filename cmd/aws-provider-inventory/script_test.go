@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"aws-provider-inventory": main})
 }
 
-// TestScripts runs the program as a core does, on a stand-in of its own for each script; afterwards the
-// world is as it was. Beside testscript's commands there are
+// TestScripts runs the program as a core does, on a stand-in of its own for each script;
+// afterwards the world is as it was. Beside testscript's commands there are
 //
 //	request NAME [FIELD=VALUE | target.x=… | tag.x=…]...  writes a request; the region is the lab's unless given
 //	status WANT [ERROR]                                  succeeded, or failed with an error that holds a text and no lists
@@ -67,15 +67,29 @@ func setup(env *testscript.Env) error {
 	env.Defer(server.Close)
 	// Nothing of this machine's environment but PATH.
 	env.Vars = slices.DeleteFunc(env.Vars, func(v string) bool {
-		return !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "WORK=") && !strings.HasPrefix(v, "/=") && !strings.HasPrefix(v, ":=") && !strings.HasPrefix(v, "$=")
+		return !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "WORK=") &&
+			!strings.HasPrefix(v, "/=") &&
+			!strings.HasPrefix(v, ":=") &&
+			!strings.HasPrefix(v, "$=")
 	})
 	env.Vars = append(env.Vars, server.Env()...)
 	// A program built with the race detector otherwise sleeps for a second as it ends.
 	env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=0")
-	env.Vars = append(env.Vars,
-		"A="+ec2sim.LabRouterAInterface, "B="+ec2sim.LabRouterBInterface, "C="+ec2sim.LabRouterCInterface, "DB0="+ec2sim.LabDBInterface0,
-		"DB1="+ec2sim.LabDBInterface1, "SPARE="+ec2sim.LabSpareInterface, "LB="+ec2sim.LabManagedInterface, "ROUTER_B="+ec2sim.LabRouterB,
-		"SUBNET_A="+ec2sim.LabSubnetA, "SUBNET_C="+ec2sim.LabSubnetC, "TABLE="+ec2sim.LabRouteTable, "MAIN="+ec2sim.LabMainRouteTable, "IGW="+ec2sim.LabInternetGateway,
+	env.Vars = append(
+		env.Vars,
+		"A="+ec2sim.LabRouterAInterface,
+		"B="+ec2sim.LabRouterBInterface,
+		"C="+ec2sim.LabRouterCInterface,
+		"DB0="+ec2sim.LabDBInterface0,
+		"DB1="+ec2sim.LabDBInterface1,
+		"SPARE="+ec2sim.LabSpareInterface,
+		"LB="+ec2sim.LabManagedInterface,
+		"ROUTER_B="+ec2sim.LabRouterB,
+		"SUBNET_A="+ec2sim.LabSubnetA,
+		"SUBNET_C="+ec2sim.LabSubnetC,
+		"TABLE="+ec2sim.LabRouteTable,
+		"MAIN="+ec2sim.LabMainRouteTable,
+		"IGW="+ec2sim.LabInternetGateway,
 	)
 	examples, err := filepath.Abs("../../examples")
 	if err != nil {
@@ -90,7 +104,10 @@ func setup(env *testscript.Env) error {
 				panic("an inventory called " + c.Operation)
 			}
 		}
-		if diff := cmp.Diff(before.Regions[ec2sim.LabRegion].Interfaces, sim.State().Regions[ec2sim.LabRegion].Interfaces); diff != "" {
+		if diff := cmp.Diff(
+			before.Regions[ec2sim.LabRegion].Interfaces,
+			sim.State().Regions[ec2sim.LabRegion].Interfaces,
+		); diff != "" {
 			panic("an inventory changed the world:\n" + diff)
 		}
 	})
@@ -99,7 +116,12 @@ func setup(env *testscript.Env) error {
 
 func writeRequest(ts *testscript.TestScript, _ bool, args []string) {
 	target, tags := map[string]string{"region": ec2sim.LabRegion}, map[string]string{}
-	spec := map[string]any{"provider": "aws", "providerRef": "lab-aws", "selfNode": "router-a", "pool": "lab"}
+	spec := map[string]any{
+		"provider":    "aws",
+		"providerRef": "lab-aws",
+		"selfNode":    "router-a",
+		"pool":        "lab",
+	}
 	for _, a := range args[1:] {
 		name, value, _ := strings.Cut(a, "=")
 		if field, ok := strings.CutPrefix(name, "target."); ok {
@@ -114,7 +136,9 @@ func writeRequest(ts *testscript.TestScript, _ bool, args []string) {
 	if len(tags) > 0 {
 		spec["selector"] = map[string]any{"tags": tags}
 	}
-	data, err := json.Marshal(map[string]any{"apiVersion": inventory.APIVersion, "kind": inventory.RequestKind, "spec": spec})
+	data, err := json.Marshal(
+		map[string]any{"apiVersion": inventory.APIVersion, "kind": inventory.RequestKind, "spec": spec},
+	)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
 }
@@ -177,7 +201,12 @@ func list(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // among holds the addresses of a list's entries that pass against the wanted ones.
-func among(ts *testscript.TestScript, name string, want []string, pass func(entry map[string]any) bool) {
+func among(
+	ts *testscript.TestScript,
+	name string,
+	want []string,
+	pass func(entry map[string]any) bool,
+) {
 	entries, _ := read(ts)[name].([]any)
 	got := []string{}
 	for _, e := range entries {
@@ -203,9 +232,15 @@ func blackholes(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func route(ts *testscript.TestScript, _ bool, args []string) {
-	of(ts).sim.Region(ec2sim.LabRegion).EditRouteTable(ec2sim.LabRouteTable, func(t *ec2sim.RouteTable) {
-		t.Routes = append(t.Routes, ec2sim.Route{Destination: args[0], Target: args[1], Origin: "CreateRoute"})
-	})
+	of(
+		ts,
+	).sim.Region(ec2sim.LabRegion).
+		EditRouteTable(ec2sim.LabRouteTable, func(t *ec2sim.RouteTable) {
+			t.Routes = append(
+				t.Routes,
+				ec2sim.Route{Destination: args[0], Target: args[1], Origin: "CreateRoute"},
+			)
+		})
 }
 
 func self(ts *testscript.TestScript, _ bool, args []string) {
@@ -265,7 +300,10 @@ func metadata(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func halt(ts *testscript.TestScript, _ bool, args []string) {
-	of(ts).sim.Region(ec2sim.LabRegion).EditInstance(args[0], func(i *ec2sim.Instance) { i.State = "stopped" })
+	of(
+		ts,
+	).sim.Region(ec2sim.LabRegion).
+		EditInstance(args[0], func(i *ec2sim.Instance) { i.State = "stopped" })
 }
 
 func may(ts *testscript.TestScript, _ bool, actions []string) {

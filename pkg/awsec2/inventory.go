@@ -17,10 +17,15 @@ import (
 // pageSize is the most that EC2 gives in one answer.
 const pageSize = 1000
 
-// EachInterface reads every interface that the query selects, those of AWS services included, page by
-// page to the end. One may come twice, when it moves from page to page; what is read later counts. An error means
-// that not all of them were read.
-func (r *Reader) EachInterface(ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error {
+// EachInterface reads every interface that the query selects, those of AWS services included, page
+// by page to the end. One may come twice, when it moves from page to page; what is read later
+// counts. An error means that not all of them were read.
+func (r *Reader) EachInterface(
+	ctx context.Context,
+	what string,
+	q ec2model.InterfaceQuery,
+	each func(ec2model.Interface),
+) error {
 	for {
 		found := 0
 		err := r.eachInterfaceOnce(ctx, what, q, func(n ec2model.Interface) {
@@ -40,8 +45,17 @@ func (r *Reader) EachInterface(ctx context.Context, what string, q ec2model.Inte
 	}
 }
 
-func (r *Reader) eachInterfaceOnce(ctx context.Context, what string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error {
-	in := &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), Filters: interfaceFilters(q), IncludeManagedResources: aws.Bool(true)}
+func (r *Reader) eachInterfaceOnce(
+	ctx context.Context,
+	what string,
+	q ec2model.InterfaceQuery,
+	each func(ec2model.Interface),
+) error {
+	in := &ec2.DescribeNetworkInterfacesInput{
+		MaxResults:              aws.Int32(pageSize),
+		Filters:                 interfaceFilters(q),
+		IncludeManagedResources: aws.Bool(true),
+	}
 	return pages(func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
@@ -50,7 +64,12 @@ func (r *Reader) eachInterfaceOnce(ctx context.Context, what string, q ec2model.
 		}
 		for _, n := range out.NetworkInterfaces {
 			if !told(n) {
-				return nil, action.Refuse(protocol.Unavailable, "cannot read %s: EC2's answer can't be right about %s; try again", what, protocol.Quote(aws.ToString(n.NetworkInterfaceId)))
+				return nil, action.Refuse(
+					protocol.Unavailable,
+					"cannot read %s: EC2's answer can't be right about %s; try again",
+					what,
+					protocol.Quote(aws.ToString(n.NetworkInterfaceId)),
+				)
 			}
 			each(interfaceOf(n))
 		}
@@ -58,8 +77,8 @@ func (r *Reader) eachInterfaceOnce(ctx context.Context, what string, q ec2model.
 	}, what)
 }
 
-// DescribeRouteTableOf reads the route table that a subnet uses: its own, or else the main one of its
-// VPC. With an empty VPC only the subnet's own is looked for; not-found says that it has none.
+// DescribeRouteTableOf reads the route table that a subnet uses: its own, or else the main one of
+// its VPC. With an empty VPC only the subnet's own is looked for; not-found says that it has none.
 func (r *Reader) DescribeRouteTableOf(
 	ctx context.Context, vpc, subnet string,
 ) (ec2model.RouteTable, error) {
@@ -102,7 +121,11 @@ func pages(next func(token *string) (*string, error), what string) error {
 		case aws.ToString(again) == "":
 			return nil
 		case token != nil && *again == *token:
-			return action.Refuse(protocol.Unavailable, "cannot read %s: EC2 gives the same page over and over; try again", what)
+			return action.Refuse(
+				protocol.Unavailable,
+				"cannot read %s: EC2 gives the same page over and over; try again",
+				what,
+			)
 		}
 		token = again
 	}
@@ -128,8 +151,8 @@ func filters(all ...types.Filter) []types.Filter {
 	})
 }
 
-// told tells whether an interface has what every one has, and its addresses are addresses: one that is left out
-// for not being understood would look like one that is not there.
+// told tells whether an interface has what every one has, and its addresses are addresses: one
+// that is left out for not being understood would look like one that is not there.
 func told(n types.NetworkInterface) bool {
 	for _, a := range n.PrivateIpAddresses {
 		if _, err := netip.ParseAddr(aws.ToString(a.PrivateIpAddress)); err != nil {

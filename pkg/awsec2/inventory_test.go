@@ -87,12 +87,17 @@ func readerOf(t *testing.T, answer http.HandlerFunc) *Reader {
 	return r
 }
 
-// TestInterfacesAreToldWhole: what of an interface is not understood fails the reading, and is not left out.
+// TestInterfacesAreToldWhole: what of an interface is not understood fails the reading, and is not
+// left out.
 func TestInterfacesAreToldWhole(t *testing.T) {
 	const ids = "<networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId>"
 	answer := ""
 	r := readerOf(t, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>%s</item></networkInterfaceSet></DescribeNetworkInterfacesResponse>", answer)
+		fmt.Fprintf(
+			w,
+			"<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>%s</item></networkInterfaceSet></DescribeNetworkInterfacesResponse>",
+			answer,
+		)
 	})
 	for text, whole := range map[string]bool{
 		ids: true,
@@ -105,7 +110,12 @@ func TestInterfacesAreToldWhole(t *testing.T) {
 		ids + "<ipv4PrefixSet><item><ipv4Prefix>10.0.0.5</ipv4Prefix></item></ipv4PrefixSet>":                           false,
 	} {
 		answer = text
-		err := r.EachInterface(t.Context(), "all", ec2model.InterfaceQuery{VPCID: "vpc-1"}, func(ec2model.Interface) {})
+		err := r.EachInterface(
+			t.Context(),
+			"all",
+			ec2model.InterfaceQuery{VPCID: "vpc-1"},
+			func(ec2model.Interface) {},
+		)
 		var f *protocol.Failure
 		if whole && err != nil || !whole && (!errors.As(err, &f) || f.Class != protocol.Unavailable) {
 			t.Errorf("%s: %v", text, err)
@@ -120,7 +130,12 @@ func TestInterfaceOf(t *testing.T) {
 		return types.NetworkInterface{
 			NetworkInterfaceId: aws.String("eni-1"), OwnerId: aws.String("1"),
 			Attachment: &types.NetworkInterfaceAttachment{
-				InstanceId: aws.String("i-1"), InstanceOwnerId: aws.String(owner), Status: status, DeviceIndex: aws.Int32(2),
+				InstanceId: aws.String(
+					"i-1",
+				),
+				InstanceOwnerId: aws.String(owner),
+				Status:          status,
+				DeviceIndex:     aws.Int32(2),
 			},
 		}
 	}
@@ -145,7 +160,13 @@ func TestInterfaceOf(t *testing.T) {
 	} {
 		got := interfaceOf(c.n)
 		if got.InstanceID != c.want || got.DeviceIndex != 2 && c.want != "" || got.Service != c.service {
-			t.Errorf("%s %+v is on %q, a service's: %t", c.n.InterfaceType, c.n.Attachment, got.InstanceID, got.Service)
+			t.Errorf(
+				"%s %+v is on %q, a service's: %t",
+				c.n.InterfaceType,
+				c.n.Attachment,
+				got.InstanceID,
+				got.Service,
+			)
 		}
 	}
 }
@@ -165,13 +186,36 @@ func TestDelegatedBlocksAreRead(t *testing.T) {
 // TestSubnetBlocks: a block that is on its way out of the subnet, or not yet in, is none of its.
 func TestSubnetBlocks(t *testing.T) {
 	block := func(cidr string, state types.SubnetCidrBlockStateCode) types.SubnetIpv6CidrBlockAssociation {
-		return types.SubnetIpv6CidrBlockAssociation{Ipv6CidrBlock: &cidr, Ipv6CidrBlockState: &types.SubnetCidrBlockState{State: state}}
+		return types.SubnetIpv6CidrBlockAssociation{
+			Ipv6CidrBlock:      &cidr,
+			Ipv6CidrBlockState: &types.SubnetCidrBlockState{State: state},
+		}
 	}
-	got := subnet(types.Subnet{SubnetId: aws.String("subnet-1"), VpcId: aws.String("vpc-1"), CidrBlock: aws.String("10.0.0.0/24"), Ipv6CidrBlockAssociationSet: []types.SubnetIpv6CidrBlockAssociation{
-		block("2001:db8:0:1::/64", types.SubnetCidrBlockStateCodeDisassociated), block("2001:db8:0:2::/64", types.SubnetCidrBlockStateCodeAssociated),
-		block("2001:db8:0:3::/64", types.SubnetCidrBlockStateCodeAssociating), {Ipv6CidrBlock: aws.String("2001:db8:0:4::/64")},
-	}})
-	want := ec2model.Subnet{ID: "subnet-1", VPCID: "vpc-1", CIDR: "10.0.0.0/24", IPv6CIDRs: []string{"2001:db8:0:2::/64", "2001:db8:0:4::/64"}}
+	got := subnet(
+		types.Subnet{
+			SubnetId:  aws.String("subnet-1"),
+			VpcId:     aws.String("vpc-1"),
+			CidrBlock: aws.String("10.0.0.0/24"),
+			Ipv6CidrBlockAssociationSet: []types.SubnetIpv6CidrBlockAssociation{
+				block(
+					"2001:db8:0:1::/64",
+					types.SubnetCidrBlockStateCodeDisassociated,
+				),
+				block("2001:db8:0:2::/64", types.SubnetCidrBlockStateCodeAssociated),
+				block(
+					"2001:db8:0:3::/64",
+					types.SubnetCidrBlockStateCodeAssociating,
+				),
+				{Ipv6CidrBlock: aws.String("2001:db8:0:4::/64")},
+			},
+		},
+	)
+	want := ec2model.Subnet{
+		ID:        "subnet-1",
+		VPCID:     "vpc-1",
+		CIDR:      "10.0.0.0/24",
+		IPv6CIDRs: []string{"2001:db8:0:2::/64", "2001:db8:0:4::/64"},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -181,11 +225,19 @@ func TestSubnetBlocks(t *testing.T) {
 	}
 }
 
-// TestRouteShowsItsInstance: what a route to an interface is shown with is another name of its target.
+// TestRouteShowsItsInstance: what a route to an interface is shown with is another name of its
+// target.
 func TestRouteShowsItsInstance(t *testing.T) {
-	table := routeTable(types.RouteTable{Routes: []types.Route{{
-		DestinationCidrBlock: aws.String("10.9.0.0/16"), NetworkInterfaceId: aws.String("eni-1"), InstanceId: aws.String("i-1"), Origin: types.RouteOriginCreateRoute,
-	}}})
+	table := routeTable(types.RouteTable{Routes: []types.Route{
+		{
+			DestinationCidrBlock: aws.String(
+				"10.9.0.0/16",
+			),
+			NetworkInterfaceId: aws.String("eni-1"),
+			InstanceId:         aws.String("i-1"),
+			Origin:             types.RouteOriginCreateRoute,
+		},
+	}})
 	route, found := table.To(netip.MustParsePrefix("10.9.0.0/16"))
 	for target, want := range map[string]bool{"eni-1": true, "i-1": true, "i-2": false} {
 		if !found || route.LeadsTo(target) != want {

@@ -20,9 +20,9 @@ import (
 // EachInstance reads every instance that the query selects, those of AWS services included. One may
 // come several times; what is read later counts. An error means that not all of them were read.
 //
-// It asks for all at once: there may be as many instances as interfaces, and an instance is large. EC2
-// may not answer that in time where there are very many, so the first quarter of the time is for that
-// and the rest for asking page by page.
+// It asks for all at once: there may be as many instances as interfaces, and an instance is large.
+// EC2 may not answer that in time where there are very many, so the first quarter of the time is
+// for that and the rest for asking page by page.
 func (r *Reader) EachInstance(
 	ctx context.Context, what string, q ec2model.InstanceQuery, each func(ec2model.InstanceSummary),
 ) error {
@@ -55,7 +55,10 @@ func quarterOf(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (r *Reader) instancePages(
-	ctx context.Context, what string, in *ec2.DescribeInstancesInput, each func(ec2model.InstanceSummary),
+	ctx context.Context,
+	what string,
+	in *ec2.DescribeInstancesInput,
+	each func(ec2model.InstanceSummary),
 ) error {
 	read := func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, addSummaries(each)) }
 	describe := func(
@@ -73,9 +76,9 @@ func (r *Reader) instancePages(
 	}, what)
 }
 
-// addSummaries reads the answer of DescribeInstances as it comes off the wire, so that thousands of
-// instances are never in memory whole. To the layers above it the answer has the next page's token and
-// no instance.
+// addSummaries reads the answer of DescribeInstances as it comes off the wire, so that thousands
+// of instances are never in memory whole. To the layers above it the answer has the next page's
+// token and no instance.
 func addSummaries(each func(ec2model.InstanceSummary)) func(*middleware.Stack) error {
 	return func(stack *middleware.Stack) error {
 		return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("Summaries",
@@ -134,8 +137,8 @@ func readSummaries(body io.Reader, each func(ec2model.InstanceSummary)) (token s
 // elements goes through XML element by element.
 type elements struct{ *xml.Decoder }
 
-// children calls read for each child of the element that was begun last. Read has to read the child to
-// its end.
+// children calls read for each child of the element that was begun last. Read has to read the
+// child to its end.
 func (x *elements) children(read func(name string) error) error {
 	for {
 		token, err := x.Token()

@@ -35,7 +35,10 @@ const someInstances = `<item><reservationId>r-1</reservationId><groupSet><item><
 func TestSummaries(t *testing.T) {
 	whole := instancesOf(someInstances)
 	read := func(text string) (all []ec2model.InstanceSummary, err error) {
-		_, err = readSummaries(strings.NewReader(text), func(i ec2model.InstanceSummary) { all = append(all, i) })
+		_, err = readSummaries(
+			strings.NewReader(text),
+			func(i ec2model.InstanceSummary) { all = append(all, i) },
+		)
 		return all, err
 	}
 	got, err := read(whole)
@@ -43,7 +46,11 @@ func TestSummaries(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []ec2model.InstanceSummary{
-		{ID: "i-1", State: "running", Tags: []ec2model.Tag{{Key: "Name", Value: "a & b"}, {Key: "empty"}}},
+		{
+			ID:    "i-1",
+			State: "running",
+			Tags:  []ec2model.Tag{{Key: "Name", Value: "a & b"}, {Key: "empty"}},
+		},
 		{ID: "i-2", State: "stopped"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -96,8 +103,8 @@ func TestSummariesAreWhatTheSDKReads(t *testing.T) {
 	}
 }
 
-// TestInstancesPageByPage: EC2 may give pages unasked; and where it does not answer for all at once in a
-// quarter of the time, it is asked for pages.
+// TestInstancesPageByPage: EC2 may give pages unasked; and where it does not answer for all at
+// once in a quarter of the time, it is asked for pages.
 func TestInstancesPageByPage(t *testing.T) {
 	for _, slow := range []bool{false, true} {
 		var asked []string
@@ -122,7 +129,12 @@ func TestInstancesPageByPage(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		var ids []string
-		err := r.EachInstance(ctx, "all", ec2model.InstanceQuery{VPCID: "vpc-1"}, func(i ec2model.InstanceSummary) { ids = append(ids, i.ID) })
+		err := r.EachInstance(
+			ctx,
+			"all",
+			ec2model.InstanceQuery{VPCID: "vpc-1"},
+			func(i ec2model.InstanceSummary) { ids = append(ids, i.ID) },
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,13 +154,23 @@ func TestInstancesAreRefusedAtOnce(t *testing.T) {
 	r := readerOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked++
 		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprint(w, "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>")
+		fmt.Fprint(
+			w,
+			"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>",
+		)
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	err := r.EachInstance(ctx, "all", ec2model.InstanceQuery{VPCID: "vpc-1"}, func(ec2model.InstanceSummary) {})
+	err := r.EachInstance(
+		ctx,
+		"all",
+		ec2model.InstanceQuery{VPCID: "vpc-1"},
+		func(ec2model.InstanceSummary) {},
+	)
 	var f *protocol.Failure
-	if !errors.As(err, &f) || f.Class != protocol.Authorization || f.Facts[protocol.FactPermissionHint] != "ec2:DescribeInstances" || asked != 1 {
+	if !errors.As(err, &f) || f.Class != protocol.Authorization ||
+		f.Facts[protocol.FactPermissionHint] != "ec2:DescribeInstances" ||
+		asked != 1 {
 		t.Errorf("%v after %d calls", err, asked)
 	}
 }

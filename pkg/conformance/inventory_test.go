@@ -44,14 +44,28 @@ func (a addressSeen) String() string {
 	if a.Primary {
 		kind = "primary"
 	}
-	return fmt.Sprintf("%s %s %s (%s, selected %t) in %s of %s on %s (%s) %v", a.Address, kind, a.NICRef,
-		a.ResourceType, a.Selected, a.SubnetRef, a.VPCRef, a.ResourceRef, a.InstanceState, a.Tags)
+	return fmt.Sprintf(
+		"%s %s %s (%s, selected %t) in %s of %s on %s (%s) %v",
+		a.Address,
+		kind,
+		a.NICRef,
+		a.ResourceType,
+		a.Selected,
+		a.SubnetRef,
+		a.VPCRef,
+		a.ResourceRef,
+		a.InstanceState,
+		a.Tags,
+	)
 }
 
 // observe runs the inventory's binary.
 func (w *world) observe(t *testing.T, spec string) observed {
 	t.Helper()
-	input := w.resolve(t, `{"apiVersion":"providerinventory.routerd.net/v1alpha1","kind":"ObservePrivateIPsRequest","spec":{"provider":"aws","target":{"region":"`+region+`"},`+spec+`}}`)
+	input := w.resolve(
+		t,
+		`{"apiVersion":"providerinventory.routerd.net/v1alpha1","kind":"ObservePrivateIPsRequest","spec":{"provider":"aws","target":{"region":"`+region+`"},`+spec+`}}`,
+	)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := w.shell(ctx, ` unset HOME; exec "$@"`, house.inventory)
@@ -71,7 +85,8 @@ func (w *world) observe(t *testing.T, spec string) observed {
 	return got
 }
 
-// marks tag the lab, so that routers are told by tag, by check and by name, and clients look like routers.
+// marks tag the lab, so that routers are told by tag, by check and by name, and clients look like
+// routers.
 var marks = []string{
 	`create_tags {"Resources":["@router-b"],"Tags":[{"Key":"Name","Value":"b"},{"Key":"Routerd.CloudEdge.Role","Value":"routerd-cloud"}]}`,
 	`create_tags {"Resources":["@router-c"],"Tags":[{"Key":"Name","Value":"c"},{"Key":"role","Value":"client"}]}`,
@@ -81,8 +96,8 @@ var marks = []string{
 	`stop_instances {"InstanceIds":["@db"]}`,
 }
 
-// kindsByRole are what the interfaces of the marked lab are to a core. Nobody else tells, so these are
-// written down. Every other interface is a load balancer's.
+// kindsByRole are what the interfaces of the marked lab are to a core. Nobody else tells, so these
+// are written down. Every other interface is a load balancer's.
 var kindsByRole = map[string]string{
 	"nic-a": "router-nic", "nic-b": "router-nic", "nic-c": "router-nic", "nic-spare": "router-nic",
 	"nic-db0": "instance-nic", "nic-db1": "instance-nic",
@@ -108,7 +123,12 @@ func (w *world) judged(t *testing.T, selected func(tags map[string]string) bool)
 	var tables []struct {
 		Routes []struct{ DestinationCidrBlock, GatewayId, NetworkInterfaceId, State string }
 	}
-	w.describe(t, &s, `describe_network_interfaces {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | NetworkInterfaces`, &nics)
+	w.describe(
+		t,
+		&s,
+		`describe_network_interfaces {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | NetworkInterfaces`,
+		&nics,
+	)
 	w.describe(t, &s, `describe_instances {} | Reservations[].Instances[]`, &instances)
 	w.describe(t, &s, `describe_route_tables {"RouteTableIds":["@table-a"]} | RouteTables`, &tables)
 	state, tags := map[string]string{}, map[string][]tagSeen{}
@@ -119,8 +139,15 @@ func (w *world) judged(t *testing.T, selected func(tags map[string]string) bool)
 	var lab labSeen
 	for _, n := range nics {
 		e := addressSeen{
-			NICRef: n.NetworkInterfaceId, SubnetRef: n.SubnetId, VPCRef: n.VpcId, ResourceRef: n.NetworkInterfaceId,
-			ResourceType: cmp.Or(kindsByRole[n.NetworkInterfaceId], "private-endpoint"), Tags: map[string]string{},
+			NICRef:      n.NetworkInterfaceId,
+			SubnetRef:   n.SubnetId,
+			VPCRef:      n.VpcId,
+			ResourceRef: n.NetworkInterfaceId,
+			ResourceType: cmp.Or(
+				kindsByRole[n.NetworkInterfaceId],
+				"private-endpoint",
+			),
+			Tags: map[string]string{},
 		}
 		if a := n.Attachment; a != nil && a.InstanceId != "" {
 			e.ResourceRef, e.InstanceState = a.InstanceId, state[a.InstanceId]
@@ -174,8 +201,8 @@ func among(all []addressSeen, pass func(addressSeen) bool) []string {
 
 func everyAddress(addressSeen) bool { return true }
 
-// TestInventory: what the inventory tells of the lab is what boto3 sees of it, at moto and here, and what
-// both have it tells alike.
+// TestInventory: what the inventory tells of the lab is what boto3 sees of it, at moto and here,
+// and what both have it tells alike.
 func TestInventory(t *testing.T) {
 	t.Parallel()
 	told.scenario(moto, "ec2sim")
@@ -231,11 +258,16 @@ func TestInventory(t *testing.T) {
 					ledTo = append(ledTo, routeText(r.Address, to, r.State))
 				}
 				slices.Sort(ledTo)
-				if diff := cmpgo.Diff(lab.routes, ledTo); c.name != "a prefix" && (diff != "" || len(ledTo) == 0) {
+				if diff := cmpgo.Diff(
+					lab.routes,
+					ledTo,
+				); c.name != "a prefix" &&
+					(diff != "" || len(ledTo) == 0) {
 					t.Errorf("routes (-boto3 +inventory):\n%s", diff)
 				}
 				s := got.Self
-				if s.NICRef != "nic-a" || s.ResourceType != "router-nic" || s.ForwardingEnabled || !slices.Contains(s.PrivateIPs, "10.88.60.11") {
+				if s.NICRef != "nic-a" || s.ResourceType != "router-nic" || s.ForwardingEnabled ||
+					!slices.Contains(s.PrivateIPs, "10.88.60.11") {
 					t.Errorf("self is %+v", s)
 				}
 				// moto's lab has no IPv6, no interface of a service and no black holes.

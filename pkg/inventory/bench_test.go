@@ -20,8 +20,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// measureProgram, in the environment, makes the test's binary run a program and tell its peak memory. A
-// small process has to do that: the kernel counts a child's peak from its parent's on.
+// measureProgram, in the environment, makes the test's binary run a program and tell its peak
+// memory. A small process has to do that: the kernel counts a child's peak from its parent's on.
 const measureProgram = "MEASURE_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -43,7 +43,12 @@ func measureChild(program string) int {
 		return 1
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	fmt.Fprintf(os.Stderr, "%d %d", usage.Maxrss, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Microseconds())
+	fmt.Fprintf(
+		os.Stderr,
+		"%d %d",
+		usage.Maxrss,
+		(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Microseconds(),
+	)
 	return 0
 }
 
@@ -57,7 +62,16 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	path := filepath.Join(dir, "aws-provider-inventory")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "aws-provider-executor/cmd/aws-provider-inventory")
+	build := exec.Command(
+		"go",
+		"build",
+		"-trimpath",
+		"-ldflags",
+		"-s -w",
+		"-o",
+		path,
+		"aws-provider-executor/cmd/aws-provider-inventory",
+	)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
@@ -79,10 +93,18 @@ func crowd(n int) *ec2sim.Sim {
 		}
 		id := fmt.Sprintf("%017x", i+1)
 		tags := ec2sim.Tags{"Name": fmt.Sprintf("node-%d", i), "role": "worker", "team": "network"}
-		r.AddInstance(ec2sim.Instance{ID: "i-" + id, Type: "m5.large", State: state, Tags: tags}, ec2sim.Interface{
-			ID: "eni-" + id, SubnetID: subnet, Tags: tags, Description: "an interface of an instance in the crowd",
-			PrivateAddresses: []ec2sim.PrivateAddress{{Address: fmt.Sprintf("10.0.%d.%d", 1+i/250, 1+i%250), Primary: true}},
-		})
+		r.AddInstance(
+			ec2sim.Instance{ID: "i-" + id, Type: "m5.large", State: state, Tags: tags},
+			ec2sim.Interface{
+				ID:          "eni-" + id,
+				SubnetID:    subnet,
+				Tags:        tags,
+				Description: "an interface of an instance in the crowd",
+				PrivateAddresses: []ec2sim.PrivateAddress{
+					{Address: fmt.Sprintf("10.0.%d.%d", 1+i/250, 1+i%250), Primary: true},
+				},
+			},
+		)
 	}
 	return sim
 }
@@ -111,8 +133,14 @@ func observeCrowd(tb testing.TB, n int) measured {
 	}
 	cmd := exec.Command(self)
 	cmd.Env = append(server.Env(), measureProgram+"="+path, "EXECUTOR_TIMEOUT=10m")
-	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"apiVersion":%q,"kind":%q,"spec":{"provider":"aws","providerRef":"lab-aws","strategy":"route-table",`+
-		`"selfNicRef":"eni-00000000000000001","target":{"region":"ap-northeast-1"}}}`, inventory.APIVersion, inventory.RequestKind))
+	cmd.Stdin = strings.NewReader(
+		fmt.Sprintf(
+			`{"apiVersion":%q,"kind":%q,"spec":{"provider":"aws","providerRef":"lab-aws","strategy":"route-table",`+
+				`"selfNicRef":"eni-00000000000000001","target":{"region":"ap-northeast-1"}}}`,
+			inventory.APIVersion,
+			inventory.RequestKind,
+		),
+	)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -154,8 +182,9 @@ func observeCrowd(tb testing.TB, n int) measured {
 	return m
 }
 
-// TestTenThousandInterfaces holds the bounds that a core relies on: 15 calls, 64 MiB of memory, and a result that it
-// reads to the end. That the work grows no faster than the crowd is TestAllocationsAreLinear's; time is the bench's.
+// TestTenThousandInterfaces holds the bounds that a core relies on: 15 calls, 64 MiB of memory,
+// and a result that it reads to the end. That the work grows no faster than the crowd is
+// TestAllocationsAreLinear's; time is the bench's.
 func TestTenThousandInterfaces(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program and makes a crowd of 10,000")
@@ -176,7 +205,8 @@ func TestTenThousandInterfaces(t *testing.T) {
 	}
 }
 
-// BenchmarkObserve tells what an observation costs. The time of an operation is mostly the stand-in's.
+// BenchmarkObserve tells what an observation costs. The time of an operation is mostly the
+// stand-in's.
 func BenchmarkObserve(b *testing.B) {
 	for _, n := range []int{100, 1000, 10000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {

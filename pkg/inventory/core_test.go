@@ -27,8 +27,8 @@ type core struct {
 	selector map[string]string
 }
 
-// decide tells what becomes of each address in the prefix. Where a list is not there, a core reads the
-// next one.
+// decide tells what becomes of each address in the prefix. Where a list is not there, a core reads
+// the next one.
 func (c core) decide(a answer) map[string]string {
 	s := a.Status
 	candidates, local := s.ObservedCandidates, s.LocalIPs
@@ -93,8 +93,8 @@ const (
 	coreTable  = "rtb-00000000000000002"
 )
 
-// coreWorld is a pair of routers, more routers that are told by tag, by check and by name, clients, a
-// load balancer, a NAT gateway, an endpoint, a stopped instance and a spare.
+// coreWorld is a pair of routers, more routers that are told by tag, by check and by name,
+// clients, a load balancer, a NAT gateway, an endpoint, a stopped instance and a spare.
 func coreWorld(key string) *ec2sim.Sim {
 	sim := ec2sim.New(ec2sim.WithCredentials(ec2sim.LabCredential))
 	w := sim.Region(region)
@@ -104,15 +104,26 @@ func coreWorld(key string) *ec2sim.Sim {
 	add := func(instance, nic ec2sim.Tags, state string, check bool, addresses ...string) {
 		n++
 		id := string("0123456789abcdef"[n/16]) + string("0123456789abcdef"[n%16])
-		eni := ec2sim.Interface{ID: "eni-000000000000000" + id, SubnetID: coreSubnet, SourceDestCheck: check, Tags: nic}
+		eni := ec2sim.Interface{
+			ID:              "eni-000000000000000" + id,
+			SubnetID:        coreSubnet,
+			SourceDestCheck: check,
+			Tags:            nic,
+		}
 		for i, a := range addresses {
-			eni.PrivateAddresses = append(eni.PrivateAddresses, ec2sim.PrivateAddress{Address: a, Primary: i == 0})
+			eni.PrivateAddresses = append(
+				eni.PrivateAddresses,
+				ec2sim.PrivateAddress{Address: a, Primary: i == 0},
+			)
 		}
 		if state == "" {
 			w.AddInterface(eni)
 			return
 		}
-		w.AddInstance(ec2sim.Instance{ID: "i-000000000000000" + id, Type: "m5.large", State: state, Tags: instance}, eni)
+		w.AddInstance(
+			ec2sim.Instance{ID: "i-000000000000000" + id, Type: "m5.large", State: state, Tags: instance},
+			eni,
+		)
 	}
 	tags := func(pairs ...string) ec2sim.Tags {
 		t := ec2sim.Tags{}
@@ -124,15 +135,35 @@ func coreWorld(key string) *ec2sim.Sim {
 	pool := "pool"
 	// The pair. The node itself is tagged as a client by mistake, and is none.
 	add(tags("role", "client", pool, "lab"), nil, "running", true, "10.0.0.11", "10.0.0.100")
-	add(tags("Routerd.Role", "routerd-cloud", pool, "lab"), nil, "running", true, "10.0.0.12", "10.0.0.101")
+	add(
+		tags("Routerd.Role", "routerd-cloud", pool, "lab"),
+		nil,
+		"running",
+		true,
+		"10.0.0.12",
+		"10.0.0.101",
+	)
 	// Told by check, whatever the tags; by name; by an interface's tag; by purpose; stopped.
 	add(tags("role", "client", pool, "lab"), nil, "running", false, "10.0.0.13", "10.0.0.102")
 	add(tags("Name", "edge-router.1", pool, "lab"), nil, "running", true, "10.0.0.14", "10.0.0.103")
 	add(tags(pool, "lab"), tags("node_role", "router"), "running", true, "10.0.0.15")
 	add(tags("purpose", "router", pool, "lab"), nil, "stopped", true, "10.0.0.16", "10.0.0.104")
 	// Clients, some of which look like routers.
-	add(tags("role", "workload", "Name", "router-test", pool, "lab"), nil, "running", true, "10.0.0.21", "10.0.0.22")
-	add(tags("Name", "routerd-builder", pool, "lab"), tags("Name", "router"), "running", true, "10.0.0.23")
+	add(
+		tags("role", "workload", "Name", "router-test", pool, "lab"),
+		nil,
+		"running",
+		true,
+		"10.0.0.21",
+		"10.0.0.22",
+	)
+	add(
+		tags("Name", "routerd-builder", pool, "lab"),
+		tags("Name", "router"),
+		"running",
+		true,
+		"10.0.0.23",
+	)
 	add(tags(pool, "lab"), nil, "running", true, "10.0.0.24")
 	add(nil, tags(pool, "lab"), "running", true, "10.0.0.25")
 	add(tags(pool, "other"), tags(pool, "lab"), "running", true, "10.0.0.26")
@@ -146,8 +177,16 @@ func coreWorld(key string) *ec2sim.Sim {
 		n++
 		id := string("0123456789abcdef"[n/16]) + string("0123456789abcdef"[n%16])
 		w.AddInterface(ec2sim.Interface{
-			ID: "eni-000000000000000" + id, SubnetID: coreSubnet, Type: s.kind, RequesterManaged: true, SourceDestCheck: s.check,
-			Tags: tags(pool, "lab"), PrivateAddresses: []ec2sim.PrivateAddress{{Address: s.address, Primary: true}},
+			ID:               "eni-000000000000000" + id,
+			SubnetID:         coreSubnet,
+			Type:             s.kind,
+			RequesterManaged: true,
+			SourceDestCheck:  s.check,
+			Tags: tags(
+				pool,
+				"lab",
+			),
+			PrivateAddresses: []ec2sim.PrivateAddress{{Address: s.address, Primary: true}},
 		})
 	}
 	w.AddRouteTable(ec2sim.RouteTable{
@@ -169,20 +208,37 @@ func coreWorld(key string) *ec2sim.Sim {
 	return sim
 }
 
-// TestWhatACoreMakesOfIt: of every address in a world that has all kinds, under the role that a core grants.
+// TestWhatACoreMakesOfIt: of every address in a world that has all kinds, under the role that a
+// core grants.
 func TestWhatACoreMakesOfIt(t *testing.T) {
 	sim := coreWorld(ec2sim.LabCredential.AccessKeyID)
 	serve(t, sim)
 	t.Setenv("AWS_ACCESS_KEY_ID", ec2sim.LabCredential.AccessKeyID)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", ec2sim.LabCredential.SecretAccessKey)
 	want := map[string]string{
-		"10.0.0.11": ownAddress, "10.0.0.100": captured,
-		"10.0.0.12": routers, "10.0.0.101": toTakeOver, "10.0.0.13": routers, "10.0.0.102": toTakeOver,
-		"10.0.0.14": routers, "10.0.0.103": toTakeOver, "10.0.0.15": routers,
-		"10.0.0.16": routers, "10.0.0.104": toTakeOver,
-		"10.0.0.21": client, "10.0.0.22": client, "10.0.0.23": client, "10.0.0.24": client, "10.0.0.25": client,
-		"10.0.0.26": notSelected, "10.0.0.27": notSelected, "10.0.0.28": stoppedHost, "10.0.0.31": client,
-		"10.0.0.41": anothersRole, "10.0.0.42": anothersRole, "10.0.0.43": routers,
+		"10.0.0.11":  ownAddress,
+		"10.0.0.100": captured,
+		"10.0.0.12":  routers,
+		"10.0.0.101": toTakeOver,
+		"10.0.0.13":  routers,
+		"10.0.0.102": toTakeOver,
+		"10.0.0.14":  routers,
+		"10.0.0.103": toTakeOver,
+		"10.0.0.15":  routers,
+		"10.0.0.16":  routers,
+		"10.0.0.104": toTakeOver,
+		"10.0.0.21":  client,
+		"10.0.0.22":  client,
+		"10.0.0.23":  client,
+		"10.0.0.24":  client,
+		"10.0.0.25":  client,
+		"10.0.0.26":  notSelected,
+		"10.0.0.27":  notSelected,
+		"10.0.0.28":  stoppedHost,
+		"10.0.0.31":  client,
+		"10.0.0.41":  anothersRole,
+		"10.0.0.42":  anothersRole,
+		"10.0.0.43":  routers,
 	}
 	c := core{prefix: netip.MustParsePrefix("10.0.0.0/24"), selector: map[string]string{"pool": "lab"}}
 	for name, spec := range map[string]map[string]any{
@@ -201,7 +257,8 @@ func TestWhatACoreMakesOfIt(t *testing.T) {
 				t.Fatalf("%+v", got.Status)
 			}
 			if name == "by a subnet that is not here" {
-				if s := got.Status; len(s.NotRead) != 1 || len(s.IPs)+len(s.LocalIPs)+len(s.ObservedCandidates) > 0 {
+				if s := got.Status; len(s.NotRead) != 1 ||
+					len(s.IPs)+len(s.LocalIPs)+len(s.ObservedCandidates) > 0 {
 					t.Errorf("%+v", s)
 				}
 				return
@@ -226,9 +283,25 @@ func TestWhatACoreMakesOfIt(t *testing.T) {
 				return
 			}
 			routes := []routeEntry{
-				{Address: "10.99.0.1/32", NextHopNICRef: "eni-00000000000000001", NextHopRef: "i-00000000000000001", InstanceState: "running"},
-				{Address: "10.99.0.2/32", NextHopNICRef: "eni-00000000000000006", NextHopRef: "i-00000000000000006", State: "blackhole", InstanceState: "stopped"},
-				{Address: "10.99.0.3/32", NextHopNICRef: "eni-0dead000000000000", NextHopRef: "eni-0dead000000000000", State: "blackhole"},
+				{
+					Address:       "10.99.0.1/32",
+					NextHopNICRef: "eni-00000000000000001",
+					NextHopRef:    "i-00000000000000001",
+					InstanceState: "running",
+				},
+				{
+					Address:       "10.99.0.2/32",
+					NextHopNICRef: "eni-00000000000000006",
+					NextHopRef:    "i-00000000000000006",
+					State:         "blackhole",
+					InstanceState: "stopped",
+				},
+				{
+					Address:       "10.99.0.3/32",
+					NextHopNICRef: "eni-0dead000000000000",
+					NextHopRef:    "eni-0dead000000000000",
+					State:         "blackhole",
+				},
 			}
 			if diff := cmp.Diff(routes, got.Status.Routes); diff != "" {
 				t.Errorf("routes (-want +got):\n%s", diff)
@@ -237,8 +310,8 @@ func TestWhatACoreMakesOfIt(t *testing.T) {
 	}
 }
 
-// TestFailover: when the peer stops, what it holds is still a router's, so the node takes it over; once
-// it did, nobody advertises it as a client's.
+// TestFailover: when the peer stops, what it holds is still a router's, so the node takes it over;
+// once it did, nobody advertises it as a client's.
 func TestFailover(t *testing.T) {
 	sim := coreWorld("AKIAOTHER00000000000")
 	serve(t, sim)
@@ -252,7 +325,10 @@ func TestFailover(t *testing.T) {
 	w := sim.Region(region)
 	w.EditInstance("i-00000000000000002", func(i *ec2sim.Instance) { i.State = "stopped" })
 	before := look()
-	w.EditInterface("eni-00000000000000002", func(n *ec2sim.Interface) { n.PrivateAddresses = n.PrivateAddresses[:1] })
+	w.EditInterface(
+		"eni-00000000000000002",
+		func(n *ec2sim.Interface) { n.PrivateAddresses = n.PrivateAddresses[:1] },
+	)
 	w.EditInterface("eni-00000000000000001", func(n *ec2sim.Interface) {
 		n.PrivateAddresses = append(n.PrivateAddresses, ec2sim.PrivateAddress{Address: "10.0.0.101"})
 	})
@@ -261,18 +337,24 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// TestANodeInAnIPv6OnlySubnet: it is found by instance metadata, and its one address is its own, not one
-// that it captured.
+// TestANodeInAnIPv6OnlySubnet: it is found by instance metadata, and its one address is its own,
+// not one that it captured.
 func TestANodeInAnIPv6OnlySubnet(t *testing.T) {
 	sim := ec2sim.New()
 	w := sim.Region(region)
 	w.AddVPC(ec2sim.VPC{ID: coreVPC, CIDR: "10.0.0.0/16", IPv6CIDR: "2001:db8::/56"})
 	w.AddSubnet(ec2sim.Subnet{ID: coreSubnet, VPCID: coreVPC, IPv6CIDR: "2001:db8:0:1::/64"})
 	w.AddInstance(ec2sim.Instance{ID: "i-00000000000000001", State: "running"}, ec2sim.Interface{
-		ID: "eni-00000000000000001", SubnetID: coreSubnet, SourceDestCheck: true, IPv6Addresses: []string{"2001:db8:0:1::a", "2001:db8:0:1::100"},
+		ID:              "eni-00000000000000001",
+		SubnetID:        coreSubnet,
+		SourceDestCheck: true,
+		IPv6Addresses:   []string{"2001:db8:0:1::a", "2001:db8:0:1::100"},
 	})
 	w.AddInstance(ec2sim.Instance{ID: "i-00000000000000002", State: "running"}, ec2sim.Interface{
-		ID: "eni-00000000000000002", SubnetID: coreSubnet, SourceDestCheck: true, IPv6Addresses: []string{"2001:db8:0:1::b"},
+		ID:              "eni-00000000000000002",
+		SubnetID:        coreSubnet,
+		SourceDestCheck: true,
+		IPv6Addresses:   []string{"2001:db8:0:1::b"},
 	})
 	serve(t, sim)
 	got := observe(t, map[string]string{"EXECUTOR_LOG": "error"}, map[string]any{"provider": "aws"})

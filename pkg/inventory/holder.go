@@ -56,7 +56,8 @@ func typeOf(n *ec2model.Interface, tags []ec2model.Tag, own bool) string {
 	return SpareNIC
 }
 
-// The tags by which people mark what an instance is for. Keys and values are compared in lower case.
+// The tags by which people mark what an instance is for. Keys and values are compared in lower
+// case.
 var (
 	roleKeys    = []string{"role", "routerd.cloudedge.role", "routerd.role", "node_role", "node-role"}
 	purposeKeys = []string{"purpose", "routerd.cloudedge.purpose"}

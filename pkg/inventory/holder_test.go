@@ -70,7 +70,11 @@ func TestTaggedAsRouter(t *testing.T) {
 func TestTypeOf(t *testing.T) {
 	on, off := true, false
 	nic := func(check *bool, instance string, service bool) ec2model.Interface {
-		return ec2model.Interface{NetworkInterface: ec2model.NetworkInterface{SourceDestCheck: check}, InstanceID: instance, Service: service}
+		return ec2model.Interface{
+			NetworkInterface: ec2model.NetworkInterface{SourceDestCheck: check},
+			InstanceID:       instance,
+			Service:          service,
+		}
 	}
 	client, router := tagsOf("role", "client"), tagsOf("role", "router")
 	for _, c := range []struct {

@@ -21,8 +21,8 @@ const maxFilterValues = 200
 // describeSubnets is the only permission that the inventory goes on without.
 const describeSubnets = "ec2:DescribeSubnets"
 
-// Observe reads all that the request asks for. An error means that a part of it could not be read, or
-// that readings contradict each other even when they are repeated.
+// Observe reads all that the request asks for. An error means that a part of it could not be read,
+// or that readings contradict each other even when they are repeated.
 func Observe(ctx context.Context, r Reader, req Request) (*Observation, error) {
 	for again := false; ; again = true {
 		o := newObserver(r, req)
@@ -95,8 +95,8 @@ func (o *observer) keep(n ec2model.Interface) *ec2model.Interface {
 	return &n
 }
 
-// contradiction finds what can't be so: an interface of the node that is in the scope and was not read
-// there, an instance that has an interface and was not read, an address on two interfaces.
+// contradiction finds what can't be so: an interface of the node that is in the scope and was not
+// read there, an instance that has an interface and was not read, an address on two interfaces.
 func (o *observer) contradiction() error {
 	for _, id := range o.own {
 		if n := o.all[id]; o.inScope(n) && !o.observed[id] {
@@ -127,8 +127,8 @@ func (o *observer) addressOnTwo() error {
 	return nil
 }
 
-// readSelf finds the node's own interface: the one that the request names, or one of the instance that
-// this program runs on.
+// readSelf finds the node's own interface: the one that the request names, or one of the instance
+// that this program runs on.
 func (o *observer) readSelf(ctx context.Context) error {
 	if o.req.NIC != "" {
 		return o.readNamedSelf(ctx, o.req.NIC)
@@ -169,8 +169,8 @@ func (o *observer) readNamedSelf(ctx context.Context, nic string) error {
 	return err
 }
 
-// choose finds which of the node's interfaces is meant: the one in the subnet, or with an address in
-// the prefix, or else the first.
+// choose finds which of the node's interfaces is meant: the one in the subnet, or with an address
+// in the prefix, or else the first.
 func (o *observer) choose(own []*ec2model.Interface) *ec2model.Interface {
 	inPrefix := func(a Address) bool { return o.req.touches(a.Address) }
 	rank := func(n *ec2model.Interface) int {
@@ -189,7 +189,9 @@ func (o *observer) choose(own []*ec2model.Interface) *ec2model.Interface {
 }
 
 // scope names what is observed: the subnet, or else the node's whole VPC.
-func (o *observer) scope() string { return "the interfaces of " + cmp.Or(o.req.Subnet, o.self.VPCID) }
+func (o *observer) scope() string {
+	return "the interfaces of " + cmp.Or(o.req.Subnet, o.self.VPCID)
+}
 
 func (o *observer) inScope(n *ec2model.Interface) bool {
 	if o.req.Subnet != "" {
@@ -265,8 +267,8 @@ func (o *observer) readTable(ctx context.Context) error {
 	return nil
 }
 
-// readTableOfSubnet reads the table that the subnet uses, which may be in another VPC than the node. It
-// has no id where that can't be told.
+// readTableOfSubnet reads the table that the subnet uses, which may be in another VPC than the
+// node. It has no id where that can't be told.
 func (o *observer) readTableOfSubnet(ctx context.Context) (ec2model.RouteTable, error) {
 	subnet := cmp.Or(o.req.Subnet, o.self.SubnetID)
 	for _, n := range o.all {
@@ -284,15 +286,18 @@ func (o *observer) readTableOfSubnet(ctx context.Context) (ec2model.RouteTable, 
 	table, err := o.r.DescribeRouteTableOf(ctx, "", subnet)
 	var f *protocol.Failure
 	if errors.As(err, &f) && f.Class == protocol.NotFound {
-		o.notRead = append(o.notRead, "the routes of "+subnet+", which uses the main table of a VPC that "+
-			"is not known ("+describeSubnets+" is not allowed; name the table in routeTableRef)")
+		o.notRead = append(
+			o.notRead,
+			"the routes of "+subnet+", which uses the main table of a VPC that "+
+				"is not known ("+describeSubnets+" is not allowed; name the table in routeTableRef)",
+		)
 		return ec2model.RouteTable{}, nil
 	}
 	return table, err
 }
 
-// readInstances reads the instances that the interfaces are on: few by their ids, many by where they
-// are.
+// readInstances reads the instances that the interfaces are on: few by their ids, many by where
+// they are.
 func (o *observer) readInstances(ctx context.Context) error {
 	each := func(i ec2model.InstanceSummary) { o.instances[i.ID] = i }
 	if len(o.unreadInstances()) > maxFilterValues {
@@ -314,8 +319,8 @@ func (o *observer) readInstances(ctx context.Context) error {
 	return nil
 }
 
-// unreadInstances are those that an interface is on and that were not read, in the order of ids. In a
-// shared VPC there are interfaces of other accounts, whose instances this one can't read.
+// unreadInstances are those that an interface is on and that were not read, in the order of ids.
+// In a shared VPC there are interfaces of other accounts, whose instances this one can't read.
 func (o *observer) unreadInstances() []string {
 	var ids []string
 	for _, n := range o.all {
@@ -387,9 +392,9 @@ func (o *observer) observation() *Observation {
 	return result
 }
 
-// captured are the addresses that the node's own interface holds beside its primary ones, or what is
-// routed to it. What is propagated to it is nobody's to take away. It is nil where the routes were not
-// read.
+// captured are the addresses that the node's own interface holds beside its primary ones, or what
+// is routed to it. What is propagated to it is nobody's to take away. It is nil where the routes
+// were not read.
 func (o *observer) captured() []string {
 	var all []netip.Prefix
 	switch {
@@ -419,9 +424,9 @@ func (o *observer) captured() []string {
 	return texts
 }
 
-// addressesOf are the addresses of an interface, its primary one first, and then the blocks that are
-// delegated to it. EC2 need not mark the primary address of an interface without IPv4; it is the first
-// one then, as instance metadata has it.
+// addressesOf are the addresses of an interface, its primary one first, and then the blocks that
+// are delegated to it. EC2 need not mark the primary address of an interface without IPv4; it is
+// the first one then, as instance metadata has it.
 func addressesOf(n *ec2model.Interface) []Address {
 	var all []Address
 	unmarked := n.Primary == "" && n.PrimaryIPv6 == ""

@@ -37,14 +37,21 @@ type cloud struct {
 	queries int
 	// instanceQueries are those for instances.
 	instanceQueries []ec2model.InstanceQuery
-	// noSubnets refuses this identity to describe subnets, and own are subnets with a table of their own.
+	// noSubnets refuses this identity to describe subnets, and own are subnets with a table of their
+	// own.
 	noSubnets bool
 	own       []string
 }
 
 var (
-	errRefused = &protocol.Failure{Class: protocol.Authorization, Message: "cannot read: EC2 says UnauthorizedOperation"}
-	errBroken  = &protocol.Failure{Class: protocol.Unavailable, Message: "cannot read: EC2 gave no answer"}
+	errRefused = &protocol.Failure{
+		Class:   protocol.Authorization,
+		Message: "cannot read: EC2 says UnauthorizedOperation",
+	}
+	errBroken = &protocol.Failure{
+		Class:   protocol.Unavailable,
+		Message: "cannot read: EC2 gave no answer",
+	}
 )
 
 func (c *cloud) reading() error {
@@ -61,7 +68,12 @@ func (c *cloud) InstanceID(context.Context) (string, error) {
 	return c.instance, c.reading()
 }
 
-func (c *cloud) EachInterface(_ context.Context, _ string, q ec2model.InterfaceQuery, each func(ec2model.Interface)) error {
+func (c *cloud) EachInterface(
+	_ context.Context,
+	_ string,
+	q ec2model.InterfaceQuery,
+	each func(ec2model.Interface),
+) error {
 	if q.VPCID+q.SubnetID+q.InstanceID == "" && len(q.IDs) == 0 {
 		return errors.New("the whole region is read")
 	}
@@ -121,17 +133,32 @@ func (c *cloud) DescribeRouteTable(_ context.Context, id string) (ec2model.Route
 	return t, c.reading()
 }
 
-func (c *cloud) DescribeRouteTableOf(ctx context.Context, vpc, subnet string) (ec2model.RouteTable, error) {
+func (c *cloud) DescribeRouteTableOf(
+	ctx context.Context,
+	vpc, subnet string,
+) (ec2model.RouteTable, error) {
 	if vpc == "" && !slices.Contains(c.own, subnet) {
 		return ec2model.RouteTable{}, action.Refuse(protocol.NotFound, "%s has none", subnet)
 	}
 	return c.DescribeRouteTable(ctx, "rtb-of-"+subnet+"-in-"+vpc)
 }
 
-func nic(id, subnet, instance string, index int, primary string, more ...string) ec2model.Interface {
+func nic(
+	id, subnet, instance string,
+	index int,
+	primary string,
+	more ...string,
+) ec2model.Interface {
 	n := ec2model.Interface{
-		NetworkInterface: ec2model.NetworkInterface{ID: id, SubnetID: subnet, VPCID: "vpc-1", Primary: primary},
-		InstanceID:       instance, DeviceIndex: index, Tags: []ec2model.Tag{{Key: "Name", Value: id}},
+		NetworkInterface: ec2model.NetworkInterface{
+			ID:       id,
+			SubnetID: subnet,
+			VPCID:    "vpc-1",
+			Primary:  primary,
+		},
+		InstanceID:  instance,
+		DeviceIndex: index,
+		Tags:        []ec2model.Tag{{Key: "Name", Value: id}},
 	}
 	for _, a := range more {
 		if strings.Contains(a, ":") {
@@ -148,7 +175,12 @@ func newCloud() *cloud {
 	managed := nic("eni-5", "subnet-b", "", 0, "10.0.2.50")
 	managed.RequesterManaged, managed.Service = true, true
 	route := func(to, target string) ec2model.Route {
-		return ec2model.Route{Destination: netip.MustParsePrefix(to), Target: target, Own: target == ec2model.Local, Static: target != ec2model.Local}
+		return ec2model.Route{
+			Destination: netip.MustParsePrefix(to),
+			Target:      target,
+			Own:         target == ec2model.Local,
+			Static:      target != ec2model.Local,
+		}
 	}
 	return &cloud{
 		instance: "i-1",
@@ -158,12 +190,26 @@ func newCloud() *cloud {
 			nic("eni-3", "subnet-a", "i-2", 0, "10.0.1.1", "10.0.1.101"),
 			nic("eni-4", "subnet-a", "", 0, "10.0.1.40"),
 			managed,
-			{NetworkInterface: ec2model.NetworkInterface{ID: "eni-6", SubnetID: "subnet-far", VPCID: "vpc-2", Primary: "10.0.1.10"}},
+			{
+				NetworkInterface: ec2model.NetworkInterface{
+					ID:       "eni-6",
+					SubnetID: "subnet-far",
+					VPCID:    "vpc-2",
+					Primary:  "10.0.1.10",
+				},
+			},
 		},
 		instances: map[string]ec2model.InstanceSummary{"i-2": {State: "stopped"}},
 		table: ec2model.RouteTable{VPCID: "vpc-1", Routes: []ec2model.Route{
-			route("10.0.0.0/16", ec2model.Local), route("10.99.0.9/32", "eni-1"), route("10.99.0.10/32", "eni-3"), route("0.0.0.0/0", "igw-1"),
-			route("10.99.0.8/32", "eni-gone"), route("10.99.0.7/32", "eni-6"),
+			route(
+				"10.0.0.0/16",
+				ec2model.Local,
+			),
+			route("10.99.0.9/32", "eni-1"),
+			route("10.99.0.10/32", "eni-3"),
+			route("0.0.0.0/0", "igw-1"),
+			route("10.99.0.8/32", "eni-gone"),
+			route("10.99.0.7/32", "eni-6"),
 		}},
 	}
 }
@@ -265,8 +311,8 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// TestWhatCouldNotBeReadFailsTheWhole: whichever reading fails, there is no observation. One that EC2
-// refuses to the role is named where a role may lack it.
+// TestWhatCouldNotBeReadFailsTheWhole: whichever reading fails, there is no observation. One that
+// EC2 refuses to the role is named where a role may lack it.
 func TestWhatCouldNotBeReadFailsTheWhole(t *testing.T) {
 	for _, req := range []Request{
 		{}, {NIC: "eni-1"}, {NIC: "eni-1", ByRoute: true, Subnet: "subnet-a"}, {Table: "rtb-1", Subnet: "subnet-empty"},
@@ -287,7 +333,10 @@ func TestWhatCouldNotBeReadFailsTheWhole(t *testing.T) {
 				}
 				if o != nil || !errors.Is(err, failure) {
 					// The metadata service's failure has its own words.
-					if f := new(protocol.Failure); o != nil || !errors.As(err, &f) || !strings.Contains(f.Message, "metadata") {
+					if f := new(
+						protocol.Failure,
+					); o != nil || !errors.As(err, &f) ||
+						!strings.Contains(f.Message, "metadata") {
 						t.Errorf("%+v, reading %d: %v, %v", req, n+1, o, err)
 					}
 				}
@@ -362,7 +411,11 @@ func holdDocument(t *testing.T, r Result) {
 	if err := r.write(&plain, form{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Compact(&compact, first.Bytes()); err != nil || compact.String()+"\n" != plain.String() {
+	if err := json.Compact(
+		&compact,
+		first.Bytes(),
+	); err != nil ||
+		compact.String()+"\n" != plain.String() {
 		t.Errorf("not compact (%v):\n%s\n%s", err, compact.String(), plain.String())
 	}
 }
@@ -384,8 +437,8 @@ func large(t *testing.T, n int) Result {
 	return Result{Observation: o}
 }
 
-// TestLargeResults: the first form that a core reads to the end, and none that it does not. In no form
-// does a record lack what a core decides by.
+// TestLargeResults: the first form that a core reads to the end, and none that it does not. In no
+// form does a record lack what a core decides by.
 func TestLargeResults(t *testing.T) {
 	for _, c := range []struct {
 		n                  int
@@ -406,12 +459,18 @@ func TestLargeResults(t *testing.T) {
 		}
 		s := result.Status
 		if c.fails {
-			if !strings.HasPrefix(s.Error, "limit-exceeded: ") || !strings.Contains(s.Error, "subnetRef or prefix") || s.IPs != nil {
+			if !strings.HasPrefix(s.Error, "limit-exceeded: ") ||
+				!strings.Contains(s.Error, "subnetRef or prefix") ||
+				s.IPs != nil {
 				t.Errorf("%d: %+v", c.n, s)
 			}
 			continue
 		}
-		if lines := bytes.Count(out.Bytes(), []byte("\n")) > 1; lines != c.lines || strings.Contains(s.Message, "read ips") != c.once {
+		if lines := bytes.Count(
+			out.Bytes(),
+			[]byte("\n"),
+		) > 1; lines != c.lines ||
+			strings.Contains(s.Message, "read ips") != c.once {
 			t.Errorf("%d: lines %t, %s", c.n, lines, s.Message)
 		}
 		if len(s.IPs) != 9+c.n {
@@ -440,11 +499,15 @@ func TestResultThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestDelegatedBlocksAreTold: a block that prefix touches is in the lists, and is neither captured nor to be had.
+// TestDelegatedBlocksAreTold: a block that prefix touches is in the lists, and is neither captured
+// nor to be had.
 func TestDelegatedBlocksAreTold(t *testing.T) {
 	c := newCloud()
 	c.interfaces[1].Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.1.16/28")}
-	c.interfaces[2].Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.1.32/28"), netip.MustParsePrefix("2001:db8:0:0:a::/80")}
+	c.interfaces[2].Prefixes = []netip.Prefix{
+		netip.MustParsePrefix("10.0.1.32/28"),
+		netip.MustParsePrefix("2001:db8:0:0:a::/80"),
+	}
 	for prefix, want := range map[string]map[string][]string{
 		"10.0.1.35/32": {"self": {"eni-1"}, "ips": {"10.0.1.32/28 eni-3 stopped"}},
 		"10.0.1.20/30": {"self": {"eni-1"}, "ips": {"10.0.1.16/28 eni-1 running"}},
@@ -465,13 +528,16 @@ func TestDelegatedBlocksAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"10.0.1.10", "10.0.1.100", "10.0.1.9", "2001:db8::10"}, selfOf(o).PrivateIPs); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"10.0.1.10", "10.0.1.100", "10.0.1.9", "2001:db8::10"},
+		selfOf(o).PrivateIPs,
+	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// TestRoutesOfEveryKind: the VPC's own that leads to an interface is a capture, a propagated one is none, and one
-// to a prefix list is told as not resolved.
+// TestRoutesOfEveryKind: the VPC's own that leads to an interface is a capture, a propagated one
+// is none, and one to a prefix list is told as not resolved.
 func TestRoutesOfEveryKind(t *testing.T) {
 	c := newCloud()
 	to := netip.MustParsePrefix
@@ -480,13 +546,19 @@ func TestRoutesOfEveryKind(t *testing.T) {
 		{Destination: to("2001:db8::/56"), Target: ec2model.Local, Own: true},
 		{Destination: to("10.99.0.5/32"), Target: "eni-1"},
 	}
-	c.table.ToLists = []ec2model.ListRoute{{List: "pl-1", Target: "vpce-1"}, {List: "pl-2", Target: "eni-1"}}
+	c.table.ToLists = []ec2model.ListRoute{
+		{List: "pl-1", Target: "vpce-1"},
+		{List: "pl-2", Target: "eni-1"},
+	}
 	o, err := Observe(t.Context(), c, Request{NIC: "eni-1", ByRoute: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := shown(o)
-	want := map[string][]string{"captured": {"10.0.0.0/16"}, "routes": {"10.0.0.0/16 eni-1 running", "10.99.0.5/32 eni-1 running"}}
+	want := map[string][]string{
+		"captured": {"10.0.0.0/16"},
+		"routes":   {"10.0.0.0/16 eni-1 running", "10.99.0.5/32 eni-1 running"},
+	}
 	for list := range want {
 		if diff := cmp.Diff(want[list], got[list]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", list, diff)
@@ -506,21 +578,44 @@ func TestRoutesOfEveryKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := result.Status
-	if !s.Routes[1].Propagated || s.Routes[0].Propagated || !strings.Contains(s.Message, "2 more to prefix lists") {
+	if !s.Routes[1].Propagated || s.Routes[0].Propagated ||
+		!strings.Contains(s.Message, "2 more to prefix lists") {
 		t.Errorf("%+v", s)
 	}
-	lists := []routeEntry{{PrefixListRef: "pl-1", RouteTableRef: o.Table, NextHopRef: "vpce-1"}, {PrefixListRef: "pl-2", RouteTableRef: o.Table, NextHopRef: "eni-1", NextHopNICRef: "eni-1"}}
+	lists := []routeEntry{
+		{PrefixListRef: "pl-1", RouteTableRef: o.Table, NextHopRef: "vpce-1"},
+		{PrefixListRef: "pl-2", RouteTableRef: o.Table, NextHopRef: "eni-1", NextHopNICRef: "eni-1"},
+	}
 	if diff := cmp.Diff(lists, s.UnresolvedRoutes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// TestContradictions: readings that can't all be so are made again, and believed only when they agree.
+// TestContradictions: readings that can't all be so are made again, and believed only when they
+// agree.
 func TestContradictions(t *testing.T) {
 	moved := func(shown []ec2model.Interface) []ec2model.Interface {
-		// Read on one page, the address moves to an interface on the next, and the first is there once more.
-		before, after := nic("eni-7", "subnet-a", "", 0, "10.0.1.70", "10.0.1.77"), nic("eni-7", "subnet-a", "", 0, "10.0.1.70")
-		return append(append([]ec2model.Interface{before}, shown...), nic("eni-8", "subnet-a", "", 0, "10.0.1.80", "10.0.1.77"), after)
+		// Read on one page, the address moves to an interface on the next, and the first is there once
+		// more.
+		before, after := nic(
+			"eni-7",
+			"subnet-a",
+			"",
+			0,
+			"10.0.1.70",
+			"10.0.1.77",
+		), nic(
+			"eni-7",
+			"subnet-a",
+			"",
+			0,
+			"10.0.1.70",
+		)
+		return append(
+			append([]ec2model.Interface{before}, shown...),
+			nic("eni-8", "subnet-a", "", 0, "10.0.1.80", "10.0.1.77"),
+			after,
+		)
 	}
 	twice := func(shown []ec2model.Interface) []ec2model.Interface {
 		return append(shown, nic("eni-8", "subnet-a", "", 0, "10.0.1.80", "10.0.1.40"))
@@ -559,20 +654,24 @@ func TestContradictions(t *testing.T) {
 			case c.says != "" && (o != nil || !errors.As(err, &f) || f.Class != protocol.Unavailable || !strings.Contains(f.Message, c.says)):
 				t.Errorf("%v, want unavailable: …%s…", err, c.says)
 			}
-			if c.name == "the later reading of one counts" && !slices.Contains(shown(o)["ips"], "10.0.1.77 eni-8") {
+			if c.name == "the later reading of one counts" &&
+				!slices.Contains(shown(o)["ips"], "10.0.1.77 eni-8") {
 				t.Errorf("%v", shown(o)["ips"])
 			}
 		})
 	}
 }
 
-// TestAllocationsAreLinear: four times as many interfaces take no more than four times the allocations, to
-// observe and to write.
+// TestAllocationsAreLinear: four times as many interfaces take no more than four times the
+// allocations, to observe and to write.
 func TestAllocationsAreLinear(t *testing.T) {
 	allocations := func(n int) float64 {
 		c := newCloud()
 		for i := range n {
-			c.interfaces = append(c.interfaces, nic(fmt.Sprintf("eni-x%d", i), "subnet-a", "", 0, fmt.Sprintf("10.1.%d.%d", i/250, i%250)))
+			c.interfaces = append(
+				c.interfaces,
+				nic(fmt.Sprintf("eni-x%d", i), "subnet-a", "", 0, fmt.Sprintf("10.1.%d.%d", i/250, i%250)),
+			)
 		}
 		return testing.AllocsPerRun(1, func() {
 			o, err := Observe(t.Context(), c, Request{ByRoute: true})
@@ -590,7 +689,8 @@ func TestAllocationsAreLinear(t *testing.T) {
 	}
 }
 
-// TestSelfIsAsReadLast: what the node's interface lost since it was read first is not told to be captured.
+// TestSelfIsAsReadLast: what the node's interface lost since it was read first is not told to be
+// captured.
 func TestSelfIsAsReadLast(t *testing.T) {
 	c := newCloud()
 	c.edit = func(n int, shown []ec2model.Interface) []ec2model.Interface {
@@ -614,7 +714,8 @@ func TestAnInstanceThatIsNotShown(t *testing.T) {
 	c.unseen = []string{"i-2"}
 	o, err := Observe(t.Context(), c, Request{})
 	var f *protocol.Failure
-	if o != nil || !errors.As(err, &f) || f.Class != protocol.Unavailable || !strings.Contains(f.Message, "on i-2,") {
+	if o != nil || !errors.As(err, &f) || f.Class != protocol.Unavailable ||
+		!strings.Contains(f.Message, "on i-2,") {
 		t.Errorf("%v, %v", o, err)
 	}
 }
@@ -634,7 +735,16 @@ func TestInstancesAreReadInFewCalls(t *testing.T) {
 	c.interfaces = append(c.interfaces, far)
 	c.table.Routes[4].Target = "eni-far"
 	for i := range 300 {
-		c.interfaces = append(c.interfaces, nic(fmt.Sprintf("eni-x%d", i), "subnet-a", fmt.Sprintf("i-x%d", i), 0, fmt.Sprintf("10.0.%d.%d", 100+i/200, 1+i%200)))
+		c.interfaces = append(
+			c.interfaces,
+			nic(
+				fmt.Sprintf("eni-x%d", i),
+				"subnet-a",
+				fmt.Sprintf("i-x%d", i),
+				0,
+				fmt.Sprintf("10.0.%d.%d", 100+i/200, 1+i%200),
+			),
+		)
 	}
 	for subnet, first := range map[string]ec2model.InstanceQuery{"": {VPCID: "vpc-1"}, "subnet-a": {SubnetID: "subnet-a"}} {
 		c.instanceQueries = nil
@@ -697,7 +807,8 @@ func TestWithoutDescribeSubnets(t *testing.T) {
 		{"an empty subnet's main table", nil, Request{NIC: "eni-1", Subnet: "subnet-empty", ByRoute: true, Prefix: prefix}, map[string][]string{
 			"self": {"eni-1"}, "not read": {
 				"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)",
-				"the routes of subnet-empty, which uses the main table of a VPC that is not known (ec2:DescribeSubnets is not allowed; name the table in routeTableRef)",
+				"the routes of subnet-empty, which uses the main table of a VPC that is not known " +
+					"(ec2:DescribeSubnets is not allowed; name the table in routeTableRef)",
 			},
 		}},
 	} {
@@ -727,12 +838,17 @@ func TestWithoutDescribeSubnets(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := result.Status
-			if diff := cmp.Diff(c.want["not read"], s.NotRead); diff != "" || len(s.NotRead) > 0 != strings.Contains(s.Message, "not read: ") {
+			if diff := cmp.Diff(
+				c.want["not read"],
+				s.NotRead,
+			); diff != "" ||
+				len(s.NotRead) > 0 != strings.Contains(s.Message, "not read: ") {
 				t.Errorf("%s (-want +got):\n%s", s.Message, diff)
 			}
 			// What was not read is not an empty list.
 			wantCaptured := !c.req.ByRoute || c.want["captured"] != nil
-			if (s.Self["capturedAddresses"] != nil) != wantCaptured || (s.Routes != nil) != (c.want["routes"] != nil) {
+			if (s.Self["capturedAddresses"] != nil) != wantCaptured ||
+				(s.Routes != nil) != (c.want["routes"] != nil) {
 				t.Errorf("%s", out.String())
 			}
 		})
@@ -758,7 +874,11 @@ func TestANodeWithoutIPv4(t *testing.T) {
 				primary = append(primary, a.text())
 			}
 		}
-		want := [][]string{{"2001:db8::10", "2001:db8::11"}, {"2001:db8::99"}, {"2001:db8::10", "2001:db8::99"}}
+		want := [][]string{
+			{"2001:db8::10", "2001:db8::11"},
+			{"2001:db8::99"},
+			{"2001:db8::10", "2001:db8::99"},
+		}
 		if diff := cmp.Diff(want, [][]string{primary, o.Captured, selfOf(o).PrivateIPs}); diff != "" {
 			t.Errorf("marked %t (-want +got):\n%s", marked, diff)
 		}

@@ -21,7 +21,11 @@ func TestPermissions(t *testing.T) {
 	if err := json.Unmarshal(text, &policy); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(inventory.Permissions, policy.Statement[0].Action); diff != "" || len(policy.Statement) != 1 {
+	if diff := cmp.Diff(
+		inventory.Permissions,
+		policy.Statement[0].Action,
+	); diff != "" ||
+		len(policy.Statement) != 1 {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, action := range inventory.Permissions {

@@ -18,21 +18,28 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// Process is the inventory as a program: one request on standard input, one result on standard output, a
-// few lines for people on standard error.
+// Process is the inventory as a program: one request on standard input, one result on standard
+// output, a few lines for people on standard error.
 type Process struct {
 	// Name and Version are what --version tells.
 	Name, Version string
 	Provider      string
 	// Connect opens a region. The budget is the time for all calls together.
-	Connect func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (Reader, error)
+	Connect func(
+		ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+	) (Reader, error)
 	// OwnRegion is the region that this program runs in.
 	OwnRegion func(ctx context.Context, log *slog.Logger) (string, error)
 }
 
 // Main runs the program and returns its exit code: 0 whenever a result was
 // written, whatever it says; 2 for arguments it does not know.
-func (p *Process) Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func (p *Process) Main(
+	ctx context.Context,
+	args, environ []string,
+	stdin io.Reader,
+	stdout, stderr io.Writer,
+) int {
 	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer restore()
 	// A reader of the log that has gone away must not kill a run half-way.
@@ -56,17 +63,31 @@ func (p *Process) Main(ctx context.Context, args, environ []string, stdin io.Rea
 	return 0
 }
 
-func (p *Process) run(stop context.Context, s plugin.Settings, faults []string, log *slog.Logger, stdin io.Reader) (result Result) {
+func (p *Process) run(
+	stop context.Context,
+	s plugin.Settings,
+	faults []string,
+	log *slog.Logger,
+	stdin io.Reader,
+) (result Result) {
 	ctx, cancel := context.WithTimeout(stop, s.Timeout-plugin.Margin(s.Timeout))
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
 			log.Error("panic", "value", fmt.Sprint(v), "stack", string(debug.Stack()))
-			result = failed(action.Refuse(protocol.Internal, "a bug in the inventory stopped it: %v; look at its log", v))
+			result = failed(
+				action.Refuse(protocol.Internal, "a bug in the inventory stopped it: %v; look at its log", v),
+			)
 		}
 	}()
 	if len(faults) > 0 {
-		return failed(action.Refuse(protocol.Configuration, "the environment is not right: %s", strings.Join(faults, "; ")))
+		return failed(
+			action.Refuse(
+				protocol.Configuration,
+				"the environment is not right: %s",
+				strings.Join(faults, "; "),
+			),
+		)
 	}
 	req, wrong, ended := decode(ctx, stdin, p.Provider)
 	switch {
@@ -85,13 +106,22 @@ func (p *Process) run(stop context.Context, s plugin.Settings, faults []string, 
 	return failed(err)
 }
 
-func (p *Process) observe(ctx context.Context, req Request, budget time.Duration, log *slog.Logger) (*Observation, error) {
+func (p *Process) observe(
+	ctx context.Context,
+	req Request,
+	budget time.Duration,
+	log *slog.Logger,
+) (*Observation, error) {
 	region := req.Region
 	if region == "" {
 		var err error
 		if region, err = p.OwnRegion(ctx, log); err != nil {
-			return nil, action.Refuse(protocol.Unavailable,
-				"cannot tell the region: the instance metadata service does not say it (%s); name it in target.region", strings.Join(strings.Fields(err.Error()), " "))
+			return nil, action.Refuse(
+				protocol.Unavailable,
+				"cannot tell the region: the instance metadata service does not say it (%s); name it in "+
+					"target.region",
+				strings.Join(strings.Fields(err.Error()), " "),
+			)
 		}
 	}
 	r, err := p.Connect(ctx, region, budget, log)
@@ -102,7 +132,11 @@ func (p *Process) observe(ctx context.Context, req Request, budget time.Duration
 }
 
 // decode reads the request, and gives up on a caller that does not end it.
-func decode(ctx context.Context, stdin io.Reader, provider string) (req Request, faults protocol.Faults, ended bool) {
+func decode(
+	ctx context.Context,
+	stdin io.Reader,
+	provider string,
+) (req Request, faults protocol.Faults, ended bool) {
 	type decoded struct {
 		req    Request
 		faults protocol.Faults
@@ -116,7 +150,9 @@ func decode(ctx context.Context, stdin io.Reader, provider string) (req Request,
 	case d := <-done:
 		return d.req, d.faults, true
 	case <-ctx.Done():
-		return Request{}, protocol.Faults{{Reason: "the request did not end in time; close the input after it"}}, false
+		return Request{}, protocol.Faults{
+			{Reason: "the request did not end in time; close the input after it"},
+		}, false
 	}
 }
 
@@ -140,7 +176,12 @@ func (p *Process) explain(args []string, stdout, stderr io.Writer) int {
 	}
 	to, code := stdout, 0
 	if !slices.Equal(args, []string{"--help"}) && !slices.Equal(args, []string{"-h"}) {
-		fmt.Fprintf(stderr, "%s takes no arguments, not %s\n\n", p.Name, protocol.Quote(strings.Join(args, " ")))
+		fmt.Fprintf(
+			stderr,
+			"%s takes no arguments, not %s\n\n",
+			p.Name,
+			protocol.Quote(strings.Join(args, " ")),
+		)
 		to, code = stderr, 2
 	}
 	fmt.Fprintf(to, `%s reads one %s (JSON) on standard input and writes

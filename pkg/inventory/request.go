@@ -35,8 +35,8 @@ const (
 // Strategy is how addresses are captured; none is the same as the first.
 var Strategy = action.OneOf("secondary-ip", byRoute)
 
-// Decode reads one request, and finds everything wrong with it. Interface, subnet and route table may be
-// in target too, by the names that actions have for them.
+// Decode reads one request, and finds everything wrong with it. Interface, subnet and route table
+// may be in target too, by the names that actions have for them.
 func Decode(r io.Reader, provider string) (Request, protocol.Faults) {
 	spec := protocol.DecodeSpec(r, APIVersion, RequestKind)
 	if !spec.Present() {
@@ -59,7 +59,10 @@ func Decode(r io.Reader, provider string) (Request, protocol.Faults) {
 		there := inTarget(other, form)
 		here := optional(spec, key, form)
 		if here != "" && there != "" && here != there {
-			spec.Fault(key, "is "+here+", and target."+other+" is "+there+": want the same, or only one of them")
+			spec.Fault(
+				key,
+				"is "+here+", and target."+other+" is "+there+": want the same, or only one of them",
+			)
 		}
 		return cmp.Or(here, there)
 	}

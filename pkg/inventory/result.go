@@ -70,9 +70,9 @@ type form struct {
 	once bool
 }
 
-// Write writes the result as one document, closed by a newline, in the first of these forms that a core
-// reads to the end: indented, without white space, with every address told once. One that is too large
-// for that too is a failure. The same result gives the same bytes.
+// Write writes the result as one document, closed by a newline, in the first of these forms that a
+// core reads to the end: indented, without white space, with every address told once. One that is
+// too large for that too is a failure. The same result gives the same bytes.
 func (r Result) Write(w io.Writer) error {
 	for _, f := range []form{{indent: true}, {}, {once: true}} {
 		room := room(protocol.MaxResultBytes)

@@ -51,13 +51,17 @@ type answer struct {
 func observe(t *testing.T, env map[string]string, spec map[string]any) answer {
 	t.Helper()
 	p := &inventory.Process{
-		Name: "aws-provider-inventory", Version: "test", Provider: "aws",
+		Name:     "aws-provider-inventory",
+		Version:  "test",
+		Provider: "aws",
 		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (inventory.Reader, error) {
 			return awsec2.ConnectReader(ctx, region, budget, log)
 		},
 		OwnRegion: awsec2.OwnRegion,
 	}
-	request, err := json.Marshal(map[string]any{"apiVersion": inventory.APIVersion, "kind": inventory.RequestKind, "spec": spec})
+	request, err := json.Marshal(
+		map[string]any{"apiVersion": inventory.APIVersion, "kind": inventory.RequestKind, "spec": spec},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +70,14 @@ func observe(t *testing.T, env map[string]string, spec map[string]any) answer {
 		environ = append(environ, k+"="+v)
 	}
 	var stdout, stderr bytes.Buffer
-	if code := p.Main(t.Context(), []string{"x"}, environ, bytes.NewReader(request), &stdout, &stderr); code != 0 {
+	if code := p.Main(
+		t.Context(),
+		[]string{"x"},
+		environ,
+		bytes.NewReader(request),
+		&stdout,
+		&stderr,
+	); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}
 	var a answer
@@ -79,7 +90,12 @@ func observe(t *testing.T, env map[string]string, spec map[string]any) answer {
 // serve starts a server, and points the SDK of this process at it.
 func serve(t *testing.T, sim *ec2sim.Sim) {
 	t.Helper()
-	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: &ec2sim.MetadataOptions{Region: region, Instance: "i-00000000000000001"}})
+	server, err := ec2sim.Start(
+		sim,
+		ec2sim.ServerOptions{
+			Metadata: &ec2sim.MetadataOptions{Region: region, Instance: "i-00000000000000001"},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,12 +108,24 @@ func serve(t *testing.T, sim *ec2sim.Sim) {
 
 var (
 	subnets = []string{"subnet-00000000000000001", "subnet-00000000000000002"}
-	states  = []string{"running", "running", "stopped", "stopping", "pending", "shutting-down", "terminated"}
-	names   = []string{"a", "b*", "b", "c?", `d\e`, "router-b"}
+	states  = []string{
+		"running",
+		"running",
+		"stopped",
+		"stopping",
+		"pending",
+		"shutting-down",
+		"terminated",
+	}
+	names = []string{"a", "b*", "b", "c?", `d\e`, "router-b"}
 	// kinds are interface types with what each is to a core when it is on no instance.
 	kinds = map[string]string{
-		"interface": "interface", "branch": "interface", "efa": "interface", "nat_gateway": "private-endpoint",
-		"network_load_balancer": "private-endpoint", "vpc_endpoint": "private-endpoint",
+		"interface":             "interface",
+		"branch":                "interface",
+		"efa":                   "interface",
+		"nat_gateway":           "private-endpoint",
+		"network_load_balancer": "private-endpoint",
+		"vpc_endpoint":          "private-endpoint",
 	}
 )
 
@@ -108,10 +136,23 @@ func anyWorld(r *rand.Rand) *ec2sim.Sim {
 	w := sim.Region(region)
 	w.AddVPC(ec2sim.VPC{ID: vpc, CIDR: "10.0.0.0/16", IPv6CIDR: "2001:db8::/56"})
 	for i, id := range subnets {
-		w.AddSubnet(ec2sim.Subnet{ID: id, VPCID: vpc, CIDR: fmt.Sprintf("10.0.%d.0/24", i), IPv6CIDR: fmt.Sprintf("2001:db8:0:%x::/64", i+1)})
+		w.AddSubnet(
+			ec2sim.Subnet{
+				ID:       id,
+				VPCID:    vpc,
+				CIDR:     fmt.Sprintf("10.0.%d.0/24", i),
+				IPv6CIDR: fmt.Sprintf("2001:db8:0:%x::/64", i+1),
+			},
+		)
 	}
 	w.AddVPC(ec2sim.VPC{ID: "vpc-00000000000000009", CIDR: "10.0.0.0/16"})
-	w.AddSubnet(ec2sim.Subnet{ID: "subnet-00000000000000009", VPCID: "vpc-00000000000000009", CIDR: "10.0.0.0/24"})
+	w.AddSubnet(
+		ec2sim.Subnet{
+			ID:    "subnet-00000000000000009",
+			VPCID: "vpc-00000000000000009",
+			CIDR:  "10.0.0.0/24",
+		},
+	)
 	w.AddInterface(ec2sim.Interface{ID: "eni-00000000000000999", SubnetID: "subnet-00000000000000009"})
 	next := map[int]int{0: 9, 1: 9}
 	var nics []string
@@ -120,7 +161,12 @@ func anyWorld(r *rand.Rand) *ec2sim.Sim {
 		address := func() string { next[s]++; return fmt.Sprintf("10.0.%d.%d", s, next[s]) }
 		id := fmt.Sprintf("eni-%017x", len(nics)+1)
 		nics = append(nics, id)
-		n := ec2sim.Interface{ID: id, SubnetID: subnets[s], SourceDestCheck: r.IntN(2) == 0, PrivateAddresses: []ec2sim.PrivateAddress{{Address: address(), Primary: true}}}
+		n := ec2sim.Interface{
+			ID:               id,
+			SubnetID:         subnets[s],
+			SourceDestCheck:  r.IntN(2) == 0,
+			PrivateAddresses: []ec2sim.PrivateAddress{{Address: address(), Primary: true}},
+		}
 		for range r.IntN(3) {
 			n.PrivateAddresses = append(n.PrivateAddresses, ec2sim.PrivateAddress{Address: address()})
 		}
@@ -154,7 +200,10 @@ func anyWorld(r *rand.Rand) *ec2sim.Sim {
 		}
 		instance := ec2sim.Instance{ID: fmt.Sprintf("i-%017x", i+1), Type: "m5.large", State: state}
 		if r.IntN(2) == 0 {
-			instance.Tags = ec2sim.Tags{"Name": names[r.IntN(len(names))], "role": []string{"client", "router", "db"}[r.IntN(3)]}
+			instance.Tags = ec2sim.Tags{
+				"Name": names[r.IntN(len(names))],
+				"role": []string{"client", "router", "db"}[r.IntN(3)],
+			}
 		}
 		w.AddInstance(instance, interfaces...)
 	}
@@ -169,9 +218,19 @@ func anyWorld(r *rand.Rand) *ec2sim.Sim {
 		}
 		w.AddInterface(n)
 	}
-	table := ec2sim.RouteTable{ID: "rtb-00000000000000002", VPCID: vpc, Associations: []ec2sim.RouteAssociation{{SubnetID: subnets[0]}}}
+	table := ec2sim.RouteTable{
+		ID:           "rtb-00000000000000002",
+		VPCID:        vpc,
+		Associations: []ec2sim.RouteAssociation{{SubnetID: subnets[0]}},
+	}
 	for i := range r.IntN(5) {
-		table.Routes = append(table.Routes, ec2sim.Route{Destination: fmt.Sprintf("10.99.0.%d/32", 9+i), Target: append(nics, "eni-00000000000000999", "eni-0000000000000dead")[r.IntN(len(nics)+2)]})
+		table.Routes = append(
+			table.Routes,
+			ec2sim.Route{
+				Destination: fmt.Sprintf("10.99.0.%d/32", 9+i),
+				Target:      append(nics, "eni-00000000000000999", "eni-0000000000000dead")[r.IntN(len(nics)+2)],
+			},
+		)
 	}
 	w.AddRouteTable(table)
 	return sim
@@ -186,9 +245,14 @@ func network(text string) netip.Prefix {
 	return netip.PrefixFrom(a, a.BitLen())
 }
 
-// truth is what an observation has to say, worked out from the world itself: what is in the prefix, and
-// all that there is in the scope.
-func truth(s ec2sim.RegionState, self, subnet string, prefix netip.Prefix, tag string) (inPrefix, all []entry) {
+// truth is what an observation has to say, worked out from the world itself: what is in the
+// prefix, and all that there is in the scope.
+func truth(
+	s ec2sim.RegionState,
+	self, subnet string,
+	prefix netip.Prefix,
+	tag string,
+) (inPrefix, all []entry) {
 	instances := map[string]ec2sim.Instance{}
 	for _, i := range s.Instances {
 		instances[i.ID] = i
@@ -203,7 +267,12 @@ func truth(s ec2sim.RegionState, self, subnet string, prefix netip.Prefix, tag s
 		if subnet == "" && n.VPCID != own.VPCID || subnet != "" && n.SubnetID != subnet {
 			continue
 		}
-		e := entry{NICRef: n.ID, ResourceRef: n.ID, ResourceType: kinds[n.Type], Tags: maps.Clone(map[string]string(n.Tags))}
+		e := entry{
+			NICRef:       n.ID,
+			ResourceRef:  n.ID,
+			ResourceType: kinds[n.Type],
+			Tags:         maps.Clone(map[string]string(n.Tags)),
+		}
 		if n.RequesterManaged || n.Operator != nil {
 			e.ResourceType = "private-endpoint"
 		}
@@ -283,7 +352,11 @@ func TestObservationIsTheTruth(t *testing.T) {
 			inPrefix, all := truth(before.Regions[region], got.Self.NICRef, subnet, prefix, tag)
 			same := cmp.Transformer("empty", func(l []entry) []entry { return append([]entry{}, l...) })
 			want := map[string][]entry{"ips": inPrefix, "observedCandidates": inPrefix, "localIPs": all}
-			lists := map[string][]entry{"ips": got.IPs, "observedCandidates": got.ObservedCandidates, "localIPs": got.LocalIPs}
+			lists := map[string][]entry{
+				"ips":                got.IPs,
+				"observedCandidates": got.ObservedCandidates,
+				"localIPs":           got.LocalIPs,
+			}
 			if diff := cmp.Diff(want, lists, same); diff != "" {
 				t.Errorf("%v (-want +got):\n%s", spec, diff)
 			}
@@ -297,11 +370,14 @@ func TestObservationIsTheTruth(t *testing.T) {
 	}
 }
 
-// TestFaultsNeverMakeItLess: whatever goes wrong with whichever call, the result is the whole truth or
-// failed, without lists.
+// TestFaultsNeverMakeItLess: whatever goes wrong with whichever call, the result is the whole
+// truth or failed, without lists.
 func TestFaultsNeverMakeItLess(t *testing.T) {
 	spec := map[string]any{
-		"provider": "aws", "target": map[string]string{"region": region}, "strategy": "route-table", "subnetRef": subnets[0],
+		"provider":   "aws",
+		"target":     map[string]string{"region": region},
+		"strategy":   "route-table",
+		"subnetRef":  subnets[0],
 		"selfNicRef": "eni-00000000000000001",
 	}
 	// Time enough for what passes, and little for what does not.
@@ -343,10 +419,13 @@ func TestFaultsNeverMakeItLess(t *testing.T) {
 						return
 					}
 					s := got.Status
-					if s.Error == "" || s.Self != nil || s.IPs != nil || s.LocalIPs != nil || s.ObservedCandidates != nil || s.Routes != nil {
+					if s.Error == "" || s.Self != nil || s.IPs != nil || s.LocalIPs != nil ||
+						s.ObservedCandidates != nil ||
+						s.Routes != nil {
 						t.Errorf("failed with lists, or without an error: %+v", s)
 					}
-					if times == 1 && slices.Contains([]string{"throttled", "failing", "lost", "cut", "no XML"}, name) {
+					if times == 1 &&
+						slices.Contains([]string{"throttled", "failing", "lost", "cut", "no XML"}, name) {
 						t.Errorf("one time is not the end of it: %s", s.Error)
 					}
 				})

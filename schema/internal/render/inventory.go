@@ -17,7 +17,13 @@ func (g Generator) inventory() ([]File, error) {
 	var errs []error
 	add := func(name string, n node) {
 		data, err := document(n)
-		files, errs = append(files, File{Path: filepath.Join(schemaDir, inventoryDir, fileName(name)), Data: data}), append(errs, err)
+		files, errs = append(
+			files,
+			File{Path: filepath.Join(schemaDir, inventoryDir, fileName(name)), Data: data},
+		), append(
+			errs,
+			err,
+		)
 	}
 	add("request", g.inventoryRequest())
 	add("result", inventoryResult())
@@ -33,36 +39,89 @@ func (g Generator) inventoryRequest() node {
 	target := stringMap()
 	target.Description = "Text by key. Null is the same as absent; keys that are not here are ignored."
 	target.Properties = properties{
-		{"region", optional(action.Region, "the region; without it, the one this program runs in, by instance metadata")},
+		{
+			"region",
+			optional(
+				action.Region,
+				"the region; without it, the one this program runs in, by instance metadata",
+			),
+		},
 		{"nicRef", optional(action.InterfaceID, "another place for spec.selfNicRef")},
 		{"subnetRef", optional(action.SubnetID, "another place for spec.subnetRef")},
 		{"routeTableRef", optional(action.RouteTableID, "another place for spec.routeTableRef")},
 		{"captureStrategy", optional(inventory.Strategy, "another place for spec.strategy")},
 	}
 	text := func(doc string) node { return node{Description: doc, Type: "string"} }
-	tags := node{Description: "tags that an interface or its instance must have, with exactly these values, to be selected", Type: []string{"object", "null"}, PropertyNames: &node{MinLength: 1}, AdditionalProperties: &node{Type: "string"}}
+	tags := node{
+		Description: "tags that an interface or its instance must have, with exactly these " +
+			"values, to be selected",
+		Type:                 []string{"object", "null"},
+		PropertyNames:        &node{MinLength: 1},
+		AdditionalProperties: &node{Type: "string"},
+	}
 	spec := node{
 		Type: "object", Required: []string{"provider"},
 		Properties: properties{
 			{"provider", node{Description: "the cloud", Const: g.Provider}},
 			{"providerRef", text("the core's own name for the account; given back in every entry")},
-			{"strategy", optional(inventory.Strategy, "how addresses are captured: by routes, or (none given) as secondary addresses")},
+			{
+				"strategy",
+				optional(
+					inventory.Strategy,
+					"how addresses are captured: by routes, or (none given) as secondary addresses",
+				),
+			},
 			{"selfNode", text("the core's own name for this node; not used")},
 			{"pool", text("the core's own name for the pool; not used")},
-			{"prefix", optional(action.Network, "addresses and routes that are not in it are left out of ips, observedCandidates and routes; a bare address is a network of one")},
-			{"selfNicRef", optional(action.InterfaceID, "the node's own interface; without it, found by instance metadata: the one in the subnet, or with an address in the prefix, or else the first")},
-			{"subnetRef", optional(action.SubnetID, "the subnet that is looked at; without it, the whole VPC of the node's own interface")},
-			{"routeTableRef", optional(action.RouteTableID, "the route table; without it, and by route-table, the one that the subnet uses")},
+			{
+				"prefix",
+				optional(
+					action.Network,
+					"addresses and routes that are not in it are left out of ips, observedCandidates and "+
+						"routes; a bare address is a network of one",
+				),
+			},
+			{
+				"selfNicRef",
+				optional(
+					action.InterfaceID,
+					"the node's own interface; without it, found by instance metadata: the one in the subnet, "+
+						"or with an address in the prefix, or else the first",
+				),
+			},
+			{
+				"subnetRef",
+				optional(
+					action.SubnetID,
+					"the subnet that is looked at; without it, the whole VPC of the node's own interface",
+				),
+			},
+			{
+				"routeTableRef",
+				optional(
+					action.RouteTableID,
+					"the route table; without it, and by route-table, the one that the subnet uses",
+				),
+			},
 			{"target", target},
 			{"selector", node{Type: []string{"object", "null"}, Properties: properties{{"tags", tags}}}},
 			{"context", node{Description: "anything; ignored"}},
 		},
 	}
 	return node{
-		Schema: draft, ID: idStart + "inventory:request", Title: inventory.RequestKind,
-		Description: "A request to the inventory. Beyond what a schema can say, it refuses what the executor refuses of any document, target and spec that name different things, and more than 50 tags.",
-		Type:        "object", Required: []string{"apiVersion", "kind", "spec"},
-		Properties: properties{{"apiVersion", node{Const: inventory.APIVersion}}, {"kind", node{Const: inventory.RequestKind}}, {"spec", spec}},
+		Schema: draft,
+		ID:     idStart + "inventory:request",
+		Title:  inventory.RequestKind,
+		Description: "A request to the inventory. Beyond what a schema can say, it refuses what the " +
+			"executor refuses of any document, target and spec that name different things, and more " +
+			"than 50 tags.",
+		Type:     "object",
+		Required: []string{"apiVersion", "kind", "spec"},
+		Properties: properties{
+			{"apiVersion", node{Const: inventory.APIVersion}},
+			{"kind", node{Const: inventory.RequestKind}},
+			{"spec", spec},
+		},
 	}
 }
 
@@ -77,7 +136,8 @@ func inventoryResult() node {
 	state := text("the state of the instance that the interface is on; left out when it is on none, " +
 		"or on another account's")
 	kind := node{
-		Description: "`router-nic`: the node's own, one whose source/dest check is off, or one whose tags " +
+		Description: "`router-nic`: the node's own, one whose source/dest check is off, or one whose " +
+			"tags " +
 			"say so; `instance-nic`: another interface of an instance; `interface`: one that is on no " +
 			"instance; `private-endpoint`: an endpoint's, a load balancer's or another AWS service's",
 		Enum: []string{
@@ -85,7 +145,8 @@ func inventoryResult() node {
 		},
 	}
 	gone := node{
-		Description: "`blackhole` when what the route leads to is gone, detached or not running; left out " +
+		Description: "`blackhole` when what the route leads to is gone, detached or not running; " +
+			"left out " +
 			"otherwise",
 		Const: "blackhole",
 	}
@@ -106,41 +167,86 @@ func inventoryResult() node {
 	route := node{
 		Type: "object", Required: []string{"address", "routeTableRef"},
 		Properties: properties{
-			{"address", text("the destination, a network with its length")}, {"routeTableRef", text("the route table")},
-			{"nextHopNicRef", text("the interface that it leads to; left out when it leads to something else")},
+			{
+				"address",
+				text("the destination, a network with its length"),
+			},
+			{"routeTableRef", text("the route table")},
+			{
+				"nextHopNicRef",
+				text("the interface that it leads to; left out when it leads to something else"),
+			},
 			{"nextHopRef", text("the interface's instance, or else what the route leads to")},
-			{"state", gone}, {"tags", tags}, {"instanceState", state},
-			{"propagated", node{Description: "true when the route was not made by hand, and is for whoever propagates it to take away; left out otherwise", Type: "boolean"}},
+			{"state", gone},
+			{"tags", tags},
+			{"instanceState", state},
+			{
+				"propagated",
+				node{
+					Description: "true when the route was not made by hand, and is for whoever propagates it " +
+						"to take away; left out otherwise",
+					Type: "boolean",
+				},
+			},
 		},
 	}
 	unresolved := node{
 		Type: "object", Required: []string{"prefixListRef", "routeTableRef"},
 		Properties: properties{
-			{"prefixListRef", text("the prefix list that is the destination")}, {"routeTableRef", text("the route table")},
-			{"nextHopNicRef", text("the interface that it leads to; left out when it leads to something else")}, {"nextHopRef", text("what it leads to")},
+			{
+				"prefixListRef",
+				text("the prefix list that is the destination"),
+			},
+			{"routeTableRef", text("the route table")},
+			{
+				"nextHopNicRef",
+				text("the interface that it leads to; left out when it leads to something else"),
+			},
+			{"nextHopRef", text("what it leads to")},
 			{"state", gone},
 		},
 	}
 	self := node{
-		Description: "the node's own interface", Type: "object", Required: []string{"nicRef", "resourceType", "privateIPs"},
+		Description: "the node's own interface",
+		Type:        "object",
+		Required:    []string{"nicRef", "resourceType", "privateIPs"},
 		Properties: properties{
-			{"nicRef", text("the interface")}, {"subnetRef", text("its subnet")},
+			{"nicRef", text("the interface")},
+			{"subnetRef", text("its subnet")},
 			{"resourceRef", text("its instance, or else itself")},
 			{"resourceType", node{Description: "as of an address", Const: inventory.RouterNIC}},
-			{"privateIPs", list("all its addresses, the primary one first, without blocks", text("an address"))},
-			{"capturedAddresses", list("the addresses that it holds beside its primary ones, or, by route-table, "+
-				"the destinations led to it by hand; left out when that was not read",
-				text("an address, or a network"))},
-			{"forwardingEnabled", node{Description: "whether its source/dest check is off", Type: "boolean"}},
+			{
+				"privateIPs",
+				list("all its addresses, the primary one first, without blocks", text("an address")),
+			},
+			{
+				"capturedAddresses",
+				list("the addresses that it holds beside its primary ones, or, by route-table, "+
+					"the destinations led to it by hand; left out when that was not read",
+					text("an address, or a network")),
+			},
+			{
+				"forwardingEnabled",
+				node{Description: "whether its source/dest check is off", Type: "boolean"},
+			},
 		},
 	}
-	lists := []string{"notRead", "self", "ips", "observedCandidates", "localIPs", "routes", "unresolvedRoutes"}
+	lists := []string{
+		"notRead",
+		"self",
+		"ips",
+		"observedCandidates",
+		"localIPs",
+		"routes",
+		"unresolvedRoutes",
+	}
 	none := make([]node, len(lists))
 	for i, name := range lists {
 		none[i] = node{Required: []string{name}}
 	}
 	status := node{
-		Type: "object", Required: []string{"status"},
+		Type:     "object",
+		Required: []string{"status"},
 		Properties: properties{
 			{"status", node{
 				Description: "succeeded: all that is here was read to the end; failed: something could not " +
@@ -148,27 +254,61 @@ func inventoryResult() node {
 				Enum: []string{string(protocol.Succeeded), string(protocol.Failed)},
 			}},
 			{"message", text("one line on what was read, and on what was not")},
-			{"error", text("a failure class of the executor, a colon, and one line that a person can act on; " +
-				"only when failed")},
+			{
+				"error",
+				text("a failure class of the executor, a colon, and one line that a person can act on; " +
+					"only when failed"),
+			},
 			{"notRead", list("what this role or account may not read and is left out for that; left out "+
 				"when there is nothing", text("one thing, and why"))},
 			{"self", self},
 			{"ips", list("every address in the subnet or VPC that lies in the prefix, whosever it is, in "+
 				"the order of addresses; a block is there when a part of it lies in the prefix", address)},
-			{"observedCandidates", list("the same as ips; left out where the result would be too large", address)},
-			{"localIPs", list("every address in the subnet or VPC, whatever the prefix says; left out where "+
-				"the result would be too large", address)},
-			{"routes", list("the table's routes that lie in the prefix, but for those to local; only when a table was read", route)},
-			{"unresolvedRoutes", list("the table's routes to prefix lists, whose networks were not read, whatever the prefix says; left out when there are none", unresolved)},
+			{
+				"observedCandidates",
+				list("the same as ips; left out where the result would be too large", address),
+			},
+			{
+				"localIPs",
+				list("every address in the subnet or VPC, whatever the prefix says; left out where "+
+					"the result would be too large", address),
+			},
+			{
+				"routes",
+				list(
+					"the table's routes that lie in the prefix, but for those to local; only when a table was "+
+						"read",
+					route,
+				),
+			},
+			{
+				"unresolvedRoutes",
+				list(
+					"the table's routes to prefix lists, whose networks were not read, whatever the prefix "+
+						"says; left out when there are none",
+					unresolved,
+				),
+			},
 		},
 		If:   &node{Properties: properties{{"status", node{Const: string(protocol.Failed)}}}},
 		Then: &node{Required: []string{"error"}, Not: &node{AnyOf: none}},
-		Else: &node{Required: []string{"message", "self", "ips"}, Not: &node{Required: []string{"error"}}},
+		Else: &node{
+			Required: []string{"message", "self", "ips"},
+			Not:      &node{Required: []string{"error"}},
+		},
 	}
 	return node{
-		Schema: draft, ID: idStart + "inventory:result", Title: inventory.ResultKind,
-		Description: "A result of the inventory. A list that is there was read to the end, and may be empty; one that is not was not read.",
-		Type:        "object", Required: []string{"apiVersion", "kind", "status"},
-		Properties: properties{{"apiVersion", node{Const: inventory.APIVersion}}, {"kind", node{Const: inventory.ResultKind}}, {"status", status}},
+		Schema: draft,
+		ID:     idStart + "inventory:result",
+		Title:  inventory.ResultKind,
+		Description: "A result of the inventory. A list that is there was read to the end, and may " +
+			"be empty; one that is not was not read.",
+		Type:     "object",
+		Required: []string{"apiVersion", "kind", "status"},
+		Properties: properties{
+			{"apiVersion", node{Const: inventory.APIVersion}},
+			{"kind", node{Const: inventory.ResultKind}},
+			{"status", status},
+		},
 	}
 }
