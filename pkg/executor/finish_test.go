@@ -12,8 +12,12 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
+
+// finishing is how long the end takes.
+const finishing = 900 * time.Millisecond
 
 // bringOn plans to bring the named switches to on.
 func bringOn(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
@@ -39,6 +43,7 @@ func planClose(ctx context.Context, r reader, req action.Request) (*action.Plan,
 		return nil, err
 	}
 	p.Finally = func(ctx context.Context, w any, last action.Seen) string {
+		time.Sleep(finishing)
 		err := w.(writer).Switch(ctx, "light", strings.Join(last.Values, ","))
 		if err != nil || ctx.Err() != nil {
 			return "there was no time"
@@ -60,13 +65,17 @@ func planRest(ctx context.Context, r reader, req action.Request) (*action.Plan, 
 	return p, nil
 }
 
-// ask gives a request to an executor of these verbs; a stop after 0 is none.
+// ask gives a request to an executor of these verbs; a stop after 0 is none, and one before that comes
+// with the first reading.
 func ask(t *testing.T, c *cloud, dir, text string, stop time.Duration) protocol.Status {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if stop > 0 {
+	switch {
+	case stop > 0:
 		time.AfterFunc(stop, cancel)
+	case stop < 0:
+		c.onRead = cancel
 	}
 	e := &Executor{
 		Registry: closing, Provider: "test", Timeout: 20 * time.Second,
@@ -112,6 +121,9 @@ func TestFinally(t *testing.T) {
 			stop: time.Second, want: protocol.Failed, light: "on,off",
 		},
 		{
+			name: "a signal before anything was changed", stop: -1, want: protocol.Failed,
+		},
+		{
 			name: "nothing to do", world: map[string]string{"a": "on", "b": "on"},
 			want: protocol.Succeeded,
 		},
@@ -135,7 +147,7 @@ func TestFinally(t *testing.T) {
 				if strings.Contains(said, "the light is on") != (c.light != "") {
 					t.Errorf("it says %q", said)
 				}
-				if took := time.Since(began); took > 20*time.Second {
+				if took := time.Since(began); took > 20*time.Second-plugin.Margin(20*time.Second) {
 					t.Errorf("it took %s", took)
 				}
 			})
