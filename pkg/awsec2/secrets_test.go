@@ -105,7 +105,9 @@ func TestWhatCantBeBuiltIsNotRetried(t *testing.T) {
 		},
 	} {
 		var f *protocol.Failure
-		if err := act(t.Context()); !errors.As(err, &f) || f.Class != protocol.Configuration ||
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := act(ctx); !errors.As(err, &f) || f.Class != protocol.Configuration ||
 			!strings.Contains(f.Message, "can't be built") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -257,7 +257,9 @@ func TestARefusingProxyIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = conn.Writer().(*Writer).ModifySourceDestCheck(t.Context(), "eni-0123456789abcdef0", false)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	err = conn.Writer().(*Writer).ModifySourceDestCheck(ctx, "eni-0123456789abcdef0", false)
 	var f *protocol.Failure
 	if !errors.As(err, &f) || f.Class != protocol.Unavailable {
 		t.Fatalf("%v, want a failure that certainly changed nothing", err)
