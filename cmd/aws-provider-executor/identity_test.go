@@ -326,6 +326,9 @@ func TestEverySourceTellsItsCause(t *testing.T) {
 		{"a helper with an old key", func(s *surroundings) {
 			process(s, `echo '{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"`+roleSecret+`","Expiration":"2020-01-01T00:00:00Z"}'`)
 		}, "configuration", "false", []string{"expired at 2020-01-01T00:00:00Z"}},
+		{"a helper whose key has a line end", func(s *surroundings) {
+			process(s, `printf %s '{"Version":1,"AccessKeyId":"AKIA\r","SecretAccessKey":"`+roleSecret+`"}'`)
+		}, "configuration", "false", []string{"the credential_process", "the access key id has a blank"}},
 		{"a helper that hangs", func(s *surroundings) {
 			process(s, "echo waiting >&2; sleep 1000")
 			s.env = append(s.env, "EXECUTOR_TIMEOUT=1s")
