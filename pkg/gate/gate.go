@@ -132,9 +132,11 @@ func noPolicy() policy.Denial {
 
 // subject is what the policy decides on.
 func (g *Gate) subject(p Plan) policy.Subject {
-	s := policy.RequestSubject(g.Registry, p.Request(protocol.Execute))
+	r := p.Request(protocol.Execute)
 	// A key that ends like an undo's makes an action no undo.
-	s.Undo, s.Undoes, s.Irreversible = false, nil, p.Undo == nil
+	r.IdempotencyKey = ""
+	s := policy.RequestSubject(g.Registry, r)
+	s.Irreversible = p.Undo == nil
 	return s
 }
 

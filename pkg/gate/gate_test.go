@@ -757,33 +757,46 @@ func TestTwoImportsAtOnceMakeOneAction(t *testing.T) {
 	}
 }
 
-// TestThePolicyJudgesByTheNameAndByTheVerb: as in a core, the action's name is enough; so is the verb
-// that it means by its target.
-func TestThePolicyJudgesByTheNameAndByTheVerb(t *testing.T) {
+// TestThePolicyJudgesByTheNameOfAnAction, as a core does, and not by the verb that its target
+// chooses. What was allowed is undone, by either name.
+func TestThePolicyJudgesByTheNameOfAnAction(t *testing.T) {
 	p := plan("k")
 	p.Target = map[string]string{"nicRef": "eni-01088600000000011", "routeTableRef": "rtb-01088000000000060", "address": "10.88.60.9/32",
 		"region": "ap-northeast-1", "captureStrategy": "route-table"}
 	for _, undo := range []*gate.Undo{nil, {Action: "unassign-secondary-ip"}, {Action: "unassign-route-table-route"}} {
-		for _, name := range []string{"assign-secondary-ip", "assign-route-table-route"} {
-			r := newRig(t, lab)
-			p.Undo = undo
-			outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
-			r.all(outcomes, err)(gate.Done)
-			id := outcomes[0].Action.ID
-			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
-			r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "[fence-security-groups,", 1))
-			o := r.all(r.execute(id))(gate.Refused)[0]
-			if !strings.Contains(o.Message, `the action "assign-secondary-ip" is not allowed`) {
-				t.Error(o.Message)
-			}
-			r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "["+name+",", 1))
-			r.all(r.execute(id))(gate.Done)
-			r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
+		r := newRig(t, lab)
+		p.Undo = undo
+		outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
+		r.all(outcomes, err)(gate.Done)
+		id := outcomes[0].Action.ID
+		r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+		r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "[assign-route-table-route,", 1))
+		o := r.all(r.execute(id))(gate.Refused)[0]
+		if !strings.Contains(o.Message, `the action "assign-secondary-ip" is not allowed`) {
+			t.Error(o.Message)
 		}
+		r.Policy = parsePolicy(t, lab)
+		r.all(r.execute(id))(gate.Done)
+		r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
 	}
 	r := newRig(t, lab)
 	p.Undo = &gate.Undo{Action: "ensure-forwarding-disabled"}
 	if _, err := r.Import(context.Background(), []gate.Plan{p}, "test", false); !gate.IsRefusal(err) {
 		t.Errorf("another undo: %v", err)
+	}
+}
+
+// TestAKeyLikeAnUndosAllowsNoMore: only the undo of forwarding may leave its address out.
+func TestAKeyLikeAnUndosAllowsNoMore(t *testing.T) {
+	p := plan("k:undo")
+	p.Action, p.Undo = "ensure-forwarding-disabled", nil
+	p.Target = map[string]string{"nicRef": "eni-01088600000000011", "region": "ap-northeast-1"}
+	p.Parameters = map[string]string{"priorSourceDestCheck": "true"}
+	r := newRig(t, strings.Replace(lab, "[assign-secondary-ip,", "[ensure-forwarding-disabled,", 1))
+	id := r.all(r.Import(context.Background(), []gate.Plan{p}, "test", false))(gate.Done)[0].Action.ID
+	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
+	o := r.all(r.execute(id))(gate.Refused)[0]
+	if !strings.Contains(o.Message, "allowedCIDRs: the target has no address to check") {
+		t.Error(o.Message)
 	}
 }

@@ -156,7 +156,7 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 	}
 	fault := func(path, reason string) protocol.Faults { return protocol.Faults{{Path: path, Reason: reason}} }
 	switch {
-	case p.Undo == nil && g.Policy != nil && g.Policy.AllowsIrreversible(verb.Name, p.Action):
+	case p.Undo == nil && g.Policy != nil && g.Policy.AllowsIrreversible(p.Action):
 		return nil
 	case p.Undo == nil:
 		return fault("undo", p.Action+" can't be undone, and the policy does not take that;"+

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -36,8 +37,6 @@ func planned() map[string]protocol.Request {
 		"seizure":                     seize,
 		"release":                     of("unassign-secondary-ip", "unassign", target, address),
 		"forwarding for an address":   of("ensure-forwarding-enabled", "forward", target, address),
-		"forwarding":                  of("ensure-forwarding-enabled", "forward", target),
-		"no forwarding any more":      of("ensure-forwarding-disabled", "unforward", target),
 		"no forwarding for it":        of("ensure-forwarding-disabled", "unforward", target, address),
 		"route":                       of("assign-route-table-route", "route", target, route),
 		"no route any more":           of("unassign-route-table-route", "unroute", target, route),
@@ -98,7 +97,9 @@ func TestACoresPolicyStillRefuses(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"capture", "release", "route", "undo of a capture"} {
+	for _, name := range []string{
+		"capture", "release", "route", "undo of a capture", "forwarding for an address", "no forwarding for it",
+	} {
 		r := planned()[name]
 		delete(r.Target, "address")
 		if d := p.Subject(policy.RequestSubject(actions.Registry(), r)); fields(d) != "allowedCIDRs" {
@@ -113,6 +114,38 @@ func TestACoresPolicyStillRefuses(t *testing.T) {
 	r = protocol.Request{Action: "fence-security-groups", Provider: "aws", IdempotencyKey: "k"}
 	if d := p.Subject(policy.RequestSubject(actions.Registry(), r)); fields(d) != "allowedActions" {
 		t.Errorf("another action: %v", d)
+	}
+}
+
+// TestACoreKnowsAnActionByTheNameOfItsRequest, whatever verb the target chooses. What it allows can
+// be undone, by either name.
+func TestACoreKnowsAnActionByTheNameOfItsRequest(t *testing.T) {
+	named := func(verb, key string) protocol.Request {
+		r := planned()["route by strategy"]
+		r.Action, r.IdempotencyKey = verb, key
+		return r
+	}
+	const spec = "{enabled: true, allowedProviders: [aws], allowUndo: true, allowedActions: [%s]}\n"
+	for _, tt := range []struct{ allowed, verb, key, want string }{
+		{"assign-secondary-ip", "assign-secondary-ip", "k", ""},
+		{"assign-secondary-ip", "unassign-secondary-ip", "k:undo", ""},
+		{"assign-secondary-ip", "unassign-route-table-route", "k:undo", ""},
+		{"assign-secondary-ip", "assign-route-table-route", "k", "allowedActions"},
+		{"assign-route-table-route", "assign-secondary-ip", "k", "allowedActions"},
+		{"assign-route-table-route", "unassign-secondary-ip", "k", "allowedActions"},
+		{"unassign-route-table-route", "unassign-secondary-ip", "k", "allowedActions"},
+		{"assign-route-table-route", "unassign-secondary-ip", "k:undo", ""},
+		{"ensure-forwarding-enabled", "unassign-secondary-ip", "k:undo", "allowedActions"},
+	} {
+		p, err := policy.Parse([]byte("apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\n" +
+			"metadata: {name: c}\nspec: " + fmt.Sprintf(spec, tt.allowed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := p.Subject(policy.RequestSubject(actions.Registry(), named(tt.verb, tt.key)))
+		if fields(d) != tt.want {
+			t.Errorf("[%s] and %s under %s: denied by %q, want %q", tt.allowed, tt.verb, tt.key, fields(d), tt.want)
+		}
 	}
 }
 

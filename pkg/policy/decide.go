@@ -12,25 +12,17 @@ import (
 
 // Subject is what a decision is about.
 type Subject struct {
-	// Action is the verb, and Named what the request calls it where that is another name.
-	Action, Named         string
+	// Action is what the request calls it. Its target may choose another verb by that name.
+	Action                string
 	Provider, ProviderRef string
 	Target, Parameters    map[string]string
-	// Undo is set for the undo of an action; Undoes are then the verbs it may undo.
+	// Undo is set for the undo of an action; Undoes are then the names that this may have.
 	Undo   bool
 	Undoes []string
 	// Irreversible is set for an action that nothing can undo.
 	Irreversible bool
-	// NeedsAddress is set for a verb that acts on an address.
+	// NeedsAddress is set where allowedCIDRs have to hold for an address.
 	NeedsAddress bool
-}
-
-// names are what the action is called.
-func (s Subject) names() []string {
-	if s.Named == "" {
-		return []string{s.Action}
-	}
-	return []string{s.Named, s.Action}
 }
 
 // Reason is one reason against.
@@ -86,17 +78,16 @@ func (p *Policy) Subject(s Subject) Denial {
 	})
 }
 
-// name checks that a list allows one of the names that a thing has.
-func name(d *Denial, field, what string, allowed []string, names ...string) {
+// name checks that a list allows a name.
+func name(d *Denial, field, what string, allowed []string, name string) {
 	switch {
-	case slices.Contains(allowed, "*"):
-	case slices.ContainsFunc(names, func(n string) bool { return slices.Contains(allowed, n) }):
-	case names[0] == "":
+	case slices.Contains(allowed, "*"), slices.Contains(allowed, name):
+	case name == "":
 		d.add(field, "there is no %s, and only %s may be acted on; name one in the request",
 			what, list(allowed))
 	default:
 		d.add(field, "the %s %q is not allowed; allowed: %s; to allow it %s",
-			what, names[0], list(allowed), extend(field, allowed, names[0]))
+			what, name, list(allowed), extend(field, allowed, name))
 	}
 }
 
@@ -142,14 +133,14 @@ func scalar(text string) string {
 
 func (p *Policy) action(d *Denial, s Subject) {
 	if !s.Undo {
-		name(d, "allowedActions", "action", p.Actions, s.names()...)
+		name(d, "allowedActions", "action", p.Actions, s.Action)
 		return
 	}
 	if !p.AllowUndo {
 		d.add("allowUndo", "undoing is not allowed; to allow it write allowUndo: true")
 	}
 	allowed := func(name string) bool { return slices.Contains(p.Actions, name) }
-	if slices.ContainsFunc(slices.Concat(s.names(), s.Undoes, []string{"*"}), allowed) {
+	if slices.ContainsFunc(append([]string{s.Action, "*"}, s.Undoes...), allowed) {
 		return
 	}
 	wanted := s.Action
@@ -162,7 +153,7 @@ func (p *Policy) action(d *Denial, s Subject) {
 
 func (p *Policy) irreversible(d *Denial, s Subject) {
 	switch {
-	case !s.Irreversible || s.Undo || p.AllowsIrreversible(s.names()...):
+	case !s.Irreversible || s.Undo || p.AllowsIrreversible(s.Action):
 	case p.allowIrreversible == nil && slices.Contains(p.Actions, "*"):
 		d.add("allowIrreversible",
 			"%s can't be undone, and allowedActions does not name it;"+

@@ -87,9 +87,6 @@ func TestSubject(t *testing.T) {
 		{"region allowed", open + "  allowedRegions: [ap-northeast-1]\n", nil, ""},
 		{"another region", open + "  allowedRegions: [eu-west-1]\n", nil, "allowedRegions"},
 		{"no region", open + "  allowedRegions: [eu-west-1]\n", func(s *Subject) { delete(s.Target, "region") }, "allowedRegions"},
-		{"by the name that the request gives it", open, func(s *Subject) { s.Named, s.Action = s.Action, "assign-route-table-route" }, ""},
-		{"by the verb that the request means", open, func(s *Subject) { s.Named = "capture" }, ""},
-		{"by neither name", open, func(s *Subject) { s.Named, s.Action = "capture", "route" }, "allowedActions"},
 		{"target allowed", open + "  allowedTargets: {nicRef: ['eni-0*']}\n", nil, ""},
 		{"another target", open + "  allowedTargets: {nicRef: ['eni-1*', eni-2]}\n", nil, "allowedTargets"},
 		{"a ref with no patterns", open + "  allowedTargets: {nicRef: ['*']}\n", func(s *Subject) { s.Target["routeTableRef"] = "rtb-1" }, "allowedTargets"},
@@ -116,14 +113,9 @@ func TestSubject(t *testing.T) {
 		{"undo not allowed", open, undo, "allowUndo"},
 		{"undo, by its own verb", strings.Replace(open, "[assign-", "[unassign-", 1) + "  allowUndo: true\n", undo, ""},
 		{"undo of any", strings.Replace(open, "[assign-secondary-ip]", "['*']", 1) + "  allowUndo: true\n", undo, ""},
-		{"undo, by the name that the request gives it", open + "  allowUndo: true\n", func(s *Subject) {
-			undo(s)
-			s.Named, s.Action, s.Undoes = "unassign-secondary-ip", "unassign-route-table-route", []string{"assign-route-table-route", "assign-secondary-ip"}
-		}, ""},
 		{"undo of another", open + "  allowUndo: true\n", func(s *Subject) { undo(s); s.Undoes = []string{"fence"} }, "allowedActions"},
 		{"the undo verb as an action", open + "  allowUndo: true\n", func(s *Subject) { s.Action = "unassign-secondary-ip" }, "allowedActions"},
 		{"irreversible, and named", open, irreversible, ""},
-		{"irreversible, and named as the request does", open, func(s *Subject) { irreversible(s); s.Named, s.Action = s.Action, "x" }, ""},
 		{"irreversible, and only covered", anything, irreversible, "allowIrreversible"},
 		{"irreversible, and refused", open + "  allowIrreversible: false\n", irreversible, "allowIrreversible"},
 		{"irreversible, covered and allowed", anything + "  allowIrreversible: true\n", irreversible, ""},

@@ -9,11 +9,11 @@
 //
 // The core's own fields mean what they mean in a core. Without allowedProviders or allowedActions
 // nothing is allowed. Without allowedProviderRefs or allowedCIDRs there is no restriction. "*" in a
-// list of names allows any. An action is known by the name that the request gives it, and by the
-// verb that this means.
+// list of names allows any. An action is known by the name that the request gives it, whatever verb
+// its target chooses.
 //
-// allowedCIDRs hold for every address that an action names. A verb that needs an address must name
-// one. Forwarding needs none: what it changes does not depend on it.
+// allowedCIDRs hold for every address that an action names. A verb that can name an address must
+// name one, forwarding too. The undo of forwarding need not: what was allowed must stay undoable.
 //
 // allowedRegions and allowedTargets restrict when they are there. With allowedTargets, each of
 // nicRef, instanceRef and routeTableRef that an action names must match a pattern of that name, and
@@ -104,15 +104,13 @@ func (p *Policy) ReadsTags() bool {
 	return p.any(func(p *Policy) bool { return len(p.RequiredTags)+len(p.DeniedTags) > 0 })
 }
 
-// AllowsIrreversible reports whether a verb that nothing can undo may be run. The verb may have
-// several names; allowedActions need give only one of them.
-func (p *Policy) AllowsIrreversible(names ...string) bool {
+// AllowsIrreversible reports whether an action that nothing can undo may be run by that name.
+func (p *Policy) AllowsIrreversible(name string) bool {
 	return p.all(func(p *Policy) bool {
 		if p.allowIrreversible != nil {
 			return *p.allowIrreversible
 		}
-		named := func(name string) bool { return slices.Contains(p.Actions, name) }
-		return slices.ContainsFunc(names, named)
+		return slices.Contains(p.Actions, name)
 	})
 }
 

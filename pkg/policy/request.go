@@ -8,9 +8,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// RequestSubject is what a decision on a request is about: the verb that it means, which its target
-// may choose, and the name that the request gives it. A request is an undo when its key says so and
-// its verb undoes another.
+// RequestSubject is what a decision on a request is about, known by the name that the request gives
+// it. A request is an undo when its key says so and its verb undoes another.
 func RequestSubject(verbs *action.Registry, r protocol.Request) Subject {
 	s := Subject{
 		Action: r.Action, Provider: r.Provider, ProviderRef: r.ProviderRef,
@@ -20,21 +19,26 @@ func RequestSubject(verbs *action.Registry, r protocol.Request) Subject {
 	if !known {
 		return s
 	}
-	names := []string{verb.Name}
-	if verb.Name != r.Action {
-		s.Action, s.Named = verb.Name, r.Action
-		names = append(names, r.Action)
-	}
 	if strings.HasSuffix(r.IdempotencyKey, protocol.UndoKeySuffix) {
-		for _, name := range names {
-			for _, v := range verbs.Undoes(name) {
-				s.Undo, s.Undoes = true, append(s.Undoes, v.Name)
-			}
-		}
+		s.Undoes = undone(verbs, verb, r)
+		s.Undo = len(s.Undoes) > 0
 	}
 	s.Irreversible = verb.Undo == ""
 	s.NeedsAddress = slices.ContainsFunc(verb.Target, func(f action.Field) bool {
-		return f.Name == "address" && f.Required
+		return f.Name == "address" && (f.Required || !s.Undo)
 	})
 	return s
+}
+
+// undone lists the names that an action may have had which the verb undoes: its target may have
+// chosen what it meant.
+func undone(verbs *action.Registry, verb action.Verb, r protocol.Request) []string {
+	var names []string
+	for _, v := range verbs.Verbs() {
+		r.Action = v.Name
+		if meant, _ := verbs.Resolve(r); meant.Undo == verb.Name {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }

@@ -25,13 +25,16 @@ func TestRequestSubject(t *testing.T) {
 		{"an undo", "unassign-secondary-ip", "k:undo", nil, policy.Subject{Action: "unassign-secondary-ip", Undo: true, Undoes: []string{"assign-secondary-ip"}, Irreversible: true, NeedsAddress: true}},
 		{"an undo verb as an action", "unassign-secondary-ip", "k", nil, policy.Subject{Action: "unassign-secondary-ip", Irreversible: true, NeedsAddress: true}},
 		{"an action with a key like an undo's", "assign-secondary-ip", "k:undo", nil, policy.Subject{Action: "assign-secondary-ip", NeedsAddress: true}},
-		{"a verb that the target chooses", "assign-secondary-ip", "k", byRoute, policy.Subject{Action: "assign-route-table-route", Named: "assign-secondary-ip", NeedsAddress: true}},
+		{"a verb that the target chooses", "assign-secondary-ip", "k", byRoute, policy.Subject{Action: "assign-secondary-ip", NeedsAddress: true}},
 		{"its undo", "unassign-secondary-ip", "k:undo", byRoute, policy.Subject{
-			Action: "unassign-route-table-route", Named: "unassign-secondary-ip", Undo: true, Undoes: []string{"assign-route-table-route", "assign-secondary-ip"},
+			Action: "unassign-secondary-ip", Undo: true, Undoes: []string{"assign-secondary-ip", "assign-route-table-route"},
 			Irreversible: true, NeedsAddress: true,
 		}},
 		{"a verb without an address", "fence-security-groups", "k", nil, policy.Subject{Action: "fence-security-groups"}},
-		{"a verb that may name an address", "ensure-forwarding-enabled", "k", nil, policy.Subject{Action: "ensure-forwarding-enabled"}},
+		{"a verb that may name an address", "ensure-forwarding-enabled", "k", nil, policy.Subject{Action: "ensure-forwarding-enabled", NeedsAddress: true}},
+		{"its undo, which need not", "ensure-forwarding-disabled", "k:undo", nil, policy.Subject{
+			Action: "ensure-forwarding-disabled", Undo: true, Undoes: []string{"ensure-forwarding-enabled"}, Irreversible: true,
+		}},
 		{"an unknown verb", "launch", "k:undo", nil, policy.Subject{Action: "launch"}},
 	}
 	for _, tt := range tests {
