@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
@@ -86,7 +85,7 @@ func (r *run) takeBack(before int) {
 // showsNothing tells whether an earlier attempt changed nothing: it was long enough ago for its change to show, and
 // does not.
 func (r *run) showsNothing() bool {
-	if r.earlier.IsZero() || time.Since(r.earlier) < staleFor {
+	if r.earlier.IsZero() || recent(r.earlier) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(r.times.verify, lastPause)

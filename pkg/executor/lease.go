@@ -92,7 +92,7 @@ func (r *run) tooLate(ended *protocol.Failure, begun bool) error {
 // showsAfterAll waits for what an earlier attempt began to show, where that attempt is recent, and
 // takes it for the reading that the plan rests on.
 func (r *run) showsAfterAll() bool {
-	if time.Since(r.earlier) > staleFor {
+	if !recent(r.earlier) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(r.times.plan, r.briefly())

@@ -97,11 +97,15 @@ func (r *run) confirm() (bool, error) {
 // staleFor is how long after a change readings from before it are to be reckoned with.
 const staleFor = time.Minute
 
+// recent reports whether readings from before a time are to be reckoned with. A time that lies far
+// ahead is not recent: the clock was put back since, and nothing must wait until it is there again.
+func recent(written time.Time) bool { return time.Since(written).Abs() < staleFor }
+
 // patience is how long an unexpected reading has to stand. Where a fresh record says that the action
 // was made and an undo reads that it was not, more likely the reading is old than the record wrong; and
 // to believe it would be to forget the prior facts of a change that is there.
 func (r *run) patience() time.Duration {
-	if r.undoes() == "" || !r.hasRecord || time.Since(r.record.Written) > staleFor {
+	if r.undoes() == "" || !r.hasRecord || !recent(r.record.Written) {
 		return 0
 	}
 	for i, t := range r.plan.Transitions {

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
@@ -74,7 +73,7 @@ func (r *run) openStore() (release func(), err error) {
 	}
 	switch {
 	case r.undoes() != "":
-		r.req.Recent = time.Since(r.record.Written) < staleFor
+		r.req.Recent = recent(r.record.Written)
 		if forward, ok := r.Registry.Lookup(r.record.Action); ok && forward.Undo != r.verb.Name {
 			release()
 			return nil, action.Refuse(protocol.Conflict,
