@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/journal"
@@ -47,17 +48,19 @@ func (a *app) adopt(ctx context.Context, file, source string, requeue bool) erro
 		const why = "it is a journal of actionctl: name it with --journal"
 		return &gate.Refusal{What: "import of " + file, Reasons: []string{why}}
 	}
-	adoptable, leftOut, err := g.Adoptable(ctx, core)
+	adoptable, outcomes, err := g.Adoptable(ctx, core)
 	if err != nil {
 		return err
 	}
 	if len(adoptable) == 0 {
 		fmt.Fprintln(a.stderr, "actionctl: nothing was taken:"+
 			" no action of the core's journal that can be rolled back is in force")
-		return a.report(leftOut, false, nil)
 	}
 	j, err := a.openJournal(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
+		if len(adoptable) == 0 {
+			return a.report(outcomes, false, nil)
+		}
 		j, err = a.createJournal(ctx)
 	}
 	if err != nil {
@@ -65,8 +68,12 @@ func (a *app) adopt(ctx context.Context, file, source string, requeue bool) erro
 	}
 	defer j.Close()
 	g.Store = j
-	outcomes, err := g.Adopt(ctx, adoptable, source)
-	return a.report(append(leftOut, outcomes...), false, err)
+	closed, err := g.CloseUndone(ctx, core, source)
+	if err != nil {
+		return err
+	}
+	taken, err := g.Adopt(ctx, adoptable, source)
+	return a.report(slices.Concat(outcomes, closed, taken), false, err)
 }
 
 // createJournal makes the journal where there is none.

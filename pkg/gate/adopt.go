@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"aws-provider-executor/pkg/policy"
@@ -73,16 +74,76 @@ func refusedAdoption(a Action, reasons policy.Denial) Outcome {
 // back. Their facts are what the core has; nobody approved them here. A key that is there already
 // stays as it is, and is told where it is another plan's. The core's journal is not written to.
 func (g *Gate) Adopt(ctx context.Context, actions []Action, source string) ([]Outcome, error) {
+	return g.untilUnchanged(func() ([]Outcome, error) { return g.adoptOnce(ctx, actions, source) })
+}
+
+// untilUnchanged writes to the journal, again where another process was faster.
+func (g *Gate) untilUnchanged(write func() ([]Outcome, error)) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
 	}
 	for range attempts {
-		outcomes, err := g.adoptOnce(ctx, actions, source)
+		outcomes, err := write()
 		if !errors.Is(err, ErrChanged) {
 			return outcomes, err
 		}
 	}
 	return nil, ErrChanged
+}
+
+// CloseUndone closes the actions taken from a core's journal that the core has rolled back itself
+// since: to undo them again might take away what came after. What was executed here since it was
+// taken stays as it is.
+func (g *Gate) CloseUndone(ctx context.Context, core Store, source string) ([]Outcome, error) {
+	undone, err := core.List(ctx, Query{Status: RolledBack})
+	if err != nil || len(undone) == 0 {
+		return nil, err
+	}
+	return g.untilUnchanged(func() ([]Outcome, error) { return g.closeOnce(ctx, undone, source) })
+}
+
+func (g *Gate) closeOnce(ctx context.Context, undone []Action, source string) ([]Outcome, error) {
+	var changes []Change
+	for _, u := range undone {
+		a, err := g.Store.Find(ctx, u.IdempotencyKey)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		taken, err := g.isOnlyTaken(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		if !taken || a.Digest() != g.withUndo(u).Digest() {
+			continue
+		}
+		a.Status, a.Error, a.MayHaveChanged = RolledBack, "", false
+		a.ResultMessage = "the core rolled it back itself"
+		data := map[string]any{"source": source, "message": a.ResultMessage, "became": string(a.Status)}
+		changes = append(changes, Change{Action: a, Event: g.event(EventRolledBack, a, data)})
+	}
+	closed, err := g.Store.Apply(ctx, changes...)
+	outcomes := make([]Outcome, len(closed))
+	for i, a := range closed {
+		outcomes[i] = Outcome{Action: a, Verdict: Done, Message: a.ResultMessage}
+	}
+	return outcomes, err
+}
+
+// isOnlyTaken reports whether an action in force was taken from a core's journal, and nobody has
+// executed it here or is at work on it.
+func (g *Gate) isOnlyTaken(ctx context.Context, a Action) (bool, error) {
+	if !a.MayHaveChanged || a.Claim != nil || len(intact(a)) > 0 {
+		return false, nil
+	}
+	history, err := g.Store.History(ctx, a.ID)
+	if err != nil || len(history) == 0 || history[0].Kind != EventAdopted {
+		return false, err
+	}
+	isExecution := func(e Event) bool { return e.Kind == EventClaimed }
+	return !slices.ContainsFunc(history, isExecution), nil
 }
 
 func (g *Gate) adoptOnce(ctx context.Context, actions []Action, source string) ([]Outcome, error) {
