@@ -141,8 +141,10 @@ func (p part) is(want part) bool {
 // isAnothers reports whether a part is of no concern here: it is on another program's table, or an
 // index on the one that is the core's.
 func (p part) isAnothers() bool {
-	ofOurs := strings.HasPrefix(p.table, prefix) || strings.HasPrefix(p.name, prefix)
-	return !ofOurs && (p.table != coreTable || p.kind == "index")
+	// To SQLite a name is the same in capitals, and a trigger keeps its table's as it was written.
+	table, name := strings.ToLower(p.table), strings.ToLower(p.name)
+	ofOurs := strings.HasPrefix(table, prefix) || strings.HasPrefix(name, prefix)
+	return !ofOurs && (table != coreTable || p.kind == "index")
 }
 
 // chain follows the log from its first event to its head.
