@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -59,11 +61,41 @@ func look(path string) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
+	if n := names(path, info); n > 1 {
+		return file{}, fmt.Errorf("it has %d names (hard links), and what is written by one may be missed by another;"+
+			" remove all but one: find -samefile tells them", n)
+	}
 	// While there is a log the file may be on its way to what its header says.
 	if whole := wholeSize(header); seen.logged == 0 && info.Size() < whole {
 		return file{}, fmt.Errorf("it is truncated: %d of %d bytes are there", info.Size(), whole)
 	}
 	return seen, nil
+}
+
+// creating begins the names of files that are on their way to be journals.
+const creating = ".journal-"
+
+// names counts the names by which a file may be opened. SQLite keeps a log beside the name that it
+// is given, so that a file with two has two logs. One that a killed creation left is taken away.
+func names(path string, info fs.FileInfo) int {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Nlink < 2 {
+		return 1
+	}
+	count := int(stat.Nlink)
+	// Where the directory can't be read, nothing is taken away.
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		name := filepath.Join(filepath.Dir(path), e.Name())
+		if !strings.HasPrefix(e.Name(), creating) || name == path {
+			continue
+		}
+		if other, err := e.Info(); err == nil && os.SameFile(info, other) {
+			_ = os.Remove(name)
+			count--
+		}
+	}
+	return count
 }
 
 // wholeSize is the size of a database by its header; 0 where that does not tell.

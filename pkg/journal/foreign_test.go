@@ -3,9 +3,12 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,5 +115,46 @@ func TestNumbersOfACoreAreItsIDsWhateverTheirTypeIsCalled(t *testing.T) {
 		if a, err := open(t, path).Get(context.Background(), 7); err != nil || a.ID != 7 {
 			t.Errorf("%s: %+v, %v", kind, a, err)
 		}
+	}
+}
+
+// TestAFileWithTwoNamesIsRefused: the write-ahead log goes by the name that a file was opened by, so
+// what is written by one name is missed by the other. What a killed creation left behind is no such
+// name.
+func TestAFileWithTwoNamesIsRefused(t *testing.T) {
+	path := newPath(t)
+	j := open(t, path)
+	add(t, j, "k")
+	core := filepath.Join(t.TempDir(), "core.db")
+	makeForeign(t, core, fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "NULL"))
+	for _, name := range []string{path, core} {
+		other := filepath.Join(t.TempDir(), "other.db")
+		if err := os.Link(name, other); err != nil {
+			t.Fatal(err)
+		}
+		for _, opened := range []string{name, other} {
+			_, err := Open(context.Background(), opened)
+			if err == nil || !strings.Contains(err.Error(), "2 names") {
+				t.Errorf("opened: %v", err)
+			}
+			_, err = OpenOrCreate(context.Background(), opened)
+			if err == nil || !strings.Contains(err.Error(), "2 names") {
+				t.Errorf("made: %v", err)
+			}
+		}
+		if err := os.Remove(other); err != nil {
+			t.Fatal(err)
+		}
+		_ = open(t, name)
+	}
+	left := filepath.Join(filepath.Dir(path), ".journal-1")
+	if err := os.Link(path, left); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := open(t, path).List(context.Background(), gate.Query{}); err != nil || len(all) != 1 {
+		t.Error(all, err)
+	}
+	if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("what was left behind is there still:", err)
 	}
 }

@@ -204,7 +204,7 @@ func create(ctx context.Context, path string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".journal-*")
+	f, err := os.CreateTemp(dir, creating+"*")
 	if err != nil {
 		return err
 	}
