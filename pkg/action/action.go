@@ -122,6 +122,9 @@ type Request struct {
 	// Recent tells that the action's record is so fresh that the provider may still show what was
 	// before it.
 	Recent bool
+	// Elsewhere tells that the action's record is of another target than the request's, if only in
+	// its region.
+	Elsewhere bool
 	// Keeps tells that prior facts are kept where a kill can't reach them, by the execution of this
 	// request if this is a dry-run.
 	Keeps bool

@@ -12,7 +12,8 @@ import (
 // Cause is the not-found failure of the target's reading. It is returned if neither a record nor
 // an answer tells of an action on the target, so that a mistyped id is never taken for done. It is
 // returned as well while the action's record is so fresh that a reading may be from before the
-// target was made. A record that is another action's is a conflict, as TakesBack says.
+// target was made. A record that is another action's is a conflict, as TakesBack says:
+// what exists is not known in another region.
 func Vanished(r Request, cause error, of func(Recorded) bool) error {
 	var f *protocol.Failure
 	if !errors.As(cause, &f) || f.Class != protocol.NotFound || !r.Undoes || !r.HasRecord && !r.Answered {
@@ -35,7 +36,13 @@ func TakesBack(r Request, of func(Recorded) bool) error {
 	}
 	var own Recorded
 	for _, own = range r.Records.All() {
-		if of(own) {
+		switch {
+		case of(own) && r.Elsewhere:
+			return Refuse(protocol.Conflict,
+				"the action under the key %s had another target than the request, or the region was"+
+					" another; nothing was changed; undo with the target that the action had",
+				protocol.Quote(own.Key))
+		case of(own):
 			return nil
 		}
 	}

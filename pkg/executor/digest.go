@@ -15,14 +15,35 @@ import (
 const digestForm = "2:"
 
 // digest tells one request from another by what is left behind: the verb, and the fields that
-// its descriptor marks as deciding.
+// its descriptor marks as deciding. Its first part is of the target alone.
 func (r *run) digest() string {
-	return digestForm + r.digestOf(func(f action.Field) bool { return f.Decides })
+	given := only(r.req.Parameters, r.verb.Parameters, decides)
+	return r.targetDigest(r.verb) + sum(given)
 }
+
+// targetDigest is the part of a digest that is of the verb and its target.
+func (r *run) targetDigest(verb action.Verb) string {
+	return digestForm + sum(verb.Name, only(r.req.Target, verb.Target, decides)) + "."
+}
+
+func decides(f action.Field) bool { return f.Decides }
 
 // firstDigest is the digest as earlier programs wrote it: over every field that they declared.
 func (r *run) firstDigest() string {
-	return r.digestOf(func(f action.Field) bool { return !f.Newer })
+	declared := func(f action.Field) bool { return !f.Newer }
+	return sum(
+		r.verb.Name,
+		only(r.req.Target, r.verb.Target, declared),
+		only(r.req.Parameters, r.verb.Parameters, declared),
+	)
+}
+
+// elsewhere reports whether this undo's target is another than the one that its action's record is
+// of, if only in its region. The records of earlier programs do not tell.
+func (r *run) elsewhere() bool {
+	forward, ok := r.Registry.Lookup(r.record.Action)
+	return ok && strings.HasPrefix(r.record.Digest, digestForm) &&
+		!strings.HasPrefix(r.record.Digest, r.targetDigest(forward))
 }
 
 // sameRequest reports whether a record is of this request. A record that an earlier program wrote
@@ -34,13 +55,9 @@ func (r *run) sameRequest(rec ledger.Record) bool {
 	return rec.Digest == r.firstDigest()
 }
 
-// digestOf is the digest over the verb and the fields that count.
-func (r *run) digestOf(counts func(action.Field) bool) string {
-	text, err := json.Marshal([]any{
-		r.verb.Name,
-		only(r.req.Target, r.verb.Target, counts),
-		only(r.req.Parameters, r.verb.Parameters, counts),
-	})
+// sum is a SHA-256 over some values.
+func sum(values ...any) string {
+	text, err := json.Marshal(values)
 	if err != nil {
 		panic(err)
 	}

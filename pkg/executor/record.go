@@ -74,6 +74,7 @@ func (r *run) openStore() (release func(), err error) {
 	switch {
 	case r.undoes() != "":
 		r.req.Recent = recent(r.record.Written)
+		r.req.Elsewhere = r.elsewhere()
 		if forward, ok := r.Registry.Lookup(r.record.Action); ok && forward.Undo != r.verb.Name {
 			release()
 			return nil, action.Refuse(protocol.Conflict,
