@@ -16,8 +16,8 @@ type Strays struct {
 	// Faults name the keys that are nearly one of the verb's, or one in the wrong place: a guard
 	// would be dropped in silence.
 	Faults protocol.Faults
-	// Doubts are such keys among the parameters of an undo. They are told and not refused: what a
-	// core carries over must stay undoable.
+	// Doubts are such keys of an undo, but for parameters in its target. They are told and not
+	// refused: what a core carries over must stay undoable.
 	Doubts protocol.Faults
 }
 
@@ -59,18 +59,13 @@ func (r *Registry) Strays(v Verb, req protocol.Request) Strays {
 	if named, ok := r.Lookup(req.Action); ok && named.Choice != nil {
 		f.target = append(slices.Clone(f.target), Field{Name: named.Choice.Field, Form: Text})
 	}
+	_, f.isUndo = r.Undone(v, req.IdempotencyKey)
 	for _, key := range slices.Sorted(maps.Keys(req.Target)) {
 		f.ofTarget(key)
 	}
-	_, isUndo := r.Undone(v, req.IdempotencyKey)
 	for _, key := range slices.Sorted(maps.Keys(req.Parameters)) {
-		reason := f.ofParameters(key)
-		switch fault := (protocol.Fault{Path: protocol.Join("spec.parameters", key), Reason: reason}); {
-		case reason == "":
-		case isUndo:
-			f.found.Doubts = append(f.found.Doubts, fault)
-		default:
-			f.found.Faults = append(f.found.Faults, fault)
+		if reason := f.ofParameters(key); reason != "" {
+			f.add("spec.parameters", key, reason, f.isUndo)
 		}
 	}
 	return f.found
@@ -83,6 +78,7 @@ type strayFinder struct {
 	// target are the verb's fields of target, with the one that chooses the verb.
 	target  []Field
 	request protocol.Request
+	isUndo  bool
 	found   Strays
 }
 
@@ -96,16 +92,25 @@ func (f *strayFinder) ofTarget(key string) {
 	if isForeign(key) || !misplaced && f.registry.IsFact(key) {
 		return
 	}
-	meant, ok := nearest(key, f.target)
+	meant, ok := nearest(key, f.target, f.request.Target)
+	carried := f.isUndo && !misplaced && ok
 	if !ok || misplaced {
-		meant, ok = nearest(key, f.verb.Parameters)
+		meant, ok = nearest(key, f.verb.Parameters, f.request.Parameters)
 		meant = "the parameter " + meant
 	}
 	if ok {
 		reason := "is no key of the target of " + f.verb.Name + "; did you mean " + meant + "?"
-		fault := protocol.Fault{Path: protocol.Join("spec.target", key), Reason: reason}
-		f.found.Faults = append(f.found.Faults, fault)
+		f.add("spec.target", key, reason, carried)
 	}
+}
+
+// add finds fault with a key, or tells of a doubt about one that an undo carries over.
+func (f *strayFinder) add(path, key, reason string, carried bool) {
+	faults := &f.found.Faults
+	if carried {
+		faults = &f.found.Doubts
+	}
+	*faults = append(*faults, protocol.Fault{Path: protocol.Join(path, key), Reason: reason})
 }
 
 // ofParameters looks at a key of the parameters and says what is wrong with it, if anything is.
@@ -118,7 +123,7 @@ func (f *strayFinder) ofParameters(key string) (reason string) {
 		return ""
 	}
 	unknown := "is no parameter of " + f.verb.Name + "; did you mean "
-	if meant, ok := nearest(key, f.verb.Parameters); ok {
+	if meant, ok := nearest(key, f.verb.Parameters, f.request.Parameters); ok {
 		return unknown + meant + "?"
 	}
 	i := slices.IndexFunc(f.target, func(t Field) bool {
@@ -142,20 +147,23 @@ func (f *strayFinder) targetSays(field Field, value string) bool {
 }
 
 // nearest finds the field that a key is nearly a key of: one that is spelt the same before others.
-func nearest(key string, fields []Field) (name string, ok bool) {
+// One that only refers to the same in another way counts where the field itself is not given:
+// beside nicRef, nicId is a planner's own.
+func nearest(key string, fields []Field, given map[string]string) (name string, ok bool) {
 	for _, f := range fields {
 		k, n := f.comparable(key)
 		switch {
 		case protocol.Plain(k) == protocol.Plain(n):
 			return f.described(), true
-		case !ok && protocol.Nearly(k, n):
+		case ok:
+		case protocol.Nearly(k, n), given[f.Name] == "" && protocol.Refers(k, n):
 			name, ok = f.described(), true
 		}
 	}
 	return name, ok
 }
 
-// comparable makes a key and the field's name comparable: of a family, without the member.
+// comparable makes a key and the field's name comparable: of a family, whatever the member.
 func (f Field) comparable(key string) (string, string) {
 	before, after, family := f.parts()
 	switch {
@@ -165,12 +173,12 @@ func (f Field) comparable(key string) (string, string) {
 		head, _, _ := strings.Cut(key, ".")
 		return head, strings.TrimSuffix(before, ".")
 	}
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return -1
-		}
-		return r
-	}, key), before + after
+	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
+	first := strings.IndexFunc(key, isDigit)
+	if first < 0 {
+		return key, before + "0" + after
+	}
+	return key[:first] + "0" + strings.TrimLeftFunc(key[first:], isDigit), before + "0" + after
 }
 
 // described is the field's name; of a family, with the form of its members.

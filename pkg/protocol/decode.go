@@ -156,7 +156,7 @@ func (s *Spec) unknown() []string {
 			continue
 		}
 		all = append(all, key)
-		near := func(name string) bool { return key != targetRef && Nearly(key, name) }
+		near := func(name string) bool { return Nearly(key, name) }
 		if i := slices.IndexFunc(keyedFields, near); i >= 0 {
 			s.Fault(key, "is no field of a request; did you mean "+keyedFields[i]+"?")
 		}
@@ -164,9 +164,6 @@ func (s *Spec) unknown() []string {
 	slices.Sort(all)
 	return all
 }
-
-// targetRef is a field that other providers of a core have, and near target.
-const targetRef = "targetRef"
 
 // isEmpty reports whether a value says nothing, so that nothing is lost by ignoring it.
 func isEmpty(value any) bool {

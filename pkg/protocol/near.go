@@ -24,8 +24,8 @@ const (
 )
 
 // Nearly reports whether a key is so nearly a name that whoever sent it meant that: the same but
-// for case, separators or a plural, without its Ref or with Id for it, or one edit away. In names
-// of ten letters and more two edits are near. The name itself is nearly itself.
+// for case, separators or a plural, or one edit away. In names of ten letters and more two edits
+// are near. The name itself is nearly itself.
 func Nearly(key, name string) bool {
 	// A key of many bytes is not looked at letter by letter.
 	if len(key) > 2*maxName {
@@ -36,13 +36,18 @@ func Nearly(key, name string) bool {
 	if len(n) >= longName {
 		edits = 2
 	}
-	return k == n || k == n+"es" || n == k+"es" || stem(k) == stem(n) || within(k, n, edits)
+	return k == n+"es" || n == k+"es" || singular(k) == singular(n) || within(k, n, edits)
 }
+
+// Refers reports whether a key and a name differ only in how they say that they refer to
+// something: by Ref, by Id or not at all.
+func Refers(key, name string) bool { return stem(Plain(key)) == stem(Plain(name)) }
+
+func singular(plain string) string { return strings.TrimSuffix(plain, "s") }
 
 // stem is a plain name in the singular, without an ending that says that it is a reference.
 func stem(plain string) string {
 	const shortest = 3
-	singular := func(s string) string { return strings.TrimSuffix(s, "s") }
 	plain = singular(plain)
 	for _, ending := range []string{"ref", "id"} {
 		if s, ok := strings.CutSuffix(plain, ending); ok && len(s) >= shortest {

@@ -16,16 +16,16 @@ func TestNearly(t *testing.T) {
 	}{
 		{"expectedHolderRef",
 			[]string{
-				"expectedHolderRef", "expectedholderref", "EXPECTED_HOLDER_REF", "expected-holder-ref", "expectedHolder",
-				"expectedHolders", "expectedHolderId", "expectedHolderRefs", "expectdHolderRef", "expectedHodlerRfe", "xxexpectedHolderRef",
+				"expectedHolderRef", "expectedholderref", "EXPECTED_HOLDER_REF", "expected-holder-ref",
+				"expectedHolderRefs", "expectdHolderRef", "expectedHodlerRfe", "xxexpectedHolderRef",
 			},
-			[]string{"expected", "holder", "holderRef", "priorHolder", "expectedHolderReference", "", strings.Repeat("x", 1<<16)},
+			[]string{"expectedHolder", "expectedHolderId", "expected", "holder", "holderRef", "priorHolder", "expectedHolderReference", "", strings.Repeat("x", 1<<16)},
 		},
-		{"nicRef", []string{"nicref", "nic-ref", "nic", "nicId", "nicRefs", "ncRef", "vnicRef", "incRef"}, []string{"eniRef", "vpcRef", "ref", "nicName", "id"}},
-		{"address", []string{"addresses", "adress", "addres", "Address", "addressRef"}, []string{"adres", "ipAddress", "addr"}},
+		{"nicRef", []string{"nicref", "nic-ref", "nicRefs", "ncRef", "vnicRef", "incRef"}, []string{"nic", "nicId", "eniRef", "vpcRef", "ref", "nicName", "id"}},
+		{"address", []string{"addresses", "adress", "addres", "Address"}, []string{"addressRef", "adres", "ipAddress", "addr"}},
 		{"region", []string{"regions", "regoin", "Region"}, []string{"reg", "origin"}},
 		{"onFencePoweroff", []string{"onFencePowerof", "onFencePowerOff", "onfence-poweroff", "onFencePower0f"}, []string{"onFence", "powerOff", "onFencePower"}},
-		{"target", []string{"targetRef", "targets", "Target"}, []string{"targeting"}},
+		{"target", []string{"targets", "Target"}, []string{"targetRef", "targeting"}},
 	} {
 		for _, key := range c.near {
 			if !Nearly(key, c.name) {
@@ -36,6 +36,21 @@ func TestNearly(t *testing.T) {
 			if Nearly(key, c.name) {
 				t.Errorf("%.40q is nearly %s", key, c.name)
 			}
+		}
+	}
+}
+
+func TestRefers(t *testing.T) {
+	for _, c := range []struct {
+		key, name string
+		want      bool
+	}{
+		{"expectedHolder", "expectedHolderRef", true}, {"expectedHolders", "expectedHolderRef", true},
+		{"expected_holder_id", "expectedHolderRef", true}, {"nicIds", "nicRef", true}, {"addressRef", "address", true},
+		{"holder", "expectedHolderRef", false}, {"id", "nicRef", false}, {"ref", "nicRef", false}, {"nicName", "nicRef", false},
+	} {
+		if got := Refers(c.key, c.name); got != c.want {
+			t.Errorf("Refers(%q, %q) is %t", c.key, c.name, got)
 		}
 	}
 }
