@@ -433,7 +433,8 @@ func TestCaseFIPSBesideAnEndpoint(t *testing.T) {
 		{"a proxy that is none", []string{"AWS_ENDPOINT_URL_EC2=", "HTTPS_PROXY=http://me:" + baseSecret +
 			"@ :1"}, []string{"HTTPS_PROXY is not the address of a proxy"}},
 		{"a setting of the SDK's", []string{"AWS_RETRY_MODE=never"}, []string{"AWS_RETRY_MODE"}},
-		{"no such file", []string{"AWS_CA_BUNDLE=/nonexistent.pem"}, []string{"/nonexistent.pem"}},
+		{"no such file", []string{"AWS_CA_BUNDLE=/nonexistent.pem"}, []string{
+			"right: AWS_CA_BUNDLE: cannot read /nonexistent.pem (no such file or directory); nothing was changed"}},
 		{"STS", []string{"AWS_ACCESS_KEY_ID=", "AWS_CONFIG_FILE=config", "AWS_PROFILE=router",
 			"AWS_ENDPOINT_URL_STS=127.0.0.1:1"}, []string{"STS, for the role " + routerRole}},
 	} {
@@ -460,8 +461,8 @@ func TestTheProxyIsNamed(t *testing.T) {
 		at, asked := proxy(t, http.StatusProxyAuthRequired)
 		s.env = append(s.env, "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY="+baseSecret,
 			"AWS_ENDPOINT_URL_EC2=", "HTTPS_PROXY="+at)
-		s.fails("unavailable", "true", "407 Proxy Authentication Required",
-			"through the proxy http://127.0.0.1:", "(HTTPS_PROXY)")
+		s.fails("unavailable", "true", "(the proxy http://127.0.0.1:",
+			"(HTTPS_PROXY) refused to connect with 407 Proxy Authentication Required)")
 		if asked.Load() != 1 {
 			t.Errorf("the proxy was asked %d times", asked.Load())
 		}
@@ -478,14 +479,15 @@ func TestTheProxyIsNamed(t *testing.T) {
 		s := newSurroundings(t)
 		s.env = append(s.env, "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY="+baseSecret,
 			"AWS_ENDPOINT_URL_EC2=", "HTTPS_PROXY="+closed(t), "EXECUTOR_TIMEOUT=1s")
-		s.fails("unavailable", "true", "the proxy can't be connected to", "(HTTPS_PROXY)")
+		s.fails("unavailable", "true", "(the proxy http://127.0.0.1:",
+			"(HTTPS_PROXY) can't be connected to)")
 	})
 	t.Run("STS is asked through it", func(t *testing.T) {
 		s := newSurroundings(t)
 		at, _ := proxy(t, http.StatusForbidden)
 		s.profile("router", roleProfile)
 		s.env = append(s.env, "HTTPS_PROXY="+at)
-		s.fails("unavailable", "true", "STS, for the role "+routerRole, "403 Forbidden",
-			"through the proxy", "(HTTPS_PROXY)")
+		s.fails("unavailable", "true", "STS, for the role "+routerRole, ": the proxy http://127.0.0.1:",
+			"(HTTPS_PROXY) refused to connect with 403 Forbidden;")
 	})
 }

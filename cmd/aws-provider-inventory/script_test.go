@@ -164,10 +164,13 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	if args[0] == "succeeded" {
 		return
 	}
-	for _, list := range []string{"notRead", "self", "ips", "observedCandidates", "localIPs", "routes", "message"} {
+	for _, list := range []string{"notRead", "self", "ips", "observedCandidates", "localIPs", "routes"} {
 		if _, there := s[list]; there {
 			ts.Fatalf("a failure has %s", list)
 		}
+	}
+	if text(any(s), "message") != text(any(s), "error") {
+		ts.Fatalf("message %q, error %q", s["message"], s["error"])
 	}
 	for _, want := range args[1:] {
 		if !strings.Contains(text(any(s), "error"), want) {

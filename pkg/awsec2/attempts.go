@@ -3,6 +3,7 @@ package awsec2
 import (
 	"context"
 	"net/url"
+	"strings"
 	"sync"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -88,6 +89,15 @@ func (a knownAttempts) through() string {
 		return ""
 	}
 	return ", through the proxy " + a.proxy
+}
+
+// transportText names the kind of a transport failure, and the proxy on the way.
+func (a knownAttempts) transportText(err error) string {
+	text := transportText(err)
+	if what, ofProxy := strings.CutPrefix(text, "the proxy "); ofProxy && a.proxy != "" {
+		return "the proxy " + a.proxy + " " + what
+	}
+	return text + a.through()
 }
 
 // unsendable says that the SDK or net/http could not build a request: what is wrong is in the

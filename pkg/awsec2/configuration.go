@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -35,16 +36,27 @@ func unloadable(s *secrets, err error) *protocol.Failure {
 				"name are read"
 		}
 	}
+	var file *fs.PathError
 	var set []string
 	for _, entry := range os.Environ() {
-		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") && value != "" {
-			set = append(set, name)
+		name, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, "AWS_") || value == "" {
+			continue
+		}
+		set = append(set, name)
+		if errors.As(err, &file) && file.Path == value {
+			text = s.tell(name + ": cannot read " + value + " (" + file.Err.Error() + ")")
 		}
 	}
-	slices.Sort(set)
+	// Where the text names no variable, those that are set are where to look.
+	where := ""
+	if !slices.ContainsFunc(set, func(name string) bool { return strings.Contains(text, name) }) {
+		slices.Sort(set)
+		where = "; these variables are set: " +
+			cmp.Or(strings.Join(set, ", "), "none of the AWS SDK's")
+	}
 	return action.Refuse(protocol.Configuration,
-		"the executor's environment is not right: %s; nothing was changed; these variables are set: %s",
-		text, cmp.Or(strings.Join(set, ", "), "none of the AWS SDK's"))
+		"the executor's environment is not right: %s; nothing was changed%s", text, where)
 }
 
 // check names all that is wrong with the settings before any call: what the SDK or net/http could

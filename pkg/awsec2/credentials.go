@@ -227,7 +227,7 @@ func (c *credentials) said(err error, log knownAttempts) (text, code string) {
 	case errors.As(err, &file):
 		return "cannot read " + file.Path + " (" + file.Err.Error() + ")", ""
 	case wasLost(err):
-		return transportText(err) + log.through(), ""
+		return log.transportText(err), ""
 	}
 	text = strings.TrimPrefix(err.Error(), "failed to refresh cached credentials, ")
 	return c.secrets.tell(text), ""

@@ -202,7 +202,7 @@ func (e *callError) advice(operation string, class protocol.FailureClass) (reaso
 		return "EC2 throttled it",
 			"too many calls of this kind in the account and region; try again later"
 	case protocol.Unavailable:
-		return "EC2 gave no answer (" + transportText(e.cause) + e.through() + ")", e.wayHint()
+		return "EC2 gave no answer (" + e.transportText(e.cause) + ")", e.wayHint()
 	case protocol.Timeout:
 		return "the deadline passed before EC2 answered" + e.through(),
 			"try again, or give it more time with EXECUTOR_TIMEOUT"

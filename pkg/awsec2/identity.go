@@ -3,6 +3,7 @@ package awsec2
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -108,10 +109,25 @@ func (m *metadataService) ask(ctx context.Context, path string) (string, error) 
 	}()
 	select {
 	case a := <-done:
-		return a.text, a.err
+		return a.text, metadataFailure(a.err)
 	case <-ctx.Done():
-		return "", errors.New("the metadata service kept silent")
+		return "", errors.New("it kept silent")
 	}
+}
+
+// metadataFailure says what the metadata service did in place of an answer.
+func metadataFailure(err error) error {
+	switch status := statusOf(err); {
+	case err == nil:
+		return nil
+	case status == http.StatusForbidden:
+		return errors.New("it is switched off: 403 Forbidden")
+	case status != 0:
+		return fmt.Errorf("it answered %d %s", status, http.StatusText(status))
+	case wasLost(err):
+		return errors.New(transportText(err))
+	}
+	return err
 }
 
 func (m *metadataService) read(ctx context.Context, path string) (string, error) {

@@ -104,9 +104,11 @@ policy allows. Nothing changes the provider but execute, rollback, and run of a 
 An action is named by its id or its idempotency key; where that is unclear, by id=ID or key=KEY.
 
 Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
+		Version:       a.Version,
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
 	flags := root.PersistentFlags()
 	flags.Var(&once{to: &a.journalPath}, "journal", "the journal's `file` (ACTIONCTL_JOURNAL; default actionctl/journal.db in $XDG_STATE_HOME or ~/.local/state)")

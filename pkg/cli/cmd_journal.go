@@ -85,7 +85,7 @@ func eventText(e gate.Event) string {
 		var all []string
 		reasons, _ := e.Data["reasons"].([]any)
 		for _, r := range reasons {
-			all = append(all, fmt.Sprint(r))
+			all = append(all, strings.TrimSuffix(fmt.Sprint(r), ":"))
 		}
 		return text("what") + ": " + strings.Join(all, "; ")
 	case text("error") != "":

@@ -103,13 +103,16 @@ func (p *Process) explain(args []string, stdout, stderr io.Writer) int {
 		to, code = stderr, 2
 	}
 	fmt.Fprintf(to, `%s reads one ExecuteActionRequest (JSON) on standard input and writes
-one ExecuteActionResult on standard output. Verbs: %s.
+one ExecuteActionResult on standard output. A core starts it without arguments.
 
   %s < request.json
   %s --version
 
+Verbs:
+  %s
+
 Environment: EXECUTOR_STATE_DIR, EXECUTOR_TIMEOUT, EXECUTOR_DEADLINE, EXECUTOR_LOG, EXECUTOR_POLICY,
-and the AWS SDK's own. A core starts it without arguments.
-`, p.Name, p.Registry.Names(), p.Name, p.Name)
+and the AWS SDK's own.
+`, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "))
 	return code
 }

@@ -190,7 +190,10 @@ one %s on standard output. It only reads.
   %s < request.json
   %s --version
 
-Environment: EXECUTOR_TIMEOUT, EXECUTOR_LOG, and the AWS SDK's own. IAM: %s.
-`, p.Name, RequestKind, ResultKind, p.Name, p.Name, strings.Join(Permissions, ", "))
+Environment: EXECUTOR_TIMEOUT, EXECUTOR_LOG, and the AWS SDK's own.
+
+Permissions:
+  %s
+`, p.Name, RequestKind, ResultKind, p.Name, p.Name, strings.Join(Permissions, "\n  "))
 	return code
 }

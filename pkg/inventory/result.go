@@ -121,7 +121,10 @@ func (r Result) status(w *documentWriter, once bool) {
 	o := r.Observation
 	if o == nil {
 		w.field("status", string(protocol.Failed))
-		w.field("error", string(r.Failure.Class)+": "+r.Failure.Message)
+		// Cores print one or the other.
+		text := string(r.Failure.Class) + ": " + r.Failure.Message
+		w.field("message", text)
+		w.field("error", text)
 		return
 	}
 	w.field("status", string(protocol.Succeeded))
