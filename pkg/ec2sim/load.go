@@ -112,8 +112,12 @@ func (l *loader) region(name string, n *document.Node, path string) {
 	add(l, vpcs, w.addVPC)
 	add(l, nets, w.addSubnet)
 	add(l, groups, w.addGroup)
+	withGroup := map[string]bool{} // VPCs that have a default group
+	for _, g := range w.groups {
+		withGroup[g.VPCID] = withGroup[g.VPCID] || g.Name == "default"
+	}
 	for v := range w.vpcs.each() {
-		if w.defaultGroup(v.ID) == nil {
+		if !withGroup[v.ID] {
 			w.addDefaultGroup(l.mint, v)
 		}
 	}
@@ -126,8 +130,9 @@ func (l *loader) region(name string, n *document.Node, path string) {
 	})
 	add(l, nics, w.loadInterface)
 	add(l, tables, w.addRouteTable)
+	withTable := w.vpcsWithMainTable()
 	for v := range w.vpcs.each() {
-		if !w.hasMainTable(v.ID) {
+		if !withTable[v.ID] {
 			w.addMainTable(l.mint, v)
 		}
 	}
@@ -162,11 +167,14 @@ func (w *world) loadInterface(m minter, i Interface) *Interface {
 	return added
 }
 
-func (w *world) hasMainTable(vpc string) bool {
-	return slices.ContainsFunc(w.routes.list(), func(t *RouteTable) bool {
-		main := slices.ContainsFunc(t.Associations, func(a RouteAssociation) bool { return a.Main })
-		return main && t.VPCID == vpc
-	})
+func (w *world) vpcsWithMainTable() map[string]bool {
+	vpcs := map[string]bool{}
+	for _, t := range w.routes {
+		if slices.ContainsFunc(t.Associations, func(a RouteAssociation) bool { return a.Main }) {
+			vpcs[t.VPCID] = true
+		}
+	}
+	return vpcs
 }
 
 // item is a resource of a document, and where it is.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 
 	"aws-provider-executor/pkg/ec2sim/internal/selfca"
@@ -73,15 +74,23 @@ func (srv *Server) startAPI(o ServerOptions) error {
 	if err != nil {
 		return err
 	}
-	srv.url = "http://" + l.Addr().String()
+	srv.url = "http://" + reachedAt(l)
 	if o.TLS {
 		if l, err = srv.secure(l, o); err != nil {
 			return errors.Join(err, l.Close())
 		}
-		srv.url = "https://" + l.Addr().String()
+		srv.url = "https://" + reachedAt(l)
 	}
 	go func() { _ = srv.api.Serve(l) }() // ends with ErrServerClosed
 	return nil
+}
+
+// reachedAt is where this host reaches a listener: on loopback, where it listens on every address.
+func reachedAt(l net.Listener) string {
+	if a, ok := l.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
+	}
+	return l.Addr().String()
 }
 
 // newHTTPServer leaves HTTP/2 out: the real endpoint has none.
@@ -122,7 +131,7 @@ func (srv *Server) MetadataURL() string {
 	if srv.metadata == nil {
 		return ""
 	}
-	return "http://" + srv.metadata.addr
+	return srv.metadata.url
 }
 
 // Metadata is the metadata service, or nil.
@@ -183,6 +192,7 @@ func (srv *Server) Close() {
 type metadataServer struct {
 	service *Metadata
 	addr    string
+	url     string
 	http    *http.Server
 }
 
@@ -213,6 +223,7 @@ func (ms *metadataServer) open(yes bool) error {
 		return err
 	}
 	ms.addr = l.Addr().String()
+	ms.url = "http://" + reachedAt(l)
 	ms.http = newHTTPServer(ms.service)
 	go func(h *http.Server) { _ = h.Serve(l) }(ms.http) // ends with ErrServerClosed
 	return nil

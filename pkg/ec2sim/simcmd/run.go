@@ -101,20 +101,25 @@ func reachedCommand(s os.Signal) bool {
 func environment(srv *ec2sim.Server, environ []string, dir string) []string {
 	env := slices.DeleteFunc(slices.Clone(environ), func(line string) bool {
 		name, _, _ := strings.Cut(line, "=")
-		return strings.HasPrefix(name, "AWS_") || name == "STATE_DIRECTORY"
+		return leadsOutside(name) || name == "STATE_DIRECTORY"
 	})
-	env = append(env, srv.Env()...)
-	for name, value := range map[string]string{
-		// No other service is reached, and no profile of the caller's is read.
-		"AWS_ENDPOINT_URL":            srv.URL(),
-		"AWS_CONFIG_FILE":             os.DevNull,
-		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
-		"EXECUTOR_STATE_DIR":          filepath.Join(dir, "state"),
-		"ACTIONCTL_JOURNAL":           filepath.Join(dir, "journal.db"),
-	} {
-		env = append(env, name+"="+value)
-	}
+	env = append(env, pointing(srv)...)
+	env = append(env,
+		"EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"),
+		"ACTIONCTL_JOURNAL="+filepath.Join(dir, "journal.db"))
 	return append(env, unproxied(environ)...)
+}
+
+// leadsOutside reports whether a variable of the caller's may lead to something real.
+func leadsOutside(name string) bool { return strings.HasPrefix(name, "AWS_") }
+
+// pointing are the lines that point at the server, and at nothing else: no other service is
+// reached, and no profile of the caller's is read.
+func pointing(srv *ec2sim.Server) []string {
+	return append(srv.Env(),
+		"AWS_ENDPOINT_URL="+srv.URL(),
+		"AWS_CONFIG_FILE="+os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 }
 
 // unproxied has clients in Python and Go alike go straight to the server.

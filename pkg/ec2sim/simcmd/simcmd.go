@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim"
@@ -79,18 +81,38 @@ func (p *Program) Main(args, environ []string, stdin io.Reader, stdout, stderr i
 		fmt.Fprintln(stdout, "ec2sim", p.Version)
 		return exitOK
 	}
-	srv, err := start(o, stderr)
-	if err != nil {
-		fmt.Fprintln(stderr, "ec2sim:", err)
-		return exitFailed
+	ready := make(chan started, 1)
+	go func() {
+		srv, err := start(o, stderr)
+		ready <- started{srv, err}
+	}()
+	var srv *ec2sim.Server
+	select {
+	case s := <-p.Signals:
+		if number, ok := s.(syscall.Signal); ok && o.command != nil {
+			return exitSignalled + int(number)
+		}
+		return exitOK
+	case r := <-ready:
+		if r.err != nil {
+			fmt.Fprintln(stderr, "ec2sim:", r.err)
+			return exitFailed
+		}
+		srv = r.srv
 	}
 	defer srv.Close()
 	if o.command != nil {
 		return p.run(srv, o.command, environ, stdin, stdout, stderr)
 	}
-	tell(srv, o, stdout)
+	tell(srv, o, environ, stdout)
 	<-p.Signals
 	return exitOK
+}
+
+// started is what became of the start. A world may take long to read, or never come.
+type started struct {
+	srv *ec2sim.Server
+	err error
 }
 
 func parse(args []string) (options, error) {
@@ -176,7 +198,7 @@ func start(o options, stderr io.Writer) (*ec2sim.Server, error) {
 }
 
 func readWorld(path string) (ec2sim.Option, error) {
-	data, err := os.ReadFile(path)
+	data, err := readBounded(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the world: %w", err)
 	}
@@ -185,6 +207,23 @@ func readWorld(path string) (ec2sim.Option, error) {
 		return nil, fmt.Errorf("the world %s is refused:\n%w", path, err)
 	}
 	return world, nil
+}
+
+// maxWorld is the largest world that is read.
+const maxWorld = 16 << 20
+
+// readBounded reads a file, which may be a pipe.
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxWorld+1))
+	if err == nil && len(data) > maxWorld {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxWorld)
+	}
+	return data, err
 }
 
 // regionOf returns the region that has the instance, or "".
@@ -200,15 +239,22 @@ func regionOf(sim *ec2sim.Sim, instance string) string {
 }
 
 // tell prints where the server is, for a person, and for a shell.
-func tell(srv *ec2sim.Server, o options, stdout io.Writer) {
+func tell(srv *ec2sim.Server, o options, environ []string, stdout io.Writer) {
 	fmt.Fprintf(stdout, "# EC2 at %s", srv.URL())
 	if url := srv.MetadataURL(); url != "" {
 		fmt.Fprintf(stdout, ", instance metadata at %s", url)
 	}
 	fmt.Fprintf(stdout, "\n# what there is: %s/_sim/\n", srv.URL())
 	// What is in the shell already would go before what is exported here.
-	fmt.Fprintln(stdout, "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
-	for _, line := range srv.Env() {
+	unset := []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
+	for _, line := range environ {
+		name, _, _ := strings.Cut(line, "=")
+		if leadsOutside(name) && isName(name) && !slices.Contains(unset, name) {
+			unset = append(unset, name)
+		}
+	}
+	fmt.Fprintln(stdout, "unset", strings.Join(unset, " "))
+	for _, line := range append(pointing(srv), unproxied(environ)...) {
 		fmt.Fprintln(stdout, "export", quoted(line))
 	}
 	try := "aws ec2 describe-network-interfaces"
@@ -216,6 +262,13 @@ func tell(srv *ec2sim.Server, o options, stdout io.Writer) {
 		try += " --filters Name=tag:Name,Values='router-*'"
 	}
 	fmt.Fprintln(stdout, "# try:", try)
+}
+
+// isName reports whether a shell knows a variable by that name.
+func isName(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	})
 }
 
 // quoted is a KEY=VALUE line as a shell reads it.

@@ -5,17 +5,31 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 )
 
-// runMain runs the program with a signal to stop at hand, and returns what it said.
+// runMain runs the program, which ends by itself, and returns what it said.
 func runMain(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return runSignalled(t, make(chan os.Signal), args...)
+}
+
+// stopping is a signal to stop, at hand from the start.
+func stopping() <-chan os.Signal {
 	signals := make(chan os.Signal, 1)
 	signals <- syscall.SIGTERM
+	return signals
+}
+
+func runSignalled(
+	t *testing.T, signals <-chan os.Signal, args ...string,
+) (code int, stdout, stderr string) {
+	t.Helper()
 	var out, errs strings.Builder
 	code = (&Program{Version: "v1.2.3", Signals: signals}).Main(args, os.Environ(), strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
@@ -72,13 +86,96 @@ func TestExitCodes(t *testing.T) {
 		{"no such world", []string{"-world", world + "x"}, 1, "ec2sim: cannot read the world: "},
 		{"world that cannot be", []string{"-world", world}, 1, world + " is refused:\nline 3: regions.eu-west-1.vpc: is unknown"},
 		{"no such instance", []string{"-self", "i-0000000a"}, 1, "the metadata of i-0000000a: there is no such instance"},
-		{"stopped at once", []string{"-lab=false", "-tls", "-throttle", "-log"}, 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if code, _, stderr := runMain(t, tt.args...); code != tt.code || !strings.Contains(stderr, tt.stderr) {
 				t.Errorf("exit code %d: %s", code, stderr)
 			}
 		})
+	}
+	args := []string{"-lab=false", "-tls", "-throttle", "-log"}
+	if code, _, stderr := runSignalled(t, stopping(), args...); code != 0 || stderr != "" {
+		t.Errorf("stopped at once: exit code %d: %s", code, stderr)
+	}
+}
+
+// TestASignalStopsWhatHasNotBegun: a world that does not come keeps nobody waiting.
+func TestASignalStopsWhatHasNotBegun(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "world")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[int][]string{
+		0: {"-world", pipe}, 143: {"run", "-world", pipe, "--", "true"},
+	} {
+		code, stdout, stderr := runSignalled(t, stopping(), args...)
+		if code != want || stdout != "" || stderr != "" {
+			t.Errorf("%v: exit code %d, %q, %q", args, code, stdout, stderr)
+		}
+	}
+	if code, _, stderr := runMain(t, "-world", "/dev/zero"); code != 1 || !strings.Contains(stderr, "larger than") {
+		t.Errorf("without an end: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestWhereItListensOnEveryAddressItIsReachedOnLoopback: an address that no proxy is asked for.
+func TestWhereItListensOnEveryAddressItIsReachedOnLoopback(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", ":0", "[::]:0"} {
+		code, stdout, stderr := runMain(t, "run", "-listen", listen, "-imds-listen", listen, "--", "env")
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT"} {
+			if !strings.Contains(stdout, "\n"+name+"=http://127.0.0.1:") {
+				t.Errorf("-listen %s: %s", listen, stdout)
+			}
+		}
+	}
+}
+
+// TestAShellThatEvaluatesWhatItPrintsReachesNothingReal: as a command that it runs.
+func TestAShellThatEvaluatesWhatItPrintsReachesNothingReal(t *testing.T) {
+	environ := []string{
+		"AWS_PROFILE=prod", "AWS_ROLE_ARN=arn:aws:iam::1:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE=/token",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/", "AWS_ENDPOINT_URL_STS=https://sts.example",
+		"AWS_CONFIG_FILE=/root/config", "AWS_USE_FIPS_ENDPOINT=true", "AWS_SESSION_TOKEN=real", "OTHER=kept",
+		"AWS_ODD NAME=x", "AWS_$(false)=x",
+	}
+	signals := make(chan os.Signal)
+	r, w := io.Pipe()
+	go func() {
+		(&Program{Signals: signals}).Main(nil, environ, nil, w, io.Discard)
+		w.Close()
+	}()
+	var out strings.Builder
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		out.WriteString(lines.Text() + "\n")
+		if strings.HasPrefix(lines.Text(), "# try: ") {
+			go func() { signals <- syscall.SIGTERM }()
+		}
+	}
+	cmd := exec.Command("sh", "-eu", "-c", out.String()+"env")
+	cmd.Env = append(environ[:len(environ)-2:len(environ)-2], "PATH="+os.Getenv("PATH"))
+	told, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s\n%s", err, told, out.String())
+	}
+	for _, line := range strings.Split(string(told), "\n") {
+		name, value, _ := strings.Cut(line, "=")
+		if slices.Contains(environ, line) && name != "OTHER" {
+			t.Errorf("%s is left", line)
+		}
+		if name == "AWS_ENDPOINT_URL" && !strings.HasPrefix(value, "http://127.0.0.1:") {
+			t.Error(line)
+		}
+	}
+	for _, want := range []string{
+		"OTHER=kept", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"AWS_ENDPOINT_URL=http://127.0.0.1:", "AWS_ACCESS_KEY_ID=AKIALAB", "no_proxy=127.0.0.1,localhost",
+	} {
+		if !strings.Contains("\n"+string(told), "\n"+want) {
+			t.Errorf("without %s:\n%s", want, told)
+		}
 	}
 }
 
