@@ -28,7 +28,7 @@ func (r *run) leaseEnded() *protocol.Failure {
 		return nil
 	}
 	return action.Refuse(protocol.Denied,
-		"the time for it ended at %s (%s), and it is %s by this machine's clock",
+		"the lease ended at %s (%s), and it is %s by this machine's clock",
 		r.req.Parameters[parameter], parameter, now.UTC().Format(time.RFC3339))
 }
 
@@ -71,7 +71,7 @@ func (r *run) heedLeaseAgain(existed bool) error {
 // this key may have changed something.
 func (r *run) tooLate(ended *protocol.Failure, begun bool) error {
 	if !begun {
-		ended.Message += "; nothing was changed; have it assigned anew"
+		ended.Message += "; nothing was changed; send it again under a new lease"
 		return ended
 	}
 	if r.made == nil {
@@ -85,7 +85,7 @@ func (r *run) tooLate(ended *protocol.Failure, begun bool) error {
 	}
 	to := func(i int) string { return r.plan.Transitions[i].To }
 	ended.Message += "; an earlier attempt under this key began, and now " +
-		r.differences(pending, to) + "; nothing more was sent: have it assigned anew, or undo it"
+		r.differences(pending, to) + "; nothing more was sent; send it again under a new lease, or undo it"
 	return ended
 }
 
