@@ -379,6 +379,51 @@ func TestEverySourceTellsItsCause(t *testing.T) {
 			s.profile("router",
 				"[profile router]\nrole_arn = "+routerRole+"\ncredential_source = EcsContainer\n")
 		}, "configuration", "false", []string{"EcsContainer"}},
+		{"half of a key in the environment", func(s *surroundings) {
+			s.env = append(s.env, "AWS_SECRET_ACCESS_KEY="+baseSecret)
+		}, "configuration", "false", []string{"AWS_ACCESS_KEY_ID is not"}},
+		{"the other half", func(s *surroundings) {
+			s.env = append(s.env, "AWS_ACCESS_KEY_ID=AKIA", "AWS_EC2_METADATA_DISABLED=true")
+		}, "configuration", "false", []string{"AWS_SECRET_ACCESS_KEY is not"}},
+		{"a container token with a line end", func(s *surroundings) {
+			container(s, closed(s.t)+"/v2/secret-path")
+			s.env = append(s.env, "AWS_CONTAINER_AUTHORIZATION_TOKEN="+podToken+"\n")
+		}, "configuration", "false",
+			[]string{"AWS_CONTAINER_AUTHORIZATION_TOKEN has a line end in it"}},
+		{"a container token's file with a line end", func(s *surroundings) {
+			container(s, closed(s.t)+"/v2/secret-path")
+			s.env = append(s.env, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="+s.file("pod", podToken+"\n"))
+		}, "configuration", "false",
+			[]string{"/pod (AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE) has a line end in it"}},
+		{"a container path without a slash", func(s *surroundings) {
+			s.env = append(s.env, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=secret-path")
+		}, "configuration", "false", []string{"does not begin with a slash"}},
+		{"a port of the container endpoint that can't be", func(s *surroundings) {
+			container(s, "http://127.0.0.1:99999/v2/secret-path")
+		}, "configuration", "false", []string{"address 99999: invalid port"}},
+		{"a port of STS that can't be", func(s *surroundings) {
+			s.env = append(s.env, "AWS_ENDPOINT_URL_STS=http://127.0.0.1:99999")
+			web(s, s.file("token", webToken))
+		}, "configuration", "false", []string{"address 99999: invalid port"}},
+		{"a port of EC2 that can't be", func(s *surroundings) {
+			s.env = append(s.env, "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY="+baseSecret,
+				"AWS_ENDPOINT_URL_EC2=http://127.0.0.1:99999")
+		}, "configuration", "false", []string{"address 99999: invalid port"}},
+		{"a proxy's password that can't be parsed", func(s *surroundings) {
+			s.env = append(s.env, "AWS_ENDPOINT_URL_EC2=https://192.0.2.1",
+				"HTTPS_PROXY=http://u:hunter2%zz@127.0.0.1:9")
+		}, "configuration", "false", []string{"HTTPS_PROXY is not the address of a proxy"}},
+		{"a proxy of another kind", func(s *surroundings) {
+			s.env = append(s.env, "AWS_ENDPOINT_URL_EC2=https://192.0.2.1",
+				"https_proxy=ftp://u:hunter2@127.0.0.1:9")
+		}, "configuration", "false", []string{"HTTPS_PROXY is not the address of a proxy"}},
+		{"a helper behind a variable", func(s *surroundings) {
+			s.profile("p", "[profile p]\ncredential_process = PASS=hunter2 '/nonexistent/helper'\n")
+		}, "configuration", "false", []string{`credential_process "/nonexistent/helper"`}},
+		{"a helper that tells a URL and an option", func(s *surroundings) {
+			process(s, "echo 'https://u:hunter2@vault/?sig=hunter2 with --password hunter2' >&2; exit 3")
+		}, "configuration", "false", []string{"https://(redacted)@vault/?(redacted)",
+			"--password (redacted)"}},
 		{"no metadata service by choice", func(s *surroundings) {
 			s.env = append(s.env,
 				"AWS_EC2_METADATA_DISABLED=true")
@@ -435,8 +480,9 @@ func TestCaseFIPSBesideAnEndpoint(t *testing.T) {
 		{"a setting of the SDK's", []string{"AWS_RETRY_MODE=never"}, []string{"AWS_RETRY_MODE"}},
 		{"no such file", []string{"AWS_CA_BUNDLE=/nonexistent.pem"}, []string{
 			"right: AWS_CA_BUNDLE: cannot read /nonexistent.pem (no such file or directory); nothing was changed"}},
-		{"STS", []string{"AWS_ACCESS_KEY_ID=", "AWS_CONFIG_FILE=config", "AWS_PROFILE=router",
-			"AWS_ENDPOINT_URL_STS=127.0.0.1:1"}, []string{"STS, for the role " + routerRole}},
+		{"STS", []string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_CONFIG_FILE=config",
+			"AWS_PROFILE=router", "AWS_ENDPOINT_URL_STS=127.0.0.1:1"},
+			[]string{"STS, for the role " + routerRole}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSurroundings(t)

@@ -53,7 +53,7 @@ must 'before' "$(request fence-security-groups dry-run "$key" "$fence" | "$execu
 
 # Killed from here on, the undo needs nothing but the key: the executor keeps what was there before.
 unfence=$(request unfence-security-groups execute "$key:undo" '{}')
-fenced=$(request fence-security-groups execute "$key" "$fence" | "$executor")
+fenced=$(request fence-security-groups execute "$key" "$fence" | "$executor") || exit 3
 # The undo is everything that the fence observed, under its key.
 unfence=
 if [ "$(get "$fenced" .status.undoAvailable)" = true ]; then
@@ -63,7 +63,7 @@ fi
 must 'fence' "$fenced"
 
 # What a fence claims is read back; this reads once more, and would say so if anyone had changed it since.
-check=$(request fence-security-groups dry-run "$key/check" "$fence" | "$executor")
+check=$(request fence-security-groups dry-run "$key/check" "$fence" | "$executor") || exit 3
 must 'check' "$check"
 holds=$(get "$check" '.status.observed | .fenced == "true" or .cutOff != null')
 [ "$holds" = true ] || { echo "check: the fence does not hold" >&2; exit 3; }
@@ -73,7 +73,7 @@ code=0
 [ $code -eq 0 ] || { echo "the command ended with $code" >&2; exit $code; }
 [ -n "$unfence" ] || exit 0
 
-result=$(printf %s "$unfence" | "$executor")
+result=$(printf %s "$unfence" | "$executor") || exit 3
 say 'unfence' "$result"
 [ "$(get "$result" .status.status)" = succeeded ] || exit 3
 unfence=

@@ -2,6 +2,8 @@ package awsec2
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -69,7 +71,10 @@ func (a *attempts) hasIdentity(operation string) {
 func (a *attempts) ends(err error, over bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err != nil && a.identified && !a.reached && !over {
+	// An address that can't be, as with the port 99999, is found out only where it is dialed.
+	var address *net.AddrError
+	neverLeft := a.identified && !a.reached && !over
+	if err != nil && (neverLeft || errors.As(err, &address)) {
 		err = &unsendable{err}
 	}
 	a.last = err

@@ -96,15 +96,25 @@ func baseOf(env config.EnvConfig, p config.SharedConfig, named string, asked boo
 	case p.LoginSession != "":
 		s.kind, s.text = fromLogin, "the login session"+named
 	case p.CredentialProcess != "":
-		// Its arguments may hold secrets.
-		program, _, _ := strings.Cut(strings.TrimSpace(p.CredentialProcess), " ")
-		s.kind, s.text = fromHelper, "the credential_process "+strconv.Quote(program)+named
+		s.kind, s.text = fromHelper,
+			"the credential_process "+strconv.Quote(programOf(p.CredentialProcess))+named
 	case env.ContainerCredentialsRelativePath != "" || env.ContainerCredentialsEndpoint != "":
 		s.kind, s.text = fromContainer, containerText(env)
 	default:
 		s.kind, s.text, s.implied = fromMetadata, metadataText(env, p), !asked
 	}
 	return s
+}
+
+// programOf is what may be told of a command: its arguments and the variables that it sets may hold
+// secrets.
+func programOf(command string) string {
+	for word := range strings.FieldsSeq(command) {
+		if !strings.Contains(word, "=") {
+			return strings.Trim(word, `"'`)
+		}
+	}
+	return "(not shown)"
 }
 
 func webIdentity(file, role, profile string) source {
@@ -178,10 +188,13 @@ func knownSecrets(env config.EnvConfig, p config.SharedConfig) []string {
 	known := []string{
 		env.Credentials.SecretAccessKey, env.Credentials.SessionToken, env.ContainerAuthorizationToken,
 		os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"),
-		env.ContainerCredentialsRelativePath,
+		env.ContainerCredentialsRelativePath, os.Getenv("AWS_SECRET_KEY"),
 	}
 	for q := &p; q != nil; q = q.Source {
 		known = append(known, q.Credentials.SecretAccessKey, q.Credentials.SessionToken, q.ExternalID)
+	}
+	if u, err := url.Parse(env.ContainerCredentialsEndpoint); err == nil {
+		known = append(known, u.Path, u.RawQuery)
 	}
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"} {
 		if u, err := url.Parse(os.Getenv(name)); err == nil && u.User != nil {

@@ -71,6 +71,10 @@ func (c *Connection) check(env config.EnvConfig, shared config.SharedConfig, out
 	fault(addressFault(
 		setBy("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint", shared),
 		cmp.Or(env.EC2IMDSEndpoint, shared.EC2IMDSEndpoint)))
+	fault(halfKey())
+	if c.own.base().kind == fromContainer {
+		fault(containerFault(env))
+	}
 	if s := c.own.base(); s.kind == fromEnvironment || s.kind == fromFile {
 		for q := &shared; q != nil; q = q.Source {
 			keys := q.Credentials
@@ -131,13 +135,74 @@ func (c *Connection) endpointFaults(shared config.SharedConfig, out network) []s
 			cmp.Or(strings.Join(special, " and "), "these settings") + ": " +
 			c.own.secrets.tell(err.Error())}
 	}
-	// A proxy's address that can't be parsed is taken for a host "http:" and a path.
-	proxy, err := out.unlessLocal(&http.Request{URL: &endpoint.URI})
-	if err != nil || proxy != nil && strings.HasSuffix(proxy.Host, ":") {
-		return []string{proxyVariable(&endpoint.URI) +
-			" is not the address of a proxy, as in http://proxy:3128"}
+	if text := proxyFault(&endpoint.URI, out); text != "" {
+		return []string{text}
 	}
 	return nil
+}
+
+// proxyFault names what is wrong with the proxy of an endpoint, or is empty. A proxy whose address
+// can't be parsed would be left out in silence, or taken for another host.
+func proxyFault(endpoint *url.URL, out network) string {
+	proxy, err := out.unlessLocal(&http.Request{URL: endpoint})
+	name := proxyVariable(endpoint)
+	set := cmp.Or(os.Getenv(name), os.Getenv(strings.ToLower(name)))
+	excepted := isLocal(endpoint.Hostname()) || cmp.Or(os.Getenv("NO_PROXY"), os.Getenv("no_proxy")) != ""
+	switch {
+	case err == nil && proxy == nil && (set == "" || excepted):
+		return ""
+	case err == nil && (proxy != nil && isProxy(proxy) || proxy == nil && parses(set)):
+		return ""
+	}
+	return name + " is not the address of a proxy, as in http://proxy:3128"
+}
+
+// parses reports whether a proxy's address has any meaning, with or without a scheme.
+func parses(address string) bool {
+	_, err := url.Parse(address)
+	_, bare := url.Parse("http://" + address)
+	return err == nil || bare == nil
+}
+
+// isProxy reports whether a proxy can be spoken to. A port without a number, as of the host "http:",
+// is the rest of an address that was taken for another.
+func isProxy(u *url.URL) bool {
+	return slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) &&
+		u.Hostname() != "" && !strings.HasSuffix(u.Host, ":")
+}
+
+// halfKey names a key in the environment whose other half is missing, or is empty. The SDK would
+// go on with another identity, without a word.
+func halfKey() string {
+	id := cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_ACCESS_KEY"))
+	key := cmp.Or(os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SECRET_KEY"))
+	switch {
+	case id != "" && key == "":
+		return "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not: set both or none"
+	case id == "" && key != "":
+		return "AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not: set both or none"
+	}
+	return ""
+}
+
+// containerFault names what is wrong with the settings of container credentials, or is empty.
+func containerFault(env config.EnvConfig) string {
+	const path, variable = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+	if p := env.ContainerCredentialsRelativePath; p != "" && !strings.HasPrefix(p, "/") {
+		return path + " does not begin with a slash"
+	}
+	name, token := variable, env.ContainerAuthorizationToken
+	if file := os.Getenv(variable + "_FILE"); file != "" {
+		read, err := os.ReadFile(file)
+		if err != nil {
+			return "" // told by who needs it, with the file's name
+		}
+		name, token = file+" ("+variable+"_FILE)", string(read)
+	}
+	if strings.ContainsAny(token, "\r\n") {
+		return name + " has a line end in it: write it again, without that"
+	}
+	return ""
 }
 
 // setBy names what sets something: a variable, or a key of the profile.

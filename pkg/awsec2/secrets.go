@@ -59,6 +59,7 @@ var sensitive = []string{"secret", "token", "password", "passwd", "credential", 
 // hideNamed cuts a line where it names a secret and goes on to tell it, as in
 // "SecretAccessKey=…". It is for texts whose secrets are not known.
 func hideNamed(line string) string {
+	line = hideURLs(line)
 	lower, end := lowerASCII(line), len(line)
 	for _, name := range sensitive {
 		for from := 0; ; {
@@ -67,7 +68,8 @@ func hideNamed(line string) string {
 				break
 			}
 			from += at + len(name)
-			if value := valueAfter(line[from:], name); value >= 0 {
+			flag := isFlag(line[:from-len(name)])
+			if value := valueAfter(line[from:], flag || name == "bearer"); value >= 0 {
 				end = min(end, from+value)
 			}
 		}
@@ -76,6 +78,32 @@ func hideNamed(line string) string {
 		return line
 	}
 	return line[:end] + redacted
+}
+
+// hideURLs takes out what may be a secret in the URLs of a line: users and queries.
+func hideURLs(line string) string {
+	var told strings.Builder
+	for {
+		before, after, found := strings.Cut(line, "://")
+		told.WriteString(before)
+		if !found {
+			return told.String()
+		}
+		told.WriteString("://")
+		end := strings.IndexAny(after, " \t\"'<>")
+		if end < 0 {
+			end = len(after)
+		}
+		address, query, asks := strings.Cut(after[:end], "?")
+		if at := strings.LastIndex(address, "@"); at >= 0 {
+			address = redacted + address[at:]
+		}
+		if asks && query != "" {
+			address += "?" + redacted
+		}
+		told.WriteString(address)
+		line = after[end:]
+	}
 }
 
 // lowerASCII keeps every byte in its place, as strings.ToLower does not.
@@ -89,10 +117,16 @@ func lowerASCII(text string) string {
 	return string(lower)
 }
 
-// valueAfter is where the value begins that a secret's name is followed by, -1 for none.
-func valueAfter(rest, name string) int {
+// isFlag reports whether the word that a text ends in is begun like an option, as --api-token is.
+func isFlag(before string) bool {
+	return strings.HasPrefix(before[strings.LastIndexAny(before, " \t\"'")+1:], "-")
+}
+
+// valueAfter is where the value begins that a secret's name is followed by, -1 for none. Some names
+// have it behind a blank.
+func valueAfter(rest string, blank bool) int {
 	stop := strings.IndexAny(rest, "=: \t")
-	if stop < 0 || name != "bearer" && rest[stop] != '=' && rest[stop] != ':' {
+	if stop < 0 || !blank && rest[stop] != '=' && rest[stop] != ':' {
 		return -1
 	}
 	return stop + 1

@@ -74,6 +74,11 @@ func TestHideNamed(t *testing.T) {
 		"aws_secret_access_key: abc":                        "aws_secret_access_key:(redacted)",
 		"sent Authorization: Bearer abc":                    "sent Authorization:(redacted)",
 		"sent bearer abc":                                   "sent bearer (redacted)",
+		"vault read --client-token abc":                     "vault read --client-token (redacted)",
+		"-password abc":                                     "-password (redacted)",
+		"GET https://u:p@host/x?sig=abc was refused": "GET https://(redacted)@host/x?(redacted) " +
+			"was refused",
+		"see https://host/x and http://host/y": "see https://host/x and http://host/y",
 		"two tokens were read, the third token=abc was refused": "two tokens were read, the third " +
 			"token=(redacted)",
 	} {
