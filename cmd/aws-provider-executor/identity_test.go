@@ -480,6 +480,9 @@ func TestCaseFIPSBesideAnEndpoint(t *testing.T) {
 		{"a setting of the SDK's", []string{"AWS_RETRY_MODE=never"}, []string{"AWS_RETRY_MODE"}},
 		{"no such file", []string{"AWS_CA_BUNDLE=/nonexistent.pem"}, []string{
 			"right: AWS_CA_BUNDLE: cannot read /nonexistent.pem (no such file or directory); nothing was changed"}},
+		{"no such file, named in another", []string{"AWS_CONFIG_FILE=bundle"}, []string{
+			"right: cannot read /nonexistent.pem (no such file or directory); nothing was changed; " +
+				"these variables are set: AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, "}},
 		{"STS", []string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_CONFIG_FILE=config",
 			"AWS_PROFILE=router", "AWS_ENDPOINT_URL_STS=127.0.0.1:1"},
 			[]string{"STS, for the role " + routerRole}},
@@ -487,6 +490,7 @@ func TestCaseFIPSBesideAnEndpoint(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSurroundings(t)
 			s.file("config", roleProfile)
+			s.file("bundle", "[default]\nca_bundle = /nonexistent.pem\n")
 			s.env = append(s.env, "AWS_ACCESS_KEY_ID=AKIABASEBASEBASEBASE",
 				"AWS_SECRET_ACCESS_KEY="+baseSecret)
 			s.env = append(s.env, c.env...)

@@ -37,6 +37,9 @@ func unloadable(s *secrets, err error) *protocol.Failure {
 		}
 	}
 	var file *fs.PathError
+	if errors.As(err, &file) {
+		text = s.tell("cannot read " + file.Path + " (" + file.Err.Error() + ")")
+	}
 	var set []string
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
@@ -44,8 +47,8 @@ func unloadable(s *secrets, err error) *protocol.Failure {
 			continue
 		}
 		set = append(set, name)
-		if errors.As(err, &file) && file.Path == value {
-			text = s.tell(name + ": cannot read " + value + " (" + file.Err.Error() + ")")
+		if file != nil && file.Path == value {
+			text = name + ": " + text
 		}
 	}
 	// Where the text names no variable, those that are set are where to look.
