@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -85,6 +86,12 @@ func (a address) letGo(ctx context.Context, w Writer, holder, goal string) error
 		return uncertain(w.UnassignIPv6Address(ctx, goal, a.ip))
 	case !errors.As(err, &refused) || refused.Class != protocol.Conflict:
 		return err
+	}
+	if until, ok := action.LeaseOf(ctx); ok {
+		if over := action.LeaseOver(until, time.Now()); over != nil {
+			over.Message += "; nothing was changed; send it again under a new lease"
+			return over
+		}
 	}
 	return w.UnassignIPv6Address(ctx, holder, a.ip)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -209,6 +210,23 @@ func TestIPv6Move(t *testing.T) {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestIPv6IsNotTakenAfterTheLease: what EC2 is asked first takes its time, and changes nothing. Over
+// then, the lease leaves the address with its holder.
+func TestIPv6IsNotTakenAfterTheLease(t *testing.T) {
+	isHeld := action.Refuse(protocol.Conflict, "EC2 says: assigned, but move is not allowed")
+	for until, want := range map[time.Time]int{time.Now(): 1, time.Now().Add(time.Hour): 2} {
+		v := &vpc{answers: []error{isHeld}}
+		err := address{r: v, ip: held}.moveIPv6(action.WithLease(t.Context(), until), v, other, nobody, mine)
+		var refused *protocol.Failure
+		if errors.As(err, &refused) != (want == 1) || want == 1 && refused.Class != protocol.Denied {
+			t.Errorf("a lease until %v ends in %v", until, err)
+		}
+		if len(v.calls) != want {
+			t.Errorf("a lease until %v makes the calls %v, want %d", until, v.calls, want)
+		}
 	}
 }
 

@@ -189,7 +189,7 @@ func (s fields) fenceParameters() []action.Field {
 			Doc: "the exact groups of the interface at this device index (0–15); every interface needs " +
 				"one, and no backup tags are written. Beside `securityGroups` it means what the agent " +
 				"means: the fence goes by `securityGroups`, without tags, and the unfence restores these"},
-		{Name: paramTags, Form: action.Boolean, Decides: true, Newer: true,
+		{Name: paramTags, Form: action.Boolean, Decides: true, Default: "true", Newer: true,
 			Doc: "`false`: no tags are written or read, and what was there before is in the result and " +
 				"in the ledger alone; `true` by default"},
 		{Name: paramBranches, Form: action.Boolean, Newer: true,

@@ -53,8 +53,8 @@ type Field struct {
 	// Decides marks a field that decides what the action leaves behind. A request under a key in
 	// use is another one if such a field differs. A guard, which only refuses, decides nothing.
 	Decides bool
-	// NotAfter marks a time, an Instant, after which no changing call is begun.
-	NotAfter bool
+	// Default is what leaving out a field means that decides; of a Boolean, empty is false.
+	Default string
 	// Newer marks a field that no program declared whose records have digests of the first form.
 	// Every field that is added gets it.
 	Newer bool
@@ -296,10 +296,20 @@ func LeaseOf(ctx context.Context) (until time.Time, ok bool) {
 	return until, ok
 }
 
+// LeaseOver refuses a change whose time is over; nil while it is not.
+func LeaseOver(until, now time.Time) *protocol.Failure {
+	if now.Before(until) {
+		return nil
+	}
+	return Refuse(protocol.Denied,
+		"the lease ended at %s (%s), and it is %s by this machine's clock",
+		until.Format(time.RFC3339Nano), Lease.Name, now.UTC().Format(time.RFC3339))
+}
+
 // Lease is the parameter of verbs that a core assigns to one node for a time. When it is over
 // another node may have the assignment.
 var Lease = Field{
-	Name: "mobilityAssignmentLeaseUntil", Form: Instant, NotAfter: true, Newer: true,
+	Name: "mobilityAssignmentLeaseUntil", Form: Instant, Newer: true,
 	Doc: "until when the assignment is this node's; later by this machine's clock no changing call is begun",
 }
 

@@ -12,8 +12,8 @@ import (
 // Cause is the not-found failure of the target's reading. It is returned if neither a record nor
 // an answer tells of an action on the target, so that a mistyped id is never taken for done. It is
 // returned as well while the action's record is so fresh that a reading may be from before the
-// target was made. A record that is another action's is a conflict, as TakesBack says:
-// what exists is not known in another region.
+// target was made. A record that is another action's is a conflict, as TakesBack says: in another
+// region EC2 does not know the target.
 func Vanished(r Request, cause error, of func(Recorded) bool) error {
 	var f *protocol.Failure
 	if !errors.As(cause, &f) || f.Class != protocol.NotFound || !r.Undoes || !r.HasRecord && !r.Answered {
@@ -47,8 +47,8 @@ func TakesBack(r Request, of func(Recorded) bool) error {
 		}
 	}
 	return Refuse(protocol.Conflict,
-		"the action under the key %s made the %s of %s %s, and the request would take back something else;"+
-			" nothing was changed; undo with the target and the facts that the action reported",
+		"the action under the key %s made the %s of %s %s, and the request would take back something"+
+			" else; nothing was changed; undo with the target and the facts that the action reported",
 		protocol.Quote(own.Key), own.Attribute, own.Resource, own.To).With("recorded", own.To)
 }
 

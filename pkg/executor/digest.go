@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -15,10 +16,24 @@ import (
 const digestForm = "2:"
 
 // digest tells one request from another by what is left behind: the verb, and the fields that
-// its descriptor marks as deciding. Its first part is of the target alone.
+// its descriptor marks as deciding. To say what goes without saying is the same request. The first
+// part is of the target alone.
 func (r *run) digest() string {
 	given := only(r.req.Parameters, r.verb.Parameters, decides)
+	for _, f := range r.verb.Parameters {
+		if given[f.Name] == unsaid(f) {
+			delete(given, f.Name)
+		}
+	}
 	return r.targetDigest(r.verb) + sum(given)
+}
+
+// unsaid is what leaving the field out means.
+func unsaid(f action.Field) string {
+	if f.Form.Name == action.Boolean.Name {
+		return cmp.Or(f.Default, "false")
+	}
+	return f.Default
 }
 
 // targetDigest is the part of a digest that is of the verb and its target.

@@ -8,34 +8,26 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// lease is the time after which no changing call is begun, and the parameter that says so; ok is
-// false where there is none. The form of the parameter is checked.
-func (r *run) lease() (until time.Time, parameter string, ok bool) {
-	for _, f := range r.verb.Parameters {
-		if text := r.req.Parameters[f.Name]; f.NotAfter && text != "" {
-			until, err := time.Parse(time.RFC3339, text)
-			return until, f.Name, err == nil
-		}
-	}
-	return time.Time{}, "", false
+// lease is the time after which no changing call is begun; ok is false where there is none. The
+// form of the parameter is checked.
+func (r *run) lease() (until time.Time, ok bool) {
+	until, err := time.Parse(time.RFC3339, r.req.Parameters[action.Lease.Name])
+	return until, err == nil
 }
 
 // leaseEnded refuses a change whose time is over; nil while it is not, and where there is none.
 func (r *run) leaseEnded() *protocol.Failure {
-	until, parameter, ok := r.lease()
-	now := r.now()
-	if !ok || now.Before(until) {
+	until, ok := r.lease()
+	if !ok {
 		return nil
 	}
-	return action.Refuse(protocol.Denied,
-		"the lease ended at %s (%s), and it is %s by this machine's clock",
-		r.req.Parameters[parameter], parameter, now.UTC().Format(time.RFC3339))
+	return action.LeaseOver(until, r.now())
 }
 
 // whileLeased is the context for a change. Of the first ones, which may be sent again when EC2
 // throttles them, no attempt is begun after the lease.
 func (r *run) whileLeased() context.Context {
-	if until, _, ok := r.lease(); ok && !r.began {
+	if until, ok := r.lease(); ok && !r.began {
 		return action.WithLease(r.times.change, until)
 	}
 	return r.times.change
