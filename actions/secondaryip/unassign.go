@@ -159,7 +159,8 @@ func (u release) planWithout(ctx context.Context, undo action.Request, before ec
 	without := u.nic + " does not exist any more"
 	switch {
 	case u.before == nobody:
-		return action.NothingLeft(u.facts(action.Seen{Values: []string{nobody}}, ""), without+", and "+u.ip+" went with it"), nil
+		facts := u.facts(action.Seen{Values: []string{nobody}}, "")
+		return action.NothingLeft(facts, without+", so it does not have "+u.ip), nil
 	case before.ID == "":
 		return action.NothingLeft(u.facts(action.Seen{Values: []string{nobody}}, ""),
 			without+", and neither does "+u.before+", which held "+u.ip+" before the action"), nil
@@ -169,7 +170,13 @@ func (u release) planWithout(ctx context.Context, undo action.Request, before ec
 		return nil, err
 	}
 	overwrites, err := action.Restore(undo, "the holder of "+u.ip, u.before, nobody, now)
-	if err != nil {
+	var drift *protocol.Failure
+	switch {
+	case errors.As(err, &drift):
+		told := *drift
+		told.Message += "; " + without + ", to which the action assigned it"
+		return nil, &told
+	case err != nil:
 		return nil, err
 	}
 	words := u.words(overwrites)
