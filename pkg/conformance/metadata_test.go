@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -123,13 +124,15 @@ func TestSecureOnlyWithItsAuthority(t *testing.T) {
 	})
 }
 
-// TestPrintedLinesAreAllThereIs has ec2sim's whole standard output be what a shell can evaluate, and the lines set AWS variables and nothing else.
+// TestPrintedLinesAreAllThereIs has ec2sim's whole standard output be what a shell can evaluate, and the lines set
+// AWS variables, and have no proxy asked, and nothing else.
 func TestPrintedLinesAreAllThereIs(t *testing.T) {
 	t.Parallel()
 	told.scenario("ec2sim")
 	p := own(t, startSecureSim)
+	wanted := regexp.MustCompile(`^(# |export AWS_|unset AWS_|export (NO_PROXY|no_proxy)=)`)
 	for line := range strings.Lines(p.server.stdout()) {
-		if !strings.HasPrefix(line, "# ") && !strings.HasPrefix(line, "export AWS_") && !strings.HasPrefix(line, "unset AWS_") {
+		if !wanted.MatchString(line) {
 			t.Errorf("it prints %q", line)
 		}
 	}

@@ -197,7 +197,9 @@ func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*call, reply) {
 		if old := m.staleWorld(now, region); old != nil {
 			c.w = old
 		}
-		c.w.lent = true
+		// The tables are lent, and the world around them is the read's own.
+		own := *c.w
+		c.w.lent, c.w = true, &own
 		return c, reply{}
 	}
 	// A change is made in a copy, which becomes the world when it succeeded.

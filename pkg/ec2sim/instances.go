@@ -88,7 +88,7 @@ type reservationXML struct {
 }
 
 func describeInstances(c *call, in *describeInstancesIn) (any, error) {
-	defer c.w.indexAttached()()
+	c.w.indexAttached()
 	list, next, err := listing[Instance]{
 		ids:    instanceIDs,
 		from:   func(w *world) table[Instance] { return w.instances },

@@ -1,8 +1,10 @@
 package ec2sim
 
 import (
+	"encoding/json"
 	"net/url"
 	"reflect"
+	"sync"
 	"testing"
 )
 
@@ -36,6 +38,49 @@ func TestReadsDoNotHoldTheLock(t *testing.T) {
 		t.Fatal("a failed call left the lock held")
 	}
 	s.mu.Unlock()
+}
+
+// Reads at the same time look at one world, and each sees all of it.
+func TestReadsAtTheSameTimeSeeAllOfIt(t *testing.T) {
+	s := New(Lab())
+	whole := describedInstances(t, s)
+	var worlds [2]*world
+	for i := range worlds {
+		s.effect(&inbound{
+			mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"},
+			op: reading(func(c *call, _ *struct{}) (any, error) {
+				worlds[i] = c.w
+				return nil, nil
+			}),
+		})
+	}
+	if worlds[0] == worlds[1] || worlds[0] == s.mem.own(LabRegion) {
+		t.Error("what one read notes in its world shows in another's")
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				if got := describedInstances(t, s); got != whole {
+					t.Errorf("%d bytes, and %d alone", len(got), len(whole))
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// describedInstances is what DescribeInstances answers.
+func describedInstances(t *testing.T, s *Sim) string {
+	in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "DescribeInstances"}}
+	in.op = operations["DescribeInstances"]
+	out := s.effect(in)
+	text, err := json.Marshal(out.body)
+	if err != nil || out.err != nil {
+		t.Error(err, out.err)
+	}
+	return string(text)
 }
 
 // What a read looks at stays as it was, whoever changes the world meanwhile.

@@ -62,7 +62,7 @@ type world struct {
 	interfaces table[Interface]
 	addresses  table[Address]
 
-	// byInstance are the interfaces by the instance that they are attached to, while they are indexed.
+	// byInstance are the interfaces by the instance that they are attached to, once indexed.
 	byInstance map[string][]*Interface
 
 	transitions map[string]transition // by instance or interface
@@ -198,9 +198,8 @@ func (w *world) attached(instance string) []*Interface {
 	return list
 }
 
-// indexAttached makes attached fast until the returned function is called. Nothing may be attached or
-// detached before that.
-func (w *world) indexAttached() (end func()) {
+// indexAttached makes attached fast in a world that is a read's own.
+func (w *world) indexAttached() {
 	index := map[string][]*Interface{}
 	for _, eni := range w.interfaces {
 		if instance := eni.instance(); instance != "" {
@@ -211,7 +210,6 @@ func (w *world) indexAttached() (end func()) {
 		slices.SortFunc(list, byDeviceIndex)
 	}
 	w.byInstance = index
-	return func() { w.byInstance = nil }
 }
 
 // byDeviceIndex orders interfaces as they are attached; two network cards may use one index.
