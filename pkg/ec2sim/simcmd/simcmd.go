@@ -81,24 +81,24 @@ func (p *Program) Main(args, environ []string, stdin io.Reader, stdout, stderr i
 		fmt.Fprintln(stdout, "ec2sim", p.Version)
 		return exitOK
 	}
-	ready := make(chan started, 1)
-	go func() {
-		srv, err := start(o, stderr)
-		ready <- started{srv, err}
-	}()
-	var srv *ec2sim.Server
+	ready := make(chan reading, 1)
+	go func() { ready <- read(o) }()
+	var r reading
 	select {
 	case s := <-p.Signals:
 		if number, ok := s.(syscall.Signal); ok && o.command != nil {
 			return exitSignalled + int(number)
 		}
 		return exitOK
-	case r := <-ready:
-		if r.err != nil {
-			fmt.Fprintln(stderr, "ec2sim:", r.err)
-			return exitFailed
-		}
-		srv = r.srv
+	case r = <-ready:
+	}
+	var srv *ec2sim.Server
+	if err = r.err; err == nil {
+		srv, err = start(o, r.world, stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "ec2sim:", err)
+		return exitFailed
 	}
 	defer srv.Close()
 	if o.command != nil {
@@ -109,10 +109,18 @@ func (p *Program) Main(args, environ []string, stdin io.Reader, stdout, stderr i
 	return exitOK
 }
 
-// started is what became of the start. A world may take long to read, or never come.
-type started struct {
-	srv *ec2sim.Server
-	err error
+// reading is what became of reading a world, which may take long, or never end.
+type reading struct {
+	world []ec2sim.Option // none where no file is named
+	err   error
+}
+
+func read(o options) reading {
+	if o.world == "" {
+		return reading{}
+	}
+	world, err := readWorld(o.world)
+	return reading{[]ec2sim.Option{world}, err}
 }
 
 func parse(args []string) (options, error) {
@@ -155,17 +163,10 @@ func parse(args []string) (options, error) {
 }
 
 // start serves what the options say.
-func start(o options, stderr io.Writer) (*ec2sim.Server, error) {
-	var settings []ec2sim.Option
+func start(o options, world []ec2sim.Option, stderr io.Writer) (*ec2sim.Server, error) {
+	settings := world
 	if o.lab {
 		settings = append(settings, ec2sim.Lab())
-	}
-	if o.world != "" {
-		world, err := readWorld(o.world)
-		if err != nil {
-			return nil, err
-		}
-		settings = append(settings, world)
 	}
 	if o.throttle {
 		settings = append(settings, ec2sim.WithThrottling())
