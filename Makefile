@@ -8,6 +8,10 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 # A number of inputs, or a time; at the end of a time Go's fuzzer may call that a failure.
 FUZZTIME ?= 100000x
 SOAK ?= 3m
+# What mutate breaks: one package or file with PKG, a random sample with MUTATE_FLAGS="-sample 100".
+PKG ?= ./pkg/policy ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/gate ./pkg/journal \
+	./actions/forwarding ./actions/route ./pkg/executor/process.go
+MUTATE_FLAGS ?=
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
 	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk
 
@@ -57,4 +61,7 @@ bench: build ## measure the executor beside the AWS CLI and a floor without an S
 soak: ## run every fault in every scenario, then random ones for SOAK, and report what was lost
 	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^Test(Soak|Faults)$$' -v ./pkg/proof
 
-.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance bench soak
+mutate: ## break the code in one place at a time, and name what PKG's own tests do not notice
+	go run ./pkg/internal/mutate $(MUTATE_FLAGS) $(PKG)
+
+.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance bench soak mutate

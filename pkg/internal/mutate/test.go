@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// fate is what became of a mutant.
+type fate string
+
+const (
+	rejected fate = "does not build"
+	killed   fate = "killed"
+	survived fate = "survived"
+	timedOut fate = "timed out"
+)
+
+// memory is how much address space a test binary may take, in KiB; a mutant may ask for ever more.
+const memory = 8 << 20
+
+// laboratory builds and tests the mutants of one package in a folder outside of the tree.
+type laboratory struct {
+	*source
+	dir   string
+	limit time.Duration
+}
+
+// mutatePackage tries the mutants of one package and prints the survivors. It reports whether
+// enough were killed and the list of equivalents is right.
+func mutatePackage(ctx context.Context, where string, s settings, equivalents map[string]string,
+	out io.Writer,
+) (bool, error) {
+	src, err := load(ctx, where)
+	if err != nil {
+		return false, err
+	}
+	dir, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	all := src.mutants()
+	tried := sample(all, s.sample, s.seed)
+	lab := &laboratory{source: src, dir: dir, limit: s.limit}
+	fates, err := lab.try(ctx, tried, s.parallel)
+	if err != nil {
+		return false, err
+	}
+	r := report{
+		where: where, mutants: tried, fates: fates, equivalents: equivalents, verbose: s.verbose,
+	}
+	if len(tried) == len(all) {
+		r.names = map[string]bool{}
+		for _, f := range src.files {
+			if src.mutated(f) {
+				r.names[f.name] = true
+			}
+		}
+	}
+	return r.print(out) >= s.least && len(r.complaints) == 0, nil
+}
+
+// sample returns n of the mutants, chosen at random, in their order; all of them if n is 0.
+func sample(all []mutant, n int, seed uint64) []mutant {
+	if n == 0 || n >= len(all) {
+		return all
+	}
+	random := rand.New(rand.NewPCG(seed, 0))
+	chosen := random.Perm(len(all))[:n]
+	slices.Sort(chosen)
+	some := make([]mutant, n)
+	for i, c := range chosen {
+		some[i] = all[c]
+	}
+	return some
+}
+
+// try returns what becomes of each mutant, by its id.
+func (l *laboratory) try(
+	ctx context.Context, mutants []mutant, parallel int,
+) (map[int]fate, error) {
+	var inside, outside []mutant
+	for _, m := range mutants {
+		if m.inside() {
+			inside = append(inside, m)
+		} else {
+			outside = append(outside, m)
+		}
+	}
+	s, err := l.schemaOf(inside)
+	if err != nil {
+		return nil, err
+	}
+	binary := filepath.Join(l.dir, "schema.test")
+	if err := l.build(ctx, binary, s.files); err != nil {
+		return nil, fmt.Errorf("cannot build the mutants: %w", err)
+	}
+	start := time.Now()
+	if f := l.test(ctx, binary, 0); f != survived {
+		return nil, fmt.Errorf("the tests of the package as it is do not pass within %s: %s", l.limit, f)
+	}
+	l.limit = min(l.limit, 5*time.Second+5*time.Since(start))
+
+	fates := map[int]fate{}
+	for _, m := range inside {
+		fates[m.id] = rejected
+	}
+	var mu sync.Mutex
+	tell := func(m mutant, f fate) {
+		mu.Lock()
+		defer mu.Unlock()
+		fates[m.id] = f
+	}
+	each(parallel, s.built, func(m mutant) { tell(m, l.test(ctx, binary, m.id)) })
+	each(parallel, outside, func(m mutant) { tell(m, l.alone(ctx, m)) })
+	return fates, ctx.Err()
+}
+
+// each calls do for all mutants, a few at once.
+func each(parallel int, mutants []mutant, do func(mutant)) {
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, max(1, parallel))
+	for _, m := range mutants {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			do(m)
+		})
+	}
+	wait.Wait()
+}
+
+// alone builds one mutant by itself and tests it.
+func (l *laboratory) alone(ctx context.Context, m mutant) fate {
+	f := l.files[m.file]
+	binary := filepath.Join(l.dir, fmt.Sprintf("%d.test", m.id))
+	defer os.Remove(binary)
+	changed := map[string]string{f.path: apply(f.text, 0, len(f.text), m.edit)}
+	if l.build(ctx, binary, changed) != nil {
+		return rejected
+	}
+	return l.test(ctx, binary, 0)
+}
+
+// build makes a test binary of the package with some files changed.
+func (l *laboratory) build(ctx context.Context, binary string, files map[string]string) error {
+	dir, err := os.MkdirTemp(l.dir, "overlay")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for path, text := range files {
+		changed := filepath.Join(dir, filepath.Base(path))
+		if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+			return err
+		}
+		overlay.Replace[path] = changed
+	}
+	list, err := json.Marshal(overlay)
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(name, list, 0o600); err != nil {
+		return err
+	}
+	_, err = command(ctx, "go", "test", "-c", "-vet=off", "-overlay", name, "-o", binary, l.path)
+	return err
+}
+
+// test runs a test binary with a mutant chosen, in the package's folder, as go test does.
+func (l *laboratory) test(ctx context.Context, binary string, id int) fate {
+	dir, err := os.MkdirTemp(l.dir, "run")
+	if err != nil {
+		return survived // nothing was tested
+	}
+	defer os.RemoveAll(dir)
+	limited, cancel := context.WithTimeout(ctx, l.limit)
+	defer cancel()
+	shell := fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, memory)
+	cmd := exec.CommandContext(limited, "sh", "-c", shell, binary, "-test.failfast")
+	cmd.Dir = l.source.dir
+	cmd.Env = append(os.Environ(), variable+"="+strconv.Itoa(id), "TMPDIR="+dir)
+	// What the tests started goes with them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	err = cmd.Run()
+	switch {
+	case err == nil:
+		return survived
+	case limited.Err() != nil:
+		return timedOut
+	}
+	return killed
+}
