@@ -1,0 +1,180 @@
+package history
+
+import "slices"
+
+// Begin returns the entry to record for an action that wants the attribute to become to,
+// by way of via if that is not empty. Seq is its place in the order.
+//
+// An entry that the key has already is taken up again where the present value is still its
+// doing: a retry must not take its own change for the prior value. Its From stays, and so
+// the first prior value wins. Otherwise the key gets a further entry on top.
+//
+// The State is Pending where something has to be changed, else Live.
+func (v View) Begin(key, to, via string, seq int64) Entry {
+	e, again := v.own(key, to)
+	if again {
+		e.Again, e.Undone, e.Was, e.Aim = seq, 0, "", ""
+	} else {
+		e = Entry{Seq: seq, Key: key, From: v.now, To: to, Via: via, Begins: !v.Explained()}
+	}
+	e.State = v.stateOf(to)
+	return e
+}
+
+// stateOf returns the state of a new entry that wants a value.
+func (v View) stateOf(to string) State {
+	if v.now == to {
+		return Live
+	}
+	return Pending
+}
+
+// own returns the key's entry to take up again, and whether there is one. The present value
+// is still the doing of that entry, or the entry is uppermost and has changed nothing. No
+// entry above it counts or is pending.
+func (v View) own(key, to string) (Entry, bool) {
+	for i := len(v.entries) - 1; i >= v.run(); i-- {
+		e := v.entries[i]
+		switch {
+		case e.Key == key && e.To == to && e.Ends == 0 && e.State != Withdrawn:
+			untouched := i == len(v.entries)-1 && e.State == Pending && v.now == e.From
+			here := v.now == to || e.State != Live && e.leads(v.now)
+			return e, v.Explained() && (here || untouched)
+		case e.Key == key, v.counts[i], e.State == Pending:
+			return Entry{}, false
+		}
+	}
+	return Entry{}, false
+}
+
+// Undo says what the undo of an action comes to.
+type Undo struct {
+	// Known reports whether the key has an entry. If not, only HeldBy, Released and Aim
+	// are set, and Aim is the present value.
+	Known bool
+	// Again reports whether the action is undone or released already. The undo changes
+	// nothing then.
+	Again bool
+	// HeldBy are the keys of other actions that want the present value, the lowest first.
+	// The undo changes nothing then.
+	HeldBy []string
+	// Released is the key of the release that ended the action. It is empty if none did.
+	Released string
+	// Aim is the value that the undo leads to. It is the present one if the undo changes
+	// nothing.
+	Aim string
+	// Drift reports whether the present value is a stranger's, and not Aim by chance.
+	Drift bool
+}
+
+// Undo says what the undo of a key's action comes to.
+func (v View) Undo(key string) Undo {
+	mine := func(e Entry) bool { return e.Key == key && e.Ends == 0 }
+	open := func(e Entry) bool { return mine(e) && e.State != Withdrawn }
+	u := Undo{Known: slices.ContainsFunc(v.entries, mine), HeldBy: v.holders(key), Aim: v.now}
+	switch {
+	case !u.Known:
+		u.Released = v.released
+		u.Known = slices.ContainsFunc(v.ended, mine)
+		u.Again = u.Known
+		return u
+	case !slices.ContainsFunc(v.entries, open):
+		u.Again = true
+		return u
+	case len(u.HeldBy) > 0:
+		return u
+	}
+	u.Aim = v.Base()
+	if i := v.latest(key); i >= 0 {
+		u.Aim = v.entries[i].To
+	}
+	u.Drift = v.now != u.Aim && !v.Explained()
+	return u
+}
+
+// holders returns the keys of actions other than the given one that want the present value.
+func (v View) holders(except string) []string {
+	var keys []string
+	for i, e := range v.entries {
+		if e.Key != except && v.holds(i) && !slices.Contains(keys, e.Key) {
+			keys = append(keys, e.Key)
+		}
+	}
+	return keys
+}
+
+// holds reports whether an entry wants the present value to stay. A pending entry does on
+// its way, too. A fresh one on top also holds its From: a reading may hide that it was made.
+func (v View) holds(i int) bool {
+	e := v.entries[i]
+	if e.State != Pending {
+		return v.counts[i] && v.now == e.To
+	}
+	unsure := e.Fresh && e.Ends == 0 && i == len(v.entries)-1 && v.now == e.From
+	return unsure || v.counts[i] && e.leads(v.now)
+}
+
+// Undoing returns the key's entries as they are to be written before the undo's first
+// change. Seq is the undo's place in the order, aim the value that it leads to.
+func (v View) Undoing(key string, seq int64, aim string) []Entry {
+	return v.undone(key, func(e *Entry, _ bool) {
+		e.State, e.Undone, e.Was, e.Aim = Undoing, seq, v.now, aim
+	})
+}
+
+// Withdrawn returns the key's entries as they are to be written when its undo is answered.
+// Seq is the undo's place in the order, left the value that it left.
+func (v View) Withdrawn(key string, seq int64, left string) []Entry {
+	return v.undone(key, func(e *Entry, uppermost bool) {
+		e.State, e.Undone, e.Was, e.Aim = Withdrawn, seq, "", ""
+		if uppermost {
+			e.Aim = left
+		}
+	})
+}
+
+// undone returns the key's entries that are not withdrawn yet, changed. The change is told
+// whether an entry is of the uppermost run.
+func (v View) undone(key string, change func(e *Entry, uppermost bool)) []Entry {
+	var own []Entry
+	for i, e := range v.entries {
+		if e.Key == key && e.Ends == 0 && e.State != Withdrawn {
+			change(&e, i >= v.run())
+			own = append(own, e)
+		}
+	}
+	return own
+}
+
+// Enter returns the entry of an action that is not recorded here, as its facts tell it: it
+// led from one value to another. The entry lies below the run that began with what it led
+// to, and its undo is then like any other. Enter returns false if the facts fit below no
+// run.
+func (v View) Enter(key, from, to string, seq int64) (Entry, bool) {
+	for end := len(v.entries); end > 0; {
+		first := v.runBelow(end)
+		if e := v.entries[first]; e.Ends == 0 && e.From == to {
+			below := At(v.entries[:first], from)
+			return Entry{
+				Seq: seq, Key: key, From: from, To: to, State: Live,
+				Under: e.Seq, Begins: !below.Explained(),
+			}, true
+		}
+		end = first
+	}
+	return Entry{}, false
+}
+
+// Below returns the view with one more action, which only the provider tells of. It found
+// from, and what it led to was there before all that is recorded. The view is unchanged if
+// the lowest entry found from already. The Seq of the entry added is 0.
+func (v View) Below(key, from string) View {
+	e := Entry{Key: key, From: from, To: v.now, State: Live}
+	if !v.Empty() {
+		e.To, e.Under = v.entries[0].From, v.entries[0].Seq
+	}
+	if e.To == from {
+		return v
+	}
+	return At(slices.Concat(v.ended, v.entries, []Entry{e}), v.now)
+}

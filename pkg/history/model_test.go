@@ -1,0 +1,1028 @@
+package history
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The model explores every interleaving of a few actions on one or two attributes:
+// attempts, retries and undos in every order, a process that dies between any two of
+// its steps, lost answers, refusals, stale readings, a minute that passes or does not,
+// and a stranger's change. The decisions are those of this package, called as the
+// executor calls them. What surrounds them (reading, recording, changing) is modelled.
+//
+// The model assumes what the package asks of its caller ("Stale readings" in its comment),
+// and that a stranger's change is not hidden by a stale reading. A broken rule shows that
+// each of the caller's duties is needed.
+
+// world is one exploration.
+type world struct {
+	name  string
+	attrs []attribute
+	keys  []wants
+	// quick is explored by every run of the tests, deep by "make model".
+	quick, deep budget
+	// restore sends undos that overwrite what a stranger made.
+	restore bool
+}
+
+// budget bounds what goes wrong or comes from outside in one exploration.
+type budget struct {
+	// again is how often each action that is done is sent once more.
+	again int
+	// deaths is how often a process dies, refusals how often a change is refused.
+	deaths, refusals int
+	// strangers is how often a stranger changes something.
+	strangers int
+}
+
+type attribute struct {
+	base byte
+	via  byte
+	// stranger are the values that a stranger brings about.
+	stranger string
+}
+
+// wants is an action.
+type wants struct {
+	name string
+	to   string // a value for each attribute; '-' where the action has no part in it
+	// release gives the value up for good, for the base.
+	release bool
+	// foreign actions are another executor's: nothing is recorded of them. Their undo comes
+	// here with the facts that they told.
+	foreign bool
+	// tagged foreign actions left what they found in a tag of the provider. Their undo
+	// removes the tag.
+	tagged bool
+}
+
+// phase says how far an action has come, as the one who asked for it knows.
+type phase byte
+
+const (
+	idle phase = iota
+	trying
+	done
+	undoing
+	closed
+	drifted
+)
+
+// core is the one who asked for an action.
+type core struct {
+	phase phase
+	again byte
+	rank  byte    // the place of its latest answer among those of actions that are done
+	facts [2]byte // the prior facts, as told
+}
+
+// stranger is whoever changes an attribute and records nothing.
+const stranger = 9
+
+type attrState struct {
+	value, old byte // old is what a stale reading shows; 0 when there is none
+	entries    []Entry
+	foreign    [2]byte // the values that strangers brought about, the last one first
+	// by is the action that made the value, counted from 1, or stranger. It is 0 for the
+	// first value, and where a refused change was put back.
+	by byte
+}
+
+type step byte
+
+const (
+	atRest step = iota
+	reading
+	recorded
+	changing
+	finishing
+)
+
+// process is the one that has the locks.
+type process struct {
+	step step
+	key  byte
+	undo bool
+	attr byte // the attribute that is changed next
+	now  [2]byte
+	aim  [2]byte // where each attribute is to go; 0 where nothing is to be done
+	// before are the entries to put back where a change is refused.
+	before [2][]Entry
+	moved  [2]byte
+}
+
+type state struct {
+	attrs                       [2]attrState
+	cores                       [4]core
+	proc                        process
+	deaths, strangers, refusals byte
+}
+
+func (s state) clone() state {
+	for i := range s.attrs {
+		s.attrs[i].entries = slices.Clone(s.attrs[i].entries)
+	}
+	return s
+}
+
+func text(v byte) string {
+	if v == 0 {
+		return ""
+	}
+	return string(v)
+}
+
+// encode is the state as a map key. Places in the order count only as an order.
+func (s state) encode(b *bytes.Buffer) []byte {
+	b.Reset()
+	for i := range s.attrs {
+		a := &s.attrs[i]
+		b.Write([]byte{a.value, a.old, a.foreign[0], a.foreign[1], a.by})
+		encodeEntries(b, a.entries)
+		encodeEntries(b, s.proc.before[i])
+	}
+	for _, c := range s.cores {
+		b.Write([]byte{byte(c.phase), c.again, c.rank, c.facts[0], c.facts[1]})
+	}
+	p := s.proc
+	b.Write([]byte{byte(p.step), p.key, bit(p.undo), p.attr, s.deaths, s.strangers, s.refusals})
+	b.Write([]byte{p.now[0], p.now[1], p.aim[0], p.aim[1], p.moved[0], p.moved[1]})
+	return b.Bytes()
+}
+
+func bit(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func encodeEntries(b *bytes.Buffer, entries []Entry) {
+	for _, e := range entries {
+		for _, part := range []string{e.Key, e.From, e.To, e.Via, string(e.State[:1]), e.Was, e.Aim} {
+			b.WriteString(part)
+			b.WriteByte(1)
+		}
+		b.Write([]byte{byte(e.Seq), byte(e.Undone), byte(e.Under), byte(e.Ends), byte(e.Again)})
+		b.Write([]byte{bit(e.Fresh), bit(e.Begins)})
+	}
+	b.WriteByte(0)
+}
+
+// renumber makes the places in an attribute's order dense.
+func renumber(entries []Entry) {
+	var used []int64
+	for _, e := range entries {
+		used = append(used, e.Seq, e.Again, e.Undone, e.Under, e.Ends)
+	}
+	slices.Sort(used)
+	used = slices.Compact(used)
+	if len(used) == 0 || used[0] != 0 {
+		used = append([]int64{0}, used...)
+	}
+	place := func(n *int64) { *n = int64(slices.Index(used, *n)) }
+	for i := range entries {
+		e := &entries[i]
+		place(&e.Seq)
+		place(&e.Again)
+		place(&e.Undone)
+		place(&e.Under)
+		place(&e.Ends)
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return int(a.Seq - b.Seq) })
+}
+
+func nextSeq(entries []Entry) int64 {
+	n := int64(0)
+	for _, e := range entries {
+		n = max(n, e.Seq, e.Again, e.Undone, e.Ends)
+	}
+	return n + 1
+}
+
+// explorer walks all states of a world.
+type explorer struct {
+	world
+	budget
+	rule   rule
+	labels bool
+	seen   map[[2]uint64]struct{}
+	buf    bytes.Buffer
+	wrong  string
+}
+
+// move is one step with the state that it leads to.
+type move struct {
+	to    state
+	label string
+}
+
+func (x *explorer) start() state {
+	s := state{deaths: byte(x.deaths), strangers: byte(x.strangers), refusals: byte(x.refusals)}
+	for i, a := range x.attrs {
+		s.attrs[i].value = a.base
+	}
+	return s
+}
+
+func (x *explorer) moves(s state) []move {
+	var all []move
+	add := func(to state, format string, args ...any) {
+		for i := range x.attrs {
+			renumber(to.attrs[i].entries)
+		}
+		m := move{to: to}
+		if x.labels {
+			m.label = fmt.Sprintf(format, args...)
+		}
+		all = append(all, m)
+	}
+	if s.proc.step == atRest {
+		x.begin(s, add)
+		x.outside(s, add)
+		return all
+	}
+	x.advance(s, add)
+	if s.deaths > 0 {
+		d := s.clone()
+		d.deaths--
+		d.proc = process{}
+		add(d, "dies")
+	}
+	return all
+}
+
+// begin starts an attempt or an undo of any key.
+func (x *explorer) begin(s state, add func(state, string, ...any)) {
+	for k, w := range x.keys {
+		c := s.cores[k]
+		switch {
+		case w.foreign && c.phase == idle && !x.anyBegun(s):
+			d := s.clone()
+			x.actForeign(&d, k)
+			add(d, "%s is done by another executor", w.name)
+		case w.foreign:
+		case c.phase == idle, c.phase == trying, c.phase == done && int(c.again) < x.again && !w.release:
+			d := s.clone()
+			if c.phase == done {
+				d.cores[k].again++
+			}
+			d.cores[k].phase = trying
+			d.proc = process{step: reading, key: byte(k)}
+			add(d, "%s begins", w.name)
+		}
+		undoable := c.phase == trying || c.phase == done || c.phase == undoing
+		if undoable && !w.release {
+			d := s.clone()
+			d.cores[k].phase = undoing
+			d.proc = process{step: reading, key: byte(k), undo: true}
+			add(d, "the undo of %s begins", w.name)
+		}
+	}
+}
+
+// anyBegun reports whether one of our actions has begun: what another executor left is
+// from before us.
+func (x *explorer) anyBegun(s state) bool {
+	for k, w := range x.keys {
+		if !w.foreign && s.cores[k].phase != idle {
+			return true
+		}
+	}
+	return false
+}
+
+// actForeign is an action of another executor: nothing is recorded.
+func (x *explorer) actForeign(s *state, k int) {
+	c := &s.cores[k]
+	c.phase = done
+	for i := range x.attrs {
+		if to := x.keys[k].to[i]; to != '-' {
+			c.facts[i] = s.attrs[i].value
+			x.set(s, i, to)
+			s.attrs[i].by = byte(k) + 1
+		}
+	}
+}
+
+// outside is what happens between runs.
+func (x *explorer) outside(s state, add func(state, string, ...any)) {
+	aged := false
+	d := s.clone()
+	for i := range x.attrs {
+		for j := range d.attrs[i].entries {
+			e := &d.attrs[i].entries[j]
+			aged, e.Fresh = aged || e.Fresh, false
+		}
+		aged = aged || d.attrs[i].old != 0
+		d.attrs[i].old = 0
+	}
+	if aged {
+		add(d, "a minute passes")
+	}
+	if s.strangers == 0 {
+		return
+	}
+	for i, a := range x.attrs {
+		for _, v := range []byte(a.stranger) {
+			if v == s.attrs[i].value {
+				continue
+			}
+			d := s.clone()
+			d.strangers--
+			a := &d.attrs[i]
+			a.value, a.old, a.by, a.foreign = v, 0, stranger, [2]byte{v, a.foreign[0]}
+			add(d, "a stranger makes attribute %d %c", i, v)
+		}
+	}
+}
+
+// set changes the world; the next readings may be from before.
+func (x *explorer) set(s *state, i int, v byte) {
+	if a := &s.attrs[i]; a.value != v {
+		a.old, a.value, a.by = a.value, v, s.proc.key+1
+	}
+}
+
+func (x *explorer) advance(s state, add func(state, string, ...any)) {
+	switch s.proc.step {
+	case reading:
+		x.read(s, 0, add)
+	case recorded, changing:
+		x.change(s, add)
+	case finishing:
+		x.finish(s, add)
+	}
+}
+
+// read goes through all that a reading may show, one attribute after the other.
+func (x *explorer) read(s state, i int, add func(state, string, ...any)) {
+	if i == len(x.attrs) {
+		x.decide(s, add)
+		return
+	}
+	a := s.attrs[i]
+	for _, v := range []byte{a.value, a.old} {
+		if v == 0 || v == a.value && v == a.old {
+			continue
+		}
+		d := s.clone()
+		d.proc.now[i] = v
+		if v != a.value && !x.believes(d, i) {
+			continue
+		}
+		x.read(d, i+1, add)
+	}
+}
+
+// believes reports whether the executor acts on a stale reading without another one.
+func (x *explorer) believes(s state, i int) bool {
+	to := x.keys[s.proc.key].to[i]
+	if to == '-' {
+		return false
+	}
+	if x.rule.believesAll {
+		return true
+	}
+	v := x.view(s, i)
+	if s.proc.undo {
+		u := x.rule.undo(v, x.sent(s), v.Undo(x.sent(s)))
+		changes := u.Known && !u.Drift && !u.Again && len(u.HeldBy) == 0 && u.Aim != text(to)
+		return s.proc.now[i] == to && changes
+	}
+	if x.keys[s.proc.key].release {
+		return s.proc.now[i] == to && v.Explained()
+	}
+	return s.proc.now[i] != to && !v.Empty() && v.Explained()
+}
+
+// sent is the key that is being worked on.
+func (x *explorer) sent(s state) string { return x.keys[s.proc.key].name }
+
+// view is the history as the executor sees it.
+func (x *explorer) view(s state, i int) View {
+	v := At(x.rule.load(slices.Clone(s.attrs[i].entries)), text(s.proc.now[i]))
+	for k, w := range x.keys {
+		if c := s.cores[k]; w.tagged && c.facts[i] != 0 && c.phase != closed {
+			v = v.Below(w.name, text(c.facts[i]))
+		}
+	}
+	return x.rule.view(v)
+}
+
+// decide records what is to be done and, where nothing is, finishes.
+func (x *explorer) decide(s state, add func(state, string, ...any)) {
+	d := s.clone()
+	p := &d.proc
+	w := x.keys[p.key]
+	for i := range x.attrs {
+		if w.to[i] == '-' {
+			continue
+		}
+		p.before[i] = slices.Clone(d.attrs[i].entries)
+		switch {
+		case p.undo && !x.decideUndo(&d, i):
+			d.cores[p.key].phase = drifted
+			for j := range x.attrs {
+				d.attrs[j].entries = s.attrs[j].entries
+			}
+			d.proc = process{}
+			add(d, "the undo of %s finds drift", w.name)
+			return
+		case p.undo:
+		case w.release:
+			x.decideRelease(&d, i)
+		default:
+			x.decideAct(&d, i)
+		}
+	}
+	p.step = recorded
+	add(d, "%s reads %s and records", w.name, strings.TrimRight(string(p.now[:]), "\x00"))
+}
+
+func (x *explorer) decideAct(s *state, i int) {
+	a, p := &s.attrs[i], &s.proc
+	w := x.keys[p.key]
+	seq := nextSeq(a.entries)
+	if x.rule.places != nil {
+		seq = x.rule.places(a.entries)
+	}
+	v := x.view(*s, i)
+	e := x.rule.begin(v, v.Begin(w.name, text(w.to[i]), text(x.viaOf(i, w.to[i])), seq))
+	e.Fresh = true
+	x.checkPrior(a, p.key, e)
+	s.cores[p.key].facts[i] = e.From[0]
+	if w.to[i] != p.now[i] {
+		p.aim[i] = w.to[i]
+	}
+	// It is pending until it was read to be so.
+	e.State = Pending
+	a.entries = put(a.entries, e)
+}
+
+// checkPrior holds that an attempt does not tell its own change as the prior value. It may
+// where another action has come between.
+func (x *explorer) checkPrior(a *attrState, k byte, e Entry) {
+	between := slices.ContainsFunc(a.entries, func(o Entry) bool { return o.Key != e.Key })
+	if e.From == e.To && a.by == k+1 && !between {
+		x.fail("a retry tells its own change as the prior value")
+	}
+}
+
+// viaOf is the value on the way to another one.
+func (x *explorer) viaOf(i int, to byte) byte {
+	if x.attrs[i].via == to {
+		return 0
+	}
+	return x.attrs[i].via
+}
+
+// put writes an entry. One that only the provider told of has no place yet.
+func put(entries []Entry, e Entry) []Entry {
+	if e.Seq == 0 {
+		e.Seq = nextSeq(entries)
+	}
+	i := slices.IndexFunc(entries, func(o Entry) bool { return o.Seq == e.Seq })
+	if i < 0 {
+		return append(entries, e)
+	}
+	entries[i] = e
+	return entries
+}
+
+func (x *explorer) decideRelease(s *state, i int) {
+	a, p := &s.attrs[i], &s.proc
+	w := x.keys[p.key]
+	v := x.view(*s, i)
+	e, ok := v.Release(w.name, text(w.to[i]), text(x.attrs[i].base), nextSeq(a.entries))
+	a.entries = slices.DeleteFunc(a.entries, func(o Entry) bool {
+		return o.Key == w.name && o.State == Pending
+	})
+	if !ok {
+		return
+	}
+	e.Fresh = true
+	if e.State == Pending {
+		p.aim[i] = e.To[0]
+	}
+	a.entries = put(a.entries, e)
+}
+
+// decideUndo reports false for drift.
+func (x *explorer) decideUndo(s *state, i int) bool {
+	a, p := &s.attrs[i], &s.proc
+	w, c := x.keys[p.key], s.cores[p.key]
+	v := x.view(*s, i)
+	u := v.Undo(w.name)
+	if !u.Known && c.facts[i] != 0 && !x.rule.notEntered {
+		e, fits := v.Enter(w.name, text(c.facts[i]), text(w.to[i]), nextSeq(a.entries))
+		if fits {
+			a.entries = append(a.entries, e)
+			v = x.view(*s, i)
+			u = v.Undo(w.name)
+		}
+	}
+	u = x.rule.undo(v, w.name, u)
+	if len(u.HeldBy) > 0 {
+		x.checkHolders(*s, i, u.HeldBy)
+	}
+	switch {
+	case u.Released != "" || u.Again || len(u.HeldBy) > 0:
+	case !u.Known:
+		return x.decideByFacts(s, i)
+	case u.Drift && !x.restore:
+		if a.foreign[0] == 0 {
+			x.fail("drift without a stranger")
+		}
+		return false
+	case u.Aim != text(p.now[i]):
+		p.aim[i] = u.Aim[0]
+		for _, e := range v.Undoing(w.name, nextSeq(a.entries), u.Aim) {
+			a.entries = put(a.entries, x.rule.undoing(e))
+		}
+	}
+	return true
+}
+
+// decideByFacts is the undo of an action of which nothing is recorded. It goes by what was
+// before, what the action left, and what is now.
+func (x *explorer) decideByFacts(s *state, i int) bool {
+	p, prior := &s.proc, s.cores[s.proc.key].facts[i]
+	switch now := p.now[i]; {
+	case prior == 0 || now == prior:
+	case now == x.keys[p.key].to[i]:
+		p.aim[i] = prior
+	default:
+		return false
+	}
+	return true
+}
+
+// checkHolders holds that whoever is told as a holder is not undone, and wants what is so.
+func (x *explorer) checkHolders(s state, i int, keys []string) {
+	for _, key := range keys {
+		k := slices.IndexFunc(x.keys, func(w wants) bool { return w.name == key })
+		switch c, w := s.cores[k], x.keys[k]; {
+		case c.phase == closed || c.phase == idle:
+			x.fail("held by an action that is undone or never was")
+		case c.phase == done && !w.foreign && w.to[i] != s.attrs[i].value:
+			x.fail("held by an action that wants another value")
+		case !w.foreign && !slices.ContainsFunc(s.attrs[i].entries, func(e Entry) bool {
+			return e.Key == key && (e.State == Live || e.State == Pending)
+		}):
+			x.fail("held by an action that is being undone")
+		}
+	}
+}
+
+func (x *explorer) fail(why string) {
+	if x.wrong == "" {
+		x.wrong = why
+	}
+}
+
+// change makes the next change, with all that may become of it.
+func (x *explorer) change(s state, add func(state, string, ...any)) {
+	d := s.clone()
+	p := &d.proc
+	for int(p.attr) < len(x.attrs) && (p.aim[p.attr] == 0 || p.aim[p.attr] == d.attrs[p.attr].value) {
+		p.attr++
+	}
+	i := int(p.attr)
+	if i == len(x.attrs) {
+		p.step = finishing
+		add(d, "all is so")
+		return
+	}
+	x.checkTaken(d, i)
+	goal := p.aim[i]
+	if via := x.viaOf(i, goal); via != 0 && d.attrs[i].value != via {
+		goal = via
+	}
+	made := d.clone()
+	if made.proc.moved[i] == 0 {
+		made.proc.moved[i] = made.attrs[i].value
+	}
+	x.set(&made, i, goal)
+	made.proc.step = changing
+	add(made, "attribute %d becomes %c", i, goal)
+	if d.deaths > 0 {
+		// Lost, and read back: not made. The answer is ambiguous, and the record stays.
+		lost := d.clone()
+		lost.deaths--
+		lost.proc = process{}
+		add(lost, "the change of attribute %d comes to nothing, unknown", i)
+	}
+	if d.refusals > 0 {
+		x.refuse(d, i, add)
+	}
+}
+
+// newest returns the key of the latest entry.
+func newest(entries []Entry) string {
+	if len(entries) == 0 {
+		return ""
+	}
+	return slices.MaxFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Seq, b.Seq) }).Key
+}
+
+// checkTaken holds that no undo takes away what another action counts on, or what the latest
+// one has made without an answer yet, or what a stranger made.
+func (x *explorer) checkTaken(s state, i int) {
+	p, value := s.proc, s.attrs[i].value
+	if !p.undo || p.aim[i] == value {
+		return
+	}
+	for k, w := range x.keys {
+		phase := s.cores[k].phase
+		made := phase == trying && s.attrs[i].by == byte(k)+1 && newest(s.attrs[i].entries) == w.name
+		counts := (phase == done || made) && !w.release && !w.foreign
+		if counts && byte(k) != p.key && w.to[i] == value {
+			x.fail("an undo takes away what another action counts on")
+		}
+	}
+	if s.attrs[i].by == stranger && !x.restore && !x.ours(i, value) {
+		x.fail("an undo overwrites what a stranger made")
+	}
+}
+
+// ours reports whether a value is the base, wanted by an action, or on the way. What a tagged
+// action left is not known, so that any value may be its doing.
+func (x *explorer) ours(i int, value byte) bool {
+	return value == x.attrs[i].base || value == x.attrs[i].via ||
+		slices.ContainsFunc(x.keys, func(w wants) bool {
+			return w.tagged || w.to[i] == value
+		})
+}
+
+// refuse puts back what was moved, and the record as it was.
+func (x *explorer) refuse(s state, at int, add func(state, string, ...any)) {
+	d := s.clone()
+	d.refusals--
+	for i := range x.attrs {
+		if m := d.proc.moved[i]; m != 0 {
+			x.set(&d, i, m)
+			d.attrs[i].by = 0
+		}
+		if x.keys[d.proc.key].to[i] != '-' {
+			d.attrs[i].entries = restored(d.attrs[i].entries, d.proc.before[i], x.sent(d))
+		}
+	}
+	if c := &d.cores[d.proc.key]; c.phase == trying && !x.hasEntry(d, x.sent(d)) {
+		*c = core{again: c.again}
+	}
+	d.proc = process{}
+	add(d, "the change of attribute %d is refused; all is put back", at)
+}
+
+func (x *explorer) hasEntry(s state, key string) bool {
+	for i := range x.attrs {
+		if slices.ContainsFunc(s.attrs[i].entries, func(e Entry) bool { return e.Key == key }) {
+			return true
+		}
+	}
+	return false
+}
+
+// restored are the entries with those of one key as they were before.
+func restored(now, before []Entry, key string) []Entry {
+	others := slices.DeleteFunc(slices.Clone(now), func(e Entry) bool { return e.Key == key })
+	for _, e := range before {
+		if e.Key == key {
+			others = append(others, e)
+		}
+	}
+	return others
+}
+
+// finish writes what was read to be so, and answers.
+func (x *explorer) finish(s state, add func(state, string, ...any)) {
+	d := s.clone()
+	w, c := x.keys[d.proc.key], &d.cores[d.proc.key]
+	for i := range x.attrs {
+		if w.to[i] == '-' {
+			continue
+		}
+		a := &d.attrs[i]
+		if d.proc.undo {
+			x.checkLeft(d, i)
+			for _, e := range x.view(d, i).Withdrawn(w.name, nextSeq(a.entries), text(a.value)) {
+				a.entries = put(a.entries, x.rule.withdrawn(e))
+			}
+		}
+		for j := range a.entries {
+			e := &a.entries[j]
+			made := e.State == Pending && e.To == text(w.to[i])
+			if !d.proc.undo && e.Key == w.name && (made || w.release) {
+				e.State = Live
+			}
+		}
+		kept := x.rule.needed(slices.Clone(a.entries))
+		if len(kept) < len(a.entries) && !x.rule.staleEnds {
+			// The caller sees to it that no stale reading reaches back behind this.
+			a.old = 0
+		}
+		a.entries = kept
+	}
+	c.phase = done
+	if d.proc.undo || w.release {
+		c.phase = closed
+	}
+	d.rank(int(d.proc.key))
+	d.proc = process{}
+	add(d, "%s is answered", w.name)
+}
+
+// rank makes an action the latest of those that are done.
+func (s *state) rank(k int) {
+	old := s.cores[k].rank
+	top := byte(0)
+	for i := range s.cores {
+		if c := &s.cores[i]; old > 0 && c.rank > old {
+			c.rank--
+		}
+		if i != k {
+			top = max(top, s.cores[i].rank)
+		}
+	}
+	s.cores[k].rank = 0
+	if s.cores[k].phase == done {
+		s.cores[k].rank = top + 1
+	}
+}
+
+// checkLeft holds that an undo leaves a value that another action wants. Where none of them
+// wants what was there, that is what the latest of them wants, or else the base. What died,
+// was refused or came from outside is left to the other invariants.
+func (x *explorer) checkLeft(s state, i int) {
+	latest, held := -1, false
+	for k, w := range x.keys {
+		if w.release || w.foreign || s.cores[k].phase == trying {
+			return
+		}
+		if w.to[i] == '-' || byte(k) == s.proc.key || s.cores[k].phase != done {
+			continue
+		}
+		held = held || w.to[i] == s.attrs[i].value && s.proc.aim[i] == 0
+		if latest < 0 || s.cores[k].rank > s.cores[latest].rank {
+			latest = k
+		}
+	}
+	want := x.attrs[i].base
+	if latest >= 0 {
+		want = x.keys[latest].to[i]
+	}
+	clean := s.deaths == byte(x.deaths) && s.refusals == byte(x.refusals) &&
+		s.strangers == byte(x.strangers)
+	if clean && !held && s.attrs[i].value != want {
+		x.fail("an undo leaves what nobody wants")
+	}
+}
+
+// check holds a state at rest against what must be so.
+func (x *explorer) check(s state) {
+	if s.proc.step != atRest {
+		return
+	}
+	begun, drift, released := false, false, false
+	for k, w := range x.keys {
+		switch c := s.cores[k]; {
+		case c.phase == drifted:
+			drift = true
+		case w.release && c.phase == trying, !w.release && c.phase != idle && c.phase != closed:
+			return
+		case w.release && c.phase == closed:
+			released = true
+		default:
+			begun = begun || c.phase == closed
+		}
+	}
+	if !begun || drift {
+		return
+	}
+	for i, a := range x.attrs {
+		at := s.attrs[i]
+		if !x.mayEndAt(a.base, at, i) {
+			x.fail("all is undone, and the value is not what it was before")
+		}
+		if at.foreign[0] == 0 && len(at.entries) > 0 && !released {
+			x.fail("all is undone, and entries are left")
+		}
+	}
+}
+
+// mayEndAt reports whether an attribute may be as it is once all is undone: as it was
+// before all, or as the last stranger left it. What a stranger makes as one of the
+// actions wants it counts as that action's.
+func (x *explorer) mayEndAt(base byte, a attrState, i int) bool {
+	switch last := a.foreign[0]; {
+	case a.value == base, a.value == last:
+		return true
+	default:
+		wanted := slices.ContainsFunc(x.keys, func(w wants) bool { return w.to[i] == last })
+		return wanted && a.value == a.foreign[1]
+	}
+}
+
+// explore walks all states, the nearest first, as far as the limit. It returns how many
+// there are and the shortest way to a fault.
+func (x *explorer) explore(limit int) (states int, way []string) {
+	type node struct {
+		parent int
+		label  string
+	}
+	type reached struct {
+		state state
+		node  int
+	}
+	x.seen = map[[2]uint64]struct{}{}
+	var nodes []node
+	layer := []reached{{state: x.start(), node: -1}}
+	x.isNew(layer[0].state)
+	for len(layer) > 0 && len(x.seen) < limit {
+		var next []reached
+		for _, at := range layer {
+			x.check(at.state)
+			label := ""
+			for _, m := range x.moves(at.state) {
+				if x.wrong != "" {
+					label = m.label
+					break
+				}
+				if x.isNew(m.to) {
+					n := -1
+					if x.labels {
+						nodes = append(nodes, node{at.node, m.label})
+						n = len(nodes) - 1
+					}
+					next = append(next, reached{m.to, n})
+				}
+			}
+			if x.wrong == "" {
+				continue
+			}
+			for i := at.node; i >= 0; i = nodes[i].parent {
+				way = append([]string{nodes[i].label}, way...)
+			}
+			return len(x.seen), append(way, label)
+		}
+		layer = next
+	}
+	return len(x.seen), way
+}
+
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// isNew marks a state as seen. Two hashes stand for it.
+func (x *explorer) isNew(s state) bool {
+	code := s.encode(&x.buf)
+	sum := [2]uint64{maphash.Bytes(seeds[0], code), maphash.Bytes(seeds[1], code)}
+	if _, known := x.seen[sum]; known {
+		return false
+	}
+	x.seen[sum] = struct{}{}
+	return true
+}
+
+func worlds() []world {
+	one := []attribute{{base: 'A', stranger: "ABS"}}
+	via := []attribute{{base: 'A', via: 'N', stranger: "AS"}}
+	two := []attribute{{base: 'A', stranger: "S"}, {base: 'A'}}
+	return []world{
+		{
+			name: "two forwarders", attrs: one,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "B"}},
+			quick: budget{again: 1, deaths: 1, strangers: 1},
+			deep:  budget{again: 1, deaths: 1, refusals: 1, strangers: 1},
+		},
+		{
+			name: "to and fro", attrs: one,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "B"}},
+			quick: budget{again: 1, deaths: 0, refusals: 0},
+			deep:  budget{again: 1, deaths: 1, refusals: 1},
+		},
+		{
+			name: "to the base and back", attrs: one,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "A"}, {name: "c", to: "C"}},
+			quick: budget{deaths: 1},
+			deep:  budget{again: 1, deaths: 1},
+		},
+		{
+			name: "a stranger among two", attrs: one,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}},
+			quick: budget{again: 1, deaths: 1, strangers: 1},
+			deep:  budget{again: 1, deaths: 1, strangers: 2},
+		},
+		{
+			name: "a stranger among three", attrs: one,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "S"}},
+			quick: budget{strangers: 1},
+			deep:  budget{deaths: 1, strangers: 1},
+		},
+		{
+			name: "a stranger, overwritten", attrs: one, restore: true,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}},
+			quick: budget{deaths: 1, strangers: 1},
+			deep:  budget{again: 1, deaths: 1, strangers: 1},
+		},
+		{
+			name: "two deaths", attrs: one,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "B"}},
+			quick: budget{deaths: 1},
+			deep:  budget{deaths: 2},
+		},
+		{
+			name: "by way of another value", attrs: via,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}},
+			quick: budget{again: 1, deaths: 1},
+			deep:  budget{again: 1, deaths: 2, refusals: 1},
+		},
+		{
+			name: "by way of another value, a stranger", attrs: via,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "B"}},
+			quick: budget{strangers: 1},
+			deep:  budget{deaths: 1, strangers: 1},
+		},
+		{
+			name: "two attributes", attrs: two,
+			keys:  []wants{{name: "a", to: "BB"}, {name: "b", to: "CB"}},
+			quick: budget{deaths: 1, refusals: 1, strangers: 1},
+			deep:  budget{again: 1, deaths: 1, refusals: 1, strangers: 1},
+		},
+		{
+			name: "two attributes, three keys", attrs: two,
+			keys:  []wants{{name: "a", to: "BB"}, {name: "b", to: "-C"}, {name: "c", to: "C-"}},
+			quick: budget{deaths: 1},
+			deep:  budget{deaths: 1, refusals: 1},
+		},
+		{
+			name: "a release", attrs: one,
+			keys: []wants{
+				{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "r", to: "B", release: true},
+			},
+			quick: budget{again: 1, deaths: 1},
+			deep:  budget{again: 1, deaths: 2},
+		},
+		{
+			name: "another executor's", attrs: one,
+			keys: []wants{
+				{name: "u", to: "D", foreign: true}, {name: "a", to: "B"}, {name: "b", to: "C"},
+			},
+			quick: budget{deaths: 1},
+			deep:  budget{again: 1, deaths: 1, strangers: 1},
+		},
+		{
+			name: "another executor's, known by a tag", attrs: one,
+			keys: []wants{
+				{name: "u", to: "D", foreign: true, tagged: true},
+				{name: "a", to: "B"}, {name: "b", to: "C"},
+			},
+			quick: budget{deaths: 1, strangers: 1},
+			deep:  budget{again: 1, deaths: 1, strangers: 1},
+		},
+	}
+}
+
+// limit is far above the states of any world. Reaching it is a failure.
+const limit = 50_000_000
+
+// TestModel explores every world whole: the quick budgets, or the deep ones if the variable
+// MODEL is "deep".
+func TestModel(t *testing.T) {
+	deep := os.Getenv("MODEL") == "deep"
+	var total atomic.Int64
+	began := time.Now()
+	t.Cleanup(func() {
+		t.Logf("%d states in %.1f s", total.Load(), time.Since(began).Seconds())
+	})
+	for _, w := range worlds() {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			began, b := time.Now(), w.quick
+			if deep {
+				b = w.deep
+			}
+			x := &explorer{world: w, budget: b}
+			states, _ := x.explore(limit)
+			total.Add(int64(states))
+			switch {
+			case x.wrong != "":
+				l := &explorer{world: w, budget: b, labels: true}
+				_, way := l.explore(limit)
+				t.Errorf("%s\n%s", l.wrong, strings.Join(way, "\n"))
+			case states >= limit:
+				t.Error("not explored whole")
+			}
+			t.Logf("%s: %d states in %.1f s", w.name, states, time.Since(began).Seconds())
+		})
+	}
+}

@@ -1,0 +1,85 @@
+package history
+
+import "slices"
+
+// Release returns the entry of a request to take a value away for good. It ends the actions
+// that led to that value, and leaves rest in its place. If another value is there now, undos
+// of what was done since lead to rest. Release returns false if nothing has to be recorded.
+func (v View) Release(key, value, rest string, seq int64) (Entry, bool) {
+	for _, e := range slices.Backward(v.entries) {
+		if e.Key == key && e.Ends != 0 && v.now != value && (e.State == Live || v.now == e.To) {
+			// An earlier attempt did it.
+			e.State = Live
+			return e, true
+		}
+	}
+	if v.now == value {
+		return v.End(key, rest, seq), true
+	}
+	above := !v.Explained()
+	for i := len(v.entries) - 1; i >= 0; i-- {
+		if e := v.entries[i]; v.counts[i] && e.To == value {
+			return Entry{
+				Seq: seq, Key: key, From: rest, To: rest,
+				State: Live, Begins: true, Ends: e.Seq,
+			}, above
+		}
+		above = above || v.counts[i]
+	}
+	return Entry{}, false
+}
+
+// End returns the entry of a request that ends all actions on the attribute and leads it to
+// a value. It is Pending where something has to be changed, else Live.
+func (v View) End(key, to string, seq int64) Entry {
+	return Entry{
+		Seq: seq, Key: key, From: v.now, To: to,
+		State: v.stateOf(to), Begins: !v.Explained(), Ends: seq,
+	}
+}
+
+// Needed returns the entries that a later answer may rest on. The others may be removed.
+//
+// A run is needed while an action of it is not undone. A run of undone actions alone is
+// needed while it is uppermost and an action below wants what it left: its base is where
+// that action's undo leads. After a release that nothing lies above, the release is needed
+// alone, so that later undos of what it ended are told of it.
+func Needed(entries []Entry) []Entry {
+	v := At(entries, "")
+	var needed []Entry
+	for end := len(v.entries); end > 0; {
+		first := v.runBelow(end)
+		run := v.entries[first:end]
+		if anyOpen(run) || len(needed) == 0 && v.wanted(run, first) {
+			needed = append(needed, run...)
+		}
+		end = first
+	}
+	if len(needed) == 0 && v.released != "" {
+		needed = v.entries[:1]
+	}
+	return slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
+		return !slices.ContainsFunc(needed, func(n Entry) bool { return n.Seq == e.Seq })
+	})
+}
+
+// anyOpen reports whether a run has an action that is not undone or an unfinished release.
+func anyOpen(run []Entry) bool {
+	return slices.ContainsFunc(run, func(e Entry) bool {
+		return e.State != Withdrawn && (e.Ends == 0 || e.State == Pending)
+	})
+}
+
+// wanted reports whether an entry below the run, which starts at first, wants what the run
+// left.
+func (v View) wanted(run []Entry, first int) bool {
+	left, at := "", int64(0)
+	for _, e := range run {
+		if e.State == Withdrawn && e.Aim != "" && e.Undone > at {
+			left, at = e.Aim, e.Undone
+		}
+	}
+	return slices.ContainsFunc(v.entries[:first], func(e Entry) bool {
+		return (e.State == Live || e.State == Pending) && e.To == left
+	})
+}
