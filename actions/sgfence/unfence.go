@@ -31,13 +31,13 @@ type unfence struct {
 	gone []saved
 	// tagless unfences do not go by tags.
 	tagless bool
-	// under tells that the undo may lead back under the fence that lastfence names, and returns
+	// under reports whether the undo may lead back under the fence that lastfence names, and returns
 	// that it does.
 	under, returns bool
 	// tags are those to remove once every interface is restored; left says why there are others.
 	tags map[string]string
 	left string
-	// asked tells that their removal was sent.
+	// asked reports whether their removal was sent.
 	asked bool
 	// vouched tells that what is restored is not from before this action but from before an
 	// earlier one, by the tags or by the facts.

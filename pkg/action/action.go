@@ -114,9 +114,9 @@ type Request struct {
 	// Orphan tells that the request's key names an action to take back, and that no record of one is kept:
 	// it never was, or is undone. Nothing is known of it then but what the parameters tell.
 	Orphan bool
-	// Undoes tells that the request's key names an action to take back.
+	// Undoes reports whether the request's key names an action to take back.
 	Undoes bool
-	// Answered tells that the request carries what that action answered of its effect, beside prior
+	// Answered reports whether the request carries what that action answered of its effect, beside prior
 	// facts: so it was carried out on this very target.
 	Answered bool
 	// Recent tells that the action's record is so fresh that the provider may still show what was

@@ -13,6 +13,11 @@
 // actions are undone, the attribute ends as it was before the first of them. If a stranger
 // changed it, it ends as the last stranger left it.
 //
+// One case is not held yet. An undo found a holder and left the value to it, a stranger had
+// been there before, and the next undo rests on a reading from before that. It then takes
+// away what the holder wants. Until Explained rules such a reading out, a caller has to read
+// once more before an undo changes a value soon after another undo.
+//
 // # Events and explained values
 //
 // An event is a change or an undo. A finished event left one value. An unfinished one, cut

@@ -138,7 +138,7 @@ func TestAShellThatEvaluatesWhatItPrintsReachesNothingReal(t *testing.T) {
 	environ := []string{
 		"AWS_PROFILE=prod", "AWS_ROLE_ARN=arn:aws:iam::1:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE=/token",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/", "AWS_ENDPOINT_URL_STS=https://sts.example",
-		"AWS_CONFIG_FILE=/root/config", "AWS_USE_FIPS_ENDPOINT=true", "AWS_SESSION_TOKEN=real", "OTHER=kept",
+		"AWS_CONFIG_FILE=/etc/real-config", "AWS_USE_FIPS_ENDPOINT=true", "AWS_SESSION_TOKEN=real", "OTHER=kept",
 		"AWS_ODD NAME=x", "AWS_$(false)=x",
 	}
 	signals := make(chan os.Signal)
