@@ -27,7 +27,7 @@ const (
 )
 
 // memory is how much address space a test binary may take, in KiB; a mutant may ask for ever more.
-const memory = 8 << 20
+const memory = 4 << 20
 
 // laboratory builds and tests the mutants of one package in a folder outside of the tree.
 type laboratory struct {
