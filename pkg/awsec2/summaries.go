@@ -15,6 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // EachInstance reads every instance that the query selects, those of AWS services included. One may
@@ -42,7 +43,18 @@ func (r *Reader) EachInstance(
 		return err
 	}
 	in.MaxResults, in.NextToken = aws.Int32(pageSize), nil
-	return r.instancePages(ctx, what, in, each)
+	paged := r.instancePages(ctx, what, in, each)
+	if isTimeout(paged) && !isTimeout(err) {
+		// What EC2 answered before says more than that the time was up after it.
+		return err
+	}
+	return paged
+}
+
+// isTimeout reports whether a failure is that EC2 did not answer in time.
+func isTimeout(err error) bool {
+	var f *protocol.Failure
+	return errors.As(err, &f) && f.Class == protocol.Timeout
 }
 
 // quarterOf bounds a context by a quarter of the time that it has left.

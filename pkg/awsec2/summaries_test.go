@@ -174,3 +174,28 @@ func TestInstancesAreRefusedAtOnce(t *testing.T) {
 		t.Errorf("%v after %d calls", err, asked)
 	}
 }
+
+// TestAThrottledReadIsToldAsThat: that the time was up after it says less.
+func TestAThrottledReadIsToldAsThat(t *testing.T) {
+	r := readerOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		if r.PostForm.Get("MaxResults") != "" {
+			<-r.Context().Done() // until the reader gives up
+			return
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprint(w, "<Response><Errors><Error><Code>RequestLimitExceeded</Code>"+
+			"<Message>slower</Message></Error></Errors></Response>")
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	err := r.EachInstance(
+		ctx, "all", ec2model.InstanceQuery{VPCID: "vpc-1"}, func(ec2model.InstanceSummary) {},
+	)
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Throttled {
+		t.Errorf("%v, want it throttled", err)
+	}
+}
