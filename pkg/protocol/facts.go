@@ -25,6 +25,15 @@ const (
 	FactRequestID = "requestId"
 	// FactHeldBy names the actions in force that need what an undo would take away.
 	FactHeldBy = "heldBy"
+	// FactReleased is, in an undo, the key of the release that ended the action before.
+	FactReleased = "released"
+	// FactWithdrawn is "true" when an undo changed nothing because other actions
+	// count on the value; its own action does not hold the value any more.
+	FactWithdrawn = "withdrawn"
+	// FactNotRestored is "true" when a release did not give back what was there before.
+	FactNotRestored = "notRestored"
+	// FactLedger is LedgerUnread in a dry-run that could not read the prior facts.
+	FactLedger = "ledger"
 	// FactIgnoredKeys is a KeyList of what of the request was ignored.
 	FactIgnoredKeys = "ignoredKeys"
 	// FactTargetGone is "true" when what an undo is of does not exist any more.
@@ -46,6 +55,9 @@ const (
 	FactPermissionHint = "permissionHint"
 )
 
+// LedgerUnread is the value of FactLedger.
+const LedgerUnread = "unread"
+
 // FactDoc is a fact that any verb may report, and what it means.
 type FactDoc struct {
 	Name, Doc string
@@ -63,6 +75,11 @@ func CommonFacts() []FactDoc {
 		{FactRequestID, "the provider's id of the refused call", false},
 		{FactPermissionHint, "the IAM action that the refused call needs", false},
 		{FactHeldBy, "the keys of the actions that need what an undo would take away", false},
+		{FactReleased, "in an undo: the key of the release that ended the action before", false},
+		{FactWithdrawn, "`true` when an undo changed nothing because other actions count on the value: " +
+			"its own action does not hold the value any more", true},
+		{FactNotRestored, "`true` when a release did not give back what was there before", true},
+		{FactLedger, "`unread` in a dry-run that could not read the prior facts", false},
 		{FactIgnoredKeys, "what of the request was ignored, as a JSON array of keys: of target, parameters and spec", false},
 		{FactTargetGone, "`true` when what the undo is of does not exist any more: what is left of the action is undone, and it is closed", true},
 		{FactPriorFactsKept, "`false` when prior facts are in the result only: a crash before it would have lost them", true},

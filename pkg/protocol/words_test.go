@@ -36,6 +36,10 @@ awsErrorCode
 requestId
 permissionHint
 heldBy
+released
+withdrawn +
+notRestored +
+ledger
 ignoredKeys
 targetGone +
 priorFactsKept +
