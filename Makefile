@@ -51,15 +51,15 @@ generate: ## write the schemas and the reference from the descriptors
 	go run ./schema/generate
 
 conformance: build ## hold executor and stand-in against moto, boto3 and the AWS CLI
-	go test -tags conformance -count=1 -v ./pkg/conformance
+	go test -tags conformance -count=1 -v ./pkg/internal/conformance
 
 bench: build ## measure the executor beside the AWS CLI and a floor without an SDK; the gate; the inventory
-	go run ./pkg/bench
-	go run ./pkg/gatebench
+	go run ./pkg/internal/bench
+	go run ./pkg/internal/gatebench
 	go test -run '^$$' -bench Observe -benchtime 3x ./pkg/inventory
 
 soak: ## run every fault in every scenario, then random ones for SOAK, and report what was lost
-	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^Test(Soak|Faults)$$' -v ./pkg/proof
+	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^Test(Soak|Faults)$$' -v ./pkg/internal/proof
 
 mutate: ## break the code in one place at a time, and name what PKG's own tests do not notice
 	go run ./pkg/internal/mutate $(MUTATE_FLAGS) $(PKG)

@@ -30,6 +30,8 @@ var walls = []wall{
 	{name: "only the seam and the stand-in know EC2's wire", of: "...", except: []string{"pkg/awsec2/...", "pkg/ec2sim/..."},
 		forbidding: []string{"github.com/aws/..."}},
 	{name: "the gate knows no SQL and no SDK", of: "pkg/gate", forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/..."}},
+	{name: "what ships imports nothing that only tests and benches use", of: "...",
+		except: []string{"pkg/internal/..."}, forbidding: []string{module + "pkg/internal/..."}},
 	{name: "a policy knows no SQL and no SDK, and no people: the executor, which links it, stays small", of: "pkg/policy",
 		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "golang.org/x/...", module + "pkg/person"}},
 }

@@ -16,7 +16,7 @@ import (
 // programs, the examples and the AWS CLI, and nothing else in the environment.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	top, err := filepath.Abs("../..")
+	top, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}

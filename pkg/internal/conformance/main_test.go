@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"aws-provider-executor/pkg/peers"
+	"aws-provider-executor/pkg/internal/peers"
 )
 
 // house is what every test uses: the peers and the programs, built once.

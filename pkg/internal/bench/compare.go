@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim/simproc"
-	"aws-provider-executor/pkg/peers"
+	"aws-provider-executor/pkg/internal/peers"
 )
 
 type bench struct {
