@@ -278,9 +278,9 @@ type Seen struct {
 	Facts map[string]string
 }
 
-// Refuse makes the failure that a plan answers with.
+// Refuse is protocol.Refuse.
 func Refuse(class protocol.FailureClass, format string, args ...any) *protocol.Failure {
-	return &protocol.Failure{Class: class, Message: fmt.Sprintf(format, args...)}
+	return protocol.Refuse(class, format, args...)
 }
 
 type leaseKey struct{}

@@ -21,6 +21,9 @@ type Form struct {
 	// Canonical checks a text and returns the one spelling it has inside. Its
 	// error says what would be right.
 	Canonical func(string) (string, error)
+	// Names is the kind of resource that a text names in a field of this form; nil where none does.
+	// A text that is not of the form names what the form is of.
+	Names func(text string) Kind
 	// Example is a text of the form.
 	Example string
 }
@@ -83,6 +86,7 @@ var (
 		Pattern: `^(none|local|(` + strings.Join(routeTargets, "|") + `)-([0-9a-f]{8}|[0-9a-f]{17})` +
 			`|arn:aws[a-z-]*:(` + strings.Join(routeServices, "|") + `):[a-z0-9-]*:[0-9]{12}:[A-Za-z0-9/_-]+)$`,
 		Canonical: canonicalRouteTarget,
+		Names:     kindOf,
 		Example:   "igw-0123456789abcdef0",
 	}
 
@@ -195,6 +199,7 @@ func resourceID(name, prefix string) Form {
 			}
 			return s, nil
 		},
+		Names:   func(string) Kind { return kindOf(prefix) },
 		Example: prefix + "-0123456789abcdef0",
 	}
 }

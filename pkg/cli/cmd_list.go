@@ -64,8 +64,14 @@ func (a *app) listTable(w io.Writer, rows []gate.Row, q gate.Query) {
 	lines := make([][]string, len(rows))
 	for i, r := range rows {
 		said := firstOf(r.Error, r.ResultMessage)
-		lines[i] = []string{fmt.Sprint(r.ID), string(r.Status), r.IdempotencyKey, r.Action, firstOf(r.Target["nicRef"], r.Target["instanceRef"], r.Target["routeTableRef"]),
-			r.Target["address"], r.ApprovedBy, when(r.UpdatedAt), said}
+		target := ""
+		if named := a.Registry.Resources(r.Target); len(named) > 0 {
+			target = named[0].ID
+		}
+		lines[i] = []string{
+			fmt.Sprint(r.ID), string(r.Status), r.IdempotencyKey, r.Action, target,
+			r.Target["address"], r.ApprovedBy, when(r.UpdatedAt), said,
+		}
 	}
 	a.tabulate(w, []string{"ID", "STATUS", "KEY", "ACTION", "TARGET", "ADDRESS", "APPROVED BY", "UPDATED", "MESSAGE"}, lines)
 	if q.Limit > 0 && len(rows) == q.Limit {

@@ -22,7 +22,7 @@ type enforcement struct {
 	verbs  *action.Registry
 
 	policy  *policy.Policy
-	request protocol.Request
+	subject policy.Subject
 }
 
 // check decides all that the request itself shows. A policy that can't be read allows nothing: that
@@ -33,10 +33,11 @@ func (e *enforcement) check(r protocol.Request) error {
 	}
 	p, err := policy.LoadAll(e.settings.policy)
 	if err != nil {
-		return action.Refuse(protocol.Configuration, "EXECUTOR_POLICY: %s; nothing was changed", strings.ReplaceAll(err.Error(), "\n", " "))
+		return protocol.Refuse(protocol.Configuration, "EXECUTOR_POLICY: %s; nothing was changed",
+			strings.ReplaceAll(err.Error(), "\n", " "))
 	}
-	e.policy, e.request = p, r
-	reasons := p.Subject(policy.RequestSubject(e.verbs, r))
+	e.policy, e.subject = p, policy.RequestSubject(e.verbs, r)
+	reasons := p.Subject(e.subject)
 	if r.Mode == protocol.Execute {
 		reasons = append(reasons, p.Execution(time.Now(), 0)...)
 	}
@@ -47,7 +48,8 @@ func (e *enforcement) deny(reasons policy.Denial) error {
 	if len(reasons) == 0 {
 		return nil
 	}
-	return action.Refuse(protocol.Denied, "the policy %s says no: %s; nothing was changed", protocol.Quote(e.policy.Name), reasons.Error())
+	return protocol.Refuse(protocol.Denied, "the policy %s says no: %s; nothing was changed",
+		protocol.Quote(e.policy.Name), reasons.Error())
 }
 
 // tagReader reads the tags of resources, by their ids.
@@ -65,13 +67,16 @@ func (e *enforcement) checkTags(ctx context.Context, conn Connection) error {
 		return fmt.Errorf("the reader %T can't read tags", conn.Reader())
 	}
 	var ids []string
-	for _, field := range []string{"nicRef", "instanceRef", "routeTableRef"} {
-		if id := e.request.Target[field]; id != "" && !slices.Contains(ids, id) {
-			ids = append(ids, id)
+	for _, r := range e.subject.Resources {
+		if !slices.Contains(ids, r.ID) {
+			ids = append(ids, r.ID)
 		}
 	}
 	if len(ids) == 0 {
-		return e.deny(policy.Denial{{Field: "requiredTags, deniedTags", Text: "the target names nothing whose tags can be read"}})
+		return e.deny(policy.Denial{{
+			Field: "requiredTags, deniedTags",
+			Text:  "the target names nothing whose tags can be read",
+		}})
 	}
 	tags, err := reader.DescribeTags(ctx, ids...)
 	if err != nil {

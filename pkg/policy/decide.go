@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"aws-provider-executor/pkg/action"
 )
 
 // Subject is what a decision is about.
@@ -15,7 +17,10 @@ type Subject struct {
 	// Action is what the request calls it. Its target may choose another verb by that name.
 	Action                string
 	Provider, ProviderRef string
-	Target, Parameters    map[string]string
+	// Target has the declared keys in their canonical spelling, and all others as they were sent.
+	Target map[string]string
+	// Resources are what the target names, and Prior what an undo gives something back to.
+	Resources, Prior []action.Resource
 	// Undo is set for the undo of an action; Undoes are then the names that this may have.
 	Undo   bool
 	Undoes []string
@@ -217,39 +222,35 @@ func (p *Policy) refs(d *Denial, s Subject) {
 	if p.Targets == nil {
 		return
 	}
-	t := map[string][]Pattern{
-		"nicRef": p.Targets.Interfaces, "instanceRef": p.Targets.Instances,
-		"routeTableRef": p.Targets.RouteTables,
-	}
-	named := false
-	for _, kind := range []string{"nicRef", "instanceRef", "routeTableRef"} {
-		if ref := s.Target[kind]; ref != "" {
-			named = true
-			matches(d, kind, ref, kind, t[kind])
+	if !p.matches(d, s.Resources) {
+		names := make([]string, len(targetFields))
+		for i, f := range targetFields {
+			names[i] = f.name
 		}
-	}
-	if !named {
-		d.add("allowedTargets",
-			"the target names no nicRef, instanceRef or routeTableRef to check; name one")
-	}
-	if holder := s.Parameters["priorHolder"]; holder != "" {
-		matches(d, "priorHolder", holder, "nicRef", t["nicRef"])
+		last := len(names) - 1
+		d.add("allowedTargets", "the target names no %s or %s to check; name one",
+			strings.Join(names[:last], ", "), names[last])
 	}
 	// Gateways and the like are of no kind that there are patterns for.
-	switch prior := s.Parameters["priorRouteTarget"]; {
-	case strings.HasPrefix(prior, "eni-"):
-		matches(d, "priorRouteTarget", prior, "nicRef", t["nicRef"])
-	case strings.HasPrefix(prior, "i-"):
-		matches(d, "priorRouteTarget", prior, "instanceRef", t["instanceRef"])
-	}
+	p.matches(d, s.Prior)
 }
 
-// matches holds a reference against the patterns of its kind.
-func matches(d *Denial, field, ref, kind string, allowed []Pattern) {
-	if !matchAny(allowed, ref) {
-		d.add("allowedTargets", "the %s %q is not allowed; allowed: %s; to allow it %s",
-			field, ref, list(allowed), extend("allowedTargets."+kind, allowed, ref))
+// matches holds resources against the patterns of their kinds. It reports whether there are any of
+// a kind that has patterns.
+func (p *Policy) matches(d *Denial, resources []action.Resource) (any bool) {
+	for _, r := range resources {
+		for _, f := range targetFields {
+			if f.kind != r.Kind {
+				continue
+			}
+			any = true
+			if allowed := p.Targets[f.kind]; !matchAny(allowed, r.ID) {
+				d.add("allowedTargets", "the %s %q is not allowed; allowed: %s; to allow it %s",
+					r.Field, r.ID, list(allowed), extend("allowedTargets."+f.name, allowed, r.ID))
+			}
+		}
 	}
+	return any
 }
 
 // Execution decides whether one more action may be executed now; done is how many this

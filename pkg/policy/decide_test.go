@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aws-provider-executor/actions"
 )
 
 const open = `
@@ -36,7 +38,15 @@ func subject(change func(*Subject)) Subject {
 	if change != nil {
 		change(&s)
 	}
+	s.Resources = actions.Registry().Resources(s.Target)
 	return s
+}
+
+// gives is an undo that gives something back to what a parameter names.
+func gives(parameter, to string) func(*Subject) {
+	return func(s *Subject) {
+		s.Prior = actions.Registry().PriorResources(map[string]string{parameter: to})
+	}
 }
 
 func same(a, b string) bool { return a == b }
@@ -44,9 +54,6 @@ func same(a, b string) bool { return a == b }
 func TestSubject(t *testing.T) {
 	undo := func(s *Subject) {
 		s.Action, s.Undo, s.Undoes = "unassign-secondary-ip", true, []string{"assign-secondary-ip"}
-	}
-	gives := func(parameter, to string) func(*Subject) {
-		return func(s *Subject) { s.Parameters = map[string]string{parameter: to} }
 	}
 	irreversible := func(s *Subject) { s.Irreversible = true }
 	anything := strings.Replace(open, "[assign-secondary-ip]", "['*']", 1)
@@ -171,7 +178,7 @@ func TestReasonsSayWhatToWrite(t *testing.T) {
 `)
 	d := p.Subject(subject(func(s *Subject) {
 		s.ProviderRef, s.Target["nicRef"], s.Target["region"] = "", "eni-2", ""
-		s.Parameters = map[string]string{"priorRouteTarget": "i-1"}
+		gives("priorRouteTarget", "i-1")(s)
 	}))
 	d = append(d, p.Execution(tuesday, 2)...)
 	d = append(d, p.Tags("eni-2", map[string]string{"env": "prod", "Tier": "1"})...)

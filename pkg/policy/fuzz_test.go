@@ -5,6 +5,9 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"aws-provider-executor/actions"
+	kind "aws-provider-executor/pkg/action"
 )
 
 // FuzzDecision holds that no document, whatever it says, allows what its lists do not name, and
@@ -22,7 +25,11 @@ func FuzzDecision(f *testing.F) {
 			}
 			return
 		}
-		s := Subject{Action: action, Provider: provider, ProviderRef: ref, NeedsAddress: true, Target: map[string]string{"address": address, "nicRef": nic}}
+		s := Subject{
+			Action: action, Provider: provider, ProviderRef: ref, NeedsAddress: true,
+			Target: map[string]string{"address": address, "nicRef": nic},
+		}
+		s.Resources = actions.Registry().Resources(s.Target)
 		d := p.Subject(s)
 		if len(d) > 0 && d.Err().Error() == "" {
 			t.Fatal("denied without a reason")
@@ -48,7 +55,7 @@ func allowed(t *testing.T, p *Policy, s Subject) {
 	if !p.Enabled || !in(p.Providers, s.Provider) || !in(p.Actions, s.Action) || p.ProviderRefs != nil && !in(p.ProviderRefs, s.ProviderRef) {
 		t.Fatalf("allowed %+v by %+v", s, p)
 	}
-	if p.Targets != nil && (s.Target["nicRef"] == "" || len(p.Targets.Interfaces) == 0) {
+	if p.Targets != nil && (s.Target["nicRef"] == "" || len(p.Targets[kind.NetworkInterface]) == 0) {
 		t.Fatalf("allowed the target %+v by %+v", s.Target, p.Targets)
 	}
 	if p.CIDRs == nil {

@@ -217,17 +217,20 @@ func (r *reader) windows(n *document.Node, path string) {
 }
 
 func (r *reader) targets(n *document.Node, path string) {
-	t := &Targets{}
-	r.policy.Targets = t
+	r.policy.Targets = Targets{}
 	if n.Kind == document.Object && len(n.Entries) == 0 {
 		r.Add(n.Line, path,
 			"is empty: name what is allowed, or take the field out, which allows any")
 	}
-	r.FullFields(n, path,
-		document.Field{Name: "nicRef", Read: r.patterns(&t.Interfaces)},
-		document.Field{Name: "instanceRef", Read: r.patterns(&t.Instances)},
-		document.Field{Name: "routeTableRef", Read: r.patterns(&t.RouteTables)},
-	)
+	fields := make([]document.Field, len(targetFields))
+	for i, f := range targetFields {
+		fields[i] = document.Field{Name: f.name, Read: func(n *document.Node, path string) {
+			var allowed []Pattern
+			r.patterns(&allowed)(n, path)
+			r.policy.Targets[f.kind] = allowed
+		}}
+	}
+	r.FullFields(n, path, fields...)
 }
 
 func (r *reader) patterns(to *[]Pattern) readFunc {

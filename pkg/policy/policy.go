@@ -12,14 +12,18 @@
 // list of names allows any. An action is known by the name that the request gives it, whatever verb
 // its target chooses.
 //
+// What is judged is the request that is carried out: each key that its verb declares, in the one
+// spelling that it has inside. A key that the verb ignores is judged as it was sent: it allows
+// nothing, and it may deny.
+//
 // allowedCIDRs hold for every address that an action names. A verb that can name an address must
 // name one, forwarding too. The undo of forwarding need not: what was allowed must stay undoable.
 //
 // allowedRegions and allowedTargets restrict when they are there. With allowedTargets, each of
 // nicRef, instanceRef and routeTableRef that an action names must match a pattern of that name, and
-// it must name one at least. So must priorHolder and priorRouteTarget, to which an undo gives an
-// address or a route back, where they name an interface or an instance. In a pattern * stands for
-// any text and ? for one character.
+// it must name one at least. So must a prior fact to which an undo gives something back
+// (priorHolder, priorRouteTarget), where it names an interface, an instance or a route table. In a
+// pattern * stands for any text and ? for one character.
 //
 // requiredTags must all be on each resource that an action targets, and none of deniedTags may be:
 // a key with a pattern, or a list of them, for the value. deniedTags ignore upper and lower case.
@@ -45,6 +49,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"aws-provider-executor/pkg/action"
 )
 
 // The document type.
@@ -68,7 +74,7 @@ type Policy struct {
 	AllowUndo       bool
 	Windows         []Window
 	Regions         []string // nil: no restriction
-	Targets         *Targets
+	Targets         Targets  // nil: no restriction
 	RequiredTags    []Tag
 	DeniedTags      []Tag
 	approvals       int
@@ -115,8 +121,16 @@ func (p *Policy) AllowsIrreversible(name string) bool {
 }
 
 // Targets are the patterns of allowedTargets.
-type Targets struct {
-	Interfaces, Instances, RouteTables []Pattern
+type Targets map[action.Kind][]Pattern
+
+// targetFields are the kinds that allowedTargets has patterns for, by their names there.
+var targetFields = []struct {
+	name string
+	kind action.Kind
+}{
+	{"nicRef", action.NetworkInterface},
+	{"instanceRef", action.Instance},
+	{"routeTableRef", action.RouteTable},
 }
 
 // Tag is a tag's key with the patterns one of which its value must match.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/action"
@@ -39,12 +40,49 @@ func TestRequestSubject(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.want.Target, tt.want.Parameters = tt.target, parameters
-			got := policy.RequestSubject(verbs, protocol.Request{Action: tt.action, IdempotencyKey: tt.key, Target: tt.target, Parameters: parameters})
-			if d := cmp.Diff(tt.want, got); d != "" {
+			tt.want.Target = tt.target
+			tt.want.Prior = []action.Resource{{
+				Kind: action.NetworkInterface, Field: "priorHolder", ID: "eni-1",
+			}}
+			got := policy.RequestSubject(verbs, protocol.Request{
+				Action: tt.action, IdempotencyKey: tt.key, Target: tt.target, Parameters: parameters,
+			})
+			if d := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); d != "" {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// TestTheCanonicalRequestIsJudged: in the spelling that is carried out. What a verb ignores may deny
+// all the same, and is none of what it names where that is empty.
+func TestTheCanonicalRequestIsJudged(t *testing.T) {
+	const nic, table = "eni-0123456789abcdef0", "rtb-0123456789abcdef0"
+	got := policy.RequestSubject(actions.Registry(), protocol.Request{
+		Action: "assign-route-table-route", IdempotencyKey: "k",
+		Target: map[string]string{
+			"routeTableRef": table, "nicRef": nic, "address": "10.99.0.9/24", "region": "eu-west-1",
+			"instanceRef": "i-1", "subnetRef": "",
+		},
+		Parameters: map[string]string{
+			"priorRouteTarget": "igw-0123456789abcdef0", "priorHolder": "eni-2", "expectedHolderRef": "eni-3",
+		},
+	})
+	want := policy.Subject{
+		Action: "assign-route-table-route", NeedsAddress: true,
+		Target: map[string]string{
+			"routeTableRef": table, "nicRef": nic, "address": "10.99.0.0/24", "region": "eu-west-1",
+			"instanceRef": "i-1", "subnetRef": "",
+		},
+		Resources: []action.Resource{
+			{Kind: action.NetworkInterface, Field: "nicRef", ID: nic},
+			{Kind: action.Instance, Field: "instanceRef", ID: "i-1"},
+			{Kind: action.RouteTable, Field: "routeTableRef", ID: table},
+		},
+		Prior: []action.Resource{{Kind: action.NetworkInterface, Field: "priorHolder", ID: "eni-2"}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -45,10 +45,10 @@ func TestReasonsForUndosSayWhatToWrite(t *testing.T) {
 		change func(*Subject)
 		want   string
 	}{
-		{"a holder", p, func(s *Subject) { s.Parameters = map[string]string{"priorHolder": "eni-9"} },
+		{"a holder", p, gives("priorHolder", "eni-9"),
 			`allowedTargets: the priorHolder "eni-9" is not allowed; allowed: eni-0abc;` +
 				` to allow it add eni-9 to allowedTargets.nicRef`},
-		{"a route's target", p, func(s *Subject) { s.Parameters = map[string]string{"priorRouteTarget": "eni-9"} },
+		{"a route's target", p, gives("priorRouteTarget", "eni-9"),
 			`allowedTargets: the priorRouteTarget "eni-9" is not allowed; allowed: eni-0abc;` +
 				` to allow it add eni-9 to allowedTargets.nicRef`},
 		{"an undo", p, func(s *Subject) { s.Action, s.Undo, s.Undoes = "unfence", true, []string{"fence"} },

@@ -1,6 +1,9 @@
 package protocol
 
-import "maps"
+import (
+	"fmt"
+	"maps"
+)
 
 // FailureClass says why a request failed, in a form that programs may branch on.
 type FailureClass string
@@ -67,6 +70,11 @@ type Failure struct {
 	Retryable *bool
 	// Facts are added to the result's observed.
 	Facts map[string]string
+}
+
+// Refuse makes a failure of a class with a message as fmt.Sprintf makes it.
+func Refuse(class FailureClass, format string, args ...any) *Failure {
+	return &Failure{Class: class, Message: fmt.Sprintf(format, args...)}
 }
 
 // Error returns the message.

@@ -1,0 +1,72 @@
+package action_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/action"
+)
+
+// TestResourcesOfATarget: by the fields of all verbs, in one order, whatever else is there.
+func TestResourcesOfATarget(t *testing.T) {
+	got := actions.Registry().Resources(map[string]string{
+		"routeTableRef": "rtb-1", "instanceRef": "not an id", "nicRef": "eni-1", "region": "eu-west-1",
+		"address": "10.0.0.9", "priorHolder": "eni-2", "captureStrategy": "eni-3", "NICRef": "eni-4",
+	})
+	want := []action.Resource{
+		{Kind: action.NetworkInterface, Field: "nicRef", ID: "eni-1"},
+		{Kind: action.Instance, Field: "instanceRef", ID: "not an id"},
+		{Kind: action.RouteTable, Field: "routeTableRef", ID: "rtb-1"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if got := actions.Registry().Resources(map[string]string{"nicRef": ""}); got != nil {
+		t.Errorf("an empty text names %v", got)
+	}
+}
+
+// TestPriorResources: what prior facts name, and no other parameter. A route leads to many kinds.
+func TestPriorResources(t *testing.T) {
+	for to, kind := range map[string]action.Kind{
+		"eni-x": action.NetworkInterface, "i-0123456789abcdef0": action.Instance,
+		"igw-0123456789abcdef0": "", "none": "", "local": "", "": "",
+	} {
+		var want []action.Resource
+		if kind != "" {
+			want = []action.Resource{{Kind: kind, Field: "priorRouteTarget", ID: to}}
+		}
+		got := actions.Registry().PriorResources(map[string]string{
+			"priorRouteTarget": to, "expectedHolderRef": "eni-9", "assignedAddress": "10.0.0.9",
+		})
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%q: %s", to, d)
+		}
+	}
+}
+
+// TestAFieldIsOfOneKind: a key means the same kind whatever the verb, and is told by its form.
+func TestAFieldIsOfOneKind(t *testing.T) {
+	kinds := map[string]action.Kind{}
+	for _, v := range actions.Registry().Verbs() {
+		for _, f := range v.Target {
+			var kind action.Kind
+			if f.Form.Names != nil {
+				kind = f.Form.Names(f.Form.Example)
+			}
+			if known, ok := kinds[f.Name]; ok && known != kind {
+				t.Errorf("%s of %s is of the kind %q, and elsewhere of %q", f.Name, v.Name, kind, known)
+			}
+			kinds[f.Name] = kind
+		}
+	}
+	want := map[string]action.Kind{
+		"nicRef": action.NetworkInterface, "instanceRef": action.Instance,
+		"routeTableRef": action.RouteTable, "address": "", "region": "",
+	}
+	if d := cmp.Diff(want, kinds); d != "" {
+		t.Error(d)
+	}
+}
