@@ -48,27 +48,25 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 	return requests, nil
 }
 
-// split takes documents one after the other apart, in JSON or else in YAML. What is neither is left to whoever
-// reads it to complain about.
+// split takes documents one after the other apart, in JSON or else in YAML. What is neither is left
+// to whoever reads it to complain about.
 func split(data []byte) ([][]byte, error) {
-	var all [][]byte
-	d := json.NewDecoder(bytes.NewReader(data))
-	for {
-		var one json.RawMessage
-		at := d.InputOffset()
-		switch err := d.Decode(&one); {
-		case errors.Is(err, io.EOF) && len(all) > 0:
-			return all, nil
-		case err != nil && len(all) > 0:
-			if docs, err := fromYAML(data); err == nil {
-				return docs, nil
-			}
-			return append(all, bytes.TrimSpace(data[at:])), nil
-		case err != nil:
-			return splitYAML(data)
-		}
-		all = append(all, one)
+	values, err := protocol.SplitJSON(data)
+	if len(values) == 0 {
+		return splitYAML(data)
 	}
+	all := make([][]byte, len(values))
+	for i, v := range values {
+		all[i] = v.Raw
+	}
+	if err == nil {
+		return all, nil
+	}
+	if docs, err := fromYAML(data); err == nil {
+		return docs, nil
+	}
+	last := values[len(values)-1]
+	return append(all, bytes.TrimSpace(data[last.Offset+len(last.Raw):])), nil
 }
 
 // splitYAML makes JSON of each document of YAML. What looks like JSON is left for who can tell what is wrong with it.

@@ -2,11 +2,9 @@ package document
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"strconv"
+
+	"aws-provider-executor/pkg/protocol"
 )
 
 // errSyntax says that a file is not JSON; it may be YAML that begins like it.
@@ -15,114 +13,53 @@ var errSyntax = errors.New("not JSON")
 func isSyntax(err error) bool { return errors.Is(err, errSyntax) }
 
 func parseJSON(data []byte) ([]*Node, error) {
-	r := jsonReader{data: data, d: json.NewDecoder(bytes.NewReader(data)), line: 1}
-	r.d.UseNumber()
-	var nodes []*Node
-	for {
-		n, err := r.value(0)
-		if errors.Is(err, io.EOF) {
-			break
+	values, err := protocol.ReadJSON(data, maxDepth)
+	l := lineCounter{data: data}
+	var faults Faults
+	for _, f := range protocol.JSONFaults(err) {
+		if f.Syntax {
+			return nil, errSyntax
 		}
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, n)
+		faults.Add(l.line(f.Offset), f.Path, "%s", f.Reason)
 	}
-	if len(r.faults) > 0 {
-		return nil, r.faults
+	if err != nil {
+		return nil, faults
+	}
+	l = lineCounter{data: data}
+	nodes := make([]*Node, len(values))
+	for i, v := range values {
+		nodes[i] = l.node(v)
 	}
 	return nodes, nil
 }
 
-type jsonReader struct {
+// lineCounter tells the lines of offsets, which only go up.
+type lineCounter struct {
 	data []byte
-	d    *json.Decoder
-	// line is that of offset at.
-	line, at int
-	faults   Faults
+	// lines end before the offset at.
+	lines, at int
 }
 
-// token reads on, and keeps count of the lines.
-func (r *jsonReader) token() (json.Token, int, error) {
-	t, err := r.d.Token()
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, 0, io.EOF
-		}
-		return nil, 0, fmt.Errorf("%w: %v", errSyntax, err)
-	}
-	end := int(r.d.InputOffset())
-	r.line += bytes.Count(r.data[r.at:end], []byte("\n"))
-	r.at = end
-	return t, r.line, nil
+func (l *lineCounter) line(offset int) int {
+	l.lines += bytes.Count(l.data[l.at:offset], []byte("\n"))
+	l.at = offset
+	return l.lines + 1
 }
 
-func (r *jsonReader) value(depth int) (*Node, error) {
-	t, line, err := r.token()
-	if err != nil {
-		return nil, err
-	}
-	if depth > maxDepth {
-		return nil, Faults{{Line: line, Reason: fmt.Sprintf("nests deeper than %d", maxDepth)}}
-	}
-	switch v := t.(type) {
-	case nil:
-		return &Node{Kind: Null, Line: line, Text: "null"}, nil
-	case bool:
-		return &Node{Kind: Boolean, Line: line, Text: strconv.FormatBool(v)}, nil
-	case json.Number:
-		return &Node{Kind: Number, Line: line, Text: v.String()}, nil
-	case string:
-		return &Node{Kind: Text, Line: line, Text: v}, nil
-	case json.Delim:
-		if v == '[' {
-			return r.list(line, depth)
-		}
-	}
-	return r.object(line, depth)
+// kinds are what JSON's kinds are called here.
+var kinds = map[protocol.JSONKind]Kind{
+	protocol.JSONNull: Null, protocol.JSONBoolean: Boolean, protocol.JSONNumber: Number,
+	protocol.JSONString: Text, protocol.JSONArray: List, protocol.JSONObject: Object,
 }
 
-func (r *jsonReader) list(line, depth int) (*Node, error) {
-	n := &Node{Kind: List, Line: line}
-	for r.d.More() {
-		item, err := r.value(depth + 1)
-		if err != nil {
-			return nil, unexpectedEnd(err)
-		}
-		n.Items = append(n.Items, item)
+func (l *lineCounter) node(v protocol.JSON) *Node {
+	n := &Node{Kind: kinds[v.Kind], Line: l.line(v.Offset), Text: v.Text}
+	for _, item := range v.Items {
+		n.Items = append(n.Items, l.node(item))
 	}
-	_, _, err := r.token()
-	return n, unexpectedEnd(err)
-}
-
-func (r *jsonReader) object(line, depth int) (*Node, error) {
-	n := &Node{Kind: Object, Line: line}
-	seen := map[string]bool{}
-	for r.d.More() {
-		t, line, err := r.token()
-		if err != nil {
-			return nil, unexpectedEnd(err)
-		}
-		key, _ := t.(string)
-		value, err := r.value(depth + 1)
-		if err != nil {
-			return nil, unexpectedEnd(err)
-		}
-		if seen[key] {
-			r.faults = append(r.faults, Fault{Line: line, Path: key, Reason: "the key is there twice"})
-			continue
-		}
-		seen[key] = true
-		n.Entries = append(n.Entries, Entry{Key: key, Line: line, Value: value})
+	for _, m := range v.Members {
+		line := l.line(m.Offset)
+		n.Entries = append(n.Entries, Entry{Key: m.Key, Line: line, Value: l.node(m.Value)})
 	}
-	_, _, err := r.token()
-	return n, unexpectedEnd(err)
-}
-
-// unexpectedEnd tells an end inside a value from the end of the file.
-func unexpectedEnd(err error) error {
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: it ends too early", errSyntax)
-	}
-	return err
+	return n
 }

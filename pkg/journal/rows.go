@@ -2,13 +2,13 @@ package journal
 
 import (
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // stateColumns1 are those of version 1; the others added one.
@@ -154,7 +154,7 @@ func object[T any](a *gate.Action, name string, t text, to *T) {
 		return
 	}
 	var v T
-	if err := json.Unmarshal([]byte(t), &v); err != nil {
+	if err := protocol.UnmarshalJSON([]byte(t), &v); err != nil {
 		a.Unreadable[name] = string(t)
 		return
 	}

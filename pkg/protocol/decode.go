@@ -3,7 +3,6 @@ package protocol
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -105,10 +104,10 @@ func DecodeResult(data []byte) (Result, Faults) {
 // is collected on the way.
 type Spec struct {
 	d      *decoder
-	object map[string]any
+	object map[string]JSON
 	path   string
 	// outer is the object that this one is in, for a whole document.
-	outer map[string]any
+	outer map[string]JSON
 }
 
 // DecodeSpec reads one document of the family, as strictly whatever its kind. It takes its fields for a
@@ -166,19 +165,12 @@ func (s *Spec) unknown() []string {
 }
 
 // isEmpty reports whether a value says nothing, so that nothing is lost by ignoring it.
-func isEmpty(value any) bool {
-	switch v := value.(type) {
-	case nil:
-		return true
-	case map[string]any:
-		return len(v) == 0
-	case []any:
-		return len(v) == 0
-	}
-	return false
+func isEmpty(v JSON) bool {
+	return v.Kind == JSONNull || v.Kind == JSONArray && len(v.Items) == 0 ||
+		v.Kind == JSONObject && len(v.Members) == 0
 }
 
-// Present tells whether there is an object to read from.
+// Present reports whether there is an object to read from.
 func (s *Spec) Present() bool { return s.object != nil }
 
 // Faults are everything found wrong so far with the whole document.
@@ -210,118 +202,35 @@ func (s *Spec) Object(key string) *Spec {
 }
 
 // parse checks everything that can be wrong with the document as a document; what says what it is.
-func parse(data []byte, what string, limit int) (map[string]any, Faults) {
+func parse(data []byte, what string, limit int) (map[string]JSON, Faults) {
+	whole := func(format string, args ...any) (map[string]JSON, Faults) {
+		return nil, Faults{{"", fmt.Sprintf("the "+what+" "+format, args...)}}
+	}
 	switch {
 	case len(data) > limit:
-		return nil, Faults{{"", fmt.Sprintf("the %s is larger than %d bytes", what, limit)}}
+		return whole("is larger than %d bytes", limit)
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, Faults{{"", "there is no " + what + " on the input"}}
-	case !utf8.Valid(data):
-		return nil, Faults{{"", fmt.Sprintf("the %s is not valid UTF-8 (%s)", what, position(data, invalidUTF8(data)))}}
-	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(data, &whole); err != nil {
-		at := len(data)
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			at = max(0, int(syntax.Offset)-1)
-		}
-		return nil, Faults{{"", fmt.Sprintf("the %s is not one JSON document (%s): %v", what, position(data, at), err)}}
-	}
-	if at, lone := loneSurrogate(data); lone {
-		return nil, Faults{{"", fmt.Sprintf(`the %s has half a surrogate pair as a \u escape (%s)`, what, position(data, at))}}
-	}
-	p := parser{Decoder: json.NewDecoder(bytes.NewReader(data)), data: data, what: what}
-	p.UseNumber()
-	value, fault := p.value(nil, 0)
-	if fault != nil {
-		return nil, Faults{*fault}
-	}
-	doc, ok := value.(map[string]any)
-	if !ok {
-		return nil, Faults{{"", "the " + what + " is " + kindOf(value) + ", want an object"}}
-	}
-	return doc, p.twice
-}
-
-// maxTwice is how many keys that are there twice are named.
-const maxTwice = 64
-
-// parser reads a document already known to be well-formed.
-type parser struct {
-	*json.Decoder
-	data []byte
-	what string
-	// twice are the keys that are there twice.
-	twice Faults
-}
-
-// value reads one value. Of a key that is there twice the first value counts.
-func (p *parser) value(at *place, depth int) (any, *Fault) {
-	token, err := p.Token()
-	if err != nil {
-		return nil, &Fault{at.path(), "cannot be read: " + err.Error()}
-	}
-	delim, ok := token.(json.Delim)
-	if !ok {
-		return token, nil
-	}
-	if depth++; depth > MaxRequestDepth {
-		return nil, &Fault{"", fmt.Sprintf("the %s nests deeper than %d (%s)", p.what, MaxRequestDepth, position(p.data, int(p.InputOffset())-1))}
-	}
-	if delim == '[' {
-		list := []any{}
-		for p.More() {
-			v, fault := p.value(&place{within: at, inList: true, index: len(list)}, depth)
-			if fault != nil {
-				return nil, fault
-			}
-			list = append(list, v)
-		}
-		_, _ = p.Token()
-		return list, nil
-	}
-	object := map[string]any{}
-	for p.More() {
-		token, err := p.Token()
-		key, ok := token.(string)
-		if err != nil || !ok {
-			return nil, &Fault{at.path(), "has a key that cannot be read"}
-		}
-		member := &place{within: at, key: key}
-		_, twice := object[key]
-		if twice && len(p.twice) < maxTwice {
-			p.twice = append(p.twice, Fault{member.path(), fmt.Sprintf("the key is there twice (%s)", position(p.data, int(p.InputOffset())-1))})
-		}
-		v, fault := p.value(member, depth)
-		if fault != nil {
-			return nil, fault
-		}
-		if !twice {
-			object[key] = v
+	case utf8.Valid(data):
+		var one json.RawMessage
+		if err := json.Unmarshal(data, &one); err != nil {
+			f := notJSON(data, err)
+			return whole("is not one JSON document (%s): %s", position(data, f.Offset), f.Reason)
 		}
 	}
-	_, _ = p.Token()
-	return object, nil
-}
-
-// place is where a value is. Its path is only spelt out for a fault: a deep list
-// of many would take seconds to name them all.
-type place struct {
-	within *place
-	key    string
-	inList bool
-	index  int
-}
-
-func (p *place) path() string {
-	switch {
-	case p == nil:
-		return ""
-	case p.inList:
-		return fmt.Sprintf("%s[%d]", p.within.path(), p.index)
+	values, err := ReadJSON(data, MaxRequestDepth)
+	var faults Faults
+	for _, f := range JSONFaults(err) {
+		reason := fmt.Sprintf("%s (%s)", f.Reason, position(data, f.Offset))
+		if values == nil {
+			return whole("%s", reason)
+		}
+		faults = append(faults, Fault{f.Path, reason})
 	}
-	return Join(p.within.path(), p.key)
+	if values[0].Kind != JSONObject {
+		return whole("is %s, want an object", values[0].Kind)
+	}
+	return values[0].fields(), faults
 }
 
 // decoder collects the faults of the envelope.
@@ -331,19 +240,19 @@ func (d *decoder) fault(path, reason string) {
 	d.faults = append(d.faults, Fault{path, reason})
 }
 
-func (d *decoder) text(o map[string]any, path, key string) string {
+func (d *decoder) text(o map[string]JSON, path, key string) string {
 	v, present := o[key]
 	if !present {
 		return ""
 	}
-	s, ok := v.(string)
-	if !ok {
-		d.fault(Join(path, key), "is "+kindOf(v)+", want a string")
+	if v.Kind != JSONString {
+		d.fault(Join(path, key), "is "+string(v.Kind)+", want a string")
+		return ""
 	}
-	return s
+	return v.Text
 }
 
-func (d *decoder) required(o map[string]any, path, key string) string {
+func (d *decoder) required(o map[string]JSON, path, key string) string {
 	before := len(d.faults)
 	s := d.text(o, path, key)
 	if strings.TrimSpace(s) == "" && len(d.faults) == before {
@@ -357,39 +266,36 @@ func (d *decoder) required(o map[string]any, path, key string) string {
 	return s
 }
 
-func (d *decoder) equals(o map[string]any, path, key, want string) {
+func (d *decoder) equals(o map[string]JSON, path, key, want string) {
 	before := len(d.faults)
 	if s := d.required(o, path, key); s != want && len(d.faults) == before {
 		d.fault(Join(path, key), fmt.Sprintf("is %s, want %q", Quote(s), want))
 	}
 }
 
-func (d *decoder) boolean(o map[string]any, path, key string) bool {
+func (d *decoder) boolean(o map[string]JSON, path, key string) bool {
 	v, present := o[key]
-	b, ok := v.(bool)
-	if present && !ok {
-		d.fault(Join(path, key), "is "+kindOf(v)+", want true or false")
+	if present && v.Kind != JSONBoolean {
+		d.fault(Join(path, key), "is "+string(v.Kind)+", want true or false")
 	}
-	return b
+	return v.Kind == JSONBoolean && v.Text == "true"
 }
 
 // object accepts null as absent: a core in Go sends a nil map so.
-func (d *decoder) object(o map[string]any, path, key string) (map[string]any, bool) {
-	switch v := o[key].(type) {
-	case map[string]any:
-		return v, true
-	case nil:
-		if _, present := o[key]; present && key == "spec" {
-			d.fault(Join(path, key), "is null, want an object")
-		}
-		return nil, false
-	default:
-		d.fault(Join(path, key), "is "+kindOf(v)+", want an object")
-		return nil, false
+func (d *decoder) object(o map[string]JSON, path, key string) (map[string]JSON, bool) {
+	v, present := o[key]
+	switch {
+	case v.Kind == JSONObject:
+		return v.fields(), true
+	case present && v.Kind != JSONNull:
+		d.fault(Join(path, key), "is "+string(v.Kind)+", want an object")
+	case present && key == "spec":
+		d.fault(Join(path, key), "is null, want an object")
 	}
+	return nil, false
 }
 
-func (d *decoder) strings(o map[string]any, path, key string, refused func(string) bool) map[string]string {
+func (d *decoder) strings(o map[string]JSON, path, key string, refused func(string) bool) map[string]string {
 	m := map[string]string{}
 	object, _ := d.object(o, path, key)
 	for _, k := range slices.Sorted(maps.Keys(object)) {
@@ -398,12 +304,11 @@ func (d *decoder) strings(o map[string]any, path, key string, refused func(strin
 			d.fault(at, "carries a credential: the executor uses its own identity only; take the key out of the request")
 			continue
 		}
-		s, ok := object[k].(string)
-		if !ok {
-			d.fault(at, "is "+kindOf(object[k])+", want a string")
+		if v := object[k]; v.Kind != JSONString {
+			d.fault(at, "is "+string(v.Kind)+", want a string")
 			continue
 		}
-		m[k] = s
+		m[k] = object[k].Text
 	}
 	return m
 }
@@ -421,7 +326,7 @@ var (
 	credentialNames = []string{"secret", "token"}
 )
 
-// carriesCredential tells whether a key of target or parameters is the name of
+// carriesCredential reports whether a key of target or parameters is the name of
 // a secret, however it is spelt.
 func carriesCredential(key string) bool {
 	plain := Plain(key)
@@ -468,84 +373,9 @@ func plainKey(key string) bool {
 	}) < 0
 }
 
-func kindOf(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a boolean"
-	case json.Number:
-		return "a number"
-	case string:
-		return "a string"
-	case []any:
-		return "an array"
-	}
-	return "an object"
-}
-
 func position(data []byte, at int) string {
 	at = min(at, len(data))
 	line := 1 + bytes.Count(data[:at], []byte("\n"))
 	column := at - bytes.LastIndexByte(data[:at], '\n')
 	return fmt.Sprintf("line %d, column %d", line, column)
-}
-
-func invalidUTF8(data []byte) int {
-	for i := 0; i < len(data); {
-		r, n := utf8.DecodeRune(data[i:])
-		if r == utf8.RuneError && n <= 1 {
-			return i
-		}
-		i += n
-	}
-	return len(data)
-}
-
-// loneSurrogate finds a \u escape that is half a pair: encoding/json would turn
-// it into U+FFFD, and two different keys into one.
-func loneSurrogate(data []byte) (int, bool) {
-	for i := 0; i+1 < len(data); i++ {
-		if data[i] != '\\' {
-			continue
-		}
-		unit, isUnit := escapedUnit(data[i:])
-		if !isUnit {
-			i++
-			continue
-		}
-		switch {
-		case unit >= 0xDC00 && unit <= 0xDFFF:
-			return i, true
-		case unit >= 0xD800 && unit <= 0xDBFF:
-			low, ok := escapedUnit(data[i+6:])
-			if !ok || low < 0xDC00 || low > 0xDFFF {
-				return i, true
-			}
-			i += 6
-		}
-		i += 5
-	}
-	return 0, false
-}
-
-func escapedUnit(b []byte) (uint16, bool) {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return 0, false
-	}
-	var unit uint16
-	for _, c := range b[2:6] {
-		unit <<= 4
-		switch {
-		case c >= '0' && c <= '9':
-			unit |= uint16(c - '0')
-		case c >= 'a' && c <= 'f':
-			unit |= uint16(c-'a') + 10
-		case c >= 'A' && c <= 'F':
-			unit |= uint16(c-'A') + 10
-		default:
-			return 0, false
-		}
-	}
-	return unit, true
 }
