@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -99,18 +98,18 @@ func (u *undoing) fromPairs(a *app) ([]protocol.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the pairs: %w", err)
 	}
+	pairs, err := protocol.SplitJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("pair %d is no JSON: %w", len(pairs)+1, err)
+	}
 	var requests []protocol.Request
-	d := json.NewDecoder(bytes.NewReader(data))
-	for n := 1; ; n++ {
-		var pair struct{ Request, Result json.RawMessage }
-		err := d.Decode(&pair)
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for i, pair := range pairs {
+		n := i + 1
+		request, result, err := parts(pair.Raw)
 		if err != nil {
-			return nil, fmt.Errorf("pair %d is no JSON: %w", n, err)
+			return nil, fmt.Errorf("pair %d: %w", n, err)
 		}
-		r, err := u.undo(a, pair.Request, pair.Result)
+		r, err := u.undo(a, request, result)
 		var none *nothingToUndo
 		if errors.As(err, &none) {
 			fmt.Fprintf(a.stderr, "actionctl: pair %d left out: %v\n", n, err)
@@ -123,6 +122,26 @@ func (u *undoing) fromPairs(a *app) ([]protocol.Request, error) {
 	}
 	slices.Reverse(requests)
 	return requests, nil
+}
+
+// parts takes a pair apart.
+func parts(pair []byte) (request, result []byte, err error) {
+	v, err := protocol.ReadOneJSON(pair, protocol.MaxRequestDepth+1)
+	if err != nil {
+		return nil, nil, err
+	}
+	if v.Kind != protocol.JSONObject {
+		return nil, nil, fmt.Errorf("is %s, want an object with request and result", v.Kind)
+	}
+	for _, m := range v.Members {
+		switch m.Key {
+		case "request":
+			request = m.Value.Raw
+		case "result":
+			result = m.Value.Raw
+		}
+	}
+	return request, result, nil
 }
 
 // nothingToUndo says that an action left nothing to undo.
@@ -151,7 +170,8 @@ func (u *undoing) undo(a *app, request, result []byte) (protocol.Request, error)
 	case s.Status.Status != protocol.Succeeded && !s.Status.UndoAvailable:
 		return r, &nothingToUndo{fmt.Sprintf("it %s, and its result says that there is nothing to undo", s.Status.Status)}
 	}
-	return gate.UndoRequest(r, gate.Undo{Action: verb.Undo}, s.Status.Observed, protocol.Mode(u.mode)), nil
+	r.Mode = protocol.Mode(u.mode)
+	return protocol.UndoOf(r, verb.Undo, s.Status.Observed, nil), nil
 }
 
 func (u *undoing) fromJournal(ctx context.Context, a *app, args []string) (requests []protocol.Request, leftOut []gate.Outcome, err error) {
@@ -177,14 +197,14 @@ func (u *undoing) fromJournal(ctx context.Context, a *app, args []string) (reque
 func (a *app) printRequests(requests []protocol.Request) error {
 	if len(requests) == 1 || a.format == "yaml" {
 		for _, r := range requests {
-			if err := a.printDocument(json.RawMessage(gate.EncodeRequest(r))); err != nil {
+			if err := a.printDocument(json.RawMessage(protocol.EncodeRequest(r))); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	for _, r := range requests {
-		if _, err := a.stdout.Write(gate.EncodeRequest(r)); err != nil {
+		if _, err := a.stdout.Write(protocol.EncodeRequest(r)); err != nil {
 			return err
 		}
 	}

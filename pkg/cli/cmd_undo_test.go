@@ -25,6 +25,10 @@ func TestUndoOfPairs(t *testing.T) {
 	d.says(said, "pair 2 is no JSON")
 	_, said = d.run(ExitFailed, `{"request":{},"result":{}}`, "undo")
 	d.says(said, "pair 1: the request: apiVersion: is required")
+	_, said = d.run(ExitFailed, `{"request":{},"result":{},"request":{}}`, "undo")
+	d.says(said, "pair 1: request: the key is there twice")
+	_, said = d.run(ExitFailed, `[{"request":{},"result":{}}]`, "undo")
+	d.says(said, "pair 1: is an array, want an object with request and result")
 }
 
 func TestUndoOfTheJournal(t *testing.T) {

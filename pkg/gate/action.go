@@ -138,20 +138,9 @@ const (
 	ToRollBack Purpose = "rollback"
 )
 
-// UndoRequest makes the request that undoes a forward request whose facts are observed: its undo verb
-// with all of them as parameters, which the undo's own win over.
-func UndoRequest(forward protocol.Request, undo Undo, observed map[string]string, mode protocol.Mode) protocol.Request {
-	parameters := maps.Clone(full(observed))
-	maps.Copy(parameters, undo.Parameters)
-	r := forward
-	r.Action, r.Parameters, r.Mode = undo.Action, parameters, mode
-	r.IdempotencyKey = forward.IdempotencyKey + protocol.UndoKeySuffix
-	return r
-}
-
 // undoRequest makes the request that undoes the action.
 func (a Action) undoRequest(mode protocol.Mode) protocol.Request {
-	return UndoRequest(a.Request(mode), *a.Undo, a.Observed, mode)
+	return protocol.UndoOf(a.Request(mode), a.Undo.Action, a.Observed, a.Undo.Parameters)
 }
 
 // SeemsToHaveChanged is what a row tells that was written without the mark MayHaveChanged: whether it
@@ -199,7 +188,7 @@ func merge(before, later map[string]string) map[string]string {
 	all := maps.Clone(full(before))
 	maps.DeleteFunc(all, func(name, _ string) bool { return slices.Contains(failureFacts, name) })
 	for name, value := range later {
-		if _, known := all[name]; !known || !strings.HasPrefix(name, "prior") {
+		if _, known := all[name]; !known || !strings.HasPrefix(name, protocol.PriorPrefix) {
 			all[name] = value
 		}
 	}

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +50,7 @@ func (g *Gate) mayAdopt(a Action) policy.Denial {
 			protocol.Quote(at))
 	}
 	r := a.undoRequest(protocol.Execute)
-	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(r)))
+	faults := protocol.Validate(r)
 	verb, known := g.Registry.Resolve(r)
 	if !known {
 		return append(reasons, against("undo", "%s is no action here", protocol.Quote(r.Action))...)

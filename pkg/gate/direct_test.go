@@ -15,7 +15,8 @@ import (
 func TestDirect(t *testing.T) {
 	free := lab + "  requireApproval: false\n"
 	forward := plan("k").Request(protocol.Execute)
-	undo := gate.UndoRequest(forward, gate.Undo{Action: "unassign-secondary-ip"}, map[string]string{"priorHolder": "eni-01088600000000020"}, protocol.Execute)
+	undo := protocol.UndoOf(forward, "unassign-secondary-ip",
+		map[string]string{"priorHolder": "eni-01088600000000020"}, nil)
 	dryRun := func(r protocol.Request) protocol.Request { r.Mode = protocol.DryRun; return r }
 	tests := []struct {
 		name, spec string

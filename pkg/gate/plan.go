@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -126,7 +125,7 @@ func (g *Gate) complete(p *Plan) []string {
 		p.Undo = &Undo{Action: verb.Undo}
 	}
 	// The wire's own reader finds what the executor would refuse, credentials included.
-	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(p.Request(protocol.Execute))))
+	faults := protocol.Validate(p.Request(protocol.Execute))
 	if p.Provider != g.Provider {
 		faults = append(faults, protocol.Fault{Path: "spec.provider", Reason: fmt.Sprintf("is %s, want %q", protocol.Quote(p.Provider), g.Provider)})
 	}
@@ -167,8 +166,9 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 	case verb.Undo != "" && undoVerb.Name != verb.Undo:
 		return fault("undo.action", "is "+protocol.Quote(p.Undo.Action)+", and what undoes "+p.Action+" is "+verb.Undo)
 	}
-	_, faults := protocol.Decode(bytes.NewReader(EncodeRequest(Action{Plan: p}.undoRequest(protocol.Execute))))
-	undo, more := g.Registry.Check(undoVerb, Action{Plan: p}.undoRequest(protocol.Execute))
+	request := Action{Plan: p}.undoRequest(protocol.Execute)
+	faults := protocol.Validate(request)
+	undo, more := g.Registry.Check(undoVerb, request)
 	var own protocol.Faults
 	for _, f := range slices.Concat(faults, more, undo.Strays.Doubts) {
 		name, isParameter := strings.CutPrefix(f.Path, "spec.parameters.")

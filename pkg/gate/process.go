@@ -54,7 +54,7 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	said := subprocess.NewBounded(protocol.MaxLogBytes, kill)
 	cmd := exec.CommandContext(running, p.Path)
 	cmd.Env = append(slices.Clone(p.Env), DeadlineVariable+"="+deadline.UTC().Format(time.RFC3339Nano))
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(EncodeRequest(r)), out, said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(protocol.EncodeRequest(r)), out, said
 	// Whoever still holds its output when it has ended has nothing to add.
 	cmd.WaitDelay = 2 * time.Second
 	// In a group of its own it is killed with all that it started, and a terminal's signals go to the gate, which
