@@ -550,7 +550,10 @@ func TestRollback(t *testing.T) {
 	}{
 		{"done", succeeded(nil), gate.Done, gate.RolledBack, "rolled back: did it", "rolled-back"},
 		{"nothing to restore", skipped(nil), gate.Done, gate.RolledBack, "rolled back, nothing to restore", "rolled-back"},
-		{"held by another", skipped(map[string]string{"heldBy": "other"}), gate.Unsuccessful, gate.Succeeded, "rollback pending", "rollback-held"},
+		{"held by another, and nothing of its own", skipped(facts("heldBy", `["other"]`)),
+			gate.Done, gate.RolledBack, "rolled back, nothing to restore", "rolled-back"},
+		{"held by another", succeeded(facts("heldBy", `["other"]`, "changed", "false", "withdrawn", "true")),
+			gate.Done, gate.RolledBack, "rolled back: did it", "rolled-back"},
 		{"failed", failed(protocol.Drift, nil), gate.Unsuccessful, gate.Succeeded, "it is drift", "rollback-failed"},
 		{"denied by the executor", failed(protocol.Denied, nil), gate.Refused, gate.Succeeded, "refused by the executor", "denied"},
 	}
@@ -559,14 +562,14 @@ func TestRollback(t *testing.T) {
 			r := newRig(t, lab)
 			id := r.approved("k")[0]
 			r.all(r.execute(id))(gate.Done)
-			facts := r.get(id).Observed
+			observed := r.get(id).Observed
 			r.answer = func(protocol.Request) (protocol.Result, error) { return tt.answer, nil }
 			o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(tt.verdict)[0]
 			a := r.get(id)
 			if !strings.Contains(o.Message, tt.message) || a.Status != tt.status || a.Claim != nil || !strings.HasSuffix(r.kinds(id), "rollback-claimed "+tt.event) {
 				t.Errorf("%q, %+v, %s", o.Message, a, r.kinds(id))
 			}
-			if d := cmp.Diff(facts, a.Observed); d != "" {
+			if d := cmp.Diff(observed, a.Observed); d != "" {
 				t.Error("facts were lost", d)
 			}
 			r.answer = nil

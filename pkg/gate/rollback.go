@@ -211,14 +211,14 @@ func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, erro
 	return g.recordRollback(context.WithoutCancel(ctx), a, result, err)
 }
 
-// recordRollback writes down what became of an undo. The facts of the action stay.
+// recordRollback writes down what became of an undo. The facts of the action stay. An undo that found
+// other actions to count on the value is done with: the last of them restores it.
 func (g *Gate) recordRollback(ctx context.Context, a Action, result protocol.Result, runErr error) (Outcome, error) {
 	claimed := a
 	a.Claim = nil
 	o := outcome(a, result)
 	data := resultData(protocol.Execute, a.Digest(), result)
 	var kind EventKind
-	held := result.Status.Observed[protocol.FactHeldBy]
 	var notStarted *NotStarted
 	switch {
 	case runErr != nil:
@@ -234,10 +234,6 @@ func (g *Gate) recordRollback(ctx context.Context, a Action, result protocol.Res
 	case result.Status.Status == protocol.Failed:
 		a.Error = "rollback: " + o.Message
 		kind = EventRollbackFailed
-	case result.Status.Status == protocol.Skipped && held != "":
-		a.ResultMessage = "rollback pending: " + result.Status.Message
-		o.Verdict, o.Message = Unsuccessful, a.ResultMessage
-		kind = EventRollbackHeld
 	default:
 		a.Status, a.Error, a.MayHaveChanged = RolledBack, "", false
 		a.ResultMessage = strings.TrimSpace("rolled back: " + result.Status.Message)

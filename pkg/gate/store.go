@@ -99,7 +99,6 @@ const (
 	EventRollbackClaim  EventKind = "rollback-claimed"
 	EventRollbackDryRun EventKind = "rollback-dry-run"
 	EventRolledBack     EventKind = "rolled-back"
-	EventRollbackHeld   EventKind = "rollback-held"
 	EventRollbackFailed EventKind = "rollback-failed"
 )
 
