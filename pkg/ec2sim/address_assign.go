@@ -3,7 +3,6 @@ package ec2sim
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
 )
@@ -64,31 +63,13 @@ func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, err
 	} else if addresses, err = parseInSubnet(addresses, subnet); err != nil {
 		return nil, err
 	}
-	if err := c.mayTake(eni, addresses, in.AllowReassignment); err != nil {
+	if err := c.take(eni, addresses, in.AllowReassignment); err != nil {
 		return nil, err
-	}
-	for _, a := range addresses {
-		c.move(eni, a)
 	}
 	return assignPrivateIPAddressesOut{
 		ID:       eni.ID,
 		Assigned: query.List(addresses, func(a string) assignedAddressXML { return assignedAddressXML{a} }),
 	}, nil
-}
-
-// ownInterface returns an interface the account may change.
-func (c *call) ownInterface(id string) (*Interface, error) {
-	eni, err := find(c.w.interfaces, interfaceIDs, id)
-	if err != nil {
-		return nil, err
-	}
-	if eni.managed() {
-		return nil, errManaged(eni)
-	}
-	if c.w.foreign(eni.ID) {
-		return nil, errForeign()
-	}
-	return eni, nil
 }
 
 // parseInSubnet returns the addresses, each once, when all of them may be given out in the subnet.
@@ -116,63 +97,6 @@ func parseInSubnet(addresses []string, subnet *Subnet) ([]string, error) {
 func ipv4(s string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(s)
 	return a, err == nil && a.Is4()
-}
-
-// mayTake says whether the interface may have all the addresses.
-func (c *call) mayTake(eni *Interface, addresses []string, reassign bool) error {
-	var elsewhere []string
-	more := 0
-	for _, a := range addresses {
-		if c.w.delegatee(eni.SubnetID, a) != nil {
-			return errNoMove(a)
-		}
-		holder := c.w.holder(eni.SubnetID, a)
-		if holder != nil && holder.primary() == a {
-			return invalidValue("secondary-addresses")
-		}
-		if holder != eni {
-			more++
-		}
-		if holder != nil && holder != eni {
-			elsewhere = append(elsewhere, a)
-			if reassign && holder.managed() {
-				return errManaged(holder)
-			}
-			if reassign && c.w.foreign(holder.ID) {
-				return errForeign()
-			}
-		}
-	}
-	if len(elsewhere) > 0 && !reassign {
-		return errNoMove(elsewhere...)
-	}
-	if eni.addressSlots(false)+more > c.addressLimit(eni) {
-		return errAddressLimit()
-	}
-	return nil
-}
-
-func errNoMove(addresses ...string) *Error {
-	return invalidValue("[%s] assigned, but move is not allowed.", strings.Join(addresses, ", "))
-}
-
-// move gives the address to the interface, from whoever holds it, with the Elastic IP that is bound to it.
-func (c *call) move(eni *Interface, address string) {
-	holder := c.w.holder(eni.SubnetID, address)
-	if holder == eni {
-		return
-	}
-	if holder != nil {
-		holder.drop(address)
-		if bound := c.w.association(holder.ID, address); bound != nil {
-			bound.InterfaceID = eni.ID
-		}
-	}
-	eni.PrivateAddresses = append(eni.PrivateAddresses, PrivateAddress{Address: address})
-}
-
-func (i *Interface) drop(address string) {
-	i.PrivateAddresses = slices.DeleteFunc(i.PrivateAddresses, func(a PrivateAddress) bool { return a.Address == address })
 }
 
 type unassignPrivateIPAddressesIn struct {
@@ -206,11 +130,6 @@ func unassignPrivateIPAddresses(c *call, in *unassignPrivateIPAddressesIn) (any,
 			return nil, invalidValue("Some of the specified addresses are not assigned to interface %s", eni.ID)
 		}
 	}
-	for _, a := range in.PrivateIpAddress {
-		eni.drop(a)
-		if bound := c.w.association(eni.ID, a); bound != nil {
-			bound.AssociationID, bound.InterfaceID, bound.PrivateIP = "", "", ""
-		}
-	}
+	c.release(eni, in.PrivateIpAddress)
 	return query.Done{Return: true}, nil
 }

@@ -47,10 +47,10 @@ func describeAddresses(c *call, in *describeAddressesIn) (any, error) {
 	}
 	return struct {
 		Addresses query.Items[addressXML] `xml:"addressesSet"`
-	}{query.List(list, c.w.addressXML)}, nil
+	}{query.List(list, c.view().addressXML)}, nil
 }
 
-func (w *world) addressXML(a *Address) addressXML {
+func (w view) addressXML(a *Address) addressXML {
 	x := addressXML{
 		PublicIP: a.PublicIP, AllocationID: a.AllocationID, AssociationID: a.AssociationID, Domain: "vpc",
 		InterfaceID: a.InterfaceID, PrivateIP: a.PrivateIP, Border: w.region, Tags: tagsXML(a.Tags),
@@ -64,15 +64,15 @@ func (w *world) addressXML(a *Address) addressXML {
 var addressFields = fields[Address]{
 	"allocation-id":  one(func(a *Address) string { return a.AllocationID }),
 	"association-id": optional(func(a *Address) string { return a.AssociationID }),
-	"instance-id": func(w *world, a *Address) []string {
+	"instance-id": func(w view, a *Address) []string {
 		if eni := w.interfaces[a.InterfaceID]; eni != nil && eni.instance() != "" {
 			return []string{eni.instance()}
 		}
 		return nil
 	},
-	"network-border-group":       func(w *world, _ *Address) []string { return []string{w.region} },
+	"network-border-group":       func(w view, _ *Address) []string { return []string{w.region} },
 	"network-interface-id":       optional(func(a *Address) string { return a.InterfaceID }),
-	"network-interface-owner-id": func(w *world, a *Address) []string { return []string{w.ownerOf(a.InterfaceID)} },
+	"network-interface-owner-id": func(w view, a *Address) []string { return []string{w.ownerOf(a.InterfaceID)} },
 	"private-ip-address":         optional(func(a *Address) string { return a.PrivateIP }),
 	"public-ip":                  one(func(a *Address) string { return a.PublicIP }),
 }

@@ -1,6 +1,7 @@
 package ec2sim
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -43,4 +44,18 @@ func (s *Sim) authenticate(r *http.Request, body []byte) (identity, *Error) {
 		who.arn = known.ARN
 	}
 	return who, nil
+}
+
+// regions returns the regions a call may be made in: EC2's, and those somebody has filled.
+func (s *Sim) regions() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := map[string]bool{}
+	for _, name := range commonRegions {
+		names[name] = true
+	}
+	for name := range s.mem.worlds {
+		names[name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
 }

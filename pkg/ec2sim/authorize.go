@@ -2,7 +2,6 @@ package ec2sim
 
 import (
 	"fmt"
-	"strings"
 
 	"aws-provider-executor/pkg/ec2sim/internal/iam"
 )
@@ -73,68 +72,4 @@ func (m *memory) authorize(in *inbound, w *world, p prepared) *Error {
 		}
 	}
 	return nil
-}
-
-func notAllowed(operation string) string {
-	return "because no identity-based policy allows the ec2:" + operation + " action"
-}
-
-// arnOf is the ARN of what has the id, whether or not it exists.
-func (w *world) arnOf(id string) string {
-	kind := resourceType(id)
-	if kind == "" {
-		kind = "*"
-	}
-	return w.arn(kind, id)
-}
-
-// conditionKeys are the keys a call on the resource has; id is empty for a call on none.
-func (w *world) conditionKeys(id string) map[string][]string {
-	keys := map[string][]string{}
-	set := func(name, value string) { keys[name] = []string{value} }
-	set("ec2:Region", w.region)
-	set("aws:RequestedRegion", w.region)
-	if tags := w.tagged(id); tags != nil {
-		for key, value := range *tags {
-			set("aws:ResourceTag/"+key, value)
-			set("ec2:ResourceTag/"+key, value)
-		}
-	}
-	prefix, _, _ := strings.Cut(id, "-")
-	if name, ok := idKeys[prefix]; ok {
-		set("ec2:"+name, id)
-	}
-	vpc, subnet, zone := w.place(id)
-	if vpc != "" {
-		set("ec2:Vpc", w.arn("vpc", vpc))
-	}
-	if subnet != "" {
-		set("ec2:Subnet", w.arn("subnet", subnet))
-	}
-	if zone != "" {
-		set("ec2:AvailabilityZone", zone)
-	}
-	return keys
-}
-
-var idKeys = map[string]string{
-	"eni": "NetworkInterfaceID", "i": "InstanceID", "sg": "SecurityGroupID", "rtb": "RouteTableID",
-	"subnet": "SubnetID", "vpc": "VpcID", "eipalloc": "AllocationId",
-}
-
-// place says in which VPC, subnet and zone a resource is, as far as IAM has keys for that.
-func (w *world) place(id string) (vpc, subnet, zone string) {
-	if i := w.interfaces[id]; i != nil {
-		return i.VPCID, i.SubnetID, i.AvailabilityZone
-	}
-	if i := w.instances[id]; i != nil {
-		return "", "", i.AvailabilityZone
-	}
-	if g := w.groups[id]; g != nil {
-		return g.VPCID, "", ""
-	}
-	if t := w.routes[id]; t != nil {
-		return t.VPCID, "", ""
-	}
-	return "", "", ""
 }

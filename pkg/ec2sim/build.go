@@ -1,14 +1,5 @@
 package ec2sim
 
-import (
-	"errors"
-	"fmt"
-	"net/netip"
-	"slices"
-	"strings"
-	"time"
-)
-
 // Region fills a region of a Sim, without the API: seeds and tests say with it how the world is.
 // Its methods panic when asked for what EC2 could not hold, for a seed is code. What a value leaves
 // out is filled in; the completed value is returned.
@@ -24,69 +15,7 @@ func (s *Sim) Region(name string) *Region { return &Region{s, name} }
 func with[T resource[T]](r *Region, fill func(*world, minter) *T) T {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
-	return (*fill(r.sim.mem.own(r.name), r.sim.mem.mint)).clone()
-}
-
-// impossible is what a builder panics with: something EC2 could not hold.
-type impossible string
-
-func (i impossible) Error() string { return "ec2sim: " + string(i) }
-
-// cannot panics.
-func cannot(why string) { panic(impossible(why)) }
-
-// attempt returns what a builder panics with as an error.
-func attempt(build func()) (err error) {
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case impossible:
-			err = errors.New(string(p))
-		default:
-			panic(p)
-		}
-	}()
-	build()
-	return nil
-}
-
-func put[T resource[T]](t table[T], r T) *T {
-	if t[r.key()] != nil {
-		cannot("" + r.key() + " is there already")
-	}
-	copied := r.clone()
-	t[r.key()] = &copied
-	return &copied
-}
-
-func must[T resource[T]](t table[T], id string) *T {
-	if r := t[id]; r != nil {
-		return r
-	}
-	cannot(fmt.Sprintf("there is no %q", id))
-	return nil
-}
-
-func mustPrefix(cidr string) netip.Prefix {
-	p, err := netip.ParsePrefix(cidr)
-	if err != nil || p != p.Masked() {
-		cannot(fmt.Sprintf("%q is not a network", cidr))
-	}
-	return p
-}
-
-func mustAddr(address string) netip.Addr {
-	a, err := netip.ParseAddr(address)
-	if err != nil || a.Zone() != "" || a.String() != address {
-		cannot(fmt.Sprintf("%q is not an address in its usual form", address))
-	}
-	return a
-}
-
-func fillID(id *string, m minter, prefix string) {
-	if *id == "" {
-		*id = m.id(prefix)
-	}
+	return copyOf(fill(r.sim.mem.own(r.name), r.sim.mem.mint))
 }
 
 // AddVPC adds a VPC with its default security group, which lets its members talk to each other and
@@ -94,53 +23,8 @@ func fillID(id *string, m minter, prefix string) {
 // id.
 func (r *Region) AddVPC(v VPC) VPC {
 	return with(r, func(w *world, m minter) *VPC {
-		added := w.addVPC(m, v)
-		w.addDefaultGroup(m, added)
-		w.addMainTable(m, added)
-		return added
+		return w.addWholeVPC(m, v)
 	})
-}
-
-func (w *world) addVPC(m minter, v VPC) *VPC {
-	fillID(&v.ID, m, "vpc")
-	for _, cidr := range v.cidrs() {
-		mustPrefix(cidr)
-	}
-	return put(w.vpcs, v)
-}
-
-// besideID returns an id with the digits of another, or with others where that one is taken.
-func besideID[T resource[T]](t table[T], m minter, prefix, id string) string {
-	if beside := sameDigits(prefix, id); t[beside] == nil {
-		return beside
-	}
-	return m.id(prefix)
-}
-
-func (w *world) addDefaultGroup(m minter, v *VPC) {
-	group := SecurityGroup{
-		ID: besideID(w.groups, m, "sg", v.ID), VPCID: v.ID, Owner: v.Owner,
-		Name: "default", Description: "default VPC security group",
-		Egress: []Rule{{Protocol: "-1", CIDRs: []string{"0.0.0.0/0"}}},
-	}
-	group.Ingress = []Rule{{Protocol: "-1", Groups: []string{group.ID}}}
-	put(w.groups, group)
-}
-
-func (w *world) addMainTable(m minter, v *VPC) {
-	put(w.routes, RouteTable{
-		ID: besideID(w.routes, m, "rtb", v.ID), VPCID: v.ID, Owner: v.Owner, Routes: localRoutes(*v),
-		Associations: []RouteAssociation{{ID: sameDigits("rtbassoc", v.ID), Main: true}},
-	})
-}
-
-func localRoutes(v VPC) []Route {
-	var routes []Route
-	for _, cidr := range v.cidrs() {
-		network := mustPrefix(cidr).String()
-		routes = append(routes, Route{Destination: network, Target: local, Origin: "CreateRouteTable"})
-	}
-	return routes
 }
 
 // AddSubnet adds a subnet to the VPC it names. The zone is the region's first when not given.
@@ -148,57 +32,9 @@ func (r *Region) AddSubnet(s Subnet) Subnet {
 	return with(r, func(w *world, m minter) *Subnet { return w.addSubnet(m, s) })
 }
 
-func (w *world) addSubnet(m minter, s Subnet) *Subnet {
-	vpc := must(w.vpcs, s.VPCID)
-	if len(s.cidrs()) == 0 {
-		cannot("a subnet has an IPv4 or an IPv6 block")
-	}
-	for _, cidr := range s.cidrs() {
-		w.mustFit(cidr, vpc)
-	}
-	if strings.Contains(s.CIDR, ":") || s.IPv6CIDR != "" && !strings.Contains(s.IPv6CIDR, ":") {
-		cannot("cidr is an IPv4 block, ipv6Cidr an IPv6 one")
-	}
-	fill(&s.Owner, vpc.Owner)
-	fillID(&s.ID, m, "subnet")
-	fill(&s.AvailabilityZone, w.region+"a")
-	letter, ok := strings.CutPrefix(s.AvailabilityZone, w.region)
-	if !ok || len(letter) != 1 || letter < "a" || letter > "z" {
-		cannot("the zone " + s.AvailabilityZone + " is none of " + w.region)
-	}
-	return put(w.subnets, s)
-}
-
-// mustFit panics unless the block of a new subnet is one of the VPC's, and no other subnet's.
-func (w *world) mustFit(cidr string, vpc *VPC) {
-	prefix := mustPrefix(cidr)
-	if !withinAny(prefix, vpc.cidrs()) {
-		cannot("the subnet " + cidr + " is in no block of its VPC")
-	}
-	for other := range w.subnets.each() {
-		for _, taken := range other.cidrs() {
-			if other.VPCID == vpc.ID && mustPrefix(taken).Overlaps(prefix) {
-				cannot("the subnet " + cidr + " overlaps " + other.ID)
-			}
-		}
-	}
-}
-
 // AddSecurityGroup adds a group to the VPC it names.
 func (r *Region) AddSecurityGroup(g SecurityGroup) SecurityGroup {
 	return with(r, func(w *world, m minter) *SecurityGroup { return w.addGroup(m, g) })
-}
-
-func (w *world) addGroup(m minter, g SecurityGroup) *SecurityGroup {
-	must(w.vpcs, g.VPCID)
-	fillID(&g.ID, m, "sg")
-	fill(&g.Description, g.Name)
-	for _, r := range slices.Concat(g.Ingress, g.Egress) {
-		for _, cidr := range slices.Concat(r.CIDRs, r.IPv6) {
-			mustPrefix(cidr)
-		}
-	}
-	return put(w.groups, g)
 }
 
 // AddGateway adds something routes can lead to; its id's prefix says what it is.
@@ -206,54 +42,10 @@ func (r *Region) AddGateway(g Gateway) Gateway {
 	return with(r, func(w *world, m minter) *Gateway { return w.addGateway(m, g) })
 }
 
-func (w *world) addGateway(m minter, g Gateway) *Gateway {
-	fillID(&g.ID, m, "igw")
-	if g.VPCID != "" {
-		must(w.vpcs, g.VPCID)
-	}
-	return put(w.gateways, g)
-}
-
 // AddRouteTable adds a route table to the VPC it names, with the VPC's local routes before its own.
 // Its associations take their subnets from the tables that had them.
 func (r *Region) AddRouteTable(t RouteTable) RouteTable {
 	return with(r, func(w *world, m minter) *RouteTable { return w.addRouteTable(m, t) })
-}
-
-func (w *world) addRouteTable(m minter, t RouteTable) *RouteTable {
-	vpc := must(w.vpcs, t.VPCID)
-	fillID(&t.ID, m, "rtb")
-	t = t.clone()
-	for i := range t.Associations {
-		if id := t.Associations[i].SubnetID; id != "" {
-			must(w.subnets, id)
-		}
-		fillID(&t.Associations[i].ID, m, "rtbassoc")
-		w.dissociate(t.VPCID, t.Associations[i])
-	}
-	for i := range t.Routes {
-		if !isPrefixList(t.Routes[i].Destination) {
-			mustPrefix(t.Routes[i].Destination)
-		}
-		if t.Routes[i].Target == "" {
-			cannot("the route to " + t.Routes[i].Destination + " has no target")
-		}
-		fill(&t.Routes[i].Origin, "CreateRoute")
-	}
-	own := slices.DeleteFunc(localRoutes(*vpc), func(r Route) bool { return t.at(r.Destination) >= 0 })
-	t.Routes = append(own, t.Routes...)
-	return put(w.routes, t)
-}
-
-// dissociate takes from the VPC's tables what a new association is for.
-func (w *world) dissociate(vpc string, a RouteAssociation) {
-	for t := range w.routes.each() {
-		if t.VPCID == vpc {
-			t.Associations = slices.DeleteFunc(t.Associations, func(old RouteAssociation) bool {
-				return old.Main == a.Main && old.SubnetID == a.SubnetID
-			})
-		}
-	}
 }
 
 // AddInterface adds an interface to the subnet it names. Without groups it has the VPC's default
@@ -263,210 +55,15 @@ func (r *Region) AddInterface(i Interface) Interface {
 	return with(r, func(w *world, m minter) *Interface { return w.addInterface(m, i) })
 }
 
-func (w *world) addInterface(m minter, i Interface) *Interface {
-	subnet := must(w.subnets, i.SubnetID)
-	i = i.clone()
-	fillID(&i.ID, m, "eni")
-	i.VPCID, i.AvailabilityZone = subnet.VPCID, subnet.AvailabilityZone
-	if i.MAC == "" {
-		i.MAC = m.mac()
-	}
-	fill(&i.Type, plainType)
-	w.checkType(i)
-	w.firstAddress(&i, subnet)
-	w.mustHaveAddresses(&i, subnet)
-	if g := w.defaultGroup(subnet.VPCID); len(i.Groups) == 0 && g != nil {
-		i.Groups = []string{g.ID}
-	}
-	for _, id := range i.Groups {
-		must(w.groups, id)
-	}
-	w.fillAttachment(m, &i)
-	return put(w.interfaces, i)
-}
-
-// defaultGroup returns the default security group of a VPC, or nil.
-func (w *world) defaultGroup(vpc string) *SecurityGroup {
-	for g := range w.groups.each() {
-		if g.VPCID == vpc && g.Name == "default" {
-			return g
-		}
-	}
-	return nil
-}
-
-// mustHaveAddresses panics unless what a new interface is to hold is free in its subnet.
-func (w *world) mustHaveAddresses(i *Interface, subnet *Subnet) {
-	if i.Type == efaOnlyType && len(i.PrivateAddresses)+len(i.IPv6Addresses)+len(i.Prefixes) > 0 {
-		cannot("an efa-only interface has no addresses")
-	}
-	if len(i.PrivateAddresses) > 0 && subnet.ipv6Only() {
-		cannot("the subnet " + subnet.ID + " has no IPv4 addresses")
-	}
-	for _, a := range i.PrivateAddresses {
-		w.mustBeFree(subnet, subnet.CIDR, a.Address)
-	}
-	if len(i.IPv6Addresses) > 0 && subnet.IPv6CIDR == "" {
-		cannot("the subnet " + subnet.ID + " has no IPv6 addresses")
-	}
-	for _, a := range i.IPv6Addresses {
-		w.mustBeFree(subnet, subnet.IPv6CIDR, a)
-	}
-	if i.PrimaryIPv6 != "" && !slices.Contains(i.IPv6Addresses, i.PrimaryIPv6) {
-		cannot("the interface does not hold " + i.PrimaryIPv6)
-	}
-	for _, p := range i.Prefixes {
-		w.mustDelegate(subnet, p, append(i.IPv6Addresses, addressesOf(i)...))
-	}
-}
-
-// mustHaveRoom panics where another interface is at the device index.
-func (w *world) mustHaveRoom(i Interface) {
-	if i.instance() == "" {
-		return
-	}
-	for _, other := range w.attached(i.instance()) {
-		if other.Attachment.DeviceIndex == i.Attachment.DeviceIndex &&
-			other.Attachment.NetworkCardIndex == i.Attachment.NetworkCardIndex {
-			cannot(other.ID + " is at that device index already")
-		}
-	}
-}
-
-// firstAddress gives the interface the address that every interface of its subnet has.
-func (w *world) firstAddress(i *Interface, subnet *Subnet) {
-	switch {
-	case i.Type == efaOnlyType, subnet.ipv6Only() && len(i.IPv6Addresses) > 0, i.primary() != "":
-	case subnet.ipv6Only():
-		i.IPv6Addresses = w.freeIPv6(subnet, 1)
-	default:
-		free := w.free(subnet, 1)
-		if len(free) == 0 {
-			cannot("the subnet " + subnet.ID + " is full")
-		}
-		i.PrivateAddresses = slices.Insert(i.PrivateAddresses, 0, PrivateAddress{free[0], true})
-	}
-}
-
-func (w *world) mustBeFree(subnet *Subnet, cidr, address string) {
-	prefix, a := mustPrefix(cidr), mustAddr(address)
-	if !prefix.Contains(a) || reserved(prefix, a) ||
-		w.holder(subnet.ID, address) != nil || w.delegatee(subnet.ID, address) != nil {
-		cannot("the address " + address + " is not free in " + subnet.ID)
-	}
-}
-
-// mustDelegate panics unless the block can be one interface's whole, beside its own addresses.
-func (w *world) mustDelegate(subnet *Subnet, cidr string, own []string) {
-	p, in, bits := mustPrefix(cidr), subnet.CIDR, 28
-	if p.Addr().Is6() {
-		in, bits = subnet.IPv6CIDR, 80
-	}
-	free := p.Bits() == bits && withinText(p, in)
-	for _, eni := range w.interfaces {
-		if eni.SubnetID == subnet.ID {
-			own = append(own, append(addressesOf(eni), eni.IPv6Addresses...)...)
-			free = free && !slices.ContainsFunc(eni.Prefixes, func(other string) bool {
-				return mustPrefix(other).Overlaps(p)
-			})
-		}
-	}
-	inside := func(a string) bool { return p.Contains(netip.MustParseAddr(a)) }
-	if !free || slices.ContainsFunc(own, inside) {
-		cannot("the block " + cidr + " can't be delegated in " + subnet.ID)
-	}
-}
-
 // AddInstance adds an instance with its interfaces, at device indexes in the order given; without
 // one it gets one in the subnet it names, with source/destination check on.
 func (r *Region) AddInstance(i Instance, interfaces ...Interface) Instance {
 	return with(r, func(w *world, m minter) *Instance {
-		if len(interfaces) == 0 {
-			interfaces = []Interface{{SubnetID: i.SubnetID, SourceDestCheck: true}}
-		}
-		i.SubnetID = interfaces[0].SubnetID
-		added := w.addInstance(m, i, r.sim.cfg.now())
-		for n, eni := range interfaces {
-			attachment := clonePointer(eni.Attachment)
-			if attachment == nil {
-				attachment = &Attachment{DeviceIndex: n, DeleteOnTermination: n == 0}
-			}
-			attachment.InstanceID = added.ID
-			eni.Attachment = attachment
-			w.addInterface(m, eni)
-		}
-		return added
+		return w.addInstanceWith(m, i, interfaces, r.sim.cfg.now())
 	})
-}
-
-// addInstance adds an instance without its interfaces.
-func (w *world) addInstance(m minter, i Instance, now time.Time) *Instance {
-	subnet := must(w.subnets, i.SubnetID)
-	fillID(&i.ID, m, "i")
-	i.VPCID, i.AvailabilityZone = subnet.VPCID, subnet.AvailabilityZone
-	fill(&i.Type, "t3.micro")
-	fill(&i.State, "running")
-	fill(&i.RootDevice, "ebs")
-	fill(&i.ImageID, "ami-00000000000000001")
-	if _, ok := stateCodes[i.State]; !ok {
-		cannot("no instance state is " + i.State)
-	}
-	if i.RootDevice != "ebs" && i.RootDevice != "instance-store" {
-		cannot("no root device is " + i.RootDevice)
-	}
-	if i.LaunchTime.IsZero() {
-		i.LaunchTime = now.UTC()
-	}
-	fillID(&i.ReservationID, m, "r")
-	return put(w.instances, i)
-}
-
-// fillAttachment completes what ties a new interface to its instance, which must be there.
-func (w *world) fillAttachment(m minter, eni *Interface) {
-	a := eni.Attachment
-	if a == nil {
-		return
-	}
-	fill(&a.Status, "attached")
-	if !slices.Contains([]string{"attaching", "attached", "detaching"}, a.Status) {
-		cannot("no status of an attachment is " + a.Status)
-	}
-	if a.InstanceID == "" {
-		fillID(&a.ID, m, strings.TrimSuffix(serviceAttachment, "-"))
-		return
-	}
-	fillID(&a.ID, m, "eni-attach")
-	i := must(w.instances, a.InstanceID)
-	if i.AvailabilityZone != eni.AvailabilityZone {
-		cannot("an instance cannot have interfaces in two zones")
-	}
-	fill(&a.InstanceOwner, w.owner)
-	if a.AttachTime.IsZero() {
-		a.AttachTime = i.LaunchTime
-	}
-	w.mustHaveRoom(*eni)
-}
-
-func fill(s *string, value string) {
-	if *s == "" {
-		*s = value
-	}
 }
 
 // AddAddress adds an Elastic IP, bound when it names an interface and one of its private addresses.
 func (r *Region) AddAddress(a Address) Address {
 	return with(r, func(w *world, m minter) *Address { return w.addAddress(m, a) })
-}
-
-func (w *world) addAddress(m minter, a Address) *Address {
-	fillID(&a.AllocationID, m, "eipalloc")
-	if a.InterfaceID != "" {
-		eni := must(w.interfaces, a.InterfaceID)
-		fill(&a.PrivateIP, eni.primary())
-		if !eni.holds(a.PrivateIP) {
-			cannot(a.InterfaceID + " does not hold " + a.PrivateIP)
-		}
-		fillID(&a.AssociationID, m, "eipassoc")
-	}
-	return put(w.addresses, a)
 }

@@ -2,6 +2,7 @@ package ec2sim
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -98,6 +99,6 @@ func (s *Sim) ForgetCalls() {
 
 func (c *Call) clone() Call {
 	copied := *c
-	copied.Params, copied.Faults = maps.Clone(c.Params), cloneList(c.Faults)
+	copied.Params, copied.Faults = maps.Clone(c.Params), slices.Clone(c.Faults)
 	return copied
 }

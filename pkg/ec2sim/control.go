@@ -33,7 +33,7 @@ func controls() []control {
 		{get, "calls", "the log of calls", "", telling(func(s *Sim) any { return s.Calls() })},
 		{del, "calls", "empties the log of calls", "", doing((*Sim).ForgetCalls)},
 		{get, "faults", "the faults in force", "",
-			telling(func(s *Sim) any { return faultStates(s.Faults()) })},
+			telling(func(s *Sim) any { return toJSON(s.Faults()) })},
 		{post, "faults", "puts a fault, or a list of them, in force",
 			`{"operation": "AssignPrivateIpAddresses", "answer": "lost", "count": 1}`,
 			following((*Sim).injectJSON)},
@@ -143,7 +143,7 @@ func (s *Sim) injectJSON(r *http.Request) error {
 	}
 	var faults []Fault
 	for _, j := range list {
-		f, err := j.fault()
+		f, err := j.Fault()
 		if err != nil {
 			return err
 		}

@@ -1,14 +1,12 @@
 package ec2sim
 
-import "fmt"
-
 // Each of these changes one resource behind the API's back, as somebody at the console would: the
 // function is given the resource, and its id must stay. They panic when the resource does not exist.
 
 // EditInterface changes an interface; an attachment's change that is under way is called off.
 func (r *Region) EditInterface(id string, edit func(*Interface)) Interface {
 	return with(r, func(w *world, _ minter) *Interface {
-		delete(w.transitions, id)
+		w.callOff(id)
 		return edited(w.interfaces, id, edit)
 	})
 }
@@ -16,7 +14,7 @@ func (r *Region) EditInterface(id string, edit func(*Interface)) Interface {
 // EditInstance changes an instance; a state change that is under way is called off.
 func (r *Region) EditInstance(id string, edit func(*Instance)) Instance {
 	return with(r, func(w *world, _ minter) *Instance {
-		delete(w.transitions, id)
+		w.callOff(id)
 		return edited(w.instances, id, edit)
 	})
 }
@@ -36,58 +34,81 @@ func (r *Region) EditRouteTable(id string, edit func(*RouteTable)) RouteTable {
 	return with(r, func(w *world, _ minter) *RouteTable { return edited(w.routes, id, edit) })
 }
 
-func edited[T resource[T]](t table[T], id string, edit func(*T)) *T {
-	r := must(t, id)
-	edit(r)
-	if (*r).key() != id {
-		cannot("the id of " + id + " cannot be edited")
-	}
-	// What the caller kept of it must not reach the world.
-	*r = (*r).clone()
-	return r
-}
-
 // Remove takes a resource of any kind away. Routes to it become black holes. A VPC or a subnet that holds
 // something cannot be removed.
 func (r *Region) Remove(id string) {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
-	if err := r.sim.mem.own(r.name).remove(id); err != nil {
-		cannot(err.Error())
-	}
-}
-
-func (w *world) remove(id string) error {
-	if w.tagged(id) == nil {
-		return fmt.Errorf("there is no %s", id)
-	}
-	for eni := range w.interfaces.each() {
-		if eni.SubnetID == id {
-			return fmt.Errorf("%s holds %s", id, eni.ID)
-		}
-	}
-	for s := range w.subnets.each() {
-		if s.VPCID == id {
-			return fmt.Errorf("%s holds %s", id, s.ID)
-		}
-	}
-	delete(w.vpcs, id)
-	delete(w.subnets, id)
-	delete(w.groups, id)
-	delete(w.gateways, id)
-	delete(w.routes, id)
-	delete(w.instances, id)
-	delete(w.interfaces, id)
-	delete(w.addresses, id)
-	return nil
+	mustChange(r.sim.mem.own(r.name).remove(id))
 }
 
 // removeJSON names a resource of any kind. Without a region it is in the first.
 type removeJSON struct{ Region, ID string }
 
 func (s *Sim) remove(in removeJSON) error {
-	return s.change(in.Region, func(c *call) error { return c.w.remove(in.ID) })
+	return s.change(in.Region, func(c *change) error { return c.w.remove(in.ID) })
 }
 
 // State returns what the region holds.
 func (r *Region) State() RegionState { return r.sim.State().Regions[r.name] }
+
+// Attach attaches an interface to an instance at once, behind the API's back. It panics where EC2
+// would refuse.
+func (r *Region) Attach(eni, instance string, deviceIndex int) Interface {
+	mustChange(r.sim.attach(attachJSON{r.name, eni, instance, deviceIndex}))
+	return r.iface(eni)
+}
+
+// Detach detaches an interface at once, behind the API's back. It panics where EC2 would refuse.
+func (r *Region) Detach(eni string) Interface {
+	mustChange(r.sim.detach(attachJSON{Region: r.name, InterfaceID: eni}))
+	return r.iface(eni)
+}
+
+func mustChange(err error) {
+	if err != nil {
+		panic("ec2sim: " + err.Error())
+	}
+}
+
+func (r *Region) iface(id string) Interface {
+	return with(r, func(w *world, _ minter) *Interface { return must(w.interfaces, id) })
+}
+
+// attachJSON is what the control paths attach and detach take. Region may be left out where only
+// one holds something.
+type attachJSON struct {
+	Region      string
+	InterfaceID string
+	InstanceID  string
+	DeviceIndex int
+}
+
+func (s *Sim) attach(in attachJSON) error {
+	return s.change(in.Region, func(c *change) error {
+		_, err := c.attach(in.InterfaceID, in.InstanceID, in.DeviceIndex, 0)
+		return err
+	})
+}
+
+func (s *Sim) detach(in attachJSON) error {
+	return s.change(in.Region, func(c *change) error { return c.detachInterface(in.InterfaceID) })
+}
+
+// change runs what an operation does, behind the API's back: no fault strikes it, no one is asked,
+// no call is logged, and it is over at once.
+func (s *Sim) change(region string, run func(*change) error) error {
+	if region == "" {
+		region = s.firstRegion()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.now()
+	changed := s.mem.settled(region, now).clone()
+	if err := run(&change{w: changed, now: now, mint: s.mem.mint, quotas: s.mem.quotas}); err != nil {
+		return err
+	}
+	changed.settle(now)
+	s.mem.worlds[region] = changed
+	return nil
+}

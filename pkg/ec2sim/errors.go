@@ -1,12 +1,9 @@
 package ec2sim
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-
-	"aws-provider-executor/pkg/ec2sim/internal/query"
 )
 
 // Error is an error answer of EC2. As an error value it is what an operation answers; in a Fault it is
@@ -19,7 +16,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-func (e *Error) status() int {
+// HTTPStatus is the status of the answer.
+func (e *Error) HTTPStatus() int {
 	if e.Status == 0 {
 		return http.StatusBadRequest
 	}
@@ -40,46 +38,8 @@ func missing(parameter string) *Error {
 
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
-func errUnknownAction(name string) *Error {
-	return refuse("InvalidAction", "The action %s is not valid for this web service.", name)
-}
-
 func errAuthFailure() *Error {
 	return &Error{"AuthFailure", "AWS was not able to validate the provided access credentials", http.StatusUnauthorized}
-}
-
-func errDryRun() *Error {
-	return &Error{"DryRunOperation", "Request would have succeeded, but DryRun flag is set.", http.StatusPreconditionFailed}
-}
-
-// errManaged is the refusal to change what an AWS service manages.
-func errManaged(eni *Interface) *Error {
-	name := eni.ID
-	if eni.Attachment != nil {
-		name = eni.Attachment.ID[:strings.LastIndexByte(eni.Attachment.ID, '-')]
-	}
-	return refuse("OperationNotPermitted", "You are not allowed to manage '%s' attachments.", name)
-}
-
-// decodeError words what query.Decode refuses as EC2 does.
-func decodeError(err error) *Error {
-	var (
-		unknown *query.UnknownError
-		absent  *query.MissingError
-		value   *query.ValueError
-		unheld  *query.UnheldError
-	)
-	switch {
-	case errors.As(err, &unknown):
-		return refuse("UnknownParameter", "The parameter %s is not recognized", unknown.Key)
-	case errors.As(err, &absent):
-		return missing(absent.Key)
-	case errors.As(err, &value):
-		return invalidValue("Invalid value '%s' for %s. Expecting a value of type %s.", value.Value, value.Key, value.Want)
-	case errors.As(err, &unheld):
-		return refuse("UnsupportedOperation", "ec2sim does not implement the parameter %s.", unheld.Key)
-	}
-	panic("ec2sim: an error query.Decode does not have: " + err.Error())
 }
 
 // errUnauthorized is what IAM's refusal reads like. A Describe has no resource and no encoded message.
@@ -96,3 +56,38 @@ func errUnauthorized(arn, operation, resource, because string) *Error {
 
 // encodedMessage has the form of what STS decodes, and says nothing.
 const encodedMessage = "b0X3gRJKk3lVcT2pWwQmYV1nL8sEhA5uDzPo9iCqFt7xZrNvBgMyHjUeKaSd4fOl6GwRp1TsXkVb"
+
+func errThrottled() *Error {
+	return &Error{"RequestLimitExceeded", "Request limit exceeded.", http.StatusServiceUnavailable}
+}
+
+func notAllowed(operation string) string {
+	return "because no identity-based policy allows the ec2:" + operation + " action"
+}
+
+// standardErrors are the status and the text EC2 gives these codes.
+var standardErrors = map[string]Error{
+	"RequestLimitExceeded":  *errThrottled(),
+	"InternalError":         {"InternalError", "An internal error has occurred", http.StatusInternalServerError},
+	"InternalFailure":       {"InternalFailure", "The request processing has failed because of an unknown error, exception or failure.", http.StatusInternalServerError},
+	"ServerInternal":        {"ServerInternal", "An internal error has occurred", http.StatusInternalServerError},
+	"Unavailable":           {"Unavailable", "The server is overloaded and can't handle the request.", http.StatusServiceUnavailable},
+	"ServiceUnavailable":    {"ServiceUnavailable", "The request has failed due to a temporary failure of the server.", http.StatusServiceUnavailable},
+	"RequestExpired":        {"RequestExpired", "Request has expired.", http.StatusBadRequest},
+	"AuthFailure":           *errAuthFailure(),
+	"SignatureDoesNotMatch": {"SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.", http.StatusForbidden},
+	"InvalidClientTokenId":  {"InvalidClientTokenId", "The security token included in the request is invalid.", http.StatusForbidden},
+	"UnauthorizedOperation": {"UnauthorizedOperation", "", http.StatusForbidden},
+	"ConcurrentTagAccess":   {"ConcurrentTagAccess", "You can't run simultaneous commands to modify a tag for a specific resource.", http.StatusBadRequest},
+	"InsufficientInstanceCapacity": {"InsufficientInstanceCapacity",
+		"We currently do not have sufficient capacity in the Availability Zone you requested.", http.StatusInternalServerError},
+}
+
+// StandardError returns the error EC2 answers with a code. A code it does not know has status 400 and no
+// text of its own.
+func StandardError(code string) Error {
+	if e, ok := standardErrors[code]; ok {
+		return e
+	}
+	return Error{Code: code, Message: "The request was refused: " + code + ".", Status: http.StatusBadRequest}
+}

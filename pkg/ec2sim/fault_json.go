@@ -35,7 +35,8 @@ type StaleJSON struct {
 	Flap  bool   `json:"flap,omitempty"`
 }
 
-func (j FaultJSON) fault() (Fault, error) {
+// Fault reads the fault.
+func (j FaultJSON) Fault() (Fault, error) {
 	f := Fault{
 		Name: j.Name, Operation: j.Operation, Params: j.Params, Region: j.Region, AccessKeyID: j.AccessKeyID,
 		Nth: j.Nth, Count: j.Count, Probability: j.Probability, ChanceSeed: j.ChanceSeed,
@@ -68,12 +69,13 @@ func readDuration(into *time.Duration, text, field string) error {
 	return nil
 }
 
-func faultStates(states []FaultState) []FaultJSON {
+// toJSON is what the control path answers of faults.
+func toJSON(states []FaultState) []FaultJSON {
 	list := []FaultJSON{}
 	for _, s := range states {
 		f := s.Fault
 		j := FaultJSON{
-			Name: f.name(), Operation: f.Operation, Params: f.Params, Region: f.Region, AccessKeyID: f.AccessKeyID,
+			Name: f.label(), Operation: f.Operation, Params: f.Params, Region: f.Region, AccessKeyID: f.AccessKeyID,
 			Nth: f.Nth, Count: f.Count, Probability: f.Probability, ChanceSeed: f.ChanceSeed,
 			DelayBefore: durationText(f.DelayBefore), DelayAfter: durationText(f.DelayAfter),
 			NoEffect: f.NoEffect, Answer: f.Answer, Error: f.Error, Text: f.Text, Seen: s.Seen, Struck: s.Struck,

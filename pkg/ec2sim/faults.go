@@ -120,12 +120,20 @@ func (f Fault) Where(parameter, pattern string) Fault {
 }
 
 func (f Fault) clone() Fault {
-	f.Error, f.Stale, f.Params = clonePointer(f.Error), clonePointer(f.Stale), maps.Clone(f.Params)
+	if f.Error != nil {
+		e := *f.Error
+		f.Error = &e
+	}
+	if f.Stale != nil {
+		s := *f.Stale
+		f.Stale = &s
+	}
+	f.Params = maps.Clone(f.Params)
 	return f
 }
 
-// name says what a fault without a name is.
-func (f Fault) name() string {
+// label is the fault's name, or what it does.
+func (f Fault) label() string {
 	if f.Name != "" {
 		return f.Name
 	}
@@ -161,44 +169,31 @@ type armed struct {
 	chance       *rand.Rand
 }
 
-// Inject puts faults in force, after those that are.
-func (s *Sim) Inject(faults ...Fault) error {
-	for _, f := range faults {
-		if f.Answer == AnswerError && (f.Error == nil || f.Error.Code == "") {
-			return fmt.Errorf("cannot inject the fault %q: an error answer needs a code", f.name())
-		}
-		switch f.Answer {
-		case AnswerAsIs, AnswerError, AnswerLost, AnswerCut, AnswerText:
-		default:
-			return fmt.Errorf("cannot inject the fault %q: unknown answer %q", f.name(), f.Answer)
-		}
-		if !operationPatternKnown(f.Operation) {
-			return fmt.Errorf("cannot inject the fault %q: no operation matches %q", f.name(), f.Operation)
-		}
+// faultSet holds the faults in force. It is not safe for concurrent use.
+type faultSet struct{ armed []*armed }
+
+// check refuses what cannot be a fault of any operation.
+func (f Fault) check() error {
+	if f.Answer == AnswerError && (f.Error == nil || f.Error.Code == "") {
+		return fmt.Errorf("cannot inject the fault %q: an error answer needs a code", f.label())
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range faults {
-		f = f.clone()
-		s.mem.faults = append(s.mem.faults, &armed{Fault: f, chance: rand.New(rand.NewPCG(f.ChanceSeed, 0))})
+	switch f.Answer {
+	case AnswerAsIs, AnswerError, AnswerLost, AnswerCut, AnswerText:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("cannot inject the fault %q: unknown answer %q", f.label(), f.Answer)
 }
 
-// ClearFaults takes every fault and every stale view away.
-func (s *Sim) ClearFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mem.faults = nil
-	clear(s.mem.stale)
+// add puts a fault in force, after those that are.
+func (fs *faultSet) add(f Fault) {
+	a := &armed{Fault: f.clone(), chance: rand.New(rand.NewPCG(f.ChanceSeed, 0))}
+	fs.armed = append(fs.armed, a)
 }
 
-// Faults returns the faults in force, those that have struck all their calls among them.
-func (s *Sim) Faults() []FaultState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// states are the faults in force and how far each has got.
+func (fs *faultSet) states() []FaultState {
 	states := []FaultState{}
-	for _, a := range s.mem.faults {
+	for _, a := range fs.armed {
 		states = append(states, FaultState{a.Fault.clone(), a.seen, a.struck})
 	}
 	return states

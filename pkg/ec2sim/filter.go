@@ -19,23 +19,23 @@ const maxFilterValues = 200
 
 // fields are the filters of one kind of resource: what each reads of it. Most kinds have tag:<key> and
 // tag-key as well.
-type fields[T any] map[string]func(w *world, r *T) []string
+type fields[T any] map[string]func(w view, r *T) []string
 
-func one[T any](read func(r *T) string) func(*world, *T) []string {
-	return func(_ *world, r *T) []string { return []string{read(r)} }
+func one[T any](read func(r *T) string) func(view, *T) []string {
+	return func(_ view, r *T) []string { return []string{read(r)} }
 }
 
-func many[T any](read func(r *T) []string) func(*world, *T) []string {
-	return func(_ *world, r *T) []string { return read(r) }
+func many[T any](read func(r *T) []string) func(view, *T) []string {
+	return func(_ view, r *T) []string { return read(r) }
 }
 
-func yes[T any](read func(r *T) bool) func(*world, *T) []string {
-	return func(_ *world, r *T) []string { return []string{boolText(read(r))} }
+func yes[T any](read func(r *T) bool) func(view, *T) []string {
+	return func(_ view, r *T) []string { return []string{boolText(read(r))} }
 }
 
 // optional is for what a resource need not have.
-func optional[T any](read func(r *T) string) func(*world, *T) []string {
-	return func(_ *world, r *T) []string {
+func optional[T any](read func(r *T) string) func(view, *T) []string {
+	return func(_ view, r *T) []string {
 		if s := read(r); s != "" {
 			return []string{s}
 		}
@@ -77,7 +77,7 @@ func isTagFilter(name string) bool {
 
 // passes says whether a resource passes every filter. A filter is passed when any of its values matches
 // any of what the field reads.
-func passes[T any](w *world, r *T, tags Tags, filters []filter, known fields[T]) bool {
+func passes[T any](w view, r *T, tags Tags, filters []filter, known fields[T]) bool {
 	for _, f := range filters {
 		var have []string
 		if read, ok := known[f.Name]; ok {

@@ -72,7 +72,7 @@ func describeSecurityGroups(c *call, in *describeSecurityGroupsIn) (any, error) 
 	return struct {
 		Groups    query.Items[securityGroupXML] `xml:"securityGroupInfo"`
 		NextToken string                        `xml:"nextToken,omitempty"`
-	}{query.List(list, c.w.securityGroupXML), next}, nil
+	}{query.List(list, c.view().securityGroupXML), next}, nil
 }
 
 // groupNamed finds a group of the default VPC: names are good for no other.
@@ -85,7 +85,7 @@ func (c *call) groupNamed(name string) string {
 	return ""
 }
 
-func (w *world) securityGroupXML(g *SecurityGroup) securityGroupXML {
+func (w view) securityGroupXML(g *SecurityGroup) securityGroupXML {
 	return securityGroupXML{
 		OwnerID: w.ownerOf(g.ID), ID: g.ID, ARN: w.arn("security-group", g.ID), Name: g.Name, Description: g.Description,
 		VPCID: g.VPCID, Ingress: query.List(g.Ingress, w.permissionXML), Egress: query.List(g.Egress, w.permissionXML),
@@ -93,7 +93,7 @@ func (w *world) securityGroupXML(g *SecurityGroup) securityGroupXML {
 	}
 }
 
-func (w *world) permissionXML(r Rule) permissionXML {
+func (w view) permissionXML(r Rule) permissionXML {
 	x := permissionXML{
 		Protocol: r.Protocol,
 		Groups:   query.List(r.Groups, func(id string) groupPairXML { return groupPairXML{w.ownerOf(id), id} }),
@@ -122,10 +122,10 @@ var groupFields = fields[SecurityGroup]{
 
 	"egress.ip-permission.cidr":       ofRules(egress, func(r Rule) []string { return r.CIDRs }),
 	"egress.ip-permission.from-port":  ofRules(egress, func(r Rule) []string { return []string{intText(r.FromPort)} }),
-	"ip-permission.group-name":        ofRuleGroups(ingress, (*world).groupName),
-	"ip-permission.user-id":           ofRuleGroups(ingress, (*world).ownerOf),
-	"egress.ip-permission.group-name": ofRuleGroups(egress, (*world).groupName),
-	"egress.ip-permission.user-id":    ofRuleGroups(egress, (*world).ownerOf),
+	"ip-permission.group-name":        ofRuleGroups(ingress, view.groupName),
+	"ip-permission.user-id":           ofRuleGroups(ingress, view.ownerOf),
+	"egress.ip-permission.group-name": ofRuleGroups(egress, view.groupName),
+	"egress.ip-permission.user-id":    ofRuleGroups(egress, view.ownerOf),
 
 	"egress.ip-permission.group-id":  ofRules(egress, func(r Rule) []string { return r.Groups }),
 	"egress.ip-permission.ipv6-cidr": ofRules(egress, func(r Rule) []string { return r.IPv6 }),
@@ -136,11 +136,9 @@ var groupFields = fields[SecurityGroup]{
 func ingress(g *SecurityGroup) []Rule { return g.Ingress }
 func egress(g *SecurityGroup) []Rule  { return g.Egress }
 
-func (w *world) groupName(id string) string { return w.groupXML(id).Name }
-
 // ofRuleGroups reads of the groups that rules name.
-func ofRuleGroups(rules func(*SecurityGroup) []Rule, read func(*world, string) string) func(*world, *SecurityGroup) []string {
-	return func(w *world, g *SecurityGroup) []string {
+func ofRuleGroups(rules func(*SecurityGroup) []Rule, read func(view, string) string) func(view, *SecurityGroup) []string {
+	return func(w view, g *SecurityGroup) []string {
 		var list []string
 		for _, r := range rules(g) {
 			for _, id := range r.Groups {
@@ -151,8 +149,8 @@ func ofRuleGroups(rules func(*SecurityGroup) []Rule, read func(*world, string) s
 	}
 }
 
-func ofRules(rules func(*SecurityGroup) []Rule, read func(Rule) []string) func(*world, *SecurityGroup) []string {
-	return func(_ *world, g *SecurityGroup) []string {
+func ofRules(rules func(*SecurityGroup) []Rule, read func(Rule) []string) func(view, *SecurityGroup) []string {
+	return func(_ view, g *SecurityGroup) []string {
 		var list []string
 		for _, r := range rules(g) {
 			list = append(list, read(r)...)

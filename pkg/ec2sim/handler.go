@@ -97,7 +97,7 @@ func (s *Sim) answer(in *inbound, r *http.Request, body []byte) reply {
 		return reply{none: true}
 	}
 	if in.plan.err != nil {
-		return reply{err: in.plan.err.filled(in)}
+		return reply{err: in.filled(in.plan.err)}
 	}
 	return out
 }
@@ -129,7 +129,10 @@ func (s *Sim) admit(in *inbound, r *http.Request, body []byte) *Error {
 	}
 	in.op = op
 	in.call.Change = op.changes
-	in.plan, in.call.Faults = in.mem.strike(*in.call)
+	in.plan, in.call.Faults = in.mem.faults.strike(struck{
+		operation: name, change: op.changes, region: who.region, accessKeyID: who.accessKeyID,
+		params: in.call.Params,
+	})
 	return nil
 }
 
@@ -169,28 +172,28 @@ func (s *Sim) runHooks(in *inbound, phase Phase) Verdict {
 // effect carries the call out. The reply is empty where a fault has another answer in place of the
 // effect.
 func (s *Sim) effect(in *inbound) reply {
-	p, err := in.op.prepare(in.form)
+	p, err := in.op.prepare(in.call.Operation, in.form)
 	c, out := s.carry(in, p, err)
 	if c == nil {
 		return out
 	}
 	// A read needs no lock: nobody changes a world that is lent. However long it takes, it delays
 	// nobody.
-	return replyOf(p.run(c))
+	return replyOf(p.run(*c))
 }
 
 // carry does what a call does under the lock: all of a change, and all but the reading of a read,
 // for which it returns the call to run.
-func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*call, reply) {
+func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*change, reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, now, region := in.mem, s.cfg.now(), in.call.Region
-	world := m.settled(region, now)
-	if refused, over := m.refuses(in, world, p, unprepared, now); over {
+	present := m.settled(region, now)
+	if refused, over := m.refuses(in, present, p, unprepared, now); over {
 		return nil, refused
 	}
-	c := &call{
-		operation: in.call.Operation, w: world, now: now, mint: m.mint, quotas: m.quotas,
+	c := &change{
+		w: present, now: now, mint: m.mint, quotas: m.quotas,
 		transition: s.cfg.transition, sameRouteRefused: s.cfg.sameRouteRefused,
 	}
 	if !in.op.changes {
@@ -203,13 +206,13 @@ func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*call, reply) {
 		return c, reply{}
 	}
 	// A change is made in a copy, which becomes the world when it succeeded.
-	c.w = world.clone()
-	out := replyOf(p.run(c))
+	c.w = present.clone()
+	out := replyOf(p.run(*c))
 	if out.err == nil && !in.plan.noEffect {
 		m.worlds[region] = c.w
 		in.call.Effect = true
 		if in.plan.stale != nil {
-			m.stale[region] = newStaleView(world, *in.plan.stale, now)
+			m.stale[region] = newStaleView(present, *in.plan.stale, now)
 		}
 	}
 	return nil, out
@@ -221,7 +224,7 @@ func (m *memory) refuses(
 	in *inbound, w *world, p prepared, unprepared error, now time.Time,
 ) (refused reply, over bool) {
 	in.call.DryRun, in.resource = p.dryRun, "*"
-	if limited := m.spend(now, in.call.Region, in.call.Operation, p); limited != nil {
+	if limited := m.buckets.spend(now, cost{in.call.Region, in.call.Operation, p.plain, p.units}); limited != nil {
 		return reply{err: limited}, true
 	}
 	if unprepared != nil {
@@ -259,7 +262,7 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 	case out.none:
 		status = 0
 	case out.err != nil:
-		status, code = out.err.status(), out.err.Code
+		status, code = out.err.HTTPStatus(), out.err.Code
 	}
 	if in.plan.text != "" && !out.none {
 		status, code = http.StatusOK, ""
@@ -300,4 +303,27 @@ func encode(call *Call, out reply) ([]byte, error) {
 		return query.Refusal(call.RequestID, out.err.Code, out.err.Message)
 	}
 	return query.Answer(call.Operation, call.RequestID, out.body)
+}
+
+func errUnknownAction(name string) *Error {
+	return refuse("InvalidAction", "The action %s is not valid for this web service.", name)
+}
+
+func errDryRun() *Error {
+	return &Error{"DryRunOperation", "Request would have succeeded, but DryRun flag is set.", http.StatusPreconditionFailed}
+}
+
+// filled completes a fault's error for the call it strikes.
+func (in *inbound) filled(e *Error) *Error {
+	full := StandardError(e.Code)
+	if e.Code == "UnauthorizedOperation" {
+		full = *errUnauthorized(in.arn, in.call.Operation, in.resource, notAllowed(in.call.Operation))
+	}
+	if e.Message != "" {
+		full.Message = e.Message
+	}
+	if e.Status != 0 {
+		full.Status = e.Status
+	}
+	return &full
 }

@@ -26,6 +26,16 @@ var (
 	allocationIDs = idKind{"eipalloc", "InvalidAllocationId.Malformed", "InvalidAllocationID.NotFound", "The allocation ID '%s' does not exist", ""}
 )
 
+var (
+	gatewayIDs    = idKind{"igw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", ""}
+	vpnGatewayIDs = idKind{"vgw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", ""}
+	egressOnlyIDs = idKind{"eigw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound", "The eigw ID '%s' does not exist", ""}
+	natGatewayIDs = idKind{"nat", "InvalidNatGatewayID.Malformed", "InvalidNatGatewayID.NotFound", "The natGateway ID '%s' does not exist", ""}
+	peeringIDs    = idKind{"pcx", "InvalidVpcPeeringConnectionId.Malformed", "InvalidVpcPeeringConnectionID.NotFound", "The vpcPeeringConnection ID '%s' does not exist", ""}
+	transitIDs    = idKind{"tgw", "InvalidTransitGatewayID.Malformed", "InvalidTransitGatewayID.NotFound", "The transitGateway ID '%s' does not exist", ""}
+	endpointIDs   = idKind{"vpce", "InvalidVpcEndpointId.Malformed", "InvalidVpcEndpointId.NotFound", "The Vpc Endpoint Id '%s' does not exist", ""}
+)
+
 // check refuses an id that is not of the form: the prefix, a hyphen, and 8 or 17 hexadecimal digits.
 func (k idKind) check(id string) *Error {
 	digits, ok := strings.CutPrefix(id, k.prefix+"-")

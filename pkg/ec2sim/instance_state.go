@@ -34,40 +34,12 @@ type stateChangesXML struct {
 }
 
 func startInstances(c *call, in *startInstancesIn) (any, error) {
-	return c.changeStates(in.InstanceId, func(i *Instance) error {
-		switch i.State {
-		case "running", "pending":
-			return nil
-		case "stopped":
-		default:
-			return refuse("IncorrectInstanceState",
-				"The instance '%s' is not in a state from which it can be started.", i.ID)
-		}
-		i.StateReason, i.LaunchTime = "", c.now.UTC()
-		c.transit(i, "pending", "running")
-		return nil
-	})
+	return c.changeStates(in.InstanceId, c.start)
 }
 
 // stopInstances makes no difference between a graceful stop and a forced one: no guest here hangs.
 func stopInstances(c *call, in *stopInstancesIn) (any, error) {
-	return c.changeStates(in.InstanceId, func(i *Instance) error {
-		if i.RootDevice != "ebs" {
-			return refuse("UnsupportedOperation",
-				"The instance '%s' does not have an 'ebs' root device type and cannot be stopped.", i.ID)
-		}
-		switch i.State {
-		case "stopped", "stopping":
-			return nil
-		case "running":
-		default:
-			return refuse("IncorrectInstanceState",
-				"This instance '%s' is not in a state from which it can be stopped.", i.ID)
-		}
-		i.StateReason = "Client.UserInitiatedShutdown: User initiated shutdown"
-		c.transit(i, "stopping", "stopped")
-		return nil
-	})
+	return c.changeStates(in.InstanceId, c.stop)
 }
 
 func (c *call) changeStates(ids []string, change func(*Instance) error) (any, error) {
@@ -84,12 +56,6 @@ func (c *call) changeStates(ids []string, change func(*Instance) error) (any, er
 		out.Instances.Item = append(out.Instances.Item, stateChangeXML{i.ID, showState(i.State), showState(previous)})
 	}
 	return out, nil
-}
-
-// transit has the instance in one state now and in the other when the time of a transition has passed.
-func (c *call) transit(i *Instance, now, then string) {
-	i.State = now
-	c.w.transitions[i.ID] = transition{c.now.Add(c.transition), then}
 }
 
 type describeInstanceStatusIn struct {

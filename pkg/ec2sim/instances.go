@@ -23,10 +23,6 @@ type instanceStateXML struct {
 	Name string `xml:"name"`
 }
 
-var stateCodes = map[string]int{
-	"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80,
-}
-
 type placementXML struct {
 	Zone    string `xml:"availabilityZone"`
 	ZoneID  string `xml:"availabilityZoneId"`
@@ -102,17 +98,17 @@ func describeInstances(c *call, in *describeInstancesIn) (any, error) {
 	return struct {
 		Reservations query.Items[reservationXML] `xml:"reservationSet"`
 		NextToken    string                      `xml:"nextToken,omitempty"`
-	}{query.List(list, func(i *Instance) reservationXML { return c.w.reservationXML(i, in.IncludeManagedResources) }), next}, nil
+	}{query.List(list, func(i *Instance) reservationXML { return c.view().reservationXML(i, in.IncludeManagedResources) }), next}, nil
 }
 
 // reservationXML shows an instance in a reservation of its own, its hidden interfaces when asked to.
-func (w *world) reservationXML(i *Instance, hidden bool) reservationXML {
+func (w view) reservationXML(i *Instance, hidden bool) reservationXML {
 	x := reservationXML{ID: i.ReservationID, OwnerID: w.owner}
 	x.Instances.Item = []instanceXML{w.instanceXML(i, hidden)}
 	return x
 }
 
-func (w *world) instanceXML(i *Instance, hidden bool) instanceXML {
+func (w view) instanceXML(i *Instance, hidden bool) instanceXML {
 	shown := slices.DeleteFunc(w.attached(i.ID), func(n *Interface) bool { return !hidden && n.Operator != nil && n.Operator.Hidden })
 	x := instanceXML{
 		ID: i.ID, ImageID: i.ImageID, State: showState(i.State), KeyName: i.KeyName, Type: i.Type,
@@ -162,14 +158,14 @@ var instanceFields = withInterfaces(fields[Instance]{
 	"instance-state-code": one(func(i *Instance) string { return intText(stateCodes[i.State]) }),
 	"instance-state-name": one(func(i *Instance) string { return i.State }),
 	"instance-type":       one(func(i *Instance) string { return i.Type }),
-	"instance.group-id":   ofPrimary(func(_ *world, eni *Interface) []string { return eni.Groups }),
+	"instance.group-id":   ofPrimary(func(_ view, eni *Interface) []string { return eni.Groups }),
 	"instance.group-name": ofPrimary(groupNames),
 	"ip-address":          ofPrimary(interfaceFields["association.public-ip"]),
 	"ipv6-address":        ofPrimary(interfaceFields["ipv6-addresses.ipv6-address"]),
 	"key-name":            one(func(i *Instance) string { return i.KeyName }),
 	"launch-time":         one(func(i *Instance) string { return timeText(i.LaunchTime) }),
 	"owner-id":            ownerFilter[Instance],
-	"private-dns-name": func(w *world, i *Instance) []string {
+	"private-dns-name": func(w view, i *Instance) []string {
 		if eni := w.primaryInterface(i.ID); eni != nil {
 			return []string{w.hostname(i, eni)}
 		}
@@ -184,22 +180,22 @@ var instanceFields = withInterfaces(fields[Instance]{
 	"vpc-id":             one(func(i *Instance) string { return i.VPCID }),
 
 	"network-interface.group-name": ofAttached(groupNames),
-	"network-interface.ipv6-addresses.is-primary-ipv6": ofAttached(func(_ *world, eni *Interface) []string {
+	"network-interface.ipv6-addresses.is-primary-ipv6": ofAttached(func(_ view, eni *Interface) []string {
 		var list []string
 		for _, a := range eni.IPv6Addresses {
 			list = append(list, boolText(a == eni.PrimaryIPv6))
 		}
 		return list
 	}),
-	"network-interface.tag-key":      ofAttached(func(_ *world, eni *Interface) []string { return slices.Collect(maps.Keys(eni.Tags)) }),
-	"network-interface.tag-value":    ofAttached(func(_ *world, eni *Interface) []string { return slices.Collect(maps.Values(eni.Tags)) }),
+	"network-interface.tag-key":      ofAttached(func(_ view, eni *Interface) []string { return slices.Collect(maps.Keys(eni.Tags)) }),
+	"network-interface.tag-value":    ofAttached(func(_ view, eni *Interface) []string { return slices.Collect(maps.Values(eni.Tags)) }),
 	"network-interface.ipv6-address": ofAttached(interfaceFields["ipv6-addresses.ipv6-address"]),
 	"network-interface.attachment.network-card-index": ofAttached(ofAttachment(func(a *Attachment) string {
 		return intText(a.NetworkCardIndex)
 	})),
 })
 
-func groupNames(w *world, eni *Interface) []string {
+func groupNames(w view, eni *Interface) []string {
 	var names []string
 	for _, id := range eni.Groups {
 		names = append(names, w.groupName(id))
@@ -214,8 +210,8 @@ func withInterfaces(own fields[Instance]) fields[Instance] {
 	return own
 }
 
-func ofAttached(read func(*world, *Interface) []string) func(*world, *Instance) []string {
-	return func(w *world, i *Instance) []string {
+func ofAttached(read func(view, *Interface) []string) func(view, *Instance) []string {
+	return func(w view, i *Instance) []string {
 		var list []string
 		for _, eni := range w.attached(i.ID) {
 			list = append(list, read(w, eni)...)
@@ -224,8 +220,8 @@ func ofAttached(read func(*world, *Interface) []string) func(*world, *Instance) 
 	}
 }
 
-func ofPrimary(read func(*world, *Interface) []string) func(*world, *Instance) []string {
-	return func(w *world, i *Instance) []string {
+func ofPrimary(read func(view, *Interface) []string) func(view, *Instance) []string {
+	return func(w view, i *Instance) []string {
 		if eni := w.primaryInterface(i.ID); eni != nil {
 			return read(w, eni)
 		}

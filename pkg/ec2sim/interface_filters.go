@@ -32,7 +32,7 @@ var interfaceFields = fields[Interface]{
 		return a.InstanceOwner
 	}),
 	"attachment.status": ofAttachment(func(a *Attachment) string { return a.Status }),
-	"addresses.private-dns-name": func(w *world, i *Interface) []string {
+	"addresses.private-dns-name": func(w view, i *Interface) []string {
 		var list []string
 		for _, a := range addressesOf(i) {
 			list = append(list, w.privateDNS(a))
@@ -55,7 +55,7 @@ var interfaceFields = fields[Interface]{
 		}
 		return []string{i.Operator.Principal}
 	}),
-	"private-dns-name": func(w *world, i *Interface) []string {
+	"private-dns-name": func(w view, i *Interface) []string {
 		if i.primary() == "" {
 			return nil
 		}
@@ -70,16 +70,8 @@ var interfaceFields = fields[Interface]{
 	"vpc-id":             one(func(i *Interface) string { return i.VPCID }),
 }
 
-func addressesOf(i *Interface) []string {
-	var list []string
-	for _, a := range i.PrivateAddresses {
-		list = append(list, a.Address)
-	}
-	return list
-}
-
-func ofAttachment(read func(*Attachment) string) func(*world, *Interface) []string {
-	return func(_ *world, i *Interface) []string {
+func ofAttachment(read func(*Attachment) string) func(view, *Interface) []string {
+	return func(_ view, i *Interface) []string {
 		if i.Attachment == nil {
 			return nil
 		}
@@ -87,16 +79,16 @@ func ofAttachment(read func(*Attachment) string) func(*world, *Interface) []stri
 	}
 }
 
-func ofAddressOwner(w *world, i *Interface) []string {
+func ofAddressOwner(w view, i *Interface) []string {
 	return ofAssociations(func(*Address) string { return w.owner })(w, i)
 }
 
-func ofAddressDNS(w *world, i *Interface) []string {
+func ofAddressDNS(w view, i *Interface) []string {
 	return ofAssociations(func(a *Address) string { return w.publicDNS(a.PublicIP) })(w, i)
 }
 
-func ofAssociations(read func(*Address) string) func(*world, *Interface) []string {
-	return func(w *world, i *Interface) []string {
+func ofAssociations(read func(*Address) string) func(view, *Interface) []string {
+	return func(w view, i *Interface) []string {
 		var list []string
 		for _, p := range i.PrivateAddresses {
 			if a := w.association(i.ID, p.Address); a != nil {

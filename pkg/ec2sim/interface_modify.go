@@ -1,7 +1,6 @@
 package ec2sim
 
 import (
-	"slices"
 	"strings"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
@@ -87,7 +86,7 @@ func modifyNetworkInterfaceAttribute(c *call, in *modifyNetworkInterfaceAttribut
 	return query.Done{Return: true}, nil
 }
 
-func (c *call) modifyAttachment(eni *Interface, attachment string, deleteOnTermination *bool) error {
+func (c *change) modifyAttachment(eni *Interface, attachment string, deleteOnTermination *bool) error {
 	if attachment == "" {
 		return missing("Attachment.AttachmentId")
 	}
@@ -101,27 +100,5 @@ func (c *call) modifyAttachment(eni *Interface, attachment string, deleteOnTermi
 		return attachmentIDs.absent(attachment)
 	}
 	eni.Attachment.DeleteOnTermination = *deleteOnTermination
-	return nil
-}
-
-func (c *call) replaceGroups(eni *Interface, ids []string) error {
-	var groups []string
-	for _, id := range ids {
-		g, err := find(c.w.groups, groupIDs, id)
-		if err != nil {
-			return err
-		}
-		if g.VPCID != eni.VPCID {
-			return refuse("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
-		}
-		if !slices.Contains(groups, id) {
-			groups = append(groups, id)
-		}
-	}
-	if len(groups) > c.quotas.groups() {
-		return refuse("SecurityGroupsPerInterfaceLimitExceeded",
-			"The maximum number of security groups per interface has been reached.")
-	}
-	eni.Groups = groups
 	return nil
 }

@@ -1,6 +1,9 @@
 package ec2sim
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Types of interfaces that behave in a way of their own.
 const (
@@ -47,4 +50,13 @@ func (i *Interface) managed() bool { return i.RequesterManaged || i.Operator != 
 func errNoAddresses(eni *Interface) *Error {
 	return invalidValue("Interface %s is of type efa-only, which does not support IP addresses.",
 		eni.ID)
+}
+
+// errManaged is the refusal to change what an AWS service manages.
+func errManaged(eni *Interface) *Error {
+	name := eni.ID
+	if eni.Attachment != nil {
+		name = eni.Attachment.ID[:strings.LastIndexByte(eni.Attachment.ID, '-')]
+	}
+	return refuse("OperationNotPermitted", "You are not allowed to manage '%s' attachments.", name)
 }

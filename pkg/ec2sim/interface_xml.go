@@ -3,7 +3,6 @@ package ec2sim
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
@@ -87,7 +86,7 @@ type interfaceXML struct {
 	Operator           operatorXML                    `xml:"operator"`
 }
 
-func (w *world) interfaceXML(eni *Interface) interfaceXML {
+func (w view) interfaceXML(eni *Interface) interfaceXML {
 	tags := tagsXML(eni.Tags)
 	x := interfaceXML{
 		ID: eni.ID, SubnetID: eni.SubnetID, VPCID: eni.VPCID, Description: eni.Description, OwnerID: w.ownerOf(eni.ID),
@@ -115,7 +114,7 @@ func (w *world) interfaceXML(eni *Interface) interfaceXML {
 }
 
 // instanceInterfaceXML leaves out what EC2 does not say of an interface within an instance.
-func (w *world) instanceInterfaceXML(eni *Interface) interfaceXML {
+func (w view) instanceInterfaceXML(eni *Interface) interfaceXML {
 	x := w.interfaceXML(eni)
 	x.AvailabilityZone, x.AvailabilityZoneID, x.RequesterID, x.RequesterManaged, x.Tags = "", "", "", nil, nil
 	if x.Attachment != nil {
@@ -139,14 +138,11 @@ func showAttachment(a *Attachment) *attachmentXML {
 		a.Status, timeText(a.AttachTime), a.DeleteOnTermination}
 }
 
-func (w *world) groupXML(id string) groupXML {
-	if g := w.groups[id]; g != nil {
-		return groupXML{id, g.Name}
-	}
-	return groupXML{ID: id}
+func (w view) groupXML(id string) groupXML {
+	return groupXML{id, w.groupName(id)}
 }
 
-func (w *world) associationXML(eni, address string) *associationXML {
+func (w view) associationXML(eni, address string) *associationXML {
 	a := w.association(eni, address)
 	if a == nil {
 		return nil
@@ -154,47 +150,8 @@ func (w *world) associationXML(eni, address string) *associationXML {
 	return &associationXML{a.PublicIP, w.publicDNS(a.PublicIP), w.owner, a.AllocationID, a.AssociationID}
 }
 
-func (w *world) privateDNS(address string) string {
-	if address == "" {
-		return ""
-	}
-	return "ip-" + strings.ReplaceAll(address, ".", "-") + "." + w.region + ".compute.internal"
-}
-
-// hostname is the name of an instance: of its address, or in an IPv6-only subnet of its id.
-func (w *world) hostname(i *Instance, primary *Interface) string {
-	if primary.primary() != "" {
-		return w.privateDNS(primary.primary())
-	}
-	return i.ID + "." + w.region + ".compute.internal"
-}
-
-func (w *world) publicDNS(address string) string {
-	return "ec2-" + strings.ReplaceAll(address, ".", "-") + "." + w.region + ".compute.amazonaws.com"
-}
-
 func tagsXML(tags Tags) query.Items[tagXML] {
 	return query.List(slices.Sorted(maps.Keys(tags)), func(key string) tagXML { return tagXML{key, tags[key]} })
 }
 
 func timeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// zoneID makes an id of a zone's name: ap-northeast-1a is apne1-az1.
-func zoneID(zone string) string {
-	if zone == "" {
-		return ""
-	}
-	parts := strings.Split(zone[:len(zone)-1], "-")
-	short := parts[0]
-	for _, part := range parts[1:] {
-		for _, direction := range []string{"north", "south", "east", "west", "central"} {
-			if strings.Contains(part, direction) {
-				short += direction[:1]
-			}
-		}
-		if strings.Trim(part, "0123456789") == "" {
-			short += part
-		}
-	}
-	return short + "-az" + string('1'+zone[len(zone)-1]-'a')
-}

@@ -31,7 +31,7 @@ func describeNetworkInterfaces(c *call, in *describeNetworkInterfacesIn) (any, e
 	if err != nil {
 		return nil, err
 	}
-	return describeNetworkInterfacesOut{query.List(list, c.w.interfaceXML), next}, nil
+	return describeNetworkInterfacesOut{query.List(list, c.view().interfaceXML), next}, nil
 }
 
 type describeNetworkInterfaceAttributeIn struct {
@@ -71,7 +71,7 @@ func describeNetworkInterfaceAttribute(c *call, in *describeNetworkInterfaceAttr
 	case "sourceDestCheck":
 		out.SourceDestCheck = &boolValueXML{eni.SourceDestCheck}
 	case "groupSet":
-		groups := query.List(eni.Groups, c.w.groupXML)
+		groups := query.List(eni.Groups, c.view().groupXML)
 		out.Groups = &groups
 	case "attachment":
 		if eni.Attachment != nil {

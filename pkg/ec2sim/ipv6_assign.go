@@ -54,16 +54,9 @@ func assignIPv6Addresses(c *call, in *assignIPv6AddressesIn) (any, error) {
 	} else if addresses, err = c.parseIPv6(addresses, subnet, eni); err != nil {
 		return nil, err
 	}
-	held := eni.IPv6Addresses
-	for _, a := range addresses {
-		if !slices.Contains(held, a) {
-			held = append(held, a)
-		}
+	if err := c.takeIPv6(eni, addresses); err != nil {
+		return nil, err
 	}
-	if len(held)+len(ofFamily(eni.Prefixes, true)) > c.addressLimit(eni) {
-		return nil, refuse("PrivateIpAddressLimitExceeded", "Number of IPv6 addresses will exceed limit.")
-	}
-	eni.IPv6Addresses = held
 	return assignIPv6AddressesOut{ID: eni.ID, Assigned: query.Items[string]{Item: addresses}}, nil
 }
 
@@ -98,18 +91,6 @@ func (c *call) parseIPv6(addresses []string, subnet *Subnet, eni *Interface) ([]
 func ipv6(s string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(s)
 	return a, err == nil && a.Is6() && !a.Is4In6() && a.Zone() == ""
-}
-
-// freeIPv6 returns the lowest n IPv6 addresses of the subnet that nobody holds.
-func (w *world) freeIPv6(subnet *Subnet, n int) []string {
-	prefix := netip.MustParsePrefix(subnet.IPv6CIDR)
-	var list []string
-	for a := prefix.Addr(); prefix.Contains(a) && len(list) < n; a = a.Next() {
-		if !reserved(prefix, a) && w.holder(subnet.ID, a.String()) == nil && w.delegatee(subnet.ID, a.String()) == nil {
-			list = append(list, a.String())
-		}
-	}
-	return list
 }
 
 type unassignIPv6AddressesIn struct {

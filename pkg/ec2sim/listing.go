@@ -37,11 +37,11 @@ func (l listing[T]) pick(c *call, s selection) ([]*T, string, error) {
 	}
 	var picked []*T
 	for _, r := range candidates {
-		if (l.keep == nil || l.keep(r)) && passes(c.w, r, *any(r).(taggable).tags(), s.filters, l.fields) {
+		if (l.keep == nil || l.keep(r)) && passes(c.view(), r, tagsOf(r), s.filters, l.fields) {
 			picked = append(picked, r)
 		}
 	}
-	return take(c.operation, s.page, l.limits, picked, func(r *T) string { return (*r).key() })
+	return take(c.operation, s.page, l.limits, picked, keyOf)
 }
 
 // isPlain says whether a Describe is neither filtered nor paged.
@@ -54,3 +54,6 @@ type tagXML struct {
 	Key   string `xml:"key"`
 	Value string `xml:"value"`
 }
+
+// ownerFilter is the filter owner-id.
+func ownerFilter[T resource[T]](w view, r *T) []string { return []string{w.ownerOf(keyOf(r))} }

@@ -6,14 +6,22 @@ import (
 	"reflect"
 	"sync"
 	"testing"
+	"time"
 )
 
+// operationOf is an operation without parameters.
+func operationOf(changes bool, run func(change) (any, error)) operation {
+	return operation{changes: changes, prepare: func(string, url.Values) (prepared, error) {
+		return prepared{run: run}, nil
+	}}
+}
+
 // observed runs a call whose operation looks whether the lock is free.
-func observed(t *testing.T, s *Sim, op func(func(*call, *struct{}) (any, error)) operation) (free bool) {
+func observed(t *testing.T, s *Sim, changes bool) (free bool) {
 	t.Helper()
 	ran := false
 	in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"}}
-	in.op = op(func(*call, *struct{}) (any, error) {
+	in.op = operationOf(changes, func(change) (any, error) {
 		if ran, free = true, s.mu.TryLock(); free {
 			s.mu.Unlock()
 		}
@@ -28,10 +36,10 @@ func observed(t *testing.T, s *Sim, op func(func(*call, *struct{}) (any, error))
 // However long a read takes, and whether it fails or not, nobody waits for it.
 func TestReadsDoNotHoldTheLock(t *testing.T) {
 	s := New(Lab())
-	if !observed(t, s, reading[struct{}]) {
+	if !observed(t, s, false) {
 		t.Error("a read holds the lock")
 	}
-	if observed(t, s, changing[struct{}]) {
+	if observed(t, s, true) {
 		t.Error("a change does not hold the lock")
 	}
 	if !s.mu.TryLock() {
@@ -48,7 +56,7 @@ func TestReadsAtTheSameTimeSeeAllOfIt(t *testing.T) {
 	for i := range worlds {
 		s.effect(&inbound{
 			mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"},
-			op: reading(func(c *call, _ *struct{}) (any, error) {
+			op: operationOf(false, func(c change) (any, error) {
 				worlds[i] = c.w
 				return nil, nil
 			}),
@@ -87,12 +95,12 @@ func describedInstances(t *testing.T, s *Sim) string {
 func TestReadsSeeOneWorld(t *testing.T) {
 	s := New(Lab(), WithTransitionTime(0))
 	r := s.Region(LabRegion)
-	for name, change := range map[string]func(){
+	for name, happen := range map[string]func(){
 		"an edit":   func() { r.EditInterface(LabDBInterface0, func(i *Interface) { i.Description = "changed" }) },
 		"a builder": func() { r.AddInterface(Interface{SubnetID: LabSubnetA}) },
 		"a removal": func() { r.Remove(LabDBInterface1) },
 		"a state that settles": func() {
-			s.mem.own(LabRegion).transitions[LabDB] = transition{to: "stopped"}
+			s.mem.own(LabRegion).transit(LabDB, time.Time{}, "stopped")
 			s.State()
 		},
 	} {
@@ -100,8 +108,8 @@ func TestReadsSeeOneWorld(t *testing.T) {
 			s.Reset()
 			before := s.State().Regions[LabRegion]
 			in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"}}
-			in.op = reading(func(c *call, _ *struct{}) (any, error) {
-				change()
+			in.op = operationOf(false, func(c change) (any, error) {
+				happen()
 				if !reflect.DeepEqual(before, c.w.snapshot()) {
 					t.Error("the change reached what is being read")
 				}

@@ -34,9 +34,17 @@ const (
 	MetadataNoRole  MetadataFault = "norole"  // the instance has no role
 )
 
-// Metadata is the instance metadata service of one instance. It reads the Sim's world when it is asked.
+// metadataSource is what the service reads when it is asked.
+type metadataSource interface {
+	// Now is the time.
+	Now() time.Time
+	// Read has read look at a region, which does not change meanwhile.
+	Read(region string, read func(*world))
+}
+
+// Metadata is the instance metadata service of one instance.
 type Metadata struct {
-	sim     *Sim
+	source  metadataSource
 	options MetadataOptions
 
 	mu       sync.Mutex
@@ -46,9 +54,11 @@ type Metadata struct {
 	listen   func(bool) error     // opens and closes the port; set by a Server
 }
 
-// Metadata returns a metadata service for an instance of the Sim.
-func (s *Sim) Metadata(o MetadataOptions) *Metadata {
-	return &Metadata{sim: s, options: o, tokens: map[string]time.Time{}, released: make(chan struct{})}
+// newMetadata returns a metadata service for an instance.
+func newMetadata(source metadataSource, o MetadataOptions) *Metadata {
+	return &Metadata{
+		source: source, options: o, tokens: map[string]time.Time{}, released: make(chan struct{}),
+	}
 }
 
 // SetFault makes the service fail, until it is set to MetadataOK. Refusing connections is only possible
@@ -137,7 +147,7 @@ func (m *Metadata) giveToken(w http.ResponseWriter, r *http.Request) {
 	default:
 		token := rand.Text()
 		m.mu.Lock()
-		m.tokens[token] = m.sim.cfg.now().Add(time.Duration(seconds) * time.Second)
+		m.tokens[token] = m.source.Now().Add(time.Duration(seconds) * time.Second)
 		m.mu.Unlock()
 		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", strconv.Itoa(seconds))
 		_, _ = w.Write([]byte(token))
@@ -151,7 +161,7 @@ func (m *Metadata) admits(token string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	expires, ok := m.tokens[token]
-	return ok && m.sim.cfg.now().Before(expires)
+	return ok && m.source.Now().Before(expires)
 }
 
 // read returns the value at a path, or the names below it.
@@ -177,11 +187,12 @@ func (m *Metadata) read(path string) (string, bool) {
 }
 
 // values returns everything there is to read, by path. It is empty when the instance does not exist.
-func (m *Metadata) values() map[string]string {
-	s := m.sim
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.mem.settled(m.options.Region, s.cfg.now())
+func (m *Metadata) values() (values map[string]string) {
+	m.source.Read(m.options.Region, func(w *world) { values = m.valuesIn(w) })
+	return values
+}
+
+func (m *Metadata) valuesIn(w *world) map[string]string {
 	i := w.instances[m.options.Instance]
 	if i == nil {
 		return nil
@@ -213,7 +224,7 @@ func (m *Metadata) values() map[string]string {
 	if m.options.Role != "" {
 		values[meta+"iam/security-credentials/"+m.options.Role] = m.credentials()
 		values[meta+"iam/info"] = encodeJSON(map[string]string{
-			"Code": "Success", "LastUpdated": metadataTime(s.cfg.now()), "InstanceProfileArn": i.Profile,
+			"Code": "Success", "LastUpdated": metadataTime(m.source.Now()), "InstanceProfileArn": i.Profile,
 		})
 	}
 	return values
@@ -221,7 +232,7 @@ func (m *Metadata) values() map[string]string {
 
 func interfaceValues(w *world, eni *Interface) map[string]string {
 	values := map[string]string{
-		"device-number": intText(eni.Attachment.DeviceIndex), "interface-id": eni.ID, "mac": eni.MAC,
+		"device-number": strconv.Itoa(eni.Attachment.DeviceIndex), "interface-id": eni.ID, "mac": eni.MAC,
 		"subnet-id": eni.SubnetID, "vpc-id": eni.VPCID,
 		"owner-id": w.ownerOf(eni.ID), "security-group-ids": strings.Join(eni.Groups, "\n"),
 		"vpc-ipv4-cidr-block": w.vpcs[eni.VPCID].CIDR,
@@ -255,7 +266,7 @@ func (m *Metadata) document(w *world, i *Instance, address string) string {
 
 func (m *Metadata) credentials() string {
 	k := m.options.Credential
-	now := m.sim.cfg.now()
+	now := m.source.Now()
 	if k.Expires.IsZero() {
 		k.Expires = now.Add(6 * time.Hour)
 	}

@@ -4,27 +4,25 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"time"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
 )
 
-// call is what an operation works with. What it changes in w is thrown away when it returns an error.
+// call is what an operation works with.
 type call struct {
-	operation  string
-	w          *world
-	now        time.Time
-	transition time.Duration // how long an instance or an attachment is between two states
-	mint       minter
-	quotas     Quotas
-
-	sameRouteRefused bool
+	change
+	operation string
 }
+
+// view is a world as the API shows it.
+type view struct{ *world }
+
+func (c *call) view() view { return view{c.w} }
 
 // operation is one operation of the API.
 type operation struct {
 	changes bool
-	prepare func(url.Values) (prepared, error)
+	prepare func(name string, form url.Values) (prepared, error)
 }
 
 // prepared is a call whose parameters are what they should be.
@@ -34,7 +32,7 @@ type prepared struct {
 	on         func(*world) []string // ids of the resources IAM has a say about; nil where it is "*"
 	conditions map[string][]string   // IAM condition keys of the call's own
 	plain      bool                  // neither filtered nor paged, of an operation where that costs more
-	run        func(*call) (any, error)
+	run        func(change) (any, error)
 }
 
 // dryRun is embedded in the parameters of the operations that have DryRun.
@@ -51,16 +49,17 @@ type (
 	keyed     interface{ conditions() map[string][]string }
 )
 
-func reading[In any](run func(*call, *In) (any, error)) operation  { return operationOf(false, run) }
-func changing[In any](run func(*call, *In) (any, error)) operation { return operationOf(true, run) }
+func reading[In any](run func(*call, *In) (any, error)) operation  { return withParams(false, run) }
+func changing[In any](run func(*call, *In) (any, error)) operation { return withParams(true, run) }
 
-func operationOf[In any](changes bool, run func(*call, *In) (any, error)) operation {
-	return operation{changes: changes, prepare: func(form url.Values) (prepared, error) {
+// withParams makes an operation of a function and the parameters that it takes.
+func withParams[In any](changes bool, run func(*call, *In) (any, error)) operation {
+	return operation{changes: changes, prepare: func(name string, form url.Values) (prepared, error) {
 		in := new(In)
 		if err := query.Decode(form, in); err != nil {
 			return prepared{}, decodeError(err)
 		}
-		p := prepared{run: func(c *call) (any, error) { return run(c, in) }}
+		p := prepared{run: func(c change) (any, error) { return run(&call{c, name}, in) }}
 		if d, ok := any(in).(dryRunner); ok {
 			p.dryRun = d.dry()
 		}

@@ -28,9 +28,6 @@ func (w *world) ownerOf(id string) string {
 	return w.owner
 }
 
-// ownerFilter is the filter owner-id.
-func ownerFilter[T resource[T]](w *world, r *T) []string { return []string{w.ownerOf((*r).key())} }
-
 // foreign reports whether another account owns what has the id.
 func (w *world) foreign(id string) bool { return w.ownerOf(id) != w.owner }
 
@@ -53,16 +50,4 @@ func partition(region string) string {
 		return "aws-us-gov"
 	}
 	return "aws"
-}
-
-// ownTable returns a route table that the account may change.
-func (c *call) ownTable(id string) (*RouteTable, error) {
-	t, err := find(c.w.routes, routeTableIDs, id)
-	if err != nil {
-		return nil, err
-	}
-	if c.w.foreign(t.ID) {
-		return nil, errForeign()
-	}
-	return t, nil
 }

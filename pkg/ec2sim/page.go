@@ -90,7 +90,7 @@ func (s *Sim) index() index {
 	for _, name := range slices.Sorted(maps.Keys(worlds)) {
 		w := worlds[name]
 		instances, interfaces = instances+len(w.instances), interfaces+len(w.interfaces)
-		x.Regions = append(x.Regions, indexRegion{name, w.grids()})
+		x.Regions = append(x.Regions, indexRegion{name, pageView{w}.grids()})
 	}
 	calls, faults := s.Calls(), s.Faults()
 	x.Summary = strings.Join([]string{
@@ -122,8 +122,11 @@ func (s *Sim) borrow() (time.Time, map[string]*world) {
 	return now, worlds
 }
 
+// pageView is a region as the page shows it.
+type pageView struct{ *world }
+
 // grids are the tables of a region. One without rows is left out.
-func (w *world) grids() []grid {
+func (w pageView) grids() []grid {
 	all := []grid{
 		gridOf("Instances", w.instances, w.instanceRow,
 			"instance", "name", "state", "type", "interfaces", "tags"),
@@ -181,14 +184,14 @@ func moreTags(tags Tags) cell {
 	return plainCell(list...)
 }
 
-func (w *world) instanceRow(i *Instance) []cell {
+func (w pageView) instanceRow(i *Instance) []cell {
 	state := marked("bad", i.State)
 	if i.State == "running" {
 		state = marked("good", i.State)
 	}
 	var nics []string
 	for _, eni := range w.attached(i.ID) {
-		nics = append(nics, intText(eni.Attachment.DeviceIndex)+": "+eni.ID)
+		nics = append(nics, strconv.Itoa(eni.Attachment.DeviceIndex)+": "+eni.ID)
 	}
 	return []cell{
 		idCell(i.ID), plainCell(i.Tags["Name"]), state, plainCell(i.Type), idCell(nics...),
@@ -196,7 +199,7 @@ func (w *world) instanceRow(i *Instance) []cell {
 	}
 }
 
-func (w *world) interfaceRow(i *Interface) []cell {
+func (w pageView) interfaceRow(i *Interface) []cell {
 	kind := ""
 	if i.Type != plainType {
 		kind = i.Type
@@ -215,7 +218,7 @@ func (w *world) interfaceRow(i *Interface) []cell {
 	}
 }
 
-func (w *world) attachmentCell(i *Interface) cell {
+func (w pageView) attachmentCell(i *Interface) cell {
 	switch {
 	case i.TrunkID != "":
 		return idCell("trunk " + i.TrunkID)
@@ -224,7 +227,7 @@ func (w *world) attachmentCell(i *Interface) cell {
 	case i.instance() == "":
 		return plainCell(i.Attachment.InstanceOwner)
 	}
-	at := idCell(i.instance() + " at " + intText(i.Attachment.DeviceIndex))
+	at := idCell(i.instance() + " at " + strconv.Itoa(i.Attachment.DeviceIndex))
 	if i.Attachment.Status != "attached" {
 		at = append(at, mark{i.Attachment.Status, "bad"})
 	}
@@ -243,7 +246,7 @@ func addressCell(i *Interface) cell {
 	return append(c, idCell(slices.Concat(i.IPv6Addresses, i.Prefixes)...)...)
 }
 
-func (w *world) routeTableRow(t *RouteTable) []cell {
+func (w pageView) routeTableRow(t *RouteTable) []cell {
 	var of, routes cell
 	for _, a := range t.Associations {
 		if a.Main {
@@ -262,7 +265,7 @@ func (w *world) routeTableRow(t *RouteTable) []cell {
 	return []cell{idCell(t.ID), plainCell(t.Tags["Name"]), of, routes}
 }
 
-func (w *world) groupRow(g *SecurityGroup) []cell {
+func (w pageView) groupRow(g *SecurityGroup) []cell {
 	return []cell{
 		idCell(g.ID), plainCell(g.Name), idCell(g.VPCID), ruleCell(g.Ingress), ruleCell(g.Egress),
 	}
@@ -287,25 +290,25 @@ func ruleCell(rules []Rule) cell {
 	return c
 }
 
-func (w *world) subnetRow(s *Subnet) []cell {
+func (w pageView) subnetRow(s *Subnet) []cell {
 	return []cell{
 		idCell(s.ID), plainCell(s.Tags["Name"]), idCell(s.VPCID), plainCell(s.AvailabilityZone),
-		idCell(s.cidrs()...), plainCell(intText(w.available(s))), w.ownerCell(s.ID),
+		idCell(s.cidrs()...), plainCell(strconv.Itoa(w.available(s))), w.ownerCell(s.ID),
 	}
 }
 
-func (w *world) vpcRow(v *VPC) []cell {
+func (w pageView) vpcRow(v *VPC) []cell {
 	return []cell{idCell(v.ID), plainCell(v.Tags["Name"]), idCell(v.cidrs()...), w.ownerCell(v.ID)}
 }
 
-func (w *world) ownerCell(id string) cell {
+func (w pageView) ownerCell(id string) cell {
 	if w.foreign(id) {
 		return plainCell(w.ownerOf(id) + " (another account)")
 	}
 	return quietCell(w.ownerOf(id))
 }
 
-func (w *world) addressRow(a *Address) []cell {
+func (w pageView) addressRow(a *Address) []cell {
 	bound := quietCell("nothing")
 	if a.AssociationID != "" {
 		bound = idCell(a.InterfaceID + " " + a.PrivateIP)
@@ -326,7 +329,7 @@ func callGrid(calls []Call) *grid {
 			params = append(params, name+"="+c.Params[name])
 		}
 		g.Rows = append(g.Rows, []cell{
-			plainCell(intText(c.Seq)), plainCell(c.Time.UTC().Format("15:04:05.000")),
+			plainCell(strconv.Itoa(c.Seq)), plainCell(c.Time.UTC().Format("15:04:05.000")),
 			plainCell(c.Region), plainCell(c.Operation), idCell(params...),
 			answerCell(c), plainCell(c.Faults...),
 		})
@@ -336,7 +339,7 @@ func callGrid(calls []Call) *grid {
 }
 
 func answerCell(c Call) cell {
-	answer := marked("bad", strings.TrimSpace(intText(c.Status)+" "+c.Code))
+	answer := marked("bad", strings.TrimSpace(strconv.Itoa(c.Status)+" "+c.Code))
 	switch {
 	case c.Status == http.StatusOK:
 		answer = plainCell("200")
@@ -355,7 +358,7 @@ func faultGrid(faults []FaultState) *grid {
 	}
 	g := grid{Columns: []string{"fault", "operation", "calls seen", "struck", "to strike"}}
 	for _, f := range faults {
-		operation, count := f.Fault.Operation, intText(max(f.Fault.Count, 1))
+		operation, count := f.Fault.Operation, strconv.Itoa(max(f.Fault.Count, 1))
 		if operation == "" {
 			operation = "any"
 		}
@@ -363,8 +366,8 @@ func faultGrid(faults []FaultState) *grid {
 			count = "always"
 		}
 		g.Rows = append(g.Rows, []cell{
-			plainCell(f.Fault.name()), plainCell(operation), plainCell(intText(f.Seen)),
-			plainCell(intText(f.Struck)), plainCell(count),
+			plainCell(f.Fault.label()), plainCell(operation), plainCell(strconv.Itoa(f.Seen)),
+			plainCell(strconv.Itoa(f.Struck)), plainCell(count),
 		})
 	}
 	return &g

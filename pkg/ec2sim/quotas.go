@@ -86,7 +86,7 @@ func (q Quotas) addresses(i *Instance) int {
 }
 
 // addressLimit is the number of addresses of each family the interface may hold.
-func (c *call) addressLimit(eni *Interface) int {
+func (c *change) addressLimit(eni *Interface) int {
 	return c.quotas.addresses(c.w.instances[eni.instance()])
 }
 

@@ -1,7 +1,6 @@
 package ec2sim
 
 import (
-	"maps"
 	"slices"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
@@ -12,20 +11,6 @@ var commonRegions = []string{
 	"ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
 	"ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
 	"us-east-1", "us-east-2", "us-west-1", "us-west-2",
-}
-
-// regions returns the regions a call may be made in: EC2's, and those somebody has filled.
-func (s *Sim) regions() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	names := map[string]bool{}
-	for _, name := range commonRegions {
-		names[name] = true
-	}
-	for name := range s.mem.worlds {
-		names[name] = true
-	}
-	return slices.Sorted(maps.Keys(names))
 }
 
 type describeRegionsIn struct {
@@ -66,7 +51,7 @@ func describeRegions(c *call, in *describeRegionsIn) (any, error) {
 	for _, name := range names {
 		r := regionXML{name, "ec2." + name + ".amazonaws.com", "opt-in-not-required"}
 		if (len(in.RegionName) == 0 || slices.Contains(in.RegionName, name)) &&
-			passes(c.w, &r, nil, in.Filter, regionFields) {
+			passes(c.view(), &r, nil, in.Filter, regionFields) {
 			out.Regions.Item = append(out.Regions.Item, r)
 		}
 	}

@@ -60,10 +60,10 @@ func describeRouteTables(c *call, in *describeRouteTablesIn) (any, error) {
 	return struct {
 		Tables    query.Items[routeTableXML] `xml:"routeTableSet"`
 		NextToken string                     `xml:"nextToken,omitempty"`
-	}{query.List(list, c.w.routeTableXML), next}, nil
+	}{query.List(list, c.view().routeTableXML), next}, nil
 }
 
-func (w *world) routeTableXML(t *RouteTable) routeTableXML {
+func (w view) routeTableXML(t *RouteTable) routeTableXML {
 	return routeTableXML{
 		ID: t.ID, VPCID: t.VPCID, OwnerID: w.ownerOf(t.ID), Tags: tagsXML(t.Tags),
 		Routes: query.List(t.Routes, w.routeXML),
@@ -73,7 +73,7 @@ func (w *world) routeTableXML(t *RouteTable) routeTableXML {
 	}
 }
 
-func (w *world) routeXML(r Route) routeXML {
+func (w view) routeXML(r Route) routeXML {
 	x := routeXML{Origin: r.Origin, State: w.routeState(r)}
 	switch {
 	case isPrefixList(r.Destination):
@@ -103,23 +103,6 @@ func (w *world) routeXML(r Route) routeXML {
 	return x
 }
 
-// routeState is blackhole when what the route leads to is gone, detached or not running.
-func (w *world) routeState(r Route) string {
-	const active, blackhole = "active", "blackhole"
-	switch {
-	case r.Target == local, w.gateways[r.Target] != nil:
-		return active
-	}
-	eni := w.interfaces[r.Target]
-	if eni == nil || eni.Attachment == nil {
-		return blackhole
-	}
-	if i := w.instances[eni.instance()]; eni.instance() != "" && (i == nil || i.State != "running") {
-		return blackhole
-	}
-	return active
-}
-
 var routeTableFields = fields[RouteTable]{
 	"association.main":                       ofAssociation(func(a RouteAssociation) string { return boolText(a.Main) }),
 	"association.route-table-association-id": ofAssociation(func(a RouteAssociation) string { return a.ID }),
@@ -141,8 +124,8 @@ var routeTableFields = fields[RouteTable]{
 	"route.vpc-peering-connection-id":       ofRoutes(func(r routeXML) string { return r.PeeringID }),
 }
 
-func ofAssociation(read func(RouteAssociation) string) func(*world, *RouteTable) []string {
-	return func(_ *world, t *RouteTable) []string {
+func ofAssociation(read func(RouteAssociation) string) func(view, *RouteTable) []string {
+	return func(_ view, t *RouteTable) []string {
 		var list []string
 		for _, a := range t.Associations {
 			if s := read(a); s != "" {
@@ -153,8 +136,8 @@ func ofAssociation(read func(RouteAssociation) string) func(*world, *RouteTable)
 	}
 }
 
-func ofRoutes(read func(routeXML) string) func(*world, *RouteTable) []string {
-	return func(w *world, t *RouteTable) []string {
+func ofRoutes(read func(routeXML) string) func(view, *RouteTable) []string {
+	return func(w view, t *RouteTable) []string {
 		var list []string
 		for _, r := range t.Routes {
 			if s := read(w.routeXML(r)); s != "" {

@@ -3,20 +3,15 @@ package ec2sim
 import (
 	"crypto/tls"
 	"errors"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 
 	"aws-provider-executor/pkg/ec2sim/internal/selfca"
 )
-
-const anyPort = "127.0.0.1:0"
 
 // ServerOptions says where and how a Sim is served.
 type ServerOptions struct {
@@ -83,21 +78,6 @@ func (srv *Server) startAPI(o ServerOptions) error {
 	}
 	go func() { _ = srv.api.Serve(l) }() // ends with ErrServerClosed
 	return nil
-}
-
-// reachedAt is where this host reaches a listener: on loopback, where it listens on every address.
-func reachedAt(l net.Listener) string {
-	if a, ok := l.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
-	}
-	return l.Addr().String()
-}
-
-// newHTTPServer leaves HTTP/2 out: the real endpoint has none.
-func newHTTPServer(h http.Handler) *http.Server {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Server{Handler: h, Protocols: protocols, ErrorLog: log.New(io.Discard, "", 0)}
 }
 
 // secure makes the authority and returns the listener that uses it.
@@ -186,52 +166,4 @@ func (srv *Server) Close() {
 			_ = os.RemoveAll(srv.temp)
 		}
 	})
-}
-
-// metadataServer opens and closes the port of a metadata service.
-type metadataServer struct {
-	service *Metadata
-	addr    string
-	url     string
-	http    *http.Server
-}
-
-func startMetadata(m *Metadata, addr string) (*metadataServer, error) {
-	if addr == "" {
-		addr = anyPort
-	}
-	ms := &metadataServer{service: m, addr: addr}
-	if err := ms.open(true); err != nil {
-		return nil, err
-	}
-	m.listen = ms.open
-	return ms, nil
-}
-
-// open has the port open or closed. Calls are serialised by the service's lock.
-func (ms *metadataServer) open(yes bool) error {
-	if yes == (ms.http != nil) {
-		return nil
-	}
-	if !yes {
-		err := ms.http.Close()
-		ms.http = nil
-		return err
-	}
-	l, err := net.Listen("tcp", ms.addr)
-	if err != nil {
-		return err
-	}
-	ms.addr = l.Addr().String()
-	ms.url = "http://" + reachedAt(l)
-	ms.http = newHTTPServer(ms.service)
-	go func(h *http.Server) { _ = h.Serve(l) }(ms.http) // ends with ErrServerClosed
-	return nil
-}
-
-func (ms *metadataServer) end() {
-	ms.service.mu.Lock()
-	defer ms.service.mu.Unlock()
-	_ = ms.open(false)
-	ms.service.listen = nil
 }

@@ -30,11 +30,10 @@ type memory struct {
 	calls   []*Call
 	seq     int // of the last call
 	hooks   []*hook
-	faults  []*armed
-	buckets map[string]*bucket
+	faults  faultSet
+	buckets *buckets
 
 	policies map[string][]iam.Policy // by access key
-	limited  bool                    // calls cost tokens
 	quotas   Quotas
 	ended    chan struct{} // closed when delays are to end
 }
@@ -81,6 +80,13 @@ func WithLog(log func(Call)) Option { return func(c *config) { c.log = log } }
 // WithThrottling makes calls cost tokens from the buckets EC2 documents.
 func WithThrottling() Option { return func(c *config) { c.throttling = true } }
 
+// SetThrottling switches token-bucket throttling on, with full buckets, or off.
+func (s *Sim) SetThrottling(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mem.buckets = newBuckets(on)
+}
+
 // WithQuotas sets the account's quotas.
 //
 // New panics on one below 0.
@@ -126,15 +132,6 @@ func Seed(fill func(*Sim)) Option {
 	return func(c *config) { c.seeds = append(c.seeds, fill) }
 }
 
-// Credential is one access key.
-type Credential struct {
-	AccessKeyID     string
-	SecretAccessKey string
-	SessionToken    string    // set for temporary credentials, which must come with it
-	Expires         time.Time // zero for credentials that do not
-	ARN             string    // whom refusals name
-}
-
 // The account and identity of a Sim that is not told another.
 const (
 	DefaultOwner = "123456789012"
@@ -177,10 +174,11 @@ func (s *Sim) forget() {
 	}
 	s.mem = &memory{
 		owner:  s.cfg.owner,
-		worlds: map[string]*world{}, stale: map[string]*staleView{}, buckets: map[string]*bucket{},
-		mint: newMinter(s.cfg.seed, 1), requestIDs: newMinter(s.cfg.seed, 2),
+		worlds: map[string]*world{}, stale: map[string]*staleView{},
+		buckets: newBuckets(s.cfg.throttling),
+		mint:    newMinter(s.cfg.seed, 1), requestIDs: newMinter(s.cfg.seed, 2),
 		policies: maps.Clone(s.cfg.policies),
-		limited:  s.cfg.throttling, quotas: s.cfg.quotas, ended: make(chan struct{}),
+		quotas:   s.cfg.quotas, ended: make(chan struct{}),
 	}
 	s.mu.Unlock()
 }
@@ -200,6 +198,12 @@ func (s *Sim) firstRegion() string {
 		return "us-east-1"
 	}
 	return slices.Min(slices.Collect(maps.Keys(regions)))
+}
+
+// State is everything a Sim holds, by region. A region that holds nothing is left out.
+type State struct {
+	Regions map[string]RegionState `json:"regions"`
+	Quotas  Quotas                 `json:"quotas,omitzero"` // those that are not EC2's default
 }
 
 // State returns everything the Sim holds. It is a copy: nothing the caller does to it reaches the Sim.
@@ -244,4 +248,17 @@ func (m *memory) world(region string) *world {
 		m.worlds[region] = w
 	}
 	return w
+}
+
+// staleWorld returns the world a read of the region is to see, or nil when it is the present one.
+func (m *memory) staleWorld(now time.Time, region string) *world {
+	v := m.stale[region]
+	if v == nil {
+		return nil
+	}
+	if v.over(now) {
+		delete(m.stale, region)
+		return nil
+	}
+	return v.next()
 }

@@ -24,16 +24,11 @@ func newStaleView(w *world, s Stale, now time.Time) *staleView {
 	return &staleView{world: w, reads: s.Reads, until: now.Add(s.For), flap: s.Flap}
 }
 
-// staleWorld returns the world a read of the region is to see, or nil when it is the present one.
-func (m *memory) staleWorld(now time.Time, region string) *world {
-	v := m.stale[region]
-	if v == nil {
-		return nil
-	}
-	if v.reads <= 0 && !now.Before(v.until) {
-		delete(m.stale, region)
-		return nil
-	}
+// over reports whether no read sees the view any more.
+func (v *staleView) over(now time.Time) bool { return v.reads <= 0 && !now.Before(v.until) }
+
+// next returns the world that the next read is to see, or nil when it is the present one.
+func (v *staleView) next() *world {
 	v.reads--
 	fresh := v.fresh
 	v.fresh = v.flap && !fresh

@@ -8,12 +8,6 @@ import (
 	"time"
 )
 
-// State is everything a Sim holds, by region. A region that holds nothing is left out.
-type State struct {
-	Regions map[string]RegionState `json:"regions"`
-	Quotas  Quotas                 `json:"quotas,omitzero"` // those that are not EC2's default
-}
-
 // RegionState is the world of one region. Every list is in the order of ids.
 type RegionState struct {
 	VPCs           []VPC           `json:"vpcs,omitempty"`

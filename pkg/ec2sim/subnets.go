@@ -52,10 +52,10 @@ func describeSubnets(c *call, in *describeSubnetsIn) (any, error) {
 	return struct {
 		Subnets   query.Items[subnetXML] `xml:"subnetSet"`
 		NextToken string                 `xml:"nextToken,omitempty"`
-	}{query.List(list, c.w.subnetXML), next}, nil
+	}{query.List(list, c.view().subnetXML), next}, nil
 }
 
-func (w *world) subnetXML(s *Subnet) subnetXML {
+func (w view) subnetXML(s *Subnet) subnetXML {
 	return subnetXML{
 		ID: s.ID, ARN: w.arn("subnet", s.ID), State: "available", OwnerID: w.ownerOf(s.ID), VPCID: s.VPCID, CIDR: s.CIDR,
 		IPv6Native: s.ipv6Only(), AssignIPv6: s.ipv6Only(),
@@ -78,7 +78,7 @@ func ipv6Blocks(prefix, owner string, cidrs ...string) query.Items[ipv6BlockXML]
 var subnetFields = fields[Subnet]{
 	"availability-zone":    one(func(s *Subnet) string { return s.AvailabilityZone }),
 	"availability-zone-id": one(func(s *Subnet) string { return zoneID(s.AvailabilityZone) }),
-	"available-ip-address-count": func(w *world, s *Subnet) []string {
+	"available-ip-address-count": func(w view, s *Subnet) []string {
 		return []string{intText(w.available(s))}
 	},
 	"cidr":                    optional(func(s *Subnet) string { return s.CIDR }),
@@ -86,7 +86,7 @@ var subnetFields = fields[Subnet]{
 	"default-for-az":          yes(func(*Subnet) bool { return false }),
 	"ipv6-native":             yes((*Subnet).ipv6Only),
 	"map-public-ip-on-launch": yes(func(*Subnet) bool { return false }),
-	"subnet-arn":              func(w *world, s *Subnet) []string { return []string{w.arn("subnet", s.ID)} },
+	"subnet-arn":              func(w view, s *Subnet) []string { return []string{w.arn("subnet", s.ID)} },
 	"ipv6-cidr-block-association.state": optional(func(s *Subnet) string {
 		if s.IPv6CIDR == "" {
 			return ""

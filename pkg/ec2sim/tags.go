@@ -1,7 +1,6 @@
 package ec2sim
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
@@ -9,9 +8,8 @@ import (
 
 // EC2's bounds of tags.
 const (
-	maxTagKey       = 128
-	maxTagValue     = 256
-	maxTagResources = 1000 // in a call
+	maxTagKey   = 128
+	maxTagValue = 256
 )
 
 // tagParam is one Tag.N of a request. A value that is absent and one that is empty are not the same.
@@ -51,15 +49,12 @@ func createTags(c *call, in *createTagsIn) (any, error) {
 	if err := checkTags(in.Tag); err != nil {
 		return nil, err
 	}
-	return c.onTags(in.ResourceId, func(tags Tags) error {
+	return done(c.changeTags(in.ResourceId, func(tags Tags) error {
 		for _, t := range in.Tag {
 			tags[t.Key] = valueOf(t)
 		}
-		if userTags(tags) > c.quotas.tags() {
-			return refuse("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
-		}
-		return nil
-	})
+		return c.mayHold(tags)
+	}))
 }
 
 // deleteTags deletes what matches. Without tags it deletes every tag that is the user's.
@@ -67,7 +62,7 @@ func deleteTags(c *call, in *deleteTagsIn) (any, error) {
 	if err := checkTags(in.Tag); err != nil {
 		return nil, err
 	}
-	return c.onTags(in.ResourceId, func(tags Tags) error {
+	return done(c.changeTags(in.ResourceId, func(tags Tags) error {
 		for key := range tags {
 			if len(in.Tag) == 0 && !reservedTag(key) {
 				delete(tags, key)
@@ -79,50 +74,15 @@ func deleteTags(c *call, in *deleteTagsIn) (any, error) {
 			}
 		}
 		return nil
-	})
+	}))
 }
 
-// onTags changes the tags of every resource.
-func (c *call) onTags(ids []string, change func(Tags) error) (any, error) {
-	if len(ids) > maxTagResources {
-		return nil, invalidValue("The maximum number of resources specified on a single call is %d", maxTagResources)
-	}
-	for _, id := range ids {
-		held := c.w.tagged(id)
-		if held == nil {
-			return nil, absentResource(id)
-		}
-		if c.w.foreign(id) {
-			return nil, errForeign()
-		}
-		tags := held.clone()
-		if tags == nil {
-			tags = Tags{}
-		}
-		if err := change(tags); err != nil {
-			return nil, err
-		}
-		*held = tags
+// done is the answer of an operation that returns nothing but that it is done.
+func done(err error) (any, error) {
+	if err != nil {
+		return nil, err
 	}
 	return query.Done{Return: true}, nil
-}
-
-// absentResource is the refusal of an id of whatever kind.
-func absentResource(id string) *Error {
-	prefix, _, _ := strings.Cut(id, "-")
-	for _, k := range []idKind{
-		interfaceIDs, instanceIDs, groupIDs, subnetIDs, vpcIDs, routeTableIDs, allocationIDs,
-		gatewayIDs, natGatewayIDs, egressOnlyIDs, transitIDs, peeringIDs, endpointIDs,
-	} {
-		if k.prefix != prefix {
-			continue
-		}
-		if err := k.check(id); err != nil {
-			return err
-		}
-		return k.absent(id)
-	}
-	return refuse("InvalidID", "The ID '%s' is not valid", id)
 }
 
 func checkTags(tags []tagParam) error {
@@ -150,18 +110,4 @@ func valueOf(t tagParam) string {
 		return ""
 	}
 	return *t.Value
-}
-
-func reservedTag(key string) bool {
-	return len(key) >= 4 && strings.EqualFold(key[:4], "aws:")
-}
-
-func userTags(tags Tags) int {
-	n := 0
-	for key := range tags {
-		if !reservedTag(key) {
-			n++
-		}
-	}
-	return n
 }

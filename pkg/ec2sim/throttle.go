@@ -1,7 +1,6 @@
 package ec2sim
 
 import (
-	"net/http"
 	"strings"
 	"time"
 )
@@ -31,47 +30,56 @@ var (
 	}
 )
 
+// buckets are those that calls have paid from. The zero value limits nothing.
+type buckets struct {
+	on   bool
+	held map[string]*bucket
+}
+
+// newBuckets are full buckets, which limit calls or not.
+func newBuckets(on bool) *buckets { return &buckets{on: on, held: map[string]*bucket{}} }
+
+// cost is what a call pays for.
+type cost struct {
+	region, operation string
+	plain             bool // neither filtered nor paged, of an operation where that costs more
+	units             int  // resources that the call names
+}
+
 type bucket struct {
 	tokens float64
 	at     time.Time
 }
 
-// SetThrottling switches token-bucket throttling on, with full buckets, or off.
-func (s *Sim) SetThrottling(on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mem.limited = on
-	s.mem.buckets = map[string]*bucket{}
-}
-
 // spend takes what a call costs, or refuses it.
-func (m *memory) spend(now time.Time, region, operation string, p prepared) *Error {
-	if !m.limited {
+func (bs *buckets) spend(now time.Time, c cost) *Error {
+	if !bs.on {
 		return nil
 	}
-	name, r := operation, otherChange
-	if special, ok := actionRates[operation]; ok {
+	name, r := c.operation, otherChange
+	if special, ok := actionRates[c.operation]; ok {
 		r = special
-	} else if strings.HasPrefix(operation, "Describe") {
+	} else if strings.HasPrefix(c.operation, "Describe") {
 		r = defaultDescribe
-		if p.plain {
-			name, r = operation+" (plain)", plainDescribe
+		if c.plain {
+			name, r = c.operation+" (plain)", plainDescribe
 		}
 	}
-	if !m.take(region+" "+name, r, 1, now) {
+	if !bs.take(c.region+" "+name, r, 1, now) {
 		return errThrottled()
 	}
-	if r, ok := resourceRates[operation]; ok && !m.take(region+" "+name+" (resources)", r, float64(p.units), now) {
+	if r, ok := resourceRates[c.operation]; ok && !bs.take(c.region+" "+name+" (resources)", r, float64(c.units), now) {
 		return errThrottled()
 	}
 	return nil
 }
 
-func (m *memory) take(name string, r rate, tokens float64, now time.Time) bool {
-	b := m.buckets[name]
+// take pays from a bucket, and reports whether it held as much.
+func (bs *buckets) take(name string, r rate, tokens float64, now time.Time) bool {
+	b := bs.held[name]
 	if b == nil {
 		b = &bucket{tokens: r.size, at: now}
-		m.buckets[name] = b
+		bs.held[name] = b
 	}
 	b.tokens = min(r.size, b.tokens+r.refill*now.Sub(b.at).Seconds())
 	b.at = now
@@ -80,8 +88,4 @@ func (m *memory) take(name string, r rate, tokens float64, now time.Time) bool {
 	}
 	b.tokens -= tokens
 	return true
-}
-
-func errThrottled() *Error {
-	return &Error{"RequestLimitExceeded", "Request limit exceeded.", http.StatusServiceUnavailable}
 }

@@ -1,10 +1,6 @@
 package ec2sim
 
-import (
-	"strings"
-
-	"aws-provider-executor/pkg/ec2sim/internal/query"
-)
+import "aws-provider-executor/pkg/ec2sim/internal/query"
 
 type describeVPCsIn struct {
 	dryRun
@@ -45,10 +41,10 @@ func describeVPCs(c *call, in *describeVPCsIn) (any, error) {
 	return struct {
 		VPCs      query.Items[vpcXML] `xml:"vpcSet"`
 		NextToken string              `xml:"nextToken,omitempty"`
-	}{query.List(list, c.w.vpcXML), next}, nil
+	}{query.List(list, c.view().vpcXML), next}, nil
 }
 
-func (w *world) vpcXML(v *VPC) vpcXML {
+func (w view) vpcXML(v *VPC) vpcXML {
 	x := vpcXML{
 		ID: v.ID, OwnerID: w.ownerOf(v.ID), State: "available", CIDR: v.CIDR, DHCPOptionsID: sameDigits("dopt", v.ID),
 		Blocks: query.List(ofFamily(v.cidrs(), false), func(cidr string) ipv4BlockXML {
@@ -79,17 +75,12 @@ var vpcFields = fields[VPC]{
 	"vpc-id":                                      one(func(v *VPC) string { return v.ID }),
 }
 
-func ofIPv6Block(read func(ipv6BlockXML) string) func(*world, *VPC) []string {
-	return func(w *world, v *VPC) []string {
+func ofIPv6Block(read func(ipv6BlockXML) string) func(view, *VPC) []string {
+	return func(w view, v *VPC) []string {
 		var list []string
 		for _, b := range w.vpcXML(v).IPv6Blocks.Item {
 			list = append(list, read(b))
 		}
 		return list
 	}
-}
-
-// sameDigits makes an id of another kind with the digits of id, for what belongs to one resource only.
-func sameDigits(prefix, id string) string {
-	return prefix + id[strings.LastIndexByte(id, '-'):]
 }

@@ -16,6 +16,15 @@ type resource[T any] interface {
 	key() string
 }
 
+// keyOf returns the id of a resource.
+func keyOf[T resource[T]](r *T) string { return (*r).key() }
+
+// copyOf returns a deep copy of a resource.
+func copyOf[T resource[T]](r *T) T { return (*r).clone() }
+
+// tagsOf returns the tags of a resource.
+func tagsOf[T resource[T]](r *T) Tags { return *any(r).(taggable).tags() }
+
 // table holds the resources of one kind by id.
 type table[T resource[T]] map[string]*T
 
@@ -165,6 +174,14 @@ func (w *world) due(now time.Time) bool {
 	return false
 }
 
+// transit has the instance or the attachment of the interface get to a state at a time.
+func (w *world) transit(id string, at time.Time, to string) {
+	w.transitions[id] = transition{at, to}
+}
+
+// callOff has what is under way for an instance or an interface not happen.
+func (w *world) callOff(id string) { delete(w.transitions, id) }
+
 // settle ends the transitions that are due.
 func (w *world) settle(now time.Time) {
 	for id, t := range w.transitions {
@@ -286,54 +303,4 @@ func findTags(id string, kinds ...func(string) taggable) *Tags {
 		}
 	}
 	return nil
-}
-
-// free returns the lowest n addresses of the subnet that may be given out and that nobody holds.
-func (w *world) free(subnet *Subnet, n int) []string {
-	taken := map[string]bool{}
-	for _, eni := range w.interfaces {
-		if eni.SubnetID == subnet.ID {
-			for _, a := range eni.PrivateAddresses {
-				taken[a.Address] = true
-			}
-		}
-	}
-	if subnet.ipv6Only() {
-		return nil
-	}
-	prefix := netip.MustParsePrefix(subnet.CIDR)
-	var list []string
-	for a := prefix.Addr(); prefix.Contains(a) && len(list) < n; a = a.Next() {
-		if !reserved(prefix, a) && !taken[a.String()] && w.delegatee(subnet.ID, a.String()) == nil {
-			list = append(list, a.String())
-		}
-	}
-	return list
-}
-
-// available counts the addresses of the subnet that may be given out and that nobody holds.
-func (w *world) available(subnet *Subnet) int {
-	if subnet.ipv6Only() {
-		return 0
-	}
-	prefix := netip.MustParsePrefix(subnet.CIDR)
-	n := 1<<(prefix.Addr().BitLen()-prefix.Bits()) - 5
-	for _, eni := range w.interfaces {
-		if eni.SubnetID == subnet.ID {
-			n -= len(eni.PrivateAddresses) + 16*len(ofFamily(eni.Prefixes, false))
-		}
-	}
-	return n
-}
-
-// reserved says whether AWS keeps the address for itself: the first four and the last of a subnet.
-func reserved(prefix netip.Prefix, a netip.Addr) bool {
-	first := prefix.Masked().Addr()
-	for range 4 {
-		if a == first {
-			return true
-		}
-		first = first.Next()
-	}
-	return !prefix.Contains(a.Next())
 }
