@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"aws-provider-executor/pkg/ec2sim/internal/api"
+	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 	"aws-provider-executor/pkg/ec2sim/internal/sigv4"
 )
 
@@ -20,25 +22,25 @@ type identity struct{ accessKeyID, region, arn string }
 func (s *Sim) authenticate(r *http.Request, body []byte) (identity, *Error) {
 	sig, err := sigv4.Parse(r)
 	if err != nil {
-		return identity{}, errAuthFailure()
+		return identity{}, refusal.AuthFailure()
 	}
 	who := identity{sig.AccessKeyID, sig.Region, defaultARN}
 	if sig.Service != "ec2" || !slices.Contains(s.regions(), sig.Region) {
-		return who, errAuthFailure()
+		return who, refusal.AuthFailure()
 	}
 	now := s.cfg.now()
 	if skew := now.Sub(sig.Time).Abs(); skew > maxSkew {
-		return who, refuse("RequestExpired", "Request has expired.")
+		return who, refusal.New("RequestExpired", "Request has expired.")
 	}
 	if len(s.cfg.credentials) == 0 {
 		return who, nil
 	}
 	known, ok := s.cfg.credentials[sig.AccessKeyID]
 	if !ok || sig.Token != known.SessionToken || sig.Verify(r, body, known.SecretAccessKey) != nil {
-		return who, errAuthFailure()
+		return who, refusal.AuthFailure()
 	}
 	if !known.Expires.IsZero() && now.After(known.Expires) {
-		return who, refuse("RequestExpired", "Request has expired.")
+		return who, refusal.New("RequestExpired", "Request has expired.")
 	}
 	if known.ARN != "" {
 		who.arn = known.ARN
@@ -51,7 +53,7 @@ func (s *Sim) regions() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names := map[string]bool{}
-	for _, name := range commonRegions {
+	for _, name := range api.CommonRegions {
 		names[name] = true
 	}
 	for name := range s.mem.worlds {

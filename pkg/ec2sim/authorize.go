@@ -3,7 +3,10 @@ package ec2sim
 import (
 	"fmt"
 
+	"aws-provider-executor/pkg/ec2sim/internal/api"
 	"aws-provider-executor/pkg/ec2sim/internal/iam"
+	"aws-provider-executor/pkg/ec2sim/internal/refusal"
+	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
 // WithPolicies sets the IAM policies of an access key, as JSON documents. A key without any may do
@@ -47,28 +50,28 @@ func parsePolicies(documents []string) ([]iam.Policy, error) {
 }
 
 // authorize refuses a call that the caller's policies do not allow on everything it touches.
-func (m *memory) authorize(in *inbound, w *world, p prepared) *Error {
+func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
 	policies, ok := m.policies[in.call.AccessKeyID]
 	if !ok {
 		return nil
 	}
 	resources := []string{""}
-	if p.on != nil {
-		resources = p.on(w)
+	if p.On != nil {
+		resources = p.On(w)
 	}
 	for _, id := range resources {
-		r := iam.Request{Action: "ec2:" + in.call.Operation, Resource: "*", Keys: w.conditionKeys(id)}
+		r := iam.Request{Action: "ec2:" + in.call.Operation, Resource: "*", Keys: w.ConditionKeys(id)}
 		if id != "" {
-			r.Resource = w.arnOf(id)
+			r.Resource = w.ARNOf(id)
 		}
-		for name, values := range p.conditions {
+		for name, values := range p.Conditions {
 			r.Keys[name] = values
 		}
 		switch iam.Decide(policies, r) {
 		case iam.NotAllowed:
-			return errUnauthorized(in.arn, in.call.Operation, r.Resource, notAllowed(in.call.Operation))
+			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource, refusal.NotAllowed(in.call.Operation))
 		case iam.Denied:
-			return errUnauthorized(in.arn, in.call.Operation, r.Resource, "with an explicit deny in an identity-based policy")
+			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource, "with an explicit deny in an identity-based policy")
 		}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"aws-provider-executor/pkg/ec2sim/internal/fault"
 )
 
 const controlPrefix = "/_sim/"
@@ -33,7 +35,7 @@ func controls() []control {
 		{get, "calls", "the log of calls", "", telling(func(s *Sim) any { return s.Calls() })},
 		{del, "calls", "empties the log of calls", "", doing((*Sim).ForgetCalls)},
 		{get, "faults", "the faults in force", "",
-			telling(func(s *Sim) any { return toJSON(s.Faults()) })},
+			telling(func(s *Sim) any { return fault.ToJSON(s.Faults()) })},
 		{post, "faults", "puts a fault, or a list of them, in force",
 			`{"operation": "AssignPrivateIpAddresses", "answer": "lost", "count": 1}`,
 			following((*Sim).injectJSON)},

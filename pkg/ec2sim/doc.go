@@ -4,8 +4,8 @@
 // pointed at it, and it guarantees to whoever tests against it:
 //
 //   - It answers with EC2's codes, texts and HTTP statuses, refuses what EC2 refuses (unknown parameters
-//     and filters among it), and honours DryRun where EC2 has it. Only the operations in the table of
-//     operation.go exist; a parameter or a filter EC2 has and the stand-in does not hold is refused aloud.
+//     and filters among it), and honours DryRun where EC2 has it. Only the operations that Operations
+//     names exist; a parameter or a filter EC2 has and the stand-in does not hold is refused aloud.
 //   - A refused call changes nothing. A call that is carried out is carried out whole.
 //   - It verifies signatures, and IAM policies when it is given some.
 //   - Faults happen when they are asked for (Fault), at the call they are asked for, and never else.
@@ -15,6 +15,9 @@
 //
 // A world is built with Region, or loaded from a file (Load, World). The page at /_sim/ shows it to people, and
 // tells the control paths.
+//
+// The package itself is the server and its control. Below it are the world and its rules, the API's
+// operations, faults and the metadata service, each a package that knows only what is below it.
 //
 // New makes a Sim, which is an http.Handler; Start serves one on listeners of its own, with an instance
 // metadata service beside it. The names of Lab's resources, the JSON of the control paths under /_sim/

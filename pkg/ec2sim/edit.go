@@ -1,37 +1,41 @@
 package ec2sim
 
+import (
+	"aws-provider-executor/pkg/ec2sim/internal/world"
+)
+
 // Each of these changes one resource behind the API's back, as somebody at the console would: the
 // function is given the resource, and its id must stay. They panic when the resource does not exist.
 
 // EditInterface changes an interface; an attachment's change that is under way is called off.
 func (r *Region) EditInterface(id string, edit func(*Interface)) Interface {
-	return with(r, func(w *world, _ minter) *Interface {
-		w.callOff(id)
-		return edited(w.interfaces, id, edit)
+	return with(r, func(w *world.World, _ world.Minter) *Interface {
+		w.CallOff(id)
+		return world.Edit(w.Interfaces, id, edit)
 	})
 }
 
 // EditInstance changes an instance; a state change that is under way is called off.
 func (r *Region) EditInstance(id string, edit func(*Instance)) Instance {
-	return with(r, func(w *world, _ minter) *Instance {
-		w.callOff(id)
-		return edited(w.instances, id, edit)
+	return with(r, func(w *world.World, _ world.Minter) *Instance {
+		w.CallOff(id)
+		return world.Edit(w.Instances, id, edit)
 	})
 }
 
 // EditSubnet changes a subnet.
 func (r *Region) EditSubnet(id string, edit func(*Subnet)) Subnet {
-	return with(r, func(w *world, _ minter) *Subnet { return edited(w.subnets, id, edit) })
+	return with(r, func(w *world.World, _ world.Minter) *Subnet { return world.Edit(w.Subnets, id, edit) })
 }
 
 // EditSecurityGroup changes a security group.
 func (r *Region) EditSecurityGroup(id string, edit func(*SecurityGroup)) SecurityGroup {
-	return with(r, func(w *world, _ minter) *SecurityGroup { return edited(w.groups, id, edit) })
+	return with(r, func(w *world.World, _ world.Minter) *SecurityGroup { return world.Edit(w.Groups, id, edit) })
 }
 
 // EditRouteTable changes a route table.
 func (r *Region) EditRouteTable(id string, edit func(*RouteTable)) RouteTable {
-	return with(r, func(w *world, _ minter) *RouteTable { return edited(w.routes, id, edit) })
+	return with(r, func(w *world.World, _ world.Minter) *RouteTable { return world.Edit(w.Routes, id, edit) })
 }
 
 // Remove takes a resource of any kind away. Routes to it become black holes. A VPC or a subnet that holds
@@ -39,14 +43,14 @@ func (r *Region) EditRouteTable(id string, edit func(*RouteTable)) RouteTable {
 func (r *Region) Remove(id string) {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
-	mustChange(r.sim.mem.own(r.name).remove(id))
+	mustChange(r.sim.mem.own(r.name).Remove(id))
 }
 
 // removeJSON names a resource of any kind. Without a region it is in the first.
 type removeJSON struct{ Region, ID string }
 
 func (s *Sim) remove(in removeJSON) error {
-	return s.change(in.Region, func(c *change) error { return c.w.remove(in.ID) })
+	return s.change(in.Region, func(c *world.Change) error { return c.World.Remove(in.ID) })
 }
 
 // State returns what the region holds.
@@ -72,7 +76,7 @@ func mustChange(err error) {
 }
 
 func (r *Region) iface(id string) Interface {
-	return with(r, func(w *world, _ minter) *Interface { return must(w.interfaces, id) })
+	return with(r, func(w *world.World, _ world.Minter) *Interface { return world.Must(w.Interfaces, id) })
 }
 
 // attachJSON is what the control paths attach and detach take. Region may be left out where only
@@ -85,30 +89,30 @@ type attachJSON struct {
 }
 
 func (s *Sim) attach(in attachJSON) error {
-	return s.change(in.Region, func(c *change) error {
-		_, err := c.attach(in.InterfaceID, in.InstanceID, in.DeviceIndex, 0)
+	return s.change(in.Region, func(c *world.Change) error {
+		_, err := c.Attach(in.InterfaceID, in.InstanceID, in.DeviceIndex, 0)
 		return err
 	})
 }
 
 func (s *Sim) detach(in attachJSON) error {
-	return s.change(in.Region, func(c *change) error { return c.detachInterface(in.InterfaceID) })
+	return s.change(in.Region, func(c *world.Change) error { return c.DetachInterface(in.InterfaceID) })
 }
 
 // change runs what an operation does, behind the API's back: no fault strikes it, no one is asked,
 // no call is logged, and it is over at once.
-func (s *Sim) change(region string, run func(*change) error) error {
+func (s *Sim) change(region string, run func(*world.Change) error) error {
 	if region == "" {
 		region = s.firstRegion()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.now()
-	changed := s.mem.settled(region, now).clone()
-	if err := run(&change{w: changed, now: now, mint: s.mem.mint, quotas: s.mem.quotas}); err != nil {
+	changed := s.mem.settled(region, now).Clone()
+	if err := run(&world.Change{World: changed, Now: now, Mint: s.mem.mint, Quotas: s.mem.quotas}); err != nil {
 		return err
 	}
-	changed.settle(now)
+	changed.Settle(now)
 	s.mem.worlds[region] = changed
 	return nil
 }

@@ -8,7 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"aws-provider-executor/pkg/ec2sim/internal/api"
+	"aws-provider-executor/pkg/ec2sim/internal/fault"
 	"aws-provider-executor/pkg/ec2sim/internal/query"
+	"aws-provider-executor/pkg/ec2sim/internal/refusal"
+	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
 // maxBody is far above what any operation takes.
@@ -37,8 +41,8 @@ type inbound struct {
 	mem  *memory
 	call *Call // guarded by Sim.mu
 	form url.Values
-	op   operation
-	plan plan
+	op   api.Operation
+	plan fault.Plan
 	arn  string // of the caller
 
 	resource string // ARN of the first resource the call is about, or "*"
@@ -80,7 +84,7 @@ func (s *Sim) receive(r *http.Request, body []byte) *inbound {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	call.Time = s.cfg.now()
-	call.RequestID = s.mem.requestIDs.uuid()
+	call.RequestID = s.mem.requestIDs.UUID()
 	s.mem.log(call)
 	return &inbound{mem: s.mem, call: call, form: form}
 }
@@ -89,15 +93,15 @@ func (s *Sim) answer(in *inbound, r *http.Request, body []byte) reply {
 	if err := s.admit(in, r, body); err != nil {
 		return reply{err: err}
 	}
-	if !s.wait(in, in.plan.before) || s.runHooks(in, BeforeEffect) == Abandon {
+	if !s.wait(in, in.plan.Before) || s.runHooks(in, BeforeEffect) == Abandon {
 		return reply{none: true}
 	}
 	out := s.effect(in)
-	if s.runHooks(in, AfterEffect) == Abandon || !s.wait(in, in.plan.after) || in.plan.lost {
+	if s.runHooks(in, AfterEffect) == Abandon || !s.wait(in, in.plan.After) || in.plan.Lost {
 		return reply{none: true}
 	}
-	if in.plan.err != nil {
-		return reply{err: in.filled(in.plan.err)}
+	if in.plan.Err != nil {
+		return reply{err: in.filled(in.plan.Err)}
 	}
 	return out
 }
@@ -114,24 +118,24 @@ func (s *Sim) admit(in *inbound, r *http.Request, body []byte) *Error {
 	}
 	name, version := in.form.Get("Action"), in.form.Get("Version")
 	if name == "" {
-		return refuse("MissingAction", "The request is missing an action or a required parameter.")
+		return refusal.New("MissingAction", "The request is missing an action or a required parameter.")
 	}
 	if version == "" {
-		return refuse("MissingParameter", "The request must contain the parameter Version")
+		return refusal.New("MissingParameter", "The request must contain the parameter Version")
 	}
 	if version != query.Version {
-		return refuse("NoSuchVersion",
+		return refusal.New("NoSuchVersion",
 			"The requested version (%s) of service AmazonEC2 does not exist", version)
 	}
-	op, ok := operations[name]
+	op, ok := api.Operations[name]
 	if !ok {
 		return errUnknownAction(name)
 	}
 	in.op = op
-	in.call.Change = op.changes
-	in.plan, in.call.Faults = in.mem.faults.strike(struck{
-		operation: name, change: op.changes, region: who.region, accessKeyID: who.accessKeyID,
-		params: in.call.Params,
+	in.call.Change = op.Changes
+	in.plan, in.call.Faults = in.mem.faults.Strike(fault.Subject{
+		Operation: name, Change: op.Changes, Region: who.region, AccessKeyID: who.accessKeyID,
+		Params: in.call.Params,
 	})
 	return nil
 }
@@ -172,19 +176,19 @@ func (s *Sim) runHooks(in *inbound, phase Phase) Verdict {
 // effect carries the call out. The reply is empty where a fault has another answer in place of the
 // effect.
 func (s *Sim) effect(in *inbound) reply {
-	p, err := in.op.prepare(in.call.Operation, in.form)
+	p, err := in.op.Prepare(in.call.Operation, in.form)
 	c, out := s.carry(in, p, err)
 	if c == nil {
 		return out
 	}
 	// A read needs no lock: nobody changes a world that is lent. However long it takes, it delays
 	// nobody.
-	return replyOf(p.run(*c))
+	return replyOf(p.Run(*c))
 }
 
 // carry does what a call does under the lock: all of a change, and all but the reading of a read,
 // for which it returns the call to run.
-func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*change, reply) {
+func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Change, reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, now, region := in.mem, s.cfg.now(), in.call.Region
@@ -192,27 +196,27 @@ func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*change, reply) 
 	if refused, over := m.refuses(in, present, p, unprepared, now); over {
 		return nil, refused
 	}
-	c := &change{
-		w: present, now: now, mint: m.mint, quotas: m.quotas,
-		transition: s.cfg.transition, sameRouteRefused: s.cfg.sameRouteRefused,
+	c := &world.Change{
+		World: present, Now: now, Mint: m.mint, Quotas: m.quotas,
+		Transition: s.cfg.transition, SameRouteRefused: s.cfg.sameRouteRefused,
 	}
-	if !in.op.changes {
+	if !in.op.Changes {
 		if old := m.staleWorld(now, region); old != nil {
-			c.w = old
+			c.World = old
 		}
 		// The tables are lent, and the world around them is the read's own.
-		own := *c.w
-		c.w.lent, c.w = true, &own
+		own := *c.World
+		c.World.Lent, c.World = true, &own
 		return c, reply{}
 	}
 	// A change is made in a copy, which becomes the world when it succeeded.
-	c.w = present.clone()
-	out := replyOf(p.run(*c))
-	if out.err == nil && !in.plan.noEffect {
-		m.worlds[region] = c.w
+	c.World = present.Clone()
+	out := replyOf(p.Run(*c))
+	if out.err == nil && !in.plan.NoEffect {
+		m.worlds[region] = c.World
 		in.call.Effect = true
-		if in.plan.stale != nil {
-			m.stale[region] = newStaleView(present, *in.plan.stale, now)
+		if in.plan.Stale != nil {
+			m.stale[region] = fault.NewView(present, *in.plan.Stale, now)
 		}
 	}
 	return nil, out
@@ -221,27 +225,27 @@ func (s *Sim) carry(in *inbound, p prepared, unprepared error) (*change, reply) 
 // refuses answers a call that does not get as far as the operation: it costs too much, is not what
 // it should be, strikes a fault that undoes it, is not allowed, or is a dry run.
 func (m *memory) refuses(
-	in *inbound, w *world, p prepared, unprepared error, now time.Time,
+	in *inbound, w *world.World, p api.Prepared, unprepared error, now time.Time,
 ) (refused reply, over bool) {
-	in.call.DryRun, in.resource = p.dryRun, "*"
-	if limited := m.buckets.spend(now, cost{in.call.Region, in.call.Operation, p.plain, p.units}); limited != nil {
+	in.call.DryRun, in.resource = p.DryRun, "*"
+	if limited := m.buckets.Spend(now, fault.Cost{Region: in.call.Region, Operation: in.call.Operation, Plain: p.Plain, Units: p.Units}); limited != nil {
 		return reply{err: limited}, true
 	}
 	if unprepared != nil {
 		return replyOf(nil, unprepared), true
 	}
-	if p.on != nil {
-		if id := p.on(w)[0]; id != "" {
-			in.resource = w.arnOf(id)
+	if p.On != nil {
+		if id := p.On(w)[0]; id != "" {
+			in.resource = w.ARNOf(id)
 		}
 	}
-	if in.plan.noEffect && (in.plan.err != nil || in.plan.lost) {
+	if in.plan.NoEffect && (in.plan.Err != nil || in.plan.Lost) {
 		return reply{}, true
 	}
 	if denied := m.authorize(in, w, p); denied != nil {
 		return reply{err: denied}, true
 	}
-	if p.dryRun {
+	if p.DryRun {
 		return reply{err: errDryRun()}, true
 	}
 	return reply{}, false
@@ -264,7 +268,7 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 	case out.err != nil:
 		status, code = out.err.HTTPStatus(), out.err.Code
 	}
-	if in.plan.text != "" && !out.none {
+	if in.plan.Text != "" && !out.none {
 		status, code = http.StatusOK, ""
 	}
 	s.mu.Lock()
@@ -284,13 +288,13 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 	}
 	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 	w.Header().Set("X-Amzn-Requestid", in.call.RequestID)
-	if in.plan.text != "" {
+	if in.plan.Text != "" {
 		w.Header().Set("Content-Type", "text/plain")
-		data = []byte(in.plan.text)
+		data = []byte(in.plan.Text)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	w.WriteHeader(status)
-	if in.plan.cut {
+	if in.plan.Cut {
 		_, _ = w.Write(data[:len(data)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
@@ -306,18 +310,18 @@ func encode(call *Call, out reply) ([]byte, error) {
 }
 
 func errUnknownAction(name string) *Error {
-	return refuse("InvalidAction", "The action %s is not valid for this web service.", name)
+	return refusal.New("InvalidAction", "The action %s is not valid for this web service.", name)
 }
 
 func errDryRun() *Error {
-	return &Error{"DryRunOperation", "Request would have succeeded, but DryRun flag is set.", http.StatusPreconditionFailed}
+	return &Error{Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.", Status: http.StatusPreconditionFailed}
 }
 
 // filled completes a fault's error for the call it strikes.
 func (in *inbound) filled(e *Error) *Error {
 	full := StandardError(e.Code)
 	if e.Code == "UnauthorizedOperation" {
-		full = *errUnauthorized(in.arn, in.call.Operation, in.resource, notAllowed(in.call.Operation))
+		full = *refusal.Unauthorized(in.arn, in.call.Operation, in.resource, refusal.NotAllowed(in.call.Operation))
 	}
 	if e.Message != "" {
 		full.Message = e.Message

@@ -1,28 +1,33 @@
 package ec2sim
 
-import "fmt"
+import (
+	"fmt"
+
+	"aws-provider-executor/pkg/ec2sim/internal/api"
+	"aws-provider-executor/pkg/ec2sim/internal/fault"
+)
 
 // Inject puts faults in force, after those that are.
 func (s *Sim) Inject(faults ...Fault) error {
 	for _, f := range faults {
-		if err := f.check(); err != nil {
+		if err := f.Check(); err != nil {
 			return err
 		}
 		if !operationPatternKnown(f.Operation) {
-			return fmt.Errorf("cannot inject the fault %q: no operation matches %q", f.label(), f.Operation)
+			return fmt.Errorf("cannot inject the fault %q: no operation matches %q", f.Label(), f.Operation)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range faults {
-		s.mem.faults.add(f)
+		s.mem.faults.Add(f)
 	}
 	return nil
 }
 
 func operationPatternKnown(pattern string) bool {
-	for name, op := range operations {
-		if operationMatches(pattern, name, op.changes) {
+	for name, op := range api.Operations {
+		if fault.Matches(pattern, name, op.Changes) {
 			return true
 		}
 	}
@@ -33,7 +38,7 @@ func operationPatternKnown(pattern string) bool {
 func (s *Sim) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mem.faults = faultSet{}
+	s.mem.faults = fault.Set{}
 	clear(s.mem.stale)
 }
 
@@ -41,5 +46,5 @@ func (s *Sim) ClearFaults() {
 func (s *Sim) Faults() []FaultState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mem.faults.states()
+	return s.mem.faults.States()
 }

@@ -1,6 +1,10 @@
 package ec2sim
 
-import "time"
+import (
+	"time"
+
+	"aws-provider-executor/pkg/ec2sim/internal/world"
+)
 
 // The lab's region, and what is in it. Interfaces and instances have the digits of their address:
 // 01088600000000011 is 10.88.60.11.
@@ -147,7 +151,7 @@ func fillLabInstances(r *Region) {
 	r.AddInterface(managed)
 
 	r.AddAddress(Address{AllocationID: LabElasticIPAddress, PublicIP: LabElasticIP,
-		AssociationID: sameDigits("eipassoc", LabElasticIPAddress),
+		AssociationID: world.SameDigits("eipassoc", LabElasticIPAddress),
 		InterfaceID:   LabRouterAInterface, PrivateIP: "10.88.60.11", Tags: named("router-a")})
 }
 
@@ -163,9 +167,9 @@ type labInterface struct {
 func (l labInterface) spec(name string) Interface {
 	i := Interface{
 		ID: l.id, SubnetID: l.subnet, Description: name, Groups: l.groups, SourceDestCheck: l.check,
-		PrivateAddresses: append([]PrivateAddress{{l.address, true}}, l.more...), IPv6Addresses: l.ipv6,
+		PrivateAddresses: append([]PrivateAddress{{Address: l.address, Primary: true}}, l.more...), IPv6Addresses: l.ipv6,
 		MAC:        "06:10:88:60:00:" + l.id[len(l.id)-2:],
-		Attachment: &Attachment{ID: sameDigits("eni-attach", l.id), AttachTime: labBegin},
+		Attachment: &Attachment{ID: world.SameDigits("eni-attach", l.id), AttachTime: labBegin},
 	}
 	if name != "" {
 		i.Tags = named(name)
@@ -181,7 +185,7 @@ func addLabInstance(r *Region, id, name, kind string, interfaces ...labInterface
 		specs = append(specs, spec)
 	}
 	r.AddInstance(Instance{
-		ID: id, Type: kind, KeyName: "lab", LaunchTime: labBegin, ReservationID: sameDigits("r", id), Tags: named(name),
+		ID: id, Type: kind, KeyName: "lab", LaunchTime: labBegin, ReservationID: world.SameDigits("r", id), Tags: named(name),
 		Profile: "arn:aws:iam::" + DefaultOwner + ":instance-profile/" + labRole,
 	}, specs...)
 }

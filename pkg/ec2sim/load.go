@@ -1,6 +1,10 @@
 package ec2sim
 
-import "aws-provider-executor/pkg/document"
+import (
+	"aws-provider-executor/pkg/document"
+	"aws-provider-executor/pkg/ec2sim/internal/fault"
+	"aws-provider-executor/pkg/ec2sim/internal/world"
+)
 
 // World returns the option that seeds a Sim with a world, in YAML or JSON, in the form of State;
 // see Load. The error is that of Load.
@@ -29,10 +33,10 @@ func (s *Sim) Load(data []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	worlds, quotas, err := loadWorlds(doc, s.mem.owner, s.mem.mint, s.cfg.now())
+	worlds, quotas, err := world.Load(doc, s.mem.owner, s.mem.mint, s.cfg.now())
 	if err != nil {
 		return err
 	}
-	s.mem.worlds, s.mem.quotas, s.mem.stale = worlds, quotas, map[string]*staleView{}
+	s.mem.worlds, s.mem.quotas, s.mem.stale = worlds, quotas, map[string]*fault.View{}
 	return nil
 }

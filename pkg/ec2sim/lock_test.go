@@ -7,12 +7,16 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"aws-provider-executor/pkg/ec2sim/internal/api"
+	"aws-provider-executor/pkg/ec2sim/internal/refusal"
+	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
 // operationOf is an operation without parameters.
-func operationOf(changes bool, run func(change) (any, error)) operation {
-	return operation{changes: changes, prepare: func(string, url.Values) (prepared, error) {
-		return prepared{run: run}, nil
+func operationOf(changes bool, run func(world.Change) (any, error)) api.Operation {
+	return api.Operation{Changes: changes, Prepare: func(string, url.Values) (api.Prepared, error) {
+		return api.Prepared{Run: run}, nil
 	}}
 }
 
@@ -21,11 +25,11 @@ func observed(t *testing.T, s *Sim, changes bool) (free bool) {
 	t.Helper()
 	ran := false
 	in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"}}
-	in.op = operationOf(changes, func(change) (any, error) {
+	in.op = operationOf(changes, func(world.Change) (any, error) {
 		if ran, free = true, s.mu.TryLock(); free {
 			s.mu.Unlock()
 		}
-		return nil, invalidValue("no")
+		return nil, refusal.InvalidValue("no")
 	})
 	if out := s.effect(in); out.err == nil || !ran {
 		t.Fatalf("answered %+v, ran: %t", out, ran)
@@ -52,12 +56,12 @@ func TestReadsDoNotHoldTheLock(t *testing.T) {
 func TestReadsAtTheSameTimeSeeAllOfIt(t *testing.T) {
 	s := New(Lab())
 	whole := describedInstances(t, s)
-	var worlds [2]*world
+	var worlds [2]*world.World
 	for i := range worlds {
 		s.effect(&inbound{
 			mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"},
-			op: operationOf(false, func(c change) (any, error) {
-				worlds[i] = c.w
+			op: operationOf(false, func(c world.Change) (any, error) {
+				worlds[i] = c.World
 				return nil, nil
 			}),
 		})
@@ -82,7 +86,7 @@ func TestReadsAtTheSameTimeSeeAllOfIt(t *testing.T) {
 // describedInstances is what DescribeInstances answers.
 func describedInstances(t *testing.T, s *Sim) string {
 	in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "DescribeInstances"}}
-	in.op = operations["DescribeInstances"]
+	in.op = api.Operations["DescribeInstances"]
 	out := s.effect(in)
 	text, err := json.Marshal(out.body)
 	if err != nil || out.err != nil {
@@ -100,7 +104,7 @@ func TestReadsSeeOneWorld(t *testing.T) {
 		"a builder": func() { r.AddInterface(Interface{SubnetID: LabSubnetA}) },
 		"a removal": func() { r.Remove(LabDBInterface1) },
 		"a state that settles": func() {
-			s.mem.own(LabRegion).transit(LabDB, time.Time{}, "stopped")
+			s.mem.own(LabRegion).Transit(LabDB, time.Time{}, "stopped")
 			s.State()
 		},
 	} {
@@ -108,9 +112,9 @@ func TestReadsSeeOneWorld(t *testing.T) {
 			s.Reset()
 			before := s.State().Regions[LabRegion]
 			in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"}}
-			in.op = operationOf(false, func(c change) (any, error) {
+			in.op = operationOf(false, func(c world.Change) (any, error) {
 				happen()
-				if !reflect.DeepEqual(before, c.w.snapshot()) {
+				if !reflect.DeepEqual(before, c.World.Snapshot()) {
 					t.Error("the change reached what is being read")
 				}
 				return nil, nil

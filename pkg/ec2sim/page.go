@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
 //go:embed page.html
@@ -89,7 +91,7 @@ func (s *Sim) index() index {
 	instances, interfaces := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(worlds)) {
 		w := worlds[name]
-		instances, interfaces = instances+len(w.instances), interfaces+len(w.interfaces)
+		instances, interfaces = instances+len(w.Instances), interfaces+len(w.Interfaces)
 		x.Regions = append(x.Regions, indexRegion{name, pageView{w}.grids()})
 	}
 	calls, faults := s.Calls(), s.Faults()
@@ -109,36 +111,36 @@ func several(n int, what string) string {
 }
 
 // borrow returns the worlds that hold something, to read them without the lock.
-func (s *Sim) borrow() (time.Time, map[string]*world) {
+func (s *Sim) borrow() (time.Time, map[string]*world.World) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, worlds := s.cfg.now(), map[string]*world{}
+	now, worlds := s.cfg.now(), map[string]*world.World{}
 	for name, w := range s.mem.worlds {
-		if !w.empty() {
+		if !w.Empty() {
 			worlds[name] = s.mem.settled(name, now)
-			worlds[name].lent = true
+			worlds[name].Lent = true
 		}
 	}
 	return now, worlds
 }
 
 // pageView is a region as the page shows it.
-type pageView struct{ *world }
+type pageView struct{ *world.World }
 
 // grids are the tables of a region. One without rows is left out.
 func (w pageView) grids() []grid {
 	all := []grid{
-		gridOf("Instances", w.instances, w.instanceRow,
+		gridOf("Instances", w.Instances, w.instanceRow,
 			"instance", "name", "state", "type", "interfaces", "tags"),
-		gridOf("Interfaces", w.interfaces, w.interfaceRow, "interface", "name", "attached to",
+		gridOf("Interfaces", w.Interfaces, w.interfaceRow, "interface", "name", "attached to",
 			"subnet", "addresses", "source/dest check", "groups", "tags"),
-		gridOf("Route tables", w.routes, w.routeTableRow, "table", "name", "used by", "routes"),
-		gridOf("Security groups", w.groups, w.groupRow, "group", "name", "VPC", "in", "out"),
-		gridOf("Subnets", w.subnets, w.subnetRow,
+		gridOf("Route tables", w.Routes, w.routeTableRow, "table", "name", "used by", "routes"),
+		gridOf("Security groups", w.Groups, w.groupRow, "group", "name", "VPC", "in", "out"),
+		gridOf("Subnets", w.Subnets, w.subnetRow,
 			"subnet", "name", "VPC", "zone", "networks", "free", "owner"),
-		gridOf("VPCs", w.vpcs, w.vpcRow, "VPC", "name", "networks", "owner"),
-		gridOf("Elastic IPs", w.addresses, w.addressRow, "address", "allocation", "bound to"),
-		gridOf("Gateways", w.gateways, func(g *Gateway) []cell {
+		gridOf("VPCs", w.VPCs, w.vpcRow, "VPC", "name", "networks", "owner"),
+		gridOf("Elastic IPs", w.Addresses, w.addressRow, "address", "allocation", "bound to"),
+		gridOf("Gateways", w.Gateways, func(g *Gateway) []cell {
 			return []cell{idCell(g.ID), plainCell(g.Tags["Name"]), idCell(g.VPCID)}
 		}, "gateway", "name", "VPC"),
 	}
@@ -161,9 +163,9 @@ func (g *grid) dropEmptyColumns() {
 	}
 }
 
-func gridOf[T resource[T]](title string, t table[T], row func(*T) []cell, columns ...string) grid {
+func gridOf[T world.Resource[T]](title string, t world.Table[T], row func(*T) []cell, columns ...string) grid {
 	g := grid{Title: title + " (" + strconv.Itoa(len(t)) + ")", Columns: columns}
-	for r := range t.each() {
+	for r := range t.Each() {
 		if len(g.Rows) == indexRows {
 			g.More = len(t) - indexRows
 			break
@@ -190,7 +192,7 @@ func (w pageView) instanceRow(i *Instance) []cell {
 		state = marked("good", i.State)
 	}
 	var nics []string
-	for _, eni := range w.attached(i.ID) {
+	for _, eni := range w.Attached(i.ID) {
 		nics = append(nics, strconv.Itoa(eni.Attachment.DeviceIndex)+": "+eni.ID)
 	}
 	return []cell{
@@ -201,7 +203,7 @@ func (w pageView) instanceRow(i *Instance) []cell {
 
 func (w pageView) interfaceRow(i *Interface) []cell {
 	kind := ""
-	if i.Type != plainType {
+	if i.Type != world.PlainType {
 		kind = i.Type
 	}
 	check := plainCell("on")
@@ -210,7 +212,7 @@ func (w pageView) interfaceRow(i *Interface) []cell {
 	}
 	var groups []string
 	for _, id := range i.Groups {
-		groups = append(groups, w.groupName(id))
+		groups = append(groups, w.GroupName(id))
 	}
 	return []cell{
 		append(idCell(i.ID), quietCell(kind)...), plainCell(i.Tags["Name"]), w.attachmentCell(i),
@@ -223,11 +225,11 @@ func (w pageView) attachmentCell(i *Interface) cell {
 	case i.TrunkID != "":
 		return idCell("trunk " + i.TrunkID)
 	case i.Attachment == nil:
-		return quietCell(i.status())
-	case i.instance() == "":
+		return quietCell(i.Status())
+	case i.Instance() == "":
 		return plainCell(i.Attachment.InstanceOwner)
 	}
-	at := idCell(i.instance() + " at " + strconv.Itoa(i.Attachment.DeviceIndex))
+	at := idCell(i.Instance() + " at " + strconv.Itoa(i.Attachment.DeviceIndex))
 	if i.Attachment.Status != "attached" {
 		at = append(at, mark{i.Attachment.Status, "bad"})
 	}
@@ -257,7 +259,7 @@ func (w pageView) routeTableRow(t *RouteTable) []cell {
 	}
 	for _, r := range t.Routes {
 		m := mark{r.Destination + " → " + r.Target, "id"}
-		if w.routeState(r) != "active" {
+		if w.RouteState(r) != "active" {
 			m = mark{m.Text + " (black hole)", "id bad"}
 		}
 		routes = append(routes, m)
@@ -293,19 +295,19 @@ func ruleCell(rules []Rule) cell {
 func (w pageView) subnetRow(s *Subnet) []cell {
 	return []cell{
 		idCell(s.ID), plainCell(s.Tags["Name"]), idCell(s.VPCID), plainCell(s.AvailabilityZone),
-		idCell(s.cidrs()...), plainCell(strconv.Itoa(w.available(s))), w.ownerCell(s.ID),
+		idCell(s.CIDRs()...), plainCell(strconv.Itoa(w.Available(s))), w.ownerCell(s.ID),
 	}
 }
 
 func (w pageView) vpcRow(v *VPC) []cell {
-	return []cell{idCell(v.ID), plainCell(v.Tags["Name"]), idCell(v.cidrs()...), w.ownerCell(v.ID)}
+	return []cell{idCell(v.ID), plainCell(v.Tags["Name"]), idCell(v.CIDRs()...), w.ownerCell(v.ID)}
 }
 
 func (w pageView) ownerCell(id string) cell {
-	if w.foreign(id) {
-		return plainCell(w.ownerOf(id) + " (another account)")
+	if w.Foreign(id) {
+		return plainCell(w.OwnerOf(id) + " (another account)")
 	}
-	return quietCell(w.ownerOf(id))
+	return quietCell(w.OwnerOf(id))
 }
 
 func (w pageView) addressRow(a *Address) []cell {
@@ -366,7 +368,7 @@ func faultGrid(faults []FaultState) *grid {
 			count = "always"
 		}
 		g.Rows = append(g.Rows, []cell{
-			plainCell(f.Fault.label()), plainCell(operation), plainCell(strconv.Itoa(f.Seen)),
+			plainCell(f.Fault.Label()), plainCell(operation), plainCell(strconv.Itoa(f.Seen)),
 			plainCell(strconv.Itoa(f.Struck)), plainCell(count),
 		})
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 
+	"aws-provider-executor/pkg/ec2sim/internal/httpserver"
+	"aws-provider-executor/pkg/ec2sim/internal/imds"
 	"aws-provider-executor/pkg/ec2sim/internal/selfca"
 )
 
@@ -29,7 +31,7 @@ type Server struct {
 	region   string
 	url      string
 	api      *http.Server
-	metadata *metadataServer
+	metadata *imds.Server
 	caPEM    []byte
 	caFile   string
 	temp     string
@@ -47,14 +49,14 @@ func Start(s *Sim, o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	if o.Metadata != nil {
-		m, err := startMetadata(s.Metadata(*o.Metadata), o.MetadataAddr)
+		m, err := imds.Start(s.Metadata(*o.Metadata), o.MetadataAddr)
 		if err != nil {
 			srv.Close()
 			return nil, err
 		}
 		srv.metadata = m
 		s.mu.Lock()
-		s.metadata = append(s.metadata, m.service)
+		s.metadata = append(s.metadata, m.Service)
 		s.mu.Unlock()
 	}
 	return srv, nil
@@ -62,19 +64,19 @@ func Start(s *Sim, o ServerOptions) (*Server, error) {
 
 func (srv *Server) startAPI(o ServerOptions) error {
 	if o.Addr == "" {
-		o.Addr = anyPort
+		o.Addr = httpserver.AnyPort
 	}
-	srv.api = newHTTPServer(srv.sim)
+	srv.api = httpserver.New(srv.sim)
 	l, err := net.Listen("tcp", o.Addr)
 	if err != nil {
 		return err
 	}
-	srv.url = "http://" + reachedAt(l)
+	srv.url = "http://" + httpserver.Reached(l)
 	if o.TLS {
 		if l, err = srv.secure(l, o); err != nil {
 			return errors.Join(err, l.Close())
 		}
-		srv.url = "https://" + reachedAt(l)
+		srv.url = "https://" + httpserver.Reached(l)
 	}
 	go func() { _ = srv.api.Serve(l) }() // ends with ErrServerClosed
 	return nil
@@ -111,7 +113,7 @@ func (srv *Server) MetadataURL() string {
 	if srv.metadata == nil {
 		return ""
 	}
-	return srv.metadata.url
+	return srv.metadata.URL
 }
 
 // Metadata is the metadata service, or nil.
@@ -119,7 +121,7 @@ func (srv *Server) Metadata() *Metadata {
 	if srv.metadata == nil {
 		return nil
 	}
-	return srv.metadata.service
+	return srv.metadata.Service
 }
 
 // CAPEM is the certificate of the authority that the server's own is under, or nil without TLS.
@@ -160,7 +162,7 @@ func (srv *Server) Close() {
 		srv.sim.endDelays()
 		_ = srv.api.Close()
 		if srv.metadata != nil {
-			srv.metadata.end()
+			srv.metadata.End()
 		}
 		if srv.temp != "" {
 			_ = os.RemoveAll(srv.temp)

@@ -6,7 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"aws-provider-executor/pkg/ec2sim/internal/fault"
 	"aws-provider-executor/pkg/ec2sim/internal/iam"
+	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
 // Sim is one stand-in. It is an http.Handler, and safe for concurrent use.
@@ -22,16 +24,16 @@ type Sim struct {
 // while it happens goes on with the old one.
 type memory struct {
 	owner      string
-	worlds     map[string]*world
-	stale      map[string]*staleView
-	mint       minter
-	requestIDs minter
+	worlds     map[string]*world.World
+	stale      map[string]*fault.View
+	mint       world.Minter
+	requestIDs world.Minter
 
 	calls   []*Call
 	seq     int // of the last call
 	hooks   []*hook
-	faults  faultSet
-	buckets *buckets
+	faults  fault.Set
+	buckets *fault.Buckets
 
 	policies map[string][]iam.Policy // by access key
 	quotas   Quotas
@@ -84,7 +86,7 @@ func WithThrottling() Option { return func(c *config) { c.throttling = true } }
 func (s *Sim) SetThrottling(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mem.buckets = newBuckets(on)
+	s.mem.buckets = fault.NewBuckets(on)
 }
 
 // WithQuotas sets the account's quotas.
@@ -92,14 +94,14 @@ func (s *Sim) SetThrottling(on bool) {
 // New panics on one below 0.
 func WithQuotas(q Quotas) Option {
 	return func(c *config) {
-		mustChange(q.check())
+		mustChange(q.Check())
 		c.quotas = q
 	}
 }
 
 // SetQuotas replaces the account's quotas, until the Sim is reset. What is there already stays.
 func (s *Sim) SetQuotas(q Quotas) error {
-	if err := q.check(); err != nil {
+	if err := q.Check(); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -174,9 +176,9 @@ func (s *Sim) forget() {
 	}
 	s.mem = &memory{
 		owner:  s.cfg.owner,
-		worlds: map[string]*world{}, stale: map[string]*staleView{},
-		buckets: newBuckets(s.cfg.throttling),
-		mint:    newMinter(s.cfg.seed, 1), requestIDs: newMinter(s.cfg.seed, 2),
+		worlds: map[string]*world.World{}, stale: map[string]*fault.View{},
+		buckets: fault.NewBuckets(s.cfg.throttling),
+		mint:    world.NewMinter(s.cfg.seed, 1), requestIDs: world.NewMinter(s.cfg.seed, 2),
 		policies: maps.Clone(s.cfg.policies),
 		quotas:   s.cfg.quotas, ended: make(chan struct{}),
 	}
@@ -212,53 +214,53 @@ func (s *Sim) State() State {
 	defer s.mu.Unlock()
 	state := State{Regions: map[string]RegionState{}, Quotas: s.mem.quotas}
 	for name, w := range s.mem.worlds {
-		if !w.empty() {
-			state.Regions[name] = s.mem.settled(name, s.cfg.now()).snapshot()
+		if !w.Empty() {
+			state.Regions[name] = s.mem.settled(name, s.cfg.now()).Snapshot()
 		}
 	}
 	return state
 }
 
 // settled returns the region's world with the transitions that are due ended. The caller holds s.mu.
-func (m *memory) settled(region string, now time.Time) *world {
+func (m *memory) settled(region string, now time.Time) *world.World {
 	w := m.world(region)
-	if w.due(now) {
+	if w.Due(now) {
 		w = m.own(region)
-		w.settle(now)
+		w.Settle(now)
 	}
 	return w
 }
 
 // own returns the region's world to change it in place: a copy, when somebody may be reading it. The caller
 // holds s.mu.
-func (m *memory) own(region string) *world {
+func (m *memory) own(region string) *world.World {
 	w := m.world(region)
-	if w.lent {
-		w = w.clone()
+	if w.Lent {
+		w = w.Clone()
 		m.worlds[region] = w
 	}
 	return w
 }
 
 // world returns the region's world to read it, which is empty when nobody has filled it. The caller holds s.mu.
-func (m *memory) world(region string) *world {
+func (m *memory) world(region string) *world.World {
 	w := m.worlds[region]
 	if w == nil {
-		w = newWorld(region, m.owner)
+		w = world.New(region, m.owner)
 		m.worlds[region] = w
 	}
 	return w
 }
 
 // staleWorld returns the world a read of the region is to see, or nil when it is the present one.
-func (m *memory) staleWorld(now time.Time, region string) *world {
+func (m *memory) staleWorld(now time.Time, region string) *world.World {
 	v := m.stale[region]
 	if v == nil {
 		return nil
 	}
-	if v.over(now) {
+	if v.Over(now) {
 		delete(m.stale, region)
 		return nil
 	}
-	return v.next()
+	return v.Next()
 }

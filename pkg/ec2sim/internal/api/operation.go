@@ -1,0 +1,116 @@
+// Package api is the operations of EC2: each parses its parameters, calls the world, and shows what
+// came of it. A parameter or a filter that EC2 has and the stand-in does not hold is refused aloud.
+package api
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+
+	"aws-provider-executor/pkg/ec2sim/internal/query"
+	"aws-provider-executor/pkg/ec2sim/internal/world"
+)
+
+// call is what an operation works with.
+type call struct {
+	world.Change
+	operation string
+}
+
+// view is a world as the API shows it.
+type view struct{ *world.World }
+
+func (c *call) view() view { return view{c.World} }
+
+// Operation is one operation of the API.
+type Operation struct {
+	Changes bool
+	Prepare func(name string, form url.Values) (Prepared, error)
+}
+
+// Prepared is a call whose parameters are what they should be.
+type Prepared struct {
+	DryRun     bool
+	Units      int                         // of the resource bucket, for the operations that have one
+	On         func(*world.World) []string // ids of the resources IAM has a say about; nil where it is "*"
+	Conditions map[string][]string         // IAM condition keys of the call's own
+	Plain      bool                        // neither filtered nor paged, of an operation where that costs more
+	Run        func(world.Change) (any, error)
+}
+
+// dryRun is embedded in the parameters of the operations that have DryRun.
+type dryRun struct{ DryRun bool }
+
+func (d dryRun) dry() bool { return d.DryRun }
+
+// These are what parameters may say of their call.
+type (
+	dryRunner interface{ dry() bool }
+	costly    interface{ plain() bool }
+	resourced interface{ resources(*world.World) []string }
+	counted   interface{ units() int }
+	keyed     interface{ conditions() map[string][]string }
+)
+
+func reading[In any](run func(*call, *In) (any, error)) Operation  { return withParams(false, run) }
+func changing[In any](run func(*call, *In) (any, error)) Operation { return withParams(true, run) }
+
+// withParams makes an operation of a function and the parameters that it takes.
+func withParams[In any](changes bool, run func(*call, *In) (any, error)) Operation {
+	return Operation{Changes: changes, Prepare: func(name string, form url.Values) (Prepared, error) {
+		in := new(In)
+		if err := query.Decode(form, in); err != nil {
+			return Prepared{}, decodeError(err)
+		}
+		p := Prepared{Run: func(c world.Change) (any, error) { return run(&call{c, name}, in) }}
+		if d, ok := any(in).(dryRunner); ok {
+			p.DryRun = d.dry()
+		}
+		if c, ok := any(in).(costly); ok {
+			p.Plain = c.plain()
+		}
+		if r, ok := any(in).(resourced); ok {
+			p.On = r.resources
+		}
+		if k, ok := any(in).(keyed); ok {
+			p.Conditions = k.conditions()
+		}
+		if u, ok := any(in).(counted); ok {
+			p.Units = u.units()
+		}
+		return p, nil
+	}}
+}
+
+// Operations is every operation there is.
+var Operations = map[string]Operation{
+	"DescribeAddresses":                 reading(describeAddresses),
+	"DescribeInstanceStatus":            reading(describeInstanceStatus),
+	"DescribeInstances":                 reading(describeInstances),
+	"DescribeNetworkInterfaceAttribute": reading(describeNetworkInterfaceAttribute),
+	"DescribeNetworkInterfaces":         reading(describeNetworkInterfaces),
+	"DescribeRegions":                   reading(describeRegions),
+	"DescribeRouteTables":               reading(describeRouteTables),
+	"DescribeSecurityGroups":            reading(describeSecurityGroups),
+	"DescribeSubnets":                   reading(describeSubnets),
+	"DescribeTags":                      reading(describeTags),
+	"DescribeVpcs":                      reading(describeVPCs),
+
+	"AttachNetworkInterface":          changing(attachNetworkInterface),
+	"AssignPrivateIpAddresses":        changing(assignPrivateIPAddresses),
+	"AssignIpv6Addresses":             changing(assignIPv6Addresses),
+	"CreateRoute":                     changing(createRoute),
+	"CreateTags":                      changing(createTags),
+	"DeleteRoute":                     changing(deleteRoute),
+	"DeleteTags":                      changing(deleteTags),
+	"DetachNetworkInterface":          changing(detachNetworkInterface),
+	"ReplaceRoute":                    changing(replaceRoute),
+	"StartInstances":                  changing(startInstances),
+	"StopInstances":                   changing(stopInstances),
+	"UnassignIpv6Addresses":           changing(unassignIPv6Addresses),
+	"ModifyNetworkInterfaceAttribute": changing(modifyNetworkInterfaceAttribute),
+	"UnassignPrivateIpAddresses":      changing(unassignPrivateIPAddresses),
+}
+
+// Names returns the names of the operations there are, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(Operations)) }

@@ -1,0 +1,63 @@
+package world
+
+import "strings"
+
+// ARNOf is the ARN of what has the id, whether or not it exists.
+func (w *World) ARNOf(id string) string {
+	kind := ResourceType(id)
+	if kind == "" {
+		kind = "*"
+	}
+	return w.ARN(kind, id)
+}
+
+// ConditionKeys are the keys a call on the resource has; id is empty for a call on none.
+func (w *World) ConditionKeys(id string) map[string][]string {
+	keys := map[string][]string{}
+	set := func(name, value string) { keys[name] = []string{value} }
+	set("ec2:Region", w.Region)
+	set("aws:RequestedRegion", w.Region)
+	if tags := w.tagged(id); tags != nil {
+		for key, value := range *tags {
+			set("aws:ResourceTag/"+key, value)
+			set("ec2:ResourceTag/"+key, value)
+		}
+	}
+	prefix, _, _ := strings.Cut(id, "-")
+	if name, ok := idKeys[prefix]; ok {
+		set("ec2:"+name, id)
+	}
+	vpc, subnet, zone := w.place(id)
+	if vpc != "" {
+		set("ec2:Vpc", w.ARN("vpc", vpc))
+	}
+	if subnet != "" {
+		set("ec2:Subnet", w.ARN("subnet", subnet))
+	}
+	if zone != "" {
+		set("ec2:AvailabilityZone", zone)
+	}
+	return keys
+}
+
+var idKeys = map[string]string{
+	"eni": "NetworkInterfaceID", "i": "InstanceID", "sg": "SecurityGroupID", "rtb": "RouteTableID",
+	"subnet": "SubnetID", "vpc": "VpcID", "eipalloc": "AllocationId",
+}
+
+// place says in which VPC, subnet and zone a resource is, as far as IAM has keys for that.
+func (w *World) place(id string) (vpc, subnet, zone string) {
+	if i := w.Interfaces[id]; i != nil {
+		return i.VPCID, i.SubnetID, i.AvailabilityZone
+	}
+	if i := w.Instances[id]; i != nil {
+		return "", "", i.AvailabilityZone
+	}
+	if g := w.Groups[id]; g != nil {
+		return g.VPCID, "", ""
+	}
+	if t := w.Routes[id]; t != nil {
+		return t.VPCID, "", ""
+	}
+	return "", "", ""
+}

@@ -1,0 +1,278 @@
+package world
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/document"
+)
+
+// Load makes worlds, by region, and quotas of a document in the form of State. The error is a
+// document.Faults that names every fault with its line.
+func Load(
+	doc *document.Node, owner string, mint Minter, now time.Time,
+) (map[string]*World, Quotas, error) {
+	l := loader{owner: owner, mint: mint, now: now, worlds: map[string]*World{}}
+	l.Fields(doc, "",
+		document.Field{Name: "regions", Required: true, Read: l.regions},
+		document.Field{Name: "quotas", Read: l.setQuotas})
+	return l.worlds, l.quotas, l.Err()
+}
+
+// loader makes worlds of a document.
+type loader struct {
+	document.Faults
+	owner  string
+	mint   Minter
+	now    time.Time
+	worlds map[string]*World
+	quotas Quotas
+}
+
+func (l *loader) setQuotas(n *document.Node, path string) {
+	l.value(n, path, reflect.ValueOf(&l.quotas).Elem())
+	if err := l.quotas.Check(); err != nil {
+		l.Add(n.Line, path, "%v", err)
+	}
+}
+
+var regionForm = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+
+func (l *loader) regions(n *document.Node, path string) {
+	if n.Kind != document.Object {
+		l.Add(n.Line, path, "is %s, want an object of regions", n.Kind)
+		return
+	}
+	for _, e := range n.Entries {
+		at := path + "." + e.Key
+		if !regionForm.MatchString(e.Key) {
+			l.Add(e.Line, at, "is not the name of a region")
+			continue
+		}
+		l.region(e.Key, e.Value, at)
+	}
+}
+
+// region makes one world. Resources are added in the order in which they need each other, and only
+// once all of them could be read.
+func (l *loader) region(name string, n *document.Node, path string) {
+	var (
+		w      = New(name, l.owner)
+		vpcs   []item[VPC]
+		nets   []item[Subnet]
+		groups []item[SecurityGroup]
+		gates  []item[Gateway]
+		tables []item[RouteTable]
+		hosts  []item[Instance]
+		nics   []item[Interface]
+		eips   []item[Address]
+	)
+	before := len(l.Faults)
+	l.Fields(n, path,
+		items(l, "vpcs", &vpcs, VPC{}), items(l, "subnets", &nets, Subnet{}),
+		items(l, "securityGroups", &groups, SecurityGroup{}), items(l, "gateways", &gates, Gateway{}),
+		items(l, "routeTables", &tables, RouteTable{}), items(l, "instances", &hosts, Instance{}),
+		items(l, "interfaces", &nics, Interface{SourceDestCheck: true}),
+		items(l, "addresses", &eips, Address{}))
+	if len(l.Faults) > before {
+		return
+	}
+	add(l, vpcs, w.addVPC)
+	add(l, nets, w.AddSubnet)
+	add(l, groups, w.AddGroup)
+	withGroup := map[string]bool{} // VPCs that have a default group
+	for _, g := range w.Groups {
+		withGroup[g.VPCID] = withGroup[g.VPCID] || g.Name == "default"
+	}
+	for v := range w.VPCs.Each() {
+		if !withGroup[v.ID] {
+			w.addDefaultGroup(l.mint, v)
+		}
+	}
+	add(l, gates, w.AddGateway)
+	placeInstances(hosts, nics)
+	add(l, hosts, func(m Minter, i Instance) *Instance { return w.addInstance(m, i, l.now) })
+	// Branches come after their trunks.
+	slices.SortStableFunc(nics, func(a, b item[Interface]) int {
+		return cmp.Compare(a.value.TrunkID, b.value.TrunkID)
+	})
+	add(l, nics, w.loadInterface)
+	add(l, tables, w.AddRouteTable)
+	withTable := w.vpcsWithMainTable()
+	for v := range w.VPCs.Each() {
+		if !withTable[v.ID] {
+			w.addMainTable(l.mint, v)
+		}
+	}
+	add(l, eips, w.AddAddress)
+	l.worlds[name] = w
+}
+
+// placeInstances puts an instance that does not say where it is into the subnet of its first
+// interface.
+func placeInstances(hosts []item[Instance], nics []item[Interface]) {
+	first := map[string]string{} // subnets by instance
+	for _, n := range nics {
+		if a := n.value.Attachment; a != nil && a.DeviceIndex == 0 {
+			first[a.InstanceID] = n.value.SubnetID
+		}
+	}
+	for i := range hosts {
+		if host := &hosts[i].value; host.ID != "" {
+			fill(&host.SubnetID, first[host.ID])
+		}
+	}
+}
+
+func (w *World) loadInterface(m Minter, i Interface) *Interface {
+	if len(i.PrivateAddresses) > 0 && i.Primary() == "" {
+		i.PrivateAddresses[0].Primary = true
+	}
+	added := w.AddInterface(m, i)
+	if i.Groups != nil && len(i.Groups) == 0 {
+		added.Groups = nil
+	}
+	return added
+}
+
+func (w *World) vpcsWithMainTable() map[string]bool {
+	vpcs := map[string]bool{}
+	for _, t := range w.Routes {
+		if slices.ContainsFunc(t.Associations, func(a RouteAssociation) bool { return a.Main }) {
+			vpcs[t.VPCID] = true
+		}
+	}
+	return vpcs
+}
+
+// item is a resource of a document, and where it is.
+type item[T any] struct {
+	value T
+	line  int
+	path  string
+}
+
+// items is the field of a list of resources. What one does not say is as in the model.
+func items[T Resource[T]](l *loader, name string, to *[]item[T], model T) document.Field {
+	return document.Field{Name: name, Read: func(n *document.Node, path string) {
+		l.Each(n, path, func(n *document.Node, path string) {
+			it := item[T]{model.clone(), n.Line, path}
+			l.value(n, path, reflect.ValueOf(&it.value).Elem())
+			*to = append(*to, it)
+		})
+	}}
+}
+
+// add adds resources to a world, and notes those that it cannot hold.
+func add[T Resource[T]](l *loader, items []item[T], build func(Minter, T) *T) {
+	for _, it := range items {
+		err := attempt(func() {
+			mustBeID(it.value.key(), it.value)
+			build(l.mint, it.value)
+		})
+		if err != nil {
+			l.Add(it.line, it.path, "%v", err)
+		}
+	}
+}
+
+// idPrefixes are how the ids of each kind of resource begin.
+var idPrefixes = map[reflect.Type][]string{
+	reflect.TypeFor[VPC]():           {"vpc"},
+	reflect.TypeFor[Subnet]():        {"subnet"},
+	reflect.TypeFor[SecurityGroup](): {"sg"},
+	reflect.TypeFor[Gateway]():       {"igw", "eigw", "nat", "pcx", "tgw", "vgw", "vpce"},
+	reflect.TypeFor[RouteTable]():    {"rtb"},
+	reflect.TypeFor[Instance]():      {"i"},
+	reflect.TypeFor[Interface]():     {"eni"},
+	reflect.TypeFor[Address]():       {"eipalloc"},
+}
+
+// mustBeID panics on an id that is not of EC2's form. An empty one is filled in later.
+func mustBeID(id string, of any) {
+	prefixes := idPrefixes[reflect.TypeOf(of)]
+	prefix, digits, _ := strings.Cut(id, "-")
+	if id != "" && (!slices.Contains(prefixes, prefix) || !isHex(digits)) {
+		cannot(fmt.Sprintf("%q is not an id: want %s- and 8 or 17 hexadecimal digits",
+			id, strings.Join(prefixes, "- or ")))
+	}
+}
+
+// value reads a value of any of the types that State has.
+func (l *loader) value(n *document.Node, path string, to reflect.Value) {
+	switch to.Interface().(type) {
+	case time.Time:
+		l.time(n, path, to)
+		return
+	case Tags:
+		to.Set(reflect.ValueOf(Tags(l.Map(n, path)).clone()))
+		return
+	case PrivateAddress:
+		if n.Kind == document.Text {
+			to.Set(reflect.ValueOf(PrivateAddress{Address: n.Text}))
+			return
+		}
+	}
+	switch to.Kind() {
+	case reflect.Pointer:
+		to.Set(reflect.New(to.Type().Elem()))
+		l.value(n, path, to.Elem())
+	case reflect.Struct:
+		l.Fields(n, path, l.structFields(to)...)
+	case reflect.Slice:
+		// An empty list is not an absent one.
+		to.Set(reflect.MakeSlice(to.Type(), 0, len(n.Items)))
+		l.Each(n, path, func(n *document.Node, path string) {
+			element := reflect.New(to.Type().Elem()).Elem()
+			l.value(n, path, element)
+			to.Set(reflect.Append(to, element))
+		})
+	case reflect.Bool:
+		to.SetBool(l.Bool(n, path))
+	case reflect.Int:
+		l.int(n, path, to)
+	case reflect.String:
+		if n.Kind == document.Text {
+			to.SetString(n.Text)
+			return
+		}
+		l.String(n, path) // notes what is wrong
+	default:
+		panic("ec2sim: a field of a type that worlds do not have: " + to.Type().String())
+	}
+}
+
+func (l *loader) structFields(to reflect.Value) []document.Field {
+	var list []document.Field
+	for i := range to.NumField() {
+		name, _, _ := strings.Cut(to.Type().Field(i).Tag.Get("json"), ",")
+		list = append(list, document.Field{Name: name, Read: func(n *document.Node, path string) {
+			l.value(n, path, to.Field(i))
+		}})
+	}
+	return list
+}
+
+func (l *loader) int(n *document.Node, path string, to reflect.Value) {
+	i, err := strconv.Atoi(n.Text)
+	if n.Kind != document.Number || err != nil {
+		l.Add(n.Line, path, "is not a whole number")
+		return
+	}
+	to.SetInt(int64(i))
+}
+
+func (l *loader) time(n *document.Node, path string, to reflect.Value) {
+	t, err := time.Parse(time.RFC3339Nano, n.Text)
+	if err != nil {
+		l.Add(n.Line, path, "is not a time such as 2026-01-05T09:00:00Z")
+		return
+	}
+	to.Set(reflect.ValueOf(t.UTC()))
+}

@@ -1,0 +1,50 @@
+package world
+
+import (
+	"aws-provider-executor/pkg/ec2sim/internal/refusal"
+)
+
+// StateCodes are the states of instances.
+var StateCodes = map[string]int{
+	"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80,
+}
+
+// Start has a stopped instance run. One that runs or is about to is left as it is.
+func (c *Change) Start(i *Instance) error {
+	switch i.State {
+	case "running", "pending":
+		return nil
+	case "stopped":
+	default:
+		return refusal.New("IncorrectInstanceState",
+			"The instance '%s' is not in a state from which it can be started.", i.ID)
+	}
+	i.StateReason, i.LaunchTime = "", c.Now.UTC()
+	c.transit(i, "pending", "running")
+	return nil
+}
+
+// Stop stops a running instance. One that is stopped or about to be is left as it is.
+func (c *Change) Stop(i *Instance) error {
+	if i.RootDevice != "ebs" {
+		return refusal.New("UnsupportedOperation",
+			"The instance '%s' does not have an 'ebs' root device type and cannot be stopped.", i.ID)
+	}
+	switch i.State {
+	case "stopped", "stopping":
+		return nil
+	case "running":
+	default:
+		return refusal.New("IncorrectInstanceState",
+			"This instance '%s' is not in a state from which it can be stopped.", i.ID)
+	}
+	i.StateReason = "Client.UserInitiatedShutdown: User initiated shutdown"
+	c.transit(i, "stopping", "stopped")
+	return nil
+}
+
+// transit has the instance in one state now and in the other when the time of a transition has passed.
+func (c *Change) transit(i *Instance, now, then string) {
+	i.State = now
+	c.World.Transit(i.ID, c.Now.Add(c.Transition), then)
+}
