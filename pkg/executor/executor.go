@@ -16,6 +16,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -72,7 +73,8 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 	if e.Timeout <= 0 {
 		return r.failed(action.Refuse(protocol.Timeout, "the caller's deadline passed before the executor began; nothing was changed; try again"))
 	}
-	wire, faults, ended := decode(r.times.plan, request)
+	wire, faults, ended := plugin.Decode(r.times.plan,
+		func() (protocol.Request, protocol.Faults) { return protocol.Decode(request) })
 	if !ended && r.times.stopped() {
 		return r.failed(r.outOfTime())
 	}

@@ -15,6 +15,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 
 	"github.com/google/go-cmp/cmp"
@@ -466,7 +467,7 @@ func TestStateDirectory(t *testing.T) {
 		{"/srv/x", "/var/lib/a:/var/lib/b", "/srv/x"},
 		{"none", "/var/lib/a", "none"},
 	} {
-		s, faults := parseSettings([]string{"EXECUTOR_STATE_DIR=" + c.own, "STATE_DIRECTORY=" + c.systemd})
+		s, faults := settingsOf("EXECUTOR_STATE_DIR="+c.own, "STATE_DIRECTORY="+c.systemd)
 		if s.stateDir != c.want || len(faults) > 0 {
 			t.Errorf("%q and %q: %q, %v, want %q", c.own, c.systemd, s.stateDir, faults, c.want)
 		}
@@ -484,12 +485,12 @@ func TestACallersDeadline(t *testing.T) {
 		"2026-01-02T15:04:04Z":      -time.Second,
 		"2026-01-02T16:04:10+01:00": 5 * time.Second,
 	} {
-		s, faults := parseSettings([]string{"EXECUTOR_DEADLINE=" + text})
+		s, faults := settingsOf("EXECUTOR_DEADLINE=" + text)
 		if got := s.left(now); got != want || len(faults) > 0 {
 			t.Errorf("%q leaves %s, want %s; %v", text, got, want, faults)
 		}
 	}
-	if _, faults := parseSettings([]string{"EXECUTOR_DEADLINE=15:04:05"}); len(faults) != 1 {
+	if _, faults := settingsOf("EXECUTOR_DEADLINE=15:04:05"); len(faults) != 1 {
 		t.Errorf("no time: %v", faults)
 	}
 	e := &Executor{
@@ -500,4 +501,11 @@ func TestACallersDeadline(t *testing.T) {
 	if got.Observed["failureClass"] != "timeout" || got.Observed["retryable"] != "true" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// settingsOf reads an environment as the program does.
+func settingsOf(environ ...string) (settings, []string) {
+	call := plugin.Call{Env: plugin.Environment(environ)}
+	call.Settings, call.Faults = plugin.Parse(call.Env)
+	return parseSettings(call)
 }

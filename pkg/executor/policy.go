@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -28,8 +29,11 @@ type enforcement struct {
 // check decides all that the request itself shows. A policy that can't be read allows nothing: that
 // is a wrong setting, and no word of a policy's.
 func (e *enforcement) check(r protocol.Request) error {
-	if err := e.settings.refuse(e.faults); err != nil || e.settings.policy == "" {
-		return err
+	if refusal := plugin.Refuse(e.faults); refusal != nil {
+		return refusal
+	}
+	if e.settings.policy == "" {
+		return nil
 	}
 	p, err := policy.LoadAll(e.settings.policy)
 	if err != nil {

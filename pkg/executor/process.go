@@ -2,14 +2,10 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os/signal"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"aws-provider-executor/pkg/action"
@@ -30,29 +26,34 @@ type Process struct {
 	Disk ledger.Disk
 }
 
-// Main runs the program and returns its exit code: 0 whenever a result was
-// written, whatever it says; 2 for arguments it does not know.
-func (p *Process) Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer restore()
-	// A reader of the log that has gone away must not kill a run half-way.
-	signal.Ignore(syscall.SIGPIPE)
+// Main runs the program and returns its exit code, as plugin.Program does.
+func (p *Process) Main(
+	ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer,
+) int {
+	return plugin.Program{
+		Name: p.Name, Version: p.Version, Usage: p.usage,
+		Answer: func(ctx context.Context, call plugin.Call) plugin.Result {
+			s, faults := parseSettings(call)
+			return result{p.run(ctx, s, faults, call.Log, call.Request)}
+		},
+	}.Main(ctx, args, environ, stdin, stdout, stderr)
+}
 
-	if len(args) > 1 {
-		return p.explain(args[1:], stdout, stderr)
+// result is a result that a program writes.
+type result struct{ protocol.Result }
+
+// Write writes the result as the protocol has it.
+func (r result) Write(w io.Writer) error { return protocol.Encode(w, r.Result) }
+
+// TooLarge says what a result that no core would read was about.
+func (r result) TooLarge() plugin.Result {
+	status := protocol.Say(protocol.Failed, fmt.Sprintf(
+		"the result (%s) is larger than %d bytes; look at the target before you try again",
+		r.Status.Status, protocol.MaxResultBytes))
+	status.Observed = map[string]string{
+		protocol.FactFailureClass: string(protocol.Internal), protocol.FactRetryable: "false",
 	}
-	settings, faults := parseSettings(environ)
-	log := plugin.NewLog(stderr, settings.LogLevel)
-	result := p.run(ctx, settings, faults, log, stdin)
-	err := protocol.Encode(stdout, result)
-	if errors.Is(err, protocol.ErrTooLarge) {
-		err = protocol.Encode(stdout, tooLarge(result))
-	}
-	if err != nil {
-		log.Error("cannot write the result", "error", err)
-		return 1
-	}
-	return 0
+	return result{protocol.NewResult(status)}
 }
 
 func (p *Process) run(ctx context.Context, s settings, faults []string, log *slog.Logger, stdin io.Reader) protocol.Result {
@@ -81,28 +82,9 @@ func (p *Process) run(ctx context.Context, s settings, faults []string, log *slo
 	return e.Run(ctx, stdin)
 }
 
-// tooLarge says what a result that no core would read was about.
-func tooLarge(r protocol.Result) protocol.Result {
-	status := protocol.Say(protocol.Failed, fmt.Sprintf(
-		"the result (%s) is larger than %d bytes; look at the target before you try again", r.Status.Status, protocol.MaxResultBytes))
-	status.Observed = map[string]string{
-		protocol.FactFailureClass: string(protocol.Internal), protocol.FactRetryable: "false",
-	}
-	return protocol.NewResult(status)
-}
-
-// explain answers a person who starts the program by hand.
-func (p *Process) explain(args []string, stdout, stderr io.Writer) int {
-	if slices.Equal(args, []string{"--version"}) {
-		fmt.Fprintln(stdout, p.Name, p.Version)
-		return 0
-	}
-	to, code := stdout, 0
-	if !slices.Equal(args, []string{"--help"}) && !slices.Equal(args, []string{"-h"}) {
-		fmt.Fprintf(stderr, "%s takes no arguments, not %s\n\n", p.Name, protocol.Quote(strings.Join(args, " ")))
-		to, code = stderr, 2
-	}
-	fmt.Fprintf(to, `%s reads one ExecuteActionRequest (JSON) on standard input and writes
+// usage is what a person is told who starts the program by hand.
+func (p *Process) usage() string {
+	return fmt.Sprintf(`%s reads one ExecuteActionRequest (JSON) on standard input and writes
 one ExecuteActionResult on standard output. A core starts it without arguments.
 
   %s < request.json
@@ -114,5 +96,4 @@ Verbs:
 Environment: EXECUTOR_STATE_DIR, EXECUTOR_TIMEOUT, EXECUTOR_DEADLINE, EXECUTOR_LOG, EXECUTOR_POLICY,
 and the AWS SDK's own.
 `, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "))
-	return code
 }

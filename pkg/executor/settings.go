@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -32,14 +31,9 @@ func (s settings) left(now time.Time) time.Duration {
 }
 
 // parseSettings reads the environment and names everything wrong with it.
-func parseSettings(environ []string) (settings, []string) {
-	env := map[string]string{}
-	for _, e := range environ {
-		name, value, _ := strings.Cut(e, "=")
-		env[name] = value
-	}
-	common, faults := plugin.Parse(env)
-	s := settings{Settings: common, stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"]}
+func parseSettings(call plugin.Call) (settings, []string) {
+	env, faults := call.Env, call.Faults
+	s := settings{Settings: call.Settings, stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"]}
 	if text := env["EXECUTOR_DEADLINE"]; text != "" {
 		var err error
 		if s.deadline, err = time.Parse(time.RFC3339, text); err != nil {
@@ -58,12 +52,4 @@ func stateDir(env map[string]string) string {
 		return dir
 	}
 	return defaultStateDir
-}
-
-// refuse answers every request of an executor whose environment is not right.
-func (s settings) refuse(faults []string) error {
-	if len(faults) == 0 {
-		return nil
-	}
-	return action.Refuse(protocol.Configuration, "the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
 }

@@ -1,32 +1,11 @@
 package executor
 
 import (
-	"context"
 	"errors"
-	"io"
 	"slices"
 
 	"aws-provider-executor/pkg/protocol"
 )
-
-// decode reads the request, and gives up on a caller that does not end it.
-func decode(ctx context.Context, request io.Reader) (wire protocol.Request, faults protocol.Faults, ended bool) {
-	type decoded struct {
-		request protocol.Request
-		faults  protocol.Faults
-	}
-	done := make(chan decoded, 1)
-	go func() {
-		r, faults := protocol.Decode(request)
-		done <- decoded{r, faults}
-	}()
-	select {
-	case d := <-done:
-		return d.request, d.faults, true
-	case <-ctx.Done():
-		return protocol.Request{}, protocol.Faults{{Reason: "the request did not end in time; close the input after it"}}, false
-	}
-}
 
 // validate names every fault of the request at once, the wire's and the verb's.
 func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {

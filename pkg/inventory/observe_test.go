@@ -16,6 +16,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -445,7 +446,7 @@ func TestLargeResults(t *testing.T) {
 		lines, once, fails bool
 	}{{10, true, false, false}, {5000, false, false, false}, {14000, false, true, false}, {30000, true, false, true}} {
 		var out bytes.Buffer
-		if err := large(t, c.n).Write(&out); err != nil || out.Len() > protocol.MaxResultBytes {
+		if err := plugin.Write(&out, large(t, c.n)); err != nil || out.Len() > protocol.MaxResultBytes {
 			t.Errorf("%d: %d bytes, %v", c.n, out.Len(), err)
 		}
 		var result struct {

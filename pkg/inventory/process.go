@@ -6,14 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os/signal"
 	"runtime/debug"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -32,71 +28,42 @@ type Process struct {
 	OwnRegion func(ctx context.Context, log *slog.Logger) (string, error)
 }
 
-// Main runs the program and returns its exit code: 0 whenever a result was
-// written, whatever it says; 2 for arguments it does not know.
+// Main runs the program and returns its exit code, as plugin.Program does.
 func (p *Process) Main(
 	ctx context.Context,
 	args, environ []string,
 	stdin io.Reader,
 	stdout, stderr io.Writer,
 ) int {
-	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer restore()
-	// A reader of the log that has gone away must not kill a run half-way.
-	signal.Ignore(syscall.SIGPIPE)
-
-	if len(args) > 1 {
-		return p.explain(args[1:], stdout, stderr)
-	}
-	env := map[string]string{}
-	for _, e := range environ {
-		name, value, _ := strings.Cut(e, "=")
-		env[name] = value
-	}
-	settings, faults := plugin.Parse(env)
-	log := plugin.NewLog(stderr, settings.LogLevel)
-	result := p.run(ctx, settings, faults, log, stdin)
-	if err := result.Write(stdout); err != nil {
-		log.Error("cannot write the result", "error", err)
-		return 1
-	}
-	return 0
+	return plugin.Program{
+		Name: p.Name, Version: p.Version, Usage: p.usage,
+		Answer: func(ctx context.Context, call plugin.Call) plugin.Result { return p.run(ctx, call) },
+	}.Main(ctx, args, environ, stdin, stdout, stderr)
 }
 
-func (p *Process) run(
-	stop context.Context,
-	s plugin.Settings,
-	faults []string,
-	log *slog.Logger,
-	stdin io.Reader,
-) (result Result) {
-	ctx, cancel := context.WithTimeout(stop, s.Timeout-plugin.Margin(s.Timeout))
+func (p *Process) run(stop context.Context, call plugin.Call) (result Result) {
+	ctx, cancel := context.WithTimeout(stop, call.Timeout-plugin.Margin(call.Timeout))
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
-			log.Error("panic", "value", fmt.Sprint(v), "stack", string(debug.Stack()))
+			call.Log.Error("panic", "value", fmt.Sprint(v), "stack", string(debug.Stack()))
 			result = failed(
-				action.Refuse(protocol.Internal, "a bug in the inventory stopped it: %v; look at its log", v),
+				protocol.Refuse(protocol.Internal, "a bug in the inventory stopped it: %v; look at its log", v),
 			)
 		}
 	}()
-	if len(faults) > 0 {
-		return failed(
-			action.Refuse(
-				protocol.Configuration,
-				"the environment is not right: %s",
-				strings.Join(faults, "; "),
-			),
-		)
+	if refusal := plugin.Refuse(call.Faults); refusal != nil {
+		return failed(refusal)
 	}
-	req, wrong, ended := decode(ctx, stdin, p.Provider)
+	req, wrong, ended := plugin.Decode(ctx,
+		func() (Request, protocol.Faults) { return Decode(call.Request, p.Provider) })
 	switch {
 	case !ended && stop.Err() != nil:
 		return failed(stopped())
 	case len(wrong) > 0:
 		return failed(&protocol.Failure{Class: protocol.InvalidRequest, Message: wrong.Error()})
 	}
-	o, err := p.observe(ctx, req, s.Timeout, log)
+	o, err := p.observe(ctx, req, call.Timeout, call.Log)
 	switch {
 	case err == nil:
 		return Result{Observation: o, ProviderRef: req.ProviderRef}
@@ -116,7 +83,7 @@ func (p *Process) observe(
 	if region == "" {
 		var err error
 		if region, err = p.OwnRegion(ctx, log); err != nil {
-			return nil, action.Refuse(
+			return nil, protocol.Refuse(
 				protocol.Unavailable,
 				"cannot tell the region: the instance metadata service does not say it (%s); name it in "+
 					"target.region",
@@ -131,60 +98,21 @@ func (p *Process) observe(
 	return Observe(ctx, r, req)
 }
 
-// decode reads the request, and gives up on a caller that does not end it.
-func decode(
-	ctx context.Context,
-	stdin io.Reader,
-	provider string,
-) (req Request, faults protocol.Faults, ended bool) {
-	type decoded struct {
-		req    Request
-		faults protocol.Faults
-	}
-	done := make(chan decoded, 1)
-	go func() {
-		req, faults := Decode(stdin, provider)
-		done <- decoded{req, faults}
-	}()
-	select {
-	case d := <-done:
-		return d.req, d.faults, true
-	case <-ctx.Done():
-		return Request{}, protocol.Faults{
-			{Reason: "the request did not end in time; close the input after it"},
-		}, false
-	}
-}
-
 func stopped() error {
-	return action.Refuse(protocol.Timeout, "a signal stopped the inventory before all was read")
+	return protocol.Refuse(protocol.Timeout, "a signal stopped the inventory before all was read")
 }
 
 func failed(err error) Result {
 	var f *protocol.Failure
 	if !errors.As(err, &f) {
-		f = action.Refuse(protocol.Internal, "a bug in the inventory stopped it: %v", err)
+		f = protocol.Refuse(protocol.Internal, "a bug in the inventory stopped it: %v", err)
 	}
 	return Result{Failure: f}
 }
 
-// explain answers a person who starts the program by hand.
-func (p *Process) explain(args []string, stdout, stderr io.Writer) int {
-	if slices.Equal(args, []string{"--version"}) {
-		fmt.Fprintln(stdout, p.Name, p.Version)
-		return 0
-	}
-	to, code := stdout, 0
-	if !slices.Equal(args, []string{"--help"}) && !slices.Equal(args, []string{"-h"}) {
-		fmt.Fprintf(
-			stderr,
-			"%s takes no arguments, not %s\n\n",
-			p.Name,
-			protocol.Quote(strings.Join(args, " ")),
-		)
-		to, code = stderr, 2
-	}
-	fmt.Fprintf(to, `%s reads one %s (JSON) on standard input and writes
+// usage is what a person is told who starts the program by hand.
+func (p *Process) usage() string {
+	return fmt.Sprintf(`%s reads one %s (JSON) on standard input and writes
 one %s on standard output. It only reads.
 
   %s < request.json
@@ -195,5 +123,4 @@ Environment: EXECUTOR_TIMEOUT, EXECUTOR_LOG, and the AWS SDK's own.
 Permissions:
   %s
 `, p.Name, RequestKind, ResultKind, p.Name, p.Name, strings.Join(Permissions, "\n  "))
-	return code
 }

@@ -10,8 +10,8 @@ import (
 	"iter"
 	"strings"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -72,7 +72,7 @@ type form struct {
 
 // Write writes the result as one document, closed by a newline, in the first of these forms that a
 // core reads to the end: indented, without white space, with every address told once. One that is
-// too large for that too is a failure. The same result gives the same bytes.
+// too large for that too is protocol.ErrTooLarge. The same result gives the same bytes.
 func (r Result) Write(w io.Writer) error {
 	for _, f := range []form{{indent: true}, {}, {once: true}} {
 		room := room(protocol.MaxResultBytes)
@@ -83,9 +83,14 @@ func (r Result) Write(w io.Writer) error {
 			return err
 		}
 	}
-	return failed(action.Refuse(protocol.LimitExceeded,
+	return protocol.ErrTooLarge
+}
+
+// TooLarge says what to do about a result that no core would read to the end.
+func (r Result) TooLarge() plugin.Result {
+	return failed(protocol.Refuse(protocol.LimitExceeded,
 		"the result has more than the %d bytes that a core reads; narrow it with subnetRef or prefix",
-		protocol.MaxResultBytes)).write(w, form{indent: true})
+		protocol.MaxResultBytes))
 }
 
 // room is how many bytes may still be written.

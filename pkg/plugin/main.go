@@ -1,0 +1,135 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Program is a plugin as a process: one request on standard input, one result on standard output, a
+// few lines for people on standard error.
+type Program struct {
+	// Name and Version are what --version tells.
+	Name, Version string
+	// Usage is what --help tells.
+	Usage func() string
+	// Answer answers one request. Its context ends when the process is asked to stop.
+	Answer func(context.Context, Call) Result
+}
+
+// Call is one start of a program.
+type Call struct {
+	Settings
+	// Env is the whole environment, and Faults what Parse found wrong with it.
+	Env    map[string]string
+	Faults []string
+	// Log stays below what a core bears.
+	Log *slog.Logger
+	// Request is the standard input.
+	Request io.Reader
+}
+
+// Result is what a program answers.
+type Result interface {
+	// Write writes the result as one document. It returns protocol.ErrTooLarge, and has written
+	// nothing, if that is larger than a core reads.
+	Write(io.Writer) error
+	// TooLarge is the failure to answer instead.
+	TooLarge() Result
+}
+
+// Main runs the program and returns its exit code: 0 whenever a result was written, whatever it
+// says; 1 if none could be; 2 for arguments it does not know.
+func (p Program) Main(
+	ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer,
+) int {
+	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer restore()
+	// A reader of the log that has gone away must not kill a run half-way.
+	signal.Ignore(syscall.SIGPIPE)
+
+	if len(args) > 1 {
+		return p.explain(args[1:], stdout, stderr)
+	}
+	call := Call{Env: Environment(environ), Request: stdin}
+	call.Settings, call.Faults = Parse(call.Env)
+	call.Log = NewLog(stderr, call.LogLevel)
+	if err := Write(stdout, p.Answer(ctx, call)); err != nil {
+		call.Log.Error("cannot write the result", "error", err)
+		return 1
+	}
+	return 0
+}
+
+// Write writes a result, or the failure that it is too large.
+func Write(w io.Writer, r Result) error {
+	err := r.Write(w)
+	if errors.Is(err, protocol.ErrTooLarge) {
+		return r.TooLarge().Write(w)
+	}
+	return err
+}
+
+// Environment is an environment as the variables' values by their names.
+func Environment(environ []string) map[string]string {
+	env := map[string]string{}
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		env[name] = value
+	}
+	return env
+}
+
+// Refuse is the failure of every request while the environment is not right; nil if it is.
+func Refuse(faults []string) *protocol.Failure {
+	if len(faults) == 0 {
+		return nil
+	}
+	return protocol.Refuse(protocol.Configuration,
+		"the environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
+}
+
+// Decode reads a request and gives up on a caller that does not end it before the context does.
+func Decode[R any](
+	ctx context.Context, read func() (R, protocol.Faults),
+) (request R, faults protocol.Faults, ended bool) {
+	type decoded struct {
+		request R
+		faults  protocol.Faults
+	}
+	done := make(chan decoded, 1)
+	go func() {
+		r, faults := read()
+		done <- decoded{r, faults}
+	}()
+	select {
+	case d := <-done:
+		return d.request, d.faults, true
+	case <-ctx.Done():
+		const reason = "the request did not end in time; close the input after it"
+		return request, protocol.Faults{{Reason: reason}}, false
+	}
+}
+
+// explain answers a person who starts the program by hand.
+func (p Program) explain(args []string, stdout, stderr io.Writer) int {
+	switch {
+	case slices.Equal(args, []string{"--version"}):
+		fmt.Fprintln(stdout, p.Name, p.Version)
+		return 0
+	case slices.Equal(args, []string{"--help"}), slices.Equal(args, []string{"-h"}):
+		fmt.Fprint(stdout, p.Usage())
+		return 0
+	}
+	fmt.Fprintf(stderr, "%s takes no arguments, not %s\n\n%s",
+		p.Name, protocol.Quote(strings.Join(args, " ")), p.Usage())
+	return 2
+}
