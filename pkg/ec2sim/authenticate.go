@@ -17,8 +17,8 @@ const maxSkew = 15 * time.Minute
 // identity is who a call says it is.
 type identity struct{ accessKeyID, region, arn string }
 
-// authenticate finds out who signed the request. With an error, what the request claims is returned as
-// well, for the log.
+// authenticate finds out who signed the request. With an error, what the request claims is returned
+// as well, for the log.
 func (s *Sim) authenticate(r *http.Request, body []byte) (identity, *Error) {
 	sig, err := sigv4.Parse(r)
 	if err != nil {

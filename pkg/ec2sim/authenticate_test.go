@@ -12,7 +12,8 @@ import (
 
 func TestAuthentication(t *testing.T) {
 	expired := ec2sim.Credential{
-		AccessKeyID: "ASIAEXPIRED000000000", SecretAccessKey: "s", SessionToken: "t", Expires: time.Now().Add(-time.Minute),
+		AccessKeyID: "ASIAEXPIRED000000000", SecretAccessKey: "s", SessionToken: "t",
+		Expires: time.Now().Add(-time.Minute),
 	}
 	const (
 		code    = "AuthFailure"
@@ -29,10 +30,16 @@ func TestAuthentication(t *testing.T) {
 		message string
 	}{
 		{name: "known key", status: 200},
-		{name: "role with its token", key: func(k *ec2sim.Credential) { *k = ec2sim.LabRoleCredential }, status: 200},
+		{name: "role with its token", key: func(k *ec2sim.Credential) {
+			*k = ec2sim.LabRoleCredential
+		}, status: 200},
 		{name: "a little off", skew: 14 * time.Minute, status: 200},
-		{name: "unknown key", key: func(k *ec2sim.Credential) { k.AccessKeyID = "AKIAUNKNOWN" }, status: 401, code: code, message: message},
-		{name: "wrong secret", key: func(k *ec2sim.Credential) { k.SecretAccessKey += "x" }, status: 401, code: code, message: message},
+		{name: "unknown key", key: func(k *ec2sim.Credential) {
+			k.AccessKeyID = "AKIAUNKNOWN"
+		}, status: 401, code: code, message: message},
+		{name: "wrong secret", key: func(k *ec2sim.Credential) {
+			k.SecretAccessKey += "x"
+		}, status: 401, code: code, message: message},
 		{name: "role without its token", key: func(k *ec2sim.Credential) {
 			*k = ec2sim.LabRoleCredential
 			k.SessionToken = ""
@@ -41,18 +48,31 @@ func TestAuthentication(t *testing.T) {
 			*k = ec2sim.LabRoleCredential
 			k.SessionToken = "other"
 		}, status: 401, code: code, message: message},
-		{name: "token where none belongs", key: func(k *ec2sim.Credential) { k.SessionToken = "x" }, status: 401, code: code, message: message},
-		{name: "expired role", key: func(k *ec2sim.Credential) { *k = expired }, status: 400, code: "RequestExpired", message: "Request has expired."},
-		{name: "signed long ago", skew: -16 * time.Minute, status: 400, code: "RequestExpired", message: "Request has expired."},
-		{name: "signed in the future", skew: 16 * time.Minute, status: 400, code: "RequestExpired", message: "Request has expired."},
+		{name: "token where none belongs", key: func(k *ec2sim.Credential) {
+			k.SessionToken = "x"
+		}, status: 401, code: code, message: message},
+		{name: "expired role", key: func(k *ec2sim.Credential) {
+			*k = expired
+		}, status: 400, code: "RequestExpired", message: "Request has expired."},
+		{name: "signed long ago", skew: -16 * time.Minute, status: 400, code: "RequestExpired",
+			message: "Request has expired."},
+		{name: "signed in the future", skew: 16 * time.Minute, status: 400, code: "RequestExpired",
+			message: "Request has expired."},
 		{name: "no such region", region: "xx-nowhere-1", status: 401, code: code, message: message},
-		{name: "no signature", request: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: code, message: message},
-		{name: "malformed signature", request: func(r *http.Request) { r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x") },
+		{name: "no signature", request: func(r *http.Request) {
+			r.Header.Del("Authorization")
+		}, status: 401, code: code, message: message},
+		{name: "malformed signature", request: func(r *http.Request) {
+			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x")
+		},
 			status: 401, code: code, message: message},
 		{name: "another service's", request: func(r *http.Request) {
-			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/ec2/", "/sts/", 1))
+			r.Header.Set("Authorization",
+				strings.Replace(r.Header.Get("Authorization"), "/ec2/", "/sts/", 1))
 		}, status: 401, code: code, message: message},
-		{name: "body changed", request: func(r *http.Request) { *r = *withBody(r, "Action=DescribeVpcs&Version=2016-11-15&DryRun=true") },
+		{name: "body changed", request: func(r *http.Request) {
+			*r = *withBody(r, "Action=DescribeVpcs&Version=2016-11-15&DryRun=true")
+		},
 			status: 401, code: code, message: message},
 	}
 	for _, tt := range tests {
@@ -64,7 +84,8 @@ func TestAuthentication(t *testing.T) {
 			if tt.region != "" {
 				p.region = tt.region
 			}
-			r := p.signed(url.Values{"Action": {"DescribeVpcs"}, "Version": {"2016-11-15"}}, time.Now().Add(tt.skew))
+			r := p.signed(url.Values{"Action": {"DescribeVpcs"}, "Version": {"2016-11-15"}},
+				time.Now().Add(tt.skew))
 			if tt.request != nil {
 				tt.request(r)
 			}
@@ -102,10 +123,12 @@ func TestRequestsThatAreNotCalls(t *testing.T) {
 		code string
 		text string
 	}{
-		{"no action", url.Values{"Version": {"2016-11-15"}}, "MissingAction", "The request is missing an action or a required parameter."},
+		{"no action", url.Values{"Version": {"2016-11-15"}}, "MissingAction",
+			"The request is missing an action or a required parameter."},
 		{"unknown action", url.Values{"Action": {"DescribeFoo"}, "Version": {"2016-11-15"}},
 			"InvalidAction", "The action DescribeFoo is not valid for this web service."},
-		{"no version", url.Values{"Action": {"DescribeVpcs"}}, "MissingParameter", "The request must contain the parameter Version"},
+		{"no version", url.Values{"Action": {"DescribeVpcs"}}, "MissingParameter",
+			"The request must contain the parameter Version"},
 		{"another version", url.Values{"Action": {"DescribeVpcs"}, "Version": {"2010-01-01"}},
 			"NoSuchVersion", "The requested version (2010-01-01) of service AmazonEC2 does not exist"},
 	}

@@ -69,9 +69,11 @@ func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
 		}
 		switch iam.Decide(policies, r) {
 		case iam.NotAllowed:
-			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource, refusal.NotAllowed(in.call.Operation))
+			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource,
+				refusal.NotAllowed(in.call.Operation))
 		case iam.Denied:
-			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource, "with an explicit deny in an identity-based policy")
+			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource,
+				"with an explicit deny in an identity-based policy")
 		}
 	}
 	return nil

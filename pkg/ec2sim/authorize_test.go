@@ -9,7 +9,8 @@ import (
 	"aws-provider-executor/pkg/ec2sim"
 )
 
-const allowAll = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
+const allowAll = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
+	`"Resource":"*"}}`
 
 func policy(statements ...string) string {
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
@@ -18,16 +19,25 @@ func policy(statements ...string) string {
 func TestPolicies(t *testing.T) {
 	const (
 		reads   = `{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}`
-		routers = `{"Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{"StringLike":{"aws:ResourceTag/Name":"router-*"}}}`
-		here    = `{"Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"ec2:Region":"ap-northeast-1"}}}`
-		there   = `{"Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"ec2:Region":"eu-west-1"}}}`
-		oneENI  = `{"Effect":"Allow","Action":"ec2:*","Resource":"arn:aws:ec2:ap-northeast-1:123456789012:network-interface/` + ec2sim.LabRouterAInterface + `"}`
+		routers = `{"Effect":"Allow","Action":"ec2:*","Resource":"*",` +
+			`"Condition":{"StringLike":{"aws:ResourceTag/Name":"router-*"}}}`
+		here = `{"Effect":"Allow","Action":"ec2:*","Resource":"*",` +
+			`"Condition":{"StringEquals":{"ec2:Region":"ap-northeast-1"}}}`
+		there = `{"Effect":"Allow","Action":"ec2:*","Resource":"*",` +
+			`"Condition":{"StringEquals":{"ec2:Region":"eu-west-1"}}}`
+		oneENI = `{"Effect":"Allow","Action":"ec2:*",` +
+			`"Resource":"arn:aws:ec2:ap-northeast-1:123456789012:network-interface/` +
+			ec2sim.LabRouterAInterface + `"}`
 		noTags  = `{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*"}`
-		ownTags = `{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"*","Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":["mine"]}}}`
+		ownTags = `{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"*",` +
+			`"Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":["mine"]}}}`
 	)
 	const arn = "arn:aws:ec2:ap-northeast-1:123456789012:"
-	check := func(id string) []string { return []string{checkOp, eniParam(id), "SourceDestCheck.Value=false"} }
-	groups := []string{checkOp, eniParam(ec2sim.LabRouterAInterface), "SecurityGroupId.1=" + ec2sim.LabGroupFence}
+	check := func(id string) []string {
+		return []string{checkOp, eniParam(id), "SourceDestCheck.Value=false"}
+	}
+	groups := []string{checkOp, eniParam(ec2sim.LabRouterAInterface),
+		"SecurityGroupId.1=" + ec2sim.LabGroupFence}
 	tests := []struct {
 		name     string
 		policies []string
@@ -37,24 +47,34 @@ func TestPolicies(t *testing.T) {
 	}{
 		{"everything", []string{allowAll}, check(ec2sim.LabDBInterface0), "", ""},
 		{"reads may read", []string{policy(reads)}, []string{"DescribeVpcs"}, "", ""},
-		{"reads may not change", []string{policy(reads)}, check(ec2sim.LabRouterAInterface), arn + "network-interface/" + ec2sim.LabRouterAInterface,
+		{"reads may not change", []string{policy(reads)}, check(ec2sim.LabRouterAInterface),
+			arn + "network-interface/" + ec2sim.LabRouterAInterface,
 			"because no identity-based policy allows the ec2:ModifyNetworkInterfaceAttribute action"},
-		{"two policies together", []string{policy(reads), policy(routers)}, check(ec2sim.LabRouterAInterface), "", ""},
+		{"two policies together", []string{policy(reads), policy(routers)},
+			check(ec2sim.LabRouterAInterface), "", ""},
 		{"by tag, yes", []string{policy(routers)}, check(ec2sim.LabRouterAInterface), "", ""},
-		{"by tag, no", []string{policy(routers)}, check(ec2sim.LabDBInterface0), arn + "network-interface/" + ec2sim.LabDBInterface0, "because"},
+		{"by tag, no", []string{policy(routers)}, check(ec2sim.LabDBInterface0),
+			arn + "network-interface/" + ec2sim.LabDBInterface0, "because"},
 		{"a Describe has no tags", []string{policy(routers)}, []string{"DescribeVpcs"}, "*", "because"},
 		{"by region, yes", []string{policy(here)}, []string{"DescribeVpcs"}, "", ""},
 		{"by region, no", []string{policy(there)}, []string{"DescribeVpcs"}, "*", "because"},
 		{"by resource, yes", []string{policy(oneENI)}, check(ec2sim.LabRouterAInterface), "", ""},
-		{"by resource, no", []string{policy(oneENI)}, check(ec2sim.LabRouterBInterface), arn + "network-interface/" + ec2sim.LabRouterBInterface, "because"},
-		{"groups are resources too", []string{policy(oneENI)}, groups, arn + "security-group/" + ec2sim.LabGroupFence, "because"},
-		{"a deny wins", []string{allowAll, policy(noTags)}, []string{"CreateTags", "ResourceId.1=" + ec2sim.LabDB, "Tag.1.Key=k"},
+		{"by resource, no", []string{policy(oneENI)}, check(ec2sim.LabRouterBInterface),
+			arn + "network-interface/" + ec2sim.LabRouterBInterface, "because"},
+		{"groups are resources too", []string{policy(oneENI)}, groups,
+			arn + "security-group/" + ec2sim.LabGroupFence, "because"},
+		{"a deny wins", []string{allowAll, policy(noTags)},
+			[]string{"CreateTags", "ResourceId.1=" + ec2sim.LabDB, "Tag.1.Key=k"},
 			arn + "instance/" + ec2sim.LabDB, "with an explicit deny in an identity-based policy"},
-		{"by tag keys, yes", []string{policy(ownTags)}, []string{"CreateTags", "ResourceId.1=" + ec2sim.LabDB, "Tag.1.Key=mine"}, "", ""},
-		{"by tag keys, no", []string{policy(ownTags)}, []string{"CreateTags", "ResourceId.1=" + ec2sim.LabDB, "Tag.1.Key=mine", "Tag.2.Key=yours"},
+		{"by tag keys, yes", []string{policy(ownTags)},
+			[]string{"CreateTags", "ResourceId.1=" + ec2sim.LabDB, "Tag.1.Key=mine"}, "", ""},
+		{"by tag keys, no", []string{policy(ownTags)},
+			[]string{"CreateTags", "ResourceId.1=" + ec2sim.LabDB, "Tag.1.Key=mine", "Tag.2.Key=yours"},
 			arn + "instance/" + ec2sim.LabDB, "because"},
-		{"before it is known whether it exists", []string{policy(reads)}, check("eni-0123456789abcdef0"), arn + "network-interface/eni-0123456789abcdef0", "because"},
-		{"before a dry run", []string{policy(reads)}, append(check(ec2sim.LabRouterAInterface), "DryRun=true"),
+		{"before it is known whether it exists", []string{policy(reads)}, check("eni-0123456789abcdef0"),
+			arn + "network-interface/eni-0123456789abcdef0", "because"},
+		{"before a dry run", []string{policy(reads)},
+			append(check(ec2sim.LabRouterAInterface), "DryRun=true"),
 			arn + "network-interface/" + ec2sim.LabRouterAInterface, "because"},
 	}
 	for _, tt := range tests {
@@ -72,7 +92,8 @@ func TestPolicies(t *testing.T) {
 				t.Fatalf("answered %d %s", a.status, a.code)
 			}
 			parts := []string{
-				"You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/lab-operator is not authorized to perform: ec2:" + tt.call[0],
+				"You are not authorized to perform this operation. User: " +
+					"arn:aws:iam::123456789012:user/lab-operator is not authorized to perform: ec2:" + tt.call[0],
 				tt.because,
 			}
 			if tt.denied != "*" {
@@ -95,7 +116,8 @@ func TestPolicies(t *testing.T) {
 
 func TestPoliciesAreOfOneKey(t *testing.T) {
 	p := lab(t)
-	if err := p.sim.SetPolicies(ec2sim.LabCredential.AccessKeyID, policy(`{"Effect":"Deny","Action":"*","Resource":"*"}`)); err != nil {
+	if err := p.sim.SetPolicies(ec2sim.LabCredential.AccessKeyID,
+		policy(`{"Effect":"Deny","Action":"*","Resource":"*"}`)); err != nil {
 		t.Fatal(err)
 	}
 	if a := p.call("DescribeVpcs"); a.status != 403 {
@@ -107,7 +129,8 @@ func TestPoliciesAreOfOneKey(t *testing.T) {
 	if err := p.sim.SetPolicies(ec2sim.LabCredential.AccessKeyID, "{"); err == nil {
 		t.Error("half a policy is one")
 	}
-	p.control("PUT", "policies", `{"accessKeyId":"`+ec2sim.LabCredential.AccessKeyID+`","policies":[`+allowAll+`]}`)
+	p.control("PUT", "policies",
+		`{"accessKeyId":"`+ec2sim.LabCredential.AccessKeyID+`","policies":[`+allowAll+`]}`)
 	p.ok("DescribeVpcs")
 	p.sim.Reset()
 	p.ok("DescribeVpcs")

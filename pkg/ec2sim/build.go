@@ -22,9 +22,9 @@ func with[T world.Resource[T]](r *Region, fill func(*world.World, world.Minter) 
 	return world.Copy(fill(r.sim.mem.own(r.name), r.sim.mem.mint))
 }
 
-// AddVPC adds a VPC with its default security group, which lets its members talk to each other and
-// to the world, and its main route table, which holds the local routes. Both have the digits of its
-// id.
+// AddVPC adds a VPC with its default security group and its main route table. The group lets its
+// members talk to each other and to the world, the table holds the local routes. Both have the
+// digits of the VPC's id.
 func (r *Region) AddVPC(v VPC) VPC {
 	return with(r, func(w *world.World, m world.Minter) *VPC {
 		return w.AddWholeVPC(m, v)

@@ -8,21 +8,25 @@ import (
 
 // Call is one call of the API, as the log and hooks have it.
 type Call struct {
-	Seq         int               `json:"seq"` // from 1, in order of arrival
-	Time        time.Time         `json:"time"`
-	RequestID   string            `json:"requestId"`
-	Operation   string            `json:"operation"`
-	Params      map[string]string `json:"params,omitempty"` // as on the wire, without Action and Version
+	Seq       int       `json:"seq"` // from 1, in order of arrival
+	Time      time.Time `json:"time"`
+	RequestID string    `json:"requestId"`
+	Operation string    `json:"operation"`
+	// as on the wire, without Action and Version
+	Params      map[string]string `json:"params,omitempty"`
 	Region      string            `json:"region,omitempty"`
 	AccessKeyID string            `json:"accessKeyId,omitempty"`
 	UserAgent   string            `json:"userAgent,omitempty"`
-	Attempt     string            `json:"attempt,omitempty"` // the SDK's Amz-Sdk-Request: attempt=2; max=3
-	Change      bool              `json:"change"`            // the operation is not a Describe
-	DryRun      bool              `json:"dryRun,omitempty"`
-	Effect      bool              `json:"effect"`           // EC2 carried the change out, whatever it answered
-	Status      int               `json:"status,omitempty"` // HTTP status; 0 while under way, and when no answer was given
-	Code        string            `json:"code,omitempty"`   // error code answered
-	Faults      []string          `json:"faults,omitempty"` // names of the faults that struck
+	// the SDK's Amz-Sdk-Request: attempt=2; max=3
+	Attempt string `json:"attempt,omitempty"`
+	Change  bool   `json:"change"` // the operation is not a Describe
+	DryRun  bool   `json:"dryRun,omitempty"`
+	// EC2 carried the change out, whatever it answered
+	Effect bool `json:"effect"`
+	// HTTP status; 0 while under way, and when no answer was given
+	Status int      `json:"status,omitempty"`
+	Code   string   `json:"code,omitempty"`   // error code answered
+	Faults []string `json:"faults,omitempty"` // names of the faults that struck
 
 	Phase Phase `json:"-"` // in a hook: where the call is
 }
@@ -40,13 +44,14 @@ type Verdict int
 
 const (
 	Proceed Verdict = iota // go on
-	Abandon                // close the connection without an answer; before the effect, without the effect too
+	// close the connection without an answer; before the effect, without the effect too
+	Abandon
 )
 
 type hook struct{ run func(Call) Verdict }
 
-// OnCall has run called in both phases of every call that is authenticated and known. The call waits until
-// it returns; it may use the Sim. The returned function takes the hook away.
+// OnCall has run called in both phases of every call that is authenticated and known. The call
+// waits until it returns; it may use the Sim. The returned function takes the hook away.
 func (s *Sim) OnCall(run func(Call) Verdict) (remove func()) {
 	h := &hook{run}
 	s.mu.Lock()
@@ -78,8 +83,8 @@ func (m *memory) log(c *Call) {
 	m.calls = append(m.calls, c)
 }
 
-// Calls returns the calls there were, in order of arrival, those under way among them. Of very many only
-// the last ones, 10,000 at least, are kept.
+// Calls returns the calls there were, in order of arrival, those under way among them. Of very many
+// only the last ones, 10,000 at least, are kept.
 func (s *Sim) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()

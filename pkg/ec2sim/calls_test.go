@@ -11,7 +11,8 @@ import (
 
 func TestHooks(t *testing.T) {
 	const op = "AssignPrivateIpAddresses"
-	params := []string{eniParam(ec2sim.LabRouterAInterface), "PrivateIpAddress.1=" + ec2sim.LabFreeAddress}
+	params := []string{eniParam(ec2sim.LabRouterAInterface),
+		"PrivateIpAddress.1=" + ec2sim.LabFreeAddress}
 	tests := []struct {
 		name     string
 		phase    ec2sim.Phase
@@ -20,10 +21,13 @@ func TestHooks(t *testing.T) {
 		after    string // when the call is over
 		answered bool
 	}{
-		{"before, going on", ec2sim.BeforeEffect, ec2sim.Proceed, "10.88.60.11", "10.88.60.11 10.88.60.9", true},
+		{"before, going on", ec2sim.BeforeEffect, ec2sim.Proceed, "10.88.60.11",
+			"10.88.60.11 10.88.60.9", true},
 		{"before, abandoned", ec2sim.BeforeEffect, ec2sim.Abandon, "10.88.60.11", "10.88.60.11", false},
-		{"after, going on", ec2sim.AfterEffect, ec2sim.Proceed, "10.88.60.11 10.88.60.9", "10.88.60.11 10.88.60.9", true},
-		{"after, abandoned", ec2sim.AfterEffect, ec2sim.Abandon, "10.88.60.11 10.88.60.9", "10.88.60.11 10.88.60.9", false},
+		{"after, going on", ec2sim.AfterEffect, ec2sim.Proceed, "10.88.60.11 10.88.60.9",
+			"10.88.60.11 10.88.60.9", true},
+		{"after, abandoned", ec2sim.AfterEffect, ec2sim.Abandon, "10.88.60.11 10.88.60.9",
+			"10.88.60.11 10.88.60.9", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -58,14 +62,16 @@ func TestHooks(t *testing.T) {
 func TestCallLog(t *testing.T) {
 	p := lab(t)
 	p.ok("DescribeVpcs")
-	r := p.request("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface), "PrivateIpAddress.1=10.88.60.9")
+	r := p.request("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface),
+		"PrivateIpAddress.1=10.88.60.9")
 	r.Header.Set("User-Agent", "test/1")
 	r.Header.Set("Amz-Sdk-Request", "attempt=2; max=3")
 	a, err := p.do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.call("UnassignPrivateIpAddresses", eniParam(ec2sim.LabRouterBInterface), "PrivateIpAddress.1=10.88.60.9")
+	p.call("UnassignPrivateIpAddresses", eniParam(ec2sim.LabRouterBInterface),
+		"PrivateIpAddress.1=10.88.60.9")
 	p.call("RunInstances")
 
 	calls := p.sim.Calls()
@@ -74,7 +80,8 @@ func TestCallLog(t *testing.T) {
 	}
 	want := ec2sim.Call{
 		Seq: 2, Time: calls[1].Time, RequestID: a.requestID, Operation: "AssignPrivateIpAddresses",
-		Params: map[string]string{"NetworkInterfaceId": ec2sim.LabRouterAInterface, "PrivateIpAddress.1": "10.88.60.9"},
+		Params: map[string]string{"NetworkInterfaceId": ec2sim.LabRouterAInterface,
+			"PrivateIpAddress.1": "10.88.60.9"},
 		Region: ec2sim.LabRegion, AccessKeyID: ec2sim.LabCredential.AccessKeyID, UserAgent: "test/1",
 		Attempt: "attempt=2; max=3", Change: true, Effect: true, Status: 200,
 	}

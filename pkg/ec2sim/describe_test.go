@@ -38,7 +38,8 @@ func filterParams(n int, name string, values ...string) []string {
 
 func TestFilters(t *testing.T) {
 	a, b, c := ec2sim.LabRouterAInterface, ec2sim.LabRouterBInterface, ec2sim.LabRouterCInterface
-	db0, db1, spare, managed := ec2sim.LabDBInterface0, ec2sim.LabDBInterface1, ec2sim.LabSpareInterface, ec2sim.LabManagedInterface
+	db0, db1, spare, managed := ec2sim.LabDBInterface0, ec2sim.LabDBInterface1,
+		ec2sim.LabSpareInterface, ec2sim.LabManagedInterface
 	const eni = "DescribeNetworkInterfaces"
 	tests := []struct {
 		name      string
@@ -46,60 +47,99 @@ func TestFilters(t *testing.T) {
 		params    []string
 		want      []string
 	}{
-		{"any private address", eni, filterParams(1, "addresses.private-ip-address", "10.88.60.100"), []string{b}},
-		{"the primary address", eni, filterParams(1, "private-ip-address", "10.88.60.100", "10.88.60.12"), []string{b}},
+		{"any private address", eni,
+			filterParams(1, "addresses.private-ip-address", "10.88.60.100"), []string{b}},
+		{"the primary address", eni,
+			filterParams(1, "private-ip-address", "10.88.60.100", "10.88.60.12"), []string{b}},
 		{"instance", eni, filterParams(1, "attachment.instance-id", ec2sim.LabDB), []string{db0, db1}},
-		{"attachment", eni, filterParams(1, "attachment.attachment-id", "eni-attach-01088600000000012"), []string{b}},
-		{"attachment status", eni, filterParams(1, "attachment.status", "attached"), []string{a, b, db0, db1, c, managed}},
+		{"attachment", eni, filterParams(1, "attachment.attachment-id", "eni-attach-01088600000000012"),
+			[]string{b}},
+		{"attachment status", eni, filterParams(1, "attachment.status", "attached"),
+			[]string{a, b, db0, db1, c, managed}},
 		{"device index", eni, filterParams(1, "attachment.device-index", "1"), []string{db1}},
 		{"group", eni, filterParams(1, "group-id", ec2sim.LabGroupWeb), []string{db0, db1}},
-		{"interface", eni, filterParams(1, "network-interface-id", a, "eni-00000000000000000"), []string{a}},
+		{"interface", eni, filterParams(1, "network-interface-id", a, "eni-00000000000000000"),
+			[]string{a}},
 		{"subnet", eni, filterParams(1, "subnet-id", ec2sim.LabSubnetC), []string{c, managed}},
 		{"VPC", eni, filterParams(1, "vpc-id", ec2sim.LabOtherVPC), nil},
 		{"status", eni, filterParams(1, "status", "available"), []string{spare}},
 		{"check", eni, filterParams(1, "source-dest-check", "false"), []string{c}},
 		{"requester", eni, filterParams(1, "requester-managed", "true"), []string{managed}},
-		{"IPv6", eni, filterParams(1, "ipv6-addresses.ipv6-address", "2001:db8:1088:60::11"), []string{a}},
+		{"IPv6", eni, filterParams(1, "ipv6-addresses.ipv6-address", "2001:db8:1088:60::11"),
+			[]string{a}},
 		{"elastic", eni, filterParams(1, "association.public-ip", ec2sim.LabElasticIP), []string{a}},
 		{"MAC", eni, filterParams(1, "mac-address", "06:10:88:60:00:11"), []string{a}},
 		{"tag", eni, filterParams(1, "tag:Name", "db"), []string{db0, db1}},
 		{"tag is case-sensitive", eni, filterParams(1, "tag:Name", "DB"), nil},
 		{"tag key", eni, filterParams(1, "tag-key", "N*"), []string{a, b, db0, db1, spare, c}},
-		{"two filters are both", eni, append(filterParams(1, "tag:Name", "router-*"), filterParams(2, "subnet-id", ec2sim.LabSubnetA)...), []string{a, b}},
-		{"one address is not the beginning of another", eni, filterParams(1, "addresses.private-ip-address", "10.88.60.1"), nil},
+		{"two filters are both", eni,
+			append(filterParams(1, "tag:Name", "router-*"),
+				filterParams(2, "subnet-id", ec2sim.LabSubnetA)...), []string{a, b}},
+		{"one address is not the beginning of another", eni,
+			filterParams(1, "addresses.private-ip-address", "10.88.60.1"), nil},
 		{"star", eni, filterParams(1, "addresses.private-ip-address", "10.88.60.1*"), []string{a, b}},
 		{"question mark", eni, filterParams(1, "tag:Name", "router-?"), []string{a, b, c}},
 		{"backslash", eni, filterParams(1, "tag:Name", `router-\*`), nil},
-		{"ids and a filter", eni, append(filterParams(1, "status", "available"), "NetworkInterfaceId.1="+spare, "NetworkInterfaceId.2="+a), []string{spare}},
-		{"the same id twice", eni, []string{"NetworkInterfaceId.1=" + a, "NetworkInterfaceId.2=" + a}, []string{a}},
+		{"ids and a filter", eni,
+			append(filterParams(1, "status", "available"), "NetworkInterfaceId.1="+spare,
+				"NetworkInterfaceId.2="+a), []string{spare}},
+		{"the same id twice", eni,
+			[]string{"NetworkInterfaceId.1=" + a, "NetworkInterfaceId.2=" + a}, []string{a}},
 
-		{"instance by interface", "DescribeInstances", filterParams(1, "network-interface.addresses.private-ip-address", "10.88.60.21"), []string{ec2sim.LabDB}},
-		{"instance by state", "DescribeInstances", filterParams(1, "instance-state-name", "stopped"), nil},
-		{"instance by state code", "DescribeInstances", append(filterParams(1, "instance-state-code", "16"), filterParams(2, "tag:Name", "db")...), []string{ec2sim.LabDB}},
-		{"instance by group name", "DescribeInstances", filterParams(1, "network-interface.group-name", "web"), []string{ec2sim.LabDB}},
-		{"instance by its check", "DescribeInstances", filterParams(1, "source-dest-check", "false"), []string{ec2sim.LabRouterC}},
+		{"instance by interface", "DescribeInstances",
+			filterParams(1, "network-interface.addresses.private-ip-address", "10.88.60.21"),
+			[]string{ec2sim.LabDB}},
+		{"instance by state", "DescribeInstances",
+			filterParams(1, "instance-state-name", "stopped"), nil},
+		{"instance by state code", "DescribeInstances",
+			append(filterParams(1, "instance-state-code", "16"), filterParams(2, "tag:Name", "db")...),
+			[]string{ec2sim.LabDB}},
+		{"instance by group name", "DescribeInstances",
+			filterParams(1, "network-interface.group-name", "web"), []string{ec2sim.LabDB}},
+		{"instance by its check", "DescribeInstances", filterParams(1, "source-dest-check", "false"),
+			[]string{ec2sim.LabRouterC}},
 
-		{"group by name", "DescribeSecurityGroups", filterParams(1, "group-name", "fence"), []string{ec2sim.LabGroupFence}},
-		{"group by the group of a rule", "DescribeSecurityGroups", append(filterParams(1, "ip-permission.group-name", "default"),
-			filterParams(2, "vpc-id", ec2sim.LabVPC)...), []string{ec2sim.LabGroupDefault}},
-		{"instance by public name", "DescribeInstances", filterParams(1, "dns-name", "ec2-203-0-113-11.*"), []string{ec2sim.LabRouterA}},
-		{"VPC by pool", "DescribeVpcs", filterParams(1, "ipv6-cidr-block-association.ipv6-pool", "Amazon"), []string{ec2sim.LabVPC}},
-		{"group by rule", "DescribeSecurityGroups", filterParams(1, "ip-permission.from-port", "443"), []string{ec2sim.LabGroupWeb}},
-		{"subnet by block", "DescribeSubnets", filterParams(1, "cidr-block", "10.88.60.0/24"), []string{ec2sim.LabSubnetA}},
-		{"subnet by free addresses", "DescribeSubnets", filterParams(1, "available-ip-address-count", "249"), []string{ec2sim.LabSubnetC}},
-		{"subnet by IPv6 block", "DescribeSubnets", filterParams(1, "ipv6-cidr-block-association.ipv6-cidr-block", "2001:db8:*"), []string{ec2sim.LabSubnetA}},
-		{"VPC by block", "DescribeVpcs", filterParams(1, "cidr", "10.77.0.0/16"), []string{ec2sim.LabOtherVPC}},
-		{"route table by subnet", "DescribeRouteTables", filterParams(1, "association.subnet-id", ec2sim.LabSubnetA), []string{ec2sim.LabRouteTable}},
-		{"main route tables", "DescribeRouteTables", filterParams(1, "association.main", "true"), []string{"rtb-01077000000000000", ec2sim.LabMainRouteTable}},
-		{"route table by destination", "DescribeRouteTables", filterParams(1, "route.destination-cidr-block", ec2sim.LabRoute), []string{ec2sim.LabRouteTable}},
-		{"route table by instance", "DescribeRouteTables", filterParams(1, "route.instance-id", ec2sim.LabRouterA), []string{ec2sim.LabRouteTable}},
+		{"group by name", "DescribeSecurityGroups", filterParams(1, "group-name", "fence"),
+			[]string{ec2sim.LabGroupFence}},
+		{"group by the group of a rule", "DescribeSecurityGroups",
+			append(filterParams(1, "ip-permission.group-name", "default"),
+				filterParams(2, "vpc-id", ec2sim.LabVPC)...), []string{ec2sim.LabGroupDefault}},
+		{"instance by public name", "DescribeInstances",
+			filterParams(1, "dns-name", "ec2-203-0-113-11.*"), []string{ec2sim.LabRouterA}},
+		{"VPC by pool", "DescribeVpcs",
+			filterParams(1, "ipv6-cidr-block-association.ipv6-pool", "Amazon"), []string{ec2sim.LabVPC}},
+		{"group by rule", "DescribeSecurityGroups", filterParams(1, "ip-permission.from-port", "443"),
+			[]string{ec2sim.LabGroupWeb}},
+		{"subnet by block", "DescribeSubnets", filterParams(1, "cidr-block", "10.88.60.0/24"),
+			[]string{ec2sim.LabSubnetA}},
+		{"subnet by free addresses", "DescribeSubnets",
+			filterParams(1, "available-ip-address-count", "249"), []string{ec2sim.LabSubnetC}},
+		{"subnet by IPv6 block", "DescribeSubnets",
+			filterParams(1, "ipv6-cidr-block-association.ipv6-cidr-block", "2001:db8:*"),
+			[]string{ec2sim.LabSubnetA}},
+		{"VPC by block", "DescribeVpcs", filterParams(1, "cidr", "10.77.0.0/16"),
+			[]string{ec2sim.LabOtherVPC}},
+		{"route table by subnet", "DescribeRouteTables",
+			filterParams(1, "association.subnet-id", ec2sim.LabSubnetA), []string{ec2sim.LabRouteTable}},
+		{"main route tables", "DescribeRouteTables", filterParams(1, "association.main", "true"),
+			[]string{"rtb-01077000000000000", ec2sim.LabMainRouteTable}},
+		{"route table by destination", "DescribeRouteTables",
+			filterParams(1, "route.destination-cidr-block", ec2sim.LabRoute),
+			[]string{ec2sim.LabRouteTable}},
+		{"route table by instance", "DescribeRouteTables",
+			filterParams(1, "route.instance-id", ec2sim.LabRouterA), []string{ec2sim.LabRouteTable}},
 		{"tags of a resource", "DescribeTags", filterParams(1, "resource-id", a), []string{a}},
-		{"tags of a type", "DescribeTags", append(filterParams(1, "resource-type", "instance"), filterParams(2, "tag:Name", "router-a")...), []string{ec2sim.LabRouterA}},
-		{"address by interface", "DescribeAddresses", filterParams(1, "network-interface-id", a), []string{ec2sim.LabElasticIPAddress}},
+		{"tags of a type", "DescribeTags",
+			append(filterParams(1, "resource-type", "instance"), filterParams(2, "tag:Name", "router-a")...),
+			[]string{ec2sim.LabRouterA}},
+		{"address by interface", "DescribeAddresses", filterParams(1, "network-interface-id", a),
+			[]string{ec2sim.LabElasticIPAddress}},
 		{"address by instance", "DescribeAddresses", filterParams(1, "instance-id", ec2sim.LabDB), nil},
-		{"address by itself", "DescribeAddresses", []string{"PublicIp.1=" + ec2sim.LabElasticIP}, []string{ec2sim.LabElasticIPAddress}},
+		{"address by itself", "DescribeAddresses", []string{"PublicIp.1=" + ec2sim.LabElasticIP},
+			[]string{ec2sim.LabElasticIPAddress}},
 		{"one region", "DescribeRegions", []string{"RegionName.1=us-east-1"}, []string{"us-east-1"}},
-		{"regions by endpoint", "DescribeRegions", filterParams(1, "endpoint", "ec2.ap-northeast-1.*"), []string{"ap-northeast-1"}},
+		{"regions by endpoint", "DescribeRegions", filterParams(1, "endpoint", "ec2.ap-northeast-1.*"),
+			[]string{"ap-northeast-1"}},
 	}
 	p := lab(t)
 	for _, tt := range tests {
@@ -146,21 +186,29 @@ func TestDescribeRefusals(t *testing.T) {
 		}
 		rows = append(rows,
 			refusal{"too small a page of " + operation, operation, []string{"MaxResults=3"}, 0,
-				"InvalidParameterValue", "Value ( 3 ) for parameter maxResults is invalid. Expecting a value greater than 5."},
-			refusal{"too large a page of " + operation, operation, []string{"MaxResults=1001"}, 0, "InvalidParameterValue",
-				fmt.Sprintf("Value ( 1001 ) for parameter maxResults is invalid. Expecting a value less than %d.", most)},
+				"InvalidParameterValue",
+				"Value ( 3 ) for parameter maxResults is invalid. Expecting a value greater than 5."},
+			refusal{"too large a page of " + operation, operation, []string{"MaxResults=1001"}, 0,
+				"InvalidParameterValue",
+				fmt.Sprintf(
+					"Value ( 1001 ) for parameter maxResults is invalid. Expecting a value less than %d.", most)},
 			refusal{"unknown token of " + operation, operation, []string{"NextToken=abc"}, 0,
 				"InvalidNextToken", "The token 'abc' is invalid."})
 	}
 	rows = append(rows, []refusal{
-		{"one of the ids does not exist", eni, []string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface,
-			"NetworkInterfaceId.2=eni-0123456789abcdef0"}, 0,
-			"InvalidNetworkInterfaceID.NotFound", "The networkInterface ID 'eni-0123456789abcdef0' does not exist"},
+		{"one of the ids does not exist", eni,
+			[]string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface,
+				"NetworkInterfaceId.2=eni-0123456789abcdef0"}, 0,
+			"InvalidNetworkInterfaceID.NotFound",
+			"The networkInterface ID 'eni-0123456789abcdef0' does not exist"},
 		{"instance does not exist", instances, []string{"InstanceId.1=i-0123456789abcdef0"}, 0,
 			"InvalidInstanceID.NotFound", "The instance ID 'i-0123456789abcdef0' does not exist"},
-		{"instances do not exist", instances, []string{"InstanceId.1=i-0123456789abcdef0", "InstanceId.2=i-0123456789abcdef1"}, 0,
-			"InvalidInstanceID.NotFound", "The instance IDs 'i-0123456789abcdef0, i-0123456789abcdef1' do not exist"},
-		{"malformed instance", instances, []string{"InstanceId.1=i-xyz"}, 0, "InvalidInstanceID.Malformed", `Invalid id: "i-xyz"`},
+		{"instances do not exist", instances,
+			[]string{"InstanceId.1=i-0123456789abcdef0", "InstanceId.2=i-0123456789abcdef1"}, 0,
+			"InvalidInstanceID.NotFound",
+			"The instance IDs 'i-0123456789abcdef0, i-0123456789abcdef1' do not exist"},
+		{"malformed instance", instances, []string{"InstanceId.1=i-xyz"}, 0,
+			"InvalidInstanceID.Malformed", `Invalid id: "i-xyz"`},
 		{"group does not exist", "DescribeSecurityGroups", []string{"GroupId.1=sg-12345678"}, 0,
 			"InvalidGroup.NotFound", "The security group 'sg-12345678' does not exist"},
 		{"group name outside a default VPC", "DescribeSecurityGroups", []string{"GroupName.1=web"}, 0,
@@ -181,20 +229,26 @@ func TestDescribeRefusals(t *testing.T) {
 			"UnsupportedOperation", "ec2sim does not implement the filter host-id."},
 		{"address does not exist", "DescribeAddresses", []string{"PublicIp.1=203.0.113.99"}, 0,
 			"InvalidAddress.NotFound", "Address '203.0.113.99' not found."},
-		{"allocation does not exist", "DescribeAddresses", []string{"AllocationId.1=eipalloc-12345678"}, 0,
+		{"allocation does not exist", "DescribeAddresses",
+			[]string{"AllocationId.1=eipalloc-12345678"}, 0,
 			"InvalidAllocationID.NotFound", "The allocation ID 'eipalloc-12345678' does not exist"},
 		{"tag keys of tags", "DescribeTags", filterParams(1, "tag-key", "Name"), 0,
 			"InvalidParameterValue", "The filter 'tag-key' is invalid"},
-		{"page of ids of interfaces", eni, []string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface, "MaxResults=5"}, 0,
-			"InvalidParameterCombination", "The parameter networkInterfaceIdSet cannot be used with the parameter maxResults"},
-		{"page of ids of instances", instances, []string{"InstanceId.1=" + ec2sim.LabDB, "MaxResults=5"}, 0,
-			"InvalidParameterCombination", "The parameter instancesSet cannot be used with the parameter maxResults"},
+		{"page of ids of interfaces", eni,
+			[]string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface, "MaxResults=5"}, 0,
+			"InvalidParameterCombination",
+			"The parameter networkInterfaceIdSet cannot be used with the parameter maxResults"},
+		{"page of ids of instances", instances,
+			[]string{"InstanceId.1=" + ec2sim.LabDB, "MaxResults=5"}, 0,
+			"InvalidParameterCombination",
+			"The parameter instancesSet cannot be used with the parameter maxResults"},
 		{"too many filter values", eni, tooMany, 0,
 			"FilterLimitExceeded", "The maximum number of filter values specified on a single call is 200"},
 		{"filter without a value", eni, filterParams(1, "vpc-id"), 0,
 			"MissingParameter", "The request must contain the parameter filter.Value"},
 		{"malformed size", eni, []string{"MaxResults=many"}, 0,
-			"InvalidParameterValue", "Invalid value 'many' for MaxResults. Expecting a value of type integer."},
+			"InvalidParameterValue",
+			"Invalid value 'many' for MaxResults. Expecting a value of type integer."},
 	}...)
 	lab(t).refuses(t, rows)
 }
@@ -264,7 +318,8 @@ func TestInstancesAreGivenAtOnce(t *testing.T) {
 	for operation, want := range map[string]struct {
 		filter string
 		n      int
-	}{"DescribeInstances": {"network-interface.vpc-id", 1001}, "DescribeNetworkInterfaces": {"vpc-id", 1000}} {
+	}{"DescribeInstances": {"network-interface.vpc-id", 1001},
+		"DescribeNetworkInterfaces": {"vpc-id", 1000}} {
 		a := p.ok(operation, filterParams(1, want.filter, vpc.ID)...)
 		more := a.one("nextToken") != ""
 		if got := len(a.values[idPaths[operation]]); got != want.n || more != (want.n == 1000) {
@@ -297,7 +352,8 @@ func TestHiddenManagedInterface(t *testing.T) {
 		i.Operator = &ec2sim.Operator{Principal: "eks.amazonaws.com", Hidden: true}
 	})
 	filter := filterParams(1, "operator.managed", "true")
-	if got := p.ok("DescribeNetworkInterfaces", filter...).values[idPaths["DescribeNetworkInterfaces"]]; got != nil {
+	if got := p.ok("DescribeNetworkInterfaces",
+		filter...).values[idPaths["DescribeNetworkInterfaces"]]; got != nil {
 		t.Errorf("shown unasked: %v", got)
 	}
 	a := p.ok("DescribeNetworkInterfaces", append(filter, "IncludeManagedResources=true")...)
@@ -305,15 +361,19 @@ func TestHiddenManagedInterface(t *testing.T) {
 		t.Errorf("answered %s", a.body)
 	}
 	p.sim.Region(ec2sim.LabRegion).EditInterface(ec2sim.LabSpareInterface, func(i *ec2sim.Interface) {
-		i.Attachment = &ec2sim.Attachment{ID: "eni-attach-0123456789abcdef0", InstanceID: ec2sim.LabDB, DeviceIndex: 2, Status: "attached"}
+		i.Attachment = &ec2sim.Attachment{ID: "eni-attach-0123456789abcdef0", InstanceID: ec2sim.LabDB,
+			DeviceIndex: 2, Status: "attached"}
 	})
-	const attached = "reservationSet/item/instancesSet/item/networkInterfaceSet/item/networkInterfaceId"
+	const attached = "reservationSet/item/instancesSet/item/networkInterfaceSet/item/" +
+		"networkInterfaceId"
 	for params, want := range map[string]int{"DryRun=false": 2, "IncludeManagedResources=true": 3} {
-		if got := p.ok("DescribeInstances", "InstanceId.1="+ec2sim.LabDB, params).values[attached]; len(got) != want {
+		if got := p.ok("DescribeInstances", "InstanceId.1="+ec2sim.LabDB,
+			params).values[attached]; len(got) != want {
 			t.Errorf("%s: %v", params, got)
 		}
 	}
-	if a := p.call("ModifyNetworkInterfaceAttribute", eniParam(ec2sim.LabSpareInterface), "SourceDestCheck.Value=false"); a.code != "OperationNotPermitted" {
+	if a := p.call("ModifyNetworkInterfaceAttribute", eniParam(ec2sim.LabSpareInterface),
+		"SourceDestCheck.Value=false"); a.code != "OperationNotPermitted" {
 		t.Errorf("changed: %d %s", a.status, a.code)
 	}
 }
@@ -325,12 +385,13 @@ func TestRegionsAreWorldsOfTheirOwn(t *testing.T) {
 		t.Errorf("another region has %v", got)
 	}
 	p.refuses(t, []refusal{{"the lab's interface elsewhere", "DescribeNetworkInterfaces",
-		[]string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface}, 0, "InvalidNetworkInterfaceID.NotFound",
+		[]string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface}, 0,
+		"InvalidNetworkInterfaceID.NotFound",
 		"The networkInterface ID 'eni-01088600000000011' does not exist"}})
 }
 
-// Patterns that make a matcher that goes back try every way are answered like any other: here by a filter, by a fault's
-// parameter and by a policy, of a tag as long as EC2 lets it be.
+// Patterns that make a matcher that goes back try every way are answered like any other: here by a
+// filter, by a fault's parameter and by a policy, of a tag as long as EC2 lets it be.
 func TestFiltersOfManyStars(t *testing.T) {
 	p := lab(t)
 	long := strings.Repeat("a", 256)
@@ -339,16 +400,19 @@ func TestFiltersOfManyStars(t *testing.T) {
 	p.inject(ec2sim.Fail("DescribeInstances", "InternalError").Where("Filter.1.Value.1", stars+"c"))
 	err := p.sim.SetPolicies(p.key.AccessKeyID, `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"*","Resource":"*"},
-		{"Effect":"Deny","Action":"ec2:StopInstances","Resource":"*","Condition":{"StringLike":{"aws:ResourceTag/k":"`+stars+`"}}}]}`)
+		{"Effect":"Deny","Action":"ec2:StopInstances","Resource":"*",
+			"Condition":{"StringLike":{"aws:ResourceTag/k":"`+stars+`"}}}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const ids = "reservationSet/item/instancesSet/item/instanceId"
 	for value, want := range map[string]string{
 		stars: "", strings.Repeat("*a", 50) + "*": ec2sim.LabDB,
-		strings.Repeat("?", 255): "", strings.Repeat("?", 256): ec2sim.LabDB, strings.Repeat("?", 300): ec2sim.LabDB,
+		strings.Repeat("?", 255): "", strings.Repeat("?", 256): ec2sim.LabDB,
+		strings.Repeat("?", 300): ec2sim.LabDB,
 	} {
-		if got := p.ok("DescribeInstances", "Filter.1.Name=tag:k", "Filter.1.Value.1="+value).one(ids); got != want {
+		if got := p.ok("DescribeInstances", "Filter.1.Name=tag:k",
+			"Filter.1.Value.1="+value).one(ids); got != want {
 			t.Errorf("%.20q…: %q", value, got)
 		}
 	}

@@ -5,7 +5,8 @@ import (
 )
 
 // Each of these changes one resource behind the API's back, as somebody at the console would: the
-// function is given the resource, and its id must stay. They panic when the resource does not exist.
+// function is given the resource, and its id must stay. They panic when the resource does not
+// exist.
 
 // EditInterface changes an interface; an attachment's change that is under way is called off.
 func (r *Region) EditInterface(id string, edit func(*Interface)) Interface {
@@ -25,21 +26,27 @@ func (r *Region) EditInstance(id string, edit func(*Instance)) Instance {
 
 // EditSubnet changes a subnet.
 func (r *Region) EditSubnet(id string, edit func(*Subnet)) Subnet {
-	return with(r, func(w *world.World, _ world.Minter) *Subnet { return world.Edit(w.Subnets, id, edit) })
+	return with(r, func(w *world.World, _ world.Minter) *Subnet {
+		return world.Edit(w.Subnets, id, edit)
+	})
 }
 
 // EditSecurityGroup changes a security group.
 func (r *Region) EditSecurityGroup(id string, edit func(*SecurityGroup)) SecurityGroup {
-	return with(r, func(w *world.World, _ world.Minter) *SecurityGroup { return world.Edit(w.Groups, id, edit) })
+	return with(r, func(w *world.World, _ world.Minter) *SecurityGroup {
+		return world.Edit(w.Groups, id, edit)
+	})
 }
 
 // EditRouteTable changes a route table.
 func (r *Region) EditRouteTable(id string, edit func(*RouteTable)) RouteTable {
-	return with(r, func(w *world.World, _ world.Minter) *RouteTable { return world.Edit(w.Routes, id, edit) })
+	return with(r, func(w *world.World, _ world.Minter) *RouteTable {
+		return world.Edit(w.Routes, id, edit)
+	})
 }
 
-// Remove takes a resource of any kind away. Routes to it become black holes. A VPC or a subnet that holds
-// something cannot be removed.
+// Remove takes a resource of any kind away. Routes to it become black holes. A VPC or a subnet that
+// holds something cannot be removed.
 func (r *Region) Remove(id string) {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
@@ -76,7 +83,9 @@ func mustChange(err error) {
 }
 
 func (r *Region) iface(id string) Interface {
-	return with(r, func(w *world.World, _ world.Minter) *Interface { return world.Must(w.Interfaces, id) })
+	return with(r, func(w *world.World, _ world.Minter) *Interface {
+		return world.Must(w.Interfaces, id)
+	})
 }
 
 // attachJSON is what the control paths attach and detach take. Region may be left out where only
@@ -96,7 +105,9 @@ func (s *Sim) attach(in attachJSON) error {
 }
 
 func (s *Sim) detach(in attachJSON) error {
-	return s.change(in.Region, func(c *world.Change) error { return c.DetachInterface(in.InterfaceID) })
+	return s.change(in.Region, func(c *world.Change) error {
+		return c.DetachInterface(in.InterfaceID)
+	})
 }
 
 // change runs what an operation does, behind the API's back: no fault strikes it, no one is asked,
@@ -109,7 +120,8 @@ func (s *Sim) change(region string, run func(*world.Change) error) error {
 	defer s.mu.Unlock()
 	now := s.cfg.now()
 	changed := s.mem.settled(region, now).Clone()
-	if err := run(&world.Change{World: changed, Now: now, Mint: s.mem.mint, Quotas: s.mem.quotas}); err != nil {
+	if err := run(
+		&world.Change{World: changed, Now: now, Mint: s.mem.mint, Quotas: s.mem.quotas}); err != nil {
 		return err
 	}
 	changed.Settle(now)

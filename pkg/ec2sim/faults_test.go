@@ -38,11 +38,13 @@ func TestFaultAnswers(t *testing.T) {
 	}{
 		{"none", ec2sim.Fault{}, 200, "", true},
 		{"throttled", ec2sim.Fail(checkOp, "RequestLimitExceeded"), 503, "RequestLimitExceeded", false},
-		{"throttled after all", ec2sim.FailAfter(checkOp, "RequestLimitExceeded"), 503, "RequestLimitExceeded", true},
+		{"throttled after all", ec2sim.FailAfter(checkOp, "RequestLimitExceeded"), 503,
+			"RequestLimitExceeded", true},
 		{"internal", ec2sim.Fail(checkOp, "InternalError"), 500, "InternalError", false},
 		{"internal after", ec2sim.FailAfter(checkOp, "InternalError"), 500, "InternalError", true},
 		{"unavailable", ec2sim.Fail(checkOp, "Unavailable"), 503, "Unavailable", false},
-		{"unauthorized", ec2sim.Fail(checkOp, "UnauthorizedOperation"), 403, "UnauthorizedOperation", false},
+		{"unauthorized", ec2sim.Fail(checkOp, "UnauthorizedOperation"), 403,
+			"UnauthorizedOperation", false},
 		{"expired", ec2sim.Fail(checkOp, "RequestExpired"), 400, "RequestExpired", false},
 		{"any code", ec2sim.Fail(checkOp, "Whatever"), 400, "Whatever", false},
 		{"lost answer", ec2sim.LoseAnswer(checkOp), 0, "", true},
@@ -63,14 +65,16 @@ func TestFaultAnswers(t *testing.T) {
 				t.Errorf("answered %d: %s", a.status, a.body)
 			case tt.status != 0 && err != nil:
 				t.Error(err)
-			case tt.status != 0 && (a.status != tt.status || a.code != tt.code || a.code != "" && a.message == ""):
+			case tt.status != 0 &&
+				(a.status != tt.status || a.code != tt.code || a.code != "" && a.message == ""):
 				t.Errorf("answered %d %s: %s", a.status, a.code, a.message)
 			}
 			if changed := !cmp.Equal(before, p.sim.State()); changed != tt.effect {
 				t.Errorf("changed: %t", changed)
 			}
 			calls := p.sim.Calls()
-			if len(calls) != 1 || calls[0].Effect != tt.effect || !calls[0].Change || len(calls[0].Faults) != 1 && tt.name != "none" {
+			if len(calls) != 1 || calls[0].Effect != tt.effect || !calls[0].Change ||
+				len(calls[0].Faults) != 1 && tt.name != "none" {
 				t.Errorf("logged %+v", calls)
 			}
 			if _, err := p.checkOff(); err != nil {
@@ -85,8 +89,10 @@ func TestUnauthorizedFaultNamesTheCaller(t *testing.T) {
 	p.inject(ec2sim.Fail("*", "UnauthorizedOperation").Times(ec2sim.Always))
 	a, _ := p.checkOff()
 	for _, part := range []string{
-		"You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/lab-operator",
-		"is not authorized to perform: ec2:ModifyNetworkInterfaceAttribute", "Encoded authorization failure message: ",
+		"You are not authorized to perform this operation. User: " +
+			"arn:aws:iam::123456789012:user/lab-operator",
+		"is not authorized to perform: ec2:ModifyNetworkInterfaceAttribute",
+		"Encoded authorization failure message: ",
 	} {
 		if !strings.Contains(a.message, part) {
 			t.Errorf("%q does not say %q", a.message, part)
@@ -157,7 +163,8 @@ func TestFaultSelection(t *testing.T) {
 
 func TestFaultsCombine(t *testing.T) {
 	p := lab(t)
-	p.inject(ec2sim.Delay("*", 30*time.Millisecond), ec2sim.Fail("*", "InternalError"), ec2sim.Fail("*", "Unavailable"))
+	p.inject(ec2sim.Delay("*", 30*time.Millisecond), ec2sim.Fail("*", "InternalError"),
+		ec2sim.Fail("*", "Unavailable"))
 	begin := time.Now()
 	if a, _ := p.checkOff(); a.code != "InternalError" {
 		t.Errorf("answered %s", a.code)
@@ -170,7 +177,8 @@ func TestFaultsCombine(t *testing.T) {
 func TestFaultsThatCannotBe(t *testing.T) {
 	s := ec2sim.New()
 	for _, f := range []ec2sim.Fault{
-		{Answer: ec2sim.AnswerError}, {Answer: "sulk"}, ec2sim.LoseAnswer("DescribeFoo"), ec2sim.Fail("*", ""),
+		{Answer: ec2sim.AnswerError}, {Answer: "sulk"}, ec2sim.LoseAnswer("DescribeFoo"),
+		ec2sim.Fail("*", ""),
 	} {
 		if err := s.Inject(f); err == nil {
 			t.Errorf("%+v is in force", f)
@@ -191,7 +199,8 @@ func TestStaleReads(t *testing.T) {
 	}{
 		{"three reads", ec2sim.Stale{Reads: 3}, 0, "sssfff"},
 		{"for a time", ec2sim.Stale{For: 25 * time.Second}, 10 * time.Second, "ssffff"},
-		{"reads and time, the longer", ec2sim.Stale{Reads: 4, For: 25 * time.Second}, 10 * time.Second, "ssssff"},
+		{"reads and time, the longer", ec2sim.Stale{Reads: 4, For: 25 * time.Second},
+			10 * time.Second, "ssssff"},
 		{"flapping", ec2sim.Stale{Reads: 5, Flap: true}, 0, "sfsfsf"},
 	}
 	for _, tt := range tests {
@@ -221,8 +230,10 @@ func TestStaleReads(t *testing.T) {
 func TestChangesAreNeverStale(t *testing.T) {
 	p := lab(t)
 	p.inject(ec2sim.StaleReads("AssignPrivateIpAddresses", 100))
-	p.ok("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface), "PrivateIpAddress.1=10.88.60.9")
-	if a := p.call("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterBInterface), "PrivateIpAddress.1=10.88.60.9"); a.code != "InvalidParameterValue" {
+	p.ok("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface),
+		"PrivateIpAddress.1=10.88.60.9")
+	if a := p.call("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterBInterface),
+		"PrivateIpAddress.1=10.88.60.9"); a.code != "InvalidParameterValue" {
 		t.Errorf("a change worked on the past: %d %s", a.status, a.code)
 	}
 	p.sim.ClearFaults()
@@ -250,7 +261,8 @@ func TestDelayedChangeComesThoughTheClientHasGone(t *testing.T) {
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); p.eni(ec2sim.LabRouterAInterface).SourceDestCheck; {
+	for deadline := time.Now().Add(5 * time.Second); p.eni(
+		ec2sim.LabRouterAInterface).SourceDestCheck; {
 		if time.Now().After(deadline) {
 			t.Fatal("the change never came")
 		}
@@ -265,7 +277,8 @@ func TestResetEndsDelays(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		close(waiting)
-		_, err := p.client.Do(p.request(checkOp, eniParam(ec2sim.LabRouterAInterface), "SourceDestCheck.Value=false"))
+		_, err := p.client.Do(
+			p.request(checkOp, eniParam(ec2sim.LabRouterAInterface), "SourceDestCheck.Value=false"))
 		done <- err
 	}()
 	<-waiting

@@ -228,7 +228,9 @@ func (m *memory) refuses(
 	in *inbound, w *world.World, p api.Prepared, unprepared error, now time.Time,
 ) (refused reply, over bool) {
 	in.call.DryRun, in.resource = p.DryRun, "*"
-	if limited := m.buckets.Spend(now, fault.Cost{Region: in.call.Region, Operation: in.call.Operation, Plain: p.Plain, Units: p.Units}); limited != nil {
+	if limited := m.buckets.Spend(now,
+		fault.Cost{Region: in.call.Region, Operation: in.call.Operation, Plain: p.Plain,
+			Units: p.Units}); limited != nil {
 		return reply{err: limited}, true
 	}
 	if unprepared != nil {
@@ -314,14 +316,17 @@ func errUnknownAction(name string) *Error {
 }
 
 func errDryRun() *Error {
-	return &Error{Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.", Status: http.StatusPreconditionFailed}
+	return &Error{Code: "DryRunOperation",
+		Message: "Request would have succeeded, but DryRun flag is set.",
+		Status:  http.StatusPreconditionFailed}
 }
 
 // filled completes a fault's error for the call it strikes.
 func (in *inbound) filled(e *Error) *Error {
 	full := StandardError(e.Code)
 	if e.Code == "UnauthorizedOperation" {
-		full = *refusal.Unauthorized(in.arn, in.call.Operation, in.resource, refusal.NotAllowed(in.call.Operation))
+		full = *refusal.Unauthorized(in.arn, in.call.Operation, in.resource,
+			refusal.NotAllowed(in.call.Operation))
 	}
 	if e.Message != "" {
 		full.Message = e.Message

@@ -47,7 +47,8 @@ func serve(t *testing.T, options ...ec2sim.Option) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(srv.Close)
-	return &peer{t, s, srv.URL(), ec2sim.LabCredential, ec2sim.LabRegion, &http.Client{Timeout: 10 * time.Second}}
+	return &peer{t, s, srv.URL(), ec2sim.LabCredential, ec2sim.LabRegion,
+		&http.Client{Timeout: 10 * time.Second}}
 }
 
 // answer is what a call was answered.
@@ -81,7 +82,8 @@ func (p *peer) signed(form url.Values, at time.Time) *http.Request {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	digest := sha256.Sum256([]byte(body))
 	err = v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{
-		AccessKeyID: p.key.AccessKeyID, SecretAccessKey: p.key.SecretAccessKey, SessionToken: p.key.SessionToken,
+		AccessKeyID: p.key.AccessKeyID, SecretAccessKey: p.key.SecretAccessKey,
+		SessionToken: p.key.SessionToken,
 	}, r, hex.EncodeToString(digest[:]), "ec2", p.region, at)
 	if err != nil {
 		p.t.Fatal(err)
@@ -188,7 +190,8 @@ func (p *peer) refuses(t *testing.T, rows []refusal) {
 				row.status = http.StatusBadRequest
 			}
 			if a.status != row.status || a.code != row.code || a.message != row.message {
-				t.Errorf("got  %d %s: %s\nwant %d %s: %s", a.status, a.code, a.message, row.status, row.code, row.message)
+				t.Errorf("got  %d %s: %s\nwant %d %s: %s", a.status, a.code, a.message, row.status, row.code,
+					row.message)
 			}
 			if a.requestID == "" {
 				t.Error("the refusal has no RequestID")

@@ -16,8 +16,10 @@ func (p *peer) state(id string) string {
 
 func TestInstanceStates(t *testing.T) {
 	const start, stop = "StartInstances", "StopInstances"
-	cannotStart := "The instance '" + ec2sim.LabDB + "' is not in a state from which it can be started."
-	cannotStop := "This instance '" + ec2sim.LabDB + "' is not in a state from which it can be stopped."
+	cannotStart := "The instance '" + ec2sim.LabDB +
+		"' is not in a state from which it can be started."
+	cannotStop := "This instance '" + ec2sim.LabDB +
+		"' is not in a state from which it can be stopped."
 	tests := []struct {
 		from, operation string
 		now, then       string // empty: refused
@@ -39,14 +41,18 @@ func TestInstanceStates(t *testing.T) {
 		t.Run(tt.operation+" "+tt.from, func(t *testing.T) {
 			clock := newClock()
 			p := lab(t, ec2sim.WithClock(clock.Now), ec2sim.WithTransitionTime(time.Minute))
-			p.sim.Region(ec2sim.LabRegion).EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = tt.from })
+			p.sim.Region(ec2sim.LabRegion).EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) {
+				i.State = tt.from
+			})
 			id := "InstanceId.1=" + ec2sim.LabDB
 			if tt.now == "" {
-				p.refuses(t, []refusal{{"refused", tt.operation, []string{id}, 0, "IncorrectInstanceState", tt.message}})
+				p.refuses(
+					t, []refusal{{"refused", tt.operation, []string{id}, 0, "IncorrectInstanceState", tt.message}})
 				return
 			}
 			a := p.ok(tt.operation, id)
-			if got := a.one("instancesSet/item/previousState/name") + " " + a.one("instancesSet/item/currentState/name"); got != tt.from+" "+tt.now {
+			if got := a.one("instancesSet/item/previousState/name") + " " +
+				a.one("instancesSet/item/currentState/name"); got != tt.from+" "+tt.now {
 				t.Errorf("answered %s", got)
 			}
 			if got := p.state(ec2sim.LabDB); got != tt.now {
@@ -75,16 +81,21 @@ func TestInstanceStateRefusals(t *testing.T) {
 	}
 	db := "InstanceId.1=" + ec2sim.LabDB
 	p.refuses(t, []refusal{
-		{"instance store", "StopInstances", []string{"InstanceId.1=" + ec2sim.LabRouterC}, 0, "UnsupportedOperation",
-			"The instance '" + ec2sim.LabRouterC + "' does not have an 'ebs' root device type and cannot be stopped."},
-		{"one of two cannot", "StopInstances", []string{db, "InstanceId.2=" + ec2sim.LabRouterB}, 0, "IncorrectInstanceState",
+		{"instance store", "StopInstances", []string{"InstanceId.1=" + ec2sim.LabRouterC}, 0,
+			"UnsupportedOperation",
+			"The instance '" + ec2sim.LabRouterC +
+				"' does not have an 'ebs' root device type and cannot be stopped."},
+		{"one of two cannot", "StopInstances", []string{db, "InstanceId.2=" + ec2sim.LabRouterB}, 0,
+			"IncorrectInstanceState",
 			"This instance '" + ec2sim.LabRouterB + "' is not in a state from which it can be stopped."},
 		{"does not exist", "StopInstances", []string{"InstanceId.1=i-0123456789abcdef0"}, 0,
 			"InvalidInstanceID.NotFound", "The instance ID 'i-0123456789abcdef0' does not exist"},
 		{"malformed", "StartInstances", []string{"InstanceId.1=db"}, 0,
 			"InvalidInstanceID.Malformed", `Invalid id: "db" (expecting "i-...")`},
-		{"nothing to stop", "StopInstances", nil, 0, "MissingParameter", "The request must contain the parameter instanceId"},
-		{"dry run", "StopInstances", []string{db, "Force=true", "SkipOsShutdown=true", "DryRun=true"}, 412,
+		{"nothing to stop", "StopInstances", nil, 0, "MissingParameter",
+			"The request must contain the parameter instanceId"},
+		{"dry run", "StopInstances",
+			[]string{db, "Force=true", "SkipOsShutdown=true", "DryRun=true"}, 412,
 			"DryRunOperation", "Request would have succeeded, but DryRun flag is set."},
 		{"hibernation, which the stand-in has not", "StopInstances", []string{db, "Hibernate=true"}, 0,
 			"UnsupportedOperation", "ec2sim does not implement the parameter Hibernate."},
@@ -92,14 +103,17 @@ func TestInstanceStateRefusals(t *testing.T) {
 			"InvalidParameterValue", "The maximum number of instance IDs specified on a single call is 100"},
 		{"status has no tags", "DescribeInstanceStatus", filterParams(1, "tag:Name", "db"), 0,
 			"InvalidParameterValue", "The filter 'tag:Name' is invalid"},
-		{"page of ids", "DescribeInstanceStatus", []string{db, "MaxResults=5"}, 0, "InvalidParameterCombination",
+		{"page of ids", "DescribeInstanceStatus", []string{db, "MaxResults=5"}, 0,
+			"InvalidParameterCombination",
 			"The parameter instancesSet cannot be used with the parameter maxResults"},
 	})
 }
 
 func TestInstanceStatusIsOfRunningInstances(t *testing.T) {
 	p := lab(t)
-	p.sim.Region(ec2sim.LabRegion).EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = "stopped" })
+	p.sim.Region(ec2sim.LabRegion).EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) {
+		i.State = "stopped"
+	})
 	ids := func(params ...string) int {
 		return len(p.ok("DescribeInstanceStatus", params...).values["instanceStatusSet/item/instanceId"])
 	}
@@ -112,7 +126,9 @@ func TestInstanceStatusIsOfRunningInstances(t *testing.T) {
 	if n := ids("IncludeAllInstances=true"); n != 4 {
 		t.Errorf("%d of all", n)
 	}
-	if n := ids(append(filterParams(1, "instance-status.reachability", "passed"), "IncludeAllInstances=true")...); n != 3 {
+	if n := ids(
+		append(filterParams(1, "instance-status.reachability", "passed"),
+			"IncludeAllInstances=true")...); n != 3 {
 		t.Errorf("%d reachable", n)
 	}
 }
@@ -122,7 +138,8 @@ func TestAStopIsTold(t *testing.T) {
 	p.ok("StopInstances", "InstanceId.1="+ec2sim.LabRouterA, "Force=true")
 	a := p.ok("DescribeInstances", "InstanceId.1="+ec2sim.LabRouterA)
 	const i = "reservationSet/item/instancesSet/item/"
-	if a.one(i+"instanceState/name") != "stopped" || a.one(i+"stateReason/code") != "Client.UserInitiatedShutdown" {
+	if a.one(i+"instanceState/name") != "stopped" ||
+		a.one(i+"stateReason/code") != "Client.UserInitiatedShutdown" {
 		t.Errorf("described %s", a.body)
 	}
 	routes := p.ok("DescribeRouteTables", filterParams(1, "route.state", "blackhole")...)

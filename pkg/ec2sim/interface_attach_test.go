@@ -29,10 +29,12 @@ func TestAttachAndDetach(t *testing.T) {
 
 	a := p.ok(attachOp, attaching(ec2sim.LabSpareInterface, ec2sim.LabRouterA, "1")...)
 	eni := p.eni(ec2sim.LabSpareInterface)
-	if id := a.one("attachmentId"); eni.Attachment == nil || eni.Attachment.ID != id || a.one("networkCardIndex") != "0" {
+	if id := a.one("attachmentId"); eni.Attachment == nil || eni.Attachment.ID != id ||
+		a.one("networkCardIndex") != "0" {
 		t.Fatalf("answered %s, and the interface has %+v", a.body, eni.Attachment)
 	}
-	if got := eni.Attachment; got.Status != "attaching" || got.InstanceID != ec2sim.LabRouterA || got.DeviceIndex != 1 ||
+	if got := eni.Attachment; got.Status != "attaching" || got.InstanceID != ec2sim.LabRouterA ||
+		got.DeviceIndex != 1 ||
 		got.InstanceOwner != ec2sim.DefaultOwner || got.DeleteOnTermination {
 		t.Errorf("attachment %+v", got)
 	}
@@ -49,7 +51,8 @@ func TestAttachAndDetach(t *testing.T) {
 		t.Errorf("attached, it is %q", got)
 	}
 	described := p.ok("DescribeInstances", "InstanceId.1="+ec2sim.LabRouterA)
-	if got := described.one("reservationSet/item/instancesSet/item/networkInterfaceSet/item/networkInterfaceId"); !strings.Contains(got, ec2sim.LabSpareInterface) {
+	const shown = "reservationSet/item/instancesSet/item/networkInterfaceSet/item/networkInterfaceId"
+	if got := described.one(shown); !strings.Contains(got, ec2sim.LabSpareInterface) {
 		t.Errorf("the instance has %s", got)
 	}
 
@@ -71,11 +74,14 @@ func TestAttachAndDetach(t *testing.T) {
 // What was attached for a moment is another attachment the next time.
 func TestAttachmentsHaveIDsOfTheirOwn(t *testing.T) {
 	p := lab(t)
-	first := p.sim.Region(ec2sim.LabRegion).Attach(ec2sim.LabSpareInterface, ec2sim.LabDB, 2).Attachment
-	if detached := p.sim.Region(ec2sim.LabRegion).Detach(ec2sim.LabSpareInterface); detached.Attachment != nil {
+	first := p.sim.Region(ec2sim.LabRegion).Attach(ec2sim.LabSpareInterface, ec2sim.LabDB,
+		2).Attachment
+	if detached := p.sim.Region(ec2sim.LabRegion).Detach(
+		ec2sim.LabSpareInterface); detached.Attachment != nil {
 		t.Errorf("detached, and has %+v", detached.Attachment)
 	}
-	second := p.sim.Region(ec2sim.LabRegion).Attach(ec2sim.LabSpareInterface, ec2sim.LabDB, 2).Attachment
+	second := p.sim.Region(ec2sim.LabRegion).Attach(ec2sim.LabSpareInterface, ec2sim.LabDB,
+		2).Attachment
 	if first.Status != "attached" || first.ID == second.ID {
 		t.Errorf("%+v and %+v", first, second)
 	}
@@ -86,14 +92,16 @@ func TestAttachRefusals(t *testing.T) {
 	r := p.sim.Region(ec2sim.LabRegion)
 	away := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetC})
 	trunk := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, Type: "trunk"})
-	branch := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, Type: "branch", TrunkID: trunk.ID})
+	branch := r.AddInterface(
+		ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, Type: "branch", TrunkID: trunk.ID})
 	var many []ec2sim.PrivateAddress
 	for _, a := range []string{"150", "151", "152", "153", "154"} {
 		many = append(many, ec2sim.PrivateAddress{Address: "10.88.60." + a})
 	}
 	full := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, PrivateAddresses: many})
 	six := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, IPv6Addresses: []string{
-		"2001:db8:1088:60::51", "2001:db8:1088:60::52", "2001:db8:1088:60::53", "2001:db8:1088:60::54", "2001:db8:1088:60::55"}})
+		"2001:db8:1088:60::51", "2001:db8:1088:60::52", "2001:db8:1088:60::53", "2001:db8:1088:60::54",
+		"2001:db8:1088:60::55"}})
 	small := r.AddInstance(ec2sim.Instance{SubnetID: ec2sim.LabSubnetA, Type: "t3.micro"})
 	r.Attach(r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA}).ID, small.ID, 1)
 	gone := r.AddInstance(ec2sim.Instance{SubnetID: ec2sim.LabSubnetA, State: "terminated"})
@@ -108,8 +116,10 @@ func TestAttachRefusals(t *testing.T) {
 			"InvalidParameterValue", "Value (-1) for parameter deviceIndex is invalid."},
 		{"attached already", attachOp, attaching(ec2sim.LabDBInterface1, ec2sim.LabRouterA, "1"), 0,
 			"InvalidNetworkInterface.InUse", "Interface: [" + ec2sim.LabDBInterface1 + "] in use."},
-		{"another zone", attachOp, attaching(away.ID, ec2sim.LabDB, "2"), 0, "InvalidParameterCombination",
-			"You may not attach a network interface to an instance if they are not in the same availability zone"},
+		{"another zone", attachOp, attaching(away.ID, ec2sim.LabDB, "2"), 0,
+			"InvalidParameterCombination",
+			"You may not attach a network interface to an instance if they are not in the same " +
+				"availability zone"},
 		{"too many for the type", attachOp, attaching(spare, small.ID, "2"), 0,
 			"AttachmentLimitExceeded", "Interface count 3 exceeds the limit for t3.micro"},
 		{"too many addresses for the type", attachOp, attaching(full.ID, ec2sim.LabDB, "2"), 0,
@@ -120,25 +130,30 @@ func TestAttachRefusals(t *testing.T) {
 			"IncorrectState", "Instance '" + gone.ID + "' is not 'running' or 'stopped'."},
 		{"a branch", attachOp, attaching(branch.ID, ec2sim.LabDB, "2"), 0, "InvalidParameterValue",
 			"Interface " + branch.ID + " of type branch cannot be attached to an instance."},
-		{"another network card", attachOp, append(attaching(spare, ec2sim.LabDB, "2"), "NetworkCardIndex=1"), 0,
+		{"another network card", attachOp,
+			append(attaching(spare, ec2sim.LabDB, "2"), "NetworkCardIndex=1"), 0,
 			"InvalidParameterValue", "Network card index 1 exceeds the limit for t3.small"},
 		{"no such instance", attachOp, attaching(spare, "i-0123456789abcdef0", "1"), 0,
 			"InvalidInstanceID.NotFound", "The instance ID 'i-0123456789abcdef0' does not exist"},
-		{"a service's interface", attachOp, attaching(ec2sim.LabManagedInterface, ec2sim.LabRouterC, "1"), 0,
+		{"a service's interface", attachOp,
+			attaching(ec2sim.LabManagedInterface, ec2sim.LabRouterC, "1"), 0,
 			"OperationNotPermitted", "You are not allowed to manage 'ela-attach' attachments."},
 		{"dry run", attachOp, append(attaching(spare, ec2sim.LabDB, "2"), "DryRun=true"), 412,
 			"DryRunOperation", "Request would have succeeded, but DryRun flag is set."},
 
-		{"detach the first", detachOp, []string{"AttachmentId=eni-attach-01088600000000020", "Force=true"}, 0,
+		{"detach the first", detachOp,
+			[]string{"AttachmentId=eni-attach-01088600000000020", "Force=true"}, 0,
 			"OperationNotPermitted",
 			"The network interface at device index 0 and networkCard index 0 cannot be detached."},
 		{"detach a service's", detachOp, []string{"AttachmentId=ela-attach-01088610000000040"}, 0,
 			"OperationNotPermitted", "You are not allowed to manage 'ela-attach' attachments."},
-		{"detach what is not attached", detachOp, []string{"AttachmentId=eni-attach-0123456789abcdef0"}, 0,
+		{"detach what is not attached", detachOp,
+			[]string{"AttachmentId=eni-attach-0123456789abcdef0"}, 0,
 			"InvalidAttachmentID.NotFound",
 			"The networkInterfaceAttachment ID 'eni-attach-0123456789abcdef0' does not exist"},
 		{"detach an interface's id", detachOp, []string{"AttachmentId=" + spare}, 0,
-			"InvalidNetworkInterfaceAttachmentId.Malformed", `Invalid id: "` + spare + `" (expecting "eni-attach-...")`},
+			"InvalidNetworkInterfaceAttachmentId.Malformed",
+			`Invalid id: "` + spare + `" (expecting "eni-attach-...")`},
 		{"detach, dry", detachOp, []string{"AttachmentId=" + db1, "DryRun=true"}, 412,
 			"DryRunOperation", "Request would have succeeded, but DryRun flag is set."},
 	})
@@ -155,7 +170,8 @@ func TestDetachNeedsInstanceAndInterface(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const interfaces, instances = `"arn:aws:ec2:*:*:network-interface/*"`, `"arn:aws:ec2:*:*:instance/*"`
+	const interfaces, instances = `"arn:aws:ec2:*:*:network-interface/*"`,
+		`"arn:aws:ec2:*:*:instance/*"`
 	for _, half := range []string{interfaces, instances} {
 		allow(half)
 		if a := p.call(detachOp, "AttachmentId="+db1); a.code != "UnauthorizedOperation" {
@@ -170,16 +186,20 @@ func TestTrunk(t *testing.T) {
 	p := lab(t)
 	r := p.sim.Region(ec2sim.LabRegion)
 	trunk := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, Type: "trunk"})
-	branch := r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, Type: "branch", TrunkID: trunk.ID,
-		Groups: []string{ec2sim.LabGroupWeb}})
+	branch := r.AddInterface(
+		ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, Type: "branch", TrunkID: trunk.ID,
+			Groups: []string{ec2sim.LabGroupWeb}})
 	p.ok(attachOp, attaching(trunk.ID, ec2sim.LabRouterA, "1")...)
 	const item = "networkInterfaceSet/item/"
 	a := p.ok("DescribeNetworkInterfaces", "Filter.1.Name=interface-type", "Filter.1.Value.1=branch")
-	if a.one(item+"networkInterfaceId") != branch.ID || a.one(item+"status") != "in-use" || a.one(item+"attachment/instanceId") != "" {
+	if a.one(item+"networkInterfaceId") != branch.ID || a.one(item+"status") != "in-use" ||
+		a.one(item+"attachment/instanceId") != "" {
 		t.Errorf("the branch is described as %s", a.body)
 	}
 	b := p.ok("DescribeInstances", "InstanceId.1="+ec2sim.LabRouterA)
-	if got := b.one("reservationSet/item/instancesSet/item/networkInterfaceSet/item/interfaceType"); got != "interface,trunk" {
+	if got := b.one(
+		"reservationSet/item/instancesSet/item/networkInterfaceSet/item/interfaceType"); got !=
+		"interface,trunk" {
 		t.Errorf("the instance's interfaces are of types %s", got)
 	}
 	p.ok(checkOp, eniParam(branch.ID), "SecurityGroupId.1="+ec2sim.LabGroupFence)
@@ -194,7 +214,8 @@ func TestEFAOnlyHasNoAddresses(t *testing.T) {
 	}
 	text := "Interface " + efa.ID + " is of type efa-only, which does not support IP addresses."
 	p.refuses(t, []refusal{
-		{"IPv4", "AssignPrivateIpAddresses", []string{eniParam(efa.ID), "PrivateIpAddress.1=10.88.60.9"}, 0,
+		{"IPv4", "AssignPrivateIpAddresses",
+			[]string{eniParam(efa.ID), "PrivateIpAddress.1=10.88.60.9"}, 0,
 			"InvalidParameterValue", text},
 		{"IPv6", "AssignIpv6Addresses", []string{eniParam(efa.ID), "Ipv6AddressCount=1"}, 0,
 			"InvalidParameterValue", text},
@@ -204,7 +225,8 @@ func TestEFAOnlyHasNoAddresses(t *testing.T) {
 	if strings.Contains(a.body, "privateIpAddress>") || strings.Contains(a.body, "privateDnsName>") {
 		t.Errorf("it is described with an address: %s", a.body)
 	}
-	filtered := p.ok("DescribeNetworkInterfaces", "Filter.1.Name=private-ip-address", "Filter.1.Value.1=*",
+	filtered := p.ok("DescribeNetworkInterfaces", "Filter.1.Name=private-ip-address",
+		"Filter.1.Value.1=*",
 		"Filter.2.Name=network-interface-id", "Filter.2.Value.1="+efa.ID)
 	if got := filtered.one("networkInterfaceSet/item/networkInterfaceId"); got != "" {
 		t.Errorf("a filter of addresses finds %s", got)
@@ -216,9 +238,12 @@ func TestDetachedInterfaceKeepsWhatIsItsOwn(t *testing.T) {
 	p := lab(t, ec2sim.WithTransitionTime(0))
 	r := p.sim.Region(ec2sim.LabRegion)
 	r.EditRouteTable(ec2sim.LabRouteTable, func(table *ec2sim.RouteTable) {
-		table.Routes = append(table.Routes, ec2sim.Route{Destination: "10.98.0.0/24", Target: ec2sim.LabDBInterface1, Origin: "CreateRoute"})
+		table.Routes = append(table.Routes,
+			ec2sim.Route{Destination: "10.98.0.0/24", Target: ec2sim.LabDBInterface1, Origin: "CreateRoute"})
 	})
-	r.AddAddress(ec2sim.Address{PublicIP: "203.0.113.21", InterfaceID: ec2sim.LabDBInterface1, PrivateIP: "10.88.60.21"})
+	r.AddAddress(
+		ec2sim.Address{PublicIP: "203.0.113.21", InterfaceID: ec2sim.LabDBInterface1,
+			PrivateIP: "10.88.60.21"})
 	want := p.eni(ec2sim.LabDBInterface1)
 	want.Attachment = nil
 
@@ -248,10 +273,12 @@ func TestControlAttaches(t *testing.T) {
 		return p.control(http.MethodPost, path, body)
 	}
 	spare := `{"interfaceId":"` + ec2sim.LabSpareInterface + `"`
-	if status, text := post("attach", spare+`,"instanceId":"`+ec2sim.LabRouterA+`","deviceIndex":1}`); status != 204 {
+	if status, text := post("attach",
+		spare+`,"instanceId":"`+ec2sim.LabRouterA+`","deviceIndex":1}`); status != 204 {
 		t.Fatalf("%d %s", status, text)
 	}
-	if got := p.eni(ec2sim.LabSpareInterface).Attachment; got == nil || got.Status != "attached" || got.DeviceIndex != 1 {
+	if got := p.eni(ec2sim.LabSpareInterface).Attachment; got == nil || got.Status != "attached" ||
+		got.DeviceIndex != 1 {
 		t.Errorf("attachment %+v", got)
 	}
 	if status, text := post("detach", spare+`}`); status != 204 {
@@ -259,7 +286,8 @@ func TestControlAttaches(t *testing.T) {
 	}
 	for _, tt := range []struct{ path, body, text string }{
 		{"detach", spare + `}`, "InvalidAttachmentID.NotFound"},
-		{"attach", spare + `,"instanceId":"` + ec2sim.LabDB + `","deviceIndex":1}`, "already has an interface"},
+		{"attach", spare + `,"instanceId":"` + ec2sim.LabDB + `","deviceIndex":1}`,
+			"already has an interface"},
 		{"attach", spare + `,"instance":"` + ec2sim.LabDB + `"}`, "unknown field"},
 		{"detach", `{"interfaceId":"eni-0123456789abcdef0"}`, "InvalidNetworkInterfaceID.NotFound"},
 	} {
@@ -277,7 +305,9 @@ func TestControlAttaches(t *testing.T) {
 
 func TestControlRemoves(t *testing.T) {
 	p := lab(t)
-	post := func(id string) (int, string) { return p.control(http.MethodPost, "remove", `{"id":"`+id+`"}`) }
+	post := func(id string) (int, string) {
+		return p.control(http.MethodPost, "remove", `{"id":"`+id+`"}`)
+	}
 	before := p.sim.State()
 	for id, text := range map[string]string{
 		"eni-0123456789abcdef0": "there is no eni-0123456789abcdef0",

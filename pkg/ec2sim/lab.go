@@ -37,8 +37,9 @@ const (
 	LabServiceAddress = "10.88.60.100" // secondary of LabRouterBInterface
 	LabFreeAddress    = "10.88.60.9"   // nobody's
 
-	LabMainRouteTable   = "rtb-01088000000000000" // 0.0.0.0/0 to LabInternetGateway
-	LabRouteTable       = "rtb-01088000000000060" // of LabSubnetA; also LabRoute to LabRouterAInterface
+	LabMainRouteTable = "rtb-01088000000000000" // 0.0.0.0/0 to LabInternetGateway
+	// of LabSubnetA; also LabRoute to LabRouterAInterface
+	LabRouteTable       = "rtb-01088000000000060"
 	LabRoute            = "10.99.0.0/24"
 	LabInternetGateway  = "igw-01088000000000000"
 	LabNATGateway       = "nat-01088000000000000"
@@ -73,7 +74,8 @@ const labRole = "lab-router"
 
 // LabMetadata is the metadata service of router-a.
 func LabMetadata() *MetadataOptions {
-	return &MetadataOptions{Region: LabRegion, Instance: LabRouterA, Role: labRole, Credential: LabRoleCredential}
+	return &MetadataOptions{Region: LabRegion, Instance: LabRouterA, Role: labRole,
+		Credential: LabRoleCredential}
 }
 
 // Lab seeds a small network with two kinds of credentials.
@@ -91,8 +93,9 @@ func named(name string) Tags { return Tags{"Name": name} }
 func fillLab(s *Sim) {
 	r := s.Region(LabRegion)
 	r.AddVPC(VPC{ID: LabVPC, CIDR: "10.88.0.0/16", IPv6CIDR: "2001:db8:1088::/56", Tags: named("lab")})
-	r.AddSubnet(Subnet{ID: LabSubnetA, VPCID: LabVPC, CIDR: "10.88.60.0/24", IPv6CIDR: "2001:db8:1088:60::/64",
-		AvailabilityZone: LabRegion + "a", Tags: named("lab-a")})
+	r.AddSubnet(
+		Subnet{ID: LabSubnetA, VPCID: LabVPC, CIDR: "10.88.60.0/24", IPv6CIDR: "2001:db8:1088:60::/64",
+			AvailabilityZone: LabRegion + "a", Tags: named("lab-a")})
 	r.AddSubnet(Subnet{ID: LabSubnetC, VPCID: LabVPC, CIDR: "10.88.61.0/24",
 		AvailabilityZone: LabRegion + "c", Tags: named("lab-c")})
 	fillLabGroups(r)
@@ -102,7 +105,8 @@ func fillLab(s *Sim) {
 	r.AddVPC(VPC{ID: LabOtherVPC, CIDR: "10.77.0.0/16", Tags: named("other")})
 	r.AddSubnet(Subnet{ID: LabOtherSubnet, VPCID: LabOtherVPC, CIDR: "10.77.1.0/24",
 		AvailabilityZone: LabRegion + "a", Tags: named("other-a")})
-	r.AddSecurityGroup(SecurityGroup{ID: LabOtherGroup, VPCID: LabOtherVPC, Name: "other", Tags: named("other")})
+	r.AddSecurityGroup(
+		SecurityGroup{ID: LabOtherGroup, VPCID: LabOtherVPC, Name: "other", Tags: named("other")})
 }
 
 func fillLabGroups(r *Region) {
@@ -128,7 +132,8 @@ func fillLabInstances(r *Region) {
 	router := []string{LabGroupRouter}
 
 	addLabInstance(r, LabRouterA, "router-a", "t3.medium", labInterface{id: LabRouterAInterface,
-		subnet: LabSubnetA, address: "10.88.60.11", check: true, groups: router, ipv6: []string{"2001:db8:1088:60::11"}})
+		subnet: LabSubnetA, address: "10.88.60.11", check: true, groups: router,
+		ipv6: []string{"2001:db8:1088:60::11"}})
 	addLabInstance(r, LabRouterB, "router-b", "t3.medium", labInterface{id: LabRouterBInterface,
 		subnet: LabSubnetA, address: "10.88.60.12", check: true, groups: router, more: secondary})
 	addLabInstance(r, LabRouterC, "router-c", "m5.large", labInterface{id: LabRouterCInterface,
@@ -139,11 +144,13 @@ func fillLabInstances(r *Region) {
 		labInterface{id: LabDBInterface1, subnet: LabSubnetA, address: "10.88.60.21", check: true,
 			groups: []string{LabGroupWeb}})
 
-	spare := labInterface{id: LabSpareInterface, subnet: LabSubnetA, address: "10.88.60.30", check: true}.spec("spare")
+	spare := labInterface{id: LabSpareInterface, subnet: LabSubnetA, address: "10.88.60.30",
+		check: true}.spec("spare")
 	spare.Attachment = nil
 	r.AddInterface(spare)
 
-	managed := labInterface{id: LabManagedInterface, subnet: LabSubnetC, address: "10.88.61.40", check: true}.spec("")
+	managed := labInterface{id: LabManagedInterface, subnet: LabSubnetC, address: "10.88.61.40",
+		check: true}.spec("")
 	managed.Description, managed.Type = "ELB net/lab/0123456789abcdef", "network_load_balancer"
 	managed.RequesterManaged, managed.RequesterID = true, "amazon-elb"
 	managed.Attachment.ID = "ela-attach-01088610000000040"
@@ -167,9 +174,10 @@ type labInterface struct {
 func (l labInterface) spec(name string) Interface {
 	i := Interface{
 		ID: l.id, SubnetID: l.subnet, Description: name, Groups: l.groups, SourceDestCheck: l.check,
-		PrivateAddresses: append([]PrivateAddress{{Address: l.address, Primary: true}}, l.more...), IPv6Addresses: l.ipv6,
-		MAC:        "06:10:88:60:00:" + l.id[len(l.id)-2:],
-		Attachment: &Attachment{ID: world.SameDigits("eni-attach", l.id), AttachTime: labBegin},
+		PrivateAddresses: append([]PrivateAddress{{Address: l.address, Primary: true}}, l.more...),
+		IPv6Addresses:    l.ipv6,
+		MAC:              "06:10:88:60:00:" + l.id[len(l.id)-2:],
+		Attachment:       &Attachment{ID: world.SameDigits("eni-attach", l.id), AttachTime: labBegin},
 	}
 	if name != "" {
 		i.Tags = named(name)
@@ -185,13 +193,15 @@ func addLabInstance(r *Region, id, name, kind string, interfaces ...labInterface
 		specs = append(specs, spec)
 	}
 	r.AddInstance(Instance{
-		ID: id, Type: kind, KeyName: "lab", LaunchTime: labBegin, ReservationID: world.SameDigits("r", id), Tags: named(name),
+		ID: id, Type: kind, KeyName: "lab", LaunchTime: labBegin,
+		ReservationID: world.SameDigits("r", id), Tags: named(name),
 		Profile: "arn:aws:iam::" + DefaultOwner + ":instance-profile/" + labRole,
 	}, specs...)
 }
 
 func fillLabRoutes(r *Region) {
-	for _, id := range []string{LabInternetGateway, LabNATGateway, LabTransitGateway, LabPeering, LabEgressOnlyGW, LabVPCEndpoint} {
+	for _, id := range []string{LabInternetGateway, LabNATGateway, LabTransitGateway, LabPeering,
+		LabEgressOnlyGW, LabVPCEndpoint} {
 		r.AddGateway(Gateway{ID: id, VPCID: LabVPC, Tags: named("lab")})
 	}
 	world := Route{Destination: "0.0.0.0/0", Target: LabInternetGateway, Origin: "CreateRoute"}

@@ -37,10 +37,15 @@ func TestDumpedWorldsLoad(t *testing.T) {
 	p := lab(t, ec2sim.WithTransitionTime(0), ec2sim.WithQuotas(ec2sim.Quotas{TagsPerResource: 7}))
 	r := p.sim.Region(ec2sim.LabRegion)
 	p.ipv6Only()
-	trunk := r.AddInterface(ec2sim.Interface{ID: "eni-0ffffffffffffffff", SubnetID: ec2sim.LabSubnetA, Type: "trunk"})
-	r.AddInterface(ec2sim.Interface{ID: "eni-00000000000000001", SubnetID: ec2sim.LabSubnetA, Type: "branch", TrunkID: trunk.ID})
+	trunk := r.AddInterface(
+		ec2sim.Interface{ID: "eni-0ffffffffffffffff", SubnetID: ec2sim.LabSubnetA, Type: "trunk"})
+	r.AddInterface(
+		ec2sim.Interface{ID: "eni-00000000000000001", SubnetID: ec2sim.LabSubnetA, Type: "branch",
+			TrunkID: trunk.ID})
 	r.AddInterface(ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, Type: "efa-only"})
-	r.AddSubnet(ec2sim.Subnet{VPCID: r.AddVPC(ec2sim.VPC{CIDR: "10.66.0.0/16", Owner: "999988887777"}).ID, CIDR: "10.66.0.0/24"})
+	r.AddSubnet(
+		ec2sim.Subnet{VPCID: r.AddVPC(ec2sim.VPC{CIDR: "10.66.0.0/16", Owner: "999988887777"}).ID,
+			CIDR: "10.66.0.0/24"})
 	r.EditInterface(ec2sim.LabRouterCInterface, func(i *ec2sim.Interface) { i.Groups = nil })
 	p.ok("ReplaceRoute", rtb, to("10.88.0.0/16"), viaA)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -73,8 +78,11 @@ func TestExampleWorld(t *testing.T) {
 		return the(t, state.Interfaces, func(i ec2sim.Interface) bool { return i.ID == id })
 	}
 	a := nic("eni-0000000a")
-	if a.SourceDestCheck || a.PrivateAddresses[0] != (ec2sim.PrivateAddress{Address: "10.20.1.10", Primary: true}) || a.PrivateAddresses[1].Primary ||
-		a.Attachment.DeviceIndex != 0 || a.Attachment.Status != "attached" || a.Attachment.InstanceOwner != ec2sim.DefaultOwner {
+	if a.SourceDestCheck ||
+		a.PrivateAddresses[0] != (ec2sim.PrivateAddress{Address: "10.20.1.10", Primary: true}) ||
+		a.PrivateAddresses[1].Primary ||
+		a.Attachment.DeviceIndex != 0 || a.Attachment.Status != "attached" ||
+		a.Attachment.InstanceOwner != ec2sim.DefaultOwner {
 		t.Errorf("%+v %+v", a, a.Attachment)
 	}
 	if b := nic("eni-0000000b"); !b.SourceDestCheck {
@@ -88,7 +96,8 @@ func TestExampleWorld(t *testing.T) {
 		t.Errorf("%+v", six)
 	}
 	i := the(t, state.Instances, func(i ec2sim.Instance) bool { return i.ID == "i-0000000a" })
-	if i.SubnetID != "subnet-0000000a" || i.VPCID != "vpc-0000000a" || i.AvailabilityZone != "eu-west-1a" || i.State != "running" {
+	if i.SubnetID != "subnet-0000000a" || i.VPCID != "vpc-0000000a" ||
+		i.AvailabilityZone != "eu-west-1a" || i.State != "running" {
 		t.Errorf("%+v", i)
 	}
 	if len(state.RouteTables) != 3 || len(state.SecurityGroups) != 4 {
@@ -104,62 +113,90 @@ func TestExampleWorld(t *testing.T) {
 // Every fault is told with its line; a world with any is not taken.
 func TestRefusedWorlds(t *testing.T) {
 	const vpc = "regions:\n  eu-west-1:\n    vpcs: [{id: vpc-0000000a, cidr: 10.0.0.0/16}]\n"
-	const subnet = vpc + "    subnets: [{id: subnet-0000000a, vpcId: vpc-0000000a, cidr: 10.0.0.0/24}]\n"
+	const subnet = vpc +
+		"    subnets: [{id: subnet-0000000a, vpcId: vpc-0000000a, cidr: 10.0.0.0/24}]\n"
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "", "there is no document"},
 		{"not YAML", "regions: [", "is not YAML"},
 		{"no regions", "quotas: {}", "line 1: regions: is required"},
-		{"unknown field", vpc + "    subnet: []\n", "line 4: regions.eu-west-1.subnet: is unknown, want vpcs, subnets"},
+		{"unknown field", vpc + "    subnet: []\n",
+			"line 4: regions.eu-west-1.subnet: is unknown, want vpcs, subnets"},
 		{"unknown field below", "regions: {eu-west-1: {vpcs: [{cdir: 10.0.0.0/16}]}}",
 			"line 1: regions.eu-west-1.vpcs[0].cdir: is unknown, want id, cidr"},
 		{"a number for a text", vpc + "    subnets: [{vpcId: 7}]\n",
 			"line 4: regions.eu-west-1.subnets[0].vpcId: is a number, want a string: put it in quotes"},
-		{"a text for a list", "regions: {eu-west-1: {vpcs: all}}", "line 1: regions.eu-west-1.vpcs: is a string, want a list"},
+		{"a text for a list", "regions: {eu-west-1: {vpcs: all}}",
+			"line 1: regions.eu-west-1.vpcs: is a string, want a list"},
 		{"a text for a number", vpc + "    interfaces: [{attachment: {deviceIndex: first}}]\n",
 			"line 4: regions.eu-west-1.interfaces[0].attachment.deviceIndex: is not a whole number"},
-		{"no time", vpc + "    instances: [{launchTime: today}]\n", "line 4: regions.eu-west-1.instances[0].launchTime: is not a time"},
+		{"no time", vpc + "    instances: [{launchTime: today}]\n",
+			"line 4: regions.eu-west-1.instances[0].launchTime: is not a time"},
 		{"key twice", vpc + "    vpcs: []\n", "line 4: vpcs: the key is there twice"},
 		{"region", "regions: {mars: {}}", "line 1: regions.mars: is not the name of a region"},
-		{"quota", "regions: {}\nquotas: {tagsPerResource: -1}", "line 2: quotas: cannot set a quota of -1"},
+		{"quota", "regions: {}\nquotas: {tagsPerResource: -1}",
+			"line 2: quotas: cannot set a quota of -1"},
 		{"id", "regions: {eu-west-1: {vpcs: [{id: vpc-lab, cidr: 10.0.0.0/16}]}}",
-			`line 1: regions.eu-west-1.vpcs[0]: "vpc-lab" is not an id: want vpc- and 8 or 17 hexadecimal digits`},
-		{"id of another kind", vpc + "    gateways: [{id: eni-0000000a}]\n", `"eni-0000000a" is not an id: want igw- or eigw-`},
-		{"network", "regions: {eu-west-1: {vpcs: [{cidr: 10.0.0.1/16}]}}", `vpcs[0]: "10.0.0.1/16" is not a network`},
-		{"no such VPC", "regions:\n  eu-west-1:\n    subnets:\n      - vpcId: vpc-0000000b\n        cidr: 10.0.0.0/24\n",
+			`line 1: regions.eu-west-1.vpcs[0]: "vpc-lab" is not an id: want vpc- and 8 or 17 ` +
+				`hexadecimal digits`},
+		{"id of another kind", vpc + "    gateways: [{id: eni-0000000a}]\n",
+			`"eni-0000000a" is not an id: want igw- or eigw-`},
+		{"network", "regions: {eu-west-1: {vpcs: [{cidr: 10.0.0.1/16}]}}",
+			`vpcs[0]: "10.0.0.1/16" is not a network`},
+		{"no such VPC", "regions:\n  eu-west-1:\n    subnets:\n      - vpcId: vpc-0000000b\n        " +
+			"cidr: 10.0.0.0/24\n",
 			`line 4: regions.eu-west-1.subnets[0]: there is no "vpc-0000000b"`},
-		{"subnets overlap", vpc + "    subnets:\n      - {vpcId: vpc-0000000a, cidr: 10.0.0.0/24}\n      - {vpcId: vpc-0000000a, cidr: 10.0.0.0/28}\n",
+		{"subnets overlap", vpc + "    subnets:\n      - {vpcId: vpc-0000000a, cidr: 10.0.0.0/24}\n   " +
+			"   - {vpcId: vpc-0000000a, cidr: 10.0.0.0/28}\n",
 			"line 6: regions.eu-west-1.subnets[1]: the subnet 10.0.0.0/28 overlaps subnet-"},
-		{"zone", vpc + "    subnets: [{vpcId: vpc-0000000a, cidr: 10.0.0.0/24, availabilityZone: eu-west-2a}]\n",
+		{"zone", vpc + "    subnets: [{vpcId: vpc-0000000a, cidr: 10.0.0.0/24, availabilityZone: " +
+			"eu-west-2a}]\n",
 			"the zone eu-west-2a is none of eu-west-1"},
 		{"families changed over", vpc + "    subnets: [{vpcId: vpc-0000000a, ipv6Cidr: 10.0.0.0/24}]\n",
 			"cidr is an IPv4 block, ipv6Cidr an IPv6 one"},
-		{"address taken", subnet + "    interfaces:\n      - {subnetId: subnet-0000000a, privateAddresses: [10.0.0.5]}\n" +
+		{"address taken", subnet +
+			"    interfaces:\n      - {subnetId: subnet-0000000a, privateAddresses: [10.0.0.5]}\n" +
 			"      - {subnetId: subnet-0000000a, privateAddresses: [10.0.0.5]}\n",
 			"line 7: regions.eu-west-1.interfaces[1]: the address 10.0.0.5 is not free in subnet-0000000a"},
-		{"no address", subnet + "    interfaces: [{subnetId: subnet-0000000a, privateAddresses: [here]}]\n",
+		{"no address", subnet +
+			"    interfaces: [{subnetId: subnet-0000000a, privateAddresses: [here]}]\n",
 			`interfaces[0]: "here" is not an address in its usual form`},
-		{"no IPv6 there", subnet + "    interfaces: [{subnetId: subnet-0000000a, ipv6Addresses: ['2001:db8::4']}]\n",
+		{"no IPv6 there", subnet +
+			"    interfaces: [{subnetId: subnet-0000000a, ipv6Addresses: ['2001:db8::4']}]\n",
 			"interfaces[0]: the subnet subnet-0000000a has no IPv6 addresses"},
-		{"type", subnet + "    interfaces: [{subnetId: subnet-0000000a, type: trunck}]\n", "interfaces[0]: no type of interface is trunck"},
-		{"efa-only with an address", subnet + "    interfaces: [{subnetId: subnet-0000000a, type: efa-only, privateAddresses: [10.0.0.5]}]\n",
+		{"type", subnet + "    interfaces: [{subnetId: subnet-0000000a, type: trunck}]\n",
+			"interfaces[0]: no type of interface is trunck"},
+		{"efa-only with an address",
+			subnet + "    interfaces: [{subnetId: subnet-0000000a, type: efa-only, privateAddresses: " +
+				"[10.0.0.5]}]\n",
 			"interfaces[0]: an efa-only interface has no addresses"},
-		{"branch of no trunk", subnet + "    interfaces: [{id: eni-0000000a, subnetId: subnet-0000000a}, " +
-			"{subnetId: subnet-0000000a, type: branch, trunkId: eni-0000000a}]\n", "interfaces[1]: eni-0000000a is not a trunk"},
-		{"attached to nothing there", subnet + "    interfaces: [{subnetId: subnet-0000000a, attachment: {instanceId: i-0000000a}}]\n",
+		{"branch of no trunk",
+			subnet + "    interfaces: [{id: eni-0000000a, subnetId: subnet-0000000a}, " +
+				"{subnetId: subnet-0000000a, type: branch, trunkId: eni-0000000a}]\n",
+			"interfaces[1]: eni-0000000a is not a trunk"},
+		{"attached to nothing there",
+			subnet + "    interfaces: [{subnetId: subnet-0000000a, attachment: {instanceId: i-0000000a}}]\n",
 			`interfaces[0]: there is no "i-0000000a"`},
 		{"two at one index", subnet + "    instances: [{id: i-0000000a}]\n    interfaces:\n" +
 			strings.Repeat("      - {subnetId: subnet-0000000a, attachment: {instanceId: i-0000000a}}\n", 2),
 			"line 8: regions.eu-west-1.interfaces[1]: eni-"},
-		{"instance nowhere", subnet + "    instances: [{id: i-0000000a}]\n", `instances[0]: there is no ""`},
-		{"instance state", subnet + "    instances: [{subnetId: subnet-0000000a, state: asleep}]\n", "no instance state is asleep"},
-		{"attachment status", subnet + "    instances: [{id: i-0000000a, subnetId: subnet-0000000a}]\n    interfaces: " +
-			"[{subnetId: subnet-0000000a, attachment: {instanceId: i-0000000a, status: gone}}]\n", "no status of an attachment is gone"},
-		{"route", vpc + "    routeTables: [{vpcId: vpc-0000000a, routes: [{destination: all, target: igw-0000000a}]}]\n",
+		{"instance nowhere", subnet + "    instances: [{id: i-0000000a}]\n",
+			`instances[0]: there is no ""`},
+		{"instance state", subnet + "    instances: [{subnetId: subnet-0000000a, state: asleep}]\n",
+			"no instance state is asleep"},
+		{"attachment status",
+			subnet + "    instances: [{id: i-0000000a, subnetId: subnet-0000000a}]\n    interfaces: " +
+				"[{subnetId: subnet-0000000a, attachment: {instanceId: i-0000000a, status: gone}}]\n",
+			"no status of an attachment is gone"},
+		{"route", vpc + "    routeTables: [{vpcId: vpc-0000000a, routes: [{destination: all, target: " +
+			"igw-0000000a}]}]\n",
 			`routeTables[0]: "all" is not a network`},
-		{"route to nowhere", vpc + "    routeTables: [{vpcId: vpc-0000000a, routes: [{destination: 0.0.0.0/0}]}]\n",
+		{"route to nowhere",
+			vpc + "    routeTables: [{vpcId: vpc-0000000a, routes: [{destination: 0.0.0.0/0}]}]\n",
 			"routeTables[0]: the route to 0.0.0.0/0 has no target"},
-		{"the same id twice", vpc + "    gateways: [{id: igw-0000000a}, {id: igw-0000000a}]\n", "gateways[1]: igw-0000000a is there already"},
-		{"rule", vpc + "    securityGroups: [{vpcId: vpc-0000000a, name: x, ingress: [{protocol: tcp, cidrs: [all]}]}]\n",
+		{"the same id twice", vpc + "    gateways: [{id: igw-0000000a}, {id: igw-0000000a}]\n",
+			"gateways[1]: igw-0000000a is there already"},
+		{"rule", vpc + "    securityGroups: [{vpcId: vpc-0000000a, name: x, ingress: [{protocol: tcp, " +
+			"cidrs: [all]}]}]\n",
 			`securityGroups[0]: "all" is not a network`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -177,9 +214,11 @@ func TestRefusedWorlds(t *testing.T) {
 }
 
 func TestAllFaultsOfAWorldAreTold(t *testing.T) {
-	err := ec2sim.New().Load([]byte("regions:\n  mars: {}\n  eu-west-1:\n    vpcs:\n      - {cidr: x}\n      - {cidr: y}\n"))
+	err := ec2sim.New().Load(
+		[]byte("regions:\n  mars: {}\n  eu-west-1:\n    vpcs:\n      - {cidr: x}\n      - {cidr: y}\n"))
 	want := "line 2: regions.mars: is not the name of a region\n" +
-		"line 5: regions.eu-west-1.vpcs[0]: \"x\" is not a network\nline 6: regions.eu-west-1.vpcs[1]: \"y\" is not a network"
+		"line 5: regions.eu-west-1.vpcs[0]: \"x\" is not a network\nline 6: " +
+		"regions.eu-west-1.vpcs[1]: \"y\" is not a network"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
@@ -189,15 +228,18 @@ func TestControlLoadsWorlds(t *testing.T) {
 	p := lab(t)
 	begin := p.sim.State()
 	_, told := p.control(http.MethodGet, "state", "")
-	world := "regions:\n  eu-west-1:\n    vpcs: [{id: vpc-0000000a, cidr: 10.0.0.0/16}]\nquotas: {tagsPerResource: 3}\n"
+	world := "regions:\n  eu-west-1:\n    vpcs: [{id: vpc-0000000a, cidr: 10.0.0.0/16}]\nquotas: " +
+		"{tagsPerResource: 3}\n"
 	if status, text := p.control(http.MethodPut, "state", world); status != 204 {
 		t.Fatalf("%d %s", status, text)
 	}
-	if now := p.sim.State(); len(now.Regions) != 1 || now.Regions["eu-west-1"].VPCs[0].CIDR != "10.0.0.0/16" || now.Quotas.TagsPerResource != 3 {
+	if now := p.sim.State(); len(now.Regions) != 1 ||
+		now.Regions["eu-west-1"].VPCs[0].CIDR != "10.0.0.0/16" || now.Quotas.TagsPerResource != 3 {
 		t.Errorf("%+v", now)
 	}
 	status, text := p.control(http.MethodPut, "state", "regions: {eu-west-1: {vpc: []}}")
-	if status != 400 || !strings.Contains(text, "the world is refused:\nline 1: regions.eu-west-1.vpc: is unknown") {
+	if status != 400 || !strings.Contains(text,
+		"the world is refused:\nline 1: regions.eu-west-1.vpc: is unknown") {
 		t.Errorf("%d %s", status, text)
 	}
 	if status, text := p.control(http.MethodPut, "state", told); status != 204 {

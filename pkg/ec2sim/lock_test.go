@@ -20,11 +20,12 @@ func operationOf(changes bool, run func(world.Change) (any, error)) api.Operatio
 	}}
 }
 
-// observed runs a call whose operation looks whether the lock is free.
+// observed runs a call whose operation tries the lock, and reports whether it was free.
 func observed(t *testing.T, s *Sim, changes bool) (free bool) {
 	t.Helper()
 	ran := false
-	in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"}}
+	in := &inbound{mem: s.mem, form: url.Values{},
+		call: &Call{Region: LabRegion, Operation: "Describe"}}
 	in.op = operationOf(changes, func(world.Change) (any, error) {
 		if ran, free = true, s.mu.TryLock(); free {
 			s.mu.Unlock()
@@ -85,7 +86,8 @@ func TestReadsAtTheSameTimeSeeAllOfIt(t *testing.T) {
 
 // describedInstances is what DescribeInstances answers.
 func describedInstances(t *testing.T, s *Sim) string {
-	in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "DescribeInstances"}}
+	in := &inbound{mem: s.mem, form: url.Values{},
+		call: &Call{Region: LabRegion, Operation: "DescribeInstances"}}
 	in.op = api.Operations["DescribeInstances"]
 	out := s.effect(in)
 	text, err := json.Marshal(out.body)
@@ -100,7 +102,9 @@ func TestReadsSeeOneWorld(t *testing.T) {
 	s := New(Lab(), WithTransitionTime(0))
 	r := s.Region(LabRegion)
 	for name, happen := range map[string]func(){
-		"an edit":   func() { r.EditInterface(LabDBInterface0, func(i *Interface) { i.Description = "changed" }) },
+		"an edit": func() {
+			r.EditInterface(LabDBInterface0, func(i *Interface) { i.Description = "changed" })
+		},
 		"a builder": func() { r.AddInterface(Interface{SubnetID: LabSubnetA}) },
 		"a removal": func() { r.Remove(LabDBInterface1) },
 		"a state that settles": func() {
@@ -111,7 +115,8 @@ func TestReadsSeeOneWorld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s.Reset()
 			before := s.State().Regions[LabRegion]
-			in := &inbound{mem: s.mem, form: url.Values{}, call: &Call{Region: LabRegion, Operation: "Describe"}}
+			in := &inbound{mem: s.mem, form: url.Values{},
+				call: &Call{Region: LabRegion, Operation: "Describe"}}
 			in.op = operationOf(false, func(c world.Change) (any, error) {
 				happen()
 				if !reflect.DeepEqual(before, c.World.Snapshot()) {

@@ -84,20 +84,24 @@ func TestMetadata(t *testing.T) {
 		"meta-data/placement/":                  "availability-zone\navailability-zone-id\nregion",
 		"meta-data/placement/availability-zone": ec2sim.LabRegion + "a",
 	} {
-		if status, text, err := m.ask("GET", path, tokenHeader+": "+token); err != nil || status != 200 || text != want {
+		if status, text, err := m.ask("GET", path, tokenHeader+": "+token); err != nil || status != 200 ||
+			text != want {
 			t.Errorf("%s: %d %q %v, want %q", path, status, text, err, want)
 		}
 	}
 	var document, credentials map[string]string
 	_, text, _ := m.ask("GET", "dynamic/instance-identity/document")
-	if err := json.Unmarshal([]byte(text), &document); err != nil || document["region"] != ec2sim.LabRegion || document["instanceId"] != ec2sim.LabRouterA {
+	if err := json.Unmarshal([]byte(text), &document); err != nil ||
+		document["region"] != ec2sim.LabRegion || document["instanceId"] != ec2sim.LabRouterA {
 		t.Errorf("document %q: %v", text, err)
 	}
 	_, text, _ = m.ask("GET", "meta-data/iam/security-credentials/lab-router")
-	if err := json.Unmarshal([]byte(text), &credentials); err != nil || credentials["Token"] != ec2sim.LabRoleCredential.SessionToken {
+	if err := json.Unmarshal([]byte(text), &credentials); err != nil ||
+		credentials["Token"] != ec2sim.LabRoleCredential.SessionToken {
 		t.Errorf("credentials %q: %v", text, err)
 	}
-	if expires, err := time.Parse(time.RFC3339, credentials["Expiration"]); err != nil || time.Until(expires) < time.Hour {
+	if expires, err := time.Parse(time.RFC3339, credentials["Expiration"]); err != nil ||
+		time.Until(expires) < time.Hour {
 		t.Errorf("credentials expire at %q", credentials["Expiration"])
 	}
 }
@@ -120,7 +124,8 @@ func TestMetadataRefusals(t *testing.T) {
 			t.Errorf("%s: %d %q %v, want %d", tt.name, status, text, err, tt.status)
 		}
 	}
-	if status, _, _ := m.ask("PUT", "api/token", ttlHeader+": 60", "X-Forwarded-For: 192.0.2.1"); status != 403 {
+	if status, _, _ := m.ask("PUT", "api/token", ttlHeader+": 60",
+		"X-Forwarded-For: 192.0.2.1"); status != 403 {
 		t.Errorf("token through a proxy: %d", status)
 	}
 	_, token, _ := m.ask("PUT", "api/token", ttlHeader+": 60")
@@ -135,7 +140,8 @@ func TestMetadataFaults(t *testing.T) {
 	for _, tt := range []struct {
 		fault  ec2sim.MetadataFault
 		status int
-	}{{ec2sim.MetadataForbid, 403}, {ec2sim.MetadataFailure, 500}, {ec2sim.MetadataBusy, 429}, {ec2sim.MetadataHang, 0}, {ec2sim.MetadataRefuse, 0}} {
+	}{{ec2sim.MetadataForbid, 403}, {ec2sim.MetadataFailure, 500}, {ec2sim.MetadataBusy, 429},
+		{ec2sim.MetadataHang, 0}, {ec2sim.MetadataRefuse, 0}} {
 		if err := m.srv.Metadata().SetFault(tt.fault); err != nil {
 			t.Fatal(err)
 		}

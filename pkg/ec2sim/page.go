@@ -163,7 +163,9 @@ func (g *grid) dropEmptyColumns() {
 	}
 }
 
-func gridOf[T world.Resource[T]](title string, t world.Table[T], row func(*T) []cell, columns ...string) grid {
+func gridOf[T world.Resource[T]](
+	title string, t world.Table[T], row func(*T) []cell, columns ...string,
+) grid {
 	g := grid{Title: title + " (" + strconv.Itoa(len(t)) + ")", Columns: columns}
 	for r := range t.Each() {
 		if len(g.Rows) == indexRows {

@@ -65,25 +65,32 @@ func TestIndexTellsWhatThereIs(t *testing.T) {
 	p := lab(t)
 	_, six, _ := p.ipv6Only()
 	p.sim.Region(ec2sim.LabRegion).Remove(ec2sim.LabSpareInterface)
-	p.sim.Region(ec2sim.LabRegion).EditInstance(ec2sim.LabRouterA, func(i *ec2sim.Instance) { i.State = "stopped" })
-	p.ok("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterBInterface), "PrivateIpAddress.1=10.88.60.9")
+	p.sim.Region(ec2sim.LabRegion).EditInstance(ec2sim.LabRouterA, func(i *ec2sim.Instance) {
+		i.State = "stopped"
+	})
+	p.ok("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterBInterface),
+		"PrivateIpAddress.1=10.88.60.9")
 	p.call("StopInstances", "InstanceId.1=i-0123456789abcdef0")
 	p.inject(ec2sim.LoseAnswer("CreateTags").Times(3))
 	page := p.page()
 	page.tells(t, "1 region, 5 instances, 7 interfaces, 2 calls, 1 fault", ec2sim.LabRegion,
 		"0: "+ec2sim.LabDBInterface0, "1: "+ec2sim.LabDBInterface1, "10.88.60.12 primary", "10.88.60.9",
 		six.ID, "2001:db8:1088:66::4", "off: it forwards", "203.0.113.11", "10.88.60.0/24",
-		"10.99.0.0/24 → "+ec2sim.LabRouterAInterface+" (black hole)", "main of "+ec2sim.LabVPC, "tcp 443: 0.0.0.0/0",
-		"AssignPrivateIpAddresses", "PrivateIpAddress.1=10.88.60.9", "changed", "400 InvalidInstanceID.NotFound",
+		"10.99.0.0/24 → "+ec2sim.LabRouterAInterface+" (black hole)", "main of "+ec2sim.LabVPC,
+		"tcp 443: 0.0.0.0/0",
+		"AssignPrivateIpAddresses", "PrivateIpAddress.1=10.88.60.9", "changed",
+		"400 InvalidInstanceID.NotFound",
 		"lost", "CreateTags", "PUT", "/_sim/quotas", "replaces the world")
-	if calls := strings.Index(page.text, "InvalidInstanceID.NotFound"); calls > strings.LastIndex(page.text, "PrivateIpAddress.1=") {
+	if calls := strings.Index(page.text,
+		"InvalidInstanceID.NotFound"); calls > strings.LastIndex(page.text, "PrivateIpAddress.1=") {
 		t.Error("the latest call is not the first one told")
 	}
 }
 
 func TestIndexOfNothing(t *testing.T) {
 	p := serve(t)
-	p.page().tells(t, "0 regions, 0 instances, 0 interfaces, 0 calls, 0 faults", "The account is empty", "There were none.", "There are none.")
+	p.page().tells(t, "0 regions, 0 instances, 0 interfaces, 0 calls, 0 faults",
+		"The account is empty", "There were none.", "There are none.")
 }
 
 // Whatever somebody names things, it is text; nothing is run, and nothing is fetched.
@@ -112,7 +119,8 @@ func TestIndexEscapes(t *testing.T) {
 		}
 	}
 	for _, link := range page.links {
-		if strings.Contains(link, "evil") || strings.Contains(link, "//") || strings.Contains(link, "onerror") {
+		if strings.Contains(link, "evil") || strings.Contains(link, "//") ||
+			strings.Contains(link, "onerror") {
 			t.Errorf("there is an attribute %s", link)
 		}
 	}
@@ -121,7 +129,8 @@ func TestIndexEscapes(t *testing.T) {
 			t.Errorf("there is an element %s", name)
 		}
 	}
-	if policy := page.header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") {
+	if policy := page.header.Get("Content-Security-Policy"); !strings.HasPrefix(policy,
+		"default-src 'none'") {
 		t.Errorf("content security policy %q", policy)
 	}
 }

@@ -29,7 +29,8 @@ func TestQuotas(t *testing.T) {
 	a := eniParam(ec2sim.LabRouterAInterface)
 	groups := []string{ec2sim.LabGroupRouter, ec2sim.LabGroupWeb, ec2sim.LabGroupFence}
 	tag := func(n string) change {
-		return change{"CreateTags", []string{"ResourceId.1=" + ec2sim.LabDB, "Tag.1.Key=" + n, "Tag.1.Value=v"}}
+		return change{"CreateTags",
+			[]string{"ResourceId.1=" + ec2sim.LabDB, "Tag.1.Key=" + n, "Tag.1.Value=v"}}
 	}
 	route := func(cidr string) change { return change{"CreateRoute", []string{rtb, to(cidr), viaA}} }
 	for _, tt := range []struct {
@@ -44,7 +45,8 @@ func TestQuotas(t *testing.T) {
 			"SecurityGroupsPerInterfaceLimitExceeded",
 			"The maximum number of security groups per interface has been reached."},
 		{"addresses", ec2sim.Quotas{AddressesPerInterface: 3},
-			change{"AssignPrivateIpAddresses", []string{a, "PrivateIpAddress.1=10.88.60.200", "PrivateIpAddress.2=10.88.60.201"}},
+			change{"AssignPrivateIpAddresses",
+				[]string{a, "PrivateIpAddress.1=10.88.60.200", "PrivateIpAddress.2=10.88.60.201"}},
 			change{"AssignPrivateIpAddresses", []string{a, "PrivateIpAddress.1=10.88.60.202"}},
 			"PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit."},
 		{"IPv6 addresses", ec2sim.Quotas{AddressesPerInterface: 2},
@@ -94,11 +96,13 @@ func TestControlOfQuotas(t *testing.T) {
 	if diff := cmp.Diff(want, p.sim.Quotas()); diff != "" {
 		t.Error(diff)
 	}
-	if _, text := p.control(http.MethodGet, "quotas", ""); !strings.Contains(text, `"groupsPerInterface": 16`) {
+	if _, text := p.control(http.MethodGet, "quotas", ""); !strings.Contains(text,
+		`"groupsPerInterface": 16`) {
 		t.Errorf("told %s", text)
 	}
 	for body, why := range map[string]string{
-		`{"groupsPerInterface":-1}`: "cannot set a quota of -1", `{"groups":1}`: "unknown field", `[]`: "cannot read",
+		`{"groupsPerInterface":-1}`: "cannot set a quota of -1", `{"groups":1}`: "unknown field",
+		`[]`: "cannot read",
 	} {
 		if status, text := put(body); status != 400 || !strings.Contains(text, why) {
 			t.Errorf("%s: %d %s", body, status, text)

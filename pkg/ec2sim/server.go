@@ -17,9 +17,10 @@ import (
 
 // ServerOptions says where and how a Sim is served.
 type ServerOptions struct {
-	Addr         string           // host:port; a free port of 127.0.0.1 when empty
-	TLS          bool             // HTTPS, under an authority made for this server
-	CAFile       string           // where the authority's certificate is written; a temporary file when empty
+	Addr string // host:port; a free port of 127.0.0.1 when empty
+	TLS  bool   // HTTPS, under an authority made for this server
+	// where the authority's certificate is written; a temporary file when empty
+	CAFile       string
 	Metadata     *MetadataOptions // a metadata service beside it, on a port of its own
 	MetadataAddr string           // host:port; a free port of 127.0.0.1 when empty
 	Region       string           // for Env; the first region that holds something when empty
@@ -102,7 +103,8 @@ func (srv *Server) secure(l net.Listener, o ServerOptions) (net.Listener, error)
 	if err := os.WriteFile(srv.caFile, ca, 0o644); err != nil {
 		return l, err
 	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}), nil
+	return tls.NewListener(l,
+		&tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}), nil
 }
 
 // URL is the endpoint of the EC2 API.
@@ -130,14 +132,15 @@ func (srv *Server) CAPEM() []byte { return slices.Clone(srv.caPEM) }
 // CAFile is the file CAPEM is in, or "". A temporary one goes with Close.
 func (srv *Server) CAFile() string { return srv.caFile }
 
-// Env returns KEY=VALUE lines that point an AWS SDK, the AWS CLI or the executor at the server, with
-// long-term credentials of the Sim's.
+// Env returns KEY=VALUE lines that point an AWS SDK, the AWS CLI or the executor at the server,
+// with long-term credentials of the Sim's.
 func (srv *Server) Env() []string {
 	k := srv.sim.cfg.operator
 	if k.AccessKeyID == "" {
 		k.AccessKeyID, k.SecretAccessKey = "AKIAANYBODY000000000", "anything"
 	}
-	return append(srv.RoleEnv(), "AWS_ACCESS_KEY_ID="+k.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey)
+	return append(srv.RoleEnv(), "AWS_ACCESS_KEY_ID="+k.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+k.SecretAccessKey)
 }
 
 // RoleEnv is Env without credentials, so that they come from the metadata service.
@@ -156,7 +159,8 @@ func (srv *Server) RoleEnv() []string {
 	return append(env, "AWS_EC2_METADATA_DISABLED=true")
 }
 
-// Close ends the server and its connections at once. The Sim stays; delayed calls under way have no answer.
+// Close ends the server and its connections at once. The Sim stays; delayed calls under way have no
+// answer.
 func (srv *Server) Close() {
 	srv.close.Do(func() {
 		srv.sim.endDelays()

@@ -45,19 +45,22 @@ func TestTLS(t *testing.T) {
 }
 
 func TestEnv(t *testing.T) {
-	srv, err := ec2sim.Start(ec2sim.New(ec2sim.Lab()), ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
+	srv, err := ec2sim.Start(ec2sim.New(ec2sim.Lab()),
+		ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer srv.Close()
 	want := []string{
-		"AWS_ENDPOINT_URL_EC2=" + srv.URL(), "AWS_REGION=ap-northeast-1", "AWS_DEFAULT_REGION=ap-northeast-1",
+		"AWS_ENDPOINT_URL_EC2=" + srv.URL(), "AWS_REGION=ap-northeast-1",
+		"AWS_DEFAULT_REGION=ap-northeast-1",
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + srv.MetadataURL(),
 	}
 	if diff := cmp.Diff(want, srv.RoleEnv()); diff != "" {
 		t.Error(diff)
 	}
-	want = append(want, "AWS_ACCESS_KEY_ID="+ec2sim.LabCredential.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+ec2sim.LabCredential.SecretAccessKey)
+	want = append(want, "AWS_ACCESS_KEY_ID="+ec2sim.LabCredential.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+ec2sim.LabCredential.SecretAccessKey)
 	if diff := cmp.Diff(want, srv.Env()); diff != "" {
 		t.Error(diff)
 	}
@@ -103,23 +106,27 @@ func TestControl(t *testing.T) {
 	}
 
 	for _, body := range []string{
-		`{"operation":"AssignPrivateIpAddresses","error":{"code":"RequestLimitExceeded"},"noEffect":true,"count":2}`,
+		`{"operation":"AssignPrivateIpAddresses","error":{"code":"RequestLimitExceeded"},` +
+			`"noEffect":true,"count":2}`,
 		`[{"operation":"Describe*","delayBefore":"1ms"},{"operation":"changes","stale":{"for":"1m"}}]`,
 	} {
 		if status, text := p.control("POST", "faults", body); status != 204 {
 			t.Fatalf("faults: %d %s", status, text)
 		}
 	}
-	if a := p.call("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface), "PrivateIpAddress.1=10.88.60.9"); a.status != 503 {
+	if a := p.call("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface),
+		"PrivateIpAddress.1=10.88.60.9"); a.status != 503 {
 		t.Errorf("the fault did not strike: %d", a.status)
 	}
 	var faults []ec2sim.FaultJSON
 	_, text = p.control("GET", "faults", "")
-	if err := json.Unmarshal([]byte(text), &faults); err != nil || len(faults) != 3 || faults[0].Struck != 1 || faults[2].Stale.For != "1m0s" {
+	if err := json.Unmarshal([]byte(text), &faults); err != nil || len(faults) != 3 ||
+		faults[0].Struck != 1 || faults[2].Stale.For != "1m0s" {
 		t.Errorf("faults: %s", text)
 	}
 	p.control("DELETE", "faults", "")
-	p.ok("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface), "PrivateIpAddress.1=10.88.60.9")
+	p.ok("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface),
+		"PrivateIpAddress.1=10.88.60.9")
 
 	var calls []ec2sim.Call
 	_, text = p.control("GET", "calls", "")

@@ -20,8 +20,8 @@ type Sim struct {
 	metadata []*Metadata // those that are served
 }
 
-// memory is all that changes. Reset makes a new one, so nothing can be forgotten; a call that is under way
-// while it happens goes on with the old one.
+// memory is all that changes. Reset makes a new one, so nothing can be forgotten; a call that is
+// under way while it happens goes on with the old one.
 type memory struct {
 	owner      string
 	worlds     map[string]*world.World
@@ -59,10 +59,12 @@ type config struct {
 // Option is a setting of a new Sim.
 type Option func(*config)
 
-// WithSeed sets what ids are made from. Two Sims with one seed, given the same calls, make the same ids.
+// WithSeed sets what ids are made from. Two Sims with one seed, given the same calls, make the same
+// ids.
 func WithSeed(seed uint64) Option { return func(c *config) { c.seed = seed } }
 
-// WithClock sets the clock that dates, expiry, throttling and staleness go by. Delays take real time.
+// WithClock sets the clock that dates, expiry, throttling and staleness go by. Delays take real
+// time.
 func WithClock(now func() time.Time) Option { return func(c *config) { c.now = now } }
 
 // WithOwner sets the account id, of 12 digits.
@@ -71,12 +73,13 @@ func WithOwner(account string) Option { return func(c *config) { c.owner = accou
 // WithTransitionTime sets how long an instance is stopping or pending; 20 ms when not given.
 func WithTransitionTime(d time.Duration) Option { return func(c *config) { c.transition = d } }
 
-// WithSameRouteRefused has CreateRoute refuse a route that is there already with the same target. What
-// the real EC2 does has been reported both ways; without this option it is a success that changes nothing.
+// WithSameRouteRefused has CreateRoute refuse a route that is there already with the same target.
+// What the real EC2 does has been reported both ways; without this option it is a success that
+// changes nothing.
 func WithSameRouteRefused() Option { return func(c *config) { c.sameRouteRefused = true } }
 
-// WithLog has log called with every call when it is answered. It is not called concurrently, and must
-// not use the Sim.
+// WithLog has log called with every call when it is answered. It is not called concurrently, and
+// must not use the Sim.
 func WithLog(log func(Call)) Option { return func(c *config) { c.log = log } }
 
 // WithThrottling makes calls cost tokens from the buckets EC2 documents.
@@ -117,7 +120,8 @@ func (s *Sim) Quotas() Quotas {
 	return s.mem.quotas
 }
 
-// WithCredentials sets who may call. Without any, every well-formed signature is accepted, unverified.
+// WithCredentials sets who may call. Without any, every well-formed signature is accepted,
+// unverified.
 func WithCredentials(credentials ...Credential) Option {
 	return func(c *config) {
 		for _, k := range credentials {
@@ -153,8 +157,9 @@ func New(options ...Option) *Sim {
 	return s
 }
 
-// Reset makes the Sim as it was when it was new: seeded world, no faults, no hooks, no calls. Delays
-// under way end, and their calls have no answer. Metadata services that are served work again.
+// Reset makes the Sim as it was when it was new: seeded world, no faults, no hooks, no calls.
+// Delays under way end, and their calls have no answer. Metadata services that are served work
+// again.
 func (s *Sim) Reset() {
 	s.forget()
 	for _, fill := range s.cfg.seeds {
@@ -208,7 +213,8 @@ type State struct {
 	Quotas  Quotas                 `json:"quotas,omitzero"` // those that are not EC2's default
 }
 
-// State returns everything the Sim holds. It is a copy: nothing the caller does to it reaches the Sim.
+// State returns everything the Sim holds. It is a copy: nothing the caller does to it reaches the
+// Sim.
 func (s *Sim) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,7 +227,8 @@ func (s *Sim) State() State {
 	return state
 }
 
-// settled returns the region's world with the transitions that are due ended. The caller holds s.mu.
+// settled returns the region's world with the transitions that are due ended. The caller holds
+// s.mu.
 func (m *memory) settled(region string, now time.Time) *world.World {
 	w := m.world(region)
 	if w.Due(now) {
@@ -231,8 +238,8 @@ func (m *memory) settled(region string, now time.Time) *world.World {
 	return w
 }
 
-// own returns the region's world to change it in place: a copy, when somebody may be reading it. The caller
-// holds s.mu.
+// own returns the region's world to change it in place: a copy, when somebody may be reading it.
+// The caller holds s.mu.
 func (m *memory) own(region string) *world.World {
 	w := m.world(region)
 	if w.Lent {
@@ -242,7 +249,8 @@ func (m *memory) own(region string) *world.World {
 	return w
 }
 
-// world returns the region's world to read it, which is empty when nobody has filled it. The caller holds s.mu.
+// world returns the region's world to read it, which is empty when nobody has filled it. The caller
+// holds s.mu.
 func (m *memory) world(region string) *world.World {
 	w := m.worlds[region]
 	if w == nil {

@@ -40,7 +40,8 @@ func TestStateIsACopy(t *testing.T) {
 }
 
 func TestEqualWorldsAreEqualStates(t *testing.T) {
-	if diff := cmp.Diff(ec2sim.New(ec2sim.Lab()).State(), ec2sim.New(ec2sim.Lab()).State()); diff != "" {
+	if diff := cmp.Diff(ec2sim.New(ec2sim.Lab()).State(), ec2sim.New(ec2sim.Lab()).State()); diff !=
+		"" {
 		t.Errorf("two labs differ:\n%s", diff)
 	}
 	p := lab(t)
@@ -52,7 +53,8 @@ func TestEqualWorldsAreEqualStates(t *testing.T) {
 	p.ok("UnassignPrivateIpAddresses", b, "PrivateIpAddress.1=10.88.60.9")
 	db := eniParam(ec2sim.LabDBInterface0)
 	p.ok(checkOp, db, "SecurityGroupId.1="+ec2sim.LabGroupFence)
-	p.ok(checkOp, db, "SecurityGroupId.1="+ec2sim.LabGroupDefault, "SecurityGroupId.2="+ec2sim.LabGroupWeb)
+	p.ok(checkOp, db, "SecurityGroupId.1="+ec2sim.LabGroupDefault,
+		"SecurityGroupId.2="+ec2sim.LabGroupWeb)
 	if diff := cmp.Diff(before, p.sim.State()); diff != "" {
 		t.Errorf("there and back is not as it was:\n%s", diff)
 	}
@@ -124,7 +126,8 @@ func TestBuilderFillsIn(t *testing.T) {
 	vpc := r.AddVPC(ec2sim.VPC{CIDR: "10.0.0.0/16"})
 	subnet := r.AddSubnet(ec2sim.Subnet{VPCID: vpc.ID, CIDR: "10.0.0.0/28"})
 	i := r.AddInstance(ec2sim.Instance{SubnetID: subnet.ID})
-	if i.Type != "t3.micro" || i.State != "running" || i.AvailabilityZone != "eu-west-1a" || i.VPCID != vpc.ID {
+	if i.Type != "t3.micro" || i.State != "running" || i.AvailabilityZone != "eu-west-1a" ||
+		i.VPCID != vpc.ID {
 		t.Errorf("instance %+v", i)
 	}
 	eni := r.State().Interfaces[0]
@@ -141,16 +144,30 @@ func TestBuilderFillsIn(t *testing.T) {
 func TestBuilderPanics(t *testing.T) {
 	r := ec2sim.New(ec2sim.Lab()).Region(ec2sim.LabRegion)
 	for name, build := range map[string]func(){
-		"malformed network":                  func() { r.AddVPC(ec2sim.VPC{CIDR: "10.0.0.1/16"}) },
-		"subnet of no VPC":                   func() { r.AddSubnet(ec2sim.Subnet{VPCID: "vpc-1", CIDR: "10.0.0.0/24"}) },
-		"subnet outside":                     func() { r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: "10.0.0.0/24"}) },
-		"subnet overlapping":                 func() { r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: "10.88.60.0/28"}) },
-		"the same id again":                  func() { r.AddVPC(ec2sim.VPC{ID: ec2sim.LabVPC, CIDR: "10.0.0.0/16"}) },
-		"address that is taken":              func() { r.AddInterface(withAddress("10.88.60.100")) },
-		"address that is kept":               func() { r.AddInterface(withAddress("10.88.60.255")) },
-		"no such state":                      func() { r.AddInstance(ec2sim.Instance{SubnetID: ec2sim.LabSubnetA, State: "asleep"}) },
-		"edit of nothing":                    func() { r.EditInterface("eni-1", func(*ec2sim.Interface) {}) },
-		"edit of an id":                      func() { r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.ID = "i-1" }) },
+		"malformed network": func() { r.AddVPC(ec2sim.VPC{CIDR: "10.0.0.1/16"}) },
+		"subnet of no VPC": func() {
+			r.AddSubnet(ec2sim.Subnet{VPCID: "vpc-1", CIDR: "10.0.0.0/24"})
+		},
+		"subnet outside": func() {
+			r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: "10.0.0.0/24"})
+		},
+		"subnet overlapping": func() {
+			r.AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, CIDR: "10.88.60.0/28"})
+		},
+		"the same id again": func() {
+			r.AddVPC(ec2sim.VPC{ID: ec2sim.LabVPC, CIDR: "10.0.0.0/16"})
+		},
+		"address that is taken": func() { r.AddInterface(withAddress("10.88.60.100")) },
+		"address that is kept":  func() { r.AddInterface(withAddress("10.88.60.255")) },
+		"no such state": func() {
+			r.AddInstance(ec2sim.Instance{SubnetID: ec2sim.LabSubnetA, State: "asleep"})
+		},
+		"edit of nothing": func() {
+			r.EditInterface("eni-1", func(*ec2sim.Interface) {})
+		},
+		"edit of an id": func() {
+			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.ID = "i-1" })
+		},
 		"removal of a subnet that is in use": func() { r.Remove(ec2sim.LabSubnetA) },
 		"removal of a VPC that is in use":    func() { r.Remove(ec2sim.LabVPC) },
 		"removal of nothing":                 func() { r.Remove("eni-1") },
@@ -170,5 +187,6 @@ func TestBuilderPanics(t *testing.T) {
 }
 
 func withAddress(a string) ec2sim.Interface {
-	return ec2sim.Interface{SubnetID: ec2sim.LabSubnetA, PrivateAddresses: []ec2sim.PrivateAddress{{Address: a, Primary: true}}}
+	return ec2sim.Interface{SubnetID: ec2sim.LabSubnetA,
+		PrivateAddresses: []ec2sim.PrivateAddress{{Address: a, Primary: true}}}
 }

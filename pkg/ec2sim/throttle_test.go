@@ -16,9 +16,12 @@ func TestThrottling(t *testing.T) {
 		refill    int // per second
 	}{
 		{"a plain Describe", "DescribeNetworkInterfaces", nil, 50, 10},
-		{"ids alone are plain", "DescribeNetworkInterfaces", []string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface}, 50, 10},
-		{"a filtered Describe", "DescribeNetworkInterfaces", filterParams(1, "vpc-id", ec2sim.LabOtherVPC), 100, 20},
-		{"a change", checkOp, []string{eniParam(ec2sim.LabRouterAInterface), "Description.Value=x"}, 100, 5},
+		{"ids alone are plain", "DescribeNetworkInterfaces",
+			[]string{"NetworkInterfaceId.1=" + ec2sim.LabRouterAInterface}, 50, 10},
+		{"a filtered Describe", "DescribeNetworkInterfaces",
+			filterParams(1, "vpc-id", ec2sim.LabOtherVPC), 100, 20},
+		{"a change", checkOp,
+			[]string{eniParam(ec2sim.LabRouterAInterface), "Description.Value=x"}, 100, 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -32,7 +35,8 @@ func TestThrottling(t *testing.T) {
 					if a.status == 200 {
 						continue
 					}
-					if a.status != 503 || a.code != "RequestLimitExceeded" || a.message != "Request limit exceeded." {
+					if a.status != 503 || a.code != "RequestLimitExceeded" ||
+						a.message != "Request limit exceeded." {
 						t.Fatalf("refused with %d %s: %s", a.status, a.code, a.message)
 					}
 					return n

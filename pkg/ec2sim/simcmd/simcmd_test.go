@@ -31,7 +31,8 @@ func runSignalled(
 ) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder
-	code = (&Program{Version: "v1.2.3", Signals: signals}).Main(args, os.Environ(), strings.NewReader(""), &out, &errs)
+	code = (&Program{Version: "v1.2.3", Signals: signals}).Main(args, os.Environ(),
+		strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -57,7 +58,8 @@ func TestServesUntilStopped(t *testing.T) {
 		t.Fatalf("not served at %v: %v", env, err)
 	}
 	resp.Body.Close()
-	if env["AWS_ACCESS_KEY_ID"] == "" || env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] == "" || env["AWS_DEFAULT_REGION"] == "" {
+	if env["AWS_ACCESS_KEY_ID"] == "" || env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] == "" ||
+		env["AWS_DEFAULT_REGION"] == "" {
 		t.Errorf("environment %v", env)
 	}
 	signals <- syscall.SIGTERM
@@ -78,17 +80,22 @@ func TestExitCodes(t *testing.T) {
 		stderr string
 	}{
 		{"unknown flag", []string{"-x"}, 2, "flag provided but not defined: -x"},
-		{"argument", []string{"aws"}, 2, `unexpected argument "aws"; to run a command: ec2sim run -- COMMAND`},
+		{"argument", []string{"aws"}, 2,
+			`unexpected argument "aws"; to run a command: ec2sim run -- COMMAND`},
 		{"no command", []string{"run", "--"}, 2, "run needs a command, as in: ec2sim run -- aws"},
 		{"two worlds", []string{"-world", world, "-lab"}, 2, "-world and -lab exclude each other"},
 		{"address that cannot be", []string{"-listen", "nowhere:x"}, 1, "ec2sim: cannot serve: "},
-		{"file that cannot be", []string{"-tls", "-ca-file", "/nonexistent/ca.pem"}, 1, "ec2sim: cannot serve: "},
+		{"file that cannot be", []string{"-tls", "-ca-file", "/nonexistent/ca.pem"}, 1,
+			"ec2sim: cannot serve: "},
 		{"no such world", []string{"-world", world + "x"}, 1, "ec2sim: cannot read the world: "},
-		{"world that cannot be", []string{"-world", world}, 1, world + " is refused:\nline 3: regions.eu-west-1.vpc: is unknown"},
-		{"no such instance", []string{"-self", "i-0000000a"}, 1, "the metadata of i-0000000a: there is no such instance"},
+		{"world that cannot be", []string{"-world", world}, 1,
+			world + " is refused:\nline 3: regions.eu-west-1.vpc: is unknown"},
+		{"no such instance", []string{"-self", "i-0000000a"}, 1,
+			"the metadata of i-0000000a: there is no such instance"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if code, _, stderr := runMain(t, tt.args...); code != tt.code || !strings.Contains(stderr, tt.stderr) {
+			if code, _, stderr := runMain(t, tt.args...); code != tt.code ||
+				!strings.Contains(stderr, tt.stderr) {
 				t.Errorf("exit code %d: %s", code, stderr)
 			}
 		})
@@ -113,7 +120,8 @@ func TestASignalStopsWhatHasNotBegun(t *testing.T) {
 			t.Errorf("%v: exit code %d, %q, %q", args, code, stdout, stderr)
 		}
 	}
-	if code, _, stderr := runMain(t, "-world", "/dev/zero"); code != 1 || !strings.Contains(stderr, "larger than") {
+	if code, _, stderr := runMain(t, "-world", "/dev/zero"); code != 1 ||
+		!strings.Contains(stderr, "larger than") {
 		t.Errorf("without an end: exit code %d, %s", code, stderr)
 	}
 }
@@ -137,8 +145,10 @@ func TestWhereItListensOnEveryAddressItIsReachedOnLoopback(t *testing.T) {
 func TestAShellThatEvaluatesWhatItPrintsReachesNothingReal(t *testing.T) {
 	environ := []string{
 		"AWS_PROFILE=prod", "AWS_ROLE_ARN=arn:aws:iam::1:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE=/token",
-		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/", "AWS_ENDPOINT_URL_STS=https://sts.example",
-		"AWS_CONFIG_FILE=/etc/real-config", "AWS_USE_FIPS_ENDPOINT=true", "AWS_SESSION_TOKEN=real", "OTHER=kept",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/",
+		"AWS_ENDPOINT_URL_STS=https://sts.example",
+		"AWS_CONFIG_FILE=/etc/real-config", "AWS_USE_FIPS_ENDPOINT=true",
+		"AWS_SESSION_TOKEN=real", "OTHER=kept",
 		"AWS_ODD NAME=x", "AWS_$(false)=x",
 	}
 	signals := make(chan os.Signal)
@@ -199,11 +209,13 @@ func TestHelpFitsAScreen(t *testing.T) {
 
 // Every flag is in the help, and nothing else.
 func TestHelpNamesTheFlags(t *testing.T) {
-	for _, name := range []string{"world", "lab", "self", "listen", "imds-listen", "tls", "ca-file", "throttle", "log", "version"} {
+	for _, name := range []string{"world", "lab", "self", "listen", "imds-listen", "tls", "ca-file",
+		"throttle", "log", "version"} {
 		if !strings.Contains(usage, "  -"+name) {
 			t.Errorf("-%s is not told", name)
 		}
-		if _, err := parse([]string{"-" + name + "=1"}); err != nil && !strings.Contains(err.Error(), "invalid") {
+		if _, err := parse([]string{"-" + name + "=1"}); err != nil &&
+			!strings.Contains(err.Error(), "invalid") {
 			t.Errorf("-%s: %v", name, err)
 		}
 	}

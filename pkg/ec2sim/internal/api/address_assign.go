@@ -32,14 +32,16 @@ type assignPrivateIPAddressesOut struct {
 	Prefixes query.Items[string]             `xml:"assignedIpv4PrefixSet"`
 }
 
-const addressSources = "privateIpAddressSet or privateIpAddressCount or ipv4PrefixSet or ipv4PrefixCount"
+const addressSources = "privateIpAddressSet or privateIpAddressCount or ipv4PrefixSet or " +
+	"ipv4PrefixCount"
 
 func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, error) {
 	switch listed, counted := len(in.PrivateIpAddress) > 0, in.SecondaryPrivateIpAddressCount != nil; {
 	case !listed && !counted:
 		return nil, refusal.New("InvalidParameter", "One of %s must be specified.", addressSources)
 	case listed && counted:
-		return nil, refusal.New("InvalidParameterCombination", "You may specify one and only one of %s.", addressSources)
+		return nil, refusal.New("InvalidParameterCombination", "You may specify one and only one of %s.",
+			addressSources)
 	}
 	eni, err := c.OwnInterface(in.NetworkInterfaceId)
 	if err != nil {
@@ -51,12 +53,14 @@ func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, err
 	subnet := c.World.Subnets[eni.SubnetID]
 	if subnet.IPv6Only() {
 		// EC2's own text has not been seen; this follows the one of a subnet without IPv6.
-		return nil, refusal.InvalidValue("The subnet '%s' does not have an IPv4 CIDR block associated with it.", subnet.ID)
+		return nil, refusal.InvalidValue(
+			"The subnet '%s' does not have an IPv4 CIDR block associated with it.", subnet.ID)
 	}
 	addresses := in.PrivateIpAddress
 	if n := in.SecondaryPrivateIpAddressCount; n != nil {
 		if *n < 1 {
-			return nil, refusal.InvalidValue("Invalid value '%d' for SecondaryPrivateIpAddressCount. Expecting a value of 1 or more.", *n)
+			return nil, refusal.InvalidValue(
+				"Invalid value '%d' for SecondaryPrivateIpAddressCount. Expecting a value of 1 or more.", *n)
 		}
 		if addresses = c.World.Free(subnet, *n); len(addresses) < *n {
 			return nil, refusal.New("InsufficientFreeAddressesInSubnet",
@@ -69,8 +73,10 @@ func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, err
 		return nil, err
 	}
 	return assignPrivateIPAddressesOut{
-		ID:       eni.ID,
-		Assigned: query.List(addresses, func(a string) assignedAddressXML { return assignedAddressXML{a} }),
+		ID: eni.ID,
+		Assigned: query.List(addresses, func(a string) assignedAddressXML {
+			return assignedAddressXML{a}
+		}),
 	}, nil
 }
 
@@ -129,7 +135,8 @@ func unassignPrivateIPAddresses(c *call, in *unassignPrivateIPAddressesIn) (any,
 				"The primary IP address of an interface cannot be unassigned.", s)
 		}
 		if !eni.Holds(a.String()) {
-			return nil, refusal.InvalidValue("Some of the specified addresses are not assigned to interface %s", eni.ID)
+			return nil, refusal.InvalidValue(
+				"Some of the specified addresses are not assigned to interface %s", eni.ID)
 		}
 	}
 	c.Release(eni, in.PrivateIpAddress)

@@ -32,7 +32,9 @@ type addressXML struct {
 func describeAddresses(c *call, in *describeAddressesIn) (any, error) {
 	ids := slices.Clone(in.AllocationId)
 	for _, ip := range in.PublicIp {
-		at := slices.IndexFunc(c.World.Addresses.List(), func(a *world.Address) bool { return a.PublicIP == ip })
+		at := slices.IndexFunc(c.World.Addresses.List(), func(a *world.Address) bool {
+			return a.PublicIP == ip
+		})
 		if at < 0 {
 			return nil, refusal.New("InvalidAddress.NotFound", "Address '%s' not found.", ip)
 		}
@@ -72,9 +74,13 @@ var addressFields = fields[world.Address]{
 		}
 		return nil
 	},
-	"network-border-group":       func(w view, _ *world.Address) []string { return []string{w.Region} },
-	"network-interface-id":       optional(func(a *world.Address) string { return a.InterfaceID }),
-	"network-interface-owner-id": func(w view, a *world.Address) []string { return []string{w.OwnerOf(a.InterfaceID)} },
-	"private-ip-address":         optional(func(a *world.Address) string { return a.PrivateIP }),
-	"public-ip":                  one(func(a *world.Address) string { return a.PublicIP }),
+	"network-border-group": func(w view, _ *world.Address) []string {
+		return []string{w.Region}
+	},
+	"network-interface-id": optional(func(a *world.Address) string { return a.InterfaceID }),
+	"network-interface-owner-id": func(w view, a *world.Address) []string {
+		return []string{w.OwnerOf(a.InterfaceID)}
+	},
+	"private-ip-address": optional(func(a *world.Address) string { return a.PrivateIP }),
+	"public-ip":          one(func(a *world.Address) string { return a.PublicIP }),
 }

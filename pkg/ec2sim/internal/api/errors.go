@@ -21,9 +21,11 @@ func decodeError(err error) *refusal.Error {
 	case errors.As(err, &absent):
 		return refusal.Missing(absent.Key)
 	case errors.As(err, &value):
-		return refusal.InvalidValue("Invalid value '%s' for %s. Expecting a value of type %s.", value.Value, value.Key, value.Want)
+		return refusal.InvalidValue("Invalid value '%s' for %s. Expecting a value of type %s.",
+			value.Value, value.Key, value.Want)
 	case errors.As(err, &unheld):
-		return refusal.New("UnsupportedOperation", "ec2sim does not implement the parameter %s.", unheld.Key)
+		return refusal.New("UnsupportedOperation", "ec2sim does not implement the parameter %s.",
+			unheld.Key)
 	}
 	panic("ec2sim: an error query.Decode does not have: " + err.Error())
 }

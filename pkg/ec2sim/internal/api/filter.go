@@ -19,8 +19,8 @@ type filter struct {
 // maxFilterValues is EC2's limit over all filters of a call.
 const maxFilterValues = 200
 
-// fields are the filters of one kind of resource: what each reads of it. Most kinds have tag:<key> and
-// tag-key as well.
+// fields are the filters of one kind of resource: what each reads of it. Most kinds have tag:<key>
+// and tag-key as well.
 type fields[T any] map[string]func(w view, r *T) []string
 
 func one[T any](read func(r *T) string) func(view, *T) []string {
@@ -55,7 +55,9 @@ func boolText(b bool) string {
 }
 
 // checkFilters refuses filters EC2 refuses, whatever there is to filter.
-func checkFilters[T any](operation string, filters []filter, known fields[T], tagged bool) *refusal.Error {
+func checkFilters[T any](
+	operation string, filters []filter, known fields[T], tagged bool,
+) *refusal.Error {
 	values := 0
 	for _, f := range filters {
 		_, ok := known[f.Name]
@@ -68,7 +70,8 @@ func checkFilters[T any](operation string, filters []filter, known fields[T], ta
 		values += len(f.Value)
 	}
 	if values > maxFilterValues {
-		return refusal.New("FilterLimitExceeded", "The maximum number of filter values specified on a single call is %d", maxFilterValues)
+		return refusal.New("FilterLimitExceeded",
+			"The maximum number of filter values specified on a single call is %d", maxFilterValues)
 	}
 	return nil
 }
@@ -77,8 +80,8 @@ func isTagFilter(name string) bool {
 	return name == "tag-key" || strings.HasPrefix(name, "tag:") && name != "tag:"
 }
 
-// passes says whether a resource passes every filter. A filter is passed when any of its values matches
-// any of what the field reads.
+// passes reports whether a resource passes every filter. A filter is passed when any of its values
+// matches any of what the field reads.
 func passes[T any](w view, r *T, tags world.Tags, filters []filter, known fields[T]) bool {
 	for _, f := range filters {
 		var have []string
@@ -94,7 +97,9 @@ func passes[T any](w view, r *T, tags world.Tags, filters []filter, known fields
 			}
 		}
 		if !slices.ContainsFunc(f.Value, func(pattern string) bool {
-			return slices.ContainsFunc(have, func(s string) bool { return wildcard.Filter.Match(pattern, s) })
+			return slices.ContainsFunc(have, func(s string) bool {
+				return wildcard.Filter.Match(pattern, s)
+			})
 		}) {
 			return false
 		}

@@ -89,18 +89,22 @@ func (c *call) groupNamed(name string) string {
 
 func (w view) securityGroupXML(g *world.SecurityGroup) securityGroupXML {
 	return securityGroupXML{
-		OwnerID: w.OwnerOf(g.ID), ID: g.ID, ARN: w.ARN("security-group", g.ID), Name: g.Name, Description: g.Description,
-		VPCID: g.VPCID, Ingress: query.List(g.Ingress, w.permissionXML), Egress: query.List(g.Egress, w.permissionXML),
-		Tags: tagsXML(g.Tags),
+		OwnerID: w.OwnerOf(g.ID), ID: g.ID, ARN: w.ARN("security-group", g.ID), Name: g.Name,
+		Description: g.Description,
+		VPCID:       g.VPCID, Ingress: query.List(g.Ingress, w.permissionXML),
+		Egress: query.List(g.Egress, w.permissionXML),
+		Tags:   tagsXML(g.Tags),
 	}
 }
 
 func (w view) permissionXML(r world.Rule) permissionXML {
 	x := permissionXML{
 		Protocol: r.Protocol,
-		Groups:   query.List(r.Groups, func(id string) groupPairXML { return groupPairXML{w.OwnerOf(id), id} }),
-		CIDRs:    query.List(r.CIDRs, func(cidr string) cidrXML { return cidrXML{cidr} }),
-		IPv6:     query.List(r.IPv6, func(cidr string) ipv6CIDRXML { return ipv6CIDRXML{cidr} }),
+		Groups: query.List(r.Groups, func(id string) groupPairXML {
+			return groupPairXML{w.OwnerOf(id), id}
+		}),
+		CIDRs: query.List(r.CIDRs, func(cidr string) cidrXML { return cidrXML{cidr} }),
+		IPv6:  query.List(r.IPv6, func(cidr string) ipv6CIDRXML { return ipv6CIDRXML{cidr} }),
 	}
 	if r.Protocol != "-1" {
 		x.FromPort, x.ToPort = &r.FromPort, &r.ToPort
@@ -115,15 +119,23 @@ var groupFields = fields[world.SecurityGroup]{
 	"owner-id":    ownerFilter[world.SecurityGroup],
 	"vpc-id":      one(func(g *world.SecurityGroup) string { return g.VPCID }),
 
-	"ip-permission.cidr":      ofRules(ingress, func(r world.Rule) []string { return r.CIDRs }),
-	"ip-permission.from-port": ofRules(ingress, func(r world.Rule) []string { return []string{intText(r.FromPort)} }),
+	"ip-permission.cidr": ofRules(ingress, func(r world.Rule) []string { return r.CIDRs }),
+	"ip-permission.from-port": ofRules(ingress, func(r world.Rule) []string {
+		return []string{intText(r.FromPort)}
+	}),
 	"ip-permission.group-id":  ofRules(ingress, func(r world.Rule) []string { return r.Groups }),
 	"ip-permission.ipv6-cidr": ofRules(ingress, func(r world.Rule) []string { return r.IPv6 }),
-	"ip-permission.protocol":  ofRules(ingress, func(r world.Rule) []string { return []string{r.Protocol} }),
-	"ip-permission.to-port":   ofRules(ingress, func(r world.Rule) []string { return []string{intText(r.ToPort)} }),
+	"ip-permission.protocol": ofRules(ingress, func(r world.Rule) []string {
+		return []string{r.Protocol}
+	}),
+	"ip-permission.to-port": ofRules(ingress, func(r world.Rule) []string {
+		return []string{intText(r.ToPort)}
+	}),
 
-	"egress.ip-permission.cidr":       ofRules(egress, func(r world.Rule) []string { return r.CIDRs }),
-	"egress.ip-permission.from-port":  ofRules(egress, func(r world.Rule) []string { return []string{intText(r.FromPort)} }),
+	"egress.ip-permission.cidr": ofRules(egress, func(r world.Rule) []string { return r.CIDRs }),
+	"egress.ip-permission.from-port": ofRules(egress, func(r world.Rule) []string {
+		return []string{intText(r.FromPort)}
+	}),
 	"ip-permission.group-name":        ofRuleGroups(ingress, view.GroupName),
 	"ip-permission.user-id":           ofRuleGroups(ingress, view.OwnerOf),
 	"egress.ip-permission.group-name": ofRuleGroups(egress, view.GroupName),
@@ -131,15 +143,21 @@ var groupFields = fields[world.SecurityGroup]{
 
 	"egress.ip-permission.group-id":  ofRules(egress, func(r world.Rule) []string { return r.Groups }),
 	"egress.ip-permission.ipv6-cidr": ofRules(egress, func(r world.Rule) []string { return r.IPv6 }),
-	"egress.ip-permission.protocol":  ofRules(egress, func(r world.Rule) []string { return []string{r.Protocol} }),
-	"egress.ip-permission.to-port":   ofRules(egress, func(r world.Rule) []string { return []string{intText(r.ToPort)} }),
+	"egress.ip-permission.protocol": ofRules(egress, func(r world.Rule) []string {
+		return []string{r.Protocol}
+	}),
+	"egress.ip-permission.to-port": ofRules(egress, func(r world.Rule) []string {
+		return []string{intText(r.ToPort)}
+	}),
 }
 
 func ingress(g *world.SecurityGroup) []world.Rule { return g.Ingress }
 func egress(g *world.SecurityGroup) []world.Rule  { return g.Egress }
 
 // ofRuleGroups reads of the groups that rules name.
-func ofRuleGroups(rules func(*world.SecurityGroup) []world.Rule, read func(view, string) string) func(view, *world.SecurityGroup) []string {
+func ofRuleGroups(
+	rules func(*world.SecurityGroup) []world.Rule, read func(view, string) string,
+) func(view, *world.SecurityGroup) []string {
 	return func(w view, g *world.SecurityGroup) []string {
 		var list []string
 		for _, r := range rules(g) {
@@ -151,7 +169,9 @@ func ofRuleGroups(rules func(*world.SecurityGroup) []world.Rule, read func(view,
 	}
 }
 
-func ofRules(rules func(*world.SecurityGroup) []world.Rule, read func(world.Rule) []string) func(view, *world.SecurityGroup) []string {
+func ofRules(
+	rules func(*world.SecurityGroup) []world.Rule, read func(world.Rule) []string,
+) func(view, *world.SecurityGroup) []string {
 	return func(_ view, g *world.SecurityGroup) []string {
 		var list []string
 		for _, r := range rules(g) {

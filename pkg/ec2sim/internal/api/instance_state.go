@@ -55,7 +55,8 @@ func (c *call) changeStates(ids []string, change func(*world.Instance) error) (a
 		if err := change(i); err != nil {
 			return nil, err
 		}
-		out.Instances.Item = append(out.Instances.Item, stateChangeXML{i.ID, showState(i.State), showState(previous)})
+		out.Instances.Item = append(out.Instances.Item,
+			stateChangeXML{i.ID, showState(i.State), showState(previous)})
 	}
 	return out, nil
 }
@@ -96,7 +97,8 @@ const maxStatusIDs = 100
 
 func describeInstanceStatus(c *call, in *describeInstanceStatusIn) (any, error) {
 	if len(in.InstanceId) > maxStatusIDs {
-		return nil, refusal.InvalidValue("The maximum number of instance IDs specified on a single call is %d", maxStatusIDs)
+		return nil, refusal.InvalidValue(
+			"The maximum number of instance IDs specified on a single call is %d", maxStatusIDs)
 	}
 	list, next, err := listing[world.Instance]{
 		ids:      world.InstanceIDs,
@@ -132,7 +134,8 @@ func showStatus(i *world.Instance) instanceStatusXML {
 		x.Details.Item = []statusDetailXML{{"reachability", reachability}}
 	}
 	return instanceStatusXML{
-		ID: i.ID, Zone: i.AvailabilityZone, ZoneID: world.ZoneID(i.AvailabilityZone), State: showState(i.State), System: x, Instance: x,
+		ID: i.ID, Zone: i.AvailabilityZone, ZoneID: world.ZoneID(i.AvailabilityZone),
+		State: showState(i.State), System: x, Instance: x,
 	}
 }
 

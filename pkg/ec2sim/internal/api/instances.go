@@ -99,10 +99,13 @@ func describeInstances(c *call, in *describeInstancesIn) (any, error) {
 	return struct {
 		Reservations query.Items[reservationXML] `xml:"reservationSet"`
 		NextToken    string                      `xml:"nextToken,omitempty"`
-	}{query.List(list, func(i *world.Instance) reservationXML { return c.view().reservationXML(i, in.IncludeManagedResources) }), next}, nil
+	}{query.List(list, func(i *world.Instance) reservationXML {
+		return c.view().reservationXML(i, in.IncludeManagedResources)
+	}), next}, nil
 }
 
-// reservationXML shows an instance in a reservation of its own, its hidden interfaces when asked to.
+// reservationXML shows an instance in a reservation of its own, its hidden interfaces when asked
+// to.
 func (w view) reservationXML(i *world.Instance, hidden bool) reservationXML {
 	x := reservationXML{ID: i.ReservationID, OwnerID: w.Owner}
 	x.Instances.Item = []instanceXML{w.instanceXML(i, hidden)}
@@ -110,13 +113,17 @@ func (w view) reservationXML(i *world.Instance, hidden bool) reservationXML {
 }
 
 func (w view) instanceXML(i *world.Instance, hidden bool) instanceXML {
-	shown := slices.DeleteFunc(w.Attached(i.ID), func(n *world.Interface) bool { return !hidden && n.Operator != nil && n.Operator.Hidden })
+	shown := slices.DeleteFunc(w.Attached(i.ID), func(n *world.Interface) bool {
+		return !hidden && n.Operator != nil && n.Operator.Hidden
+	})
 	x := instanceXML{
 		ID: i.ID, ImageID: i.ImageID, State: showState(i.State), KeyName: i.KeyName, Type: i.Type,
-		LaunchTime: timeText(i.LaunchTime), Monitoring: stateXML{"disabled"}, SubnetID: i.SubnetID, VPCID: i.VPCID,
+		LaunchTime: timeText(i.LaunchTime), Monitoring: stateXML{"disabled"}, SubnetID: i.SubnetID,
+		VPCID:        i.VPCID,
 		Placement:    placementXML{i.AvailabilityZone, world.ZoneID(i.AvailabilityZone), "", "default"},
-		Architecture: "x86_64", RootDeviceType: i.RootDevice, RootDeviceName: "/dev/xvda", Virtualization: "hvm",
-		Tags: tagsXML(i.Tags), Hypervisor: "xen", ENASupport: true, Reason: i.StateReason,
+		Architecture: "x86_64", RootDeviceType: i.RootDevice, RootDeviceName: "/dev/xvda",
+		Virtualization: "hvm",
+		Tags:           tagsXML(i.Tags), Hypervisor: "xen", ENASupport: true, Reason: i.StateReason,
 		Interfaces: query.List(shown, w.instanceInterfaceXML),
 	}
 	if i.StateReason != "" {
@@ -139,13 +146,18 @@ func (w view) instanceXML(i *world.Instance, hidden bool) instanceXML {
 	return x
 }
 
-func showState(name string) instanceStateXML { return instanceStateXML{world.StateCodes[name], name} }
+func showState(name string) instanceStateXML {
+	return instanceStateXML{world.StateCodes[name], name}
+}
 
-// instanceFields are the filters of DescribeInstances: the instance's own, and those of its interfaces.
+// instanceFields are the filters of DescribeInstances: the instance's own, and those of its
+// interfaces.
 var instanceFields = withInterfaces(fields[world.Instance]{
-	"architecture":             one(func(*world.Instance) string { return "x86_64" }),
-	"availability-zone":        one(func(i *world.Instance) string { return i.AvailabilityZone }),
-	"availability-zone-id":     one(func(i *world.Instance) string { return world.ZoneID(i.AvailabilityZone) }),
+	"architecture":      one(func(*world.Instance) string { return "x86_64" }),
+	"availability-zone": one(func(i *world.Instance) string { return i.AvailabilityZone }),
+	"availability-zone-id": one(func(i *world.Instance) string {
+		return world.ZoneID(i.AvailabilityZone)
+	}),
 	"iam-instance-profile.arn": optional(func(i *world.Instance) string { return i.Profile }),
 	"dns-name":                 ofPrimary(ofAddressDNS),
 	"reason":                   optional(func(i *world.Instance) string { return i.StateReason }),
@@ -154,12 +166,16 @@ var instanceFields = withInterfaces(fields[world.Instance]{
 		code, _, _ := strings.Cut(i.StateReason, ":")
 		return code
 	}),
-	"image-id":            one(func(i *world.Instance) string { return i.ImageID }),
-	"instance-id":         one(func(i *world.Instance) string { return i.ID }),
-	"instance-state-code": one(func(i *world.Instance) string { return intText(world.StateCodes[i.State]) }),
+	"image-id":    one(func(i *world.Instance) string { return i.ImageID }),
+	"instance-id": one(func(i *world.Instance) string { return i.ID }),
+	"instance-state-code": one(func(i *world.Instance) string {
+		return intText(world.StateCodes[i.State])
+	}),
 	"instance-state-name": one(func(i *world.Instance) string { return i.State }),
 	"instance-type":       one(func(i *world.Instance) string { return i.Type }),
-	"instance.group-id":   ofPrimary(func(_ view, eni *world.Interface) []string { return eni.Groups }),
+	"instance.group-id": ofPrimary(func(_ view, eni *world.Interface) []string {
+		return eni.Groups
+	}),
 	"instance.group-name": ofPrimary(groupNames),
 	"ip-address":          ofPrimary(interfaceFields["association.public-ip"]),
 	"ipv6-address":        ofPrimary(interfaceFields["ipv6-addresses.ipv6-address"]),
@@ -181,19 +197,25 @@ var instanceFields = withInterfaces(fields[world.Instance]{
 	"vpc-id":             one(func(i *world.Instance) string { return i.VPCID }),
 
 	"network-interface.group-name": ofAttached(groupNames),
-	"network-interface.ipv6-addresses.is-primary-ipv6": ofAttached(func(_ view, eni *world.Interface) []string {
-		var list []string
-		for _, a := range eni.IPv6Addresses {
-			list = append(list, boolText(a == eni.PrimaryIPv6))
-		}
-		return list
+	"network-interface.ipv6-addresses.is-primary-ipv6": ofAttached(
+		func(_ view, eni *world.Interface) []string {
+			var list []string
+			for _, a := range eni.IPv6Addresses {
+				list = append(list, boolText(a == eni.PrimaryIPv6))
+			}
+			return list
+		}),
+	"network-interface.tag-key": ofAttached(func(_ view, eni *world.Interface) []string {
+		return slices.Collect(maps.Keys(eni.Tags))
 	}),
-	"network-interface.tag-key":      ofAttached(func(_ view, eni *world.Interface) []string { return slices.Collect(maps.Keys(eni.Tags)) }),
-	"network-interface.tag-value":    ofAttached(func(_ view, eni *world.Interface) []string { return slices.Collect(maps.Values(eni.Tags)) }),
+	"network-interface.tag-value": ofAttached(func(_ view, eni *world.Interface) []string {
+		return slices.Collect(maps.Values(eni.Tags))
+	}),
 	"network-interface.ipv6-address": ofAttached(interfaceFields["ipv6-addresses.ipv6-address"]),
-	"network-interface.attachment.network-card-index": ofAttached(ofAttachment(func(a *world.Attachment) string {
-		return intText(a.NetworkCardIndex)
-	})),
+	"network-interface.attachment.network-card-index": ofAttached(
+		ofAttachment(func(a *world.Attachment) string {
+			return intText(a.NetworkCardIndex)
+		})),
 })
 
 func groupNames(w view, eni *world.Interface) []string {

@@ -6,7 +6,9 @@ import (
 
 // interfaceFields are the filters of DescribeNetworkInterfaces.
 var interfaceFields = fields[world.Interface]{
-	"addresses.private-ip-address": many(func(i *world.Interface) []string { return world.AddressesOf(i) }),
+	"addresses.private-ip-address": many(func(i *world.Interface) []string {
+		return world.AddressesOf(i)
+	}),
 	"addresses.primary": many(func(i *world.Interface) []string {
 		var list []string
 		for _, a := range i.PrivateAddresses {
@@ -14,24 +16,42 @@ var interfaceFields = fields[world.Interface]{
 		}
 		return list
 	}),
-	"addresses.association.owner-id":        ofAddressOwner,
-	"addresses.association.ip-owner-id":     ofAddressOwner,
-	"addresses.association.allocation-id":   ofAssociations(func(a *world.Address) string { return a.AllocationID }),
-	"addresses.association.association-id":  ofAssociations(func(a *world.Address) string { return a.AssociationID }),
+	"addresses.association.owner-id":    ofAddressOwner,
+	"addresses.association.ip-owner-id": ofAddressOwner,
+	"addresses.association.allocation-id": ofAssociations(func(a *world.Address) string {
+		return a.AllocationID
+	}),
+	"addresses.association.association-id": ofAssociations(func(a *world.Address) string {
+		return a.AssociationID
+	}),
 	"addresses.association.public-dns-name": ofAddressDNS,
-	"addresses.association.public-ip":       ofAssociations(func(a *world.Address) string { return a.PublicIP }),
-	"association.allocation-id":             ofAssociations(func(a *world.Address) string { return a.AllocationID }),
-	"association.association-id":            ofAssociations(func(a *world.Address) string { return a.AssociationID }),
-	"association.ip-owner-id":               ofAddressOwner,
-	"association.public-dns-name":           ofAddressDNS,
-	"association.public-ip":                 ofAssociations(func(a *world.Address) string { return a.PublicIP }),
-	"attachment.attachment-id":              ofAttachment(func(a *world.Attachment) string { return a.ID }),
-	"attachment.attach-time":                ofAttachment(func(a *world.Attachment) string { return timeText(a.AttachTime) }),
+	"addresses.association.public-ip": ofAssociations(func(a *world.Address) string {
+		return a.PublicIP
+	}),
+	"association.allocation-id": ofAssociations(func(a *world.Address) string {
+		return a.AllocationID
+	}),
+	"association.association-id": ofAssociations(func(a *world.Address) string {
+		return a.AssociationID
+	}),
+	"association.ip-owner-id":     ofAddressOwner,
+	"association.public-dns-name": ofAddressDNS,
+	"association.public-ip": ofAssociations(func(a *world.Address) string {
+		return a.PublicIP
+	}),
+	"attachment.attachment-id": ofAttachment(func(a *world.Attachment) string {
+		return a.ID
+	}),
+	"attachment.attach-time": ofAttachment(func(a *world.Attachment) string {
+		return timeText(a.AttachTime)
+	}),
 	"attachment.delete-on-termination": ofAttachment(func(a *world.Attachment) string {
 		return boolText(a.DeleteOnTermination)
 	}),
-	"attachment.device-index": ofAttachment(func(a *world.Attachment) string { return intText(a.DeviceIndex) }),
-	"attachment.instance-id":  ofAttachment(func(a *world.Attachment) string { return a.InstanceID }),
+	"attachment.device-index": ofAttachment(func(a *world.Attachment) string {
+		return intText(a.DeviceIndex)
+	}),
+	"attachment.instance-id": ofAttachment(func(a *world.Attachment) string { return a.InstanceID }),
 	"attachment.instance-owner-id": ofAttachment(func(a *world.Attachment) string {
 		return a.InstanceOwner
 	}),
@@ -43,8 +63,10 @@ var interfaceFields = fields[world.Interface]{
 		}
 		return list
 	},
-	"availability-zone":           one(func(i *world.Interface) string { return i.AvailabilityZone }),
-	"availability-zone-id":        one(func(i *world.Interface) string { return world.ZoneID(i.AvailabilityZone) }),
+	"availability-zone": one(func(i *world.Interface) string { return i.AvailabilityZone }),
+	"availability-zone-id": one(func(i *world.Interface) string {
+		return world.ZoneID(i.AvailabilityZone)
+	}),
 	"description":                 one(func(i *world.Interface) string { return i.Description }),
 	"group-id":                    many(func(i *world.Interface) []string { return i.Groups }),
 	"interface-type":              one(func(i *world.Interface) string { return i.Type }),

@@ -90,20 +90,29 @@ type interfaceXML struct {
 func (w view) interfaceXML(eni *world.Interface) interfaceXML {
 	tags := tagsXML(eni.Tags)
 	x := interfaceXML{
-		ID: eni.ID, SubnetID: eni.SubnetID, VPCID: eni.VPCID, Description: eni.Description, OwnerID: w.OwnerOf(eni.ID),
+		ID: eni.ID, SubnetID: eni.SubnetID, VPCID: eni.VPCID, Description: eni.Description,
+		OwnerID:          w.OwnerOf(eni.ID),
 		AvailabilityZone: eni.AvailabilityZone, AvailabilityZoneID: world.ZoneID(eni.AvailabilityZone),
 		RequesterID: eni.RequesterID, RequesterManaged: &eni.RequesterManaged,
 		Status: eni.Status(), MAC: eni.MAC, Type: eni.Type, SourceDestCheck: eni.SourceDestCheck,
 		PrivateAddress: eni.Primary(), PrivateDNSName: w.PrivateDNS(eni.Primary()),
 		Groups:      query.List(eni.Groups, w.groupXML),
 		Association: w.associationXML(eni.ID, eni.Primary()),
-		PrivateAddresses: query.List(eni.PrivateAddresses, func(a world.PrivateAddress) privateAddressXML {
-			return privateAddressXML{a.Address, w.PrivateDNS(a.Address), a.Primary, w.associationXML(eni.ID, a.Address)}
+		PrivateAddresses: query.List(eni.PrivateAddresses,
+			func(a world.PrivateAddress) privateAddressXML {
+				return privateAddressXML{a.Address, w.PrivateDNS(a.Address), a.Primary,
+					w.associationXML(eni.ID, a.Address)}
+			}),
+		IPv6Addresses: query.List(eni.IPv6Addresses, func(a string) ipv6AddressXML {
+			return ipv6AddressXML{a, a == eni.PrimaryIPv6}
 		}),
-		IPv6Addresses: query.List(eni.IPv6Addresses, func(a string) ipv6AddressXML { return ipv6AddressXML{a, a == eni.PrimaryIPv6} }),
-		IPv4Prefixes:  query.List(world.OfFamily(eni.Prefixes, false), func(p string) ipv4PrefixXML { return ipv4PrefixXML{p} }),
-		IPv6Prefixes:  query.List(world.OfFamily(eni.Prefixes, true), func(p string) ipv6PrefixXML { return ipv6PrefixXML{p} }),
-		Tags:          &tags,
+		IPv4Prefixes: query.List(world.OfFamily(eni.Prefixes, false), func(p string) ipv4PrefixXML {
+			return ipv4PrefixXML{p}
+		}),
+		IPv6Prefixes: query.List(world.OfFamily(eni.Prefixes, true), func(p string) ipv6PrefixXML {
+			return ipv6PrefixXML{p}
+		}),
+		Tags: &tags,
 	}
 	if eni.Operator != nil {
 		x.Operator = operatorXML{true, eni.Operator.Principal, eni.Operator.Hidden}
@@ -117,7 +126,8 @@ func (w view) interfaceXML(eni *world.Interface) interfaceXML {
 // instanceInterfaceXML leaves out what EC2 does not say of an interface within an instance.
 func (w view) instanceInterfaceXML(eni *world.Interface) interfaceXML {
 	x := w.interfaceXML(eni)
-	x.AvailabilityZone, x.AvailabilityZoneID, x.RequesterID, x.RequesterManaged, x.Tags = "", "", "", nil, nil
+	x.AvailabilityZone, x.AvailabilityZoneID, x.RequesterID, x.RequesterManaged, x.Tags = "", "", "",
+		nil, nil
 	if x.Attachment != nil {
 		x.Attachment.InstanceID, x.Attachment.InstanceOwnerID = "", ""
 	}
@@ -148,11 +158,14 @@ func (w view) associationXML(eni, address string) *associationXML {
 	if a == nil {
 		return nil
 	}
-	return &associationXML{a.PublicIP, w.PublicDNS(a.PublicIP), w.Owner, a.AllocationID, a.AssociationID}
+	return &associationXML{a.PublicIP, w.PublicDNS(a.PublicIP), w.Owner, a.AllocationID,
+		a.AssociationID}
 }
 
 func tagsXML(tags world.Tags) query.Items[tagXML] {
-	return query.List(slices.Sorted(maps.Keys(tags)), func(key string) tagXML { return tagXML{key, tags[key]} })
+	return query.List(slices.Sorted(maps.Keys(tags)), func(key string) tagXML {
+		return tagXML{key, tags[key]}
+	})
 }
 
 func timeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -61,7 +61,9 @@ type describeNetworkInterfaceAttributeOut struct {
 	AssociatePublicIP *bool                  `xml:"associatePublicIpAddress"`
 }
 
-func describeNetworkInterfaceAttribute(c *call, in *describeNetworkInterfaceAttributeIn) (any, error) {
+func describeNetworkInterfaceAttribute(
+	c *call, in *describeNetworkInterfaceAttributeIn,
+) (any, error) {
 	eni, err := world.Find(c.World.Interfaces, world.InterfaceIDs, in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
@@ -84,7 +86,8 @@ func describeNetworkInterfaceAttribute(c *call, in *describeNetworkInterfaceAttr
 	case "associatePublicIpAddress":
 		out.AssociatePublicIP = new(bool)
 	default:
-		return nil, refusal.InvalidValue("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
+		return nil, refusal.InvalidValue(
+			"Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
 	}
 	return out, nil
 }

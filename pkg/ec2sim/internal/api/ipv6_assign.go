@@ -36,7 +36,8 @@ func assignIPv6Addresses(c *call, in *assignIPv6AddressesIn) (any, error) {
 	case !listed && !counted:
 		return nil, refusal.New("InvalidParameter", "One of %s must be specified.", ipv6Sources)
 	case listed && counted:
-		return nil, refusal.New("InvalidParameterCombination", "You may specify one and only one of %s.", ipv6Sources)
+		return nil, refusal.New("InvalidParameterCombination", "You may specify one and only one of %s.",
+			ipv6Sources)
 	}
 	eni, err := c.OwnInterface(in.NetworkInterfaceId)
 	if err != nil {
@@ -47,7 +48,8 @@ func assignIPv6Addresses(c *call, in *assignIPv6AddressesIn) (any, error) {
 	}
 	subnet := c.World.Subnets[eni.SubnetID]
 	if subnet.IPv6CIDR == "" {
-		return nil, refusal.InvalidValue("The subnet '%s' does not have an IPv6 CIDR block associated with it.", subnet.ID)
+		return nil, refusal.InvalidValue(
+			"The subnet '%s' does not have an IPv6 CIDR block associated with it.", subnet.ID)
 	}
 	addresses := in.Ipv6Addresses
 	if n := in.Ipv6AddressCount; n != nil {
@@ -65,7 +67,9 @@ func assignIPv6Addresses(c *call, in *assignIPv6AddressesIn) (any, error) {
 }
 
 // parseIPv6 returns the addresses in canonical form, each once, when the interface may have them.
-func (c *call) parseIPv6(addresses []string, subnet *world.Subnet, eni *world.Interface) ([]string, error) {
+func (c *call) parseIPv6(
+	addresses []string, subnet *world.Subnet, eni *world.Interface,
+) ([]string, error) {
 	prefix := netip.MustParsePrefix(subnet.IPv6CIDR)
 	var list, elsewhere []string
 	for _, s := range addresses {
@@ -79,7 +83,8 @@ func (c *call) parseIPv6(addresses []string, subnet *world.Subnet, eni *world.In
 		if world.Reserved(prefix, a) {
 			return nil, refusal.InvalidValue("Address %s is in subnet's reserved range.", a)
 		}
-		if holder := c.World.Holder(subnet.ID, a.String()); holder != nil && holder != eni || c.World.Delegatee(subnet.ID, a.String()) != nil {
+		if holder := c.World.Holder(subnet.ID, a.String()); holder != nil && holder != eni ||
+			c.World.Delegatee(subnet.ID, a.String()) != nil {
 			elsewhere = append(elsewhere, a.String())
 		}
 		if !slices.Contains(list, a.String()) {
@@ -132,12 +137,15 @@ func unassignIPv6Addresses(c *call, in *unassignIPv6AddressesIn) (any, error) {
 				"The primary IPv6 address of an interface cannot be unassigned.", s)
 		}
 		if !slices.Contains(eni.IPv6Addresses, a.String()) {
-			return nil, refusal.InvalidValue("Some of the specified addresses are not assigned to interface %s", eni.ID)
+			return nil, refusal.InvalidValue(
+				"Some of the specified addresses are not assigned to interface %s", eni.ID)
 		}
 		if !slices.Contains(gone, a.String()) {
 			gone = append(gone, a.String())
 		}
 	}
-	eni.IPv6Addresses = slices.DeleteFunc(eni.IPv6Addresses, func(a string) bool { return slices.Contains(gone, a) })
+	eni.IPv6Addresses = slices.DeleteFunc(eni.IPv6Addresses, func(a string) bool {
+		return slices.Contains(gone, a)
+	})
 	return unassignIPv6AddressesOut{ID: eni.ID, Unassigned: query.Items[string]{Item: gone}}, nil
 }

@@ -5,13 +5,15 @@ import (
 	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
-// listing is how the resources of one kind are described: which ids they have, which filters, which pages.
+// listing is how the resources of one kind are described: which ids they have, which filters, which
+// pages.
 type listing[T world.Resource[T]] struct {
-	ids      world.IDKind
-	from     func(*world.World) world.Table[T]
-	fields   fields[T]
-	limits   pageLimits
-	idSet    string        // EC2's name of the ids where it refuses to page them; empty where it does page them
+	ids    world.IDKind
+	from   func(*world.World) world.Table[T]
+	fields fields[T]
+	limits pageLimits
+	// EC2's name of the ids where it refuses to page them; empty where it does page them
+	idSet    string
 	untagged bool          // there are no filters of tags
 	keep     func(*T) bool // what may be described at all; nil is everything
 }
@@ -49,7 +51,7 @@ func (l listing[T]) pick(c *call, s selection) ([]*T, string, error) {
 	return take(c.operation, s.page, l.limits, picked, world.Key)
 }
 
-// isPlain says whether a Describe is neither filtered nor paged.
+// isPlain reports whether a Describe is neither filtered nor paged.
 func isPlain(filters []filter, p page) bool {
 	return len(filters) == 0 && p.MaxResults == nil && p.NextToken == ""
 }

@@ -30,12 +30,14 @@ type Operation struct {
 
 // Prepared is a call whose parameters are what they should be.
 type Prepared struct {
-	DryRun     bool
-	Units      int                         // of the resource bucket, for the operations that have one
-	On         func(*world.World) []string // ids of the resources IAM has a say about; nil where it is "*"
-	Conditions map[string][]string         // IAM condition keys of the call's own
-	Plain      bool                        // neither filtered nor paged, of an operation where that costs more
-	Run        func(world.Change) (any, error)
+	DryRun bool
+	Units  int // of the resource bucket, for the operations that have one
+	// ids of the resources IAM has a say about; nil where it is "*"
+	On         func(*world.World) []string
+	Conditions map[string][]string // IAM condition keys of the call's own
+	// neither filtered nor paged, of an operation where that costs more
+	Plain bool
+	Run   func(world.Change) (any, error)
 }
 
 // dryRun is embedded in the parameters of the operations that have DryRun.

@@ -15,8 +15,8 @@ type page struct {
 	NextToken  string
 }
 
-// pageLimits are an operation's own bounds of MaxResults. An unbounded operation gives everything at
-// once when it is not asked for pages.
+// pageLimits are an operation's own bounds of MaxResults. An unbounded operation gives everything
+// at once when it is not asked for pages.
 type pageLimits struct {
 	min, max  int
 	unbounded bool
@@ -57,7 +57,9 @@ func (p page) size(limits pageLimits) (int, *refusal.Error) {
 }
 
 // take returns one page of list, which is in the order of keys, and the token of the next page.
-func take[T any](operation string, p page, limits pageLimits, list []T, key func(T) string) ([]T, string, error) {
+func take[T any](
+	operation string, p page, limits pageLimits, list []T, key func(T) string,
+) ([]T, string, error) {
 	size, refused := p.size(limits)
 	if refused != nil {
 		return nil, "", refused

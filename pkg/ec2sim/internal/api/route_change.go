@@ -49,7 +49,9 @@ func (k routeKey) destination() (string, netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil || p.Addr().Is4() != (name == "destinationCidrBlock") {
-		return "", netip.Prefix{}, refusal.InvalidValue("Value (%s) for parameter %s is invalid. This is not a valid CIDR block.", text, name)
+		return "", netip.Prefix{},
+			refusal.InvalidValue("Value (%s) for parameter %s is invalid. This is not a valid CIDR block.",
+				text, name)
 	}
 	return text, p.Masked(), nil
 }

@@ -105,27 +105,43 @@ func (w view) routeXML(r world.Route) routeXML {
 }
 
 var routeTableFields = fields[world.RouteTable]{
-	"association.main":                       ofAssociation(func(a world.RouteAssociation) string { return boolText(a.Main) }),
-	"association.route-table-association-id": ofAssociation(func(a world.RouteAssociation) string { return a.ID }),
-	"association.subnet-id":                  ofAssociation(func(a world.RouteAssociation) string { return a.SubnetID }),
-	"association.route-table-id":             one(func(t *world.RouteTable) string { return t.ID }),
-	"owner-id":                               ownerFilter[world.RouteTable],
-	"route-table-id":                         one(func(t *world.RouteTable) string { return t.ID }),
-	"vpc-id":                                 one(func(t *world.RouteTable) string { return t.VPCID }),
+	"association.main": ofAssociation(func(a world.RouteAssociation) string {
+		return boolText(a.Main)
+	}),
+	"association.route-table-association-id": ofAssociation(func(a world.RouteAssociation) string {
+		return a.ID
+	}),
+	"association.subnet-id": ofAssociation(func(a world.RouteAssociation) string {
+		return a.SubnetID
+	}),
+	"association.route-table-id": one(func(t *world.RouteTable) string { return t.ID }),
+	"owner-id":                   ownerFilter[world.RouteTable],
+	"route-table-id":             one(func(t *world.RouteTable) string { return t.ID }),
+	"vpc-id":                     one(func(t *world.RouteTable) string { return t.VPCID }),
 
-	"route.destination-cidr-block":          ofRoutes(func(r routeXML) string { return r.Destination }),
-	"route.destination-ipv6-cidr-block":     ofRoutes(func(r routeXML) string { return r.DestinationIPv6 }),
-	"route.egress-only-internet-gateway-id": ofRoutes(func(r routeXML) string { return r.EgressOnlyID }),
-	"route.gateway-id":                      ofRoutes(func(r routeXML) string { return r.GatewayID }),
-	"route.instance-id":                     ofRoutes(func(r routeXML) string { return r.InstanceID }),
-	"route.nat-gateway-id":                  ofRoutes(func(r routeXML) string { return r.NatGatewayID }),
-	"route.origin":                          ofRoutes(func(r routeXML) string { return r.Origin }),
-	"route.state":                           ofRoutes(func(r routeXML) string { return r.State }),
-	"route.transit-gateway-id":              ofRoutes(func(r routeXML) string { return r.TransitID }),
-	"route.vpc-peering-connection-id":       ofRoutes(func(r routeXML) string { return r.PeeringID }),
+	"route.destination-cidr-block": ofRoutes(func(r routeXML) string {
+		return r.Destination
+	}),
+	"route.destination-ipv6-cidr-block": ofRoutes(func(r routeXML) string {
+		return r.DestinationIPv6
+	}),
+	"route.egress-only-internet-gateway-id": ofRoutes(func(r routeXML) string {
+		return r.EgressOnlyID
+	}),
+	"route.gateway-id":  ofRoutes(func(r routeXML) string { return r.GatewayID }),
+	"route.instance-id": ofRoutes(func(r routeXML) string { return r.InstanceID }),
+	"route.nat-gateway-id": ofRoutes(func(r routeXML) string {
+		return r.NatGatewayID
+	}),
+	"route.origin":                    ofRoutes(func(r routeXML) string { return r.Origin }),
+	"route.state":                     ofRoutes(func(r routeXML) string { return r.State }),
+	"route.transit-gateway-id":        ofRoutes(func(r routeXML) string { return r.TransitID }),
+	"route.vpc-peering-connection-id": ofRoutes(func(r routeXML) string { return r.PeeringID }),
 }
 
-func ofAssociation(read func(world.RouteAssociation) string) func(view, *world.RouteTable) []string {
+func ofAssociation(
+	read func(world.RouteAssociation) string,
+) func(view, *world.RouteTable) []string {
 	return func(_ view, t *world.RouteTable) []string {
 		var list []string
 		for _, a := range t.Associations {

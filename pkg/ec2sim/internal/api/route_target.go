@@ -30,8 +30,10 @@ func (t routeTarget) gatewayTargets() map[string]world.IDKind {
 		gateway = world.VPNGatewayIDs
 	}
 	targets := map[string]world.IDKind{
-		t.GatewayId: gateway, t.NatGatewayId: world.NatGatewayIDs, t.VpcPeeringConnectionId: world.PeeringIDs,
-		t.TransitGatewayId: world.TransitIDs, t.VpcEndpointId: world.EndpointIDs, t.EgressOnlyInternetGatewayId: world.EgressOnlyIDs,
+		t.GatewayId: gateway, t.NatGatewayId: world.NatGatewayIDs,
+		t.VpcPeeringConnectionId: world.PeeringIDs,
+		t.TransitGatewayId:       world.TransitIDs, t.VpcEndpointId: world.EndpointIDs,
+		t.EgressOnlyInternetGatewayId: world.EgressOnlyIDs,
 	}
 	delete(targets, "")
 	return targets
@@ -54,8 +56,10 @@ func errTargets(n int) *refusal.Error {
 	if n == 0 {
 		code = "MissingParameter"
 	}
-	return refusal.New(code, "The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, "+
-		"vpcPeeringConnectionId, egressOnlyInternetGatewayId, transitGatewayId, vpcEndpointId or instanceId")
+	return refusal.New(code,
+		"The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, "+
+			"vpcPeeringConnectionId, egressOnlyInternetGatewayId, transitGatewayId, vpcEndpointId or "+
+			"instanceId")
 }
 
 // resolve returns the target that the call names, if the table can lead to it.
@@ -70,11 +74,13 @@ func (c *call) resolve(to routeTarget, t *world.RouteTable) (string, error) {
 		}
 		attached := c.World.Attached(i.ID)
 		if len(attached) > 1 {
-			return "", refusal.New("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. "+
-				"Please specify an interface ID for the operation instead.", i.ID)
+			return "", refusal.New("InvalidInstanceID",
+				"There are multiple interfaces attached to instance '%s'. "+
+					"Please specify an interface ID for the operation instead.", i.ID)
 		}
 		if len(attached) == 0 {
-			return "", refusal.New("InvalidInstanceID", "There are no interfaces attached to instance '%s'.", i.ID)
+			return "", refusal.New("InvalidInstanceID", "There are no interfaces attached to instance '%s'.",
+				i.ID)
 		}
 		to.NetworkInterfaceId = attached[0].ID
 	}
@@ -84,7 +90,8 @@ func (c *call) resolve(to routeTarget, t *world.RouteTable) (string, error) {
 			return "", err
 		}
 		if eni.VPCID != t.VPCID {
-			return "", refusal.InvalidValue("route table %s and interface %s belong to different networks", t.ID, eni.ID)
+			return "", refusal.InvalidValue("route table %s and interface %s belong to different networks",
+				t.ID, eni.ID)
 		}
 		return eni.ID, nil
 	}
@@ -94,7 +101,8 @@ func (c *call) resolve(to routeTarget, t *world.RouteTable) (string, error) {
 			return "", err
 		}
 		if g.VPCID != "" && g.VPCID != t.VPCID {
-			return "", refusal.InvalidValue("route table %s and network gateway %s belong to different networks", t.ID, g.ID)
+			return "", refusal.InvalidValue(
+				"route table %s and network gateway %s belong to different networks", t.ID, g.ID)
 		}
 		return g.ID, nil
 	}

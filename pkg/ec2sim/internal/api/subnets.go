@@ -60,10 +60,12 @@ func describeSubnets(c *call, in *describeSubnetsIn) (any, error) {
 
 func (w view) subnetXML(s *world.Subnet) subnetXML {
 	return subnetXML{
-		ID: s.ID, ARN: w.ARN("subnet", s.ID), State: "available", OwnerID: w.OwnerOf(s.ID), VPCID: s.VPCID, CIDR: s.CIDR,
+		ID: s.ID, ARN: w.ARN("subnet", s.ID), State: "available", OwnerID: w.OwnerOf(s.ID),
+		VPCID: s.VPCID, CIDR: s.CIDR,
 		IPv6Native: s.IPv6Only(), AssignIPv6: s.IPv6Only(),
 		IPv6Blocks: ipv6Blocks("subnet-cidr-assoc", s.ID, s.IPv6CIDR), Available: w.Available(s),
-		AvailabilityZone: s.AvailabilityZone, AvailabilityZoneID: world.ZoneID(s.AvailabilityZone), Tags: tagsXML(s.Tags),
+		AvailabilityZone: s.AvailabilityZone, AvailabilityZoneID: world.ZoneID(s.AvailabilityZone),
+		Tags: tagsXML(s.Tags),
 	}
 }
 
@@ -72,15 +74,19 @@ func ipv6Blocks(prefix, owner string, cidrs ...string) query.Items[ipv6BlockXML]
 	var list query.Items[ipv6BlockXML]
 	for _, cidr := range cidrs {
 		if cidr != "" {
-			list.Item = append(list.Item, ipv6BlockXML{AssociationID: world.SameDigits(prefix, owner), CIDR: cidr, State: stateXML{"associated"}})
+			list.Item = append(list.Item,
+				ipv6BlockXML{AssociationID: world.SameDigits(prefix, owner), CIDR: cidr,
+					State: stateXML{"associated"}})
 		}
 	}
 	return list
 }
 
 var subnetFields = fields[world.Subnet]{
-	"availability-zone":    one(func(s *world.Subnet) string { return s.AvailabilityZone }),
-	"availability-zone-id": one(func(s *world.Subnet) string { return world.ZoneID(s.AvailabilityZone) }),
+	"availability-zone": one(func(s *world.Subnet) string { return s.AvailabilityZone }),
+	"availability-zone-id": one(func(s *world.Subnet) string {
+		return world.ZoneID(s.AvailabilityZone)
+	}),
 	"available-ip-address-count": func(w view, s *world.Subnet) []string {
 		return []string{intText(w.Available(s))}
 	},
@@ -89,7 +95,9 @@ var subnetFields = fields[world.Subnet]{
 	"default-for-az":          yes(func(*world.Subnet) bool { return false }),
 	"ipv6-native":             yes((*world.Subnet).IPv6Only),
 	"map-public-ip-on-launch": yes(func(*world.Subnet) bool { return false }),
-	"subnet-arn":              func(w view, s *world.Subnet) []string { return []string{w.ARN("subnet", s.ID)} },
+	"subnet-arn": func(w view, s *world.Subnet) []string {
+		return []string{w.ARN("subnet", s.ID)}
+	},
 	"ipv6-cidr-block-association.state": optional(func(s *world.Subnet) string {
 		if s.IPv6CIDR == "" {
 			return ""
@@ -100,7 +108,9 @@ var subnetFields = fields[world.Subnet]{
 	"subnet-id": one(func(s *world.Subnet) string { return s.ID }),
 	"vpc-id":    one(func(s *world.Subnet) string { return s.VPCID }),
 	"owner-id":  ownerFilter[world.Subnet],
-	"ipv6-cidr-block-association.ipv6-cidr-block": optional(func(s *world.Subnet) string { return s.IPv6CIDR }),
+	"ipv6-cidr-block-association.ipv6-cidr-block": optional(func(s *world.Subnet) string {
+		return s.IPv6CIDR
+	}),
 	"ipv6-cidr-block-association.association-id": optional(func(s *world.Subnet) string {
 		if s.IPv6CIDR == "" {
 			return ""

@@ -14,7 +14,8 @@ const (
 	maxTagValue = 256
 )
 
-// tagParam is one Tag.N of a request. A value that is absent and one that is empty are not the same.
+// tagParam is one Tag.N of a request. A value that is absent and one that is empty are not the
+// same.
 type tagParam struct {
 	Key   string
 	Value *string

@@ -41,7 +41,9 @@ func describeTags(c *call, in *describeTagsIn) (any, error) {
 		}
 	}
 	order := func(t tagDescriptionXML) string { return t.ResourceID + " " + t.Key }
-	slices.SortFunc(list, func(a, b tagDescriptionXML) int { return strings.Compare(order(a), order(b)) })
+	slices.SortFunc(list, func(a, b tagDescriptionXML) int {
+		return strings.Compare(order(a), order(b))
+	})
 	list, next, err := take(c.operation, in.page, pageLimits{min: 5, max: 1000}, list, order)
 	if err != nil {
 		return nil, err

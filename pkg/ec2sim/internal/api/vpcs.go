@@ -49,7 +49,8 @@ func describeVPCs(c *call, in *describeVPCsIn) (any, error) {
 
 func (w view) vpcXML(v *world.VPC) vpcXML {
 	x := vpcXML{
-		ID: v.ID, OwnerID: w.OwnerOf(v.ID), State: "available", CIDR: v.CIDR, DHCPOptionsID: world.SameDigits("dopt", v.ID),
+		ID: v.ID, OwnerID: w.OwnerOf(v.ID), State: "available", CIDR: v.CIDR,
+		DHCPOptionsID: world.SameDigits("dopt", v.ID),
 		Blocks: query.List(world.OfFamily(v.CIDRs(), false), func(cidr string) ipv4BlockXML {
 			return ipv4BlockXML{world.SameDigits("vpc-cidr-assoc", v.ID), cidr, stateXML{"associated"}}
 		}),
@@ -63,19 +64,35 @@ func (w view) vpcXML(v *world.VPC) vpcXML {
 }
 
 var vpcFields = fields[world.VPC]{
-	"cidr":                                        one(func(v *world.VPC) string { return v.CIDR }),
-	"cidr-block-association.cidr-block":           many(func(v *world.VPC) []string { return world.OfFamily(v.CIDRs(), false) }),
-	"cidr-block-association.association-id":       one(func(v *world.VPC) string { return world.SameDigits("vpc-cidr-assoc", v.ID) }),
-	"cidr-block-association.state":                one(func(*world.VPC) string { return "associated" }),
-	"ipv6-cidr-block-association.association-id":  ofIPv6Block(func(b ipv6BlockXML) string { return b.AssociationID }),
-	"ipv6-cidr-block-association.ipv6-pool":       ofIPv6Block(func(b ipv6BlockXML) string { return b.Pool }),
-	"ipv6-cidr-block-association.state":           ofIPv6Block(func(b ipv6BlockXML) string { return b.State.State }),
-	"dhcp-options-id":                             one(func(v *world.VPC) string { return world.SameDigits("dopt", v.ID) }),
-	"ipv6-cidr-block-association.ipv6-cidr-block": many(func(v *world.VPC) []string { return world.OfFamily(v.CIDRs(), true) }),
-	"is-default":                                  yes(func(v *world.VPC) bool { return v.Default }),
-	"owner-id":                                    ownerFilter[world.VPC],
-	"state":                                       one(func(*world.VPC) string { return "available" }),
-	"vpc-id":                                      one(func(v *world.VPC) string { return v.ID }),
+	"cidr": one(func(v *world.VPC) string { return v.CIDR }),
+	"cidr-block-association.cidr-block": many(func(v *world.VPC) []string {
+		return world.OfFamily(v.CIDRs(), false)
+	}),
+	"cidr-block-association.association-id": one(func(v *world.VPC) string {
+		return world.SameDigits("vpc-cidr-assoc", v.ID)
+	}),
+	"cidr-block-association.state": one(func(*world.VPC) string {
+		return "associated"
+	}),
+	"ipv6-cidr-block-association.association-id": ofIPv6Block(func(b ipv6BlockXML) string {
+		return b.AssociationID
+	}),
+	"ipv6-cidr-block-association.ipv6-pool": ofIPv6Block(func(b ipv6BlockXML) string {
+		return b.Pool
+	}),
+	"ipv6-cidr-block-association.state": ofIPv6Block(func(b ipv6BlockXML) string {
+		return b.State.State
+	}),
+	"dhcp-options-id": one(func(v *world.VPC) string {
+		return world.SameDigits("dopt", v.ID)
+	}),
+	"ipv6-cidr-block-association.ipv6-cidr-block": many(func(v *world.VPC) []string {
+		return world.OfFamily(v.CIDRs(), true)
+	}),
+	"is-default": yes(func(v *world.VPC) bool { return v.Default }),
+	"owner-id":   ownerFilter[world.VPC],
+	"state":      one(func(*world.VPC) string { return "available" }),
+	"vpc-id":     one(func(v *world.VPC) string { return v.ID }),
 }
 
 func ofIPv6Block(read func(ipv6BlockXML) string) func(view, *world.VPC) []string {

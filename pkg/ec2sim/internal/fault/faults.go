@@ -12,15 +12,15 @@ import (
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 )
 
-// Fault is something that goes wrong with calls it matches. All the fields that say which calls must
-// match; all that say what happens do. When several faults strike one call their delays add up, and of
-// their answers the first counts.
+// Fault is something that goes wrong with calls it matches. All the fields that say which calls
+// must match; all that say what happens do. When several faults strike one call their delays add
+// up, and of their answers the first counts.
 type Fault struct {
 	Name string // shown in the call log; made up from the rest when empty
 
-	// Which calls. Operation is a name or a pattern with '*' (Describe*), or "changes" for every operation
-	// that is not a Describe, or "reads" for the others; empty is every operation. Params holds patterns
-	// of parameters by their wire names.
+	// Which calls. Operation is a name or a pattern with '*' (Describe*), or "changes" for every
+	// operation that is not a Describe, or "reads" for the others; empty is every operation. Params
+	// holds patterns of parameters by their wire names.
 	Operation   string
 	Params      map[string]string
 	Region      string
@@ -35,9 +35,10 @@ type Fault struct {
 	DelayAfter  time.Duration // after the effect, before the answer
 	NoEffect    bool          // the change is not made
 	Answer      Answer
-	Error       *refusal.Error // for AnswerError; an empty Message or Status is filled from the code, see StandardError
-	Text        string         // for AnswerText; one line when empty
-	Stale       *Stale         // after a change
+	// for AnswerError; an empty Message or Status is filled from the code, see StandardError
+	Error *refusal.Error
+	Text  string // for AnswerText; one line when empty
+	Stale *Stale // after a change
 }
 
 // Always is a Count without end.
@@ -47,7 +48,8 @@ const Always = -1
 type Answer string
 
 const (
-	AnswerAsIs  Answer = ""      // what the operation answers; with NoEffect, a success that did nothing
+	// what the operation answers; with NoEffect, a success that did nothing
+	AnswerAsIs  Answer = ""
 	AnswerError Answer = "error" // Fault.Error, whatever the operation answered
 	AnswerLost  Answer = "lost"  // none: the connection is closed
 	AnswerCut   Answer = "cut"   // half of the body, then the connection is closed
@@ -56,7 +58,8 @@ const (
 
 // Fail makes calls fail with the code, before anything is done.
 func Fail(operation, code string) Fault {
-	return Fault{Operation: operation, NoEffect: true, Answer: AnswerError, Error: &refusal.Error{Code: code}}
+	return Fault{Operation: operation, NoEffect: true, Answer: AnswerError,
+		Error: &refusal.Error{Code: code}}
 }
 
 // FailAfter makes calls fail with the code, though the change is made.

@@ -40,8 +40,9 @@ type StaleJSON struct {
 // Fault reads the fault.
 func (j JSON) Fault() (Fault, error) {
 	f := Fault{
-		Name: j.Name, Operation: j.Operation, Params: j.Params, Region: j.Region, AccessKeyID: j.AccessKeyID,
-		Nth: j.Nth, Count: j.Count, Probability: j.Probability, ChanceSeed: j.ChanceSeed,
+		Name: j.Name, Operation: j.Operation, Params: j.Params, Region: j.Region,
+		AccessKeyID: j.AccessKeyID,
+		Nth:         j.Nth, Count: j.Count, Probability: j.Probability, ChanceSeed: j.ChanceSeed,
 		NoEffect: j.NoEffect, Answer: j.Answer, Error: j.Error, Text: j.Text,
 	}
 	if f.Answer == AnswerAsIs && f.Error != nil {
@@ -77,10 +78,12 @@ func ToJSON(states []State) []JSON {
 	for _, s := range states {
 		f := s.Fault
 		j := JSON{
-			Name: f.Label(), Operation: f.Operation, Params: f.Params, Region: f.Region, AccessKeyID: f.AccessKeyID,
-			Nth: f.Nth, Count: f.Count, Probability: f.Probability, ChanceSeed: f.ChanceSeed,
+			Name: f.Label(), Operation: f.Operation, Params: f.Params, Region: f.Region,
+			AccessKeyID: f.AccessKeyID,
+			Nth:         f.Nth, Count: f.Count, Probability: f.Probability, ChanceSeed: f.ChanceSeed,
 			DelayBefore: durationText(f.DelayBefore), DelayAfter: durationText(f.DelayAfter),
-			NoEffect: f.NoEffect, Answer: f.Answer, Error: f.Error, Text: f.Text, Seen: s.Seen, Struck: s.Struck,
+			NoEffect: f.NoEffect, Answer: f.Answer, Error: f.Error, Text: f.Text, Seen: s.Seen,
+			Struck: s.Struck,
 		}
 		if f.Stale != nil {
 			j.Stale = &StaleJSON{f.Stale.Reads, durationText(f.Stale.For), f.Stale.Flap}

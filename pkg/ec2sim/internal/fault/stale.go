@@ -6,9 +6,9 @@ import (
 	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
-// Stale makes reads of a region answer from the world as it was before a change: the next Reads of them,
-// and those until For has passed; with both, until both are over. With Flap every second of these reads
-// is fresh, as reads of several replicas are.
+// Stale makes reads of a region answer from the world as it was before a change: the next Reads of
+// them, and those until For has passed; with both, until both are over. With Flap every second of
+// these reads is fresh, as reads of several replicas are.
 type Stale struct {
 	Reads int
 	For   time.Duration

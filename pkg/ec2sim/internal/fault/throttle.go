@@ -70,7 +70,8 @@ func (bs *Buckets) Spend(now time.Time, c Cost) *refusal.Error {
 	if !bs.take(c.Region+" "+name, r, 1, now) {
 		return refusal.Throttled()
 	}
-	if r, ok := resourceRates[c.Operation]; ok && !bs.take(c.Region+" "+name+" (resources)", r, float64(c.Units), now) {
+	if r, ok := resourceRates[c.Operation]; ok &&
+		!bs.take(c.Region+" "+name+" (resources)", r, float64(c.Units), now) {
 		return refusal.Throttled()
 	}
 	return nil

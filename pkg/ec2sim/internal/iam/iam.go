@@ -1,8 +1,7 @@
 // Package iam evaluates identity-based IAM policies, as much of them as policies for EC2 use.
 //
-// It guarantees to refuse a document it does not understand whole (Parse returns an error), so that no
-// statement is ever passed over, and to decide as IAM does: an explicit deny wins, what nothing allows is
-// denied.
+// Parse refuses a document that it does not understand whole, so no statement is ever passed over.
+// Decide does as IAM does: an explicit deny wins, what nothing allows is denied.
 package iam
 
 import (
@@ -34,8 +33,8 @@ type condition struct {
 	match    func(pattern, s string) bool
 }
 
-// Request is what is asked for. Keys are the condition keys by name; names are compared without regard
-// to case.
+// Request is what is asked for. Keys are the condition keys by name; names are compared without
+// regard to case.
 type Request struct {
 	Action   string // "ec2:DescribeVpcs"
 	Resource string // an ARN, or "*"
@@ -157,8 +156,8 @@ func newCondition(operator, key string, values []string) (condition, error) {
 	return c, nil
 }
 
-// holds says whether the condition is met. A key the request has not meets a negated condition, one with
-// IfExists and ForAllValues, and no other.
+// holds reports whether the condition is met. A key the request has not meets a negated condition,
+// one with IfExists and ForAllValues, and no other.
 func (c condition) holds(keys map[string][]string) bool {
 	var have []string
 	found := false
@@ -171,7 +170,9 @@ func (c condition) holds(keys map[string][]string) bool {
 		return c.negate || c.ifExists || c.forAll
 	}
 	matches := func(s string) bool {
-		return slices.ContainsFunc(c.values, func(pattern string) bool { return c.match(pattern, s) }) != c.negate
+		return slices.ContainsFunc(c.values, func(pattern string) bool {
+			return c.match(pattern, s)
+		}) != c.negate
 	}
 	if c.forAll || c.negate {
 		return !slices.ContainsFunc(have, func(s string) bool { return !matches(s) })
@@ -180,8 +181,12 @@ func (c condition) holds(keys map[string][]string) bool {
 }
 
 func (s statement) applies(r Request) bool {
-	action := slices.ContainsFunc(s.actions, func(p string) bool { return wildcard.Plain.Match(strings.ToLower(p), strings.ToLower(r.Action)) })
-	resource := slices.ContainsFunc(s.resources, func(p string) bool { return wildcard.Plain.Match(p, r.Resource) })
+	action := slices.ContainsFunc(s.actions, func(p string) bool {
+		return wildcard.Plain.Match(strings.ToLower(p), strings.ToLower(r.Action))
+	})
+	resource := slices.ContainsFunc(s.resources, func(p string) bool {
+		return wildcard.Plain.Match(p, r.Resource)
+	})
 	if action == s.notActions || resource == s.notResources {
 		return false
 	}

@@ -10,13 +10,22 @@ func TestParseRefuses(t *testing.T) {
 		{"nothing", ``, "cannot read the policy"},
 		{"old version", `{"Version":"2008-10-17","Statement":[]}`, `version "2008-10-17"`},
 		{"unknown field", `{"Version":"2012-10-17","Statments":[]}`, "unknown field"},
-		{"unknown field of a statement", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Actions":"*","Resource":"*"}}`, "unknown field"},
+		{"unknown field of a statement",
+			`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Actions":"*","Resource":"*"}}`,
+			"unknown field"},
 		{"no effect", `{"Version":"2012-10-17","Statement":{"Action":"*","Resource":"*"}}`, `effect ""`},
-		{"effect in small letters", `{"Version":"2012-10-17","Statement":{"Effect":"allow","Action":"*","Resource":"*"}}`, `effect "allow"`},
-		{"no action", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Resource":"*"}}`, "Action and NotAction"},
-		{"both resources", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","NotResource":"*"}}`, "Resource and NotResource"},
-		{"unknown operator", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"a":"1"}}}}`, `condition operator "NumericLessThan"`},
-		{"variable", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"${aws:username}"}}`, "variables"},
+		{"effect in small letters",
+			`{"Version":"2012-10-17","Statement":{"Effect":"allow","Action":"*","Resource":"*"}}`,
+			`effect "allow"`},
+		{"no action", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Resource":"*"}}`,
+			"Action and NotAction"},
+		{"both resources", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
+			`"Resource":"*","NotResource":"*"}}`, "Resource and NotResource"},
+		{"unknown operator", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
+			`"Resource":"*","Condition":{"NumericLessThan":{"a":"1"}}}}`,
+			`condition operator "NumericLessThan"`},
+		{"variable", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
+			`"Resource":"${aws:username}"}}`, "variables"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := Parse(tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -48,10 +57,12 @@ func TestConditions(t *testing.T) {
 		{"any of several", `"ForAnyValue:StringEquals":{"k":"a"}`, []string{"x", "a"}, Allowed},
 		{"all of several", `"ForAllValues:StringEquals":{"k":"a"}`, []string{"x", "a"}, NotAllowed},
 		{"all of none", `"ForAllValues:StringEquals":{"k":"a"}`, nil, Allowed},
-		{"all conditions", `"StringLike":{"k":"a*"},"StringEquals":{"k":"ab"}`, []string{"ac"}, NotAllowed},
+		{"all conditions", `"StringLike":{"k":"a*"},"StringEquals":{"k":"ab"}`,
+			[]string{"ac"}, NotAllowed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := Parse(`{"Version":"2012-10-17","Statement":{"Sid":"x","Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{` + tt.condition + `}}}`)
+			p, err := Parse(`{"Version":"2012-10-17","Statement":{"Sid":"x","Effect":"Allow",` +
+				`"Action":"ec2:*","Resource":"*","Condition":{` + tt.condition + `}}}`)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +70,8 @@ func TestConditions(t *testing.T) {
 			if tt.values != nil {
 				keys["k"] = tt.values
 			}
-			if got := Decide([]Policy{p}, Request{Action: "ec2:X", Resource: "*", Keys: keys}); got != tt.want {
+			if got := Decide([]Policy{p}, Request{Action: "ec2:X", Resource: "*", Keys: keys}); got !=
+				tt.want {
 				t.Errorf("decided %d, want %d", got, tt.want)
 			}
 		})
@@ -71,24 +83,36 @@ func TestStatements(t *testing.T) {
 		name, statement, action, resource string
 		want                              Decision
 	}{
-		{"action in any case", `"Effect":"Allow","Action":"EC2:describe*","Resource":"*"`, "ec2:DescribeVpcs", "*", Allowed},
-		{"another action", `"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"`, "ec2:CreateTags", "*", NotAllowed},
-		{"not action", `"Effect":"Allow","NotAction":"ec2:CreateTags","Resource":"*"`, "ec2:DescribeVpcs", "*", Allowed},
-		{"but action", `"Effect":"Allow","NotAction":"ec2:CreateTags","Resource":"*"`, "ec2:CreateTags", "*", NotAllowed},
-		{"resource", `"Effect":"Allow","Action":"*","Resource":"arn:*:i/*"`, "ec2:X", "arn:x:i/1", Allowed},
-		{"resource in another case", `"Effect":"Allow","Action":"*","Resource":"arn:*:i/*"`, "ec2:X", "arn:x:I/1", NotAllowed},
-		{"a resource is not every resource", `"Effect":"Allow","Action":"*","Resource":"arn:*"`, "ec2:X", "*", NotAllowed},
-		{"not resource", `"Effect":"Allow","Action":"*","NotResource":"arn:*:i/*"`, "ec2:X", "arn:x:i/1", NotAllowed},
+		{"action in any case", `"Effect":"Allow","Action":"EC2:describe*","Resource":"*"`,
+			"ec2:DescribeVpcs", "*", Allowed},
+		{"another action", `"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"`, "ec2:CreateTags",
+			"*", NotAllowed},
+		{"not action", `"Effect":"Allow","NotAction":"ec2:CreateTags","Resource":"*"`, "ec2:DescribeVpcs",
+			"*", Allowed},
+		{"but action", `"Effect":"Allow","NotAction":"ec2:CreateTags","Resource":"*"`, "ec2:CreateTags",
+			"*", NotAllowed},
+		{"resource", `"Effect":"Allow","Action":"*","Resource":"arn:*:i/*"`, "ec2:X",
+			"arn:x:i/1", Allowed},
+		{"resource in another case", `"Effect":"Allow","Action":"*","Resource":"arn:*:i/*"`, "ec2:X",
+			"arn:x:I/1", NotAllowed},
+		{"a resource is not every resource", `"Effect":"Allow","Action":"*","Resource":"arn:*"`, "ec2:X",
+			"*", NotAllowed},
+		{"not resource", `"Effect":"Allow","Action":"*","NotResource":"arn:*:i/*"`, "ec2:X",
+			"arn:x:i/1", NotAllowed},
 		{"deny", `"Effect":"Deny","Action":"*","Resource":"*"`, "ec2:X", "*", Denied},
-		{"several statements", `"Effect":"Allow","Action":"a","Resource":"*"},{"Effect":"Allow","Action":["b","ec2:X"],"Resource":["*"]`, "ec2:X", "*", Allowed},
-		{"a deny wins, whatever the order", `"Effect":"Deny","Action":"ec2:X","Resource":"*"},{"Effect":"Allow","Action":"*","Resource":"*"`, "ec2:X", "*", Denied},
+		{"several statements", `"Effect":"Allow","Action":"a","Resource":"*"},{"Effect":"Allow",` +
+			`"Action":["b","ec2:X"],"Resource":["*"]`, "ec2:X", "*", Allowed},
+		{"a deny wins, whatever the order",
+			`"Effect":"Deny","Action":"ec2:X","Resource":"*"},{"Effect":"Allow","Action":"*","Resource":"*"`,
+			"ec2:X", "*", Denied},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := Parse(`{"Version":"2012-10-17","Statement":[{` + tt.statement + `}]}`)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := Decide([]Policy{p}, Request{Action: tt.action, Resource: tt.resource}); got != tt.want {
+			if got := Decide([]Policy{p}, Request{Action: tt.action, Resource: tt.resource}); got !=
+				tt.want {
 				t.Errorf("decided %d, want %d", got, tt.want)
 			}
 		})

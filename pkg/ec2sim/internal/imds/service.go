@@ -65,8 +65,8 @@ func New(source metadataSource, o Options) *Service {
 	}
 }
 
-// SetFault makes the service fail, until it is set to MetadataOK. Refusing connections is only possible
-// for one that a Server serves.
+// SetFault makes the service fail, until it is set to MetadataOK. Refusing connections is only
+// possible for one that a Server serves.
 func (m *Service) SetFault(f Fault) error {
 	switch f {
 	case OK, Refuse, Hang, Forbid, Failure, Busy, NoRole:
@@ -191,7 +191,8 @@ func (m *Service) read(path string) (string, bool) {
 	return strings.Join(slices.Compact(names), "\n"), len(names) > 0
 }
 
-// values returns everything there is to read, by path. It is empty when the instance does not exist.
+// values returns everything there is to read, by path. It is empty when the instance does not
+// exist.
 func (m *Service) values() (values map[string]string) {
 	m.source.Read(m.options.Region, func(w *world.World) { values = m.valuesIn(w) })
 	return values
@@ -259,7 +260,8 @@ func interfaceValues(w *world.World, eni *world.Interface) map[string]string {
 
 func (m *Service) document(w *world.World, i *world.Instance, address string) string {
 	facts := map[string]string{
-		"accountId": w.Owner, "architecture": "x86_64", "availabilityZone": i.AvailabilityZone, "imageId": i.ImageID,
+		"accountId": w.Owner, "architecture": "x86_64", "availabilityZone": i.AvailabilityZone,
+		"imageId":    i.ImageID,
 		"instanceId": i.ID, "instanceType": i.Type, "pendingTime": timeText(i.LaunchTime),
 		"region": w.Region, "version": "2017-09-30",
 	}
@@ -276,7 +278,8 @@ func (m *Service) credentials() string {
 		k.Expires = now.Add(6 * time.Hour)
 	}
 	return encodeJSON(map[string]string{
-		"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": timeText(now), "Expiration": timeText(k.Expires),
+		"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": timeText(now),
+		"Expiration":  timeText(k.Expires),
 		"AccessKeyId": k.AccessKeyID, "SecretAccessKey": k.SecretAccessKey, "Token": k.SessionToken,
 	})
 }

@@ -2,9 +2,10 @@
 // typed structs and encodes answers as XML.
 //
 // A struct field's name is its wire name: the field NetworkInterfaceId holds the parameter
-// NetworkInterfaceId, a []string field PrivateIpAddress holds PrivateIpAddress.1, PrivateIpAddress.2 …,
-// a struct or []struct field holds the parameters below it. Embedded structs lie at the level of the
-// struct that embeds them. What no field names is refused, as EC2 refuses it.
+// NetworkInterfaceId, a []string field PrivateIpAddress holds PrivateIpAddress.1,
+// PrivateIpAddress.2 …, a struct or []struct field holds the parameters below it. Embedded structs
+// lie at the level of the struct that embeds them. What no field names is refused, as EC2 refuses
+// it.
 package query
 
 import (
@@ -68,9 +69,10 @@ func (n *node) leaf(key string) string {
 	return n.children[names[0]].leaf(join(key, names[0]))
 }
 
-// Decode reads the parameters into the struct that into points at. Action and Version are not looked at.
-// A field tagged `query:"required"` must be there and not empty; one tagged `query:"unheld"` must not.
-// The error is an *UnknownError, *MissingError, *ValueError or *UnheldError.
+// Decode reads the parameters into the struct that into points at. Action and Version are not
+// looked at. A field tagged `query:"required"` must be there and not empty; one tagged
+// `query:"unheld"` must not. The error is an *UnknownError, *MissingError, *ValueError or
+// *UnheldError.
 func Decode(form url.Values, into any) error {
 	root := &node{}
 	for key, values := range form {

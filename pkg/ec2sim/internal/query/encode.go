@@ -13,7 +13,8 @@ const (
 // Version is the API version the wire is of.
 const Version = "2016-11-15"
 
-// Items is a list of an answer. It is written even when it is empty, as EC2 does: a client may index it.
+// Items is a list of an answer. It is written even when it is empty, as EC2 does: a client may
+// index it.
 type Items[T any] struct {
 	Item []T `xml:"item"`
 }
@@ -40,11 +41,13 @@ func Answer(operation, requestID string, body any) ([]byte, error) {
 	if err := enc.EncodeElement(body, xml.StartElement{Name: xml.Name{Local: frame}}); err != nil {
 		return nil, err
 	}
-	fields := bytes.TrimSuffix(bytes.TrimPrefix(inner.Bytes(), []byte("<"+frame+">")), []byte("</"+frame+">"))
+	fields := bytes.TrimSuffix(bytes.TrimPrefix(inner.Bytes(), []byte("<"+frame+">")),
+		[]byte("</"+frame+">"))
 
 	var out bytes.Buffer
 	out.WriteString(declaration)
-	out.WriteString("<" + operation + `Response xmlns="` + namespace + `"><requestId>` + requestID + "</requestId>")
+	out.WriteString("<" + operation + `Response xmlns="` + namespace + `"><requestId>` + requestID +
+		"</requestId>")
 	out.Write(fields)
 	out.WriteString("</" + operation + "Response>")
 	return out.Bytes(), nil

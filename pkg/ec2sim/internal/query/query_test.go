@@ -47,7 +47,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"struct as a scalar", "Id=a&Check=true", "unknown parameter Check"},
 		{"not a boolean", "Id=a&DryRun=1", "parameter DryRun is not of type boolean: 1"},
 		{"not a number", "Id=a&Count=x", "parameter Count is not of type integer: x"},
-		{"too large a number", "Id=a&Count=9999999999", "parameter Count is not of type integer: 9999999999"},
+		{"too large a number", "Id=a&Count=9999999999",
+			"parameter Count is not of type integer: 9999999999"},
 		{"not held", "Id=a&Later.3=x", "parameter not implemented: Later.3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,7 +60,9 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	p, err := decode("Action=X&Version=1&Id=a&DryRun=TRUE&Count=3&Names.10=c&Names.2=b&Filter.1.Name=n&Filter.1.Value.1=&Check.Value=false")
+	p, err := decode(
+		"Action=X&Version=1&Id=a&DryRun=TRUE&Count=3&Names.10=c&Names.2=b&Filter.1.Name=n&" +
+			"Filter.1.Value.1=&Check.Value=false")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,12 +83,15 @@ func TestEncode(t *testing.T) {
 		Next string        `xml:"nextToken,omitempty"`
 	}{}
 	got, err := Answer("DescribeX", "r-1", body)
-	want := `<DescribeXResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r-1</requestId><nameSet></nameSet></DescribeXResponse>`
+	want := `<DescribeXResponse ` +
+		`xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r-1</requestId><nameSet>` +
+		`</nameSet></DescribeXResponse>`
 	if err != nil || !strings.HasSuffix(string(got), "?>\n"+want) {
 		t.Errorf("got %s %v", got, err)
 	}
 	got, err = Refusal("r-2", "A.B", `"<x>"`)
-	want = `<Response><Errors><Error><Code>A.B</Code><Message>&#34;&lt;x&gt;&#34;</Message></Error></Errors><RequestID>r-2</RequestID></Response>`
+	want = `<Response><Errors><Error><Code>A.B</Code><Message>&#34;&lt;x&gt;&#34;</Message></Error>` +
+		`</Errors><RequestID>r-2</RequestID></Response>`
 	if err != nil || !strings.HasSuffix(string(got), "?>\n"+want) {
 		t.Errorf("got %s %v", got, err)
 	}

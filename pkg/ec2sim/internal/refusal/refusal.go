@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Error is an error answer of EC2. As an error value it is what an operation answers; in a Fault it is
-// what the fault answers.
+// Error is an error answer of EC2. As an error value it is what an operation answers; in a Fault it
+// is what the fault answers.
 type Error struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -45,7 +45,8 @@ func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
 // AuthFailure refuses credentials.
 func AuthFailure() *Error {
-	return &Error{"AuthFailure", "AWS was not able to validate the provided access credentials", http.StatusUnauthorized}
+	return &Error{"AuthFailure", "AWS was not able to validate the provided access credentials",
+		http.StatusUnauthorized}
 }
 
 // Unauthorized is what IAM's refusal reads like. A Describe has no resource and no encoded message.
@@ -55,13 +56,15 @@ func Unauthorized(arn, operation, resource, because string) *Error {
 	if describes := strings.HasPrefix(operation, "Describe"); describes {
 		text += " " + because
 	} else {
-		text += " on resource: " + resource + " " + because + ". Encoded authorization failure message: " + encodedMessage
+		text += " on resource: " + resource + " " + because +
+			". Encoded authorization failure message: " + encodedMessage
 	}
 	return &Error{"UnauthorizedOperation", text, http.StatusForbidden}
 }
 
 // encodedMessage has the form of what STS decodes, and says nothing.
-const encodedMessage = "b0X3gRJKk3lVcT2pWwQmYV1nL8sEhA5uDzPo9iCqFt7xZrNvBgMyHjUeKaSd4fOl6GwRp1TsXkVb"
+const encodedMessage = "b0X3gRJKk3lVcT2pWwQmYV1nL8sEhA5uDzPo9iCqFt7xZrNvBgMyHjUe" +
+	"KaSd4fOl6GwRp1TsXkVb"
 
 // Throttled refuses one call too many.
 func Throttled() *Error {
@@ -75,20 +78,33 @@ func NotAllowed(operation string) string {
 
 // standardErrors are the status and the text EC2 gives these codes.
 var standardErrors = map[string]Error{
-	"RequestLimitExceeded":  *Throttled(),
-	"InternalError":         {"InternalError", "An internal error has occurred", http.StatusInternalServerError},
-	"InternalFailure":       {"InternalFailure", "The request processing has failed because of an unknown error, exception or failure.", http.StatusInternalServerError},
-	"ServerInternal":        {"ServerInternal", "An internal error has occurred", http.StatusInternalServerError},
-	"Unavailable":           {"Unavailable", "The server is overloaded and can't handle the request.", http.StatusServiceUnavailable},
-	"ServiceUnavailable":    {"ServiceUnavailable", "The request has failed due to a temporary failure of the server.", http.StatusServiceUnavailable},
-	"RequestExpired":        {"RequestExpired", "Request has expired.", http.StatusBadRequest},
-	"AuthFailure":           *AuthFailure(),
-	"SignatureDoesNotMatch": {"SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.", http.StatusForbidden},
-	"InvalidClientTokenId":  {"InvalidClientTokenId", "The security token included in the request is invalid.", http.StatusForbidden},
+	"RequestLimitExceeded": *Throttled(),
+	"InternalError": {"InternalError", "An internal error has occurred",
+		http.StatusInternalServerError},
+	"InternalFailure": {"InternalFailure",
+		"The request processing has failed because of an unknown error, exception or failure.",
+		http.StatusInternalServerError},
+	"ServerInternal": {"ServerInternal", "An internal error has occurred",
+		http.StatusInternalServerError},
+	"Unavailable": {"Unavailable", "The server is overloaded and can't handle the request.",
+		http.StatusServiceUnavailable},
+	"ServiceUnavailable": {"ServiceUnavailable",
+		"The request has failed due to a temporary failure of the server.",
+		http.StatusServiceUnavailable},
+	"RequestExpired": {"RequestExpired", "Request has expired.", http.StatusBadRequest},
+	"AuthFailure":    *AuthFailure(),
+	"SignatureDoesNotMatch": {"SignatureDoesNotMatch", "The request signature we calculated does " +
+		"not match the signature you provided. Check your AWS Secret Access Key and signing method. " +
+		"Consult the service documentation for details.", http.StatusForbidden},
+	"InvalidClientTokenId": {"InvalidClientTokenId",
+		"The security token included in the request is invalid.", http.StatusForbidden},
 	"UnauthorizedOperation": {"UnauthorizedOperation", "", http.StatusForbidden},
-	"ConcurrentTagAccess":   {"ConcurrentTagAccess", "You can't run simultaneous commands to modify a tag for a specific resource.", http.StatusBadRequest},
+	"ConcurrentTagAccess": {"ConcurrentTagAccess",
+		"You can't run simultaneous commands to modify a tag for a specific resource.",
+		http.StatusBadRequest},
 	"InsufficientInstanceCapacity": {"InsufficientInstanceCapacity",
-		"We currently do not have sufficient capacity in the Availability Zone you requested.", http.StatusInternalServerError},
+		"We currently do not have sufficient capacity in the Availability Zone you requested.",
+		http.StatusInternalServerError},
 }
 
 // Standard returns the error EC2 answers with a code. A code it does not know has status 400 and no
@@ -97,5 +113,6 @@ func Standard(code string) Error {
 	if e, ok := standardErrors[code]; ok {
 		return e
 	}
-	return Error{Code: code, Message: "The request was refused: " + code + ".", Status: http.StatusBadRequest}
+	return Error{Code: code, Message: "The request was refused: " + code + ".",
+		Status: http.StatusBadRequest}
 }

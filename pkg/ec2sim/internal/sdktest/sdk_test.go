@@ -22,7 +22,8 @@ import (
 // client makes a client of nothing but the server's environment.
 func client(t *testing.T, env []string) *ec2.Client {
 	t.Helper()
-	for _, name := range []string{"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+	for _, name := range []string{"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+		"AWS_SESSION_TOKEN"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("AWS_CONFIG_FILE", os.DevNull)
@@ -51,7 +52,8 @@ func start(t *testing.T, o ec2sim.ServerOptions) (*ec2sim.Sim, *ec2sim.Server) {
 
 func describe(t *testing.T, c *ec2.Client, id string) types.NetworkInterface {
 	t.Helper()
-	out, err := c.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})
+	out, err := c.DescribeNetworkInterfaces(t.Context(),
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,9 +66,11 @@ func TestSDKOverTLS(t *testing.T) {
 	id := ec2sim.LabRouterAInterface
 
 	out, err := c.AssignPrivateIpAddresses(t.Context(), &ec2.AssignPrivateIpAddressesInput{
-		NetworkInterfaceId: &id, PrivateIpAddresses: []string{ec2sim.LabServiceAddress}, AllowReassignment: aws.Bool(true),
+		NetworkInterfaceId: &id, PrivateIpAddresses: []string{ec2sim.LabServiceAddress},
+		AllowReassignment: aws.Bool(true),
 	})
-	if err != nil || aws.ToString(out.NetworkInterfaceId) != id || aws.ToString(out.AssignedPrivateIpAddresses[0].PrivateIpAddress) != ec2sim.LabServiceAddress {
+	if err != nil || aws.ToString(out.NetworkInterfaceId) != id ||
+		aws.ToString(out.AssignedPrivateIpAddresses[0].PrivateIpAddress) != ec2sim.LabServiceAddress {
 		t.Fatalf("assigned %+v: %v", out, err)
 	}
 	_, err = c.ModifyNetworkInterfaceAttribute(t.Context(), &ec2.ModifyNetworkInterfaceAttributeInput{
@@ -76,8 +80,10 @@ func TestSDKOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	eni := describe(t, c, id)
-	if aws.ToBool(eni.SourceDestCheck) || len(eni.PrivateIpAddresses) != 2 || aws.ToString(eni.Groups[0].GroupName) != "router" ||
-		eni.Status != types.NetworkInterfaceStatusInUse || aws.ToInt32(eni.Attachment.DeviceIndex) != 0 || eni.Attachment.AttachTime == nil {
+	if aws.ToBool(eni.SourceDestCheck) || len(eni.PrivateIpAddresses) != 2 ||
+		aws.ToString(eni.Groups[0].GroupName) != "router" ||
+		eni.Status != types.NetworkInterfaceStatusInUse || aws.ToInt32(eni.Attachment.DeviceIndex) != 0 ||
+		eni.Attachment.AttachTime == nil {
 		t.Errorf("described %+v", eni)
 	}
 }
@@ -86,29 +92,38 @@ func TestSDKReadsEverything(t *testing.T) {
 	_, srv := start(t, ec2sim.ServerOptions{})
 	c, ctx := client(t, srv.Env()), context.Background()
 
-	instances, err := c.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{ec2sim.LabDB}})
+	instances, err := c.DescribeInstances(ctx,
+		&ec2.DescribeInstancesInput{InstanceIds: []string{ec2sim.LabDB}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	db := instances.Reservations[0].Instances[0]
-	if db.State.Name != types.InstanceStateNameRunning || len(db.NetworkInterfaces) != 2 || aws.ToInt32(db.NetworkInterfaces[1].Attachment.DeviceIndex) != 1 {
+	if db.State.Name != types.InstanceStateNameRunning || len(db.NetworkInterfaces) != 2 ||
+		aws.ToInt32(db.NetworkInterfaces[1].Attachment.DeviceIndex) != 1 {
 		t.Errorf("instance %+v", db)
 	}
-	tables, err := c.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{RouteTableIds: []string{ec2sim.LabRouteTable}})
+	tables, err := c.DescribeRouteTables(ctx,
+		&ec2.DescribeRouteTablesInput{RouteTableIds: []string{ec2sim.LabRouteTable}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	routes := tables.RouteTables[0].Routes
-	at := slices.IndexFunc(routes, func(r types.Route) bool { return aws.ToString(r.DestinationCidrBlock) == ec2sim.LabRoute })
-	if at < 0 || aws.ToString(routes[at].InstanceId) != ec2sim.LabRouterA || routes[at].State != types.RouteStateActive {
+	at := slices.IndexFunc(routes, func(r types.Route) bool {
+		return aws.ToString(r.DestinationCidrBlock) == ec2sim.LabRoute
+	})
+	if at < 0 || aws.ToString(routes[at].InstanceId) != ec2sim.LabRouterA ||
+		routes[at].State != types.RouteStateActive {
 		t.Errorf("routes %+v", routes)
 	}
-	groups, err := c.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{ec2sim.LabGroupWeb}})
+	groups, err := c.DescribeSecurityGroups(ctx,
+		&ec2.DescribeSecurityGroupsInput{GroupIds: []string{ec2sim.LabGroupWeb}})
 	if err != nil || aws.ToInt32(groups.SecurityGroups[0].IpPermissions[1].FromPort) != 443 {
 		t.Errorf("groups %+v: %v", groups, err)
 	}
-	subnets, err := c.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{ec2sim.LabSubnetA}})
-	if err != nil || aws.ToString(subnets.Subnets[0].Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock) != "2001:db8:1088:60::/64" {
+	subnets, err := c.DescribeSubnets(ctx,
+		&ec2.DescribeSubnetsInput{SubnetIds: []string{ec2sim.LabSubnetA}})
+	if err != nil || aws.ToString(subnets.Subnets[0].Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock) !=
+		"2001:db8:1088:60::/64" {
 		t.Errorf("subnets %+v: %v", subnets, err)
 	}
 	vpcs, err := c.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
@@ -128,7 +143,8 @@ func TestSDKReadsEverything(t *testing.T) {
 func TestSDKErrors(t *testing.T) {
 	s, srv := start(t, ec2sim.ServerOptions{})
 	c := client(t, srv.Env())
-	_, err := c.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{"eni-0123456789abcdef0"}})
+	_, err := c.DescribeNetworkInterfaces(t.Context(),
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{"eni-0123456789abcdef0"}})
 	var api smithy.APIError
 	if !errors.As(err, &api) || api.ErrorCode() != "InvalidNetworkInterfaceID.NotFound" ||
 		api.ErrorMessage() != "The networkInterface ID 'eni-0123456789abcdef0' does not exist" {
@@ -139,7 +155,8 @@ func TestSDKErrors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_, err = c.ModifyNetworkInterfaceAttribute(t.Context(), &ec2.ModifyNetworkInterfaceAttributeInput{
-		NetworkInterfaceId: aws.String(ec2sim.LabRouterAInterface), DryRun: aws.Bool(true), Description: &types.AttributeValue{Value: aws.String("x")},
+		NetworkInterfaceId: aws.String(ec2sim.LabRouterAInterface), DryRun: aws.Bool(true),
+		Description: &types.AttributeValue{Value: aws.String("x")},
 	})
 	if !errors.As(err, &response) || response.HTTPStatusCode() != http.StatusPreconditionFailed {
 		t.Errorf("got %v", err)
@@ -154,14 +171,18 @@ func TestSDKRetriesWhatWasLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := c.UnassignPrivateIpAddresses(t.Context(), &ec2.UnassignPrivateIpAddressesInput{
-		NetworkInterfaceId: aws.String(ec2sim.LabRouterBInterface), PrivateIpAddresses: []string{ec2sim.LabServiceAddress},
+		NetworkInterfaceId: aws.String(ec2sim.LabRouterBInterface),
+		PrivateIpAddresses: []string{ec2sim.LabServiceAddress},
 	})
 	var api smithy.APIError
-	if !errors.As(err, &api) || api.ErrorMessage() != "Some of the specified addresses are not assigned to interface "+ec2sim.LabRouterBInterface {
+	if !errors.As(err, &api) ||
+		api.ErrorMessage() !=
+			"Some of the specified addresses are not assigned to interface "+ec2sim.LabRouterBInterface {
 		t.Errorf("got %v", err)
 	}
 	calls := s.Calls()
-	if len(calls) != 2 || !calls[0].Effect || calls[0].Status != 0 || calls[1].Effect || !strings.HasPrefix(calls[1].Attempt, "attempt=2") {
+	if len(calls) != 2 || !calls[0].Effect || calls[0].Status != 0 || calls[1].Effect ||
+		!strings.HasPrefix(calls[1].Attempt, "attempt=2") {
 		t.Errorf("calls %+v", calls)
 	}
 }
@@ -173,7 +194,8 @@ func TestSDKTakesNothingForAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := c.AssignPrivateIpAddresses(t.Context(), &ec2.AssignPrivateIpAddressesInput{
-		NetworkInterfaceId: aws.String(ec2sim.LabRouterAInterface), PrivateIpAddresses: []string{ec2sim.LabFreeAddress},
+		NetworkInterfaceId: aws.String(ec2sim.LabRouterAInterface),
+		PrivateIpAddresses: []string{ec2sim.LabFreeAddress},
 	})
 	if err != nil || out.NetworkInterfaceId != nil {
 		t.Errorf("got %+v, %v", out, err)

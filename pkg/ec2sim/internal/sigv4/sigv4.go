@@ -1,8 +1,8 @@
 // Package sigv4 verifies AWS Signature Version 4 as it is sent in the Authorization header.
 //
-// It guarantees that a verified request was signed with the secret of the access key it names, for the
-// region it names, and that what was signed is what came: method, path, query, the signed headers
-// (host among them) and the body.
+// A verified request was signed with the secret of the access key that it names, for the region
+// that it names. What was signed is what came: method, path, query, the signed headers (host among
+// them) and the body.
 package sigv4
 
 import (
@@ -58,7 +58,8 @@ func Parse(r *http.Request) (*Signature, error) {
 	}
 	scope := strings.Split(fields["Credential"], "/")
 	mac, err := hex.DecodeString(fields["Signature"])
-	if err != nil || len(mac) != sha256.Size || len(scope) != 5 || scope[4] != "aws4_request" || scope[0] == "" {
+	if err != nil || len(mac) != sha256.Size || len(scope) != 5 || scope[4] != "aws4_request" ||
+		scope[0] == "" {
 		return nil, ErrMalformed
 	}
 	s := &Signature{
@@ -68,13 +69,14 @@ func Parse(r *http.Request) (*Signature, error) {
 		mac:     mac,
 	}
 	s.Time, err = time.Parse(stamp, r.Header.Get("X-Amz-Date"))
-	if err != nil || !strings.HasPrefix(r.Header.Get("X-Amz-Date"), s.date) || !slices.Contains(s.headers, "host") {
+	if err != nil || !strings.HasPrefix(r.Header.Get("X-Amz-Date"), s.date) ||
+		!slices.Contains(s.headers, "host") {
 		return nil, ErrMalformed
 	}
 	return s, nil
 }
 
-// Verify says whether the secret made the signature of r with this body. The error is ErrMismatch.
+// Verify checks that the secret made the signature of r with this body. The error is ErrMismatch.
 func (s *Signature) Verify(r *http.Request, body []byte, secret string) error {
 	digest := sha256.Sum256([]byte(s.canonicalRequest(r, body)))
 	toSign := strings.Join([]string{

@@ -23,8 +23,8 @@ func (c *Change) OwnInterface(id string) (*Interface, error) {
 	return eni, nil
 }
 
-// Take gives the interface IPv4 addresses, each with the Elastic IP that is bound to it. It may take
-// them from others only where reassign says so.
+// Take gives the interface IPv4 addresses, each with the Elastic IP that is bound to it. It may
+// take them from others only where reassign says so.
 func (c *Change) Take(eni *Interface, addresses []string, reassign bool) error {
 	if err := c.mayTake(eni, addresses, reassign); err != nil {
 		return err
@@ -71,10 +71,12 @@ func (c *Change) mayTake(eni *Interface, addresses []string, reassign bool) erro
 
 // NoMove refuses addresses that others hold.
 func NoMove(addresses ...string) *refusal.Error {
-	return refusal.InvalidValue("[%s] assigned, but move is not allowed.", strings.Join(addresses, ", "))
+	return refusal.InvalidValue("[%s] assigned, but move is not allowed.",
+		strings.Join(addresses, ", "))
 }
 
-// move gives the address to the interface, from whoever holds it, with the Elastic IP that is bound to it.
+// move gives the address to the interface, from whoever holds it, with the Elastic IP that is bound
+// to it.
 func (c *Change) move(eni *Interface, address string) {
 	holder := c.World.Holder(eni.SubnetID, address)
 	if holder == eni {
@@ -90,7 +92,9 @@ func (c *Change) move(eni *Interface, address string) {
 }
 
 func (i *Interface) drop(address string) {
-	i.PrivateAddresses = slices.DeleteFunc(i.PrivateAddresses, func(a PrivateAddress) bool { return a.Address == address })
+	i.PrivateAddresses = slices.DeleteFunc(i.PrivateAddresses, func(a PrivateAddress) bool {
+		return a.Address == address
+	})
 }
 
 // AddressesOf returns the private IPv4 addresses of the interface.
@@ -140,7 +144,8 @@ func (w *World) Available(subnet *Subnet) int {
 	return n
 }
 
-// Reserved reports whether AWS keeps the address for itself: the first four and the last of a subnet.
+// Reserved reports whether AWS keeps the address for itself: the first four and the last of a
+// subnet.
 func Reserved(prefix netip.Prefix, a netip.Addr) bool {
 	first := prefix.Masked().Addr()
 	for range 4 {
@@ -157,7 +162,8 @@ func (w *World) FreeIPv6(subnet *Subnet, n int) []string {
 	prefix := netip.MustParsePrefix(subnet.IPv6CIDR)
 	var list []string
 	for a := prefix.Addr(); prefix.Contains(a) && len(list) < n; a = a.Next() {
-		if !Reserved(prefix, a) && w.Holder(subnet.ID, a.String()) == nil && w.Delegatee(subnet.ID, a.String()) == nil {
+		if !Reserved(prefix, a) && w.Holder(subnet.ID, a.String()) == nil &&
+			w.Delegatee(subnet.ID, a.String()) == nil {
 			list = append(list, a.String())
 		}
 	}

@@ -34,7 +34,8 @@ func (c *Change) Attach(interfaceID, instanceID string, index, card int) (*Attac
 func (c *Change) mayAttach(eni *Interface, i *Instance, index, card int) error {
 	switch {
 	case eni.Type == branchType:
-		return refusal.InvalidValue("Interface %s of type branch cannot be attached to an instance.", eni.ID)
+		return refusal.InvalidValue("Interface %s of type branch cannot be attached to an instance.",
+			eni.ID)
 	case eni.Attachment != nil:
 		return refusal.New("InvalidNetworkInterface.InUse", "Interface: [%s] in use.", eni.ID)
 	case i.State != "running" && i.State != "stopped":
@@ -50,12 +51,14 @@ func (c *Change) mayAttach(eni *Interface, i *Instance, index, card int) error {
 	attached := c.World.Attached(i.ID)
 	for _, other := range attached {
 		if other.Attachment.DeviceIndex == index {
-			return refusal.InvalidValue("Instance '%s' already has an interface attached at device index '%d'.",
+			return refusal.InvalidValue(
+				"Instance '%s' already has an interface attached at device index '%d'.",
 				i.ID, index)
 		}
 	}
 	if n := len(attached) + 1; n > c.Quotas.interfaces(i) {
-		return refusal.New("AttachmentLimitExceeded", "Interface count %d exceeds the limit for %s", n, i.Type)
+		return refusal.New("AttachmentLimitExceeded", "Interface count %d exceeds the limit for %s", n,
+			i.Type)
 	}
 	if max(eni.addressSlots(false), eni.addressSlots(true)) > c.Quotas.addresses(i) {
 		return errAddressLimit()

@@ -333,8 +333,8 @@ func (w *World) mustDelegate(subnet *Subnet, cidr string, own []string) {
 	}
 }
 
-// AddInstanceWith adds an instance with its interfaces, at device indexes in the order given. Without
-// one it gets one in its subnet, with source/destination check on.
+// AddInstanceWith adds an instance with its interfaces, at device indexes in the order given.
+// Without one it gets one in its subnet, with source/destination check on.
 func (w *World) AddInstanceWith(
 	m Minter, i Instance, interfaces []Interface, now time.Time,
 ) *Instance {

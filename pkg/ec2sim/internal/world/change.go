@@ -1,5 +1,6 @@
-// Package world is what EC2 holds in one region, and the rules by which that may change. It knows no
-// requests: what breaks a rule is refused as EC2 refuses it, and that is all it knows of the wire.
+// Package world is what EC2 holds in one region, and the rules by which that may change. It knows
+// no requests: what breaks a rule is refused as EC2 refuses it, and that is all it knows of the
+// wire.
 package world
 
 import "time"

@@ -15,7 +15,8 @@ func (c *Change) ReplaceGroups(eni *Interface, ids []string) error {
 			return err
 		}
 		if g.VPCID != eni.VPCID {
-			return refusal.New("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
+			return refusal.New("InvalidGroup.NotFound",
+				"You have specified two resources that belong to different networks.")
 		}
 		if !slices.Contains(groups, id) {
 			groups = append(groups, id)

@@ -19,28 +19,44 @@ type IDKind struct {
 
 // The ids of what the world holds.
 var (
-	InterfaceIDs  = IDKind{"eni", "InvalidNetworkInterfaceId.Malformed", "InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", ""}
-	InstanceIDs   = IDKind{"i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", "The instance IDs '%s' do not exist"}
-	GroupIDs      = IDKind{"sg", "InvalidGroupId.Malformed", "InvalidGroup.NotFound", "The security group '%s' does not exist", ""}
-	SubnetIDs     = IDKind{"subnet", "InvalidSubnetId.Malformed", "InvalidSubnetID.NotFound", "The subnet ID '%s' does not exist", ""}
-	VPCIDs        = IDKind{"vpc", "InvalidVpcId.Malformed", "InvalidVpcID.NotFound", "The vpc ID '%s' does not exist", ""}
-	RouteTableIDs = IDKind{"rtb", "InvalidRouteTableId.Malformed", "InvalidRouteTableID.NotFound", "The routeTable ID '%s' does not exist", ""}
-	AttachmentIDs = IDKind{"eni-attach", "InvalidNetworkInterfaceAttachmentId.Malformed", "InvalidAttachmentID.NotFound", "The networkInterfaceAttachment ID '%s' does not exist", ""}
-	AllocationIDs = IDKind{"eipalloc", "InvalidAllocationId.Malformed", "InvalidAllocationID.NotFound", "The allocation ID '%s' does not exist", ""}
+	InterfaceIDs = IDKind{"eni", "InvalidNetworkInterfaceId.Malformed",
+		"InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", ""}
+	InstanceIDs = IDKind{"i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound",
+		"The instance ID '%s' does not exist", "The instance IDs '%s' do not exist"}
+	GroupIDs = IDKind{"sg", "InvalidGroupId.Malformed", "InvalidGroup.NotFound",
+		"The security group '%s' does not exist", ""}
+	SubnetIDs = IDKind{"subnet", "InvalidSubnetId.Malformed", "InvalidSubnetID.NotFound",
+		"The subnet ID '%s' does not exist", ""}
+	VPCIDs = IDKind{"vpc", "InvalidVpcId.Malformed", "InvalidVpcID.NotFound",
+		"The vpc ID '%s' does not exist", ""}
+	RouteTableIDs = IDKind{"rtb", "InvalidRouteTableId.Malformed", "InvalidRouteTableID.NotFound",
+		"The routeTable ID '%s' does not exist", ""}
+	AttachmentIDs = IDKind{"eni-attach", "InvalidNetworkInterfaceAttachmentId.Malformed",
+		"InvalidAttachmentID.NotFound", "The networkInterfaceAttachment ID '%s' does not exist", ""}
+	AllocationIDs = IDKind{"eipalloc", "InvalidAllocationId.Malformed", "InvalidAllocationID.NotFound",
+		"The allocation ID '%s' does not exist", ""}
 )
 
 // The ids of what a route can lead to and is not an interface.
 var (
-	GatewayIDs    = IDKind{"igw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", ""}
-	VPNGatewayIDs = IDKind{"vgw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", ""}
-	EgressOnlyIDs = IDKind{"eigw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound", "The eigw ID '%s' does not exist", ""}
-	NatGatewayIDs = IDKind{"nat", "InvalidNatGatewayID.Malformed", "InvalidNatGatewayID.NotFound", "The natGateway ID '%s' does not exist", ""}
-	PeeringIDs    = IDKind{"pcx", "InvalidVpcPeeringConnectionId.Malformed", "InvalidVpcPeeringConnectionID.NotFound", "The vpcPeeringConnection ID '%s' does not exist", ""}
-	TransitIDs    = IDKind{"tgw", "InvalidTransitGatewayID.Malformed", "InvalidTransitGatewayID.NotFound", "The transitGateway ID '%s' does not exist", ""}
-	EndpointIDs   = IDKind{"vpce", "InvalidVpcEndpointId.Malformed", "InvalidVpcEndpointId.NotFound", "The Vpc Endpoint Id '%s' does not exist", ""}
+	GatewayIDs = IDKind{"igw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound",
+		"The gateway ID '%s' does not exist", ""}
+	VPNGatewayIDs = IDKind{"vgw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound",
+		"The gateway ID '%s' does not exist", ""}
+	EgressOnlyIDs = IDKind{"eigw", "InvalidGatewayID.Malformed", "InvalidGatewayID.NotFound",
+		"The eigw ID '%s' does not exist", ""}
+	NatGatewayIDs = IDKind{"nat", "InvalidNatGatewayID.Malformed", "InvalidNatGatewayID.NotFound",
+		"The natGateway ID '%s' does not exist", ""}
+	PeeringIDs = IDKind{"pcx", "InvalidVpcPeeringConnectionId.Malformed",
+		"InvalidVpcPeeringConnectionID.NotFound", "The vpcPeeringConnection ID '%s' does not exist", ""}
+	TransitIDs = IDKind{"tgw", "InvalidTransitGatewayID.Malformed",
+		"InvalidTransitGatewayID.NotFound", "The transitGateway ID '%s' does not exist", ""}
+	EndpointIDs = IDKind{"vpce", "InvalidVpcEndpointId.Malformed", "InvalidVpcEndpointId.NotFound",
+		"The Vpc Endpoint Id '%s' does not exist", ""}
 )
 
-// Check refuses an id that is not of the form: the prefix, a hyphen, and 8 or 17 hexadecimal digits.
+// Check refuses an id that is not of the form: the prefix, a hyphen, and 8 or 17 hexadecimal
+// digits.
 func (k IDKind) Check(id string) *refusal.Error {
 	digits, ok := strings.CutPrefix(id, k.Prefix+"-")
 	if !ok {
@@ -75,8 +91,8 @@ func Find[T Resource[T]](t Table[T], k IDKind, id string) (*T, error) {
 	return nil, k.Absent(id)
 }
 
-// FindAll returns the resources that have the ids, in the order of ids and each once, or EC2's refusal:
-// all must exist.
+// FindAll returns the resources that have the ids, in the order of ids and each once, or EC2's
+// refusal: all must exist.
 func FindAll[T Resource[T]](t Table[T], k IDKind, ids []string) ([]*T, error) {
 	var absent []string
 	for _, id := range ids {
@@ -109,11 +125,13 @@ func (m Minter) id(prefix string) string {
 
 func (m Minter) mac() string {
 	n := m.rand.Uint64()
-	return fmt.Sprintf("06:%02x:%02x:%02x:%02x:%02x", byte(n), byte(n>>8), byte(n>>16), byte(n>>24), byte(n>>32))
+	return fmt.Sprintf("06:%02x:%02x:%02x:%02x:%02x", byte(n), byte(n>>8), byte(n>>16), byte(n>>24),
+		byte(n>>32))
 }
 
 // UUID makes an id of a request.
 func (m Minter) UUID() string {
 	a, b := m.rand.Uint64(), m.rand.Uint64()
-	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a), uint16(a>>32), a>>52, uint16(b)&0x3fff|0x8000, b>>16)
+	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a), uint16(a>>32), a>>52,
+		uint16(b)&0x3fff|0x8000, b>>16)
 }

@@ -51,7 +51,8 @@ func ZoneID(zone string) string {
 	return short + "-az" + string('1'+zone[len(zone)-1]-'a')
 }
 
-// SameDigits makes an id of another kind with the digits of id, for what belongs to one resource only.
+// SameDigits makes an id of another kind with the digits of id, for what belongs to one resource
+// only.
 func SameDigits(prefix, id string) string {
 	return prefix + id[strings.LastIndexByte(id, '-'):]
 }

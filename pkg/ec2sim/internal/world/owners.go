@@ -34,8 +34,9 @@ func (w *World) OwnerOf(id string) string {
 func (w *World) Foreign(id string) bool { return w.OwnerOf(id) != w.Owner }
 
 func errForeign() *refusal.Error {
-	return &refusal.Error{Code: "AuthFailure", Message: "You do not have permission to access the specified resource.",
-		Status: http.StatusUnauthorized}
+	return &refusal.Error{Code: "AuthFailure",
+		Message: "You do not have permission to access the specified resource.",
+		Status:  http.StatusUnauthorized}
 }
 
 // ARN is the ARN of a resource of the region.

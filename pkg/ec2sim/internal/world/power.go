@@ -43,7 +43,8 @@ func (c *Change) Stop(i *Instance) error {
 	return nil
 }
 
-// transit has the instance in one state now and in the other when the time of a transition has passed.
+// transit has the instance in one state now and in the other when the time of a transition has
+// passed.
 func (c *Change) transit(i *Instance, now, then string) {
 	i.State = now
 	c.World.Transit(i.ID, c.Now.Add(c.Transition), then)

@@ -104,5 +104,6 @@ func (i *Interface) addressSlots(ipv6 bool) int {
 }
 
 func errAddressLimit() *refusal.Error {
-	return refusal.New("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
+	return refusal.New("PrivateIpAddressLimitExceeded",
+		"Number of private addresses will exceed limit.")
 }

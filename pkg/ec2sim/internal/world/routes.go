@@ -23,7 +23,8 @@ func (c *Change) OwnTable(id string) (*RouteTable, error) {
 	return t, nil
 }
 
-// at returns where the route is in the table, or -1. Only the exact text of a canonical network finds it.
+// at returns where the route is in the table, or -1. Only the exact text of a canonical network
+// finds it.
 func (t *RouteTable) at(destination string) int {
 	return slices.IndexFunc(t.Routes, func(r Route) bool { return r.Destination == destination })
 }
@@ -39,7 +40,8 @@ func (t *RouteTable) made(ipv4 bool) int {
 	return n
 }
 
-// CreateRoute adds a route. One that is there already is refused, unless it leads to the same target.
+// CreateRoute adds a route. One that is there already is refused, unless it leads to the same
+// target.
 func (c *Change) CreateRoute(t *RouteTable, network netip.Prefix, target string) error {
 	r := Route{Destination: network.String(), Target: target, Origin: "CreateRoute"}
 	if err := c.mayRoute(network, r, t); err != nil {
@@ -47,7 +49,8 @@ func (c *Change) CreateRoute(t *RouteTable, network netip.Prefix, target string)
 	}
 	if at := t.at(r.Destination); at >= 0 {
 		if c.SameRouteRefused || t.Routes[at].Target != r.Target {
-			return refusal.New("RouteAlreadyExists", "The route identified by %s already exists.", r.Destination)
+			return refusal.New("RouteAlreadyExists", "The route identified by %s already exists.",
+				r.Destination)
 		}
 		return nil
 	}
@@ -96,15 +99,16 @@ func (c *Change) DeleteRoute(t *RouteTable, destination string, network netip.Pr
 	return nil
 }
 
-// isLocal says whether the network is one of the table's VPC itself, whose route cannot go.
+// isLocal reports whether the network is one of the table's VPC itself, whose route cannot go.
 func (c *Change) isLocal(network netip.Prefix, t *RouteTable) bool {
 	return slices.Contains(c.World.VPCs[t.VPCID].CIDRs(), network.String())
 }
 
 // noRoutes are the networks EC2 takes no routes to.
-var noRoutes = []netip.Prefix{netip.MustParsePrefix("169.254.168.0/22"), netip.MustParsePrefix("fd00:ec2::/32")}
+var noRoutes = []netip.Prefix{netip.MustParsePrefix("169.254.168.0/22"),
+	netip.MustParsePrefix("fd00:ec2::/32")}
 
-// mayRoute says whether a table may lead the network to the route's target.
+// mayRoute refuses a route that the table may not have.
 func (c *Change) mayRoute(network netip.Prefix, r Route, t *RouteTable) error {
 	for _, no := range noRoutes {
 		if within(network, no) {
@@ -122,8 +126,9 @@ func (c *Change) mayRoute(network netip.Prefix, r Route, t *RouteTable) error {
 			return nil
 		}
 	}
-	return refusal.InvalidValue("The destination CIDR block %s is equal to or more specific than one of this VPC's CIDR blocks. "+
-		"This route can target only an interface or an instance.", network)
+	return refusal.InvalidValue(
+		"The destination CIDR block %s is equal to or more specific than one of this VPC's CIDR blocks. "+
+			"This route can target only an interface or an instance.", network)
 }
 
 func (c *Change) isSubnet(network netip.Prefix, vpc string) bool {

@@ -35,7 +35,8 @@ type VPC struct {
 	Tags      Tags     `json:"tags,omitempty"`
 }
 
-// Subnet is a subnet of a VPC. One without CIDR is IPv6-only; one with another owner is shared with us.
+// Subnet is a subnet of a VPC. One without CIDR is IPv6-only; one with another owner is shared with
+// us.
 type Subnet struct {
 	ID               string `json:"id"`
 	VPCID            string `json:"vpcId"`
@@ -68,15 +69,16 @@ type Rule struct {
 	Groups   []string `json:"groups,omitempty"`
 }
 
-// Gateway is what a route may lead to and is neither an instance nor an interface; the prefix of its id
-// says which kind it is (igw, eigw, nat, pcx, tgw, vgw, vpce).
+// Gateway is what a route may lead to and is neither an instance nor an interface; the prefix of
+// its id says which kind it is (igw, eigw, nat, pcx, tgw, vgw, vpce).
 type Gateway struct {
 	ID    string `json:"id"`
 	VPCID string `json:"vpcId,omitempty"`
 	Tags  Tags   `json:"tags,omitempty"`
 }
 
-// RouteTable is a route table. Its routes are in the order of destinations, IPv4 first, prefix lists last.
+// RouteTable is a route table. Its routes are in the order of destinations, IPv4 first, prefix
+// lists last.
 type RouteTable struct {
 	ID           string             `json:"id"`
 	VPCID        string             `json:"vpcId"`
@@ -93,20 +95,22 @@ type RouteAssociation struct {
 	SubnetID string `json:"subnetId,omitempty"`
 }
 
-// Route leads a destination (IPv4 or IPv6 CIDR, or the id of a prefix list) to a target: "local", or the id
-// of a gateway or an interface; a route given an instance leads to the instance's interface. Whether it is a black hole
-// follows from the world and is not held.
+// Route leads a destination (IPv4 or IPv6 CIDR, or the id of a prefix list) to a target: "local",
+// or the id of a gateway or an interface; a route given an instance leads to the instance's
+// interface. Whether it is a black hole follows from the world and is not held.
 type Route struct {
 	Destination string `json:"destination"`
 	Target      string `json:"target"`
-	Origin      string `json:"origin"` // CreateRouteTable, CreateRoute, EnableVgwRoutePropagation or Advertisement
+	// CreateRouteTable, CreateRoute, EnableVgwRoutePropagation or Advertisement
+	Origin string `json:"origin"`
 }
 
 // Instance is a virtual machine. Its interfaces are those whose Attachment names it.
 type Instance struct {
-	ID               string    `json:"id"`
-	Type             string    `json:"type"`
-	State            string    `json:"state"` // pending, running, shutting-down, terminated, stopping, stopped
+	ID   string `json:"id"`
+	Type string `json:"type"`
+	// pending, running, shutting-down, terminated, stopping, stopped
+	State            string    `json:"state"`
 	ImageID          string    `json:"imageId,omitempty"`
 	KeyName          string    `json:"keyName,omitempty"`
 	SubnetID         string    `json:"subnetId"`
@@ -122,26 +126,30 @@ type Instance struct {
 
 // Interface is an elastic network interface. Its groups are a set and come sorted in a State.
 type Interface struct {
-	ID               string           `json:"id"`
-	SubnetID         string           `json:"subnetId"`
-	VPCID            string           `json:"vpcId"`
-	AvailabilityZone string           `json:"availabilityZone"`
-	Description      string           `json:"description,omitempty"`
-	MAC              string           `json:"mac"`
-	Type             string           `json:"type"`              // interface, trunk, branch, efa-only, nat_gateway …
-	TrunkID          string           `json:"trunkId,omitempty"` // of a branch interface
-	SourceDestCheck  bool             `json:"sourceDestCheck"`
-	RequesterManaged bool             `json:"requesterManaged,omitempty"`
-	RequesterID      string           `json:"requesterId,omitempty"`
-	Operator         *Operator        `json:"operator,omitempty"`
-	Groups           []string         `json:"groups"`                     // none is not the same as left out, see Load
-	PrivateAddresses []PrivateAddress `json:"privateAddresses,omitempty"` // the primary first, the others sorted
+	ID               string `json:"id"`
+	SubnetID         string `json:"subnetId"`
+	VPCID            string `json:"vpcId"`
+	AvailabilityZone string `json:"availabilityZone"`
+	Description      string `json:"description,omitempty"`
+	MAC              string `json:"mac"`
+	// interface, trunk, branch, efa-only, nat_gateway …
+	Type             string    `json:"type"`
+	TrunkID          string    `json:"trunkId,omitempty"` // of a branch interface
+	SourceDestCheck  bool      `json:"sourceDestCheck"`
+	RequesterManaged bool      `json:"requesterManaged,omitempty"`
+	RequesterID      string    `json:"requesterId,omitempty"`
+	Operator         *Operator `json:"operator,omitempty"`
+	// none is not the same as left out, see Load
+	Groups []string `json:"groups"`
+	// the primary first, the others sorted
+	PrivateAddresses []PrivateAddress `json:"privateAddresses,omitempty"`
 	IPv6Addresses    []string         `json:"ipv6Addresses,omitempty"`
 	PrimaryIPv6      string           `json:"primaryIpv6,omitempty"` // one of IPv6Addresses
-	Prefixes         []string         `json:"prefixes,omitempty"`    // delegated blocks: /28 of IPv4, /80 of IPv6
-	Attachment       *Attachment      `json:"attachment,omitempty"`
-	Owner            string           `json:"owner,omitempty"`
-	Tags             Tags             `json:"tags,omitempty"`
+	// delegated blocks: /28 of IPv4, /80 of IPv6
+	Prefixes   []string    `json:"prefixes,omitempty"`
+	Attachment *Attachment `json:"attachment,omitempty"`
+	Owner      string      `json:"owner,omitempty"`
+	Tags       Tags        `json:"tags,omitempty"`
 }
 
 // PrivateAddress is an IPv4 address of an interface.
@@ -157,7 +165,8 @@ type Operator struct {
 	Hidden    bool   `json:"hidden,omitempty"`
 }
 
-// Attachment ties an interface to an instance (InstanceID), or to a service's own machine (no InstanceID).
+// Attachment ties an interface to an instance (InstanceID), or to a service's own machine (no
+// InstanceID).
 type Attachment struct {
 	ID                  string    `json:"id"`
 	InstanceID          string    `json:"instanceId,omitempty"`
@@ -247,7 +256,9 @@ func (v *VPC) CIDRs() []string {
 
 // OfFamily returns the networks of one family.
 func OfFamily(cidrs []string, ipv6 bool) []string {
-	return slices.DeleteFunc(slices.Clone(cidrs), func(c string) bool { return strings.Contains(c, ":") != ipv6 })
+	return slices.DeleteFunc(slices.Clone(cidrs), func(c string) bool {
+		return strings.Contains(c, ":") != ipv6
+	})
 }
 
 func (g SecurityGroup) clone() SecurityGroup {
@@ -271,7 +282,8 @@ func (t RouteTable) clone() RouteTable {
 
 func (i Interface) clone() Interface {
 	i.Tags, i.Groups = i.Tags.clone(), cloneList(i.Groups)
-	i.PrivateAddresses, i.IPv6Addresses, i.Prefixes = cloneList(i.PrivateAddresses), cloneList(i.IPv6Addresses), cloneList(i.Prefixes)
+	i.PrivateAddresses, i.IPv6Addresses, i.Prefixes = cloneList(i.PrivateAddresses),
+		cloneList(i.IPv6Addresses), cloneList(i.Prefixes)
 	i.Operator, i.Attachment = clonePointer(i.Operator), clonePointer(i.Attachment)
 	return i
 }
@@ -286,12 +298,14 @@ func (i *Interface) Primary() string {
 	return ""
 }
 
-// Holds says whether the address is one of the interface's private addresses.
+// Holds reports whether the address is one of the interface's private addresses.
 func (i *Interface) Holds(address string) bool {
-	return slices.ContainsFunc(i.PrivateAddresses, func(a PrivateAddress) bool { return a.Address == address })
+	return slices.ContainsFunc(i.PrivateAddresses, func(a PrivateAddress) bool {
+		return a.Address == address
+	})
 }
 
-// delegated says whether the address is in one of the blocks that are the interface's whole.
+// delegated reports whether the address is in one of the blocks that are the interface's whole.
 func (i *Interface) delegated(address string) bool {
 	return slices.ContainsFunc(i.Prefixes, func(p string) bool {
 		return netip.MustParsePrefix(p).Contains(netip.MustParseAddr(address))

@@ -12,7 +12,8 @@ const maxTagResources = 1000
 // ChangeTags has edit change the tags of every resource.
 func (c *Change) ChangeTags(ids []string, edit func(Tags) error) error {
 	if len(ids) > maxTagResources {
-		return refusal.InvalidValue("The maximum number of resources specified on a single call is %d", maxTagResources)
+		return refusal.InvalidValue("The maximum number of resources specified on a single call is %d",
+			maxTagResources)
 	}
 	for _, id := range ids {
 		held := c.World.tagged(id)
@@ -55,7 +56,8 @@ func absentResource(id string) *refusal.Error {
 // MayHold refuses more tags than a resource may have.
 func (c *Change) MayHold(tags Tags) error {
 	if userTags(tags) > c.Quotas.tags() {
-		return refusal.New("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
+		return refusal.New("TagLimitExceeded",
+			"The maximum number of Tags for a resource has been reached.")
 	}
 	return nil
 }
@@ -103,7 +105,8 @@ func collectTags[T Resource[T], P interface {
 
 var resourceTypes = map[string]string{
 	"vpc": "vpc", "subnet": "subnet", "sg": "security-group", "rtb": "route-table", "i": "instance",
-	"eni": "network-interface", "eipalloc": "elastic-ip", "igw": "internet-gateway", "nat": "natgateway",
+	"eni": "network-interface", "eipalloc": "elastic-ip", "igw": "internet-gateway",
+	"nat":  "natgateway",
 	"eigw": "egress-only-internet-gateway", "tgw": "transit-gateway", "pcx": "vpc-peering-connection",
 	"vgw": "vpn-gateway", "vpce": "vpc-endpoint",
 }

@@ -50,7 +50,8 @@ func (i *Interface) managed() bool { return i.RequesterManaged || i.Operator != 
 
 // NoAddresses is the refusal of an address for what has none. EC2's own text has not been seen.
 func NoAddresses(eni *Interface) *refusal.Error {
-	return refusal.InvalidValue("Interface %s is of type efa-only, which does not support IP addresses.",
+	return refusal.InvalidValue(
+		"Interface %s is of type efa-only, which does not support IP addresses.",
 		eni.ID)
 }
 
@@ -60,5 +61,6 @@ func errManaged(eni *Interface) *refusal.Error {
 	if eni.Attachment != nil {
 		name = eni.Attachment.ID[:strings.LastIndexByte(eni.Attachment.ID, '-')]
 	}
-	return refusal.New("OperationNotPermitted", "You are not allowed to manage '%s' attachments.", name)
+	return refusal.New("OperationNotPermitted", "You are not allowed to manage '%s' attachments.",
+		name)
 }

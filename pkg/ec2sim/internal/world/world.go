@@ -77,7 +77,7 @@ type World struct {
 
 	transitions map[string]transition // by instance or interface
 
-	// Lent says that somebody may be reading it without the lock: it is not changed any more.
+	// Lent is set when somebody may be reading the world without the lock. It is not changed any more.
 	Lent bool
 }
 
@@ -113,7 +113,8 @@ func (w *World) Clone() *World {
 func (w *World) Snapshot() RegionState {
 	s := RegionState{
 		VPCs: w.VPCs.snapshot(), Subnets: w.Subnets.snapshot(), SecurityGroups: w.Groups.snapshot(),
-		Gateways: w.Gateways.snapshot(), RouteTables: w.Routes.snapshot(), Instances: w.Instances.snapshot(),
+		Gateways: w.Gateways.snapshot(), RouteTables: w.Routes.snapshot(),
+		Instances:  w.Instances.snapshot(),
 		Interfaces: w.Interfaces.snapshot(), Addresses: w.Addresses.snapshot(),
 	}
 	for i := range s.Interfaces {
