@@ -62,7 +62,8 @@ func (a *absences) again(ctx context.Context, ids ...string) (bool, error) {
 	until, leased := action.LeaseOf(ctx)
 	if leased && !time.Now().Add(a.pause).Before(until) || !a.wait(ctx, a.pause) {
 		return false, action.Refuse(protocol.Timeout,
-			"EC2 did not know %s, and the time was up before it could be asked a second time; try again", names)
+			"EC2 did not know %s, and the time was up before it could be asked a second time; try again",
+			names)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -93,7 +94,9 @@ func (a *absences) found(id string) {
 
 // readExisting makes a reading of one id, or a change that names it. If EC2 does not know the id,
 // it is made again after a pause, and only the second answer is believed.
-func readExisting[T any](ctx context.Context, a *absences, id string, read func(context.Context) (T, error)) (T, error) {
+func readExisting[T any](
+	ctx context.Context, a *absences, id string, read func(context.Context) (T, error),
+) (T, error) {
 	for {
 		value, err := read(ctx)
 		if !isNotFound(err) {

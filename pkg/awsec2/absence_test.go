@@ -34,7 +34,7 @@ type late struct {
 	shown         bool
 	pauses        int
 	conn          *Connection
-	// paused says whether there is time for a pause.
+	// paused reports whether there is time for a pause.
 	paused bool
 }
 
@@ -53,21 +53,24 @@ func addNewThings(s *ec2sim.Sim) {
 	r.AddSubnet(ec2sim.Subnet{ID: deadSubnet, VPCID: ec2sim.LabVPC, CIDR: "10.88.200.0/24"})
 	r.AddSecurityGroup(ec2sim.SecurityGroup{ID: deadGroup, VPCID: ec2sim.LabVPC, Name: "new"})
 	r.AddRouteTable(ec2sim.RouteTable{ID: deadTable, VPCID: ec2sim.LabVPC})
-	r.AddInstance(ec2sim.Instance{ID: deadInstance}, ec2sim.Interface{ID: deadInterface, SubnetID: deadSubnet})
+	r.AddInstance(ec2sim.Instance{ID: deadInstance},
+		ec2sim.Interface{ID: deadInterface, SubnetID: deadSubnet})
 }
 
 // newLate reads from such an EC2. The pauses take no time. What is new is shown after the first
 // one if it is said so.
 func newLate(t *testing.T, shown bool) (*Reader, *late) {
 	t.Helper()
-	l := &late{before: ec2sim.New(ec2sim.Lab()), after: ec2sim.New(ec2sim.Lab(), ec2sim.Seed(addNewThings)), paused: true}
+	l := &late{before: ec2sim.New(ec2sim.Lab()),
+		after: ec2sim.New(ec2sim.Lab(), ec2sim.Seed(addNewThings)), paused: true}
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
 	t.Setenv("AWS_ENDPOINT_URL_EC2", server.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", ec2sim.LabCredential.AccessKeyID)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", ec2sim.LabCredential.SecretAccessKey)
 	var err error
-	if l.conn, err = Connect(t.Context(), ec2sim.LabRegion, 5*time.Second, slog.New(slog.DiscardHandler)); err != nil {
+	if l.conn, err = Connect(t.Context(), ec2sim.LabRegion, 5*time.Second,
+		slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	l.conn.absent.wait = func(_ context.Context, d time.Duration) bool {
@@ -81,7 +84,7 @@ func newLate(t *testing.T, shown bool) (*Reader, *late) {
 	return l.conn.reader(), l
 }
 
-// readings are every reading that can find that something does not exist. Each tells whether it
+// readings are every reading that can find that something does not exist. Each reports whether it
 // was found.
 var readings = []struct {
 	name, id string
@@ -95,17 +98,19 @@ var readings = []struct {
 		found, err := r.DescribeNetworkInterfaces(ctx, id)
 		return len(found) == 1, err
 	}, 1, false},
-	{"one of two interfaces", deadInterface, func(ctx context.Context, r *Reader, id string) (bool, error) {
-		found, err := r.DescribeNetworkInterfaces(ctx, ec2sim.LabRouterAInterface, id)
-		return len(found) == 2, err
-	}, 3, false},
-	{"those that exist of two interfaces", deadInterface, func(ctx context.Context, r *Reader, id string) (bool, error) {
-		found, err := r.ExistingNetworkInterfaces(ctx, id, ec2sim.LabRouterAInterface)
-		if err == nil && found[len(found)-1].ID != ec2sim.LabRouterAInterface {
-			return false, errors.New("the other one is left out, too")
-		}
-		return len(found) == 2, err
-	}, 3, true},
+	{"one of two interfaces", deadInterface,
+		func(ctx context.Context, r *Reader, id string) (bool, error) {
+			found, err := r.DescribeNetworkInterfaces(ctx, ec2sim.LabRouterAInterface, id)
+			return len(found) == 2, err
+		}, 3, false},
+	{"those that exist of two interfaces", deadInterface,
+		func(ctx context.Context, r *Reader, id string) (bool, error) {
+			found, err := r.ExistingNetworkInterfaces(ctx, id, ec2sim.LabRouterAInterface)
+			if err == nil && found[len(found)-1].ID != ec2sim.LabRouterAInterface {
+				return false, errors.New("the other one is left out, too")
+			}
+			return len(found) == 2, err
+		}, 3, true},
 	{"an instance", deadInstance, func(ctx context.Context, r *Reader, id string) (bool, error) {
 		i, err := r.DescribeInstance(ctx, id)
 		return i.ID == id, err
@@ -122,12 +127,14 @@ var readings = []struct {
 		found, err := r.DescribeSecurityGroups(ctx, id)
 		return len(found) == 1, err
 	}, 1, true},
-	{"the node's own interface", deadInterface, func(ctx context.Context, r *Reader, id string) (bool, error) {
-		return eachExpected(ctx, r, ec2model.InterfaceQuery{IDs: []string{id}, Expected: true})
-	}, 1, true},
-	{"the interfaces of an instance", deadInstance, func(ctx context.Context, r *Reader, id string) (bool, error) {
-		return eachExpected(ctx, r, ec2model.InterfaceQuery{InstanceID: id, Expected: true})
-	}, 1, true},
+	{"the node's own interface", deadInterface,
+		func(ctx context.Context, r *Reader, id string) (bool, error) {
+			return eachExpected(ctx, r, ec2model.InterfaceQuery{IDs: []string{id}, Expected: true})
+		}, 1, true},
+	{"the interfaces of an instance", deadInstance,
+		func(ctx context.Context, r *Reader, id string) (bool, error) {
+			return eachExpected(ctx, r, ec2model.InterfaceQuery{InstanceID: id, Expected: true})
+		}, 1, true},
 }
 
 func eachExpected(ctx context.Context, r *Reader, q ec2model.InterfaceQuery) (bool, error) {
@@ -167,7 +174,8 @@ func notFound(t *testing.T, err error, id string) {
 		t.Errorf("%#v, want not-found, retryable", err)
 	case !strings.Contains(f.Message, id), !strings.Contains(f.Message, "asked twice"):
 		t.Errorf("it does not say what was asked twice: %s", f.Message)
-	case !strings.HasSuffix(f.Facts[protocol.FactAWSErrorCode], ".NotFound"), f.Facts[protocol.FactRequestID] == "":
+	case !strings.HasSuffix(f.Facts[protocol.FactAWSErrorCode], ".NotFound"),
+		f.Facts[protocol.FactRequestID] == "":
 		t.Errorf("EC2's own words are not told: %v", f.Facts)
 	}
 }
@@ -195,7 +203,8 @@ func TestWhatIsThereIsReadOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r, l := newLate(t, true)
 			l.shown = true
-			if found, err := c.read(t.Context(), r, c.id); err != nil || !found || l.calls() != 1 || l.pauses != 0 {
+			if found, err := c.read(t.Context(), r, c.id); err != nil || !found || l.calls() != 1 ||
+				l.pauses != 0 {
 				t.Errorf("found %t, %v, %d calls, %d pauses", found, err, l.calls(), l.pauses)
 			}
 		})
@@ -210,7 +219,8 @@ func TestNoTimeForASecondReading(t *testing.T) {
 			l.paused = false
 			_, err := c.read(t.Context(), r, c.id)
 			var f *protocol.Failure
-			if !errors.As(err, &f) || f.Class != protocol.Timeout || !strings.Contains(f.Message, "second time") {
+			if !errors.As(err, &f) || f.Class != protocol.Timeout ||
+				!strings.Contains(f.Message, "second time") {
 				t.Errorf("%v, want a timeout", err)
 			}
 		})
@@ -243,7 +253,8 @@ func TestAMalformedIDIsNotReadTwice(t *testing.T) {
 // TestThePauseIsWithinTheTime: a tenth of it, and two seconds at most.
 func TestThePauseIsWithinTheTime(t *testing.T) {
 	for timeout, want := range map[time.Duration]time.Duration{
-		time.Second: 100 * time.Millisecond, 25 * time.Second: 2 * time.Second, time.Hour: 2 * time.Second,
+		time.Second: 100 * time.Millisecond, 25 * time.Second: 2 * time.Second,
+		time.Hour: 2 * time.Second,
 	} {
 		if got := newAbsences(timeout, nil).pause; got != want {
 			t.Errorf("of %s: %s, want %s", timeout, got, want)
@@ -279,7 +290,8 @@ func TestNoSecondChangeAfterTheLease(t *testing.T) {
 		to := netip.MustParsePrefix("10.98.0.0/24")
 		err := l.conn.Writer().(*Writer).CreateRoute(ctx, ec2sim.LabRouteTable, to, deadInterface)
 		var f *protocol.Failure
-		if l.calls() != calls || errors.As(err, &f) != (calls == 1) || f != nil && f.Class != protocol.Timeout {
+		if l.calls() != calls || errors.As(err, &f) != (calls == 1) || f != nil &&
+			f.Class != protocol.Timeout {
 			t.Errorf("a lease of %s: %d calls, %v; want %d", lease, l.calls(), err, calls)
 		}
 	}

@@ -150,7 +150,8 @@ func proxyFault(endpoint *url.URL, out network) string {
 	proxy, err := out.unlessLocal(&http.Request{URL: endpoint})
 	name := proxyVariable(endpoint)
 	set := cmp.Or(os.Getenv(name), os.Getenv(strings.ToLower(name)))
-	excepted := isLocal(endpoint.Hostname()) || cmp.Or(os.Getenv("NO_PROXY"), os.Getenv("no_proxy")) != ""
+	excepted := isLocal(endpoint.Hostname()) ||
+		cmp.Or(os.Getenv("NO_PROXY"), os.Getenv("no_proxy")) != ""
 	switch {
 	case err == nil && proxy == nil && (set == "" || excepted):
 		return ""
@@ -167,8 +168,8 @@ func parses(address string) bool {
 	return err == nil || bare == nil
 }
 
-// isProxy reports whether a proxy can be spoken to. A port without a number, as of the host "http:",
-// is the rest of an address that was taken for another.
+// isProxy reports whether a proxy can be spoken to. A port without a number, as of the host
+// "http:", is the rest of an address that was taken for another.
 func isProxy(u *url.URL) bool {
 	return slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) &&
 		u.Hostname() != "" && !strings.HasSuffix(u.Host, ":")
@@ -190,7 +191,8 @@ func halfKey() string {
 
 // containerFault names what is wrong with the settings of container credentials, or is empty.
 func containerFault(env config.EnvConfig) string {
-	const path, variable = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+	const path, variable = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN"
 	if p := env.ContainerCredentialsRelativePath; p != "" && !strings.HasPrefix(p, "/") {
 		return path + " does not begin with a slash"
 	}

@@ -1,11 +1,9 @@
 // Package awsec2 is the EC2 seam: the only place that speaks to EC2.
 //
-// It guarantees that a Reader can make Describe calls and nothing else, that a
-// change whose outcome is unknown is sent at most once and reported as
-// *action.Unknown, and that every other error is a *protocol.Failure with
-// its class. Credentials come from the SDK's own chain, never from a caller. What is on this
-// machine or its link is never asked through a proxy. No text of a failure or a log line has
-// a secret in it.
+// A Reader can make Describe calls and nothing else. A change whose outcome is unknown is sent at
+// most once and reported as *action.Unknown. Every other error is a *protocol.Failure with its
+// class. Credentials come from the SDK's own chain, never from a caller. What is on this machine or
+// its link is never asked through a proxy. No text of a failure or a log line has a secret in it.
 package awsec2
 
 import (

@@ -129,7 +129,7 @@ func (c *credentials) explain(ctx context.Context, err error, log knownAttempts)
 	if e.class == protocol.Authentication && api == "AccessDenied" && errors.As(err, &operation) {
 		e.permission = "sts:" + log.operation
 	}
-	// Nothing says that there is a metadata service here, and nothing that there is none.
+	// Whether there is a metadata service here is not known.
 	if s.implied && e.class == protocol.Unavailable && statusOf(err) == 0 {
 		yes := true
 		e.class, e.retryable = protocol.Authentication, &yes

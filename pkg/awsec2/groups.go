@@ -15,9 +15,11 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// DescribeSecurityGroups reads those of these groups that exist; the others are left out. It asks by a
-// filter, which an unknown id does not fail and which EC2 throttles less.
-func (r *Reader) DescribeSecurityGroups(ctx context.Context, ids ...string) ([]ec2model.SecurityGroup, error) {
+// DescribeSecurityGroups reads those of these groups that exist; the others are left out. It asks
+// by a filter, which an unknown id does not fail and which EC2 throttles less.
+func (r *Reader) DescribeSecurityGroups(
+	ctx context.Context, ids ...string,
+) ([]ec2model.SecurityGroup, error) {
 	for {
 		found, err := r.securityGroupsOnce(ctx, ids)
 		if err != nil {
@@ -35,8 +37,11 @@ func (r *Reader) DescribeSecurityGroups(ctx context.Context, ids ...string) ([]e
 	}
 }
 
-func (r *Reader) securityGroupsOnce(ctx context.Context, ids []string) ([]ec2model.SecurityGroup, error) {
-	in := &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{{Name: aws.String("group-id"), Values: ids}}}
+func (r *Reader) securityGroupsOnce(
+	ctx context.Context, ids []string,
+) ([]ec2model.SecurityGroup, error) {
+	in := &ec2.DescribeSecurityGroupsInput{
+		Filters: []types.Filter{{Name: aws.String("group-id"), Values: ids}}}
 	var found []ec2model.SecurityGroup
 	for {
 		out, err := call(ctx, r.api.DescribeSecurityGroups, in)
@@ -44,7 +49,8 @@ func (r *Reader) securityGroupsOnce(ctx context.Context, ids []string) ([]ec2mod
 			return nil, failure("DescribeSecurityGroups", "describe "+strings.Join(ids, ", "), err)
 		}
 		for _, g := range out.SecurityGroups {
-			found = append(found, ec2model.SecurityGroup{ID: aws.ToString(g.GroupId), VPCID: aws.ToString(g.VpcId)})
+			found = append(found,
+				ec2model.SecurityGroup{ID: aws.ToString(g.GroupId), VPCID: aws.ToString(g.VpcId)})
 		}
 		if aws.ToString(out.NextToken) == "" {
 			return found, nil
@@ -53,13 +59,17 @@ func (r *Reader) securityGroupsOnce(ctx context.Context, ids []string) ([]ec2mod
 	}
 }
 
-// ModifySecurityGroups gives the interface exactly these groups, of which there must be one at least.
+// ModifySecurityGroups gives the interface exactly these groups, of which there must be one at
+// least.
 func (w *Writer) ModifySecurityGroups(ctx context.Context, nic string, groups []string) error {
 	if len(groups) == 0 {
-		return action.Refuse(protocol.Internal, "a bug in the executor stopped it: %s would be left without a security group; nothing was sent", nic)
+		return action.Refuse(protocol.Internal,
+			"a bug in the executor stopped it: %s would be left without a security group; nothing was sent",
+			nic)
 	}
 	what := fmt.Sprintf("give %s the security groups %s", nic, strings.Join(groups, ","))
-	return change(ctx, w, w.api.ModifyNetworkInterfaceAttribute, "ModifyNetworkInterfaceAttribute", what,
+	return change(ctx, w, w.api.ModifyNetworkInterfaceAttribute,
+		"ModifyNetworkInterfaceAttribute", what,
 		&ec2.ModifyNetworkInterfaceAttributeInput{
 			NetworkInterfaceId: &nic, Groups: groups,
 		})

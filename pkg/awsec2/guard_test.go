@@ -20,7 +20,9 @@ import (
 )
 
 // answering is a connection to a server that answers as told, and counts.
-func answering(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)) (*Connection, *atomic.Int64) {
+func answering(
+	t *testing.T, answer func(w http.ResponseWriter, r *http.Request),
+) (*Connection, *atomic.Int64) {
 	t.Helper()
 	requests := new(atomic.Int64)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +36,8 @@ func answering(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "the-secret-of-the-test")
 	t.Setenv("AWS_SESSION_TOKEN", "the-token-of-the-test")
 	t.Setenv("HOME", "")
-	c, err := Connect(context.Background(), "ap-northeast-1", 2*time.Second, slog.New(slog.DiscardHandler))
+	c, err := Connect(context.Background(), "ap-northeast-1", 2*time.Second,
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,11 +51,13 @@ func TestAReaderCannotChange(t *testing.T) {
 	nic := "eni-0123456789abcdef0"
 	for name, call := range map[string]func(context.Context) error{
 		"AssignPrivateIpAddresses": func(ctx context.Context) error {
-			_, err := api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &nic})
+			_, err := api.AssignPrivateIpAddresses(ctx,
+				&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &nic})
 			return err
 		},
 		"ModifyNetworkInterfaceAttribute": func(ctx context.Context) error {
-			_, err := api.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &nic})
+			_, err := api.ModifyNetworkInterfaceAttribute(ctx,
+				&ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &nic})
 			return err
 		},
 	} {
@@ -90,7 +95,9 @@ func described(t *testing.T, c *Connection) *protocol.Failure {
 }
 
 func TestSecretsAreTakenOutOfWhatEC2Says(t *testing.T) {
-	c, _ := answering(t, fails(400, `<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>signed with the-token-of-the-test and the-secret-of-the-test</Message></Error></Errors></Response>`))
+	c, _ := answering(t,
+		fails(400, `<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>signed with `+
+			`the-token-of-the-test and the-secret-of-the-test</Message></Error></Errors></Response>`))
 	f := described(t, c)
 	if strings.Contains(f.Message, "of-the-test") || !strings.Contains(f.Message, "redacted") {
 		t.Errorf("message %q", f.Message)
@@ -98,10 +105,14 @@ func TestSecretsAreTakenOutOfWhatEC2Says(t *testing.T) {
 }
 
 func TestAnErrorOfAnySizeIsOneShortLine(t *testing.T) {
-	c, _ := answering(t, fails(400, `<Response><Errors><Error><Code>Foo`+"\n"+strings.Repeat("x", 40<<10)+`</Code><Message>`+strings.Repeat("y\n", 5<<10)+`</Message></Error></Errors></Response>`))
+	c, _ := answering(t,
+		fails(400, `<Response><Errors><Error><Code>Foo`+"\n"+strings.Repeat("x", 40<<10)+
+			`</Code><Message>`+strings.Repeat("y\n", 5<<10)+`</Message></Error></Errors></Response>`))
 	f := described(t, c)
-	if len(f.Message) > 4<<10 || strings.Contains(f.Message, "\n") || len(f.Facts["awsErrorCode"]) > 1<<10 || strings.Contains(f.Facts["awsErrorCode"], "\n") {
-		t.Errorf("message of %d bytes, code of %d: %.200q", len(f.Message), len(f.Facts["awsErrorCode"]), f.Message)
+	if len(f.Message) > 4<<10 || strings.Contains(f.Message, "\n") ||
+		len(f.Facts["awsErrorCode"]) > 1<<10 || strings.Contains(f.Facts["awsErrorCode"], "\n") {
+		t.Errorf("message of %d bytes, code of %d: %.200q", len(f.Message), len(f.Facts["awsErrorCode"]),
+			f.Message)
 	}
 }
 
@@ -120,15 +131,20 @@ func TestHoldersAreReadToTheEnd(t *testing.T) {
 	page := 0
 	c, requests := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		page++
-		if got := r.Form.Get("Filter.1.Name") + "=" + r.Form.Get("Filter.1.Value.1"); got != "vpc-id=vpc-1" {
+		if got := r.Form.Get("Filter.1.Name") + "=" + r.Form.Get("Filter.1.Value.1"); got !=
+			"vpc-id=vpc-1" {
 			t.Errorf("page %d is filtered by %s", page, got)
 		}
 		next := "<nextToken>more</nextToken>"
 		if page == 2 {
 			next = ""
 		}
-		_, _ = io.WriteString(w, `<DescribeNetworkInterfacesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><networkInterfaceSet><item><networkInterfaceId>eni-`+
-			string(rune('0'+page))+`</networkInterfaceId><operator><managed>true</managed></operator></item></networkInterfaceSet>`+next+`</DescribeNetworkInterfacesResponse>`)
+		_, _ = io.WriteString(w, `<DescribeNetworkInterfacesResponse `+
+			`xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><networkInterfaceSet><item>`+
+			`<networkInterfaceId>eni-`+
+			string(rune('0'+page))+
+			`</networkInterfaceId><operator><managed>true</managed></operator></item></networkInterfaceSet>`+
+			next+`</DescribeNetworkInterfacesResponse>`)
 	})
 	found, err := c.reader().DescribeNetworkInterfacesWithAddress(t.Context(), "vpc-1", "10.0.0.9")
 	if err != nil || len(found) != 2 || requests.Load() != 2 {
@@ -154,7 +170,8 @@ func TestA200ThatIsNoAnswerIsNotBelieved(t *testing.T) {
 	}
 }
 
-// TestOneSilentAnswerDoesNotUseUpTheDeadline: a peer that took the request and says nothing is left for another attempt.
+// TestOneSilentAnswerDoesNotUseUpTheDeadline: a peer that took the request and says nothing is left
+// for another attempt.
 func TestOneSilentAnswerDoesNotUseUpTheDeadline(t *testing.T) {
 	first := make(chan struct{}, 1)
 	first <- struct{}{}
@@ -163,7 +180,10 @@ func TestOneSilentAnswerDoesNotUseUpTheDeadline(t *testing.T) {
 		case <-first:
 			<-r.Context().Done()
 		default:
-			_, _ = io.WriteString(w, `<DescribeNetworkInterfacesResponse><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>`)
+			_, _ = io.WriteString(w,
+				`<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>`+
+					`<networkInterfaceId>eni-1</networkInterfaceId></item></networkInterfaceSet>`+
+					`</DescribeNetworkInterfacesResponse>`)
 		}
 	})
 	found, err := c.reader().DescribeNetworkInterfacesWithAddress(t.Context(), "vpc-1", "10.0.0.9")
@@ -172,8 +192,8 @@ func TestOneSilentAnswerDoesNotUseUpTheDeadline(t *testing.T) {
 	}
 }
 
-// TestAChangeWithoutAWholeAnswerIsUnknown: it may have been made, and is not sent again: a connection that is reset after the
-// request, an answer that is cut short.
+// TestAChangeWithoutAWholeAnswerIsUnknown: it may have been made, and is not sent again: a
+// connection that is reset after the request, an answer that is cut short.
 func TestAChangeWithoutAWholeAnswerIsUnknown(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter, *http.Request){
 		"reset": func(w http.ResponseWriter, _ *http.Request) {
@@ -199,7 +219,8 @@ func TestAChangeWithoutAWholeAnswerIsUnknown(t *testing.T) {
 
 // TestBackoffHasJitter: many clients that are refused together do not come back together.
 func TestBackoffHasJitter(t *testing.T) {
-	for attempt, window := range map[int]time.Duration{1: firstBackoff, 3: 4 * firstBackoff, 20: lastBackoff} {
+	for attempt, window := range map[int]time.Duration{1: firstBackoff, 3: 4 * firstBackoff,
+		20: lastBackoff} {
 		seen := map[time.Duration]bool{}
 		for range 20 {
 			d, err := backoff(attempt, nil)
@@ -221,7 +242,10 @@ func TestOneAnswerOfASubnet(t *testing.T) {
 			if r.Form.Get("MaxResults") != "1000" || r.Form.Get("Filter.1.Value.1") != "subnet-1" {
 				t.Errorf("asked for %v", r.Form)
 			}
-			_, _ = io.WriteString(w, `<DescribeNetworkInterfacesResponse><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId></item></networkInterfaceSet>`+token+`</DescribeNetworkInterfacesResponse>`)
+			_, _ = io.WriteString(w,
+				`<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>`+
+					`<networkInterfaceId>eni-1</networkInterfaceId></item></networkInterfaceSet>`+token+
+					`</DescribeNetworkInterfacesResponse>`)
 		})
 		found, all, err := c.reader().DescribeNetworkInterfacesOfSubnet(t.Context(), "subnet-1")
 		if err != nil || len(found) != 1 || all != want || requests.Load() != 1 {

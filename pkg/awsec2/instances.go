@@ -18,11 +18,14 @@ import (
 // region is sick, as a search might not: its state, its tags, and its interfaces with their groups,
 // those too that an AWS service hides. One that does not exist is not-found.
 func (r *Reader) DescribeInstance(ctx context.Context, id string) (ec2model.Instance, error) {
-	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.Instance, error) { return r.instanceOnce(ctx, id) })
+	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.Instance, error) {
+		return r.instanceOnce(ctx, id)
+	})
 }
 
 func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance, error) {
-	out, err := call(ctx, r.api.DescribeInstances, &ec2.DescribeInstancesInput{InstanceIds: []string{id}, IncludeManagedResources: aws.Bool(true)})
+	out, err := call(ctx, r.api.DescribeInstances,
+		&ec2.DescribeInstancesInput{InstanceIds: []string{id}, IncludeManagedResources: aws.Bool(true)})
 	if err != nil {
 		return ec2model.Instance{}, failure("DescribeInstances", "describe "+id, err)
 	}
@@ -33,7 +36,9 @@ func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance
 			}
 		}
 	}
-	return ec2model.Instance{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again", id)
+	return ec2model.Instance{},
+		action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again",
+			id)
 }
 
 func instance(i types.Instance) ec2model.Instance {
@@ -63,7 +68,8 @@ func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterf
 		Managed: n.Operator != nil && aws.ToBool(n.Operator.Managed),
 	}
 	if n.Attachment != nil {
-		m.Card, m.Index = int(aws.ToInt32(n.Attachment.NetworkCardIndex)), int(aws.ToInt32(n.Attachment.DeviceIndex))
+		m.Card, m.Index = int(aws.ToInt32(n.Attachment.NetworkCardIndex)),
+			int(aws.ToInt32(n.Attachment.DeviceIndex))
 	}
 	for _, g := range n.Groups {
 		m.Groups = append(m.Groups, aws.ToString(g.GroupId))
@@ -72,7 +78,8 @@ func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterf
 	return m
 }
 
-// StopInstance stops the instance, by force where its system does not stop by itself. It does not wait.
+// StopInstance stops the instance, by force where its system does not stop by itself. It does not
+// wait.
 func (w *Writer) StopInstance(ctx context.Context, id string) error {
 	what := "stop " + id
 	return change(ctx, w, w.api.StopInstances, "StopInstances", what,

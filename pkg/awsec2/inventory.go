@@ -151,7 +151,7 @@ func filters(all ...types.Filter) []types.Filter {
 	})
 }
 
-// told tells whether an interface has what every one has, and its addresses are addresses: one
+// told reports whether an interface has what every one has, and its addresses are addresses: one
 // that is left out for not being understood would look like one that is not there.
 func told(n types.NetworkInterface) bool {
 	for _, a := range n.PrivateIpAddresses {

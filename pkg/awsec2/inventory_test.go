@@ -48,11 +48,15 @@ func TestInventoryAsksForAll(t *testing.T) {
 			"Action": "DescribeInstances", "IncludeManagedResources": "true",
 			"Filter.1.Name": "network-interface.vpc-id", "Filter.1.Value.1": "vpc-1",
 		}},
-		{func() error { return instances(ec2model.InstanceQuery{SubnetID: "subnet-1"}) }, map[string]string{
+		{func() error {
+			return instances(ec2model.InstanceQuery{SubnetID: "subnet-1"})
+		}, map[string]string{
 			"Action": "DescribeInstances", "IncludeManagedResources": "true",
 			"Filter.1.Name": "network-interface.subnet-id", "Filter.1.Value.1": "subnet-1",
 		}},
-		{func() error { return instances(ec2model.InstanceQuery{IDs: []string{"i-1", "i-2"}}) }, map[string]string{
+		{func() error {
+			return instances(ec2model.InstanceQuery{IDs: []string{"i-1", "i-2"}})
+		}, map[string]string{
 			"Action": "DescribeInstances", "IncludeManagedResources": "true",
 			"Filter.1.Name": "instance-id", "Filter.1.Value.1": "i-1", "Filter.1.Value.2": "i-2",
 		}},
@@ -77,7 +81,8 @@ func readerOf(t *testing.T, answer http.HandlerFunc) *Reader {
 	t.Helper()
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
-	for name, value := range map[string]string{"AWS_ENDPOINT_URL_EC2": server.URL, "AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"} {
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL_EC2": server.URL,
+		"AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"} {
 		t.Setenv(name, value)
 	}
 	r, err := ConnectReader(t.Context(), "eu-west-1", 5*time.Second, slog.New(slog.DiscardHandler))
@@ -95,19 +100,24 @@ func TestInterfacesAreToldWhole(t *testing.T) {
 	r := readerOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(
 			w,
-			"<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>%s</item></networkInterfaceSet></DescribeNetworkInterfacesResponse>",
+			"<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>%s</item>"+
+				"</networkInterfaceSet></DescribeNetworkInterfacesResponse>",
 			answer,
 		)
 	})
 	for text, whole := range map[string]bool{
 		ids: true,
-		ids + "<privateIpAddressesSet><item><privateIpAddress>10.0.0.5</privateIpAddress></item></privateIpAddressesSet>": true,
-		ids + "<ipv6PrefixSet><item><ipv6Prefix>2001:db8::/80</ipv6Prefix></item></ipv6PrefixSet>":                        true,
+		ids + "<privateIpAddressesSet><item><privateIpAddress>10.0.0.5</privateIpAddress></item>" +
+			"</privateIpAddressesSet>": true,
+		ids + "<ipv6PrefixSet><item><ipv6Prefix>2001:db8::/80</ipv6Prefix></item>" +
+			"</ipv6PrefixSet>": true,
 		"<vpcId>vpc-1</vpcId>":                           false,
 		"<networkInterfaceId>eni-1</networkInterfaceId>": false,
-		ids + "<privateIpAddressesSet><item><privateIpAddress>10.0.0</privateIpAddress></item></privateIpAddressesSet>": false,
-		ids + "<ipv6AddressesSet><item/></ipv6AddressesSet>":                                                            false,
-		ids + "<ipv4PrefixSet><item><ipv4Prefix>10.0.0.5</ipv4Prefix></item></ipv4PrefixSet>":                           false,
+		ids + "<privateIpAddressesSet><item><privateIpAddress>10.0.0</privateIpAddress></item>" +
+			"</privateIpAddressesSet>": false,
+		ids + "<ipv6AddressesSet><item/></ipv6AddressesSet>": false,
+		ids + "<ipv4PrefixSet><item><ipv4Prefix>10.0.0.5</ipv4Prefix></item>" +
+			"</ipv4PrefixSet>": false,
 	} {
 		answer = text
 		err := r.EachInterface(
@@ -153,9 +163,11 @@ func TestInterfaceOf(t *testing.T) {
 		{attached("amazon-elb", types.AttachmentStatusAttached), "", true},
 		{attached("amazon-elb", types.AttachmentStatusDetached), "", false},
 		{types.NetworkInterface{}, "", false},
-		{kind("interface", false), "", false}, {kind("trunk", false), "", false}, {kind("branch", false), "", false},
+		{kind("interface", false), "", false}, {kind("trunk", false), "", false},
+		{kind("branch", false), "", false},
 		{kind("efa", false), "", false}, {kind("efa-only", false), "", false},
-		{kind("interface", true), "", true}, {kind("vpc_endpoint", false), "", true}, {kind("nat_gateway", false), "", true},
+		{kind("interface", true), "", true}, {kind("vpc_endpoint", false), "", true},
+		{kind("nat_gateway", false), "", true},
 		{kind("a_new_service", false), "", true},
 	} {
 		got := interfaceOf(c.n)
@@ -176,7 +188,9 @@ func TestDelegatedBlocksAreRead(t *testing.T) {
 		Ipv4Prefixes: []types.Ipv4PrefixSpecification{{Ipv4Prefix: aws.String("10.0.0.32/28")}, {}},
 		Ipv6Prefixes: []types.Ipv6PrefixSpecification{{Ipv6Prefix: aws.String("2001:DB8:0:1:a::/80")}},
 	})
-	for address, want := range map[string]string{"10.0.0.35": "10.0.0.32/28", "10.0.0.48": "invalid Prefix", "2001:db8:0:1:a::9": "2001:db8:0:1:a::/80", "x": "invalid Prefix"} {
+	for address, want := range map[string]string{"10.0.0.35": "10.0.0.32/28",
+		"10.0.0.48": "invalid Prefix", "2001:db8:0:1:a::9": "2001:db8:0:1:a::/80",
+		"x": "invalid Prefix"} {
 		if got, in := n.Delegated(address); got.String() != want || in != got.IsValid() {
 			t.Errorf("%s is in %s (%t), want %s", address, got, in, want)
 		}
@@ -185,7 +199,8 @@ func TestDelegatedBlocksAreRead(t *testing.T) {
 
 // TestSubnetBlocks: a block that is on its way out of the subnet, or not yet in, is none of its.
 func TestSubnetBlocks(t *testing.T) {
-	block := func(cidr string, state types.SubnetCidrBlockStateCode) types.SubnetIpv6CidrBlockAssociation {
+	block := func(cidr string,
+		state types.SubnetCidrBlockStateCode) types.SubnetIpv6CidrBlockAssociation {
 		return types.SubnetIpv6CidrBlockAssociation{
 			Ipv6CidrBlock:      &cidr,
 			Ipv6CidrBlockState: &types.SubnetCidrBlockState{State: state},

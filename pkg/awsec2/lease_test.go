@@ -16,13 +16,16 @@ import (
 func TestNoAttemptAfterTheLease(t *testing.T) {
 	c, requests := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = w.Write([]byte(`<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors></Response>`))
+		_, _ = w.Write(
+			[]byte(`<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit ` +
+				`exceeded.</Message></Error></Errors></Response>`))
 	})
 	attempts := func(ctx context.Context) int64 {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		before := requests.Load()
-		err := c.Writer().(*Writer).AssignPrivateIPAddress(ctx, "eni-0123456789abcdef0", "10.0.0.9", false)
+		err := c.Writer().(*Writer).AssignPrivateIPAddress(ctx, "eni-0123456789abcdef0", "10.0.0.9",
+			false)
 		var f *protocol.Failure
 		if !errors.As(err, &f) || f.Class != protocol.Throttled {
 			t.Errorf("%v, want it throttled", err)

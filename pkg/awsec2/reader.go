@@ -30,7 +30,9 @@ type Reader struct {
 
 // DescribeNetworkInterfaces reads the interfaces with these ids, in their order. One that does not
 // exist fails the whole, as not-found.
-func (r *Reader) DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+func (r *Reader) DescribeNetworkInterfaces(
+	ctx context.Context, ids ...string,
+) ([]ec2model.NetworkInterface, error) {
 	found, gone, err := r.interfacesByID(ctx, ids)
 	if err == nil && gone != nil {
 		err = askedTwice(gone)
@@ -43,14 +45,18 @@ func (r *Reader) DescribeNetworkInterfaces(ctx context.Context, ids ...string) (
 
 // ExistingNetworkInterfaces reads those of the interfaces with these ids that exist, in their
 // order.
-func (r *Reader) ExistingNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+func (r *Reader) ExistingNetworkInterfaces(
+	ctx context.Context, ids ...string,
+) ([]ec2model.NetworkInterface, error) {
 	found, _, err := r.interfacesByID(ctx, ids)
 	return found, err
 }
 
 // interfacesByID reads interfaces until the absence of each that is not found is confirmed. Gone
 // is what EC2 says of one that does not exist; it is nil if all do.
-func (r *Reader) interfacesByID(ctx context.Context, ids []string) (found []ec2model.NetworkInterface, gone, err error) {
+func (r *Reader) interfacesByID(
+	ctx context.Context, ids []string,
+) (found []ec2model.NetworkInterface, gone, err error) {
 	for {
 		found, gone, err = r.interfacesOnce(ctx, ids)
 		if err != nil {
@@ -70,7 +76,9 @@ func (r *Reader) interfacesByID(ctx context.Context, ids []string) (found []ec2m
 
 // interfacesOnce reads interfaces. EC2 refuses a call that names one it does not know, so each is
 // then asked for alone.
-func (r *Reader) interfacesOnce(ctx context.Context, ids []string) (found []ec2model.NetworkInterface, gone, err error) {
+func (r *Reader) interfacesOnce(
+	ctx context.Context, ids []string,
+) (found []ec2model.NetworkInterface, gone, err error) {
 	found, err = r.interfacesNamed(ctx, ids)
 	if !isNotFound(err) {
 		return found, nil, err
@@ -91,9 +99,12 @@ func (r *Reader) interfacesOnce(ctx context.Context, ids []string) (found []ec2m
 	return found, gone, nil
 }
 
-func (r *Reader) interfacesNamed(ctx context.Context, ids []string) ([]ec2model.NetworkInterface, error) {
+func (r *Reader) interfacesNamed(
+	ctx context.Context, ids []string,
+) ([]ec2model.NetworkInterface, error) {
 	what := "describe " + strings.Join(ids, ", ")
-	out, err := call(ctx, r.api.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
+	out, err := call(ctx, r.api.DescribeNetworkInterfaces,
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
 	if err != nil {
 		return nil, failure("DescribeNetworkInterfaces", what, err)
 	}
@@ -105,7 +116,8 @@ func (r *Reader) interfacesNamed(ctx context.Context, ids []string) ([]ec2model.
 	for i, id := range ids {
 		n, ok := found[id]
 		if !ok {
-			return nil, action.Refuse(protocol.Unavailable, "cannot %s: EC2's answer leaves out %s; try again", what, id)
+			return nil, action.Refuse(protocol.Unavailable,
+				"cannot %s: EC2's answer leaves out %s; try again", what, id)
 		}
 		ordered[i] = n
 	}
@@ -114,24 +126,30 @@ func (r *Reader) interfacesNamed(ctx context.Context, ids []string) ([]ec2model.
 
 // DescribeNetworkInterfacesWithAddress reads every interface of the VPC that holds the private IPv4
 // address or the IPv6 address, as primary or secondary.
-func (r *Reader) DescribeNetworkInterfacesWithAddress(ctx context.Context, vpc, address string) ([]ec2model.NetworkInterface, error) {
+func (r *Reader) DescribeNetworkInterfacesWithAddress(
+	ctx context.Context, vpc, address string,
+) ([]ec2model.NetworkInterface, error) {
 	filter := "addresses.private-ip-address"
 	if isIPv6(address) {
 		filter = "ipv6-addresses.ipv6-address"
 	}
-	return r.networkInterfacesWith(ctx, fmt.Sprintf("find who holds %s in %s", address, vpc), &ec2.DescribeNetworkInterfacesInput{
-		Filters: []types.Filter{
-			{Name: aws.String("vpc-id"), Values: []string{vpc}},
-			{Name: &filter, Values: []string{address}},
-		},
-	})
+	return r.networkInterfacesWith(ctx, fmt.Sprintf("find who holds %s in %s", address, vpc),
+		&ec2.DescribeNetworkInterfacesInput{
+			Filters: []types.Filter{
+				{Name: aws.String("vpc-id"), Values: []string{vpc}},
+				{Name: &filter, Values: []string{address}},
+			},
+		})
 }
 
-// DescribeNetworkInterfacesOfSubnet reads the interfaces of the subnet, as many as one answer holds, and tells
-// whether those are all.
-func (r *Reader) DescribeNetworkInterfacesOfSubnet(ctx context.Context, subnet string) (found []ec2model.NetworkInterface, all bool, err error) {
+// DescribeNetworkInterfacesOfSubnet reads the interfaces of the subnet, as many as one answer
+// holds, and reports whether those are all.
+func (r *Reader) DescribeNetworkInterfacesOfSubnet(
+	ctx context.Context, subnet string,
+) (found []ec2model.NetworkInterface, all bool, err error) {
 	out, err := call(ctx, r.api.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{
-		MaxResults: aws.Int32(pageSize), Filters: []types.Filter{{Name: aws.String("subnet-id"), Values: []string{subnet}}},
+		MaxResults: aws.Int32(pageSize),
+		Filters:    []types.Filter{{Name: aws.String("subnet-id"), Values: []string{subnet}}},
 	})
 	if err != nil {
 		return nil, false, failure("DescribeNetworkInterfaces", "read the interfaces of "+subnet, err)
@@ -142,7 +160,9 @@ func (r *Reader) DescribeNetworkInterfacesOfSubnet(ctx context.Context, subnet s
 	return found, aws.ToString(out.NextToken) == "", nil
 }
 
-func (r *Reader) networkInterfacesWith(ctx context.Context, what string, in *ec2.DescribeNetworkInterfacesInput) ([]ec2model.NetworkInterface, error) {
+func (r *Reader) networkInterfacesWith(
+	ctx context.Context, what string, in *ec2.DescribeNetworkInterfacesInput,
+) ([]ec2model.NetworkInterface, error) {
 	var found []ec2model.NetworkInterface
 	for {
 		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
@@ -161,7 +181,9 @@ func (r *Reader) networkInterfacesWith(ctx context.Context, what string, in *ec2
 
 // DescribeSubnet reads one subnet. One that does not exist is not-found.
 func (r *Reader) DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet, error) {
-	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.Subnet, error) { return r.subnetOnce(ctx, id) })
+	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.Subnet, error) {
+		return r.subnetOnce(ctx, id)
+	})
 }
 
 func (r *Reader) subnetOnce(ctx context.Context, id string) (ec2model.Subnet, error) {
@@ -170,20 +192,23 @@ func (r *Reader) subnetOnce(ctx context.Context, id string) (ec2model.Subnet, er
 		return ec2model.Subnet{}, failure("DescribeSubnets", "describe "+id, err)
 	}
 	if len(out.Subnets) != 1 {
-		return ec2model.Subnet{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again", id)
+		return ec2model.Subnet{},
+			action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again",
+				id)
 	}
 	return subnet(out.Subnets[0]), nil
 }
 
 func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
 	m := ec2model.NetworkInterface{
-		ID:               aws.ToString(n.NetworkInterfaceId),
-		SubnetID:         aws.ToString(n.SubnetId),
-		VPCID:            aws.ToString(n.VpcId),
-		SourceDestCheck:  n.SourceDestCheck,
-		NoAddresses:      n.InterfaceType == types.NetworkInterfaceTypeEfaOnly,
-		RequesterManaged: aws.ToBool(n.RequesterManaged) || (n.Operator != nil && aws.ToBool(n.Operator.Managed)),
-		Primary:          aws.ToString(n.PrivateIpAddress),
+		ID:              aws.ToString(n.NetworkInterfaceId),
+		SubnetID:        aws.ToString(n.SubnetId),
+		VPCID:           aws.ToString(n.VpcId),
+		SourceDestCheck: n.SourceDestCheck,
+		NoAddresses:     n.InterfaceType == types.NetworkInterfaceTypeEfaOnly,
+		RequesterManaged: aws.ToBool(n.RequesterManaged) ||
+			(n.Operator != nil && aws.ToBool(n.Operator.Managed)),
+		Primary: aws.ToString(n.PrivateIpAddress),
 	}
 	for _, a := range n.PrivateIpAddresses {
 		switch address := aws.ToString(a.PrivateIpAddress); {

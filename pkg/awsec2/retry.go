@@ -72,7 +72,7 @@ func permanent(err error) bool {
 		errors.Is(err, errNotDescribe) || (errors.As(err, &dns) && dns.IsNotFound)
 }
 
-// permanentTLS tells that the peer is not who it should be; nothing was sent to it.
+// permanentTLS reports whether the peer is not who it should be; nothing was sent to it.
 func permanentTLS(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
@@ -89,16 +89,16 @@ func notSent(err error) bool {
 		(errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"))
 }
 
-// skewed tells that EC2 refused the signature for this machine's clock, which the SDK has since
-// learnt to correct.
+// skewed reports whether EC2 refused the signature for this machine's clock, which the SDK has
+// since learnt to correct.
 func skewed(err error) bool {
 	var r interface{ RetryableError() bool }
 	var api smithy.APIError
 	return errors.As(err, &api) && errors.As(err, &r) && r.RetryableError()
 }
 
-// didNothing tells that a change that ended in this error was certainly not
-// made: it never left, or EC2 answered with a refusal.
+// didNothing reports whether a change that ended in this error was certainly not made: it never
+// left, or EC2 answered with a refusal.
 func didNothing(err error) bool {
 	if notSent(err) {
 		return true

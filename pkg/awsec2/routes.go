@@ -17,31 +17,41 @@ import (
 
 // DescribeRouteTable reads one route table. One that does not exist is not-found.
 func (r *Reader) DescribeRouteTable(ctx context.Context, id string) (ec2model.RouteTable, error) {
-	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.RouteTable, error) { return r.routeTableOnce(ctx, id) })
+	return readExisting(ctx, r.absent, id, func(ctx context.Context) (ec2model.RouteTable, error) {
+		return r.routeTableOnce(ctx, id)
+	})
 }
 
 func (r *Reader) routeTableOnce(ctx context.Context, id string) (ec2model.RouteTable, error) {
-	out, err := call(ctx, r.api.DescribeRouteTables, &ec2.DescribeRouteTablesInput{RouteTableIds: []string{id}})
+	out, err := call(ctx, r.api.DescribeRouteTables,
+		&ec2.DescribeRouteTablesInput{RouteTableIds: []string{id}})
 	if err != nil {
 		return ec2model.RouteTable{}, failure("DescribeRouteTables", "describe "+id, err)
 	}
 	if len(out.RouteTables) != 1 || aws.ToString(out.RouteTables[0].RouteTableId) != id {
-		return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again", id)
+		return ec2model.RouteTable{},
+			action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again",
+				id)
 	}
 	return wholeTable(out.RouteTables[0])
 }
 
-// wholeTable refuses a table that is shown without any route: the VPC's own can't be taken away, so they
-// were left out.
+// wholeTable refuses a table that is shown without any route: the VPC's own can't be taken away, so
+// they were left out.
 func wholeTable(t types.RouteTable) (ec2model.RouteTable, error) {
 	if len(t.Routes) == 0 {
-		return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves out its routes; try again", aws.ToString(t.RouteTableId))
+		return ec2model.RouteTable{},
+			action.Refuse(protocol.Unavailable,
+				"cannot describe %s: EC2's answer leaves out its routes; try again",
+				aws.ToString(t.RouteTableId))
 	}
 	return routeTable(t), nil
 }
 
 // DescribeSubnetsWithBlock reads the subnets of the VPC that have exactly this block.
-func (r *Reader) DescribeSubnetsWithBlock(ctx context.Context, vpc string, block netip.Prefix) ([]ec2model.Subnet, error) {
+func (r *Reader) DescribeSubnetsWithBlock(
+	ctx context.Context, vpc string, block netip.Prefix,
+) ([]ec2model.Subnet, error) {
 	filter := "cidr-block"
 	if block.Addr().Is6() {
 		filter = "ipv6-cidr-block-association.ipv6-cidr-block"
@@ -54,7 +64,8 @@ func (r *Reader) DescribeSubnetsWithBlock(ctx context.Context, vpc string, block
 	for {
 		out, err := call(ctx, r.api.DescribeSubnets, in)
 		if err != nil {
-			return nil, failure("DescribeSubnets", fmt.Sprintf("find the subnets of %s with the block %s", vpc, block), err)
+			return nil, failure("DescribeSubnets",
+				fmt.Sprintf("find the subnets of %s with the block %s", vpc, block), err)
 		}
 		for _, s := range out.Subnets {
 			found = append(found, subnet(s))
@@ -72,7 +83,8 @@ func subnet(s types.Subnet) ec2model.Subnet {
 		CIDR: aws.ToString(s.CidrBlock), IPv6Only: aws.ToBool(s.Ipv6Native),
 	}
 	for _, b := range s.Ipv6CidrBlockAssociationSet {
-		if b.Ipv6CidrBlockState == nil || b.Ipv6CidrBlockState.State == types.SubnetCidrBlockStateCodeAssociated {
+		if b.Ipv6CidrBlockState == nil ||
+			b.Ipv6CidrBlockState.State == types.SubnetCidrBlockStateCodeAssociated {
 			m.IPv6CIDRs = append(m.IPv6CIDRs, aws.ToString(b.Ipv6CidrBlock))
 		}
 	}
@@ -92,10 +104,11 @@ func routeTable(t types.RouteTable) ec2model.RouteTable {
 			continue
 		}
 		m.Routes = append(m.Routes, ec2model.Route{
-			Destination: destination.Masked(), Target: routeTarget(r), InstanceID: aws.ToString(r.InstanceId),
-			Blackhole: r.State == types.RouteStateBlackhole,
-			Static:    r.Origin == types.RouteOriginCreateRoute,
-			Own:       r.Origin == types.RouteOriginCreateRouteTable,
+			Destination: destination.Masked(), Target: routeTarget(r),
+			InstanceID: aws.ToString(r.InstanceId),
+			Blackhole:  r.State == types.RouteStateBlackhole,
+			Static:     r.Origin == types.RouteOriginCreateRoute,
+			Own:        r.Origin == types.RouteOriginCreateRouteTable,
 		})
 	}
 	return m
@@ -105,8 +118,10 @@ func routeTable(t types.RouteTable) ec2model.RouteTable {
 // what the route is bound to.
 func routeTarget(r types.Route) string {
 	for _, id := range []*string{
-		r.NetworkInterfaceId, r.NatGatewayId, r.EgressOnlyInternetGatewayId, r.TransitGatewayId, r.VpcPeeringConnectionId,
-		r.LocalGatewayId, r.CarrierGatewayId, r.CoreNetworkArn, r.OdbNetworkArn, r.GatewayId, r.InstanceId, r.IpAddress,
+		r.NetworkInterfaceId, r.NatGatewayId, r.EgressOnlyInternetGatewayId, r.TransitGatewayId,
+		r.VpcPeeringConnectionId,
+		r.LocalGatewayId, r.CarrierGatewayId, r.CoreNetworkArn, r.OdbNetworkArn, r.GatewayId,
+		r.InstanceId, r.IpAddress,
 	} {
 		if aws.ToString(id) != "" {
 			return *id
@@ -115,9 +130,11 @@ func routeTarget(r types.Route) string {
 	return ""
 }
 
-// target is where a route is to lead, in EC2's many fields for it: one of them is not nil, or local is true.
+// target is where a route is to lead, in EC2's many fields for it: one of them is not nil, or local
+// is true.
 type target struct {
-	gateway, instance, nic, nat, egressOnly, transit, peering, localGateway, carrier, endpoint, core, odb *string
+	gateway, instance, nic, nat, egressOnly, transit, peering, localGateway, carrier, endpoint, core,
+	odb *string
 
 	local bool
 }
@@ -155,7 +172,8 @@ func newTarget(id string) (target, error) {
 	case "vpce":
 		return target{endpoint: &id}, nil
 	}
-	return target{}, action.Refuse(protocol.InvalidRequest, "a route can't be led to %s by hand", protocol.Quote(id))
+	return target{}, action.Refuse(protocol.InvalidRequest, "a route can't be led to %s by hand",
+		protocol.Quote(id))
 }
 
 // destination is a network in the one of EC2's two fields that its family has.
@@ -174,9 +192,19 @@ func (w *Writer) CreateRoute(ctx context.Context, table string, to netip.Prefix,
 		return err
 	}
 	in := &ec2.CreateRouteInput{
-		RouteTableId: &table, GatewayId: t.gateway, InstanceId: t.instance, NetworkInterfaceId: t.nic, NatGatewayId: t.nat,
-		EgressOnlyInternetGatewayId: t.egressOnly, TransitGatewayId: t.transit, VpcPeeringConnectionId: t.peering,
-		LocalGatewayId: t.localGateway, CarrierGatewayId: t.carrier, VpcEndpointId: t.endpoint, CoreNetworkArn: t.core, OdbNetworkArn: t.odb,
+		RouteTableId:                &table,
+		GatewayId:                   t.gateway,
+		InstanceId:                  t.instance,
+		NetworkInterfaceId:          t.nic,
+		NatGatewayId:                t.nat,
+		EgressOnlyInternetGatewayId: t.egressOnly,
+		TransitGatewayId:            t.transit,
+		VpcPeeringConnectionId:      t.peering,
+		LocalGatewayId:              t.localGateway,
+		CarrierGatewayId:            t.carrier,
+		VpcEndpointId:               t.endpoint,
+		CoreNetworkArn:              t.core,
+		OdbNetworkArn:               t.odb,
 	}
 	in.DestinationCidrBlock, in.DestinationIpv6CidrBlock = destination(to)
 	what := fmt.Sprintf("route %s to %s in %s", to, via, table)
@@ -184,15 +212,27 @@ func (w *Writer) CreateRoute(ctx context.Context, table string, to netip.Prefix,
 }
 
 // ReplaceRoute leads a route elsewhere. One that is not there makes it a conflict.
-func (w *Writer) ReplaceRoute(ctx context.Context, table string, to netip.Prefix, via string) error {
+func (w *Writer) ReplaceRoute(
+	ctx context.Context, table string, to netip.Prefix, via string,
+) error {
 	t, err := newTarget(via)
 	if err != nil {
 		return err
 	}
 	in := &ec2.ReplaceRouteInput{
-		RouteTableId: &table, GatewayId: t.gateway, InstanceId: t.instance, NetworkInterfaceId: t.nic, NatGatewayId: t.nat,
-		EgressOnlyInternetGatewayId: t.egressOnly, TransitGatewayId: t.transit, VpcPeeringConnectionId: t.peering,
-		LocalGatewayId: t.localGateway, CarrierGatewayId: t.carrier, VpcEndpointId: t.endpoint, CoreNetworkArn: t.core, OdbNetworkArn: t.odb,
+		RouteTableId:                &table,
+		GatewayId:                   t.gateway,
+		InstanceId:                  t.instance,
+		NetworkInterfaceId:          t.nic,
+		NatGatewayId:                t.nat,
+		EgressOnlyInternetGatewayId: t.egressOnly,
+		TransitGatewayId:            t.transit,
+		VpcPeeringConnectionId:      t.peering,
+		LocalGatewayId:              t.localGateway,
+		CarrierGatewayId:            t.carrier,
+		VpcEndpointId:               t.endpoint,
+		CoreNetworkArn:              t.core,
+		OdbNetworkArn:               t.odb,
 	}
 	if t.local {
 		in.LocalTarget = aws.Bool(true)

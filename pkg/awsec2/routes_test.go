@@ -19,26 +19,58 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// TestRouteTargets: whatever EC2 shows a route to lead to is one text, and that text leads there again.
+// TestRouteTargets: whatever EC2 shows a route to lead to is one text, and that text leads there
+// again.
 func TestRouteTargets(t *testing.T) {
-	const core, odb = "arn:aws:networkmanager::123456789012:core-network/core-network-01234567", "arn:aws:odb:us-east-1:123456789012:odb-network/odbnet_1"
+	const core, odb = "arn:aws:networkmanager::123456789012:core-network/core-network-01234567",
+		"arn:aws:odb:us-east-1:123456789012:odb-network/odbnet_1"
 	for _, c := range []struct {
 		shown types.Route
 		want  string
 		field func(target) *string
 	}{
-		{types.Route{NetworkInterfaceId: aws.String("eni-01234567")}, "eni-01234567", func(t target) *string { return t.nic }},
-		{types.Route{NetworkInterfaceId: aws.String("eni-01234567"), InstanceId: aws.String("i-01234567")}, "eni-01234567", func(t target) *string { return t.nic }},
-		{types.Route{InstanceId: aws.String("i-01234567")}, "i-01234567", func(t target) *string { return t.instance }},
-		{types.Route{GatewayId: aws.String("igw-01234567")}, "igw-01234567", func(t target) *string { return t.gateway }},
-		{types.Route{GatewayId: aws.String("vgw-01234567")}, "vgw-01234567", func(t target) *string { return t.gateway }},
-		{types.Route{GatewayId: aws.String("vpce-01234567")}, "vpce-01234567", func(t target) *string { return t.endpoint }},
-		{types.Route{NatGatewayId: aws.String("nat-01234567")}, "nat-01234567", func(t target) *string { return t.nat }},
-		{types.Route{EgressOnlyInternetGatewayId: aws.String("eigw-01234567")}, "eigw-01234567", func(t target) *string { return t.egressOnly }},
-		{types.Route{TransitGatewayId: aws.String("tgw-01234567")}, "tgw-01234567", func(t target) *string { return t.transit }},
-		{types.Route{VpcPeeringConnectionId: aws.String("pcx-01234567")}, "pcx-01234567", func(t target) *string { return t.peering }},
-		{types.Route{LocalGatewayId: aws.String("lgw-01234567")}, "lgw-01234567", func(t target) *string { return t.localGateway }},
-		{types.Route{CarrierGatewayId: aws.String("cagw-01234567")}, "cagw-01234567", func(t target) *string { return t.carrier }},
+		{types.Route{NetworkInterfaceId: aws.String("eni-01234567")}, "eni-01234567",
+			func(t target) *string {
+				return t.nic
+			}},
+		{types.Route{NetworkInterfaceId: aws.String("eni-01234567"),
+			InstanceId: aws.String("i-01234567")}, "eni-01234567", func(t target) *string {
+			return t.nic
+		}},
+		{types.Route{InstanceId: aws.String("i-01234567")}, "i-01234567", func(t target) *string {
+			return t.instance
+		}},
+		{types.Route{GatewayId: aws.String("igw-01234567")}, "igw-01234567", func(t target) *string {
+			return t.gateway
+		}},
+		{types.Route{GatewayId: aws.String("vgw-01234567")}, "vgw-01234567", func(t target) *string {
+			return t.gateway
+		}},
+		{types.Route{GatewayId: aws.String("vpce-01234567")}, "vpce-01234567", func(t target) *string {
+			return t.endpoint
+		}},
+		{types.Route{NatGatewayId: aws.String("nat-01234567")}, "nat-01234567", func(t target) *string {
+			return t.nat
+		}},
+		{types.Route{EgressOnlyInternetGatewayId: aws.String("eigw-01234567")}, "eigw-01234567",
+			func(t target) *string {
+				return t.egressOnly
+			}},
+		{types.Route{TransitGatewayId: aws.String("tgw-01234567")}, "tgw-01234567",
+			func(t target) *string {
+				return t.transit
+			}},
+		{types.Route{VpcPeeringConnectionId: aws.String("pcx-01234567")}, "pcx-01234567",
+			func(t target) *string {
+				return t.peering
+			}},
+		{types.Route{LocalGatewayId: aws.String("lgw-01234567")}, "lgw-01234567", func(t target) *string {
+			return t.localGateway
+		}},
+		{types.Route{CarrierGatewayId: aws.String("cagw-01234567")}, "cagw-01234567",
+			func(t target) *string {
+				return t.carrier
+			}},
 		{types.Route{CoreNetworkArn: aws.String(core)}, core, func(t target) *string { return t.core }},
 		{types.Route{OdbNetworkArn: aws.String(odb)}, odb, func(t target) *string { return t.odb }},
 	} {
@@ -70,7 +102,8 @@ func TestRouteTargets(t *testing.T) {
 
 // TestRouteFieldsAreAllKnown: a kind of target that the SDK learns later must be looked at.
 func TestRouteFieldsAreAllKnown(t *testing.T) {
-	notTargets := "DestinationCidrBlock DestinationIpv6CidrBlock DestinationPrefixListId InstanceOwnerId Origin State noSmithyDocumentSerde"
+	notTargets := "DestinationCidrBlock DestinationIpv6CidrBlock DestinationPrefixListId " +
+		"InstanceOwnerId Origin State noSmithyDocumentSerde"
 	shown := reflect.TypeFor[types.Route]()
 	for i := range shown.NumField() {
 		f := shown.Field(i)
@@ -86,24 +119,35 @@ func TestRouteFieldsAreAllKnown(t *testing.T) {
 	}
 	inputs := reflect.TypeFor[ec2.CreateRouteInput]()
 	if n := inputs.NumField(); n != 18 {
-		t.Errorf("CreateRoute takes %d fields, and not the 18 that were looked at: is one of them a new target?", n)
+		t.Errorf(
+			"CreateRoute takes %d fields, and not the 18 that were looked at: is one of them a new target?",
+			n)
 	}
 }
 
 func TestRouteTable(t *testing.T) {
-	got := routeTable(types.RouteTable{RouteTableId: aws.String("rtb-1"), VpcId: aws.String("vpc-1"), Routes: []types.Route{
-		{DestinationCidrBlock: aws.String("10.0.0.0/16"), GatewayId: aws.String("local"), Origin: types.RouteOriginCreateRouteTable, State: types.RouteStateActive},
-		{DestinationIpv6CidrBlock: aws.String("2001:DB8::/64"), NetworkInterfaceId: aws.String("eni-1"), Origin: types.RouteOriginCreateRoute, State: types.RouteStateBlackhole},
-		{DestinationPrefixListId: aws.String("pl-1"), GatewayId: aws.String("vpce-1"), Origin: types.RouteOriginCreateRoute},
-		{DestinationCidrBlock: aws.String("10.9.0.0/16"), GatewayId: aws.String("vgw-1"), Origin: types.RouteOriginEnableVgwRoutePropagation},
-	}})
-	v4, v6, far := netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("2001:db8::/64"), netip.MustParsePrefix("10.9.0.0/16")
+	got := routeTable(
+		types.RouteTable{RouteTableId: aws.String("rtb-1"), VpcId: aws.String("vpc-1"),
+			Routes: []types.Route{
+				{DestinationCidrBlock: aws.String("10.0.0.0/16"), GatewayId: aws.String("local"),
+					Origin: types.RouteOriginCreateRouteTable, State: types.RouteStateActive},
+				{DestinationIpv6CidrBlock: aws.String("2001:DB8::/64"), NetworkInterfaceId: aws.String("eni-1"),
+					Origin: types.RouteOriginCreateRoute, State: types.RouteStateBlackhole},
+				{DestinationPrefixListId: aws.String("pl-1"), GatewayId: aws.String("vpce-1"),
+					Origin: types.RouteOriginCreateRoute},
+				{DestinationCidrBlock: aws.String("10.9.0.0/16"), GatewayId: aws.String("vgw-1"),
+					Origin: types.RouteOriginEnableVgwRoutePropagation},
+			}})
+	v4, v6, far := netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("2001:db8::/64"),
+		netip.MustParsePrefix("10.9.0.0/16")
 	want := ec2model.RouteTable{ID: "rtb-1", VPCID: "vpc-1", Routes: []ec2model.Route{
 		{Destination: v4, Target: "local", Own: true},
 		{Destination: v6, Target: "eni-1", Static: true, Blackhole: true},
 		{Destination: far, Target: "vgw-1"},
 	}, ToLists: []ec2model.ListRoute{{List: "pl-1", Target: "vpce-1"}}}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool {
+		return a == b
+	})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if r, ok := got.To(v6); !ok || r.Target != "eni-1" {
@@ -115,7 +159,8 @@ func TestRouteTable(t *testing.T) {
 	if r, ok := got.Propagated(far); !ok || r.Target != "vgw-1" {
 		t.Errorf("Propagated: %v %t", r, ok)
 	}
-	for text, want := range map[string]bool{"10.0.0.9/32": true, "10.0.0.0/16": true, "10.0.0.0/15": false, "10.1.0.0/32": false, "2001:db8::9/128": false} {
+	for text, want := range map[string]bool{"10.0.0.9/32": true, "10.0.0.0/16": true,
+		"10.0.0.0/15": false, "10.1.0.0/32": false, "2001:db8::9/128": false} {
 		if _, got := got.BlockOf(netip.MustParsePrefix(text)); got != want {
 			t.Errorf("%s is inside the VPC: %t", text, got)
 		}
@@ -125,13 +170,16 @@ func TestRouteTable(t *testing.T) {
 // TestTableWithoutRoutes: a table has the VPC's own routes at least; shown without, it is not read.
 func TestTableWithoutRoutes(t *testing.T) {
 	r := readerOf(t, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "<DescribeRouteTablesResponse><routeTableSet><item><routeTableId>rtb-1</routeTableId></item></routeTableSet></DescribeRouteTablesResponse>")
+		fmt.Fprint(
+			w, "<DescribeRouteTablesResponse><routeTableSet><item><routeTableId>rtb-1</routeTableId>"+
+				"</item></routeTableSet></DescribeRouteTablesResponse>")
 	})
 	_, named := r.DescribeRouteTable(t.Context(), "rtb-1")
 	_, ofSubnet := r.DescribeRouteTableOf(t.Context(), "vpc-1", "subnet-1")
 	for _, err := range []error{named, ofSubnet} {
 		var f *protocol.Failure
-		if !errors.As(err, &f) || f.Class != protocol.Unavailable || !strings.Contains(f.Message, "leaves out its routes") {
+		if !errors.As(err, &f) || f.Class != protocol.Unavailable ||
+			!strings.Contains(f.Message, "leaves out its routes") {
 			t.Errorf("got %v", err)
 		}
 	}

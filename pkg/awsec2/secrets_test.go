@@ -18,7 +18,8 @@ func TestAShortSecretEatsNoAnswer(t *testing.T) {
 	for _, secret := range []string{"e", "Found", "NotFound", "InvalidNetworkInterfaceID.NotFound"} {
 		c, _ := answering(t, fails(400,
 			`<Response><Errors><Error><Code>InvalidNetworkInterfaceID.NotFound</Code>`+
-				`<Message>The networkInterface ID 'eni-0123456789abcdef0' does not exist</Message></Error></Errors></Response>`))
+				`<Message>The networkInterface ID 'eni-0123456789abcdef0' does not `+
+				`exist</Message></Error></Errors></Response>`))
 		t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 		t.Setenv("AWS_SESSION_TOKEN", secret)
 		again, err := Connect(t.Context(), "ap-northeast-1", 5*time.Second, c.log)
@@ -147,7 +148,8 @@ func TestHintsNameWhoAndWhere(t *testing.T) {
 			"region ap-northeast-1 (partition aws)"},
 	} {
 		c, _ := answering(t, fails(403,
-			`<Response><Errors><Error><Code>`+code+`</Code><Message>it was not able to validate the provided access credentials</Message></Error></Errors></Response>`))
+			`<Response><Errors><Error><Code>`+code+`</Code><Message>it was not able to validate the `+
+				`provided access credentials</Message></Error></Errors></Response>`))
 		f := described(t, c)
 		for _, part := range want {
 			if !strings.Contains(f.Message, part) {

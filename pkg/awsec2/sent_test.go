@@ -12,8 +12,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// TestWhatWasNotSentDidNothing: a change whose time was up before it left is no change whose outcome
-// is unknown; one that left is.
+// TestWhatWasNotSentDidNothing: a change whose time was up before it left is no change whose
+// outcome is unknown; one that left is.
 func TestWhatWasNotSentDidNothing(t *testing.T) {
 	sim := ec2sim.New(ec2sim.Lab())
 	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{})
@@ -33,7 +33,8 @@ func TestWhatWasNotSentDidNothing(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	var certain *protocol.Failure
-	if err := w.AssignPrivateIPAddress(over, ec2sim.LabRouterAInterface, ec2sim.LabFreeAddress, false); !errors.As(err, &certain) || certain.Class != protocol.Timeout {
+	if err := w.AssignPrivateIPAddress(over, ec2sim.LabRouterAInterface, ec2sim.LabFreeAddress,
+		false); !errors.As(err, &certain) || certain.Class != protocol.Timeout {
 		t.Errorf("before it left: %v", err)
 	}
 	if n := len(sim.Calls()); n != 0 {
@@ -51,7 +52,8 @@ func TestWhatWasNotSentDidNothing(t *testing.T) {
 		cancel()
 	}()
 	var unknown *action.Unknown
-	if err := w.AssignPrivateIPAddress(short, ec2sim.LabRouterAInterface, ec2sim.LabFreeAddress, false); !errors.As(err, &unknown) {
+	if err := w.AssignPrivateIPAddress(short, ec2sim.LabRouterAInterface, ec2sim.LabFreeAddress,
+		false); !errors.As(err, &unknown) {
 		t.Errorf("after it left: %v", err)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
-// steadyClient keeps connections. The SDK closes a request's body as soon as the answer's header is there; a body that says
-// of itself that it is closed, while net/http looks whether all of it was sent, is an error to net/http, which
-// closes the connection with the rest of the answer unread.
+// steadyClient keeps connections. The SDK closes a request's body as soon as the answer's header is
+// there, which may be before net/http has seen the body's end. net/http would then drop the
+// connection, with the rest of the answer unread.
 type steadyClient struct{ ec2.HTTPClient }
 
 func (c steadyClient) Do(r *http.Request) (*http.Response, error) {

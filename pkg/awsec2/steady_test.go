@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// closedEarly is a body as the SDK makes it: once closed, it is an error to read it or to write it out.
+// closedEarly is a body as the SDK makes it: once closed, it is an error to read it or to write it
+// out.
 type closedEarly struct {
 	io.Reader
 	closed bool
@@ -22,8 +23,8 @@ type clientFunc func(*http.Request) (*http.Response, error)
 
 func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestABodyClosedEarlyDoesNotBreakTheConnection: net/http copies what there is left of a body after the SDK has closed it,
-// and takes an error of that for a broken connection.
+// TestABodyClosedEarlyDoesNotBreakTheConnection: net/http copies what there is left of a body after
+// the SDK has closed it, and takes an error of that for a broken connection.
 func TestABodyClosedEarlyDoesNotBreakTheConnection(t *testing.T) {
 	body := &closedEarly{Reader: strings.NewReader("Action=DescribeInstances")}
 	r, err := http.NewRequest(http.MethodPost, "http://ec2.invalid/", nil)

@@ -22,8 +22,8 @@ import (
 // come several times; what is read later counts. An error means that not all of them were read.
 //
 // It asks for all at once: there may be as many instances as interfaces, and an instance is large.
-// EC2 may not answer that in time where there are very many, so the first quarter of the time is
-// for that and the rest for asking page by page.
+// Where there are very many, EC2 may not answer that in time. So that gets a quarter of the time,
+// and asking page by page the rest.
 func (r *Reader) EachInstance(
 	ctx context.Context, what string, q ec2model.InstanceQuery, each func(ec2model.InstanceSummary),
 ) error {

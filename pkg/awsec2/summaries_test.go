@@ -20,15 +20,22 @@ import (
 // instancesOf are the instances of some XML within the reservations.
 func instancesOf(reservations string) string {
 	return `<?xml version="1.0" encoding="UTF-8"?>
-<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><reservationSet>` +
-		reservations + `</reservationSet></DescribeInstancesResponse>`
+<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">` +
+		`<requestId>r</requestId><reservationSet>` + reservations +
+		`</reservationSet></DescribeInstancesResponse>`
 }
 
-const someInstances = `<item><reservationId>r-1</reservationId><groupSet><item><groupId>sg-1</groupId></item></groupSet><instancesSet>
-  <item><instanceId>i-1</instanceId><instanceState><code>16</code><name>running</name></instanceState>
-    <tagSet><item><key>Name</key><value>a &amp; b</value></item><item><key>empty</key><value/></item></tagSet>
-    <networkInterfaceSet><item><instanceId>i-not</instanceId><tagSet><item><key>no</key><value>no</value></item></tagSet></item></networkInterfaceSet></item>
-  <item><instanceState><name>stopped</name><code>80</code></instanceState><instanceId>i-2</instanceId></item>
+const someInstances = `<item><reservationId>r-1</reservationId>
+  <groupSet><item><groupId>sg-1</groupId></item></groupSet><instancesSet>
+  <item><instanceId>i-1</instanceId>
+    <instanceState><code>16</code><name>running</name></instanceState>
+    <tagSet><item><key>Name</key><value>a &amp; b</value></item>
+      <item><key>empty</key><value/></item></tagSet>
+    <networkInterfaceSet><item><instanceId>i-not</instanceId>
+      <tagSet><item><key>no</key><value>no</value></item></tagSet></item></networkInterfaceSet>
+  </item>
+  <item><instanceState><name>stopped</name><code>80</code></instanceState>
+    <instanceId>i-2</instanceId></item>
 </instancesSet></item><item><instancesSet/></item>`
 
 // TestSummaries: what is read of instances off the wire, and that half an answer is none.
@@ -62,11 +69,14 @@ func TestSummaries(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"no XML":             "upstream is busy",
-		"another document":   "<html><body/></html>",
-		"another operation":  "<DescribeVpcsResponse/>",
-		"no id":              instancesOf("<item><instancesSet><item><instanceState><name>running</name></instanceState></item></instancesSet></item>"),
-		"no state":           instancesOf("<item><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></item>"),
+		"no XML":            "upstream is busy",
+		"another document":  "<html><body/></html>",
+		"another operation": "<DescribeVpcsResponse/>",
+		"no id": instancesOf(
+			"<item><instancesSet><item><instanceState><name>running</name></instanceState></item>" +
+				"</instancesSet></item>"),
+		"no state": instancesOf(
+			"<item><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></item>"),
 		"tags that mismatch": instancesOf("<item></instancesSet></item>"),
 	} {
 		if _, err := read(text); err == nil {
@@ -156,7 +166,8 @@ func TestInstancesAreRefusedAtOnce(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(
 			w,
-			"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>",
+			"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error>"+
+				"</Errors></Response>",
 		)
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

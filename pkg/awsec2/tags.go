@@ -40,7 +40,8 @@ func (w *Writer) DeleteTags(ctx context.Context, resource string, tags map[strin
 // a DeleteTags without any for "every tag of the user".
 func tagList(resource string, tags map[string]string) ([]types.Tag, error) {
 	if len(tags) == 0 {
-		return nil, action.Refuse(protocol.Internal, "a bug in the executor stopped it: no tags are named for %s, which EC2 takes for all of them; nothing was sent", resource)
+		return nil, action.Refuse(protocol.Internal, "a bug in the executor stopped it: no tags are "+
+			"named for %s, which EC2 takes for all of them; nothing was sent", resource)
 	}
 	var list []types.Tag
 	for _, key := range slices.Sorted(maps.Keys(tags)) {

@@ -9,10 +9,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// DescribeTags reads the tags of each resource, by its id; one without tags, or that does not exist, has none.
-func (r *Reader) DescribeTags(ctx context.Context, ids ...string) (map[string]map[string]string, error) {
+// DescribeTags reads the tags of each resource, by its id; one without tags, or that does not
+// exist, has none.
+func (r *Reader) DescribeTags(
+	ctx context.Context, ids ...string,
+) (map[string]map[string]string, error) {
 	tags := map[string]map[string]string{}
-	in := &ec2.DescribeTagsInput{Filters: []types.Filter{{Name: aws.String("resource-id"), Values: ids}}}
+	in := &ec2.DescribeTagsInput{
+		Filters: []types.Filter{{Name: aws.String("resource-id"), Values: ids}}}
 	for {
 		out, err := call(ctx, r.api.DescribeTags, in)
 		if err != nil {

@@ -201,7 +201,8 @@ func TestContainerCredentialsPassNoProxy(t *testing.T) {
 			return
 		}
 		_, _ = io.WriteString(w,
-			`{"AccessKeyId":"`+ec2sim.LabCredential.AccessKeyID+`","SecretAccessKey":"`+ec2sim.LabCredential.SecretAccessKey+`"}`)
+			`{"AccessKeyId":"`+ec2sim.LabCredential.AccessKeyID+`","SecretAccessKey":"`+
+				ec2sim.LabCredential.SecretAccessKey+`"}`)
 	}))
 	defer agent.Close()
 	token := filepath.Join(t.TempDir(), "token")

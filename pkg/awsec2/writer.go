@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Writer changes. Each method makes one change and returns nil when EC2 took
-// it, *protocol.Failure when it certainly was not made, and *action.Unknown
-// when nobody can tell without reading back.
+// Writer changes. Each method makes one change. It returns nil when EC2 took the change and
+// *protocol.Failure when it certainly was not made. It returns *action.Unknown when only reading
+// back can show which.
 //
 // A change that EC2 refused since it does not know a thing that it names is sent a second time, a
 // pause later: the refusal changed nothing, and EC2 learns of new things late.
@@ -36,7 +36,9 @@ func change[I, O, F any](
 
 // AssignPrivateIPAddress makes the address a secondary one of the interface. With
 // allowReassignment it is taken from whichever interface of the VPC holds it.
-func (w *Writer) AssignPrivateIPAddress(ctx context.Context, nic, address string, allowReassignment bool) error {
+func (w *Writer) AssignPrivateIPAddress(
+	ctx context.Context, nic, address string, allowReassignment bool,
+) error {
 	what := fmt.Sprintf("assign %s to %s", address, nic)
 	return change(ctx, w, w.api.AssignPrivateIpAddresses, "AssignPrivateIpAddresses", what,
 		&ec2.AssignPrivateIpAddressesInput{
@@ -56,8 +58,8 @@ func (w *Writer) UnassignPrivateIPAddress(ctx context.Context, nic, address stri
 		})
 }
 
-// AssignIPv6Address makes the address one of the interface's. EC2 takes it from no other: whoever holds
-// it has to let it go first.
+// AssignIPv6Address makes the address one of the interface's. EC2 takes it from no other: whoever
+// holds it has to let it go first.
 func (w *Writer) AssignIPv6Address(ctx context.Context, nic, address string) error {
 	what := fmt.Sprintf("assign %s to %s", address, nic)
 	return change(ctx, w, w.api.AssignIpv6Addresses, "AssignIpv6Addresses", what,
@@ -78,7 +80,8 @@ func (w *Writer) UnassignIPv6Address(ctx context.Context, nic, address string) e
 // ModifySourceDestCheck switches the interface's source/destination check.
 func (w *Writer) ModifySourceDestCheck(ctx context.Context, nic string, check bool) error {
 	what := fmt.Sprintf("set the source/dest check of %s to %t", nic, check)
-	return change(ctx, w, w.api.ModifyNetworkInterfaceAttribute, "ModifyNetworkInterfaceAttribute", what,
+	return change(ctx, w, w.api.ModifyNetworkInterfaceAttribute,
+		"ModifyNetworkInterfaceAttribute", what,
 		&ec2.ModifyNetworkInterfaceAttributeInput{
 			NetworkInterfaceId: &nic,
 			SourceDestCheck:    &types.AttributeBooleanValue{Value: &check},

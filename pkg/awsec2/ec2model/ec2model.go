@@ -1,5 +1,5 @@
-// Package ec2model is what EC2 says, in plain Go: the part of its resources that
-// actions decide on. It knows neither the SDK nor the wire, so actions and their tests need neither.
+// Package ec2model is what EC2 says, in plain Go: the part of its resources that actions decide on.
+// It knows neither the SDK nor the wire, so actions and their tests need neither.
 package ec2model
 
 import (
@@ -14,17 +14,17 @@ type NetworkInterface struct {
 	SourceDestCheck *bool
 	// RequesterManaged interfaces belong to an AWS service, which alone may change them.
 	RequesterManaged bool
-	// NoAddresses tells that the interface is of a type that has no IP addresses and gets none.
+	// NoAddresses reports whether the interface is of a type that has no IP addresses and gets none.
 	NoAddresses bool
 	// Primary and Secondary are the private IPv4 addresses, Secondary in EC2's order.
 	Primary   string
 	Secondary []string
-	// PrimaryIPv6 is the IPv6 address that the interface can't lose, empty when there is none; IPv6 are
-	// all of them, in EC2's order. IPv6 addresses are in canonical text.
+	// PrimaryIPv6 is the IPv6 address that the interface can't lose, empty when there is none; IPv6
+	// are all of them, in EC2's order. IPv6 addresses are in canonical text.
 	PrimaryIPv6 string
 	IPv6        []string
-	// Prefixes are the blocks of either family that are delegated to the interface whole. Their addresses
-	// are in none of the lists above, and nobody else can have one.
+	// Prefixes are the blocks of either family that are delegated to the interface whole. Their
+	// addresses are in none of the lists above, and nobody else can have one.
 	Prefixes []netip.Prefix
 }
 
@@ -38,13 +38,14 @@ func (n NetworkInterface) Delegated(address string) (netip.Prefix, bool) {
 	return n.Prefixes[i], true
 }
 
-// Has tells whether the interface holds the address, in canonical text, whatever its family and
+// Has reports whether the interface holds the address, in canonical text, whatever its family and
 // whether as primary or secondary.
 func (n NetworkInterface) Has(address string) bool {
-	return n.Primary == address || slices.Contains(n.Secondary, address) || slices.Contains(n.IPv6, address)
+	return n.Primary == address || slices.Contains(n.Secondary, address) ||
+		slices.Contains(n.IPv6, address)
 }
 
-// HasAsPrimary tells whether the address is one that the interface can't lose.
+// HasAsPrimary reports whether the address is one that the interface can't lose.
 func (n NetworkInterface) HasAsPrimary(address string) bool {
 	return address != "" && (n.Primary == address || n.PrimaryIPv6 == address)
 }
