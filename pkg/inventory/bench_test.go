@@ -135,7 +135,8 @@ func observeCrowd(tb testing.TB, n int) measured {
 	cmd.Env = append(server.Env(), measureProgram+"="+path, "EXECUTOR_TIMEOUT=10m")
 	cmd.Stdin = strings.NewReader(
 		fmt.Sprintf(
-			`{"apiVersion":%q,"kind":%q,"spec":{"provider":"aws","providerRef":"lab-aws","strategy":"route-table",`+
+			`{"apiVersion":%q,"kind":%q,"spec":{"provider":"aws","providerRef":"lab-aws",`+
+				`"strategy":"route-table",`+
 				`"selfNicRef":"eni-00000000000000001","target":{"region":"ap-northeast-1"}}}`,
 			inventory.APIVersion,
 			inventory.RequestKind,

@@ -173,7 +173,8 @@ func coreWorld(key string) *ec2sim.Sim {
 	for _, s := range []struct {
 		kind, address string
 		check         bool
-	}{{"network_load_balancer", "10.0.0.41", true}, {"vpc_endpoint", "10.0.0.42", true}, {"nat_gateway", "10.0.0.43", false}} {
+	}{{"network_load_balancer", "10.0.0.41", true}, {"vpc_endpoint", "10.0.0.42", true},
+		{"nat_gateway", "10.0.0.43", false}} {
 		n++
 		id := string("0123456789abcdef"[n/16]) + string("0123456789abcdef"[n%16])
 		w.AddInterface(ec2sim.Interface{
@@ -200,7 +201,8 @@ func coreWorld(key string) *ec2sim.Sim {
 	// What such a core's own role grants.
 	role := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":[
 		"ec2:DescribeNetworkInterfaces","ec2:DescribeInstances","ec2:DescribeRouteTables",
-		"ec2:AssignPrivateIpAddresses","ec2:UnassignPrivateIpAddresses","ec2:ModifyNetworkInterfaceAttribute",
+		"ec2:AssignPrivateIpAddresses","ec2:UnassignPrivateIpAddresses",
+		"ec2:ModifyNetworkInterfaceAttribute",
 		"ec2:CreateRoute","ec2:ReplaceRoute","ec2:DeleteRoute"]}]}`
 	if err := sim.SetPolicies(key, role); err != nil {
 		panic(err)
@@ -242,12 +244,13 @@ func TestWhatACoreMakesOfIt(t *testing.T) {
 	}
 	c := core{prefix: netip.MustParsePrefix("10.0.0.0/24"), selector: map[string]string{"pool": "lab"}}
 	for name, spec := range map[string]map[string]any{
-		"the node is told":             {"selfNicRef": "eni-00000000000000001"},
-		"the node is found":            {},
-		"by a prefix":                  {"prefix": "10.0.0.0/24"},
-		"by a subnet":                  {"subnetRef": coreSubnet},
-		"by routes":                    {"strategy": "route-table"},
-		"by a subnet that is not here": {"subnetRef": "subnet-00000000000000099", "selfNicRef": "eni-00000000000000001"},
+		"the node is told":  {"selfNicRef": "eni-00000000000000001"},
+		"the node is found": {},
+		"by a prefix":       {"prefix": "10.0.0.0/24"},
+		"by a subnet":       {"subnetRef": coreSubnet},
+		"by routes":         {"strategy": "route-table"},
+		"by a subnet that is not here": {"subnetRef": "subnet-00000000000000099",
+			"selfNicRef": "eni-00000000000000001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec["provider"], spec["target"] = "aws", map[string]string{"region": region}

@@ -85,7 +85,8 @@ func TestTypeOf(t *testing.T) {
 		want string
 	}{
 		{"an instance's", nic(&on, "i-1", false), nil, false, InstanceNIC},
-		{"an instance's, of which EC2 did not say the check", nic(nil, "i-1", false), nil, false, InstanceNIC},
+		{"an instance's, of which EC2 did not say the check", nic(nil, "i-1", false), nil,
+			false, InstanceNIC},
 		{"an instance's that a service manages", nic(&on, "i-1", true), nil, false, InstanceNIC},
 		{"a spare", nic(&on, "", false), nil, false, SpareNIC},
 		{"a service's", nic(&on, "", true), nil, false, PrivateEndpoint},

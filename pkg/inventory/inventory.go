@@ -2,11 +2,11 @@
 // interfaces, and where a route table leads: an ObservePrivateIPsRequest in, an
 // ObservePrivateIPsResult out.
 //
-// It guarantees that it only reads, that a list in its result was read to the end, and that
-// nothing is left out of a list for its tags or its holder: each record says what it is instead.
-// When a part that a core's role always may read could not be read, the whole is failed and has no
-// lists. What a role may lack is left out and named. So what was not read never looks like what is
-// not there. The shapes here change only with APIVersion.
+// It only reads. A list in its result was read to the end. Nothing is left out of a list for its
+// tags or its holder: each record says what it is instead. When a part that a core's role always
+// may read could not be read, the whole is failed and has no lists. What a role may lack is left
+// out and named. So what was not read never looks like what is not there. The shapes here change
+// only with APIVersion.
 package inventory
 
 import (

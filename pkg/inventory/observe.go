@@ -95,8 +95,8 @@ func (o *observer) keep(n ec2model.Interface) *ec2model.Interface {
 	return &n
 }
 
-// contradiction finds what can't be so: an interface of the node that is in the scope and was not
-// read there, an instance that has an interface and was not read, an address on two interfaces.
+// contradiction finds what can't be so. An interface of the node that is in the scope was not read
+// there. An instance that has an interface was not read. An address is on two interfaces.
 func (o *observer) contradiction() error {
 	for _, id := range o.own {
 		if n := o.all[id]; o.inScope(n) && !o.observed[id] {

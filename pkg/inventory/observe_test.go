@@ -81,7 +81,8 @@ func (c *cloud) EachInterface(
 	var shown []ec2model.Interface
 	for _, n := range c.interfaces {
 		if (q.VPCID == "" || q.VPCID == n.VPCID) && (q.SubnetID == "" || q.SubnetID == n.SubnetID) &&
-			(q.InstanceID == "" || q.InstanceID == n.InstanceID) && (len(q.IDs) == 0 || slices.Contains(q.IDs, n.ID)) {
+			(q.InstanceID == "" || q.InstanceID == n.InstanceID) &&
+			(len(q.IDs) == 0 || slices.Contains(q.IDs, n.ID)) {
 			shown = append(shown, n)
 		}
 	}
@@ -264,19 +265,22 @@ func TestObserve(t *testing.T) {
 		{"a subnet chooses the node's interface there", Request{Subnet: "subnet-b"}, map[string][]string{
 			"self": {"eni-2"}, "local": inB, "ips": inB,
 		}},
-		{"a prefix chooses the node's interface in it, and narrows ips alone", Request{Prefix: prefix("10.0.2.0/24")},
+		{"a prefix chooses the node's interface in it, and narrows ips alone",
+			Request{Prefix: prefix("10.0.2.0/24")},
 			map[string][]string{"self": {"eni-2"}, "local": inVPC, "ips": inB}},
 		{"one address is not the beginning of another", Request{Prefix: prefix("10.0.1.10/32")},
 			map[string][]string{"self": {"eni-1"}, "local": inVPC, "ips": inA[2:3]}},
 		{"tags leave nothing out", Request{NIC: "eni-2", Tags: map[string]string{"Name": "eni-3"}},
 			map[string][]string{"self": {"eni-2"}, "local": inVPC, "ips": inVPC}},
-		{"by routes", Request{NIC: "eni-1", ByRoute: true, Prefix: prefix("10.99.0.0/16")}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "local": inVPC, "table": {"rtb-of-subnet-a-in-vpc-1"},
-			"routes": {
-				"10.99.0.7/32 eni-6", "10.99.0.8/32 eni-gone", "10.99.0.9/32 eni-1 running",
-				"10.99.0.10/32 eni-3 stopped",
-			},
-		}},
+		{"by routes", Request{NIC: "eni-1", ByRoute: true, Prefix: prefix("10.99.0.0/16")},
+			map[string][]string{
+				"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "local": inVPC,
+				"table": {"rtb-of-subnet-a-in-vpc-1"},
+				"routes": {
+					"10.99.0.7/32 eni-6", "10.99.0.8/32 eni-gone", "10.99.0.9/32 eni-1 running",
+					"10.99.0.10/32 eni-3 stopped",
+				},
+			}},
 		{"a node's interface that is on no instance", Request{NIC: "eni-4", Subnet: "subnet-b"},
 			map[string][]string{"self": {"eni-4"}, "local": inB, "ips": inB}},
 		{"by routes of a subnet in another VPC",
@@ -316,7 +320,8 @@ func TestObserve(t *testing.T) {
 // EC2 refuses to the role is named where a role may lack it.
 func TestWhatCouldNotBeReadFailsTheWhole(t *testing.T) {
 	for _, req := range []Request{
-		{}, {NIC: "eni-1"}, {NIC: "eni-1", ByRoute: true, Subnet: "subnet-a"}, {Table: "rtb-1", Subnet: "subnet-empty"},
+		{}, {NIC: "eni-1"}, {NIC: "eni-1", ByRoute: true, Subnet: "subnet-a"},
+		{Table: "rtb-1", Subnet: "subnet-empty"},
 	} {
 		whole := newCloud()
 		if _, err := Observe(t.Context(), whole, req); err != nil {
@@ -362,10 +367,15 @@ func TestAbsentIsNotEmpty(t *testing.T) {
 		says string
 		want protocol.FailureClass
 	}{
-		{"an interface", nil, Request{NIC: "eni-7"}, "eni-7, the node's own interface: it does not exist", protocol.NotFound},
+		{"an interface", nil, Request{NIC: "eni-7"}, "eni-7, the node's own interface: it does not exist",
+			protocol.NotFound},
 		{"a subnet", nil, Request{Subnet: "subnet-c"}, "subnet-c does not exist", protocol.NotFound},
-		{"this instance", func(c *cloud) { c.instance = "i-7" }, Request{}, "EC2, asked twice, shows none of i-7", protocol.NotFound},
-		{"the metadata service", func(c *cloud) { c.instance = "" }, Request{}, "(no answer); name the interface in selfNicRef", protocol.Unavailable},
+		{"this instance", func(c *cloud) {
+			c.instance = "i-7"
+		}, Request{}, "EC2, asked twice, shows none of i-7", protocol.NotFound},
+		{"the metadata service", func(c *cloud) {
+			c.instance = ""
+		}, Request{}, "(no answer); name the interface in selfNicRef", protocol.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			world := newCloud()
@@ -383,7 +393,8 @@ func TestAbsentIsNotEmpty(t *testing.T) {
 
 // TestResultIsJSON: the pieces make one document, the same each time, indented like any other.
 func TestResultIsJSON(t *testing.T) {
-	for _, req := range []Request{{}, {ByRoute: true}, {Subnet: "subnet-empty", Prefix: netip.MustParsePrefix("192.0.2.0/24"), ByRoute: true}} {
+	for _, req := range []Request{{}, {ByRoute: true},
+		{Subnet: "subnet-empty", Prefix: netip.MustParsePrefix("192.0.2.0/24"), ByRoute: true}} {
 		o, err := Observe(t.Context(), newCloud(), req)
 		if err != nil {
 			t.Fatal(err)
@@ -444,7 +455,8 @@ func TestLargeResults(t *testing.T) {
 	for _, c := range []struct {
 		n                  int
 		lines, once, fails bool
-	}{{10, true, false, false}, {5000, false, false, false}, {14000, false, true, false}, {30000, true, false, true}} {
+	}{{10, true, false, false}, {5000, false, false, false}, {14000, false, true, false},
+		{30000, true, false, true}} {
 		var out bytes.Buffer
 		if err := plugin.Write(&out, large(t, c.n)); err != nil || out.Len() > protocol.MaxResultBytes {
 			t.Errorf("%d: %d bytes, %v", c.n, out.Len(), err)
@@ -633,9 +645,11 @@ func TestContradictions(t *testing.T) {
 		{"an address on two, once", twice, Request{}, "", false},
 		{"an address on two", twice, Request{}, "10.0.1.40 on both eni-4 and eni-8", true},
 		{"nothing where the node is, once", nothing, Request{}, "", false},
-		{"nothing where the node is", nothing, Request{}, "by itself, and not among the interfaces of vpc-1", true},
+		{"nothing where the node is", nothing, Request{},
+			"by itself, and not among the interfaces of vpc-1", true},
 		{"nothing where the named interface is", nothing, Request{NIC: "eni-1"}, "eni-1 by itself", true},
-		{"nothing in its subnet", nothing, Request{Subnet: "subnet-a"}, "and not among the interfaces of subnet-a", true},
+		{"nothing in its subnet", nothing, Request{Subnet: "subnet-a"},
+			"and not among the interfaces of subnet-a", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			world := newCloud()
@@ -652,7 +666,9 @@ func TestContradictions(t *testing.T) {
 			switch {
 			case c.says == "" && err != nil:
 				t.Error(err)
-			case c.says != "" && (o != nil || !errors.As(err, &f) || f.Class != protocol.Unavailable || !strings.Contains(f.Message, c.says)):
+			case c.says != "" &&
+				(o != nil || !errors.As(err, &f) || f.Class != protocol.Unavailable ||
+					!strings.Contains(f.Message, c.says)):
 				t.Errorf("%v, want unavailable: …%s…", err, c.says)
 			}
 			if c.name == "the later reading of one counts" &&
@@ -747,7 +763,8 @@ func TestInstancesAreReadInFewCalls(t *testing.T) {
 			),
 		)
 	}
-	for subnet, first := range map[string]ec2model.InstanceQuery{"": {VPCID: "vpc-1"}, "subnet-a": {SubnetID: "subnet-a"}} {
+	for subnet, first := range map[string]ec2model.InstanceQuery{"": {VPCID: "vpc-1"},
+		"subnet-a": {SubnetID: "subnet-a"}} {
 		c.instanceQueries = nil
 		o, err := Observe(t.Context(), c, Request{Subnet: subnet, ByRoute: true})
 		if err != nil {
@@ -796,22 +813,31 @@ func TestWithoutDescribeSubnets(t *testing.T) {
 		want map[string][]string
 	}{
 		{"an empty subnet", nil, Request{NIC: "eni-4", Subnet: "subnet-empty"}, map[string][]string{
-			"self": {"eni-4"}, "not read": {"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)"},
+			"self": {"eni-4"}, "not read": {
+				"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)"},
 		}},
-		{"the table of a subnet that shows an interface", nil, Request{NIC: "eni-1", Subnet: "subnet-far", ByRoute: true, Prefix: prefix}, map[string][]string{
-			"self": {"eni-1"}, "local": {"10.0.1.10 eni-6"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-far-in-vpc-2"}, "routes": {"10.99.0.9/32 eni-1 running"},
-		}},
-		{"an empty subnet's own table", []string{"subnet-empty"}, Request{NIC: "eni-1", Subnet: "subnet-empty", ByRoute: true, Prefix: prefix}, map[string][]string{
-			"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-empty-in-"}, "routes": {"10.99.0.9/32 eni-1 running"},
-			"not read": {"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)"},
-		}},
-		{"an empty subnet's main table", nil, Request{NIC: "eni-1", Subnet: "subnet-empty", ByRoute: true, Prefix: prefix}, map[string][]string{
-			"self": {"eni-1"}, "not read": {
-				"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)",
-				"the routes of subnet-empty, which uses the main table of a VPC that is not known " +
-					"(ec2:DescribeSubnets is not allowed; name the table in routeTableRef)",
-			},
-		}},
+		{"the table of a subnet that shows an interface", nil,
+			Request{NIC: "eni-1", Subnet: "subnet-far", ByRoute: true, Prefix: prefix}, map[string][]string{
+				"self": {"eni-1"}, "local": {"10.0.1.10 eni-6"}, "captured": {"10.99.0.9/32"},
+				"table": {"rtb-of-subnet-far-in-vpc-2"}, "routes": {"10.99.0.9/32 eni-1 running"},
+			}},
+		{"an empty subnet's own table", []string{"subnet-empty"},
+			Request{NIC: "eni-1", Subnet: "subnet-empty", ByRoute: true, Prefix: prefix},
+			map[string][]string{
+				"self": {"eni-1"}, "captured": {"10.99.0.9/32"}, "table": {"rtb-of-subnet-empty-in-"},
+				"routes": {"10.99.0.9/32 eni-1 running"},
+				"not read": {
+					"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)"},
+			}},
+		{"an empty subnet's main table", nil,
+			Request{NIC: "eni-1", Subnet: "subnet-empty", ByRoute: true, Prefix: prefix},
+			map[string][]string{
+				"self": {"eni-1"}, "not read": {
+					"whether subnet-empty, which shows no interface, exists (ec2:DescribeSubnets is not allowed)",
+					"the routes of subnet-empty, which uses the main table of a VPC that is not known " +
+						"(ec2:DescribeSubnets is not allowed; name the table in routeTableRef)",
+				},
+			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			world := newCloud()

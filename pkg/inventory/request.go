@@ -103,10 +103,10 @@ func optional(at *protocol.Spec, key string, form action.Form) string {
 	return canonical(at, key, text, form)
 }
 
-// touches tells whether a network, which may be of one address, has any in the request's prefix.
+// touches reports whether a network, which may be of one address, has any in the request's prefix.
 func (r Request) touches(p netip.Prefix) bool { return !r.Prefix.IsValid() || r.Prefix.Overlaps(p) }
 
-// covers tells whether a whole network is in the request's prefix.
+// covers reports whether a whole network is in the request's prefix.
 func (r Request) covers(p netip.Prefix) bool {
 	return !r.Prefix.IsValid() || r.Prefix.Bits() <= p.Bits() && r.Prefix.Contains(p.Addr())
 }

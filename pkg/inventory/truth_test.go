@@ -54,7 +54,8 @@ func observe(t *testing.T, env map[string]string, spec map[string]any) answer {
 		Name:     "aws-provider-inventory",
 		Version:  "test",
 		Provider: "aws",
-		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (inventory.Reader, error) {
+		Connect: func(ctx context.Context, region string, budget time.Duration,
+			log *slog.Logger) (inventory.Reader, error) {
 			return awsec2.ConnectReader(ctx, region, budget, log)
 		},
 		OwnRegion: awsec2.OwnRegion,
@@ -228,7 +229,8 @@ func anyWorld(r *rand.Rand) *ec2sim.Sim {
 			table.Routes,
 			ec2sim.Route{
 				Destination: fmt.Sprintf("10.99.0.%d/32", 9+i),
-				Target:      append(nics, "eni-00000000000000999", "eni-0000000000000dead")[r.IntN(len(nics)+2)],
+				Target: append(nics, "eni-00000000000000999",
+					"eni-0000000000000dead")[r.IntN(len(nics)+2)],
 			},
 		)
 	}
@@ -309,7 +311,9 @@ func truth(
 			at(p, false)
 		}
 	}
-	byAddress := func(a, b entry) int { return network(a.Address).Addr().Compare(network(b.Address).Addr()) }
+	byAddress := func(a, b entry) int {
+		return network(a.Address).Addr().Compare(network(b.Address).Addr())
+	}
 	slices.SortFunc(inPrefix, byAddress)
 	slices.SortFunc(all, byAddress)
 	return inPrefix, all
@@ -396,8 +400,11 @@ func TestFaultsNeverMakeItLess(t *testing.T) {
 		t.Fatalf("%s after %d calls", whole.Status.Error, calls)
 	}
 	for name, fault := range map[string]ec2sim.Fault{
-		"throttled": ec2sim.Fail("", "RequestLimitExceeded"), "refused": ec2sim.Fail("", "UnauthorizedOperation"), "failing": ec2sim.Fail("", "InternalError"),
-		"lost": ec2sim.LoseAnswer(""), "cut": ec2sim.CutAnswer(""), "no XML": ec2sim.NotXML(""), "silent": ec2sim.Delay("", time.Hour),
+		"throttled": ec2sim.Fail("", "RequestLimitExceeded"),
+		"refused":   ec2sim.Fail("", "UnauthorizedOperation"),
+		"failing":   ec2sim.Fail("", "InternalError"),
+		"lost":      ec2sim.LoseAnswer(""), "cut": ec2sim.CutAnswer(""), "no XML": ec2sim.NotXML(""),
+		"silent":      ec2sim.Delay("", time.Hour),
 		"a bad token": ec2sim.Fail("", "InvalidNextToken"),
 	} {
 		for _, times := range []int{1, ec2sim.Always} {
