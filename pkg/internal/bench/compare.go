@@ -51,7 +51,8 @@ func (b *bench) compare(sim string, tls bool) error {
 	}
 	defer process.Stop()
 	b.sim = process
-	b.env = append(process.Env, "PATH="+os.Getenv("PATH"), "EXECUTOR_STATE_DIR="+filepath.Join(b.dir, "state"))
+	b.env = append(process.Env, "PATH="+os.Getenv("PATH"),
+		"EXECUTOR_STATE_DIR="+filepath.Join(b.dir, "state"))
 	for _, mode := range []string{"dry-run", "execute"} {
 		executor, floor, cli, err := b.measure(mode)
 		if err != nil {
@@ -78,7 +79,9 @@ func (b *bench) measure(mode string) (executor, floor, cli contender, err error)
 				c.samples = append(c.samples, s)
 			}
 			if err == nil && mode == "execute" {
-				_, err = b.process(requestFor("execute", "unassign-secondary-ip", key+":undo", `"priorAssigned":"false"`), b.executor)
+				_, err = b.process(
+					requestFor("execute", "unassign-secondary-ip", key+":undo", `"priorAssigned":"false"`),
+					b.executor)
 			}
 			return err
 		}
@@ -98,7 +101,8 @@ func (b *bench) measure(mode string) (executor, floor, cli contender, err error)
 			return
 		}
 		cli.samples = append(cli.samples, s)
-		if _, err = b.process(requestFor("execute", "unassign-secondary-ip", "bench-cli", ""), b.executor); err != nil {
+		if _, err = b.process(requestFor("execute", "unassign-secondary-ip", "bench-cli", ""),
+			b.executor); err != nil {
 			return
 		}
 	}
@@ -122,7 +126,8 @@ func (b *bench) process(stdin string, argv ...string) (sample, error) {
 		var result struct {
 			Status struct{ Status, Error string }
 		}
-		if err := json.Unmarshal(stdout.Bytes(), &result); err != nil || result.Status.Status != "succeeded" {
+		if err := json.Unmarshal(stdout.Bytes(), &result); err != nil ||
+			result.Status.Status != "succeeded" {
 			return sample{}, fmt.Errorf("the executor answered %s", stdout.String())
 		}
 	}
@@ -146,7 +151,8 @@ func (b *bench) awsCLI(mode string) (sample, error) {
 	if mode == "execute" {
 		calls = [][]string{
 			describe,
-			{"ec2", "assign-private-ip-addresses", "--network-interface-id", nic, "--private-ip-addresses", address},
+			{"ec2", "assign-private-ip-addresses", "--network-interface-id", nic,
+				"--private-ip-addresses", address},
 			describe,
 		}
 	}
@@ -177,7 +183,9 @@ func (b *bench) calls(mode string) (int, error) {
 		return 0, err
 	}
 	if mode == "execute" {
-		if _, err := b.process(requestFor("execute", "unassign-secondary-ip", key+":undo", `"priorAssigned":"false"`), b.executor); err != nil {
+		if _, err := b.process(
+			requestFor("execute", "unassign-secondary-ip", key+":undo", `"priorAssigned":"false"`),
+			b.executor); err != nil {
 			return 0, err
 		}
 	}
@@ -192,13 +200,16 @@ func (b *bench) tell(title string, calls int, executor, floor, cli contender) {
 			continue
 		}
 		m := c.median()
-		fmt.Fprintf(b.out, "  %-9s  %s  %s  %5.1f MiB\n", c.name, seconds(m.cpu), seconds(m.wall), float64(m.peak)/1024)
+		fmt.Fprintf(b.out, "  %-9s  %s  %s  %5.1f MiB\n", c.name, seconds(m.cpu), seconds(m.wall),
+			float64(m.peak)/1024)
 	}
 	e, f := executor.median(), floor.median()
-	fmt.Fprintf(b.out, "  CPU %.2f of the floor's (at most 1.5), wall %.2f, peak %.2f", ratio(e.cpu, f.cpu), ratio(e.wall, f.wall), float64(e.peak)/float64(f.peak))
+	fmt.Fprintf(b.out, "  CPU %.2f of the floor's (at most 1.5), wall %.2f, peak %.2f",
+		ratio(e.cpu, f.cpu), ratio(e.wall, f.wall), float64(e.peak)/float64(f.peak))
 	if len(cli.samples) > 0 {
 		c := cli.median()
-		fmt.Fprintf(b.out, "; CPU 1/%.0f of the AWS CLI's (at most 1/40), wall 1/%.0f, peak 1/%.0f", ratio(c.cpu, e.cpu), ratio(c.wall, e.wall), float64(c.peak)/float64(e.peak))
+		fmt.Fprintf(b.out, "; CPU 1/%.0f of the AWS CLI's (at most 1/40), wall 1/%.0f, peak 1/%.0f",
+			ratio(c.cpu, e.cpu), ratio(c.wall, e.wall), float64(c.peak)/float64(e.peak))
 	}
 	fmt.Fprintln(b.out)
 }

@@ -1,9 +1,8 @@
 // Command bench measures the executor on one dry-run and one execute, beside the
 // AWS CLI making the same calls and beside a floor without an SDK.
 //
-// Every figure is a ratio of medians taken in one run with the contenders taking turns, so
-// that what else the machine does weighs on all of them. Nothing here fails for
-// being slow.
+// Every figure is a ratio of medians taken in one run. The contenders take turns, so what else the
+// machine does weighs on all of them. Nothing here fails for being slow.
 package main
 
 import (

@@ -26,7 +26,8 @@ func run(args []string, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	floor := filepath.Join(dir, "floor")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", floor, "./pkg/internal/bench/floor")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", floor,
+		"./pkg/internal/bench/floor")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build the floor: %w: %s", err, text)
@@ -42,7 +43,8 @@ func run(args []string, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "binary: %.1f MiB (at most 12)\n", float64(info.Size())/(1<<20))
 	for _, tls := range []bool{false, true} {
-		b := bench{dir: dir, executor: executor, floor: floor, python: python, rounds: *rounds, cliRounds: *cliRounds, out: out}
+		b := bench{dir: dir, executor: executor, floor: floor, python: python, rounds: *rounds,
+			cliRounds: *cliRounds, out: out}
 		if err := b.compare(filepath.Join(*bin, "ec2sim"), tls); err != nil {
 			return err
 		}
@@ -59,8 +61,12 @@ const (
 // requestFor is the request of the mode; the key is new on every call, so that every execute
 // is a first one.
 func requestFor(mode, action, key, parameters string) string {
-	return fmt.Sprintf(`{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest","spec":{"action":%q,"provider":"aws","mode":%q,"idempotencyKey":%q,"target":{"nicRef":%q,"address":"%s/32","region":%q},"parameters":{%s}}}`,
+	return fmt.Sprintf(`{"apiVersion":"provideraction.routerd.net/v1alpha1",`+
+		`"kind":"ExecuteActionRequest","spec":{"action":%q,"provider":"aws","mode":%q,`+
+		`"idempotencyKey":%q,"target":{"nicRef":%q,"address":"%s/32","region":%q},"parameters":{%s}}}`,
 		action, mode, key, nic, address, region, parameters)
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%7.1f ms", float64(d.Microseconds())/1000) }
+func seconds(d time.Duration) string {
+	return fmt.Sprintf("%7.1f ms", float64(d.Microseconds())/1000)
+}

@@ -62,16 +62,17 @@ var undoes = map[string]string{
 // targets are the names of targets, by how their ids begin. What is none of them is an address.
 var targets = map[string]string{"eni": "nicRef", "rtb": "routeTableRef", "i": "instanceRef"}
 
-// run carries out a request in the notation: `execute assign-secondary-ip nic-a 10.88.60.9 key=k name=value`, or
-// `execute undo name=value`. Without a key it has one of its own.
+// run carries out a request in the notation: `execute assign-secondary-ip nic-a 10.88.60.9 key=k
+// name=value`, or `execute undo name=value`. Without a key it has one of its own.
 func (a *actions) run(t *testing.T, line string) result {
 	t.Helper()
 	words := strings.Fields(line)
 	a.count++
 	within := "25s"
 	r := request{
-		Provider: "aws", Mode: words[0], Action: words[1], IdempotencyKey: fmt.Sprintf("conformance-%d", a.count),
-		Target: map[string]string{"region": region}, Parameters: map[string]string{},
+		Provider: "aws", Mode: words[0], Action: words[1],
+		IdempotencyKey: fmt.Sprintf("conformance-%d", a.count),
+		Target:         map[string]string{"region": region}, Parameters: map[string]string{},
 	}
 	if r.Action == "undo" {
 		r.Action, r.IdempotencyKey = undoes[a.last.Action], a.last.IdempotencyKey+":undo"
@@ -182,5 +183,7 @@ func sorted(list string) string {
 // lacks returns the words of a want that a told result has not.
 func lacks(told, want string) []string {
 	has := strings.Fields(told)
-	return slices.DeleteFunc(strings.Fields(want), func(word string) bool { return slices.Contains(has, word) })
+	return slices.DeleteFunc(strings.Fields(want), func(word string) bool {
+		return slices.Contains(has, word)
+	})
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // standard has boto3 retry as its documentation advises; the default is the older way.
-var standard = map[string]any{"config": map[string]any{"retries": map[string]any{"mode": "standard", "total_max_attempts": 3}}}
+var standard = map[string]any{
+	"config": map[string]any{"retries": map[string]any{"mode": "standard", "total_max_attempts": 3}}}
 
 func TestBoto3Pages(t *testing.T) {
 	t.Parallel()
@@ -38,8 +39,11 @@ func TestBoto3Pages(t *testing.T) {
 			told.scenario("ec2sim")
 			p.fresh(t)
 			// A page that fails once is asked for again.
-			p.control(t, http.MethodPost, "/_sim/faults", `{"operation":"Describe*","noEffect":true,"error":{"code":"RequestLimitExceeded"},"nth":2}`, nil)
-			v := p.judge.ask(t, question{Do: "pages", Method: c.method, Query: c.query, Size: c.size, As: standard})
+			p.control(t, http.MethodPost, "/_sim/faults",
+				`{"operation":"Describe*","noEffect":true,"error":{"code":"RequestLimitExceeded"},"nth":2}`,
+				nil)
+			v := p.judge.ask(
+				t, question{Do: "pages", Method: c.method, Query: c.query, Size: c.size, As: standard})
 			var pages [][]string
 			if err := json.Unmarshal(v.OK, &pages); err != nil {
 				t.Fatalf("%s: %v", v, err)
@@ -52,18 +56,21 @@ func TestBoto3Pages(t *testing.T) {
 			if slices.Sort(all); len(slices.Compact(slices.Clone(all))) != len(all) {
 				t.Errorf("something is there twice: %s", v.OK)
 			}
-			if c.want != nil && !slices.Equal(sizes, c.want) || c.want == nil && (len(pages) < 3 || sizes[0] != c.size) {
+			if c.want != nil && !slices.Equal(sizes, c.want) || c.want == nil &&
+				(len(pages) < 3 || sizes[0] != c.size) {
 				t.Errorf("the pages have %v, want %v", sizes, c.want)
 			}
 		})
 	}
 }
 
-// TestBoto3Reads has AWS's own model of EC2 read every answer about the whole lab: the judge is strict here.
+// TestBoto3Reads has AWS's own model of EC2 read every answer about the whole lab: the judge is
+// strict here.
 func TestBoto3Reads(t *testing.T) {
 	t.Parallel()
 	w := own(t, startSim).fresh(t)
-	args := map[string]string{"DescribeNetworkInterfaceAttribute": ` {"NetworkInterfaceId":"@nic-a","Attribute":"attachment"}`}
+	args := map[string]string{
+		"DescribeNetworkInterfaceAttribute": ` {"NetworkInterfaceId":"@nic-a","Attribute":"attachment"}`}
 	capital := regexp.MustCompile(`\B[A-Z]`)
 	for _, operation := range ec2sim.Operations() {
 		if !strings.HasPrefix(operation, "Describe") {
@@ -83,15 +90,22 @@ func TestBoto3Waiters(t *testing.T) {
 	t.Parallel()
 	p := own(t, startSim)
 	for _, c := range []struct{ name, before, waiter, args, want string }{
-		{"an interface attached to nothing", "", "network_interface_available", `{"NetworkInterfaceIds":["@nic-spare"]}`, "ok"},
-		{"an attached interface", "", "network_interface_available", `{"NetworkInterfaceIds":["@nic-a"]}`, "Max attempts exceeded"},
-		{"no interface", "", "network_interface_available", `{"NetworkInterfaceIds":["eni-0123456789abcdef0"]}`, `Matched expected service error code: InvalidNetworkInterfaceID.NotFound`},
+		{"an interface attached to nothing", "", "network_interface_available",
+			`{"NetworkInterfaceIds":["@nic-spare"]}`, "ok"},
+		{"an attached interface", "", "network_interface_available", `{"NetworkInterfaceIds":["@nic-a"]}`,
+			"Max attempts exceeded"},
+		{"no interface", "", "network_interface_available",
+			`{"NetworkInterfaceIds":["eni-0123456789abcdef0"]}`,
+			`Matched expected service error code: InvalidNetworkInterfaceID.NotFound`},
 		{"a running instance", "", "instance_running", `{"InstanceIds":["@db"]}`, "ok"},
-		{"an instance that stops", `stop_instances {"InstanceIds":["@db"]}`, "instance_stopped", `{"InstanceIds":["@db"]}`, "ok"},
-		{"an instance that stays", "", "instance_stopped", `{"InstanceIds":["@db"]}`, "Max attempts exceeded"},
+		{"an instance that stops", `stop_instances {"InstanceIds":["@db"]}`, "instance_stopped",
+			`{"InstanceIds":["@db"]}`, "ok"},
+		{"an instance that stays", "", "instance_stopped", `{"InstanceIds":["@db"]}`,
+			"Max attempts exceeded"},
 		{"an instance in order", "", "instance_status_ok", `{"InstanceIds":["@db"]}`, "ok"},
 		{"an instance", "", "instance_exists", `{"InstanceIds":["@db"]}`, "ok"},
-		{"no instance", "", "instance_exists", `{"InstanceIds":["i-0123456789abcdef0"]}`, "Max attempts exceeded"},
+		{"no instance", "", "instance_exists", `{"InstanceIds":["i-0123456789abcdef0"]}`,
+			"Max attempts exceeded"},
 		{"a VPC", "", "vpc_available", `{"VpcIds":["@vpc"]}`, "ok"},
 		{"a subnet", "", "subnet_available", `{"SubnetIds":["@subnet-a"]}`, "ok"},
 		{"a group", "", "security_group_exists", `{"GroupIds":["@group-web"]}`, "ok"},
@@ -106,15 +120,19 @@ func TestBoto3Waiters(t *testing.T) {
 			if c.want == "ok" {
 				attempts = 30
 			}
-			v := p.judge.ask(t, question{Do: "wait", Waiter: c.waiter, Args: json.RawMessage(w.resolve(t, c.args)), Attempts: attempts})
-			if got := v.String() + v.Broken; c.want == "ok" && got != "ok" || !strings.Contains(got, c.want) {
+			v := p.judge.ask(
+				t, question{Do: "wait", Waiter: c.waiter, Args: json.RawMessage(w.resolve(t, c.args)),
+					Attempts: attempts})
+			if got := v.String() + v.Broken; c.want == "ok" && got != "ok" ||
+				!strings.Contains(got, c.want) {
 				t.Errorf("it says %s, want %s", got, c.want)
 			}
 		})
 	}
 }
 
-// TestBoto3Errors holds the code, the text and the status of what is refused before it is an operation.
+// TestBoto3Errors holds the code, the text and the status of what is refused before it is an
+// operation.
 func TestBoto3Errors(t *testing.T) {
 	t.Parallel()
 	w := own(t, startSim).fresh(t)
@@ -126,11 +144,19 @@ func TestBoto3Errors(t *testing.T) {
 		status     int
 	}{
 		{"DryRun", `describe_vpcs {"DryRun":true}`, nil, dryRunSaid, http.StatusPreconditionFailed},
-		{"not found", `describe_network_interfaces {"NetworkInterfaceIds":["eni-0123456789abcdef0"]}`, nil, noInterface, http.StatusBadRequest},
-		{"unknown key", "describe_vpcs", map[string]any{"aws_access_key_id": "AKIANOBODYSKEY000000", "aws_secret_access_key": "x"}, unknown, http.StatusUnauthorized},
-		{"another secret", "describe_vpcs", map[string]any{"aws_access_key_id": "AKIALABEC2SIM0000001", "aws_secret_access_key": "x"}, unknown, http.StatusUnauthorized},
-		{"no signature", "describe_vpcs", map[string]any{"config": map[string]any{"signature_version": "unsigned"}}, unknown, http.StatusUnauthorized},
-		{"no such region", "describe_vpcs", map[string]any{"region_name": "xx-nowhere-9"}, unknown, http.StatusUnauthorized},
+		{"not found", `describe_network_interfaces {"NetworkInterfaceIds":["eni-0123456789abcdef0"]}`,
+			nil, noInterface, http.StatusBadRequest},
+		{"unknown key", "describe_vpcs",
+			map[string]any{"aws_access_key_id": "AKIANOBODYSKEY000000", "aws_secret_access_key": "x"},
+			unknown, http.StatusUnauthorized},
+		{"another secret", "describe_vpcs",
+			map[string]any{"aws_access_key_id": "AKIALABEC2SIM0000001", "aws_secret_access_key": "x"},
+			unknown, http.StatusUnauthorized},
+		{"no signature", "describe_vpcs",
+			map[string]any{"config": map[string]any{"signature_version": "unsigned"}}, unknown,
+			http.StatusUnauthorized},
+		{"no such region", "describe_vpcs", map[string]any{"region_name": "xx-nowhere-9"}, unknown,
+			http.StatusUnauthorized},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			told.scenario("ec2sim")
@@ -147,7 +173,8 @@ func TestBoto3Errors(t *testing.T) {
 	}
 }
 
-// throttling has a bucket run dry: EC2 lets an account start instances five times at once, then twice a second.
+// throttling has a bucket run dry: EC2 lets an account start instances five times at once, then
+// twice a second.
 func throttling(t *testing.T, there, here *bench) {
 	told.scenario(moto, "ec2sim")
 	for _, b := range []*bench{there, here} {
@@ -155,11 +182,13 @@ func throttling(t *testing.T, there, here *bench) {
 		if w.name != moto {
 			w.control(t, http.MethodPut, "/_sim/throttling", `{"on":true}`, nil)
 		}
-		q, err := parseCall(w.resolve(t, `start_instances {"InstanceIds":["@db"]} | StartingInstances[].InstanceId`))
+		q, err := parseCall(
+			w.resolve(t, `start_instances {"InstanceIds":["@db"]} | StartingInstances[].InstanceId`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		q.As = map[string]any{"config": map[string]any{"retries": map[string]any{"total_max_attempts": 1}}}
+		q.As = map[string]any{
+			"config": map[string]any{"retries": map[string]any{"total_max_attempts": 1}}}
 		said := map[string]int{}
 		for range 30 {
 			said[w.tell(w.judge.ask(t, q))]++
@@ -196,49 +225,74 @@ type mishap struct {
 }
 
 const (
-	assignOne   = `assign_private_ip_addresses {"NetworkInterfaceId":"@nic-a","PrivateIpAddresses":["10.88.60.9"]} | NetworkInterfaceId`
-	unassignOne = `unassign_private_ip_addresses {"NetworkInterfaceId":"@nic-b","PrivateIpAddresses":["10.88.60.100"]}`
-	forward     = `modify_network_interface_attribute {"NetworkInterfaceId":"@nic-a","SourceDestCheck":{"Value":false}}`
+	assignOne = `assign_private_ip_addresses ` +
+		`{"NetworkInterfaceId":"@nic-a","PrivateIpAddresses":["10.88.60.9"]} | NetworkInterfaceId`
+	unassignOne = `unassign_private_ip_addresses ` +
+		`{"NetworkInterfaceId":"@nic-b","PrivateIpAddresses":["10.88.60.100"]}`
+	forward = `modify_network_interface_attribute ` +
+		`{"NetworkInterfaceId":"@nic-a","SourceDestCheck":{"Value":false}}`
 )
 
 var mishaps = []mishap{
-	{name: "throttled twice", fault: `{"operation":"changes","noEffect":true,"error":{"code":"RequestLimitExceeded"},"count":2}`,
+	{name: "throttled twice",
+		fault: `{"operation":"changes","noEffect":true,"error":{"code":"RequestLimitExceeded"},` +
+			`"count":2}`,
 		call: assignOne, want: `ok "nic-a"`, sent: 3, effects: 1,
-		do: "execute assign-secondary-ip nic-a 10.88.60.9", gets: "succeeded changed=true priorAssigned=false", doSent: 3, changes: "+nic-a 10.88.60.9"},
-	{name: "throttled for ever", fault: `{"operation":"changes","noEffect":true,"error":{"code":"RequestLimitExceeded"},"count":-1}`,
+		do:   "execute assign-secondary-ip nic-a 10.88.60.9",
+		gets: "succeeded changed=true priorAssigned=false", doSent: 3, changes: "+nic-a 10.88.60.9"},
+	{name: "throttled for ever",
+		fault: `{"operation":"changes","noEffect":true,"error":{"code":"RequestLimitExceeded"},` +
+			`"count":-1}`,
 		call: forward, want: "RequestLimitExceeded: Request limit exceeded.", sent: 3,
-		do: "execute ensure-forwarding-enabled nic-a within=3s", gets: "failed throttled awsErrorCode=RequestLimitExceeded retryable=true", doSent: -1},
-	{name: "unavailable, and it was not done", fault: `{"operation":"changes","noEffect":true,"error":{"code":"Unavailable"}}`,
-		call: forward, want: "ok", sent: 2, effects: 1,
-		do: "execute ensure-forwarding-enabled nic-a within=6s", gets: "failed ambiguous awsErrorCode=Unavailable priorSourceDestCheck=true undoable", doSent: 1},
-	{name: "an internal error, and it was done", fault: `{"operation":"changes","error":{"code":"InternalError"}}`,
-		call: unassignOne, want: "InvalidParameterValue: Some of the specified addresses are not assigned to interface nic-b", sent: 2, effects: 1,
-		do: "execute unassign-secondary-ip nic-b 10.88.60.100", gets: "succeeded changed=true", doSent: 1, changes: "-nic-b 10.88.60.100"},
+		do:   "execute ensure-forwarding-enabled nic-a within=3s",
+		gets: "failed throttled awsErrorCode=RequestLimitExceeded retryable=true", doSent: -1},
+	{name: "unavailable, and it was not done",
+		fault: `{"operation":"changes","noEffect":true,"error":{"code":"Unavailable"}}`,
+		call:  forward, want: "ok", sent: 2, effects: 1,
+		do:   "execute ensure-forwarding-enabled nic-a within=6s",
+		gets: "failed ambiguous awsErrorCode=Unavailable priorSourceDestCheck=true undoable", doSent: 1},
+	{name: "an internal error, and it was done",
+		fault: `{"operation":"changes","error":{"code":"InternalError"}}`,
+		call:  unassignOne, want: "InvalidParameterValue: Some of the specified addresses are not " +
+			"assigned to interface nic-b", sent: 2, effects: 1,
+		do: "execute unassign-secondary-ip nic-b 10.88.60.100", gets: "succeeded changed=true", doSent: 1,
+		changes: "-nic-b 10.88.60.100"},
 	{name: "the answer is lost, of an assignment", fault: `{"operation":"changes","answer":"lost"}`,
 		call: assignOne, want: `ok "nic-a"`, sent: 2, effects: 2,
-		do: "execute assign-secondary-ip nic-a 10.88.60.9", gets: "succeeded changed=true priorAssigned=false", doSent: 1, changes: "+nic-a 10.88.60.9"},
+		do:   "execute assign-secondary-ip nic-a 10.88.60.9",
+		gets: "succeeded changed=true priorAssigned=false", doSent: 1, changes: "+nic-a 10.88.60.9"},
 	{name: "the answer is lost, of an unassignment", fault: `{"operation":"changes","answer":"lost"}`,
-		call: unassignOne, want: "InvalidParameterValue: Some of the specified addresses are not assigned to interface nic-b", sent: 2, effects: 1,
-		do: "execute unassign-secondary-ip nic-b 10.88.60.100", gets: "succeeded changed=true", doSent: 1, changes: "-nic-b 10.88.60.100"},
+		call: unassignOne, want: "InvalidParameterValue: Some of the specified addresses are not " +
+			"assigned to interface nic-b", sent: 2, effects: 1,
+		do: "execute unassign-secondary-ip nic-b 10.88.60.100", gets: "succeeded changed=true", doSent: 1,
+		changes: "-nic-b 10.88.60.100"},
 	{name: "the request is lost", fault: `{"operation":"changes","noEffect":true,"answer":"lost"}`,
 		call: forward, want: "ok", sent: 2, effects: 1,
-		do: "execute ensure-forwarding-enabled nic-a within=6s", gets: "failed ambiguous priorSourceDestCheck=true", doSent: 1},
+		do:   "execute ensure-forwarding-enabled nic-a within=6s",
+		gets: "failed ambiguous priorSourceDestCheck=true", doSent: 1},
 	{name: "a read's answer is cut", fault: `{"operation":"DescribeNetworkInterfaces","answer":"cut"}`,
-		call: `describe_network_interfaces {"NetworkInterfaceIds":["@nic-c"]} | NetworkInterfaces[].SourceDestCheck`, want: "ok [false]", sent: 2,
-		do: "execute ensure-forwarding-enabled nic-c", gets: "succeeded changed=false priorSourceDestCheck=false"},
+		call: `describe_network_interfaces {"NetworkInterfaceIds":["@nic-c"]} | ` +
+			`NetworkInterfaces[].SourceDestCheck`, want: "ok [false]", sent: 2,
+		do:   "execute ensure-forwarding-enabled nic-c",
+		gets: "succeeded changed=false priorSourceDestCheck=false"},
 	{name: "taken and not done", fault: `{"operation":"changes","noEffect":true}`,
 		call: forward, want: "ok", sent: 1,
-		do: "execute ensure-forwarding-enabled nic-a within=6s", gets: "failed unverified priorSourceDestCheck=true", doSent: 1},
+		do:   "execute ensure-forwarding-enabled nic-a within=6s",
+		gets: "failed unverified priorSourceDestCheck=true", doSent: 1},
 	{name: "reads are stale", fault: `{"operation":"changes","stale":{"reads":3}}`,
 		call: forward, want: "ok", sent: 1, effects: 1,
-		do: "execute ensure-forwarding-enabled nic-a", gets: "succeeded changed=true sourceDestCheck=false", doSent: 1, changes: "-nic-a check, +nic-a forwards"},
+		do:   "execute ensure-forwarding-enabled nic-a",
+		gets: "succeeded changed=true sourceDestCheck=false", doSent: 1,
+		changes: "-nic-a check, +nic-a forwards"},
 	{name: "a page of HTML", fault: `{"operation":"changes","answer":"text"}`,
 		call: forward, want: "broken: ResponseParserError", sent: 1, effects: 1,
-		do: "execute ensure-forwarding-enabled nic-a", gets: "succeeded changed=true priorSourceDestCheck=true", doSent: 1, changes: "-nic-a check, +nic-a forwards"},
+		do:   "execute ensure-forwarding-enabled nic-a",
+		gets: "succeeded changed=true priorSourceDestCheck=true", doSent: 1,
+		changes: "-nic-a check, +nic-a forwards"},
 }
 
-// TestMishaps holds what a client of EC2 in the field meets: boto3 sends again and may be told a falsehood, the executor
-// finds out.
+// TestMishaps holds what a client of EC2 in the field meets: boto3 sends again and may be told a
+// falsehood, the executor finds out.
 func TestMishaps(t *testing.T) {
 	t.Parallel()
 	p := own(t, startSim)
@@ -276,7 +330,8 @@ func (m mishap) boto3(t *testing.T, w *world) {
 		}
 	}
 	if len(calls) != m.sent || effects != m.effects {
-		t.Errorf("boto3 sent %d calls with %d effects, want %d with %d", len(calls), effects, m.sent, m.effects)
+		t.Errorf("boto3 sent %d calls with %d effects, want %d with %d", len(calls), effects, m.sent,
+			m.effects)
 	}
 }
 

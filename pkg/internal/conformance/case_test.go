@@ -16,10 +16,11 @@ type apiCase struct {
 	name string
 	// do are calls, a line each; all but the last must succeed.
 	do string
-	// ec2 is what EC2 makes of the last one: a verdict, and after " => " what changed. A verdict that ends in "*" is
-	// only the beginning, where EC2's text is not known.
+	// ec2 is what EC2 makes of the last one: a verdict, and after " => " what changed. A verdict that
+	// ends in "*" is only the beginning, where EC2's text is not known.
 	ec2 string
-	// moto is what moto makes of it instead, where the changes may be "*" for many; empty is the same, to the word.
+	// moto is what moto makes of it instead, where the changes may be "*" for many; empty is the same,
+	// to the word.
 	moto string
 	// needs are operations that the stand-in may not have yet; without them only moto is heard.
 	needs []string
@@ -103,7 +104,7 @@ func (c apiCase) hear(t *testing.T, there string) {
 	}
 }
 
-// fits tells whether an outcome is what is wanted.
+// fits reports whether an outcome is what is wanted.
 func fits(outcome, want string) bool {
 	said, changes, _ := strings.Cut(outcome, " => ")
 	wantSaid, wantChanges, _ := strings.Cut(want, " => ")
@@ -119,7 +120,9 @@ func fits(outcome, want string) bool {
 // lacking returns the operations that the stand-in has not.
 func lacking(needs []string) []string {
 	have := ec2sim.Operations()
-	return slices.DeleteFunc(slices.Clone(needs), func(op string) bool { return slices.Contains(have, op) })
+	return slices.DeleteFunc(slices.Clone(needs), func(op string) bool {
+		return slices.Contains(have, op)
+	})
 }
 
 func manyTags(n int) string {

@@ -16,7 +16,8 @@ import (
 // command is a line of shell as a person types it, and what the AWS CLI makes of it.
 type command struct {
 	line string
-	// want is standard output, without the last newline; shows is a part of it. With neither it is empty.
+	// want is standard output, without the last newline; shows is a part of it. With neither it is
+	// empty.
 	want, shows string
 	// says is a part of standard error, which is empty without it.
 	says string
@@ -29,8 +30,10 @@ type command struct {
 // commands are one session, in order.
 var commands = []command{
 	// Looking around.
-	{line: `aws ec2 describe-network-interfaces --filters Name=tag:Name,Values='router-*' --query 'NetworkInterfaces[].[NetworkInterfaceId,PrivateIpAddress,SourceDestCheck]' --output text`,
-		want: "eni-01088600000000011\t10.88.60.11\tTrue\neni-01088600000000012\t10.88.60.12\tTrue\neni-01088610000000013\t10.88.61.13\tFalse"},
+	{line: `aws ec2 describe-network-interfaces --filters Name=tag:Name,Values='router-*' --query ` +
+		`'NetworkInterfaces[].[NetworkInterfaceId,PrivateIpAddress,SourceDestCheck]' --output text`,
+		want: "eni-01088600000000011\t10.88.60.11\tTrue\neni-01088600000000012\t10.88.60.12\tTrue\n" +
+			"eni-01088610000000013\t10.88.61.13\tFalse"},
 	{line: `aws ec2 describe-network-interfaces --network-interface-ids eni-01088600000000012`,
 		shows: `            "PrivateIpAddresses": [
                 {
@@ -45,13 +48,20 @@ var commands = []command{
                 }
             ],
 `},
-	{line: `aws ec2 describe-network-interfaces --filters Name=vpc-id,Values=vpc-01088000000000000 Name=addresses.private-ip-address,Values=10.88.60.100 --query 'NetworkInterfaces[0].NetworkInterfaceId'`,
+	{line: `aws ec2 describe-network-interfaces --filters Name=vpc-id,Values=vpc-01088000000000000 ` +
+		`Name=addresses.private-ip-address,Values=10.88.60.100 --query ` +
+		`'NetworkInterfaces[0].NetworkInterfaceId'`,
 		want: `"eni-01088600000000012"`},
-	{line: `aws ec2 describe-network-interfaces --page-size 5 --query 'length(NetworkInterfaces)'`, want: "7"},
-	{line: `aws ec2 describe-network-interfaces --max-items 2 --query '[length(NetworkInterfaces),NextToken!=null]' --output json | tr -d ' \n'`, want: "[2,true]"},
-	{once: true, line: `aws ec2 describe-network-interfaces --starting-token "$(aws ec2 describe-network-interfaces --max-items 6 --query NextToken | tr -d \")" --query 'NetworkInterfaces[].Description'`,
+	{line: `aws ec2 describe-network-interfaces --page-size 5 --query 'length(NetworkInterfaces)'`,
+		want: "7"},
+	{line: `aws ec2 describe-network-interfaces --max-items 2 --query ` +
+		`'[length(NetworkInterfaces),NextToken!=null]' --output json | tr -d ' \n'`, want: "[2,true]"},
+	{once: true, line: `aws ec2 describe-network-interfaces --starting-token "$(aws ec2 ` +
+		`describe-network-interfaces --max-items 6 --query NextToken | tr -d \")" --query ` +
+		`'NetworkInterfaces[].Description'`,
 		want: "[\n    \"ELB net/lab/0123456789abcdef\"\n]"},
-	{line: `aws ec2 describe-vpcs --query 'Vpcs[].{Id:VpcId,Block:CidrBlock}' --output table`, want: `-------------------------------------------
+	{line: `aws ec2 describe-vpcs --query 'Vpcs[].{Id:VpcId,Block:CidrBlock}' --output table`,
+		want: `-------------------------------------------
 |              DescribeVpcs               |
 +---------------+-------------------------+
 |     Block     |           Id            |
@@ -59,21 +69,34 @@ var commands = []command{
 |  10.77.0.0/16 |  vpc-01077000000000000  |
 |  10.88.0.0/16 |  vpc-01088000000000000  |
 +---------------+-------------------------+`},
-	{line: `aws ec2 describe-subnets --filters Name=vpc-id,Values=vpc-01088000000000000 --query 'Subnets[].[SubnetId,CidrBlock,AvailabilityZone]' --output text`,
-		want: "subnet-01088600000000000\t10.88.60.0/24\tap-northeast-1a\nsubnet-01088610000000000\t10.88.61.0/24\tap-northeast-1c"},
-	{line: `aws ec2 describe-instances --instance-ids i-01088600000000020 --query 'Reservations[].Instances[].[InstanceId,State.Name,NetworkInterfaces[1].NetworkInterfaceId]' --output text`,
+	{line: `aws ec2 describe-subnets --filters Name=vpc-id,Values=vpc-01088000000000000 --query ` +
+		`'Subnets[].[SubnetId,CidrBlock,AvailabilityZone]' --output text`,
+		want: "subnet-01088600000000000\t10.88.60.0/24\tap-northeast-1a\nsubnet-01088610000000000\t" +
+			"10.88.61.0/24\tap-northeast-1c"},
+	{line: `aws ec2 describe-instances --instance-ids i-01088600000000020 --query ` +
+		`'Reservations[].Instances[].[InstanceId,State.Name,NetworkInterfaces[1].NetworkInterfaceId]' ` +
+		`--output text`,
 		want: "i-01088600000000020\trunning\teni-01088600000000021"},
-	{once: true, line: `aws ec2 describe-instances --output text`, shows: "ASSOCIATION\t123456789012\tec2-203-0-113-11.ap-northeast-1.compute.amazonaws.com\t203.0.113.11"},
-	{line: `aws ec2 describe-security-groups --group-ids sg-01088000000000003 --query 'SecurityGroups[].[GroupName,IpPermissions]' --output json | tr -d ' \n'`,
+	{once: true, line: `aws ec2 describe-instances --output text`,
+		shows: "ASSOCIATION\t123456789012\tec2-203-0-113-11.ap-northeast-1.compute.amazonaws.com\t" +
+			"203.0.113.11"},
+	{line: `aws ec2 describe-security-groups --group-ids sg-01088000000000003 --query ` +
+		`'SecurityGroups[].[GroupName,IpPermissions]' --output json | tr -d ' \n'`,
 		want: `[["fence",[]]]`},
-	{line: `aws ec2 describe-route-tables --route-table-ids rtb-01088000000000060 --query 'RouteTables[].Routes[].[DestinationCidrBlock,NetworkInterfaceId||GatewayId]' --output text`,
-		want: "10.88.0.0/16\tlocal\nNone\tlocal\n0.0.0.0/0\tigw-01088000000000000\n10.99.0.0/24\teni-01088600000000011"},
-	{line: `aws ec2 describe-tags --filters Name=resource-type,Values=instance --query 'Tags[].[ResourceId,Key,Value]' --output text`,
-		want: "i-01088600000000011\tName\trouter-a\ni-01088600000000012\tName\trouter-b\ni-01088600000000020\tName\tdb\ni-01088610000000013\tName\trouter-c"},
-	{line: `aws ec2 describe-regions --region-names ap-northeast-1 --output text`, want: "REGIONS\tec2.ap-northeast-1.amazonaws.com\topt-in-not-required\tap-northeast-1"},
+	{line: `aws ec2 describe-route-tables --route-table-ids rtb-01088000000000060 --query ` +
+		`'RouteTables[].Routes[].[DestinationCidrBlock,NetworkInterfaceId||GatewayId]' --output text`,
+		want: "10.88.0.0/16\tlocal\nNone\tlocal\n0.0.0.0/0\tigw-01088000000000000\n10.99.0.0/24\t" +
+			"eni-01088600000000011"},
+	{line: `aws ec2 describe-tags --filters Name=resource-type,Values=instance --query ` +
+		`'Tags[].[ResourceId,Key,Value]' --output text`,
+		want: "i-01088600000000011\tName\trouter-a\ni-01088600000000012\tName\trouter-b\n" +
+			"i-01088600000000020\tName\tdb\ni-01088610000000013\tName\trouter-c"},
+	{line: `aws ec2 describe-regions --region-names ap-northeast-1 --output text`,
+		want: "REGIONS\tec2.ap-northeast-1.amazonaws.com\topt-in-not-required\tap-northeast-1"},
 
 	// An address.
-	{line: `aws ec2 assign-private-ip-addresses --network-interface-id eni-01088600000000011 --private-ip-addresses 10.88.60.9`, want: `{
+	{line: `aws ec2 assign-private-ip-addresses --network-interface-id eni-01088600000000011 ` +
+		`--private-ip-addresses 10.88.60.9`, want: `{
     "NetworkInterfaceId": "eni-01088600000000011",
     "AssignedPrivateIpAddresses": [
         {
@@ -82,52 +105,92 @@ var commands = []command{
     ],
     "AssignedIpv4Prefixes": []
 }`},
-	{line: `aws ec2 assign-private-ip-addresses --network-interface-id eni-01088600000000011 --private-ip-addresses 10.88.60.100`, fails: true,
-		says: "An error occurred (InvalidParameterValue) when calling the AssignPrivateIpAddresses operation: [10.88.60.100] assigned, but move is not allowed."},
-	{line: `aws ec2 assign-private-ip-addresses --network-interface-id eni-01088600000000011 --private-ip-addresses 10.88.60.100 --allow-reassignment --output text`,
+	{line: `aws ec2 assign-private-ip-addresses --network-interface-id eni-01088600000000011 ` +
+		`--private-ip-addresses 10.88.60.100`, fails: true,
+		says: "An error occurred (InvalidParameterValue) when calling the AssignPrivateIpAddresses " +
+			"operation: [10.88.60.100] assigned, but move is not allowed."},
+	{line: `aws ec2 assign-private-ip-addresses --network-interface-id eni-01088600000000011 ` +
+		`--private-ip-addresses 10.88.60.100 --allow-reassignment --output text`,
 		want: "eni-01088600000000011\nASSIGNEDPRIVATEIPADDRESSES\t10.88.60.100"},
-	{line: `aws ec2 unassign-private-ip-addresses --network-interface-id eni-01088600000000011 --private-ip-addresses 10.88.60.9`},
-	{once: true, line: `aws ec2 unassign-private-ip-addresses --network-interface-id eni-01088600000000011 --private-ip-addresses 10.88.60.9`, fails: true,
-		says: "An error occurred (InvalidParameterValue) when calling the UnassignPrivateIpAddresses operation: Some of the specified addresses are not assigned to interface eni-01088600000000011"},
-	{line: `aws ec2 assign-private-ip-addresses --network-interface-id eni-01088600000000011 --secondary-private-ip-address-count 1 --query 'AssignedPrivateIpAddresses[].PrivateIpAddress' --output text`,
+	{line: `aws ec2 unassign-private-ip-addresses --network-interface-id eni-01088600000000011 ` +
+		`--private-ip-addresses 10.88.60.9`},
+	{once: true, line: `aws ec2 unassign-private-ip-addresses --network-interface-id ` +
+		`eni-01088600000000011 --private-ip-addresses 10.88.60.9`, fails: true,
+		says: "An error occurred (InvalidParameterValue) when calling the UnassignPrivateIpAddresses " +
+			"operation: Some of the specified addresses are not assigned to interface " +
+			"eni-01088600000000011"},
+	{line: `aws ec2 assign-private-ip-addresses --network-interface-id eni-01088600000000011 ` +
+		`--secondary-private-ip-address-count 1 --query ` +
+		`'AssignedPrivateIpAddresses[].PrivateIpAddress' --output text`,
 		want: "10.88.60.4"},
 
 	// Forwarding, groups, description.
-	{line: `aws ec2 modify-network-interface-attribute --network-interface-id eni-01088600000000011 --no-source-dest-check --dry-run`, fails: true,
-		says: "An error occurred (DryRunOperation) when calling the ModifyNetworkInterfaceAttribute operation: Request would have succeeded, but DryRun flag is set."},
-	{line: `aws ec2 modify-network-interface-attribute --network-interface-id eni-01088600000000011 --no-source-dest-check`},
-	{line: `aws ec2 describe-network-interface-attribute --network-interface-id eni-01088600000000011 --attribute sourceDestCheck --query SourceDestCheck.Value`, want: "false"},
-	{line: `aws ec2 modify-network-interface-attribute --network-interface-id eni-01088600000000011 --source-dest-check`},
-	{line: `aws ec2 modify-network-interface-attribute --network-interface-id eni-01088600000000011 --groups sg-01088000000000003 sg-01088000000000002`},
-	{line: `aws ec2 describe-network-interface-attribute --network-interface-id eni-01088600000000011 --attribute groupSet --query 'Groups[].GroupName' --output text`, want: "fence\tweb"},
-	{line: `aws ec2 modify-network-interface-attribute --network-interface-id eni-01088600000000011 --description 'an "odd" <one> & more'`},
-	{line: `aws ec2 describe-network-interfaces --network-interface-ids eni-01088600000000011 --query 'NetworkInterfaces[].[SourceDestCheck,Description,PrivateIpAddresses[].PrivateIpAddress]' --output json | tr -d ' \n'`,
+	{line: `aws ec2 modify-network-interface-attribute --network-interface-id ` +
+		`eni-01088600000000011 --no-source-dest-check --dry-run`, fails: true,
+		says: "An error occurred (DryRunOperation) when calling the ModifyNetworkInterfaceAttribute " +
+			"operation: Request would have succeeded, but DryRun flag is set."},
+	{line: `aws ec2 modify-network-interface-attribute --network-interface-id ` +
+		`eni-01088600000000011 --no-source-dest-check`},
+	{line: `aws ec2 describe-network-interface-attribute --network-interface-id ` +
+		`eni-01088600000000011 --attribute sourceDestCheck --query SourceDestCheck.Value`, want: "false"},
+	{line: `aws ec2 modify-network-interface-attribute --network-interface-id ` +
+		`eni-01088600000000011 --source-dest-check`},
+	{line: `aws ec2 modify-network-interface-attribute --network-interface-id ` +
+		`eni-01088600000000011 --groups sg-01088000000000003 sg-01088000000000002`},
+	{line: `aws ec2 describe-network-interface-attribute --network-interface-id ` +
+		`eni-01088600000000011 --attribute groupSet --query 'Groups[].GroupName' --output text`,
+		want: "fence\tweb"},
+	{line: `aws ec2 modify-network-interface-attribute --network-interface-id ` +
+		`eni-01088600000000011 --description 'an "odd" <one> & more'`},
+	{line: `aws ec2 describe-network-interfaces --network-interface-ids eni-01088600000000011 ` +
+		`--query 'NetworkInterfaces[].[SourceDestCheck,Description,` +
+		`PrivateIpAddresses[].PrivateIpAddress]' --output json | tr -d ' \n'`,
 		want: `[[true,"an\"odd\"<one>&more",["10.88.60.11","10.88.60.100","10.88.60.4"]]]`},
-	{once: true, line: `aws ec2 modify-network-interface-attribute --network-interface-id eni-01088600000000011`, fails: true,
-		says: "(InvalidParameterCombination) when calling the ModifyNetworkInterfaceAttribute operation: No attributes specified."},
+	{once: true, line: `aws ec2 modify-network-interface-attribute --network-interface-id ` +
+		`eni-01088600000000011`, fails: true,
+		says: "(InvalidParameterCombination) when calling the ModifyNetworkInterfaceAttribute " +
+			"operation: No attributes specified."},
 
 	// What is not there.
-	{line: `aws ec2 describe-network-interfaces --network-interface-ids eni-0123456789abcdef0`, fails: true,
-		says: "An error occurred (InvalidNetworkInterfaceID.NotFound) when calling the DescribeNetworkInterfaces operation: The networkInterface ID 'eni-0123456789abcdef0' does not exist"},
-	{once: true, line: `aws ec2 describe-instances --instance-ids i-short`, fails: true, says: "An error occurred (InvalidInstanceID.Malformed) when calling the DescribeInstances operation:"},
+	{line: `aws ec2 describe-network-interfaces --network-interface-ids eni-0123456789abcdef0`,
+		fails: true,
+		says: "An error occurred (InvalidNetworkInterfaceID.NotFound) when calling the " +
+			"DescribeNetworkInterfaces operation: The networkInterface ID 'eni-0123456789abcdef0' does " +
+			"not exist"},
+	{once: true, line: `aws ec2 describe-instances --instance-ids i-short`, fails: true,
+		says: "An error occurred (InvalidInstanceID.Malformed) when calling the DescribeInstances " +
+			"operation:"},
 	{line: `AWS_SECRET_ACCESS_KEY=another aws ec2 describe-vpcs`, fails: true,
-		says: "An error occurred (AuthFailure) when calling the DescribeVpcs operation: AWS was not able to validate the provided access credentials"},
+		says: "An error occurred (AuthFailure) when calling the DescribeVpcs operation: AWS was not " +
+			"able to validate the provided access credentials"},
 
 	// Instances, tags, routes, IPv6.
-	{once: true, line: `aws ec2 create-tags --resources i-01088600000000020 --tags Key=lastfence,Value=1700000000 && aws ec2 describe-tags --filters Name=resource-id,Values=i-01088600000000020 Name=key,Values=lastfence --query 'Tags[].Value' --output text`,
+	{once: true, line: `aws ec2 create-tags --resources i-01088600000000020 --tags ` +
+		`Key=lastfence,Value=1700000000 && aws ec2 describe-tags --filters ` +
+		`Name=resource-id,Values=i-01088600000000020 Name=key,Values=lastfence --query 'Tags[].Value' ` +
+		`--output text`,
 		want: "1700000000"},
 	{once: true, line: `aws ec2 delete-tags --resources i-01088600000000020 --tags Key=lastfence`},
-	{once: true, line: `aws ec2 stop-instances --instance-ids i-01088600000000020 --force --query 'StoppingInstances[].[CurrentState.Name,PreviousState.Name]' --output text && aws ec2 wait instance-stopped --instance-ids i-01088600000000020`,
+	{once: true, line: `aws ec2 stop-instances --instance-ids i-01088600000000020 --force --query ` +
+		`'StoppingInstances[].[CurrentState.Name,PreviousState.Name]' --output text && aws ec2 wait ` +
+		`instance-stopped --instance-ids i-01088600000000020`,
 		want: "stopping\trunning"},
-	{once: true, line: `aws ec2 create-route --route-table-id rtb-01088000000000060 --destination-cidr-block 10.98.0.0/24 --network-interface-id eni-01088600000000011 --query Return`, want: "true"},
-	{once: true, line: `aws ec2 replace-route --route-table-id rtb-01088000000000060 --destination-cidr-block 10.98.0.0/24 --network-interface-id eni-01088600000000012`},
-	{once: true, line: `aws ec2 delete-route --route-table-id rtb-01088000000000060 --destination-cidr-block 10.98.0.0/24`},
-	{once: true, line: `aws ec2 assign-ipv6-addresses --network-interface-id eni-01088600000000012 --ipv6-addresses 2001:db8:1088:60::9 --query AssignedIpv6Addresses --output text`, want: "2001:db8:1088:60::9"},
+	{once: true, line: `aws ec2 create-route --route-table-id rtb-01088000000000060 ` +
+		`--destination-cidr-block 10.98.0.0/24 --network-interface-id eni-01088600000000011 --query ` +
+		`Return`, want: "true"},
+	{once: true, line: `aws ec2 replace-route --route-table-id rtb-01088000000000060 ` +
+		`--destination-cidr-block 10.98.0.0/24 --network-interface-id eni-01088600000000012`},
+	{once: true, line: `aws ec2 delete-route --route-table-id rtb-01088000000000060 ` +
+		`--destination-cidr-block 10.98.0.0/24`},
+	{once: true, line: `aws ec2 assign-ipv6-addresses --network-interface-id eni-01088600000000012 ` +
+		`--ipv6-addresses 2001:db8:1088:60::9 --query AssignedIpv6Addresses --output text`,
+		want: "2001:db8:1088:60::9"},
 }
 
 func TestCLI(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func() (*place, error){"HTTP": startSim, "HTTPS": startSecureSim} {
+	for name, start := range map[string]func() (*place, error){"HTTP": startSim,
+		"HTTPS": startSecureSim} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := own(t, start)
@@ -144,8 +207,8 @@ func TestCLI(t *testing.T) {
 	}
 }
 
-// serviceError is the CLI's exit code when the service refuses: version 2 documents 254, version 1 has 255 for
-// everything.
+// serviceError is the CLI's exit code when the service refuses: version 2 documents 254, version 1
+// has 255 for everything.
 func serviceError() int {
 	if strings.Contains(house.python.Versions, "awscli 1.") {
 		return 255
@@ -172,8 +235,10 @@ func (c command) run(t *testing.T, p *place) {
 	if c.fails {
 		want = serviceError()
 	}
-	if problem := c.faults(strings.TrimSuffix(stdout.String(), "\n"), stderr.String()); code != want || problem != "" {
-		t.Errorf("%s\nexit code %d, want %d; %s\n--- stdout\n%s--- stderr\n%s", c.line, code, want, problem, &stdout, &stderr)
+	if problem := c.faults(strings.TrimSuffix(stdout.String(), "\n"), stderr.String()); code != want ||
+		problem != "" {
+		t.Errorf("%s\nexit code %d, want %d; %s\n--- stdout\n%s--- stderr\n%s", c.line, code, want,
+			problem, &stdout, &stderr)
 	}
 }
 

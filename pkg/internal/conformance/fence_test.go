@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestFencing fences and unfences at both places, on an instance launched from existing interfaces, beside the
-// fence_aws_vpc_net agent: what boto3 sees of it judges.
+// TestFencing fences and unfences at both places, on an instance launched from existing interfaces,
+// beside the fence_aws_vpc_net agent: what boto3 sees of it judges.
 func TestFencing(t *testing.T) {
 	t.Parallel()
 	for _, start := range []func() (*place, error){startMoto, startSim} {
@@ -53,11 +53,13 @@ func (a *actions) expect(t *testing.T, line, want string) result {
 	return got
 }
 
-// have holds the groups of the target's interfaces, as boto3 sees them, against what they are to be.
+// have holds the groups of the target's interfaces, as boto3 sees them, against what they are to
+// be.
 func (a *actions) have(t *testing.T, want map[string]string) {
 	t.Helper()
 	for nic, groups := range want {
-		v := a.do(t, fmt.Sprintf(`describe_network_interfaces {"NetworkInterfaceIds":["@%s"]} | NetworkInterfaces[0].Groups[].GroupId`, nic))
+		v := a.do(t, fmt.Sprintf(`describe_network_interfaces {"NetworkInterfaceIds":["@%s"]} | `+
+			`NetworkInterfaces[0].Groups[].GroupId`, nic))
 		var got []string
 		if err := json.Unmarshal(v.OK, &got); err != nil {
 			t.Fatalf("%s: %v", v, err)
@@ -84,7 +86,9 @@ func (a *actions) regroup(t *testing.T, nic string, groups ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.hand(t, fmt.Sprintf(`modify_network_interface_attribute {"NetworkInterfaceId":"@%s","Groups":%s}`, nic, list))
+	a.hand(
+		t, fmt.Sprintf(`modify_network_interface_attribute {"NetworkInterfaceId":"@%s","Groups":%s}`, nic,
+			list))
 }
 
 var before = map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web"}
@@ -96,9 +100,12 @@ const (
 
 func fenceAndStop(t *testing.T, a *actions) {
 	a.regroup(t, "nic-db1", "@group-web", "@group-fence")
-	a.expect(t, "dry-run fence-security-groups db securityGroups=group-web onFencePoweroff=yes"+aside, "succeeded priorFence=none")
-	a.have(t, map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web,group-fence"})
-	a.expect(t, "execute fence-security-groups db securityGroups=group-web onFencePoweroff=yes"+aside, "succeeded changed=true priorInstanceState=running undoable")
+	a.expect(t, "dry-run fence-security-groups db securityGroups=group-web onFencePoweroff=yes"+aside,
+		"succeeded priorFence=none")
+	a.have(
+		t, map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web,group-fence"})
+	a.expect(t, "execute fence-security-groups db securityGroups=group-web onFencePoweroff=yes"+aside,
+		"succeeded changed=true priorInstanceState=running undoable")
 	a.have(t, map[string]string{"nic-db0": "group-default", "nic-db1": "group-fence"})
 	a.settle(t)
 	state := `describe_instances {"InstanceIds":["@db"]} | Reservations[0].Instances[0].State.Name`
@@ -110,18 +117,22 @@ func fenceAndStop(t *testing.T, a *actions) {
 	if got := string(a.hand(t, state)); got != `"running"` {
 		t.Errorf("the instance is %s", got)
 	}
-	a.have(t, map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web,group-fence"})
+	a.have(
+		t, map[string]string{"nic-db0": "group-default,group-web", "nic-db1": "group-web,group-fence"})
 	a.regroup(t, "nic-db1", "@group-web")
 }
 
 func fenceExactly(t *testing.T, a *actions) {
-	a.expect(t, "execute fence-security-groups db interface0Sg=group-fence interface1Sg=group-fence,group-router"+aside, "succeeded changed=true")
+	a.expect(
+		t, "execute fence-security-groups db interface0Sg=group-fence "+
+			"interface1Sg=group-fence,group-router"+aside, "succeeded changed=true")
 	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence,group-router"})
 	a.expect(t, "execute undo", "succeeded changed=true")
 	a.have(t, before)
 }
 
-// agentTags are what the agent leaves, as Python's json.dumps writes it: each interface's groups in chunks of one.
+// agentTags are what the agent leaves, as Python's json.dumps writes it: each interface's groups in
+// chunks of one.
 func (a *actions) agentTags(at string) map[string]string {
 	tags := map[string]string{"lastfence": at}
 	for n, nic := range []string{"nic-db0", "nic-db1"} {
@@ -155,7 +166,8 @@ func (a *actions) agentFences(t *testing.T, group string) {
 func unfenceTheAgents(t *testing.T, a *actions) {
 	a.agentFences(t, "group-fence")
 	a.expect(t, "dry-run unfence-security-groups db", "succeeded")
-	a.expect(t, "execute unfence-security-groups db", "succeeded changed=true restoredSecurityGroups.nic-db1=group-web")
+	a.expect(t, "execute unfence-security-groups db",
+		"succeeded changed=true restoredSecurityGroups.nic-db1=group-web")
 	a.have(t, before)
 }
 
@@ -172,14 +184,16 @@ func (a *actions) untagged(t *testing.T) {
 func (a *actions) attachAt(t *testing.T, nic string, index int) {
 	t.Helper()
 	a.hand(t, fmt.Sprintf(`attach_network_interface `+
-		`{"NetworkInterfaceId":"@%s","InstanceId":"@db","DeviceIndex":%d} | NetworkCardIndex`, nic, index))
+		`{"NetworkInterfaceId":"@%s","InstanceId":"@db","DeviceIndex":%d} | NetworkCardIndex`, nic,
+		index))
 }
 
 // described is what boto3 tells of an interface.
 func (a *actions) described(t *testing.T, nic, path string) string {
 	t.Helper()
 	return string(a.hand(t, fmt.Sprintf(
-		`describe_network_interfaces {"NetworkInterfaceIds":["@%s"]} | NetworkInterfaces[0].%s`, nic, path)))
+		`describe_network_interfaces {"NetworkInterfaceIds":["@%s"]} | NetworkInterfaces[0].%s`, nic,
+		path)))
 }
 
 func (a *actions) attach(t *testing.T) {
@@ -283,7 +297,8 @@ func fenceAsAnAgent(t *testing.T, a *actions) {
 }
 
 func theAgentUnfencesOurs(t *testing.T, a *actions) {
-	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+aside, "succeeded changed=true fenceTimestamp")
+	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+
+		aside, "succeeded changed=true fenceTimestamp")
 	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence"})
 	a.agentUnfences(t)
 	a.have(t, before)
@@ -293,7 +308,9 @@ func theAgentUnfencesOurs(t *testing.T, a *actions) {
 // tagsOf are the instance's tags.
 func (a *actions) tagsOf(t *testing.T) (tags []struct{ Key, Value string }) {
 	t.Helper()
-	if err := json.Unmarshal(a.hand(t, `describe_tags {"Filters":[{"Name":"resource-id","Values":["@db"]}]} | Tags[]`), &tags); err != nil {
+	if err := json.Unmarshal(
+		a.hand(t, `describe_tags {"Filters":[{"Name":"resource-id","Values":["@db"]}]} | Tags[]`),
+		&tags); err != nil {
 		t.Fatal(err)
 	}
 	return tags
@@ -337,7 +354,8 @@ func (a *actions) agentUnfences(t *testing.T) {
 			continue
 		}
 		var p part
-		if err := json.Unmarshal([]byte(tag.Value), &p); err != nil || p.T.String() != last || len(tag.Value) > 254 {
+		if err := json.Unmarshal([]byte(tag.Value), &p); err != nil || p.T.String() != last ||
+			len(tag.Value) > 254 {
 			t.Fatalf("%s=%s: %v", tag.Key, tag.Value, err)
 		}
 		for _, g := range p.N.S {
@@ -359,9 +377,11 @@ func (a *actions) agentUnfences(t *testing.T) {
 }
 
 func fenceTwice(t *testing.T, a *actions) {
-	a.expect(t, "execute fence-security-groups db securityGroups=group-default"+aside, "succeeded changed=true priorFence=none")
+	a.expect(t, "execute fence-security-groups db securityGroups=group-default"+aside,
+		"succeeded changed=true priorFence=none")
 	a.have(t, map[string]string{"nic-db0": "group-web", "nic-db1": "group-web"})
-	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=on transitionSecurityGroup=group-allow-all"+aside,
+	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=on "+
+		"transitionSecurityGroup=group-allow-all"+aside,
 		"succeeded changed=true priorFence=other priorSecurityGroups.nic-db0=group-default,group-web")
 	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence"})
 	a.expect(t, "execute undo", "succeeded changed=true")

@@ -83,28 +83,34 @@ func goneTaker(t *testing.T, a *actions) {
 		// moto leaves the address with the holder that it is taken from.
 		return
 	}
-	a.expect(t, "execute assign-secondary-ip nic-spare 10.88.60.100 allowReassignment=true", "succeeded changed=true priorHolder=nic-b undoable")
+	a.expect(t, "execute assign-secondary-ip nic-spare 10.88.60.100 allowReassignment=true",
+		"succeeded changed=true priorHolder=nic-b undoable")
 	a.deleteSpare(t)
 	a.closes(t, "succeeded changed=true targetGone=true restoredHolder=nic-b")
-	query := `describe_network_interfaces {"NetworkInterfaceIds":["@nic-b"]} | NetworkInterfaces[0].PrivateIpAddresses[].PrivateIpAddress`
+	query := `describe_network_interfaces {"NetworkInterfaceIds":["@nic-b"]} | ` +
+		`NetworkInterfaces[0].PrivateIpAddresses[].PrivateIpAddress`
 	var got []string
-	if err := json.Unmarshal(a.hand(t, query), &got); err != nil || len(got) != 2 || got[1] != "10.88.60.100" {
+	if err := json.Unmarshal(a.hand(t, query), &got); err != nil || len(got) != 2 ||
+		got[1] != "10.88.60.100" {
 		t.Errorf("the prior holder has %v (%v)", got, err)
 	}
 }
 
 func goneNextHop(t *testing.T, a *actions) {
-	a.expect(t, "execute assign-route-table-route table-a nic-spare 10.99.0.0/24 allowReassignment=true",
+	a.expect(
+		t, "execute assign-route-table-route table-a nic-spare 10.99.0.0/24 allowReassignment=true",
 		"succeeded changed=true priorRouteTarget=nic-a undoable")
 	a.deleteSpare(t)
 	a.expect(t, "execute undo", "succeeded changed=true restoredRouteTarget=nic-a")
 }
 
 func goneTable(t *testing.T, a *actions) {
-	a.expect(t, "execute assign-route-table-route table-a nic-a 10.98.0.0/24", "succeeded changed=true undoable")
+	a.expect(t, "execute assign-route-table-route table-a nic-a 10.98.0.0/24",
+		"succeeded changed=true undoable")
 	if a.name == moto {
 		// moto deletes no table that a subnet uses.
-		association := a.hand(t, `describe_route_tables {"RouteTableIds":["@table-a"]} | RouteTables[0].Associations[0].RouteTableAssociationId`)
+		association := a.hand(t, `describe_route_tables {"RouteTableIds":["@table-a"]} | `+
+			`RouteTables[0].Associations[0].RouteTableAssociationId`)
 		a.hand(t, `disassociate_route_table {"AssociationId":`+string(association)+`}`)
 	}
 	a.remove(t, "delete_route_table", "RouteTableId", "table-a")
@@ -112,7 +118,8 @@ func goneTable(t *testing.T, a *actions) {
 }
 
 func goneInstance(t *testing.T, a *actions) {
-	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+aside, "succeeded changed=true undoable")
+	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true"+
+		aside, "succeeded changed=true undoable")
 	if a.name == moto {
 		a.hand(t, `terminate_instances {"InstanceIds":["@db"]}`)
 		a.settle(t)
@@ -131,12 +138,17 @@ func goneInstance(t *testing.T, a *actions) {
 }
 
 func goneUnrecorded(t *testing.T, a *actions) {
-	a.expect(t, "execute assign-secondary-ip nic-spare 10.88.60.9 key=lost", "succeeded changed=true undoable")
+	a.expect(t, "execute assign-secondary-ip nic-spare 10.88.60.9 key=lost",
+		"succeeded changed=true undoable")
 	a.deleteSpare(t)
 	a.state = t.TempDir()
-	a.expect(t, "execute unassign-secondary-ip nic-spare 10.88.60.9 key=lost:undo priorAssigned=false within=5s", "failed not-found retryable=true")
-	a.expect(t, "execute unassign-secondary-ip nic-spare 10.88.60.9 key=lost:undo priorAssigned=false assignedAddress=10.88.60.9 within=5s",
+	a.expect(
+		t, "execute unassign-secondary-ip nic-spare 10.88.60.9 key=lost:undo priorAssigned=false "+
+			"within=5s", "failed not-found retryable=true")
+	a.expect(t, "execute unassign-secondary-ip nic-spare 10.88.60.9 key=lost:undo "+
+		"priorAssigned=false assignedAddress=10.88.60.9 within=5s",
 		"succeeded changed=false targetGone=true")
-	a.expect(t, "execute unassign-secondary-ip nic-spare 10.88.60.9 key=own priorAssigned=false assignedAddress=10.88.60.9 within=5s",
+	a.expect(t, "execute unassign-secondary-ip nic-spare 10.88.60.9 key=own priorAssigned=false "+
+		"assignedAddress=10.88.60.9 within=5s",
 		"failed not-found retryable=true")
 }

@@ -64,7 +64,8 @@ func (w *world) observe(t *testing.T, spec string) observed {
 	t.Helper()
 	input := w.resolve(
 		t,
-		`{"apiVersion":"providerinventory.routerd.net/v1alpha1","kind":"ObservePrivateIPsRequest","spec":{"provider":"aws","target":{"region":"`+region+`"},`+spec+`}}`,
+		`{"apiVersion":"providerinventory.routerd.net/v1alpha1","kind":"ObservePrivateIPsRequest",`+
+			`"spec":{"provider":"aws","target":{"region":"`+region+`"},`+spec+`}}`,
 	)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -88,11 +89,18 @@ func (w *world) observe(t *testing.T, spec string) observed {
 // marks tag the lab, so that routers are told by tag, by check and by name, and clients look like
 // routers.
 var marks = []string{
-	`create_tags {"Resources":["@router-b"],"Tags":[{"Key":"Name","Value":"b"},{"Key":"Routerd.CloudEdge.Role","Value":"routerd-cloud"}]}`,
-	`create_tags {"Resources":["@router-c"],"Tags":[{"Key":"Name","Value":"c"},{"Key":"role","Value":"client"}]}`,
-	`create_tags {"Resources":["@nic-db1"],"Tags":[{"Key":"Name","Value":"router-standby"},{"Key":"rack","Value":"7"}]}`,
+	`create_tags ` +
+		`{"Resources":["@router-b"],"Tags":[{"Key":"Name","Value":"b"},` +
+		`{"Key":"Routerd.CloudEdge.Role","Value":"routerd-cloud"}]}`,
+	`create_tags ` +
+		`{"Resources":["@router-c"],"Tags":[{"Key":"Name","Value":"c"},{"Key":"role","Value":"client"}]}`,
+	`create_tags ` +
+		`{"Resources":["@nic-db1"],"Tags":[{"Key":"Name","Value":"router-standby"},{"Key":"rack",` +
+		`"Value":"7"}]}`,
 	`create_tags {"Resources":["@nic-spare"],"Tags":[{"Key":"Name","Value":"spare-router-1"}]}`,
-	`create_route {"RouteTableId":"@table-a","DestinationCidrBlock":"10.99.1.0/24","NetworkInterfaceId":"@nic-db0"}`,
+	`create_route ` +
+		`{"RouteTableId":"@table-a","DestinationCidrBlock":"10.99.1.0/24",` +
+		`"NetworkInterfaceId":"@nic-db0"}`,
 	`stop_instances {"InstanceIds":["@db"]}`,
 }
 
@@ -126,7 +134,8 @@ func (w *world) judged(t *testing.T, selected func(tags map[string]string) bool)
 	w.describe(
 		t,
 		&s,
-		`describe_network_interfaces {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | NetworkInterfaces`,
+		`describe_network_interfaces {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | `+
+			`NetworkInterfaces`,
 		&nics,
 	)
 	w.describe(t, &s, `describe_instances {} | Reservations[].Instances[]`, &instances)
@@ -229,11 +238,16 @@ func TestInventory(t *testing.T) {
 			selected      func(tags map[string]string) bool
 		}{
 			{"the VPC", `"selfNicRef":"@nic-a","strategy":"route-table"`, everyAddress, everyAddress, all},
-			{"a subnet", `"selfNicRef":"@nic-a","subnetRef":"@subnet-c","routeTableRef":"@table-a"`, inC, inC, all},
-			{"a prefix", `"selfNicRef":"@nic-a","prefix":"10.88.60.16/28","routeTableRef":"@table-a"`, everyAddress, in("10.88.60.16/28"), all},
-			{"an instance's tag", `"selfNicRef":"@nic-a","selector":{"tags":{"Name":"db"}},"routeTableRef":"@table-a"`, everyAddress, everyAddress,
+			{"a subnet", `"selfNicRef":"@nic-a","subnetRef":"@subnet-c","routeTableRef":"@table-a"`,
+				inC, inC, all},
+			{"a prefix", `"selfNicRef":"@nic-a","prefix":"10.88.60.16/28","routeTableRef":"@table-a"`,
+				everyAddress, in("10.88.60.16/28"), all},
+			{"an instance's tag",
+				`"selfNicRef":"@nic-a","selector":{"tags":{"Name":"db"}},"routeTableRef":"@table-a"`,
+				everyAddress, everyAddress,
 				func(tags map[string]string) bool { return tags["Name"] == "db" }},
-			{"tags of both", `"selfNicRef":"@nic-a","selector":{"tags":{"Name":"db","rack":"7"}},"routeTableRef":"@table-a"`, everyAddress, everyAddress,
+			{"tags of both", `"selfNicRef":"@nic-a","selector":{"tags":{"Name":"db","rack":"7"}},` +
+				`"routeTableRef":"@table-a"`, everyAddress, everyAddress,
 				func(tags map[string]string) bool { return tags["Name"] == "db" && tags["rack"] == "7" }},
 		} {
 			t.Run(p.name+"/"+c.name, func(t *testing.T) {

@@ -75,7 +75,8 @@ func (v verdict) String() string {
 
 // newJudge starts a judge; before is a line of shell that may change the environment first.
 func (p *place) newJudge(before string) (*judge, error) {
-	j := &judge{strict: p.name != moto, cmd: p.shell(context.Background(), before+` exec "$@"`, house.python.Path, "-c", judgeScript)}
+	j := &judge{strict: p.name != moto,
+		cmd: p.shell(context.Background(), before+` exec "$@"`, house.python.Path, "-c", judgeScript)}
 	j.cmd.Stderr = &j.stderr
 	stdout, err := j.cmd.StdoutPipe()
 	if err != nil {

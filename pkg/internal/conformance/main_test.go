@@ -58,18 +58,21 @@ func run(m *testing.M) (code int, err error) {
 	return code, nil
 }
 
-// withoutPeers says what is missing, where, and how to get it. It is never a skip: a run that judged nothing must not look like one that did.
+// withoutPeers says what is missing, where, and how to get it. It is never a skip: a run that
+// judged nothing must not look like one that did.
 func withoutPeers(err error) error {
 	where := "install them for any python on PATH: python3 -m pip install 'moto[server]' boto3 awscli"
 	if os.Getenv("CI") == "true" {
-		where = "CI's image is to have them ('moto[server]', boto3, awscli for one python on PATH or in pyenv), and this one does not"
+		where = "CI's image is to have them ('moto[server]', boto3, awscli for one python on PATH or " +
+			"in pyenv), and this one does not"
 	}
 	return fmt.Errorf("nothing was judged: %w\n%s", err, where)
 }
 
 // buildPrograms builds the real programs, from the tree this test is in.
 func buildPrograms() error {
-	build := exec.Command("go", "build", "-o", house.dir+"/", "aws-provider-executor/cmd/aws-provider-executor",
+	build := exec.Command("go", "build", "-o", house.dir+"/",
+		"aws-provider-executor/cmd/aws-provider-executor",
 		"aws-provider-executor/cmd/aws-provider-inventory", "aws-provider-executor/cmd/ec2sim")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
@@ -95,9 +98,11 @@ func makeAWS() error {
 
 // TestWithoutPeersIsAFailure starts this very test where no python has the peers.
 func TestWithoutPeersIsAFailure(t *testing.T) {
-	for ci, want := range map[string]string{"": "pip install 'moto[server]' boto3 awscli", "true": "CI's image is to have them"} {
+	for ci, want := range map[string]string{"": "pip install 'moto[server]' boto3 awscli",
+		"true": "CI's image is to have them"} {
 		self := exec.Command(os.Args[0], "-test.run=^TestScenarios$")
-		self.Env = []string{"PATH=" + house.home, "HOME=" + house.home, "PYENV_ROOT=" + house.home, "CI=" + ci}
+		self.Env = []string{"PATH=" + house.home, "HOME=" + house.home, "PYENV_ROOT=" + house.home,
+			"CI=" + ci}
 		out, err := self.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "PASS") {
 			t.Errorf("with CI=%q it ended with %v and said:\n%s", ci, err, out)

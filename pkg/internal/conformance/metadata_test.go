@@ -42,7 +42,8 @@ func TestMetadata(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := boto3.ask(t, question{Do: "call", Method: "describe_vpcs", Query: "length(Vpcs)"}); v.String() != "ok 2" {
+		if v := boto3.ask(t,
+			question{Do: "call", Method: "describe_vpcs", Query: "length(Vpcs)"}); v.String() != "ok 2" {
 			t.Errorf("boto3 gets %s", v)
 		}
 		role(t)
@@ -57,13 +58,15 @@ func TestMetadata(t *testing.T) {
 		told.scenario("ec2sim")
 		a := w.actions(t)
 		a.before = noKeys
-		if got := a.tell(a.run(t, "execute assign-secondary-ip nic-a 10.88.60.9")); len(lacks(got, "succeeded changed=true")) > 0 {
+		if got := a.tell(a.run(t, "execute assign-secondary-ip nic-a 10.88.60.9")); len(
+			lacks(got, "succeeded changed=true")) > 0 {
 			t.Errorf("the executor says %s", got)
 		}
 		role(t)
 	})
 	// A service that is out of reach or busy may answer later; one that forbids will not.
-	for fault, retryable := range map[string]string{"refuse": "true", "forbid": "false", "failure": "true", "hang": "true"} {
+	for fault, retryable := range map[string]string{"refuse": "true", "forbid": "false",
+		"failure": "true", "hang": "true"} {
 		t.Run("executor, when the service has the fault "+fault, func(t *testing.T) {
 			told.scenario("ec2sim")
 			p.control(t, http.MethodPut, "/_sim/metadata", `{"fault":"`+fault+`"}`, nil)
@@ -85,7 +88,8 @@ func TestMetadata(t *testing.T) {
 		told.scenario("ec2sim")
 		p.control(t, http.MethodPut, "/_sim/metadata", `{"fault":"forbid"}`, nil)
 		defer p.control(t, http.MethodPut, "/_sim/metadata", `{"fault":""}`, nil)
-		c := command{line: noKeys + " aws ec2 describe-vpcs", says: "Unable to locate credentials", fails: true}
+		c := command{line: noKeys + " aws ec2 describe-vpcs", says: "Unable to locate credentials",
+			fails: true}
 		c.run(t, p)
 	})
 }
@@ -105,27 +109,31 @@ func TestSecureOnlyWithItsAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		once := map[string]any{"config": map[string]any{"retries": map[string]any{"total_max_attempts": 1}}}
-		if v := boto3.ask(t, question{Do: "call", Method: "describe_vpcs", As: once}); v.String() != "broken: SSLError" {
+		once := map[string]any{
+			"config": map[string]any{"retries": map[string]any{"total_max_attempts": 1}}}
+		if v := boto3.ask(t, question{Do: "call", Method: "describe_vpcs", As: once}); v.String() !=
+			"broken: SSLError" {
 			t.Errorf("without it, boto3 gets %s", v)
 		}
 	})
 	t.Run("executor", func(t *testing.T) {
 		told.scenario("ec2sim")
 		a := w.actions(t)
-		if got := a.tell(a.run(t, "execute assign-secondary-ip nic-a 10.88.60.9")); len(lacks(got, "succeeded changed=true")) > 0 {
+		if got := a.tell(a.run(t, "execute assign-secondary-ip nic-a 10.88.60.9")); len(
+			lacks(got, "succeeded changed=true")) > 0 {
 			t.Errorf("with it, the executor says %s", got)
 		}
 		a.before = before
 		got := a.run(t, "execute ensure-forwarding-enabled nic-a")
-		if len(lacks(a.tell(got), "failed unavailable")) > 0 || !strings.Contains(a.says(got), "AWS_CA_BUNDLE") {
+		if len(lacks(a.tell(got), "failed unavailable")) > 0 ||
+			!strings.Contains(a.says(got), "AWS_CA_BUNDLE") {
 			t.Errorf("without it, the executor says %s %s", a.tell(got), a.says(got))
 		}
 	})
 }
 
-// TestPrintedLinesAreAllThereIs has ec2sim's whole standard output be what a shell can evaluate, and the lines set
-// AWS variables, and have no proxy asked, and nothing else.
+// TestPrintedLinesAreAllThereIs has ec2sim's whole standard output be what a shell can evaluate,
+// and the lines set AWS variables, and have no proxy asked, and nothing else.
 func TestPrintedLinesAreAllThereIs(t *testing.T) {
 	t.Parallel()
 	told.scenario("ec2sim")

@@ -133,7 +133,8 @@ func newPlace(name, script string, s *server) (*place, error) {
 
 // shell prepares a command line in the place's environment, and no other.
 func (p *place) shell(ctx context.Context, line string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", ". '" + p.script + "'; " + line, "sh"}, args...)...)
+	cmd := exec.CommandContext(ctx, "sh",
+		append([]string{"-c", ". '" + p.script + "'; " + line, "sh"}, args...)...)
 	cmd.Env = []string{"PATH=" + house.aws + ":" + os.Getenv("PATH"), "HOME=" + house.home}
 	cmd.Dir = house.home
 	cmd.WaitDelay = time.Second

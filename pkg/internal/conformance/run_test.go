@@ -25,7 +25,8 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for name, to := range map[string]string{"bin": house.dir, "examples": filepath.Join(top, "examples")} {
+	for name, to := range map[string]string{"bin": house.dir,
+		"examples": filepath.Join(top, "examples")} {
 		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +44,8 @@ func TestReadme(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		err := cmd.Run()
-		shows := strings.Contains(stdout.String(), "eni-") || !strings.Contains(line, "aws ") && stdout.Len() > 0
+		shows := strings.Contains(stdout.String(), "eni-") || !strings.Contains(line, "aws ") &&
+			stdout.Len() > 0
 		if err != nil || stderr.Len() > 0 || !shows {
 			t.Errorf("%s: %v\n%s%s", line, err, &stdout, &stderr)
 		}
@@ -61,15 +63,18 @@ func TestIPv6OnlySubnet(t *testing.T) {
 	there, here := newBench(t, startMoto), newBench(t, startSim)
 	const (
 		subnet = `describe_subnets {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | ` +
-			`Subnets[].[CidrBlock,Ipv6Native,AssignIpv6AddressOnCreation,length(Ipv6CidrBlockAssociationSet)]`
+			`Subnets[].[CidrBlock,Ipv6Native,AssignIpv6AddressOnCreation,` +
+			`length(Ipv6CidrBlockAssociationSet)]`
 		nic = `describe_network_interfaces {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | ` +
 			`NetworkInterfaces[].[PrivateIpAddress,length(PrivateIpAddresses),length(Ipv6Addresses)]`
 	)
 	atMoto := &world{place: there.place, ids: map[string]string{}}
 	for _, made := range []string{
 		`vpc = create_vpc {"CidrBlock":"10.20.0.0/16","AmazonProvidedIpv6CidrBlock":true} | Vpc.VpcId`,
-		`block = describe_vpcs {"VpcIds":["@vpc"]} | Vpcs[0].Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock`,
-		`subnet = create_subnet {"VpcId":"@vpc","Ipv6Native":true,"Ipv6CidrBlock":"@block"} | Subnet.SubnetId`,
+		`block = describe_vpcs {"VpcIds":["@vpc"]} | ` +
+			`Vpcs[0].Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock`,
+		`subnet = create_subnet {"VpcId":"@vpc","Ipv6Native":true,"Ipv6CidrBlock":"@block"} | ` +
+			`Subnet.SubnetId`,
 		`nic = create_network_interface {"SubnetId":"@subnet"} | NetworkInterface.NetworkInterfaceId`,
 	} {
 		role, call, _ := strings.Cut(made, " = ")
@@ -86,9 +91,11 @@ regions:
     subnets: [{id: subnet-0000000a, vpcId: vpc-0000000a, ipv6Cidr: "2001:db8:20::/64"}]
     interfaces: [{id: eni-0000000a, subnetId: subnet-0000000a}]
 `, nil)
-	atSim := &world{place: here.place, ids: map[string]string{"vpc": "vpc-0000000a", "nic": "eni-0000000a"}}
+	atSim := &world{place: here.place,
+		ids: map[string]string{"vpc": "vpc-0000000a", "nic": "eni-0000000a"}}
 	told.scenario(moto, "ec2sim")
-	if a, b := atMoto.do(t, subnet).String(), atSim.do(t, subnet).String(); a != b || b != "ok [[null, true, true, 1]]" {
+	if a, b := atMoto.do(t, subnet).String(),
+		atSim.do(t, subnet).String(); a != b || b != "ok [[null, true, true, 1]]" {
 		t.Errorf("moto:   %s\nec2sim: %s", a, b)
 	}
 	if got := atSim.do(t, nic).String(); got != "ok [[null, 0, 1]]" {
@@ -100,7 +107,8 @@ regions:
 		told.hear(t, "%s of an interface in an IPv6-only subnet", got)
 	}
 	told.scenario("ec2sim")
-	refused := atSim.do(t, `assign_private_ip_addresses {"NetworkInterfaceId":"@nic","PrivateIpAddresses":["10.20.0.9"]}`)
+	refused := atSim.do(t,
+		`assign_private_ip_addresses {"NetworkInterfaceId":"@nic","PrivateIpAddresses":["10.20.0.9"]}`)
 	if got := refused.String(); !strings.HasPrefix(got, "InvalidParameterValue: ") {
 		t.Errorf("an IPv4 address there: %s", got)
 	}

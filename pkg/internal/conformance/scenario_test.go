@@ -9,8 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// scenario is a course of events that runs at both places, each time in a lab as it is at first. Without a step that says what
-// moto does instead, both must have answered and changed alike, to the word.
+// scenario is a course of events that runs at both places, each time in a lab as it is at first.
+// Without a step that says what moto does instead, both must have answered and changed alike, to
+// the word.
 type scenario struct {
 	name  string
 	steps []step
@@ -24,7 +25,8 @@ type step struct {
 	want string
 	// changes are what boto3 sees changed since the step before.
 	changes string
-	// moto is what moto's deviations make of it; nil is the same. What moto answers then is told, not judged.
+	// moto is what moto's deviations make of it; nil is the same. What moto answers then is told, not
+	// judged.
 	moto *outcome
 }
 

@@ -14,80 +14,109 @@ var scenarios = []scenario{
 		{do: "dry-run unassign-secondary-ip nic-b 10.88.60.100", want: "succeeded"},
 		{do: "dry-run unassign-secondary-ip nic-a 10.88.60.100", want: "succeeded"},
 		{do: "dry-run unassign-secondary-ip nic-b 10.88.60.100 priorAssigned=true", want: "skipped"},
-		{do: "dry-run ensure-forwarding-enabled nic-a", want: "succeeded priorSourceDestCheck=true sourceDestCheck=true"},
+		{do: "dry-run ensure-forwarding-enabled nic-a",
+			want: "succeeded priorSourceDestCheck=true sourceDestCheck=true"},
 		{do: "dry-run ensure-forwarding-enabled nic-c", want: "succeeded priorSourceDestCheck=false"},
 		{do: "dry-run ensure-forwarding-disabled nic-c priorSourceDestCheck=true", want: "succeeded"},
 		{do: "dry-run ensure-forwarding-disabled nic-c priorSourceDestCheck=false", want: "skipped"},
 	}},
 	{"an address is assigned and given up again", []step{
 		{do: "execute assign-secondary-ip nic-a 10.88.60.9",
-			want:    "succeeded changed=true priorAssigned=false assignedAddress=10.88.60.9 currentSecondaryIps=10.88.60.9 undoable",
+			want: "succeeded changed=true priorAssigned=false assignedAddress=10.88.60.9 " +
+				"currentSecondaryIps=10.88.60.9 undoable",
 			changes: "+nic-a 10.88.60.9"},
-		{do: "execute undo", want: "succeeded changed=true unassignedAddress=10.88.60.9", changes: "-nic-a 10.88.60.9"},
+		{do: "execute undo", want: "succeeded changed=true unassignedAddress=10.88.60.9",
+			changes: "-nic-a 10.88.60.9"},
 		{do: "execute undo", want: "succeeded changed=false"},
 	}},
 	{"an address is assigned as a /32", []step{
 		{do: "execute assign-secondary-ip nic-b 10.88.60.9/32",
-			want:    "succeeded changed=true assignedAddress=10.88.60.9 currentSecondaryIps=10.88.60.100,10.88.60.9",
+			want: "succeeded changed=true assignedAddress=10.88.60.9 " +
+				"currentSecondaryIps=10.88.60.100,10.88.60.9",
 			changes: "+nic-b 10.88.60.9"},
-		{do: "execute undo", want: "succeeded unassignedAddress=10.88.60.9", changes: "-nic-b 10.88.60.9"},
+		{do: "execute undo", want: "succeeded unassignedAddress=10.88.60.9",
+			changes: "-nic-b 10.88.60.9"},
 	}},
 	{"an address that was there stays when it is undone", []step{
-		{do: "execute assign-secondary-ip nic-b 10.88.60.100", want: "succeeded changed=false priorAssigned=true undoable"},
+		{do: "execute assign-secondary-ip nic-b 10.88.60.100",
+			want: "succeeded changed=false priorAssigned=true undoable"},
 		{do: "execute undo", want: "skipped"},
 	}},
 	{"one key is one action", []step{
-		{do: "execute assign-secondary-ip nic-a 10.88.60.9 key=k", want: "succeeded changed=true priorAssigned=false", changes: "+nic-a 10.88.60.9"},
-		{do: "execute assign-secondary-ip nic-a 10.88.60.9 key=k", want: "succeeded changed=true priorAssigned=false undoable"},
+		{do: "execute assign-secondary-ip nic-a 10.88.60.9 key=k",
+			want: "succeeded changed=true priorAssigned=false", changes: "+nic-a 10.88.60.9"},
+		{do: "execute assign-secondary-ip nic-a 10.88.60.9 key=k",
+			want: "succeeded changed=true priorAssigned=false undoable"},
 		{do: "execute assign-secondary-ip nic-b 10.88.60.9 key=k", want: "failed conflict"},
 		{do: "execute ensure-forwarding-enabled nic-a key=k", want: "failed conflict"},
 	}},
 	{"an address is unassigned", []step{
-		{do: "execute unassign-secondary-ip nic-b 10.88.60.100/32", want: "succeeded changed=true unassignedAddress=10.88.60.100", changes: "-nic-b 10.88.60.100"},
+		{do: "execute unassign-secondary-ip nic-b 10.88.60.100/32",
+			want: "succeeded changed=true unassignedAddress=10.88.60.100", changes: "-nic-b 10.88.60.100"},
 		{do: "execute unassign-secondary-ip nic-b 10.88.60.100", want: "succeeded changed=false"},
 	}},
 	{"an undo finds its work done by hand", []step{
-		{do: "execute assign-secondary-ip nic-a 10.88.60.9", want: "succeeded", changes: "+nic-a 10.88.60.9"},
-		{do: `by hand: unassign_private_ip_addresses {"NetworkInterfaceId":"@nic-a","PrivateIpAddresses":["10.88.60.9"]}`, want: "ok", changes: "-nic-a 10.88.60.9"},
+		{do: "execute assign-secondary-ip nic-a 10.88.60.9", want: "succeeded",
+			changes: "+nic-a 10.88.60.9"},
+		{do: `by hand: unassign_private_ip_addresses ` +
+			`{"NetworkInterfaceId":"@nic-a","PrivateIpAddresses":["10.88.60.9"]}`, want: "ok",
+			changes: "-nic-a 10.88.60.9"},
 		{do: "execute undo", want: "succeeded changed=false"},
 	}},
 	{"forwarding is switched on and off", []step{
-		{do: "execute ensure-forwarding-enabled nic-a", want: "succeeded changed=true priorSourceDestCheck=true sourceDestCheck=false undoable", changes: "-nic-a check, +nic-a forwards"},
-		{do: "execute ensure-forwarding-enabled nic-a", want: "succeeded changed=false priorSourceDestCheck=false"},
+		{do: "execute ensure-forwarding-enabled nic-a",
+			want:    "succeeded changed=true priorSourceDestCheck=true sourceDestCheck=false undoable",
+			changes: "-nic-a check, +nic-a forwards"},
+		{do: "execute ensure-forwarding-enabled nic-a",
+			want: "succeeded changed=false priorSourceDestCheck=false"},
 		{do: "execute undo", want: "skipped"},
 	}},
 	{"forwarding is undone", []step{
-		{do: "execute ensure-forwarding-enabled nic-a 10.88.60.9/32", want: "succeeded changed=true priorSourceDestCheck=true", changes: "-nic-a check, +nic-a forwards"},
-		{do: "execute undo", want: "succeeded changed=true sourceDestCheck=true", changes: "-nic-a forwards, +nic-a check"},
+		{do: "execute ensure-forwarding-enabled nic-a 10.88.60.9/32",
+			want:    "succeeded changed=true priorSourceDestCheck=true",
+			changes: "-nic-a check, +nic-a forwards"},
+		{do: "execute undo", want: "succeeded changed=true sourceDestCheck=true",
+			changes: "-nic-a forwards, +nic-a check"},
 		{do: "execute undo", want: "succeeded changed=false"},
 	}},
 	{"what forwarded stays forwarding when it is undone", []step{
-		{do: "execute ensure-forwarding-enabled nic-c", want: "succeeded changed=false priorSourceDestCheck=false undoable"},
+		{do: "execute ensure-forwarding-enabled nic-c",
+			want: "succeeded changed=false priorSourceDestCheck=false undoable"},
 		{do: "execute undo", want: "skipped priorSourceDestCheck=false"},
 	}},
 	{"forwarding is not undone by guessing", []step{
 		{do: "execute ensure-forwarding-disabled nic-c", want: "failed invalid-request"},
 	}},
 	{"forwarding is kept for another that needs it", []step{
-		{do: "execute ensure-forwarding-enabled nic-a key=first", want: "succeeded changed=true", changes: "-nic-a check, +nic-a forwards"},
+		{do: "execute ensure-forwarding-enabled nic-a key=first", want: "succeeded changed=true",
+			changes: "-nic-a check, +nic-a forwards"},
 		{do: "execute ensure-forwarding-enabled nic-a key=second", want: "succeeded changed=false"},
-		{do: "execute ensure-forwarding-disabled nic-a key=first:undo priorSourceDestCheck=true", want: "skipped heldBy=second"},
-		{do: "execute ensure-forwarding-disabled nic-a key=first:undo priorSourceDestCheck=true ignoreHolders=true", want: "succeeded changed=true", changes: "-nic-a forwards, +nic-a check"},
+		{do: "execute ensure-forwarding-disabled nic-a key=first:undo priorSourceDestCheck=true",
+			want: "skipped heldBy=second"},
+		{do: "execute ensure-forwarding-disabled nic-a key=first:undo priorSourceDestCheck=true " +
+			"ignoreHolders=true", want: "succeeded changed=true", changes: "-nic-a forwards, +nic-a check"},
 	}},
 	{"an interface that does not exist", []step{
-		{do: "dry-run assign-secondary-ip " + noNIC + " 10.88.60.9", want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound retryable=true requestId"},
-		{do: "execute assign-secondary-ip " + noNIC + " 10.88.60.9", want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound"},
+		{do: "dry-run assign-secondary-ip " + noNIC + " 10.88.60.9",
+			want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound retryable=true " +
+				"requestId"},
+		{do: "execute assign-secondary-ip " + noNIC + " 10.88.60.9",
+			want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound"},
 		{do: "execute unassign-secondary-ip " + noNIC + " 10.88.60.9", want: "failed not-found"},
-		{do: "execute unassign-secondary-ip nic-a 10.88.60.9 priorHolder=" + noNIC, want: "failed not-found"},
+		{do: "execute unassign-secondary-ip nic-a 10.88.60.9 priorHolder=" + noNIC,
+			want: "failed not-found"},
 		{do: "execute ensure-forwarding-enabled " + noNIC, want: "failed not-found"},
-		{do: "execute ensure-forwarding-disabled " + noNIC + " priorSourceDestCheck=true", want: "failed not-found"},
+		{do: "execute ensure-forwarding-disabled " + noNIC + " priorSourceDestCheck=true",
+			want: "failed not-found"},
 	}},
 	{"another region has none of it", []step{
-		{do: "dry-run assign-secondary-ip nic-a 10.88.60.9 region=eu-central-1", want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound"},
+		{do: "dry-run assign-secondary-ip nic-a 10.88.60.9 region=eu-central-1",
+			want: "failed not-found awsErrorCode=InvalidNetworkInterfaceID.NotFound"},
 		{do: "execute ensure-forwarding-enabled nic-a region=us-east-1", want: "failed not-found"},
 	}},
 	{"a region that EC2 has not", []step{
-		{do: "execute assign-secondary-ip nic-a 10.88.60.9 region=xx-nowhere-9 within=2s", want: "failed authentication awsErrorCode=AuthFailure",
+		{do: "execute assign-secondary-ip nic-a 10.88.60.9 region=xx-nowhere-9 within=2s",
+			want: "failed authentication awsErrorCode=AuthFailure",
 			moto: &outcome{want: "failed retryable=true"}},
 	}},
 	{"a primary address is no secondary one", []step{
@@ -97,8 +126,10 @@ var scenarios = []scenario{
 	}},
 	{"an address that another holds as its primary one", []step{
 		{do: "dry-run assign-secondary-ip nic-a 10.88.60.12", want: "failed conflict holder=nic-b"},
-		{do: "dry-run assign-secondary-ip nic-a 10.88.60.12 allowReassignment=true", want: "failed conflict holder=nic-b"},
-		{do: "execute assign-secondary-ip nic-a 10.88.60.12 allowReassignment=true", want: "failed conflict holder=nic-b"},
+		{do: "dry-run assign-secondary-ip nic-a 10.88.60.12 allowReassignment=true",
+			want: "failed conflict holder=nic-b"},
+		{do: "execute assign-secondary-ip nic-a 10.88.60.12 allowReassignment=true",
+			want: "failed conflict holder=nic-b"},
 	}},
 	{"a dry-run foresees what the subnet cannot give", []step{
 		{do: "dry-run assign-secondary-ip nic-a 10.88.61.9", want: "failed invalid-request"},
@@ -106,93 +137,133 @@ var scenarios = []scenario{
 		{do: "dry-run assign-secondary-ip nic-a 10.88.60.255", want: "failed invalid-request"},
 	}},
 	{"a request that cannot be right goes nowhere", []step{
-		{do: "execute assign-secondary-ip eni-short 10.88.60.0/24 allowReassignment=perhaps", want: "failed invalid-request"},
+		{do: "execute assign-secondary-ip eni-short 10.88.60.0/24 allowReassignment=perhaps",
+			want: "failed invalid-request"},
 		{do: "execute assign-secondary-ip nic-a", want: "failed invalid-request"},
 		{do: "dry-run terminate-instance nic-a", want: "failed invalid-request"},
 	}},
 	{"an address is taken from its holder and given back", []step{
-		{do: "dry-run assign-secondary-ip nic-a 10.88.60.100 allowReassignment=true", want: "succeeded priorHolder=nic-b",
+		{do: "dry-run assign-secondary-ip nic-a 10.88.60.100 allowReassignment=true",
+			want: "succeeded priorHolder=nic-b",
 			moto: &outcome{want: "succeeded priorAssigned=false"}},
-		{do: "execute assign-secondary-ip nic-a 10.88.60.100 allowReassignment=true expectedHolderRef=nic-b",
-			want: "succeeded changed=true priorHolder=nic-b assignedAddress=10.88.60.100", changes: "-nic-b 10.88.60.100, +nic-a 10.88.60.100",
-			moto: &outcome{"succeeded changed=true", "+nic-a 10.88.60.100"}},
-		{do: "execute undo", want: "succeeded changed=true restoredHolder=nic-b", changes: "-nic-a 10.88.60.100, +nic-b 10.88.60.100",
-			moto: &outcome{"succeeded changed=true", "-nic-a 10.88.60.100"}},
+		{do: "execute assign-secondary-ip nic-a 10.88.60.100 allowReassignment=true " +
+			"expectedHolderRef=nic-b",
+			want:    "succeeded changed=true priorHolder=nic-b assignedAddress=10.88.60.100",
+			changes: "-nic-b 10.88.60.100, +nic-a 10.88.60.100",
+			moto:    &outcome{"succeeded changed=true", "+nic-a 10.88.60.100"}},
+		{do: "execute undo", want: "succeeded changed=true restoredHolder=nic-b",
+			changes: "-nic-a 10.88.60.100, +nic-b 10.88.60.100",
+			moto:    &outcome{"succeeded changed=true", "-nic-a 10.88.60.100"}},
 	}},
 	{"an address that another holds stays there without leave", []step{
 		{do: "dry-run assign-secondary-ip nic-a 10.88.60.100", want: "failed conflict holder=nic-b",
 			moto: &outcome{want: "succeeded"}},
-		{do: "execute assign-secondary-ip nic-a 10.88.60.100 allowReassignment=true expectedHolderRef=nic-spare", want: "failed conflict holder=nic-b",
+		{do: "execute assign-secondary-ip nic-a 10.88.60.100 allowReassignment=true " +
+			"expectedHolderRef=nic-spare", want: "failed conflict holder=nic-b",
 			moto: &outcome{"succeeded changed=true", "+nic-a 10.88.60.100"}},
-		{do: "execute assign-secondary-ip nic-a 10.88.60.100", want: "failed conflict awsErrorCode=InvalidParameterValue holder=nic-b",
+		{do: "execute assign-secondary-ip nic-a 10.88.60.100",
+			want: "failed conflict awsErrorCode=InvalidParameterValue holder=nic-b",
 			moto: &outcome{"succeeded changed=false", ""}},
 	}},
 	{"an address that somebody has moved on is not given back", []step{
-		{do: "execute assign-secondary-ip nic-a 10.88.60.9", want: "succeeded", changes: "+nic-a 10.88.60.9"},
-		{do: `by hand: assign_private_ip_addresses {"NetworkInterfaceId":"@nic-spare","PrivateIpAddresses":["10.88.60.9"],"AllowReassignment":true} | NetworkInterfaceId`,
+		{do: "execute assign-secondary-ip nic-a 10.88.60.9", want: "succeeded",
+			changes: "+nic-a 10.88.60.9"},
+		{do: `by hand: assign_private_ip_addresses ` +
+			`{"NetworkInterfaceId":"@nic-spare","PrivateIpAddresses":["10.88.60.9"],` +
+			`"AllowReassignment":true} | NetworkInterfaceId`,
 			want: `ok "nic-spare"`, changes: "-nic-a 10.88.60.9, +nic-spare 10.88.60.9",
 			moto: &outcome{`ok "nic-spare"`, "+nic-spare 10.88.60.9"}},
-		{do: "execute undo", want: "failed drift", moto: &outcome{"succeeded changed=true", "-nic-a 10.88.60.9"}},
+		{do: "execute undo", want: "failed drift",
+			moto: &outcome{"succeeded changed=true", "-nic-a 10.88.60.9"}},
 	}},
 	{"what the subnet cannot give is refused", []step{
-		{do: "execute assign-secondary-ip nic-a 10.88.61.9", want: "failed invalid-request awsErrorCode=InvalidParameterValue",
+		{do: "execute assign-secondary-ip nic-a 10.88.61.9",
+			want: "failed invalid-request awsErrorCode=InvalidParameterValue",
 			moto: &outcome{"succeeded changed=true", "+nic-a 10.88.61.9"}},
-		{do: "execute assign-secondary-ip nic-a 10.88.60.2", want: "failed invalid-request awsErrorCode=InvalidParameterValue",
+		{do: "execute assign-secondary-ip nic-a 10.88.60.2",
+			want: "failed invalid-request awsErrorCode=InvalidParameterValue",
 			moto: &outcome{"succeeded changed=true", "+nic-a 10.88.60.2"}},
 	}},
 	{"what the instance cannot hold is refused", []step{
-		{do: `by hand: assign_private_ip_addresses {"NetworkInterfaceId":"@nic-db0","PrivateIpAddresses":["10.88.60.201","10.88.60.202","10.88.60.203"]} | NetworkInterfaceId`,
-			want: `ok "nic-db0"`, changes: "+nic-db0 10.88.60.201, +nic-db0 10.88.60.202, +nic-db0 10.88.60.203"},
-		{do: "execute assign-secondary-ip nic-db0 10.88.60.204", want: "failed limit-exceeded awsErrorCode=PrivateIpAddressLimitExceeded",
+		{do: `by hand: assign_private_ip_addresses ` +
+			`{"NetworkInterfaceId":"@nic-db0","PrivateIpAddresses":["10.88.60.201","10.88.60.202",` +
+			`"10.88.60.203"]} | NetworkInterfaceId`,
+			want:    `ok "nic-db0"`,
+			changes: "+nic-db0 10.88.60.201, +nic-db0 10.88.60.202, +nic-db0 10.88.60.203"},
+		{do: "execute assign-secondary-ip nic-db0 10.88.60.204",
+			want: "failed limit-exceeded awsErrorCode=PrivateIpAddressLimitExceeded",
 			moto: &outcome{"succeeded changed=true", "+nic-db0 10.88.60.204"}},
 	}},
 
 	{"a route comes and goes", []step{
-		{do: "dry-run assign-route-table-route table-a nic-b 10.98.0.9/32", want: "succeeded priorRouteTarget=none"},
-		{do: "execute assign-route-table-route table-a nic-b 10.98.0.9", want: "succeeded changed=true priorRouteTarget=none nextHopNICRef=nic-b undoable",
+		{do: "dry-run assign-route-table-route table-a nic-b 10.98.0.9/32",
+			want: "succeeded priorRouteTarget=none"},
+		{do: "execute assign-route-table-route table-a nic-b 10.98.0.9",
+			want:    "succeeded changed=true priorRouteTarget=none nextHopNICRef=nic-b undoable",
 			changes: "+table-a 10.98.0.9/32 to nic-b"},
-		{do: "execute undo", want: "succeeded changed=true restoredRouteTarget=none", changes: "-table-a 10.98.0.9/32 to nic-b"},
+		{do: "execute undo", want: "succeeded changed=true restoredRouteTarget=none",
+			changes: "-table-a 10.98.0.9/32 to nic-b"},
 		{do: "execute undo", want: "succeeded changed=false"},
 	}},
 	{"a route is taken and given back", []step{
 		{do: "execute assign-route-table-route table-a nic-b 10.99.0.0/24", want: "failed conflict"},
-		{do: "execute assign-route-table-route table-a nic-b 10.99.0.0/24 allowReassignment=true", want: "succeeded changed=true priorRouteTarget=nic-a",
+		{do: "execute assign-route-table-route table-a nic-b 10.99.0.0/24 allowReassignment=true",
+			want:    "succeeded changed=true priorRouteTarget=nic-a",
 			changes: "-table-a 10.99.0.0/24 to nic-a, +table-a 10.99.0.0/24 to nic-b"},
-		{do: "execute undo", want: "succeeded changed=true restoredRouteTarget=nic-a", changes: "-table-a 10.99.0.0/24 to nic-b, +table-a 10.99.0.0/24 to nic-a"},
+		{do: "execute undo", want: "succeeded changed=true restoredRouteTarget=nic-a",
+			changes: "-table-a 10.99.0.0/24 to nic-b, +table-a 10.99.0.0/24 to nic-a"},
 	}},
 	{"a route that led there stays when it is undone", []step{
-		{do: "execute assign-route-table-route table-a nic-a 10.99.0.0/24", want: "succeeded changed=false priorRouteTarget=nic-a"},
+		{do: "execute assign-route-table-route table-a nic-a 10.99.0.0/24",
+			want: "succeeded changed=false priorRouteTarget=nic-a"},
 		{do: "execute undo", want: "skipped"},
 	}},
 	{"a route in no such table", []step{
-		{do: "dry-run assign-route-table-route rtb-0123456789abcdef0 nic-a 10.98.0.0/24", want: "failed not-found awsErrorCode=InvalidRouteTableID.NotFound"},
-		{do: "execute unassign-route-table-route rtb-0123456789abcdef0 nic-a 10.98.0.0/24", want: "failed not-found"},
+		{do: "dry-run assign-route-table-route rtb-0123456789abcdef0 nic-a 10.98.0.0/24",
+			want: "failed not-found awsErrorCode=InvalidRouteTableID.NotFound"},
+		{do: "execute unassign-route-table-route rtb-0123456789abcdef0 nic-a 10.98.0.0/24",
+			want: "failed not-found"},
 	}},
 	{"a route within the VPC", []step{
-		{do: "execute assign-route-table-route table-a nic-a 10.88.60.9/32", want: "failed invalid-request awsErrorCode=InvalidParameterValue",
+		{do: "execute assign-route-table-route table-a nic-a 10.88.60.9/32",
+			want: "failed invalid-request awsErrorCode=InvalidParameterValue",
 			moto: &outcome{"succeeded changed=true", "+table-a 10.88.60.9/32 to nic-a"}},
 	}},
 	{"an instance is fenced and unfenced", []step{
-		{do: "dry-run fence-security-groups db securityGroups=group-fence invertSgRemoval=true skipRaceCheck=true", want: "succeeded"},
-		{do: "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true skipRaceCheck=true",
-			want: "succeeded changed=true fencedSecurityGroups.nic-db0=group-fence fencedSecurityGroups.nic-db1=group-fence " +
-				"priorSecurityGroups.nic-db0=group-default,group-web priorSecurityGroups.nic-db1=group-web undoable",
-			changes: "-nic-db0 group-default, -nic-db0 group-web, -nic-db1 group-web, +db tag lastfence, +db tag of a fence's backup 1_0, " +
+		{do: "dry-run fence-security-groups db securityGroups=group-fence invertSgRemoval=true " +
+			"skipRaceCheck=true", want: "succeeded"},
+		{do: "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=true " +
+			"skipRaceCheck=true",
+			want: "succeeded changed=true fencedSecurityGroups.nic-db0=group-fence " +
+				"fencedSecurityGroups.nic-db1=group-fence " +
+				"priorSecurityGroups.nic-db0=group-default,group-web priorSecurityGroups.nic-db1=group-web " +
+				"undoable",
+			changes: "-nic-db0 group-default, -nic-db0 group-web, -nic-db1 group-web, +db tag lastfence, " +
+				"+db tag of a fence's backup 1_0, " +
 				"+db tag of a fence's backup 2_0, +nic-db0 group-fence, +nic-db1 group-fence"},
-		{do: "execute undo", want: "succeeded changed=true restoredSecurityGroups.nic-db0=group-default,group-web restoredSecurityGroups.nic-db1=group-web",
-			changes: "-db tag lastfence, -db tag of a fence's backup 1_0, -db tag of a fence's backup 2_0, -nic-db0 group-fence, -nic-db1 group-fence, " +
+		{do: "execute undo", want: "succeeded changed=true " +
+			"restoredSecurityGroups.nic-db0=group-default,group-web " +
+			"restoredSecurityGroups.nic-db1=group-web",
+			changes: "-db tag lastfence, -db tag of a fence's backup 1_0, -db tag of a fence's backup " +
+				"2_0, -nic-db0 group-fence, -nic-db1 group-fence, " +
 				"+nic-db0 group-default, +nic-db0 group-web, +nic-db1 group-web"},
 	}},
 	{"a fence leaves no interface without a group", []step{
-		{do: "execute fence-security-groups db securityGroups=group-web skipRaceCheck=true", want: "failed invalid-request"},
+		{do: "execute fence-security-groups db securityGroups=group-web skipRaceCheck=true",
+			want: "failed invalid-request"},
 	}},
 	{"a fence of what is not there", []step{
-		{do: "execute fence-security-groups i-0123456789abcdef0 securityGroups=group-web skipRaceCheck=true", want: "failed not-found awsErrorCode=InvalidInstanceID.NotFound"},
-		{do: "execute fence-security-groups db securityGroups=sg-0123456789abcdef0 skipRaceCheck=true", want: "failed not-found retryable=true"},
+		{do: "execute fence-security-groups i-0123456789abcdef0 securityGroups=group-web " +
+			"skipRaceCheck=true", want: "failed not-found awsErrorCode=InvalidInstanceID.NotFound"},
+		{do: "execute fence-security-groups db securityGroups=sg-0123456789abcdef0 skipRaceCheck=true",
+			want: "failed not-found retryable=true"},
 	}},
 	{"an instance does not fence itself", []step{
 		// moto has no metadata service to tell which instance it is.
-		{do: "execute fence-security-groups router-a securityGroups=group-fence invertSgRemoval=true", want: "failed self-fence",
-			moto: &outcome{"succeeded changed=true selfCheck=unavailable", "-nic-a group-router, +nic-a group-fence, +router-a tag lastfence, +router-a tag of a fence's backup 1_0"}},
+		{do: "execute fence-security-groups router-a securityGroups=group-fence invertSgRemoval=true",
+			want: "failed self-fence",
+			moto: &outcome{"succeeded changed=true selfCheck=unavailable",
+				"-nic-a group-router, +nic-a group-fence, +router-a tag lastfence, +router-a tag of a " +
+					"fence's backup 1_0"}},
 	}},
 }

@@ -65,9 +65,11 @@ func (s *summary) summary() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nconformance: %d scenarios; %d on moto, %d on ec2sim", s.scenarios, s.runs["moto"], s.runs["ec2sim"])
+	fmt.Fprintf(&b, "\nconformance: %d scenarios; %d on moto, %d on ec2sim", s.scenarios,
+		s.runs["moto"], s.runs["ec2sim"])
 	fmt.Fprintf(&b, "\npeers: %s", house.python.Versions)
-	fmt.Fprintf(&b, "\nmoto deviates from EC2 as written in %d cases, otherwise in %d\n", s.deviating, len(s.news))
+	fmt.Fprintf(&b, "\nmoto deviates from EC2 as written in %d cases, otherwise in %d\n", s.deviating,
+		len(s.news))
 	for _, n := range s.news {
 		fmt.Fprintf(&b, "  news: %s\n", n)
 	}

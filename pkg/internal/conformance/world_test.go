@@ -28,38 +28,51 @@ type world struct {
 // labHere are the roles in the stand-in's own lab.
 var labHere = map[string]string{
 	"vpc": ec2sim.LabVPC, "subnet-a": ec2sim.LabSubnetA, "subnet-c": ec2sim.LabSubnetC,
-	"group-default": ec2sim.LabGroupDefault, "group-router": ec2sim.LabGroupRouter, "group-web": ec2sim.LabGroupWeb,
+	"group-default": ec2sim.LabGroupDefault, "group-router": ec2sim.LabGroupRouter,
+	"group-web":   ec2sim.LabGroupWeb,
 	"group-fence": ec2sim.LabGroupFence, "group-allow-all": ec2sim.LabGroupAllowAll,
-	"router-a": ec2sim.LabRouterA, "router-b": ec2sim.LabRouterB, "router-c": ec2sim.LabRouterC, "db": ec2sim.LabDB,
-	"nic-a": ec2sim.LabRouterAInterface, "nic-b": ec2sim.LabRouterBInterface, "nic-c": ec2sim.LabRouterCInterface,
-	"nic-db0": ec2sim.LabDBInterface0, "nic-db1": ec2sim.LabDBInterface1, "nic-spare": ec2sim.LabSpareInterface,
-	"table-main": ec2sim.LabMainRouteTable, "table-a": ec2sim.LabRouteTable, "gateway": ec2sim.LabInternetGateway,
+	"router-a": ec2sim.LabRouterA, "router-b": ec2sim.LabRouterB, "router-c": ec2sim.LabRouterC,
+	"db":    ec2sim.LabDB,
+	"nic-a": ec2sim.LabRouterAInterface, "nic-b": ec2sim.LabRouterBInterface,
+	"nic-c":   ec2sim.LabRouterCInterface,
+	"nic-db0": ec2sim.LabDBInterface0, "nic-db1": ec2sim.LabDBInterface1,
+	"nic-spare":  ec2sim.LabSpareInterface,
+	"table-main": ec2sim.LabMainRouteTable, "table-a": ec2sim.LabRouteTable,
+	"gateway":        ec2sim.LabInternetGateway,
 	"attachment-db0": "eni-attach-" + strings.TrimPrefix(ec2sim.LabDBInterface0, "eni-"),
 	"attachment-db1": "eni-attach-" + strings.TrimPrefix(ec2sim.LabDBInterface1, "eni-"),
-	"other-vpc":      ec2sim.LabOtherVPC, "other-subnet": ec2sim.LabOtherSubnet, "other-group": ec2sim.LabOtherGroup,
+	"other-vpc":      ec2sim.LabOtherVPC, "other-subnet": ec2sim.LabOtherSubnet,
+	"other-group": ec2sim.LabOtherGroup,
 }
 
 // labThere makes the same lab with calls: `role = call` keeps what the call's query finds.
 var labThere = func() []string {
 	named := func(kind, name string) string {
-		return `"TagSpecifications":[{"ResourceType":"` + kind + `","Tags":[{"Key":"Name","Value":"` + name + `"}]}]`
+		return `"TagSpecifications":[{"ResourceType":"` + kind + `","Tags":[{"Key":"Name","Value":"` +
+			name + `"}]}]`
 	}
 	subnet := func(role, vpc, zone, cidr, name string) string {
-		return role + ` = create_subnet {"VpcId":"@` + vpc + `","CidrBlock":"` + cidr + `","AvailabilityZone":"` + region + zone + `",` + named("subnet", name) + `} | Subnet.SubnetId`
+		return role + ` = create_subnet {"VpcId":"@` + vpc + `","CidrBlock":"` + cidr +
+			`","AvailabilityZone":"` + region + zone + `",` + named("subnet", name) + `} | Subnet.SubnetId`
 	}
 	group := func(role, vpc, name string) string {
-		return role + ` = create_security_group {"VpcId":"@` + vpc + `","GroupName":"` + name + `","Description":"` + name + `",` + named("security-group", name) + `} | GroupId`
+		return role + ` = create_security_group {"VpcId":"@` + vpc + `","GroupName":"` + name +
+			`","Description":"` + name + `",` + named("security-group", name) + `} | GroupId`
 	}
 	nic := func(role, subnet, address, name string, groups ...string) string {
-		return role + ` = create_network_interface {"SubnetId":"@` + subnet + `","PrivateIpAddress":"` + address + `","Description":"` + name + `","Groups":["@` +
-			strings.Join(groups, `","@`) + `"],` + named("network-interface", name) + `} | NetworkInterface.NetworkInterfaceId`
+		return role + ` = create_network_interface {"SubnetId":"@` + subnet + `","PrivateIpAddress":"` +
+			address + `","Description":"` + name + `","Groups":["@` +
+			strings.Join(groups, `","@`) + `"],` + named("network-interface", name) +
+			`} | NetworkInterface.NetworkInterfaceId`
 	}
 	instance := func(role, kind string, nics ...string) string {
 		var list []string
 		for i, n := range nics {
 			list = append(list, fmt.Sprintf(`{"DeviceIndex":%d,"NetworkInterfaceId":"@%s"}`, i, n))
 		}
-		return role + ` = run_instances {"ImageId":"ami-12c6146b","MinCount":1,"MaxCount":1,"InstanceType":"` + kind + `","NetworkInterfaces":[` +
+		return role + ` = run_instances ` +
+			`{"ImageId":"ami-12c6146b","MinCount":1,"MaxCount":1,"InstanceType":"` + kind +
+			`","NetworkInterfaces":[` +
 			strings.Join(list, ",") + `],` + named("instance", role) + `} | Instances[0].InstanceId`
 	}
 	return []string{
@@ -68,7 +81,8 @@ var labThere = func() []string {
 		subnet("subnet-a", "vpc", "a", "10.88.60.0/24", "lab-a"),
 		subnet("subnet-c", "vpc", "c", "10.88.61.0/24", "lab-c"),
 		subnet("other-subnet", "other-vpc", "a", "10.77.1.0/24", "other-a"),
-		`group-default = describe_security_groups {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | SecurityGroups[0].GroupId`,
+		`group-default = describe_security_groups {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | ` +
+			`SecurityGroups[0].GroupId`,
 		group("group-router", "vpc", "router"), group("group-web", "vpc", "web"),
 		group("group-fence", "vpc", "fence"), group("group-allow-all", "vpc", "allow-all"),
 		group("other-group", "other-vpc", "other"),
@@ -78,21 +92,32 @@ var labThere = func() []string {
 		nic("nic-db0", "subnet-a", "10.88.60.20", "db", "group-web", "group-default"),
 		nic("nic-db1", "subnet-a", "10.88.60.21", "db", "group-web"),
 		nic("nic-spare", "subnet-a", "10.88.60.30", "spare", "group-default"),
-		`assign_private_ip_addresses {"NetworkInterfaceId":"@nic-b","PrivateIpAddresses":["10.88.60.100"]}`,
+		`assign_private_ip_addresses ` +
+			`{"NetworkInterfaceId":"@nic-b","PrivateIpAddresses":["10.88.60.100"]}`,
 		instance("router-a", "t3.medium", "nic-a"), instance("router-b", "t3.medium", "nic-b"),
 		instance("router-c", "m5.large", "nic-c"), instance("db", "t3.small", "nic-db0", "nic-db1"),
-		`modify_network_interface_attribute {"NetworkInterfaceId":"@nic-c","SourceDestCheck":{"Value":false}}`,
-		`attachment-db0 = describe_network_interfaces {"NetworkInterfaceIds":["@nic-db0"]} | NetworkInterfaces[0].Attachment.AttachmentId`,
-		`attachment-db1 = describe_network_interfaces {"NetworkInterfaceIds":["@nic-db1"]} | NetworkInterfaces[0].Attachment.AttachmentId`,
-		`gateway = create_internet_gateway {` + named("internet-gateway", "lab") + `} | InternetGateway.InternetGatewayId`,
+		`modify_network_interface_attribute ` +
+			`{"NetworkInterfaceId":"@nic-c","SourceDestCheck":{"Value":false}}`,
+		`attachment-db0 = describe_network_interfaces {"NetworkInterfaceIds":["@nic-db0"]} | ` +
+			`NetworkInterfaces[0].Attachment.AttachmentId`,
+		`attachment-db1 = describe_network_interfaces {"NetworkInterfaceIds":["@nic-db1"]} | ` +
+			`NetworkInterfaces[0].Attachment.AttachmentId`,
+		`gateway = create_internet_gateway {` + named("internet-gateway", "lab") +
+			`} | InternetGateway.InternetGatewayId`,
 		`attach_internet_gateway {"VpcId":"@vpc","InternetGatewayId":"@gateway"}`,
-		`table-main = describe_route_tables {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | RouteTables[0].RouteTableId`,
+		`table-main = describe_route_tables {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | ` +
+			`RouteTables[0].RouteTableId`,
 		`create_tags {"Resources":["@table-main"],"Tags":[{"Key":"Name","Value":"lab-main"}]}`,
-		`create_route {"RouteTableId":"@table-main","DestinationCidrBlock":"0.0.0.0/0","GatewayId":"@gateway"}`,
-		`table-a = create_route_table {"VpcId":"@vpc",` + named("route-table", "lab-a") + `} | RouteTable.RouteTableId`,
+		`create_route ` +
+			`{"RouteTableId":"@table-main","DestinationCidrBlock":"0.0.0.0/0","GatewayId":"@gateway"}`,
+		`table-a = create_route_table {"VpcId":"@vpc",` + named("route-table", "lab-a") +
+			`} | RouteTable.RouteTableId`,
 		`associate_route_table {"SubnetId":"@subnet-a","RouteTableId":"@table-a"}`,
-		`create_route {"RouteTableId":"@table-a","DestinationCidrBlock":"0.0.0.0/0","GatewayId":"@gateway"}`,
-		`create_route {"RouteTableId":"@table-a","DestinationCidrBlock":"10.99.0.0/24","NetworkInterfaceId":"@nic-a"}`,
+		`create_route ` +
+			`{"RouteTableId":"@table-a","DestinationCidrBlock":"0.0.0.0/0","GatewayId":"@gateway"}`,
+		`create_route ` +
+			`{"RouteTableId":"@table-a","DestinationCidrBlock":"10.99.0.0/24",` +
+			`"NetworkInterfaceId":"@nic-a"}`,
 	}
 }()
 
@@ -126,7 +151,8 @@ func (p *place) fresh(t *testing.T) *world {
 	return w
 }
 
-// bench is a place with a lab that serves one test after the other, for as long as each leaves it as it was.
+// bench is a place with a lab that serves one test after the other, for as long as each leaves it
+// as it was.
 type bench struct {
 	*place
 	world *world
@@ -214,8 +240,10 @@ func (w *world) look(t *testing.T) seen {
 	var instances []instanceSeen
 	var tables []tableSeen
 	const mine = ` {"Filters":[{"Name":"vpc-id","Values":["@vpc"]}]} | `
-	w.describe(t, &s, "describe_network_interfaces"+mine+"sort_by(NetworkInterfaces,&NetworkInterfaceId)", &nics)
-	w.describe(t, &s, "describe_instances"+mine+"sort_by(Reservations[].Instances[],&InstanceId)", &instances)
+	w.describe(t, &s, "describe_network_interfaces"+mine+
+		"sort_by(NetworkInterfaces,&NetworkInterfaceId)", &nics)
+	w.describe(t, &s, "describe_instances"+mine+"sort_by(Reservations[].Instances[],&InstanceId)",
+		&instances)
 	w.describe(t, &s, "describe_route_tables"+mine+"sort_by(RouteTables,&RouteTableId)", &tables)
 	w.describe(t, &s, "describe_security_groups"+mine+"sort_by(SecurityGroups,&GroupId)", nil)
 	w.describe(t, &s, "describe_subnets"+mine+"sort_by(Subnets,&SubnetId)", nil)
@@ -235,7 +263,9 @@ func (w *world) look(t *testing.T) seen {
 func (w *world) settle(t *testing.T) {
 	t.Helper()
 	const (
-		instances  = `describe_instances {"Filters":[{"Name":"instance-state-name","Values":["stopping","pending","shutting-down"]}]} | Reservations[]`
+		instances = `describe_instances ` +
+			`{"Filters":[{"Name":"instance-state-name","Values":["stopping","pending",` +
+			`"shutting-down"]}]} | Reservations[]`
 		interfaces = "describe_network_interfaces {} | NetworkInterfaces[?ends_with(Status,'taching')]"
 	)
 	for range 200 {
@@ -380,8 +410,9 @@ type tableSeen struct {
 		SubnetId string
 	}
 	Routes []struct {
-		DestinationCidrBlock, DestinationIpv6CidrBlock, GatewayId, NetworkInterfaceId, InstanceId, NatGatewayId string
-		State                                                                                                   string
+		DestinationCidrBlock, DestinationIpv6CidrBlock, GatewayId, NetworkInterfaceId, InstanceId,
+		NatGatewayId string
+		State string
 	}
 }
 

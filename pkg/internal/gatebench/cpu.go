@@ -2,7 +2,8 @@ package main
 
 import "syscall"
 
-// cpuSeconds is the processor time of this program, the stand-in in it included, and of the programs it ran.
+// cpuSeconds is the processor time of this program, the stand-in in it included, and of the
+// programs it ran.
 func cpuSeconds() float64 {
 	total := 0.0
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {

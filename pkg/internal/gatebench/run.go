@@ -27,7 +27,8 @@ const (
 const policyText = `apiVersion: hybrid.routerd.net/v1alpha1
 kind: ProviderActionPolicy
 metadata: {name: bench}
-spec: {enabled: true, dryRunOnly: false, allowedProviders: [aws], allowedActions: [assign-secondary-ip],
+spec: {enabled: true, dryRunOnly: false, allowedProviders: [aws],
+  allowedActions: [assign-secondary-ip],
   allowedCIDRs: [10.88.0.0/16], maxActionsPerRun: 1000000, allowUndo: true}
 `
 
@@ -75,11 +76,15 @@ func (b *bench) timed(ctx context.Context, args ...string) (time.Duration, error
 }
 
 // importPlans imports plans by their numbers.
-func (b *bench) importPlans(ctx context.Context, from, to int, target func(i int) map[string]string) (time.Duration, error) {
+func (b *bench) importPlans(
+	ctx context.Context, from, to int, target func(i int) map[string]string,
+) (time.Duration, error) {
 	var plans []map[string]any
 	for i := from; i < to; i++ {
-		plans = append(plans, map[string]any{"provider": "aws", "action": "assign-secondary-ip", "idempotencyKey": fmt.Sprint("bench-", i),
-			"riskLevel": "low", "description": "an address for the bench", "target": target(i)})
+		plans = append(plans,
+			map[string]any{"provider": "aws", "action": "assign-secondary-ip",
+				"idempotencyKey": fmt.Sprint("bench-", i),
+				"riskLevel":      "low", "description": "an address for the bench", "target": target(i)})
 	}
 	text, err := json.Marshal(plans)
 	if err != nil {
@@ -98,10 +103,12 @@ func (b *bench) executions(ctx context.Context, n, parallel int) error {
 	sim := ec2sim.New(ec2sim.Lab())
 	region := sim.Region(ec2sim.LabRegion)
 	var nics []string
-	region.AddSubnet(ec2sim.Subnet{ID: "subnet-0be00000000000000", VPCID: ec2sim.LabVPC, CIDR: "10.88.128.0/17"})
+	region.AddSubnet(
+		ec2sim.Subnet{ID: "subnet-0be00000000000000", VPCID: ec2sim.LabVPC, CIDR: "10.88.128.0/17"})
 	for i := range interfaces {
 		nic := region.AddInterface(ec2sim.Interface{SubnetID: "subnet-0be00000000000000",
-			PrivateAddresses: []ec2sim.PrivateAddress{{Address: fmt.Sprintf("10.88.254.%d", i+1), Primary: true}}})
+			PrivateAddresses: []ec2sim.PrivateAddress{
+				{Address: fmt.Sprintf("10.88.254.%d", i+1), Primary: true}}})
 		nics = append(nics, nic.ID)
 	}
 	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
@@ -113,9 +120,11 @@ func (b *bench) executions(ctx context.Context, n, parallel int) error {
 		return err
 	}
 	b.env = append(server.RoleEnv(), "PATH="+os.Getenv("PATH"), "EXECUTOR_STATE_DIR="+b.path("state"),
-		"ACTIONCTL_JOURNAL="+b.path("executions.db"), "ACTIONCTL_POLICY="+b.path("policy.yaml"), "USER=bench")
+		"ACTIONCTL_JOURNAL="+b.path("executions.db"), "ACTIONCTL_POLICY="+b.path("policy.yaml"),
+		"USER=bench")
 	if _, err := b.importPlans(ctx, 0, n, func(i int) map[string]string {
-		return map[string]string{"nicRef": nics[i%interfaces], "address": fmt.Sprintf("10.88.%d.%d", 128+i/200, 10+i%200), "region": ec2sim.LabRegion}
+		return map[string]string{"nicRef": nics[i%interfaces],
+			"address": fmt.Sprintf("10.88.%d.%d", 128+i/200, 10+i%200), "region": ec2sim.LabRegion}
 	}); err != nil {
 		return err
 	}
@@ -133,8 +142,12 @@ func (b *bench) executions(ctx context.Context, n, parallel int) error {
 	}
 	each := (cpuSeconds() - before) / float64(n)
 	rate := float64(n) / took.Seconds()
-	fmt.Fprintf(b.out, "execute: %d approved actions, %d at once, %.1f s: %.0f a second (at least %.0f)\n", n, parallel, took.Seconds(), rate, wantRate)
-	fmt.Fprintf(b.out, "         %.1f ms of processor time each, stand-in included: two idle cores do %.0f a second\n", 1000*each, 2/each)
+	fmt.Fprintf(
+		b.out, "execute: %d approved actions, %d at once, %.1f s: %.0f a second (at least %.0f)\n", n,
+		parallel, took.Seconds(), rate, wantRate)
+	fmt.Fprintf(
+		b.out, "         %.1f ms of processor time each, stand-in included: two idle cores do %.0f a "+
+			"second\n", 1000*each, 2/each)
 	verify, err := b.timed(ctx, "journal", "--verify")
 	if err != nil {
 		return err
@@ -152,11 +165,13 @@ func (b *bench) journal(ctx context.Context, n int) error {
 	path := b.path("large.db")
 	b.env = []string{"PATH=" + os.Getenv("PATH"), "ACTIONCTL_JOURNAL=" + path, "USER=bench"}
 	step := max(1, n/5)
-	fmt.Fprintf(b.out, "%9s %12s %12s %14s %14s %14s\n", "actions", "import/s", "bytes each", "first page", "last page", "by status")
+	fmt.Fprintf(b.out, "%9s %12s %12s %14s %14s %14s\n", "actions", "import/s", "bytes each",
+		"first page", "last page", "by status")
 	var worst time.Duration
 	for have := 0; have < n; have += step {
 		took, err := b.importPlans(ctx, have, have+step, func(i int) map[string]string {
-			return map[string]string{"nicRef": "eni-01088600000000011", "address": "10.88.60.9", "region": ec2sim.LabRegion}
+			return map[string]string{"nicRef": "eni-01088600000000011", "address": "10.88.60.9",
+				"region": ec2sim.LabRegion}
 		})
 		if err != nil {
 			return err
@@ -165,8 +180,10 @@ func (b *bench) journal(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
-		line := fmt.Sprintf("%9d %12.0f %12d", have+step, float64(step)/took.Seconds(), info.Size()/int64(have+step))
-		for _, page := range [][]string{{}, {"--newest"}, {"--status", string(gate.Pending), "--after", fmt.Sprint((have + step) / 2)}} {
+		line := fmt.Sprintf("%9d %12.0f %12d", have+step, float64(step)/took.Seconds(),
+			info.Size()/int64(have+step))
+		for _, page := range [][]string{{}, {"--newest"},
+			{"--status", string(gate.Pending), "--after", fmt.Sprint((have + step) / 2)}} {
 			median, err := b.median(ctx, append([]string{"list", "-o", "json"}, page...)...)
 			if err != nil {
 				return err
@@ -202,7 +219,8 @@ func (b *bench) withinTheProcess(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "a page without the process around it: %.1f ms; verifying all %d events: %.1f s\n",
+	fmt.Fprintf(
+		b.out, "a page without the process around it: %.1f ms; verifying all %d events: %.1f s\n",
 		float64(page.Microseconds())/1000, report.Events, time.Since(begin).Seconds())
 	return nil
 }

@@ -1,10 +1,10 @@
-// The program mutate breaks the code of a package in one place at a time and reports which of these
+// The program mutate breaks the code of a package in one place at a time. It reports which of these
 // mutants the package's own tests do not notice.
 //
-// It never writes into the tree: go test's -overlay puts a changed text in a file's place. All
-// mutants of a package that lie in functions are compiled into one test binary, each as a copy of
-// its function, and an environment variable chooses one. So most mutants cost one run of the tests
-// and no build. Those outside of functions are built one by one.
+// It never writes into the tree: go test's -overlay puts a changed text in a file's place. A
+// package's mutants that lie in functions are compiled into one test binary, each as a copy of its
+// function. An environment variable chooses one. So most mutants cost one run of the tests and no
+// build. Those outside of functions are built one by one.
 //
 // Mutants that no test can notice are listed in equivalent.txt, each with a reason.
 package main

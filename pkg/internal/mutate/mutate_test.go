@@ -196,7 +196,8 @@ func TestFailingTestsTellNothing(t *testing.T) {
 	}
 }
 
-// TestSampleIsDeterministic: the same seed takes the same mutants, in order, and another seed others.
+// TestSampleIsDeterministic: the same seed takes the same mutants, in order, and another seed
+// others.
 func TestSampleIsDeterministic(t *testing.T) {
 	all := make([]mutant, 100)
 	for i := range all {
@@ -230,7 +231,8 @@ func TestOneFileAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	exit, out := mutate(t, "-v", "other.go")
-	if exit != 1 || strings.Contains(out, "it.go") || !strings.Contains(out, "survived: other.go:3: other") {
+	if exit != 1 || strings.Contains(out, "it.go") ||
+		!strings.Contains(out, "survived: other.go:3: other") {
 		t.Errorf("exit %d, want 1 and only other.go\n%s", exit, out)
 	}
 }

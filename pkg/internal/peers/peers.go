@@ -22,7 +22,8 @@ type Python struct {
 
 const probe = `import sys, importlib.metadata as m, moto.server, boto3, awscli
 print(sys.executable)
-print(", ".join(f"{n} {m.version(n)}" for n in ("moto", "boto3", "awscli")) + ", python " + sys.version.split()[0])`
+found = ", ".join(f"{n} {m.version(n)}" for n in ("moto", "boto3", "awscli"))
+print(found + ", python " + sys.version.split()[0])`
 
 // FindPython looks through PATH and, where there is a pyenv, through its versions.
 func FindPython() (Python, error) {
@@ -38,7 +39,8 @@ func FindPython() (Python, error) {
 			return Python{Path: lines[0], Versions: lines[1]}, nil
 		}
 	}
-	return Python{}, fmt.Errorf("no python can import moto, boto3 and awscli: %w", errors.New("tried "+strings.Join(tried, ", ")))
+	return Python{}, fmt.Errorf("no python can import moto, boto3 and awscli: %w",
+		errors.New("tried "+strings.Join(tried, ", ")))
 }
 
 func candidates() []string {
@@ -60,10 +62,13 @@ func candidates() []string {
 
 // AWS is the arguments that run the AWS CLI.
 func (p Python) AWS(args ...string) []string {
-	return append([]string{p.Path, "-c", "import sys; from awscli.clidriver import main; sys.exit(main())"}, args...)
+	return append(
+		[]string{p.Path, "-c", "import sys; from awscli.clidriver import main; sys.exit(main())"},
+		args...)
 }
 
 // MotoServer is the arguments that run moto as a server.
 func (p Python) MotoServer(args ...string) []string {
-	return append([]string{p.Path, "-c", "import sys; from moto.server import main; sys.exit(main())"}, args...)
+	return append([]string{p.Path, "-c", "import sys; from moto.server import main; sys.exit(main())"},
+		args...)
 }

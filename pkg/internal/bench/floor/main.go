@@ -1,5 +1,5 @@
-// Command floor is what the executor is measured against: the standard library
-// making the same signed calls to EC2, and nothing else. It checks nothing, keeps nothing and can't undo.
+// Command floor is what the executor is measured against: the standard library making the same
+// signed calls to EC2, and nothing else. It checks nothing, keeps nothing and can't undo.
 package main
 
 import (
@@ -49,7 +49,8 @@ func run() error {
 	}
 	if request.Spec.Mode == "execute" {
 		if _, err := c.call("AssignPrivateIpAddresses", url.Values{
-			"NetworkInterfaceId": {target["nicRef"]}, "PrivateIpAddress.1": {address}, "AllowReassignment": {"false"},
+			"NetworkInterfaceId": {target["nicRef"]}, "PrivateIpAddress.1": {address},
+			"AllowReassignment": {"false"},
 		}); err != nil {
 			return err
 		}
@@ -87,7 +88,8 @@ type client struct {
 func newClient(region string) (*client, error) {
 	c := &client{
 		http: http.DefaultClient, endpoint: os.Getenv("AWS_ENDPOINT_URL_EC2"), region: region,
-		id: os.Getenv("AWS_ACCESS_KEY_ID"), secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), sessionToken: os.Getenv("AWS_SESSION_TOKEN"),
+		id: os.Getenv("AWS_ACCESS_KEY_ID"), secret: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		sessionToken: os.Getenv("AWS_SESSION_TOKEN"),
 	}
 	if bundle := os.Getenv("AWS_CA_BUNDLE"); bundle != "" {
 		pem, err := os.ReadFile(bundle)
@@ -96,7 +98,8 @@ func newClient(region string) (*client, error) {
 		}
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(pem)
-		c.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
+		c.http = &http.Client{
+			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
 	}
 	return c, nil
 }
@@ -137,7 +140,8 @@ func (c *client) sign(r *http.Request, body string) {
 	date, stamp := now.Format("20060102"), now.Format("20060102T150405Z")
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	r.Header.Set("X-Amz-Date", stamp)
-	headers := "content-type:" + r.Header.Get("Content-Type") + "\nhost:" + r.URL.Host + "\nx-amz-date:" + stamp + "\n"
+	headers := "content-type:" + r.Header.Get("Content-Type") + "\nhost:" + r.URL.Host +
+		"\nx-amz-date:" + stamp + "\n"
 	signed := "content-type;host;x-amz-date"
 	if c.sessionToken != "" {
 		r.Header.Set("X-Amz-Security-Token", c.sessionToken)
@@ -147,12 +151,15 @@ func (c *client) sign(r *http.Request, body string) {
 	canonical := "POST\n/\n\n" + headers + "\n" + signed + "\n" + sha(body)
 	scope := date + "/" + c.region + "/ec2/aws4_request"
 	key := []byte("AWS4" + c.secret)
-	for _, part := range []string{date, c.region, "ec2", "aws4_request", "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + sha(canonical)} {
+	for _, part := range []string{date, c.region, "ec2", "aws4_request",
+		"AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + sha(canonical)} {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(part))
 		key = mac.Sum(nil)
 	}
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+c.id+"/"+scope+", SignedHeaders="+signed+", Signature="+hex.EncodeToString(key))
+	r.Header.Set("Authorization",
+		"AWS4-HMAC-SHA256 Credential="+c.id+"/"+scope+", SignedHeaders="+signed+", Signature="+
+			hex.EncodeToString(key))
 }
 
 func sha(s string) string {
