@@ -64,7 +64,8 @@ type verdicts struct {
 }
 
 func newVerdicts(t testing.TB) verdicts {
-	v := verdicts{registry: actions.Registry(), request: compile(t, schema.Request()), verbs: map[string]*jsonschema.Schema{}}
+	v := verdicts{registry: actions.Registry(), request: compile(t, schema.Request()),
+		verbs: map[string]*jsonschema.Schema{}}
 	for _, verb := range v.registry.Verbs() {
 		text, ok := schema.Verb(verb.Name)
 		if !ok {
@@ -98,11 +99,13 @@ func (v verdicts) judge(t *testing.T, text, verb string, accepted bool) {
 		t.Fatalf("%v: is this beyond a schema?\n%s", err, text)
 	}
 	if err := v.request.Validate(doc); (err == nil) != accepted {
-		t.Errorf("request.schema.json says accepted=%t, want %t (%v)\n%s", err == nil, accepted, err, text)
+		t.Errorf("request.schema.json says accepted=%t, want %t (%v)\n%s", err == nil, accepted, err,
+			text)
 	}
 	if s := v.verbs[verb]; s != nil {
 		if err := s.Validate(doc); (err == nil) != accepted {
-			t.Errorf("%s.schema.json says accepted=%t, want %t (%v)\n%s", verb, err == nil, accepted, err, text)
+			t.Errorf("%s.schema.json says accepted=%t, want %t (%v)\n%s", verb, err == nil, accepted, err,
+				text)
 		}
 	}
 }
@@ -113,7 +116,8 @@ func TestSchemasAndBinaryAgreeOnCorpus(t *testing.T) {
 	for _, r := range corpus() {
 		t.Run(r.name, func(t *testing.T) {
 			if faults, _ := v.binary(r.text); (len(faults) == 0) != r.accepted {
-				t.Errorf("the binary says accepted=%t, want %t (%v)\n%.500s", len(faults) == 0, r.accepted, faults, r.text)
+				t.Errorf("the binary says accepted=%t, want %t (%v)\n%.500s", len(faults) == 0, r.accepted,
+					faults, r.text)
 			}
 			if !r.beyond {
 				v.judge(t, r.text, r.verb, r.accepted)
@@ -147,7 +151,8 @@ func TestExecutorRefusesCorpus(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			connected := false
 			e := executor.Executor{
-				Registry: actions.Registry(), Provider: "aws", Timeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
+				Registry: actions.Registry(), Provider: "aws", Timeout: 10 * time.Second,
+				Log: slog.New(slog.DiscardHandler),
 				Connect: func(context.Context, string, time.Duration) (executor.Connection, error) {
 					connected = true
 					return nil, action.Refuse(protocol.Unavailable, "there is no provider here")
@@ -158,8 +163,10 @@ func TestExecutorRefusesCorpus(t *testing.T) {
 			if r.accepted {
 				want = protocol.Unavailable
 			}
-			if got := answer.Status.Observed[protocol.FactFailureClass]; got != string(want) || connected != r.accepted {
-				t.Errorf("failureClass=%s connected=%t, want %s %t: %s\n%.500s", got, connected, want, r.accepted, answer.Status.Error, r.text)
+			if got := answer.Status.Observed[protocol.FactFailureClass]; got != string(want) ||
+				connected != r.accepted {
+				t.Errorf("failureClass=%s connected=%t, want %s %t: %s\n%.500s", got, connected, want,
+					r.accepted, answer.Status.Error, r.text)
 			}
 			validResult(t, result, answer)
 		})

@@ -61,7 +61,8 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 		append(notText(), absent{}, "ExecuteActionRequest", inventory.ResultKind)...)
 	put(false, []string{"spec"}, absent{}, nil, "", []any{}, tree{})
 	put(false, at("provider"), append(notText(), absent{}, "", "gcp", "AWS")...)
-	for _, key := range []string{"providerRef", "selfNode", "pool", "strategy", "prefix", "selfNicRef", "subnetRef", "routeTableRef"} {
+	for _, key := range []string{"providerRef", "selfNode", "pool", "strategy", "prefix", "selfNicRef",
+		"subnetRef", "routeTableRef"} {
 		put(true, at(key), absent{}, "")
 		put(false, at(key), notText()...)
 	}
@@ -82,8 +83,10 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 		key  []string
 		form action.Form
 	}{
-		{at("selfNicRef"), action.InterfaceID}, {at("subnetRef"), action.SubnetID}, {at("routeTableRef"), action.RouteTableID},
-		{at("target", "nicRef"), action.InterfaceID}, {at("target", "subnetRef"), action.SubnetID}, {at("target", "routeTableRef"), action.RouteTableID}, {at("target", "region"), action.Region},
+		{at("selfNicRef"), action.InterfaceID}, {at("subnetRef"), action.SubnetID},
+		{at("routeTableRef"), action.RouteTableID},
+		{at("target", "nicRef"), action.InterfaceID}, {at("target", "subnetRef"), action.SubnetID},
+		{at("target", "routeTableRef"), action.RouteTableID}, {at("target", "region"), action.Region},
 		{at("prefix"), action.Network},
 	} {
 		known := formTexts[f.form.Name]
@@ -117,7 +120,8 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 	t.Logf("%d requests", n)
 
 	// Beyond a schema.
-	for _, spec := range []tree{{"provider": "aws", "selfNicRef": "eni-01234567", "target": tree{"nicRef": "eni-76543210"}}} {
+	for _, spec := range []tree{
+		{"provider": "aws", "selfNicRef": "eni-01234567", "target": tree{"nicRef": "eni-76543210"}}} {
 		if _, faults := inventory.Decode(
 			strings.NewReader(marshal(observe(spec))),
 			"aws",
@@ -132,7 +136,8 @@ func TestInventorySchemaAndBinaryAgree(t *testing.T) {
 // TestInventoryExamplesFollowSchema: what the examples' script holds the program to is of the
 // schemas.
 func TestInventoryExamplesFollowSchema(t *testing.T) {
-	for pattern, text := range map[string][]byte{"request*.json": schema.InventoryRequest(), "result*.json": schema.InventoryResult()} {
+	for pattern, text := range map[string][]byte{"request*.json": schema.InventoryRequest(),
+		"result*.json": schema.InventoryResult()} {
 		s := compile(t, text)
 		files, err := filepath.Glob(filepath.Join("../examples/inventory", pattern))
 		if err != nil || len(files) == 0 {
@@ -205,19 +210,24 @@ func TestInventorySchemaRefusesOtherResults(t *testing.T) {
 		}
 	}
 	for name, r := range map[string]tree{
-		"another kind":               set(good(), "ExecuteActionResult", "kind"),
-		"no self":                    set(good(), absent{}, "status", "self"),
-		"no ips":                     set(good(), absent{}, "status", "ips"),
-		"no message":                 set(good(), absent{}, "status", "message"),
-		"an error":                   set(good(), "e", "status", "error"),
-		"skipped":                    set(good(), "skipped", "status", "status"),
-		"an address of no one":       set(good(), []any{set(address(), absent{}, "nicRef")}, "status", "ips"),
-		"a number for primary":       set(good(), []any{set(address(), 1, "primary")}, "status", "ips"),
-		"an address without a type":  set(good(), []any{set(address(), absent{}, "resourceType")}, "status", "localIPs"),
-		"an address of another type": set(good(), []any{set(address(), "instance", "resourceType")}, "status", "ips"),
-		"not told to be selected":    set(good(), []any{set(address(), absent{}, "selected")}, "status", "observedCandidates"),
-		"a node that is no router":   set(good(), "instance-nic", "status", "self", "resourceType"),
-		"a route without a table":    set(good(), []any{tree{"address": "10.0.0.0/8"}}, "status", "routes"),
+		"another kind": set(good(), "ExecuteActionResult", "kind"),
+		"no self":      set(good(), absent{}, "status", "self"),
+		"no ips":       set(good(), absent{}, "status", "ips"),
+		"no message":   set(good(), absent{}, "status", "message"),
+		"an error":     set(good(), "e", "status", "error"),
+		"skipped":      set(good(), "skipped", "status", "status"),
+		"an address of no one": set(good(), []any{set(address(), absent{}, "nicRef")},
+			"status", "ips"),
+		"a number for primary": set(good(), []any{set(address(), 1, "primary")}, "status", "ips"),
+		"an address without a type": set(good(), []any{set(address(), absent{}, "resourceType")},
+			"status", "localIPs"),
+		"an address of another type": set(good(), []any{set(address(), "instance", "resourceType")},
+			"status", "ips"),
+		"not told to be selected": set(good(), []any{set(address(), absent{}, "selected")}, "status",
+			"observedCandidates"),
+		"a node that is no router": set(good(), "instance-nic", "status", "self", "resourceType"),
+		"a route without a table": set(good(), []any{tree{"address": "10.0.0.0/8"}},
+			"status", "routes"),
 		"failed, without an error":   set(failed(), absent{}, "status", "error"),
 		"failed, with an empty list": set(failed(), []any{}, "status", "ips"),
 		"failed, with routes":        set(failed(), []any{}, "status", "routes"),

@@ -42,7 +42,8 @@ func anyText(r *rand.Rand, good []string) string {
 	case 0:
 		return pick(r, good)
 	case 1:
-		return fmt.Sprintf("%d.%d.%d.%d%s", r.IntN(260), r.IntN(260), r.IntN(260), r.IntN(260), pick(r, []string{"", "", "/32", "/31"}))
+		return fmt.Sprintf("%d.%d.%d.%d%s", r.IntN(260), r.IntN(260), r.IntN(260), r.IntN(260),
+			pick(r, []string{"", "", "/32", "/31"}))
 	}
 	return mutate(r, pick(r, good))
 }
@@ -171,7 +172,10 @@ func edit(r *rand.Rand, doc tree, verb action.Verb, good []string) {
 	case n == 0:
 		set(doc, value(), pick(r, []string{"apiVersion", "kind", "spec", "unknown"}))
 	case n < 4 && ok:
-		set(spec, value(), pick(r, []string{"action", "provider", "providerRef", "mode", "idempotencyKey", "target", "parameters", "context", "unknown"}))
+		set(
+			spec, value(), pick(r,
+				[]string{"action", "provider", "providerRef", "mode", "idempotencyKey", "target", "parameters",
+					"context", "unknown"}))
 	case n < 6 && ok:
 		// Another verb's name on this one's fields.
 		set(spec, pick(r, actions.Registry().Verbs()).Name, "action")

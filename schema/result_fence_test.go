@@ -32,14 +32,18 @@ func newInstance() *ec2model.Instance {
 
 func (l *lab) DescribeInstance(_ context.Context, id string) (ec2model.Instance, error) {
 	if id != instance1 {
-		return ec2model.Instance{}, action.Refuse(protocol.NotFound, "%s does not exist", id).With(protocol.FactAWSErrorCode, "InvalidInstanceID.NotFound")
+		return ec2model.Instance{},
+			action.Refuse(protocol.NotFound, "%s does not exist", id).With(protocol.FactAWSErrorCode,
+				"InvalidInstanceID.NotFound")
 	}
 	seen := *l.instance
 	seen.Tags, seen.Interfaces = maps.Clone(seen.Tags), slices.Clone(seen.Interfaces)
 	return seen, nil
 }
 
-func (l *lab) DescribeSecurityGroups(_ context.Context, ids ...string) ([]ec2model.SecurityGroup, error) {
+func (l *lab) DescribeSecurityGroups(
+	_ context.Context, ids ...string,
+) ([]ec2model.SecurityGroup, error) {
 	var found []ec2model.SecurityGroup
 	for _, id := range ids {
 		if slices.Contains([]string{groupA, groupB, groupFence}, id) {
@@ -59,7 +63,10 @@ func (l *lab) CreateTags(_ context.Context, _ string, tags map[string]string) er
 
 func (l *lab) DeleteTags(_ context.Context, _ string, tags map[string]string) error {
 	return l.change(func() {
-		maps.DeleteFunc(l.instance.Tags, func(key, value string) bool { v, ok := tags[key]; return ok && v == value })
+		maps.DeleteFunc(l.instance.Tags, func(key, value string) bool {
+			v, ok := tags[key]
+			return ok && v == value
+		})
 	})
 }
 

@@ -41,11 +41,13 @@ type lab struct {
 
 // newLab has two interfaces without and one with 10.0.0.9; the second one forwards.
 func newLab() *lab {
-	l := &lab{nics: map[string]*ec2model.NetworkInterface{}, routes: newRoutes(), instance: newInstance()}
+	l := &lab{nics: map[string]*ec2model.NetworkInterface{}, routes: newRoutes(),
+		instance: newInstance()}
 	for i, id := range []string{nic1, nic2, nic3} {
 		check := i != 1
 		l.nics[id] = &ec2model.NetworkInterface{
-			ID: id, SubnetID: "subnet-1", VPCID: "vpc-1", SourceDestCheck: &check, Primary: "10.0.0." + string(rune('4'+i)),
+			ID: id, SubnetID: "subnet-1", VPCID: "vpc-1", SourceDestCheck: &check,
+			Primary: "10.0.0." + string(rune('4'+i)),
 		}
 	}
 	l.nics[nic3].Secondary, l.nics[nic3].IPv6 = []string{"10.0.0.9"}, []string{"2001:db8::9"}
@@ -55,12 +57,15 @@ func newLab() *lab {
 func (l *lab) Reader() any { return l }
 func (l *lab) Writer() any { return l }
 
-func (l *lab) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+func (l *lab) DescribeNetworkInterfaces(
+	_ context.Context, ids ...string,
+) ([]ec2model.NetworkInterface, error) {
 	var all []ec2model.NetworkInterface
 	for _, id := range ids {
 		n := l.nics[id]
 		if n == nil {
-			return nil, action.Refuse(protocol.NotFound, "%s does not exist", id).With(protocol.FactAWSErrorCode, "InvalidNetworkInterfaceID.NotFound")
+			return nil, action.Refuse(protocol.NotFound, "%s does not exist",
+				id).With(protocol.FactAWSErrorCode, "InvalidNetworkInterfaceID.NotFound")
 		}
 		seen := *n
 		check := *n.SourceDestCheck
@@ -71,12 +76,16 @@ func (l *lab) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2
 	return all, nil
 }
 
-func (l *lab) ExistingNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+func (l *lab) ExistingNetworkInterfaces(
+	ctx context.Context, ids ...string,
+) ([]ec2model.NetworkInterface, error) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return l.nics[id] == nil })
 	return l.DescribeNetworkInterfaces(ctx, ids...)
 }
 
-func (l *lab) DescribeNetworkInterfacesWithAddress(ctx context.Context, _, address string) ([]ec2model.NetworkInterface, error) {
+func (l *lab) DescribeNetworkInterfacesWithAddress(
+	ctx context.Context, _, address string,
+) ([]ec2model.NetworkInterface, error) {
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(l.nics)) {
 		if l.nics[id].Has(address) {
@@ -86,7 +95,9 @@ func (l *lab) DescribeNetworkInterfacesWithAddress(ctx context.Context, _, addre
 	return l.DescribeNetworkInterfaces(ctx, ids...)
 }
 
-func (l *lab) DescribeNetworkInterfacesOfSubnet(ctx context.Context, _ string) ([]ec2model.NetworkInterface, bool, error) {
+func (l *lab) DescribeNetworkInterfacesOfSubnet(
+	ctx context.Context, _ string,
+) ([]ec2model.NetworkInterface, bool, error) {
 	found, err := l.DescribeNetworkInterfaces(ctx, slices.Sorted(maps.Keys(l.nics))...)
 	return found, true, err
 }
@@ -130,8 +141,11 @@ func (l *lab) change(f func()) error {
 
 func (l *lab) run(t *testing.T, request any) protocol.Result {
 	e := executor.Executor{
-		Registry: actions.Registry(), Provider: "aws", Timeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
-		Connect: func(context.Context, string, time.Duration) (executor.Connection, error) { return l, nil },
+		Registry: actions.Registry(), Provider: "aws", Timeout: 10 * time.Second,
+		Log: slog.New(slog.DiscardHandler),
+		Connect: func(context.Context, string, time.Duration) (executor.Connection, error) {
+			return l, nil
+		},
 	}
 	return e.Run(t.Context(), io.Reader(strings.NewReader(marshal(request))))
 }
@@ -144,7 +158,8 @@ func chosen(target map[string]string) map[string]string {
 
 func ask(verb, mode string, target, parameters map[string]string) tree {
 	return tree{"apiVersion": protocol.APIVersion, "kind": protocol.RequestKind, "spec": tree{
-		"action": verb, "provider": "aws", "mode": mode, "idempotencyKey": "k", "target": target, "parameters": parameters,
+		"action": verb, "provider": "aws", "mode": mode, "idempotencyKey": "k", "target": target,
+		"parameters": parameters,
 	}}
 }
 
@@ -157,7 +172,8 @@ func TestResultsFollowSchema(t *testing.T) {
 		return m
 	}
 	routeAt := func(nic, table, address string) map[string]string {
-		return map[string]string{"nicRef": nic, "region": region, "address": address, "routeTableRef": table}
+		return map[string]string{"nicRef": nic, "region": region, "address": address,
+			"routeTableRef": table}
 	}
 	parameters := func(pairs ...string) map[string]string {
 		m := map[string]string{}
@@ -167,63 +183,130 @@ func TestResultsFollowSchema(t *testing.T) {
 		return m
 	}
 	s, judges := compile(t, schema.Result()), newVerdicts(t)
-	denied := &protocol.Failure{Class: protocol.Authorization, Message: "EC2 refused", Facts: map[string]string{
-		protocol.FactAWSErrorCode: "UnauthorizedOperation", protocol.FactRequestID: "r-1", protocol.FactPermissionHint: "ec2:AssignPrivateIpAddresses",
-	}}
+	denied := &protocol.Failure{Class: protocol.Authorization, Message: "EC2 refused",
+		Facts: map[string]string{
+			protocol.FactAWSErrorCode: "UnauthorizedOperation", protocol.FactRequestID: "r-1",
+			protocol.FactPermissionHint: "ec2:AssignPrivateIpAddresses",
+		}}
 	for _, c := range []struct {
 		name, verb         string
 		target, parameters map[string]string
 		refuse             *protocol.Failure
 		want               protocol.State
 	}{
-		{name: "a free address", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.20/32"), want: protocol.Succeeded},
-		{name: "an address it has", verb: "assign-secondary-ip", target: nicAt(nic3, "10.0.0.9"), want: protocol.Succeeded},
-		{name: "another's address", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.9"), want: protocol.Failed},
-		{name: "a takeover", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.9"), parameters: parameters("allowReassignment", "yes"), want: protocol.Succeeded},
-		{name: "a takeover from the wrong holder", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.9"), parameters: parameters("allowReassignment", "1", "expectedHolderRef", nic2), want: protocol.Failed},
-		{name: "no such interface", verb: "assign-secondary-ip", target: nicAt(noNIC, "10.0.0.20"), want: protocol.Failed},
-		{name: "the primary address", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.4"), want: protocol.Failed},
-		{name: "refused", verb: "assign-secondary-ip", target: nicAt(nic3, "10.0.0.20"), refuse: denied, want: protocol.Failed},
-		{name: "let go", verb: "unassign-secondary-ip", target: nicAt(nic3, "10.0.0.9"), want: protocol.Succeeded},
-		{name: "given back", verb: "unassign-secondary-ip", target: nicAt(nic3, "10.0.0.9"), parameters: parameters("priorHolder", nic2, "priorAssigned", "false"), want: protocol.Succeeded},
-		{name: "was there before", verb: "unassign-secondary-ip", target: nicAt(nic3, "10.0.0.9"), parameters: parameters("priorAssigned", "true"), want: protocol.Skipped},
-		{name: "drifted", verb: "unassign-secondary-ip", target: nicAt(nic1, "10.0.0.9"), parameters: parameters("priorAssigned", "false"), want: protocol.Failed},
-		{name: "drifted, restored", verb: "unassign-secondary-ip", target: nicAt(nic1, "10.0.0.9"), parameters: parameters("priorHolder", nic2, "onDrift", "restore"), want: protocol.Succeeded},
-		{name: "a free IPv6 address", verb: "assign-secondary-ip", target: nicAt(nic3, "2001:db8::20/128"), want: protocol.Succeeded},
-		{name: "an IPv6 takeover", verb: "assign-secondary-ip", target: nicAt(nic1, "2001:DB8::9"), parameters: parameters("allowReassignment", "yes"), want: protocol.Succeeded},
-		{name: "a new route", verb: "assign-route-table-route", target: routeAt(nic1, table1, "10.99.0.1"), want: protocol.Succeeded},
-		{name: "a new route, by strategy", verb: "assign-secondary-ip", target: chosen(routeAt(nic1, table1, "10.99.0.1")), want: protocol.Succeeded},
-		{name: "a route it has", verb: "assign-route-table-route", target: routeAt(nic3, table1, "10.99.0.3/32"), want: protocol.Succeeded},
-		{name: "another's route", verb: "assign-route-table-route", target: routeAt(nic1, table1, "10.99.0.9/32"), want: protocol.Failed},
-		{name: "a route taken", verb: "assign-route-table-route", target: routeAt(nic1, table1, "2001:db8:9::/64"), parameters: parameters("allowReassignment", "on"), want: protocol.Succeeded},
-		{name: "no such table", verb: "assign-route-table-route", target: routeAt(nic1, noTable, "10.99.0.1"), want: protocol.Failed},
-		{name: "a route taken away", verb: "unassign-route-table-route", target: routeAt(nic3, table1, "10.99.0.3"), want: protocol.Succeeded},
-		{name: "a route given back", verb: "unassign-route-table-route", target: routeAt(nic3, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", "pcx-00000000000000001"), want: protocol.Succeeded},
-		{name: "a route that was there", verb: "unassign-route-table-route", target: routeAt(nic3, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", nic3), want: protocol.Skipped},
-		{name: "a route that drifted", verb: "unassign-route-table-route", target: routeAt(nic1, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", "none"), want: protocol.Failed},
-		{name: "a route that drifted, restored", verb: "unassign-route-table-route", target: routeAt(nic1, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", "none", "onDrift", "restore"), want: protocol.Succeeded},
-		{name: "fenced", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "true"), want: protocol.Succeeded},
-		{name: "fenced by interface", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("interface0Sg", groupFence, "interface1Sg", groupFence+","+groupB), want: protocol.Succeeded},
-		{name: "fenced through a transition", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "1", "transitionSecurityGroup", groupB), want: protocol.Succeeded},
-		{name: "a fence that would leave nothing", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupA), want: protocol.Failed},
-		{name: "a fence of nothing", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupFence), want: protocol.Failed},
-		{name: "a fence without groups", verb: "fence-security-groups", target: instanceAt(instance1), want: protocol.Failed},
-		{name: "no such instance", verb: "fence-security-groups", target: instanceAt(noInstance), parameters: parameters("securityGroups", groupA), want: protocol.Failed},
-		{name: "refused to fence", verb: "fence-security-groups", target: instanceAt(instance1), parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "true"), refuse: denied, want: protocol.Failed},
-		{name: "not fenced", verb: "unfence-security-groups", target: instanceAt(instance1), want: protocol.Skipped},
-		{name: "fenced before the action", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("priorFence", "same"), want: protocol.Skipped},
-		{name: "as before the fence", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("priorSecurityGroups."+nic2, groupA), want: protocol.Succeeded},
-		{name: "unfenced by interface", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("interface0Sg", groupB, "interface1Sg", groupB), want: protocol.Succeeded},
-		{name: "unfenced by half of the interfaces", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("interface0Sg", groupB), want: protocol.Failed},
-		{name: "fence drifted", verb: "unfence-security-groups", target: instanceAt(instance1), parameters: parameters("priorSecurityGroups."+nic2, groupB, "fencedSecurityGroups."+nic2, groupFence), want: protocol.Failed},
-		{name: "a route taken from no such table", verb: "unassign-route-table-route", target: routeAt(nic1, noTable, "10.99.0.3"), want: protocol.Failed},
-		{name: "switched off", verb: "ensure-forwarding-enabled", target: nicAt(nic1, ""), want: protocol.Succeeded},
-		{name: "forwards already", verb: "ensure-forwarding-enabled", target: nicAt(nic2, "10.0.0.9"), want: protocol.Succeeded},
-		{name: "no such interface to forward", verb: "ensure-forwarding-enabled", target: nicAt(noNIC, ""), want: protocol.Failed},
-		{name: "refused to forward", verb: "ensure-forwarding-enabled", target: nicAt(nic1, ""), refuse: denied, want: protocol.Failed},
-		{name: "given its check back", verb: "ensure-forwarding-disabled", target: nicAt(nic2, ""), parameters: parameters("priorSourceDestCheck", "true"), want: protocol.Succeeded},
-		{name: "forwarded before", verb: "ensure-forwarding-disabled", target: nicAt(nic2, ""), parameters: parameters("priorSourceDestCheck", "FALSE"), want: protocol.Skipped},
-		{name: "prior unknown", verb: "ensure-forwarding-disabled", target: nicAt(nic2, ""), want: protocol.Failed},
+		{name: "a free address", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.20/32"),
+			want: protocol.Succeeded},
+		{name: "an address it has", verb: "assign-secondary-ip", target: nicAt(nic3, "10.0.0.9"),
+			want: protocol.Succeeded},
+		{name: "another's address", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.9"),
+			want: protocol.Failed},
+		{name: "a takeover", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.9"),
+			parameters: parameters("allowReassignment", "yes"), want: protocol.Succeeded},
+		{name: "a takeover from the wrong holder", verb: "assign-secondary-ip",
+			target:     nicAt(nic1, "10.0.0.9"),
+			parameters: parameters("allowReassignment", "1", "expectedHolderRef", nic2),
+			want:       protocol.Failed},
+		{name: "no such interface", verb: "assign-secondary-ip", target: nicAt(noNIC, "10.0.0.20"),
+			want: protocol.Failed},
+		{name: "the primary address", verb: "assign-secondary-ip", target: nicAt(nic1, "10.0.0.4"),
+			want: protocol.Failed},
+		{name: "refused", verb: "assign-secondary-ip", target: nicAt(nic3, "10.0.0.20"), refuse: denied,
+			want: protocol.Failed},
+		{name: "let go", verb: "unassign-secondary-ip", target: nicAt(nic3, "10.0.0.9"),
+			want: protocol.Succeeded},
+		{name: "given back", verb: "unassign-secondary-ip", target: nicAt(nic3, "10.0.0.9"),
+			parameters: parameters("priorHolder", nic2, "priorAssigned", "false"), want: protocol.Succeeded},
+		{name: "was there before", verb: "unassign-secondary-ip", target: nicAt(nic3, "10.0.0.9"),
+			parameters: parameters("priorAssigned", "true"), want: protocol.Skipped},
+		{name: "drifted", verb: "unassign-secondary-ip", target: nicAt(nic1, "10.0.0.9"),
+			parameters: parameters("priorAssigned", "false"), want: protocol.Failed},
+		{name: "drifted, restored", verb: "unassign-secondary-ip", target: nicAt(nic1, "10.0.0.9"),
+			parameters: parameters("priorHolder", nic2, "onDrift", "restore"), want: protocol.Succeeded},
+		{name: "a free IPv6 address", verb: "assign-secondary-ip",
+			target: nicAt(nic3, "2001:db8::20/128"), want: protocol.Succeeded},
+		{name: "an IPv6 takeover", verb: "assign-secondary-ip", target: nicAt(nic1, "2001:DB8::9"),
+			parameters: parameters("allowReassignment", "yes"), want: protocol.Succeeded},
+		{name: "a new route", verb: "assign-route-table-route",
+			target: routeAt(nic1, table1, "10.99.0.1"), want: protocol.Succeeded},
+		{name: "a new route, by strategy", verb: "assign-secondary-ip",
+			target: chosen(routeAt(nic1, table1, "10.99.0.1")), want: protocol.Succeeded},
+		{name: "a route it has", verb: "assign-route-table-route",
+			target: routeAt(nic3, table1, "10.99.0.3/32"), want: protocol.Succeeded},
+		{name: "another's route", verb: "assign-route-table-route",
+			target: routeAt(nic1, table1, "10.99.0.9/32"), want: protocol.Failed},
+		{name: "a route taken", verb: "assign-route-table-route",
+			target:     routeAt(nic1, table1, "2001:db8:9::/64"),
+			parameters: parameters("allowReassignment", "on"), want: protocol.Succeeded},
+		{name: "no such table", verb: "assign-route-table-route",
+			target: routeAt(nic1, noTable, "10.99.0.1"), want: protocol.Failed},
+		{name: "a route taken away", verb: "unassign-route-table-route",
+			target: routeAt(nic3, table1, "10.99.0.3"), want: protocol.Succeeded},
+		{name: "a route given back", verb: "unassign-route-table-route",
+			target:     routeAt(nic3, table1, "10.99.0.3"),
+			parameters: parameters("priorRouteTarget", "pcx-00000000000000001"), want: protocol.Succeeded},
+		{name: "a route that was there", verb: "unassign-route-table-route",
+			target: routeAt(nic3, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", nic3),
+			want: protocol.Skipped},
+		{name: "a route that drifted", verb: "unassign-route-table-route",
+			target: routeAt(nic1, table1, "10.99.0.3"), parameters: parameters("priorRouteTarget", "none"),
+			want: protocol.Failed},
+		{name: "a route that drifted, restored", verb: "unassign-route-table-route",
+			target:     routeAt(nic1, table1, "10.99.0.3"),
+			parameters: parameters("priorRouteTarget", "none", "onDrift", "restore"),
+			want:       protocol.Succeeded},
+		{name: "fenced", verb: "fence-security-groups", target: instanceAt(instance1),
+			parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "true"),
+			want:       protocol.Succeeded},
+		{name: "fenced by interface", verb: "fence-security-groups", target: instanceAt(instance1),
+			parameters: parameters("interface0Sg", groupFence, "interface1Sg", groupFence+","+groupB),
+			want:       protocol.Succeeded},
+		{name: "fenced through a transition", verb: "fence-security-groups",
+			target: instanceAt(instance1),
+			parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "1",
+				"transitionSecurityGroup", groupB), want: protocol.Succeeded},
+		{name: "a fence that would leave nothing", verb: "fence-security-groups",
+			target: instanceAt(instance1), parameters: parameters("securityGroups", groupA),
+			want: protocol.Failed},
+		{name: "a fence of nothing", verb: "fence-security-groups", target: instanceAt(instance1),
+			parameters: parameters("securityGroups", groupFence), want: protocol.Failed},
+		{name: "a fence without groups", verb: "fence-security-groups", target: instanceAt(instance1),
+			want: protocol.Failed},
+		{name: "no such instance", verb: "fence-security-groups", target: instanceAt(noInstance),
+			parameters: parameters("securityGroups", groupA), want: protocol.Failed},
+		{name: "refused to fence", verb: "fence-security-groups", target: instanceAt(instance1),
+			parameters: parameters("securityGroups", groupFence, "invertSgRemoval", "true"), refuse: denied,
+			want: protocol.Failed},
+		{name: "not fenced", verb: "unfence-security-groups", target: instanceAt(instance1),
+			want: protocol.Skipped},
+		{name: "fenced before the action", verb: "unfence-security-groups", target: instanceAt(instance1),
+			parameters: parameters("priorFence", "same"), want: protocol.Skipped},
+		{name: "as before the fence", verb: "unfence-security-groups", target: instanceAt(instance1),
+			parameters: parameters("priorSecurityGroups."+nic2, groupA), want: protocol.Succeeded},
+		{name: "unfenced by interface", verb: "unfence-security-groups", target: instanceAt(instance1),
+			parameters: parameters("interface0Sg", groupB, "interface1Sg", groupB),
+			want:       protocol.Succeeded},
+		{name: "unfenced by half of the interfaces", verb: "unfence-security-groups",
+			target: instanceAt(instance1), parameters: parameters("interface0Sg", groupB),
+			want: protocol.Failed},
+		{name: "fence drifted", verb: "unfence-security-groups", target: instanceAt(instance1),
+			parameters: parameters("priorSecurityGroups."+nic2, groupB, "fencedSecurityGroups."+nic2,
+				groupFence), want: protocol.Failed},
+		{name: "a route taken from no such table", verb: "unassign-route-table-route",
+			target: routeAt(nic1, noTable, "10.99.0.3"), want: protocol.Failed},
+		{name: "switched off", verb: "ensure-forwarding-enabled", target: nicAt(nic1, ""),
+			want: protocol.Succeeded},
+		{name: "forwards already", verb: "ensure-forwarding-enabled", target: nicAt(nic2, "10.0.0.9"),
+			want: protocol.Succeeded},
+		{name: "no such interface to forward", verb: "ensure-forwarding-enabled",
+			target: nicAt(noNIC, ""), want: protocol.Failed},
+		{name: "refused to forward", verb: "ensure-forwarding-enabled", target: nicAt(nic1, ""),
+			refuse: denied, want: protocol.Failed},
+		{name: "given its check back", verb: "ensure-forwarding-disabled", target: nicAt(nic2, ""),
+			parameters: parameters("priorSourceDestCheck", "true"), want: protocol.Succeeded},
+		{name: "forwarded before", verb: "ensure-forwarding-disabled", target: nicAt(nic2, ""),
+			parameters: parameters("priorSourceDestCheck", "FALSE"), want: protocol.Skipped},
+		{name: "prior unknown", verb: "ensure-forwarding-disabled", target: nicAt(nic2, ""),
+			want: protocol.Failed},
 	} {
 		for _, mode := range []string{"dry-run", "execute"} {
 			t.Run(c.name+", "+mode, func(t *testing.T) {
@@ -231,7 +314,8 @@ func TestResultsFollowSchema(t *testing.T) {
 				l.refuse = c.refuse
 				answer := l.run(t, ask(c.verb, mode, c.target, c.parameters))
 				if answer.Status.Status != c.want && (c.refuse == nil || mode == "execute") {
-					t.Errorf("%s, want %s: %s%s", answer.Status.Status, c.want, answer.Status.Message, answer.Status.Error)
+					t.Errorf("%s, want %s: %s%s", answer.Status.Status, c.want, answer.Status.Message,
+						answer.Status.Error)
 				}
 				validResult(t, s, answer)
 				onlyDeclared(t, c.verb, answer)
@@ -256,7 +340,10 @@ func onlyDeclared(t *testing.T, verb string, answer protocol.Result) {
 }
 
 // undoable sends the whole observed map to the undo verb, as a core does.
-func undoable(t *testing.T, judges verdicts, l *lab, verb string, target map[string]string, answer protocol.Result) {
+func undoable(
+	t *testing.T, judges verdicts, l *lab, verb string, target map[string]string,
+	answer protocol.Result,
+) {
 	t.Helper()
 	v, _ := actions.Registry().Lookup(verb)
 	if target["captureStrategy"] != "" {
@@ -271,7 +358,9 @@ func undoable(t *testing.T, judges verdicts, l *lab, verb string, target map[str
 		t.Errorf("the undo failed: %s", answer.Status.Error)
 	}
 	before, after := newLab(), l
-	if diff := cmp.Diff([]any{before.nics, before.routes, before.instance}, []any{after.nics, after.routes, after.instance}, cmpopts.EquateEmpty()); diff != "" && answer.Status.Status == protocol.Succeeded {
+	if diff := cmp.Diff([]any{before.nics, before.routes, before.instance},
+		[]any{after.nics, after.routes, after.instance}, cmpopts.EquateEmpty()); diff != "" &&
+		answer.Status.Status == protocol.Succeeded {
 		t.Errorf("the undo left something (-before +after):\n%s", diff)
 	}
 }
@@ -293,10 +382,12 @@ func TestFactsFitUndo(t *testing.T) {
 				continue
 			}
 			if f := v.Facts[i]; f.Form.Pattern != p.Form.Pattern {
-				t.Errorf("%s reports %s as %s, %s takes it as %s", v.Name, f.Name, f.Form.Name, undo.Name, p.Form.Name)
+				t.Errorf("%s reports %s as %s, %s takes it as %s", v.Name, f.Name, f.Form.Name, undo.Name,
+					p.Form.Name)
 			}
 			if _, err := p.Form.Canonical(v.Facts[i].Form.Example); err != nil {
-				t.Errorf("%s of %s: %s does not take %s: %v", p.Name, v.Name, undo.Name, v.Facts[i].Form.Example, err)
+				t.Errorf("%s of %s: %s does not take %s: %v", p.Name, v.Name, undo.Name,
+					v.Facts[i].Form.Example, err)
 			}
 		}
 	}
@@ -307,7 +398,10 @@ func TestFactsFitUndo(t *testing.T) {
 func TestFactsAreNoCredentials(t *testing.T) {
 	for _, v := range actions.Registry().Verbs() {
 		for _, f := range slices.Concat(v.Facts, v.Target, v.Parameters) {
-			if _, faults := protocol.Decode(strings.NewReader(marshal(set(base(v), f.Form.Example, "spec", "parameters", f.ExampleName())))); len(faults) > 0 {
+			if _, faults := protocol.Decode(
+				strings.NewReader(
+					marshal(set(base(v), f.Form.Example, "spec", "parameters", f.ExampleName())))); len(
+				faults) > 0 {
 				t.Errorf("%s of %s: %v", f.Name, v.Name, faults)
 			}
 		}
@@ -319,7 +413,8 @@ func TestSchemaRefusesOtherResults(t *testing.T) {
 	s := compile(t, schema.Result())
 	good := func() tree {
 		return tree{"apiVersion": protocol.APIVersion, "kind": protocol.ResultKind, "status": tree{
-			"status": "failed", "message": "what is so", "error": "what is so", "observed": tree{"failureClass": "drift", "retryable": "false"},
+			"status": "failed", "message": "what is so", "error": "what is so",
+			"observed": tree{"failureClass": "drift", "retryable": "false"},
 		}}
 	}
 	if err := s.Validate(good()); err != nil {
@@ -337,7 +432,9 @@ func TestSchemaRefusesOtherResults(t *testing.T) {
 			set(r, "skipped", "status", "status")
 			set(r, absent{}, "status", "error")
 		},
-		"failed without class":    func(r tree) { set(r, absent{}, "status", "observed", "failureClass") },
+		"failed without class": func(r tree) {
+			set(r, absent{}, "status", "observed", "failureClass")
+		},
 		"failed without facts":    func(r tree) { set(r, absent{}, "status", "observed") },
 		"an error of two lines":   func(r tree) { set(r, "a\nb", "status", "error") },
 		"an empty message":        func(r tree) { set(r, "", "status", "message") },

@@ -45,7 +45,8 @@ func TestDocuments(t *testing.T) {
 			if err := json.Unmarshal(text, &doc); err != nil {
 				t.Fatal(err)
 			}
-			if doc.Schema != "https://json-schema.org/draft/2020-12/schema" || doc.ID != "urn:aws-provider-executor:schema:"+name {
+			if doc.Schema != "https://json-schema.org/draft/2020-12/schema" ||
+				doc.ID != "urn:aws-provider-executor:schema:"+name {
 				t.Errorf("$schema %s, $id %s", doc.Schema, doc.ID)
 			}
 			if doc.Title == "" || doc.Description == "" {

@@ -58,17 +58,20 @@ func TestCheckNamesWhatIsStale(t *testing.T) {
 		}
 		return stderr.String()
 	}
-	if said := run(1, "-check"); !strings.Contains(said, "actions/README.md is stale") || !strings.Contains(said, "schema/request.schema.json is stale") {
+	if said := run(1, "-check"); !strings.Contains(said, "actions/README.md is stale") ||
+		!strings.Contains(said, "schema/request.schema.json is stale") {
 		t.Errorf("missing files are not named: %s", said)
 	}
 	run(0)
 	run(0, "-check")
-	for name, text := range map[string]string{"schema/result.schema.json": "{}", "schema/gone-verb.schema.json": "{}", "schema/other.json": "{}"} {
+	for name, text := range map[string]string{"schema/result.schema.json": "{}",
+		"schema/gone-verb.schema.json": "{}", "schema/other.json": "{}"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := "schema/result.schema.json is stale: go run ./schema/generate\nschema/gone-verb.schema.json is stale: go run ./schema/generate\n"
+	want := "schema/result.schema.json is stale: go run " +
+		"./schema/generate\nschema/gone-verb.schema.json is stale: go run ./schema/generate\n"
 	if diff := cmp.Diff(want, run(1, "-check")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -26,7 +26,8 @@ func (g Generator) request() node {
 	for i, v := range verbs {
 		names[i] = v.Name
 		ways = append(ways, node{
-			If:   &node{Properties: properties{{"action", node{Const: v.Name}}}, Required: []string{"action"}},
+			If: &node{Properties: properties{{"action", node{Const: v.Name}}},
+				Required: []string{"action"}},
 			Then: &node{Ref: "#/$defs/" + v.Name},
 		})
 		defs = append(defs, property{v.Name, verbSpec(v)})
@@ -60,8 +61,10 @@ func (g Generator) verb(v action.Verb) node {
 
 // beyond says what a schema can't.
 func beyond() string {
-	return fmt.Sprintf("Beyond what a schema can say, the executor refuses duplicate keys, a second document or trailing bytes, "+
-		"invalid UTF-8 and half surrogate pairs, more than %d bytes, nesting deeper than %d, and a key of target or parameters "+
+	return fmt.Sprintf("Beyond what a schema can say, the executor refuses duplicate keys, a "+
+		"second document or trailing bytes, "+
+		"invalid UTF-8 and half surrogate pairs, more than %d bytes, nesting deeper than %d, and a "+
+		"key of target or parameters "+
 		"that is nearly one of the verb's or in the wrong one of the two.",
 		protocol.MaxRequestBytes, protocol.MaxRequestDepth)
 }
@@ -85,16 +88,22 @@ func (g Generator) spec(verb node) node {
 		Properties: properties{
 			{"action", verb},
 			{"provider", node{Description: "the cloud", Const: g.Provider}},
-			{"providerRef", node{Description: "the core's own name for the account; not used", Type: "string"}},
-			{"target", node{Description: "what is acted on; keys that the verb does not know are ignored and named in ignoredKeys", Ref: stringsRef}},
-			{"parameters", node{Description: "how; keys that the verb does not know are ignored and named in ignoredKeys", Ref: stringsRef}},
+			{"providerRef", node{Description: "the core's own name for the account; not used",
+				Type: "string"}},
+			{"target", node{
+				Description: "what is acted on; keys that the verb does not know are ignored and named in " +
+					"ignoredKeys", Ref: stringsRef}},
+			{"parameters", node{
+				Description: "how; keys that the verb does not know are ignored and named in ignoredKeys",
+				Ref:         stringsRef}},
 			{"mode", node{
 				Description: "dry-run changes nothing and tells what execute would do",
 				Enum:        []string{string(protocol.DryRun), string(protocol.Execute)},
 			}},
 			{"idempotencyKey", node{
-				Description: "the same for every attempt at one action; the undo of the action <key> has <key>" + protocol.UndoKeySuffix,
-				Type:        "string", Pattern: notBlank(),
+				Description: "the same for every attempt at one action; the undo of the action <key> has " +
+					"<key>" + protocol.UndoKeySuffix,
+				Type: "string", Pattern: notBlank(),
 			}},
 			{"context", node{Description: "anything; ignored"}},
 		},
@@ -121,7 +130,8 @@ func stringMap() node {
 		credentials = append(credentials, node{Pattern: p})
 	}
 	return node{
-		Description:          "Text by key. Null is the same as absent. A key that is the name of a credential is refused, however it is spelt: the executor uses its own identity only.",
+		Description: "Text by key. Null is the same as absent. A key that is the name of a " +
+			"credential is refused, however it is spelt: the executor uses its own identity only.",
 		Type:                 []string{"object", "null"},
 		PropertyNames:        &node{Not: &node{AnyOf: credentials}},
 		AdditionalProperties: &node{Type: "string"},
@@ -144,7 +154,8 @@ func verbSpec(v action.Verb) node {
 			t.Properties = append(t.Properties, property{c.Field, field})
 		}
 	}
-	target := node{Type: "object", Required: []string{c.Field}, Properties: properties{{c.Field, chosen}}}
+	target := node{Type: "object", Required: []string{c.Field},
+		Properties: properties{{c.Field, chosen}}}
 	n := node{Title: own.Title, Description: own.Description}
 	own.Title, own.Description = "", ""
 	n.If = &node{Required: []string{"target"}, Properties: properties{{"target", target}}}
@@ -218,16 +229,21 @@ func field(f action.Field) node {
 // example is a whole request with what the verb requires.
 func (g Generator) example(v action.Verb) any {
 	spec := map[string]any{
-		"action": v.Name, "provider": g.Provider, "mode": string(protocol.DryRun), "idempotencyKey": "example-1",
+		"action": v.Name, "provider": g.Provider, "mode": string(protocol.DryRun),
+		"idempotencyKey": "example-1",
 	}
-	for name, fields := range map[string][]action.Field{"target": v.Target, "parameters": v.Parameters} {
+	for name, fields := range map[string][]action.Field{"target": v.Target,
+		"parameters": v.Parameters} {
 		given := map[string]string{}
-		for _, f := range slices.DeleteFunc(slices.Clone(fields), func(f action.Field) bool { return !f.Required }) {
+		for _, f := range slices.DeleteFunc(slices.Clone(fields), func(f action.Field) bool {
+			return !f.Required
+		}) {
 			given[f.Name] = f.Form.Example
 		}
 		if len(given) > 0 {
 			spec[name] = given
 		}
 	}
-	return map[string]any{"apiVersion": protocol.APIVersion, "kind": protocol.RequestKind, "spec": spec}
+	return map[string]any{"apiVersion": protocol.APIVersion, "kind": protocol.RequestKind,
+		"spec": spec}
 }

@@ -7,7 +7,9 @@ import (
 
 // result is the schema of a result.
 func (g Generator) result() node {
-	is := func(s protocol.State) *node { return &node{Properties: properties{{"status", node{Const: string(s)}}}} }
+	is := func(s protocol.State) *node {
+		return &node{Properties: properties{{"status", node{Const: string(s)}}}}
+	}
 	failed := &node{
 		Required: []string{"observed"},
 		Properties: properties{{"observed", node{
@@ -18,20 +20,27 @@ func (g Generator) result() node {
 		Type: "object", Required: []string{"status", "message"},
 		Properties: properties{
 			{"status", node{
-				Description: "succeeded: read back, and so; failed: see error; skipped: an undo that found nothing it may restore",
-				Enum:        []string{string(protocol.Succeeded), string(protocol.Failed), string(protocol.Skipped)},
+				Description: "succeeded: read back, and so; failed: see error; skipped: an undo that found " +
+					"nothing it may restore",
+				Enum: []string{string(protocol.Succeeded), string(protocol.Failed),
+					string(protocol.Skipped)},
 			}},
-			{"message", node{Description: "one line on what was done, or would be; when failed or skipped, the same as error", Type: "string", MinLength: 1, Not: &node{Pattern: `[\n\r]`}}},
-			{"error", node{Description: "one line that a person can act on; only when failed or skipped", Type: "string", MinLength: 1, Not: &node{Pattern: `[\n\r]`}}},
+			{"message", node{
+				Description: "one line on what was done, or would be; when failed or skipped, the same as " +
+					"error", Type: "string", MinLength: 1, Not: &node{Pattern: `[\n\r]`}}},
+			{"error", node{Description: "one line that a person can act on; only when failed or skipped",
+				Type: "string", MinLength: 1, Not: &node{Pattern: `[\n\r]`}}},
 			{"observed", g.observed()},
 			{"undoAvailable", node{
-				Description: "whether the undo verb, sent with observed as its parameters, can be answered; left out when not",
-				Type:        "boolean",
+				Description: "whether the undo verb, sent with observed as its parameters, can be answered; " +
+					"left out when not",
+				Type: "boolean",
 			}},
 		},
 		AllOf: []node{
 			{If: is(protocol.Failed), Then: failed},
-			{If: is(protocol.Succeeded), Then: &node{Not: &node{Required: []string{"error"}}}, Else: &node{Required: []string{"error"}}},
+			{If: is(protocol.Succeeded), Then: &node{Not: &node{Required: []string{"error"}}},
+				Else: &node{Required: []string{"error"}}},
 		},
 	}
 	return node{
@@ -49,7 +58,8 @@ func (g Generator) result() node {
 // observed holds the facts that are known by name, and any other.
 func (g Generator) observed() node {
 	n := node{
-		Description:          "Facts, as text by name, never a secret; an undo takes them as its parameters.",
+		Description: "Facts, as text by name, never a secret; an undo takes them as its " +
+			"parameters.",
 		Type:                 "object",
 		MinProperties:        1,
 		AdditionalProperties: &node{Type: "string", MinLength: 1},
