@@ -1,9 +1,8 @@
-// Package document reads what people write by hand, policies and plans, in YAML or JSON, and
+// Package document reads what people write by hand, policies and plans, in YAML or JSON. It
 // remembers the line of every value, so that each fault can be named where it is.
 //
-// It guarantees one meaning: a key that is there twice, an anchor, an alias, a merge or a tag is
-// refused; nothing is converted from one kind to another; every fault of a document is named, not
-// only the first.
+// A document has one meaning. A key that is there twice, an anchor, an alias, a merge or a tag is
+// refused. Nothing is converted from one kind to another. Every fault is named, not only the first.
 package document
 
 import (

@@ -19,12 +19,15 @@ func TestJSONAndYAMLAreOneTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blank := cmp.FilterPath(func(p cmp.Path) bool { return strings.HasSuffix(p.String(), "Line") }, cmp.Ignore())
+	blank := cmp.FilterPath(func(p cmp.Path) bool {
+		return strings.HasSuffix(p.String(), "Line")
+	}, cmp.Ignore())
 	if d := cmp.Diff(fromYAML, fromJSON, blank); d != "" {
 		t.Error(d)
 	}
 	if fromYAML.Entries[1].Value.Items[1].Line != 4 || fromJSON.Entries[1].Value.Items[1].Line != 4 {
-		t.Errorf("lines %d and %d, want 4", fromYAML.Entries[1].Value.Items[1].Line, fromJSON.Entries[1].Value.Items[1].Line)
+		t.Errorf("lines %d and %d, want 4", fromYAML.Entries[1].Value.Items[1].Line,
+			fromJSON.Entries[1].Value.Items[1].Line)
 	}
 }
 
@@ -35,7 +38,8 @@ func TestTabsInJSON(t *testing.T) {
 }
 
 func TestSeveralDocuments(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "# nothing\n": 0, "---\n---\n": 0, "a: 1\n---\nb: 2\n": 2, `{"a":1}{"b":2}` + "\n[3]": 3, "--- {a: 1}\n": 1} {
+	for text, want := range map[string]int{"": 0, "# nothing\n": 0, "---\n---\n": 0,
+		"a: 1\n---\nb: 2\n": 2, `{"a":1}{"b":2}` + "\n[3]": 3, "--- {a: 1}\n": 1} {
 		nodes, err := Parse([]byte(text))
 		if err != nil || len(nodes) != want {
 			t.Errorf("%q: %d documents, %v, want %d", text, len(nodes), err, want)
@@ -72,9 +76,12 @@ func TestRefused(t *testing.T) {
 func TestNothingTakesLong(t *testing.T) {
 	const n = 1 << 18
 	for name, text := range map[string]string{
-		"open brackets": "a: " + strings.Repeat("[", n), "closed brackets": "a: " + strings.Repeat("[", n/2) + strings.Repeat("]", n/2),
-		"dashes": strings.Repeat("- ", n/2), "objects": "a: " + strings.Repeat("{a: ", n/4), "keys": strings.Repeat("? ", n/2), "anchors": strings.Repeat("&a ", n/3),
-		"same key": strings.Repeat("a: b\n", n/5), "documents": strings.Repeat("---\na\n", n/6), "long": "a: " + strings.Repeat("x", n), "JSON": strings.Repeat(`{"a":`, n/5),
+		"open brackets":   "a: " + strings.Repeat("[", n),
+		"closed brackets": "a: " + strings.Repeat("[", n/2) + strings.Repeat("]", n/2),
+		"dashes":          strings.Repeat("- ", n/2), "objects": "a: " + strings.Repeat("{a: ", n/4),
+		"keys": strings.Repeat("? ", n/2), "anchors": strings.Repeat("&a ", n/3),
+		"same key": strings.Repeat("a: b\n", n/5), "documents": strings.Repeat("---\na\n", n/6),
+		"long": "a: " + strings.Repeat("x", n), "JSON": strings.Repeat(`{"a":`, n/5),
 	} {
 		begin := time.Now()
 		_, _ = Parse([]byte(text))
@@ -85,7 +92,8 @@ func TestNothingTakesLong(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"a: [b, {c: d}]\n", `{"a":[1,true,null,"x"]}`, "- x\n---\n- y\n", "a: |\n  x\n", "? a\n: b\n"} {
+	for _, seed := range []string{"a: [b, {c: d}]\n", `{"a":[1,true,null,"x"]}`, "- x\n---\n- y\n",
+		"a: |\n  x\n", "? a\n: b\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -64,8 +64,8 @@ type Field struct {
 	Read func(n *Node, path string)
 }
 
-// Fields hands an object's values to their readers, and notes unknown fields and missing ones. Null is the
-// same as absent.
+// Fields hands an object's values to their readers, and notes unknown fields and missing ones. Null
+// is the same as absent.
 func (f *Faults) Fields(n *Node, path string, known ...Field) { f.fields(n, path, known, false) }
 
 // FullFields is Fields for an object in which a field that is there must have a value.

@@ -35,7 +35,7 @@ func Name(given string) (string, error) {
 	return words(norm.NFC.String(given)), nil
 }
 
-// Same tells whether two names are one person's.
+// Same reports whether two names are one person's.
 func Same(a, b string) bool { return key(a) == key(b) }
 
 // key is what all spellings of a name have in common.
@@ -56,12 +56,13 @@ func words(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func readable(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
-// blank are assigned characters that show nothing and that no property tells: the Braille blank, the blanks of
-// Egyptian, the null notehead of music and the filler of Khitan.
+// blank are assigned characters that show nothing and that no property tells: the Braille blank,
+// the blanks of Egyptian, the null notehead of music and the filler of Khitan.
 var blank = []rune{'\u2800', '\U00013441', '\U00013442', '\U0001d159', '\U00016fe4'}
 
 // hidden tells a character that is not shown: one that controls or formats, is not assigned, or is
 // assigned and blank, space itself apart.
 func hidden(r rune) bool {
-	return slices.Contains(blank, r) || !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return slices.Contains(blank, r) || !unicode.IsGraphic(r) ||
+		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

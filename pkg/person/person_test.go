@@ -57,7 +57,8 @@ func TestCapitalsAreNoOtherPerson(t *testing.T) {
 
 func TestNameIsOneThatCanBeRead(t *testing.T) {
 	for given, want := range map[string]string{
-		" Ann  Lee ": "Ann Lee", "Zoe\u0308": "Zo\u00eb", "7": "7", "ann@example.org": "ann@example.org", "李": "李", "नी": "नी",
+		" Ann  Lee ": "Ann Lee", "Zoe\u0308": "Zo\u00eb", "7": "7", "ann@example.org": "ann@example.org",
+		"李": "李", "नी": "नी",
 	} {
 		if got, err := Name(given); got != want || err != nil {
 			t.Errorf("%q: %q, %v, want %q", given, got, err, want)
@@ -65,9 +66,12 @@ func TestNameIsOneThatCanBeRead(t *testing.T) {
 	}
 	for given, want := range map[string]string{
 		"": "nobody is named", " \t\n": "nobody is named", "\u00a0": "nobody is named",
-		"\u200b": "can't be seen, U+200B", "an\u00adn": "U+00AD", "ann\nlee": "U+000A", "\x00ann": "U+0000", "\u2028ann\u2028x": "U+2028",
-		"ann\u202e": "U+202E", "\u3164": "U+3164", "\u2800": "U+2800", "ann\ufe0f": "U+FE0F", "ann\u034f": "U+034F", "\ue000": "U+E000", "ann\U000e0041": "U+E0041",
-		"\u0301": "no letter", "--": "no letter", "ann\xff": "not valid UTF-8", "\xff": "not valid UTF-8", "ann\ufffd": "",
+		"\u200b": "can't be seen, U+200B", "an\u00adn": "U+00AD", "ann\nlee": "U+000A",
+		"\x00ann": "U+0000", "\u2028ann\u2028x": "U+2028",
+		"ann\u202e": "U+202E", "\u3164": "U+3164", "\u2800": "U+2800", "ann\ufe0f": "U+FE0F",
+		"ann\u034f": "U+034F", "\ue000": "U+E000", "ann\U000e0041": "U+E0041",
+		"\u0301": "no letter", "--": "no letter", "ann\xff": "not valid UTF-8", "\xff": "not valid UTF-8",
+		"ann\ufffd": "",
 	} {
 		got, err := Name(given)
 		if want == "" {
@@ -84,7 +88,8 @@ func TestNameIsOneThatCanBeRead(t *testing.T) {
 
 // FuzzName holds that a name that is taken is its own, and is taken again as it is.
 func FuzzName(f *testing.F) {
-	for _, s := range []string{"Ann Lee", "Zoe\u0308", "\u1f80", "I\u0307", "\u017f\u0301", "\u0345\u03b1\u0345", "an\u200bn", "\u00b4a"} {
+	for _, s := range []string{"Ann Lee", "Zoe\u0308", "\u1f80", "I\u0307", "\u017f\u0301",
+		"\u0345\u03b1\u0345", "an\u200bn", "\u00b4a"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, given string) {

@@ -32,7 +32,9 @@ func Parse(env map[string]string) (Settings, []string) {
 	if text := env["EXECUTOR_TIMEOUT"]; text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil || d < minTimeout || d > maxTimeout {
-			faults = append(faults, "EXECUTOR_TIMEOUT is "+protocol.Quote(text)+", want a Go duration from "+minTimeout.String()+" to "+maxTimeout.String()+", as in 25s")
+			faults = append(faults,
+				"EXECUTOR_TIMEOUT is "+protocol.Quote(text)+", want a Go duration from "+minTimeout.String()+
+					" to "+maxTimeout.String()+", as in 25s")
 		} else {
 			s.Timeout = d
 		}
@@ -42,7 +44,8 @@ func Parse(env map[string]string) (Settings, []string) {
 	case "error", "info", "debug":
 		_ = s.LogLevel.UnmarshalText([]byte(text))
 	default:
-		faults = append(faults, "EXECUTOR_LOG is "+protocol.Quote(text)+", want error, warn, info or debug")
+		faults = append(faults,
+			"EXECUTOR_LOG is "+protocol.Quote(text)+", want error, warn, info or debug")
 	}
 	return s, faults
 }
@@ -52,5 +55,6 @@ func Margin(timeout time.Duration) time.Duration { return min(margin, timeout/20
 
 // NewLog makes a log of JSON lines that stays below what a core bears.
 func NewLog(to io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(&boundedLog{to: to, left: maxLogBytes}, &slog.HandlerOptions{Level: level}))
+	return slog.New(
+		slog.NewJSONHandler(&boundedLog{to: to, left: maxLogBytes}, &slog.HandlerOptions{Level: level}))
 }

@@ -38,7 +38,8 @@ func TestLogStaysBelowWhatACoreBears(t *testing.T) {
 		log.Info("a line", "text", strings.Repeat("x", 100))
 	}
 	said := out.String()
-	if len(said) >= protocol.MaxLogBytes || strings.Count(said, logFull) != 1 || !strings.HasSuffix(said, logFull) {
+	if len(said) >= protocol.MaxLogBytes || strings.Count(said, logFull) != 1 ||
+		!strings.HasSuffix(said, logFull) {
 		t.Errorf("%d bytes, ending in %q", len(said), said[max(0, len(said)-100):])
 	}
 	for line := range strings.Lines(said) {
