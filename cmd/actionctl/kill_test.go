@@ -33,7 +33,8 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 		return "", err
 	}
 	built = dir
-	build := exec.Command("go", "build", "-trimpath", "-o", dir, "../actionctl", "../aws-provider-executor")
+	build := exec.Command("go", "build", "-trimpath", "-o", dir, "../actionctl",
+		"../aws-provider-executor")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("cannot build the programs: %w: %s", err, said)
@@ -64,7 +65,8 @@ func (t tests) Run() int {
 const sitePolicy = `apiVersion: hybrid.routerd.net/v1alpha1
 kind: ProviderActionPolicy
 metadata: {name: site}
-spec: {enabled: true, dryRunOnly: false, allowedProviders: [aws], allowedActions: [assign-secondary-ip],
+spec: {enabled: true, dryRunOnly: false, allowedProviders: [aws],
+  allowedActions: [assign-secondary-ip],
   allowedCIDRs: [10.88.0.0/16], maxActionsPerRun: 100000, allowUndo: true}
 `
 
@@ -82,7 +84,8 @@ func newSite(t testing.TB, settings ...ec2sim.Option) *site {
 	}
 	s := &site{t: t, bin: bin, dir: t.TempDir(), sim: sim}
 	s.write("policy.yaml", sitePolicy)
-	s.env = append(server.RoleEnv(), "PATH="+os.Getenv("PATH"), "USER=tester", "EXECUTOR_STATE_DIR="+filepath.Join(s.dir, "state"),
+	s.env = append(server.RoleEnv(), "PATH="+os.Getenv("PATH"), "USER=tester",
+		"EXECUTOR_STATE_DIR="+filepath.Join(s.dir, "state"),
 		"ACTIONCTL_JOURNAL="+s.path("journal.db"), "ACTIONCTL_POLICY="+s.path("policy.yaml"))
 	return s
 }
@@ -130,7 +133,8 @@ func (s *site) plans(n int) {
 	for i := range n {
 		plans = append(plans, map[string]any{
 			"provider": "aws", "action": "assign-secondary-ip", "idempotencyKey": fmt.Sprint("key-", i),
-			"target": map[string]string{"nicRef": ec2sim.LabSpareInterface, "address": fmt.Sprint("10.88.60.", 150+i), "region": ec2sim.LabRegion},
+			"target": map[string]string{"nicRef": ec2sim.LabSpareInterface,
+				"address": fmt.Sprint("10.88.60.", 150+i), "region": ec2sim.LabRegion},
 		})
 		ids = append(ids, strconv.Itoa(i+1))
 	}
@@ -170,9 +174,10 @@ func (s *site) eventually(args ...string) (code int, stdout, stderr string) {
 	}
 }
 
-// TestKilledAtAnyInstant kills actionctl, with its executor or without, at instants that cover the whole
-// of an execution or a rollback. Whatever the instant: the journal opens and verifies, the action can
-// be taken up again, the provider gets one change, and the prior facts are those of the first time.
+// TestKilledAtAnyInstant kills actionctl, with its executor or without, at instants that cover the
+// whole of an execution or a rollback. Whatever the instant: the journal opens and verifies, the
+// action can be taken up again, the provider gets one change, and the prior facts are those of the
+// first time.
 func TestKilledAtAnyInstant(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute")
@@ -201,7 +206,8 @@ func TestKilledAtAnyInstant(t *testing.T) {
 	}
 	wait.Wait()
 	t.Log(found)
-	for _, state := range []string{"execute left approved", "execute left running, claimed", "execute left succeeded",
+	for _, state := range []string{"execute left approved", "execute left running, claimed",
+		"execute left succeeded",
 		"rollback left succeeded", "rollback left succeeded, claimed", "rollback left rolledBack"} {
 		if found[state] == 0 {
 			t.Errorf("no kill came while it was so: %s", state)
@@ -246,7 +252,8 @@ func killedAfter(t *testing.T, operation string, both bool, after time.Duration)
 	s.verified(what)
 	state = s.state()
 	code, _, said := s.eventually(operation, "1", "--timeout", "10s")
-	finished := code == 3 && (strings.Contains(said, "it has succeeded already") || strings.Contains(said, "it is rolledBack"))
+	finished := code == 3 &&
+		(strings.Contains(said, "it has succeeded already") || strings.Contains(said, "it is rolledBack"))
 	if code != 0 && !finished {
 		t.Errorf("%s, and again: exit %d, %s", what, code, said)
 		return state
@@ -256,7 +263,8 @@ func killedAfter(t *testing.T, operation string, both bool, after time.Duration)
 		t.Errorf("%s: %d changing calls, want %d", what, n, wantCalls)
 	}
 	var row gate.Row
-	if err := json.Unmarshal([]byte(s.must("show", "1", "-o", "json")), &row); err != nil || row.Observed["priorAssigned"] != "false" {
+	if err := json.Unmarshal([]byte(s.must("show", "1", "-o", "json")), &row); err != nil ||
+		row.Observed["priorAssigned"] != "false" {
 		t.Errorf("%s: the prior fact is %q, %v", what, row.Observed["priorAssigned"], err)
 	}
 	if operation == "execute" {
@@ -303,7 +311,8 @@ func childrenOf(pid int) []int {
 	return children
 }
 
-// TestProcessesAtOnceNeverRunAnActionTwice has several actionctl on one journal execute the same actions.
+// TestProcessesAtOnceNeverRunAnActionTwice has several actionctl on one journal execute the same
+// actions.
 func TestProcessesAtOnceNeverRunAnActionTwice(t *testing.T) {
 	const actions, processes = 20, 4
 	s := newSite(t)
@@ -354,14 +363,17 @@ func TestInterruptedItAnswersTruly(t *testing.T) {
 func interruptedItAnswersTruly(t *testing.T, asked os.Signal) {
 	s := newSite(t)
 	s.plans(2)
-	if err := s.sim.Inject(ec2sim.Fault{Operation: "AssignPrivateIpAddresses", DelayAfter: 500 * time.Millisecond}); err != nil {
+	if err := s.sim.Inject(
+		ec2sim.Fault{Operation: "AssignPrivateIpAddresses", DelayAfter: 500 * time.Millisecond}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	c := s.command("execute", "1", "2")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.changingCalls() == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Second); s.changingCalls() == 0 &&
+		time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}
 	_ = c.Process.Signal(asked)

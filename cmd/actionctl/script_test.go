@@ -25,22 +25,24 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(tests{m}, map[string]func(){"actionctl": main, "aws-provider-executor": executorMain})
+	testscript.Main(tests{m},
+		map[string]func(){"actionctl": main, "aws-provider-executor": executorMain})
 }
 
 // executorMain is the real executor.
 func executorMain() {
 	p := &executor.Process{
 		Name: "aws-provider-executor", Registry: actions.Registry(), Provider: "aws",
-		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
+		Connect: func(ctx context.Context, region string, budget time.Duration,
+			log *slog.Logger) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},
 	}
 	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
-// TestScripts runs actionctl and the real executor as processes, on a stand-in of its own for each script. Beside
-// testscript's commands there are
+// TestScripts runs actionctl and the real executor as processes, on a stand-in of its own for each
+// script. Beside testscript's commands there are
 //
 //	changes N            how many changing calls the provider got since the start
 //	unchanged | changed  whether the provider's world is as it was at the start
@@ -57,7 +59,8 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"remove": remove, "age": age,
-			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated, "json": checkJSON,
+			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
+			"json": checkJSON,
 		},
 	})
 }
@@ -82,7 +85,8 @@ func setup(env *testscript.Env) error {
 	env.Vars = append(env.Vars, server.Env()...)
 	// A program built with the race detector otherwise sleeps for a second as it ends.
 	env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=0")
-	env.Vars = append(env.Vars, "EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"), "USER=tester",
+	env.Vars = append(env.Vars, "EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"),
+		"USER=tester",
 		"ACTIONCTL_JOURNAL="+filepath.Join(env.WorkDir, "journal.db"), "TZ=UTC",
 		"ROUTER_A="+ec2sim.LabRouterAInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey)
 	if err := copyFiles(env.WorkDir); err != nil {

@@ -45,8 +45,8 @@ func (s *site) await(what string, is func() bool) {
 	}
 }
 
-// notForgotten holds that what may have changed something can't be replaced by another plan, and that rolling back all
-// of it gives the world of before.
+// notForgotten holds that what may have changed something can't be replaced by another plan, and
+// that rolling back all of it gives the world of before.
 func (s *site) notForgotten(before ec2sim.State) {
 	s.t.Helper()
 	if row := s.row("1"); row.Status != gate.Failed {
@@ -57,7 +57,8 @@ func (s *site) notForgotten(before ec2sim.State) {
 		s.t.Fatal(err)
 	}
 	s.write("other.json", strings.Replace(string(plans), "10.88.60.150", "10.88.60.160", 1))
-	if code, _, said := s.run("import", "--requeue", "-f", s.path("other.json")); code != 3 || !strings.Contains(said, "may have changed something") {
+	if code, _, said := s.run("import", "--requeue", "-f", s.path("other.json")); code != 3 ||
+		!strings.Contains(said, "may have changed something") {
 		s.t.Errorf("requeued with another plan: exit %d, %s", code, said)
 	}
 	s.must("rollback", "--all")
@@ -71,7 +72,9 @@ func TestAChangeWhoseResultIsLostIsRolledBack(t *testing.T) {
 	s := newSite(t)
 	s.plans(1)
 	before := s.sim.State()
-	if code, _, said := s.run("execute", "1", "--plugin", s.wrapper("aws-provider-executor >/dev/null; exit 1")); code != 1 || !strings.Contains(said, "whether anything was changed is not known") {
+	if code, _, said := s.run("execute", "1", "--plugin",
+		s.wrapper("aws-provider-executor >/dev/null; exit 1")); code != 1 ||
+		!strings.Contains(said, "whether anything was changed is not known") {
 		t.Errorf("exit %d, %s", code, said)
 	}
 	if s.changingCalls() != 1 {
@@ -85,7 +88,8 @@ func TestAChangeThatNobodySawTheEndOfIsRolledBack(t *testing.T) {
 	s := newSite(t)
 	s.plans(1)
 	before := s.sim.State()
-	if err := s.sim.Inject(ec2sim.Fault{Operation: "AssignPrivateIpAddresses", DelayAfter: 2 * time.Second}); err != nil {
+	if err := s.sim.Inject(
+		ec2sim.Fault{Operation: "AssignPrivateIpAddresses", DelayAfter: 2 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	c := s.command("execute", "1", "--timeout", "5s")
@@ -95,10 +99,12 @@ func TestAChangeThatNobodySawTheEndOfIsRolledBack(t *testing.T) {
 	s.await("a change", func() bool { return s.changingCalls() == 1 })
 	_ = c.Process.Signal(syscall.SIGKILL)
 	_ = c.Wait()
-	if code, _, said := s.run("rollback", "--all"); code != 3 || !strings.Contains(said, "status: it is running") {
+	if code, _, said := s.run("rollback", "--all"); code != 3 ||
+		!strings.Contains(said, "status: it is running") {
 		t.Errorf("it was left out: exit %d, %s", code, said)
 	}
-	if code, _, said := s.eventually("execute", "1", "--plugin", "/nonexistent"); code != 1 || strings.Contains(said, "nothing was changed") {
+	if code, _, said := s.eventually("execute", "1", "--plugin", "/nonexistent"); code != 1 ||
+		strings.Contains(said, "nothing was changed") {
 		t.Errorf("taken up by what can't begin: exit %d, %s", code, said)
 	}
 	s.notForgotten(before)
@@ -108,7 +114,8 @@ func TestAnExecutorThatTimedOutDoesNotActLater(t *testing.T) {
 	s := newSite(t)
 	s.plans(1)
 	wrapper := s.wrapper("cat >$DIR/in\n(sleep 2; aws-provider-executor <$DIR/in) & wait")
-	if code, _, said := s.run("execute", "1", "--plugin", wrapper, "--timeout", "1s"); code != 1 || !strings.Contains(said, "was killed") {
+	if code, _, said := s.run("execute", "1", "--plugin", wrapper, "--timeout", "1s"); code != 1 ||
+		!strings.Contains(said, "was killed") {
 		t.Errorf("exit %d, %s", code, said)
 	}
 	time.Sleep(3 * time.Second)
@@ -117,14 +124,16 @@ func TestAnExecutorThatTimedOutDoesNotActLater(t *testing.T) {
 	}
 }
 
-// TestAnExecutorEndsWithItsGate: where the kernel can be asked for it, nothing goes on whose result nobody takes.
+// TestAnExecutorEndsWithItsGate: where the kernel can be asked for it, nothing goes on whose result
+// nobody takes.
 func TestAnExecutorEndsWithItsGate(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the kernel can't be asked")
 	}
 	s := newSite(t)
 	s.plans(1)
-	c := s.command("execute", "1", "--plugin", s.wrapper("echo $$ >$DIR/pid.new; mv $DIR/pid.new $DIR/pid; exec sleep 300"))
+	c := s.command("execute", "1", "--plugin",
+		s.wrapper("echo $$ >$DIR/pid.new; mv $DIR/pid.new $DIR/pid; exec sleep 300"))
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -142,12 +151,15 @@ func TestAnExecutorEndsWithItsGate(t *testing.T) {
 	})
 }
 
-// TestAnOrphanDoesNotActAfterItsClaim: the gate is killed, what it started goes on, and somebody else takes the action up.
+// TestAnOrphanDoesNotActAfterItsClaim: the gate is killed, what it started goes on, and somebody
+// else takes the action up.
 func TestAnOrphanDoesNotActAfterItsClaim(t *testing.T) {
 	s := newSite(t)
 	s.plans(1)
 	before := s.sim.State()
-	wrapper := s.wrapper("cat >$DIR/in\n(until test -e $DIR/go; do sleep 0.05; done; aws-provider-executor <$DIR/in >$DIR/answer; touch $DIR/answered) >/dev/null &\ntouch $DIR/begun; wait")
+	wrapper := s.wrapper("cat >$DIR/in\n(until test -e $DIR/go; do sleep 0.05; done; " +
+		"aws-provider-executor <$DIR/in >$DIR/answer; touch $DIR/answered) >/dev/null &\ntouch " +
+		"$DIR/begun; wait")
 	c := s.command("execute", "1", "--plugin", wrapper, "--timeout", "1s")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -183,10 +195,13 @@ func makeCore(t *testing.T, path string) {
 	}
 	defer db.Close()
 	if _, err := db.Exec(`PRAGMA journal_mode = WAL;
-		CREATE TABLE action_executions (id INTEGER PRIMARY KEY, idempotency_key TEXT UNIQUE, source TEXT, provider TEXT, provider_ref TEXT, action TEXT,
-		 target_json TEXT, parameters_json TEXT, undo_json TEXT, risk_level TEXT, status TEXT, approved_by TEXT, approved_at TEXT, executed_at TEXT,
+		CREATE TABLE action_executions (id INTEGER PRIMARY KEY, idempotency_key TEXT UNIQUE,
+		 source TEXT, provider TEXT, provider_ref TEXT, action TEXT,
+		 target_json TEXT, parameters_json TEXT, undo_json TEXT, risk_level TEXT, status TEXT,
+		 approved_by TEXT, approved_at TEXT, executed_at TEXT,
 		 result_message TEXT, error TEXT, created_at TEXT, updated_at TEXT, observed_json TEXT);
-		INSERT INTO action_executions (id, idempotency_key, action, status) VALUES (1, 'k', 'assign-secondary-ip', 'succeeded')`); err != nil {
+		INSERT INTO action_executions (id, idempotency_key, action, status)
+		 VALUES (1, 'k', 'assign-secondary-ip', 'succeeded')`); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -199,7 +214,8 @@ func TestAnyoneWhoMayReadAJournalCan(t *testing.T) {
 	s := newSite(t)
 	s.plans(1)
 	makeCore(t, s.path("core.db"))
-	for name, mode := range map[string]os.FileMode{s.bin: 0o755, filepath.Dir(s.dir): 0o755, s.path("journal.db"): 0o644, s.path("core.db"): 0o644, s.path("policy.yaml"): 0o644} {
+	for name, mode := range map[string]os.FileMode{s.bin: 0o755, filepath.Dir(s.dir): 0o755,
+		s.path("journal.db"): 0o644, s.path("core.db"): 0o644, s.path("policy.yaml"): 0o644} {
 		if err := os.Chmod(name, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -211,11 +227,13 @@ func TestAnyoneWhoMayReadAJournalCan(t *testing.T) {
 		return c.ProcessState.ExitCode(), string(out)
 	}
 	for _, name := range []string{"journal.db", "core.db"} {
-		for who, run := range map[string]func(...string) (int, string){"nobody": nobody, "root": func(args ...string) (int, string) {
-			code, out, said := s.run(args...)
-			return code, out + said
-		}} {
-			if code, said := run("list", "--journal", s.path(name)); code != 0 || !strings.Contains(said, "assign-secondary-ip") {
+		for who, run := range map[string]func(...string) (int, string){"nobody": nobody,
+			"root": func(args ...string) (int, string) {
+				code, out, said := s.run(args...)
+				return code, out + said
+			}} {
+			if code, said := run("list", "--journal", s.path(name)); code != 0 ||
+				!strings.Contains(said, "assign-secondary-ip") {
 				t.Errorf("%s lists %s: exit %d, %s", who, name, code, said)
 			}
 			for _, beside := range []string{"-wal", "-shm"} {
@@ -232,7 +250,8 @@ func TestAnyoneWhoMayReadAJournalCan(t *testing.T) {
 	if code, said := nobody("journal", "--verify"); code != 0 {
 		t.Errorf("exit %d, %s", code, said)
 	}
-	if code, said := nobody("approve", "1", "--by", "bob"); code != 3 || !strings.Contains(said, "may not be written by this user") {
+	if code, said := nobody("approve", "1", "--by", "bob"); code != 3 ||
+		!strings.Contains(said, "may not be written by this user") {
 		t.Errorf("exit %d, %s", code, said)
 	}
 }

@@ -17,7 +17,8 @@ func add(ts *testscript.TestScript, _ bool, args []string) {
 	switch args[1] {
 	case "ipv6-only":
 		s := lab(ts).AddSubnet(ec2sim.Subnet{VPCID: ec2sim.LabVPC, IPv6CIDR: ipv6OnlyBlock})
-		lab(ts).AddInterface(ec2sim.Interface{ID: id, SubnetID: s.ID, IPv6Addresses: []string{ipv6OnlyAddress}})
+		lab(ts).AddInterface(
+			ec2sim.Interface{ID: id, SubnetID: s.ID, IPv6Addresses: []string{ipv6OnlyAddress}})
 	case "efa-only":
 		lab(ts).AddInterface(ec2sim.Interface{ID: id, SubnetID: ec2sim.LabSubnetA, Type: "efa-only"})
 	default:

@@ -17,26 +17,32 @@ import (
 	"aws-provider-executor/pkg/ec2sim"
 )
 
-// TestFenceScripts is TestScripts for fences. The target is $DB, which has two interfaces: $DB0 in the groups $WEB and
-// $DEFAULT, $DB1 in $WEB. Beside the commands there, and instead of some, are
+// TestFenceScripts is TestScripts for fences. The target is $DB, which has two interfaces: $DB0 in
+// the groups $WEB and $DEFAULT, $DB1 in $WEB. Beside the commands there, and instead of some, are
 //
 //	fence NAME MODE KEY [x=…]... | unfence …    writes a request
-//	undo NAME KEY [x=…]...                      writes the unfence of the last result, with all its facts
+//	undo NAME KEY [x=…]...                      writes the unfence of the last result, with all its
+//	                                            facts
 //	groups ENI GROUP...                         the groups that an interface has
 //	regroup ENI GROUP...                        gives it others by hand
 //	is INSTANCE STATE                           the state that an instance is in soon
 //	become INSTANCE STATE                       puts it there
-//	tag INSTANCE KEY VALUE | untag INSTANCE KEY writes and removes a tag as the agent does, or a person
+//	tag INSTANCE KEY VALUE | untag INSTANCE KEY
+//	                                            writes and removes a tag as the agent does, or a
+//	                                            person
 //	tagged INSTANCE KEY [VALUE]                 a tag that there is
 //	tags INSTANCE N                             how many tags there are
 //	plug ENI INSTANCE INDEX | unplug ENI        attaches and detaches
-//	trunk ENI VAR                               makes it a trunk, with a branch interface $VAR in $WEB
-//	hide ENI                                    makes it an AWS service's, which only shows it to who asks for such
+//	trunk ENI VAR                               makes it a trunk, with a branch interface $VAR in
+//	                                            $WEB
+//	hide ENI                                    makes it an AWS service's, which only shows it to who
+//	                                            asks for such
 //	keep FACT VAR                               puts a fact of the last result into $VAR
 //	faultat KIND OPERATION ARG PARAM=VALUE      a fault in the calls with this parameter, always
 //	for-tags N                                  leaves $DB with N tags
 //	like FILE                                   the last result is that of the file, but for times
-//	policy FILE                                 from here on the executor may do what this IAM policy allows
+//	policy FILE                                 from here on the executor may do what this IAM policy
+//	                                            allows
 //	lift                                        takes every fault away
 //	terminate INSTANCE [ENI]...                 ends it, and its interfaces but for those named
 //	start, within DURATION                      what is between took no longer
@@ -46,12 +52,16 @@ func TestFenceScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setupFence,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"result": checkResult, "unchanged": unchanged, "mark": mark, "calls": calls, "changes": changes, "fault": fault, "metadata": metadata,
-			"fence": func(ts *testscript.TestScript, _ bool, args []string) { writeFence(ts, "fence-security-groups", args) },
+			"result": checkResult, "unchanged": unchanged, "mark": mark, "calls": calls, "changes": changes,
+			"fault": fault, "metadata": metadata,
+			"fence": func(ts *testscript.TestScript, _ bool, args []string) {
+				writeFence(ts, "fence-security-groups", args)
+			},
 			"unfence": func(ts *testscript.TestScript, _ bool, args []string) {
 				writeFence(ts, "unfence-security-groups", args)
 			},
-			"undo": writeUndo, "groups": groupsAre, "regroup": regroup, "is": stateIs, "become": become, "tag": tag, "untag": untag,
+			"undo": writeUndo, "groups": groupsAre, "regroup": regroup, "is": stateIs, "become": become,
+			"tag": tag, "untag": untag,
 			"tagged": tagged, "tags": tags, "plug": plug, "unplug": unplug, "trunk": trunk,
 			"hide": hide, "keep": keep, "faultat": faultAt, "lift": lift,
 			"age": age, "records": records, "remove": remove, "terminate": terminate,
@@ -69,8 +79,10 @@ func setupFence(env *testscript.Env) error {
 		return err
 	}
 	env.Vars = append(env.Vars, "EXAMPLES="+examples,
-		"DB="+ec2sim.LabDB, "DB0="+ec2sim.LabDBInterface0, "DB1="+ec2sim.LabDBInterface1, "SPARE="+ec2sim.LabSpareInterface,
-		"ROUTER="+ec2sim.LabRouterA, "WEB="+ec2sim.LabGroupWeb, "DEFAULT="+ec2sim.LabGroupDefault, "FENCE="+ec2sim.LabGroupFence,
+		"DB="+ec2sim.LabDB, "DB0="+ec2sim.LabDBInterface0, "DB1="+ec2sim.LabDBInterface1,
+		"SPARE="+ec2sim.LabSpareInterface,
+		"ROUTER="+ec2sim.LabRouterA, "WEB="+ec2sim.LabGroupWeb, "DEFAULT="+ec2sim.LabGroupDefault,
+		"FENCE="+ec2sim.LabGroupFence,
 		"ALL="+ec2sim.LabGroupAllowAll, "RGROUP="+ec2sim.LabGroupRouter, "OTHER="+ec2sim.LabOtherGroup,
 		"BACKUP=Original_SG_Backup_"+ec2sim.LabDB+"_",
 	)
@@ -90,7 +102,8 @@ func fenceRequest(verb, mode, key string, more ...string) map[string]any {
 	}
 	return map[string]any{
 		"apiVersion": "provideraction.routerd.net/v1alpha1", "kind": "ExecuteActionRequest",
-		"spec": map[string]any{"action": verb, "provider": "aws", "mode": mode, "idempotencyKey": key, "target": target, "parameters": parameters},
+		"spec": map[string]any{"action": verb, "provider": "aws", "mode": mode, "idempotencyKey": key,
+			"target": target, "parameters": parameters},
 	}
 }
 
@@ -111,13 +124,15 @@ func observed(ts *testscript.TestScript) map[string]string {
 	return result.Status.Observed
 }
 
-// writeUndo writes what a core sends: every fact of the last result, then the parameters of the plan.
+// writeUndo writes what a core sends: every fact of the last result, then the parameters of the
+// plan.
 func writeUndo(ts *testscript.TestScript, _ bool, args []string) {
 	var more []string
 	for name, value := range observed(ts) {
 		more = append(more, name+"="+value)
 	}
-	writeFence(ts, "unfence-security-groups", append([]string{args[0], "execute", args[1] + ":undo"}, append(more, args[2:]...)...))
+	writeFence(ts, "unfence-security-groups",
+		append([]string{args[0], "execute", args[1] + ":undo"}, append(more, args[2:]...)...))
 }
 
 func groupsAre(ts *testscript.TestScript, _ bool, args []string) {
@@ -146,7 +161,8 @@ func instance(ts *testscript.TestScript, id string) ec2sim.Instance {
 }
 
 func stateIs(ts *testscript.TestScript, _ bool, args []string) {
-	for end := time.Now().Add(2 * time.Second); instance(ts, args[0]).State != args[1]; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Second); instance(ts, args[0]).State !=
+		args[1]; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			ts.Fatalf("%s is %s, want %s", args[0], instance(ts, args[0]).State, args[1])
 		}
@@ -159,7 +175,9 @@ func become(ts *testscript.TestScript, _ bool, args []string) {
 
 func tag(ts *testscript.TestScript, _ bool, args []string) {
 	if strings.HasPrefix(args[0], "eni-") {
-		region(ts).EditInterface(args[0], func(n *ec2sim.Interface) { n.Tags = ec2sim.Tags{args[1]: args[2]} })
+		region(ts).EditInterface(args[0], func(n *ec2sim.Interface) {
+			n.Tags = ec2sim.Tags{args[1]: args[2]}
+		})
 		return
 	}
 	region(ts).EditInstance(args[0], func(i *ec2sim.Instance) {
@@ -195,7 +213,8 @@ func plug(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	region(ts).EditInterface(args[0], func(n *ec2sim.Interface) {
 		n.Attachment = &ec2sim.Attachment{
-			ID: "eni-attach-0123456789abcdef0", InstanceID: args[1], InstanceOwner: ec2sim.DefaultOwner, DeviceIndex: index, Status: "attached",
+			ID: "eni-attach-0123456789abcdef0", InstanceID: args[1], InstanceOwner: ec2sim.DefaultOwner,
+			DeviceIndex: index, Status: "attached",
 		}
 	})
 }
@@ -205,7 +224,9 @@ func unplug(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func hide(ts *testscript.TestScript, _ bool, args []string) {
-	region(ts).EditInterface(args[0], func(n *ec2sim.Interface) { n.Operator = &ec2sim.Operator{Principal: "eks.amazonaws.com", Hidden: true} })
+	region(ts).EditInterface(args[0], func(n *ec2sim.Interface) {
+		n.Operator = &ec2sim.Operator{Principal: "eks.amazonaws.com", Hidden: true}
+	})
 }
 
 func trunk(ts *testscript.TestScript, _ bool, args []string) {
@@ -287,7 +308,8 @@ func like(ts *testscript.TestScript, _ bool, args []string) {
 
 func policyOf(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
-	for _, key := range []string{ec2sim.LabCredential.AccessKeyID, ec2sim.LabRoleCredential.AccessKeyID} {
+	for _, key := range []string{ec2sim.LabCredential.AccessKeyID,
+		ec2sim.LabRoleCredential.AccessKeyID} {
 		ts.Check(of(ts).sim.SetPolicies(key, text))
 	}
 }

@@ -80,7 +80,8 @@ type told struct {
 	stderr                 string
 }
 
-const assignRequest = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest","spec":{
+const assignRequest = `{
+"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest","spec":{
 "action":"assign-secondary-ip","provider":"aws","mode":%q,"idempotencyKey":"k",
 "target":{"nicRef":"eni-01088600000000011","address":"10.88.60.9/32","region":"ap-northeast-1"}}}`
 
@@ -160,9 +161,14 @@ func assumed(t *testing.T) (address string, forms chan url.Values) {
 		_ = r.ParseForm()
 		forms <- r.PostForm
 		_, _ = io.WriteString(w,
-			`<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>`+
-				ec2sim.LabCredential.AccessKeyID+`</AccessKeyId><SecretAccessKey>`+ec2sim.LabCredential.SecretAccessKey+
-				`</SecretAccessKey><SessionToken></SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
+			`<AssumeRoleResponse `+
+				`xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>`+
+				`<AccessKeyId>`+
+				ec2sim.LabCredential.AccessKeyID+`</AccessKeyId><SecretAccessKey>`+
+				ec2sim.LabCredential.SecretAccessKey+
+				`</SecretAccessKey><SessionToken></SessionToken>`+
+				`<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>`+
+				`</AssumeRoleResponse>`)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, forms
@@ -180,7 +186,8 @@ func closed(t *testing.T) string {
 }
 
 func stsError(code, message string) string {
-	return `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>` + code +
+	return `<ErrorResponse ` +
+		`xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>` + code +
 		`</Code><Message>` + message + `</Message></Error><RequestId>r-1</RequestId></ErrorResponse>`
 }
 
@@ -235,7 +242,8 @@ func TestCaseSTSIsBusy(t *testing.T) {
 			if asked.Load() != c.asked {
 				t.Errorf("STS was asked %d times, want %d", asked.Load(), c.asked)
 			}
-			if hint := got.Observed["permissionHint"]; (c.code == "AccessDenied") != (hint == "sts:AssumeRole") {
+			if hint := got.Observed["permissionHint"]; (c.code == "AccessDenied") !=
+				(hint == "sts:AssumeRole") {
 				t.Errorf("permissionHint %q", hint)
 			}
 			if c.status != 0 && !strings.Contains(got.stderr, fmt.Sprintf(`"status":%d`, c.status)) {
@@ -324,7 +332,8 @@ func TestEverySourceTellsItsCause(t *testing.T) {
 		{"a helper that says too much", func(s *surroundings) { process(s, "exec cat /dev/zero") },
 			"configuration", "false", []string{"more than 65536 bytes"}},
 		{"a helper with an old key", func(s *surroundings) {
-			process(s, `echo '{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"`+roleSecret+`","Expiration":"2020-01-01T00:00:00Z"}'`)
+			process(s, `echo '{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"`+roleSecret+
+				`","Expiration":"2020-01-01T00:00:00Z"}'`)
 		}, "configuration", "false", []string{"expired at 2020-01-01T00:00:00Z"}},
 		{"a helper whose key has a line end", func(s *surroundings) {
 			process(s, `printf %s '{"Version":1,"AccessKeyId":"AKIA\r","SecretAccessKey":"`+roleSecret+`"}'`)
@@ -479,7 +488,8 @@ func TestCaseFIPSBesideAnEndpoint(t *testing.T) {
 			"@ :1"}, []string{"HTTPS_PROXY is not the address of a proxy"}},
 		{"a setting of the SDK's", []string{"AWS_RETRY_MODE=never"}, []string{"AWS_RETRY_MODE"}},
 		{"no such file", []string{"AWS_CA_BUNDLE=/nonexistent.pem"}, []string{
-			"right: AWS_CA_BUNDLE: cannot read /nonexistent.pem (no such file or directory); nothing was changed"}},
+			"right: AWS_CA_BUNDLE: cannot read /nonexistent.pem (no such file or directory); nothing was " +
+				"changed"}},
 		{"no such file, named in another", []string{"AWS_CONFIG_FILE=bundle"}, []string{
 			"right: cannot read /nonexistent.pem (no such file or directory); nothing was changed; " +
 				"these variables are set: AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, "}},

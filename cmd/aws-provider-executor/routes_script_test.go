@@ -22,8 +22,10 @@ func routeVars(sim *ec2sim.Sim) []string {
 	}
 	return []string{
 		"EXAMPLES=" + examples,
-		"TABLE=" + ec2sim.LabRouteTable, "OTHERTABLE=rtb-01077000000000000", "IGW=" + ec2sim.LabInternetGateway, "NAT=" + ec2sim.LabNATGateway,
-		"TGW=" + ec2sim.LabTransitGateway, "PCX=" + ec2sim.LabPeering, "VPCE=" + ec2sim.LabVPCEndpoint, "EIGW=" + ec2sim.LabEgressOnlyGW, "VGW=" + vpnGateway,
+		"TABLE=" + ec2sim.LabRouteTable, "OTHERTABLE=rtb-01077000000000000",
+		"IGW=" + ec2sim.LabInternetGateway, "NAT=" + ec2sim.LabNATGateway,
+		"TGW=" + ec2sim.LabTransitGateway, "PCX=" + ec2sim.LabPeering, "VPCE=" + ec2sim.LabVPCEndpoint,
+		"EIGW=" + ec2sim.LabEgressOnlyGW, "VGW=" + vpnGateway,
 	}
 }
 
@@ -47,14 +49,17 @@ func routes(ts *testscript.TestScript, _ bool, args []string) {
 // seed puts a route into a table behind the executor's back.
 func seed(ts *testscript.TestScript, _ bool, args []string) {
 	lab(ts).EditRouteTable(args[0], func(t *ec2sim.RouteTable) {
-		t.Routes = append(t.Routes, ec2sim.Route{Destination: args[1], Target: args[2], Origin: "CreateRoute"})
+		t.Routes = append(t.Routes,
+			ec2sim.Route{Destination: args[1], Target: args[2], Origin: "CreateRoute"})
 	})
 }
 
 // unseed takes a route out of a table behind the executor's back.
 func unseed(ts *testscript.TestScript, _ bool, args []string) {
 	lab(ts).EditRouteTable(args[0], func(t *ec2sim.RouteTable) {
-		t.Routes = slices.DeleteFunc(t.Routes, func(r ec2sim.Route) bool { return r.Destination == args[1] })
+		t.Routes = slices.DeleteFunc(t.Routes, func(r ec2sim.Route) bool {
+			return r.Destination == args[1]
+		})
 	})
 }
 

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"aws-provider-executor": hurried})
 }
 
-// hurried is main, with a clock that is not waited for: what lies between two readings is for others
-// to test.
+// hurried is main, with a clock that is not waited for: what lies between two readings is for
+// others to test.
 func hurried() {
 	p := program(actions.RegistryAt(sgfence.Clock{
 		Now:  time.Now,
@@ -35,32 +35,41 @@ func hurried() {
 	os.Exit(p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
-// TestScripts runs the program as a core does, on a stand-in of its own for each script. Beside testscript's
-// commands there are
+// TestScripts runs the program as a core does, on a stand-in of its own for each script. Beside
+// testscript's commands there are
 //
-//	request NAME VERB MODE KEY [target.x=… | x=…]...   writes a request; without a target, that of router-a
-//	result FIELD WANT                                  compares a field of the last result: status, message, error,
-//	                                                   undoAvailable, or the name of an observed fact; '-' is absent;
-//	                                                   and that message and error are filled as the contract says,
-//	                                                   and every fact is declared
-//	unchanged                                          the world is as it was at the start, or at the last mark
-//	mark                                               takes the world as it is now as the one to compare with
-//	calls WANT...                                      the operations called since the last time, in order; '-' forgets them
-//	changes N OPERATION                                how often the operation was called from the start
-//	fault KIND OPERATION [ARG] [times=N] [nth=N]       puts a fault in force; times=-1 is always
-//	nofaults                                           takes every fault away
-//	pause DURATION                                     lets a program in the background get on
-//	routes TABLE DESTINATION TARGET                    where a table leads a destination; '-' is nowhere
+//	request NAME VERB MODE KEY [target.x=… | x=…]...
+//	                                             writes a request; without a target, that of router-a
+//	result FIELD WANT                            compares a field of the last result: status,
+//	                                             message, error, undoAvailable, or the name of an
+//	                                             observed fact; '-' is absent; and that message and
+//	                                             error are filled as the contract says, and every
+//	                                             fact is declared
+//	unchanged                                    the world is as it was at the start, or at the last
+//	                                             mark
+//	mark                                         takes the world as it is now as the one to compare
+//	                                             with
+//	calls WANT...                                the operations called since the last time, in order;
+//	                                             '-' forgets them
+//	changes N OPERATION                          how often the operation was called from the start
+//	fault KIND OPERATION [ARG] [times=N] [nth=N]
+//	                                             puts a fault in force; times=-1 is always
+//	nofaults                                     takes every fault away
+//	pause DURATION                               lets a program in the background get on
+//	routes TABLE DESTINATION TARGET              where a table leads a destination; '-' is nowhere
 //	seed TABLE DESTINATION TARGET | unseed TABLE DESTINATION | detach ENI | remove ID
-//	                                                   changes the world behind the executor's back
-//	metadata FAULT                                     makes the metadata service refuse, hang, forbid, fail, be busy, have no role
-//	may ACTION...                                      gives the executor's key a policy that allows these, on everything
-//	nokeys                                             leaves the executor without keys in its environment
-//	holds ENI ADDRESS | lacks ENI ADDRESS              who has a secondary address
-//	add ENI ipv6-only|efa-only                         adds an interface in an IPv6-only subnet, or one without addresses
-//	age DURATION                                       makes every record of prior facts that much older
-//	records N                                          how many records of prior facts there are
-//	forwards ENI true|false                            what the source/dest check makes of an interface
+//	                                             changes the world behind the executor's back
+//	metadata FAULT                               makes the metadata service refuse, hang, forbid,
+//	                                             fail, be busy, have no role
+//	may ACTION...                                gives the executor's key a policy that allows these,
+//	                                             on everything
+//	nokeys                                       leaves the executor without keys in its environment
+//	holds ENI ADDRESS | lacks ENI ADDRESS        who has a secondary address
+//	add ENI ipv6-only|efa-only                   adds an interface in an IPv6-only subnet, or one
+//	                                             without addresses
+//	age DURATION                                 makes every record of prior facts that much older
+//	records N                                    how many records of prior facts there are
+//	forwards ENI true|false                      what the source/dest check makes of an interface
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -68,9 +77,11 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
-			"calls": calls, "changes": changes, "fault": fault, "holds": holds, "lacks": lacks, "forwards": forwards,
+			"calls": calls, "changes": changes, "fault": fault, "holds": holds, "lacks": lacks,
+			"forwards": forwards,
 			"metadata": metadata, "nokeys": noKeys, "may": may,
-			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "add": add, "age": age, "records": records, "pause": pause, "nofaults": noFaults,
+			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "add": add,
+			"age": age, "records": records, "pause": pause, "nofaults": noFaults,
 		},
 	})
 }
@@ -91,15 +102,18 @@ func setup(env *testscript.Env) error {
 	env.Defer(server.Close)
 	// Nothing of this machine's environment but PATH.
 	env.Vars = slices.DeleteFunc(env.Vars, func(v string) bool {
-		return !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "WORK=") && !strings.HasPrefix(v, "/=") && !strings.HasPrefix(v, ":=") && !strings.HasPrefix(v, "$=")
+		return !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "WORK=") &&
+			!strings.HasPrefix(v, "/=") && !strings.HasPrefix(v, ":=") && !strings.HasPrefix(v, "$=")
 	})
 	env.Vars = append(env.Vars, server.Env()...)
 	// A program built with the race detector otherwise sleeps for a second as it ends.
 	env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=0")
 	env.Vars = append(env.Vars,
 		"EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"),
-		"ROUTER_A="+ec2sim.LabRouterAInterface, "ROUTER_B="+ec2sim.LabRouterBInterface, "ROUTER_C="+ec2sim.LabRouterCInterface,
-		"MANAGED="+ec2sim.LabManagedInterface, "SPARE="+ec2sim.LabSpareInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey,
+		"ROUTER_A="+ec2sim.LabRouterAInterface, "ROUTER_B="+ec2sim.LabRouterBInterface,
+		"ROUTER_C="+ec2sim.LabRouterCInterface,
+		"MANAGED="+ec2sim.LabManagedInterface, "SPARE="+ec2sim.LabSpareInterface,
+		"SECRET="+ec2sim.LabCredential.SecretAccessKey,
 	)
 	env.Vars = append(env.Vars, routeVars(sim)...)
 	env.Values["world"] = &world{server: server, sim: sim, mark: sim.State()}
@@ -112,7 +126,8 @@ func writeRequest(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 4 {
 		ts.Fatalf("usage: request NAME VERB MODE KEY [target.x=… | x=…]...")
 	}
-	target := map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": "10.88.60.9/32", "region": ec2sim.LabRegion}
+	target := map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": "10.88.60.9/32",
+		"region": ec2sim.LabRegion}
 	parameters := map[string]string{}
 	for _, a := range args[4:] {
 		name, value, _ := strings.Cut(a, "=")
@@ -124,7 +139,8 @@ func writeRequest(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	data, err := json.Marshal(map[string]any{
 		"apiVersion": "provideraction.routerd.net/v1alpha1", "kind": "ExecuteActionRequest",
-		"spec": map[string]any{"action": args[1], "provider": "aws", "providerRef": "lab", "mode": args[2], "idempotencyKey": args[3], "target": target, "parameters": parameters},
+		"spec": map[string]any{"action": args[1], "provider": "aws", "providerRef": "lab",
+			"mode": args[2], "idempotencyKey": args[3], "target": target, "parameters": parameters},
 	})
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
@@ -147,16 +163,20 @@ func checkResult(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no result on stdout: %v", err)
 	}
 	s := result.Status
-	if said := s.Message; said == "" || (s.Status == "succeeded") == (s.Error == said) || s.Error != said && s.Error != "" {
-		ts.Fatalf("a success has a message alone, all else the same text as message and error\n%s", ts.ReadFile("stdout"))
+	if said := s.Message; said == "" || (s.Status == "succeeded") == (s.Error == said) ||
+		s.Error != said && s.Error != "" {
+		ts.Fatalf("a success has a message alone, all else the same text as message and error\n%s",
+			ts.ReadFile("stdout"))
 	}
 	for fact := range s.Observed {
 		if !registry.IsFact(fact) {
-			ts.Fatalf("%s is no fact that a verb declares: its undo would ignore it\n%s", fact, ts.ReadFile("stdout"))
+			ts.Fatalf("%s is no fact that a verb declares: its undo would ignore it\n%s", fact,
+				ts.ReadFile("stdout"))
 		}
 	}
 	got, present := map[string]string{
-		"status": s.Status, "message": s.Message, "error": s.Error, "undoAvailable": strconv.FormatBool(s.UndoAvailable),
+		"status": s.Status, "message": s.Message, "error": s.Error,
+		"undoAvailable": strconv.FormatBool(s.UndoAvailable),
 	}[args[0]]
 	if !present {
 		if got, present = s.Observed[args[0]]; !present {
@@ -165,7 +185,8 @@ func checkResult(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	free := args[0] == "error" || args[0] == "message"
 	if match := got == args[1] || free && strings.Contains(got, args[1]); match == neg {
-		ts.Fatalf("%s is %q, want %q (negated: %t)\n%s", args[0], got, args[1], neg, ts.ReadFile("stdout"))
+		ts.Fatalf("%s is %q, want %q (negated: %t)\n%s", args[0], got, args[1], neg,
+			ts.ReadFile("stdout"))
 	}
 }
 
@@ -272,7 +293,9 @@ func find(ts *testscript.TestScript, id string) ec2sim.Interface {
 }
 
 func has(ts *testscript.TestScript, args []string) bool {
-	return slices.ContainsFunc(find(ts, args[0]).PrivateAddresses, func(a ec2sim.PrivateAddress) bool { return a.Address == args[1] })
+	return slices.ContainsFunc(find(ts, args[0]).PrivateAddresses, func(a ec2sim.PrivateAddress) bool {
+		return a.Address == args[1]
+	})
 }
 
 func holds(ts *testscript.TestScript, _ bool, args []string) {

@@ -24,19 +24,27 @@ func TestMain(m *testing.M) {
 // TestScripts runs the program as a core does, on a stand-in of its own for each script;
 // afterwards the world is as it was. Beside testscript's commands there are
 //
-//	request NAME [FIELD=VALUE | target.x=… | tag.x=…]...  writes a request; the region is the lab's unless given
-//	status WANT [ERROR]                                  succeeded, or failed with an error that holds a text and no lists
-//	list NAME [ADDRESS/NIC/STATE]...                     a list of the result, whole and in order; '-' is no state
-//	self NIC [CAPTURED]...                               the node's own interface
-//	type TYPE [ADDRESS]...                               the addresses of ips that are of a type
-//	selected [ADDRESS]...                                the addresses of ips that are selected
-//	blackholes [NETWORK]...                              the routes that are marked as black holes
-//	calls WANT...                                        the operations called since the last time, in order; '-' forgets them
-//	fault KIND OPERATION [ARG] [times=N] [nth=N]         puts a fault in force; times=-1 is always
-//	may ACTION...                                        gives the program's key a policy that allows these, on everything
-//	metadata FAULT                                       makes the metadata service refuse, hang, forbid or fail
-//	route NETWORK INTERFACE                              adds a route to the lab's table behind the program's back
-//	halt INSTANCE                                        stops an instance behind the program's back
+//	request NAME [FIELD=VALUE | target.x=… | tag.x=…]...
+//	                                               writes a request; the region is the lab's unless
+//	                                               given
+//	status WANT [ERROR]                            succeeded, or failed with an error that holds a
+//	                                               text and no lists
+//	list NAME [ADDRESS/NIC/STATE]...               a list of the result, whole and in order; '-' is
+//	                                               no state
+//	self NIC [CAPTURED]...                         the node's own interface
+//	type TYPE [ADDRESS]...                         the addresses of ips that are of a type
+//	selected [ADDRESS]...                          the addresses of ips that are selected
+//	blackholes [NETWORK]...                        the routes that are marked as black holes
+//	calls WANT...                                  the operations called since the last time, in
+//	                                               order; '-' forgets them
+//	fault KIND OPERATION [ARG] [times=N] [nth=N]   puts a fault in force; times=-1 is always
+//	may ACTION...                                  gives the program's key a policy that allows
+//	                                               these, on everything
+//	metadata FAULT                                 makes the metadata service refuse, hang, forbid or
+//	                                               fail
+//	route NETWORK INTERFACE                        adds a route to the lab's table behind the
+//	                                               program's back
+//	halt INSTANCE                                  stops an instance behind the program's back
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -164,7 +172,8 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	if args[0] == "succeeded" {
 		return
 	}
-	for _, list := range []string{"notRead", "self", "ips", "observedCandidates", "localIPs", "routes"} {
+	for _, list := range []string{"notRead", "self", "ips", "observedCandidates",
+		"localIPs", "routes"} {
 		if _, there := s[list]; there {
 			ts.Fatalf("a failure has %s", list)
 		}
@@ -279,7 +288,8 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 		arg = args[2]
 	}
 	f, known := map[string]ec2sim.Fault{
-		"fail": ec2sim.Fail(args[1], arg), "lose": ec2sim.LoseAnswer(args[1]), "cut": ec2sim.CutAnswer(args[1]), "text": ec2sim.NotXML(args[1]),
+		"fail": ec2sim.Fail(args[1], arg), "lose": ec2sim.LoseAnswer(args[1]),
+		"cut": ec2sim.CutAnswer(args[1]), "text": ec2sim.NotXML(args[1]),
 		"hang": ec2sim.Delay(args[1], time.Hour),
 	}[args[0]]
 	if !known {

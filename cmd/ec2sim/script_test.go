@@ -27,7 +27,8 @@ func TestMain(m *testing.M) {
 func theExecutor() {
 	p := &executor.Process{
 		Name: "aws-provider-executor", Version: "test", Registry: actions.Registry(), Provider: "aws",
-		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
+		Connect: func(ctx context.Context, region string, budget time.Duration,
+			log *slog.Logger) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},
 	}
@@ -54,12 +55,14 @@ func TestSignalsReachTheCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, s := range map[string]syscall.Signal{
-		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "USR1": syscall.SIGUSR1,
+		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT,
+		"USR1": syscall.SIGUSR1,
 	} {
 		t.Run(name, func(t *testing.T) {
 			// The shell waits for its child, which nothing is ever sent to, and runs the trap when
 			// a signal comes.
-			sim := exec.Command(program, "run", "--", "sh", "-c", `trap 'echo got `+name+`; exit 7' `+name+`; echo ready; read -r line`)
+			sim := exec.Command(program, "run", "--", "sh", "-c",
+				`trap 'echo got `+name+`; exit 7' `+name+`; echo ready; read -r line`)
 			// No terminal: what the test was started from must not matter.
 			sim.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 			stdin, err := sim.StdinPipe()
@@ -86,7 +89,8 @@ func TestSignalsReachTheCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = sim.Wait()
-			if got := strings.TrimSpace(string(rest)); got != "got "+name || sim.ProcessState.ExitCode() != 7 {
+			if got := strings.TrimSpace(string(rest)); got != "got "+name ||
+				sim.ProcessState.ExitCode() != 7 {
 				t.Errorf("it said %q and ended with %v", got, sim.ProcessState)
 			}
 		})

@@ -173,7 +173,9 @@ func (s *stage) asBefore(ids ...string) error {
 		return err
 	}
 	s.look(ids...)
-	if !maps.EqualFunc(now, s.before, func(a, b networkInterface) bool { return a.String() == b.String() }) {
+	if !maps.EqualFunc(now, s.before, func(a, b networkInterface) bool {
+		return a.String() == b.String()
+	}) {
 		return errors.New("the interfaces are not as before")
 	}
 	fmt.Fprintf(s.out, "    %s\n", green("as before"))
@@ -218,5 +220,6 @@ func (n networkInterface) String() string {
 	if !n.SourceDestCheck {
 		check = "off (it forwards)"
 	}
-	return fmt.Sprintf("%-9s %s  primary %s  secondary %s  source/dest check %s", n.Tags["Name"], n.ID, primary, strings.Join(secondary, " "), check)
+	return fmt.Sprintf("%-9s %s  primary %s  secondary %s  source/dest check %s", n.Tags["Name"], n.ID,
+		primary, strings.Join(secondary, " "), check)
 }

@@ -30,8 +30,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	s := &stage{
-		out: out, sim: sim, dir: dir, actionctl: filepath.Join(*bin, "actionctl"), policy: filepath.Join(*files, "policy.yaml"),
-		env: append(sim.Env, "PATH="+os.Getenv("PATH"), "USER=demo", "EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"),
+		out: out, sim: sim, dir: dir, actionctl: filepath.Join(*bin, "actionctl"),
+		policy: filepath.Join(*files, "policy.yaml"),
+		env: append(sim.Env, "PATH="+os.Getenv("PATH"), "USER=demo",
+			"EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"),
 			"ACTIONCTL_JOURNAL="+filepath.Join(dir, "journal.db")),
 	}
 	plans := filepath.Join(*files, "plans.yaml")
@@ -41,7 +43,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := s.denials(plans); err != nil {
 		return err
 	}
-	if err := s.pastTheJournal(filepath.Join(*files, "run.yaml"), filepath.Join(*files, "..", "requests", "assign.json")); err != nil {
+	if err := s.pastTheJournal(filepath.Join(*files, "run.yaml"),
+		filepath.Join(*files, "..", "requests", "assign.json")); err != nil {
 		return err
 	}
 	s.heading("Every step ended as it should.")
@@ -95,7 +98,8 @@ func (s *stage) denials(plans string) error {
 			return s.expect(3, "policy: there is none", "execute", "1")
 		},
 		func() error {
-			return s.with("A policy that does not mean one thing is refused, with the line.", "executionWindow: office hours\n", 3, "line ", "execute", "1")
+			return s.with("A policy that does not mean one thing is refused, with the line.",
+				"executionWindow: office hours\n", 3, "line ", "execute", "1")
 		},
 		func() error {
 			s.step("Not tried yet, so not to be approved; not approved, so not to be executed.")
@@ -105,19 +109,25 @@ func (s *stage) denials(plans string) error {
 		func() error { return s.expect(0, "would", "execute", "1", "2", "--dry-run", policy) },
 		func() error {
 			s.step("Another plan than the one that was looked at; the same person twice.")
-			return s.expect(3, "the plan has changed", "approve", "1", "--by", "ann", "--digest", "sha256:0", policy)
+			return s.expect(3, "the plan has changed", "approve", "1", "--by", "ann", "--digest", "sha256:0",
+				policy)
 		},
 		func() error { return s.expect(0, "approved", "approve", "1", "2", "--by", "ann", policy) },
-		func() error { return s.expect(3, "has approved it already", "approve", "1", "--by", "Ann", policy) },
+		func() error {
+			return s.expect(3, "has approved it already", "approve", "1", "--by", "Ann", policy)
+		},
 		func() error {
 			tomorrow := time.Now().UTC().Add(36 * time.Hour).Format("Mon")
-			return s.with("Out of hours.", "executionWindow: "+tomorrow+" 00:00-24:00 UTC\n", 3, "executionWindow: it is", "execute", "1")
+			return s.with("Out of hours.", "executionWindow: "+tomorrow+" 00:00-24:00 UTC\n", 3,
+				"executionWindow: it is", "execute", "1")
 		},
 		func() error {
-			return s.with("More than a run may do.", "maxActionsPerRun: 0\n", 3, "maxActionsPerRun", "execute", "1")
+			return s.with("More than a run may do.", "maxActionsPerRun: 0\n", 3, "maxActionsPerRun",
+				"execute", "1")
 		},
 		func() error {
-			return s.with("A tag on the target, which the executor reads at the provider.", "deniedTags: {Name: router-*}\n", 3, "deniedTags", "execute", "1")
+			return s.with("A tag on the target, which the executor reads at the provider.",
+				"deniedTags: {Name: router-*}\n", 3, "deniedTags", "execute", "1")
 		},
 		func() error { return s.same(before) },
 		func() error {
@@ -125,7 +135,9 @@ func (s *stage) denials(plans string) error {
 			return s.expect(0, "succeeded", "execute", "1", policy)
 		},
 		func() error { return s.expect(3, "nothing runs twice", "execute", "1", policy) },
-		func() error { return s.with("", "allowUndo: false\n", 3, "undoing is not allowed", "rollback", "1") },
+		func() error {
+			return s.with("", "allowUndo: false\n", 3, "undoing is not allowed", "rollback", "1")
+		},
 		func() error { return s.expect(0, "rolledBack", "rollback", "1", policy) },
 		func() error { return s.same(before) },
 		func() error {
@@ -148,21 +160,29 @@ func (s *stage) pastTheJournal(free, request string) error {
 		func() error { return s.expect(3, "policy: there is none", "run", "-f", request) },
 		func() error {
 			s.step("What needs an approval can't be run; a policy for run asks for none.")
-			return s.expect(3, "import it, approve it, execute it", "run", "-f", request, "--policy="+s.policy)
+			return s.expect(3, "import it, approve it, execute it", "run", "-f", request,
+				"--policy="+s.policy)
 		},
 		func() error { return s.same(before) },
-		func() error { return s.expect(0, "assigned 10.88.60.9", "run", "-f", request, "--policy="+free) },
+		func() error {
+			return s.expect(0, "assigned 10.88.60.9", "run", "-f", request, "--policy="+free)
+		},
 	)
 }
 
 // refusedPlans are plans that no journal takes.
 func (s *stage) refusedPlans() error {
-	const nic = "target: {nicRef: eni-01088600000000011, address: 10.88.60.9, region: ap-northeast-1}, "
-	mixed, err := s.file("mixed.yaml", "{provider: aws, action: assign-secondary-ip, "+nic+"idempotencyKey: a}\n---\n{provider: gcp, action: assign-secondary-ip, "+nic+"idempotencyKey: b}\n")
+	const nic = "target: {nicRef: eni-01088600000000011, address: 10.88.60.9, region: " +
+		"ap-northeast-1}, "
+	mixed, err := s.file("mixed.yaml",
+		"{provider: aws, action: assign-secondary-ip, "+nic+
+			"idempotencyKey: a}\n---\n{provider: gcp, action: assign-secondary-ip, "+nic+
+			"idempotencyKey: b}\n")
 	if err != nil {
 		return err
 	}
-	final, err := s.file("final.yaml", "{provider: aws, action: unassign-secondary-ip, "+nic+"idempotencyKey: c}\n")
+	final, err := s.file("final.yaml",
+		"{provider: aws, action: unassign-secondary-ip, "+nic+"idempotencyKey: c}\n")
 	if err != nil {
 		return err
 	}

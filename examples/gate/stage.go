@@ -51,7 +51,8 @@ func (s *stage) expect(code int, says string, args ...string) error {
 		fmt.Fprintf(s.out, "  (exit %d)\n", got)
 	}
 	if got != code || !strings.Contains(string(said), says) {
-		return fmt.Errorf("actionctl %s: exit %d, want %d and %q in what it says", args[0], got, code, says)
+		return fmt.Errorf("actionctl %s: exit %d, want %d and %q in what it says", args[0], got, code,
+			says)
 	}
 	return nil
 }
