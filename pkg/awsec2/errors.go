@@ -120,25 +120,31 @@ func classOfCode(api smithy.APIError, status int) protocol.FailureClass {
 	if class, ok := codeClasses[code]; ok {
 		return class
 	}
-	if code == "InvalidParameterValue" {
+	switch {
+	case code == "InvalidParameterValue":
 		for _, t := range textClasses {
 			if strings.Contains(text, t.text) {
 				return t.class
 			}
 		}
-	}
-	switch {
 	case strings.HasSuffix(code, ".NotFound"):
 		return protocol.NotFound
 	case strings.HasSuffix(code, "LimitExceeded"):
 		return protocol.LimitExceeded
+	}
+	return classOfStatus(status, code == unknownCode)
+}
+
+// classOfStatus is the class of an error whose code tells none.
+func classOfStatus(status int, unknown bool) protocol.FailureClass {
+	switch {
 	case status == http.StatusUnauthorized:
 		return protocol.Authentication
 	case status == http.StatusForbidden:
 		return protocol.Authorization
 	case status == http.StatusTooManyRequests:
 		return protocol.Throttled
-	case status >= http.StatusInternalServerError, code == unknownCode:
+	case status >= http.StatusInternalServerError, unknown:
 		return protocol.Unavailable
 	}
 	return protocol.InvalidRequest
