@@ -232,38 +232,7 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 2 {
 		arg = args[2]
 	}
-	number := func() int {
-		n, err := strconv.Atoi(arg)
-		ts.Check(err)
-		return n
-	}
-	var f ec2sim.Fault
-	switch operation := args[1]; args[0] {
-	case "fail":
-		f = ec2sim.Fail(operation, arg)
-	case "fail-after":
-		f = ec2sim.FailAfter(operation, arg)
-	case "lose":
-		f = ec2sim.LoseAnswer(operation)
-	case "drop":
-		f = ec2sim.LoseRequest(operation)
-	case "cut":
-		f = ec2sim.CutAnswer(operation)
-	case "text":
-		f = ec2sim.NotXML(operation)
-	case "ignore":
-		f = ec2sim.Ignore(operation)
-	case "stale":
-		f = ec2sim.StaleReads(operation, number())
-	case "slow":
-		d, err := time.ParseDuration(arg)
-		ts.Check(err)
-		f = ec2sim.Delay(operation, d)
-	case "hang":
-		f = ec2sim.Delay(operation, time.Hour)
-	default:
-		ts.Fatalf("there is no fault %q", args[0])
-	}
+	f := faultOf(ts, args[0], args[1], arg)
 	for _, a := range args[2:] {
 		name, value, _ := strings.Cut(a, "=")
 		if name != "times" && name != "nth" {
@@ -278,6 +247,37 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Check(of(ts).sim.Inject(f))
+}
+
+func faultOf(ts *testscript.TestScript, kind, operation, arg string) ec2sim.Fault {
+	switch kind {
+	case "fail":
+		return ec2sim.Fail(operation, arg)
+	case "fail-after":
+		return ec2sim.FailAfter(operation, arg)
+	case "lose":
+		return ec2sim.LoseAnswer(operation)
+	case "drop":
+		return ec2sim.LoseRequest(operation)
+	case "cut":
+		return ec2sim.CutAnswer(operation)
+	case "text":
+		return ec2sim.NotXML(operation)
+	case "ignore":
+		return ec2sim.Ignore(operation)
+	case "stale":
+		n, err := strconv.Atoi(arg)
+		ts.Check(err)
+		return ec2sim.StaleReads(operation, n)
+	case "slow":
+		d, err := time.ParseDuration(arg)
+		ts.Check(err)
+		return ec2sim.Delay(operation, d)
+	case "hang":
+		return ec2sim.Delay(operation, time.Hour)
+	}
+	ts.Fatalf("there is no fault %q", kind)
+	return ec2sim.Fault{}
 }
 
 func find(ts *testscript.TestScript, id string) ec2sim.Interface {

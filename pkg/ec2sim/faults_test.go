@@ -60,27 +60,31 @@ func TestFaultAnswers(t *testing.T) {
 			p.inject(tt.fault)
 			before := p.sim.State()
 			a, err := p.checkOff()
-			switch {
-			case tt.status == 0 && err == nil:
-				t.Errorf("answered %d: %s", a.status, a.body)
-			case tt.status != 0 && err != nil:
-				t.Error(err)
-			case tt.status != 0 &&
-				(a.status != tt.status || a.code != tt.code || a.code != "" && a.message == ""):
+			if answered := err == nil; answered != (tt.status != 0) {
+				t.Errorf("answered %d: %s %v", a.status, a.body, err)
+			}
+			if err == nil && (a.status != tt.status || a.code != tt.code ||
+				a.code != "" && a.message == "") {
 				t.Errorf("answered %d %s: %s", a.status, a.code, a.message)
 			}
 			if changed := !cmp.Equal(before, p.sim.State()); changed != tt.effect {
 				t.Errorf("changed: %t", changed)
 			}
-			calls := p.sim.Calls()
-			if len(calls) != 1 || calls[0].Effect != tt.effect || !calls[0].Change ||
-				len(calls[0].Faults) != 1 && tt.name != "none" {
-				t.Errorf("logged %+v", calls)
-			}
+			p.logged(tt.effect, tt.name != "none")
 			if _, err := p.checkOff(); err != nil {
 				t.Errorf("the fault struck twice: %v", err)
 			}
 		})
+	}
+}
+
+// logged checks that there was one call, a change, with or without effect and a fault.
+func (p *peer) logged(effect, struck bool) {
+	p.t.Helper()
+	calls := p.sim.Calls()
+	if len(calls) != 1 || calls[0].Effect != effect || !calls[0].Change ||
+		len(calls[0].Faults) != 1 && struck {
+		p.t.Errorf("logged %+v", calls)
 	}
 }
 

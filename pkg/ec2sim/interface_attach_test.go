@@ -38,18 +38,17 @@ func TestAttachAndDetach(t *testing.T) {
 		got.InstanceOwner != ec2sim.DefaultOwner || got.DeleteOnTermination {
 		t.Errorf("attachment %+v", got)
 	}
-	status := func() string {
+	is := func(when, want string) {
+		t.Helper()
 		a := p.ok("DescribeNetworkInterfaces", "NetworkInterfaceId.1="+ec2sim.LabSpareInterface)
 		const item = "networkInterfaceSet/item/"
-		return a.one(item+"status") + " " + a.one(item+"attachment/status")
+		if got := a.one(item+"status") + " " + a.one(item+"attachment/status"); got != want {
+			t.Errorf("%s it is %q, want %q", when, got, want)
+		}
 	}
-	if got := status(); got != "attaching attaching" {
-		t.Errorf("at first it is %q", got)
-	}
+	is("at first", "attaching attaching")
 	clock.advance(time.Second)
-	if got := status(); got != "in-use attached" {
-		t.Errorf("attached, it is %q", got)
-	}
+	is("attached", "in-use attached")
 	described := p.ok("DescribeInstances", "InstanceId.1="+ec2sim.LabRouterA)
 	const shown = "reservationSet/item/instancesSet/item/networkInterfaceSet/item/networkInterfaceId"
 	if got := described.one(shown); !strings.Contains(got, ec2sim.LabSpareInterface) {
@@ -59,13 +58,9 @@ func TestAttachAndDetach(t *testing.T) {
 	if a := p.ok(detachOp, "AttachmentId="+eni.Attachment.ID); a.one("return") != "true" {
 		t.Errorf("answered %s", a.body)
 	}
-	if got := status(); got != "detaching detaching" {
-		t.Errorf("on its way it is %q", got)
-	}
+	is("on its way", "detaching detaching")
 	clock.advance(time.Second)
-	if got := status(); got != "available " {
-		t.Errorf("detached, it is %q", got)
-	}
+	is("detached", "available ")
 	if diff := cmp.Diff(before, p.sim.State()); diff != "" {
 		t.Errorf("there and back is not as it was:\n%s", diff)
 	}

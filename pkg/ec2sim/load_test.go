@@ -74,6 +74,17 @@ func TestExampleWorld(t *testing.T) {
 	p.region = "eu-west-1"
 	first := p.sim.State()
 	state := first.Regions["eu-west-1"]
+	checkExampleInterfaces(t, state)
+	checkExampleInstance(t, state)
+	p.ok("AssignPrivateIpAddresses", eniParam("eni-0000000b"), "PrivateIpAddress.1=10.20.1.50")
+	p.sim.Reset()
+	if diff := cmp.Diff(first, p.sim.State()); diff != "" {
+		t.Errorf("after a reset it is another world:\n%s", diff)
+	}
+}
+
+func checkExampleInterfaces(t *testing.T, state ec2sim.RegionState) {
+	t.Helper()
 	nic := func(id string) ec2sim.Interface {
 		return the(t, state.Interfaces, func(i ec2sim.Interface) bool { return i.ID == id })
 	}
@@ -95,6 +106,10 @@ func TestExampleWorld(t *testing.T) {
 	if six := nic("eni-00000006"); len(six.PrivateAddresses) != 0 || len(six.IPv6Addresses) != 1 {
 		t.Errorf("%+v", six)
 	}
+}
+
+func checkExampleInstance(t *testing.T, state ec2sim.RegionState) {
+	t.Helper()
 	i := the(t, state.Instances, func(i ec2sim.Instance) bool { return i.ID == "i-0000000a" })
 	if i.SubnetID != "subnet-0000000a" || i.VPCID != "vpc-0000000a" ||
 		i.AvailabilityZone != "eu-west-1a" || i.State != "running" {
@@ -102,11 +117,6 @@ func TestExampleWorld(t *testing.T) {
 	}
 	if len(state.RouteTables) != 3 || len(state.SecurityGroups) != 4 {
 		t.Errorf("%d tables, %d groups", len(state.RouteTables), len(state.SecurityGroups))
-	}
-	p.ok("AssignPrivateIpAddresses", eniParam("eni-0000000b"), "PrivateIpAddress.1=10.20.1.50")
-	p.sim.Reset()
-	if diff := cmp.Diff(first, p.sim.State()); diff != "" {
-		t.Errorf("after a reset it is another world:\n%s", diff)
 	}
 }
 

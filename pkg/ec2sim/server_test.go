@@ -105,29 +105,7 @@ func TestControl(t *testing.T) {
 		t.Errorf("the state is not what it is in Go:\n%s", diff)
 	}
 
-	for _, body := range []string{
-		`{"operation":"AssignPrivateIpAddresses","error":{"code":"RequestLimitExceeded"},` +
-			`"noEffect":true,"count":2}`,
-		`[{"operation":"Describe*","delayBefore":"1ms"},{"operation":"changes","stale":{"for":"1m"}}]`,
-	} {
-		if status, text := p.control("POST", "faults", body); status != 204 {
-			t.Fatalf("faults: %d %s", status, text)
-		}
-	}
-	if a := p.call("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface),
-		"PrivateIpAddress.1=10.88.60.9"); a.status != 503 {
-		t.Errorf("the fault did not strike: %d", a.status)
-	}
-	var faults []ec2sim.FaultJSON
-	_, text = p.control("GET", "faults", "")
-	if err := json.Unmarshal([]byte(text), &faults); err != nil || len(faults) != 3 ||
-		faults[0].Struck != 1 || faults[2].Stale.For != "1m0s" {
-		t.Errorf("faults: %s", text)
-	}
-	p.control("DELETE", "faults", "")
-	p.ok("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface),
-		"PrivateIpAddress.1=10.88.60.9")
-
+	controlFaults(t, p)
 	var calls []ec2sim.Call
 	_, text = p.control("GET", "calls", "")
 	if err := json.Unmarshal([]byte(text), &calls); err != nil || len(calls) != 2 || !calls[1].Effect {
@@ -144,6 +122,32 @@ func TestControl(t *testing.T) {
 	if diff := cmp.Diff(begin, p.sim.State()); diff != "" {
 		t.Errorf("after a reset:\n%s", diff)
 	}
+}
+
+func controlFaults(t *testing.T, p *peer) {
+	t.Helper()
+	for _, body := range []string{
+		`{"operation":"AssignPrivateIpAddresses","error":{"code":"RequestLimitExceeded"},` +
+			`"noEffect":true,"count":2}`,
+		`[{"operation":"Describe*","delayBefore":"1ms"},{"operation":"changes","stale":{"for":"1m"}}]`,
+	} {
+		if status, text := p.control("POST", "faults", body); status != 204 {
+			t.Fatalf("faults: %d %s", status, text)
+		}
+	}
+	if a := p.call("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface),
+		"PrivateIpAddress.1=10.88.60.9"); a.status != 503 {
+		t.Errorf("the fault did not strike: %d", a.status)
+	}
+	var faults []ec2sim.FaultJSON
+	_, text := p.control("GET", "faults", "")
+	if err := json.Unmarshal([]byte(text), &faults); err != nil || len(faults) != 3 ||
+		faults[0].Struck != 1 || faults[2].Stale.For != "1m0s" {
+		t.Errorf("faults: %s", text)
+	}
+	p.control("DELETE", "faults", "")
+	p.ok("AssignPrivateIpAddresses", eniParam(ec2sim.LabRouterAInterface),
+		"PrivateIpAddress.1=10.88.60.9")
 }
 
 func TestControlRefusals(t *testing.T) {

@@ -30,33 +30,7 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 		if len(executor.Statement) < 2 || len(reads.Statement) != 1 {
 			t.Fatalf("%s: %d and %d statements", prefix, len(executor.Statement), len(reads.Statement))
 		}
-		allowed := map[string]bool{}
-		for i, s := range executor.Statement {
-			if i > 0 && !strings.HasPrefix(s.Resource, want.arn) {
-				t.Errorf("%s: %s is for %s", prefix, s.Sid, s.Resource)
-			}
-			kind := strings.TrimSuffix(s.Resource[strings.LastIndex(s.Resource, ":")+1:], "/*")
-			for _, a := range s.Action {
-				allowed[a+" "+kind] = true
-			}
-			if kind != "*" && kind != "security-group" && s.Condition["StringEquals"] == nil {
-				t.Errorf("%s: %s is for whatever tags", prefix, s.Sid)
-			}
-		}
-		needed := map[string]bool{"ec2:DescribeTags *": true}
-		for _, v := range generator().Registry.Verbs() {
-			for _, p := range v.Permissions {
-				needed[p.Action+" "+p.Resource] = true
-			}
-		}
-		for a := range needed {
-			if !allowed[a] {
-				t.Errorf("%s: %s is not allowed", prefix, a)
-			}
-		}
-		if len(allowed) != len(needed) {
-			t.Errorf("%s allows %d things, %d are needed", prefix, len(allowed), len(needed))
-		}
+		checkExecutorPolicy(t, prefix, want.arn, executor)
 		for _, p := range []iamPolicy{executor, reads} {
 			region, _ := p.Statement[0].Condition["StringEquals"].(map[string]any)
 			if p.Statement[0].Resource != "*" || region["ec2:Region"] != want.region {
@@ -66,5 +40,37 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 	}
 	if len(policies) != 6 {
 		t.Errorf("%d policies", len(policies))
+	}
+}
+
+// checkExecutorPolicy checks that the policy allows what the verbs need and nothing else.
+func checkExecutorPolicy(t *testing.T, prefix, arn string, executor iamPolicy) {
+	t.Helper()
+	allowed := map[string]bool{}
+	for i, s := range executor.Statement {
+		if i > 0 && !strings.HasPrefix(s.Resource, arn) {
+			t.Errorf("%s: %s is for %s", prefix, s.Sid, s.Resource)
+		}
+		kind := strings.TrimSuffix(s.Resource[strings.LastIndex(s.Resource, ":")+1:], "/*")
+		for _, a := range s.Action {
+			allowed[a+" "+kind] = true
+		}
+		if kind != "*" && kind != "security-group" && s.Condition["StringEquals"] == nil {
+			t.Errorf("%s: %s is for whatever tags", prefix, s.Sid)
+		}
+	}
+	needed := map[string]bool{"ec2:DescribeTags *": true}
+	for _, v := range generator().Registry.Verbs() {
+		for _, p := range v.Permissions {
+			needed[p.Action+" "+p.Resource] = true
+		}
+	}
+	for a := range needed {
+		if !allowed[a] {
+			t.Errorf("%s: %s is not allowed", prefix, a)
+		}
+	}
+	if len(allowed) != len(needed) {
+		t.Errorf("%s allows %d things, %d are needed", prefix, len(allowed), len(needed))
 	}
 }

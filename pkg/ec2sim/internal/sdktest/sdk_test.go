@@ -115,6 +115,11 @@ func TestSDKReadsEverything(t *testing.T) {
 		routes[at].State != types.RouteStateActive {
 		t.Errorf("routes %+v", routes)
 	}
+}
+
+func TestSDKReadsWhatInterfacesAreIn(t *testing.T) {
+	_, srv := start(t, ec2sim.ServerOptions{})
+	c, ctx := client(t, srv.Env()), context.Background()
 	groups, err := c.DescribeSecurityGroups(ctx,
 		&ec2.DescribeSecurityGroupsInput{GroupIds: []string{ec2sim.LabGroupWeb}})
 	if err != nil || aws.ToInt32(groups.SecurityGroups[0].IpPermissions[1].FromPort) != 443 {
