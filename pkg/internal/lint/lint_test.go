@@ -1,0 +1,125 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestFaultsOf(t *testing.T) {
+	full := strings.Repeat("ä", maxColumns)
+	for name, tt := range map[string]struct{ text, want string }{
+		"what fits":    {full + "\n" + full, ""},
+		"one too many": {"package x\n" + full + "x\n", "x.go:2: the line has 101 columns"},
+		"the words":    {"// f tells " + "whether it is so.\n", "x.go:1: the house's words"},
+		"in a string":  {`say("it tells ` + `whether")`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := strings.Join(faultsOf("x.go", tt.text), "\n")
+			if tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
+				t.Errorf("found %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheListOfLaterShrinks(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "good/a.go", "package good\n")
+	write(t, "bad/a.go", "package bad // "+strings.Repeat("x", maxColumns)+"\n")
+	for later, want := range map[string]string{
+		"":         "bad/a.go:1",
+		"bad":      "",
+		"bad/a.go": "",
+		"bad good": "good: has no fault any more",
+		"bad gone": "gone: has no fault any more",
+	} {
+		faults, err := sources([]string{"."}, strings.Fields(later))
+		got := strings.Join(faults, "\n")
+		if err != nil || want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("-later %q: found %q, want %q; %v", later, got, want, err)
+		}
+	}
+}
+
+func TestSubjectFault(t *testing.T) {
+	for subject, good := range map[string]bool{
+		"journal: reject non-numeric timestamps":       true,
+		"awsec2, tests: name a throttled read":         true,
+		"pkg/internal: move in what only tests use":    true,
+		`Revert "journal: reject timestamps"`:          true,
+		"x: " + strings.Repeat("y", maxSubject-3):      true,
+		"x: " + strings.Repeat("y", maxSubject-2):      false,
+		"what is not a number is no time":              false,
+		"journal: ":                                    false,
+		"journal: reject non-numeric timestamps.":      false,
+		"reject non-numeric timestamps in the journal": false,
+	} {
+		if got := subjectFault(subject) == ""; got != good {
+			t.Errorf("%q is good: %t, want %t", subject, got, good)
+		}
+	}
+}
+
+// TestNewSubjects: only what is new is looked at, and a repository without its history is no fault.
+func TestNewSubjects(t *testing.T) {
+	dir := t.TempDir()
+	runGit(t, dir, "init", "-q", "-b", "main")
+	expect(t, dir, "", nil)
+	commit(t, dir, "old and without a form")
+	commit(t, dir, "area: be good")
+	expect(t, dir, "", nil)
+	runGit(t, dir, "checkout", "-q", "-b", "topic")
+	commit(t, dir, "bad")
+	commit(t, dir, "area: be good again")
+	expect(t, dir, "", []string{"bad"})
+	expect(t, dir, "no-such-base", nil)
+	expect(t, dir, "main~1", []string{"bad"})
+	commit(t, dir, "bad at last")
+	expect(t, dir, "no-such-base", []string{"bad at last"})
+
+	shallow := filepath.Join(t.TempDir(), "shallow")
+	runGit(t, dir, "clone", "-q", "--depth", "1", "file://"+dir, shallow)
+	expect(t, shallow, "", []string{"bad at last"})
+	expect(t, shallow, "main", []string{"bad at last"})
+	expect(t, t.TempDir(), "", nil) // no repository at all
+}
+
+func expect(t *testing.T, dir, base string, want []string) {
+	t.Helper()
+	faults, err := newSubjects(dir, base)
+	var got []string
+	for _, f := range faults {
+		got = append(got, f[strings.LastIndex(f, ": ")+2:])
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("since %q: found %q, want %q; %v", base, got, want, err)
+	}
+}
+
+func commit(t *testing.T, dir, subject string) {
+	t.Helper()
+	runGit(t, dir, "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false",
+		"commit", "-q", "--allow-empty", "-m", subject)
+}
+
+func runGit(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

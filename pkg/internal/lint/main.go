@@ -1,0 +1,45 @@
+// The program lint checks what no other linter here does: that lines fit, that comments use the
+// house's words, and that the subjects of new commits have its form.
+//
+// Packages and files that do not hold it yet are named with -later. One that holds it must be taken
+// off that list, so that the list only shrinks.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("lint", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	later := flags.String("later", "", "folders and files that need not hold it yet")
+	subjects := flags.Bool("subjects", false, "check the subjects of new commits instead")
+	base := flags.String("base", "", "what commits are new to; origin's head or main when empty")
+	if flags.Parse(args) != nil {
+		return 2
+	}
+	var faults []string
+	var err error
+	if *subjects {
+		faults, err = newSubjects(".", *base)
+	} else {
+		faults, err = sources(flags.Args(), strings.Fields(*later))
+	}
+	for _, f := range faults {
+		fmt.Fprintln(stdout, f)
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, "lint:", err)
+		return 2
+	case len(faults) > 0:
+		return 1
+	}
+	return 0
+}

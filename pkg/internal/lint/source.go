@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxColumns is how many characters a line may have. A tab is one.
+const maxColumns = 100
+
+// notOurWords are words of comments that the house has others for.
+var notOurWords = regexp.MustCompile(`//.*\b(tells|says) whether\b`)
+
+// sources returns the faults of all Go files in the folders, except those of later.
+func sources(folders, later []string) ([]string, error) {
+	var faults []string
+	spared := map[string]bool{}
+	for _, folder := range folders {
+		err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			found := faultsOf(filepath.ToSlash(path), string(text))
+			for _, of := range []string{filepath.Dir(path), path} {
+				if of = filepath.ToSlash(of); slices.Contains(later, of) {
+					spared[of] = spared[of] || len(found) > 0
+					return nil
+				}
+			}
+			faults = append(faults, found...)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, of := range later {
+		if !spared[of] {
+			faults = append(faults, of+": has no fault any more; take it off the list of -later")
+		}
+	}
+	return faults, nil
+}
+
+// faultsOf returns the faults of one file's text.
+func faultsOf(path, text string) []string {
+	var faults []string
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimRight(line, "\r\n")
+		if columns := utf8.RuneCountInString(line); columns > maxColumns {
+			faults = append(faults, fmt.Sprintf("%s:%d: the line has %d columns, at most %d fit",
+				path, n, columns, maxColumns))
+		}
+		if notOurWords.MatchString(line) {
+			faults = append(faults, fmt.Sprintf(
+				`%s:%d: the house's words are "reports whether"`, path, n))
+		}
+	}
+	return faults
+}
