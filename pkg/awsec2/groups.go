@@ -40,23 +40,23 @@ func (r *Reader) DescribeSecurityGroups(
 func (r *Reader) securityGroupsOnce(
 	ctx context.Context, ids []string,
 ) ([]ec2model.SecurityGroup, error) {
-	in := &ec2.DescribeSecurityGroupsInput{
-		Filters: []types.Filter{{Name: aws.String("group-id"), Values: ids}}}
+	in := &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filterOf("group-id", ids...)}}
+	what := "describe " + strings.Join(ids, ", ")
 	var found []ec2model.SecurityGroup
-	for {
+	err := pages(what, func(token *string) (*string, error) {
+		in.NextToken = token
 		out, err := call(ctx, r.api.DescribeSecurityGroups, in)
 		if err != nil {
-			return nil, failure("DescribeSecurityGroups", "describe "+strings.Join(ids, ", "), err)
+			return nil, failure("DescribeSecurityGroups", what, err)
 		}
 		for _, g := range out.SecurityGroups {
-			found = append(found,
-				ec2model.SecurityGroup{ID: aws.ToString(g.GroupId), VPCID: aws.ToString(g.VpcId)})
+			found = append(found, ec2model.SecurityGroup{
+				ID: aws.ToString(g.GroupId), VPCID: aws.ToString(g.VpcId),
+			})
 		}
-		if aws.ToString(out.NextToken) == "" {
-			return found, nil
-		}
-		in.NextToken = out.NextToken
-	}
+		return out.NextToken, nil
+	})
+	return found, err
 }
 
 // ModifySecurityGroups gives the interface exactly these groups, of which there must be one at

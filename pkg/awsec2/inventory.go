@@ -56,7 +56,7 @@ func (r *Reader) eachInterfaceOnce(
 		Filters:                 interfaceFilters(q),
 		IncludeManagedResources: aws.Bool(true),
 	}
-	return pages(func(token *string) (*string, error) {
+	return pages("read "+what, func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
 		if err != nil {
@@ -74,7 +74,7 @@ func (r *Reader) eachInterfaceOnce(
 			each(interfaceOf(n))
 		}
 		return out.NextToken, nil
-	}, what)
+	})
 }
 
 // DescribeRouteTableOf reads the route table that a subnet uses: its own, or else the main one of
@@ -108,27 +108,6 @@ func (r *Reader) DescribeRouteTableOf(
 	return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable,
 		"cannot %s: EC2 shows neither one of its own nor the main one of %s; name it in routeTableRef",
 		what, vpc)
-}
-
-// pages asks for page after page until there is no more.
-func pages(next func(token *string) (*string, error), what string) error {
-	var token *string
-	for {
-		again, err := next(token)
-		switch {
-		case err != nil:
-			return err
-		case aws.ToString(again) == "":
-			return nil
-		case token != nil && *again == *token:
-			return action.Refuse(
-				protocol.Unavailable,
-				"cannot read %s: EC2 gives the same page over and over; try again",
-				what,
-			)
-		}
-		token = again
-	}
 }
 
 func interfaceFilters(q ec2model.InterfaceQuery) []types.Filter {

@@ -164,7 +164,8 @@ func (r *Reader) networkInterfacesWith(
 	ctx context.Context, what string, in *ec2.DescribeNetworkInterfacesInput,
 ) ([]ec2model.NetworkInterface, error) {
 	var found []ec2model.NetworkInterface
-	for {
+	err := pages(what, func(token *string) (*string, error) {
+		in.NextToken = token
 		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
 		if err != nil {
 			return nil, failure("DescribeNetworkInterfaces", what, err)
@@ -172,11 +173,9 @@ func (r *Reader) networkInterfacesWith(
 		for _, n := range out.NetworkInterfaces {
 			found = append(found, networkInterface(n))
 		}
-		if aws.ToString(out.NextToken) == "" {
-			return found, nil
-		}
-		in.NextToken = out.NextToken
-	}
+		return out.NextToken, nil
+	})
+	return found, err
 }
 
 // DescribeSubnet reads one subnet. One that does not exist is not-found.

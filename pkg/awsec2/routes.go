@@ -60,21 +60,20 @@ func (r *Reader) DescribeSubnetsWithBlock(
 		{Name: aws.String("vpc-id"), Values: []string{vpc}},
 		{Name: &filter, Values: []string{block.String()}},
 	}}
+	what := fmt.Sprintf("find the subnets of %s with the block %s", vpc, block)
 	var found []ec2model.Subnet
-	for {
+	err := pages(what, func(token *string) (*string, error) {
+		in.NextToken = token
 		out, err := call(ctx, r.api.DescribeSubnets, in)
 		if err != nil {
-			return nil, failure("DescribeSubnets",
-				fmt.Sprintf("find the subnets of %s with the block %s", vpc, block), err)
+			return nil, failure("DescribeSubnets", what, err)
 		}
 		for _, s := range out.Subnets {
 			found = append(found, subnet(s))
 		}
-		if aws.ToString(out.NextToken) == "" {
-			return found, nil
-		}
-		in.NextToken = out.NextToken
-	}
+		return out.NextToken, nil
+	})
+	return found, err
 }
 
 func subnet(s types.Subnet) ec2model.Subnet {

@@ -196,17 +196,3 @@ func TestInterfaceFilters(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
-
-// TestPagesEnd: a token that comes back is no next page.
-func TestPagesEnd(t *testing.T) {
-	n := 0
-	err := pages(func(*string) (*string, error) {
-		if n++; n > 10 {
-			t.Fatal("it goes on for ever")
-		}
-		return aws.String("same"), nil
-	}, "pages")
-	if err == nil || n != 2 {
-		t.Errorf("%d pages, %v", n, err)
-	}
-}

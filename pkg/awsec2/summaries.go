@@ -78,14 +78,14 @@ func (r *Reader) instancePages(
 	) (*ec2.DescribeInstancesOutput, error) {
 		return r.api.DescribeInstances(ctx, in, read)
 	}
-	return pages(func(token *string) (*string, error) {
+	return pages("read "+what, func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := call(ctx, describe, in)
 		if err != nil {
 			return nil, failure("DescribeInstances", "read "+what, err)
 		}
 		return out.NextToken, nil
-	}, what)
+	})
 }
 
 // addSummaries reads the answer of DescribeInstances as it comes off the wire, so that thousands

@@ -9,18 +9,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// DescribeTags reads the tags of each resource, by its id; one without tags, or that does not
-// exist, has none.
+// DescribeTags reads the tags of each resource, by its id. One without tags, or that does not exist,
+// has none.
 func (r *Reader) DescribeTags(
 	ctx context.Context, ids ...string,
 ) (map[string]map[string]string, error) {
 	tags := map[string]map[string]string{}
-	in := &ec2.DescribeTagsInput{
-		Filters: []types.Filter{{Name: aws.String("resource-id"), Values: ids}}}
-	for {
+	in := &ec2.DescribeTagsInput{Filters: []types.Filter{filterOf("resource-id", ids...)}}
+	what := "read the tags of " + strings.Join(ids, ", ")
+	err := pages(what, func(token *string) (*string, error) {
+		in.NextToken = token
 		out, err := call(ctx, r.api.DescribeTags, in)
 		if err != nil {
-			return nil, failure("DescribeTags", "read the tags of "+strings.Join(ids, ", "), err)
+			return nil, failure("DescribeTags", what, err)
 		}
 		for _, t := range out.Tags {
 			id := aws.ToString(t.ResourceId)
@@ -29,9 +30,7 @@ func (r *Reader) DescribeTags(
 			}
 			tags[id][aws.ToString(t.Key)] = aws.ToString(t.Value)
 		}
-		if aws.ToString(out.NextToken) == "" {
-			return tags, nil
-		}
-		in.NextToken = out.NextToken
-	}
+		return out.NextToken, nil
+	})
+	return tags, err
 }
