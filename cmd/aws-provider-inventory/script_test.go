@@ -112,10 +112,8 @@ func setup(env *testscript.Env) error {
 				panic("an inventory called " + c.Operation)
 			}
 		}
-		if diff := cmp.Diff(
-			before.Regions[ec2sim.LabRegion].Interfaces,
-			sim.State().Regions[ec2sim.LabRegion].Interfaces,
-		); diff != "" {
+		now := sim.State().Regions[ec2sim.LabRegion].Interfaces
+		if diff := cmp.Diff(before.Regions[ec2sim.LabRegion].Interfaces, now); diff != "" {
 			panic("an inventory changed the world:\n" + diff)
 		}
 	})

@@ -330,21 +330,8 @@ func TestWhatCouldNotBeReadFailsTheWhole(t *testing.T) {
 		for _, failure := range []error{errBroken, errRefused} {
 			named := 0
 			for n := range whole.readings {
-				c := newCloud()
-				c.fails, c.failure = n+1, failure
-				o, err := Observe(t.Context(), c, req)
-				if o != nil && failure == error(errRefused) && len(o.NotRead) == 1 {
+				if failsOrNames(t, req, n+1, failure) {
 					named++
-					continue
-				}
-				if o != nil || !errors.Is(err, failure) {
-					// The metadata service's failure has its own words.
-					if f := new(
-						protocol.Failure,
-					); o != nil || !errors.As(err, &f) ||
-						!strings.Contains(f.Message, "metadata") {
-						t.Errorf("%+v, reading %d: %v, %v", req, n+1, o, err)
-					}
 				}
 			}
 			wantNamed := 0
@@ -356,6 +343,25 @@ func TestWhatCouldNotBeReadFailsTheWhole(t *testing.T) {
 			}
 		}
 	}
+}
+
+// failsOrNames has one reading fail. It reports whether the observation names it as not read; else
+// there must be none.
+func failsOrNames(t *testing.T, req Request, reading int, failure error) (named bool) {
+	t.Helper()
+	c := newCloud()
+	c.fails, c.failure = reading, failure
+	o, err := Observe(t.Context(), c, req)
+	if o != nil && failure == error(errRefused) && len(o.NotRead) == 1 {
+		return true
+	}
+	// The metadata service's failure has its own words.
+	var f *protocol.Failure
+	own := errors.As(err, &f) && strings.Contains(f.Message, "metadata")
+	if o != nil || !errors.Is(err, failure) && !own {
+		t.Errorf("%+v, reading %d: %v, %v", req, reading, o, err)
+	}
+	return false
 }
 
 // TestAbsentIsNotEmpty: what is named and not there is no empty list.
@@ -423,11 +429,8 @@ func holdDocument(t *testing.T, r Result) {
 	if err := r.write(&plain, form{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Compact(
-		&compact,
-		first.Bytes(),
-	); err != nil ||
-		compact.String()+"\n" != plain.String() {
+	err := json.Compact(&compact, first.Bytes())
+	if err != nil || compact.String()+"\n" != plain.String() {
 		t.Errorf("not compact (%v):\n%s\n%s", err, compact.String(), plain.String())
 	}
 }
@@ -453,36 +456,11 @@ func large(t *testing.T, n int) Result {
 // form does a record lack what a core decides by.
 func TestLargeResults(t *testing.T) {
 	for _, c := range []struct {
-		n                  int
-		lines, once, fails bool
-	}{{10, true, false, false}, {5000, false, false, false}, {14000, false, true, false},
-		{30000, true, false, true}} {
-		var out bytes.Buffer
-		if err := plugin.Write(&out, large(t, c.n)); err != nil || out.Len() > protocol.MaxResultBytes {
-			t.Errorf("%d: %d bytes, %v", c.n, out.Len(), err)
-		}
-		var result struct {
-			Status struct {
-				Status, Message, Error            string
-				IPs, ObservedCandidates, LocalIPs []map[string]any
-			}
-		}
-		if err := json.Unmarshal(out.Bytes(), &result); err != nil {
-			t.Fatal(err)
-		}
-		s := result.Status
-		if c.fails {
-			if !strings.HasPrefix(s.Error, "limit-exceeded: ") ||
-				!strings.Contains(s.Error, "subnetRef or prefix") ||
-				s.IPs != nil {
-				t.Errorf("%d: %+v", c.n, s)
-			}
-			continue
-		}
-		if lines := bytes.Count(
-			out.Bytes(),
-			[]byte("\n"),
-		) > 1; lines != c.lines ||
+		n           int
+		lines, once bool
+	}{{10, true, false}, {5000, false, false}, {14000, false, true}} {
+		text, s := largeResult(t, c.n)
+		if lines := strings.Count(text, "\n") > 1; lines != c.lines ||
 			strings.Contains(s.Message, "read ips") != c.once {
 			t.Errorf("%d: lines %t, %s", c.n, lines, s.Message)
 		}
@@ -500,6 +478,37 @@ func TestLargeResults(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTooLargeResults: what fits no form fails, and says what to ask for.
+func TestTooLargeResults(t *testing.T) {
+	text, s := largeResult(t, 30000)
+	if !strings.HasPrefix(s.Error, "limit-exceeded: ") ||
+		!strings.Contains(s.Error, "subnetRef or prefix") || s.IPs != nil {
+		t.Errorf("%+v", s)
+	}
+	if strings.Count(text, "\n") < 2 {
+		t.Error("a failure is in one line")
+	}
+}
+
+// largeStatus is what a large result says.
+type largeStatus struct {
+	Status, Message, Error            string
+	IPs, ObservedCandidates, LocalIPs []map[string]any
+}
+
+func largeResult(t *testing.T, n int) (string, largeStatus) {
+	t.Helper()
+	var out bytes.Buffer
+	if err := plugin.Write(&out, large(t, n)); err != nil || out.Len() > protocol.MaxResultBytes {
+		t.Errorf("%d: %d bytes, %v", n, out.Len(), err)
+	}
+	var result struct{ Status largeStatus }
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), result.Status
 }
 
 type fullDisk struct{}
@@ -541,10 +550,8 @@ func TestDelegatedBlocksAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(
-		[]string{"10.0.1.10", "10.0.1.100", "10.0.1.9", "2001:db8::10"},
-		selfOf(o).PrivateIPs,
-	); diff != "" {
+	want := []string{"10.0.1.10", "10.0.1.100", "10.0.1.9", "2001:db8::10"}
+	if diff := cmp.Diff(want, selfOf(o).PrivateIPs); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -865,11 +872,8 @@ func TestWithoutDescribeSubnets(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := result.Status
-			if diff := cmp.Diff(
-				c.want["not read"],
-				s.NotRead,
-			); diff != "" ||
-				len(s.NotRead) > 0 != strings.Contains(s.Message, "not read: ") {
+			diff := cmp.Diff(c.want["not read"], s.NotRead)
+			if diff != "" || len(s.NotRead) > 0 != strings.Contains(s.Message, "not read: ") {
 				t.Errorf("%s (-want +got):\n%s", s.Message, diff)
 			}
 			// What was not read is not an empty list.

@@ -21,11 +21,8 @@ func TestPermissions(t *testing.T) {
 	if err := json.Unmarshal(text, &policy); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(
-		inventory.Permissions,
-		policy.Statement[0].Action,
-	); diff != "" ||
-		len(policy.Statement) != 1 {
+	diff := cmp.Diff(inventory.Permissions, policy.Statement[0].Action)
+	if diff != "" || len(policy.Statement) != 1 {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, action := range inventory.Permissions {
