@@ -18,7 +18,7 @@ LINES_LATER := cmd/actionctl/main.go cmd/aws-provider-executor/main.go cmd/aws-p
 	actions actions/forwarding actions/route actions/secondaryip actions/sgfence pkg/action pkg/cli \
 	pkg/executor pkg/gate pkg/history pkg/journal pkg/ledger pkg/policy pkg/protocol
 COMPLEX_LATER := actions/secondaryip actions/sgfence pkg/cli pkg/executor pkg/history pkg/journal pkg/protocol \
-	pkg/internal/conformance pkg/internal/proof pkg/inventory
+	pkg/internal/proof
 # What commits are new to: origin's head, or main, when empty.
 BASE ?=
 empty :=

@@ -210,6 +210,57 @@ func among(all []addressSeen, pass func(addressSeen) bool) []string {
 
 func everyAddress(addressSeen) bool { return true }
 
+// observation is what is asked of the inventory, and what of the lab it has to tell.
+type observation struct {
+	name, spec string
+	// scope is what there is, prefix what of it may be somebody's.
+	scope, prefix func(addressSeen) bool
+	selected      func(tags map[string]string) bool
+}
+
+// inventoryIsTrue checks one observation against what boto3 sees. It returns what both places have.
+func inventoryIsTrue(t *testing.T, w *world, c observation) []string {
+	t.Helper()
+	got := w.observe(t, c.spec).Status
+	lab := w.judged(t, c.selected)
+	there := among(lab.addresses, c.scope)
+	narrowed := among(lab.addresses, func(a addressSeen) bool { return c.scope(a) && c.prefix(a) })
+	want := map[string][]string{"localIPs": there, "ips": narrowed, "observedCandidates": narrowed}
+	says := map[string][]string{
+		"localIPs": among(got.LocalIPs, everyAddress), "ips": among(got.IPs, everyAddress),
+		"observedCandidates": among(got.ObservedCandidates, everyAddress),
+	}
+	if diff := cmpgo.Diff(want, says); diff != "" || len(narrowed) == 0 {
+		t.Errorf("addresses (-boto3 +inventory):\n%s", diff)
+	}
+	var ledTo []string
+	for _, r := range got.Routes {
+		to := r.NextHopRef
+		if r.NextHopNICRef != "" {
+			to = r.NextHopNICRef + " of " + r.NextHopRef + " " + r.InstanceState
+		}
+		ledTo = append(ledTo, routeText(r.Address, to, r.State))
+	}
+	slices.Sort(ledTo)
+	diff := cmpgo.Diff(lab.routes, ledTo)
+	if c.name != "a prefix" && (diff != "" || len(ledTo) == 0) {
+		t.Errorf("routes (-boto3 +inventory):\n%s", diff)
+	}
+	s := got.Self
+	if s.NICRef != "nic-a" || s.ResourceType != "router-nic" || s.ForwardingEnabled ||
+		!slices.Contains(s.PrivateIPs, "10.88.60.11") {
+		t.Errorf("self is %+v", s)
+	}
+	// moto's lab has no IPv6, no interface of a service and no black holes.
+	both := slices.DeleteFunc(slices.Concat(there, narrowed, ledTo), func(e string) bool {
+		return strings.Contains(e, "::") || strings.Contains(e, "eni-")
+	})
+	for i := range both {
+		both[i] = strings.TrimSuffix(both[i], " blackhole")
+	}
+	return both
+}
+
 // TestInventory: what the inventory tells of the lab is what boto3 sees of it, at moto and here,
 // and what both have it tells alike.
 func TestInventory(t *testing.T) {
@@ -231,12 +282,7 @@ func TestInventory(t *testing.T) {
 			}
 		}
 		w.settle(t)
-		for _, c := range []struct {
-			name, spec string
-			// scope is what there is, prefix what of it may be somebody's.
-			scope, prefix func(addressSeen) bool
-			selected      func(tags map[string]string) bool
-		}{
+		for _, c := range []observation{
 			{"the VPC", `"selfNicRef":"@nic-a","strategy":"route-table"`, everyAddress, everyAddress, all},
 			{"a subnet", `"selfNicRef":"@nic-a","subnetRef":"@subnet-c","routeTableRef":"@table-a"`,
 				inC, inC, all},
@@ -251,46 +297,7 @@ func TestInventory(t *testing.T) {
 				func(tags map[string]string) bool { return tags["Name"] == "db" && tags["rack"] == "7" }},
 		} {
 			t.Run(p.name+"/"+c.name, func(t *testing.T) {
-				got := w.observe(t, c.spec).Status
-				lab := w.judged(t, c.selected)
-				there := among(lab.addresses, c.scope)
-				narrowed := among(lab.addresses, func(a addressSeen) bool { return c.scope(a) && c.prefix(a) })
-				want := map[string][]string{"localIPs": there, "ips": narrowed, "observedCandidates": narrowed}
-				says := map[string][]string{
-					"localIPs": among(got.LocalIPs, everyAddress), "ips": among(got.IPs, everyAddress),
-					"observedCandidates": among(got.ObservedCandidates, everyAddress),
-				}
-				if diff := cmpgo.Diff(want, says); diff != "" || len(narrowed) == 0 {
-					t.Errorf("addresses (-boto3 +inventory):\n%s", diff)
-				}
-				var ledTo []string
-				for _, r := range got.Routes {
-					to := r.NextHopRef
-					if r.NextHopNICRef != "" {
-						to = r.NextHopNICRef + " of " + r.NextHopRef + " " + r.InstanceState
-					}
-					ledTo = append(ledTo, routeText(r.Address, to, r.State))
-				}
-				slices.Sort(ledTo)
-				if diff := cmpgo.Diff(
-					lab.routes,
-					ledTo,
-				); c.name != "a prefix" &&
-					(diff != "" || len(ledTo) == 0) {
-					t.Errorf("routes (-boto3 +inventory):\n%s", diff)
-				}
-				s := got.Self
-				if s.NICRef != "nic-a" || s.ResourceType != "router-nic" || s.ForwardingEnabled ||
-					!slices.Contains(s.PrivateIPs, "10.88.60.11") {
-					t.Errorf("self is %+v", s)
-				}
-				// moto's lab has no IPv6, no interface of a service and no black holes.
-				both := slices.DeleteFunc(slices.Concat(there, narrowed, ledTo), func(e string) bool {
-					return strings.Contains(e, "::") || strings.Contains(e, "eni-")
-				})
-				for i := range both {
-					both[i] = strings.TrimSuffix(both[i], " blackhole")
-				}
+				both := inventoryIsTrue(t, w, c)
 				if before, ran := lists[c.name]; ran {
 					if diff := cmpgo.Diff(before, both); diff != "" {
 						t.Errorf("moto (-) and ec2sim (+) do not tell alike:\n%s", diff)
