@@ -12,8 +12,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// attempts is what is known of the way of one call, over all its attempts. Once the context has
-// ended the SDK says only that it has.
+// attempts records what happened to one call, over all its attempts. Once the context has ended the
+// SDK says only that it has.
 //
 // The SDK's cache of credentials asks on in the background after the context has ended, so what is
 // noted is guarded.
@@ -30,7 +30,7 @@ type knownAttempts struct {
 	last error
 	// sent is set once a request may have left, reached once one of this attempt may have.
 	sent, reached bool
-	// identified is set once this attempt had what to sign with.
+	// identified is set once this attempt had credentials to sign with.
 	identified bool
 	// host is where the last request went; proxy is what it went through, empty for none.
 	host, proxy string
@@ -71,7 +71,7 @@ func (a *attempts) hasIdentity(operation string) {
 func (a *attempts) ends(err error, over bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	// An address that can't be, as with the port 99999, is found out only where it is dialed.
+	// An impossible address, such as one with the port 99999, shows only when it is dialed.
 	var address *net.AddrError
 	neverLeft := a.identified && !a.reached && !over
 	if err != nil && (neverLeft || errors.As(err, &address)) {
@@ -81,7 +81,7 @@ func (a *attempts) ends(err error, over bool) error {
 	return err
 }
 
-// seen is what is known by now.
+// seen returns what is known so far.
 func (a *attempts) seen() knownAttempts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -105,7 +105,7 @@ func (a knownAttempts) transportText(err error) string {
 	return text + a.through()
 }
 
-// unsendable says that the SDK or net/http could not build a request: what is wrong is in the
+// unsendable means that the SDK or net/http could not build a request. What is wrong is in the
 // executor's environment, and the same on every attempt.
 type unsendable struct{ cause error }
 

@@ -34,7 +34,7 @@ const (
 // gives, or, as the last one, where the first credentials come from.
 type source struct {
 	kind sourceKind
-	// text names it for a person.
+	// text describes the link for people.
 	text string
 	// role is what the link assumes, profile what says so; either may be empty.
 	role, profile string
@@ -42,8 +42,8 @@ type source struct {
 	implied bool
 }
 
-// chainOf tells which way the SDK goes for credentials, the outermost link first. The rules are the
-// SDK's own.
+// chainOf returns the links by which the SDK gets credentials, the outermost first. The rules are
+// the SDK's own.
 func chainOf(env config.EnvConfig, shared config.SharedConfig) []source {
 	switch {
 	case env.Credentials.HasKeys():
@@ -106,8 +106,8 @@ func baseOf(env config.EnvConfig, p config.SharedConfig, named string, asked boo
 	return s
 }
 
-// programOf is what may be told of a command: its arguments and the variables that it sets may hold
-// secrets.
+// programOf is the part of a command that may be shown: its arguments and the variables that it
+// sets may hold secrets.
 func programOf(command string) string {
 	for word := range strings.FieldsSeq(command) {
 		if !strings.Contains(word, "=") {
@@ -142,7 +142,7 @@ func metadataText(env config.EnvConfig, p config.SharedConfig) string {
 	return "the instance metadata service at " + origin(address)
 }
 
-// origin is what may be told of an address: no user, no path.
+// origin is the part of an address that may be shown: no user, no path.
 func origin(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {

@@ -20,7 +20,7 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// unloadable says that the SDK can't make sense of the environment or the shared files.
+// unloadable means that the SDK can't make sense of the environment or the shared files.
 func unloadable(s *secrets, err error) *protocol.Failure {
 	text := s.tell(err.Error())
 	var profile config.SharedConfigProfileNotExistError

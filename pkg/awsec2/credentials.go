@@ -24,8 +24,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// credentials puts a bound on the SDK's chain, tells in its own words why a source gave none, and
-// knows what must not be told.
+// credentials bounds the SDK's chain in time, explains why a source gave none, and knows the
+// secrets that must not be shown.
 type credentials struct {
 	inner   aws.CredentialsProvider
 	limit   time.Duration
@@ -40,7 +40,7 @@ type credentials struct {
 
 var _ aws.CredentialsProvider = (*credentials)(nil)
 
-// credentialsError says that there are no credentials to sign with, and why.
+// credentialsError means that there are no credentials to sign with, and says why.
 type credentialsError struct {
 	class     protocol.FailureClass
 	retryable *bool
@@ -157,7 +157,7 @@ func (c *credentials) failing(err error, log knownAttempts) source {
 	return c.chain[min(max(depth-1, 0), len(c.chain)-1)]
 }
 
-// classOf is classOf for what credential sources answer: what they refuse is no matter of EC2's.
+// classOf classifies what credential sources answer. Their refusals are not EC2's.
 func (c *credentials) classOf(ctx context.Context, err error) protocol.FailureClass {
 	var helper *helperError
 	var unsent *unsendable
@@ -343,7 +343,7 @@ func (c *credentials) notesToken(body *bytes.Reader) {
 	}
 }
 
-// logChain tells the log which way is gone for credentials.
+// logChain logs the links of the chain of credentials.
 func (c *credentials) logChain() {
 	if !c.log.Enabled(context.Background(), slog.LevelDebug) {
 		return

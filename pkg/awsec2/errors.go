@@ -61,7 +61,7 @@ var codeClasses = map[string]protocol.FailureClass{
 	"InvalidIPAddress.InUse":   protocol.Conflict,
 	"DependencyViolation":      protocol.Conflict,
 	"RouteAlreadyExists":       protocol.Conflict,
-	// What was read to be there is not any more; nothing was absent already.
+	// The route was read to be there, so it went meanwhile. It was not absent from the start.
 	"InvalidRoute.NotFound": protocol.Conflict,
 }
 
@@ -71,7 +71,8 @@ var textClasses = []struct {
 	class protocol.FailureClass
 }{
 	{"assigned, but move is not allowed", protocol.Conflict},
-	// Of an address that is held EC2 says so in several ways; how, of an IPv6 one, has not been seen.
+	// EC2 has several texts for an address that another holds. Its text for an IPv6 one has not been
+	// seen.
 	{"already assigned", protocol.Conflict},
 	{"in use", protocol.Conflict},
 	{"secondary-addresses", protocol.Conflict},

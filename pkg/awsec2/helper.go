@@ -26,9 +26,9 @@ const (
 	helperPatience = 500 * time.Millisecond
 )
 
-// helper runs a profile's credential_process, as the SDK's provider does, but so that it ends with
-// this program, with all that it started; that what it writes is bounded; and that neither its
-// answer nor its words reach this program's standard error.
+// helper runs a profile's credential_process as the SDK's provider does, with three differences.
+// The helper ends with this program, and with it all that it started. What it writes is bounded.
+// Neither its answer nor its words reach this program's standard error.
 //
 // There is none of the SDK's caches above it: they hide the context, and a helper would outlive it.
 type helper struct {
@@ -39,7 +39,7 @@ type helper struct {
 
 var _ aws.CredentialsProvider = (*helper)(nil)
 
-// helperError says what is wrong with a credential helper, in words that are fit to be told.
+// helperError says what is wrong with a credential helper, in words without secrets.
 type helperError struct {
 	text string
 	// slow helpers did not answer in time; others are wrong, and will be next time.
@@ -143,7 +143,7 @@ func (h *helper) run(ctx context.Context) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// words are the last ones that a helper said, fit to be told.
+// words are the last words of a helper, without secrets.
 func (h *helper) words(said []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 	last := hideNamed(h.secrets.tell(lines[len(lines)-1]))

@@ -140,8 +140,8 @@ func (m *metadataService) read(ctx context.Context, path string) (string, error)
 	return strings.TrimSpace(string(text)), err
 }
 
-// lateClient is a client that is made at its first request: the SDK wants one before all is
-// known that it is made of.
+// lateClient is made at its first request. The SDK wants a client before all that it is made of is
+// known.
 type lateClient struct {
 	build func() aws.HTTPClient
 	once  sync.Once

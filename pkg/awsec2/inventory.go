@@ -63,7 +63,7 @@ func (r *Reader) eachInterfaceOnce(
 			return nil, failure("DescribeNetworkInterfaces", "read "+what, err)
 		}
 		for _, n := range out.NetworkInterfaces {
-			if !told(n) {
+			if !isWhole(n) {
 				return nil, action.Refuse(
 					protocol.Unavailable,
 					"cannot read %s: EC2's answer can't be right about %s; try again",
@@ -130,9 +130,10 @@ func filters(all ...types.Filter) []types.Filter {
 	})
 }
 
-// told reports whether an interface has what every one has, and its addresses are addresses: one
-// that is left out for not being understood would look like one that is not there.
-func told(n types.NetworkInterface) bool {
+// isWhole reports whether an interface has what every interface has, and addresses that can be
+// read. An interface that is left out because it was not understood would look like one that is
+// absent.
+func isWhole(n types.NetworkInterface) bool {
 	for _, a := range n.PrivateIpAddresses {
 		if _, err := netip.ParseAddr(aws.ToString(a.PrivateIpAddress)); err != nil {
 			return false

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// secrets are the texts that never leave this program in a result or a log. What is read is left
-// as it is: only what is told is redacted.
+// secrets are the texts that never leave this program in a result or a log. What is read is left as
+// it is; only what is written is redacted.
 type secrets struct {
 	mu    sync.Mutex
 	texts []string

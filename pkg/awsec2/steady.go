@@ -20,5 +20,5 @@ func (c steadyClient) Do(r *http.Request) (*http.Response, error) {
 	return c.HTTPClient.Do(r)
 }
 
-// justReader has none of the other methods of what it reads from.
+// justReader hides all methods of a reader but Read.
 type justReader struct{ io.Reader }

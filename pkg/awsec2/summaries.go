@@ -45,13 +45,13 @@ func (r *Reader) EachInstance(
 	in.MaxResults, in.NextToken = aws.Int32(pageSize), nil
 	paged := r.instancePages(ctx, what, in, each)
 	if isTimeout(paged) && !isTimeout(err) {
-		// What EC2 answered before says more than that the time was up after it.
+		// EC2's earlier answer says more than that the time was up later.
 		return err
 	}
 	return paged
 }
 
-// isTimeout reports whether a failure is that EC2 did not answer in time.
+// isTimeout reports whether EC2 did not answer in time.
 func isTimeout(err error) bool {
 	var f *protocol.Failure
 	return errors.As(err, &f) && f.Class == protocol.Timeout

@@ -155,7 +155,7 @@ func proxyVariable(u *url.URL) string {
 	return "HTTP_PROXY"
 }
 
-// proxyRefusal says that a proxy would not connect to the endpoint. Nothing was sent there.
+// proxyRefusal means that a proxy would not connect to the endpoint. Nothing was sent there.
 type proxyRefusal struct{ status int }
 
 func (e *proxyRefusal) Error() string {

@@ -7,7 +7,7 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// errSyntax says that a file is not JSON; it may be YAML that begins like it.
+// errSyntax means that a file is not JSON. It may be YAML that begins like JSON.
 var errSyntax = errors.New("not JSON")
 
 func isSyntax(err error) bool { return errors.Is(err, errSyntax) }

@@ -42,7 +42,7 @@ func (h *Holder) Ref() string {
 	return h.ID
 }
 
-// typeOf tells what an interface is, given its tags and whether it is one of the node's own.
+// typeOf returns the type of an interface, given its tags and whether it is one of the node's own.
 func typeOf(n *ec2model.Interface, tags []ec2model.Tag, own bool) string {
 	forwards := n.SourceDestCheck != nil && !*n.SourceDestCheck
 	switch {

@@ -70,7 +70,7 @@ type Observation struct {
 type Address struct {
 	// Address is a network of one, or the block.
 	Address netip.Prefix
-	// Delegated tells a block, which an interface holds and loses whole.
+	// Delegated is set for a block, which an interface holds and loses whole.
 	Delegated bool
 	Primary   bool
 	Holder    *Holder

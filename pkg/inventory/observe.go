@@ -340,7 +340,7 @@ func (o *observer) isOwn(n *ec2model.Interface) bool {
 	return n.ID == o.self.ID || n.InstanceID != "" && n.InstanceID == o.self.InstanceID
 }
 
-// holder tells what an interface is.
+// holder describes an interface.
 func (o *observer) holder(n *ec2model.Interface) *Holder {
 	if h := o.holders[n.ID]; h != nil {
 		return h

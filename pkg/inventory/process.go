@@ -17,7 +17,7 @@ import (
 // Process is the inventory as a program: one request on standard input, one result on standard
 // output, a few lines for people on standard error.
 type Process struct {
-	// Name and Version are what --version tells.
+	// Name and Version are what --version prints.
 	Name, Version string
 	Provider      string
 	// Connect opens a region. The budget is the time for all calls together.

@@ -75,7 +75,8 @@ func Decode(r io.Reader, provider string) (Request, protocol.Faults) {
 		Tags:        spec.Object("selector").Tags("tags"),
 	}
 	req.ByRoute = either("strategy", "captureStrategy", Strategy) == byRoute
-	// One that is not right is a fault, and any network.
+	// A prefix that is not valid was noted as a fault; it stays the zero Prefix, which has every
+	// address.
 	req.Prefix, _ = netip.ParsePrefix(optional(spec, "prefix", action.Network))
 	if _, blank := req.Tags[""]; blank {
 		spec.Object("selector").Fault("tags", "has a tag without a key")
@@ -94,7 +95,7 @@ func canonical(at *protocol.Spec, key, text string, form action.Form) string {
 	return c
 }
 
-// optional is a text that may be empty, in the one spelling it has inside.
+// optional reads a text that may be empty, in its canonical form.
 func optional(at *protocol.Spec, key string, form action.Form) string {
 	text := at.Text(key)
 	if text == "" {

@@ -66,7 +66,7 @@ const blackhole = "blackhole"
 type form struct {
 	// indent is by two spaces.
 	indent bool
-	// once tells every address in ips alone. A core reads ips where another list is not there.
+	// once lists every address in ips only. A core reads ips where another list is missing.
 	once bool
 }
 

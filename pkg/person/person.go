@@ -1,8 +1,8 @@
-// Package person tells people by their names, as far as a name can tell.
+// Package person compares people by their names.
 //
-// It guarantees that one name is one person however it is spelt: in capitals or not, in composed or
-// wide letters, with more blanks, or with characters that nobody sees; and that a name which is
-// recorded can be read. Letters that only look alike stay different.
+// One name is one person however it is spelt: in capitals or not, in composed or wide letters, with
+// more blanks, or with characters that are not shown. A name which is recorded can be read. Letters
+// that only look alike stay different.
 package person
 
 import (
@@ -56,12 +56,12 @@ func words(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func readable(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
-// blank are assigned characters that show nothing and that no property tells: the Braille blank,
-// the blanks of Egyptian, the null notehead of music and the filler of Khitan.
+// blank are assigned characters that show nothing, without a property that says so: the Braille
+// blank, the blanks of Egyptian, the null notehead of music and the filler of Khitan.
 var blank = []rune{'\u2800', '\U00013441', '\U00013442', '\U0001d159', '\U00016fe4'}
 
-// hidden tells a character that is not shown: one that controls or formats, is not assigned, or is
-// assigned and blank, space itself apart.
+// hidden reports whether a character is not shown: it controls or formats, is not assigned, or is
+// assigned and blank. A space is not hidden.
 func hidden(r rune) bool {
 	return slices.Contains(blank, r) || !unicode.IsGraphic(r) ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

@@ -84,7 +84,8 @@ func TestACallHasItsEnvironment(t *testing.T) {
 	var stdout, stderr strings.Builder
 	env := []string{"EXECUTOR_TIMEOUT=soon", "EXECUTOR_LOG=debug", "A=b=c", "EMPTY="}
 	p.Main(t.Context(), []string{"p"}, env, strings.NewReader(""), &stdout, &stderr)
-	if got.Env["A"] != "b=c" || got.Timeout != 25*time.Second || !strings.Contains(stderr.String(), "seen") {
+	if got.Env["A"] != "b=c" || got.Timeout != 25*time.Second ||
+		!strings.Contains(stderr.String(), "seen") {
 		t.Errorf("%+v, %q", got, &stderr)
 	}
 	refusal := plugin.Refuse(got.Faults)
@@ -125,7 +126,8 @@ func TestARequestThatDoesNotEnd(t *testing.T) {
 		t.Errorf("%q, %v, %t", r, faults, ended)
 	}
 	done := func() (string, protocol.Faults) { return "all", protocol.Faults{{Reason: "bad"}} }
-	if r, faults, ended := plugin.Decode(t.Context(), done); !ended || r != "all" || faults.Error() != "bad" {
+	if r, faults, ended := plugin.Decode(t.Context(), done); !ended || r != "all" ||
+		faults.Error() != "bad" {
 		t.Errorf("%q, %v, %t", r, faults, ended)
 	}
 }

@@ -1,5 +1,5 @@
-// Package plugin is what every plugin of a core is as a process: it ends in time, and its log stays
-// below what a core bears. The variables are the same for all of them.
+// Package plugin is what all plugins of a core have in common as processes. They end in time, and
+// their logs stay below what a core bears. All of them read the same variables.
 package plugin
 
 import (

@@ -7,7 +7,7 @@ type RouteTable struct {
 	ID, VPCID string
 	// Routes are the routes to networks, in EC2's order.
 	Routes []Route
-	// ToLists are the routes to prefix lists. Which networks a list has is for another service to say.
+	// ToLists are the routes to prefix lists. EC2 does not show the networks of a list with the table.
 	ToLists []ListRoute
 }
 

@@ -16,24 +16,24 @@ import (
 	"strings"
 )
 
-// UnknownError says that a parameter is not one of the operation's.
+// UnknownError means that a parameter is not one of the operation's.
 type UnknownError struct{ Key string }
 
 func (e *UnknownError) Error() string { return "unknown parameter " + e.Key }
 
-// MissingError says that a required parameter is absent or empty.
+// MissingError means that a required parameter is absent or empty.
 type MissingError struct{ Key string }
 
 func (e *MissingError) Error() string { return "missing parameter " + e.Key }
 
-// ValueError says that a parameter's value is not of its type.
+// ValueError means that a parameter's value is not of its type.
 type ValueError struct{ Key, Value, Want string }
 
 func (e *ValueError) Error() string {
 	return "parameter " + e.Key + " is not of type " + e.Want + ": " + e.Value
 }
 
-// UnheldError says that a parameter is EC2's, and that the stand-in does not implement it.
+// UnheldError means that a parameter is EC2's, and that the stand-in does not implement it.
 type UnheldError struct{ Key string }
 
 func (e *UnheldError) Error() string { return "parameter not implemented: " + e.Key }
