@@ -12,18 +12,18 @@ type Call struct {
 	Time      time.Time `json:"time"`
 	RequestID string    `json:"requestId"`
 	Operation string    `json:"operation"`
-	// as on the wire, without Action and Version
+	// Params are as on the wire, without Action and Version.
 	Params      map[string]string `json:"params,omitempty"`
 	Region      string            `json:"region,omitempty"`
 	AccessKeyID string            `json:"accessKeyId,omitempty"`
 	UserAgent   string            `json:"userAgent,omitempty"`
-	// the SDK's Amz-Sdk-Request: attempt=2; max=3
+	// Attempt is the SDK's Amz-Sdk-Request: attempt=2; max=3.
 	Attempt string `json:"attempt,omitempty"`
 	Change  bool   `json:"change"` // the operation is not a Describe
 	DryRun  bool   `json:"dryRun,omitempty"`
-	// EC2 carried the change out, whatever it answered
+	// Effect is set once EC2 carried the change out, whatever it answered.
 	Effect bool `json:"effect"`
-	// HTTP status; 0 while under way, and when no answer was given
+	// Status is the HTTP status. It is 0 while under way, and when no answer was given.
 	Status int      `json:"status,omitempty"`
 	Code   string   `json:"code,omitempty"`   // error code answered
 	Faults []string `json:"faults,omitempty"` // names of the faults that struck
@@ -44,7 +44,7 @@ type Verdict int
 
 const (
 	Proceed Verdict = iota // go on
-	// close the connection without an answer; before the effect, without the effect too
+	// Abandon closes the connection without an answer. Before the effect there is no effect either.
 	Abandon
 )
 

@@ -38,7 +38,7 @@ const (
 	LabFreeAddress    = "10.88.60.9"   // nobody's
 
 	LabMainRouteTable = "rtb-01088000000000000" // 0.0.0.0/0 to LabInternetGateway
-	// of LabSubnetA; also LabRoute to LabRouterAInterface
+	// LabRouteTable is of LabSubnetA. It leads LabRoute to LabRouterAInterface.
 	LabRouteTable       = "rtb-01088000000000060"
 	LabRoute            = "10.99.0.0/24"
 	LabInternetGateway  = "igw-01088000000000000"

@@ -19,7 +19,7 @@ import (
 type ServerOptions struct {
 	Addr string // host:port; a free port of 127.0.0.1 when empty
 	TLS  bool   // HTTPS, under an authority made for this server
-	// where the authority's certificate is written; a temporary file when empty
+	// CAFile is where the authority's certificate is written; a temporary file when empty.
 	CAFile       string
 	Metadata     *MetadataOptions // a metadata service beside it, on a port of its own
 	MetadataAddr string           // host:port; a free port of 127.0.0.1 when empty

@@ -169,7 +169,7 @@ func (s *Sim) Reset() {
 	services := s.metadata
 	s.mu.Unlock()
 	for _, m := range services {
-		// Only the port can be in the way, and then there is nobody to tell but the next client.
+		// Only a port that is taken can fail this. The next client sees it.
 		_ = m.SetFault(MetadataOK)
 	}
 }

@@ -54,7 +54,7 @@ func boolText(b bool) string {
 	return "false"
 }
 
-// checkFilters refuses filters EC2 refuses, whatever there is to filter.
+// checkFilters refuses the filters that EC2 refuses.
 func checkFilters[T any](
 	operation string, filters []filter, known fields[T], tagged bool,
 ) *refusal.Error {

@@ -12,7 +12,7 @@ type listing[T world.Resource[T]] struct {
 	from   func(*world.World) world.Table[T]
 	fields fields[T]
 	limits pageLimits
-	// EC2's name of the ids where it refuses to page them; empty where it does page them
+	// idSet is EC2's name of the ids where it refuses to page them. It is empty where it pages them.
 	idSet    string
 	untagged bool          // there are no filters of tags
 	keep     func(*T) bool // what may be described at all; nil is everything

@@ -32,10 +32,10 @@ type Operation struct {
 type Prepared struct {
 	DryRun bool
 	Units  int // of the resource bucket, for the operations that have one
-	// ids of the resources IAM has a say about; nil where it is "*"
+	// On returns the ids of the resources IAM has a say about. It is nil where that is "*".
 	On         func(*world.World) []string
 	Conditions map[string][]string // IAM condition keys of the call's own
-	// neither filtered nor paged, of an operation where that costs more
+	// Plain is set where the call is neither filtered nor paged, and that costs more.
 	Plain bool
 	Run   func(world.Change) (any, error)
 }

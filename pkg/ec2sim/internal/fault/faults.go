@@ -35,7 +35,7 @@ type Fault struct {
 	DelayAfter  time.Duration // after the effect, before the answer
 	NoEffect    bool          // the change is not made
 	Answer      Answer
-	// for AnswerError; an empty Message or Status is filled from the code, see StandardError
+	// Error is for AnswerError. An empty Message or Status follows from the code, see StandardError.
 	Error *refusal.Error
 	Text  string // for AnswerText; one line when empty
 	Stale *Stale // after a change
@@ -48,7 +48,7 @@ const Always = -1
 type Answer string
 
 const (
-	// what the operation answers; with NoEffect, a success that did nothing
+	// AnswerAsIs is what the operation answers; with NoEffect, a success that did nothing.
 	AnswerAsIs  Answer = ""
 	AnswerError Answer = "error" // Fault.Error, whatever the operation answered
 	AnswerLost  Answer = "lost"  // none: the connection is closed

@@ -101,7 +101,7 @@ type RouteAssociation struct {
 type Route struct {
 	Destination string `json:"destination"`
 	Target      string `json:"target"`
-	// CreateRouteTable, CreateRoute, EnableVgwRoutePropagation or Advertisement
+	// Origin is CreateRouteTable, CreateRoute, EnableVgwRoutePropagation or Advertisement.
 	Origin string `json:"origin"`
 }
 
@@ -109,7 +109,7 @@ type Route struct {
 type Instance struct {
 	ID   string `json:"id"`
 	Type string `json:"type"`
-	// pending, running, shutting-down, terminated, stopping, stopped
+	// State is pending, running, shutting-down, terminated, stopping or stopped.
 	State            string    `json:"state"`
 	ImageID          string    `json:"imageId,omitempty"`
 	KeyName          string    `json:"keyName,omitempty"`
@@ -132,20 +132,20 @@ type Interface struct {
 	AvailabilityZone string `json:"availabilityZone"`
 	Description      string `json:"description,omitempty"`
 	MAC              string `json:"mac"`
-	// interface, trunk, branch, efa-only, nat_gateway …
+	// Type is interface, trunk, branch, efa-only, nat_gateway ….
 	Type             string    `json:"type"`
 	TrunkID          string    `json:"trunkId,omitempty"` // of a branch interface
 	SourceDestCheck  bool      `json:"sourceDestCheck"`
 	RequesterManaged bool      `json:"requesterManaged,omitempty"`
 	RequesterID      string    `json:"requesterId,omitempty"`
 	Operator         *Operator `json:"operator,omitempty"`
-	// none is not the same as left out, see Load
+	// Groups that are none are not the same as left out, see Load.
 	Groups []string `json:"groups"`
-	// the primary first, the others sorted
+	// PrivateAddresses are the primary one first, the others sorted.
 	PrivateAddresses []PrivateAddress `json:"privateAddresses,omitempty"`
 	IPv6Addresses    []string         `json:"ipv6Addresses,omitempty"`
 	PrimaryIPv6      string           `json:"primaryIpv6,omitempty"` // one of IPv6Addresses
-	// delegated blocks: /28 of IPv4, /80 of IPv6
+	// Prefixes are the delegated blocks: /28 of IPv4, /80 of IPv6.
 	Prefixes   []string    `json:"prefixes,omitempty"`
 	Attachment *Attachment `json:"attachment,omitempty"`
 	Owner      string      `json:"owner,omitempty"`

@@ -119,7 +119,7 @@ func (w *World) Snapshot() RegionState {
 	}
 	for i := range s.Interfaces {
 		eni := &s.Interfaces[i]
-		// As JSON, none is not the same as not said.
+		// In JSON an empty list is not the same as none.
 		eni.Groups = append([]string{}, slices.Sorted(slices.Values(eni.Groups))...)
 		slices.SortFunc(eni.PrivateAddresses, func(a, b PrivateAddress) int {
 			if a.Primary != b.Primary {
@@ -170,7 +170,7 @@ func compareDestinations(a, b string) int {
 // IsPrefixList reports whether a destination is the id of a prefix list.
 func IsPrefixList(destination string) bool { return strings.HasPrefix(destination, "pl-") }
 
-// Due reports whether a transition is.
+// Due reports whether a transition is to end.
 func (w *World) Due(now time.Time) bool {
 	for _, t := range w.transitions {
 		if !now.Before(t.at) {
@@ -221,7 +221,7 @@ func (w *World) Attached(instance string) []*Interface {
 	return list
 }
 
-// IndexAttached makes attached fast in a world that is a read's own.
+// IndexAttached makes Attached fast in a world that is a read's own.
 func (w *World) IndexAttached() {
 	index := map[string][]*Interface{}
 	for _, eni := range w.Interfaces {
