@@ -43,8 +43,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := s.denials(plans); err != nil {
 		return err
 	}
-	if err := s.pastTheJournal(filepath.Join(*files, "run.yaml"),
-		filepath.Join(*files, "..", "requests", "assign.json")); err != nil {
+	request := filepath.Join(*files, "..", "requests", "assign.json")
+	if err := s.pastTheJournal(filepath.Join(*files, "run.yaml"), request); err != nil {
 		return err
 	}
 	s.heading("Every step ended as it should.")

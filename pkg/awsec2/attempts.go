@@ -127,8 +127,8 @@ func (c *credentials) addAttemptLog(stack *middleware.Stack) error {
 	const identity = "GetIdentity"
 	_, signs := stack.Finalize.Get(identity)
 	if signs {
-		if err := stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("Identified", identified),
-			identity, middleware.After); err != nil {
+		note := middleware.FinalizeMiddlewareFunc("Identified", identified)
+		if err := stack.Finalize.Insert(note, identity, middleware.After); err != nil {
 			return err
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// DescribeTags reads the tags of each resource, by its id. One without tags, or that does not exist,
-// has none.
+// DescribeTags reads the tags of each resource, by its id. One without tags, or that does not
+// exist, has none.
 func (r *Reader) DescribeTags(
 	ctx context.Context, ids ...string,
 ) (map[string]map[string]string, error) {

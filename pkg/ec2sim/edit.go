@@ -120,8 +120,8 @@ func (s *Sim) change(region string, run func(*world.Change) error) error {
 	defer s.mu.Unlock()
 	now := s.cfg.now()
 	changed := s.mem.settled(region, now).Clone()
-	if err := run(
-		&world.Change{World: changed, Now: now, Mint: s.mem.mint, Quotas: s.mem.quotas}); err != nil {
+	c := world.Change{World: changed, Now: now, Mint: s.mem.mint, Quotas: s.mem.quotas}
+	if err := run(&c); err != nil {
 		return err
 	}
 	changed.Settle(now)

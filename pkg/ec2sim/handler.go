@@ -228,9 +228,10 @@ func (m *memory) refuses(
 	in *inbound, w *world.World, p api.Prepared, unprepared error, now time.Time,
 ) (refused reply, over bool) {
 	in.call.DryRun, in.resource = p.DryRun, "*"
-	if limited := m.buckets.Spend(now,
-		fault.Cost{Region: in.call.Region, Operation: in.call.Operation, Plain: p.Plain,
-			Units: p.Units}); limited != nil {
+	cost := fault.Cost{
+		Region: in.call.Region, Operation: in.call.Operation, Plain: p.Plain, Units: p.Units,
+	}
+	if limited := m.buckets.Spend(now, cost); limited != nil {
 		return reply{err: limited}, true
 	}
 	if unprepared != nil {

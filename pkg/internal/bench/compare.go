@@ -101,8 +101,8 @@ func (b *bench) measure(mode string) (executor, floor, cli contender, err error)
 			return
 		}
 		cli.samples = append(cli.samples, s)
-		if _, err = b.process(requestFor("execute", "unassign-secondary-ip", "bench-cli", ""),
-			b.executor); err != nil {
+		back := requestFor("execute", "unassign-secondary-ip", "bench-cli", "")
+		if _, err = b.process(back, b.executor); err != nil {
 			return
 		}
 	}
@@ -183,9 +183,8 @@ func (b *bench) calls(mode string) (int, error) {
 		return 0, err
 	}
 	if mode == "execute" {
-		if _, err := b.process(
-			requestFor("execute", "unassign-secondary-ip", key+":undo", `"priorAssigned":"false"`),
-			b.executor); err != nil {
+		undo := requestFor("execute", "unassign-secondary-ip", key+":undo", `"priorAssigned":"false"`)
+		if _, err := b.process(undo, b.executor); err != nil {
 			return 0, err
 		}
 	}

@@ -26,8 +26,8 @@ type fault struct {
 
 func unmade(f ec2sim.Fault) ec2sim.Fault { f.NoEffect = true; return f }
 
-// faults are those that the stand-in can make. Not among them is what nobody could find out: that EC2
-// refuses a change by a definite error and makes it all the same.
+// faults are those that the stand-in can make. Not among them is what nobody could find out: that
+// EC2 refuses a change by a definite error and makes it all the same.
 var faults = []fault{
 	{"throttled once", ec2sim.Fail("", "RequestLimitExceeded")},
 	{"throttled from there on", ec2sim.Fail("", "RequestLimitExceeded").Times(ec2sim.Always)},
@@ -68,18 +68,22 @@ func unknownOutcome(class string) bool {
 	return class == string(protocol.Ambiguous) || class == string(protocol.Unverified)
 }
 
-// withoutBackup is a world without the tags that a fence leaves for its undo: they are not evidence of
-// anything, and stay when a fence fails.
+// withoutBackup is a world without the tags that a fence leaves for its undo: they are not evidence
+// of anything, and stay when a fence fails.
 func withoutBackup(s ec2sim.State) ec2sim.State {
 	return edited(s, func(i *ec2sim.Instance) {
 		i.Tags = maps.Clone(i.Tags)
-		maps.DeleteFunc(i.Tags, func(k, _ string) bool { return k == "lastfence" || strings.HasPrefix(k, "Original_SG_Backup_") })
+		maps.DeleteFunc(i.Tags, func(k, _ string) bool {
+			return k == "lastfence" || strings.HasPrefix(k, "Original_SG_Backup_")
+		})
 	})
 }
 
-// trueOf holds an answer against the world, as it was before the request, as it is now, and as it should be
-// when the request succeeded.
-func (s scenario) trueOf(l *lab, a answer, was, goal ec2sim.State, c clean, undo bool, when string) {
+// trueOf holds an answer against the world, as it was before the request, as it is now, and as it
+// should be when the request succeeded.
+func (s scenario) trueOf(
+	l *lab, a answer, was, goal ec2sim.State, c clean, undo bool, when string,
+) {
 	l.t.Helper()
 	undo = undo || s.alone
 	now := l.state()
@@ -126,13 +130,14 @@ func (s scenario) trueOf(l *lab, a answer, was, goal ec2sim.State, c clean, undo
 			wrong("the key is not free")
 		}
 	}
-	if !undo && (changed || a.Status.Status == protocol.Succeeded) && !maps.Equal(priors(a.Observed), c.priors) {
+	if !undo && (changed || a.Status.Status == protocol.Succeeded) &&
+		!maps.Equal(priors(a.Observed), c.priors) {
 		wrong("the prior facts are %v, want %v", priors(a.Observed), c.priors)
 	}
 }
 
-// meets runs a request that meets a fault at its nth call, and takes the fault away again. It tells whether
-// the fault struck.
+// meets runs a request that meets a fault at its nth call, and takes the fault away again. It tells
+// whether the fault struck.
 func (l *lab) meets(r request, f fault, n int) (answer, bool) {
 	l.t.Helper()
 	if err := l.sim.Inject(f.of.OnNth(n)); err != nil {
@@ -179,8 +184,9 @@ func (x faulty) run(t testing.TB) {
 	}
 }
 
-// TestFaults: every fault of the stand-in, at every call of every verb (with PROOF_SOAK: of every scenario): the
-// answer is true of the world; then the same key again and the undo: the world is as it was.
+// TestFaults: every fault of the stand-in, at every call of every verb (with PROOF_SOAK: of every
+// scenario): the answer is true of the world; then the same key again and the undo: the world is as
+// it was.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	var struck atomic.Int64
@@ -201,7 +207,8 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	abreast(cases)
-	t.Logf("%d faults in %d kinds struck: every answer was true, nothing was lost", struck.Load(), len(faults))
+	t.Logf("%d faults in %d kinds struck: every answer was true, nothing was lost", struck.Load(),
+		len(faults))
 }
 
 func (c clean) callsOf(undo bool) int {

@@ -26,8 +26,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// mortalVar makes the test binary an executor that kills itself around a step of its ledger: "before
-// 3" or "after 3".
+// mortalVar makes the test binary an executor that kills itself around a step of its ledger:
+// "before 3" or "after 3".
 const mortalVar = "PROOF_MORTAL"
 
 // immortal is the value that makes it one that does not kill itself.
@@ -45,7 +45,8 @@ func mortalMain() int {
 	p := &executor.Process{
 		Name: "aws-provider-executor", Version: "mortal", Provider: "aws",
 		Registry: actions.RegistryAt(hurriedClock),
-		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
+		Connect: func(ctx context.Context, region string, budget time.Duration,
+			log *slog.Logger) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},
 		Disk: newMortalDisk(os.Getenv(mortalVar)),
@@ -208,8 +209,8 @@ var instants = []struct {
 	{"after it took effect", ec2sim.AfterEffect, ec2sim.Proceed},
 }
 
-// TestKilledAtEveryCall: the real binary, killed at every call to EC2 it makes; then the same key again; then the
-// undo: the world equals the world before.
+// TestKilledAtEveryCall: the real binary, killed at every call to EC2 it makes; then the same key
+// again; then the undo: the world equals the world before.
 func TestKilledAtEveryCall(t *testing.T) {
 	t.Parallel()
 	var kills atomic.Int64
@@ -237,8 +238,11 @@ func TestKilledAtEveryCall(t *testing.T) {
 	t.Logf("%d kills at calls to EC2: nothing lost", kills.Load())
 }
 
-// killed has an action or its undo killed, and goes on from there. It tells whether it was killed at all.
-func (s scenario) killed(t *testing.T, c clean, undo bool, when string, kill func(*lab, request) bool) bool {
+// killed has an action or its undo killed, and goes on from there. It tells whether it was killed
+// at all.
+func (s scenario) killed(
+	t *testing.T, c clean, undo bool, when string, kill func(*lab, request) bool,
+) bool {
 	t.Helper()
 	l := newLab(t, s.seed)
 	l.warm()
@@ -259,8 +263,9 @@ func (s scenario) killed(t *testing.T, c clean, undo bool, when string, kill fun
 	return true
 }
 
-// TestKilledAndUndoneWithoutFacts: the real binary, killed at every call that changes something, and the caller with it: the
-// undo comes without a fact, twice, and the world equals the world before.
+// TestKilledAndUndoneWithoutFacts: the real binary, killed at every call that changes something,
+// and the caller with it: the undo comes without a fact, twice, and the world equals the world
+// before.
 func TestKilledAndUndoneWithoutFacts(t *testing.T) {
 	t.Parallel()
 	var kills atomic.Int64
@@ -268,7 +273,9 @@ func TestKilledAndUndoneWithoutFacts(t *testing.T) {
 	for _, s := range scenarios {
 		verb, _ := actions.Registry().Lookup(s.verb)
 		undo, _ := actions.Registry().Lookup(verb.Undo)
-		if s.alone || s.beyond || slices.ContainsFunc(undo.Parameters, func(f action.Field) bool { return f.Required }) {
+		if s.alone || s.beyond || slices.ContainsFunc(undo.Parameters, func(f action.Field) bool {
+			return f.Required
+		}) {
 			continue
 		}
 		c := s.clean(t)
@@ -278,7 +285,8 @@ func TestKilledAndUndoneWithoutFacts(t *testing.T) {
 					continue
 				}
 				cases = append(cases, func() {
-					when := fmt.Sprintf("%s, killed at call %d %s, the undo without facts,", s.name, n, instant.name)
+					when := fmt.Sprintf("%s, killed at call %d %s, the undo without facts,", s.name, n,
+						instant.name)
 					l := newLab(t, s.seed)
 					l.warm()
 					r := s.request("k")
@@ -300,8 +308,9 @@ func TestKilledAndUndoneWithoutFacts(t *testing.T) {
 	t.Logf("%d kills, and undone without facts: nothing lost", kills.Load())
 }
 
-// TestKilledAndThenRefused: the real binary, killed at every call that changes something; the same key again meets a fault at each
-// of its calls, and what it first reads may be from before the kill. Whatever it then answers has what the undo needs.
+// TestKilledAndThenRefused: the real binary, killed at every call that changes something; the same
+// key again meets a fault at each of its calls, and what it first reads may be from before the
+// kill. Whatever it then answers has what the undo needs.
 func TestKilledAndThenRefused(t *testing.T) {
 	t.Parallel()
 	var kills atomic.Int64
@@ -316,13 +325,16 @@ func TestKilledAndThenRefused(t *testing.T) {
 				continue
 			}
 			for _, f := range faults {
-				if !slices.Contains([]string{"not authorized", "throttled from there on", "a refusal of any kind", "an internal error, and made"}, f.name) {
+				if !slices.Contains(
+					[]string{"not authorized", "throttled from there on", "a refusal of any kind",
+						"an internal error, and made"}, f.name) {
 					continue
 				}
 				for again := 1; again <= c.calls; again++ {
 					for _, stale := range []bool{false, true} {
 						cases = append(cases, func() {
-							when := fmt.Sprintf("%s, killed at call %d, then %s at call %d (stale %t)", s.name, n, f.name, again, stale)
+							when := fmt.Sprintf("%s, killed at call %d, then %s at call %d (stale %t)", s.name, n,
+								f.name, again, stale)
 							if s.killedAndThen(t, c, n, f, again, stale, when) {
 								kills.Add(1)
 							}
@@ -336,8 +348,11 @@ func TestKilledAndThenRefused(t *testing.T) {
 	t.Logf("%d kills, and a fault thereafter: nothing lost", kills.Load())
 }
 
-// killedAndThen has an action killed after a call took effect, and the same key meet a fault. It tells whether both struck.
-func (s scenario) killedAndThen(t *testing.T, c clean, n int, f fault, again int, stale bool, when string) bool {
+// killedAndThen has an action killed after a call took effect, and the same key meet a fault. It
+// tells whether both struck.
+func (s scenario) killedAndThen(
+	t *testing.T, c clean, n int, f fault, again int, stale bool, when string,
+) bool {
 	t.Helper()
 	l := newLab(t, s.seed)
 	l.warm()
@@ -353,7 +368,8 @@ func (s scenario) killedAndThen(t *testing.T, c clean, n int, f fault, again int
 	a, struck := l.meets(r, f, again)
 	if !a.UndoAvailable {
 		if diff := sameWorld(withoutBackup(c.before), withoutBackup(l.state())); diff != "" {
-			t.Errorf("%s: no undo is offered, and the world is not as it was (-was +is):\n%s\n%+v", when, diff, a.Status)
+			t.Errorf("%s: no undo is offered, and the world is not as it was (-was +is):\n%s\n%+v", when,
+				diff, a.Status)
 		}
 		return struck
 	}
@@ -364,7 +380,8 @@ func (s scenario) killedAndThen(t *testing.T, c clean, n int, f fault, again int
 	return struck
 }
 
-// TestKilledAroundEveryLedgerStep: the same, killed before and after each step that writes to the disk.
+// TestKilledAroundEveryLedgerStep: the same, killed before and after each step that writes to the
+// disk.
 func TestKilledAroundEveryLedgerStep(t *testing.T) {
 	t.Parallel()
 	var kills atomic.Int64
@@ -379,8 +396,11 @@ func TestKilledAroundEveryLedgerStep(t *testing.T) {
 				cases = append(cases, func() {
 					for n := 1; ; n++ {
 						point := fmt.Sprint(when, " ", n)
-						name := fmt.Sprintf("%s (undo %t), killed %s a step of the ledger, number %d", s.name, undo, when, n)
-						if !s.killed(t, c, undo, name, func(l *lab, r request) bool { return l.start(r, way{mortal: point}).wait().killed }) {
+						name := fmt.Sprintf("%s (undo %t), killed %s a step of the ledger, number %d", s.name, undo,
+							when, n)
+						if !s.killed(t, c, undo, name, func(l *lab, r request) bool {
+							return l.start(r, way{mortal: point}).wait().killed
+						}) {
 							break
 						}
 						kills.Add(1)

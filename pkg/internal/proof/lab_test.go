@@ -52,7 +52,8 @@ func executorBinary(t testing.TB) string {
 			return
 		}
 		binary.path = filepath.Join(binary.dir, "aws-provider-executor")
-		cmd := exec.Command("go", "build", "-o", binary.path, "aws-provider-executor/cmd/aws-provider-executor")
+		cmd := exec.Command("go", "build", "-o", binary.path,
+			"aws-provider-executor/cmd/aws-provider-executor")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			binary.err = fmt.Errorf("%w: %s", err, out)
@@ -98,8 +99,8 @@ func newLab(t testing.TB, seed func(*ec2sim.Region), options ...ec2sim.Option) *
 	return l
 }
 
-// memory is a directory that needs no disk, where there is one: a kill loses nothing that was written, synced
-// or not, and thousands of syncs take their time.
+// memory is a directory that needs no disk, where there is one: a kill loses nothing that was
+// written, synced or not, and thousands of syncs take their time.
 func memory() string {
 	const shm = "/dev/shm"
 	if info, err := os.Stat(shm); err == nil && info.IsDir() {
@@ -185,7 +186,8 @@ func (r request) undo(verb string, got protocol.Status, more map[string]string) 
 	}
 	maps.Copy(parameters, r.parameters)
 	maps.Copy(parameters, more)
-	return request{verb: verb, key: r.key + protocol.UndoKeySuffix, target: r.target, parameters: parameters, hurried: r.hurried}
+	return request{verb: verb, key: r.key + protocol.UndoKeySuffix, target: r.target,
+		parameters: parameters, hurried: r.hurried}
 }
 
 // process is one run of the program.
@@ -214,7 +216,8 @@ const normally = 2 * time.Minute
 func (l *lab) start(r request, w way) *process {
 	l.t.Helper()
 	path := executorBinary(l.t)
-	p := &process{lab: l, request: r, ended: make(chan struct{}), app: fmt.Sprintf("run-%d", l.runs.Add(1))}
+	p := &process{lab: l, request: r, ended: make(chan struct{}),
+		app: fmt.Sprintf("run-%d", l.runs.Add(1))}
 	env := append([]string{
 		"PATH=" + os.Getenv("PATH"), "EXECUTOR_STATE_DIR=" + l.store, "EXECUTOR_LOG=debug",
 		"AWS_SDK_UA_APP_ID=" + p.app, "AWS_ENDPOINT_URL_EC2=" + l.url, "AWS_EC2_METADATA_DISABLED=true",
@@ -254,7 +257,8 @@ func (l *lab) start(r request, w way) *process {
 
 // made tells whether a call is the process's own.
 func (p *process) made(c ec2sim.Call) bool {
-	return strings.HasSuffix(c.UserAgent+" ", "app/"+p.app+" ") || strings.Contains(c.UserAgent, "app/"+p.app+" ")
+	return strings.HasSuffix(c.UserAgent+" ", "app/"+p.app+" ") ||
+		strings.Contains(c.UserAgent, "app/"+p.app+" ")
 }
 
 // kill ends the process, and returns once it has ended.
@@ -277,20 +281,25 @@ func (p *process) wait() answer {
 	l.t.Helper()
 	<-p.ended
 	l.under.none()
-	a := answer{calls: slices.DeleteFunc(l.sim.Calls(), func(c ec2sim.Call) bool { return !p.made(c) }), log: p.log.String()}
-	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+	a := answer{calls: slices.DeleteFunc(l.sim.Calls(), func(c ec2sim.Call) bool {
+		return !p.made(c)
+	}), log: p.log.String()}
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() &&
+		status.Signal() == syscall.SIGKILL {
 		a.killed = true
 		return a
 	}
 	fail := func(format string, args ...any) {
 		l.t.Helper()
-		l.t.Errorf("%s\nrequest: %s\nanswer: %s\nlog: %s", fmt.Sprintf(format, args...), p.request.json(), p.out.String(), p.log.String())
+		l.t.Errorf("%s\nrequest: %s\nanswer: %s\nlog: %s", fmt.Sprintf(format, args...), p.request.json(),
+			p.out.String(), p.log.String())
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		fail("exit code %d", code)
 	}
 	var result protocol.Result
-	if err := json.Unmarshal(p.out.Bytes(), &result); err != nil || result.Kind != protocol.ResultKind || result.APIVersion != protocol.APIVersion {
+	if err := json.Unmarshal(p.out.Bytes(), &result); err != nil ||
+		result.Kind != protocol.ResultKind || result.APIVersion != protocol.APIVersion {
 		fail("not a result: %v", err)
 	}
 	a.Status = result.Status
@@ -298,7 +307,8 @@ func (p *process) wait() answer {
 		fail("a log of %d bytes", n)
 	}
 	for _, secret := range []string{
-		ec2sim.LabRoleCredential.SecretAccessKey, ec2sim.LabRoleCredential.SessionToken, ec2sim.LabRoleCredential.AccessKeyID,
+		ec2sim.LabRoleCredential.SecretAccessKey, ec2sim.LabRoleCredential.SessionToken,
+		ec2sim.LabRoleCredential.AccessKeyID,
 	} {
 		if strings.Contains(p.out.String()+p.log.String(), secret) {
 			fail("a credential is told")
@@ -306,7 +316,8 @@ func (p *process) wait() answer {
 	}
 	switch a.Status.Status {
 	case protocol.Failed:
-		if a.Error == "" || strings.Contains(a.Error, "\n") || a.Observed[protocol.FactFailureClass] == "" || a.Observed[protocol.FactRetryable] == "" {
+		if a.Error == "" || strings.Contains(a.Error, "\n") ||
+			a.Observed[protocol.FactFailureClass] == "" || a.Observed[protocol.FactRetryable] == "" {
 			fail("a failure without one line, a class and whether it is retryable")
 		}
 		if a.Observed[protocol.FactFailureClass] == string(protocol.Internal) {
@@ -334,8 +345,8 @@ func (l *lab) run(r request) answer {
 	return l.start(r, way{}).wait()
 }
 
-// onceOfUnknownOutcome holds the calls of one process against the promise that a change whose outcome is
-// unknown is never sent again by it.
+// onceOfUnknownOutcome holds the calls of one process against the promise that a change whose
+// outcome is unknown is never sent again by it.
 func onceOfUnknownOutcome(calls []ec2sim.Call) error {
 	unknown := map[string]ec2sim.Call{}
 	for _, c := range calls {
@@ -347,7 +358,9 @@ func onceOfUnknownOutcome(calls []ec2sim.Call) error {
 			return err
 		}
 		if before, ok := unknown[string(text)]; ok {
-			return fmt.Errorf("%s was sent again (call %d) though its outcome (call %d: %d %s %v) is unknown", c.Operation, c.Seq, before.Seq, before.Status, before.Code, before.Faults)
+			return fmt.Errorf(
+				"%s was sent again (call %d) though its outcome (call %d: %d %s %v) is unknown", c.Operation,
+				c.Seq, before.Seq, before.Status, before.Code, before.Faults)
 		}
 		if outcomeUnknown(c) {
 			unknown[string(text)] = c
@@ -369,7 +382,8 @@ func sameWorld(want, got ec2sim.State) string {
 }
 
 // unixTime is a time at which a proof ran; what a scenario began with is from before.
-var unixTime = regexp.MustCompile(`(^|Original_SG_Backup_i-[0-9a-f]+_|"t":)(?:17[5-9]|1[89]|[2-9])[0-9]+`)
+var unixTime = regexp.MustCompile(
+	`(^|Original_SG_Backup_i-[0-9a-f]+_|"t":)(?:17[5-9]|1[89]|[2-9])[0-9]+`)
 
 // timeless is a world without the times at which it was fenced and started.
 func timeless(s ec2sim.State) ec2sim.State {

@@ -8,25 +8,27 @@ import (
 	"time"
 )
 
-// This is a model of the rules that pkg/executor and pkg/ledger follow, not of their code: it is explored
-// whole, so that the rules themselves are shown sound. What is one reading, one change, one writing of a
-// record or one answer there is one step here, and between any two steps the process may die.
+// This is a model of the rules that pkg/executor and pkg/ledger follow, not of their code: it is
+// explored whole, so that the rules themselves are shown sound. What is one reading, one change,
+// one writing of a record or one answer there is one step here, and between any two steps the
+// process may die.
 //
-// One resource has a value. Keys bring it to a value of their own and are undone with the facts that
-// were answered. Two processes may be at it at once. Changes are made, refused, ignored, lost, or on
-// their way for a while; readings are fresh, or once after each change from before it; somebody else
-// may change the value.
+// One resource has a value. Keys bring it to a value of their own and are undone with the facts
+// that were answered. Two processes may be at it at once. Changes are made, refused, ignored, lost,
+// or on their way for a while; readings are fresh, or once after each change from before it;
+// somebody else may change the value.
 //
 // What the rules can't do anything about is left out by assumption, and every assumption has a test
 // that shows that it is needed (assumptions in brokenRules):
-//   - a change on its way comes through, or never does, before anything but a retry of the same request begins;
-//   - after each change of ours at most one reading is stale, after somebody else's none, and of two
-//     readings in a row at most one;
+//   - a change on its way comes through, or never does, before anything but a retry of the same
+//     request begins;
+//   - after each change of ours at most one reading is stale, after somebody else's none, and of
+//     two readings in a row at most one;
 //   - the first reading of a fresh key is not stale by a third value;
 //   - a change that is answered and not made is not also hidden by a stale reading;
 //   - a record can be removed;
-//   - two keys that want different values do not fight: the second is begun when the first is
-//     done, and undone before the first is asked for again.
+//   - two keys that want different values do not fight: the second is begun when the first is done,
+//     and undone before the first is asked for again.
 
 // Values of the resource: how it begins, and two others.
 const (
@@ -335,7 +337,8 @@ func (m *model) starts(s modelState, add adder) {
 		if c.phase != coreIdle && c.facts != noValue && !alive {
 			d := s
 			d.core[k].phase = coreUndoing
-			d.proc[slot] = modelProcess{pc: pcWait, key: key, undo: true, to: c.facts, after: c.to, shown: s.world == c.facts}
+			d.proc[slot] = modelProcess{pc: pcWait, key: key, undo: true, to: c.facts, after: c.to,
+				shown: s.world == c.facts}
 			add(d, false, "k%d: undo to %c", k+1, 'A'+c.facts)
 		}
 	}
@@ -349,7 +352,8 @@ func (m *model) inTurn(s modelState, k int) bool {
 	if k == 0 {
 		return s.core[1].phase == coreIdle
 	}
-	return s.core[0].phase == coreDoing && s.core[0].facts != noValue && s.quiescent() && s.record[0].state == recordInForce
+	return s.core[0].phase == coreDoing && s.core[0].facts != noValue && s.quiescent() &&
+		s.record[0].state == recordInForce
 }
 
 // end takes a process away.
@@ -390,7 +394,9 @@ func (m *model) advance(s modelState, i int, add adder) {
 			m.settled(d, i, r.stale, 'A'+r.value, add)
 		}
 		if !p.undo {
-			add(to(func(_ *modelState, p *modelProcess) { p.pc, p.failed, p.certain = pcAnswer, true, true }), true, "process %d can't read", i)
+			add(to(func(_ *modelState, p *modelProcess) {
+				p.pc, p.failed, p.certain = pcAnswer, true, true
+			}), true, "process %d can't read", i)
 		}
 	case pcPut:
 		add(to(func(d *modelState, p *modelProcess) {
@@ -485,7 +491,8 @@ func (m *model) plan(s *modelState, p *modelProcess, v uint8) {
 		return
 	}
 	p.first, p.so, p.from = v, v == p.to, v
-	if !p.undo && rec.state != noRecord && rec.to == p.to && (p.so && !m.rules.lastPriorWins || m.rules.neverAfresh) {
+	if !p.undo && rec.state != noRecord && rec.to == p.to &&
+		(p.so && !m.rules.lastPriorWins || m.rules.neverAfresh) {
 		p.from = rec.from
 	}
 	p.pc = pcPut
@@ -513,7 +520,8 @@ func (m *model) settled(d modelState, i int, stale bool, read uint8, add adder) 
 	rec := d.record[p.key]
 	held := false
 	for k, r := range d.record {
-		held = held || uint8(k) != p.key && r.state != noRecord && (r.state != recordReleased || m.rules.heldForever) &&
+		held = held || uint8(k) != p.key && r.state != noRecord &&
+			(r.state != recordReleased || m.rules.heldForever) &&
 			r.to == p.first && p.first != p.to
 	}
 	switch {
@@ -567,7 +575,8 @@ func (m *model) send(s modelState, i int, add adder) {
 	}
 	made := add(verify(true, 1), false, "process %d: the change is made", i)
 	for k, r := range s.record {
-		if p.undo && uint8(k) != p.key && s.core[k].phase == coreDoing && r.state == recordInForce && r.to == s.world && p.to != s.world {
+		if p.undo && uint8(k) != p.key && s.core[k].phase == coreDoing && r.state == recordInForce &&
+			r.to == s.world && p.to != s.world {
 			made.wrong = takesNone
 		}
 	}
@@ -663,7 +672,9 @@ func (m *model) answer(s modelState, i int, rec modelRecord, add adder) {
 // nothing tells the core that an attempt changed nothing, for certain.
 func (m *model) nothing(s *modelState, key uint8) {
 	c := &s.core[key]
-	others := slices.ContainsFunc(s.proc[:], func(p modelProcess) bool { return p.pc != pcNone && p.key == key })
+	others := slices.ContainsFunc(s.proc[:], func(p modelProcess) bool {
+		return p.pc != pcNone && p.key == key
+	})
 	if c.phase == coreDoing && !c.unknown && c.facts == noValue && !others {
 		*c = modelCore{facts: noValue}
 	}
@@ -692,7 +703,9 @@ func (m *model) invariant(s modelState) string {
 
 // quiescent tells that nobody is at work, and nothing on its way.
 func (s modelState) quiescent() bool {
-	return !s.flight.on && !slices.ContainsFunc(s.proc[:], func(p modelProcess) bool { return p.pc != pcNone })
+	return !s.flight.on && !slices.ContainsFunc(s.proc[:], func(p modelProcess) bool {
+		return p.pc != pcNone
+	})
 }
 
 // good runs the process that a start gives to its end, all going well.
@@ -763,7 +776,8 @@ func (m *model) undoable(s modelState) string {
 					continue
 				}
 				var ok bool
-				if d.core[k].facts == noValue || d.record[k].state != noRecord && d.record[k].from != d.core[k].facts {
+				if d.core[k].facts == noValue || d.record[k].state != noRecord &&
+					d.record[k].from != d.core[k].facts {
 					if d, ok = m.good(d, start(k, false)); !ok {
 						return canBeUndone
 					}
@@ -795,7 +809,8 @@ type found struct {
 	trace                    []string
 }
 
-// explore visits every state that can be reached, and stops at the first that violates an invariant.
+// explore visits every state that can be reached, and stops at the first that violates an
+// invariant.
 func (m *model) explore() found {
 	first := m.start()
 	states, seen, parents := []modelState{first}, map[modelState]bool{first: true}, []int{-1}
@@ -851,10 +866,14 @@ func (m *model) trace(states []modelState, parents []int, at, last int) []string
 }
 
 var modelConfigs = []modelConfig{
-	{name: "one key, three values, two processes, somebody else", values: 3, variants: [][]uint8{{valueB, valueC}}, foreign: 1, procs: 2},
-	{name: "two keys that need the same, two processes", values: 2, variants: [][]uint8{{valueB}, {valueB}}, procs: 2},
-	{name: "two keys that need the same, somebody else", values: 2, variants: [][]uint8{{valueB}, {valueB}}, foreign: 1, procs: 1},
-	{name: "two keys that take it from each other", values: 3, variants: [][]uint8{{valueB}, {valueC}}, procs: 1},
+	{name: "one key, three values, two processes, somebody else", values: 3,
+		variants: [][]uint8{{valueB, valueC}}, foreign: 1, procs: 2},
+	{name: "two keys that need the same, two processes", values: 2,
+		variants: [][]uint8{{valueB}, {valueB}}, procs: 2},
+	{name: "two keys that need the same, somebody else", values: 2,
+		variants: [][]uint8{{valueB}, {valueB}}, foreign: 1, procs: 1},
+	{name: "two keys that take it from each other", values: 3,
+		variants: [][]uint8{{valueB}, {valueC}}, procs: 1},
 }
 
 // TestModel shows the rules sound: in no state that can be reached is an invariant violated.
@@ -869,7 +888,8 @@ func TestModel(t *testing.T) {
 				t.Fatalf("violated: %s\n%s", f.wrong, strings.Join(f.trace, "\n"))
 			}
 			total += f.states
-			t.Logf("%d states, %d of them quiescent, %d steps, no invariant violated (%v)", f.states, f.quiescent, f.steps, time.Since(begin).Round(time.Millisecond))
+			t.Logf("%d states, %d of them quiescent, %d steps, no invariant violated (%v)", f.states,
+				f.quiescent, f.steps, time.Since(begin).Round(time.Millisecond))
 		})
 	}
 	t.Logf("%d states in all", total)
@@ -887,33 +907,42 @@ const (
 	notTaken    = "a key in use is not taken by another request"
 )
 
-// TestModelCanFail breaks each rule, and each assumption, and has the checker find what that violates.
+// TestModelCanFail breaks each rule, and each assumption, and has the checker find what that
+// violates.
 func TestModelCanFail(t *testing.T) {
 	t.Parallel()
 	broken := []modelRules{
 		{name: "the record is written after the change", recordAfterChange: true, violates: firstPrior},
 		{name: "the last prior wins", lastPriorWins: true, violates: asItWas},
-		{name: "the first prior wins even over somebody else's value", neverAfresh: true, violates: firstPrior},
+		{name: "the first prior wins even over somebody else's value", neverAfresh: true,
+			violates: firstPrior},
 		{name: "a finished undo keeps the record", digestAfterUndo: true, violates: notLocked},
-		{name: "a key may be used for another request while it is in force", noDigest: true, violates: notTaken},
+		{name: "a key may be used for another request while it is in force", noDigest: true,
+			violates: notTaken},
 		{name: "already so is believed on one reading", soOnOneReading: true, violates: firstPrior},
-		{name: "a third value is believed on one reading", neitherOnOneReading: true, violates: firstPrior},
+		{name: "a third value is believed on one reading", neitherOnOneReading: true,
+			violates: firstPrior},
 		{name: "a lost answer is believed on one reading", lostOnOneReading: true, violates: firstPrior},
 		{name: "what EC2 answered is not read back", doneOnAnswer: true, violates: trueAnswer},
 		{name: "an undo does not look who needs it", noHolders: true, violates: takesNone, in: 1},
 		{name: "a put-off undo goes on holding", heldForever: true, violates: canBeUndone, in: 1},
 		{name: "an unknown outcome frees the key", freeOnUnknown: true, violates: firstPrior},
-		{name: "a refusal frees the key though an earlier attempt is unknown", freeThoughExisted: true, violates: firstPrior},
+		{name: "a refusal frees the key though an earlier attempt is unknown", freeThoughExisted: true,
+			violates: firstPrior},
 		{name: "nobody waits for anybody", noLock: true, violates: firstPrior},
-		{name: "an undo is not read back, and keeps its record", undoDoneOnAnswer: true, digestAfterUndo: true, violates: putsBack},
+		{name: "an undo is not read back, and keeps its record", undoDoneOnAnswer: true,
+			digestAfterUndo: true, violates: putsBack},
 		{name: "a lock outlives its process", lockOutlives: true, violates: canBeUndone},
 		{name: "a refusal does not free the key", keepFail: true, violates: notLocked},
 
 		{name: "assumption: a change comes through ever so late", landsLate: true, violates: firstPrior},
 		{name: "assumption: two stale readings in a row", staleTwice: true, violates: firstPrior},
-		{name: "assumption: a fresh key reads a stale third value", staleFirst: true, violates: firstPrior},
-		{name: "assumption: a change is answered, not made, and hidden by a stale reading", ignoredAndStale: true, violates: firstPrior},
-		{name: "assumption: somebody else's change is hidden by a stale reading", foreignHidden: true, violates: firstPrior},
+		{name: "assumption: a fresh key reads a stale third value", staleFirst: true,
+			violates: firstPrior},
+		{name: "assumption: a change is answered, not made, and hidden by a stale reading",
+			ignoredAndStale: true, violates: firstPrior},
+		{name: "assumption: somebody else's change is hidden by a stale reading", foreignHidden: true,
+			violates: firstPrior},
 		{name: "assumption: a record can't be removed", recordStays: true, violates: notLocked},
 		{name: "assumption: two keys fight for the value", fights: true, violates: asItWas, in: 3},
 	}
@@ -921,7 +950,8 @@ func TestModelCanFail(t *testing.T) {
 		t.Run(rules.name, func(t *testing.T) {
 			cfg := modelConfigs[rules.in]
 			f := (&model{rules: rules, cfg: cfg}).explore()
-			t.Logf("%s: %q, found after %d states, in %d steps:\n%s", cfg.name, f.wrong, f.states, len(f.trace), strings.Join(f.trace, "\n"))
+			t.Logf("%s: %q, found after %d states, in %d steps:\n%s", cfg.name, f.wrong, f.states,
+				len(f.trace), strings.Join(f.trace, "\n"))
 			if f.wrong != rules.violates {
 				t.Errorf("violates %q, want %q", f.wrong, rules.violates)
 			}

@@ -20,8 +20,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// episode is one random world, in which random things are done and undone. Its seed decides everything
-// but how two processes at once come to alternate, which it only sways.
+// episode is one random world, in which random things are done and undone. Its seed decides
+// everything but how two processes at once come to alternate, which it only sways.
 type episode struct {
 	*lab
 	seed uint64
@@ -39,8 +39,10 @@ type tally struct {
 }
 
 func (y *tally) String() string {
-	return fmt.Sprintf("%d episodes, %d runs: %d actions done and undone, %d refused, %d changes by somebody else, %d faults, kills and signals survived",
-		y.episodes.Load(), y.runs.Load(), y.deeds.Load(), y.refusals.Load(), y.drifts.Load(), y.troubles.Load())
+	return fmt.Sprintf("%d episodes, %d runs: %d actions done and undone, %d refused, %d changes "+
+		"by somebody else, %d faults, kills and signals survived",
+		y.episodes.Load(), y.runs.Load(), y.deeds.Load(), y.refusals.Load(), y.drifts.Load(),
+		y.troubles.Load())
 }
 
 func (e *episode) wrong(format string, args ...any) {
@@ -106,7 +108,8 @@ func (e *episode) trouble(q request) answer {
 	case 0:
 		a = e.runKilled(q, n, instant.at, instant.verdict)
 	case 1:
-		a = e.start(q, way{mortal: fmt.Sprint([]string{"before ", "after "}[e.intn(2)], 1+e.intn(16))}).wait()
+		a = e.start(
+			q, way{mortal: fmt.Sprint([]string{"before ", "after "}[e.intn(2)], 1+e.intn(16))}).wait()
 	case 2:
 		with := []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}[e.intn(2)]
 		a = signalled{n: n, at: instant.at, with: with, count: &e.tally.troubles}.signal(e.lab, q)
@@ -153,13 +156,16 @@ func (e *episode) do(q request) (deed, bool) {
 	e.isSo(q, a)
 	after := e.state()
 	again := e.must(e.run(q), protocol.Succeeded, fmt.Sprintf("PROOF_SEED=%d: executed twice", e.seed))
-	if diff := sameWorld(after, e.state()); diff != "" || !maps.Equal(priors(a.Observed), priors(again.Observed)) {
-		e.wrong("executed twice is not executed once: %s\nfirst %+v\nthen %+v\n%s", q.json(), a.Status, again.Status, diff)
+	if diff := sameWorld(after, e.state()); diff != "" ||
+		!maps.Equal(priors(a.Observed), priors(again.Observed)) {
+		e.wrong("executed twice is not executed once: %s\nfirst %+v\nthen %+v\n%s", q.json(), a.Status,
+			again.Status, diff)
 	}
 	// Without its record, which a dry-run does not read, a fence that left what was there before
 	// another one is not known for a fence.
 	known := a.Observed["priorFence"] != "other"
-	if p := e.dry(q); known && (p.Status.Status != protocol.Succeeded || !strings.HasPrefix(p.Message, "nothing to do")) {
+	if p := e.dry(q); known &&
+		(p.Status.Status != protocol.Succeeded || !strings.HasPrefix(p.Message, "nothing to do")) {
 		e.wrong("the plan after it was executed is not empty: %s\n%+v", q.json(), p.Status)
 	}
 	d.facts = again.Status
@@ -175,13 +181,15 @@ func (e *episode) asForeseen(q request, dry, a answer) {
 	would := strings.HasPrefix(dry.Message, "would ")
 	switch {
 	case would && class == string(protocol.LimitExceeded): // no reading tells
-	case !same, a.Status.Status == protocol.Succeeded && would != (a.Observed[protocol.FactChanged] == "true"):
+	case !same, a.Status.Status == protocol.Succeeded &&
+		would != (a.Observed[protocol.FactChanged] == "true"):
 		e.wrong("not as foreseen: %s\ndry-run %+v\nexecute %+v", q.json(), dry.Status, a.Status)
 	}
 }
 
-// takeBack undoes one thing, and holds the properties of an undo. It tells whether it is over with, which two
-// at once may have to wait for. Exactly tells that the world was the one before when it was done.
+// takeBack undoes one thing, and holds the properties of an undo. It tells whether it is over with,
+// which two at once may have to wait for. Exactly tells that the world was the one before when it
+// was done.
 func (e *episode) takeBack(d deed, exactly bool) bool {
 	e.t.Helper()
 	q := d.undo(nil)
@@ -217,12 +225,14 @@ func (e *episode) takeBack(d deed, exactly bool) bool {
 		e.wrong("not undone: %s\nafter %+v\n%+v\n%s", q.json(), d.facts, a.Status, a.log)
 	}
 	if again := e.run(q); again.Status.Status != a.Status.Status || sameWorld(now, e.state()) != "" {
-		e.wrong("undone twice is not undone once: %s\nfirst %+v\nthen %+v", q.json(), a.Status, again.Status)
+		e.wrong("undone twice is not undone once: %s\nfirst %+v\nthen %+v", q.json(), a.Status,
+			again.Status)
 	}
 	return true
 }
 
-// meddle changes, as somebody else, what a deed changed, to a third thing. It tells whether it could.
+// meddle changes, as somebody else, what a deed changed, to a third thing. It tells whether it
+// could.
 func (e *episode) meddle(d deed) bool {
 	if d.facts.Observed[protocol.FactChanged] != "true" {
 		return false
@@ -235,7 +245,9 @@ func (e *episode) meddle(d deed) bool {
 			return false
 		}
 		region.EditInterface(nic, func(i *ec2sim.Interface) {
-			i.PrivateAddresses = slices.DeleteFunc(i.PrivateAddresses, func(a ec2sim.PrivateAddress) bool { return a.Address == to })
+			i.PrivateAddresses = slices.DeleteFunc(i.PrivateAddresses, func(a ec2sim.PrivateAddress) bool {
+				return a.Address == to
+			})
 		})
 		region.EditInterface(other, func(i *ec2sim.Interface) {
 			i.PrivateAddresses = append(i.PrivateAddresses, ec2sim.PrivateAddress{Address: to})
@@ -264,13 +276,15 @@ func (e *episode) restoreOverDrift(d deed) {
 	e.t.Helper()
 	was := e.state()
 	a := e.ask(d.undo(nil))
-	if a.Status.Status != protocol.Failed || a.Observed[protocol.FactFailureClass] != string(protocol.Drift) {
+	if a.Status.Status != protocol.Failed ||
+		a.Observed[protocol.FactFailureClass] != string(protocol.Drift) {
 		e.wrong("somebody else's change is no drift: %+v", a.Status)
 	}
 	if diff := sameWorld(was, e.state()); diff != "" {
 		e.wrong("somebody else's change was undone:\n%s", diff)
 	}
-	e.must(e.ask(d.undo(map[string]string{"onDrift": "restore"})), protocol.Succeeded, fmt.Sprintf("PROOF_SEED=%d: told to restore", e.seed))
+	e.must(e.ask(d.undo(map[string]string{"onDrift": "restore"})), protocol.Succeeded,
+		fmt.Sprintf("PROOF_SEED=%d: told to restore", e.seed))
 	if diff := sameWorld(d.before, e.state()); diff != "" {
 		e.wrong("restored is not as before:\n%s", diff)
 	}
@@ -304,8 +318,8 @@ func (e *episode) inTurn() {
 	}
 }
 
-// both has two processes at once do one thing each, on one key, on one resource, or on any, and undoes
-// both in any order, again where it was put off.
+// both has two processes at once do one thing each, on one key, on one resource, or on any, and
+// undoes both in any order, again where it was put off.
 func (e *episode) both() {
 	e.t.Helper()
 	e.atOnce = true
@@ -319,7 +333,8 @@ func (e *episode) both() {
 	case 0:
 		two = one
 	case 1:
-		two = request{verb: one.verb, key: "two", target: maps.Clone(one.target), parameters: maps.Clone(one.parameters)}
+		two = request{verb: one.verb, key: "two", target: maps.Clone(one.target),
+			parameters: maps.Clone(one.parameters)}
 		// Two that want it for themselves, each once: who asks again and again takes it back.
 		if nic, ok := two.target["nicRef"]; ok && slices.Contains(inSubnetA, nic) && !e.troubled {
 			two.target["nicRef"], fight = inSubnetA[e.intn(len(inSubnetA))], true
@@ -415,9 +430,9 @@ func seeds(t *testing.T, first uint64, n int) []uint64 {
 	return all
 }
 
-// TestProperties: over random worlds, requests and interleavings of two processes: a dry-run changes
-// nothing and foretells; executed twice is executed once; the plan afterwards is empty; every claim is
-// true; undone, the world is as before.
+// TestProperties: over random worlds, requests and interleavings of two processes: a dry-run
+// changes nothing and foretells; executed twice is executed once; the plan afterwards is empty;
+// every claim is true; undone, the world is as before.
 func TestProperties(t *testing.T) {
 	t.Parallel()
 	var y tally
@@ -429,18 +444,21 @@ func TestProperties(t *testing.T) {
 	t.Log(&y)
 }
 
-// TestFenceThatLeavesWhatWasBeforeAnother: a fence whose groups are those from before an earlier one is
-// still a fence when it is asked for again, as after a lost answer.
+// TestFenceThatLeavesWhatWasBeforeAnother: a fence whose groups are those from before an earlier
+// one is still a fence when it is asked for again, as after a lost answer.
 func TestFenceThatLeavesWhatWasBeforeAnother(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)
 	before := l.state()
 	fence := func(key, groups string, more map[string]string) request {
-		q := request{verb: "fence-security-groups", key: key, target: map[string]string{"instanceRef": ec2sim.LabRouterC}, parameters: map[string]string{"securityGroups": groups}}
+		q := request{verb: "fence-security-groups", key: key,
+			target:     map[string]string{"instanceRef": ec2sim.LabRouterC},
+			parameters: map[string]string{"securityGroups": groups}}
 		maps.Copy(q.parameters, more)
 		return q
 	}
-	one := fence("one", ec2sim.LabGroupRouter+","+ec2sim.LabGroupWeb, map[string]string{"invertSgRemoval": "true"})
+	one := fence("one", ec2sim.LabGroupRouter+","+ec2sim.LabGroupWeb,
+		map[string]string{"invertSgRemoval": "true"})
 	two := fence("two", ec2sim.LabGroupWeb, nil)
 	first := l.must(l.run(one), protocol.Succeeded, "one")
 	second := l.must(l.run(two), protocol.Succeeded, "two")
@@ -448,13 +466,15 @@ func TestFenceThatLeavesWhatWasBeforeAnother(t *testing.T) {
 	if !maps.Equal(priors(second.Observed), priors(again.Observed)) {
 		t.Errorf("prior facts %v, then %v", priors(second.Observed), priors(again.Observed))
 	}
-	l.must(l.run(two.undo("unfence-security-groups", again.Status, nil)), protocol.Succeeded, "undo two")
-	l.must(l.run(one.undo("unfence-security-groups", first.Status, nil)), protocol.Succeeded, "undo one")
+	l.must(l.run(two.undo("unfence-security-groups", again.Status, nil)), protocol.Succeeded,
+		"undo two")
+	l.must(l.run(one.undo("unfence-security-groups", first.Status, nil)), protocol.Succeeded,
+		"undo one")
 	l.same(before, "afterwards")
 }
 
-// TestSoak: the same with faults, kills and signals: some worlds, always the same, or, for as long as PROOF_SOAK
-// says (as in 3m), ever new ones.
+// TestSoak: the same with faults, kills and signals: some worlds, always the same, or, for as long
+// as PROOF_SOAK says (as in 3m), ever new ones.
 func TestSoak(t *testing.T) {
 	length, err := time.ParseDuration(cmp.Or(os.Getenv("PROOF_SOAK"), "0s"))
 	if err != nil {

@@ -32,7 +32,8 @@ type scenario struct {
 	undo map[string]string
 	// already tells that nothing has to be changed, so that the undo is skipped.
 	already bool
-	// alone marks an undo verb that is an action of its own: without the key of another, it is not undone itself.
+	// alone marks an undo verb that is an action of its own: without the key of another, it is not
+	// undone itself.
 	alone bool
 	// beyond tells that the undo restores what was there before an earlier action of somebody else.
 	beyond bool
@@ -46,16 +47,20 @@ const (
 var scenarios = []scenario{
 	{
 		name: "assign a free address", verb: "assign-secondary-ip", plain: true,
-		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": ec2sim.LabFreeAddress + "/32"},
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface,
+			"address": ec2sim.LabFreeAddress + "/32"},
 	},
 	{
 		name: "take an address from its holder", verb: "assign-secondary-ip", plain: true,
-		target:     map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": ec2sim.LabServiceAddress},
-		parameters: map[string]string{"allowReassignment": "true", "expectedHolderRef": ec2sim.LabRouterBInterface},
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface,
+			"address": ec2sim.LabServiceAddress},
+		parameters: map[string]string{"allowReassignment": "true",
+			"expectedHolderRef": ec2sim.LabRouterBInterface},
 	},
 	{
 		name: "assign an address that is there", verb: "assign-secondary-ip", already: true,
-		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": ec2sim.LabServiceAddress},
+		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface,
+			"address": ec2sim.LabServiceAddress},
 	},
 	{
 		name: "assign a free IPv6 address", verb: "assign-secondary-ip",
@@ -64,7 +69,9 @@ var scenarios = []scenario{
 	{
 		name: "take an IPv6 address from its holder", verb: "assign-secondary-ip", plain: true,
 		seed: func(r *ec2sim.Region) {
-			r.EditInterface(ec2sim.LabRouterAInterface, func(i *ec2sim.Interface) { i.IPv6Addresses = append(i.IPv6Addresses, otherIPv6) })
+			r.EditInterface(ec2sim.LabRouterAInterface, func(i *ec2sim.Interface) {
+				i.IPv6Addresses = append(i.IPv6Addresses, otherIPv6)
+			})
 		},
 		target:     map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": otherIPv6},
 		parameters: map[string]string{"allowReassignment": "true"},
@@ -79,30 +86,38 @@ var scenarios = []scenario{
 	},
 	{
 		name: "add a route", verb: "assign-route-table-route", plain: true,
-		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "routeTableRef": ec2sim.LabRouteTable, "address": "10.200.0.9/32"},
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface,
+			"routeTableRef": ec2sim.LabRouteTable, "address": "10.200.0.9/32"},
 	},
 	{
 		name: "add a route, by its capture strategy", verb: "assign-secondary-ip",
-		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "routeTableRef": ec2sim.LabRouteTable, "address": "10.200.0.9/32", "captureStrategy": "route-table"},
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface,
+			"routeTableRef": ec2sim.LabRouteTable, "address": "10.200.0.9/32",
+			"captureStrategy": "route-table"},
 	},
 	{
 		name: "take a route from another interface", verb: "assign-route-table-route",
-		target:     map[string]string{"nicRef": ec2sim.LabRouterBInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
+		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface,
+			"routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
 		parameters: map[string]string{"allowReassignment": "true"},
 	},
 	{
 		name: "take a route from a gateway", verb: "assign-route-table-route",
 		seed: func(r *ec2sim.Region) {
 			r.EditRouteTable(ec2sim.LabRouteTable, func(t *ec2sim.RouteTable) {
-				t.Routes = append(t.Routes, ec2sim.Route{Destination: "10.201.0.0/16", Target: ec2sim.LabTransitGateway, Origin: "CreateRoute"})
+				t.Routes = append(t.Routes,
+					ec2sim.Route{Destination: "10.201.0.0/16", Target: ec2sim.LabTransitGateway,
+						Origin: "CreateRoute"})
 			})
 		},
-		target:     map[string]string{"nicRef": ec2sim.LabRouterBInterface, "routeTableRef": ec2sim.LabRouteTable, "address": "10.201.0.0/16"},
+		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface,
+			"routeTableRef": ec2sim.LabRouteTable, "address": "10.201.0.0/16"},
 		parameters: map[string]string{"allowReassignment": "true"},
 	},
 	{
 		name: "a route that is there", verb: "assign-route-table-route", already: true,
-		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface,
+			"routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
 	},
 	{
 		name: "fence two interfaces", verb: "fence-security-groups", plain: true,
@@ -112,35 +127,44 @@ var scenarios = []scenario{
 	{
 		name: "fence by removing a group", verb: "fence-security-groups",
 		seed: func(r *ec2sim.Region) {
-			r.EditInterface(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) { i.Groups = append(i.Groups, ec2sim.LabGroupRouter) })
+			r.EditInterface(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) {
+				i.Groups = append(i.Groups, ec2sim.LabGroupRouter)
+			})
 		},
 		target:     map[string]string{"instanceRef": ec2sim.LabDB},
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb},
 	},
 	{
 		name: "fence by way of a transition group", verb: "fence-security-groups",
-		target:     map[string]string{"instanceRef": ec2sim.LabDB},
-		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "transitionSecurityGroup": ec2sim.LabGroupAllowAll},
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true",
+			"transitionSecurityGroup": ec2sim.LabGroupAllowAll},
 	},
 	{
 		name: "fence by removing a group, by way of a transition group", verb: "fence-security-groups",
 		seed: func(r *ec2sim.Region) {
-			r.EditInterface(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) { i.Groups = append(i.Groups, ec2sim.LabGroupRouter) })
+			r.EditInterface(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) {
+				i.Groups = append(i.Groups, ec2sim.LabGroupRouter)
+			})
 		},
-		target:     map[string]string{"instanceRef": ec2sim.LabDB},
-		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb, "transitionSecurityGroup": ec2sim.LabGroupAllowAll},
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupWeb,
+			"transitionSecurityGroup": ec2sim.LabGroupAllowAll},
 	},
 	{
 		name: "fence by exact groups, by way of a transition group", verb: "fence-security-groups",
 		target: map[string]string{"instanceRef": ec2sim.LabDB},
 		parameters: map[string]string{
-			"interface0Sg": ec2sim.LabGroupFence, "interface1Sg": ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter, "transitionSecurityGroup": ec2sim.LabGroupAllowAll,
+			"interface0Sg":            ec2sim.LabGroupFence,
+			"interface1Sg":            ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter,
+			"transitionSecurityGroup": ec2sim.LabGroupAllowAll,
 		},
 	},
 	{
 		name: "fence by exact groups, without tags", verb: "fence-security-groups",
-		target:     map[string]string{"instanceRef": ec2sim.LabDB},
-		parameters: map[string]string{"interface0Sg": ec2sim.LabGroupFence, "interface1Sg": ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter},
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"interface0Sg": ec2sim.LabGroupFence,
+			"interface1Sg": ec2sim.LabGroupFence + "," + ec2sim.LabGroupRouter},
 	},
 	{
 		name: "fence without tags, by way of a transition group", verb: "fence-security-groups",
@@ -186,42 +210,53 @@ var scenarios = []scenario{
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},
 	},
 	{
-		name: "take an address, and the interface is deleted", verb: "assign-secondary-ip", beyond: true, old: true,
-		target:     map[string]string{"nicRef": ec2sim.LabSpareInterface, "address": ec2sim.LabServiceAddress},
+		name: "take an address, and the interface is deleted", verb: "assign-secondary-ip",
+		beyond: true, old: true,
+		target: map[string]string{"nicRef": ec2sim.LabSpareInterface,
+			"address": ec2sim.LabServiceAddress},
 		parameters: map[string]string{"allowReassignment": "true"},
 		between:    deleted(ec2sim.LabSpareInterface),
 	},
 	{
-		name: "take an IPv6 address, and the interface is deleted", verb: "assign-secondary-ip", beyond: true, old: true,
+		name: "take an IPv6 address, and the interface is deleted", verb: "assign-secondary-ip",
+		beyond: true, old: true,
 		seed: func(r *ec2sim.Region) {
-			r.EditInterface(ec2sim.LabRouterAInterface, func(i *ec2sim.Interface) { i.IPv6Addresses = append(i.IPv6Addresses, otherIPv6) })
+			r.EditInterface(ec2sim.LabRouterAInterface, func(i *ec2sim.Interface) {
+				i.IPv6Addresses = append(i.IPv6Addresses, otherIPv6)
+			})
 		},
 		target:     map[string]string{"nicRef": ec2sim.LabSpareInterface, "address": otherIPv6},
 		parameters: map[string]string{"allowReassignment": "true"},
 		between:    deleted(ec2sim.LabSpareInterface),
 	},
 	{
-		name: "assign a free address, and the interface is deleted", verb: "assign-secondary-ip", beyond: true, old: true,
+		name: "assign a free address, and the interface is deleted", verb: "assign-secondary-ip",
+		beyond: true, old: true,
 		target:  map[string]string{"nicRef": ec2sim.LabSpareInterface, "address": ec2sim.LabFreeAddress},
 		between: deleted(ec2sim.LabSpareInterface),
 	},
 	{
-		name: "enable forwarding, and the interface is deleted", verb: "ensure-forwarding-enabled", beyond: true, old: true,
+		name: "enable forwarding, and the interface is deleted", verb: "ensure-forwarding-enabled",
+		beyond: true, old: true,
 		target:  map[string]string{"nicRef": ec2sim.LabSpareInterface},
 		between: deleted(ec2sim.LabSpareInterface),
 	},
 	{
-		name: "take a route, and the interface is deleted", verb: "assign-route-table-route", beyond: true,
+		name: "take a route, and the interface is deleted",
+		verb: "assign-route-table-route", beyond: true,
 		target: map[string]string{
-			"nicRef": ec2sim.LabSpareInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute,
+			"nicRef": ec2sim.LabSpareInterface, "routeTableRef": ec2sim.LabRouteTable,
+			"address": ec2sim.LabRoute,
 		},
 		parameters: map[string]string{"allowReassignment": "true"},
 		between:    deleted(ec2sim.LabSpareInterface),
 	},
 	{
-		name: "take a route, and the table is deleted", verb: "assign-route-table-route", beyond: true, old: true,
+		name: "take a route, and the table is deleted", verb: "assign-route-table-route",
+		beyond: true, old: true,
 		target: map[string]string{
-			"nicRef": ec2sim.LabSpareInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute,
+			"nicRef": ec2sim.LabSpareInterface, "routeTableRef": ec2sim.LabRouteTable,
+			"address": ec2sim.LabRoute,
 		},
 		parameters: map[string]string{"allowReassignment": "true"},
 		between:    deleted(ec2sim.LabRouteTable),
@@ -274,7 +309,8 @@ var scenarios = []scenario{
 	},
 	{
 		name: "let an address go", verb: "unassign-secondary-ip", alone: true,
-		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface, "address": ec2sim.LabServiceAddress},
+		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface,
+			"address": ec2sim.LabServiceAddress},
 	},
 	{
 		name: "switch the check on", verb: "ensure-forwarding-disabled", alone: true,
@@ -283,10 +319,12 @@ var scenarios = []scenario{
 	},
 	{
 		name: "take a route away", verb: "unassign-route-table-route", alone: true,
-		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface, "routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
+		target: map[string]string{"nicRef": ec2sim.LabRouterAInterface,
+			"routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
 	},
 	{
-		name: "unfence by somebody else's tags", verb: "unfence-security-groups", alone: true, seed: fencedByAnother,
+		name: "unfence by somebody else's tags", verb: "unfence-security-groups", alone: true,
+		seed:   fencedByAnother,
 		target: map[string]string{"instanceRef": ec2sim.LabRouterB},
 	},
 	{
@@ -304,28 +342,33 @@ var scenarios = []scenario{
 				}
 			})
 		},
-		target:     map[string]string{"instanceRef": ec2sim.LabDB},
-		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "ignoreTagWriteFailure": "true"},
+		target: map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true",
+			"ignoreTagWriteFailure": "true"},
 	},
 	{
-		name: "fence by way of a transition group and stop, beside tags left behind", verb: "fence-security-groups",
+		name: "fence by way of a transition group and stop, beside tags left behind",
+		verb: "fence-security-groups",
 		seed: func(r *ec2sim.Region) {
 			r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) {
 				i.Tags["Original_SG_Backup_"+ec2sim.LabRouterB+"_1600000000_1_0"] =
-					`{"n":{"i":"` + ec2sim.LabRouterBInterface + `","s":["` + ec2sim.LabGroupWeb[3:] + `"],"c":{"i":0,"t":1}},"t":1600000000}`
+					`{"n":{"i":"` + ec2sim.LabRouterBInterface + `","s":["` + ec2sim.LabGroupWeb[3:] +
+						`"],"c":{"i":0,"t":1}},"t":1600000000}`
 			})
 		},
 		target: map[string]string{"instanceRef": ec2sim.LabRouterB},
 		parameters: map[string]string{
-			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "transitionSecurityGroup": ec2sim.LabGroupAllowAll, "onFencePoweroff": "true",
+			"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true",
+			"transitionSecurityGroup": ec2sim.LabGroupAllowAll, "onFencePoweroff": "true",
 		},
 		undo: map[string]string{"powerOn": "true"},
 	},
 	{
 		name: "fence and stop", verb: "fence-security-groups",
-		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
-		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true", "onFencePoweroff": "true"},
-		undo:       map[string]string{"powerOn": "true"},
+		target: map[string]string{"instanceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true",
+			"onFencePoweroff": "true"},
+		undo: map[string]string{"powerOn": "true"},
 	},
 }
 
@@ -336,11 +379,14 @@ func deleted(id string) func(*ec2sim.Region) {
 
 // fencedByAnother has router-b fenced, with the tags that say what was there before.
 func fencedByAnother(r *ec2sim.Region) {
-	r.EditInterface(ec2sim.LabRouterBInterface, func(i *ec2sim.Interface) { i.Groups = []string{ec2sim.LabGroupWeb, ec2sim.LabGroupFence} })
+	r.EditInterface(ec2sim.LabRouterBInterface, func(i *ec2sim.Interface) {
+		i.Groups = []string{ec2sim.LabGroupWeb, ec2sim.LabGroupFence}
+	})
 	r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) {
 		i.Tags["lastfence"] = "1700000000"
 		i.Tags["Original_SG_Backup_"+ec2sim.LabRouterB+"_1700000000_1_0"] =
-			`{"n":{"i":"` + ec2sim.LabRouterBInterface + `","s":["` + ec2sim.LabGroupRouter[3:] + `"],"c":{"i":0,"t":1}},"t":1700000000}`
+			`{"n":{"i":"` + ec2sim.LabRouterBInterface + `","s":["` + ec2sim.LabGroupRouter[3:] +
+				`"],"c":{"i":0,"t":1}},"t":1700000000}`
 	})
 }
 
@@ -400,7 +446,9 @@ func TestEveryVerbHasAScenario(t *testing.T) {
 		if !proven[v.Name] {
 			t.Errorf("%s has no scenario here: add one that changes something", v.Name)
 		}
-		if v.Undo != "" && !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.plain && s.verb == v.Name }) {
+		if v.Undo != "" && !slices.ContainsFunc(scenarios, func(s scenario) bool {
+			return s.plain && s.verb == v.Name
+		}) {
 			t.Errorf("%s has no plain scenario", v.Name)
 		}
 	}

@@ -33,7 +33,8 @@ func (x signalled) run(t testing.TB) {
 	t.Helper()
 	l := newLab(t, x.s.seed)
 	r := x.s.request("k")
-	when := fmt.Sprintf("%s (undo %t), %s during call %d, phase %d, hangs %t", x.s.name, x.undo, x.with, x.n, x.at, x.hangs)
+	when := fmt.Sprintf("%s (undo %t), %s during call %d, phase %d, hangs %t", x.s.name, x.undo,
+		x.with, x.n, x.at, x.hangs)
 	was, goal, victim := x.c.before, x.c.after, r
 	var did answer
 	if x.undo {
@@ -48,7 +49,9 @@ func (x signalled) run(t testing.TB) {
 	}
 	x.s.trueOf(l, a, was, goal, x.c, x.undo, when)
 	last := a.calls[len(a.calls)-1]
-	if during := slices.IndexFunc(a.calls, func(c ec2sim.Call) bool { return changing(c) }); x.hangs && during >= 0 && changing(last) {
+	if during := slices.IndexFunc(a.calls, func(c ec2sim.Call) bool {
+		return changing(c)
+	}); x.hangs && during >= 0 && changing(last) {
 		t.Errorf("%s: it did not try to find out what became of its change: %+v", when, a.Status)
 	}
 	if x.undo {
@@ -86,8 +89,8 @@ func (x signalled) signal(l *lab, r request) answer {
 	return p.wait()
 }
 
-// TestSignals: SIGTERM and SIGINT, during every call of every verb: a true result is written, and the
-// exit code is 0. A call that never answers does not keep it.
+// TestSignals: SIGTERM and SIGINT, during every call of every verb: a true result is written, and
+// the exit code is 0. A call that never answers does not keep it.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int64

@@ -11,9 +11,9 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// TestOneStaleInterfaceWithAnotherPending: the first reading shows one interface as it was before somebody else changed it,
-// while another has to be changed. It is not taken for done: not for fenced, and not for restored, which would let the
-// tags go.
+// TestOneStaleInterfaceWithAnotherPending: the first reading shows one interface as it was before
+// somebody else changed it, while another has to be changed. It is not taken for done: not for
+// fenced, and not for restored, which would let the tags go.
 func TestOneStaleInterfaceWithAnotherPending(t *testing.T) {
 	t.Parallel()
 	fence := scenario{
@@ -31,7 +31,8 @@ func TestOneStaleInterfaceWithAnotherPending(t *testing.T) {
 		did := l.must(l.run(two), protocol.Succeeded, "two")
 		l.same(fenced, "after two")
 		l.must(l.run(fence.undoOf(two, did.Status)), protocol.Skipped, "held by one")
-		l.must(l.run(fence.undoOf(fence.request("one"), protocol.Status{})), protocol.Succeeded, "undo one")
+		l.must(l.run(fence.undoOf(fence.request("one"), protocol.Status{})), protocol.Succeeded,
+			"undo one")
 		l.same(before, "after both undos")
 	})
 	t.Run("unfenced", func(t *testing.T) {
@@ -61,12 +62,14 @@ func (l *lab) stale(nic string, groups ...string) {
 	client := ec2.New(ec2.Options{
 		Region: ec2sim.LabRegion, BaseEndpoint: &l.url,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: ec2sim.LabCredential.AccessKeyID, SecretAccessKey: ec2sim.LabCredential.SecretAccessKey}, nil
+			return aws.Credentials{AccessKeyID: ec2sim.LabCredential.AccessKeyID,
+				SecretAccessKey: ec2sim.LabCredential.SecretAccessKey}, nil
 		}),
 	})
-	if _, err := client.ModifyNetworkInterfaceAttribute(l.t.Context(), &ec2.ModifyNetworkInterfaceAttributeInput{
-		NetworkInterfaceId: &nic, Groups: groups,
-	}); err != nil {
+	if _, err := client.ModifyNetworkInterfaceAttribute(l.t.Context(),
+		&ec2.ModifyNetworkInterfaceAttributeInput{
+			NetworkInterfaceId: &nic, Groups: groups,
+		}); err != nil {
 		l.t.Fatal(err)
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// TestFenceTakenOver: a fence is killed at every call that changes something, and another key carries the same fence out: it
-// is what it would have been, and its answer knows the groups from before the first. Then both are undone.
+// TestFenceTakenOver: a fence is killed at every call that changes something, and another key
+// carries the same fence out: it is what it would have been, and its answer knows the groups from
+// before the first. Then both are undone.
 func TestFenceTakenOver(t *testing.T) {
 	t.Parallel()
 	var kills atomic.Int64
@@ -70,6 +71,8 @@ func (s scenario) takenOver(l *lab, c clean, when string) {
 
 func priorGroups(observed map[string]string) map[string]string {
 	groups := maps.Clone(observed)
-	maps.DeleteFunc(groups, func(k, _ string) bool { return !strings.HasPrefix(k, "priorSecurityGroups.") })
+	maps.DeleteFunc(groups, func(k, _ string) bool {
+		return !strings.HasPrefix(k, "priorSecurityGroups.")
+	})
 	return groups
 }

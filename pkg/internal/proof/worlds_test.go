@@ -10,19 +10,28 @@ import (
 	"aws-provider-executor/pkg/ec2sim"
 )
 
-// What random worlds and requests are made of. Some of it can't be, and must be refused without a change.
+// What random worlds and requests are made of. Some of it can't be, and must be refused without a
+// change.
 var (
-	inSubnetA  = []string{ec2sim.LabRouterAInterface, ec2sim.LabRouterBInterface, ec2sim.LabDBInterface0, ec2sim.LabDBInterface1, ec2sim.LabSpareInterface}
-	interfaces = append(slices.Clone(inSubnetA), ec2sim.LabRouterCInterface, ec2sim.LabManagedInterface, "eni-0ffffffffffffffff")
-	addresses  = []string{
+	inSubnetA = []string{ec2sim.LabRouterAInterface, ec2sim.LabRouterBInterface,
+		ec2sim.LabDBInterface0, ec2sim.LabDBInterface1, ec2sim.LabSpareInterface}
+	interfaces = append(slices.Clone(inSubnetA), ec2sim.LabRouterCInterface,
+		ec2sim.LabManagedInterface, "eni-0ffffffffffffffff")
+	addresses = []string{
 		"10.88.60.9", "10.88.60.100", "10.88.60.101", "10.88.60.102", "10.88.60.103", "10.88.60.10/32",
-		"10.88.60.11", "10.88.60.3", "10.88.61.77", "192.168.1.1", "2001:db8:1088:60::99", "2001:db8:1088:60::55/128",
+		"10.88.60.11", "10.88.60.3", "10.88.61.77", "192.168.1.1", "2001:db8:1088:60::99",
+		"2001:db8:1088:60::55/128",
 	}
-	tables       = []string{ec2sim.LabRouteTable, ec2sim.LabRouteTable, ec2sim.LabMainRouteTable, "rtb-0ffffffffffffffff"}
-	destinations = []string{"10.99.0.0/24", "10.200.0.9/32", "10.201.0.0/16", "10.202.0.0/24", "10.88.60.9/32", "169.254.169.0/24"}
-	gateways     = []string{ec2sim.LabTransitGateway, ec2sim.LabNATGateway, ec2sim.LabPeering, ec2sim.LabInternetGateway}
-	instances    = []string{ec2sim.LabDB, ec2sim.LabDB, ec2sim.LabRouterA, ec2sim.LabRouterB, ec2sim.LabRouterC, "i-0ffffffffffffffff"}
-	groups       = []string{ec2sim.LabGroupDefault, ec2sim.LabGroupRouter, ec2sim.LabGroupWeb, ec2sim.LabGroupFence, ec2sim.LabGroupAllowAll}
+	tables = []string{ec2sim.LabRouteTable, ec2sim.LabRouteTable, ec2sim.LabMainRouteTable,
+		"rtb-0ffffffffffffffff"}
+	destinations = []string{"10.99.0.0/24", "10.200.0.9/32", "10.201.0.0/16", "10.202.0.0/24",
+		"10.88.60.9/32", "169.254.169.0/24"}
+	gateways = []string{ec2sim.LabTransitGateway, ec2sim.LabNATGateway, ec2sim.LabPeering,
+		ec2sim.LabInternetGateway}
+	instances = []string{ec2sim.LabDB, ec2sim.LabDB, ec2sim.LabRouterA, ec2sim.LabRouterB,
+		ec2sim.LabRouterC, "i-0ffffffffffffffff"}
+	groups = []string{ec2sim.LabGroupDefault, ec2sim.LabGroupRouter, ec2sim.LabGroupWeb,
+		ec2sim.LabGroupFence, ec2sim.LabGroupAllowAll}
 )
 
 // transitGroup is a group that interfaces only pass through: one that has it alone is on its way.
@@ -40,8 +49,10 @@ func some(r *rand.Rand, from []string) []string {
 // randomWorld changes the lab.
 func randomWorld(r *rand.Rand) func(*ec2sim.Region) {
 	return func(region *ec2sim.Region) {
-		region.AddSecurityGroup(ec2sim.SecurityGroup{ID: transitGroup, VPCID: ec2sim.LabVPC, Name: "transit"})
-		for _, a := range []string{"10.88.60.101", "10.88.60.102", "10.88.60.103", "2001:db8:1088:60::55"} {
+		region.AddSecurityGroup(
+			ec2sim.SecurityGroup{ID: transitGroup, VPCID: ec2sim.LabVPC, Name: "transit"})
+		for _, a := range []string{"10.88.60.101", "10.88.60.102", "10.88.60.103",
+			"2001:db8:1088:60::55"} {
 			if r.IntN(3) == 0 {
 				continue
 			}
@@ -61,7 +72,9 @@ func randomWorld(r *rand.Rand) func(*ec2sim.Region) {
 		region.EditRouteTable(ec2sim.LabRouteTable, func(t *ec2sim.RouteTable) {
 			for _, to := range []string{"10.201.0.0/16", "10.202.0.0/24"} {
 				if r.IntN(3) > 0 {
-					t.Routes = append(t.Routes, ec2sim.Route{Destination: to, Target: pick(r, append(slices.Clone(gateways), inSubnetA...)), Origin: "CreateRoute"})
+					t.Routes = append(t.Routes,
+						ec2sim.Route{Destination: to, Target: pick(r, append(slices.Clone(gateways), inSubnetA...)),
+							Origin: "CreateRoute"})
 				}
 			}
 		})
@@ -90,7 +103,8 @@ func randomRequest(r *rand.Rand, key string) request {
 		q.target["nicRef"] = pick(r, interfaces)
 		maybe(q.target, "address", "10.88.60.9", 3)
 	case "assign-route-table-route":
-		q.target["nicRef"], q.target["address"], q.target["routeTableRef"] = pick(r, interfaces), pick(r, destinations), pick(r, tables)
+		q.target["nicRef"], q.target["address"], q.target["routeTableRef"] = pick(r, interfaces),
+			pick(r, destinations), pick(r, tables)
 		maybe(q.parameters, "allowReassignment", "on", 2)
 		if r.IntN(4) == 0 {
 			q.verb, q.target["captureStrategy"] = "assign-secondary-ip", "route-table"
@@ -120,7 +134,9 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 	holds := func(nic, address string) bool {
 		i := find(nic)
 		return slices.Contains(i.IPv6Addresses, address) ||
-			slices.ContainsFunc(i.PrivateAddresses, func(a ec2sim.PrivateAddress) bool { return a.Address == address })
+			slices.ContainsFunc(i.PrivateAddresses, func(a ec2sim.PrivateAddress) bool {
+				return a.Address == address
+			})
 	}
 	target := func(to string) string {
 		for _, t := range region.RouteTables {
@@ -145,7 +161,11 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		}
 		return all
 	}
-	sorted := func(list []string) string { l := slices.Clone(list); slices.Sort(l); return strings.Join(l, ",") }
+	sorted := func(list []string) string {
+		l := slices.Clone(list)
+		slices.Sort(l)
+		return strings.Join(l, ",")
+	}
 	nic, to := q.target["nicRef"], q.target["address"]
 	for fact, value := range observed {
 		is := true
