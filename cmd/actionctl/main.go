@@ -22,7 +22,10 @@ func main() {
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	p := &cli.Program{Version: version, Registry: actions.Registry(), Provider: "aws", Plugin: "aws-provider-executor", Now: time.Now}
+	p := &cli.Program{
+		Version: version, Registry: actions.Registry(), Provider: "aws",
+		Plugin: "aws-provider-executor", Now: time.Now,
+	}
 	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

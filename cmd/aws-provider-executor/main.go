@@ -21,7 +21,9 @@ var version = "devel"
 func main() {
 	// One call follows another: a second processor would only be woken and put to sleep.
 	runtime.GOMAXPROCS(1)
-	os.Exit(program(actions.Registry()).Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	p := program(actions.Registry())
+	os.Exit(p.Main(
+		context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // program is the executor of these verbs.
@@ -30,7 +32,9 @@ func program(verbs *action.Registry) *executor.Process {
 		Name: "aws-provider-executor", Version: version,
 		Registry: verbs,
 		Provider: "aws",
-		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (executor.Connection, error) {
+		Connect: func(
+			ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+		) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},
 	}

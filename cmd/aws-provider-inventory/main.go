@@ -18,7 +18,9 @@ var version = "devel"
 func main() {
 	p := &inventory.Process{
 		Name: "aws-provider-inventory", Version: version, Provider: "aws",
-		Connect: func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (inventory.Reader, error) {
+		Connect: func(
+			ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+		) (inventory.Reader, error) {
 			return awsec2.ConnectReader(ctx, region, budget, log)
 		},
 		OwnRegion: awsec2.OwnRegion,

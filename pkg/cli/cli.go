@@ -1,7 +1,7 @@
 // Package cli is the body of actionctl: the gate for operators and pipelines.
 //
-// It keeps compatible: the commands and their flags, the exit codes (0 done, 1 failed, 2 wrong usage,
-// 3 refused by the gate), and the JSON of -o json. Tables are for people and may change.
+// It keeps compatible: the commands and their flags, the exit codes (0 done, 1 failed, 2 wrong
+// usage, 3 refused by the gate), and the JSON of -o json. Tables are for people and may change.
 //
 // It decides nothing: what may be done is pkg/gate's and pkg/policy's to say.
 package cli
@@ -40,9 +40,20 @@ type Program struct {
 }
 
 // Main runs one command and returns the exit code. The first argument is the program's name.
-func (p *Program) Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func (p *Program) Main(
+	ctx context.Context,
+	args, environ []string,
+	stdin io.Reader,
+	stdout, stderr io.Writer,
+) int {
 	out := &output{Writer: stdout}
-	a := &app{Program: p, env: parseEnviron(environ), stdin: interruptible{ctx, stdin}, stdout: out, stderr: stderr}
+	a := &app{
+		Program: p,
+		env:     parseEnviron(environ),
+		stdin:   interruptible{ctx, stdin},
+		stdout:  out,
+		stderr:  stderr,
+	}
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
@@ -99,9 +110,10 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "actionctl",
 		Short: "the gate for provider actions: policy, approval, journal",
-		Long: `actionctl takes plans into a journal, has them approved, and runs them through an executor, as a
-policy allows. Nothing changes the provider but execute, rollback, and run of a request that says execute.
-An action is named by its id or its idempotency key; where that is unclear, by id=ID or key=KEY.
+		Long: `actionctl takes plans into a journal, has them approved, and runs them through an
+executor, as a policy allows. Nothing changes the provider but execute, rollback, and run of a
+request that says execute. An action is named by its id or its idempotency key; where that is
+unclear, by id=ID or key=KEY.
 
 Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		Version:       a.Version,
@@ -109,18 +121,69 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
+	root.SetFlagErrorFunc(
+		func(c *cobra.Command, err error) error {
+			return usage("%v; see %s --help", err,
+				c.CommandPath())
+		},
+	)
 	flags := root.PersistentFlags()
-	flags.Var(&once{to: &a.journalPath}, "journal", "the journal's `file` (ACTIONCTL_JOURNAL; default actionctl/journal.db in $XDG_STATE_HOME or ~/.local/state)")
-	flags.Var(&once{to: &a.policyPath}, "policy", "the policy's `file` (ACTIONCTL_POLICY); without one nothing is executed")
-	flags.StringVar(&a.pluginPath, "plugin", "", "the executor's `file` (default beside actionctl, then PATH)")
-	flags.StringArrayVar(&a.pluginEnv, "plugin-env", nil, "one more `variable` of the environment that the executor gets; NAME or NAME=VALUE")
-	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "when an executor is killed; it answers by its own deadline, before that")
-	flags.StringVarP(&a.format, "output", "o", "table", "`form` of the output: table, json or yaml; what has no table is JSON")
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	flags.Var(
+		&once{to: &a.journalPath},
+		"journal",
+		"the journal's `file` (ACTIONCTL_JOURNAL; default actionctl/journal.db in $XDG_STATE_HOME or "+
+			"~/.local/state)",
+	)
+	flags.Var(
+		&once{to: &a.policyPath},
+		"policy",
+		"the policy's `file` (ACTIONCTL_POLICY); without one nothing is executed",
+	)
+	flags.StringVar(
+		&a.pluginPath,
+		"plugin",
+		"",
+		"the executor's `file` (default beside actionctl, then PATH)",
+	)
+	flags.StringArrayVar(
+		&a.pluginEnv,
+		"plugin-env",
+		nil,
+		"one more `variable` of the environment that the executor gets; NAME or NAME=VALUE",
+	)
+	flags.DurationVar(
+		&a.timeout,
+		"timeout",
+		30*time.Second,
+		"when an executor is killed; it answers by its own deadline, before that",
+	)
+	flags.StringVarP(
+		&a.format,
+		"output",
+		"o",
+		"table",
+		"`form` of the output: table, json or yaml; what has no table is JSON",
+	)
+	_ = root.RegisterFlagCompletionFunc(
+		"output",
+		cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp),
+	)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
-	root.AddCommand(a.run(), a.undo(), a.importPlans(), a.list(), a.show(), a.approve(), a.execute(), a.rollback(),
-		a.journal(), a.policy(), a.actions(), a.schema(), a.version())
+	root.AddCommand(
+		a.run(),
+		a.undo(),
+		a.importPlans(),
+		a.list(),
+		a.show(),
+		a.approve(),
+		a.execute(),
+		a.rollback(),
+		a.journal(),
+		a.policy(),
+		a.actions(),
+		a.schema(),
+		a.version(),
+	)
 	for _, c := range root.Commands() {
 		if c.ValidArgsFunction == nil && !c.HasSubCommands() {
 			// No command takes a file but by a flag.
@@ -172,7 +235,8 @@ func exitCode(err error) (code int, tell bool) {
 
 // isCobraUsage tells the errors that cobra itself makes of arguments, which have no type.
 func isCobraUsage(err error) bool {
-	for _, begin := range []string{"unknown command", "required flag", "if any flags in the group", "at least one of the flags"} {
+	for _, begin := range []string{"unknown command", "required flag", "if any flags in the " +
+		"group", "at least one of the flags"} {
 		if strings.HasPrefix(err.Error(), begin) {
 			return true
 		}
@@ -199,7 +263,12 @@ func (o *once) Set(text string) error {
 
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("%s takes no argument, not %q; see %s --help", c.CommandPath(), args[0], c.CommandPath())
+		return usage(
+			"%s takes no argument, not %q; see %s --help",
+			c.CommandPath(),
+			args[0],
+			c.CommandPath(),
+		)
 	}
 	return nil
 }
@@ -228,7 +297,8 @@ func (i interruptible) Read(p []byte) (int, error) {
 	}
 }
 
-// lazyFile is opened by the first read: where it is a pipe, that waits for somebody at its other end.
+// lazyFile is opened by the first read: where it is a pipe, that waits for somebody at its other
+// end.
 type lazyFile struct {
 	path string
 	file *os.File

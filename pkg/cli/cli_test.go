@@ -17,7 +17,8 @@ import (
 	"aws-provider-executor/pkg/gate"
 )
 
-// desk is where a test runs actionctl, in this process; the scripts of cmd/actionctl run it from outside.
+// desk is where a test runs actionctl, in this process; the scripts of cmd/actionctl run it from
+// outside.
 type desk struct {
 	t   *testing.T
 	dir string
@@ -27,11 +28,14 @@ type desk struct {
 const deskPolicy = `apiVersion: hybrid.routerd.net/v1alpha1
 kind: ProviderActionPolicy
 metadata: {name: desk}
-spec: {enabled: true, dryRunOnly: false, allowedProviders: [aws], allowedActions: [assign-secondary-ip], allowedCIDRs: [10.88.60.0/24], maxActionsPerRun: 5, allowUndo: true}
+spec: {enabled: true, dryRunOnly: false, allowedProviders: [aws],
+ allowedActions: [assign-secondary-ip], allowedCIDRs: [10.88.60.0/24], maxActionsPerRun: 5,
+ allowUndo: true}
 `
 
 const deskPlan = `{"provider": "aws", "action": "assign-secondary-ip", "idempotencyKey": "k",
- "target": {"nicRef": "eni-01088600000000011", "address": "10.88.60.9", "region": "ap-northeast-1"}}`
+ "target": {"nicRef": "eni-01088600000000011", "address": "10.88.60.9",
+ "region": "ap-northeast-1"}}`
 
 func newDesk(t *testing.T) *desk {
 	d := &desk{t: t, dir: t.TempDir()}
@@ -52,9 +56,22 @@ func (d *desk) write(name, text string) {
 // run holds the exit code, and returns what was said.
 func (d *desk) run(code int, stdin string, args ...string) (stdout, stderr string) {
 	d.t.Helper()
-	p := &Program{Version: "test", Registry: actions.Registry(), Provider: "aws", Plugin: "no-such-executor", Now: time.Now}
+	p := &Program{
+		Version:  "test",
+		Registry: actions.Registry(),
+		Provider: "aws",
+		Plugin:   "no-such-executor",
+		Now:      time.Now,
+	}
 	var out, said bytes.Buffer
-	got := p.Main(context.Background(), append([]string{"actionctl"}, args...), d.env, strings.NewReader(stdin), &out, &said)
+	got := p.Main(
+		context.Background(),
+		append([]string{"actionctl"}, args...),
+		d.env,
+		strings.NewReader(stdin),
+		&out,
+		&said,
+	)
 	if got != code {
 		d.t.Errorf("actionctl %v: exit %d, want %d: %s", args, got, code, said.String())
 	}
@@ -81,7 +98,8 @@ func (d *desk) says(text, want string) {
 // TestEveryCommandHelps guards the help of every command, which people read first.
 func TestEveryCommandHelps(t *testing.T) {
 	d := newDesk(t)
-	for _, name := range []string{"run", "undo", "import", "list", "show", "approve", "execute", "rollback", "journal", "policy", "policy check", "actions", "schema", "version"} {
+	for _, name := range []string{"run", "undo", "import", "list", "show", "approve", "execute",
+		"rollback", "journal", "policy", "policy check", "actions", "schema", "version"} {
 		out, _ := d.run(0, "", append(strings.Fields(name), "--help")...)
 		d.says(out, "actionctl "+name)
 		d.says(out, "--journal")
@@ -97,7 +115,14 @@ func TestInterruptedItWaitsForNoInput(t *testing.T) {
 	for _, command := range []string{"undo", "run -f -", "import -f -"} {
 		p := &Program{Version: "test", Registry: actions.Registry(), Provider: "aws", Now: time.Now}
 		var out, said bytes.Buffer
-		code := p.Main(ctx, append([]string{"actionctl"}, strings.Fields(command)...), nil, nothing, &out, &said)
+		code := p.Main(
+			ctx,
+			append([]string{"actionctl"}, strings.Fields(command)...),
+			nil,
+			nothing,
+			&out,
+			&said,
+		)
 		if code != ExitFailed || !strings.Contains(said.String(), "cannot read") {
 			t.Errorf("actionctl %s: exit %d, %s", command, code, said.String())
 		}
@@ -112,7 +137,8 @@ func TestWhoIsAskedToStopDoesNotWaitForAFile(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.New("asked to stop"))
-	for _, args := range []string{"import -f", "run -f", "undo -f", "policy check -f " + d.path("policy.yaml") + " -f"} {
+	for _, args := range []string{"import -f", "run -f", "undo -f",
+		"policy check -f " + d.path("policy.yaml") + " -f"} {
 		var said bytes.Buffer
 		p := &Program{Version: "test", Registry: actions.Registry(), Provider: "aws", Now: time.Now}
 		all := append(append([]string{"actionctl"}, strings.Fields(args)...), d.path("pipe"))

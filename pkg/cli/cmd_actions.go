@@ -65,7 +65,11 @@ func atMostOneVerb(c *cobra.Command, args []string) error {
 	return nil
 }
 
-func (a *app) completeVerb(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (a *app) completeVerb(
+	_ *cobra.Command,
+	args []string,
+	_ string,
+) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	if len(args) == 0 {
 		for _, v := range a.Registry.Verbs() {
@@ -76,7 +80,15 @@ func (a *app) completeVerb(_ *cobra.Command, args []string, _ string) ([]string,
 }
 
 func verb(v action.Verb) verbDetails {
-	d := verbDetails{Name: v.Name, Undo: v.Undo, Doc: v.Doc, Target: fields(v.Target), Parameters: fields(v.Parameters), Facts: fields(v.Facts), Permissions: []permissionDetail{}}
+	d := verbDetails{
+		Name:        v.Name,
+		Undo:        v.Undo,
+		Doc:         v.Doc,
+		Target:      fields(v.Target),
+		Parameters:  fields(v.Parameters),
+		Facts:       fields(v.Facts),
+		Permissions: []permissionDetail{},
+	}
 	for _, p := range v.Permissions {
 		d.Permissions = append(d.Permissions, permissionDetail{p.Action, p.Resource, p.Change, p.For})
 	}

@@ -11,8 +11,8 @@ func (a *app) approve() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "approve ID... --by WHO",
 		Short: "record one person's approval of exactly the plans as they are",
-		Long: `approve records that one person says yes to each of the plans, by the digest of exactly what will run. How many
-different people have to is the policy's to say. It executes nothing.`,
+		Long: `approve records that one person says yes to each of the plans, by the digest of exactly
+what will run. How many different people have to is the policy's to say. It executes nothing.`,
 		Args:              someActions,
 		ValidArgsFunction: a.completeActions(gate.Pending),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -33,14 +33,19 @@ different people have to is the policy's to say. It executes nothing.`,
 		},
 	}
 	c.Flags().Var(&once{to: &by}, "by", "`who` approves")
-	c.Flags().StringVar(&digest, "digest", "", "approve only the plan that has this `digest`, as show tells it")
+	c.Flags().StringVar(&digest, "digest", "",
+		"approve only the plan that has this `digest`, as show tells it")
 	_ = c.MarkFlagRequired("by")
 	return c
 }
 
 func someActions(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usage("%s takes ids or idempotency keys of actions; see %s --help", c.CommandPath(), c.CommandPath())
+		return usage(
+			"%s takes ids or idempotency keys of actions; see %s --help",
+			c.CommandPath(),
+			c.CommandPath(),
+		)
 	}
 	return nil
 }

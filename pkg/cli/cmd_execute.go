@@ -20,12 +20,15 @@ func (a *app) execute() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "execute ID...|--all-approved",
 		Short: "run approved actions through the executor",
-		Long: `execute runs actions, in the order they are named, as the policy allows. It begins nothing when one of them
-would be refused, and stops at the first that fails, unless told to keep going. What failed is tried again,
-and what a killed process left running is taken up, which finds out what is so. With --dry-run it asks what
-would be done, and changes nothing; that needs no approval.`,
+		Long: `execute runs actions, in the order they are named, as the policy allows. It begins
+nothing when one of them would be refused, and stops at the first that fails, unless told to keep
+going. What failed is tried again, and what a killed process left running is taken up, which finds
+out what is so. With --dry-run it asks what would be done, and changes nothing; that needs no
+approval.`,
 		Args: b.args("--all-approved"),
-		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(
+			c *cobra.Command, args []string, begun string,
+		) ([]string, cobra.ShellCompDirective) {
 			statuses := []gate.Status{gate.Approved, gate.Failed, gate.Skipped, gate.Running}
 			if b.dryRun {
 				statuses = append(statuses, gate.Pending)
@@ -34,12 +37,14 @@ would be done, and changes nothing; that needs no approval.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runBatch(c.Context(), b, args, batchOf{
-				what: "execution", chosen: "approved", all: (*gate.Gate).AllApproved, run: (*gate.Gate).Execute, dryRun: (*gate.Gate).DryRun,
+				what: "execution", chosen: "approved", all: (*gate.Gate).AllApproved, run: (*gate.Gate).Execute,
+				dryRun: (*gate.Gate).DryRun,
 			})
 		},
 	}
 	c.Flags().BoolVar(&b.all, "all-approved", false, "all actions that are approved, by their ids")
-	c.Flags().IntVar(&b.opt.Parallel, "parallel", 1, "how many run at once, up to 64; their order is then not kept")
+	c.Flags().IntVar(&b.opt.Parallel, "parallel", 1,
+		"how many run at once, up to 64; their order is then not kept")
 	b.flags(c)
 	return c
 }
@@ -56,7 +61,12 @@ func (b *batch) args(all string) cobra.PositionalArgs {
 			return usage("--parallel is %d, want 1 to 64", b.opt.Parallel)
 		}
 		if b.all == (len(args) > 0) {
-			return usage("%s takes either ids or idempotency keys of actions, or %s; see %s --help", c.CommandPath(), all, c.CommandPath())
+			return usage(
+				"%s takes either ids or idempotency keys of actions, or %s; see %s --help",
+				c.CommandPath(),
+				all,
+				c.CommandPath(),
+			)
 		}
 		return nil
 	}

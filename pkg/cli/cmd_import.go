@@ -19,11 +19,12 @@ func (a *app) importPlans() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import -f PLANS",
 		Short: "take plans into the journal, all or none",
-		Long: `import takes plans (YAML or JSON: one, a list, several documents, or {actionPlans: [...]}) into the
-journal, all or none. A key is taken once; the same plan again changes nothing.
+		Long: `import takes plans (YAML or JSON: one, a list, several documents, or {actionPlans:
+[...]}) into the journal, all or none. A key is taken once; the same plan again changes nothing.
 
-Of a core's journal (its SQLite file) it takes the actions that are in force, with their facts, so that
-rollback can undo them. What is left out is told, and it ends with 3 then. The core's file is only read.`,
+Of a core's journal (its SQLite file) it takes the actions that are in force, with their facts, so
+that rollback can undo them. What is left out is told, and it ends with 3 then. The core's file is
+only read.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if isDatabase(file) {
@@ -54,15 +55,24 @@ rollback can undo them. What is left out is told, and it ends with 3 then. The c
 			return a.report(outcomes, false, nil)
 		},
 	}
-	c.Flags().VarP(&once{to: &file}, "file", "f", "the plans' `file`, or a core's journal; - is standard input")
-	c.Flags().StringVar(&source, "source", "", "where the plans come from, for the journal (default the file)")
-	c.Flags().BoolVar(&requeue, "requeue", false, "put actions that are not running and not in force back to pending, facts kept, to be approved anew")
+	c.Flags().VarP(&once{to: &file}, "file", "f",
+		"the plans' `file`, or a core's journal; - is standard input")
+	c.Flags().StringVar(&source, "source", "",
+		"where the plans come from, for the journal (default the file)")
+	c.Flags().BoolVar(&requeue, "requeue", false,
+		"put actions that are not running and not in force back to pending, facts kept, to be "+
+			"approved anew")
 	_ = c.MarkFlagRequired("file")
 	return c
 }
 
 // openOrCreateJournal makes a journal for plans, unless they are refused.
-func (a *app) openOrCreateJournal(ctx context.Context, g *gate.Gate, plans []gate.Plan, refusal *gate.Refusal) (*journal.Journal, error) {
+func (a *app) openOrCreateJournal(
+	ctx context.Context,
+	g *gate.Gate,
+	plans []gate.Plan,
+	refusal *gate.Refusal,
+) (*journal.Journal, error) {
 	j, err := a.openJournal(ctx)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return j, err

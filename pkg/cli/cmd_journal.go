@@ -16,9 +16,9 @@ func (a *app) journal() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "journal",
 		Short: "show the event log, or verify the journal",
-		Long: `journal shows the event log. With --verify it checks the whole journal: every event's hash and its link
-to the one before, the end of the log, and every action's row against the event that wrote it; what is not as
-it was written is named, and it ends with 1.`,
+		Long: `journal shows the event log. With --verify it checks the whole journal: every event's
+hash and its link to the one before, the end of the log, and every action's row against the event
+that wrote it; what is not as it was written is named, and it ends with 1.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if q.Limit < 0 || q.After < 0 {
@@ -45,7 +45,8 @@ it was written is named, and it ends with 1.`,
 			}
 			if err := a.print(r, func(w io.Writer) {
 				if len(r.Faults) == 0 {
-					fmt.Fprintf(w, "the journal is as it was written: %d events, %d actions, head %s\n", r.Events, r.Actions, firstOf(r.Head, "none"))
+					fmt.Fprintf(w, "the journal is as it was written: %d events, %d actions, head %s\n", r.Events,
+						r.Actions, firstOf(r.Head, "none"))
 				}
 			}); err != nil {
 				return err
@@ -72,7 +73,15 @@ it was written is named, and it ends with 1.`,
 func (a *app) eventTable(w io.Writer, events []gate.Event) {
 	lines := make([][]string, len(events))
 	for i, e := range events {
-		lines[i] = []string{fmt.Sprint(e.Seq), when(&e.At), string(e.Kind), e.Key, e.Actor, eventText(e), e.Hash[:min(12, len(e.Hash))]}
+		lines[i] = []string{
+			fmt.Sprint(e.Seq),
+			when(&e.At),
+			string(e.Kind),
+			e.Key,
+			e.Actor,
+			eventText(e),
+			e.Hash[:min(12, len(e.Hash))],
+		}
 	}
 	a.tabulate(w, []string{"EVENT", "AT", "KIND", "KEY", "ACTOR", "WHAT", "HASH"}, lines)
 }

@@ -17,8 +17,8 @@ func (a *app) list() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "list the journal's actions, a page at a time",
-		Long: `list shows the actions of the journal as it has them, by their ids. It does not hold them against the event
-log: show does so for one action, and journal --verify for all.`,
+		Long: `list shows the actions of the journal as it has them, by their ids. It does not hold them
+against the event log: show does so for one action, and journal --verify for all.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.Status = gate.Status(status)
@@ -44,11 +44,15 @@ log: show does so for one action, and journal --verify for all.`,
 			return a.print(rows, func(w io.Writer) { a.listTable(w, rows, q) })
 		},
 	}
-	c.Flags().StringVar(&status, "status", "", "only those of this `status`: "+strings.Join(statusNames(), ", "))
+	c.Flags().StringVar(&status, "status", "",
+		"only those of this `status`: "+strings.Join(statusNames(), ", "))
 	c.Flags().IntVar(&q.Limit, "limit", 100, "the most to list; 0 is all")
 	c.Flags().Int64Var(&q.After, "after", 0, "go on after this `id`")
 	c.Flags().BoolVar(&q.Newest, "newest", false, "the newest first")
-	_ = c.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statusNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc(
+		"status",
+		cobra.FixedCompletions(statusNames(), cobra.ShellCompDirectiveNoFileComp),
+	)
 	return c
 }
 
@@ -73,7 +77,21 @@ func (a *app) listTable(w io.Writer, rows []gate.Row, q gate.Query) {
 			r.Target["address"], r.ApprovedBy, when(r.UpdatedAt), said,
 		}
 	}
-	a.tabulate(w, []string{"ID", "STATUS", "KEY", "ACTION", "TARGET", "ADDRESS", "APPROVED BY", "UPDATED", "MESSAGE"}, lines)
+	a.tabulate(
+		w,
+		[]string{
+			"ID",
+			"STATUS",
+			"KEY",
+			"ACTION",
+			"TARGET",
+			"ADDRESS",
+			"APPROVED BY",
+			"UPDATED",
+			"MESSAGE",
+		},
+		lines,
+	)
 	if q.Limit > 0 && len(rows) == q.Limit {
 		fmt.Fprintf(a.stderr, "there may be more: --after %d\n", rows[len(rows)-1].ID)
 	}

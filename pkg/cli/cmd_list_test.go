@@ -16,10 +16,12 @@ func TestListGoesByPages(t *testing.T) {
 	out, said := d.run(0, "", "list", "--limit", "2")
 	d.says(out, "k1")
 	d.says(said, "there may be more: --after 2")
-	if rows := d.rows("list", "--limit", "2", "--after", "2"); len(rows) != 2 || rows[0].IdempotencyKey != "k2" {
+	if rows := d.rows("list", "--limit", "2", "--after", "2"); len(rows) != 2 ||
+		rows[0].IdempotencyKey != "k2" {
 		t.Errorf("%+v", rows)
 	}
-	if rows := d.rows("list", "--newest", "--limit", "1"); len(rows) != 1 || rows[0].IdempotencyKey != "k4" {
+	if rows := d.rows("list", "--newest", "--limit", "1"); len(rows) != 1 ||
+		rows[0].IdempotencyKey != "k4" {
 		t.Errorf("%+v", rows)
 	}
 	if rows := d.rows("list", "--status", "approved"); len(rows) != 0 {

@@ -27,7 +27,10 @@ func (a *app) policy() *cobra.Command {
 		Use:   "policy",
 		Short: "check policies",
 		Args:  noArguments,
-		RunE:  func(c *cobra.Command, _ []string) error { return usage("policy takes a subcommand: check") },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return usage("policy takes a subcommand: " +
+				"check")
+		},
 	}
 	c.AddCommand(a.policyCheck())
 	return c
@@ -38,9 +41,10 @@ func (a *app) policyCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check -f POLICY [-f REQUEST]",
 		Short: "check a policy, and what it says of a request",
-		Long: `check reads the policy of the first file, not that of --policy, and tells every line that is wrong. With a request
-(as run takes it) in a second file it tells whether the policy allows that now, every reason against, and what
-it needs besides. A policy that is refused, and a request that it denies, end with 3.`,
+		Long: `check reads the policy of the first file, not that of --policy, and tells every line that
+is wrong. With a request (as run takes it) in a second file it reports whether the policy allows
+that now, every reason against, and what it needs besides. A policy that is refused, and a request
+that it denies, end with 3.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(files) > 2 {
@@ -114,7 +118,10 @@ func needs(p *policy.Policy, s policy.Subject) []string {
 		all = append(all, "a dry-run that succeeded")
 	}
 	if p.MaxDecisionWait > 0 {
-		all = append(all, fmt.Sprintf("a decision within %s of its import", p.MaxDecisionWait.Round(time.Second)))
+		all = append(
+			all,
+			fmt.Sprintf("a decision within %s of its import", p.MaxDecisionWait.Round(time.Second)),
+		)
 	}
 	return all
 }

@@ -16,9 +16,9 @@ func (a *app) run() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run -f REQUEST",
 		Short: "hand a request to the executor, past the journal",
-		Long: `run hands a request, or several one after the other, to the executor and prints each result, as a core
-would. It stops at the first that fails. Nothing is journaled. To execute needs a policy, and one that asks
-for neither approval nor evidence; a dry-run needs none.`,
+		Long: `run hands a request, or several one after the other, to the executor and prints each
+result, as a core would. It stops at the first that fails. Nothing is journaled. To execute needs
+a policy, and one that asks for neither approval nor evidence; a dry-run needs none.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch protocol.Mode(mode) {
@@ -52,13 +52,17 @@ for neither approval nor evidence; a dry-run needs none.`,
 		},
 	}
 	c.Flags().VarP(&once{to: &file}, "file", "f", "the request's `file`; - is standard input")
-	c.Flags().StringVar(&mode, "mode", "", "dry-run or execute: the `mode`, instead of what the request says")
+	c.Flags().StringVar(&mode, "mode", "",
+		"dry-run or execute: the `mode`, instead of what the request says")
 	_ = c.MarkFlagRequired("file")
 	_ = c.RegisterFlagCompletionFunc("mode", completeMode)
 	return c
 }
 
-var completeMode = cobra.FixedCompletions([]string{string(protocol.DryRun), string(protocol.Execute)}, cobra.ShellCompDirectiveNoFileComp)
+var completeMode = cobra.FixedCompletions(
+	[]string{string(protocol.DryRun), string(protocol.Execute)},
+	cobra.ShellCompDirectiveNoFileComp,
+)
 
 func (a *app) printDirect(o gate.Outcome) error {
 	if o.Result != nil {

@@ -13,9 +13,12 @@ func (a *app) schema() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema [VERB|request|result]",
 		Short: "print the JSON Schema of a request, of one verb's, or of a result",
-		Long:  "schema prints the JSON Schema of any request; with a verb, of its requests; with result, of a result.",
-		Args:  atMostOneVerb,
-		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		Long: "schema prints the JSON Schema of any request; with a verb, of its requests; with " +
+			"result, of a result.",
+		Args: atMostOneVerb,
+		ValidArgsFunction: func(
+			c *cobra.Command, args []string, begun string,
+		) ([]string, cobra.ShellCompDirective) {
 			names, directive := a.completeVerb(c, args, begun)
 			if len(args) == 0 {
 				names = append(names, "request", "result")

@@ -35,10 +35,12 @@ func (a *app) show() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "show one action: plan, digest, approvals, facts and events",
-		Long: `show tells everything of one action that the journal has. What is called altered is not as the log left it: it is
-neither executed nor rolled back.`,
+		Long: `show tells everything of one action that the journal has. What is called altered is not
+as the log left it: it is neither executed nor rolled back.`,
 		Args: exactly(1, "the id or the idempotency key of an action"),
-		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(
+			c *cobra.Command, args []string, begun string,
+		) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
@@ -78,7 +80,15 @@ func exactly(n int, what string) cobra.PositionalArgs {
 }
 
 func describe(x gate.Action, approvals []policy.Approval, events []gate.Event) details {
-	d := details{Row: x.Row(), Name: x.Name, Description: x.Description, Digest: x.Digest(), Altered: x.Altered, Approvals: []approvalDetail{}, Events: events}
+	d := details{
+		Row:         x.Row(),
+		Name:        x.Name,
+		Description: x.Description,
+		Digest:      x.Digest(),
+		Altered:     x.Altered,
+		Approvals:   []approvalDetail{},
+		Events:      events,
+	}
 	if x.Claim != nil {
 		d.ClaimedBy, d.ClaimUntil = x.Claim.By, &x.Claim.Until
 	}

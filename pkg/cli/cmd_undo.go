@@ -19,10 +19,10 @@ func (a *app) undo() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "undo --request R --result S | undo [-f PAIRS] | undo ID...|--all",
 		Short: "print the request that undoes an action",
-		Long: `undo prints the request that undoes an action, and asks nobody: of a request and its result; of pairs of
-them ({"request": ..., "result": ...}), one after the other on standard input or in a file; or of actions in
-a journal, a core's too. Several are printed a line each, the last first, for run -f -. What --all
-leaves out is told, and it ends with 3 then.`,
+		Long: `undo prints the request that undoes an action, and asks nobody: of a request and its
+result; of pairs of them ({"request": ..., "result": ...}), one after the other on standard input
+or in a file; or of actions in a journal, a core's too. Several are printed a line each, the last
+first, for run -f -. What --all leaves out is told, and it ends with 3 then.`,
 		Args:              func(_ *cobra.Command, args []string) error { return u.check(args) },
 		ValidArgsFunction: a.completeActions(gate.Succeeded, gate.Failed),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -41,7 +41,8 @@ leaves out is told, and it ends with 3 then.`,
 	c.Flags().StringVar(&u.result, "result", "", "the result's `file`; - is standard input")
 	c.Flags().VarP(&once{to: &u.pairs}, "file", "f", "the `file` with pairs; default standard input")
 	c.Flags().BoolVar(&u.all, "all", false, "all actions of the journal that are in force")
-	c.Flags().StringVar(&u.mode, "mode", string(protocol.Execute), "the `mode` of the undo request: dry-run or execute")
+	c.Flags().StringVar(&u.mode, "mode", string(protocol.Execute),
+		"the `mode` of the undo request: dry-run or execute")
 	_ = c.RegisterFlagCompletionFunc("mode", completeMode)
 	return c
 }
@@ -54,6 +55,12 @@ type undoing struct {
 
 func (u *undoing) check(args []string) error {
 	single := u.request != "" || u.result != ""
+	ways := 0
+	for _, way := range []bool{single, u.all, len(args) > 0, u.pairs != ""} {
+		if way {
+			ways++
+		}
+	}
 	switch {
 	case u.mode != string(protocol.DryRun) && u.mode != string(protocol.Execute):
 		return usage("--mode is %q, want dry-run or execute", u.mode)
@@ -61,14 +68,19 @@ func (u *undoing) check(args []string) error {
 		return usage("--request and --result go together")
 	case u.request == "-" && u.result == "-":
 		return usage("standard input can't be both the request and the result: send pairs")
-	case single && (u.all || len(args) > 0), u.all && len(args) > 0, u.pairs != "" && (single || u.all || len(args) > 0):
-		return usage("undo takes a request and its result, or pairs, or ids of actions, or --all: one of them")
+	case ways > 1:
+		return usage(
+			"undo takes a request and its result, or pairs, or ids of actions, or --all: one of them")
 	}
 	return nil
 }
 
 // requests makes the undo requests, and tells what of a journal was left out.
-func (u *undoing) requests(ctx context.Context, a *app, args []string) (requests []protocol.Request, leftOut []gate.Outcome, err error) {
+func (u *undoing) requests(
+	ctx context.Context,
+	a *app,
+	args []string,
+) (requests []protocol.Request, leftOut []gate.Outcome, err error) {
 	switch {
 	case u.request != "":
 		requests, err = u.single(a)
@@ -162,19 +174,29 @@ func (u *undoing) undo(a *app, request, result []byte) (protocol.Request, error)
 	verb, known := a.Registry.Resolve(r)
 	switch {
 	case !known:
-		return r, fmt.Errorf("the request's action %s is unknown, want one of %s", protocol.Quote(r.Action), a.Registry.Names())
+		return r, fmt.Errorf(
+			"the request's action %s is unknown, want one of %s",
+			protocol.Quote(r.Action),
+			a.Registry.Names(),
+		)
 	case verb.Undo == "":
 		return r, fmt.Errorf("%s can't be undone", r.Action)
 	case r.Mode == protocol.DryRun:
 		return r, &nothingToUndo{"it was a dry-run, which changed nothing"}
 	case s.Status.Status != protocol.Succeeded && !s.Status.UndoAvailable:
-		return r, &nothingToUndo{fmt.Sprintf("it %s, and its result says that there is nothing to undo", s.Status.Status)}
+		return r, &nothingToUndo{
+			fmt.Sprintf("it %s, and its result says that there is nothing to undo", s.Status.Status),
+		}
 	}
 	r.Mode = protocol.Mode(u.mode)
 	return protocol.UndoOf(r, verb.Undo, s.Status.Observed, nil), nil
 }
 
-func (u *undoing) fromJournal(ctx context.Context, a *app, args []string) (requests []protocol.Request, leftOut []gate.Outcome, err error) {
+func (u *undoing) fromJournal(
+	ctx context.Context,
+	a *app,
+	args []string,
+) (requests []protocol.Request, leftOut []gate.Outcome, err error) {
 	g, done, err := a.openGate(ctx)
 	if err != nil {
 		return nil, nil, err

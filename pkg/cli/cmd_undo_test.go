@@ -5,15 +5,23 @@ import (
 	"testing"
 )
 
-const deskResult = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionResult","status":{"status":"succeeded","observed":{"priorAssigned":"false"}}}`
+const deskResult = `{"apiVersion":"provideraction.routerd.net/v1alpha1",` +
+	`"kind":"ExecuteActionResult","status":{"status":"succeeded",` +
+	`"observed":{"priorAssigned":"false"}}}`
 
 func TestUndoOfPairs(t *testing.T) {
 	d := newDesk(t)
 	pair := func(key string) string {
-		return `{"request":` + strings.Replace(deskRequest, `"k"`, `"`+key+`"`, 1) + `,"result":` + deskResult + "}\n"
+		return `{"request":` + strings.Replace(
+			deskRequest,
+			`"k"`,
+			`"`+key+`"`,
+			1,
+		) + `,"result":` + deskResult + "}\n"
 	}
 	out, _ := d.run(0, pair("a")+pair("b"), "undo")
-	if b, a := strings.Index(out, `"b:undo"`), strings.Index(out, `"a:undo"`); b < 0 || a < b || strings.Count(out, "\n") != 2 {
+	if b, a := strings.Index(out, `"b:undo"`), strings.Index(out, `"a:undo"`); b < 0 || a < b ||
+		strings.Count(out, "\n") != 2 {
 		t.Errorf("%q", out)
 	}
 	out, _ = d.run(0, pair("a"), "undo", "--mode", "dry-run")

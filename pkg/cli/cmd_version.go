@@ -13,7 +13,10 @@ func (a *app) version() *cobra.Command {
 		Short: "tell the version",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			return a.print(map[string]string{"version": a.Version}, func(w io.Writer) { fmt.Fprintln(w, "actionctl", a.Version) })
+			return a.print(
+				map[string]string{"version": a.Version},
+				func(w io.Writer) { fmt.Fprintln(w, "actionctl", a.Version) },
+			)
 		},
 	}
 }

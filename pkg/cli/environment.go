@@ -50,7 +50,10 @@ func (a *app) journalFile() (string, error) {
 	state := a.env["XDG_STATE_HOME"]
 	if !filepath.IsAbs(state) {
 		if a.env["HOME"] == "" {
-			return "", usage("there is no home directory to keep the journal in: name its file with --journal or ACTIONCTL_JOURNAL")
+			return "", usage(
+				"there is no home directory to keep the journal in: name its file with --journal or " +
+					"ACTIONCTL_JOURNAL",
+			)
 		}
 		state = filepath.Join(a.env["HOME"], ".local", "state")
 	}
@@ -60,9 +63,9 @@ func (a *app) journalFile() (string, error) {
 // policyFile is the policy that is named here; empty when none is.
 func (a *app) policyFile() string { return firstOf(a.policyPath, a.env["ACTIONCTL_POLICY"]) }
 
-// loadPolicy reads the policy that is named, nil when none is, and lists the files that the executor
-// gets. A policy that the environment has for the executor already holds beside the one that is named, here
-// and there: naming one never allows more.
+// loadPolicy reads the policy that is named, nil when none is, and lists the files that the
+// executor gets. A policy that the environment has for the executor already holds beside the one
+// that is named, here and there: naming one never allows more.
 func (a *app) loadPolicy() (p *policy.Policy, files string, err error) {
 	files = a.env["EXECUTOR_POLICY"]
 	own := a.policyFile()
@@ -73,7 +76,11 @@ func (a *app) loadPolicy() (p *policy.Policy, files string, err error) {
 		return nil, "", err
 	}
 	if strings.ContainsRune(own, filepath.ListSeparator) {
-		return nil, "", usage("the path of the policy %s has a %c in it, which separates policies", own, filepath.ListSeparator)
+		return nil, "", usage(
+			"the path of the policy %s has a %c in it, which separates policies",
+			own,
+			filepath.ListSeparator,
+		)
 	}
 	if all := filepath.SplitList(files); !slices.Contains(all, own) {
 		files = strings.Join(append(all, own), string(filepath.ListSeparator))
@@ -99,9 +106,10 @@ func (a *app) openGate(ctx context.Context) (*gate.Gate, func(), error) {
 	return g, func() { _ = j.Close() }, nil
 }
 
-// refused ends a command that a policy which can't be read refused. For each action that is named, the
-// journal gets the denial. Where none is named (--all, import, run) it does not: the refusal is about
-// a file then, and would fill the log with what concerns no action; nor is a journal made for it.
+// refused ends a command that a policy which can't be read refused. For each action that is named,
+// the journal gets the denial. Where none is named (--all, import, run) it does not: the refusal is
+// about a file then, and would fill the log with what concerns no action; nor is a journal made for
+// it.
 func (a *app) refused(ctx context.Context, refusal error, what string, names []string) error {
 	var r *gate.Refusal
 	path, err := a.journalFile()
@@ -158,16 +166,22 @@ func (a *app) newGate(p *policy.Policy, env []string) *gate.Gate {
 	}
 }
 
-// passedOn are the variables that an executor gets when they are set: where things are, never a secret.
+// passedOn are the variables that an executor gets when they are set: where things are, never a
+// secret.
 var passedOn = []string{
 	"PATH", "EXECUTOR_STATE_DIR", "STATE_DIRECTORY", "EXECUTOR_LOG",
-	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
-	"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED",
-	"AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
-	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE",
+	"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
+	"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+	"AWS_EC2_METADATA_DISABLED",
+	"AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN",
+	"AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 }
 
-// pluginEnvironment is the whole environment of an executor that enforces the policies in these files.
+// pluginEnvironment is the whole environment of an executor that enforces the policies in these
+// files.
 func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
 	env := map[string]string{}
 	for _, name := range passedOn {
@@ -181,9 +195,18 @@ func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
 		case name == "" || strings.ContainsAny(name, " \t"):
 			return nil, usage("--plugin-env is %q, want NAME or NAME=VALUE", setting)
 		case name == "EXECUTOR_POLICY":
-			return nil, usage("--plugin-env %s: name a policy with --policy; it holds beside the one that the environment has", name)
+			return nil, usage(
+				"--plugin-env %s: name a policy with --policy; it holds beside the one that the "+
+					"environment has",
+				name,
+			)
 		case namesSecret(name):
-			return nil, usage("--plugin-env %s: credentials do not pass through the gate; the executor finds its own, from the instance's role, a profile (AWS_PROFILE and AWS_CONFIG_FILE) or AWS_SHARED_CREDENTIALS_FILE", name)
+			return nil, usage(
+				"--plugin-env %s: credentials do not pass through the gate; the executor finds its own, "+
+					"from the instance's role, a profile (AWS_PROFILE and AWS_CONFIG_FILE) or "+
+					"AWS_SHARED_CREDENTIALS_FILE",
+				name,
+			)
 		case given:
 			env[name] = value
 		default:
@@ -199,15 +222,19 @@ func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		if hasUserinfo(env[name]) {
-			return nil, usage("%s is a URL with a user or a password in it: credentials do not pass through the gate; take them out", name)
+			return nil, usage(
+				"%s is a URL with a user or a password in it: credentials do not pass through the gate; "+
+					"take them out",
+				name,
+			)
 		}
 		all = append(all, name+"="+env[name])
 	}
 	return all, nil
 }
 
-// hasUserinfo tells a URL that has somebody's credentials before its host, however badly it is formed
-// otherwise.
+// hasUserinfo tells a URL that has somebody's credentials before its host, however badly it is
+// formed otherwise.
 func hasUserinfo(value string) bool {
 	_, rest, _ := strings.Cut(value, "://")
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -222,7 +249,10 @@ func namesSecret(name string) bool {
 	if strings.HasSuffix(name, "_FILE") || strings.HasSuffix(name, "_URI") {
 		return false
 	}
-	return slices.ContainsFunc([]string{"ACCESS_KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL"}, func(w string) bool { return strings.Contains(name, w) })
+	return slices.ContainsFunc(
+		[]string{"ACCESS_KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL"},
+		func(w string) bool { return strings.Contains(name, w) },
+	)
 }
 
 // findPlugin finds the executor.
@@ -233,7 +263,8 @@ func (a *app) findPlugin() (string, error) {
 	if own, err := os.Executable(); err == nil {
 		if own, err = filepath.EvalSymlinks(own); err == nil {
 			beside := filepath.Join(filepath.Dir(own), a.Plugin)
-			if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() &&
+				info.Mode()&0o111 != 0 {
 				return beside, nil
 			}
 		}
@@ -246,5 +277,8 @@ func (a *app) findPlugin() (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("there is no %s beside actionctl or on PATH: name it with --plugin", a.Plugin)
+	return "", fmt.Errorf(
+		"there is no %s beside actionctl or on PATH: name it with --plugin",
+		a.Plugin,
+	)
 }

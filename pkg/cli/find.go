@@ -15,8 +15,8 @@ import (
 	"aws-provider-executor/pkg/gate"
 )
 
-// find takes an id or an idempotency key. What is the id of one action and the key of another is refused;
-// id=ID and key=KEY say which is meant, unless that is the key of yet another.
+// find takes an id or an idempotency key. What is the id of one action and the key of another is
+// refused; id=ID and key=KEY say which is meant, unless that is the key of yet another.
 func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 	number, isID := strings.CutPrefix(name, "id=")
 	var byID, byKey gate.Action
@@ -27,21 +27,15 @@ func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 	if !isID {
 		byKey, errKey = s.Find(ctx, strings.TrimPrefix(name, "key="))
 	}
-	for _, err := range []error{errID, errKey} {
-		if err != nil && !errors.Is(err, gate.ErrNotFound) {
-			return gate.Action{}, err
-		}
+	if err := cmp.Or(unread(errID), unread(errKey)); err != nil {
+		return gate.Action{}, err
 	}
-	// What says which is meant may be another's key as it stands.
 	if meant := cmp.Or(byID.ID, byKey.ID); meant != 0 && isPrefixed(name) {
-		switch literal, err := s.Find(ctx, name); {
-		case err == nil && literal.ID != meant:
-			other := strconv.FormatInt(meant, 10)
-			if isID {
-				other = "key=" + printable(byID.IdempotencyKey)
-			}
-			return gate.Action{}, usage("%q means action %d and is the key of action %d: say %s or key=%s", name, meant, literal.ID, other, printable(name))
-		case err != nil && !errors.Is(err, gate.ErrNotFound):
+		other := strconv.FormatInt(meant, 10)
+		if isID {
+			other = "key=" + printable(byID.IdempotencyKey)
+		}
+		if err := literally(ctx, s, name, meant, other); err != nil {
 			return gate.Action{}, err
 		}
 	}
@@ -51,13 +45,34 @@ func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 	case errID != nil:
 		return byKey, nil
 	case errKey == nil && byKey.ID != byID.ID:
-		return gate.Action{}, usage("%q is the id of action %d (%s) and the key of action %d: say id=%s or key=%s",
+		return gate.Action{}, usage(
+			"%q is the id of action %d (%s) and the key of action %d: say id=%s or key=%s",
 			name, byID.ID, printable(byID.IdempotencyKey), byKey.ID, name, name)
 	}
 	return byID, nil
 }
 
-// isPrefixed tells a name that says which is meant.
+// unread is an error of reading, which not to find is none.
+func unread(err error) error {
+	if errors.Is(err, gate.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// literally refuses a name with a prefix that is, as it stands, the key of another action than the
+// one that is meant. Other is what to say instead.
+func literally(ctx context.Context, s gate.Store, name string, meant int64, other string) error {
+	switch literal, err := s.Find(ctx, name); {
+	case err == nil && literal.ID != meant:
+		return usage("%q means action %d and is the key of action %d: say %s or key=%s",
+			name, meant, literal.ID, other, printable(name))
+	default:
+		return unread(err)
+	}
+}
+
+// isPrefixed reports whether a name says which is meant.
 func isPrefixed(name string) bool {
 	return strings.HasPrefix(name, "id=") || strings.HasPrefix(name, "key=")
 }
@@ -81,8 +96,8 @@ func findAll(ctx context.Context, s gate.Store, names []string) ([]int64, error)
 // completed is how many actions of a status a completion offers, the newest.
 const completed = 50
 
-// completeActions offers the ids of actions that are of one of the statuses, with their keys, or the keys where
-// one is begun. It makes no journal.
+// completeActions offers the ids of actions that are of one of the statuses, with their keys, or
+// the keys where one is begun. It makes no journal.
 func (a *app) completeActions(statuses ...gate.Status) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		const nothingElse = cobra.ShellCompDirectiveNoFileComp

@@ -67,8 +67,8 @@ func toYAML(text []byte) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// plain takes JSON's braces and quotes off, but where a text would be something else without them, to readers
-// of YAML 1.1 too: yes, 12:30:45.
+// plain takes JSON's braces and quotes off, but where a text would be something else without them,
+// to readers of YAML 1.1 too: yes, 12:30:45.
 func plain(n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
@@ -101,8 +101,8 @@ func (a *app) tabulate(w io.Writer, header []string, lines [][]string) {
 	_ = t.Flush()
 }
 
-// printable keeps control characters of a planner's or an executor's text away from the terminal, and those
-// that turn the order of letters round.
+// printable keeps control characters of a planner's or an executor's text away from the terminal,
+// and those that turn the order of letters round.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
@@ -135,7 +135,8 @@ func isTerminal(w any) bool {
 }
 
 var colours = map[string]string{
-	"pending": "33", "approved": "36", "running": "34", "succeeded": "32", "failed": "31", "skipped": "35", "rolledBack": "90",
+	"pending": "33", "approved": "36", "running": "34", "succeeded": "32", "failed": "31",
+	"skipped": "35", "rolledBack": "90",
 	"done": "32", "refused": "31", "not reached": "90",
 }
 
@@ -207,7 +208,10 @@ func (a *app) reportTable(outcomes []gate.Outcome) {
 	var lines [][]string
 	for _, o := range outcomes {
 		if o.Verdict == gate.Done {
-			lines = append(lines, []string{fmt.Sprint(o.Action.ID), o.Action.IdempotencyKey, string(o.Action.Status), o.Message})
+			lines = append(
+				lines,
+				[]string{fmt.Sprint(o.Action.ID), o.Action.IdempotencyKey, string(o.Action.Status), o.Message},
+			)
 		}
 	}
 	if len(lines) > 0 {
@@ -223,10 +227,21 @@ func (a *app) explain(outcomes []gate.Outcome) {
 		case gate.NotReached:
 			notReached++
 		case gate.Refused:
-			fmt.Fprintf(a.stderr, "actionctl: action %d (%s) refused:\n", o.Action.ID, printable(o.Action.IdempotencyKey))
+			fmt.Fprintf(
+				a.stderr,
+				"actionctl: action %d (%s) refused:\n",
+				o.Action.ID,
+				printable(o.Action.IdempotencyKey),
+			)
 			a.explainReasons(o.Reasons)
 		case gate.Unsuccessful:
-			fmt.Fprintf(a.stderr, "actionctl: action %d (%s) failed: %s\n", o.Action.ID, printable(o.Action.IdempotencyKey), printable(o.Message))
+			fmt.Fprintf(
+				a.stderr,
+				"actionctl: action %d (%s) failed: %s\n",
+				o.Action.ID,
+				printable(o.Action.IdempotencyKey),
+				printable(o.Message),
+			)
 		}
 	}
 	if notReached > 0 {
@@ -252,7 +267,14 @@ func (a *app) progress(total int) (step func(gate.Outcome), done func()) {
 	n := 0
 	draw := func() {
 		full := n * width / total
-		fmt.Fprintf(a.stderr, "\r[%s%s] %d/%d", strings.Repeat("#", full), strings.Repeat(".", width-full), n, total)
+		fmt.Fprintf(
+			a.stderr,
+			"\r[%s%s] %d/%d",
+			strings.Repeat("#", full),
+			strings.Repeat(".", width-full),
+			n,
+			total,
+		)
 	}
 	draw()
 	return func(gate.Outcome) { n++; draw() }, func() { fmt.Fprint(a.stderr, "\r\x1b[K") }

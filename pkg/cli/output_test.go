@@ -37,8 +37,10 @@ func TestWhatCanNotBeWrittenIsAFailure(t *testing.T) {
 	d.run(0, "", "import", "-f", d.path("plan.json"))
 	d.write("request.json", deskRequest)
 	d.write("result.json", deskResult)
-	for _, command := range []string{"list", "show k", "import -f " + d.path("plan.json"), "journal", "journal --verify", "policy check -f " + d.path("policy.yaml"),
-		"actions", "schema", "version", "list --help", "help", "completion bash", "undo --request " + d.path("request.json") + " --result " + d.path("result.json")} {
+	for _, command := range []string{"list", "show k", "import -f " + d.path("plan.json"), "journal",
+		"journal --verify", "policy check -f " + d.path("policy.yaml"),
+		"actions", "schema", "version", "list --help", "help", "completion bash",
+		"undo --request " + d.path("request.json") + " --result " + d.path("result.json")} {
 		for _, format := range []string{"table", "json", "yaml"} {
 			p := &Program{Version: "test", Registry: actions.Registry(), Provider: "aws", Now: time.Now}
 			var said bytes.Buffer
@@ -53,8 +55,13 @@ func TestWhatCanNotBeWrittenIsAFailure(t *testing.T) {
 
 // TestYAMLIsReadAlikeByOldReaders: to those of YAML 1.1 yes is a boolean and 12:30:45 a number.
 func TestYAMLIsReadAlikeByOldReaders(t *testing.T) {
-	got, err := toYAML([]byte(`{"a": "yes", "b": "12:30:45", "c": "010", "d": true, "e": "plain", "f": 7}`))
-	if want := "a: \"yes\"\nb: \"12:30:45\"\nc: \"010\"\nd: true\ne: plain\nf: 7\n"; string(got) != want || err != nil {
+	got, err := toYAML(
+		[]byte(`{"a": "yes", "b": "12:30:45", "c": "010", "d": true, "e": "plain", "f": 7}`),
+	)
+	if want := "a: \"yes\"\nb: \"12:30:45\"\nc: \"010\"\nd: true\ne: plain\nf: 7\n"; string(
+		got,
+	) != want ||
+		err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// readRequests reads the requests of a file, one after the other. A mode that is not empty overrides
-// theirs.
+// readRequests reads the requests of a file, one after the other. A mode that is not empty
+// overrides theirs.
 func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request, error) {
 	data, err := a.read(file)
 	if err != nil {
@@ -69,7 +69,8 @@ func split(data []byte) ([][]byte, error) {
 	return append(all, bytes.TrimSpace(data[last.Offset+len(last.Raw):])), nil
 }
 
-// splitYAML makes JSON of each document of YAML. What looks like JSON is left for who can tell what is wrong with it.
+// splitYAML makes JSON of each document of YAML. What looks like JSON is left for who can tell what
+// is wrong with it.
 func splitYAML(data []byte) ([][]byte, error) {
 	docs, err := fromYAML(data)
 	text := bytes.TrimSpace(data)

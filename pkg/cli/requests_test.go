@@ -19,7 +19,18 @@ spec:
 func TestAKeyThatLooksLikeADateStaysAsItIsWritten(t *testing.T) {
 	d := newDesk(t)
 	d.write("request.yaml", deskYAML)
-	out, _ := d.run(ExitDone, "", "policy", "check", "-f", d.path("policy.yaml"), "-f", d.path("request.yaml"), "-o", "json")
+	out, _ := d.run(
+		ExitDone,
+		"",
+		"policy",
+		"check",
+		"-f",
+		d.path("policy.yaml"),
+		"-f",
+		d.path("request.yaml"),
+		"-o",
+		"json",
+	)
 	d.says(out, `"idempotencyKey": "2026-11-21"`)
 }
 

@@ -143,15 +143,16 @@ func (a Action) undoRequest(mode protocol.Mode) protocol.Request {
 	return protocol.UndoOf(a.Request(mode), a.Undo.Action, a.Observed, a.Undo.Parameters)
 }
 
-// SeemsToHaveChanged is what a row tells that was written without the mark MayHaveChanged: whether it
-// should bear it.
+// SeemsToHaveChanged is what a row tells that was written without the mark MayHaveChanged: whether
+// it should bear it.
 func (a Action) SeemsToHaveChanged() bool {
 	switch a.Status {
 	case Succeeded, Running:
 		return true
 	case Failed:
 		// A failure without a class is one without a result.
-		return a.Observed[protocol.FactChanged] == "true" || uncertain(a.Observed[protocol.FactFailureClass]) ||
+		return a.Observed[protocol.FactChanged] == "true" ||
+			uncertain(a.Observed[protocol.FactFailureClass]) ||
 			a.Observed[protocol.FactFailureClass] == ""
 	}
 	return false
@@ -159,18 +160,23 @@ func (a Action) SeemsToHaveChanged() bool {
 
 // uncertain tells the classes of failures after which something may be changed.
 func uncertain(class string) bool {
-	return slices.Contains([]protocol.FailureClass{protocol.Ambiguous, protocol.Unverified, protocol.Internal}, protocol.FailureClass(class))
+	return slices.Contains(
+		[]protocol.FailureClass{protocol.Ambiguous, protocol.Unverified, protocol.Internal},
+		protocol.FailureClass(class),
+	)
 }
 
-// mayHaveChanged tells whether what had this result may have changed something.
+// mayHaveChanged reports whether what had this result may have changed something.
 func mayHaveChanged(r protocol.Result) bool {
 	s := r.Status
-	return s.Status == protocol.Succeeded || s.UndoAvailable || s.Observed[protocol.FactChanged] == "true" ||
+	return s.Status == protocol.Succeeded || s.UndoAvailable ||
+		s.Observed[protocol.FactChanged] == "true" ||
 		s.Status == protocol.Failed && uncertain(s.Observed[protocol.FactFailureClass])
 }
 
-// learn takes a run's facts, and whether it may have changed something. Facts from when nothing was changed
-// are those of a run that is over and done with; what is to be undone keeps its first prior facts.
+// learn takes a run's facts, and whether it may have changed something. Facts from when nothing was
+// changed are those of a run that is over and done with; what is to be undone keeps its first prior
+// facts.
 func (a *Action) learn(facts map[string]string, changed bool) {
 	if a.MayHaveChanged {
 		facts = merge(a.Observed, facts)
@@ -180,7 +186,8 @@ func (a *Action) learn(facts map[string]string, changed bool) {
 
 // failureFacts say why something failed; they go with the failure.
 var failureFacts = []string{
-	protocol.FactFailureClass, protocol.FactRetryable, protocol.FactAWSErrorCode, protocol.FactRequestID, protocol.FactPermissionHint,
+	protocol.FactFailureClass, protocol.FactRetryable, protocol.FactAWSErrorCode,
+	protocol.FactRequestID, protocol.FactPermissionHint,
 }
 
 // merge adds the facts of a later run: they win, but for prior facts, of which the first do.

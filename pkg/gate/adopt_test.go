@@ -27,8 +27,13 @@ func TestTwoAdoptionsAtOnceMakeOneAction(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 4 {
 		wait.Go(func() {
-			outcomes, err := r.Adopt(context.Background(), []gate.Action{adopted("a"), adopted("b")}, "core.db")
-			if err != nil || len(outcomes) != 2 || outcomes[0].Verdict != gate.Done || outcomes[1].Verdict != gate.Done {
+			outcomes, err := r.Adopt(
+				context.Background(),
+				[]gate.Action{adopted("a"), adopted("b")},
+				"core.db",
+			)
+			if err != nil || len(outcomes) != 2 || outcomes[0].Verdict != gate.Done ||
+				outcomes[1].Verdict != gate.Done {
 				t.Error(outcomes, err)
 			}
 		})
@@ -38,7 +43,8 @@ func TestTwoAdoptionsAtOnceMakeOneAction(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].Altered != "" {
 		t.Fatal(all, err)
 	}
-	if r, err := r.journal.Verify(context.Background()); err != nil || len(r.Faults) > 0 || r.Events != 2 {
+	if r, err := r.journal.Verify(context.Background()); err != nil || len(r.Faults) > 0 ||
+		r.Events != 2 {
 		t.Error(r, err)
 	}
 }
@@ -48,7 +54,12 @@ func TestWhatIsAdoptedComesAfterWhatRanHere(t *testing.T) {
 	r := newRig(t, lab)
 	earlier, later := adopted("early"), adopted("late")
 	later.ExecutedAt = later.ExecutedAt.Add(time.Hour)
-	r.all(r.Adopt(context.Background(), []gate.Action{later, earlier}, "core.db"))(gate.Done, gate.Done)
+	r.all(
+		r.Adopt(context.Background(), []gate.Action{later, earlier}, "core.db"),
+	)(
+		gate.Done,
+		gate.Done,
+	)
 	id := r.approved("own")[0]
 	r.all(r.execute(id))(gate.Done)
 	ids, leftOut, err := r.InForce(context.Background())
@@ -85,7 +96,8 @@ func TestAnAdoptionIsNoApproval(t *testing.T) {
 
 func TestNothingIsAdoptedOverWhatWasAltered(t *testing.T) {
 	r := newRig(t, lab)
-	id := r.all(r.Adopt(context.Background(), []gate.Action{adopted("k")}, "core.db"))(gate.Done)[0].Action.ID
+	id := r.all(r.Adopt(context.Background(), []gate.Action{adopted("k")},
+		"core.db"))(gate.Done)[0].Action.ID
 	r.sql("UPDATE action_executions SET status = 'pending'")
 	o := r.all(r.Adopt(context.Background(), []gate.Action{adopted("k")}, "core.db"))(gate.Refused)[0]
 	if !strings.Contains(o.Message, "was changed") || r.get(id).Status != gate.Pending {

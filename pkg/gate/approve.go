@@ -15,8 +15,8 @@ import (
 // attempts bounds how often a decision is made again because someone else wrote in between.
 const attempts = 20
 
-// Approve records one person's yes to exactly the plans as they are. A digest that is not empty is the only
-// one to approve.
+// Approve records one person's yes to exactly the plans as they are. A digest that is not empty is
+// the only one to approve.
 func (g *Gate) Approve(ctx context.Context, ids []int64, by, digest string) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
@@ -84,7 +84,11 @@ func (g *Gate) approve(ctx context.Context, id int64, by, digest string) (Outcom
 	if len(valid) < needed {
 		message = "approved by one more; more approvals are needed"
 	}
-	event := g.event(EventApproved, a, map[string]any{"by": by, "digest": h.Digest, "status": string(a.Status)})
+	event := g.event(
+		EventApproved,
+		a,
+		map[string]any{"by": by, "digest": h.Digest, "status": string(a.Status)},
+	)
 	event.At = now
 	changed, err := g.Store.Apply(ctx, Change{Action: a, Approval: &approval, Event: event})
 	if err != nil {
@@ -102,7 +106,12 @@ func (g *Gate) approvalRule() *policy.Policy {
 	return g.Policy
 }
 
-func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now time.Time) policy.Denial {
+func (g *Gate) mayApprove(
+	a Action,
+	h policy.History,
+	by, digest string,
+	now time.Time,
+) policy.Denial {
 	var reasons policy.Denial
 	if _, err := person.Name(by); err != nil {
 		reasons = append(reasons, against("by", "%v", err)...)
@@ -112,11 +121,20 @@ func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now tim
 		reasons = append(reasons, against("status", "it is %s", a.Status)...)
 	}
 	if digest != "" && digest != h.Digest {
-		reasons = append(reasons, against("digest", "the plan has changed: it is %s now, not %s", h.Digest, digest)...)
+		reasons = append(
+			reasons,
+			against("digest", "the plan has changed: it is %s now, not %s", h.Digest, digest)...)
 	}
 	for _, v := range g.approvalRule().ValidApprovals(h, now) {
 		if person.Same(v.By, by) {
-			reasons = append(reasons, against("by", "%s has approved it already, at %s; another person has to", v.By, v.At.Format(time.RFC3339))...)
+			reasons = append(
+				reasons,
+				against(
+					"by",
+					"%s has approved it already, at %s; another person has to",
+					v.By,
+					v.At.Format(time.RFC3339),
+				)...)
 		}
 	}
 	reasons = append(reasons, busy(a, now)...)
@@ -128,9 +146,13 @@ func (g *Gate) mayApprove(a Action, h policy.History, by, digest string, now tim
 	return reasons
 }
 
-// history gathers what the policy judges from the log, and says what of the log can't be trusted. What
-// counts is what came after the last import in the log, whatever the clocks said.
-func (g *Gate) history(ctx context.Context, a Action, now time.Time) (policy.History, policy.Denial, error) {
+// history gathers what the policy judges from the log, and says what of the log can't be trusted.
+// What counts is what came after the last import in the log, whatever the clocks said.
+func (g *Gate) history(
+	ctx context.Context,
+	a Action,
+	now time.Time,
+) (policy.History, policy.Denial, error) {
 	h := policy.History{Digest: a.Digest(), Imported: a.Imported, SamePerson: person.Same}
 	events, err := g.Store.History(ctx, a.ID)
 	if errors.Is(err, ErrAltered) {
@@ -145,7 +167,10 @@ func (g *Gate) history(ctx context.Context, a Action, now time.Time) (policy.His
 			h.Evidence = ""
 		case e.Kind == EventApproved && !e.At.After(now):
 			// One from the future would outlive its time: the clock was set back since.
-			h.Approvals = append(h.Approvals, policy.Approval{By: text(e, "by"), At: e.At, Digest: text(e, "digest")})
+			h.Approvals = append(
+				h.Approvals,
+				policy.Approval{By: text(e, "by"), At: e.At, Digest: text(e, "digest")},
+			)
 		}
 	}
 	return h, nil, err

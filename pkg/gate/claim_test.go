@@ -31,7 +31,8 @@ func (h hooked) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Actio
 	return actions, err
 }
 
-// TestAClaimOutlastsItsExecutor: while one may be at work nobody else begins, and it has to end before the claim does.
+// TestAClaimOutlastsItsExecutor: while one may be at work nobody else begins, and it has to end
+// before the claim does.
 func TestAClaimOutlastsItsExecutor(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
@@ -42,13 +43,18 @@ func TestAClaimOutlastsItsExecutor(t *testing.T) {
 		if claim == nil || !claim.Until.Equal(r.now.Add(r.Timeout)) {
 			t.Fatalf("claimed: %+v", claim)
 		}
-		if deadline, ok := ctx.Deadline(); !ok || !deadline.Before(claim.Until) || deadline.Before(claim.Until.Add(-r.Timeout/2)) {
+		if deadline, ok := ctx.Deadline(); !ok || !deadline.Before(claim.Until) ||
+			deadline.Before(claim.Until.Add(-r.Timeout/2)) {
 			t.Errorf("the executor has until %s, the claim until %s", deadline, claim.Until)
 		}
 		r.now = claim.Until
 		r.all(r.execute(id))(gate.Refused)
 		r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
-		if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); !gate.IsRefusal(err) || !strings.Contains(err.Error(), "at work on it") {
+		if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test",
+			true); !gate.IsRefusal(
+			err,
+		) ||
+			!strings.Contains(err.Error(), "at work on it") {
 			t.Errorf("requeued while it is claimed: %v", err)
 		}
 		return succeeded(nil), nil
@@ -78,15 +84,16 @@ func TestNothingBeginsLongAfterItsClaim(t *testing.T) {
 			if begun := len(r.requests) > 0; begun != (tt.want == gate.Done) {
 				t.Errorf("begun: %v", begun)
 			}
-			if a := r.get(id); tt.want != gate.Done && (a.Status != gate.Approved || a.MayHaveChanged || a.Claim != nil) {
+			if a := r.get(id); tt.want != gate.Done &&
+				(a.Status != gate.Approved || a.MayHaveChanged || a.Claim != nil) {
 				t.Errorf("%+v", a)
 			}
 		})
 	}
 }
 
-// TestAStaleClaimIsTakenUp: an execution that was left in the middle is executed again, or rolled back, which needs no
-// approval and no plan that is still fresh; a rollback is rolled back.
+// TestAStaleClaimIsTakenUp: an execution that was left in the middle is executed again, or rolled
+// back, which needs no approval and no plan that is still fresh; a rollback is rolled back.
 func TestAStaleClaimIsTakenUp(t *testing.T) {
 	stale := func(status gate.Status, purpose gate.Purpose) (*rig, int64) {
 		r := newRig(t, lab)
@@ -95,15 +102,26 @@ func TestAStaleClaimIsTakenUp(t *testing.T) {
 		r.all(r.execute(id))(gate.Unsuccessful)
 		r.answer = nil
 		a := r.get(id)
-		a.Status, a.Claim = status, &gate.Claim{Purpose: purpose, By: "someone", At: r.now, Until: r.now, From: gate.Failed}
-		if _, err := r.Store.Apply(context.Background(), gate.Change{Action: a, Event: gate.Event{At: r.now, Kind: gate.EventClaimed}}); err != nil {
+		a.Status, a.Claim = status, &gate.Claim{
+			Purpose: purpose,
+			By:      "someone",
+			At:      r.now,
+			Until:   r.now,
+			From:    gate.Failed,
+		}
+		if _, err := r.Store.Apply(context.Background(), gate.Change{Action: a,
+			Event: gate.Event{At: r.now, Kind: gate.EventClaimed}}); err != nil {
 			t.Fatal(err)
 		}
 		r.now = r.now.Add(time.Second)
 		return r, id
 	}
 	requeued := func(r *rig) {
-		if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); !gate.IsRefusal(err) || !strings.Contains(err.Error(), "left in the middle") {
+		if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test",
+			true); !gate.IsRefusal(
+			err,
+		) ||
+			!strings.Contains(err.Error(), "left in the middle") {
 			t.Errorf("requeued: %v", err)
 		}
 	}
@@ -115,11 +133,15 @@ func TestAStaleClaimIsTakenUp(t *testing.T) {
 	r.now = r.now.Add(-time.Second)
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
 	r.all(r.RollbackDryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
-	if _, err := r.UndoRequests(context.Background(), []int64{id}, protocol.Execute); !gate.IsRefusal(err) {
+	if _, err := r.UndoRequests(context.Background(), []int64{id}, protocol.Execute); !gate.IsRefusal(
+		err,
+	) {
 		t.Errorf("its undo while it runs: %v", err)
 	}
 	r.now = r.now.Add(400 * 24 * time.Hour)
-	if requests, err := r.UndoRequests(context.Background(), []int64{id}, protocol.Execute); err != nil || len(requests) != 1 {
+	if requests, err := r.UndoRequests(context.Background(), []int64{id},
+		protocol.Execute); err != nil ||
+		len(requests) != 1 {
 		t.Errorf("its undo: %v, %v", requests, err)
 	}
 	r.answers(failed(protocol.Drift, nil))
@@ -128,20 +150,25 @@ func TestAStaleClaimIsTakenUp(t *testing.T) {
 		t.Errorf("a rollback that failed leaves it %s, %t, %v", a.Status, a.MayHaveChanged, a.Claim)
 	}
 	r.answer = nil
-	if all, leftOut, err := r.InForce(context.Background()); err != nil || len(all) != 1 || len(leftOut) != 0 {
+	if all, leftOut, err := r.InForce(context.Background()); err != nil || len(all) != 1 ||
+		len(leftOut) != 0 {
 		t.Errorf("in force: %v, %v, %v", all, leftOut, err)
 	}
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
 
 	r, id = stale(gate.Failed, gate.ToRollBack)
 	requeued(r)
-	if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, "a rollback of it was begun and not finished") {
+	if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(
+		o.Message,
+		"a rollback of it was begun and not finished",
+	) {
 		t.Error(o.Message)
 	}
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
 }
 
-// TestAnApprovalDoesNotChangeWhatIsClaimed: it waits for the claim's end, and then leaves it to be taken up.
+// TestAnApprovalDoesNotChangeWhatIsClaimed: it waits for the claim's end, and then leaves it to be
+// taken up.
 func TestAnApprovalDoesNotChangeWhatIsClaimed(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
@@ -157,31 +184,53 @@ func TestAnApprovalDoesNotChangeWhatIsClaimed(t *testing.T) {
 	}
 }
 
-// TestWhatWasChangedOutsideIsNotUsed: neither approved, nor executed, nor rolled back, nor requeued, nor written over.
+// TestWhatWasChangedOutsideIsNotUsed: neither approved, nor executed, nor rolled back, nor
+// requeued, nor written over.
 func TestWhatWasChangedOutsideIsNotUsed(t *testing.T) {
 	const want = "the row of action 1 was changed: it is not as event"
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
 	before := r.get(id)
-	r.sql(`UPDATE action_executions SET observed_json = '{"priorHolder":"eni-01088600000000012"}'; UPDATE actionctl_states SET may_have_changed = 1`)
+	r.sql(
+		`UPDATE action_executions SET observed_json = '{"priorHolder":"eni-01088600000000012"}'; ` +
+			`UPDATE actionctl_states SET may_have_changed = 1`,
+	)
 	ids := []int64{id}
 	for name, operate := range map[string]func() ([]gate.Outcome, error){
-		"approve":          func() ([]gate.Outcome, error) { return r.Approve(context.Background(), ids, "bob", "") },
-		"execute":          func() ([]gate.Outcome, error) { return r.execute(id) },
-		"rollback":         func() ([]gate.Outcome, error) { return r.Rollback(context.Background(), ids, gate.Options{}) },
-		"rollback dry-run": func() ([]gate.Outcome, error) { return r.RollbackDryRun(context.Background(), ids, gate.Options{}) },
+		"approve": func() ([]gate.Outcome, error) {
+			return r.Approve(context.Background(), ids,
+				"bob", "")
+		},
+		"execute": func() ([]gate.Outcome, error) { return r.execute(id) },
+		"rollback": func() ([]gate.Outcome, error) {
+			return r.Rollback(context.Background(), ids,
+				gate.Options{})
+		},
+		"rollback dry-run": func() ([]gate.Outcome, error) {
+			return r.RollbackDryRun(context.Background(),
+				ids, gate.Options{})
+		},
 	} {
 		if o := r.all(operate())(gate.Refused)[0]; !strings.Contains(o.Message, want) {
 			t.Errorf("%s: %s", name, o.Message)
 		}
 	}
-	if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); !gate.IsRefusal(err) || !strings.Contains(err.Error(), want) {
+	if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); !gate.IsRefusal(
+		err,
+	) ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("requeued: %v", err)
 	}
-	if _, err := r.UndoRequests(context.Background(), ids, protocol.Execute); !gate.IsRefusal(err) || !strings.Contains(err.Error(), want) {
+	if _, err := r.UndoRequests(context.Background(), ids, protocol.Execute); !gate.IsRefusal(err) ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("an undo: %v", err)
 	}
-	if _, err := r.Store.Apply(context.Background(), gate.Change{Action: before, Event: gate.Event{At: r.now, Kind: gate.EventResult}}); !errors.Is(err, gate.ErrAltered) || !strings.Contains(err.Error(), want) {
+	if _, err := r.Store.Apply(context.Background(), gate.Change{Action: before,
+		Event: gate.Event{At: r.now, Kind: gate.EventResult}}); !errors.Is(
+		err,
+		gate.ErrAltered,
+	) ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("written over: %v", err)
 	}
 	if len(r.requests) > 0 {
@@ -192,7 +241,8 @@ func TestWhatWasChangedOutsideIsNotUsed(t *testing.T) {
 	}
 }
 
-// TestAResultIsInTheLogThoughItsRowWasChanged: the row is left for people to look at, and the facts are not lost.
+// TestAResultIsInTheLogThoughItsRowWasChanged: the row is left for people to look at, and the facts
+// are not lost.
 func TestAResultIsInTheLogThoughItsRowWasChanged(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
@@ -201,8 +251,12 @@ func TestAResultIsInTheLogThoughItsRowWasChanged(t *testing.T) {
 		return succeeded(facts("priorAssigned", "false")), nil
 	}
 	r.all(r.execute(id))(gate.Unsuccessful)
-	events, err := r.Store.Events(context.Background(), gate.EventQuery{ActionID: id, Kind: gate.EventLateResult})
-	if err != nil || len(events) != 1 || events[0].Data["observed"].(map[string]any)["priorAssigned"] != "false" {
+	events, err := r.Store.Events(
+		context.Background(),
+		gate.EventQuery{ActionID: id, Kind: gate.EventLateResult},
+	)
+	if err != nil || len(events) != 1 ||
+		events[0].Data["observed"].(map[string]any)["priorAssigned"] != "false" {
 		t.Errorf("%+v, %v", events, err)
 	}
 }
@@ -214,7 +268,8 @@ func TestAResultThatNoLogTakesIsTold(t *testing.T) {
 		r.sql("UPDATE actionctl_journal SET seq = 99")
 		return succeeded(facts("priorAssigned", "false")), nil
 	}
-	if _, err := r.execute(id); !errors.Is(err, gate.ErrAltered) || !strings.Contains(err.Error(), `"priorAssigned":"false"`) {
+	if _, err := r.execute(id); !errors.Is(err, gate.ErrAltered) ||
+		!strings.Contains(err.Error(), `"priorAssigned":"false"`) {
 		t.Error(err)
 	}
 }
@@ -223,7 +278,10 @@ func TestTheDigestIsOfEverythingThatRuns(t *testing.T) {
 	whole := func() gate.Plan {
 		p := plan("k")
 		p.ProviderRef, p.Parameters = "lab", map[string]string{"allowReassignment": "true"}
-		p.Undo = &gate.Undo{Action: "unassign-secondary-ip", Parameters: map[string]string{"onDrift": "restore"}}
+		p.Undo = &gate.Undo{
+			Action:     "unassign-secondary-ip",
+			Parameters: map[string]string{"onDrift": "restore"},
+		}
 		return p
 	}
 	for name, change := range map[string]func(*gate.Plan){
@@ -251,7 +309,8 @@ func TestTheDigestIsOfEverythingThatRuns(t *testing.T) {
 
 // TestWhatCountsIsSinceTheImport, in the order of the log: clocks are set back.
 func TestWhatCountsIsSinceTheImport(t *testing.T) {
-	for name, passes := range map[string]time.Duration{"at the same instant": 0, "with the clock set back": -2 * time.Minute, "later": time.Hour} {
+	for name, passes := range map[string]time.Duration{"at the same instant": 0,
+		"with the clock set back": -2 * time.Minute, "later": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, lab+"  requireEvidence: true\n")
 			id := r.imported("k")[0]
@@ -265,7 +324,8 @@ func TestWhatCountsIsSinceTheImport(t *testing.T) {
 			}
 			r.now = r.now.Add(3 * time.Minute)
 			o := r.all(r.execute(id))(gate.Refused)[0]
-			for _, want := range []string{"requireApproval: 0 of 1 approvals", "requireEvidence: no dry-run"} {
+			for _, want := range []string{"requireApproval: 0 of 1 approvals", "requireEvidence: no " +
+				"dry-run"} {
 				if !strings.Contains(o.Message, want) {
 					t.Errorf("got %q, want %q", o.Message, want)
 				}
@@ -274,7 +334,8 @@ func TestWhatCountsIsSinceTheImport(t *testing.T) {
 	}
 }
 
-// TestAClockThatIsSetBackDoesNotRenewAnApproval: one from the future does not count, until its time has come.
+// TestAClockThatIsSetBackDoesNotRenewAnApproval: one from the future does not count, until its time
+// has come.
 func TestAClockThatIsSetBackDoesNotRenewAnApproval(t *testing.T) {
 	r := newRig(t, lab+"  approvalTTL: 1h\n")
 	id := r.approved("k")[0]
@@ -303,7 +364,12 @@ func TestTheLatestDryRunIsTheEvidence(t *testing.T) {
 func TestWhatIsRefusedDoesNotCountForTheLimit(t *testing.T) {
 	r := newRig(t, strings.Replace(lab, "maxActionsPerRun: 10", "maxActionsPerRun: 1", 1))
 	pending, approved := r.imported("a")[0], r.approved("b")[0]
-	r.all(r.Execute(context.Background(), []int64{pending, approved}, gate.Options{KeepGoing: true}))(gate.Refused, gate.Done)
+	r.all(
+		r.Execute(context.Background(), []int64{pending, approved}, gate.Options{KeepGoing: true}),
+	)(
+		gate.Refused,
+		gate.Done,
+	)
 }
 
 func TestNothingMoreBeginsWhenItIsToStop(t *testing.T) {
@@ -328,7 +394,8 @@ func TestRollbacksAreOneAfterTheOther(t *testing.T) {
 		r.now = r.now.Add(time.Second)
 		r.all(r.execute(id))(gate.Done)
 	}
-	for _, rollback := range []func(context.Context, []int64, gate.Options) ([]gate.Outcome, error){r.RollbackDryRun, r.Rollback} {
+	type operation func(context.Context, []int64, gate.Options) ([]gate.Outcome, error)
+	for _, rollback := range []operation{r.RollbackDryRun, r.Rollback} {
 		at, most := 0, 0
 		var keys []string
 		r.Gate.Run = runner(func(_ context.Context, req protocol.Request) (protocol.Result, error) {
@@ -343,7 +410,8 @@ func TestRollbacksAreOneAfterTheOther(t *testing.T) {
 			return succeeded(nil), nil
 		})
 		r.all(rollback(context.Background(), ids, gate.Options{Parallel: 4}))(gate.Done)
-		if want := []string{"d:undo", "c:undo", "b:undo", "a:undo"}; most != 1 || !slices.Equal(keys, want) {
+		if want := []string{"d:undo", "c:undo", "b:undo", "a:undo"}; most != 1 ||
+			!slices.Equal(keys, want) {
 			t.Errorf("%d at once, in the order %v", most, keys)
 		}
 	}
@@ -355,11 +423,15 @@ func TestOnlyWhatIsNotInForceIsRequeued(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
 	r.all(r.execute(id))(gate.Done)
-	if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); !gate.IsRefusal(err) || !strings.Contains(err.Error(), "is in force; roll it back first") {
+	if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); !gate.IsRefusal(
+		err,
+	) ||
+		!strings.Contains(err.Error(), "is in force; roll it back first") {
 		t.Errorf("requeued: %v", err)
 	}
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
-	if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); err != nil || r.get(id).Status != gate.Pending {
+	if _, err := r.Import(context.Background(), []gate.Plan{plan("k")}, "test", true); err != nil ||
+		r.get(id).Status != gate.Pending {
 		t.Errorf("%+v, %v", r.get(id), err)
 	}
 }

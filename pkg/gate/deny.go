@@ -6,9 +6,14 @@ import (
 	"aws-provider-executor/pkg/policy"
 )
 
-// Deny refuses what was asked of actions for reasons that were found before the gate could look at them,
-// as in a policy that can't be read, and logs it for each.
-func (g *Gate) Deny(ctx context.Context, ids []int64, what string, reasons policy.Denial) ([]Outcome, error) {
+// Deny refuses what was asked of actions for reasons that were found before the gate could look at
+// them, as in a policy that can't be read, and logs it for each.
+func (g *Gate) Deny(
+	ctx context.Context,
+	ids []int64,
+	what string,
+	reasons policy.Denial,
+) ([]Outcome, error) {
 	return g.each(ids, func(id int64) (Outcome, error) {
 		a, err := g.Store.Get(ctx, id)
 		if err != nil {

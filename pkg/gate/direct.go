@@ -8,9 +8,9 @@ import (
 )
 
 // Direct hands a request to the executor without the journal, as a core would; begun is how many
-// executions this run has let through before. To execute needs a policy, and one that asks for neither
-// approval nor evidence: here nobody can have given them. A key says that a request is an undo, and anyone
-// may choose it: so that is no exemption.
+// executions this run has let through before. To execute needs a policy, and one that asks for
+// neither approval nor evidence: here nobody can have given them. A key says that a request is an
+// undo, and anyone may choose it: so that is no exemption.
 func (g *Gate) Direct(ctx context.Context, r protocol.Request, begun int) (Outcome, error) {
 	if reasons := g.mayRunDirectly(r, begun); len(reasons) > 0 {
 		return Outcome{Verdict: Refused, Message: "refused: " + reasons.Error(), Reasons: reasons}, nil
@@ -38,7 +38,12 @@ func (g *Gate) mayRunDirectly(r protocol.Request, begun int) policy.Denial {
 	reasons = append(reasons, g.Policy.Execution(now, begun)...)
 	if missing := g.Policy.Approved(policy.History{Imported: now}, now); len(missing) > 0 {
 		reasons = append(reasons, missing...)
-		reasons = append(reasons, against("journal", "import it, approve it, execute it; an undo is the rollback of its action")...)
+		reasons = append(
+			reasons,
+			against(
+				"journal",
+				"import it, approve it, execute it; an undo is the rollback of its action",
+			)...)
 	}
 	return reasons
 }

@@ -28,18 +28,66 @@ func TestDirect(t *testing.T) {
 		{"approval is needed", lab, forward, 0, "requireApproval journal"},
 		{"evidence is needed", free + "  requireEvidence: true\n", forward, 0, "requireEvidence journal"},
 		{"an undo where approval is needed", lab, undo, 0, "requireApproval journal"},
-		{"an undo where approvals and evidence are needed", lab + "  approvals: 2\n  requireEvidence: true\n", undo, 0, "requireEvidence approvals journal"},
+		{
+			"an undo where approvals and evidence are needed",
+			lab + "  approvals: 2\n  requireEvidence: true\n",
+			undo,
+			0,
+			"requireEvidence approvals journal",
+		},
 		{"an undo", free, undo, 0, ""},
-		{"an undo that gives to an interface out of bounds", free + "  allowedTargets: {nicRef: [eni-01088600000000011]}\n", undo, 0, "allowedTargets"},
-		{"a dry-run of it", free + "  allowedTargets: {nicRef: [eni-01088600000000011]}\n", dryRun(undo), 0, "allowedTargets"},
+		{
+			"an undo that gives to an interface out of bounds",
+			free + "  allowedTargets: {nicRef: [eni-01088600000000011]}\n",
+			undo,
+			0,
+			"allowedTargets",
+		},
+		{
+			"a dry-run of it",
+			free + "  allowedTargets: {nicRef: [eni-01088600000000011]}\n",
+			dryRun(undo),
+			0,
+			"allowedTargets",
+		},
 		{"within the limit", free, forward, 9, ""},
 		{"beyond the limit", free, forward, 10, "maxActionsPerRun"},
-		{"out of hours", free + "  executionWindow: Mon 00:00-24:00 UTC\n", forward, 0, "executionWindow"},
-		{"an undo out of hours", free + "  executionWindow: Mon 00:00-24:00 UTC\n", undo, 0, "executionWindow"},
-		{"only dry-runs", strings.Replace(free, "dryRunOnly: false", "dryRunOnly: true", 1), forward, 0, "dryRunOnly"},
+		{
+			"out of hours",
+			free + "  executionWindow: Mon 00:00-24:00 UTC\n",
+			forward,
+			0,
+			"executionWindow",
+		},
+		{
+			"an undo out of hours",
+			free + "  executionWindow: Mon 00:00-24:00 UTC\n",
+			undo,
+			0,
+			"executionWindow",
+		},
+		{
+			"only dry-runs",
+			strings.Replace(free, "dryRunOnly: false", "dryRunOnly: true", 1),
+			forward,
+			0,
+			"dryRunOnly",
+		},
 		{"nothing waits here", free + "  maxDecisionWait: 1h\n", forward, 0, ""},
-		{"a dry-run needs no approval and has no limit", lab + "  executionWindow: Mon 00:00-24:00 UTC\n", dryRun(forward), 99, ""},
-		{"a dry-run of what is not allowed", strings.Replace(lab, "60.0/24", "61.0/24", 1), dryRun(forward), 0, "allowedCIDRs"},
+		{
+			"a dry-run needs no approval and has no limit",
+			lab + "  executionWindow: Mon 00:00-24:00 UTC\n",
+			dryRun(forward),
+			99,
+			"",
+		},
+		{
+			"a dry-run of what is not allowed",
+			strings.Replace(lab, "60.0/24", "61.0/24", 1),
+			dryRun(forward),
+			0,
+			"allowedCIDRs",
+		},
 		{"no policy", "", forward, 0, "policy"},
 		{"a dry-run without a policy", "", dryRun(forward), 0, ""},
 	}
@@ -68,8 +116,8 @@ func TestDirect(t *testing.T) {
 	}
 }
 
-// TestAnApprovalThatNoPolicyTimedIsTimedByTheOneThatExecutes: maxDecisionWait is no matter of who asks
-// for the approval.
+// TestAnApprovalThatNoPolicyTimedIsTimedByTheOneThatExecutes: maxDecisionWait is no matter of who
+// asks for the approval.
 func TestAnApprovalThatNoPolicyTimedIsTimedByTheOneThatExecutes(t *testing.T) {
 	r := newRig(t, "")
 	ids := r.imported("late", "timely")
@@ -94,7 +142,8 @@ func TestOnePersonApprovesOnce(t *testing.T) {
 	r.all(r.Approve(context.Background(), ids, " Zoe\u0308  Lee", ""))(gate.Done)
 	for by, want := range map[string]string{
 		"zo\u00eb LEE": "has approved it already", "\uff3ao\u00eb lee": "has approved it already",
-		"zo\u00eb\u200b lee": "can't be seen, U+200B", "\u200b": "U+200B", "": "nobody is named", "--": "no letter",
+		"zo\u00eb\u200b lee": "can't be seen, U+200B", "\u200b": "U+200B", "": "nobody is named",
+		"--": "no letter",
 	} {
 		o := r.all(r.Approve(context.Background(), ids, by, ""))(gate.Refused)[0]
 		if !strings.Contains(o.Message, want) {
@@ -107,7 +156,8 @@ func TestOnePersonApprovesOnce(t *testing.T) {
 	}
 }
 
-// TestApprovalsOfOnePersonUnderTwoPoliciesAreOne: the name was free again when the first one had expired.
+// TestApprovalsOfOnePersonUnderTwoPoliciesAreOne: the name was free again when the first one had
+// expired.
 func TestApprovalsOfOnePersonUnderTwoPoliciesAreOne(t *testing.T) {
 	r := newRig(t, lab+"  approvals: 2\n  approvalTTL: 1h\n")
 	ids := r.imported("k")
@@ -126,12 +176,21 @@ func TestARollbackGivesBackOnlyToAllowedTargets(t *testing.T) {
 	r := newRig(t, lab)
 	ids := r.approved("k")
 	r.answer = func(protocol.Request) (protocol.Result, error) {
-		return succeeded(map[string]string{"priorAssigned": "false", "priorHolder": "eni-01088600000000020", "changed": "true"}), nil
+		return succeeded(
+			map[string]string{
+				"priorAssigned": "false",
+				"priorHolder":   "eni-01088600000000020",
+				"changed":       "true",
+			},
+		), nil
 	}
 	r.all(r.execute(ids...))(gate.Done)
 	r.Policy = parsePolicy(t, lab+"  allowedTargets: {nicRef: [eni-01088600000000011]}\n")
 	o := r.all(r.Rollback(context.Background(), ids, gate.Options{}))(gate.Refused)[0]
-	if !strings.Contains(o.Message, `allowedTargets: the priorHolder "eni-01088600000000020" is not allowed`) {
+	if !strings.Contains(
+		o.Message,
+		`allowedTargets: the priorHolder "eni-01088600000000020" is not allowed`,
+	) {
 		t.Error(o.Message)
 	}
 	r.all(r.RollbackDryRun(context.Background(), ids, gate.Options{}))(gate.Refused)

@@ -39,7 +39,12 @@ func (g *Gate) mayDryRun(p Plan) policy.Denial {
 }
 
 // dryRun runs a request that changes nothing, and logs what it said.
-func (g *Gate) dryRun(ctx context.Context, a Action, kind EventKind, r protocol.Request) (Outcome, error) {
+func (g *Gate) dryRun(
+	ctx context.Context,
+	a Action,
+	kind EventKind,
+	r protocol.Request,
+) (Outcome, error) {
 	result, err := g.Run.Run(ctx, r)
 	o := Outcome{Action: a, Verdict: Unsuccessful}
 	data := map[string]any{"mode": string(protocol.DryRun), "digest": a.Digest(), "status": "none"}
@@ -74,21 +79,23 @@ func deniedByExecutor(r protocol.Result) policy.Denial {
 	switch class := r.Status.Observed[protocol.FactFailureClass]; {
 	case r.Status.Status != protocol.Failed:
 		return nil
-	case class == string(protocol.Denied), class == string(protocol.Configuration) && !mayHaveChanged(r):
+	case class == string(protocol.Denied),
+		class == string(protocol.Configuration) && !mayHaveChanged(r):
 		_, failure := r.Status.Lines()
 		return against("executor", "%s", failure)
 	}
 	return nil
 }
 
-// Execute runs actions. Unless told to keep going, it begins nothing when one of them would be refused
-// anyway, and nothing more after the first that fails.
+// Execute runs actions. Unless told to keep going, it begins nothing when one of them would be
+// refused anyway, and nothing more after the first that fails.
 func (g *Gate) Execute(ctx context.Context, ids []int64, opt Options) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
 	}
 	if !opt.KeepGoing {
-		if refused, err := g.foresee(ctx, ids, g.mayExecute, "execution"); err != nil || len(refused) > 0 {
+		if refused, err := g.foresee(ctx, ids, g.mayExecute, "execution"); err != nil ||
+			len(refused) > 0 {
 			return refused, err
 		}
 	}
@@ -105,7 +112,12 @@ func (g *Gate) AllApproved(ctx context.Context) (ids []int64, leftOut []Outcome,
 }
 
 // foresee finds every action that would be refused whatever comes before it.
-func (g *Gate) foresee(ctx context.Context, ids []int64, may func(context.Context, Action, int) (policy.Denial, error), what string) ([]Outcome, error) {
+func (g *Gate) foresee(
+	ctx context.Context,
+	ids []int64,
+	may func(context.Context, Action, int) (policy.Denial, error),
+	what string,
+) ([]Outcome, error) {
 	var refused, rest []Outcome
 	for _, id := range ids {
 		a, err := g.Store.Get(ctx, id)
@@ -117,7 +129,10 @@ func (g *Gate) foresee(ctx context.Context, ids []int64, may func(context.Contex
 			return nil, err
 		}
 		if len(reasons) == 0 {
-			rest = append(rest, Outcome{Action: a, Verdict: NotReached, Message: "not begun, because another was refused"})
+			rest = append(
+				rest,
+				Outcome{Action: a, Verdict: NotReached, Message: "not begun, because another was refused"},
+			)
 			continue
 		}
 		o, err := g.deny(ctx, a, what, reasons)
@@ -134,7 +149,12 @@ func (g *Gate) foresee(ctx context.Context, ids []int64, may func(context.Contex
 }
 
 // run goes through actions; begun is how many of them have been let through before.
-func (g *Gate) run(ctx context.Context, ids []int64, opt Options, one func(ctx context.Context, a Action, begun int) (Outcome, error)) ([]Outcome, error) {
+func (g *Gate) run(
+	ctx context.Context,
+	ids []int64,
+	opt Options,
+	one func(ctx context.Context, a Action, begun int) (Outcome, error),
+) ([]Outcome, error) {
 	var (
 		mu       sync.Mutex
 		wait     sync.WaitGroup
@@ -159,7 +179,11 @@ func (g *Gate) run(ctx context.Context, ids []int64, opt Options, one func(ctx c
 			mu.Unlock()
 			break
 		}
-		outcomes[i] = Outcome{Action: a, Verdict: NotReached, Message: "not begun, because of what came before it"}
+		outcomes[i] = Outcome{
+			Action:  a,
+			Verdict: NotReached,
+			Message: "not begun, because of what came before it",
+		}
 		if stopped {
 			<-slots
 			continue
@@ -200,7 +224,9 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 	}
 	reasons = append(reasons, busy(a, now)...)
 	if a.Claim != nil && a.Claim.Purpose == ToRollBack && len(busy(a, now)) == 0 {
-		reasons = append(reasons, against("claim", "a rollback of it was begun and not finished; roll it back")...)
+		reasons = append(
+			reasons,
+			against("claim", "a rollback of it was begun and not finished; roll it back")...)
 	}
 	reasons = append(reasons, intact(a)...)
 	if g.Policy == nil {
@@ -231,7 +257,13 @@ func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error
 }
 
 // claim takes an action for this process alone, or says why not.
-func (g *Gate) claim(ctx context.Context, a Action, begun int, purpose Purpose, may func(context.Context, Action, int) (policy.Denial, error)) (Action, policy.Denial, error) {
+func (g *Gate) claim(
+	ctx context.Context,
+	a Action,
+	begun int,
+	purpose Purpose,
+	may func(context.Context, Action, int) (policy.Denial, error),
+) (Action, policy.Denial, error) {
 	for range attempts {
 		reasons, err := may(ctx, a, begun)
 		if err != nil || len(reasons) > 0 {
@@ -241,10 +273,21 @@ func (g *Gate) claim(ctx context.Context, a Action, begun int, purpose Purpose, 
 		if purpose == ToRollBack {
 			kind = EventRollbackClaim
 		}
-		data := map[string]any{"claimant": g.Claimant, "digest": a.Digest(), "from": string(a.Status), "policy": g.Policy.Name}
+		data := map[string]any{
+			"claimant": g.Claimant,
+			"digest":   a.Digest(),
+			"from":     string(a.Status),
+			"policy":   g.Policy.Name,
+		}
 		now := g.Now()
 		claimed := a
-		claimed.Claim = &Claim{Purpose: purpose, By: g.Claimant, At: now, Until: now.Add(g.Timeout), From: a.Status}
+		claimed.Claim = &Claim{
+			Purpose: purpose,
+			By:      g.Claimant,
+			At:      now,
+			Until:   now.Add(g.Timeout),
+			From:    a.Status,
+		}
 		if a.Claim != nil {
 			kind = EventTakenUp
 			data["claimantBefore"] = a.Claim.By
@@ -277,11 +320,18 @@ func (g *Gate) claim(ctx context.Context, a Action, begun int, purpose Purpose, 
 // claimMargin is what is left of a claim when its executor has ended.
 const claimMargin = time.Second
 
-// runClaimed runs a request within its claim. When too much time has gone by since then (a suspended
-// machine, say) for the executor to have its own, or the clock was set back, it does not begin.
-func (g *Gate) runClaimed(ctx context.Context, a Action, r protocol.Request) (protocol.Result, error) {
+// runClaimed runs a request within its claim. When too much time has gone by since then (a
+// suspended machine, say) for the executor to have its own, or the clock was set back, it does not
+// begin.
+func (g *Gate) runClaimed(
+	ctx context.Context,
+	a Action,
+	r protocol.Request,
+) (protocol.Result, error) {
 	if late := g.Now().Sub(a.Claim.At); late > lateStart(g.Timeout) || late < 0 {
-		return protocol.Result{}, &NotStarted{Cause: errors.New("too much time went by since it was claimed, or the clock was set")}
+		return protocol.Result{}, &NotStarted{
+			Cause: errors.New("too much time went by since it was claimed, or the clock was set"),
+		}
 	}
 	ctx, cancel := context.WithDeadline(ctx, a.Claim.Until.Add(-claimMargin))
 	defer cancel()
@@ -292,7 +342,12 @@ func (g *Gate) runClaimed(ctx context.Context, a Action, r protocol.Request) (pr
 func lateStart(timeout time.Duration) time.Duration { return timeout / 10 }
 
 // record writes down what became of an execution.
-func (g *Gate) record(ctx context.Context, a Action, result protocol.Result, runErr error) (Outcome, error) {
+func (g *Gate) record(
+	ctx context.Context,
+	a Action,
+	result protocol.Result,
+	runErr error,
+) (Outcome, error) {
 	claimed := a
 	claim := a.Claim
 	a.Claim = nil
@@ -306,7 +361,8 @@ func (g *Gate) record(ctx context.Context, a Action, result protocol.Result, run
 	case runErr != nil:
 		a.learn(nil, true)
 		a.Status, a.ResultMessage = Failed, ""
-		a.Error = "no result: " + runErr.Error() + "; whether anything was changed is not known: execute it again, which finds out"
+		a.Error = "no result: " + runErr.Error() + "; whether anything was changed is not known: " +
+			"execute it again, which finds out"
 		o = Outcome{Verdict: Unsuccessful, Message: a.Error}
 		kind, data = EventNoResult, map[string]any{"error": runErr.Error()}
 	case len(reasons) > 0:
@@ -328,21 +384,29 @@ func (g *Gate) record(ctx context.Context, a Action, result protocol.Result, run
 	return g.finish(ctx, claimed, a, kind, data, o)
 }
 
-// didNotRun gives an action the state that it has when nothing was run for its claim, and says which.
+// didNotRun gives an action the state that it has when nothing was run for its claim, and says
+// which.
 func (a *Action) didNotRun(before Status) string {
 	if a.Status = before; !a.MayHaveChanged {
 		return "nothing was changed"
 	}
-	const unknown = "an earlier run may have changed something: execute it again, which finds out, or roll it back"
+	const unknown = "an earlier run may have changed something: execute it again, which finds " +
+		"out, or roll it back"
 	if before != Failed {
 		a.Status, a.ResultMessage, a.Error = Failed, "", unknown
 	}
 	return unknown
 }
 
-// finish writes the end of what was claimed. If someone took it up in the meantime, the facts go into
-// the log all the same.
-func (g *Gate) finish(ctx context.Context, claimed, a Action, kind EventKind, data map[string]any, o Outcome) (Outcome, error) {
+// finish writes the end of what was claimed. If someone took it up in the meantime, the facts go
+// into the log all the same.
+func (g *Gate) finish(
+	ctx context.Context,
+	claimed, a Action,
+	kind EventKind,
+	data map[string]any,
+	o Outcome,
+) (Outcome, error) {
 	changed, err := g.Store.Apply(ctx, Change{Action: a, Event: g.event(kind, a, data)})
 	if errors.Is(err, ErrChanged) || errors.Is(err, ErrAltered) {
 		data["meant"] = string(kind)
@@ -355,7 +419,13 @@ func (g *Gate) finish(ctx context.Context, claimed, a Action, kind EventKind, da
 	if err != nil {
 		// The last chance to tell what is nowhere else.
 		said, _ := json.Marshal(data)
-		return o, fmt.Errorf("action %d (%s) ended, and that could not be written down: %w; what is known of it: %s", a.ID, protocol.Quote(a.IdempotencyKey), err, said)
+		return o, fmt.Errorf(
+			"action %d (%s) ended, and that could not be written down: %w; what is known of it: %s",
+			a.ID,
+			protocol.Quote(a.IdempotencyKey),
+			err,
+			said,
+		)
 	}
 	o.Action = changed[0]
 	return o, nil

@@ -2,9 +2,9 @@
 // and with a journal of everything.
 //
 // It guarantees that what runs is exactly what was approved; that nothing runs twice, however many
-// processes try and whenever one of them is killed; that nothing changes a provider unless Execute or
-// Rollback was called for it; that every decision and every outcome is in the journal; and
-// that facts once learnt are never dropped. Without a policy nothing is executed.
+// processes try and whenever one of them is killed; that nothing changes a provider unless Execute
+// or Rollback was called for it; that every decision and every outcome is in the journal; and that
+// facts once learnt are never dropped. Without a policy nothing is executed.
 //
 // The executor's result is the truth. It runs as a process of its own, and finds its credentials by
 // itself: none pass through here. The gate knows no provider's SDK and no store's language.
@@ -32,7 +32,8 @@ type Gate struct {
 	Provider string
 	// Run hands a request to the executor.
 	Run Runner
-	// Timeout is how long a claim holds. An executor gets the time until shortly before, and ends by then.
+	// Timeout is how long a claim holds. An executor gets the time until shortly before, and ends by
+	// then.
 	Timeout time.Duration
 	Now     func() time.Time
 	// Actor is on whose behalf, for the journal; Claimant names this process.
@@ -41,8 +42,9 @@ type Gate struct {
 	Progress func(Outcome)
 }
 
-// Runner carries out one request, and has ended what it began by the deadline of the context. An error means
-// that there is no result, and that nothing is known of what became of it, unless it is a *NotStarted.
+// Runner carries out one request, and has ended what it began by the deadline of the context. An
+// error means that there is no result, and that nothing is known of what became of it, unless it is
+// a *NotStarted.
 type Runner interface {
 	Run(ctx context.Context, r protocol.Request) (protocol.Result, error)
 }
@@ -85,12 +87,25 @@ type Outcome struct {
 }
 
 // deny refuses, and logs it.
-func (g *Gate) deny(ctx context.Context, a Action, what string, reasons policy.Denial) (Outcome, error) {
-	o := Outcome{Action: a, Verdict: Refused, Message: what + " refused: " + reasons.Error(), Reasons: reasons}
+func (g *Gate) deny(
+	ctx context.Context,
+	a Action,
+	what string,
+	reasons policy.Denial,
+) (Outcome, error) {
+	o := Outcome{
+		Action:  a,
+		Verdict: Refused,
+		Message: what + " refused: " + reasons.Error(),
+		Reasons: reasons,
+	}
 	if g.Store.ReadOnly() {
 		return o, nil
 	}
-	return o, g.Store.Note(ctx, g.event(EventDenied, a, map[string]any{"what": what, "reasons": texts(reasons)}))
+	return o, g.Store.Note(
+		ctx,
+		g.event(EventDenied, a, map[string]any{"what": what, "reasons": texts(reasons)}),
+	)
 }
 
 func texts(d policy.Denial) []string {
@@ -102,7 +117,14 @@ func texts(d policy.Denial) []string {
 }
 
 func (g *Gate) event(kind EventKind, a Action, data map[string]any) Event {
-	return Event{At: g.Now(), Kind: kind, ActionID: a.ID, Key: a.IdempotencyKey, Actor: g.Actor, Data: data}
+	return Event{
+		At:       g.Now(),
+		Kind:     kind,
+		ActionID: a.ID,
+		Key:      a.IdempotencyKey,
+		Actor:    g.Actor,
+		Data:     data,
+	}
 }
 
 // resultData is a result as an event keeps it: whole, but no text twice.
@@ -140,8 +162,8 @@ func (g *Gate) subject(p Plan) policy.Subject {
 	return s
 }
 
-// undoSubject is what the policy decides on for a rollback. It is an undo whatever its verb is, since
-// that of a release takes again what was released.
+// undoSubject is what the policy decides on for a rollback. It is an undo whatever its verb is,
+// since that of a release takes again what was released.
 func (g *Gate) undoSubject(a Action) policy.Subject {
 	s := policy.RequestSubject(g.Registry, a.undoRequest(protocol.Execute))
 	s.Undo, s.Undoes = true, append(s.Undoes, a.Plan.Action)
@@ -156,7 +178,9 @@ func intact(a Action) policy.Denial {
 	}
 	for _, column := range []string{"target", "parameters", "undo", "observed"} {
 		if text, ok := a.Unreadable[column]; ok {
-			reasons = append(reasons, against("journal", "its %s can't be read: %s", column, protocol.Quote(text))...)
+			reasons = append(
+				reasons,
+				against("journal", "its %s can't be read: %s", column, protocol.Quote(text))...)
 		}
 	}
 	return reasons
@@ -167,12 +191,18 @@ func busy(a Action, now time.Time) policy.Denial {
 	if a.Claim == nil || now.After(a.Claim.Until) {
 		return nil
 	}
-	return against("claim", "%s is at work on it (%s) since %s; if that is no more, it can be taken up after %s",
-		a.Claim.By, a.Claim.Purpose, a.Claim.At.Format(time.RFC3339), a.Claim.Until.Format(time.RFC3339))
+	return against(
+		"claim",
+		"%s is at work on it (%s) since %s; if that is no more, it can be taken up after %s",
+		a.Claim.By,
+		a.Claim.Purpose,
+		a.Claim.At.Format(time.RFC3339),
+		a.Claim.Until.Format(time.RFC3339),
+	)
 }
 
-// Failures tells whether anything was let through and did not succeed, and whether anything was not let
-// through.
+// Failures reports whether anything was let through and did not succeed, and whether anything was
+// not let through.
 func Failures(outcomes []Outcome) (failed, refused bool) {
 	for _, o := range outcomes {
 		failed = failed || o.Verdict == Unsuccessful

@@ -45,7 +45,12 @@ const lab = `
 
 func parsePolicy(t *testing.T, spec string) *policy.Policy {
 	t.Helper()
-	p, err := policy.Parse([]byte("apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: {name: lab}\nspec:\n" + spec))
+	p, err := policy.Parse(
+		[]byte(
+			"apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: {name: " +
+				"lab}\nspec:\n" + spec,
+		),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +88,14 @@ func (r *rig) Run(_ context.Context, req protocol.Request) (protocol.Result, err
 }
 
 func succeeded(facts map[string]string) protocol.Result {
-	return protocol.NewResult(protocol.Status{Status: protocol.Succeeded, Message: "did it", Observed: facts, UndoAvailable: true})
+	return protocol.NewResult(
+		protocol.Status{
+			Status:        protocol.Succeeded,
+			Message:       "did it",
+			Observed:      facts,
+			UndoAvailable: true,
+		},
+	)
 }
 
 func failed(class protocol.FailureClass, facts map[string]string) protocol.Result {
@@ -104,7 +116,11 @@ func skipped(facts map[string]string) protocol.Result {
 
 func plan(key string) gate.Plan {
 	return gate.Plan{Provider: "aws", Action: "assign-secondary-ip", IdempotencyKey: key,
-		Target: map[string]string{"nicRef": "eni-01088600000000011", "address": "10.88.60.9", "region": "ap-northeast-1"}}
+		Target: map[string]string{
+			"nicRef":  "eni-01088600000000011",
+			"address": "10.88.60.9",
+			"region":  "ap-northeast-1",
+		}}
 }
 
 // imported imports plans with these keys and returns their ids.
@@ -191,7 +207,9 @@ func TestTheWholeRoad(t *testing.T) {
 	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
 	r.all(r.execute(id))(gate.Done)
 	a := r.get(id)
-	if a.Status != gate.Succeeded || a.ApprovedBy != "ann" || a.ResultMessage != "did it" || a.Observed["priorAssigned"] != "false" || a.Claim != nil {
+	if a.Status != gate.Succeeded || a.ApprovedBy != "ann" || a.ResultMessage != "did it" ||
+		a.Observed["priorAssigned"] != "false" ||
+		a.Claim != nil {
 		t.Errorf("%+v", a)
 	}
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
@@ -199,10 +217,13 @@ func TestTheWholeRoad(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	undo := r.requests[2]
-	if undo.Action != "unassign-secondary-ip" || undo.IdempotencyKey != "k:undo" || undo.Parameters["priorAssigned"] != "false" || undo.Mode != protocol.Execute {
+	if undo.Action != "unassign-secondary-ip" || undo.IdempotencyKey != "k:undo" ||
+		undo.Parameters["priorAssigned"] != "false" ||
+		undo.Mode != protocol.Execute {
 		t.Errorf("the undo: %+v", undo)
 	}
-	if got, want := r.kinds(id), "imported dry-run approved claimed result rollback-claimed rolled-back"; got != want {
+	if got, want := r.kinds(id), "imported dry-run approved claimed result rollback-claimed "+
+		"rolled-back"; got != want {
 		t.Errorf("logged %q, want %q", got, want)
 	}
 	r.verified()
@@ -214,22 +235,52 @@ func TestImportRefuses(t *testing.T) {
 		change func(*gate.Plan)
 		want   string
 	}{
-		{"a provider that is not ours", func(p *gate.Plan) { p.Provider = "gcp" }, `provider: is "gcp", want "aws"`},
-		{"an unknown action", func(p *gate.Plan) { p.Action = "assign" }, `action: is "assign", want one of assign-secondary-ip`},
-		{"an undo that is none", func(p *gate.Plan) { p.Undo = &gate.Undo{Action: "ensure-forwarding-disabled"} }, "what undoes assign-secondary-ip is unassign-secondary-ip"},
-		{"what can't be undone", func(p *gate.Plan) { p.Action = "unassign-secondary-ip" }, "undo: unassign-secondary-ip can't be undone"},
+		{
+			"a provider that is not ours",
+			func(p *gate.Plan) { p.Provider = "gcp" },
+			`provider: is "gcp", want "aws"`,
+		},
+		{
+			"an unknown action",
+			func(p *gate.Plan) { p.Action = "assign" },
+			`action: is "assign", want one of assign-secondary-ip`,
+		},
+		{
+			"an undo that is none",
+			func(p *gate.Plan) { p.Undo = &gate.Undo{Action: "ensure-forwarding-disabled"} },
+			"what undoes assign-secondary-ip is unassign-secondary-ip",
+		},
+		{
+			"what can't be undone",
+			func(p *gate.Plan) { p.Action = "unassign-secondary-ip" },
+			"undo: unassign-secondary-ip can't be undone",
+		},
 		{"an undo of what can't be undone", func(p *gate.Plan) {
 			p.Action, p.Undo = "unassign-secondary-ip", &gate.Undo{Action: "ensure-forwarding-enabled"}
 		}, "take undo out"},
 		{"undo parameters that are wrong", func(p *gate.Plan) {
-			p.Undo = &gate.Undo{Action: "unassign-secondary-ip", Parameters: map[string]string{"priorAssigned": "maybe"}}
+			p.Undo = &gate.Undo{
+				Action:     "unassign-secondary-ip",
+				Parameters: map[string]string{"priorAssigned": "maybe"},
+			}
 		}, "undo.parameters.priorAssigned"},
-		{"a credential", func(p *gate.Plan) { p.Parameters = map[string]string{"secretAccessKey": "hush"} }, "parameters.secretAccessKey: carries a credential"},
+		{
+			"a credential",
+			func(p *gate.Plan) { p.Parameters = map[string]string{"secretAccessKey": "hush"} },
+			"parameters.secretAccessKey: carries a credential",
+		},
 		{"a credential for the undo", func(p *gate.Plan) {
-			p.Undo = &gate.Undo{Action: "unassign-secondary-ip", Parameters: map[string]string{"password": "hush"}}
+			p.Undo = &gate.Undo{
+				Action:     "unassign-secondary-ip",
+				Parameters: map[string]string{"password": "hush"},
+			}
 		}, "undo.parameters.password: carries a credential"},
 		{"a blank key", func(p *gate.Plan) { p.IdempotencyKey = " " }, "idempotencyKey: is blank"},
-		{"several faults", func(p *gate.Plan) { p.Target["nicRef"] = "eni"; p.Target["address"] = "10.0.0.0/8" }, "target.address"},
+		{
+			"several faults",
+			func(p *gate.Plan) { p.Target["nicRef"] = "eni"; p.Target["address"] = "10.0.0.0/8" },
+			"target.address",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -237,13 +288,17 @@ func TestImportRefuses(t *testing.T) {
 			p := plan("bad")
 			tt.change(&p)
 			_, err := r.Import(context.Background(), []gate.Plan{plan("good"), p}, "test", false)
-			if !gate.IsRefusal(err) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hush") {
+			if !gate.IsRefusal(err) || !strings.Contains(err.Error(), tt.want) ||
+				strings.Contains(err.Error(), "hush") {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 			if all, _ := r.Store.List(context.Background(), gate.Query{}); len(all) != 0 {
 				t.Errorf("%d of a refused import are there", len(all))
 			}
-			if events, _ := r.Store.Events(context.Background(), gate.EventQuery{Kind: gate.EventDenied}); len(events) != 1 {
+			if events, _ := r.Store.Events(context.Background(),
+				gate.EventQuery{Kind: gate.EventDenied}); len(
+				events,
+			) != 1 {
 				t.Errorf("%d denials logged", len(events))
 			}
 		})
@@ -255,7 +310,8 @@ func TestImportOfTwoProvidersIsRefused(t *testing.T) {
 	other := plan("b")
 	other.Provider = "gcp"
 	_, err := r.Import(context.Background(), []gate.Plan{plan("a"), other}, "test", false)
-	if !gate.IsRefusal(err) || !strings.Contains(err.Error(), "plans of several providers (aws, gcp)") {
+	if !gate.IsRefusal(err) ||
+		!strings.Contains(err.Error(), "plans of several providers (aws, gcp)") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -270,10 +326,17 @@ func TestImportTakesAKeyOnce(t *testing.T) {
 	}
 	changed := plan("k")
 	changed.Parameters = map[string]string{"allowReassignment": "true"}
-	if _, err := r.Import(context.Background(), []gate.Plan{changed}, "test", false); !gate.IsRefusal(err) || !strings.Contains(err.Error(), "with another plan") {
+	if _, err := r.Import(context.Background(), []gate.Plan{changed}, "test", false); !gate.IsRefusal(
+		err,
+	) ||
+		!strings.Contains(err.Error(), "with another plan") {
 		t.Errorf("another plan: %v", err)
 	}
-	if _, err := r.Import(context.Background(), []gate.Plan{plan("x"), plan("x")}, "test", false); !gate.IsRefusal(err) || !strings.Contains(err.Error(), "that of plan 1 too") {
+	if _, err := r.Import(context.Background(), []gate.Plan{plan("x"), plan("x")}, "test",
+		false); !gate.IsRefusal(
+		err,
+	) ||
+		!strings.Contains(err.Error(), "that of plan 1 too") {
 		t.Errorf("twice in one: %v", err)
 	}
 	// Requeued, it needs approval anew.
@@ -304,12 +367,29 @@ func TestApproveRefuses(t *testing.T) {
 			r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Done)
 			r.all(r.execute(id))(gate.Done)
 		}, "ann", "", "status: it is succeeded"},
-		{"without evidence", lab + "  requireEvidence: true\n", nil, "ann", "", "requireEvidence: no dry-run"},
+		{
+			"without evidence",
+			lab + "  requireEvidence: true\n",
+			nil,
+			"ann",
+			"",
+			"requireEvidence: no dry-run",
+		},
 		{"after a dry-run that failed", lab + "  requireEvidence: true\n", func(r *rig, id int64) {
-			r.answer = func(protocol.Request) (protocol.Result, error) { return failed(protocol.Conflict, nil), nil }
+			r.answer = func(protocol.Request) (protocol.Result, error) {
+				return failed(protocol.Conflict,
+					nil), nil
+			}
 			r.all(r.DryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Unsuccessful)
 		}, "ann", "", "requireEvidence: no dry-run"},
-		{"too late", lab + "  maxDecisionWait: 1h\n", func(r *rig, _ int64) { r.now = r.now.Add(2 * time.Hour) }, "ann", "", "maxDecisionWait: it has waited 2h0m0s"},
+		{
+			"too late",
+			lab + "  maxDecisionWait: 1h\n",
+			func(r *rig, _ int64) { r.now = r.now.Add(2 * time.Hour) },
+			"ann",
+			"",
+			"maxDecisionWait: it has waited 2h0m0s",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -336,7 +416,10 @@ func TestTwoApprovalsAreNeeded(t *testing.T) {
 	if a := r.get(id); a.Status != gate.Pending {
 		t.Errorf("%+v", a)
 	}
-	if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, "approvals: 1 of 2 approvals") {
+	if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(
+		o.Message,
+		"approvals: 1 of 2 approvals",
+	) {
 		t.Error(o.Message)
 	}
 	r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Done)
@@ -354,7 +437,12 @@ func TestExecuteRefuses(t *testing.T) {
 		want       []string
 	}{
 		{"without approval", lab, nil, []string{"requireApproval: 0 of 1 approvals"}},
-		{"every reason", strings.Replace(night, "dryRunOnly: false", "dryRunOnly: true", 1), nil, []string{"dryRunOnly", "executionWindow: it is Tue 12:00 UTC", "requireApproval"}},
+		{
+			"every reason",
+			strings.Replace(night, "dryRunOnly: false", "dryRunOnly: true", 1),
+			nil,
+			[]string{"dryRunOnly", "executionWindow: it is Tue 12:00 UTC", "requireApproval"},
+		},
 		{"an approval that expired", lab + "  approvalTTL: 1h\n", func(r *rig, id int64) {
 			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
 			r.now = r.now.Add(2 * time.Hour)
@@ -362,11 +450,13 @@ func TestExecuteRefuses(t *testing.T) {
 		{"what was changed in the journal", lab, func(r *rig, id int64) {
 			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
 			r.sql(`UPDATE action_executions SET target_json = replace(target_json, '60.9', '60.66')`)
-		}, []string{"journal: the row of action 1 was changed: it is not as event 2 left it", "1 for a plan that has changed since"}},
+		}, []string{"journal: the row of action 1 was changed: it is not as event 2 left it",
+			"1 for a plan that has changed since"}},
 		{"what another process is at", lab, func(r *rig, id int64) {
 			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
 			r.claimed(id)
-		}, []string{"claim: someone is at work on it (execute) since 2026-03-03T12:00:00Z; if that is no more, it can be taken up after 2026-03-03T12:01:00Z"}},
+		}, []string{"claim: someone is at work on it (execute) since 2026-03-03T12:00:00Z; if that " +
+			"is no more, it can be taken up after 2026-03-03T12:01:00Z"}},
 		{"without a policy", "", nil, []string{"policy: there is none, and without one nothing runs"}},
 	}
 	for _, tt := range tests {
@@ -410,9 +500,16 @@ func (r *rig) sql(statements string) {
 func (r *rig) claimed(id int64) {
 	r.t.Helper()
 	a := r.get(id)
-	a.Claim = &gate.Claim{Purpose: gate.ToExecute, By: "someone", At: r.now, Until: r.now.Add(time.Minute), From: a.Status}
+	a.Claim = &gate.Claim{
+		Purpose: gate.ToExecute,
+		By:      "someone",
+		At:      r.now,
+		Until:   r.now.Add(time.Minute),
+		From:    a.Status,
+	}
 	a.Status = gate.Running
-	if _, err := r.Store.Apply(context.Background(), gate.Change{Action: a, Event: gate.Event{At: r.now, Kind: gate.EventClaimed}}); err != nil {
+	if _, err := r.Store.Apply(context.Background(), gate.Change{Action: a,
+		Event: gate.Event{At: r.now, Kind: gate.EventClaimed}}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -445,7 +542,10 @@ func TestALateResultIsNotLost(t *testing.T) {
 	if a := r.get(id); a.Status != gate.Succeeded || a.Observed["priorAssigned"] != "false" {
 		t.Errorf("%+v", a)
 	}
-	events, _ := r.Store.Events(context.Background(), gate.EventQuery{ActionID: id, Kind: gate.EventLateResult})
+	events, _ := r.Store.Events(
+		context.Background(),
+		gate.EventQuery{ActionID: id, Kind: gate.EventLateResult},
+	)
 	if len(events) != 1 || events[0].Data["observed"].(map[string]any)["priorAssigned"] != "late" {
 		t.Errorf("%+v", events)
 	}
@@ -467,7 +567,13 @@ func TestExecuteStopsAtTheFirstFailure(t *testing.T) {
 	}
 	r = newRig(t, lab)
 	r.answer = fail
-	r.all(r.Execute(context.Background(), r.approved("a", "b", "c"), gate.Options{KeepGoing: true}))(gate.Done, gate.Unsuccessful, gate.Done)
+	r.all(
+		r.Execute(context.Background(), r.approved("a", "b", "c"), gate.Options{KeepGoing: true}),
+	)(
+		gate.Done,
+		gate.Unsuccessful,
+		gate.Done,
+	)
 }
 
 func TestNothingBeginsWhenOneIsRefused(t *testing.T) {
@@ -477,14 +583,22 @@ func TestNothingBeginsWhenOneIsRefused(t *testing.T) {
 	if outcomes[0].Action.ID != pending || len(r.requests) > 0 {
 		t.Errorf("%d requests, %+v", len(r.requests), outcomes)
 	}
-	r.all(r.Execute(context.Background(), []int64{pending, approved}, gate.Options{KeepGoing: true}))(gate.Refused, gate.Done)
+	r.all(
+		r.Execute(context.Background(), []int64{pending, approved}, gate.Options{KeepGoing: true}),
+	)(
+		gate.Refused,
+		gate.Done,
+	)
 }
 
 func TestLimitOfARun(t *testing.T) {
 	r := newRig(t, strings.Replace(lab, "maxActionsPerRun: 10", "maxActionsPerRun: 2", 1))
 	ids := r.approved("a", "b", "c", "d")
 	outcomes := r.all(r.execute(ids...))(gate.Done, gate.Done, gate.Refused, gate.NotReached)
-	if !strings.Contains(outcomes[2].Message, "maxActionsPerRun: 2 actions are allowed in a run, and this would be number 3") {
+	if !strings.Contains(
+		outcomes[2].Message,
+		"maxActionsPerRun: 2 actions are allowed in a run, and this would be number 3",
+	) {
 		t.Error(outcomes[2].Message)
 	}
 	r.all(r.execute(ids[2:]...))(gate.Done)
@@ -498,7 +612,9 @@ func TestInParallelNothingRunsTwiceAndTheLimitHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done := len(slices.DeleteFunc(outcomes, func(o gate.Outcome) bool { return o.Verdict != gate.Done })); done != 10 || len(r.requests) != 10 {
+	if done := len(slices.DeleteFunc(outcomes,
+		func(o gate.Outcome) bool { return o.Verdict != gate.Done })); done != 10 ||
+		len(r.requests) != 10 {
 		t.Errorf("%d done, %d requests, want 10", done, len(r.requests))
 	}
 	r.verified()
@@ -507,7 +623,10 @@ func TestInParallelNothingRunsTwiceAndTheLimitHolds(t *testing.T) {
 func TestWhatTheExecutorDeniesIsRefused(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
-	r.answer = func(protocol.Request) (protocol.Result, error) { return failed(protocol.Denied, nil), nil }
+	r.answer = func(protocol.Request) (protocol.Result, error) {
+		return failed(protocol.Denied, nil),
+			nil
+	}
 	r.all(r.execute(id))(gate.Refused)
 	if a := r.get(id); a.Status != gate.Approved || a.Claim != nil {
 		t.Errorf("%+v", a)
@@ -530,7 +649,8 @@ func TestWithoutAResult(t *testing.T) {
 	if a := r.get(ids[0]); a.Status != gate.Approved {
 		t.Errorf("not started: %+v", a)
 	}
-	if a := r.get(ids[1]); a.Status != gate.Failed || !strings.Contains(a.Error, "whether anything was changed is not known: execute it again") {
+	if a := r.get(ids[1]); a.Status != gate.Failed ||
+		!strings.Contains(a.Error, "whether anything was changed is not known: execute it again") {
 		t.Errorf("no result: %+v", a)
 	}
 	// Executed again under the same key, it finds out.
@@ -549,13 +669,40 @@ func TestRollback(t *testing.T) {
 		event   string
 	}{
 		{"done", succeeded(nil), gate.Done, gate.RolledBack, "rolled back: did it", "rolled-back"},
-		{"nothing to restore", skipped(nil), gate.Done, gate.RolledBack, "rolled back, nothing to restore", "rolled-back"},
+		{
+			"nothing to restore",
+			skipped(nil),
+			gate.Done,
+			gate.RolledBack,
+			"rolled back, nothing to restore",
+			"rolled-back",
+		},
 		{"held by another, and nothing of its own", skipped(facts("heldBy", `["other"]`)),
 			gate.Done, gate.RolledBack, "rolled back, nothing to restore", "rolled-back"},
-		{"held by another", succeeded(facts("heldBy", `["other"]`, "changed", "false", "withdrawn", "true")),
-			gate.Done, gate.RolledBack, "rolled back: did it", "rolled-back"},
-		{"failed", failed(protocol.Drift, nil), gate.Unsuccessful, gate.Succeeded, "it is drift", "rollback-failed"},
-		{"denied by the executor", failed(protocol.Denied, nil), gate.Refused, gate.Succeeded, "refused by the executor", "denied"},
+		{
+			"held by another",
+			succeeded(facts("heldBy", `["other"]`, "changed", "false", "withdrawn", "true")),
+			gate.Done,
+			gate.RolledBack,
+			"rolled back: did it",
+			"rolled-back",
+		},
+		{
+			"failed",
+			failed(protocol.Drift, nil),
+			gate.Unsuccessful,
+			gate.Succeeded,
+			"it is drift",
+			"rollback-failed",
+		},
+		{
+			"denied by the executor",
+			failed(protocol.Denied, nil),
+			gate.Refused,
+			gate.Succeeded,
+			"refused by the executor",
+			"denied",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -566,7 +713,8 @@ func TestRollback(t *testing.T) {
 			r.answer = func(protocol.Request) (protocol.Result, error) { return tt.answer, nil }
 			o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(tt.verdict)[0]
 			a := r.get(id)
-			if !strings.Contains(o.Message, tt.message) || a.Status != tt.status || a.Claim != nil || !strings.HasSuffix(r.kinds(id), "rollback-claimed "+tt.event) {
+			if !strings.Contains(o.Message, tt.message) || a.Status != tt.status || a.Claim != nil ||
+				!strings.HasSuffix(r.kinds(id), "rollback-claimed "+tt.event) {
 				t.Errorf("%q, %+v, %s", o.Message, a, r.kinds(id))
 			}
 			if d := cmp.Diff(observed, a.Observed); d != "" {
@@ -585,10 +733,11 @@ func TestRollback(t *testing.T) {
 
 func TestRollbackIsCheckedByPolicy(t *testing.T) {
 	for name, tt := range map[string]struct{ from, to, want string }{
-		"allowUndo":       {"allowUndo: true", "allowUndo: false", "allowUndo: undoing is not allowed"},
-		"dryRunOnly":      {"dryRunOnly: false", "dryRunOnly: true", "dryRunOnly"},
-		"executionWindow": {"allowUndo: true", "allowUndo: true\n  executionWindow: Sun 00:00-01:00 UTC", "executionWindow"},
-		"allowedCIDRs":    {"10.88.60.0/24", "10.88.61.0/24", "allowedCIDRs"},
+		"allowUndo":  {"allowUndo: true", "allowUndo: false", "allowUndo: undoing is not allowed"},
+		"dryRunOnly": {"dryRunOnly: false", "dryRunOnly: true", "dryRunOnly"},
+		"executionWindow": {"allowUndo: true", "allowUndo: true\n  executionWindow: Sun 00:00-01:00 " +
+			"UTC", "executionWindow"},
+		"allowedCIDRs": {"10.88.60.0/24", "10.88.61.0/24", "allowedCIDRs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, lab)
@@ -604,7 +753,8 @@ func TestRollbackIsCheckedByPolicy(t *testing.T) {
 }
 
 func TestRollbackGoesBackwards(t *testing.T) {
-	for name, step := range map[string]time.Duration{"": time.Second, "a clock that stands still": 0, "a clock that is set back": -time.Second} {
+	for name, step := range map[string]time.Duration{"": time.Second, "a clock that stands " +
+		"still": 0, "a clock that is set back": -time.Second} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, lab)
 			ids := r.approved("a", "b", "c")
@@ -630,7 +780,10 @@ func TestTheUndosOwnParametersWin(t *testing.T) {
 	r := newRig(t, lab)
 	p := plan("k")
 	p.Parameters = map[string]string{"allowReassignment": "true"}
-	p.Undo = &gate.Undo{Action: "unassign-secondary-ip", Parameters: map[string]string{"priorAssigned": "true", "onDrift": "restore"}}
+	p.Undo = &gate.Undo{
+		Action:     "unassign-secondary-ip",
+		Parameters: map[string]string{"priorAssigned": "true", "onDrift": "restore"},
+	}
 	outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
 	r.all(outcomes, err)(gate.Done)
 	id := outcomes[0].Action.ID
@@ -644,7 +797,15 @@ func TestTheUndosOwnParametersWin(t *testing.T) {
 }
 
 func TestDryRunConsumesNothing(t *testing.T) {
-	r := newRig(t, strings.Replace(lab, "dryRunOnly: false", "dryRunOnly: true", 1)+"  executionWindow: Sun 00:00-01:00 UTC\n")
+	r := newRig(
+		t,
+		strings.Replace(
+			lab,
+			"dryRunOnly: false",
+			"dryRunOnly: true",
+			1,
+		)+"  executionWindow: Sun 00:00-01:00 UTC\n",
+	)
 	id := r.imported("k")[0]
 	before := r.get(id)
 	r.all(r.DryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
@@ -657,13 +818,19 @@ func TestDryRunConsumesNothing(t *testing.T) {
 
 // TestIrreversibleActions: named in allowedActions they may run; covered by "*" alone they may not.
 func TestIrreversibleActions(t *testing.T) {
-	named := strings.Replace(lab, "[assign-secondary-ip,", "[unassign-secondary-ip, assign-secondary-ip,", 1)
+	named := strings.Replace(
+		lab,
+		"[assign-secondary-ip,",
+		"[unassign-secondary-ip, assign-secondary-ip,",
+		1,
+	)
 	r := newRig(t, named)
 	p := plan("k")
 	p.Action = "unassign-secondary-ip"
 	r.Policy = parsePolicy(t, lab)
 	_, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
-	if !gate.IsRefusal(err) || !strings.Contains(err.Error(), "add unassign-secondary-ip to allowedActions") {
+	if !gate.IsRefusal(err) ||
+		!strings.Contains(err.Error(), "add unassign-secondary-ip to allowedActions") {
 		t.Errorf("without a policy that names it: %v", err)
 	}
 	allowed := parsePolicy(t, named)
@@ -673,7 +840,8 @@ func TestIrreversibleActions(t *testing.T) {
 	id := outcomes[0].Action.ID
 	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
 	for _, spec := range []string{
-		strings.Replace(lab, "[assign-secondary-ip,", "['*', assign-secondary-ip,", 1), named + "  allowIrreversible: false\n",
+		strings.Replace(lab, "[assign-secondary-ip,", "['*', assign-secondary-ip,", 1),
+		named + "  allowIrreversible: false\n",
 	} {
 		r.Policy = parsePolicy(t, spec)
 		if o := r.all(r.execute(id))(gate.Refused)[0]; !strings.Contains(o.Message, "allowIrreversible") {
@@ -682,14 +850,24 @@ func TestIrreversibleActions(t *testing.T) {
 	}
 	r.Policy = allowed
 	r.all(r.execute(id))(gate.Done)
-	if o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)[0]; !strings.Contains(o.Message, "can't be undone") {
+	if o := r.all(r.Rollback(context.Background(), []int64{id},
+		gate.Options{}))(gate.Refused)[0]; !strings.Contains(
+		o.Message,
+		"can't be undone",
+	) {
 		t.Error(o.Message)
 	}
 }
 
-// TestAPlannersReleaseIsUndoneByTakingTheAddressAgain: a core's planner says so, and allowUndo counts.
+// TestAPlannersReleaseIsUndoneByTakingTheAddressAgain: a core's planner says so, and allowUndo
+// counts.
 func TestAPlannersReleaseIsUndoneByTakingTheAddressAgain(t *testing.T) {
-	named := strings.Replace(lab, "[assign-secondary-ip,", "[unassign-secondary-ip, assign-secondary-ip,", 1)
+	named := strings.Replace(
+		lab,
+		"[assign-secondary-ip,",
+		"[unassign-secondary-ip, assign-secondary-ip,",
+		1,
+	)
 	r := newRig(t, named)
 	p := plan("k")
 	p.Action, p.Undo = "unassign-secondary-ip", &gate.Undo{Action: "assign-secondary-ip"}
@@ -699,7 +877,11 @@ func TestAPlannersReleaseIsUndoneByTakingTheAddressAgain(t *testing.T) {
 	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
 	r.all(r.execute(id))(gate.Done)
 	r.Policy = parsePolicy(t, strings.Replace(named, "allowUndo: true", "allowUndo: false", 1))
-	if o := r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)[0]; !strings.Contains(o.Message, "allowUndo") {
+	if o := r.all(r.Rollback(context.Background(), []int64{id},
+		gate.Options{}))(gate.Refused)[0]; !strings.Contains(
+		o.Message,
+		"allowUndo",
+	) {
 		t.Error(o.Message)
 	}
 	r.Policy = parsePolicy(t, named)
@@ -732,10 +914,12 @@ func TestFactsThatCanNotBeWrittenAreTold(t *testing.T) {
 	id := r.approved("k")[0]
 	r.Store = &full{Store: r.Store, writes: 1}
 	outcomes, err := r.execute(id)
-	if len(outcomes) != 1 || outcomes[0].Verdict != gate.Unsuccessful || !strings.Contains(outcomes[0].Message, `"priorAssigned":"false"`) {
+	if len(outcomes) != 1 || outcomes[0].Verdict != gate.Unsuccessful ||
+		!strings.Contains(outcomes[0].Message, `"priorAssigned":"false"`) {
 		t.Errorf("it did run: %+v", outcomes)
 	}
-	if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), `"priorAssigned":"false"`) {
+	if err == nil || !strings.Contains(err.Error(), "no space left") ||
+		!strings.Contains(err.Error(), `"priorAssigned":"false"`) {
 		t.Errorf("got %v", err)
 	}
 	// The claim is there, so that it can be taken up again.
@@ -749,7 +933,8 @@ func TestTwoImportsAtOnceMakeOneAction(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 4 {
 		wait.Go(func() {
-			if _, err := r.Import(context.Background(), []gate.Plan{plan("a"), plan("b")}, "test", false); err != nil {
+			if _, err := r.Import(context.Background(), []gate.Plan{plan("a"), plan("b")}, "test",
+				false); err != nil {
 				t.Error(err)
 			}
 		})
@@ -764,16 +949,25 @@ func TestTwoImportsAtOnceMakeOneAction(t *testing.T) {
 // chooses. What was allowed is undone, by either name.
 func TestThePolicyJudgesByTheNameOfAnAction(t *testing.T) {
 	p := plan("k")
-	p.Target = map[string]string{"nicRef": "eni-01088600000000011", "routeTableRef": "rtb-01088000000000060", "address": "10.88.60.9/32",
-		"region": "ap-northeast-1", "captureStrategy": "route-table"}
-	for _, undo := range []*gate.Undo{nil, {Action: "unassign-secondary-ip"}, {Action: "unassign-route-table-route"}} {
+	p.Target = map[string]string{
+		"nicRef":          "eni-01088600000000011",
+		"routeTableRef":   "rtb-01088000000000060",
+		"address":         "10.88.60.9/32",
+		"region":          "ap-northeast-1",
+		"captureStrategy": "route-table",
+	}
+	for _, undo := range []*gate.Undo{nil, {Action: "unassign-secondary-ip"},
+		{Action: "unassign-route-table-route"}} {
 		r := newRig(t, lab)
 		p.Undo = undo
 		outcomes, err := r.Import(context.Background(), []gate.Plan{p}, "test", false)
 		r.all(outcomes, err)(gate.Done)
 		id := outcomes[0].Action.ID
 		r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
-		r.Policy = parsePolicy(t, strings.Replace(lab, "[assign-secondary-ip,", "[assign-route-table-route,", 1))
+		r.Policy = parsePolicy(
+			t,
+			strings.Replace(lab, "[assign-secondary-ip,", "[assign-route-table-route,", 1),
+		)
 		o := r.all(r.execute(id))(gate.Refused)[0]
 		if !strings.Contains(o.Message, `the action "assign-secondary-ip" is not allowed`) {
 			t.Error(o.Message)

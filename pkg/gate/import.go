@@ -10,11 +10,16 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// Import takes plans into the journal, all or none. A key is there once: the same plan again changes
-// nothing. With requeue, an action that is not running and not in force goes back to pending, with the plan
-// as it is now and its facts kept; it has to be approved anew. What failed and may have changed something
-// stays so, and keeps its plan.
-func (g *Gate) Import(ctx context.Context, plans []Plan, source string, requeue bool) ([]Outcome, error) {
+// Import takes plans into the journal, all or none. A key is there once: the same plan again
+// changes nothing. With requeue, an action that is not running and not in force goes back to
+// pending, with the plan as it is now and its facts kept; it has to be approved anew. What failed
+// and may have changed something stays so, and keeps its plan.
+func (g *Gate) Import(
+	ctx context.Context,
+	plans []Plan,
+	source string,
+	requeue bool,
+) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
 	}
@@ -27,7 +32,12 @@ func (g *Gate) Import(ctx context.Context, plans []Plan, source string, requeue 
 	return nil, ErrChanged
 }
 
-func (g *Gate) importOnce(ctx context.Context, plans []Plan, source string, requeue bool) ([]Outcome, error) {
+func (g *Gate) importOnce(
+	ctx context.Context,
+	plans []Plan,
+	source string,
+	requeue bool,
+) ([]Outcome, error) {
 	im := importing{Gate: g, source: source, requeue: requeue}
 	for _, p := range im.check(plans) {
 		if err := im.add(ctx, p); err != nil {
@@ -62,7 +72,14 @@ func (g *Gate) RefuseImport(ctx context.Context, source string, refusal *Refusal
 	if g.Store.ReadOnly() {
 		return refusal
 	}
-	err := g.Store.Note(ctx, g.event(EventDenied, Action{}, map[string]any{"what": "import", "source": source, "reasons": refusal.Reasons}))
+	err := g.Store.Note(
+		ctx,
+		g.event(
+			EventDenied,
+			Action{},
+			map[string]any{"what": "import", "source": source, "reasons": refusal.Reasons},
+		),
+	)
 	return errors.Join(refusal, err)
 }
 
@@ -86,7 +103,10 @@ func (im *importing) refusal() *Refusal { return &Refusal{What: "import", Reason
 // check refuses what is wrong with the plans, and returns the others, completed.
 func (im *importing) check(plans []Plan) []numbered {
 	if names := providers(plans); len(names) > 1 {
-		im.refuse("plans of several providers (%s); import each provider's on its own", strings.Join(names, ", "))
+		im.refuse(
+			"plans of several providers (%s); import each provider's on its own",
+			strings.Join(names, ", "),
+		)
 	}
 	var good []numbered
 	seen := map[string]int{}
@@ -130,7 +150,12 @@ func (im *importing) add(ctx context.Context, p numbered) error {
 	case im.requeue:
 		im.again(there, p)
 	case there.Digest() != p.Digest():
-		im.refuse("%s: the key is there already, as action %d (%s), with another plan; --requeue replaces it", p.called(), there.ID, there.Status)
+		im.refuse(
+			"%s: the key is there already, as action %d (%s), with another plan; --requeue replaces it",
+			p.called(),
+			there.ID,
+			there.Status,
+		)
 	default:
 		im.outcomes = append(im.outcomes, Outcome{Action: there, Verdict: Done, Message: "there already"})
 	}
@@ -147,7 +172,10 @@ func (im *importing) again(there Action, p numbered) {
 		refuse("is claimed: %s", busy(there, im.Now()).Error())
 		return
 	case there.Claim != nil:
-		refuse("was left in the middle (%s): do that again, which finds out what is so, or roll it back", there.Claim.Purpose)
+		refuse(
+			"was left in the middle (%s): do that again, which finds out what is so, or roll it back",
+			there.Claim.Purpose,
+		)
 		return
 	case there.Status == Succeeded:
 		refuse("has succeeded and is in force; roll it back first")
@@ -165,8 +193,14 @@ func (im *importing) again(there Action, p numbered) {
 
 func (im *importing) change(a Action, kind EventKind, message string) {
 	a.Imported = im.Now()
-	data := map[string]any{"digest": a.Digest(), "source": im.source, "action": a.Plan.Action, "target": a.Target}
-	for name, text := range map[string]string{"name": a.Name, "description": a.Description, "mode": a.Mode, "riskLevel": a.RiskLevel} {
+	data := map[string]any{
+		"digest": a.Digest(),
+		"source": im.source,
+		"action": a.Plan.Action,
+		"target": a.Target,
+	}
+	for name, text := range map[string]string{"name": a.Name, "description": a.Description,
+		"mode": a.Mode, "riskLevel": a.RiskLevel} {
 		if text != "" {
 			data[name] = text
 		}

@@ -11,8 +11,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// ParsePlans reads plans, in YAML or JSON: one, a list of them, several documents, or an object that
-// has them as actionPlans. The error is a document.Faults.
+// ParsePlans reads plans, in YAML or JSON: one, a list of them, several documents, or an object
+// that has them as actionPlans. The error is a document.Faults.
 func ParsePlans(data []byte) ([]Plan, error) {
 	nodes, err := document.Parse(data)
 	if err != nil {
@@ -117,8 +117,8 @@ func (p Plan) line(path string) int {
 	}
 }
 
-// complete gives a plan that does not say how it is undone the undo its verb has, and names everything
-// wrong with it.
+// complete gives a plan that does not say how it is undone the undo its verb has, and names
+// everything wrong with it.
 func (g *Gate) complete(p *Plan) []string {
 	verb, known := g.Registry.Resolve(p.Request(protocol.Execute))
 	if known && p.Undo == nil && verb.Undo != "" {
@@ -127,10 +127,22 @@ func (g *Gate) complete(p *Plan) []string {
 	// The wire's own reader finds what the executor would refuse, credentials included.
 	faults := protocol.Validate(p.Request(protocol.Execute))
 	if p.Provider != g.Provider {
-		faults = append(faults, protocol.Fault{Path: "spec.provider", Reason: fmt.Sprintf("is %s, want %q", protocol.Quote(p.Provider), g.Provider)})
+		faults = append(
+			faults,
+			protocol.Fault{
+				Path:   "spec.provider",
+				Reason: fmt.Sprintf("is %s, want %q", protocol.Quote(p.Provider), g.Provider),
+			},
+		)
 	}
 	if !known {
-		faults = append(faults, protocol.Fault{Path: "spec.action", Reason: "is " + protocol.Quote(p.Action) + ", want one of " + g.Registry.Names()})
+		faults = append(
+			faults,
+			protocol.Fault{
+				Path:   "spec.action",
+				Reason: "is " + protocol.Quote(p.Action) + ", want one of " + g.Registry.Names(),
+			},
+		)
 	} else {
 		_, more := g.Registry.Check(verb, p.Request(protocol.Execute))
 		faults = append(faults, more...)
@@ -153,7 +165,10 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 	if p.Undo != nil {
 		undoVerb, _ = g.Registry.Resolve(Action{Plan: p}.undoRequest(protocol.Execute))
 	}
-	fault := func(path, reason string) protocol.Faults { return protocol.Faults{{Path: path, Reason: reason}} }
+	fault := func(path, reason string) protocol.Faults {
+		return protocol.Faults{{Path: path,
+			Reason: reason}}
+	}
 	switch {
 	case p.Undo == nil && g.Policy != nil && g.Policy.AllowsIrreversible(p.Action):
 		return nil
@@ -162,9 +177,17 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 			" add "+p.Action+" to allowedActions")
 	case verb.Undo == "" && takesAgain(undoVerb, verb):
 	case verb.Undo == "":
-		return fault("undo", p.Action+" can't be undone, and the plan says that "+protocol.Quote(p.Undo.Action)+" does; take undo out")
+		return fault(
+			"undo",
+			p.Action+" can't be undone, and the plan says that "+protocol.Quote(
+				p.Undo.Action,
+			)+" does; take undo out",
+		)
 	case verb.Undo != "" && undoVerb.Name != verb.Undo:
-		return fault("undo.action", "is "+protocol.Quote(p.Undo.Action)+", and what undoes "+p.Action+" is "+verb.Undo)
+		return fault(
+			"undo.action",
+			"is "+protocol.Quote(p.Undo.Action)+", and what undoes "+p.Action+" is "+verb.Undo,
+		)
 	}
 	request := Action{Plan: p}.undoRequest(protocol.Execute)
 	faults := protocol.Validate(request)

@@ -17,15 +17,16 @@ import (
 	"aws-provider-executor/pkg/subprocess"
 )
 
-// Process runs an executor as a process of its own: the request on its standard input, the result from its
-// standard output, and nothing inherited but the environment given here and EXECUTOR_DEADLINE. What it
-// started and left behind ends with it.
+// Process runs an executor as a process of its own: the request on its standard input, the result
+// from its standard output, and nothing inherited but the environment given here and
+// EXECUTOR_DEADLINE. What it started and left behind ends with it.
 type Process struct {
 	// Path is the executor's file.
 	Path string
 	// Env is its whole environment.
 	Env []string
-	// Timeout is when it is killed, unless the context's deadline is earlier; its own should come before that.
+	// Timeout is when it is killed, unless the context's deadline is earlier; its own should come
+	// before that.
 	Timeout time.Duration
 	// Grace is how long it is waited for when it was asked to stop; 0 is 8 seconds.
 	Grace time.Duration
@@ -35,11 +36,12 @@ type Process struct {
 
 var _ Runner = (*Process)(nil)
 
-// DeadlineVariable tells an executor when it is killed, so that one that was held up starts nothing after that.
+// DeadlineVariable tells an executor when it is killed, so that one that was held up starts nothing
+// after that.
 const DeadlineVariable = "EXECUTOR_DEADLINE"
 
-// Run starts the executor, and bounds its time and its output. When the context ends the executor is asked
-// to stop, which it answers with a true result.
+// Run starts the executor, and bounds its time and its output. When the context ends the executor
+// is asked to stop, which it answers with a true result.
 func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
 	if ctx.Err() != nil {
 		return protocol.Result{}, &NotStarted{Cause: context.Cause(ctx)}
@@ -57,8 +59,8 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(protocol.EncodeRequest(r)), out, said
 	// Whoever still holds its output when it has ended has nothing to add.
 	cmd.WaitDelay = 2 * time.Second
-	// In a group of its own it is killed with all that it started, and a terminal's signals go to the gate, which
-	// passes them on in its own way.
+	// In a group of its own it is killed with all that it started, and a terminal's signals go to the
+	// gate, which passes them on in its own way.
 	defer subprocess.Group(cmd)()
 	if err := cmd.Start(); err != nil {
 		return protocol.Result{}, &NotStarted{Cause: err}
@@ -75,18 +77,32 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	}
 	switch {
 	case out.Full() || said.Full():
-		return protocol.Result{}, fmt.Errorf("the executor wrote more than is read, and was killed%s", lastWords(said.Bytes()))
+		return protocol.Result{}, fmt.Errorf(
+			"the executor wrote more than is read, and was killed%s",
+			lastWords(said.Bytes()),
+		)
 	case cmd.ProcessState.Success():
 	case errors.Is(running.Err(), context.DeadlineExceeded):
-		return protocol.Result{}, fmt.Errorf("the executor did not end in %s, and was killed%s", p.Timeout, lastWords(said.Bytes()))
+		return protocol.Result{}, fmt.Errorf(
+			"the executor did not end in %s, and was killed%s",
+			p.Timeout,
+			lastWords(said.Bytes()),
+		)
 	case running.Err() != nil:
-		return protocol.Result{}, fmt.Errorf("the executor was asked to stop, did not, and was killed%s", lastWords(said.Bytes()))
+		return protocol.Result{}, fmt.Errorf(
+			"the executor was asked to stop, did not, and was killed%s",
+			lastWords(said.Bytes()),
+		)
 	default:
 		return protocol.Result{}, fmt.Errorf("the executor ended with %w%s", err, lastWords(said.Bytes()))
 	}
 	result, faults := protocol.DecodeResult(out.Bytes())
 	if len(faults) > 0 {
-		return protocol.Result{}, fmt.Errorf("the executor's answer can't be read: %w%s", faults, lastWords(said.Bytes()))
+		return protocol.Result{}, fmt.Errorf(
+			"the executor's answer can't be read: %w%s",
+			faults,
+			lastWords(said.Bytes()),
+		)
 	}
 	return result, nil
 }

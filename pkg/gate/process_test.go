@@ -14,7 +14,8 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-const scriptResult = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionResult","status":{"status":"succeeded","message":"did it"}}`
+const scriptResult = `{"apiVersion":"provideraction.routerd.net/v1alpha1",` +
+	`"kind":"ExecuteActionResult","status":{"status":"succeeded","message":"did it"}}`
 
 // script is an executor that a shell plays. $DIR is a directory of its own.
 func script(t *testing.T, text string) (p *gate.Process, dir string) {
@@ -24,7 +25,11 @@ func script(t *testing.T, text string) (p *gate.Process, dir string) {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return &gate.Process{Path: path, Env: []string{"PATH=" + os.Getenv("PATH"), "DIR=" + dir}, Timeout: 20 * time.Second}, dir
+	return &gate.Process{
+		Path:    path,
+		Env:     []string{"PATH=" + os.Getenv("PATH"), "DIR=" + dir},
+		Timeout: 20 * time.Second,
+	}, dir
 }
 
 func request() protocol.Request { return plan("k").Request(protocol.Execute) }
@@ -37,7 +42,8 @@ func gone(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	stat := fmt.Sprintf("/proc/%s/stat", strings.TrimSpace(string(text)))
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	deadline := time.Now().Add(10 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		// What was killed may wait for its parent to look.
 		if state, err := os.ReadFile(stat); err != nil || strings.Contains(string(state), ") Z ") {
 			return
@@ -53,11 +59,15 @@ func TestAnExecutorIsKilledWithAllThatItStarted(t *testing.T) {
 		change       func(p *gate.Process)
 		stopped      bool
 	}{
-		"at the time-out":                {child + "wait", "did not end in 300ms, and was killed", func(p *gate.Process) { p.Timeout = 300 * time.Millisecond }, false},
-		"at too long an answer":          {child + "yes", "wrote more than is read, and was killed", nil, false},
-		"at too much for people":         {child + "yes >&2", "wrote more than is read, and was killed", nil, false},
-		"when it fails":                  {child + "exit 3", "exit status 3", nil, false},
-		"when it does not stop if asked": {"trap '' TERM\n" + child + "touch $DIR/ready; wait", "was asked to stop, did not, and was killed", func(p *gate.Process) { p.Grace = 50 * time.Millisecond }, true},
+		"at the time-out": {child + "wait", "did not end in 300ms, and was killed",
+			func(p *gate.Process) { p.Timeout = 300 * time.Millisecond }, false},
+		"at too long an answer": {child + "yes", "wrote more than is read, and was killed", nil, false},
+		"at too much for people": {child + "yes >&2", "wrote more than is read, and was " +
+			"killed", nil, false},
+		"when it fails": {child + "exit 3", "exit status 3", nil, false},
+		"when it does not stop if asked": {"trap '' TERM\n" + child + "touch $DIR/ready; wait",
+			"was asked to stop, did not, and was killed",
+			func(p *gate.Process) { p.Grace = 50 * time.Millisecond }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,23 +97,32 @@ func TestAnExecutorIsKilledWithAllThatItStarted(t *testing.T) {
 	}
 }
 
-// TestTheTimeOutIsThatOfAllThatAnExecutorStarted: what it left behind does not get the time in which its output is
-// waited for besides. One attempt in time tells; a busy machine may need more.
-// TestAnAnswerThatCanBeReadInTwoWaysIsNone: what has failed for one reader has not succeeded for the gate.
+// TestTheTimeOutIsThatOfAllThatAnExecutorStarted: what it left behind does not get the time in
+// which its output is waited for besides. One attempt in time tells; a busy machine may need more.
+// TestAnAnswerThatCanBeReadInTwoWaysIsNone: what has failed for one reader has not succeeded for
+// the gate.
 func TestAnAnswerThatCanBeReadInTwoWaysIsNone(t *testing.T) {
-	const of = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionResult","status":`
+	const of = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionResult",` +
+		`"status":`
 	for answer, want := range map[string]string{
-		of + `{"status":"failed","error":"no","status":"succeeded"}}`:         "status.status: the key is there twice",
-		of + `{"status":"failed"},"status":{"status":"succeeded"}}`:           "status: the key is there twice",
-		of + `{"Status":"succeeded"}}`:                                        "status.status: is required",
-		of + `{"status":"succeeded","observed":{"a":"1","a":"2"}}}`:           "status.observed.a: the key is there twice",
-		of + `{"status":"succeeded","observed":{"a":1}}}`:                     "status.observed.a: is a number, want a string",
-		of + `{"status":"succeeded","undoAvailable":"yes"}}`:                  "status.undoAvailable: is a string, want true or false",
-		of + `{"status":"done"}}`:                                             `status.status: is "done", want "succeeded", "failed" or "skipped"`,
-		of + `null}`:                                                          "status.status: is required",
-		scriptResult + scriptResult:                                           "the result is not one JSON document",
-		strings.Replace(scriptResult, "ActionResult", "ActionRequest", 1):     `kind: is "ExecuteActionRequest"`,
-		strings.Replace(scriptResult, `"did it"`, "\"\xff\"", 1):              "the result is not valid UTF-8",
+		of + `{"status":"failed","error":"no",` +
+			`"status":"succeeded"}}`: "status.status: the key is there twice",
+		of + `{"status":"failed"},"status":{"status":"succeeded"}}`: "status: the key is there twice",
+		of + `{"Status":"succeeded"}}`:                              "status.status: is required",
+		of + `{"status":"succeeded","observed":{"a":"1",` +
+			`"a":"2"}}}`: "status.observed.a: the key is there twice",
+		of + `{"status":"succeeded",` +
+			`"observed":{"a":1}}}`: "status.observed.a: is a number, want a string",
+		of + `{"status":"succeeded",` +
+			`"undoAvailable":"yes"}}`: "status.undoAvailable: is a string, want true or false",
+		of + `{"status":"done"}}`: `status.status: is "done",` +
+			` want "succeeded", "failed" or "skipped"`,
+		of + `null}`:                "status.status: is required",
+		scriptResult + scriptResult: "the result is not one JSON document",
+		strings.Replace(scriptResult, "ActionResult", "ActionRequest",
+			1): `kind: is "ExecuteActionRequest"`,
+		strings.Replace(scriptResult, `"did it"`, "\"\xff\"",
+			1): "the result is not valid UTF-8",
 		strings.Replace(scriptResult, `"did it"`, `"did it","Error":"no"`, 1): "",
 	} {
 		p, dir := script(t, "cat $DIR/answer")
@@ -137,7 +156,11 @@ func TestTheTimeOutIsThatOfAllThatAnExecutorStarted(t *testing.T) {
 }
 
 func TestAnExecutorThatIsAskedToStopMayAnswer(t *testing.T) {
-	p, dir := script(t, "trap 'echo '\\''"+scriptResult+"'\\''; exit 0' TERM\ntouch $DIR/ready\nwhile :; do sleep 0.01; done")
+	p, dir := script(
+		t,
+		"trap 'echo '\\''"+scriptResult+"'\\''; exit 0' TERM\ntouch $DIR/ready\nwhile :; do sleep "+
+			"0.01; done",
+	)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() {
@@ -153,7 +176,8 @@ func TestAnExecutorThatIsAskedToStopMayAnswer(t *testing.T) {
 	}
 }
 
-// TestAnAnswerCountsThoughSomethingHoldsThePipe: it is complete, whatever a process that was left behind does.
+// TestAnAnswerCountsThoughSomethingHoldsThePipe: it is complete, whatever a process that was left
+// behind does.
 func TestAnAnswerCountsThoughSomethingHoldsThePipe(t *testing.T) {
 	p, dir := script(t, "sleep 60 & echo $! >$DIR/child\necho '"+scriptResult+"'")
 	r, err := p.Run(context.Background(), request())
@@ -163,9 +187,11 @@ func TestAnAnswerCountsThoughSomethingHoldsThePipe(t *testing.T) {
 	gone(t, filepath.Join(dir, "child"))
 }
 
-// TestAnExecutorKnowsItsDeadline: the earlier one of its own time and the context's, and nothing else of ours.
+// TestAnExecutorKnowsItsDeadline: the earlier one of its own time and the context's, and nothing
+// else of ours.
 func TestAnExecutorKnowsItsDeadline(t *testing.T) {
-	for name, limit := range map[string]time.Duration{"its own": time.Hour, "the context's": 10 * time.Second} {
+	for name, limit := range map[string]time.Duration{"its own": time.Hour,
+		"the context's": 10 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("SOMETHING", "else")
 			p, dir := script(t, "/usr/bin/env >${0%/*}/env; echo '"+scriptResult+"'")
@@ -180,10 +206,14 @@ func TestAnExecutorKnowsItsDeadline(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			value, _, _ := strings.Cut(strings.SplitAfterN(string(text), gate.DeadlineVariable+"=", 2)[1], "\n")
+			value, _, _ := strings.Cut(
+				strings.SplitAfterN(string(text), gate.DeadlineVariable+"=", 2)[1],
+				"\n",
+			)
 			deadline, err := time.Parse(time.RFC3339Nano, value)
 			from := before.Add(min(limit, p.Timeout))
-			if err != nil || deadline.Before(from) || limit < p.Timeout && !deadline.Equal(from) || deadline.After(time.Now().Add(p.Timeout)) {
+			if err != nil || deadline.Before(from) || limit < p.Timeout && !deadline.Equal(from) ||
+				deadline.After(time.Now().Add(p.Timeout)) {
 				t.Errorf("%s=%s (%v), want from %s", gate.DeadlineVariable, value, err, from)
 			}
 			if strings.Contains(string(text), "SOMETHING") {

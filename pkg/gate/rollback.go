@@ -22,7 +22,8 @@ func (g *Gate) Rollback(ctx context.Context, ids []int64, opt Options) ([]Outcom
 		return nil, err
 	}
 	if !opt.KeepGoing {
-		if refused, err := g.foresee(ctx, ids, g.mayRollBack, "rollback"); err != nil || len(refused) > 0 {
+		if refused, err := g.foresee(ctx, ids, g.mayRollBack, "rollback"); err != nil ||
+			len(refused) > 0 {
 			return refused, err
 		}
 	}
@@ -54,7 +55,11 @@ func (g *Gate) RollbackDryRun(ctx context.Context, ids []int64, opt Options) ([]
 
 // UndoRequests prepares the requests that would undo actions, last executed first. It needs no
 // policy and asks nobody.
-func (g *Gate) UndoRequests(ctx context.Context, ids []int64, mode protocol.Mode) ([]protocol.Request, error) {
+func (g *Gate) UndoRequests(
+	ctx context.Context,
+	ids []int64,
+	mode protocol.Mode,
+) ([]protocol.Request, error) {
 	ids, err := g.lastFirst(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -79,8 +84,8 @@ func (g *Gate) UndoRequests(ctx context.Context, ids []int64, mode protocol.Mode
 	return requests, nil
 }
 
-// InForce lists the actions that have something to roll back, and tells of each that may have changed
-// something and is left out why it is. Of one that is not as the log left it nobody knows.
+// InForce lists the actions that have something to roll back, and tells of each that may have
+// changed something and is left out why it is. Of one that is not as the log left it nobody knows.
 func (g *Gate) InForce(ctx context.Context) (ids []int64, leftOut []Outcome, err error) {
 	all, err := g.Store.List(ctx, Query{Checked: true})
 	if err != nil {
@@ -114,14 +119,15 @@ func (g *Gate) InForce(ctx context.Context) (ids []int64, leftOut []Outcome, err
 
 // withUndo adds the undo that the verb itself names: another program's journal may leave it out.
 func (g *Gate) withUndo(a Action) Action {
-	if verb, ok := g.Registry.Resolve(a.Request(protocol.Execute)); ok && a.Undo == nil && verb.Undo != "" {
+	if verb, ok := g.Registry.Resolve(a.Request(protocol.Execute)); ok && a.Undo == nil &&
+		verb.Undo != "" {
 		a.Undo = &Undo{Action: verb.Undo}
 	}
 	return a
 }
 
-// lastFirst puts actions in the reverse order of their execution: by the log, since a clock may have been set
-// back; where there is none, as in a core's journal, by the time.
+// lastFirst puts actions in the reverse order of their execution: by the log, since a clock may
+// have been set back; where there is none, as in a core's journal, by the time.
 func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
 	type run struct {
 		Action
@@ -136,14 +142,28 @@ func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
 		}
 		runs[i] = run{a, g.lastRun(ctx, id)}
 		if at := a.Unreadable["executedAt"]; at != "" && runs[i].last == 0 {
-			unknown = append(unknown, protocol.Quote(a.IdempotencyKey)+": when it was executed can't be read ("+protocol.Quote(at)+"): name it alone")
+			unknown = append(
+				unknown,
+				protocol.Quote(
+					a.IdempotencyKey,
+				)+": when it was executed can't be read ("+protocol.Quote(
+					at,
+				)+"): name it alone",
+			)
 		}
 	}
 	if len(unknown) > 0 && len(ids) > 1 {
-		return nil, &Refusal{What: "undoing several in the reverse order of their execution", Reasons: unknown}
+		return nil, &Refusal{
+			What:    "undoing several in the reverse order of their execution",
+			Reasons: unknown,
+		}
 	}
 	slices.SortStableFunc(runs, func(a, b run) int {
-		return cmp.Or(cmp.Compare(b.last, a.last), b.ExecutedAt.Compare(a.ExecutedAt), cmp.Compare(b.ID, a.ID))
+		return cmp.Or(
+			cmp.Compare(b.last, a.last),
+			b.ExecutedAt.Compare(a.ExecutedAt),
+			cmp.Compare(b.ID, a.ID),
+		)
 	})
 	ordered := make([]int64, len(ids))
 	for i, r := range runs {
@@ -152,8 +172,9 @@ func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {
 	return slices.Compact(ordered), nil
 }
 
-// lastRun is the number of the latest event of an action's execution; 0 when the log tells of none. An event that can't
-// be read keeps nothing from being undone: whether the action is as the log left it is looked at by itself.
+// lastRun is the number of the latest event of an action's execution; 0 when the log tells of none.
+// An event that can't be read keeps nothing from being undone: whether the action is as the log
+// left it is looked at by itself.
 func (g *Gate) lastRun(ctx context.Context, id int64) (last int64) {
 	for _, kind := range []EventKind{EventClaimed, EventResult, EventNoResult} {
 		events, err := g.Store.Events(ctx, EventQuery{ActionID: id, Kind: kind, Newest: true, Limit: 1})
@@ -164,8 +185,8 @@ func (g *Gate) lastRun(ctx context.Context, id int64) (last int64) {
 	return last
 }
 
-// undoable says why an action can't be undone, or why there is nothing to undo. Of one whose run was cut off
-// nobody knows what it changed: the undo finds out.
+// undoable says why an action can't be undone, or why there is nothing to undo. Of one whose run
+// was cut off nobody knows what it changed: the undo finds out.
 func undoable(a Action, now time.Time) policy.Denial {
 	reasons := intact(a)
 	switch {
@@ -174,11 +195,19 @@ func undoable(a Action, now time.Time) policy.Denial {
 	case a.Status == Running:
 	case a.MayHaveChanged:
 	case !slices.Contains(Statuses(), a.Status):
-		reasons = append(reasons, against("status", "it is %s, which only the program that wrote it can explain", protocol.Quote(string(a.Status)))...)
+		reasons = append(
+			reasons,
+			against(
+				"status",
+				"it is %s, which only the program that wrote it can explain",
+				protocol.Quote(string(a.Status)),
+			)...)
 	case a.Status == Failed:
 		reasons = append(reasons, against("status", "it failed and changed nothing")...)
 	default:
-		reasons = append(reasons, against("status", "it is %s: there is nothing to roll back", a.Status)...)
+		reasons = append(
+			reasons,
+			against("status", "it is %s: there is nothing to roll back", a.Status)...)
 	}
 	if a.Undo == nil {
 		reasons = append(reasons, against("undo", "%s can't be undone", a.Plan.Action)...)
@@ -196,7 +225,11 @@ func (g *Gate) mayRollBack(_ context.Context, a Action, begun int) (policy.Denia
 	case a.Undo == nil:
 		return reasons, nil
 	}
-	return slices.Concat(reasons, g.Policy.Subject(g.undoSubject(a)), g.Policy.Execution(now, begun)), nil
+	return slices.Concat(
+		reasons,
+		g.Policy.Subject(g.undoSubject(a)),
+		g.Policy.Execution(now, begun),
+	), nil
 }
 
 func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, error) {
@@ -211,9 +244,14 @@ func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, erro
 	return g.recordRollback(context.WithoutCancel(ctx), a, result, err)
 }
 
-// recordRollback writes down what became of an undo. The facts of the action stay. An undo that found
-// other actions to count on the value is done with: the last of them restores it.
-func (g *Gate) recordRollback(ctx context.Context, a Action, result protocol.Result, runErr error) (Outcome, error) {
+// recordRollback writes down what became of an undo. The facts of the action stay. An undo that
+// found other actions to count on the value is done with: the last of them restores it.
+func (g *Gate) recordRollback(
+	ctx context.Context,
+	a Action,
+	result protocol.Result,
+	runErr error,
+) (Outcome, error) {
 	claimed := a
 	a.Claim = nil
 	o := outcome(a, result)
@@ -222,7 +260,8 @@ func (g *Gate) recordRollback(ctx context.Context, a Action, result protocol.Res
 	var notStarted *NotStarted
 	switch {
 	case runErr != nil:
-		what := "rollback: no result: " + runErr.Error() + "; whether anything was changed is not known: roll it back again, which finds out"
+		what := "rollback: no result: " + runErr.Error() + "; whether anything was changed is not " +
+			"known: roll it back again, which finds out"
 		if errors.As(runErr, &notStarted) {
 			what = "rollback: " + runErr.Error()
 		}

@@ -8,17 +8,17 @@ import (
 	"aws-provider-executor/pkg/policy"
 )
 
-// Store keeps actions, approvals and the log of events. A write of it is whole or not there, and takes
-// place only where nobody else has written in between.
+// Store keeps actions, approvals and the log of events. A write of it is whole or not there, and
+// takes place only where nobody else has written in between.
 type Store interface {
-	// Get finds an action by its id, Find by its idempotency key; ErrNotFound when there is none. They hold
-	// the action against the log, and set Altered.
+	// Get finds an action by its id, Find by its idempotency key; ErrNotFound when there is none. They
+	// hold the action against the log, and set Altered.
 	Get(ctx context.Context, id int64) (Action, error)
 	Find(ctx context.Context, key string) (Action, error)
 	// List looks into the log only where it is asked to.
 	List(ctx context.Context, q Query) ([]Action, error)
-	// History is the log of an action, from its last import or adoption on; ErrAltered when an event is not as it was
-	// written.
+	// History is the log of an action, from its last import or adoption on; ErrAltered when an event
+	// is not as it was written.
 	History(ctx context.Context, id int64) ([]Event, error)
 	// Apply makes all of the changes, each with its event, or none; ErrChanged when the action has
 	// another revision than the change was decided on, or a new one's key is there already; ErrAltered
@@ -36,7 +36,10 @@ var (
 	ErrNotFound = errors.New("there is no such action in the journal")
 	ErrChanged  = errors.New("the action was changed by someone else at the same time")
 	ErrAltered  = errors.New("the journal was changed by something that is not the gate")
-	ErrReadOnly = errors.New("the journal is only read here: it belongs to another program, or may not be written by this user, or the disk is full")
+	ErrReadOnly = errors.New(
+		"the journal is only read here: it belongs to another program, or may not be written by this " +
+			"user, or the disk is full",
+	)
 )
 
 // Query selects actions, in the order of their ids.
@@ -49,12 +52,13 @@ type Query struct {
 	Newest bool
 	// Limit is the most to return; 0 is all.
 	Limit int
-	// Checked holds each against the log and sets Altered, as Get does. An action that only the log tells of
-	// then comes too, behind the others, with nothing but its ID and Altered.
+	// Checked holds each against the log and sets Altered, as Get does. An action that only the log
+	// tells of then comes too, behind the others, with nothing but its ID and Altered.
 	Checked bool
 }
 
-// Change is one write: the action as it is to be, on the revision it has; a zero ID makes a new one.
+// Change is one write: the action as it is to be, on the revision it has; a zero ID makes a new
+// one.
 type Change struct {
 	Action Action
 	// Approval, when not nil, is recorded with it.

@@ -16,7 +16,8 @@ import (
 	"aws-provider-executor/pkg/policy"
 )
 
-// encode is the canonical JSON of maps, lists and strings: sorted keys, no blanks, no more escapes than needed.
+// encode is the canonical JSON of maps, lists and strings: sorted keys, no blanks, no more escapes
+// than needed.
 func encode(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -82,7 +83,13 @@ func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error)
 		})
 		if err == nil && q.Checked && !j.foreign {
 			err = v.lost(func(id int64) {
-				all = append(all, gate.Action{ID: id, Altered: fmt.Sprintf("the row of action %d was taken out, and the log tells of it", id)})
+				all = append(
+					all,
+					gate.Action{
+						ID:      id,
+						Altered: fmt.Sprintf("the row of action %d was taken out, and the log tells of it", id),
+					},
+				)
 			})
 		}
 		return err
@@ -97,12 +104,16 @@ func (j *Journal) Approvals(ctx context.Context, id int64) ([]policy.Approval, e
 	}
 	var all []policy.Approval
 	err := j.read(ctx, func(v view) error {
-		return v.vouched("WHERE action_id = ? AND kind = ? ORDER BY seq", []any{id, string(gate.EventApproved)}, func(e gate.Event) error {
-			by, _ := e.Data["by"].(string)
-			digest, _ := e.Data["digest"].(string)
-			all = append(all, policy.Approval{By: by, At: e.At, Digest: digest})
-			return nil
-		})
+		return v.vouched(
+			"WHERE action_id = ? AND kind = ? ORDER BY seq",
+			[]any{id, string(gate.EventApproved)},
+			func(e gate.Event) error {
+				by, _ := e.Data["by"].(string)
+				digest, _ := e.Data["digest"].(string)
+				all = append(all, policy.Approval{By: by, At: e.At, Digest: digest})
+				return nil
+			},
+		)
 	})
 	return all, err
 }
@@ -118,7 +129,8 @@ func (j *Journal) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Act
 			}
 			actions[i] = a
 			if p := c.Approval; p != nil {
-				if _, err := w.exec("INSERT INTO "+ours.approvals+" (action_id, approved_by, approved_at, digest) VALUES (?, ?, ?, ?)", a.ID, p.By, formatTime(p.At), p.Digest); err != nil {
+				if _, err := w.exec("INSERT INTO "+ours.approvals+" (action_id, approved_by, approved_at, "+
+					"digest) VALUES (?, ?, ?, ?)", a.ID, p.By, formatTime(p.At), p.Digest); err != nil {
 					return err
 				}
 			}
@@ -178,13 +190,14 @@ func (j *Journal) transact(ctx context.Context, do func(*writer) error) error {
 	return fmt.Errorf("cannot write the journal: %w", err)
 }
 
-// findHead finds where the log goes on. Nothing is decided on a log that does not end where it should: what was
-// done may be what is missing.
+// findHead finds where the log goes on. Nothing is decided on a log that does not end where it
+// should: what was done may be what is missing.
 func (w *writer) findHead() error {
 	last, t := head{}, w.journal.tables()
 	err := w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM "+t.head).Scan(&w.head.seq, &w.head.hash)
 	if err == nil {
-		err = w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM "+t.events+" ORDER BY seq DESC LIMIT 1").Scan(&last.seq, &last.hash)
+		err = w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM "+t.events+" ORDER BY seq DESC LIMIT 1").
+			Scan(&last.seq, &last.hash)
 	} else if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%w: the log has no head; journal --verify tells more", gate.ErrAltered)
 	}
@@ -192,7 +205,12 @@ func (w *writer) findHead() error {
 		return err
 	}
 	if last != w.head {
-		return fmt.Errorf("%w: the log ends with event %d, and event %d was written last; journal --verify tells more", gate.ErrAltered, last.seq, w.head.seq)
+		return fmt.Errorf(
+			"%w: the log ends with event %d, and event %d was written last; journal --verify tells more",
+			gate.ErrAltered,
+			last.seq,
+			w.head.seq,
+		)
 	}
 	return nil
 }
@@ -215,10 +233,14 @@ func (w *writer) exec(query string, args ...any) (sql.Result, error) {
 }
 
 var (
-	insertAction = "INSERT INTO action_executions (" + coreColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	insertState  = "INSERT INTO " + ours.states + " (" + stateColumns + ", action_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	updateAction = "UPDATE action_executions SET (" + coreColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?"
-	updateState  = "UPDATE " + ours.states + " SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
+	insertAction = "INSERT INTO action_executions (" + coreColumns + ") VALUES (?, ?, ?, ?, ?, ?, " +
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertState = "INSERT INTO " + ours.states + " (" + stateColumns + ", action_id) VALUES (?, " +
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	updateAction = "UPDATE action_executions SET (" + coreColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, " +
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?"
+	updateState = "UPDATE " + ours.states + " SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, " +
+		"?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
 )
 
 // put writes an action on the revision it has, where its row is as the log left it.
@@ -263,7 +285,8 @@ func (w *writer) put(a gate.Action, at time.Time) (gate.Action, error) {
 	return a, err
 }
 
-// checkRow refuses to write over a row that was changed behind the log's back: that would vouch for it.
+// checkRow refuses to write over a row that was changed behind the log's back: that would vouch for
+// it.
 func (w *writer) checkRow(id int64) error {
 	v := view{w.ctx, w.tx, w.journal}
 	r, err := v.row("WHERE id = ?", id)
@@ -288,9 +311,28 @@ func coreValues(a gate.Action) ([]any, error) {
 			texts[i] = "{}"
 		}
 	}
-	return []any{a.IdempotencyKey, a.Source, a.Provider, a.ProviderRef, a.Plan.Action, texts[0], texts[1], texts[2], a.RiskLevel,
-		string(a.Status), a.ApprovedBy, formatTime(a.ApprovedAt), formatTime(a.ExecutedAt), a.ResultMessage, a.Error,
-		formatTime(a.CreatedAt), formatTime(a.UpdatedAt), texts[3]}, nil
+	return []any{
+		a.IdempotencyKey,
+		a.Source,
+		a.Provider,
+		a.ProviderRef,
+		a.Plan.Action,
+		texts[0],
+		texts[1],
+		texts[2],
+		a.RiskLevel,
+		string(
+			a.Status,
+		),
+		a.ApprovedBy,
+		formatTime(a.ApprovedAt),
+		formatTime(a.ExecutedAt),
+		a.ResultMessage,
+		a.Error,
+		formatTime(a.CreatedAt),
+		formatTime(a.UpdatedAt),
+		texts[3],
+	}, nil
 }
 
 func stateValues(a gate.Action) []any {

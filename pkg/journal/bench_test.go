@@ -12,7 +12,10 @@ func filled(b *testing.B, n int) *Journal {
 	j := open(b, newPath(b))
 	var changes []gate.Change
 	for i := range n {
-		changes = append(changes, gate.Change{Action: action(fmt.Sprint("key-", i)), Event: event(gate.EventImported)})
+		changes = append(
+			changes,
+			gate.Change{Action: action(fmt.Sprint("key-", i)), Event: event(gate.EventImported)},
+		)
 	}
 	apply(b, j, changes...)
 	return j
@@ -24,7 +27,10 @@ func BenchmarkImport1000(b *testing.B) {
 		j := open(b, newPath(b))
 		var changes []gate.Change
 		for i := range 1000 {
-			changes = append(changes, gate.Change{Action: action(fmt.Sprint("key-", i)), Event: event(gate.EventImported)})
+			changes = append(
+				changes,
+				gate.Change{Action: action(fmt.Sprint("key-", i)), Event: event(gate.EventImported)},
+			)
 		}
 		b.StartTimer()
 		apply(b, j, changes...)

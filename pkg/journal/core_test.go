@@ -13,13 +13,17 @@ import (
 
 // coreOpens is what a core does to the file that it opens for its own state.
 const coreOpens = `
-CREATE TABLE IF NOT EXISTS generations (generation INTEGER PRIMARY KEY AUTOINCREMENT, started_at TEXT NOT NULL, phase TEXT);
-CREATE TABLE IF NOT EXISTS objects (api_version TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (api_version, kind, name));
-CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS generations (generation INTEGER PRIMARY KEY AUTOINCREMENT,
+ started_at TEXT NOT NULL, phase TEXT);
+CREATE TABLE IF NOT EXISTS objects (api_version TEXT NOT NULL, kind TEXT NOT NULL,
+ name TEXT NOT NULL, PRIMARY KEY (api_version, kind, name));
+CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,
+ name TEXT NOT NULL, type TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_type ON events (type, id);
 ALTER TABLE events ADD COLUMN topic TEXT;
 CREATE INDEX IF NOT EXISTS events_topic ON events (topic, id);
-CREATE TABLE IF NOT EXISTS action_executions (id INTEGER PRIMARY KEY AUTOINCREMENT, idempotency_key TEXT NOT NULL UNIQUE, status TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS action_executions (id INTEGER PRIMARY KEY AUTOINCREMENT,
+ idempotency_key TEXT NOT NULL UNIQUE, status TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS action_executions_status ON action_executions (status, id);
 `
 
@@ -60,7 +64,8 @@ func TestACoreThatOpensTheFileBreaksNothing(t *testing.T) {
 	}
 	a.Status = gate.Approved
 	a = apply(t, j, gate.Change{Action: a, Event: event(gate.EventApproved)})[0]
-	if got, err := open(t, path).Get(context.Background(), a.ID); err != nil || got.Altered != "" || got.Status != gate.Approved {
+	if got, err := open(t, path).Get(context.Background(), a.ID); err != nil || got.Altered != "" ||
+		got.Status != gate.Approved {
 		t.Error(got, err)
 	}
 	makeForeign(t, path, "UPDATE action_executions SET status = 'succeeded', attempts = 1")
@@ -72,7 +77,12 @@ func TestACoreThatOpensTheFileBreaksNothing(t *testing.T) {
 // TestAJournalOfVersion2InWhichACoreWasIsBroughtToThisOne: it got as far as its index on our table.
 func TestAJournalOfVersion2InWhichACoreWasIsBroughtToThisOne(t *testing.T) {
 	path := version2(t)
-	makeForeign(t, path, "CREATE TABLE generations (g INTEGER); CREATE TABLE objects (o TEXT); ALTER TABLE events ADD COLUMN topic TEXT; CREATE INDEX events_topic ON events (topic)")
+	makeForeign(
+		t,
+		path,
+		"CREATE TABLE generations (g INTEGER); CREATE TABLE objects (o TEXT); ALTER TABLE events ADD "+
+			"COLUMN topic TEXT; CREATE INDEX events_topic ON events (topic)",
+	)
 	verified(t, open(t, path), asVersion2)
 	makeForeign(t, path, coreOpens)
 	verified(t, open(t, path), asVersion2)

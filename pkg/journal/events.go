@@ -46,7 +46,15 @@ func (w *writer) logRow(a gate.Action, e gate.Event) error {
 }
 
 func (w *writer) log(e gate.Event) error {
-	s := stored{seq: w.head.seq + 1, at: formatTime(e.At), kind: string(e.Kind), action: e.ActionID, key: e.Key, actor: e.Actor, prev: w.head.hash}
+	s := stored{
+		seq:    w.head.seq + 1,
+		at:     formatTime(e.At),
+		kind:   string(e.Kind),
+		action: e.ActionID,
+		key:    e.Key,
+		actor:  e.Actor,
+		prev:   w.head.hash,
+	}
 	if e.Data == nil {
 		e.Data = map[string]any{}
 	}
@@ -58,8 +66,18 @@ func (w *writer) log(e gate.Event) error {
 		return err
 	}
 	w.head = head{s.seq, s.hash}
-	_, err = w.exec("INSERT INTO "+ours.events+" ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		s.seq, s.at, s.kind, s.action, s.key, s.actor, s.data, s.prev, s.hash)
+	_, err = w.exec(
+		"INSERT INTO "+ours.events+" ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		s.seq,
+		s.at,
+		s.kind,
+		s.action,
+		s.key,
+		s.actor,
+		s.data,
+		s.prev,
+		s.hash,
+	)
 	return err
 }
 
@@ -71,12 +89,13 @@ type stored struct {
 	key, actor string
 	data       string
 	prev, hash string
-	// next is what the event after it, or the head of the log, calls its hash; not valid when there is neither.
+	// next is what the event after it, or the head of the log, calls its hash; not valid when there is
+	// neither.
 	next sql.NullString
 }
 
-// sum is the event's hash: SHA-256 over the canonical JSON of everything else in it, the hash of the one
-// before included.
+// sum is the event's hash: SHA-256 over the canonical JSON of everything else in it, the hash of
+// the one before included.
 func (s stored) sum() (string, error) {
 	var data map[string]any
 	if err := json.Unmarshal([]byte(s.data), &data); err != nil {
@@ -95,7 +114,15 @@ func (s stored) sum() (string, error) {
 }
 
 func (s stored) event() (gate.Event, error) {
-	e := gate.Event{Seq: s.seq, Kind: gate.EventKind(s.kind), ActionID: s.action, Key: s.key, Actor: s.actor, Prev: s.prev, Hash: s.hash}
+	e := gate.Event{
+		Seq:      s.seq,
+		Kind:     gate.EventKind(s.kind),
+		ActionID: s.action,
+		Key:      s.key,
+		Actor:    s.actor,
+		Prev:     s.prev,
+		Hash:     s.hash,
+	}
 	var err error
 	if e.At, err = time.Parse(timeForm, s.at); err != nil {
 		return e, fmt.Errorf("event %d: %w", s.seq, err)
@@ -162,7 +189,10 @@ func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, 
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the event log: %w; actionctl journal --verify tells more", err)
+		return nil, fmt.Errorf(
+			"cannot read the event log: %w; actionctl journal --verify tells more",
+			err,
+		)
 	}
 	return all, nil
 }
@@ -174,11 +204,16 @@ func (j *Journal) History(ctx context.Context, id int64) ([]gate.Event, error) {
 	}
 	var all []gate.Event
 	err := j.read(ctx, func(v view) error {
-		imports := "SELECT max(seq) FROM " + j.tables().events + " WHERE action_id = ? AND kind IN ('imported', 'requeued', 'adopted')"
-		return v.vouched("WHERE action_id = ? AND seq >= ("+imports+") ORDER BY seq", []any{id, id}, func(e gate.Event) error {
-			all = append(all, e)
-			return nil
-		})
+		imports := "SELECT max(seq) FROM " + j.tables().events + " WHERE action_id = ? AND kind IN " +
+			"('imported', 'requeued', 'adopted')"
+		return v.vouched(
+			"WHERE action_id = ? AND seq >= ("+imports+") ORDER BY seq",
+			[]any{id, id},
+			func(e gate.Event) error {
+				all = append(all, e)
+				return nil
+			},
+		)
 	})
 	return all, err
 }

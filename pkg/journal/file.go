@@ -15,8 +15,8 @@ import (
 // file is what can be told of a journal before SQLite touches it.
 type file struct {
 	ours, writable bool
-	// walMode is set when writes go into a log beside the file; logged is how many bytes are in it, and shared
-	// tells whether there is the index that its readers share.
+	// walMode is set when writes go into a log beside the file; logged is how many bytes are in it,
+	// and shared reports whether there is the index that its readers share.
 	walMode bool
 	logged  int64
 	shared  bool
@@ -37,14 +37,9 @@ func look(path string) (file, error) {
 		return file{}, err
 	}
 	defer f.Close()
-	header := make([]byte, 100)
-	switch n, err := io.ReadFull(f, header); {
-	case n == 0 && errors.Is(err, io.EOF):
-		return file{}, errors.New("it is empty; what was there is lost, or it never was a journal")
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+	header, err := readHeader(f)
+	if err != nil {
 		return file{}, err
-	case n < 100 || string(header[:16]) != "SQLite format 3\x00":
-		return file{}, errors.New("it is no SQLite database")
 	}
 	seen := file{
 		ours:     binary.BigEndian.Uint32(header[68:]) == applicationID,
@@ -62,14 +57,31 @@ func look(path string) (file, error) {
 		return file{}, err
 	}
 	if n := names(path, info); n > 1 {
-		return file{}, fmt.Errorf("it has %d names (hard links), and what is written by one may be missed by another;"+
-			" remove all but one: find -samefile tells them", n)
+		return file{}, fmt.Errorf(
+			"it has %d names (hard links), and what is written by one may be missed by another;"+
+				" remove all but one: find -samefile tells them",
+			n,
+		)
 	}
 	// While there is a log the file may be on its way to what its header says.
 	if whole := wholeSize(header); seen.logged == 0 && info.Size() < whole {
 		return file{}, fmt.Errorf("it is truncated: %d of %d bytes are there", info.Size(), whole)
 	}
 	return seen, nil
+}
+
+// readHeader reads the first bytes of a database.
+func readHeader(f io.Reader) ([]byte, error) {
+	header := make([]byte, 100)
+	switch n, err := io.ReadFull(f, header); {
+	case n == 0 && errors.Is(err, io.EOF):
+		return nil, errors.New("it is empty; what was there is lost, or it never was a journal")
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, err
+	case n < len(header) || string(header[:16]) != "SQLite format 3\x00":
+		return nil, errors.New("it is no SQLite database")
+	}
+	return header, nil
 }
 
 // creating begins the names of files that are on their way to be journals.

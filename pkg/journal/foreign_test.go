@@ -59,7 +59,8 @@ func TestTimesOfACore(t *testing.T) {
 			}
 			a := all[0]
 			unreadable := want.IsZero() && text != "NULL" && text != "''"
-			if !a.ExecutedAt.Equal(want) || (a.Unreadable["executedAt"] != "") != unreadable || a.CreatedAt.IsZero() {
+			if !a.ExecutedAt.Equal(want) || (a.Unreadable["executedAt"] != "") != unreadable ||
+				a.CreatedAt.IsZero() {
 				t.Errorf("%s as %s: %s, unreadable: %v", text, kind, a.ExecutedAt, a.Unreadable)
 			}
 		}
@@ -71,12 +72,16 @@ func TestWhatACoreHasInAColumnIsTold(t *testing.T) {
 	makeForeign(t, path, fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "NULL")+
 		`UPDATE action_executions SET observed_json = '["a"]', parameters_json = '{"n": 1}'`)
 	a, err := open(t, path).Get(context.Background(), 1)
-	if d := cmp.Diff(map[string]string{"observed": `["a"]`, "parameters": `{"n": 1}`}, a.Unreadable); d != "" || err != nil || a.Target["nicRef"] != "eni-0abc" {
+	if d := cmp.Diff(map[string]string{"observed": `["a"]`, "parameters": `{"n": 1}`},
+		a.Unreadable); d != "" ||
+		err != nil ||
+		a.Target["nicRef"] != "eni-0abc" {
 		t.Error(d, err, a)
 	}
 }
 
-// TestALiveCoresJournal: what is only in its write-ahead log is read too, and its files stay; also by way of a link.
+// TestALiveCoresJournal: what is only in its write-ahead log is read too, and its files stay; also
+// by way of a link.
 func TestALiveCoresJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "core.db")
 	core, err := sql.Open("sqlite", "file://"+path+"?_pragma=journal_mode(WAL)")
@@ -84,7 +89,8 @@ func TestALiveCoresJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer core.Close()
-	if _, err := core.Exec(fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "NULL")); err != nil {
+	if _, err := core.Exec(fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1",
+		"NULL")); err != nil {
 		t.Fatal(err)
 	}
 	// Its log is empty, and the core is at work all the same.
@@ -97,11 +103,14 @@ func TestALiveCoresJournal(t *testing.T) {
 	}
 	j := open(t, path)
 	for status := range 3 {
-		if _, err := core.Exec("UPDATE action_executions SET status = ?", fmt.Sprint(status)); err != nil {
+		if _, err := core.Exec("UPDATE action_executions SET status = ?",
+			fmt.Sprint(status)); err != nil {
 			t.Fatal(err)
 		}
-		for name, j := range map[string]*Journal{"as it was opened before": j, "by way of a link": open(t, link)} {
-			if a, err := j.Get(context.Background(), 1); err != nil || string(a.Status) != fmt.Sprint(status) {
+		for name, j := range map[string]*Journal{"as it was opened before": j, "by way of a link": open(t,
+			link)} {
+			if a, err := j.Get(context.Background(), 1); err != nil ||
+				string(a.Status) != fmt.Sprint(status) {
 				t.Errorf("%s: %s, %v", name, a.Status, err)
 			}
 		}
@@ -118,9 +127,9 @@ func TestNumbersOfACoreAreItsIDsWhateverTheirTypeIsCalled(t *testing.T) {
 	}
 }
 
-// TestAFileWithTwoNamesIsRefused: the write-ahead log goes by the name that a file was opened by, so
-// what is written by one name is missed by the other. What a killed creation left behind is no such
-// name.
+// TestAFileWithTwoNamesIsRefused: the write-ahead log goes by the name that a file was opened by,
+// so what is written by one name is missed by the other. What a killed creation left behind is no
+// such name.
 func TestAFileWithTwoNamesIsRefused(t *testing.T) {
 	path := newPath(t)
 	j := open(t, path)
@@ -151,7 +160,8 @@ func TestAFileWithTwoNamesIsRefused(t *testing.T) {
 	if err := os.Link(path, left); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := open(t, path).List(context.Background(), gate.Query{}); err != nil || len(all) != 1 {
+	if all, err := open(t, path).List(context.Background(), gate.Query{}); err != nil ||
+		len(all) != 1 {
 		t.Error(all, err)
 	}
 	if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {

@@ -1,12 +1,12 @@
-// Package journal keeps the gate's actions in one SQLite file: the core's table action_executions, the
-// approvals, and an append-only log of events in which each one carries the hash of the one before.
-// A core that opens the file may add tables of its own beside them.
+// Package journal keeps the gate's actions in one SQLite file: the core's table action_executions,
+// the approvals, and an append-only log of events in which each one carries the hash of the one
+// before. A core that opens the file may add tables of its own beside them.
 //
-// It guarantees that a write is whole or not there, with its event, whenever the process is killed; that a
-// write decided on an older revision, or on a row that is not as the log left it, does not happen; that a
-// byte changed in an event or in an action's row, and an event taken off the end, are found and named by
-// Verify; and that the journal of a core, which has its table and not ours, opens read-only, as does ours
-// for a user who may not write it.
+// It guarantees that a write is whole or not there, with its event, whenever the process is killed;
+// that a write decided on an older revision, or on a row that is not as the log left it, does not
+// happen; that a byte changed in an event or in an action's row, and an event taken off the end,
+// are found and named by Verify; and that the journal of a core, which has its table and not ours,
+// opens read-only, as does ours for a user who may not write it.
 //
 // The columns of action_executions are the core's and stay compatible. All SQL is here.
 package journal
@@ -71,7 +71,11 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 			_ = j.db.Close()
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no journal %s, and only import makes one: %w", path, fs.ErrNotExist)
+			return nil, fmt.Errorf(
+				"there is no journal %s, and only import makes one: %w",
+				path,
+				fs.ErrNotExist,
+			)
 		}
 		return nil, fmt.Errorf("cannot open the journal %s: %w", path, err)
 	}
@@ -117,7 +121,11 @@ func (j *Journal) open(ctx context.Context) error {
 		j.foreign = true
 		return j.checkForeign(ctx)
 	case f.writable:
-		err = j.connect(ctx, "mode=rw&_txlock=immediate&"+busyTimeout+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
+		err = j.connect(
+			ctx,
+			"mode=rw&_txlock=immediate&"+busyTimeout+
+				"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)",
+		)
 	}
 	if !f.writable || isUnwritable(err) {
 		err = j.connectReading(ctx, f)
@@ -128,8 +136,8 @@ func (j *Journal) open(ctx context.Context) error {
 	return j.checkVersion(ctx)
 }
 
-// lookInside reports whether a file without our mark has our tables: another program may have set its
-// own. It leaves what is not ours open for reading.
+// lookInside reports whether a file without our mark has our tables: another program may have set
+// its own. It leaves what is not ours open for reading.
 func (j *Journal) lookInside(ctx context.Context, f file) (ours bool, err error) {
 	if err := j.connectReading(ctx, f); err != nil {
 		return false, err
@@ -167,9 +175,10 @@ func connect(ctx context.Context, path, query string) (*sql.DB, error) {
 	return db, nil
 }
 
-// connectReading opens the file such that nothing is made beside it. SQLite reads a file in WAL mode by way of
-// two files beside it; where they are not there, or this user may not use them, and there is nothing in the
-// write-ahead log, the file by itself is everything. What is in the log can't be read without them.
+// connectReading opens the file such that nothing is made beside it. SQLite reads a file in WAL
+// mode by way of two files beside it; where they are not there, or this user may not use them, and
+// there is nothing in the write-ahead log, the file by itself is everything. What is in the log
+// can't be read without them.
 func (j *Journal) connectReading(ctx context.Context, f file) error {
 	j.readOnly = true
 	const alone, shared = "mode=ro&immutable=1", "mode=ro&" + busyTimeout
@@ -181,24 +190,29 @@ func (j *Journal) connectReading(ctx context.Context, f file) error {
 	case err != nil && f.walMode && f.logged == 0:
 		return j.connect(ctx, alone)
 	case err != nil && f.walMode:
-		return fmt.Errorf("its latest writes are in %s-wal, which can be read only by who may write beside it: %w", filepath.Base(j.path), err)
+		return fmt.Errorf(
+			"its latest writes are in %s-wal, which can be read only by who may write beside it: %w",
+			filepath.Base(j.path),
+			err,
+		)
 	}
 	return err
 }
 
-// isUnwritable tells the answers of SQLite to who may read a file, and not write it or beside it, or for whom there
-// is no room to.
+// isUnwritable tells the answers of SQLite to who may read a file, and not write it or beside it,
+// or for whom there is no room to.
 func isUnwritable(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return false
 	}
 	class := e.Code() & 0xff
-	return e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE || class == sqlite3.SQLITE_READONLY || class == sqlite3.SQLITE_CANTOPEN
+	return e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE || class == sqlite3.SQLITE_READONLY ||
+		class == sqlite3.SQLITE_CANTOPEN
 }
 
-// create makes the file for its owner alone. It comes to its name as a whole, so that another process sees all of it
-// or nothing, and what is there already stays.
+// create makes the file for its owner alone. It comes to its name as a whole, so that another
+// process sees all of it or nothing, and what is there already stays.
 func create(ctx context.Context, path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -226,7 +240,11 @@ func createTables(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version)
+	marks := fmt.Sprintf(
+		"PRAGMA application_id = %d; PRAGMA user_version = %d;",
+		applicationID,
+		version,
+	)
 	_, err = db.ExecContext(ctx, "BEGIN;"+schema+marks+"COMMIT; PRAGMA journal_mode = WAL")
 	return errors.Join(err, db.Close())
 }
@@ -260,11 +278,16 @@ func (j *Journal) checkVersion(ctx context.Context) error {
 }
 
 // coreColumns are the core's, in its order.
-const coreColumns = "idempotency_key, source, provider, provider_ref, action, target_json, parameters_json, undo_json, risk_level, " +
-	"status, approved_by, approved_at, executed_at, result_message, error, created_at, updated_at, observed_json"
+const coreColumns = "idempotency_key, source, provider, provider_ref, action, target_json, " +
+	"parameters_json, undo_json, risk_level, " +
+	"status, approved_by, approved_at, executed_at, result_message, error, created_at, " +
+	"updated_at, observed_json"
 
 func (j *Journal) checkForeign(ctx context.Context) error {
-	rows, err := j.db.QueryContext(ctx, "SELECT name, lower(type) FROM pragma_table_info('action_executions')")
+	rows, err := j.db.QueryContext(
+		ctx,
+		"SELECT name, lower(type) FROM pragma_table_info('action_executions')",
+	)
 	if err != nil {
 		return err
 	}
@@ -290,7 +313,10 @@ func (j *Journal) checkForeign(ctx context.Context) error {
 	case len(types) == 0:
 		return errors.New("it is a database of something else: it has no table action_executions")
 	case len(missing) > 0:
-		return fmt.Errorf("its table action_executions is not the core's: it lacks %s", strings.Join(missing, ", "))
+		return fmt.Errorf(
+			"its table action_executions is not the core's: it lacks %s",
+			strings.Join(missing, ", "),
+		)
 	case !strings.Contains(types["id"], "int"):
 		j.idColumn = "rowid"
 	}

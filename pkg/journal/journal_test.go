@@ -36,12 +36,20 @@ func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "state", "
 
 func action(key string) gate.Action {
 	p := gate.Plan{Provider: "aws", Action: "assign-secondary-ip", IdempotencyKey: key,
-		Target: map[string]string{"nicRef": "eni-0abc", "address": "10.88.60.9"}, Undo: &gate.Undo{Action: "unassign-secondary-ip"}}
+		Target: map[string]string{
+			"nicRef":  "eni-0abc",
+			"address": "10.88.60.9",
+		}, Undo: &gate.Undo{Action: "unassign-secondary-ip"}}
 	return gate.Action{Plan: p, Status: gate.Pending, Imported: start}
 }
 
 func event(kind gate.EventKind) gate.Event {
-	return gate.Event{At: start, Kind: kind, Actor: "ann", Data: map[string]any{"text": "<a & ünï\u2028>", "list": []string{"x", "y"}}}
+	return gate.Event{
+		At:    start,
+		Kind:  kind,
+		Actor: "ann",
+		Data:  map[string]any{"text": "<a & ünï\u2028>", "list": []string{"x", "y"}},
+	}
 }
 
 func apply(t testing.TB, j *Journal, changes ...gate.Change) []gate.Action {
@@ -72,11 +80,24 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	j := open(t, path)
 	a := add(t, j, "k")
 	a.MayHaveChanged = true
-	a.Status, a.Claim = gate.Running, &gate.Claim{Purpose: gate.ToExecute, By: "host:1", At: start, Until: start.Add(time.Minute), From: gate.Approved}
-	a.Observed, a.Parameters = map[string]string{"priorAssigned": "false"}, map[string]string{"allowReassignment": "true"}
+	a.Status, a.Claim = gate.Running, &gate.Claim{
+		Purpose: gate.ToExecute,
+		By:      "host:1",
+		At:      start,
+		Until:   start.Add(time.Minute),
+		From:    gate.Approved,
+	}
+	a.Observed, a.Parameters = map[string]string{
+		"priorAssigned": "false",
+	}, map[string]string{
+		"allowReassignment": "true",
+	}
 	a.ApprovedBy, a.ApprovedAt, a.ExecutedAt, a.ResultMessage, a.Error = "ann", start, start, "m", "e"
-	a.Name, a.Description, a.Mode, a.RiskLevel, a.ProviderRef, a.Source = "n", "d", "execute", "low", "lab", "s"
-	a = apply(t, j, gate.Change{Action: a, Approval: &policy.Approval{By: "ann", At: start, Digest: "d"}, Event: gate.Event{At: start, Kind: gate.EventApproved, Data: map[string]any{"by": "ann", "digest": "d"}}})[0]
+	a.Name, a.Description, a.Mode, a.RiskLevel, a.ProviderRef, a.Source = "n", "d", "execute", "low",
+		"lab", "s"
+	a = apply(t, j, gate.Change{Action: a, Approval: &policy.Approval{By: "ann", At: start,
+		Digest: "d"}, Event: gate.Event{At: start, Kind: gate.EventApproved,
+		Data: map[string]any{"by": "ann", "digest": "d"}}})[0]
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +110,8 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		t.Error(d)
 	}
 	approvals, err := j.Approvals(context.Background(), a.ID)
-	if d := cmp.Diff([]policy.Approval{{By: "ann", At: start, Digest: "d"}}, approvals); d != "" || err != nil {
+	if d := cmp.Diff([]policy.Approval{{By: "ann", At: start, Digest: "d"}}, approvals); d != "" ||
+		err != nil {
 		t.Error(d, err)
 	}
 	if f := faults(t, j); len(f) > 0 {
@@ -114,13 +136,22 @@ func TestCompareAndSet(t *testing.T) {
 	a.Status = gate.Approved
 	apply(t, j, gate.Change{Action: a, Event: event(gate.EventApproved)})
 	stale.Status = gate.Running
-	if _, err := j.Apply(context.Background(), gate.Change{Action: action("other"), Event: event(gate.EventImported)}, gate.Change{Action: stale, Event: event(gate.EventClaimed)}); !errors.Is(err, gate.ErrChanged) {
+	if _, err := j.Apply(context.Background(), gate.Change{Action: action("other"),
+		Event: event(gate.EventImported)}, gate.Change{Action: stale,
+		Event: event(gate.EventClaimed)}); !errors.Is(
+		err,
+		gate.ErrChanged,
+	) {
 		t.Errorf("a stale write: %v", err)
 	}
 	if _, err := j.Find(context.Background(), "other"); !errors.Is(err, gate.ErrNotFound) {
 		t.Errorf("half of a refused write is there: %v", err)
 	}
-	if _, err := j.Apply(context.Background(), gate.Change{Action: action("k"), Event: event(gate.EventImported)}); !errors.Is(err, gate.ErrChanged) {
+	if _, err := j.Apply(context.Background(), gate.Change{Action: action("k"),
+		Event: event(gate.EventImported)}); !errors.Is(
+		err,
+		gate.ErrChanged,
+	) {
 		t.Errorf("a key twice: %v", err)
 	}
 	events, err := j.Events(context.Background(), gate.EventQuery{})
@@ -140,7 +171,10 @@ func TestManyWritersOneClaim(t *testing.T) {
 		wait.Go(func() {
 			claimed := a
 			claimed.Status = gate.Running
-			_, err := j.Apply(context.Background(), gate.Change{Action: claimed, Event: event(gate.EventClaimed)})
+			_, err := j.Apply(
+				context.Background(),
+				gate.Change{Action: claimed, Event: event(gate.EventClaimed)},
+			)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -169,7 +203,8 @@ func TestManyMakeTheJournal(t *testing.T) {
 				return
 			}
 			defer j.Close()
-			if _, err := j.Apply(context.Background(), gate.Change{Action: action(fmt.Sprint(i)), Event: event(gate.EventImported)}); err != nil {
+			if _, err := j.Apply(context.Background(), gate.Change{Action: action(fmt.Sprint(i)),
+				Event: event(gate.EventImported)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -221,7 +256,8 @@ func TestEventsCanNotBeChangedBySQL(t *testing.T) {
 	path := newPath(t)
 	j := open(t, path)
 	add(t, j, "k")
-	for _, statement := range []string{"UPDATE actionctl_events SET actor = 'bob'", "DELETE FROM actionctl_events"} {
+	for _, statement := range []string{"UPDATE actionctl_events SET actor = 'bob'",
+		"DELETE FROM actionctl_events"} {
 		if _, err := j.db.Exec(statement); err == nil || !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: %v", statement, err)
 		}
@@ -234,8 +270,12 @@ func behindTriggers(j *Journal, statements string) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.db.Exec("DROP TRIGGER actionctl_events_are_not_changed; DROP TRIGGER actionctl_events_are_not_deleted; " + statements + ";" +
-		form["trigger actionctl_events_are_not_changed"].text + ";" + form["trigger actionctl_events_are_not_deleted"].text)
+	_, err = j.db.Exec(
+		"DROP TRIGGER actionctl_events_are_not_changed; DROP TRIGGER " +
+			"actionctl_events_are_not_deleted; " + statements + ";" +
+			form["trigger actionctl_events_are_not_changed"].text + ";" +
+			form["trigger actionctl_events_are_not_deleted"].text,
+	)
 	return err
 }
 
@@ -247,47 +287,159 @@ func TestTamperingIsNamed(t *testing.T) {
 	}{
 		{"nothing", "SELECT 1", ""},
 		{"who did it", "UPDATE actionctl_events SET actor = 'bob' WHERE seq = 2", "event 2 (approved"},
-		{"when", "UPDATE actionctl_events SET at = '2026-03-03T12:00:01.000000000Z' WHERE seq = 2", "event 2 (approved"},
+		{
+			"when",
+			"UPDATE actionctl_events SET at = '2026-03-03T12:00:01.000000000Z' WHERE seq = 2",
+			"event 2 (approved",
+		},
 		{"what", "UPDATE actionctl_events SET kind = 'denied' WHERE seq = 3", "event 3 (denied"},
-		{"a blank more", "UPDATE actionctl_events SET data_json = replace(data_json, ',', ', ') WHERE seq = 3", "event 3"},
+		{
+			"a blank more",
+			"UPDATE actionctl_events SET data_json = replace(data_json, ',', ', ') WHERE seq = 3",
+			"event 3",
+		},
 		{"no JSON", "UPDATE actionctl_events SET data_json = '' WHERE seq = 3", "event 3"},
 		{"a hash", "UPDATE actionctl_events SET hash = 'x' WHERE seq = 1", "event 1 (imported"},
 		{"one event gone", "DELETE FROM actionctl_events WHERE seq = 2", "event 2 should come here"},
-		{"the tail gone", "DELETE FROM actionctl_events WHERE seq = 3", "the tail is torn: the log ends with event 2, and events up to 3 were written"},
+		{
+			"the tail gone",
+			"DELETE FROM actionctl_events WHERE seq = 3",
+			"the tail is torn: the log ends with event 2, and events up to 3 were written",
+		},
 		{"all gone", "DELETE FROM actionctl_events", "the tail is torn: the log ends with event 0"},
-		{"one event more", "INSERT INTO actionctl_events SELECT 4, at, kind, action_id, idempotency_key, actor, data_json, hash, hash FROM actionctl_events WHERE seq = 3", "event 4"},
+		{
+			"one event more",
+			"INSERT INTO actionctl_events SELECT 4, at, kind, action_id, idempotency_key, actor, " +
+				"data_json, hash, hash FROM actionctl_events WHERE seq = 3",
+			"event 4",
+		},
 		{"the head", "UPDATE actionctl_journal SET hash = 'x'", "the head of the log names event 3"},
-		{"an action's parameters", `UPDATE action_executions SET parameters_json = '{"allowReassignment":"true"}'`, `action 1 ("k") is not as event 3 left it`},
-		{"an action's status", "UPDATE action_executions SET status = 'succeeded'", `action 1 ("k") is not as event 3 left it`},
-		{"an action gone", "DELETE FROM actionctl_approvals; DELETE FROM actionctl_states; DELETE FROM action_executions", "action 1, which event 3 wrote, is not there"},
-		{"of which action", "UPDATE actionctl_events SET action_id = 2 WHERE seq = 2", "event 2 (approved of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed"},
-		{"an event's number", "UPDATE actionctl_events SET seq = 4 WHERE seq = 3; UPDATE actionctl_journal SET seq = 4", "event 4 (claimed of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed: its content"},
-		{"a key twice", `UPDATE action_executions SET target_json = replace(target_json, '{', '{"nicRef":"eni-0abc",')`, `action 1 ("k") is not as event 3 left it`},
-		{"a status of another type", "UPDATE action_executions SET status = CAST(status AS BLOB)", `action 1 ("k") is not as event 3 left it`},
-		{"the mark", "UPDATE actionctl_states SET may_have_changed = 1", `action 1 ("k") is not as event 3 left it`},
-		{"an action without its state", "PRAGMA foreign_keys = 0; DELETE FROM actionctl_states", `action 1 ("k") is not as event 3 left it`},
-		{"an action put in", "INSERT INTO action_executions SELECT 2, 'l', source, provider, provider_ref, action, target_json, parameters_json, undo_json, risk_level, status, " +
-			"approved_by, approved_at, executed_at, result_message, error, created_at, updated_at, observed_json FROM action_executions", `action 2 ("l"): the log knows nothing of it`},
-		{"a trigger put in", "CREATE TRIGGER t AFTER INSERT ON actionctl_approvals BEGIN UPDATE action_executions SET status = 'approved'; END", "the trigger t was put in"},
-		{"a trigger put in on the core's table", "CREATE TRIGGER t AFTER UPDATE ON action_executions BEGIN SELECT 1; END", "the trigger t was put in"},
-		{"a trigger put in on a name in other letters", "CREATE TRIGGER t AFTER INSERT ON Actionctl_EVENTS BEGIN DELETE FROM actionctl_approvals; END", "the trigger t was put in"},
-		{"a trigger put in on the core's in other letters", `CREATE TRIGGER t AFTER UPDATE ON "ACTION_EXECUTIONS" BEGIN SELECT 1; END`, "the trigger t was put in"},
-		{"a table with a name of ours in other letters", "CREATE TABLE ActionCtl_notes (text TEXT)", "the table ActionCtl_notes was put in"},
+		{
+			"an action's parameters",
+			`UPDATE action_executions SET parameters_json = '{"allowReassignment":"true"}'`,
+			`action 1 ("k") is not as event 3 left it`,
+		},
+		{
+			"an action's status",
+			"UPDATE action_executions SET status = 'succeeded'",
+			`action 1 ("k") is not as event 3 left it`,
+		},
+		{
+			"an action gone",
+			"DELETE FROM actionctl_approvals; DELETE FROM actionctl_states; DELETE FROM action_executions",
+			"action 1, which event 3 wrote, is not there",
+		},
+		{
+			"of which action",
+			"UPDATE actionctl_events SET action_id = 2 WHERE seq = 2",
+			"event 2 (approved of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed",
+		},
+		{
+			"an event's number",
+			"UPDATE actionctl_events SET seq = 4 WHERE seq = 3; UPDATE actionctl_journal SET seq = 4",
+			"event 4 (claimed of \"k\" at 2026-03-03T12:00:00.123456789Z) was changed: its content",
+		},
+		{
+			"a key twice",
+			`UPDATE action_executions SET target_json = replace(target_json, '{', '{"nicRef":"eni-0abc",')`,
+			`action 1 ("k") is not as event 3 left it`,
+		},
+		{
+			"a status of another type",
+			"UPDATE action_executions SET status = CAST(status AS BLOB)",
+			`action 1 ("k") is not as event 3 left it`,
+		},
+		{
+			"the mark",
+			"UPDATE actionctl_states SET may_have_changed = 1",
+			`action 1 ("k") is not as event 3 left it`,
+		},
+		{
+			"an action without its state",
+			"PRAGMA foreign_keys = 0; DELETE FROM actionctl_states",
+			`action 1 ("k") is not as event 3 left it`,
+		},
+		{
+			"an action put in",
+			"INSERT INTO action_executions SELECT 2, 'l', source, provider, provider_ref, action, " +
+				"target_json, parameters_json, undo_json, risk_level, status, " +
+				"approved_by, approved_at, executed_at, result_message, error, created_at, updated_at, " +
+				"observed_json FROM action_executions",
+			`action 2 ("l"): the log knows nothing of it`,
+		},
+		{
+			"a trigger put in",
+			"CREATE TRIGGER t AFTER INSERT ON actionctl_approvals BEGIN UPDATE action_executions SET " +
+				"status = 'approved'; END",
+			"the trigger t was put in",
+		},
+		{
+			"a trigger put in on the core's table",
+			"CREATE TRIGGER t AFTER UPDATE ON action_executions BEGIN SELECT 1; END",
+			"the trigger t was put in",
+		},
+		{
+			"a trigger put in on a name in other letters",
+			"CREATE TRIGGER t AFTER INSERT ON Actionctl_EVENTS BEGIN DELETE FROM actionctl_approvals; END",
+			"the trigger t was put in",
+		},
+		{
+			"a trigger put in on the core's in other letters",
+			`CREATE TRIGGER t AFTER UPDATE ON "ACTION_EXECUTIONS" BEGIN SELECT 1; END`,
+			"the trigger t was put in",
+		},
+		{
+			"a table with a name of ours in other letters",
+			"CREATE TABLE ActionCtl_notes (text TEXT)",
+			"the table ActionCtl_notes was put in",
+		},
 		{"an index put in", "CREATE INDEX i ON actionctl_events (at)", "the index i was put in"},
-		{"a table with a name of ours", "CREATE TABLE actionctl_notes (text TEXT)", "the table actionctl_notes was put in"},
-		{"a view with a name of ours", "CREATE VIEW actionctl_all AS SELECT 1", "the view actionctl_all was put in"},
-		{"a column of the core's table renamed", "ALTER TABLE action_executions RENAME COLUMN source TO origin; ALTER TABLE action_executions RENAME COLUMN origin TO 'source'", "the table action_executions was changed"},
-		{"a table changed", "ALTER TABLE actionctl_approvals ADD COLUMN note TEXT", "the table actionctl_approvals was changed"},
-		{"an index gone", "DROP INDEX actionctl_approvals_by_action", "the index actionctl_approvals_by_action is not there"},
-		{"an approval more", "INSERT INTO actionctl_approvals SELECT 7, action_id, 'bob', approved_at, digest FROM actionctl_approvals", `an approval of action 1 by "bob" is there, and the log knows nothing of it`},
-		{"an approval made younger", "UPDATE actionctl_approvals SET approved_at = '2027-03-03T12:00:00.000000000Z'", `an approval of action 1 by "ann"`},
+		{
+			"a table with a name of ours",
+			"CREATE TABLE actionctl_notes (text TEXT)",
+			"the table actionctl_notes was put in",
+		},
+		{
+			"a view with a name of ours",
+			"CREATE VIEW actionctl_all AS SELECT 1",
+			"the view actionctl_all was put in",
+		},
+		{
+			"a column of the core's table renamed",
+			"ALTER TABLE action_executions RENAME COLUMN source TO origin; ALTER TABLE " +
+				"action_executions RENAME COLUMN origin TO 'source'",
+			"the table action_executions was changed",
+		},
+		{
+			"a table changed",
+			"ALTER TABLE actionctl_approvals ADD COLUMN note TEXT",
+			"the table actionctl_approvals was changed",
+		},
+		{
+			"an index gone",
+			"DROP INDEX actionctl_approvals_by_action",
+			"the index actionctl_approvals_by_action is not there",
+		},
+		{
+			"an approval more",
+			"INSERT INTO actionctl_approvals SELECT 7, action_id, 'bob', approved_at, digest FROM " +
+				"actionctl_approvals",
+			`an approval of action 1 by "bob" is there, and the log knows nothing of it`,
+		},
+		{
+			"an approval made younger",
+			"UPDATE actionctl_approvals SET approved_at = '2027-03-03T12:00:00.000000000Z'",
+			`an approval of action 1 by "ann"`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			j := open(t, newPath(t))
 			a := add(t, j, "k")
-			a = apply(t, j, gate.Change{Action: a, Approval: &policy.Approval{By: "ann", At: start, Digest: "d"},
-				Event: gate.Event{At: start, Kind: gate.EventApproved, Data: map[string]any{"by": "ann", "digest": "d"}}})[0]
+			a = apply(t, j, gate.Change{Action: a, Approval: &policy.Approval{By: "ann", At: start,
+				Digest: "d"},
+				Event: gate.Event{At: start, Kind: gate.EventApproved, Data: map[string]any{"by": "ann",
+					"digest": "d"}}})[0]
 			apply(t, j, gate.Change{Action: a, Event: event(gate.EventClaimed)})
 			if err := behindTriggers(j, tt.sql); err != nil {
 				t.Fatal(err)
@@ -305,7 +457,10 @@ func TestTriggersThatAreGoneAreNamed(t *testing.T) {
 	if _, err := j.db.Exec("DROP TRIGGER actionctl_events_are_not_changed"); err != nil {
 		t.Fatal(err)
 	}
-	if got := faults(t, j); !slices.Equal(got, []string{"the trigger actionctl_events_are_not_changed is not there"}) {
+	if got := faults(t, j); !slices.Equal(
+		got,
+		[]string{"the trigger actionctl_events_are_not_changed is not there"},
+	) {
 		t.Error(got)
 	}
 }
@@ -315,18 +470,29 @@ func TestAnEventWrittenAnewIsNamed(t *testing.T) {
 	j := open(t, newPath(t))
 	a := add(t, j, "k")
 	apply(t, j, gate.Change{Action: a, Event: event(gate.EventClaimed)})
-	forged := stored{seq: 1, at: formatTime(start), kind: string(gate.EventImported), action: 1, key: "k", actor: "bob", data: "{}"}
+	forged := stored{
+		seq:    1,
+		at:     formatTime(start),
+		kind:   string(gate.EventImported),
+		action: 1,
+		key:    "k",
+		actor:  "bob",
+		data:   "{}",
+	}
 	sum, err := forged.sum()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := behindTriggers(j, fmt.Sprintf("UPDATE actionctl_events SET actor = 'bob', data_json = '{}', hash = '%s' WHERE seq = 1", sum)); err != nil {
+	if err := behindTriggers(j, fmt.Sprintf("UPDATE actionctl_events SET actor = 'bob', data_json "+
+		"= '{}', hash = '%s' WHERE seq = 1", sum)); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(faults(t, j), "\n"); !strings.Contains(got, "event 2 (claimed") || !strings.Contains(got, "does not follow from the one before") {
+	if got := strings.Join(faults(t, j), "\n"); !strings.Contains(got, "event 2 (claimed") ||
+		!strings.Contains(got, "does not follow from the one before") {
 		t.Error(got)
 	}
-	if _, err := j.History(context.Background(), 1); !errors.Is(err, gate.ErrAltered) || !strings.Contains(err.Error(), "what follows event 1 does not follow from it") {
+	if _, err := j.History(context.Background(), 1); !errors.Is(err, gate.ErrAltered) ||
+		!strings.Contains(err.Error(), "what follows event 1 does not follow from it") {
 		t.Error(err)
 	}
 }
@@ -352,8 +518,9 @@ func TestHistoryIsSinceTheLastImport(t *testing.T) {
 		t.Error(got)
 	}
 	for name, statement := range map[string]string{
-		"what it is":  "UPDATE actionctl_events SET kind = 'noted' WHERE kind = 'requeued'",
-		"what it has": "UPDATE actionctl_events SET data_json = replace(data_json, 'ünï', 'uni') WHERE kind = 'claimed'",
+		"what it is": "UPDATE actionctl_events SET kind = 'noted' WHERE kind = 'requeued'",
+		"what it has": "UPDATE actionctl_events SET data_json = replace(data_json, 'ünï', 'uni') " +
+			"WHERE kind = 'claimed'",
 	} {
 		whole := open(t, newPath(t))
 		a := add(t, whole, "k")
@@ -372,12 +539,13 @@ func TestHistoryIsSinceTheLastImport(t *testing.T) {
 // TestARowThatWasChangedIsNotWrittenOver: the write would vouch for it.
 func TestARowThatWasChangedIsNotWrittenOver(t *testing.T) {
 	for name, statement := range map[string]string{
-		"a value":    "UPDATE action_executions SET risk_level = 'none'",
-		"a type":     "UPDATE action_executions SET status = CAST(status AS BLOB)",
-		"the rest":   "PRAGMA foreign_keys = 0; DELETE FROM actionctl_states",
-		"its event":  "UPDATE actionctl_events SET data_json = '{}'",
-		"the next":   "UPDATE actionctl_events SET prev_hash = 'x' WHERE seq = 3",
-		"the head":   "DELETE FROM actionctl_events WHERE seq = 3; DELETE FROM actionctl_events WHERE seq = 2",
+		"a value":   "UPDATE action_executions SET risk_level = 'none'",
+		"a type":    "UPDATE action_executions SET status = CAST(status AS BLOB)",
+		"the rest":  "PRAGMA foreign_keys = 0; DELETE FROM actionctl_states",
+		"its event": "UPDATE actionctl_events SET data_json = '{}'",
+		"the next":  "UPDATE actionctl_events SET prev_hash = 'x' WHERE seq = 3",
+		"the head": "DELETE FROM actionctl_events WHERE seq = 3; DELETE FROM actionctl_events " +
+			"WHERE seq = 2",
 		"no log":     "DELETE FROM actionctl_events",
 		"a revision": "UPDATE actionctl_states SET revision = 7",
 	} {
@@ -400,7 +568,8 @@ func TestARowThatWasChangedIsNotWrittenOver(t *testing.T) {
 	}
 }
 
-// TestVerifyLooksAtOneState: what others write meanwhile is not taken for a fault; nor is it by whoever reads an action.
+// TestVerifyLooksAtOneState: what others write meanwhile is not taken for a fault; nor is it by
+// whoever reads an action.
 func TestVerifyLooksAtOneState(t *testing.T) {
 	path := newPath(t)
 	writing, reading := open(t, path), open(t, path)
@@ -410,7 +579,10 @@ func TestVerifyLooksAtOneState(t *testing.T) {
 	wait.Go(func() {
 		defer close(done)
 		for range 400 {
-			next, err := writing.Apply(context.Background(), gate.Change{Action: a, Event: event(gate.EventClaimed)})
+			next, err := writing.Apply(
+				context.Background(),
+				gate.Change{Action: a, Event: event(gate.EventClaimed)},
+			)
 			if err != nil {
 				t.Error(err)
 				return
@@ -434,7 +606,8 @@ func TestVerifyLooksAtOneState(t *testing.T) {
 	wait.Wait()
 }
 
-// TestReadingDoesNotWaitForAWrite: a list is there at once, however long another process's write takes.
+// TestReadingDoesNotWaitForAWrite: a list is there at once, however long another process's write
+// takes.
 func TestReadingDoesNotWaitForAWrite(t *testing.T) {
 	path := newPath(t)
 	writing, reading := open(t, path), open(t, path)
@@ -448,7 +621,8 @@ func TestReadingDoesNotWaitForAWrite(t *testing.T) {
 	}
 }
 
-// TestOnlyAWholeFileIsOpened: one that is short is refused, unless what is missing may be in its log.
+// TestOnlyAWholeFileIsOpened: one that is short is refused, unless what is missing may be in its
+// log.
 func TestOnlyAWholeFileIsOpened(t *testing.T) {
 	path := newPath(t)
 	add(t, open(t, path), "k")
@@ -507,7 +681,10 @@ func TestDamageThatOnlySQLiteSees(t *testing.T) {
 		if len(got) == 0 {
 			t.Errorf("byte %d: nothing was found", at)
 		}
-		if slices.ContainsFunc(got, func(f string) bool { return strings.HasPrefix(f, "the database is damaged: ") }) {
+		if slices.ContainsFunc(
+			got,
+			func(f string) bool { return strings.HasPrefix(f, "the database is damaged: ") },
+		) {
 			found++
 		}
 	}
@@ -516,7 +693,8 @@ func TestDamageThatOnlySQLiteSees(t *testing.T) {
 	}
 }
 
-// TestOneFlippedBitIsNamed flips, one after the other, a bit in every byte of an event as it lies in the file.
+// TestOneFlippedBitIsNamed flips, one after the other, a bit in every byte of an event as it lies
+// in the file.
 func TestOneFlippedBitIsNamed(t *testing.T) {
 	path := newPath(t)
 	j := open(t, path)
@@ -524,7 +702,8 @@ func TestOneFlippedBitIsNamed(t *testing.T) {
 		add(t, j, fmt.Sprintf("key-%d", i))
 	}
 	var data string
-	if err := j.db.QueryRow("SELECT data_json || prev_hash || hash FROM actionctl_events WHERE seq = 3").Scan(&data); err != nil {
+	if err := j.db.QueryRow("SELECT data_json || prev_hash || hash FROM actionctl_events WHERE " +
+		"seq = 3").Scan(&data); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Close(); err != nil {
@@ -580,7 +759,12 @@ func TestOneFlippedByteAnywhere(t *testing.T) {
 			continue
 		}
 		if r, err := j.Verify(context.Background()); err == nil && len(r.Faults) == 0 {
-			t.Errorf("byte %d (%q) flipped, and nothing was found: …%q…", at, whole[at], whole[max(0, at-20):at+20])
+			t.Errorf(
+				"byte %d (%q) flipped, and nothing was found: …%q…",
+				at,
+				whole[at],
+				whole[max(0, at-20):at+20],
+			)
 		}
 		_ = j.Close()
 	}
@@ -589,13 +773,18 @@ func TestOneFlippedByteAnywhere(t *testing.T) {
 func TestWhatIsNoJournalIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")
-	if err := os.WriteFile(text, []byte(strings.Repeat("no database at all\n", 20)), 0o600); err != nil {
+	if err := os.WriteFile(text, []byte(strings.Repeat("no database at all\n", 20)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	other := filepath.Join(dir, "other")
 	makeForeign(t, other, "CREATE TABLE birds (name TEXT)")
 	lacking := filepath.Join(dir, "lacking")
-	makeForeign(t, lacking, "CREATE TABLE action_executions (id INTEGER PRIMARY KEY, idempotency_key TEXT)")
+	makeForeign(
+		t,
+		lacking,
+		"CREATE TABLE action_executions (id INTEGER PRIMARY KEY, idempotency_key TEXT)",
+	)
 	newer := filepath.Join(dir, "newer")
 	j := open(t, newer)
 	if _, err := j.db.Exec("UPDATE actionctl_journal SET version = 99"); err != nil {
@@ -603,7 +792,8 @@ func TestWhatIsNoJournalIsRefused(t *testing.T) {
 	}
 	_ = j.Close()
 	older, robbed := filepath.Join(dir, "older"), filepath.Join(dir, "robbed")
-	for path, statement := range map[string]string{older: "UPDATE actionctl_journal SET version = 2", robbed: "DROP TABLE actionctl_journal"} {
+	for path, statement := range map[string]string{older: "UPDATE actionctl_journal SET version = " +
+		"2", robbed: "DROP TABLE actionctl_journal"} {
 		j := open(t, path)
 		if _, err := j.db.Exec(statement); err != nil {
 			t.Fatal(err)
@@ -646,21 +836,32 @@ func makeForeign(t testing.TB, path, statements string) {
 
 // coreJournal is what a core writes.
 const coreJournal = `
-CREATE TABLE action_executions (id %s, idempotency_key TEXT NOT NULL UNIQUE, source TEXT, provider TEXT, provider_ref TEXT, action TEXT,
- target_json TEXT, parameters_json TEXT, undo_json TEXT, risk_level TEXT, status TEXT, approved_by TEXT, approved_at %s, executed_at %s,
+CREATE TABLE action_executions (id %s, idempotency_key TEXT NOT NULL UNIQUE, source TEXT,
+ provider TEXT, provider_ref TEXT, action TEXT,
+ target_json TEXT, parameters_json TEXT, undo_json TEXT, risk_level TEXT, status TEXT,
+ approved_by TEXT, approved_at %s, executed_at %s,
  result_message TEXT, error TEXT, created_at TEXT, updated_at TEXT, observed_json TEXT);
-INSERT INTO action_executions VALUES (%s, 'mobility-7/assign', 'mobility', 'aws', 'lab-aws', 'assign-secondary-ip',
- '{"nicRef":"eni-0abc","address":"10.88.60.9/32","region":"ap-northeast-1"}', NULL, '{"action":"unassign-secondary-ip"}', 'low', 'succeeded',
- 'ann', NULL, %s, 'assigned', NULL, '2026-03-03T11:00:00Z', '2026-03-03T12:00:00.5+09:00', '{"priorAssigned":"false"}');`
+INSERT INTO action_executions VALUES (%s, 'mobility-7/assign', 'mobility', 'aws', 'lab-aws',
+ 'assign-secondary-ip',
+ '{"nicRef":"eni-0abc","address":"10.88.60.9/32","region":"ap-northeast-1"}', NULL,
+ '{"action":"unassign-secondary-ip"}', 'low', 'succeeded',
+ 'ann', NULL, %s, 'assigned', NULL, '2026-03-03T11:00:00Z', '2026-03-03T12:00:00.5+09:00',
+ '{"priorAssigned":"false"}');`
 
 func TestCoresJournalOpensReadOnly(t *testing.T) {
 	for name, statements := range map[string]string{
-		"numbers and texts":  fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT", "TEXT", "1", "'2026-03-03T12:00:00Z'"),
-		"times as SQLite's":  fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "'2026-03-03 12:00:00'"),
-		"times as reals":     fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "REAL", "REAL", "1", "1772539200.0"),
-		"times as timestamp": fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "DATETIME", "TIMESTAMP", "1", "'2026-03-03 12:00:00+00:00'"),
-		"ids as texts":       fmt.Sprintf(coreJournal, "TEXT PRIMARY KEY", "TEXT", "INTEGER", "'a-b-c'", "1772539200"),
-		"in WAL mode":        "PRAGMA journal_mode = WAL;" + fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "'2026-03-03T12:00:00Z'"),
+		"numbers and texts": fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT",
+			"TEXT", "1", "'2026-03-03T12:00:00Z'"),
+		"times as SQLite's": fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "TEXT", "TEXT", "1",
+			"'2026-03-03 12:00:00'"),
+		"times as reals": fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "REAL", "REAL", "1",
+			"1772539200.0"),
+		"times as timestamp": fmt.Sprintf(coreJournal, "INTEGER PRIMARY KEY", "DATETIME", "TIMESTAMP",
+			"1", "'2026-03-03 12:00:00+00:00'"),
+		"ids as texts": fmt.Sprintf(coreJournal, "TEXT PRIMARY KEY", "TEXT", "INTEGER", "'a-b-c'",
+			"1772539200"),
+		"in WAL mode": "PRAGMA journal_mode = WAL;" + fmt.Sprintf(coreJournal,
+			"INTEGER PRIMARY KEY", "TEXT", "TEXT", "1", "'2026-03-03T12:00:00Z'"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "core.db")
@@ -675,11 +876,18 @@ func TestCoresJournalOpensReadOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !j.ReadOnly() || a.IdempotencyKey != "mobility-7/assign" || a.Observed["priorAssigned"] != "false" || !a.ExecutedAt.Equal(start.Truncate(time.Second)) || !a.MayHaveChanged {
+			if !j.ReadOnly() || a.IdempotencyKey != "mobility-7/assign" ||
+				a.Observed["priorAssigned"] != "false" ||
+				!a.ExecutedAt.Equal(start.Truncate(time.Second)) ||
+				!a.MayHaveChanged {
 				t.Errorf("%+v", a)
 			}
 			a.Status = gate.RolledBack
-			if _, err := j.Apply(context.Background(), gate.Change{Action: a, Event: event(gate.EventRolledBack)}); !errors.Is(err, gate.ErrReadOnly) {
+			if _, err := j.Apply(context.Background(), gate.Change{Action: a,
+				Event: event(gate.EventRolledBack)}); !errors.Is(
+				err,
+				gate.ErrReadOnly,
+			) {
 				t.Errorf("written to: %v", err)
 			}
 			if _, err := j.db.Exec("DELETE FROM action_executions"); err == nil {

@@ -63,8 +63,8 @@ func (j *Journal) migrate(ctx context.Context) error {
 // longestClaim is how far ahead the end of a claim is believed: beyond it a clock was wrong.
 const longestClaim = time.Hour
 
-// nobodyIsAtWork refuses while a program of the earlier version holds a claim. It could not write down
-// what became of it in tables that are moved.
+// nobodyIsAtWork refuses while a program of the earlier version holds a claim. It could not write
+// down what became of it in tables that are moved.
 func (w *writer) nobodyIsAtWork(now time.Time) error {
 	var by, until string
 	claims := "SELECT claim_by, claim_until FROM " + w.journal.tables().states +

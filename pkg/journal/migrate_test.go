@@ -28,7 +28,8 @@ var (
 	// back1 makes one of version 2 what version 1 made of one whose rows bear no mark.
 	//go:embed testdata/back_to_version1.sql
 	back1 string
-	// version2SQL is a journal as a program of version 2 wrote it, and version2Head the end of its log.
+	// version2SQL is a journal as a program of version 2 wrote it, and version2Head the end of its
+	// log.
 	//go:embed testdata/version2.sql
 	version2SQL string
 )
@@ -76,7 +77,8 @@ func migrateAndDie(path, at string) {
 	os.Exit(0)
 }
 
-// version1 is a journal of version 1, with an action in each state; one was changed behind the log's back.
+// version1 is a journal of version 1, with an action in each state; one was changed behind the
+// log's back.
 func version1(t *testing.T) (path string) {
 	t.Helper()
 	path = newPath(t)
@@ -86,15 +88,19 @@ func version1(t *testing.T) (path string) {
 		status gate.Status
 		facts  map[string]string
 	}{
-		{"pending", gate.Pending, nil}, {"succeeded", gate.Succeeded, nil}, {"rolled back", gate.RolledBack, map[string]string{"changed": "true"}},
-		{"conflict", gate.Failed, map[string]string{"failureClass": "conflict"}}, {"changed", gate.Failed, map[string]string{"failureClass": "conflict", "changed": "true"}},
-		{"ambiguous", gate.Failed, map[string]string{"failureClass": "ambiguous"}}, {"lost", gate.Failed, nil}, {"running", gate.Running, nil}, {"altered", gate.Succeeded, nil},
+		{"pending", gate.Pending, nil}, {"succeeded", gate.Succeeded, nil}, {"rolled back",
+			gate.RolledBack, map[string]string{"changed": "true"}},
+		{"conflict", gate.Failed, map[string]string{"failureClass": "conflict"}}, {"changed", gate.Failed,
+			map[string]string{"failureClass": "conflict", "changed": "true"}},
+		{"ambiguous", gate.Failed, map[string]string{"failureClass": "ambiguous"}}, {"lost", gate.Failed,
+			nil}, {"running", gate.Running, nil}, {"altered", gate.Succeeded, nil},
 	} {
 		a := add(t, j, x.key)
 		a.Status, a.Observed = x.status, x.facts
 		apply(t, j, gate.Change{Action: a, Event: event(gate.EventResult)})
 	}
-	if _, err := j.db.Exec("UPDATE action_executions SET risk_level = 'none' WHERE idempotency_key = 'altered';" + back2 + back1); err != nil {
+	if _, err := j.db.Exec("UPDATE action_executions SET risk_level = 'none' WHERE " +
+		"idempotency_key = 'altered';" + back2 + back1); err != nil {
 		t.Fatal(err)
 	}
 	_ = j.Close()
@@ -156,10 +162,12 @@ func TestAJournalOfVersion1IsBroughtToThisOne(t *testing.T) {
 	path := version1(t)
 	for range 2 {
 		j := open(t, path)
-		if d := cmp.Diff([]string{"succeeded", "changed", "ambiguous", "lost", "running"}, marked(t, j)); d != "" {
+		if d := cmp.Diff([]string{"succeeded", "changed", "ambiguous", "lost", "running"}, marked(t,
+			j)); d != "" {
 			t.Error(d)
 		}
-		if f := faults(t, j); len(f) != 1 || !strings.HasPrefix(f[0], `action 9 ("altered") is not as event`) {
+		if f := faults(t, j); len(f) != 1 ||
+			!strings.HasPrefix(f[0], `action 9 ("altered") is not as event`) {
 			t.Error(f)
 		}
 		events, err := j.Events(context.Background(), gate.EventQuery{Kind: gate.EventMigrated})
@@ -173,7 +181,11 @@ func TestAJournalOfVersion1IsBroughtToThisOne(t *testing.T) {
 // TestAJournalOfVersion1IsReadByWhoMayNotWriteIt, as it is.
 func TestAJournalOfVersion1IsReadByWhoMayNotWriteIt(t *testing.T) {
 	j := reading(t, version1(t))
-	if got := marked(t, j); !slices.Equal(got, []string{"succeeded", "changed", "ambiguous", "lost", "running", "altered"}) || !j.ReadOnly() {
+	if got := marked(t, j); !slices.Equal(
+		got,
+		[]string{"succeeded", "changed", "ambiguous", "lost", "running", "altered"},
+	) ||
+		!j.ReadOnly() {
 		t.Error(got)
 	}
 	if f := faults(t, j); len(f) != 1 {
@@ -181,7 +193,8 @@ func TestAJournalOfVersion1IsReadByWhoMayNotWriteIt(t *testing.T) {
 	}
 }
 
-// TestAJournalOfVersion2KeepsItsChain: the log ends with the same hash before and after, and goes on.
+// TestAJournalOfVersion2KeepsItsChain: the log ends with the same hash before and after, and goes
+// on.
 func TestAJournalOfVersion2KeepsItsChain(t *testing.T) {
 	path := version2(t)
 	before := reading(t, path)
@@ -234,7 +247,8 @@ func TestAJournalOfVersion2KeepsItsChain(t *testing.T) {
 // TestATamperedJournalOfVersion2StaysSo: what was found before is found after.
 func TestATamperedJournalOfVersion2StaysSo(t *testing.T) {
 	for name, statements := range map[string]string{
-		"an event":    "DROP TRIGGER events_are_not_changed; UPDATE events SET actor = 'bob' WHERE seq = 2;",
+		"an event": "DROP TRIGGER events_are_not_changed; UPDATE events SET actor = 'bob' WHERE " +
+			"seq = 2;",
 		"a row":       "UPDATE action_executions SET status = 'approved' WHERE id = 2;",
 		"an approval": "DELETE FROM approvals WHERE id = 1;",
 	} {
@@ -248,7 +262,8 @@ func TestATamperedJournalOfVersion2StaysSo(t *testing.T) {
 	path := version2(t)
 	makeForeign(t, path, "DROP TRIGGER events_are_not_deleted; DELETE FROM events WHERE seq = 13;")
 	_, err := Open(context.Background(), path)
-	if err == nil || !strings.Contains(err.Error(), "the log ends with event 12, and event 13 was written last") {
+	if err == nil ||
+		!strings.Contains(err.Error(), "the log ends with event 12, and event 13 was written last") {
 		t.Errorf("a torn log: %v", err)
 	}
 	if f := faults(t, reading(t, path)); len(f) == 0 {
@@ -256,7 +271,8 @@ func TestATamperedJournalOfVersion2StaysSo(t *testing.T) {
 	}
 }
 
-// TestAMigrationThatIsKilledIsDoneAgain, whatever it wrote last: until its end the journal is of version 2.
+// TestAMigrationThatIsKilledIsDoneAgain, whatever it wrote last: until its end the journal is of
+// version 2.
 func TestAMigrationThatIsKilledIsDoneAgain(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {
@@ -305,17 +321,21 @@ func numbers(from, to int) (all []string) {
 }
 
 // TestNoJournalIsMovedUnderAnEarlierProgram that is in the middle of an action: it could not write
-// down what became of it. A claim that has ended, or that no clock can have meant, holds nothing up.
+// down what became of it. A claim that has ended, or that no clock can have meant, holds nothing
+// up.
 func TestNoJournalIsMovedUnderAnEarlierProgram(t *testing.T) {
 	for name, tt := range map[string]struct {
 		ends time.Duration
 		held bool
 	}{
-		"at work": {time.Minute, true}, "ended": {-time.Second, false}, "a clock ten days ahead": {240 * time.Hour, false},
+		"at work": {time.Minute, true}, "ended": {-time.Second, false},
+		"a clock ten days ahead": {240 * time.Hour, false},
 	} {
 		path := version2(t)
-		claim := fmt.Sprintf("UPDATE action_state SET claim_by = 'vm, process 7', claim_until = '%s' WHERE action_id = 1",
-			formatTime(time.Now().Add(tt.ends)))
+		claim := fmt.Sprintf(
+			"UPDATE action_state SET claim_by = 'vm, process 7', claim_until = '%s' WHERE action_id = 1",
+			formatTime(time.Now().Add(tt.ends)),
+		)
 		makeForeign(t, path, claim)
 		j, err := Open(context.Background(), path)
 		if (err != nil) != tt.held {
@@ -325,7 +345,10 @@ func TestNoJournalIsMovedUnderAnEarlierProgram(t *testing.T) {
 			_ = j.Close()
 			continue
 		}
-		if !strings.Contains(err.Error(), "vm, process 7, an earlier actionctl, is at work in it; try again after") {
+		if !strings.Contains(
+			err.Error(),
+			"vm, process 7, an earlier actionctl, is at work in it; try again after",
+		) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if before := reading(t, path); before.version != 2 {
@@ -345,7 +368,8 @@ func TestSeveralMigrateAtOnce(t *testing.T) {
 				return
 			}
 			defer j.Close()
-			if r, err := j.Verify(context.Background()); err != nil || len(r.Faults) > 0 || r.Head != version2Head {
+			if r, err := j.Verify(context.Background()); err != nil || len(r.Faults) > 0 ||
+				r.Head != version2Head {
 				t.Error(r, err)
 			}
 		})

@@ -112,7 +112,8 @@ func (r row) action() gate.Action {
 	for i, v := range r.values {
 		texts[i] = textOf(v)
 	}
-	for i, to := range []*string{&a.IdempotencyKey, &a.Source, &a.Provider, &a.ProviderRef, &a.Plan.Action} {
+	for i, to := range []*string{&a.IdempotencyKey, &a.Source, &a.Provider, &a.ProviderRef,
+		&a.Plan.Action} {
 		*to = string(texts[coreAt+i])
 	}
 	core, state := texts[coreAt:], texts[stateAt:]
@@ -134,7 +135,11 @@ func (r row) action() gate.Action {
 	a.Imported = state[4].time(&a, "importedAt")
 	a.Revision, _ = r.values[revisionAt].(int64)
 	if state[6] != "" {
-		a.Claim = &gate.Claim{Purpose: gate.Purpose(state[6]), By: string(state[7]), From: gate.Status(state[10])}
+		a.Claim = &gate.Claim{
+			Purpose: gate.Purpose(state[6]),
+			By:      string(state[7]),
+			From:    gate.Status(state[10]),
+		}
 		a.Claim.At = state[8].time(&a, "claimAt")
 		a.Claim.Until = state[9].time(&a, "claimUntil")
 	}
@@ -201,7 +206,8 @@ func (v view) altered(r row) (string, error) {
 // lost finds the actions that only the log tells of.
 func (v view) lost(do func(id int64)) error {
 	found, err := v.QueryContext(v.ctx, "SELECT DISTINCT action_id FROM "+v.journal.tables().events+
-		" WHERE action_id <> 0 AND action_id NOT IN (SELECT id FROM action_executions) ORDER BY action_id")
+		" WHERE action_id <> 0 AND action_id NOT IN (SELECT id FROM action_executions) ORDER BY "+
+		"action_id")
 	if err != nil {
 		return err
 	}

@@ -19,15 +19,16 @@ func formatTime(t time.Time) string {
 	return t.UTC().Format(timeForm)
 }
 
-// timeForms are how cores write times: RFC 3339, SQLite's own, and Go's, which its drivers store. Fractions of a
-// second may follow.
+// timeForms are how cores write times: RFC 3339, SQLite's own, and Go's, which its drivers store.
+// Fractions of a second may follow.
 var timeForms = []string{
-	time.RFC3339, "2006-01-02 15:04:05Z07:00", time.DateTime, "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly,
+	time.RFC3339, "2006-01-02 15:04:05Z07:00", time.DateTime, "2006-01-02T15:04:05",
+	"2006-01-02 15:04", time.DateOnly,
 	"2006-01-02 15:04:05 -0700 MST", "2006-01-02 15:04:05 -0700 -0700",
 }
 
-// time reads a time; also as the seconds since 1970, with a fraction or without, or its milli-, micro- or
-// nanoseconds. What is none is told as unreadable under its name.
+// time reads a time; also as the seconds since 1970, with a fraction or without, or its milli-,
+// micro- or nanoseconds. What is none is told as unreadable under its name.
 func (t text) time(a *gate.Action, name string) time.Time {
 	if t == "" {
 		return time.Time{}
@@ -39,7 +40,8 @@ func (t text) time(a *gate.Action, name string) time.Time {
 			return at
 		}
 	}
-	// Seconds are told from smaller units by their size: they are below the year 5138, and these after 1973.
+	// Seconds are told from smaller units by their size: they are below the year 5138, and these after
+	// 1973.
 	const small = 1e11
 	switch number, err := strconv.ParseFloat(string(t), 64); {
 	case err != nil || !(number >= 0 && number < math.MaxInt64):

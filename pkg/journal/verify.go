@@ -22,13 +22,19 @@ type Report struct {
 // maxFaults bounds a report: one flipped byte may show in many places.
 const maxFaults = 50
 
-// Verify checks the whole journal, in one state of it: SQLite's own structure, the tables and triggers, every
-// event's hash and its link to the one before, that the log ends where it should, and every action's row
-// against the event that wrote it. An error means that it could not be checked.
+// Verify checks the whole journal, in one state of it: SQLite's own structure, the tables and
+// triggers, every event's hash and its link to the one before, that the log ends where it should,
+// and every action's row against the event that wrote it. An error means that it could not be
+// checked.
 func (j *Journal) Verify(ctx context.Context) (Report, error) {
 	report := Report{Faults: []string{}}
 	err := j.read(ctx, func(seen view) error {
-		v := verification{view: seen, report: &report, written: map[int64]writtenRow{}, approvals: map[approval]int{}}
+		v := verification{
+			view:      seen,
+			report:    &report,
+			written:   map[int64]writtenRow{},
+			approvals: map[approval]int{},
+		}
 		return v.run()
 	})
 	return report, err
@@ -159,9 +165,19 @@ func (v *verification) chain(end head) {
 	}
 	switch {
 	case end.seq > v.last.seq:
-		v.fault("the tail is torn: the log ends with event %d, and events up to %d were written", v.last.seq, end.seq)
+		v.fault(
+			"the tail is torn: the log ends with event %d, and events up to %d were written",
+			v.last.seq,
+			end.seq,
+		)
 	case end.seq < v.last.seq || end.hash != v.last.hash:
-		v.fault("the head of the log names event %d (%.12s…), and the log ends with event %d (%.12s…)", end.seq, end.hash, v.last.seq, v.last.hash)
+		v.fault(
+			"the head of the log names event %d (%.12s…), and the log ends with event %d (%.12s…)",
+			end.seq,
+			end.hash,
+			v.last.seq,
+			v.last.hash,
+		)
 	}
 }
 
@@ -245,7 +261,11 @@ func (v *verification) approved() {
 		case n > 0:
 			v.fault("an approval of action %d by %q, which the log tells of, is not there", a.action, a.by)
 		case n < 0:
-			v.fault("an approval of action %d by %q is there, and the log knows nothing of it", a.action, a.by)
+			v.fault(
+				"an approval of action %d by %q is there, and the log knows nothing of it",
+				a.action,
+				a.by,
+			)
 		}
 	}
 }

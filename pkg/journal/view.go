@@ -46,7 +46,8 @@ func (v view) stored(where string, args []any, do func(stored) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		var s stored
-		if err := rows.Scan(&s.seq, &s.at, &s.kind, &s.action, &s.key, &s.actor, &s.data, &s.prev, &s.hash, &s.next); err != nil {
+		if err := rows.Scan(&s.seq, &s.at, &s.kind, &s.action, &s.key, &s.actor, &s.data, &s.prev,
+			&s.hash, &s.next); err != nil {
 			return err
 		}
 		if err := do(s); err != nil {
@@ -56,7 +57,8 @@ func (v view) stored(where string, args []any, do func(stored) error) error {
 	return rows.Err()
 }
 
-// vouched reads events, and refuses one that does not have its hash, or that what follows does not follow from.
+// vouched reads events, and refuses one that does not have its hash, or that what follows does not
+// follow from.
 func (v view) vouched(where string, args []any, do func(gate.Event) error) error {
 	return v.stored(where, args, func(s stored) error {
 		switch sum, err := s.sum(); {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestTwoPoliciesAllowWhatBothAllow: whatever one of them says no to is denied, whichever comes first.
+// TestTwoPoliciesAllowWhatBothAllow: whatever one of them says no to is denied, whichever comes
+// first.
 func TestTwoPoliciesAllowWhatBothAllow(t *testing.T) {
 	now := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
 	lax := open + "  requireApproval: false\n  allowIrreversible: true\n"
@@ -17,10 +18,18 @@ func TestTwoPoliciesAllowWhatBothAllow(t *testing.T) {
 		{"both allow", lax, ""},
 		{"not enabled", strings.Replace(lax, "enabled: true", "enabled: false", 1), "enabled"},
 		{"other providers", strings.Replace(lax, "[aws]", "[gcp]", 1), "allowedProviders"},
-		{"irreversible", open + "  requireApproval: false\n  allowIrreversible: false\n", "allowIrreversible"},
+		{
+			"irreversible",
+			open + "  requireApproval: false\n  allowIrreversible: false\n",
+			"allowIrreversible",
+		},
 		{"a tag", lax + "  deniedTags: {env: prod}\n", "deniedTags"},
 		{"dry-run only", strings.Replace(lax, "dryRunOnly: false", "dryRunOnly: true", 1), "dryRunOnly"},
-		{"another limit", strings.Replace(lax, "maxActionsPerRun: 2", "maxActionsPerRun: 1", 1), "maxActionsPerRun"},
+		{
+			"another limit",
+			strings.Replace(lax, "maxActionsPerRun: 2", "maxActionsPerRun: 1", 1),
+			"maxActionsPerRun",
+		},
 		{"another window", lax + "  executionWindow: Mon 00:00-24:00 UTC\n", "executionWindow"},
 		{"approval", open + "  allowIrreversible: true\n", "requireApproval"},
 		{"approvals", open + "  allowIrreversible: true\n  approvals: 2\n", "approvals"},
@@ -45,7 +54,8 @@ func TestTwoPoliciesAllowWhatBothAllow(t *testing.T) {
 				if len(d) > 0 && !strings.HasSuffix(d[0].Text, " (the policy site)") {
 					t.Errorf("the reason is %q, want the policy's name at its end", d[0].Text)
 				}
-				if both.DryRunOnly() != other.DryRunOnly() || both.Approvals() != other.Approvals() || both.ReadsTags() != other.ReadsTags() ||
+				if both.DryRunOnly() != other.DryRunOnly() || both.Approvals() != other.Approvals() ||
+					both.ReadsTags() != other.ReadsTags() ||
 					both.RequireEvidence != other.RequireEvidence ||
 					both.AllowsIrreversible("x") != other.AllowsIrreversible("x") {
 					t.Errorf("%+v does not say what %+v says", both, other)
@@ -57,9 +67,18 @@ func TestTwoPoliciesAllowWhatBothAllow(t *testing.T) {
 
 func TestAnApprovalCountsWhenItCountsByBoth(t *testing.T) {
 	now := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
-	h := History{Digest: "d", Imported: now.Add(-3 * time.Hour), SamePerson: same, Approvals: []Approval{
-		{"early", now.Add(-150 * time.Minute), "d"}, {"good", now.Add(-90 * time.Minute), "d"}, {"late", now, "d"},
-	}}
+	h := History{
+		Digest:     "d",
+		Imported:   now.Add(-3 * time.Hour),
+		SamePerson: same,
+		Approvals: []Approval{
+			{
+				"early",
+				now.Add(-150 * time.Minute),
+				"d",
+			}, {"good", now.Add(-90 * time.Minute), "d"}, {"late", now, "d"},
+		},
+	}
 	both := mustParse(t, open+"  approvalTTL: 2h\n").And(mustParse(t, open+"  maxDecisionWait: 2h\n"))
 	if valid := both.ValidApprovals(h, now); len(valid) != 1 || valid[0].By != "good" {
 		t.Errorf("%v", valid)
@@ -83,7 +102,8 @@ func TestLoadAllHoldsEveryFile(t *testing.T) {
 		return path
 	}
 	lax, strict := path("lax", open), path("strict", strings.Replace(open, "[aws]", "[gcp]", 1))
-	for list, want := range map[string]string{lax: "", strict: "allowedProviders", lax + ":" + strict: "allowedProviders", strict + ":" + lax: "allowedProviders"} {
+	for list, want := range map[string]string{lax: "", strict: "allowedProviders",
+		lax + ":" + strict: "allowedProviders", strict + ":" + lax: "allowedProviders"} {
 		p, err := LoadAll(list)
 		if err != nil {
 			t.Fatal(err)

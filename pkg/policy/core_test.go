@@ -33,20 +33,26 @@ func planned() map[string]protocol.Request {
 	seize := of("assign-secondary-ip", "seize", target, address)
 	seize.Parameters = map[string]string{"allowReassignment": "true", "mobilityPool": "pool"}
 	return map[string]protocol.Request{
-		"capture":                     of("assign-secondary-ip", "assign", target, address),
-		"seizure":                     seize,
-		"release":                     of("unassign-secondary-ip", "unassign", target, address),
-		"forwarding for an address":   of("ensure-forwarding-enabled", "forward", target, address),
-		"no forwarding for it":        of("ensure-forwarding-disabled", "unforward", target, address),
-		"route":                       of("assign-route-table-route", "route", target, route),
-		"no route any more":           of("unassign-route-table-route", "unroute", target, route),
-		"route by strategy":           of("assign-secondary-ip", "assign", target, route, strategy),
-		"no route by strategy":        of("unassign-secondary-ip", "unassign", target, route, strategy),
-		"undo of a capture":           of("unassign-secondary-ip", "assign:undo", target, address),
-		"undo of forwarding":          of("ensure-forwarding-disabled", "forward:undo", target),
-		"undo of a route":             of("unassign-route-table-route", "route:undo", target, route),
-		"undo of a route by strategy": of("unassign-secondary-ip", "assign:undo", target, route, strategy),
-		"undo of a release":           of("assign-secondary-ip", "unassign:undo", target, address),
+		"capture":                   of("assign-secondary-ip", "assign", target, address),
+		"seizure":                   seize,
+		"release":                   of("unassign-secondary-ip", "unassign", target, address),
+		"forwarding for an address": of("ensure-forwarding-enabled", "forward", target, address),
+		"no forwarding for it":      of("ensure-forwarding-disabled", "unforward", target, address),
+		"route":                     of("assign-route-table-route", "route", target, route),
+		"no route any more":         of("unassign-route-table-route", "unroute", target, route),
+		"route by strategy":         of("assign-secondary-ip", "assign", target, route, strategy),
+		"no route by strategy":      of("unassign-secondary-ip", "unassign", target, route, strategy),
+		"undo of a capture":         of("unassign-secondary-ip", "assign:undo", target, address),
+		"undo of forwarding":        of("ensure-forwarding-disabled", "forward:undo", target),
+		"undo of a route":           of("unassign-route-table-route", "route:undo", target, route),
+		"undo of a route by strategy": of(
+			"unassign-secondary-ip",
+			"assign:undo",
+			target,
+			route,
+			strategy,
+		),
+		"undo of a release": of("assign-secondary-ip", "unassign:undo", target, address),
 	}
 }
 
@@ -89,7 +95,8 @@ func TestACoresPolicyStillRefuses(t *testing.T) {
 		"capture": "allowedCIDRs", "release": "allowedCIDRs", "forwarding for an address": "allowedCIDRs",
 		"route": "allowedCIDRs", "route by strategy": "allowedCIDRs", "undo of a capture": "allowedCIDRs",
 	} {
-		for _, address := range []string{"10.88.61.9/32", "10.88.60.0/23", "10.88.6.9", "::ffff:10.88.60.9"} {
+		for _, address := range []string{"10.88.61.9/32", "10.88.60.0/23", "10.88.6.9",
+			"::ffff:10.88.60.9"} {
 			r := planned()[name]
 			r.Target["address"] = address
 			if d := p.Subject(policy.RequestSubject(actions.Registry(), r)); fields(d) != want {
@@ -98,7 +105,8 @@ func TestACoresPolicyStillRefuses(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"capture", "release", "route", "undo of a capture", "forwarding for an address", "no forwarding for it",
+		"capture", "release", "route", "undo of a capture", "forwarding for an address",
+		"no forwarding for it",
 	} {
 		r := planned()[name]
 		delete(r.Target, "address")
@@ -137,14 +145,23 @@ func TestACoreKnowsAnActionByTheNameOfItsRequest(t *testing.T) {
 		{"assign-route-table-route", "unassign-secondary-ip", "k:undo", ""},
 		{"ensure-forwarding-enabled", "unassign-secondary-ip", "k:undo", "allowedActions"},
 	} {
-		p, err := policy.Parse([]byte("apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\n" +
-			"metadata: {name: c}\nspec: " + fmt.Sprintf(spec, tt.allowed)))
+		p, err := policy.Parse(
+			[]byte("apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\n" +
+				"metadata: {name: c}\nspec: " + fmt.Sprintf(spec, tt.allowed)),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := p.Subject(policy.RequestSubject(actions.Registry(), named(tt.verb, tt.key)))
 		if fields(d) != tt.want {
-			t.Errorf("[%s] and %s under %s: denied by %q, want %q", tt.allowed, tt.verb, tt.key, fields(d), tt.want)
+			t.Errorf(
+				"[%s] and %s under %s: denied by %q, want %q",
+				tt.allowed,
+				tt.verb,
+				tt.key,
+				fields(d),
+				tt.want,
+			)
 		}
 	}
 }
@@ -154,24 +171,62 @@ func TestACoreKnowsAnActionByTheNameOfItsRequest(t *testing.T) {
 func TestFieldsOfACoreAbsentPresentAndEmpty(t *testing.T) {
 	core := []string{
 		"enabled: true", "dryRunOnly: false", "requireApproval: false", "allowedProviders: [aws]",
-		"allowedProviderRefs: [edge-aws]", "allowedActions: [assign-secondary-ip]", "allowedCIDRs: [10.88.60.0/24]",
+		"allowedProviderRefs: [edge-aws]", "allowedActions: [assign-secondary-ip]",
+		"allowedCIDRs: [10.88.60.0/24]",
 		"maxActionsPerRun: 4", "allowUndo: true", "executionWindow: Sat 00:00-24:00 UTC",
 	}
 	tests := []struct{ field, absent, others, otherwise, empty string }{
 		{"enabled", "enabled", "enabled: false", "enabled", "enabled:"},
 		{"dryRunOnly", "dryRunOnly", "dryRunOnly: true", "dryRunOnly", "dryRunOnly:"},
-		{"requireApproval", "requireApproval", "requireApproval: true", "requireApproval", "requireApproval:"},
-		{"allowedProviders", "allowedProviders", "allowedProviders: [gcp]", "allowedProviders", "allowedProviders: []"},
-		{"allowedProviderRefs", "", "allowedProviderRefs: [other]", "allowedProviderRefs", "allowedProviderRefs: []"},
-		{"allowedActions", "allowedActions", "allowedActions: [route]", "allowedActions", "allowedActions: []"},
+		{
+			"requireApproval",
+			"requireApproval",
+			"requireApproval: true",
+			"requireApproval",
+			"requireApproval:",
+		},
+		{
+			"allowedProviders",
+			"allowedProviders",
+			"allowedProviders: [gcp]",
+			"allowedProviders",
+			"allowedProviders: []",
+		},
+		{
+			"allowedProviderRefs",
+			"",
+			"allowedProviderRefs: [other]",
+			"allowedProviderRefs",
+			"allowedProviderRefs: []",
+		},
+		{
+			"allowedActions",
+			"allowedActions",
+			"allowedActions: [route]",
+			"allowedActions",
+			"allowedActions: []",
+		},
 		{"allowedCIDRs", "", "allowedCIDRs: [10.9.0.0/16]", "allowedCIDRs", "allowedCIDRs: []"},
-		{"maxActionsPerRun", "maxActionsPerRun", "maxActionsPerRun: 0", "maxActionsPerRun", "maxActionsPerRun:"},
+		{
+			"maxActionsPerRun",
+			"maxActionsPerRun",
+			"maxActionsPerRun: 0",
+			"maxActionsPerRun",
+			"maxActionsPerRun:",
+		},
 		{"allowUndo", "allowUndo", "allowUndo: false", "allowUndo", "allowUndo:"},
-		{"executionWindow", "", "executionWindow: Sun 00:00-24:00 UTC", "executionWindow", "executionWindow: ''"},
+		{
+			"executionWindow",
+			"",
+			"executionWindow: Sun 00:00-24:00 UTC",
+			"executionWindow",
+			"executionWindow: ''",
+		},
 	}
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	decide := func(field, instead string) string {
-		doc := "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: {name: c}\nspec:\n"
+		doc := "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: " +
+			"{name: c}\nspec:\n"
 		for _, line := range core {
 			if name, _, _ := strings.Cut(line, ":"); name == field {
 				line = instead

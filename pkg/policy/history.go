@@ -22,7 +22,7 @@ type History struct {
 	// Evidence is the digest of the plan whose dry-run succeeded last; empty for none.
 	Evidence  string
 	Approvals []Approval
-	// SamePerson tells whether two names are one person's; without it they all are.
+	// SamePerson reports whether two names are one person's; without it they all are.
 	SamePerson func(a, b string) bool
 }
 
@@ -66,7 +66,11 @@ func (p *Policy) others(h History, now time.Time) (text string) {
 		text += fmt.Sprintf("; %d for a plan that has changed since", other)
 	}
 	if late > 0 {
-		text += fmt.Sprintf("; %d more than %s (maxDecisionWait) after the import: plan afresh and import it again", late, p.MaxDecisionWait)
+		text += fmt.Sprintf(
+			"; %d more than %s (maxDecisionWait) after the import: plan afresh and import it again",
+			late,
+			p.MaxDecisionWait,
+		)
 	}
 	if ahead > 0 {
 		text += fmt.Sprintf("; %d from the future: look at the clocks", ahead)
@@ -94,7 +98,12 @@ func (p *Policy) Evidence(h History) Denial {
 func (p *Policy) Wait(h History, now time.Time) Denial {
 	return p.decide(func(p *Policy, d *Denial) {
 		if waited := now.Sub(h.Imported); p.tooLong(waited) {
-			d.add("maxDecisionWait", "it has waited %s for a decision, longer than %s; plan afresh and import it again", waited.Round(time.Second), p.MaxDecisionWait)
+			d.add(
+				"maxDecisionWait",
+				"it has waited %s for a decision, longer than %s; plan afresh and import it again",
+				waited.Round(time.Second),
+				p.MaxDecisionWait,
+			)
 		}
 	})
 }
@@ -103,14 +112,15 @@ func (p *Policy) tooLong(waited time.Duration) bool {
 	return p.MaxDecisionWait > 0 && waited > p.MaxDecisionWait
 }
 
-// ValidApprovals are those that count: for this plan, given in time, not expired, not from the future, one
-// of each person.
+// ValidApprovals are those that count: for this plan, given in time, not expired, not from the
+// future, one of each person.
 func (p *Policy) ValidApprovals(h History, now time.Time) []Approval {
 	var valid []Approval
 	for _, a := range h.Approvals {
 		again := func(v Approval) bool { return h.SamePerson == nil || h.SamePerson(v.By, a.By) }
 		counts := func(p *Policy) bool { return !p.late(a, h) && !p.expired(a, now) }
-		if a.Digest == h.Digest && h.Digest != "" && !early(a, now) && p.all(counts) && !slices.ContainsFunc(valid, again) {
+		if a.Digest == h.Digest && h.Digest != "" && !early(a, now) && p.all(counts) &&
+			!slices.ContainsFunc(valid, again) {
 			valid = append(valid, a)
 		}
 	}

@@ -37,8 +37,8 @@ func Load(path string) (*Policy, error) {
 	return p, nil
 }
 
-// LoadAll reads the policies in the files of a list like PATH, and makes one of them that allows what each
-// allows. One that can't be read fails them all.
+// LoadAll reads the policies in the files of a list like PATH, and makes one of them that allows
+// what each allows. One that can't be read fails them all.
 func LoadAll(list string) (*Policy, error) {
 	var all *Policy
 	for _, path := range filepath.SplitList(list) {
@@ -58,7 +58,8 @@ func LoadAll(list string) (*Policy, error) {
 	return all, nil
 }
 
-// Parse reads a policy, in YAML or JSON. The error is a document.Faults with every fault and its line.
+// Parse reads a policy, in YAML or JSON. The error is a document.Faults with every fault and its
+// line.
 func Parse(data []byte) (*Policy, error) {
 	if len(data) > maxBytes {
 		return nil, document.Faults{{Reason: fmt.Sprintf("is larger than %d bytes", maxBytes)}}
@@ -98,8 +99,14 @@ func (r *reader) exactly(want string) readFunc {
 
 func (r *reader) metadata(n *document.Node, path string) {
 	anything := func(n *document.Node, path string) { r.Map(n, path) }
-	r.FullFields(n, path,
-		document.Field{Name: "name", Required: true, Read: func(n *document.Node, path string) { r.policy.Name = r.String(n, path) }},
+	r.FullFields(
+		n,
+		path,
+		document.Field{
+			Name:     "name",
+			Required: true,
+			Read:     func(n *document.Node, path string) { r.policy.Name = r.String(n, path) },
+		},
 		document.Field{Name: "labels", Read: anything},
 		document.Field{Name: "annotations", Read: anything},
 	)
@@ -131,7 +138,12 @@ func (r *reader) spec(n *document.Node, path string) {
 	)
 	p.dryRunAllowed, p.approvalWaived = !dryRunOnly, !requireApproval
 	if p.approvalWaived && p.approvals > 0 {
-		r.Add(n.Line, path, "approvals asks for %d, and requireApproval is false: take one of them out", p.approvals)
+		r.Add(
+			n.Line,
+			path,
+			"approvals asks for %d, and requireApproval is false: take one of them out",
+			p.approvals,
+		)
 	}
 }
 
@@ -196,7 +208,14 @@ func (r *reader) cidrs(n *document.Node, path string) {
 		case prefix.Addr().Is4In6():
 			r.Add(n.Line, path, "is %q: write the IPv4 network plainly", s)
 		case prefix.Masked() != prefix:
-			r.Add(n.Line, path, "is %q, which has bits set beyond its length: %s, or a /%d?", s, prefix.Masked(), prefix.Addr().BitLen())
+			r.Add(
+				n.Line,
+				path,
+				"is %q, which has bits set beyond its length: %s, or a /%d?",
+				s,
+				prefix.Masked(),
+				prefix.Addr().BitLen(),
+			)
 		default:
 			r.policy.CIDRs = append(r.policy.CIDRs, prefix)
 		}
@@ -257,7 +276,12 @@ func (r *reader) pattern(n *document.Node, path string, to *[]Pattern) {
 func (r *reader) tags(to *[]Tag) readFunc {
 	return func(n *document.Node, path string) {
 		if n.Kind != document.Object {
-			r.Add(n.Line, path, "is %s, want an object of tag keys with a pattern each, as in {env: lab}", n.Kind)
+			r.Add(
+				n.Line,
+				path,
+				"is %s, want an object of tag keys with a pattern each, as in {env: lab}",
+				n.Kind,
+			)
 			return
 		}
 		if len(n.Entries) == 0 {
@@ -270,7 +294,12 @@ func (r *reader) tags(to *[]Tag) readFunc {
 				r.Add(e.Line, path, "has an empty tag key")
 			case strings.ContainsAny(e.Key, "*?") || strings.TrimSpace(e.Key) != e.Key:
 				// One that is taken for a pattern and is none would deny nothing.
-				r.Add(e.Line, path, "has the tag key %q: a key is no pattern, and has no blanks around it", e.Key)
+				r.Add(
+					e.Line,
+					path,
+					"has the tag key %q: a key is no pattern, and has no blanks around it",
+					e.Key,
+				)
 			}
 			tag := Tag{Key: e.Key}
 			switch {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-const header = "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: {name: lab}\nspec:\n"
+const header = "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: " +
+	"{name: lab}\nspec:\n"
 
 func mustParse(t testing.TB, spec string) *Policy {
 	t.Helper()
@@ -21,10 +22,18 @@ func mustParse(t testing.TB, spec string) *Policy {
 
 func TestZeroValuesAreSafe(t *testing.T) {
 	for name, p := range map[string]*Policy{"empty spec": mustParse(t, "  {}\n"), "zero Policy": {}} {
-		if p.Enabled || !p.DryRunOnly() || p.Approvals() != 1 || p.MaxActions != 0 || p.AllowUndo || p.AllowsIrreversible("a") {
+		if p.Enabled || !p.DryRunOnly() || p.Approvals() != 1 || p.MaxActions != 0 || p.AllowUndo ||
+			p.AllowsIrreversible("a") {
 			t.Errorf("%s: %+v", name, p)
 		}
-		subject := p.Subject(Subject{Action: "a", Provider: "aws", ProviderRef: "r", Target: map[string]string{"address": "10.0.0.4"}})
+		subject := p.Subject(
+			Subject{
+				Action:      "a",
+				Provider:    "aws",
+				ProviderRef: "r",
+				Target:      map[string]string{"address": "10.0.0.4"},
+			},
+		)
 		if got, want := fields(subject), "enabled allowedProviders allowedActions"; got != want {
 			t.Errorf("%s: denied by %s, want %s", name, got, want)
 		}
@@ -60,7 +69,9 @@ func TestParseWhole(t *testing.T) {
 	if len(p.Windows) != 2 || p.Windows[1].String() != "Sat,Sun 22:00-02:00 UTC" {
 		t.Errorf("windows: %v", p.Windows)
 	}
-	if p.Approvals() != 2 || p.ApprovalTTL != 24*time.Hour || p.MaxDecisionWait != 90*time.Minute || len(p.RequiredTags[0].Values) != 2 || len(p.DeniedTags) != 2 {
+	if p.Approvals() != 2 || p.ApprovalTTL != 24*time.Hour || p.MaxDecisionWait != 90*time.Minute ||
+		len(p.RequiredTags[0].Values) != 2 ||
+		len(p.DeniedTags) != 2 {
 		t.Errorf("%+v", p)
 	}
 	json := `{"apiVersion":"hybrid.routerd.net/v1alpha1","kind":"ProviderActionPolicy",
@@ -82,84 +93,359 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{"not YAML", "a: [1\n", []string{"line 1: is not YAML"}},
 		{"bare text", "policy", []string{"is a string, want an object"}},
 		{"invalid UTF-8", "a: \xff", []string{"not valid UTF-8"}},
-		{"two documents", header + "  {}\n---\n" + header + "  {}\n", []string{"line 7: a second document"}},
-		{"nothing that is required", "{}", []string{"line 1: apiVersion: is required", "kind: is required", "metadata: is required", "spec: is required"}},
-		{"another kind", strings.Replace(header, "Kind", "kind", 1) + "  {}\n" + "extra: 1\n", []string{`line 6: extra: is unknown`}},
-		{"another version", strings.Replace(header, "v1alpha1", "v1", 1) + "  {}\n", []string{`line 1: apiVersion: is "hybrid.routerd.net/v1", want`}},
-		{"no name", strings.Replace(header, "{name: lab}", "{name: ' '}", 1) + "  {}\n", []string{"line 3: metadata.name: is blank"}},
-		{"no name at all", strings.Replace(header, "{name: lab}", "{}", 1) + "  {}\n", []string{"line 3: metadata.name: is required"}},
-		{"pattern with blanks", header + "  allowedTargets: {nicRef: [' eni-1']}\n", []string{"begins or ends with a blank"}},
-		{"empty tag key", header + "  deniedTags: {'': x}\n", []string{"line 5: spec.deniedTags: has an empty tag key"}},
-		{"more than a window", header + "  executionWindow: Mon 09:00-10:00 UTC UTC\n", []string{`is not a window`}},
-		{"day left out", header + "  executionWindow: Mon,,Tue 09:00-10:00 UTC\n", []string{`"" are no days`}},
-		{"unknown field", header + "  enabled: true\n  allowedCidrs: []\n", []string{"line 6: spec.allowedCidrs: is unknown, want enabled, dryRunOnly"}},
-		{"key twice", header + "  enabled: true\n  enabled: false\n", []string{"line 6: enabled: the key is there twice"}},
-		{"key twice in JSON", `{"apiVersion":"x",` + "\n" + `"apiVersion":"y"}`, []string{"line 2: apiVersion: the key is there twice"}},
-		{"word for a boolean", header + "  enabled: yes\n", []string{"line 5: spec.enabled: is a string, want true or false"}},
-		{"quoted boolean", header + "  dryRunOnly: 'false'\n", []string{"line 5: spec.dryRunOnly: is a string, want true or false"}},
-		{"negative limit", header + "  maxActionsPerRun: -1\n", []string{"line 5: spec.maxActionsPerRun: is -1, want a whole number from 0 up"}},
-		{"no number", header + "  maxActionsPerRun: 0x10\n", []string{"line 5: spec.maxActionsPerRun: is 0x10"}},
+		{
+			"two documents",
+			header + "  {}\n---\n" + header + "  {}\n",
+			[]string{"line 7: a second document"},
+		},
+		{
+			"nothing that is required",
+			"{}",
+			[]string{
+				"line 1: apiVersion: is required",
+				"kind: is required",
+				"metadata: is required",
+				"spec: is required",
+			},
+		},
+		{
+			"another kind",
+			strings.Replace(header, "Kind", "kind", 1) + "  {}\n" + "extra: 1\n",
+			[]string{`line 6: extra: is unknown`},
+		},
+		{
+			"another version",
+			strings.Replace(header, "v1alpha1", "v1", 1) + "  {}\n",
+			[]string{`line 1: apiVersion: is "hybrid.routerd.net/v1", want`},
+		},
+		{
+			"no name",
+			strings.Replace(header, "{name: lab}", "{name: ' '}", 1) + "  {}\n",
+			[]string{"line 3: metadata.name: is blank"},
+		},
+		{
+			"no name at all",
+			strings.Replace(header, "{name: lab}", "{}", 1) + "  {}\n",
+			[]string{"line 3: metadata.name: is required"},
+		},
+		{
+			"pattern with blanks",
+			header + "  allowedTargets: {nicRef: [' eni-1']}\n",
+			[]string{"begins or ends with a blank"},
+		},
+		{
+			"empty tag key",
+			header + "  deniedTags: {'': x}\n",
+			[]string{"line 5: spec.deniedTags: has an empty tag key"},
+		},
+		{
+			"more than a window",
+			header + "  executionWindow: Mon 09:00-10:00 UTC UTC\n",
+			[]string{`is not a window`},
+		},
+		{
+			"day left out",
+			header + "  executionWindow: Mon,,Tue 09:00-10:00 UTC\n",
+			[]string{`"" are no days`},
+		},
+		{
+			"unknown field",
+			header + "  enabled: true\n  allowedCidrs: []\n",
+			[]string{"line 6: spec.allowedCidrs: is unknown, want enabled, dryRunOnly"},
+		},
+		{
+			"key twice",
+			header + "  enabled: true\n  enabled: false\n",
+			[]string{"line 6: enabled: the key is there twice"},
+		},
+		{
+			"key twice in JSON",
+			`{"apiVersion":"x",` + "\n" + `"apiVersion":"y"}`,
+			[]string{"line 2: apiVersion: the key is there twice"},
+		},
+		{
+			"word for a boolean",
+			header + "  enabled: yes\n",
+			[]string{"line 5: spec.enabled: is a string, want true or false"},
+		},
+		{
+			"quoted boolean",
+			header + "  dryRunOnly: 'false'\n",
+			[]string{"line 5: spec.dryRunOnly: is a string, want true or false"},
+		},
+		{
+			"negative limit",
+			header + "  maxActionsPerRun: -1\n",
+			[]string{"line 5: spec.maxActionsPerRun: is -1, want a whole number from 0 up"},
+		},
+		{
+			"no number",
+			header + "  maxActionsPerRun: 0x10\n",
+			[]string{"line 5: spec.maxActionsPerRun: is 0x10"},
+		},
 		{"fraction", header + "  approvals: 1.5\n", []string{"line 5: spec.approvals: is 1.5"}},
-		{"no approvals", header + "  approvals: 0\n", []string{"line 5: spec.approvals: is 0, want a whole number from 1 up"}},
-		{"contradiction", header + "  requireApproval: false\n  approvals: 2\n", []string{"approvals asks for 2, and requireApproval is false"}},
-		{"list of numbers", header + "  allowedProviderRefs: [1]\n", []string{"line 5: spec.allowedProviderRefs[0]: is a number, want a string: put it in quotes"}},
-		{"string for a list", header + "  allowedActions: assign\n", []string{"line 5: spec.allowedActions: is a string, want a list"}},
-		{"every fault, with its line", header + "  allowedCIDRs:\n  - 10.0.0.0/33\n  - 10.0.0.1/24\n  - ten\n  executionWindow: always\n", []string{
-			`line 6: spec.allowedCIDRs[0]: is "10.0.0.0/33", want a network`,
-			`line 7: spec.allowedCIDRs[1]: is "10.0.0.1/24", which has bits set beyond its length: 10.0.0.0/24, or a /32?`,
-			`line 8: spec.allowedCIDRs[2]: is "ten"`,
-			`line 9: spec.executionWindow: "always" is not a window`,
-		}},
-		{"IPv4 in IPv6", header + "  allowedCIDRs: ['::ffff:10.0.0.0/120']\n", []string{"write the IPv4 network plainly"}},
-		{"no such zone", header + "  executionWindow: Mon 09:00-10:00 Asia/Tokio\n", []string{`"Asia/Tokio" is not in the time zone database`}},
-		{"local zone", header + "  executionWindow: Mon 09:00-10:00 Local\n", []string{`"Local" is not in the time zone database`}},
-		{"the machine's zone", header + "  executionWindow: Mon 09:00-10:00 localtime\n", []string{`"localtime" is not in the time zone database`}},
-		{"the zone of old rules", header + "  executionWindow: Mon 09:00-10:00 posixrules\n", []string{`"posixrules" is not in the time zone database`}},
-		{"a pattern for a tag's key", header + "  deniedTags: {'prod*': '*'}\n", []string{`line 5: spec.deniedTags: has the tag key "prod*": a key is no pattern`}},
+		{
+			"no approvals",
+			header + "  approvals: 0\n",
+			[]string{"line 5: spec.approvals: is 0, want a whole number from 1 up"},
+		},
+		{
+			"contradiction",
+			header + "  requireApproval: false\n  approvals: 2\n",
+			[]string{"approvals asks for 2, and requireApproval is false"},
+		},
+		{
+			"list of numbers",
+			header + "  allowedProviderRefs: [1]\n",
+			[]string{"line 5: spec.allowedProviderRefs[0]: is a number, want a string: put it in quotes"},
+		},
+		{
+			"string for a list",
+			header + "  allowedActions: assign\n",
+			[]string{"line 5: spec.allowedActions: is a string, want a list"},
+		},
+		{
+			"every fault, with its line",
+			header + "  allowedCIDRs:\n  - 10.0.0.0/33\n  - 10.0.0.1/24\n  - ten\n  executionWindow: " +
+				"always\n",
+			[]string{
+				`line 6: spec.allowedCIDRs[0]: is "10.0.0.0/33", want a network`,
+				`line 7: spec.allowedCIDRs[1]: is "10.0.0.1/24", which has bits set beyond its length: ` +
+					`10.0.0.0/24, or a /32?`,
+				`line 8: spec.allowedCIDRs[2]: is "ten"`,
+				`line 9: spec.executionWindow: "always" is not a window`,
+			},
+		},
+		{
+			"IPv4 in IPv6",
+			header + "  allowedCIDRs: ['::ffff:10.0.0.0/120']\n",
+			[]string{"write the IPv4 network plainly"},
+		},
+		{
+			"no such zone",
+			header + "  executionWindow: Mon 09:00-10:00 Asia/Tokio\n",
+			[]string{`"Asia/Tokio" is not in the time zone database`},
+		},
+		{
+			"local zone",
+			header + "  executionWindow: Mon 09:00-10:00 Local\n",
+			[]string{`"Local" is not in the time zone database`},
+		},
+		{
+			"the machine's zone",
+			header + "  executionWindow: Mon 09:00-10:00 localtime\n",
+			[]string{`"localtime" is not in the time zone database`},
+		},
+		{
+			"the zone of old rules",
+			header + "  executionWindow: Mon 09:00-10:00 posixrules\n",
+			[]string{`"posixrules" is not in the time zone database`},
+		},
+		{
+			"a pattern for a tag's key",
+			header + "  deniedTags: {'prod*': '*'}\n",
+			[]string{`line 5: spec.deniedTags: has the tag key "prod*": a key is no pattern`},
+		},
 		{"no such day", header + "  executionWindow: Mo 09:00-10:00 UTC\n", []string{`"Mo" are no days`}},
-		{"no such hour", header + "  executionWindow: Mon 09:00-24:01 UTC\n", []string{`"09:00-24:01" are no hours`}},
+		{
+			"no such hour",
+			header + "  executionWindow: Mon 09:00-24:01 UTC\n",
+			[]string{`"09:00-24:01" are no hours`},
+		},
 		{"one-digit hour", header + "  executionWindow: Mon 9:00-10:00 UTC\n", []string{`are no hours`}},
 		{"no such minute", header + "  executionWindow: Mon 08:60-10:00 UTC\n", []string{`are no hours`}},
 		{"no end", header + "  executionWindow: Mon 08:00 UTC\n", []string{`are no hours`}},
-		{"hours without a colon", header + "  executionWindow: Mon 09.00-10:00 UTC\n", []string{`are no hours`}},
-		{"minutes of one digit", header + "  executionWindow: Mon 009:0-10:00 UTC\n", []string{`are no hours`}},
-		{"end that is none", header + "  executionWindow: Mon 09:00-25:00 UTC\n", []string{`are no hours`}},
-		{"begin at the end of the day", header + "  executionWindow: Mon 24:00-10:00 UTC\n", []string{`are no hours`}},
-		{"letters for minutes", header + "  executionWindow: Mon 09:xx-10:00 UTC\n", []string{`are no hours`}},
-		{"letters for hours", header + "  executionWindow: Mon xx:00-10:00 UTC\n", []string{`are no hours`}},
-		{"days to no day", header + "  executionWindow: Mon-Foo 09:00-10:00 UTC\n", []string{`"Mon-Foo" are no days`}},
-		{"days from no day", header + "  executionWindow: Foo-Mon 09:00-10:00 UTC\n", []string{`"Foo-Mon" are no days`}},
+		{
+			"hours without a colon",
+			header + "  executionWindow: Mon 09.00-10:00 UTC\n",
+			[]string{`are no hours`},
+		},
+		{
+			"minutes of one digit",
+			header + "  executionWindow: Mon 009:0-10:00 UTC\n",
+			[]string{`are no hours`},
+		},
+		{
+			"end that is none",
+			header + "  executionWindow: Mon 09:00-25:00 UTC\n",
+			[]string{`are no hours`},
+		},
+		{
+			"begin at the end of the day",
+			header + "  executionWindow: Mon 24:00-10:00 UTC\n",
+			[]string{`are no hours`},
+		},
+		{
+			"letters for minutes",
+			header + "  executionWindow: Mon 09:xx-10:00 UTC\n",
+			[]string{`are no hours`},
+		},
+		{
+			"letters for hours",
+			header + "  executionWindow: Mon xx:00-10:00 UTC\n",
+			[]string{`are no hours`},
+		},
+		{
+			"days to no day",
+			header + "  executionWindow: Mon-Foo 09:00-10:00 UTC\n",
+			[]string{`"Mon-Foo" are no days`},
+		},
+		{
+			"days from no day",
+			header + "  executionWindow: Foo-Mon 09:00-10:00 UTC\n",
+			[]string{`"Foo-Mon" are no days`},
+		},
 		{"signed hour", header + "  executionWindow: Mon +9:00-10:00 UTC\n", []string{`are no hours`}},
-		{"empty window", header + "  executionWindow: Mon 09:00-09:00 UTC\n", []string{`it is empty; the whole day is 00:00-24:00`}},
+		{
+			"empty window",
+			header + "  executionWindow: Mon 09:00-09:00 UTC\n",
+			[]string{`it is empty; the whole day is 00:00-24:00`},
+		},
 		{"no zone", header + "  executionWindow: Mon 09:00-10:00\n", []string{`is not a window`}},
-		{"second window bad", header + "  executionWindow: Mon 09:00-10:00 UTC, 11:00-12:00\n", []string{`is not a window`}},
-		{"window left open", header + "  executionWindow: Mon 09:00-10:00 UTC,\n", []string{`is not a window`}},
-		{"regular expression", header + "  allowedTargets: {nicRef: ['eni-[0-9]+']}\n", []string{"line 5: spec.allowedTargets.nicRef[0]", "only * and ? stand for something"}},
-		{"unknown ref", header + "  allowedTargets: {vpcRef: [a]}\n", []string{"spec.allowedTargets.vpcRef: is unknown"}},
-		{"list of tags", header + "  requiredTags: [env]\n", []string{"spec.requiredTags: is a list, want an object of tag keys"}},
-		{"field without a value", header + "  executionWindow:\n  enabled: true\n  allowedRegions: null\n", []string{
-			"line 5: spec.executionWindow: is null: remove it, or give it a value", "line 7: spec.allowedRegions: is null: remove it, or give it a value"}},
-		{"patterns without a value", header + "  allowedTargets: {nicRef: ~}\n", []string{"line 5: spec.allowedTargets.nicRef: is null"}},
-		{"labels without a value", strings.Replace(header, "{name: lab}", "{name: lab, labels: }", 1) + "  {}\n", []string{"line 3: metadata.labels: is null"}},
-		{"spec without a value", strings.TrimSpace(header), []string{"line 4: spec: is null: remove it, or give it a value"}},
-		{"not UTF-8", header + "  enabled: true\n  executionWindow: \"\xff\"\n", []string{"line 6: is not valid UTF-8"}},
-		{"tag without a value", header + "  requiredTags: {env: }\n", []string{"spec.requiredTags.env: is null, want a string"}},
-		{"empty list of providers", header + "  allowedProviders: []\n", []string{"line 5: spec.allowedProviders: is an empty list: name what is allowed, or take the field out, which allows none"}},
-		{"empty list of provider refs", header + "  allowedProviderRefs: []\n", []string{"line 5: spec.allowedProviderRefs: is an empty list: name what is allowed, or take the field out, which allows any"}},
-		{"empty list of actions", header + "  allowedActions: []\n", []string{"line 5: spec.allowedActions: is an empty list: name what is allowed, or take the field out, which allows none"}},
-		{"empty list of networks", header + "  allowedCIDRs: []\n", []string{"line 5: spec.allowedCIDRs: is an empty list: name what is allowed, or take the field out, which allows any"}},
-		{"empty list of regions", header + "  allowedRegions: []\n", []string{"line 5: spec.allowedRegions: is an empty list"}},
-		{"empty list of patterns", header + "  allowedTargets:\n    nicRef: []\n", []string{"line 6: spec.allowedTargets.nicRef: is an empty list: name what is allowed, or take the field out, which allows none"}},
-		{"no patterns", header + "  allowedTargets: {}\n", []string{"line 5: spec.allowedTargets: is empty"}},
-		{"no required tags", header + "  requiredTags: {}\n", []string{"line 5: spec.requiredTags: is empty: name a tag, or take the field out"}},
+		{
+			"second window bad",
+			header + "  executionWindow: Mon 09:00-10:00 UTC, 11:00-12:00\n",
+			[]string{`is not a window`},
+		},
+		{
+			"window left open",
+			header + "  executionWindow: Mon 09:00-10:00 UTC,\n",
+			[]string{`is not a window`},
+		},
+		{
+			"regular expression",
+			header + "  allowedTargets: {nicRef: ['eni-[0-9]+']}\n",
+			[]string{"line 5: spec.allowedTargets.nicRef[0]", "only * and ? stand for something"},
+		},
+		{
+			"unknown ref",
+			header + "  allowedTargets: {vpcRef: [a]}\n",
+			[]string{"spec.allowedTargets.vpcRef: is unknown"},
+		},
+		{
+			"list of tags",
+			header + "  requiredTags: [env]\n",
+			[]string{"spec.requiredTags: is a list, want an object of tag keys"},
+		},
+		{
+			"field without a value",
+			header + "  executionWindow:\n  enabled: true\n  allowedRegions: null\n",
+			[]string{
+				"line 5: spec.executionWindow: is null: remove it, or give it a value",
+				"line 7: spec.allowedRegions: is null: remove it, or give it a value"},
+		},
+		{
+			"patterns without a value",
+			header + "  allowedTargets: {nicRef: ~}\n",
+			[]string{"line 5: spec.allowedTargets.nicRef: is null"},
+		},
+		{
+			"labels without a value",
+			strings.Replace(header, "{name: lab}", "{name: lab, labels: }", 1) + "  {}\n",
+			[]string{"line 3: metadata.labels: is null"},
+		},
+		{
+			"spec without a value",
+			strings.TrimSpace(header),
+			[]string{"line 4: spec: is null: remove it, or give it a value"},
+		},
+		{
+			"not UTF-8",
+			header + "  enabled: true\n  executionWindow: \"\xff\"\n",
+			[]string{"line 6: is not valid UTF-8"},
+		},
+		{
+			"tag without a value",
+			header + "  requiredTags: {env: }\n",
+			[]string{"spec.requiredTags.env: is null, want a string"},
+		},
+		{
+			"empty list of providers",
+			header + "  allowedProviders: []\n",
+			[]string{
+				"line 5: spec.allowedProviders: is an empty list: name what is allowed, or take the field " +
+					"out, which allows none",
+			},
+		},
+		{
+			"empty list of provider refs",
+			header + "  allowedProviderRefs: []\n",
+			[]string{
+				"line 5: spec.allowedProviderRefs: is an empty list: name what is allowed, or take the " +
+					"field out, which allows any",
+			},
+		},
+		{
+			"empty list of actions",
+			header + "  allowedActions: []\n",
+			[]string{
+				"line 5: spec.allowedActions: is an empty list: name what is allowed, or take the field " +
+					"out, which allows none",
+			},
+		},
+		{
+			"empty list of networks",
+			header + "  allowedCIDRs: []\n",
+			[]string{
+				"line 5: spec.allowedCIDRs: is an empty list: name what is allowed, or take the field out, " +
+					"which allows any",
+			},
+		},
+		{
+			"empty list of regions",
+			header + "  allowedRegions: []\n",
+			[]string{"line 5: spec.allowedRegions: is an empty list"},
+		},
+		{
+			"empty list of patterns",
+			header + "  allowedTargets:\n    nicRef: []\n",
+			[]string{
+				"line 6: spec.allowedTargets.nicRef: is an empty list: name what is allowed, or take the " +
+					"field out, which allows none",
+			},
+		},
+		{
+			"no patterns",
+			header + "  allowedTargets: {}\n",
+			[]string{"line 5: spec.allowedTargets: is empty"},
+		},
+		{
+			"no required tags",
+			header + "  requiredTags: {}\n",
+			[]string{"line 5: spec.requiredTags: is empty: name a tag, or take the field out"},
+		},
 		{"no denied tags", header + "  deniedTags: {}\n", []string{"line 5: spec.deniedTags: is empty"}},
-		{"blank window", header + "  executionWindow: ''\n", []string{"line 5: spec.executionWindow: is blank"}},
-		{"tag without a pattern", header + "  deniedTags: {env: []}\n", []string{"spec.deniedTags.env: has no pattern"}},
-		{"bad duration", header + "  approvalTTL: 1d\n", []string{`line 5: spec.approvalTTL: is "1d", want a time`}},
-		{"number for a duration", header + "  maxDecisionWait: 60\n", []string{"spec.maxDecisionWait: is a number, want a string"}},
+		{
+			"blank window",
+			header + "  executionWindow: ''\n",
+			[]string{"line 5: spec.executionWindow: is blank"},
+		},
+		{
+			"tag without a pattern",
+			header + "  deniedTags: {env: []}\n",
+			[]string{"spec.deniedTags.env: has no pattern"},
+		},
+		{
+			"bad duration",
+			header + "  approvalTTL: 1d\n",
+			[]string{`line 5: spec.approvalTTL: is "1d", want a time`},
+		},
+		{
+			"number for a duration",
+			header + "  maxDecisionWait: 60\n",
+			[]string{"spec.maxDecisionWait: is a number, want a string"},
+		},
 		{"no time", header + "  approvalTTL: 0s\n", []string{"want a time longer than none"}},
-		{"negative duration", header + "  maxDecisionWait: -1h\n", []string{"want a time longer than none"}},
-		{"anchor", header + "  allowedActions: &a [x]\n", []string{"line 5: anchors, aliases and merges are not taken"}},
+		{
+			"negative duration",
+			header + "  maxDecisionWait: -1h\n",
+			[]string{"want a time longer than none"},
+		},
+		{
+			"anchor",
+			header + "  allowedActions: &a [x]\n",
+			[]string{"line 5: anchors, aliases and merges are not taken"},
+		},
 		{"tag", header + "  enabled: !!bool true\n", []string{"line 5: tags are not taken"}},
 		{"deep", strings.Repeat("[", 200) + strings.Repeat("]", 200), []string{"nests deeper than 64"}},
 	}
@@ -222,7 +508,8 @@ func TestLoadNamesTheFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte(header+"  enabeld: true\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(path); err == nil || !IsRefused(err) || !strings.Contains(err.Error(), "p.yaml is refused:\nline 5: spec.enabeld") {
+	if _, err := Load(path); err == nil || !IsRefused(err) ||
+		!strings.Contains(err.Error(), "p.yaml is refused:\nline 5: spec.enabeld") {
 		t.Errorf("got %v", err)
 	}
 	for _, path := range []string{dir, filepath.Join(dir, "absent")} {

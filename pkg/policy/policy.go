@@ -89,7 +89,7 @@ type Policy struct {
 	parts []*Policy
 }
 
-// DryRunOnly tells whether execution is refused. It is, unless the document says otherwise.
+// DryRunOnly reports whether execution is refused. It is, unless the document says otherwise.
 func (p *Policy) DryRunOnly() bool {
 	return p.any(func(p *Policy) bool { return !p.dryRunAllowed })
 }
@@ -105,7 +105,7 @@ func (p *Policy) Approvals() int {
 	return needed
 }
 
-// ReadsTags tells whether a decision needs the tags of what is targeted.
+// ReadsTags reports whether a decision needs the tags of what is targeted.
 func (p *Policy) ReadsTags() bool {
 	return p.any(func(p *Policy) bool { return len(p.RequiredTags)+len(p.DeniedTags) > 0 })
 }

@@ -11,8 +11,8 @@ import (
 // RequestSubject is what a decision on a request is about, known by the name that the request gives
 // it. A request is an undo when its key says so and its verb undoes another.
 //
-// What is judged is what is carried out: the keys that the verb declares, in canonical spelling. The
-// keys that it ignores stay as they were sent, so that one of them may deny and none can allow.
+// What is judged is what is carried out: the keys that the verb declares, in canonical spelling.
+// The keys that it ignores stay as they were sent, so that one of them may deny and none can allow.
 func RequestSubject(verbs *action.Registry, r protocol.Request) Subject {
 	s := Subject{Action: r.Action, Provider: r.Provider, ProviderRef: r.ProviderRef}
 	verb, known := verbs.Resolve(r)

@@ -22,19 +22,69 @@ func TestRequestSubject(t *testing.T) {
 		target            map[string]string
 		want              policy.Subject
 	}{
-		{"an action", "assign-secondary-ip", "k", nil, policy.Subject{Action: "assign-secondary-ip", NeedsAddress: true}},
-		{"an undo", "unassign-secondary-ip", "k:undo", nil, policy.Subject{Action: "unassign-secondary-ip", Undo: true, Undoes: []string{"assign-secondary-ip"}, Irreversible: true, NeedsAddress: true}},
-		{"an undo verb as an action", "unassign-secondary-ip", "k", nil, policy.Subject{Action: "unassign-secondary-ip", Irreversible: true, NeedsAddress: true}},
-		{"an action with a key like an undo's", "assign-secondary-ip", "k:undo", nil, policy.Subject{Action: "assign-secondary-ip", NeedsAddress: true}},
-		{"a verb that the target chooses", "assign-secondary-ip", "k", byRoute, policy.Subject{Action: "assign-secondary-ip", NeedsAddress: true}},
+		{
+			"an action",
+			"assign-secondary-ip",
+			"k",
+			nil,
+			policy.Subject{Action: "assign-secondary-ip", NeedsAddress: true},
+		},
+		{
+			"an undo",
+			"unassign-secondary-ip",
+			"k:undo",
+			nil,
+			policy.Subject{
+				Action:       "unassign-secondary-ip",
+				Undo:         true,
+				Undoes:       []string{"assign-secondary-ip"},
+				Irreversible: true,
+				NeedsAddress: true,
+			},
+		},
+		{
+			"an undo verb as an action",
+			"unassign-secondary-ip",
+			"k",
+			nil,
+			policy.Subject{Action: "unassign-secondary-ip", Irreversible: true, NeedsAddress: true},
+		},
+		{
+			"an action with a key like an undo's",
+			"assign-secondary-ip",
+			"k:undo",
+			nil,
+			policy.Subject{Action: "assign-secondary-ip", NeedsAddress: true},
+		},
+		{
+			"a verb that the target chooses",
+			"assign-secondary-ip",
+			"k",
+			byRoute,
+			policy.Subject{Action: "assign-secondary-ip", NeedsAddress: true},
+		},
 		{"its undo", "unassign-secondary-ip", "k:undo", byRoute, policy.Subject{
-			Action: "unassign-secondary-ip", Undo: true, Undoes: []string{"assign-secondary-ip", "assign-route-table-route"},
+			Action: "unassign-secondary-ip", Undo: true, Undoes: []string{"assign-secondary-ip",
+				"assign-route-table-route"},
 			Irreversible: true, NeedsAddress: true,
 		}},
-		{"a verb without an address", "fence-security-groups", "k", nil, policy.Subject{Action: "fence-security-groups"}},
-		{"a verb that may name an address", "ensure-forwarding-enabled", "k", nil, policy.Subject{Action: "ensure-forwarding-enabled", NeedsAddress: true}},
+		{
+			"a verb without an address",
+			"fence-security-groups",
+			"k",
+			nil,
+			policy.Subject{Action: "fence-security-groups"},
+		},
+		{
+			"a verb that may name an address",
+			"ensure-forwarding-enabled",
+			"k",
+			nil,
+			policy.Subject{Action: "ensure-forwarding-enabled", NeedsAddress: true},
+		},
 		{"its undo, which need not", "ensure-forwarding-disabled", "k:undo", nil, policy.Subject{
-			Action: "ensure-forwarding-disabled", Undo: true, Undoes: []string{"ensure-forwarding-enabled"}, Irreversible: true,
+			Action: "ensure-forwarding-disabled", Undo: true, Undoes: []string{"ensure-forwarding-enabled"},
+			Irreversible: true,
 		}},
 		{"an unknown verb", "launch", "k:undo", nil, policy.Subject{Action: "launch"}},
 	}
@@ -54,8 +104,8 @@ func TestRequestSubject(t *testing.T) {
 	}
 }
 
-// TestTheCanonicalRequestIsJudged: in the spelling that is carried out. What a verb ignores may deny
-// all the same, and is none of what it names where that is empty.
+// TestTheCanonicalRequestIsJudged: in the spelling that is carried out. What a verb ignores may
+// deny all the same, and is none of what it names where that is empty.
 func TestTheCanonicalRequestIsJudged(t *testing.T) {
 	const nic, table = "eni-0123456789abcdef0", "rtb-0123456789abcdef0"
 	got := policy.RequestSubject(actions.Registry(), protocol.Request{
@@ -65,7 +115,8 @@ func TestTheCanonicalRequestIsJudged(t *testing.T) {
 			"instanceRef": "i-1", "subnetRef": "",
 		},
 		Parameters: map[string]string{
-			"priorRouteTarget": "igw-0123456789abcdef0", "priorHolder": "eni-2", "expectedHolderRef": "eni-3",
+			"priorRouteTarget": "igw-0123456789abcdef0", "priorHolder": "eni-2",
+			"expectedHolderRef": "eni-3",
 		},
 	})
 	want := policy.Subject{
@@ -88,7 +139,13 @@ func TestTheCanonicalRequestIsJudged(t *testing.T) {
 
 func TestAnUndoOfSeveralVerbsUndoesEach(t *testing.T) {
 	plan := func(context.Context, any, action.Request) (*action.Plan, error) { return nil, nil }
-	verbs := action.NewRegistry([]action.Verb{{Name: "a", Undo: "u", Plan: plan}, {Name: "b", Undo: "u", Plan: plan}, {Name: "u", Plan: plan}})
+	verbs := action.NewRegistry(
+		[]action.Verb{
+			{Name: "a", Undo: "u", Plan: plan},
+			{Name: "b", Undo: "u", Plan: plan},
+			{Name: "u", Plan: plan},
+		},
+	)
 	got := policy.RequestSubject(verbs, protocol.Request{Action: "u", IdempotencyKey: "k:undo"})
 	if d := cmp.Diff([]string{"a", "b"}, got.Undoes); d != "" || !got.Undo {
 		t.Errorf("%v, %s", got.Undo, d)

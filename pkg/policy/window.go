@@ -9,8 +9,8 @@ import (
 	_ "time/tzdata" // a policy means the same on a machine without a time zone database
 )
 
-// Window is a time of the week in one time zone. One that ends before it begins goes on over midnight,
-// and belongs to the day it begins on.
+// Window is a time of the week in one time zone. One that ends before it begins goes on over
+// midnight, and belongs to the day it begins on.
 type Window struct {
 	text string
 	days [7]bool
@@ -22,7 +22,7 @@ type Window struct {
 // String is the window as it was written.
 func (w Window) String() string { return w.text }
 
-// Contains tells whether the moment is in the window, by the clocks of its zone.
+// Contains reports whether the moment is in the window, by the clocks of its zone.
 func (w Window) Contains(t time.Time) bool {
 	t = t.In(w.zone)
 	minute, today := t.Hour()*60+t.Minute(), t.Weekday()
@@ -35,8 +35,8 @@ func (w Window) Contains(t time.Time) bool {
 
 const windowForm = "want days, hours and a time zone, as in Mon-Fri 09:00-17:00 Asia/Tokyo"
 
-// parseWindows reads windows separated by commas. A part without hours belongs to the days of the one after
-// it, as in Mon,Wed 09:00-17:00 UTC.
+// parseWindows reads windows separated by commas. A part without hours belongs to the days of the
+// one after it, as in Mon,Wed 09:00-17:00 UTC.
 func parseWindows(s string) ([]Window, error) {
 	var windows []Window
 	days := ""
@@ -59,7 +59,10 @@ func parseWindows(s string) ([]Window, error) {
 }
 
 func parseWindow(s string) (Window, error) {
-	fail := func(what string) (Window, error) { return Window{}, fmt.Errorf("%q: %s; %s", s, what, windowForm) }
+	fail := func(what string) (Window, error) {
+		return Window{}, fmt.Errorf("%q: %s; %s", s, what,
+			windowForm)
+	}
 	fields := strings.Fields(s)
 	if len(fields) != 3 {
 		return fail("is not a window")

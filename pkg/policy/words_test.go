@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestWhatToWriteIsQuoted: what YAML takes for something else is written in quotes, and nothing else.
+// TestWhatToWriteIsQuoted: what YAML takes for something else is written in quotes, and nothing
+// else.
 func TestWhatToWriteIsQuoted(t *testing.T) {
 	for _, c := range []struct {
 		names string
@@ -51,11 +52,16 @@ func TestReasonsForUndosSayWhatToWrite(t *testing.T) {
 		{"a route's target", p, gives("priorRouteTarget", "eni-9"),
 			`allowedTargets: the priorRouteTarget "eni-9" is not allowed; allowed: eni-0abc;` +
 				` to allow it add eni-9 to allowedTargets.nicRef`},
-		{"an undo", p, func(s *Subject) { s.Action, s.Undo, s.Undoes = "unfence", true, []string{"fence"} },
-			`allowedActions: neither "unfence" nor what it undoes is allowed; allowed: assign-secondary-ip;` +
+		{"an undo", p, func(s *Subject) {
+			s.Action, s.Undo, s.Undoes = "unfence", true,
+				[]string{"fence"}
+		},
+			`allowedActions: neither "unfence" nor what it undoes is allowed; allowed: ` +
+				`assign-secondary-ip;` +
 				` to allow it add fence to allowedActions`},
 		{"an undo of nothing that is known", p, func(s *Subject) { s.Action, s.Undo = "unfence", true },
-			`allowedActions: neither "unfence" nor what it undoes is allowed; allowed: assign-secondary-ip;` +
+			`allowedActions: neither "unfence" nor what it undoes is allowed; allowed: ` +
+				`assign-secondary-ip;` +
 				` to allow it add unfence to allowedActions`},
 		{"what can't be undone", irreversible, func(s *Subject) { s.Action, s.Irreversible = "y", true },
 			`allowIrreversible: y can't be undone, and allowedActions does not name it;` +
@@ -76,13 +82,14 @@ func TestReasonsForUndosSayWhatToWrite(t *testing.T) {
 // TestTagsSayWhatToTakeOut: a key that YAML takes for something else is quoted where it is written.
 func TestTagsSayWhatToTakeOut(t *testing.T) {
 	d := mustParse(t, open+"  requiredTags: {'42': x}\n").Tags("eni-1", nil)
-	if want := `requiredTags: eni-1 has no tag "42"; tag it, or take "42" out of requiredTags`; d.Error() != want {
+	const want = `requiredTags: eni-1 has no tag "42"; tag it, or take "42" out of requiredTags`
+	if d.Error() != want {
 		t.Errorf("%s, want %s", d.Error(), want)
 	}
 }
 
-// TestDeniedTagsHoldByTheirOwnKey: a value that another key may not have is no reason; a key that is
-// written in other letters is the same key.
+// TestDeniedTagsHoldByTheirOwnKey: a value that another key may not have is no reason; a key that
+// is written in other letters is the same key.
 func TestDeniedTagsHoldByTheirOwnKey(t *testing.T) {
 	p := mustParse(t, open+"  deniedTags: {env: [prod, 'live*'], owner: ops}\n")
 	for _, c := range []struct {
@@ -90,7 +97,8 @@ func TestDeniedTagsHoldByTheirOwnKey(t *testing.T) {
 		denied     bool
 	}{
 		{"env", "prod", true}, {"ENV", "Prod", true}, {"env", "LIVE-1", true}, {"owner", "ops", true},
-		{"owner", "prod", false}, {"env", "ops", false}, {"environment", "prod", false}, {"en", "prod", false},
+		{"owner", "prod", false}, {"env", "ops", false}, {"environment", "prod", false}, {"en", "prod",
+			false},
 		{"env", "lab", false}, {"env", "", false}, {"", "prod", false},
 	} {
 		d := p.Tags("eni-1", map[string]string{c.key: c.value})
@@ -108,7 +116,8 @@ func TestDeniedTagsHoldByTheirOwnKey(t *testing.T) {
 // TestEmptyListsTellWhatAbsentAllows: none where a list allows, any where it restricts.
 func TestEmptyListsTellWhatAbsentAllows(t *testing.T) {
 	for field, allows := range map[string]string{
-		"allowedProviders: []": "none", "allowedActions: []": "none", "allowedTargets: {nicRef: []}": "none",
+		"allowedProviders: []": "none", "allowedActions: []": "none", "allowedTargets: {nicRef: " +
+			"[]}": "none",
 		"allowedProviderRefs: []": "any", "allowedRegions: []": "any", "allowedCIDRs: []": "any",
 	} {
 		_, err := Parse([]byte(header + "  " + field + "\n"))
@@ -121,20 +130,27 @@ func TestEmptyListsTellWhatAbsentAllows(t *testing.T) {
 // TestEachFaultIsToldOnce: what is of the wrong kind is no wrong value as well.
 func TestEachFaultIsToldOnce(t *testing.T) {
 	for spec, want := range map[string]string{
-		"approvalTTL: 5":                         "line 5: spec.approvalTTL: is a number",
-		"approvalTTL: soon":                      `line 5: spec.approvalTTL: is "soon", want a time longer than none`,
-		"approvalTTL: 0s":                        `line 5: spec.approvalTTL: is "0s", want a time longer than none`,
-		"approvalTTL: -1h":                       `line 5: spec.approvalTTL: is "-1h", want a time longer than none`,
-		"executionWindow: 5":                     "line 5: spec.executionWindow: is a number",
-		"executionWindow: always":                `line 5: spec.executionWindow: "always"`,
-		"allowedCIDRs: [5]":                      "line 5: spec.allowedCIDRs[0]: is a number",
-		"allowedTargets: {nicRef: [5]}":          "line 5: spec.allowedTargets.nicRef[0]: is a number",
-		"allowedTargets: {nicRef: ['[']}":        `line 5: spec.allowedTargets.nicRef[0]: is "[", which`,
-		"deniedTags: [a]":                        "line 5: spec.deniedTags: is a list, want an object",
-		"deniedTags: {a*: b}":                    `line 5: spec.deniedTags: has the tag key "a*": a key is no pattern`,
-		"deniedTags: {'a?b': b}":                 `line 5: spec.deniedTags: has the tag key "a?b": a key is no pattern`,
-		"deniedTags: {' a': b}":                  `line 5: spec.deniedTags: has the tag key " a": a key is no pattern`,
-		"requireApproval: false\n  approvals: 1": "line 5: spec: approvals asks for 1, and requireApproval is false",
+		"approvalTTL: 5": "line 5: spec.approvalTTL: is a number",
+		"approvalTTL: soon": `line 5: spec.approvalTTL: is "soon", want a time ` +
+			`longer than none`,
+		"approvalTTL: 0s": `line 5: spec.approvalTTL: is "0s", want a time ` +
+			`longer than none`,
+		"approvalTTL: -1h": `line 5: spec.approvalTTL: is "-1h", want a time ` +
+			`longer than none`,
+		"executionWindow: 5":              "line 5: spec.executionWindow: is a number",
+		"executionWindow: always":         `line 5: spec.executionWindow: "always"`,
+		"allowedCIDRs: [5]":               "line 5: spec.allowedCIDRs[0]: is a number",
+		"allowedTargets: {nicRef: [5]}":   "line 5: spec.allowedTargets.nicRef[0]: is a number",
+		"allowedTargets: {nicRef: ['[']}": `line 5: spec.allowedTargets.nicRef[0]: is "[", which`,
+		"deniedTags: [a]":                 "line 5: spec.deniedTags: is a list, want an object",
+		"deniedTags: {a*: b}": `line 5: spec.deniedTags: has the tag key "a*": a ` +
+			`key is no pattern`,
+		"deniedTags: {'a?b': b}": `line 5: spec.deniedTags: has the tag key "a?b": a ` +
+			`key is no pattern`,
+		"deniedTags: {' a': b}": `line 5: spec.deniedTags: has the tag key " a": a ` +
+			`key is no pattern`,
+		"requireApproval: false\n  approvals: 1": "line 5: spec: approvals asks for 1, and " +
+			"requireApproval is false",
 	} {
 		_, err := Parse([]byte(header + "  " + spec + "\n"))
 		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), want) {
@@ -164,7 +180,8 @@ func TestMetadataIsHeld(t *testing.T) {
 // TestSizeIsToldAsAFault: a policy too large is refused with its limit, not read in part.
 func TestSizeIsToldAsAFault(t *testing.T) {
 	_, err := Parse([]byte(header + "  {}\n#" + strings.Repeat("#", 1<<20)))
-	if err == nil || !strings.Contains(err.Error(), "is larger than 1048576 bytes") || !IsRefused(err) {
+	if err == nil || !strings.Contains(err.Error(), "is larger than 1048576 bytes") ||
+		!IsRefused(err) {
 		t.Errorf("%v", err)
 	}
 }
@@ -179,7 +196,16 @@ func TestAFileThatIsNotThereIsNamed(t *testing.T) {
 
 // TestTwoPoliciesAreNamedInTheirOrder: and so are the reasons of each.
 func TestTwoPoliciesAreNamedInTheirOrder(t *testing.T) {
-	a, b, c := mustParse(t, "  enabled: true\n"), mustParse(t, "  enabled: true\n"), mustParse(t, "  enabled: true\n")
+	a, b, c := mustParse(
+		t,
+		"  enabled: true\n",
+	), mustParse(
+		t,
+		"  enabled: true\n",
+	), mustParse(
+		t,
+		"  enabled: true\n",
+	)
 	a.Name, b.Name, c.Name = "a", "b", "c"
 	all := a.And(b).And(c)
 	if all.Name != "a and b and c" || len(all.parts) != 3 || all.parts[0] != a || all.parts[2] != c {

@@ -74,8 +74,8 @@ func Decode(r io.Reader) (Request, Faults) {
 	return req, spec.Faults()
 }
 
-// DecodeResult reads one ExecuteActionResult, as strictly as Decode reads a request: one that can be read in two
-// ways is none.
+// DecodeResult reads one ExecuteActionResult, as strictly as Decode reads a request: one that can
+// be read in two ways is none.
 func DecodeResult(data []byte) (Result, Faults) {
 	doc, faults := parse(data, "result", MaxResultBytes)
 	if doc == nil {
@@ -95,13 +95,16 @@ func DecodeResult(data []byte) (Result, Faults) {
 		s.Observed = observed
 	}
 	if s.Status != "" && s.Status != Succeeded && s.Status != Failed && s.Status != Skipped {
-		d.fault("status.status", fmt.Sprintf("is %s, want %q, %q or %q", Quote(string(s.Status)), Succeeded, Failed, Skipped))
+		d.fault(
+			"status.status",
+			fmt.Sprintf("is %s, want %q, %q or %q", Quote(string(s.Status)), Succeeded, Failed, Skipped),
+		)
 	}
 	return NewResult(s), d.faults
 }
 
-// Spec is the spec of a document of the family, or an object in it, read field by field. What is wrong
-// is collected on the way.
+// Spec is the spec of a document of the family, or an object in it, read field by field. What is
+// wrong is collected on the way.
 type Spec struct {
 	d      *decoder
 	object map[string]JSON
@@ -110,8 +113,8 @@ type Spec struct {
 	outer map[string]JSON
 }
 
-// DecodeSpec reads one document of the family, as strictly whatever its kind. It takes its fields for a
-// request's; unknown ones are ignored.
+// DecodeSpec reads one document of the family, as strictly whatever its kind. It takes its fields
+// for a request's; unknown ones are ignored.
 func DecodeSpec(r io.Reader, apiVersion, kind string) *Spec {
 	s := &Spec{d: &decoder{}, path: "spec"}
 	data, err := io.ReadAll(io.LimitReader(r, MaxRequestBytes+1))
@@ -295,13 +298,21 @@ func (d *decoder) object(o map[string]JSON, path, key string) (map[string]JSON, 
 	return nil, false
 }
 
-func (d *decoder) strings(o map[string]JSON, path, key string, refused func(string) bool) map[string]string {
+func (d *decoder) strings(
+	o map[string]JSON,
+	path, key string,
+	refused func(string) bool,
+) map[string]string {
 	m := map[string]string{}
 	object, _ := d.object(o, path, key)
 	for _, k := range slices.Sorted(maps.Keys(object)) {
 		at := Join(Join(path, key), k)
 		if refused(k) {
-			d.fault(at, "carries a credential: the executor uses its own identity only; take the key out of the request")
+			d.fault(
+				at,
+				"carries a credential: the executor uses its own identity only; take the key out of the "+
+					"request",
+			)
 			continue
 		}
 		if v := object[k]; v.Kind != JSONString {
@@ -321,7 +332,8 @@ func anyKey(string) bool { return false }
 var (
 	credentialWords = []string{
 		"accesskey", "secretkey", "secretaccess", "sessiontoken", "securitytoken", "authtoken",
-		"bearertoken", "clientsecret", "apikey", "privatekey", "password", "passwd", "passphrase", "credential",
+		"bearertoken", "clientsecret", "apikey", "privatekey", "password", "passwd", "passphrase",
+		"credential",
 	}
 	credentialNames = []string{"secret", "token"}
 )
@@ -368,9 +380,10 @@ func Join(path, key string) string {
 }
 
 func plainKey(key string) bool {
-	return key != "" && len(key) <= maxQuoted && !looksLikeAccessKey(key) && strings.IndexFunc(key, func(r rune) bool {
-		return r <= ' ' || r > '~' || r == '"' || r == '.'
-	}) < 0
+	return key != "" && len(key) <= maxQuoted && !looksLikeAccessKey(key) &&
+		strings.IndexFunc(key, func(r rune) bool {
+			return r <= ' ' || r > '~' || r == '"' || r == '.'
+		}) < 0
 }
 
 func position(data []byte, at int) string {

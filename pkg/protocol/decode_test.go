@@ -27,7 +27,11 @@ const good = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"Execut
 func goodRequest() Request {
 	return Request{
 		Action: "assign-secondary-ip", Provider: "aws", ProviderRef: "lab-aws",
-		Target:     map[string]string{"nicRef": "eni-0abc", "address": "10.88.60.9/32", "region": "ap-northeast-1"},
+		Target: map[string]string{
+			"nicRef":  "eni-0abc",
+			"address": "10.88.60.9/32",
+			"region":  "ap-northeast-1",
+		},
 		Parameters: map[string]string{"allowReassignment": "true"},
 		Mode:       DryRun, IdempotencyKey: "mobility-7/assign",
 		Ignored: []string{"context"},
@@ -50,28 +54,48 @@ func TestDecodeAccepts(t *testing.T) {
 		{"the contract's example", good, goodRequest()},
 		{"white space around", " \t\r\n" + good + "\n\n", goodRequest()},
 		{"a reader that gives a byte at a time", good, goodRequest()},
-		{"execute", strings.Replace(good, "dry-run", "execute", 1), with(func(r *Request) { r.Mode = Execute })},
-		{"unknown fields", strings.Replace(good, `"kind"`, `"x":[1,null,{"y":true}],"kind"`, 1), with(ignores("context", "x"))},
-		{"keys in another case are others", strings.Replace(good, `"mode"`, `"Mode":"x","MODE":"y","mode"`, 1), with(ignores("MODE", "Mode", "context"))},
+		{"execute", strings.Replace(good, "dry-run", "execute", 1),
+			with(func(r *Request) { r.Mode = Execute })},
+		{"unknown fields", strings.Replace(good, `"kind"`, `"x":[1,null,{"y":true}],"kind"`, 1),
+			with(ignores("context", "x"))},
+		{"keys in another case are others", strings.Replace(good, `"mode"`,
+			`"Mode":"x","MODE":"y","mode"`, 1), with(ignores("MODE", "Mode", "context"))},
 		{"an absent context", strings.Replace(good, `"context"`, `"other"`, 1), with(ignores("other"))},
-		{"an empty context", strings.Replace(good, `"context":{"resources":[{"apiVersion":"a","kind":"b","name":"c","spec":{}}]}`, `"context":{}`, 1), with(ignores())},
-		{"fields of other providers", strings.Replace(good, `"context"`, `"targetRef":"x","parameterSet":{},"context"`, 1), with(ignores("context", "targetRef"))},
-		{"a null target", strings.Replace(good, `"target":`, `"target":null,"other":`, 1), with(func(r *Request) {
-			r.Target, r.Ignored = map[string]string{}, []string{"context", "other"}
+		{"an empty context", strings.Replace(good,
+			`"context":{"resources":[{"apiVersion":"a","kind":"b","name":"c","spec":{}}]}`, `"context":{}`,
+			1), with(ignores())},
+		{"fields of other providers", strings.Replace(good, `"context"`,
+			`"targetRef":"x","parameterSet":{},"context"`, 1), with(ignores("context", "targetRef"))},
+		{"a null target", strings.Replace(good, `"target":`, `"target":null,"other":`, 1),
+			with(func(r *Request) {
+				r.Target, r.Ignored = map[string]string{}, []string{"context", "other"}
+			})},
+		{"null parameters", strings.Replace(good, `{"allowReassignment":"true"}`, "null", 1),
+			with(func(r *Request) { r.Parameters = map[string]string{} })},
+		{"no target, no parameters", strings.NewReplacer(`"target"`, `"a"`, `"parameters"`,
+			`"b"`).Replace(good), with(func(r *Request) {
+			r.Target, r.Parameters, r.Ignored = map[string]string{}, map[string]string{}, []string{"a", "b",
+				"context"}
 		})},
-		{"null parameters", strings.Replace(good, `{"allowReassignment":"true"}`, "null", 1), with(func(r *Request) { r.Parameters = map[string]string{} })},
-		{"no target, no parameters", strings.NewReplacer(`"target"`, `"a"`, `"parameters"`, `"b"`).Replace(good), with(func(r *Request) {
-			r.Target, r.Parameters, r.Ignored = map[string]string{}, map[string]string{}, []string{"a", "b", "context"}
-		})},
-		{"no providerRef", strings.Replace(good, `"providerRef"`, `"a"`, 1), with(func(r *Request) { r.ProviderRef, r.Ignored = "", []string{"a", "context"} })},
-		{"an empty providerRef", strings.Replace(good, "lab-aws", "", 1), with(func(r *Request) { r.ProviderRef = "" })},
-		{"an unknown verb is not the wire's business", strings.Replace(good, "assign-secondary-ip", "no-such", 1), with(func(r *Request) { r.Action = "no-such" })},
-		{"a provider is kept as it is", strings.Replace(good, `"aws"`, `" AWS "`, 1), with(func(r *Request) { r.Provider = " AWS " })},
-		{"space inside a key's value stays", strings.Replace(good, "mobility-7/assign", " k ", 1), with(func(r *Request) { r.IdempotencyKey = " k " })},
-		{"escapes mean what they say", strings.Replace(good, "mobility-7/assign", `\u006d\ud83d\udea6\u0000\/\"\\ud83d`, 1), with(func(r *Request) { r.IdempotencyKey = "m🚦\x00/\"\\ud83d" })},
-		{"an empty text in target", strings.Replace(good, "eni-0abc", "", 1), with(func(r *Request) { r.Target["nicRef"] = "" })},
-		{"an empty key in target", strings.Replace(good, `"nicRef"`, `""`, 1), with(func(r *Request) { delete(r.Target, "nicRef"); r.Target[""] = "eni-0abc" })},
-		{"a credential outside target and parameters is not looked at", strings.Replace(good, `"kind"`, `"password":"x","kind"`, 1), with(ignores("context", "password"))},
+		{"no providerRef", strings.Replace(good, `"providerRef"`, `"a"`, 1),
+			with(func(r *Request) { r.ProviderRef, r.Ignored = "", []string{"a", "context"} })},
+		{"an empty providerRef", strings.Replace(good, "lab-aws", "", 1),
+			with(func(r *Request) { r.ProviderRef = "" })},
+		{"an unknown verb is not the wire's business", strings.Replace(good, "assign-secondary-ip",
+			"no-such", 1), with(func(r *Request) { r.Action = "no-such" })},
+		{"a provider is kept as it is", strings.Replace(good, `"aws"`, `" AWS "`, 1),
+			with(func(r *Request) { r.Provider = " AWS " })},
+		{"space inside a key's value stays", strings.Replace(good, "mobility-7/assign", " k ", 1),
+			with(func(r *Request) { r.IdempotencyKey = " k " })},
+		{"escapes mean what they say", strings.Replace(good, "mobility-7/assign",
+			`\u006d\ud83d\udea6\u0000\/\"\\ud83d`, 1),
+			with(func(r *Request) { r.IdempotencyKey = "m🚦\x00/\"\\ud83d" })},
+		{"an empty text in target", strings.Replace(good, "eni-0abc", "", 1),
+			with(func(r *Request) { r.Target["nicRef"] = "" })},
+		{"an empty key in target", strings.Replace(good, `"nicRef"`, `""`, 1),
+			with(func(r *Request) { delete(r.Target, "nicRef"); r.Target[""] = "eni-0abc" })},
+		{"a credential outside target and parameters is not looked at", strings.Replace(good, `"kind"`,
+			`"password":"x","kind"`, 1), with(ignores("context", "password"))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, faults := Decode(iotest.OneByteReader(strings.NewReader(c.text)))
@@ -96,23 +120,39 @@ func TestDecodeDocumentFaults(t *testing.T) {
 		{"a number", "1", "", "the request is a number, want an object"},
 		{"a boolean", "true", "", "the request is a boolean, want an object"},
 		{"an array", "[" + good + "]", "", "the request is an array, want an object"},
-		{"no JSON", "action: x", "", "the request is not one JSON document (line 1, column 1): invalid character 'a' looking for beginning of value"},
-		{"bad syntax in line 2", "{\n \"a\": tru3}", "", "the request is not one JSON document (line 2, column 10): invalid character '3' in literal true (expecting 'e')"},
-		{"cut off", "{\n\"a\":", "", "the request is not one JSON document (line 2, column 4): unexpected end of JSON input"},
-		{"a second document", "{}\n{}", "", "the request is not one JSON document (line 2, column 1): invalid character '{' after top-level value"},
-		{"trailing bytes", "{} x", "", "the request is not one JSON document (line 1, column 4): invalid character 'x' after top-level value"},
-		{"a trailing NUL", "{}\x00", "", `the request is not one JSON document (line 1, column 3): invalid character '\x00' after top-level value`},
-		{"a byte order mark", "\ufeff{}", "", "the request is not one JSON document (line 1, column 1): invalid character 'ï' looking for beginning of value"},
+		{"no JSON", "action: x", "", "the request is not one JSON document (line 1, column 1): " +
+			"invalid character 'a' looking for beginning of value"},
+		{"bad syntax in line 2", "{\n \"a\": tru3}", "", "the request is not one JSON document (line " +
+			"2, column 10): invalid character '3' in literal true (expecting 'e')"},
+		{"cut off", "{\n\"a\":", "", "the request is not one JSON document (line 2, column 4): " +
+			"unexpected end of JSON input"},
+		{"a second document", "{}\n{}", "", "the request is not one JSON document (line 2, column " +
+			"1): invalid character '{' after top-level value"},
+		{"trailing bytes", "{} x", "", "the request is not one JSON document (line 1, column 4): " +
+			"invalid character 'x' after top-level value"},
+		{"a trailing NUL", "{}\x00", "", `the request is not one JSON document (line 1, column 3): ` +
+			`invalid character '\x00' after top-level value`},
+		{"a byte order mark", "\ufeff{}", "", "the request is not one JSON document (line 1, column " +
+			"1): invalid character 'ï' looking for beginning of value"},
 		{"invalid UTF-8", "{\n\"a\":\"\xff\"}", "", "the request is not valid UTF-8 (line 2, column 6)"},
-		{"invalid UTF-8 after the document", "{}\n\n\xc3", "", "the request is not valid UTF-8 (line 3, column 1)"},
-		{"a surrogate as UTF-8", "{\"\xed\xa0\x80\":1}", "", "the request is not valid UTF-8 (line 1, column 3)"},
-		{"half a pair", `{"a":"x\ud83d"}`, "", `the request has half a surrogate pair as a \u escape (line 1, column 8)`},
-		{"the other half", `{"a":"\uDEA6"}`, "", `the request has half a surrogate pair as a \u escape (line 1, column 7)`},
-		{"half a pair, then an escape", `{"a":"\ud83d\n"}`, "", `the request has half a surrogate pair as a \u escape (line 1, column 7)`},
-		{"two first halves", `{"a":"\ud83d\ud83d\udea6"}`, "", `the request has half a surrogate pair as a \u escape (line 1, column 7)`},
-		{"half a pair in a key", "{\n\"\\ud83d\":1}", "", `the request has half a surrogate pair as a \u escape (line 2, column 2)`},
-		{"nested too deep", "{\n" + `"d":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}", "", "the request nests deeper than 64 (line 2, column 68)"},
-		{"too large", good + strings.Repeat(" ", MaxRequestBytes), "", "the request is larger than 1048576 bytes"},
+		{"invalid UTF-8 after the document", "{}\n\n\xc3", "", "the request is not valid UTF-8 (line " +
+			"3, column 1)"},
+		{"a surrogate as UTF-8", "{\"\xed\xa0\x80\":1}", "", "the request is not valid UTF-8 (line " +
+			"1, column 3)"},
+		{"half a pair", `{"a":"x\ud83d"}`, "", `the request has half a surrogate pair as a \u escape ` +
+			`(line 1, column 8)`},
+		{"the other half", `{"a":"\uDEA6"}`, "", `the request has half a surrogate pair as a \u ` +
+			`escape (line 1, column 7)`},
+		{"half a pair, then an escape", `{"a":"\ud83d\n"}`, "", `the request has half a surrogate ` +
+			`pair as a \u escape (line 1, column 7)`},
+		{"two first halves", `{"a":"\ud83d\ud83d\udea6"}`, "", `the request has half a surrogate ` +
+			`pair as a \u escape (line 1, column 7)`},
+		{"half a pair in a key", "{\n\"\\ud83d\":1}", "", `the request has half a surrogate pair as ` +
+			`a \u escape (line 2, column 2)`},
+		{"nested too deep", "{\n" + `"d":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + "}", "",
+			"the request nests deeper than 64 (line 2, column 68)"},
+		{"too large", good + strings.Repeat(" ", MaxRequestBytes), "", "the request is larger than " +
+			"1048576 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, faults := decodeText(c.text)
@@ -131,9 +171,13 @@ func TestEveryKeyThatIsThereTwiceIsNamed(t *testing.T) {
 	for _, c := range []struct{ name, text, path, reason string }{
 		{"a key twice", "{\"a\":1,\n\"a\":1}", "a", "the key is there twice (line 2, column 3)"},
 		{"a key twice, escaped", `{"a":1,"\u0061":1}`, "a", "the key is there twice (line 1, column 15)"},
-		{"a key twice, deep", `{"a":[0,{"b":{"c":1,"c":2}}]}`, "a[1].b.c", "the key is there twice (line 1, column 23)"},
-		{"an odd key twice", `{"a b":{"":1,"":2}}`, `"a b".""`, "the key is there twice (line 1, column 15)"},
-		{"a key twice in target", strings.Replace(good, `"nicRef":"eni-0abc"`, `"nicRef":"eni-0abc","nicRef":"eni-0abc"`, 1), "spec.target.nicRef", "the key is there twice (line 3, column 40)"},
+		{"a key twice, deep", `{"a":[0,{"b":{"c":1,"c":2}}]}`, "a[1].b.c", "the key is there twice " +
+			"(line 1, column 23)"},
+		{"an odd key twice", `{"a b":{"":1,"":2}}`, `"a b".""`, "the key is there twice (line 1, " +
+			"column 15)"},
+		{"a key twice in target", strings.Replace(good, `"nicRef":"eni-0abc"`,
+			`"nicRef":"eni-0abc","nicRef":"eni-0abc"`, 1), "spec.target.nicRef",
+			"the key is there twice (line 3, column 40)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, faults := decodeText(c.text)
@@ -142,7 +186,11 @@ func TestEveryKeyThatIsThereTwiceIsNamed(t *testing.T) {
 			}
 		})
 	}
-	_, faults := decodeText(strings.NewReplacer(`"nicRef":"eni-0abc"`, `"nicRef":"eni-0abc","nicRef":"eni-0abc"`, `"dry-run"`, `"apply","mode":"execute"`).Replace(good))
+	_, faults := decodeText(
+		strings.NewReplacer(`"nicRef":"eni-0abc"`, `"nicRef":"eni-0abc","nicRef":"eni-0abc"`, `"dry-run"`,
+			`"apply","mode":"execute"`).
+			Replace(good),
+	)
 	var paths []string
 	for _, f := range faults {
 		paths = append(paths, f.Path)
@@ -157,7 +205,16 @@ func TestEveryKeyThatIsThereTwiceIsNamed(t *testing.T) {
 func TestDecodeBounds(t *testing.T) {
 	pad := func(size int) string { return good + strings.Repeat("\n", size-len(good)) }
 	nested := func(n int) string {
-		return strings.TrimSuffix(good, "}") + `,"d":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + "}"
+		return strings.TrimSuffix(
+			good,
+			"}",
+		) + `,"d":` + strings.Repeat(
+			"[",
+			n-1,
+		) + strings.Repeat(
+			"]",
+			n-1,
+		) + "}"
 	}
 	for _, c := range []struct {
 		name, text string
@@ -181,7 +238,16 @@ func TestDecodeBounds(t *testing.T) {
 // depth: the paths of a long list, deep inside, took 13 s of a request's deadline.
 func TestDecodeWorkIsBounded(t *testing.T) {
 	deep := `,"d":` + strings.Repeat(`{"`+strings.Repeat(`\u0000`, 80)+`":`, MaxRequestDepth-2)
-	text := strings.TrimSuffix(good, "}") + deep + "[0" + strings.Repeat(",0", 20000) + "]" + strings.Repeat("}", MaxRequestDepth-1)
+	text := strings.TrimSuffix(
+		good,
+		"}",
+	) + deep + "[0" + strings.Repeat(
+		",0",
+		20000,
+	) + "]" + strings.Repeat(
+		"}",
+		MaxRequestDepth-1,
+	)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	if _, faults := decodeText(text); len(faults) > 0 {
@@ -229,9 +295,11 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 		want       Faults
 		request    Request
 	}{
-		{"an empty object", `{}`, Faults{{"apiVersion", "is required"}, {"kind", "is required"}, {"spec", "is required"}}, Request{}},
+		{"an empty object", `{}`, Faults{{"apiVersion", "is required"}, {"kind", "is required"}, {"spec",
+			"is required"}}, Request{}},
 		{"a null spec", `{"apiVersion":null,"kind":1,"spec":null}`, Faults{
-			{"apiVersion", "is null, want a string"}, {"kind", "is a number, want a string"}, {"spec", "is null, want an object"},
+			{"apiVersion", "is null, want a string"}, {"kind", "is a number, want a string"}, {"spec",
+				"is null, want an object"},
 		}, Request{}},
 		{"a spec that is a list", `{"apiVersion":"","kind":" ","spec":[]}`, Faults{
 			{"apiVersion", "is blank"}, {"kind", "is blank"}, {"spec", "is an array, want an object"},
@@ -239,40 +307,53 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 		{
 			"an empty spec", `{"apiVersion":"v2","kind":"ExecuteActionResult","spec":{}}`,
 			Faults{
-				{"apiVersion", `is "v2", want "provideraction.routerd.net/v1alpha1"`}, {"kind", `is "ExecuteActionResult", want "ExecuteActionRequest"`},
-				{"spec.action", "is required"}, {"spec.provider", "is required"}, {"spec.mode", "is required"}, {"spec.idempotencyKey", "is required"},
+				{"apiVersion", `is "v2", want "provideraction.routerd.net/v1alpha1"`}, {"kind",
+					`is "ExecuteActionResult", want "ExecuteActionRequest"`},
+				{"spec.action", "is required"}, {"spec.provider", "is required"}, {"spec.mode", "is required"},
+				{"spec.idempotencyKey", "is required"},
 			},
 			Request{Target: map[string]string{}, Parameters: map[string]string{}},
 		},
 		{
 			"blanks", `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest",
 			 "spec":{"action":"","provider":" ","mode":"\t\n","idempotencyKey":"\u3000\u0085"}}`,
-			Faults{{"spec.action", "is blank"}, {"spec.provider", "is blank"}, {"spec.mode", "is blank"}, {"spec.idempotencyKey", "is blank"}},
+			Faults{{"spec.action", "is blank"}, {"spec.provider", "is blank"}, {"spec.mode", "is blank"},
+				{"spec.idempotencyKey", "is blank"}},
 			Request{Target: map[string]string{}, Parameters: map[string]string{}},
 		},
 		{
-			"wrong types", `{"apiVersion":true,"kind":{},"spec":{"action":1,"provider":[],"providerRef":null,"target":[],"parameters":"x","mode":false,"idempotencyKey":1e999}}`,
+			"wrong types",
+			`{"apiVersion":true,"kind":{},"spec":{"action":1,"provider":[],"providerRef":null,` +
+				`"target":[],"parameters":"x","mode":false,"idempotencyKey":1e999}}`,
 			Faults{
 				{"apiVersion", "is a boolean, want a string"}, {"kind", "is an object, want a string"},
-				{"spec.action", "is a number, want a string"}, {"spec.provider", "is an array, want a string"}, {"spec.providerRef", "is null, want a string"},
-				{"spec.target", "is an array, want an object"}, {"spec.parameters", "is a string, want an object"},
-				{"spec.mode", "is a boolean, want a string"}, {"spec.idempotencyKey", "is a number, want a string"},
+				{"spec.action", "is a number, want a string"}, {"spec.provider", "is an array, want a " +
+					"string"}, {"spec.providerRef", "is null, want a string"},
+				{"spec.target", "is an array, want an object"}, {"spec.parameters", "is a string, want an " +
+					"object"},
+				{"spec.mode", "is a boolean, want a string"}, {"spec.idempotencyKey", "is a number, want a " +
+					"string"},
 			},
 			Request{Target: map[string]string{}, Parameters: map[string]string{}},
 		},
 		{
-			"one of each beside what is right", `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest",
+			"one of each beside what is right", `{"apiVersion":"provideraction.routerd.net/v1alpha1",
+ "kind":"ExecuteActionRequest",
 			 "spec":{"action":"a","provider":"p","mode":"plan","idempotencyKey":"k",
-			 "target":{"n":1,"nicRef":"eni-1","Secret Access Key":"hunter2"},"parameters":{"z":null,"a b":true,"password":{"hunter2":"hunter2"},"x":"y"}}}`,
+			 "target":{"n":1,"nicRef":"eni-1","Secret Access Key":"hunter2"},"parameters":{"z":null,
+ "a b":true,"password":{"hunter2":"hunter2"},"x":"y"}}}`,
 			Faults{
-				{`spec.target."Secret Access Key"`, "carries a credential: the executor uses its own identity only; take the key out of the request"},
+				{`spec.target."Secret Access Key"`, "carries a credential: the executor uses its own " +
+					"identity only; take the key out of the request"},
 				{"spec.target.n", "is a number, want a string"},
 				{`spec.parameters."a b"`, "is a boolean, want a string"},
-				{"spec.parameters.password", "carries a credential: the executor uses its own identity only; take the key out of the request"},
+				{"spec.parameters.password", "carries a credential: the executor uses its own identity " +
+					"only; take the key out of the request"},
 				{"spec.parameters.z", "is null, want a string"},
 				{"spec.mode", `is "plan", want "dry-run" or "execute"`},
 			},
-			Request{Action: "a", Provider: "p", Mode: "plan", IdempotencyKey: "k", Target: map[string]string{"nicRef": "eni-1"}, Parameters: map[string]string{"x": "y"}},
+			Request{Action: "a", Provider: "p", Mode: "plan", IdempotencyKey: "k",
+				Target: map[string]string{"nicRef": "eni-1"}, Parameters: map[string]string{"x": "y"}},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -316,7 +397,8 @@ func TestFaultsFitAResult(t *testing.T) {
 	if err := Encode(io.Discard, NewResult(Status{Status: Failed, Error: line})); err != nil {
 		t.Error(err)
 	}
-	if !strings.HasPrefix(line, "apiVersion: is required; kind: is required; ") || !regexp.MustCompile(`; and [0-9]+ more$`).MatchString(line) {
+	if !strings.HasPrefix(line, "apiVersion: is required; kind: is required; ") ||
+		!regexp.MustCompile(`; and [0-9]+ more$`).MatchString(line) {
 		t.Errorf("%.100s … %s", line, line[len(line)-100:])
 	}
 }
@@ -326,21 +408,24 @@ func TestFaultsFitAResult(t *testing.T) {
 func TestDecodeRepeatsLittle(t *testing.T) {
 	const key = "AKIAIOSFODNN7EXAMPLE"
 	for name, text := range map[string]string{
-		"a long mode":               strings.Replace(good, "dry-run", strings.Repeat("é", 100000), 1),
-		"a mode of several lines":   strings.Replace(good, "dry-run", `a\nb\u2028c\u001b[31m`, 1),
-		"an access key as mode":     strings.Replace(good, "dry-run", "x"+key, 1),
-		"an access key as kind":     strings.Replace(good, RequestKind, key, 1),
-		"an access key as a key":    strings.Replace(good, `"eni-0abc"`, `1,"`+key+`":1`, 1),
-		"a long key":                strings.Replace(good, `"eni-0abc"`, `1,"`+strings.Repeat("k", 100000)+`":1`, 1),
-		"a key of several lines":    strings.Replace(good, `"eni-0abc"`, `1,"a\nb\u0085":1`, 1),
-		"a long key that is secret": strings.Replace(good, `"eni-0abc"`, `1,"password`+strings.Repeat("k", 100000)+`":1`, 1),
+		"a long mode":             strings.Replace(good, "dry-run", strings.Repeat("é", 100000), 1),
+		"a mode of several lines": strings.Replace(good, "dry-run", `a\nb\u2028c\u001b[31m`, 1),
+		"an access key as mode":   strings.Replace(good, "dry-run", "x"+key, 1),
+		"an access key as kind":   strings.Replace(good, RequestKind, key, 1),
+		"an access key as a key":  strings.Replace(good, `"eni-0abc"`, `1,"`+key+`":1`, 1),
+		"a long key": strings.Replace(good, `"eni-0abc"`, `1,"`+strings.Repeat("k",
+			100000)+`":1`, 1),
+		"a key of several lines": strings.Replace(good, `"eni-0abc"`, `1,"a\nb\u0085":1`, 1),
+		"a long key that is secret": strings.Replace(good, `"eni-0abc"`, `1,"password`+strings.Repeat("k",
+			100000)+`":1`, 1),
 		"an access key as key, twice": strings.Replace(good, `"eni-0abc"`,
 			`"","`+key+`":{"a":1},"`+key+`":{"a":1}`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, faults := decodeText(text)
 			line := faults.Error()
-			if len(faults) == 0 || len(line) > 1500 || strings.ContainsAny(line, "\n\r\x1b\u0085\u2028") || strings.Contains(line, key) {
+			if len(faults) == 0 || len(line) > 1500 || strings.ContainsAny(line, "\n\r\x1b\u0085\u2028") ||
+				strings.Contains(line, key) {
 				t.Errorf("%d faults: %.2000s", len(faults), line)
 			}
 		})
@@ -351,12 +436,18 @@ func TestDecodeRepeatsLittle(t *testing.T) {
 // patterns that say the same.
 func TestCredentialKeys(t *testing.T) {
 	for key, want := range map[string]bool{
-		"accessKeyId": true, "AWS_SECRET_ACCESS_KEY": true, "aws secret access key": true, "session-token": true, "x-amz-security-token": true,
-		"Authorization: bearer token": true, "authToken": true, "apiKey": true, "API-Key": true, "privateKey": true, "private_key_file": true,
-		"password": true, "PassWord1": true, "p.a.s.s.w.d": true, "passphrase": true, "credentials": true, "awsCredentialSource": true,
-		"secret": true, "Secret": true, "-secret-": true, "token": true, " TOKEN\n": true, "pässword": false,
-		"": false, "nicRef": false, "secretary": false, "tokens": false, "tokenBucket": false, "access": false, "key": false,
-		"accessLevel": false, "passw0rd": false, "pаssword": false, "to\u212aen": false, "ſecret": false,
+		"accessKeyId": true, "AWS_SECRET_ACCESS_KEY": true, "aws secret access key": true,
+		"session-token": true, "x-amz-security-token": true,
+		"Authorization: bearer token": true, "authToken": true, "apiKey": true, "API-Key": true,
+		"privateKey": true, "private_key_file": true,
+		"password": true, "PassWord1": true, "p.a.s.s.w.d": true, "passphrase": true, "credentials": true,
+		"awsCredentialSource": true,
+		"secret":              true, "Secret": true, "-secret-": true, "token": true, " TOKEN\n": true,
+		"pässword": false,
+		"":         false, "nicRef": false, "secretary": false, "tokens": false, "tokenBucket": false,
+		"access": false, "key": false,
+		"accessLevel": false, "passw0rd": false, "pаssword": false, "to\u212aen": false,
+		"ſecret": false,
 	} {
 		if carriesCredential(key) != want {
 			t.Errorf("%q: %t, want %t", key, !want, want)
@@ -420,10 +511,13 @@ func TestCredentialPatternsAgree(t *testing.T) {
 // marshal is a request in the form that a core in Go would send.
 func marshal(t testing.TB, r Request) string {
 	t.Helper()
-	text, err := json.Marshal(map[string]any{"apiVersion": APIVersion, "kind": RequestKind, "spec": map[string]any{
-		"action": r.Action, "provider": r.Provider, "providerRef": r.ProviderRef, "target": r.Target, "parameters": r.Parameters,
-		"mode": r.Mode, "idempotencyKey": r.IdempotencyKey, "context": nil,
-	}})
+	text, err := json.Marshal(
+		map[string]any{"apiVersion": APIVersion, "kind": RequestKind, "spec": map[string]any{
+			"action": r.Action, "provider": r.Provider, "providerRef": r.ProviderRef, "target": r.Target,
+			"parameters": r.Parameters,
+			"mode":       r.Mode, "idempotencyKey": r.IdempotencyKey, "context": nil,
+		}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -435,7 +529,8 @@ func TestNilMapsAreEmpty(t *testing.T) {
 	want := goodRequest()
 	want.Target, want.Parameters = nil, nil
 	got, faults := decodeText(marshal(t, want))
-	if len(faults) > 0 || got.Target == nil || got.Parameters == nil || len(got.Target)+len(got.Parameters) > 0 {
+	if len(faults) > 0 || got.Target == nil || got.Parameters == nil ||
+		len(got.Target)+len(got.Parameters) > 0 {
 		t.Errorf("%v %v", got, faults)
 	}
 }

@@ -25,7 +25,8 @@ func TestEncode(t *testing.T) {
 	}{
 		{"the contract's example", Status{
 			Status: Succeeded, Message: "assigned 10.88.60.9 to eni-0abc",
-			Observed:      map[string]string{"priorAssigned": "false", "changed": "true", "assignedAddress": "10.88.60.9"},
+			Observed: map[string]string{"priorAssigned": "false", "changed": "true",
+				"assignedAddress": "10.88.60.9"},
 			UndoAvailable: true,
 		}, `{
   "apiVersion": "provideraction.routerd.net/v1alpha1",
@@ -76,7 +77,10 @@ func TestEncode(t *testing.T) {
 
 // TestEncodeIsBounded: what a core would not read to its end is not written at all.
 func TestEncodeIsBounded(t *testing.T) {
-	size := func(n int) Result { return NewResult(Status{Status: Failed, Error: strings.Repeat("x", n)}) }
+	size := func(n int) Result {
+		return NewResult(Status{Status: Failed, Error: strings.Repeat("x",
+			n)})
+	}
 	var frame writes
 	if err := Encode(&frame, size(1)); err != nil {
 		t.Fatal(err)
@@ -115,7 +119,8 @@ func TestQuote(t *testing.T) {
 		{"an access key", "AKIAIOSFODNN7EXAMPLE", `"(an access key)"`},
 		{"a temporary one", "ASIAIOSFODNN7EXAMPLE", `"(an access key)"`},
 		{"inside a text", "key=AKIAIOSFODNN7EXAMPLE;", `"(an access key)"`},
-		{"beyond what is repeated", strings.Repeat("a", 100) + "AKIAIOSFODNN7EXAMPLE", `"(an access key)"`},
+		{"beyond what is repeated", strings.Repeat("a", 100) + "AKIAIOSFODNN7EXAMPLE",
+			`"(an access key)"`},
 		{"too short", "AKIAIOSFODNN7EXAMPL", `"AKIAIOSFODNN7EXAMPL"`},
 		{"lower case", "AKIAiosfodnn7example", `"AKIAiosfodnn7example"`},
 	} {
@@ -141,10 +146,14 @@ func TestBothTexts(t *testing.T) {
 		{"a success", "did it", "", Say(Succeeded, "did it")},
 		{"a failure", "", "cannot", Say(Failed, "cannot")},
 		{"nothing to restore", "it stays", "", Say(Skipped, "it stays")},
-		{"another's failure, with the error alone", "", "cannot", Status{Status: Failed, Error: "cannot"}},
-		{"another's failure, with the message alone", "", "cannot", Status{Status: Failed, Message: "cannot"}},
-		{"another's failure, with two texts", "tried", "cannot", Status{Status: Failed, Message: "tried", Error: "cannot"}},
-		{"another's success with an error", "did it", "but", Status{Status: Succeeded, Message: "did it", Error: "but"}},
+		{"another's failure, with the error alone", "", "cannot", Status{Status: Failed,
+			Error: "cannot"}},
+		{"another's failure, with the message alone", "", "cannot", Status{Status: Failed,
+			Message: "cannot"}},
+		{"another's failure, with two texts", "tried", "cannot", Status{Status: Failed, Message: "tried",
+			Error: "cannot"}},
+		{"another's success with an error", "did it", "but", Status{Status: Succeeded, Message: "did it",
+			Error: "but"}},
 	} {
 		if message, failure := c.status.Lines(); message != c.message || failure != c.failure {
 			t.Errorf("%s: %q and %q, want %q and %q", c.name, message, failure, c.message, c.failure)

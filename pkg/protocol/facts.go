@@ -70,7 +70,11 @@ func CommonFacts() []FactDoc {
 	return []FactDoc{
 		{FactFailureClass, "why the request failed, for programs; only on a failure", false},
 		{FactRetryable, "whether the same request may succeed later as it is; only on a failure", true},
-		{FactChanged, "whether the provider differs from what it was before the action, because of this key", true},
+		{
+			FactChanged,
+			"whether the provider differs from what it was before the action, because of this key",
+			true,
+		},
 		{FactAWSErrorCode, "the provider's own code for the failure", false},
 		{FactRequestID, "the provider's id of the refused call", false},
 		{FactPermissionHint, "the IAM action that the refused call needs", false},
@@ -80,11 +84,29 @@ func CommonFacts() []FactDoc {
 			"its own action does not hold the value any more", true},
 		{FactNotRestored, "`true` when a release did not give back what was there before", true},
 		{FactLedger, "`unread` in a dry-run that could not read the prior facts", false},
-		{FactIgnoredKeys, "what of the request was ignored, as a JSON array of keys: of target, parameters and spec", false},
-		{FactTargetGone, "`true` when what the undo is of does not exist any more: what is left of the action is undone, and it is closed", true},
-		{FactPriorFactsKept, "`false` when prior facts are in the result only: a crash before it would have lost them", true},
+		{
+			FactIgnoredKeys,
+			"what of the request was ignored, as a JSON array of keys: of target, parameters and spec",
+			false,
+		},
+		{
+			FactTargetGone,
+			"`true` when what the undo is of does not exist any more: what is left of the action is " +
+				"undone, and it is closed",
+			true,
+		},
+		{
+			FactPriorFactsKept,
+			"`false` when prior facts are in the result only: a crash before it would have lost them",
+			true,
+		},
 		{FactWarning, "what went wrong without making the result a failure", false},
-		{FactUnforeseen, "in a dry-run: what the executor may not read, so that the provider might still refuse the action for it", false},
+		{
+			FactUnforeseen,
+			"in a dry-run: what the executor may not read, so that the provider might still refuse the " +
+				"action for it",
+			false,
+		},
 		{FactHolder, "on a conflict: who holds what was asked for", false},
 		{FactDrift, "on drift: what is there now, neither the state before nor the state after", false},
 		{FactRecorded, "on a conflict of an undo: what is recorded of its action", false},

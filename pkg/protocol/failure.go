@@ -43,10 +43,24 @@ func FailureClasses() []FailureClassDoc {
 		{InvalidRequest, "the request, or what it names, can't be right", false},
 		{Denied, "the executor's own policy says no, or the lease of the assignment has ended", false},
 		{Configuration, "the executor's own environment is wrong; nothing was called", false},
-		{Authentication, "no credentials, expired, or unknown to the provider; retryable where their source was only out of reach", false},
+		{
+			Authentication,
+			"no credentials, expired, or unknown to the provider; retryable where their source was only " +
+				"out of reach",
+			false,
+		},
 		{Authorization, "the provider refused the identity this call", false},
-		{NotFound, "the target does not exist, read twice some time apart: the provider shows new things late", true},
-		{Conflict, "held by another, the expected holder differs, or the idempotency key was used for another request", false},
+		{
+			NotFound,
+			"the target does not exist, read twice some time apart: the provider shows new things late",
+			true,
+		},
+		{
+			Conflict,
+			"held by another, the expected holder differs, or the idempotency key was used for another " +
+				"request",
+			false,
+		},
 		{Drift, "an undo found neither the state the action left nor the state before it", false},
 		{LimitExceeded, "a provider quota", false},
 		{Throttled, "the provider throttled the calls until the deadline", true},
@@ -91,7 +105,7 @@ func (f *Failure) With(fact, value string) *Failure {
 	return &c
 }
 
-// MayRetry tells whether the same request may succeed later as it is.
+// MayRetry reports whether the same request may succeed later as it is.
 func (f *Failure) MayRetry() bool {
 	if f.Retryable != nil {
 		return *f.Retryable

@@ -17,22 +17,32 @@ import (
 func FuzzDecode(f *testing.F) {
 	inside := func(more string) string { return strings.TrimSuffix(good, "}") + "," + more + "}" }
 	for _, text := range []string{
-		good, "", " ", "null", "[]", "{}", `""`, "{}{}", good + good, good + "x", good[:len(good)/2], "\ufeff" + good,
-		strings.ReplaceAll(good, ",", " ,\n"), strings.Replace(good, "dry-run", "execute", 1), strings.Replace(good, `"kind"`, `"\u006bind"`, 1),
-		inside(`"kind":1`), inside(`"a":{"b":1,"b":2}`), inside(`"a":[{"":1,"":2}]`), inside(`"\u0061":1,"a":2`),
-		inside(`"d":` + strings.Repeat("[", 63) + strings.Repeat("]", 63)), inside(`"d":` + strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70)),
-		inside(`"n":[0,-0,1e9,1E+400,1.5e-3]`), inside(`"n":01`), inside(`"t":"\ud83d\udea6"`), inside(`"t":"\ud83d"`), inside(`"t":"\udea6\ud83d"`), inside(`"t":"\\ud83d"`),
-		inside("\"t\":\"\xff\""), inside("\"t\":\"\xed\xa0\x80\""), inside("\"\ufffd\":1,\"\\ufffd\":2"), inside("\"t\":\"\u2028\""),
-		strings.Replace(good, `"nicRef"`, `"secretAccessKey":"hunter2hunter2","nicRef"`, 1), strings.Replace(good, `"nicRef":"eni-0abc"`, `"p-a-s-s-w-d":{"hunter2":["hunter2"]}`, 1),
-		strings.Replace(good, `"allowReassignment":"true"`, `"TOKEN":"hunter2","x":null`, 1), strings.Replace(good, `{"allowReassignment":"true"}`, "null", 1),
-		strings.Replace(good, `"mobility-7/assign"`, `"\u3000"`, 1), strings.Replace(good, `"aws"`, `7`, 1), `{"spec":{"target":{"password":"hunter2","a":1}}}`,
+		good, "", " ", "null", "[]", "{}", `""`, "{}{}", good + good, good + "x", good[:len(good)/2],
+		"\ufeff" + good,
+		strings.ReplaceAll(good, ",", " ,\n"), strings.Replace(good, "dry-run", "execute", 1),
+		strings.Replace(good, `"kind"`, `"\u006bind"`, 1),
+		inside(`"kind":1`), inside(`"a":{"b":1,"b":2}`), inside(`"a":[{"":1,"":2}]`),
+		inside(`"\u0061":1,"a":2`),
+		inside(`"d":` + strings.Repeat("[", 63) + strings.Repeat("]", 63)),
+		inside(`"d":` + strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70)),
+		inside(`"n":[0,-0,1e9,1E+400,1.5e-3]`), inside(`"n":01`), inside(`"t":"\ud83d\udea6"`),
+		inside(`"t":"\ud83d"`), inside(`"t":"\udea6\ud83d"`), inside(`"t":"\\ud83d"`),
+		inside("\"t\":\"\xff\""), inside("\"t\":\"\xed\xa0\x80\""), inside("\"\ufffd\":1,\"\\ufffd\":2"),
+		inside("\"t\":\"\u2028\""),
+		strings.Replace(good, `"nicRef"`, `"secretAccessKey":"hunter2hunter2","nicRef"`, 1),
+		strings.Replace(good, `"nicRef":"eni-0abc"`, `"p-a-s-s-w-d":{"hunter2":["hunter2"]}`, 1),
+		strings.Replace(good, `"allowReassignment":"true"`, `"TOKEN":"hunter2","x":null`, 1),
+		strings.Replace(good, `{"allowReassignment":"true"}`, "null", 1),
+		strings.Replace(good, `"mobility-7/assign"`, `"\u3000"`, 1), strings.Replace(good, `"aws"`, `7`,
+			1), `{"spec":{"target":{"password":"hunter2","a":1}}}`,
 	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		got, faults := Decode(bytes.NewReader(text))
 		for _, fault := range faults {
-			if fault.Reason == "" || strings.ContainsAny(fault.Path+fault.Reason, "\n\r") || !utf8.ValidString(fault.Path+fault.Reason) {
+			if fault.Reason == "" || strings.ContainsAny(fault.Path+fault.Reason, "\n\r") ||
+				!utf8.ValidString(fault.Path+fault.Reason) {
 				t.Errorf("a fault that is empty, or not one line: %q", fault)
 			}
 		}
@@ -51,7 +61,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// isOneDocument tells whether the text is one JSON object that means one thing,
+// isOneDocument reports whether the text is one JSON object that means one thing,
 // and within the bounds.
 func isOneDocument(text []byte) bool {
 	tree := object(text)
@@ -136,7 +146,10 @@ func keys(text []byte) int {
 		if _, err := d.Token(); err != nil {
 			return n
 		}
-		if start := bytes.TrimLeft(text[before:d.InputOffset()], " \t\r\n,"); bytes.HasPrefix(start, []byte(":")) {
+		if start := bytes.TrimLeft(text[before:d.InputOffset()], " \t\r\n,"); bytes.HasPrefix(
+			start,
+			[]byte(":"),
+		) {
 			n++
 		}
 	}
@@ -162,13 +175,17 @@ func acceptedMeansWhatItSays(t *testing.T, text []byte, got Request) {
 	}
 	want := Request{
 		Action: word("action"), Provider: word("provider"), ProviderRef: word("providerRef"),
-		Target: words("target"), Parameters: words("parameters"), Mode: Mode(word("mode")), IdempotencyKey: word("idempotencyKey"),
+		Target: words(
+			"target",
+		), Parameters: words("parameters"), Mode: Mode(word("mode")),
+		IdempotencyKey: word("idempotencyKey"),
 	}
 	if diff := cmp.Diff(unread(doc, spec), got.Ignored, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("other fields are told to be ignored (-json +got):\n%s", diff)
 	}
 	got.Ignored = nil
-	if diff := cmp.Diff(want, got); diff != "" || doc["apiVersion"] != APIVersion || doc["kind"] != RequestKind {
+	if diff := cmp.Diff(want, got); diff != "" || doc["apiVersion"] != APIVersion ||
+		doc["kind"] != RequestKind {
 		t.Errorf("another meaning (-json +got):\n%s", diff)
 	}
 	for _, s := range []string{got.Action, got.Provider, got.IdempotencyKey} {
@@ -222,42 +239,56 @@ func refusedForCause(t *testing.T, text []byte, faults Faults) {
 		t.Fatal(err)
 	}
 	_ = json.Unmarshal(doc.top["spec"], &doc.spec)
-	isText := func(raw json.RawMessage) (string, bool) {
-		var v any
-		_ = json.Unmarshal(raw, &v)
-		s, ok := v.(string)
-		return s, ok
-	}
-	right := doc.spec != nil
-	for _, key := range []string{"action", "provider", "mode", "idempotencyKey"} {
-		s, ok := isText(doc.spec[key])
-		right = right && ok && strings.TrimSpace(s) != "" && (key != "mode" || s == "dry-run" || s == "execute")
-	}
 	apiVersion, _ := isText(doc.top["apiVersion"])
 	kind, _ := isText(doc.top["kind"])
-	right = right && apiVersion == APIVersion && kind == RequestKind
-	if raw, present := doc.spec["providerRef"]; present {
+	if apiVersion == APIVersion && kind == RequestKind && isRight(t, doc.spec) {
+		t.Errorf("refused what is right: %v", faults)
+	}
+}
+
+// isRight reports whether a spec is one that Decode has to take.
+func isRight(t *testing.T, spec map[string]json.RawMessage) bool {
+	right := spec != nil
+	for _, key := range []string{"action", "provider", "mode", "idempotencyKey"} {
+		s, ok := isText(spec[key])
+		right = right && ok && strings.TrimSpace(s) != "" &&
+			(key != "mode" || s == "dry-run" || s == "execute")
+	}
+	if raw, present := spec["providerRef"]; present {
 		_, ok := isText(raw)
 		right = right && ok
 	}
-	for _, key := range []string{"target", "parameters"} {
-		raw, present := doc.spec[key]
-		if !present {
-			continue
+	right = right && areTexts(t, spec["target"]) && areTexts(t, spec["parameters"])
+	for key := range spec {
+		right = right &&
+			(slices.Contains(specFields, key) || !Nearly(key, "target") && !Nearly(key, "parameters"))
+	}
+	return right
+}
+
+// isText reports whether a value is a string, and which.
+func isText(raw json.RawMessage) (string, bool) {
+	var v any
+	_ = json.Unmarshal(raw, &v)
+	s, ok := v.(string)
+	return s, ok
+}
+
+// areTexts reports whether a value is absent, or an object of texts without a credential.
+func areTexts(t *testing.T, raw json.RawMessage) bool {
+	if raw == nil {
+		return true
+	}
+	var group map[string]json.RawMessage
+	if json.Unmarshal(raw, &group) != nil {
+		return false
+	}
+	for k, v := range group {
+		if _, ok := isText(v); !ok || matchesCredential(t, k) {
+			return false
 		}
-		var group map[string]json.RawMessage
-		right = right && json.Unmarshal(raw, &group) == nil
-		for k, v := range group {
-			_, ok := isText(v)
-			right = right && ok && !matchesCredential(t, k)
-		}
 	}
-	for key := range doc.spec {
-		right = right && (slices.Contains(specFields, key) || !Nearly(key, "target") && !Nearly(key, "parameters"))
-	}
-	if right {
-		t.Errorf("refused what is right: %v", faults)
-	}
+	return true
 }
 
 // keepsSecrets puts a secret in the place of each value that has a credential's

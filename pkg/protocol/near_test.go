@@ -19,12 +19,16 @@ func TestNearly(t *testing.T) {
 				"expectedHolderRef", "expectedholderref", "EXPECTED_HOLDER_REF", "expected-holder-ref",
 				"expectedHolderRefs", "expectdHolderRef", "expectedHodlerRfe", "xxexpectedHolderRef",
 			},
-			[]string{"expectedHolder", "expectedHolderId", "expected", "holder", "holderRef", "priorHolder", "expectedHolderReference", "", strings.Repeat("x", 1<<16)},
+			[]string{"expectedHolder", "expectedHolderId", "expected", "holder", "holderRef", "priorHolder",
+				"expectedHolderReference", "", strings.Repeat("x", 1<<16)},
 		},
-		{"nicRef", []string{"nicref", "nic-ref", "nicRefs", "ncRef", "vnicRef", "incRef"}, []string{"nic", "nicId", "eniRef", "vpcRef", "ref", "nicName", "id"}},
-		{"address", []string{"addresses", "adress", "addres", "Address"}, []string{"addressRef", "adres", "ipAddress", "addr"}},
+		{"nicRef", []string{"nicref", "nic-ref", "nicRefs", "ncRef", "vnicRef", "incRef"}, []string{"nic",
+			"nicId", "eniRef", "vpcRef", "ref", "nicName", "id"}},
+		{"address", []string{"addresses", "adress", "addres", "Address"}, []string{"addressRef", "adres",
+			"ipAddress", "addr"}},
 		{"region", []string{"regions", "regoin", "Region"}, []string{"reg", "origin"}},
-		{"onFencePoweroff", []string{"onFencePowerof", "onFencePowerOff", "onfence-poweroff", "onFencePower0f"}, []string{"onFence", "powerOff", "onFencePower"}},
+		{"onFencePoweroff", []string{"onFencePowerof", "onFencePowerOff", "onfence-poweroff",
+			"onFencePower0f"}, []string{"onFence", "powerOff", "onFencePower"}},
 		{"target", []string{"targets", "Target"}, []string{"targetRef", "targeting"}},
 	} {
 		for _, key := range c.near {
@@ -46,8 +50,10 @@ func TestRefers(t *testing.T) {
 		want      bool
 	}{
 		{"expectedHolder", "expectedHolderRef", true}, {"expectedHolders", "expectedHolderRef", true},
-		{"expected_holder_id", "expectedHolderRef", true}, {"nicIds", "nicRef", true}, {"addressRef", "address", true},
-		{"holder", "expectedHolderRef", false}, {"id", "nicRef", false}, {"ref", "nicRef", false}, {"nicName", "nicRef", false},
+		{"expected_holder_id", "expectedHolderRef", true}, {"nicIds", "nicRef", true}, {"addressRef",
+			"address", true},
+		{"holder", "expectedHolderRef", false}, {"id", "nicRef", false}, {"ref", "nicRef", false},
+		{"nicName", "nicRef", false},
 	} {
 		if got := Refers(c.key, c.name); got != c.want {
 			t.Errorf("Refers(%q, %q) is %t", c.key, c.name, got)
@@ -113,7 +119,8 @@ func TestKeyList(t *testing.T) {
 	}{
 		{"none", nil, ""},
 		{"sorted, each once", []string{"b", "a", "b"}, `["a","b"]`},
-		{"what cannot be printed", []string{"a\x1b[31m", "b\u202e", "c\"\\", "d\U000e0001"}, `["a\u001b[31m","b\u202e","c\"\\","d\udb40\udc01"]`},
+		{"what cannot be printed", []string{"a\x1b[31m", "b\u202e", "c\"\\", "d\U000e0001"},
+			`["a\u001b[31m","b\u202e","c\"\\","d\udb40\udc01"]`},
 		{"an access key", []string{"AKIALABEC2SIM0000001"}, `["(an access key)"]`},
 		{"a long one", []string{strings.Repeat("k", 90)}, `["` + strings.Repeat("k", 80) + `…"]`},
 	} {
@@ -131,7 +138,8 @@ func TestKeyList(t *testing.T) {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 	many := words("ab", 8)
-	if err := json.Unmarshal([]byte(KeyList(many)), &back); err != nil || len(back) != 101 || back[100] != "and 156 more" {
+	if err := json.Unmarshal([]byte(KeyList(many)), &back); err != nil || len(back) != 101 ||
+		back[100] != "and 156 more" {
 		t.Errorf("of %d keys %d are told, the last %q (%v)", len(many), len(back), back[len(back)-1], err)
 	}
 }

@@ -31,7 +31,7 @@ const (
 // UndoKeySuffix joins an action's idempotency key to make its undo's key.
 const UndoKeySuffix = ":undo"
 
-// Mode says whether a request may change anything.
+// Mode is what a request may do.
 type Mode string
 
 // The modes.

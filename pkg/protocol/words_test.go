@@ -80,8 +80,10 @@ func TestWordsOfTheWire(t *testing.T) {
 
 // result is a whole result, with parts replaced.
 func result(replace ...string) []byte {
-	const whole = `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionResult","status":{` +
-		`"status":"failed","message":"m","error":"e","observed":{"password":"is no secret here"},"undoAvailable":true}}`
+	const whole = `{"apiVersion":"provideraction.routerd.net/v1alpha1",` +
+		`"kind":"ExecuteActionResult","status":{` +
+		`"status":"failed","message":"m","error":"e","observed":{"password":"is no secret ` +
+		`here"},"undoAvailable":true}}`
 	return []byte(strings.NewReplacer(replace...).Replace(whole))
 }
 
@@ -117,11 +119,14 @@ func TestDecodeResultRefuses(t *testing.T) {
 	}{
 		{"nothing", nil, "there is no result on the input"},
 		{"no result", []byte("[]"), "the result is an array, want an object"},
-		{"too large", []byte(strings.Repeat(" ", MaxResultBytes+1)), "the result is larger than 4194304 bytes"},
-		{"a key twice", result(`"message"`, `"error"`), "status.error: the key is there twice (line 1, column 128)"},
+		{"too large", []byte(strings.Repeat(" ", MaxResultBytes+1)), "the result is larger than " +
+			"4194304 bytes"},
+		{"a key twice", result(`"message"`, `"error"`), "status.error: the key is there twice (line " +
+			"1, column 128)"},
 		{"another version", result("v1alpha1", "v2"),
 			`apiVersion: is "provideraction.routerd.net/v2", want "provideraction.routerd.net/v1alpha1"`},
-		{"another kind", result("ExecuteActionResult", "Other"), `kind: is "Other", want "ExecuteActionResult"`},
+		{"another kind", result("ExecuteActionResult", "Other"), `kind: is "Other", want ` +
+			`"ExecuteActionResult"`},
 		{"no status", result(`"status":"failed",`, ""), "status.status: is required"},
 		{"another status", result("failed", "done"),
 			`status.status: is "done", want "succeeded", "failed" or "skipped"`},
