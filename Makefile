@@ -64,7 +64,7 @@ generate: ## write the schemas and the reference from the descriptors
 	go run ./schema/generate
 
 conformance: build ## hold executor and stand-in against moto, boto3 and the AWS CLI
-	go test -tags conformance -count=1 -v ./pkg/internal/conformance
+	go test -tags conformance -count=1 -timeout 40m -v ./pkg/internal/conformance
 
 bench: build ## measure the executor beside the AWS CLI and a floor without an SDK; the gate; the inventory
 	go run ./pkg/internal/bench
