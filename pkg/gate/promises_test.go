@@ -67,7 +67,7 @@ func (f *failing) Note(ctx context.Context, events ...gate.Event) error {
 	return f.Store.Note(ctx, events...)
 }
 
-// TestAStoreThatFailsIsTold: whatever of the journal can't be read or written, it is the error of the
+// TestAStoreThatFailsIsTold: what of the journal can't be read or written is the error of the
 // operation, and nothing runs that was not claimed before.
 func TestAStoreThatFailsIsTold(t *testing.T) {
 	ctx := context.Background()
