@@ -59,8 +59,8 @@ func TestAnExecutorIsKilledWithAllThatItStarted(t *testing.T) {
 		change       func(p *gate.Process)
 		stopped      bool
 	}{
-		"at the time-out": {child + "wait", "did not end in 300ms, and was killed",
-			func(p *gate.Process) { p.Timeout = 300 * time.Millisecond }, false},
+		"at the time-out": {child + "wait", "did not end in 2s, and was killed",
+			func(p *gate.Process) { p.Timeout = 2 * time.Second }, false},
 		"at too long an answer": {child + "yes", "wrote more than is read, and was killed", nil, false},
 		"at too much for people": {child + "yes >&2", "wrote more than is read, and was " +
 			"killed", nil, false},
