@@ -15,7 +15,7 @@ MUTATE_FLAGS ?=
 # Folders whose lines and words lint does not hold yet, and files whose functions it does not hold
 # to a complexity yet. Both lists only shrink.
 LINES_LATER := actions actions/forwarding actions/route actions/secondaryip actions/sgfence \
-	pkg/action pkg/executor pkg/history pkg/ledger pkg/internal/proof
+	pkg/action pkg/executor pkg/history pkg/ledger
 COMPLEX_LATER := actions/secondaryip actions/sgfence pkg/executor pkg/history pkg/journal \
 	pkg/internal/proof
 # What commits are new to: origin's head, or main, when empty.

@@ -58,7 +58,7 @@ var faults = []fault{
 	{"stale for longer than anybody waits", ec2sim.StaleFor("", time.Minute)},
 }
 
-// onlyChanges tells that a fault makes no difference to a reading.
+// onlyChanges reports whether a fault makes no difference to a reading.
 func (f fault) onlyChanges() bool {
 	return f.of.Stale != nil || f.of.NoEffect && f.of.Answer == ec2sim.AnswerAsIs
 }

@@ -238,7 +238,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 	t.Logf("%d kills at calls to EC2: nothing lost", kills.Load())
 }
 
-// killed has an action or its undo killed, and goes on from there. It tells whether it was killed
+// killed has an action or its undo killed, and goes on from there. It reports whether it was killed
 // at all.
 func (s scenario) killed(
 	t *testing.T, c clean, undo bool, when string, kill func(*lab, request) bool,
@@ -349,7 +349,7 @@ func TestKilledAndThenRefused(t *testing.T) {
 }
 
 // killedAndThen has an action killed after a call took effect, and the same key meet a fault. It
-// tells whether both struck.
+// reports whether both struck.
 func (s scenario) killedAndThen(
 	t *testing.T, c clean, n int, f fault, again int, stale bool, when string,
 ) bool {

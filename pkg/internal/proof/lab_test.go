@@ -255,7 +255,7 @@ func (l *lab) start(r request, w way) *process {
 	return p
 }
 
-// made tells whether a call is the process's own.
+// made reports whether a call is the process's own.
 func (p *process) made(c ec2sim.Call) bool {
 	return strings.HasSuffix(c.UserAgent+" ", "app/"+p.app+" ") ||
 		strings.Contains(c.UserAgent, "app/"+p.app+" ")
@@ -369,7 +369,7 @@ func onceOfUnknownOutcome(calls []ec2sim.Call) error {
 	return nil
 }
 
-// outcomeUnknown tells that the one who called can't know what became of it.
+// outcomeUnknown reports whether the one who called can't know what became of it.
 func outcomeUnknown(c ec2sim.Call) bool {
 	struck := strings.Join(c.Faults, " ")
 	return c.Status == 0 || c.Status >= 500 && c.Code != "RequestLimitExceeded" ||

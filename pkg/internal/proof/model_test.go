@@ -344,7 +344,8 @@ func (m *model) starts(s modelState, add adder) {
 	}
 }
 
-// inTurn tells whether a key may be asked for without a fight. Keys that want the same never fight.
+// inTurn reports whether a key may be asked for without a fight. Keys that want the same never
+// fight.
 func (m *model) inTurn(s modelState, k int) bool {
 	if len(m.cfg.variants) < 2 || m.cfg.values < 3 || m.rules.fights {
 		return true
@@ -701,7 +702,7 @@ func (m *model) invariant(s modelState) string {
 	return ""
 }
 
-// quiescent tells that nobody is at work, and nothing on its way.
+// quiescent reports whether nobody is at work, and nothing on its way.
 func (s modelState) quiescent() bool {
 	return !s.flight.on && !slices.ContainsFunc(s.proc[:], func(p modelProcess) bool {
 		return p.pc != pcNone

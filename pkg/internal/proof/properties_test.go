@@ -187,9 +187,9 @@ func (e *episode) asForeseen(q request, dry, a answer) {
 	}
 }
 
-// takeBack undoes one thing, and holds the properties of an undo. It tells whether it is over with,
-// which two at once may have to wait for. Exactly tells that the world was the one before when it
-// was done.
+// takeBack undoes one thing, and holds the properties of an undo. It reports whether it is over
+// with, which two at once may have to wait for. Exactly means that the world was the one before
+// when it was done.
 func (e *episode) takeBack(d deed, exactly bool) bool {
 	e.t.Helper()
 	q := d.undo(nil)
@@ -231,7 +231,7 @@ func (e *episode) takeBack(d deed, exactly bool) bool {
 	return true
 }
 
-// meddle changes, as somebody else, what a deed changed, to a third thing. It tells whether it
+// meddle changes, as somebody else, what a deed changed, to a third thing. It reports whether it
 // could.
 func (e *episode) meddle(d deed) bool {
 	if d.facts.Observed[protocol.FactChanged] != "true" {

@@ -30,12 +30,12 @@ type scenario struct {
 	hurried bool
 	// undo adds to the parameters of the undo.
 	undo map[string]string
-	// already tells that nothing has to be changed, so that the undo is skipped.
+	// already means that nothing has to be changed, so that the undo is skipped.
 	already bool
 	// alone marks an undo verb that is an action of its own: without the key of another, it is not
 	// undone itself.
 	alone bool
-	// beyond tells that the undo restores what was there before an earlier action of somebody else.
+	// beyond means that the undo restores what was there before an earlier action of somebody else.
 	beyond bool
 }
 
