@@ -346,3 +346,21 @@ func TestTheLogTellsHowARunEnded(t *testing.T) {
 		t.Errorf("%v", d)
 	}
 }
+
+// TestAnAlteredLogIsARefusal: nothing is approved or executed by what can't be trusted.
+func TestAnAlteredLogIsARefusal(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	r.Store = &failing{Store: r.Store, method: "History", err: gate.ErrAltered}
+	for name, outcomes := range map[string][]gate.Outcome{
+		"approve": r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Refused),
+		"execute": r.all(r.execute(id))(gate.Refused),
+	} {
+		if !strings.Contains(outcomes[0].Message, "journal --verify tells more") {
+			t.Errorf("%s: %s", name, outcomes[0].Message)
+		}
+	}
+	if len(r.requests) > 0 {
+		t.Error("it ran all the same")
+	}
+}
