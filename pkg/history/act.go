@@ -1,6 +1,9 @@
 package history
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Begin returns the entry to record for an action that wants the attribute to become to,
 // by way of via if that is not empty. Seq is its place in the order.
@@ -13,7 +16,7 @@ import "slices"
 func (v View) Begin(key, to, via string, seq int64) Entry {
 	e, again := v.own(key, to)
 	if again {
-		e.Again, e.Undone, e.Was, e.Aim = seq, 0, "", ""
+		e.Again, e.Undone, e.Aim = seq, 0, ""
 	} else {
 		e = Entry{Seq: seq, Key: key, From: v.now, To: to, Via: via, Begins: !v.Explained()}
 	}
@@ -40,7 +43,7 @@ func (v View) own(key, to string) (Entry, bool) {
 			untouched := i == len(v.entries)-1 && e.State == Pending && v.now == e.From
 			here := v.now == to || e.State != Live && e.leads(v.now)
 			return e, v.Explained() && (here || untouched)
-		case e.Key == key, v.counts[i], e.State == Pending:
+		case v.counts[i], e.State == Pending:
 			return Entry{}, false
 		}
 	}
@@ -63,18 +66,29 @@ type Undo struct {
 	// Aim is the value that the undo leads to. It is the present one if the undo changes
 	// nothing.
 	Aim string
-	// Drift reports whether the present value is a stranger's, and not Aim by chance.
+	// Drift reports whether the present value is a stranger's, and not one that there was
+	// before or that others want. Where others hold it, Drift reports whether a stranger
+	// made it: see [View.Over].
 	Drift bool
+	// Confirm reports whether the caller must confirm the reading before it goes on: a second
+	// reading, some time after the first one, has to show the same value.
+	Confirm bool
 }
 
 // Undo says what the undo of a key's action comes to.
 func (v View) Undo(key string) Undo {
+	u := v.undo(key)
+	u.Confirm = v.unsure(key, u)
+	return u
+}
+
+func (v View) undo(key string) Undo {
 	mine := func(e Entry) bool { return e.Key == key && e.Ends == 0 }
 	open := func(e Entry) bool { return mine(e) && e.State != Withdrawn }
 	u := Undo{Known: slices.ContainsFunc(v.entries, mine), HeldBy: v.holders(key), Aim: v.now}
 	switch {
 	case !u.Known:
-		u.Released = v.released
+		u.Released = v.release.Key
 		u.Known = slices.ContainsFunc(v.ended, mine)
 		u.Again = u.Known
 		return u
@@ -82,14 +96,74 @@ func (v View) Undo(key string) Undo {
 		u.Again = true
 		return u
 	case len(u.HeldBy) > 0:
+		u.Drift = !v.Explained()
 		return u
 	}
 	u.Aim = v.Base()
 	if i := v.latest(key); i >= 0 {
 		u.Aim = v.entries[i].To
 	}
-	u.Drift = v.now != u.Aim && !v.Explained()
+	switch {
+	case v.Explained():
+	case v.now == v.Base():
+		// A stranger brought back what was before all of them: nothing is left to undo.
+		u.Aim = v.now
+	default:
+		u.Drift = v.now != u.Aim
+	}
 	return u
+}
+
+// unsure reports whether a stale reading may mislead an undo. It may not where the undo takes
+// away what the action itself led to and was answered to have made, and nothing else was
+// recorded recently.
+func (v View) unsure(key string, u Undo) bool {
+	if u.Again || u.Released != "" {
+		return false
+	}
+	led := func(e Entry) bool { return e.Key == key && e.To == v.now }
+	recent := func(e Entry) bool {
+		return e.Fresh && (e.Key != key || e.State != Live)
+	}
+	return u.Drift || u.Aim == v.now || !slices.ContainsFunc(v.entries, led) ||
+		slices.ContainsFunc(v.entries, recent)
+}
+
+// Over returns where an undo of a key's action leads that is to take the present value away
+// from actions that want it: to what the latest action wants that wants another value, or else
+// to the base.
+func (v View) Over(key string) string {
+	for i := len(v.entries) - 1; i >= v.run(); i-- {
+		if v.counts[i] && v.entries[i].Key != key && v.entries[i].To != v.now {
+			return v.entries[i].To
+		}
+	}
+	return v.Base()
+}
+
+// OnTheWay returns, where the present value is only a value on the way of an action, what that
+// action found and what it leads to.
+func (v View) OnTheWay() (found, to string, ok bool) {
+	if !v.Explained() {
+		return "", "", false
+	}
+	for i := len(v.entries) - 1; i >= v.run(); i-- {
+		switch e := v.entries[i]; {
+		case v.counts[i] && e.To == v.now:
+			return "", "", false
+		case e.State == Pending && e.Via == v.now:
+			return e.From, e.To, true
+		}
+	}
+	return "", "", false
+}
+
+// Wanted returns what the latest action wants that counts. It is the base if there is none.
+func (v View) Wanted() string {
+	if i := v.latest(""); i >= 0 {
+		return v.entries[i].To
+	}
+	return v.Base()
 }
 
 // holders returns the keys of actions other than the given one that want the present value.
@@ -117,28 +191,41 @@ func (v View) holds(i int) bool {
 // Undoing returns the key's entries as they are to be written before the undo's first
 // change. Seq is the undo's place in the order, aim the value that it leads to.
 func (v View) Undoing(key string, seq int64, aim string) []Entry {
-	return v.undone(key, func(e *Entry, _ bool) {
-		e.State, e.Undone, e.Was, e.Aim = Undoing, seq, v.now, aim
+	return v.undone(key, seq, func(e *Entry, _ bool) {
+		e.State, e.Undone, e.Aim, e.Via = Undoing, seq, aim, cmp.Or(e.Via, v.via())
 	})
 }
 
 // Withdrawn returns the key's entries as they are to be written when its undo is answered.
 // Seq is the undo's place in the order, left the value that it left.
 func (v View) Withdrawn(key string, seq int64, left string) []Entry {
-	return v.undone(key, func(e *Entry, uppermost bool) {
-		e.State, e.Undone, e.Was, e.Aim = Withdrawn, seq, "", ""
-		if uppermost {
+	return v.undone(key, seq, func(e *Entry, uppermost bool) {
+		e.State, e.Undone, e.Aim = Withdrawn, seq, ""
+		// What a stranger brought back was not left by the undo.
+		if uppermost && (v.Explained() || left != v.Base()) {
 			e.Aim = left
 		}
 	})
 }
 
+// via returns the value on the way of an undo or a release: that of the latest action which
+// had one.
+func (v View) via() string {
+	for _, e := range slices.Backward(v.entries) {
+		if e.Via != "" {
+			return e.Via
+		}
+	}
+	return ""
+}
+
 // undone returns the key's entries that are not withdrawn yet, changed. The change is told
 // whether an entry is of the uppermost run.
-func (v View) undone(key string, change func(e *Entry, uppermost bool)) []Entry {
+func (v View) undone(key string, seq int64, change func(e *Entry, uppermost bool)) []Entry {
 	var own []Entry
 	for i, e := range v.entries {
 		if e.Key == key && e.Ends == 0 && e.State != Withdrawn {
+			e.Seq = cmp.Or(e.Seq, seq)
 			change(&e, i >= v.run())
 			own = append(own, e)
 		}
@@ -153,11 +240,11 @@ func (v View) undone(key string, change func(e *Entry, uppermost bool)) []Entry 
 func (v View) Enter(key, from, to string, seq int64) (Entry, bool) {
 	for end := len(v.entries); end > 0; {
 		first := v.runBelow(end)
-		if e := v.entries[first]; e.Ends == 0 && e.From == to {
+		if e := v.entries[first]; e.Ends == 0 && e.Seq != 0 && e.From == to {
 			below := At(v.entries[:first], from)
 			return Entry{
 				Seq: seq, Key: key, From: from, To: to, State: Live,
-				Under: e.Seq, Begins: !below.Explained(),
+				Under: e.root(), Begins: !below.Explained(),
 			}, true
 		}
 		end = first
@@ -166,15 +253,21 @@ func (v View) Enter(key, from, to string, seq int64) (Entry, bool) {
 }
 
 // Below returns the view with one more action, which only the provider tells of. It found
-// from, and what it led to was there before all that is recorded. The view is unchanged if
-// the lowest entry found from already. The Seq of the entry added is 0.
+// from, and what it led to was there before all that is recorded. The Seq of its entry is 0
+// until its undo is recorded. The view is unchanged if the lowest entry found from already,
+// or is a release.
 func (v View) Below(key, from string) View {
 	e := Entry{Key: key, From: from, To: v.now, State: Live}
 	if !v.Empty() {
-		e.To, e.Under = v.entries[0].From, v.entries[0].Seq
+		lowest := v.entries[0]
+		if lowest.Ends != 0 {
+			return v
+		}
+		e.To, e.Under = lowest.From, lowest.root()
 	}
 	if e.To == from {
 		return v
 	}
-	return At(slices.Concat(v.ended, v.entries, []Entry{e}), v.now)
+	v.entries = slices.Insert(slices.Clone(v.entries), 0, e)
+	return v.counted()
 }

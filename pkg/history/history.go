@@ -13,11 +13,6 @@
 // actions are undone, the attribute ends as it was before the first of them. If a stranger
 // changed it, it ends as the last stranger left it.
 //
-// One case is not held yet. An undo found a holder and left the value to it, a stranger had
-// been there before, and the next undo rests on a reading from before that. It then takes
-// away what the holder wants. Until Explained rules such a reading out, a caller has to read
-// once more before an undo changes a value soon after another undo.
-//
 // # Events and explained values
 //
 // An event is a change or an undo. A finished event left one value. An unfinished one, cut
@@ -34,11 +29,18 @@
 //
 // # Stale readings
 //
-// A reading may show the time before a recent change. The package assumes three things
-// of its caller. Requests on one attribute take turns. A decision that changes nothing, and
-// a value that is not explained, are believed only of a fresh reading. No stale reading
-// reaches back to before the end of a run. For everything else a stale reading is harmless:
-// a recent entry is marked [Entry.Fresh], and holds what it may have led to.
+// A reading may show the time before a recent change. The package assumes of its caller:
+//
+//   - Requests on one attribute take turns.
+//   - Entries of a record that was written within the last minute are marked [Entry.Fresh].
+//   - A reading is confirmed, by another one that shows the same, before an undo goes on
+//     that has [Undo.Confirm]. It is confirmed, too, before an action or a release goes on
+//     that changes nothing or finds a value that is not explained.
+//   - No stale reading reaches back to before the end of a run, or to a change that was
+//     refused in part and put back. What is so then is read before it is answered.
+//
+// For everything else a stale reading is harmless. A recent entry holds what it may have led
+// to.
 package history
 
 import (
@@ -89,13 +91,11 @@ type Entry struct {
 	Ends int64 `json:"ends,omitempty"`
 	// Undone is the place of the undo, for Undoing and Withdrawn.
 	Undone int64 `json:"undone,omitempty"`
-	// Was is the value that the undo found, for Undoing.
-	Was string `json:"was,omitempty"`
 	// Aim is the value that the undo leads to or, for Withdrawn, that it left. It is empty
 	// for Withdrawn if a later run lay above: what that undo left is no part of this run.
 	Aim string `json:"aim,omitempty"`
-	// Fresh reports whether a reading may still show the time before the entry was
-	// written. The caller sets it.
+	// Fresh reports whether a reading may still show the time before the entry's record was
+	// last written. The caller sets it, whatever the State.
 	Fresh bool `json:"-"`
 }
 
@@ -106,16 +106,24 @@ func (e Entry) found() bool { return e.Under == 0 && (e.Ends == 0 || e.Ends == e
 // leads reports whether the entry's change leads to value or by way of it.
 func (e Entry) leads(value string) bool { return value == e.To || e.Via != "" && value == e.Via }
 
-// position orders entries. An entry made after the fact lies below the one that it names.
-// A release of what is not uppermost lies above the last entry that it ends.
-func (e Entry) position() int64 {
-	switch {
-	case e.Under != 0:
-		return 2*e.Under - 1
-	case e.Ends != 0 && e.Ends < e.Seq:
-		return 2*e.Ends + 1
+// root is the Seq of the entry that an entry's place hangs on: its own, or that of the one
+// that it was put below.
+func (e Entry) root() int64 { return cmp.Or(e.Under, e.Seq) }
+
+// compare orders entries, the lowest first. An entry made after the fact lies directly below
+// the one that it names, and below all that were put there before it. A release of what is
+// not uppermost lies directly above the last entry that it ends.
+func compare(a, b Entry) int {
+	place := func(e Entry) int64 {
+		switch {
+		case e.Under != 0:
+			return 4*e.Under - 1
+		case e.Ends != 0 && e.Ends < e.Seq:
+			return 4*e.Ends + 1
+		}
+		return 4 * e.Seq
 	}
-	return 2 * e.Seq
+	return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(b.Seq, a.Seq))
 }
 
 // View is a history beside the present value of its attribute.
@@ -125,38 +133,49 @@ type View struct {
 	entries []Entry
 	// counts tells which entries want their To to be so.
 	counts []bool
-	// ended are the entries that a release ended, released is the key of that release.
-	ended    []Entry
-	released string
+	// ended are the entries that the latest release ended. The release is not recorded if
+	// its Ends is 0.
+	ended   []Entry
+	release Entry
 }
 
 // At returns the view of a history where now is the present value. The entries may come in
 // any order, and are not changed.
 func At(entries []Entry, now string) View {
 	v := View{now: now, entries: slices.Clone(entries)}
-	slices.SortFunc(v.entries, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.position(), b.position()), cmp.Compare(a.Seq, b.Seq))
-	})
-	v.release()
+	slices.SortFunc(v.entries, compare)
+	v.end()
+	return v.counted()
+}
+
+// end takes out the entries that the latest release ended, and the release where it is
+// uppermost. Only an answered release counts: an unfinished one may have changed nothing.
+func (v *View) end() {
+	for i := len(v.entries) - 1; i >= 0; i-- {
+		if e := v.entries[i]; e.Ends != 0 && e.State == Live {
+			v.ended, v.release = v.entries[:i], e
+			v.entries = slices.Clone(v.entries[i:])
+			// What it left is the base of what came after.
+			v.entries[0].From = e.To
+			// Earlier attempts under its key are of no interest any more.
+			v.entries = slices.DeleteFunc(v.entries, func(o Entry) bool {
+				return o.Key == e.Key && o.State == Pending
+			})
+			if len(v.entries) == 1 {
+				v.entries = nil
+			}
+			return
+		}
+	}
+}
+
+// counted returns the view with counts as its entries say.
+func (v View) counted() View {
 	v.counts = make([]bool, len(v.entries))
 	for i, e := range v.entries {
 		v.counts[i] = e.Ends == 0 && v.made(i)
 	}
 	return v
-}
-
-// release takes out the entries that the latest release ended. Only an answered release
-// counts: an unfinished one may have changed nothing.
-func (v *View) release() {
-	for i := len(v.entries) - 1; i >= 0; i-- {
-		if e := v.entries[i]; e.Ends != 0 && e.State == Live {
-			v.ended, v.released = v.entries[:i], e.Key
-			v.entries = slices.Clone(v.entries[i:])
-			// What it left is the base of what came after.
-			v.entries[0].Begins, v.entries[0].From = true, e.To
-			return
-		}
-	}
 }
 
 // made reports whether the entry's change was made and not undone. For a pending entry the
@@ -174,7 +193,7 @@ func (v View) made(i int) bool {
 	return e.leads(v.now)
 }
 
-// Empty reports whether nothing is recorded.
+// Empty reports whether nothing is recorded, or nothing that was not ended.
 func (v View) Empty() bool { return len(v.entries) == 0 }
 
 // run returns the index of the first entry of the uppermost run.
@@ -192,7 +211,7 @@ func (v View) runBelow(end int) int {
 // begins reports whether a run begins with an entry. It does not if an entry made after the
 // fact lies below: that one tells whose value was found.
 func (v View) begins(i int) bool {
-	return v.entries[i].Begins && v.entries[i-1].Under != v.entries[i].Seq
+	return v.entries[i].Begins && v.entries[i-1].Under != v.entries[i].root()
 }
 
 // Base returns the value from before the uppermost run. It is the present value if nothing
@@ -207,9 +226,6 @@ func (v View) Base() string {
 // Explained reports whether the present value is one that recorded actions or undos of the
 // uppermost run may have left. It is false if nothing is recorded.
 func (v View) Explained() bool {
-	if v.Empty() {
-		return false
-	}
 	if i := v.latest(""); i >= 0 && v.entries[i].To == v.now {
 		return true
 	}
@@ -217,7 +233,7 @@ func (v View) Explained() bool {
 		if slices.Contains(e.values, v.now) {
 			return true
 		}
-		if e.finished {
+		if e.last {
 			return false
 		}
 	}
@@ -237,30 +253,42 @@ func (v View) latest(except string) int {
 
 // event is a change or an undo, with the values that it may have left.
 type event struct {
-	at       int64
-	values   []string
-	finished bool
+	at     int64
+	values []string
+	// last reports whether nothing before it can have left the present value.
+	last bool
 }
 
-// events returns the events of the uppermost run, the last one first. An unfinished undo is
-// one of them whatever run its action is of, since it moves the present value.
+// events returns the events in the history, the last one first. An undo that may have changed
+// nothing of the present value is none.
 func (v View) events() []event {
 	var all []event
-	first := v.run()
-	for i, e := range v.entries {
-		inRun := i >= first && (e.State != Withdrawn || e.Aim != "")
-		if inRun && e.found() {
-			all = append(all, e.change())
-		}
+	for _, e := range v.entries {
 		switch {
 		case e.State == Undoing:
-			all = append(all, event{e.Undone, []string{e.Was, e.Via, e.Aim}, false})
-		case inRun && e.State == Withdrawn:
+			values := []string{e.Via}
+			if v.knows(e.Aim) {
+				values = append(values, e.Aim)
+			}
+			all = append(all, event{e.Undone, values, false})
+		case e.State == Withdrawn && e.Aim != "":
 			all = append(all, event{e.Undone, []string{e.Aim}, true})
 		}
+		if e.found() {
+			all = append(all, e.change())
+		}
 	}
-	slices.SortFunc(all, func(a, b event) int { return cmp.Compare(b.at, a.at) })
+	slices.SortStableFunc(all, func(a, b event) int { return cmp.Compare(b.at, a.at) })
 	return all
+}
+
+// knows reports whether a value is the base of the uppermost run, or one that an action of it
+// led to. An undo may have led to the base of a run which is over and forgotten: then the
+// value is a stranger's.
+func (v View) knows(value string) bool {
+	return value == v.Base() || slices.ContainsFunc(v.entries[v.run():], func(e Entry) bool {
+		return e.To == value
+	})
 }
 
 // change returns the event of the entry's own change. It is unfinished for an entry that is
@@ -268,7 +296,7 @@ func (v View) events() []event {
 func (e Entry) change() event {
 	at := max(e.Seq, e.Again)
 	if e.State == Pending || e.State == Undoing {
-		return event{at, []string{e.From, e.Via, e.To}, false}
+		return event{at, []string{e.From, e.Via, e.To}, e.Begins}
 	}
 	return event{at, []string{e.To}, true}
 }

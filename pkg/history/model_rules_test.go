@@ -1,11 +1,18 @@
 package history
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // rule is a rule of the package, or a duty of its caller, that is broken on purpose. Each
 // function that is set changes what the model reads, decides or writes.
 type rule struct {
 	name string
+	// breaks is the invariant that must fail, in the world that is named.
+	breaks, world string
+	// budget replaces the quick one of that world.
+	budget budget
 
 	// loads changes the entries that are read, views what they are taken for.
 	loads func([]Entry) []Entry
@@ -15,8 +22,9 @@ type rule struct {
 	// begins changes the entry of an action, undoings and withdraws those of an undo.
 	begins              func(v View, e Entry) Entry
 	undoings, withdraws func(Entry) Entry
-	// undoes changes what an undo comes to.
+	// undoes changes what an undo comes to, overs where it leads over the heads of holders.
 	undoes func(v View, key string, u Undo) Undo
+	overs  func(v View, key string) string
 	// needs says what is kept.
 	needs func([]Entry) []Entry
 	// notEntered leaves an action that is not recorded to its facts.
@@ -24,6 +32,8 @@ type rule struct {
 	// believesAll believes every decision of a stale reading. staleEnds lets a stale reading
 	// reach back to before the end of a run.
 	believesAll, staleEnds bool
+	// stalePutBack lets a stale reading show a change that was put back.
+	stalePutBack bool
 }
 
 func (r rule) load(entries []Entry) []Entry {
@@ -52,6 +62,13 @@ func (r rule) undo(v View, key string, u Undo) Undo {
 		return u
 	}
 	return r.undoes(v, key, u)
+}
+
+func (r rule) over(v View, key string) string {
+	if r.overs == nil {
+		return v.Over(key)
+	}
+	return r.overs(v, key)
 }
 
 func (r rule) undoing(e Entry) Entry {
@@ -138,108 +155,410 @@ func ownFrom(v View, key string, u Undo) string {
 	return u.Aim
 }
 
-// keepOpen keeps the entries that are not withdrawn.
-func keepOpen(entries []Entry) []Entry {
-	return slices.DeleteFunc(entries, func(e Entry) bool { return e.State == Withdrawn })
+// keepRuns keeps the runs that keep reports true for.
+func keepRuns(keep func(v View, first, end int) bool) func([]Entry) []Entry {
+	return func(entries []Entry) []Entry {
+		v := At(entries, "")
+		var kept []Entry
+		for end := len(v.entries); end > 0; {
+			first := v.runBelow(end)
+			if keep(v, first, end) {
+				kept = append(kept, v.entries[first:end]...)
+			}
+			end = first
+		}
+		if len(kept) == 0 {
+			return Needed(entries)
+		}
+		return kept
+	}
+}
+
+// led returns where an undo leads.
+func (v View) led(key string) string {
+	if i := v.latest(key); i >= 0 {
+		return v.entries[i].To
+	}
+	return v.Base()
 }
 
 // brokenRules are the rules that TestBrokenRules breaks.
 func brokenRules() []rule {
+	return slices.Concat(brokenOrder(), brokenHolders(), brokenUndo(), brokenOver(),
+		brokenExplained(), brokenWriting(), brokenFacts(), brokenReleases(), brokenNeeds(),
+		brokenReadings())
+}
+
+func brokenOrder() []rule {
+	again := func(change func(v View, e Entry) Entry) func(View, Entry) Entry {
+		return func(v View, e Entry) Entry {
+			if e.Again != 0 {
+				return change(v, e)
+			}
+			return e
+		}
+	}
 	return []rule{
-		{name: "order by a clock that went back", places: first},
-		{name: "the last prior wins", begins: func(v View, e Entry) Entry {
-			e.From = v.now
-			return e
-		}},
-		{name: "a further entry each time", begins: afresh},
-		{name: "no entry is taken up again but untouched ones", begins: func(v View, e Entry) Entry {
-			if e.Again != 0 && v.now != e.From {
-				return afresh(v, e)
-			}
-			return e
-		}},
-		{name: "no run begins", begins: func(_ View, e Entry) Entry { e.Begins = false; return e }},
-		{name: "each entry begins a run", begins: func(_ View, e Entry) Entry { e.Begins = true; return e }},
-		{name: "the way is not recorded", begins: func(_ View, e Entry) Entry { e.Via = ""; return e }},
-		{name: "holders are ignored", undoes: func(v View, key string, u Undo) Undo {
-			if len(u.HeldBy) > 0 && u.Known && !u.Again {
-				u.HeldBy, u.Aim = nil, v.Base()
-				if i := v.latest(key); i >= 0 {
-					u.Aim = v.entries[i].To
+		{
+			name:  "order by a clock that went back",
+			world: "to and fro", breaks: groundlessDrift,
+			places: first,
+		},
+		{
+			name:  "the last prior wins",
+			world: "to and fro", breaks: ownPrior,
+			begins: func(v View, e Entry) Entry {
+				e.From = v.now
+				return e
+			},
+		},
+		{
+			name:  "a further entry each time",
+			world: "to and fro", breaks: ownPrior,
+			begins: afresh,
+		},
+		{
+			name:  "no entry is taken up again but untouched ones",
+			world: "to and fro", breaks: ownPrior,
+			begins: again(func(v View, e Entry) Entry {
+				if v.now != e.From {
+					return afresh(v, e)
 				}
-			}
-			return u
-		}},
-		{name: "only holders of the uppermost run hold", undoes: func(v View, key string, u Undo) Undo {
-			if len(u.HeldBy) > 0 && u.Known && !u.Again {
+				return e
+			}),
+		},
+		{
+			name:  "the place of the latest attempt is not recorded",
+			world: "by way of a value that another wants", breaks: groundlessDrift,
+			begins: again(func(_ View, e Entry) Entry { e.Again = 0; return e }),
+		},
+		{
+			name:  "no run begins",
+			world: "two forwarders", breaks: overwritten,
+			begins: func(_ View, e Entry) Entry { e.Begins = false; return e },
+		},
+		{
+			name:  "each entry begins a run",
+			world: "to and fro", breaks: unwanted,
+			begins: func(_ View, e Entry) Entry { e.Begins = true; return e },
+		},
+		{
+			name:  "the way is not recorded",
+			world: "by way of another value", breaks: groundlessDrift,
+			begins: func(_ View, e Entry) Entry { e.Via = ""; return e },
+		},
+		{
+			name:  "pending entries never count",
+			world: "to the base and back", breaks: takenAway,
+			views: counting(Pending, false),
+		},
+		{
+			name:  "pending entries always count",
+			world: "two forwarders", breaks: overwritten,
+			views: counting(Pending, true),
+		},
+		{
+			name:  "entries that are being undone count",
+			world: "another executor's", breaks: heldByUndoing,
+			views: counting(Undoing, true),
+		},
+		{
+			name:  "withdrawn entries count",
+			world: "to and fro", breaks: heldByNone,
+			views: counting(Withdrawn, true),
+		},
+		{
+			name:  "recent entries hold nothing more",
+			world: "to the base and back", breaks: takenAway,
+			loads: eachEntry(func(e *Entry) { e.Fresh = e.Fresh && e.State != Pending }),
+		},
+		{
+			name:  "recent entries hold for ever",
+			world: "two forwarders", breaks: heldByIdle,
+			loads: eachEntry(func(e *Entry) { e.Fresh = e.Fresh || e.State == Pending }),
+		},
+	}
+}
+
+func brokenHolders() []rule {
+	return []rule{
+		{
+			name:  "holders are ignored",
+			world: "a stranger among three, back and forth", breaks: takenAway,
+			undoes: func(v View, key string, u Undo) Undo {
+				if len(u.HeldBy) > 0 && u.Known && !u.Again {
+					u.HeldBy, u.Aim = nil, v.led(key)
+				}
+				return u
+			},
+		},
+		{
+			name:  "only holders of the uppermost run hold",
+			world: "a stranger among three, back and forth", breaks: takenAway,
+			undoes: func(v View, key string, u Undo) Undo {
+				if len(u.HeldBy) == 0 || !u.Known || u.Again {
+					return u
+				}
 				top := v
-				top.entries = v.entries[v.run():]
-				top.counts = v.counts[v.run():]
+				top.entries, top.counts = v.entries[v.run():], v.counts[v.run():]
 				if u.HeldBy = top.holders(key); len(u.HeldBy) == 0 {
-					u.Aim = v.Base()
-					if i := v.latest(key); i >= 0 {
-						u.Aim = v.entries[i].To
-					}
+					u.Aim = v.led(key)
 					u.Drift = v.now != u.Aim && !v.Explained()
 				}
-			}
-			return u
-		}},
-		{name: "recent entries hold nothing more", loads: eachEntry(func(e *Entry) { e.Fresh = false })},
-		{name: "pending entries never count", views: counting(Pending, false)},
-		{name: "pending entries always count", views: counting(Pending, true)},
-		{name: "entries that are being undone count", views: counting(Undoing, true)},
-		{name: "withdrawn entries count", views: counting(Withdrawn, true)},
-		{name: "an undo leads to its own prior value", undoes: aim(ownFrom)},
-		{name: "an undo leads to the base at once", undoes: aim(func(v View, _ string, _ Undo) string { return v.Base() })},
-		{name: "the base is the lowest value of all", undoes: aim(func(v View, key string, u Undo) string {
-			if i := v.latest(key); i < 0 {
-				return v.entries[0].From
-			}
-			return u.Aim
-		})},
-		{name: "the base is the lowest that is not withdrawn", undoes: aim(func(v View, key string, u Undo) string {
-			if v.latest(key) < 0 {
-				for _, e := range v.entries[v.run():] {
-					if e.State != Withdrawn {
-						return e.From
+				return u
+			},
+		},
+	}
+}
+
+func brokenUndo() []rule {
+	return []rule{
+		{
+			name:  "an undo leads to its own prior value",
+			world: "another executor's, and a release", breaks: notRestored,
+			undoes: aim(ownFrom),
+		},
+		{
+			name:  "an undo leads to the base at once",
+			world: "to and fro", breaks: unwanted,
+			undoes: aim(func(v View, _ string, _ Undo) string { return v.Base() }),
+		},
+		{
+			name:  "the base is the lowest value of all",
+			world: "two forwarders", breaks: overwritten,
+			undoes: aim(func(v View, key string, u Undo) string {
+				if i := v.latest(key); i < 0 {
+					return v.entries[0].From
+				}
+				return u.Aim
+			}),
+		},
+		{
+			name:  "the base is the lowest that is not withdrawn",
+			world: "to and fro", breaks: unwanted,
+			undoes: aim(func(v View, key string, u Undo) string {
+				if v.latest(key) < 0 {
+					for _, e := range v.entries[v.run():] {
+						if e.State != Withdrawn {
+							return e.From
+						}
 					}
 				}
-			}
-			return u.Aim
-		})},
-		{name: "a latest entry of any run is led to", undoes: aim(func(v View, key string, u Undo) string {
-			for i, e := range slices.Backward(v.entries) {
-				if v.counts[i] && e.Key != key {
-					return e.To
+				return u.Aim
+			}),
+		},
+		{
+			name:  "a latest entry of any run is led to",
+			world: "two forwarders", breaks: overwritten,
+			undoes: aim(func(v View, key string, u Undo) string {
+				for i, e := range slices.Backward(v.entries) {
+					if v.counts[i] && e.Key != key {
+						return e.To
+					}
 				}
-			}
-			return u.Aim
-		})},
-		{name: "everything is explained", begins: func(_ View, e Entry) Entry { e.Begins = false; return e }, undoes: func(v View, key string, u Undo) Undo {
-			u.Drift = false
-			return u
-		}},
-		{name: "no drift", undoes: func(v View, key string, u Undo) Undo {
-			u.Drift = false
-			return u
-		}},
-		{name: "nothing is explained but what the latest wants", undoes: func(v View, key string, u Undo) Undo {
-			i := v.latest("")
-			u.Drift = u.Known && !u.Again && len(u.HeldBy) == 0 && v.now != u.Aim && (i < 0 || v.entries[i].To != v.now)
-			return u
-		}},
-		{name: "what an undo left is not recorded", withdraws: func(e Entry) Entry { e.Aim = ""; return e }},
-		{name: "the place of an undo is not recorded", undoings: func(e Entry) Entry { e.Undone = e.Seq; return e }, withdraws: func(e Entry) Entry { e.Undone = e.Seq; return e }},
-		{name: "the intent of an undo is not recorded", undoings: func(e Entry) Entry { e.State = Live; e.Undone, e.Was, e.Aim = 0, "", ""; return e }},
-		{name: "an undo withdraws before it changes", undoings: func(e Entry) Entry { e.State = Withdrawn; return e }},
-		{name: "entries made after the fact are ignored", loads: func(es []Entry) []Entry { return slices.DeleteFunc(es, func(e Entry) bool { return e.Under != 0 }) }},
-		{name: "entries made after the fact lie on top", loads: eachEntry(func(e *Entry) { e.Under = 0 })},
-		{name: "an unknown action is not entered", notEntered: true},
-		{name: "a release is ignored", loads: func(es []Entry) []Entry { return slices.DeleteFunc(es, func(e Entry) bool { return e.Ends != 0 }) }},
-		{name: "a release is an action", loads: eachEntry(func(e *Entry) { e.Ends = 0 })},
-		{name: "withdrawn entries are forgotten at once", needs: keepOpen},
-		{name: "nothing is forgotten", needs: func(es []Entry) []Entry { return es }},
-		{name: "every reading is believed", believesAll: true},
+				return u.Aim
+			}),
+		},
+	}
+}
+
+func brokenOver() []rule {
+	return []rule{
+		{
+			name:  "over the heads of holders, an undo leads to the base at once",
+			world: "over the heads of holders", breaks: unwanted,
+			overs: func(v View, _ string) string { return v.Base() },
+		},
+		{
+			name:  "over the heads of holders, an undo leads to what they want",
+			world: "over the heads of holders", breaks: unwanted,
+			overs: func(v View, key string) string { return v.led(key) },
+		},
+	}
+}
+
+func brokenExplained() []rule {
+	return []rule{
+		{
+			name:  "everything is explained",
+			world: "two attributes", breaks: overwritten,
+			begins: func(_ View, e Entry) Entry { e.Begins = false; return e },
+			undoes: func(v View, key string, u Undo) Undo { u.Drift = false; return u },
+		},
+		{
+			name:  "no drift",
+			world: "two attributes", breaks: overwritten,
+			undoes: func(v View, key string, u Undo) Undo { u.Drift = false; return u },
+		},
+		{
+			name:  "nothing is explained but what the latest wants",
+			world: "by way of another value", breaks: groundlessDrift,
+			undoes: func(v View, key string, u Undo) Undo {
+				i := v.latest("")
+				decides := u.Known && !u.Again && len(u.HeldBy) == 0 && v.now != u.Aim
+				u.Drift = decides && (i < 0 || v.entries[i].To != v.now)
+				return u
+			},
+		},
+	}
+}
+
+func brokenWriting() []rule {
+	return []rule{
+		{
+			name:  "what an undo left is not recorded",
+			world: "by way of another value", breaks: groundlessDrift,
+			withdraws: func(e Entry) Entry { e.Aim = ""; return e },
+		},
+		{
+			name:  "the aim of an undo is not recorded",
+			world: "over the heads of holders", breaks: groundlessDrift,
+			undoings: func(e Entry) Entry { e.Aim = ""; return e },
+		},
+		{
+			name:  "the place of an undo is not recorded",
+			world: "by way of another value", breaks: groundlessDrift,
+			undoings:  func(e Entry) Entry { e.Undone = e.Seq; return e },
+			withdraws: func(e Entry) Entry { e.Undone = e.Seq; return e },
+		},
+		{
+			name:  "the intent of an undo is not recorded",
+			world: "to the base and back", breaks: groundlessDrift,
+			undoings: func(e Entry) Entry {
+				e.State, e.Undone, e.Aim = Live, 0, ""
+				return e
+			},
+		},
+		{
+			name:  "an undo withdraws before it changes",
+			world: "two forwarders", breaks: notRestored,
+			undoings: func(e Entry) Entry { e.State = Withdrawn; return e },
+		},
+	}
+}
+
+func brokenFacts() []rule {
+	return []rule{
+		{
+			name:  "entries made after the fact are ignored",
+			world: "another executor's", breaks: groundlessDrift,
+			loads: func(es []Entry) []Entry {
+				return slices.DeleteFunc(es, func(e Entry) bool { return e.Under != 0 })
+			},
+		},
+		{
+			name:  "entries made after the fact lie on top",
+			world: "another executor's", breaks: groundlessDrift,
+			loads: eachEntry(func(e *Entry) { e.Under = 0 }),
+		},
+		{
+			name:  "an entry made after the fact names another such",
+			world: "two of another executor's", breaks: unwanted,
+			loads: func(es []Entry) []Entry {
+				last := int64(0)
+				for i := range es {
+					if e := &es[i]; e.Under != 0 {
+						last, e.Under = e.Seq, cmp.Or(last, e.Under)
+					}
+				}
+				return es
+			},
+		},
+		{
+			name:  "an unknown action is not entered",
+			world: "another executor's", breaks: notRestored,
+			notEntered: true,
+		},
+	}
+}
+
+func brokenReleases() []rule {
+	return []rule{
+		{
+			name:  "a release is ignored",
+			world: "another executor's, and a release", breaks: groundlessDrift,
+			loads: func(es []Entry) []Entry {
+				return slices.DeleteFunc(es, func(e Entry) bool { return e.Ends != 0 })
+			},
+		},
+		{
+			name:  "a release is an action",
+			world: "a release", breaks: heldByNone,
+			loads: eachEntry(func(e *Entry) { e.Ends = 0 }),
+		},
+		{
+			name:  "an unfinished release counts",
+			world: "a release", breaks: notReleased, budget: budget{deaths: 1},
+			loads: eachEntry(func(e *Entry) {
+				if e.Ends != 0 {
+					e.State = Live
+				}
+			}),
+		},
+		{
+			name:  "a release below lies on top",
+			world: "a release", breaks: notRestored, budget: budget{again: 1},
+			loads: eachEntry(func(e *Entry) {
+				if e.Ends != 0 {
+					e.Ends = e.Seq
+				}
+			}),
+		},
+	}
+}
+
+func brokenNeeds() []rule {
+	open := func(v View, first, end int) bool { return anyOpen(v.entries[first:end]) }
+	return []rule{
+		{
+			name:  "withdrawn entries are forgotten at once",
+			world: "two forwarders", breaks: unwanted, budget: budget{again: 1},
+			needs: func(entries []Entry) []Entry {
+				return slices.DeleteFunc(entries, func(e Entry) bool { return e.State == Withdrawn })
+			},
+		},
+		{
+			name:  "nothing is forgotten",
+			world: "two forwarders", breaks: leftOver,
+			needs: func(es []Entry) []Entry { return es },
+		},
+		{
+			name:  "runs that are over are kept below others",
+			world: "a stranger among three", breaks: leftOver, budget: budget{strangers: 2},
+			needs: keepRuns(func(v View, first, end int) bool {
+				return end < len(v.entries) || open(v, first, end) ||
+					v.wanted(v.entries[first:end], first)
+			}),
+		},
+		{
+			name:  "only runs in force are kept",
+			world: "a stranger among three, back and forth", breaks: notRestored,
+			needs: keepRuns(open),
+		},
+	}
+}
+
+func brokenReadings() []rule {
+	return []rule{
+		{
+			name:  "every reading is believed",
+			world: "two forwarders", breaks: unwanted, budget: budget{again: 1},
+			believesAll: true,
+		},
+		{
+			name:  "a reading is not confirmed",
+			world: "a stranger among three, back and forth", breaks: takenAway,
+			undoes: func(_ View, _ string, u Undo) Undo { u.Confirm = false; return u },
+		},
+		{
+			name:  "a reading may be from before a run's end",
+			world: "two forwarders", breaks: notRestored,
+			staleEnds: true,
+		},
+		{
+			name:  "a reading may show a change that was put back",
+			world: "two attributes, one of them changed again", breaks: notRestored,
+			stalePutBack: true,
+		},
 	}
 }

@@ -22,13 +22,30 @@ import (
 // and that a stranger's change is not hidden by a stale reading. A broken rule shows that
 // each of the caller's duties is needed.
 
+// The invariants, by what is said where one fails.
+const (
+	groundlessDrift = "drift without a stranger"
+	ownPrior        = "a retry tells its own change as the prior value"
+	takenAway       = "an undo takes away what another action counts on"
+	overwritten     = "an undo overwrites what a stranger made"
+	unwanted        = "an undo leaves what nobody wants"
+	heldByUndoing   = "held by an action that is being undone"
+	heldByNone      = "held by an action that is undone or never was"
+	heldByOther     = "held by an action that wants another value"
+	heldByIdle      = "held by an action that changed nothing"
+	notReleased     = "released, and what was to be released is there"
+	notRestored     = "all is undone, and the value is not what it was before"
+	leftOver        = "all is undone, and entries are left"
+)
+
 // world is one exploration.
 type world struct {
 	name  string
 	attrs []attribute
 	keys  []wants
 	// quick is explored by every run of the tests, deep by "make model".
-	quick, deep budget
+	quick budget
+	deep  []budget
 	// restore sends undos that overwrite what a stranger made.
 	restore bool
 }
@@ -54,8 +71,11 @@ type attribute struct {
 type wants struct {
 	name string
 	to   string // a value for each attribute; '-' where the action has no part in it
-	// release gives the value up for good, for the base.
-	release bool
+	// release gives the value up for good, for the base. end ends all actions on the
+	// attribute, and leads it to the base.
+	release, end bool
+	// over sends the undo with the order to ignore holders.
+	over bool
 	// foreign actions are another executor's: nothing is recorded of them. Their undo comes
 	// here with the facts that they told.
 	foreign bool
@@ -63,6 +83,9 @@ type wants struct {
 	// removes the tag.
 	tagged bool
 }
+
+// ends reports whether the request is no action, but ends others.
+func (w wants) ends() bool { return w.release || w.end }
 
 // phase says how far an action has come, as the one who asked for it knows.
 type phase byte
@@ -117,6 +140,8 @@ type process struct {
 	// before are the entries to put back where a change is refused.
 	before [2][]Entry
 	moved  [2]byte
+	// ends are the places of the entries that a release writes; 0 where it writes none.
+	ends [2]int64
 }
 
 type state struct {
@@ -129,6 +154,7 @@ type state struct {
 func (s state) clone() state {
 	for i := range s.attrs {
 		s.attrs[i].entries = slices.Clone(s.attrs[i].entries)
+		s.proc.before[i] = slices.Clone(s.proc.before[i])
 	}
 	return s
 }
@@ -154,6 +180,7 @@ func (s state) encode(b *bytes.Buffer) []byte {
 	}
 	p := s.proc
 	b.Write([]byte{byte(p.step), p.key, bit(p.undo), p.attr, s.deaths, s.strangers, s.refusals})
+	b.Write([]byte{byte(p.ends[0]), byte(p.ends[1])})
 	b.Write([]byte{p.now[0], p.now[1], p.aim[0], p.aim[1], p.moved[0], p.moved[1]})
 	return b.Bytes()
 }
@@ -167,7 +194,7 @@ func bit(b bool) byte {
 
 func encodeEntries(b *bytes.Buffer, entries []Entry) {
 	for _, e := range entries {
-		for _, part := range []string{e.Key, e.From, e.To, e.Via, string(e.State[:1]), e.Was, e.Aim} {
+		for _, part := range []string{e.Key, e.From, e.To, e.Via, string(e.State[:1]), e.Aim} {
 			b.WriteString(part)
 			b.WriteByte(1)
 		}
@@ -177,33 +204,34 @@ func encodeEntries(b *bytes.Buffer, entries []Entry) {
 	b.WriteByte(0)
 }
 
-// renumber makes the places in an attribute's order dense.
-func renumber(entries []Entry) {
-	var used []int64
-	for _, e := range entries {
-		used = append(used, e.Seq, e.Again, e.Undone, e.Under, e.Ends)
+// renumber makes the places in an attribute's order dense: those of several lists of entries,
+// and one more.
+func renumber(one *int64, lists ...[]Entry) {
+	used := []int64{0}
+	each := func(do func(*int64)) {
+		do(one)
+		for _, entries := range lists {
+			for i := range entries {
+				e := &entries[i]
+				for _, n := range []*int64{&e.Seq, &e.Again, &e.Undone, &e.Under, &e.Ends} {
+					do(n)
+				}
+			}
+		}
 	}
+	each(func(n *int64) { used = append(used, *n) })
 	slices.Sort(used)
 	used = slices.Compact(used)
-	if len(used) == 0 || used[0] != 0 {
-		used = append([]int64{0}, used...)
+	each(func(n *int64) { *n = int64(slices.Index(used, *n)) })
+	for _, entries := range lists {
+		slices.SortFunc(entries, func(a, b Entry) int { return int(a.Seq - b.Seq) })
 	}
-	place := func(n *int64) { *n = int64(slices.Index(used, *n)) }
-	for i := range entries {
-		e := &entries[i]
-		place(&e.Seq)
-		place(&e.Again)
-		place(&e.Undone)
-		place(&e.Under)
-		place(&e.Ends)
-	}
-	slices.SortFunc(entries, func(a, b Entry) int { return int(a.Seq - b.Seq) })
 }
 
 func nextSeq(entries []Entry) int64 {
 	n := int64(0)
 	for _, e := range entries {
-		n = max(n, e.Seq, e.Again, e.Undone, e.Ends)
+		n = max(n, e.Seq, e.Again, e.Undone)
 	}
 	return n + 1
 }
@@ -237,7 +265,7 @@ func (x *explorer) moves(s state) []move {
 	var all []move
 	add := func(to state, format string, args ...any) {
 		for i := range x.attrs {
-			renumber(to.attrs[i].entries)
+			renumber(&to.proc.ends[i], to.attrs[i].entries, to.proc.before[i])
 		}
 		m := move{to: to}
 		if x.labels {
@@ -270,7 +298,7 @@ func (x *explorer) begin(s state, add func(state, string, ...any)) {
 			x.actForeign(&d, k)
 			add(d, "%s is done by another executor", w.name)
 		case w.foreign:
-		case c.phase == idle, c.phase == trying, c.phase == done && int(c.again) < x.again && !w.release:
+		case c.phase == idle, c.phase == trying, c.phase == done && int(c.again) < x.again && !w.ends():
 			d := s.clone()
 			if c.phase == done {
 				d.cores[k].again++
@@ -280,7 +308,7 @@ func (x *explorer) begin(s state, add func(state, string, ...any)) {
 			add(d, "%s begins", w.name)
 		}
 		undoable := c.phase == trying || c.phase == done || c.phase == undoing
-		if undoable && !w.release {
+		if undoable && !w.ends() {
 			d := s.clone()
 			d.cores[k].phase = undoing
 			d.proc = process{step: reading, key: byte(k), undo: true}
@@ -394,11 +422,13 @@ func (x *explorer) believes(s state, i int) bool {
 	}
 	v := x.view(s, i)
 	if s.proc.undo {
-		u := x.rule.undo(v, x.sent(s), v.Undo(x.sent(s)))
-		changes := u.Known && !u.Drift && !u.Again && len(u.HeldBy) == 0 && u.Aim != text(to)
-		return s.proc.now[i] == to && changes
+		_, u := x.undo(s, i)
+		return !u.Confirm
 	}
-	if x.keys[s.proc.key].release {
+	switch w := x.keys[s.proc.key]; {
+	case w.end:
+		return s.proc.now[i] != x.attrs[i].base && v.Explained()
+	case w.release:
 		return s.proc.now[i] == to && v.Explained()
 	}
 	return s.proc.now[i] != to && !v.Empty() && v.Explained()
@@ -418,6 +448,17 @@ func (x *explorer) view(s state, i int) View {
 	return x.rule.view(v)
 }
 
+// written marks the entries of an action whose record was written just now.
+func (s *state) written(key string) {
+	for i := range s.attrs {
+		for j := range s.attrs[i].entries {
+			if e := &s.attrs[i].entries[j]; e.Key == key {
+				e.Fresh = true
+			}
+		}
+	}
+}
+
 // decide records what is to be done and, where nothing is, finishes.
 func (x *explorer) decide(s state, add func(state, string, ...any)) {
 	d := s.clone()
@@ -429,15 +470,15 @@ func (x *explorer) decide(s state, add func(state, string, ...any)) {
 		}
 		p.before[i] = slices.Clone(d.attrs[i].entries)
 		switch {
-		case p.undo && !x.decideUndo(&d, i):
+		case p.undo && !x.decideUndo(&d, i), w.end && !x.decideEnd(&d, i):
 			d.cores[p.key].phase = drifted
 			for j := range x.attrs {
 				d.attrs[j].entries = s.attrs[j].entries
 			}
 			d.proc = process{}
-			add(d, "the undo of %s finds drift", w.name)
+			add(d, "%s finds drift", w.name)
 			return
-		case p.undo:
+		case p.undo, w.end:
 		case w.release:
 			x.decideRelease(&d, i)
 		default:
@@ -445,6 +486,7 @@ func (x *explorer) decide(s state, add func(state, string, ...any)) {
 		}
 	}
 	p.step = recorded
+	d.written(w.name)
 	add(d, "%s reads %s and records", w.name, strings.TrimRight(string(p.now[:]), "\x00"))
 }
 
@@ -457,14 +499,11 @@ func (x *explorer) decideAct(s *state, i int) {
 	}
 	v := x.view(*s, i)
 	e := x.rule.begin(v, v.Begin(w.name, text(w.to[i]), text(x.viaOf(i, w.to[i])), seq))
-	e.Fresh = true
 	x.checkPrior(a, p.key, e)
 	s.cores[p.key].facts[i] = e.From[0]
 	if w.to[i] != p.now[i] {
 		p.aim[i] = w.to[i]
 	}
-	// It is pending until it was read to be so.
-	e.State = Pending
 	a.entries = put(a.entries, e)
 }
 
@@ -473,7 +512,7 @@ func (x *explorer) decideAct(s *state, i int) {
 func (x *explorer) checkPrior(a *attrState, k byte, e Entry) {
 	between := slices.ContainsFunc(a.entries, func(o Entry) bool { return o.Key != e.Key })
 	if e.From == e.To && a.by == k+1 && !between {
-		x.fail("a retry tells its own change as the prior value")
+		x.fail(ownPrior)
 	}
 }
 
@@ -485,11 +524,8 @@ func (x *explorer) viaOf(i int, to byte) byte {
 	return x.attrs[i].via
 }
 
-// put writes an entry. One that only the provider told of has no place yet.
+// put writes an entry.
 func put(entries []Entry, e Entry) []Entry {
-	if e.Seq == 0 {
-		e.Seq = nextSeq(entries)
-	}
 	i := slices.IndexFunc(entries, func(o Entry) bool { return o.Seq == e.Seq })
 	if i < 0 {
 		return append(entries, e)
@@ -498,54 +534,83 @@ func put(entries []Entry, e Entry) []Entry {
 	return entries
 }
 
+// decideRelease records nothing where nothing is recorded of the attribute.
 func (x *explorer) decideRelease(s *state, i int) {
-	a, p := &s.attrs[i], &s.proc
-	w := x.keys[p.key]
+	a, w := &s.attrs[i], x.keys[s.proc.key]
 	v := x.view(*s, i)
+	if s.proc.now[i] == w.to[i] {
+		s.proc.aim[i] = x.attrs[i].base
+	}
 	e, ok := v.Release(w.name, text(w.to[i]), text(x.attrs[i].base), nextSeq(a.entries))
-	a.entries = slices.DeleteFunc(a.entries, func(o Entry) bool {
-		return o.Key == w.name && o.State == Pending
-	})
-	if !ok {
-		return
+	if ok && len(a.entries) > 0 {
+		s.proc.ends[i], a.entries = e.Seq, put(a.entries, e)
 	}
-	e.Fresh = true
-	if e.State == Pending {
-		p.aim[i] = e.To[0]
-	}
-	a.entries = put(a.entries, e)
 }
 
-// decideUndo reports false for drift.
-func (x *explorer) decideUndo(s *state, i int) bool {
+// decideEnd reports false for drift.
+func (x *explorer) decideEnd(s *state, i int) bool {
 	a, p := &s.attrs[i], &s.proc
-	w, c := x.keys[p.key], s.cores[p.key]
 	v := x.view(*s, i)
+	if base := v.Base(); base != text(p.now[i]) {
+		if len(a.entries) > 0 && !v.Explained() && !x.restore {
+			return x.drifts(*s, i)
+		}
+		p.aim[i] = base[0]
+	}
+	if len(a.entries) > 0 {
+		e := v.End(x.sent(*s), v.Base(), nextSeq(a.entries))
+		p.ends[i], a.entries = e.Seq, put(a.entries, e)
+	}
+	return true
+}
+
+// drifts holds that only a stranger causes drift. It returns false.
+func (x *explorer) drifts(s state, i int) bool {
+	if s.attrs[i].foreign[0] == 0 {
+		x.fail(groundlessDrift)
+	}
+	return false
+}
+
+// undo returns what the undo of the key that is worked on comes to, and the history that this
+// rests on: an action that is not recorded is entered there by its facts.
+func (x *explorer) undo(s state, i int) (View, Undo) {
+	a, w, c := &s.attrs[i], x.keys[s.proc.key], s.cores[s.proc.key]
+	v := x.view(s, i)
 	u := v.Undo(w.name)
 	if !u.Known && c.facts[i] != 0 && !x.rule.notEntered {
 		e, fits := v.Enter(w.name, text(c.facts[i]), text(w.to[i]), nextSeq(a.entries))
 		if fits {
-			a.entries = append(a.entries, e)
-			v = x.view(*s, i)
+			a.entries = append(slices.Clone(a.entries), e)
+			v = x.view(s, i)
 			u = v.Undo(w.name)
 		}
 	}
-	u = x.rule.undo(v, w.name, u)
-	if len(u.HeldBy) > 0 {
-		x.checkHolders(*s, i, u.HeldBy)
+	return v, x.rule.undo(v, w.name, u)
+}
+
+// decideUndo reports false for drift.
+func (x *explorer) decideUndo(s *state, i int) bool {
+	a, p, w := &s.attrs[i], &s.proc, x.keys[s.proc.key]
+	v, u := x.undo(*s, i)
+	x.checkReleased(*s, i, u.Released)
+	if u.Released != "" || u.Again {
+		return true
+	}
+	x.checkHolders(*s, i, u.HeldBy)
+	held := len(u.HeldBy) > 0
+	if held && w.over && u.Known {
+		held, u.Aim = false, x.rule.over(v, w.name)
 	}
 	switch {
-	case u.Released != "" || u.Again || len(u.HeldBy) > 0:
 	case !u.Known:
-		return x.decideByFacts(s, i)
+		return x.decideByFacts(s, i, held && !w.over)
+	case held:
 	case u.Drift && !x.restore:
-		if a.foreign[0] == 0 {
-			x.fail("drift without a stranger")
-		}
-		return false
+		return x.drifts(*s, i)
 	case u.Aim != text(p.now[i]):
 		p.aim[i] = u.Aim[0]
-		for _, e := range v.Undoing(w.name, nextSeq(a.entries), u.Aim) {
+		for _, e := range v.Undoing(w.name, nextSeq(a.entries)+1, u.Aim) {
 			a.entries = put(a.entries, x.rule.undoing(e))
 		}
 	}
@@ -553,15 +618,15 @@ func (x *explorer) decideUndo(s *state, i int) bool {
 }
 
 // decideByFacts is the undo of an action of which nothing is recorded. It goes by what was
-// before, what the action left, and what is now.
-func (x *explorer) decideByFacts(s *state, i int) bool {
+// before, what the action left, and what is now. It reports false for drift.
+func (x *explorer) decideByFacts(s *state, i int, held bool) bool {
 	p, prior := &s.proc, s.cores[s.proc.key].facts[i]
 	switch now := p.now[i]; {
 	case prior == 0 || now == prior:
-	case now == x.keys[p.key].to[i]:
-		p.aim[i] = prior
-	default:
+	case now != x.keys[p.key].to[i]:
 		return false
+	case !held:
+		p.aim[i] = prior
 	}
 	return true
 }
@@ -572,19 +637,38 @@ func (x *explorer) checkHolders(s state, i int, keys []string) {
 		k := slices.IndexFunc(x.keys, func(w wants) bool { return w.name == key })
 		switch c, w := s.cores[k], x.keys[k]; {
 		case c.phase == closed || c.phase == idle:
-			x.fail("held by an action that is undone or never was")
+			x.fail(heldByNone)
 		case c.phase == done && !w.foreign && w.to[i] != s.attrs[i].value:
-			x.fail("held by an action that wants another value")
+			x.fail(heldByOther)
 		case !w.foreign && !slices.ContainsFunc(s.attrs[i].entries, func(e Entry) bool {
 			return e.Key == key && (e.State == Live || e.State == Pending)
 		}):
-			x.fail("held by an action that is being undone")
+			x.fail(heldByUndoing)
+		case c.phase == trying && !x.mayHold(s.attrs[i], key, w.to[i], i):
+			x.fail(heldByIdle)
 		}
 	}
 }
 
+// checkReleased holds that what is told as released is gone, or was there again after that.
+func (x *explorer) checkReleased(s state, i int, key string) {
+	for k, w := range x.keys {
+		if w.name == key && s.cores[k].phase != closed && w.to[i] == s.attrs[i].value {
+			x.fail(notReleased)
+		}
+	}
+}
+
+// mayHold reports whether an action that waits for its answer may have changed something: the
+// value is on its way, or its record is so recent that a reading may hide it.
+func (x *explorer) mayHold(a attrState, key string, to byte, i int) bool {
+	return a.value == to || a.value == x.attrs[i].via ||
+		slices.ContainsFunc(a.entries, func(e Entry) bool { return e.Key == key && e.Fresh })
+}
+
+// fail notes that an invariant fails. A broken rule is looked at for one of them alone.
 func (x *explorer) fail(why string) {
-	if x.wrong == "" {
+	if x.wrong == "" && (x.rule.breaks == "" || x.rule.breaks == why) {
 		x.wrong = why
 	}
 }
@@ -638,20 +722,25 @@ func newest(entries []Entry) string {
 // one has made without an answer yet, or what a stranger made.
 func (x *explorer) checkTaken(s state, i int) {
 	p, value := s.proc, s.attrs[i].value
-	if !p.undo || p.aim[i] == value {
+	onTheWay := p.moved[i] != 0
+	if !p.undo || x.keys[p.key].over || p.aim[i] == value || onTheWay {
 		return
 	}
 	for k, w := range x.keys {
-		phase := s.cores[k].phase
-		made := phase == trying && s.attrs[i].by == byte(k)+1 && newest(s.attrs[i].entries) == w.name
-		counts := (phase == done || made) && !w.release && !w.foreign
-		if counts && byte(k) != p.key && w.to[i] == value {
-			x.fail("an undo takes away what another action counts on")
+		if byte(k) != p.key && w.to[i] == value && x.countsOn(s, i, k) {
+			x.fail(takenAway)
 		}
 	}
 	if s.attrs[i].by == stranger && !x.restore && !x.ours(i, value) {
-		x.fail("an undo overwrites what a stranger made")
+		x.fail(overwritten)
 	}
+}
+
+// countsOn reports whether an action is done, or is the latest and has made what is so.
+func (x *explorer) countsOn(s state, i, k int) bool {
+	w, a := x.keys[k], s.attrs[i]
+	made := s.cores[k].phase == trying && a.by == byte(k)+1 && newest(a.entries) == w.name
+	return !w.ends() && !w.foreign && (s.cores[k].phase == done || made)
 }
 
 // ours reports whether a value is the base, wanted by an action, or on the way. What a tagged
@@ -671,6 +760,10 @@ func (x *explorer) refuse(s state, at int, add func(state, string, ...any)) {
 		if m := d.proc.moved[i]; m != 0 {
 			x.set(&d, i, m)
 			d.attrs[i].by = 0
+			if !x.rule.stalePutBack {
+				// The caller sees to it that no stale reading shows what was put back.
+				d.attrs[i].old = 0
+			}
 		}
 		if x.keys[d.proc.key].to[i] != '-' {
 			d.attrs[i].entries = restored(d.attrs[i].entries, d.proc.before[i], x.sent(d))
@@ -679,6 +772,7 @@ func (x *explorer) refuse(s state, at int, add func(state, string, ...any)) {
 	if c := &d.cores[d.proc.key]; c.phase == trying && !x.hasEntry(d, x.sent(d)) {
 		*c = core{again: c.again}
 	}
+	d.written(x.sent(d))
 	d.proc = process{}
 	add(d, "the change of attribute %d is refused; all is put back", at)
 }
@@ -714,31 +808,48 @@ func (x *explorer) finish(s state, add func(state, string, ...any)) {
 		a := &d.attrs[i]
 		if d.proc.undo {
 			x.checkLeft(d, i)
-			for _, e := range x.view(d, i).Withdrawn(w.name, nextSeq(a.entries), text(a.value)) {
+			v, _ := x.undo(d, i)
+			for _, e := range v.Withdrawn(w.name, nextSeq(a.entries)+1, text(a.value)) {
 				a.entries = put(a.entries, x.rule.withdrawn(e))
 			}
+			continue
 		}
 		for j := range a.entries {
 			e := &a.entries[j]
-			made := e.State == Pending && e.To == text(w.to[i])
-			if !d.proc.undo && e.Key == w.name && (made || w.release) {
+			made := e.Key == w.name && !w.ends() && e.To == text(w.to[i])
+			if made && e.State == Pending || w.ends() && e.Seq == d.proc.ends[i] {
 				e.State = Live
 			}
 		}
-		kept := x.rule.needed(slices.Clone(a.entries))
-		if len(kept) < len(a.entries) && !x.rule.staleEnds {
-			// The caller sees to it that no stale reading reaches back behind this.
-			a.old = 0
-		}
-		a.entries = kept
 	}
+	x.forget(&d)
 	c.phase = done
-	if d.proc.undo || w.release {
+	if d.proc.undo || w.ends() {
 		c.phase = closed
 	}
 	d.rank(int(d.proc.key))
+	d.written(w.name)
 	d.proc = process{}
 	add(d, "%s is answered", w.name)
+}
+
+// forget removes the records that no later answer rests on. A record stays whole.
+func (x *explorer) forget(s *state) {
+	kept := map[string]bool{}
+	for i := range x.attrs {
+		for _, e := range x.rule.needed(slices.Clone(s.attrs[i].entries)) {
+			kept[e.Key] = true
+		}
+	}
+	for i := range x.attrs {
+		a := &s.attrs[i]
+		all := len(a.entries)
+		a.entries = slices.DeleteFunc(a.entries, func(e Entry) bool { return !kept[e.Key] })
+		if len(a.entries) < all && !x.rule.staleEnds {
+			// The caller sees to it that no stale reading reaches back behind this.
+			a.old = 0
+		}
+	}
 }
 
 // rank makes an action the latest of those that are done.
@@ -760,31 +871,37 @@ func (s *state) rank(k int) {
 }
 
 // checkLeft holds that an undo leaves a value that another action wants. Where none of them
-// wants what was there, that is what the latest of them wants, or else the base. What died,
-// was refused or came from outside is left to the other invariants.
+// wants what was there, that is what the latest of them wants, or else the base. An undo over
+// the heads of holders passes over those that want what was there. What died, was refused or
+// came from outside is left to the other invariants.
 func (x *explorer) checkLeft(s state, i int) {
-	latest, held := -1, false
+	if slices.ContainsFunc(x.keys, wants.ends) || !x.clean(s) {
+		return
+	}
+	p, value := s.proc, s.attrs[i].value
+	want, rank := x.attrs[i].base, byte(0)
 	for k, w := range x.keys {
-		if w.release || w.foreign || s.cores[k].phase == trying {
+		switch c := s.cores[k]; {
+		case c.phase == trying, w.foreign && c.phase != idle && c.phase != closed:
 			return
-		}
-		if w.to[i] == '-' || byte(k) == s.proc.key || s.cores[k].phase != done {
-			continue
-		}
-		held = held || w.to[i] == s.attrs[i].value && s.proc.aim[i] == 0
-		if latest < 0 || s.cores[k].rank > s.cores[latest].rank {
-			latest = k
+		case c.phase != done, byte(k) == p.key, w.to[i] == '-':
+		case x.keys[p.key].over && w.to[i] == p.now[i]:
+		case w.to[i] == value && p.aim[i] == 0:
+			// It holds what is so.
+			return
+		case c.rank > rank:
+			want, rank = w.to[i], c.rank
 		}
 	}
-	want := x.attrs[i].base
-	if latest >= 0 {
-		want = x.keys[latest].to[i]
+	if value != want {
+		x.fail(unwanted)
 	}
-	clean := s.deaths == byte(x.deaths) && s.refusals == byte(x.refusals) &&
+}
+
+// clean reports whether nothing died, was refused or came from outside.
+func (x *explorer) clean(s state) bool {
+	return s.deaths == byte(x.deaths) && s.refusals == byte(x.refusals) &&
 		s.strangers == byte(x.strangers)
-	if clean && !held && s.attrs[i].value != want {
-		x.fail("an undo leaves what nobody wants")
-	}
 }
 
 // check holds a state at rest against what must be so.
@@ -792,39 +909,45 @@ func (x *explorer) check(s state) {
 	if s.proc.step != atRest {
 		return
 	}
-	begun, drift, released := false, false, false
-	for k, w := range x.keys {
-		switch c := s.cores[k]; {
-		case c.phase == drifted:
-			drift = true
-		case w.release && c.phase == trying, !w.release && c.phase != idle && c.phase != closed:
-			return
-		case w.release && c.phase == closed:
-			released = true
-		default:
-			begun = begun || c.phase == closed
-		}
-	}
-	if !begun || drift {
+	over, released := x.allOver(s)
+	if !over {
 		return
 	}
 	for i, a := range x.attrs {
 		at := s.attrs[i]
 		if !x.mayEndAt(a.base, at, i) {
-			x.fail("all is undone, and the value is not what it was before")
+			x.fail(notRestored)
 		}
-		if at.foreign[0] == 0 && len(at.entries) > 0 && !released {
-			x.fail("all is undone, and entries are left")
+		if len(at.entries) > 0 && !released {
+			x.fail(leftOver)
 		}
 	}
 }
 
-// mayEndAt reports whether an attribute may be as it is once all is undone: as it was
-// before all, or as the last stranger left it. What a stranger makes as one of the
-// actions wants it counts as that action's.
+// allOver reports whether all actions that began are undone without drift, and whether they
+// were released.
+func (x *explorer) allOver(s state) (over, released bool) {
+	for k, w := range x.keys {
+		switch c := s.cores[k]; {
+		case c.phase == drifted, w.ends() && c.phase == trying:
+			return false, false
+		case !w.ends() && c.phase != idle && c.phase != closed:
+			return false, false
+		case c.phase == closed:
+			over, released = over || !w.ends(), released || w.ends()
+		}
+	}
+	return over, released
+}
+
+// mayEndAt reports whether an attribute may be as it is once all is undone: as the last
+// stranger left it, or as it was before all if there was none. What a stranger makes as one
+// of the actions wants it counts as that action's.
 func (x *explorer) mayEndAt(base byte, a attrState, i int) bool {
 	switch last := a.foreign[0]; {
-	case a.value == base, a.value == last:
+	case a.value == base:
+		return last == 0 || x.restore || x.ours(i, last)
+	case a.value == last:
 		return true
 	default:
 		wanted := slices.ContainsFunc(x.keys, func(w wants) bool { return w.to[i] == last })
@@ -900,68 +1023,86 @@ func worlds() []world {
 		{
 			name: "two forwarders", attrs: one,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "B"}},
-			quick: budget{again: 1, deaths: 1, strangers: 1},
-			deep:  budget{again: 1, deaths: 1, refusals: 1, strangers: 1},
+			quick: budget{deaths: 1, strangers: 1},
+			deep:  []budget{{again: 1, deaths: 1, refusals: 1, strangers: 1}},
 		},
 		{
 			name: "to and fro", attrs: one,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "B"}},
-			quick: budget{again: 1, deaths: 0, refusals: 0},
-			deep:  budget{again: 1, deaths: 1, refusals: 1},
+			quick: budget{again: 1},
+			deep:  []budget{{deaths: 1, refusals: 1}},
 		},
 		{
 			name: "to the base and back", attrs: one,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "A"}, {name: "c", to: "C"}},
 			quick: budget{deaths: 1},
-			deep:  budget{again: 1, deaths: 1},
+			deep:  []budget{{again: 1}, {deaths: 1, refusals: 1}},
 		},
 		{
 			name: "a stranger among two", attrs: one,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}},
-			quick: budget{again: 1, deaths: 1, strangers: 1},
-			deep:  budget{again: 1, deaths: 1, strangers: 2},
+			quick: budget{deaths: 1, strangers: 1},
+			deep:  []budget{{deaths: 2, strangers: 1}, {again: 1, deaths: 1, strangers: 2}},
 		},
 		{
 			name: "a stranger among three", attrs: one,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "S"}},
 			quick: budget{strangers: 1},
-			deep:  budget{deaths: 1, strangers: 1},
+			deep:  []budget{{deaths: 1, strangers: 1}},
+		},
+		{
+			name: "a stranger among three, back and forth", attrs: one,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "B"}},
+			quick: budget{strangers: 1},
+			deep:  []budget{{strangers: 2}},
 		},
 		{
 			name: "a stranger, overwritten", attrs: one, restore: true,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}},
 			quick: budget{deaths: 1, strangers: 1},
-			deep:  budget{again: 1, deaths: 1, strangers: 1},
+			deep:  []budget{{again: 1, deaths: 1, strangers: 1}},
 		},
 		{
 			name: "two deaths", attrs: one,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "B"}},
 			quick: budget{deaths: 1},
-			deep:  budget{deaths: 2},
+			deep:  []budget{{deaths: 2}},
 		},
 		{
 			name: "by way of another value", attrs: via,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}},
 			quick: budget{again: 1, deaths: 1},
-			deep:  budget{again: 1, deaths: 2, refusals: 1},
+			deep:  []budget{{again: 1, deaths: 2, refusals: 1}},
+		},
+		{
+			name: "by way of a value that another wants", attrs: via,
+			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "N"}},
+			quick: budget{deaths: 2},
+			deep:  []budget{{again: 1, deaths: 2}, {deaths: 2, strangers: 1}},
 		},
 		{
 			name: "by way of another value, a stranger", attrs: via,
 			keys:  []wants{{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "c", to: "B"}},
 			quick: budget{strangers: 1},
-			deep:  budget{deaths: 1, strangers: 1},
+			deep:  []budget{{deaths: 1, strangers: 1}},
 		},
 		{
 			name: "two attributes", attrs: two,
 			keys:  []wants{{name: "a", to: "BB"}, {name: "b", to: "CB"}},
 			quick: budget{deaths: 1, refusals: 1, strangers: 1},
-			deep:  budget{again: 1, deaths: 1, refusals: 1, strangers: 1},
+			deep:  []budget{{again: 1, deaths: 1, refusals: 1, strangers: 1}},
+		},
+		{
+			name: "two attributes, one of them changed again", attrs: two,
+			keys:  []wants{{name: "a", to: "BB"}, {name: "b", to: "-C"}},
+			quick: budget{again: 1, refusals: 1, strangers: 1},
+			deep:  []budget{{again: 1, deaths: 1, refusals: 1, strangers: 1}},
 		},
 		{
 			name: "two attributes, three keys", attrs: two,
 			keys:  []wants{{name: "a", to: "BB"}, {name: "b", to: "-C"}, {name: "c", to: "C-"}},
 			quick: budget{deaths: 1},
-			deep:  budget{deaths: 1, refusals: 1},
+			deep:  []budget{{deaths: 1, refusals: 1}},
 		},
 		{
 			name: "a release", attrs: one,
@@ -969,7 +1110,41 @@ func worlds() []world {
 				{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "r", to: "B", release: true},
 			},
 			quick: budget{again: 1, deaths: 1},
-			deep:  budget{again: 1, deaths: 2},
+			deep:  []budget{{again: 1, deaths: 2}},
+		},
+		{
+			name: "an end", attrs: via,
+			keys: []wants{
+				{name: "a", to: "B"}, {name: "b", to: "C"}, {name: "e", to: "A", end: true},
+			},
+			quick: budget{deaths: 1},
+			deep:  []budget{{again: 1, deaths: 2}, {deaths: 1, refusals: 1, strangers: 1}},
+		},
+		{
+			name: "over the heads of holders", attrs: one,
+			keys: []wants{
+				{name: "a", to: "B"}, {name: "b", to: "C", over: true}, {name: "c", to: "B", over: true},
+			},
+			quick: budget{deaths: 1},
+			deep:  []budget{{deaths: 1, strangers: 1}},
+		},
+		{
+			name: "two of another executor's", attrs: one,
+			keys: []wants{
+				{name: "u", to: "D", foreign: true}, {name: "v", to: "E", foreign: true},
+				{name: "a", to: "B"}, {name: "b", to: "C"},
+			},
+			quick: budget{},
+			deep:  []budget{{deaths: 1, strangers: 1}, {again: 1, deaths: 1}},
+		},
+		{
+			name: "another executor's, and a release", attrs: one,
+			keys: []wants{
+				{name: "u", to: "B", foreign: true}, {name: "a", to: "B"},
+				{name: "r", to: "B", release: true},
+			},
+			quick: budget{deaths: 1},
+			deep:  []budget{{deaths: 2, strangers: 1}},
 		},
 		{
 			name: "another executor's", attrs: one,
@@ -977,7 +1152,7 @@ func worlds() []world {
 				{name: "u", to: "D", foreign: true}, {name: "a", to: "B"}, {name: "b", to: "C"},
 			},
 			quick: budget{deaths: 1},
-			deep:  budget{again: 1, deaths: 1, strangers: 1},
+			deep:  []budget{{deaths: 1, strangers: 1}, {again: 1, deaths: 1}},
 		},
 		{
 			name: "another executor's, known by a tag", attrs: one,
@@ -985,8 +1160,17 @@ func worlds() []world {
 				{name: "u", to: "D", foreign: true, tagged: true},
 				{name: "a", to: "B"}, {name: "b", to: "C"},
 			},
-			quick: budget{deaths: 1, strangers: 1},
-			deep:  budget{again: 1, deaths: 1, strangers: 1},
+			quick: budget{deaths: 1},
+			deep:  []budget{{deaths: 1, strangers: 1}, {again: 1, deaths: 1}},
+		},
+		{
+			name: "an end, and another executor's, known by a tag", attrs: one,
+			keys: []wants{
+				{name: "u", to: "D", foreign: true, tagged: true},
+				{name: "a", to: "B"}, {name: "e", to: "A", end: true},
+			},
+			quick: budget{deaths: 1},
+			deep:  []budget{{again: 1, deaths: 1, strangers: 1}},
 		},
 	}
 }
@@ -994,33 +1178,40 @@ func worlds() []world {
 // limit is far above the states of any world. Reaching it is a failure.
 const limit = 50_000_000
 
-// TestModel explores every world whole: the quick budgets, or the deep ones if the variable
-// MODEL is "deep".
+// TestModel explores every world whole, with its quick budget. If the variable MODEL is
+// "deep", it explores the deep ones, too.
 func TestModel(t *testing.T) {
-	deep := os.Getenv("MODEL") == "deep"
-	total := 0
-	began := time.Now()
+	total, began := 0, time.Now()
 	t.Cleanup(func() {
 		t.Logf("%d states in %.1f s", total, time.Since(began).Seconds())
 	})
 	for _, w := range worlds() {
+		budgets := []budget{w.quick}
+		if os.Getenv("MODEL") == "deep" {
+			budgets = append(budgets, w.deep...)
+		}
 		t.Run(w.name, func(t *testing.T) {
-			began, b := time.Now(), w.quick
-			if deep {
-				b = w.deep
+			for _, b := range budgets {
+				total += exploreWhole(t, w, b)
 			}
-			x := &explorer{world: w, budget: b}
-			states, _ := x.explore(limit)
-			total += states
-			switch {
-			case x.wrong != "":
-				l := &explorer{world: w, budget: b, labels: true}
-				_, way := l.explore(limit)
-				t.Errorf("%s\n%s", l.wrong, strings.Join(way, "\n"))
-			case states >= limit:
-				t.Error("not explored whole")
-			}
-			t.Logf("%s: %d states in %.1f s", w.name, states, time.Since(began).Seconds())
 		})
 	}
+}
+
+// exploreWhole explores a world and returns the number of its states. Where an invariant
+// fails, it tells the shortest way there.
+func exploreWhole(t *testing.T, w world, b budget) int {
+	began := time.Now()
+	x := &explorer{world: w, budget: b}
+	states, _ := x.explore(limit)
+	switch {
+	case x.wrong != "":
+		l := &explorer{world: w, budget: b, labels: true}
+		_, way := l.explore(limit)
+		t.Errorf("%+v: %s\n%s", b, l.wrong, strings.Join(way, "\n"))
+	case states >= limit:
+		t.Errorf("%+v: not explored whole", b)
+	}
+	t.Logf("%s: %+v: %d states in %.1f s", w.name, b, states, time.Since(began).Seconds())
+	return states
 }

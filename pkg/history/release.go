@@ -6,7 +6,7 @@ import "slices"
 // that led to that value, and leaves rest in its place. If another value is there now, undos
 // of what was done since lead to rest. Release returns false if nothing has to be recorded.
 func (v View) Release(key, value, rest string, seq int64) (Entry, bool) {
-	for _, e := range slices.Backward(v.entries) {
+	for _, e := range append(slices.Clone(v.entries), v.release) {
 		if e.Key == key && e.Ends != 0 && v.now != value && (e.State == Live || v.now == e.To) {
 			// An earlier attempt did it.
 			e.State = Live
@@ -16,15 +16,13 @@ func (v View) Release(key, value, rest string, seq int64) (Entry, bool) {
 	if v.now == value {
 		return v.End(key, rest, seq), true
 	}
-	above := !v.Explained()
 	for i := len(v.entries) - 1; i >= 0; i-- {
 		if e := v.entries[i]; v.counts[i] && e.To == value {
 			return Entry{
 				Seq: seq, Key: key, From: rest, To: rest,
 				State: Live, Begins: true, Ends: e.Seq,
-			}, above
+			}, true
 		}
-		above = above || v.counts[i]
 	}
 	return Entry{}, false
 }
@@ -33,7 +31,7 @@ func (v View) Release(key, value, rest string, seq int64) (Entry, bool) {
 // a value. It is Pending where something has to be changed, else Live.
 func (v View) End(key, to string, seq int64) Entry {
 	return Entry{
-		Seq: seq, Key: key, From: v.now, To: to,
+		Seq: seq, Key: key, From: v.now, To: to, Via: v.via(),
 		State: v.stateOf(to), Begins: !v.Explained(), Ends: seq,
 	}
 }
@@ -55,18 +53,28 @@ func Needed(entries []Entry) []Entry {
 		}
 		end = first
 	}
-	if len(needed) == 0 && v.released != "" {
-		needed = v.entries[:1]
+	if len(needed) == 0 && v.release.Ends != 0 {
+		needed = []Entry{v.release}
 	}
 	return slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
 		return !slices.ContainsFunc(needed, func(n Entry) bool { return n.Seq == e.Seq })
 	})
 }
 
-// anyOpen reports whether a run has an action that is not undone or an unfinished release.
+// Repeatable reports whether the entries of a history of which none is needed are to be kept
+// for now: an entry is fresh, and several actions took part. An undo of one of them may be sent
+// again, as after a lost answer. Its facts alone would mislead, since they tell what another of
+// them had made.
+func Repeatable(entries []Entry) bool {
+	fresh := func(e Entry) bool { return e.Fresh }
+	other := func(e Entry) bool { return e.Key != entries[0].Key }
+	return slices.ContainsFunc(entries, fresh) && slices.ContainsFunc(entries, other)
+}
+
+// anyOpen reports whether a run has an action that is not undone.
 func anyOpen(run []Entry) bool {
 	return slices.ContainsFunc(run, func(e Entry) bool {
-		return e.State != Withdrawn && (e.Ends == 0 || e.State == Pending)
+		return e.State != Withdrawn && e.Ends == 0
 	})
 }
 
