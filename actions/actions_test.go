@@ -34,8 +34,8 @@ const declaredFirst = `
 assign-secondary-ip: nicRef address region allowReassignment expectedHolderRef
 ensure-forwarding-enabled: nicRef region address
 assign-route-table-route: routeTableRef nicRef address region allowReassignment
-fence-security-groups: instanceRef region securityGroups invertSgRemoval interface<N>Sg onFencePoweroff` +
-	` skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup
+fence-security-groups: instanceRef region securityGroups invertSgRemoval interface<N>Sg` +
+	` onFencePoweroff skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup
 `
 
 // deciding are the fields that decide what is left behind.
@@ -43,8 +43,8 @@ const deciding = `
 assign-secondary-ip: nicRef address region
 ensure-forwarding-enabled: nicRef region
 assign-route-table-route: routeTableRef nicRef address region
-fence-security-groups: instanceRef region securityGroups invertSgRemoval interface<N>Sg backupTags` +
-	` onFencePoweroff transitionSecurityGroup
+fence-security-groups: instanceRef region securityGroups invertSgRemoval interface<N>Sg` +
+	` backupTags onFencePoweroff transitionSecurityGroup
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through
@@ -67,7 +67,9 @@ func TestDigestCoversWhatIsLeftBehind(t *testing.T) {
 		}
 		return b.String()
 	}
-	if diff := cmp.Diff(declaredFirst, fields(func(f action.Field) bool { return !f.Newer })); diff != "" {
+	if diff := cmp.Diff(declaredFirst, fields(func(f action.Field) bool {
+		return !f.Newer
+	})); diff != "" {
 		t.Errorf("fields that are not Newer (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(deciding, fields(func(f action.Field) bool { return f.Decides })); diff != "" {

@@ -18,22 +18,33 @@ type wall struct {
 
 // walls are the design's.
 var walls = []wall{
-	{name: "an action imports what an action is, the wire and EC2's plain model", of: "actions/...", except: []string{"actions"},
-		only: []string{"pkg/action", "pkg/protocol", "pkg/awsec2/ec2model"}},
+	{name: "an action imports what an action is, the wire and EC2's plain model", of: "actions/...",
+		except: []string{"actions"},
+		only:   []string{"pkg/action", "pkg/protocol", "pkg/awsec2/ec2model"}},
 	{name: "no action imports the SDK", of: "actions/...", forbidding: []string{"github.com/aws/..."}},
 	{name: "the executor knows no verb and no provider", of: "pkg/executor",
 		forbidding: []string{module + "actions/...", module + "pkg/awsec2/...", "github.com/aws/..."}},
-	{name: "the wire imports nothing of ours", of: "pkg/protocol", forbidding: []string{module + "..."}},
-	{name: "the wire and the actions' terms know no SDK", of: "pkg/action", forbidding: []string{"github.com/aws/...", module + "pkg/awsec2/..."}},
-	{name: "EC2's plain model knows no SDK", of: "pkg/awsec2/ec2model", forbidding: []string{"github.com/..."}},
-	{name: "the ledger knows no provider", of: "pkg/ledger", forbidding: []string{"github.com/aws/...", module + "pkg/awsec2/...", module + "actions/..."}},
-	{name: "only the seam and the stand-in know EC2's wire", of: "...", except: []string{"pkg/awsec2/...", "pkg/ec2sim/..."},
+	{name: "the wire imports nothing of ours", of: "pkg/protocol",
+		forbidding: []string{module + "..."}},
+	{name: "the wire and the actions' terms know no SDK", of: "pkg/action",
+		forbidding: []string{"github.com/aws/...", module + "pkg/awsec2/..."}},
+	{name: "EC2's plain model knows no SDK", of: "pkg/awsec2/ec2model",
+		forbidding: []string{"github.com/..."}},
+	{name: "a history knows no clock, no disk, no network and nothing of ours", of: "pkg/history",
+		forbidding: []string{module + "...", "github.com/...", "io/...", "net/...", "os/...", "time"}},
+	{name: "the ledger knows no provider", of: "pkg/ledger",
+		forbidding: []string{"github.com/aws/...", module + "pkg/awsec2/...", module + "actions/..."}},
+	{name: "only the seam and the stand-in know EC2's wire", of: "...",
+		except:     []string{"pkg/awsec2/...", "pkg/ec2sim/..."},
 		forbidding: []string{"github.com/aws/..."}},
-	{name: "the gate knows no SQL and no SDK", of: "pkg/gate", forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/..."}},
+	{name: "the gate knows no SQL and no SDK", of: "pkg/gate",
+		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/..."}},
 	{name: "what ships imports nothing that only tests and benches use", of: "...",
 		except: []string{"pkg/internal/..."}, forbidding: []string{module + "pkg/internal/..."}},
-	{name: "a policy knows no SQL and no SDK, and no people: the executor, which links it, stays small", of: "pkg/policy",
-		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "golang.org/x/...", module + "pkg/person"}},
+	{name: "a policy knows no SQL and no SDK, and no people: the executor, which links it, stays " +
+		"small", of: "pkg/policy",
+		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "golang.org/x/...",
+			module + "pkg/person"}},
 }
 
 func TestWalls(t *testing.T) {
@@ -51,7 +62,9 @@ func TestWalls(t *testing.T) {
 	for _, w := range walls {
 		t.Run(w.name, func(t *testing.T) {
 			for of, list := range imports {
-				if !matches(w.of, of) || slices.ContainsFunc(w.except, func(e string) bool { return matches(e, of) }) {
+				if !matches(w.of, of) || slices.ContainsFunc(w.except, func(e string) bool {
+					return matches(e, of)
+				}) {
 					continue
 				}
 				for _, i := range list {
@@ -59,7 +72,9 @@ func TestWalls(t *testing.T) {
 						t.Errorf("%s imports %s", of, i)
 					}
 					ours, isOurs := strings.CutPrefix(i, module)
-					if isOurs && w.only != nil && !slices.ContainsFunc(w.only, func(o string) bool { return matches(o, ours) }) {
+					if isOurs && w.only != nil && !slices.ContainsFunc(w.only, func(o string) bool {
+						return matches(o, ours)
+					}) {
 						t.Errorf("%s imports %s", of, i)
 					}
 				}

@@ -48,7 +48,9 @@ func (c *cloud) ModifySourceDestCheck(_ context.Context, id string, check bool) 
 }
 
 // send gives an executor of the pair one request, and returns its answer.
-func (c *cloud) send(t *testing.T, state, verb, key string, parameters map[string]string) protocol.Status {
+func (c *cloud) send(
+	t *testing.T, state, verb, key string, parameters map[string]string,
+) protocol.Status {
 	t.Helper()
 	mode := "execute"
 	verb, dry := strings.CutSuffix(verb, "?")
@@ -71,7 +73,12 @@ func (c *cloud) send(t *testing.T, state, verb, key string, parameters map[strin
 		Connect: func(context.Context, string, time.Duration) (executor.Connection, error) {
 			return c, nil
 		},
-		OpenStore: func() (executor.Store, error) { return ledger.Open(state, ledger.OSDisk{}, time.Now) },
+		OpenStore: func(dryRun bool) (executor.Store, error) {
+			if dryRun {
+				return ledger.Read(state, ledger.OSDisk{}, time.Now)
+			}
+			return ledger.Open(state, ledger.OSDisk{}, time.Now)
+		},
 	}
 	return e.Run(t.Context(), strings.NewReader(string(text))).Status
 }
@@ -79,7 +86,9 @@ func (c *cloud) send(t *testing.T, state, verb, key string, parameters map[strin
 // TestThePairOutside: what a core sees of each way through, and what is so afterwards.
 func TestThePairOutside(t *testing.T) {
 	const enable, disable = "ensure-forwarding-enabled", "ensure-forwarding-disabled"
-	prior := func(value string) map[string]string { return map[string]string{"priorSourceDestCheck": value} }
+	prior := func(value string) map[string]string {
+		return map[string]string{"priorSourceDestCheck": value}
+	}
 	facts := func(prior, now, changed string) map[string]string {
 		f := map[string]string{"priorSourceDestCheck": prior, "sourceDestCheck": now, "changed": changed}
 		if changed == "" {
@@ -106,14 +115,17 @@ func TestThePairOutside(t *testing.T) {
 		{"given back", false, disable, prior("true"), protocol.Succeeded,
 			"disabled forwarding on " + nic, facts("true", "true", "true"), true},
 		{"on already", true, disable, prior("true"), protocol.Succeeded,
-			nic + " has its source/dest check on, as it had before the action", facts("true", "true", "false"), true},
+			nic + " has its source/dest check on, as it had before the action",
+			facts("true", "true", "false"), true},
 		{"a dry-run of the undo", false, disable + "?", prior("true"), protocol.Succeeded,
 			"would disable forwarding on " + nic, facts("true", "false", ""), false},
 		// It forwarded before the action: to switch the check on would cut somebody off.
 		{"never forced on", false, disable, prior("false"), protocol.Skipped,
-			nic + " forwarded before the action: its source/dest check stays off", prior("false"), false},
+			nic + " forwarded before the action: its source/dest check is left as it is",
+			prior("false"), false},
 		{"never forced off", true, disable, prior("false"), protocol.Skipped,
-			nic + " forwarded before the action: its source/dest check stays off", prior("false"), true},
+			nic + " forwarded before the action: its source/dest check is left as it is",
+			prior("false"), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -126,15 +138,16 @@ func TestThePairOutside(t *testing.T) {
 					t.Errorf("observed (-want +got):\n%s", diff)
 				}
 				if world.checks[nic] != c.after || (len(world.calls) > 0) != (c.check != c.after) {
-					t.Errorf("the check is %t after %d changes, want %t", world.checks[nic], len(world.calls), c.after)
+					t.Errorf("the check is %t after %d changes, want %t", world.checks[nic], len(world.calls),
+						c.after)
 				}
 			})
 		})
 	}
 }
 
-// TestUndoneThroughTheKey: the action's own facts take it back, and an interface that went away with
-// its forwarding is nothing to undo.
+// TestUndoneThroughTheKey: the action's own facts take it back, and an interface that went away
+// with its forwarding is nothing to undo.
 func TestUndoneThroughTheKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		state, world := t.TempDir(), &cloud{checks: map[string]bool{nic: true}}
@@ -144,13 +157,16 @@ func TestUndoneThroughTheKey(t *testing.T) {
 		}
 		delete(world.checks, nic)
 		undo := map[string]string{"priorSourceDestCheck": done.Observed["priorSourceDestCheck"]}
-		if s := world.send(t, state, "ensure-forwarding-disabled", "k:undo", undo); s.Status != protocol.Failed {
+		if s := world.send(t, state, "ensure-forwarding-disabled", "k:undo", undo); s.Status !=
+			protocol.Failed {
 			t.Errorf("of what is not seen within a minute it says %+v", s)
 		}
 		time.Sleep(2 * time.Minute)
 		s := world.send(t, state, "ensure-forwarding-disabled", "k:undo", undo)
-		want := map[string]string{"changed": "false", "targetGone": "true", "priorSourceDestCheck": "true"}
-		if s.Status != protocol.Succeeded || !strings.Contains(s.Message, nic+" does not exist any more") {
+		want := map[string]string{"changed": "false", "targetGone": "true",
+			"priorSourceDestCheck": "true"}
+		if s.Status != protocol.Succeeded ||
+			!strings.Contains(s.Message, nic+" does not exist any more") {
 			t.Errorf("%+v", s)
 		}
 		if diff := cmp.Diff(want, s.Observed); diff != "" {
@@ -173,4 +189,43 @@ func TestANameThatNobodyKnowsIsNotUndone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCaseTwoAddressesOneForwarder: the check is on again once both actions are undone, in either
+// order, and whatever an undo finds is the end of it: no second request is needed.
+func TestCaseTwoAddressesOneForwarder(t *testing.T) {
+	for _, order := range [][2]string{{"a", "b"}, {"b", "a"}} {
+		t.Run(order[0]+" first", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				state, world := t.TempDir(), &cloud{checks: map[string]bool{nic: true}}
+				facts := map[string]map[string]string{}
+				for _, key := range []string{"a", "b"} {
+					s := world.send(t, state, "ensure-forwarding-enabled", key, nil)
+					facts[key] = map[string]string{"priorSourceDestCheck": s.Observed["priorSourceDestCheck"]}
+				}
+				if facts["a"]["priorSourceDestCheck"] != "true" ||
+					facts["b"]["priorSourceDestCheck"] != "false" {
+					t.Fatalf("prior facts %v", facts)
+				}
+				undo := func(key, dry string) protocol.Status {
+					return world.send(t, state, "ensure-forwarding-disabled"+dry, key+":undo", facts[key])
+				}
+				held := `["` + order[1] + `"]`
+				want := protocol.Succeeded
+				if order[0] == "b" {
+					want = protocol.Skipped
+				}
+				for _, dry := range []string{"?", ""} {
+					s := undo(order[0], dry)
+					if s.Status != want || s.Observed["heldBy"] != held || world.checks[nic] {
+						t.Errorf("%s%s: %+v, the check is %t", order[0], dry, s, world.checks[nic])
+					}
+				}
+				s := undo(order[1], "")
+				if s.Status != protocol.Succeeded || s.Observed["changed"] != "true" || !world.checks[nic] {
+					t.Errorf("%s: %+v, the check is %t", order[1], s, world.checks[nic])
+				}
+			})
+		})
+	}
 }

@@ -22,12 +22,15 @@ type assignment struct {
 }
 
 // reserved are the networks that EC2 keeps for itself inside every VPC.
-var reserved = []netip.Prefix{netip.MustParsePrefix("169.254.168.0/22"), netip.MustParsePrefix("fd00:ec2::/32")}
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("169.254.168.0/22"), netip.MustParsePrefix("fd00:ec2::/32"),
+}
 
 func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan, error) {
 	for _, no := range reserved {
 		if no.Overlaps(a.to) {
-			return nil, action.Refuse(protocol.InvalidRequest, "%s is in %s, which AWS keeps for itself: EC2 takes no route to it", a.to, no)
+			return nil, action.Refuse(protocol.InvalidRequest,
+				"%s is in %s, which AWS keeps for itself: EC2 takes no route to it", a.to, no)
 		}
 	}
 	table, route, err := a.read(ctx)
@@ -37,35 +40,32 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 	if err := a.mayTake(table, route); err != nil {
 		return nil, err
 	}
+	o, err := req.Origin(a.at(route.Target))
+	if err != nil {
+		return nil, err
+	}
 	p := &action.Plan{
 		Seen:        a.seen(route),
 		Read:        a.readAgain,
 		Transitions: []action.Transition{a.transition(route.Target, a.nic)},
-		Facts:       func(t []action.Transition, seen action.Seen) map[string]string { return a.facts(t, seen, route) },
-		Dangers:     a.dangers,
+		Facts: func(t []action.Transition, seen action.Seen) map[string]string {
+			return action.Merge(a.facts(t, seen, route), o.Facts)
+		},
+		Dangers: a.dangers,
 		Words: action.Words{
 			Would:   "route " + a.to.String() + " to " + a.nic + " in " + a.table,
 			Did:     "routed " + a.to.String() + " to " + a.nic + " in " + a.table,
 			Already: a.table + " leads " + a.to.String() + " to " + a.nic,
 		},
 	}
-	if taken := a.takenFrom(req, route); taken != nowhere && taken != a.nic {
-		p.Words.Would += ", taking it from " + taken
-		p.Words.Did += ", taken from " + taken
+	if o.Whence != nowhere && o.Whence != a.nic {
+		p.Words.Would += ", taking it from " + o.Whence
+		p.Words.Did += ", taken from " + o.Whence
 	}
 	if route.Target != a.nic {
 		p.Foresee = func(ctx context.Context) ([]string, error) { return a.foresee(ctx, table) }
 	}
 	return p, nil
-}
-
-// takenFrom is what the route leads to, or led to before an earlier attempt under this key.
-func (a assignment) takenFrom(req action.Request, now ec2model.Route) string {
-	own, ok := req.Record(a.resource(), attribute)
-	if ok && now.Target == a.nic && own.To == a.nic {
-		return own.From
-	}
-	return now.Target
 }
 
 // dangers says that the route leads into nothing.
@@ -94,12 +94,16 @@ func (a assignment) mayTake(table ec2model.RouteTable, route ec2model.Route) err
 	if route.Blackhole {
 		why = ", which is a black hole"
 	}
-	return action.Refuse(protocol.Conflict, "%s leads %s to %s%s; allowReassignment=true takes it from there", a.table, a.to, holder, why).With("holder", holder)
+	return action.Refuse(protocol.Conflict,
+		"%s leads %s to %s%s; allowReassignment=true takes it from there",
+		a.table, a.to, holder, why).With("holder", holder)
 }
 
 // foresee tells what EC2 would refuse: an interface that is not there or in another VPC, and a
 // destination inside the VPC that is not a whole subnet.
-func (a assignment) foresee(ctx context.Context, table ec2model.RouteTable) (unforeseen []string, err error) {
+func (a assignment) foresee(
+	ctx context.Context, table ec2model.RouteTable,
+) (unforeseen []string, err error) {
 	found, err := a.r.DescribeNetworkInterfaces(ctx, a.nic)
 	text := action.Unforeseen(err, "whether "+a.nic+" is in "+table.VPCID)
 	switch {
@@ -124,12 +128,15 @@ func (a assignment) foresee(ctx context.Context, table ec2model.RouteTable) (unf
 		return unforeseen, err
 	}
 	return nil, action.Refuse(protocol.InvalidRequest,
-		"%s is inside the VPC's own block %s, where EC2 takes a route only to a whole subnet; an address to capture by a route must be outside of it, or use the secondary-ip strategy",
+		"%s is inside the VPC's own block %s, where EC2 takes a route only to a whole subnet;"+
+			" an address to capture by a route must be outside of it, or use the secondary-ip strategy",
 		a.to, block)
 }
 
-func (a assignment) facts(t []action.Transition, seen action.Seen, before ec2model.Route) map[string]string {
-	facts := map[string]string{"routeTableRef": a.table, "priorRouteTarget": t[0].From}
+func (a assignment) facts(
+	t []action.Transition, seen action.Seen, before ec2model.Route,
+) map[string]string {
+	facts := map[string]string{"routeTableRef": a.table, factPrior: t[0].From}
 	if before.Blackhole && t[0].From == before.Target {
 		facts["priorRouteState"] = state(before)
 	}

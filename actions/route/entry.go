@@ -19,7 +19,10 @@ type entry struct {
 }
 
 func newEntry(r Reader, req action.Request) entry {
-	return entry{r: r, table: req.Target["routeTableRef"], to: netip.MustParsePrefix(req.Target["address"]), nic: req.Target["nicRef"]}
+	return entry{
+		r: r, table: req.Target["routeTableRef"], nic: req.Target["nicRef"],
+		to: netip.MustParsePrefix(req.Target["address"]),
+	}
 }
 
 func (e entry) read(ctx context.Context) (ec2model.RouteTable, ec2model.Route, error) {
@@ -32,7 +35,8 @@ func (e entry) read(ctx context.Context) (ec2model.RouteTable, ec2model.Route, e
 		route.Target = nowhere
 	}
 	if _, err := action.RouteTarget.Canonical(route.Target); err != nil {
-		return table, route, action.Refuse(protocol.Conflict, "%s leads %s to %s, which is of a kind that could not be given back",
+		return table, route, action.Refuse(protocol.Conflict,
+			"%s leads %s to %s, which is of a kind that could not be given back",
 			e.table, e.to, protocol.Quote(route.Target)).With("holder", route.Target)
 	}
 	return table, route, nil
@@ -62,6 +66,14 @@ func state(route ec2model.Route) string {
 const attribute = "target"
 
 func (e entry) resource() string { return e.table + "/" + e.to.String() }
+
+// at is the destination with where it leads now.
+func (e entry) at(now string) action.At {
+	return action.At{
+		Resource: e.resource(), Attribute: attribute, Now: now,
+		What: "the target of " + e.to.String() + " in " + e.table,
+	}
+}
 
 // transition leads the destination from one target to another.
 func (e entry) transition(from, to string) action.Transition {
@@ -100,6 +112,7 @@ func (e entry) explain(ctx context.Context, from string, err error) error {
 	again := true
 	named := f.With("holder", route.Target)
 	named.Retryable = &again
-	named.Message += "; " + e.to.String() + " led to " + from + " when it was read before, and leads to " + route.Target + " now: try again, from what is there now"
+	named.Message += "; " + e.to.String() + " led to " + from + " when it was read before," +
+		" and leads to " + route.Target + " now: try again, from what is there now"
 	return named
 }

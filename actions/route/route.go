@@ -1,5 +1,5 @@
-// Package route captures an address by a route to an interface, and gives the route back to whatever
-// it led to before.
+// Package route captures an address by a route to an interface, and gives the route back to
+// whatever it led to before.
 //
 // What changes is one thing: where a route table leads one destination. Whether a route is created,
 // replaced or deleted follows from what was read, never from how another call failed.
@@ -17,7 +17,9 @@ import (
 type Reader interface {
 	DescribeRouteTable(ctx context.Context, id string) (ec2model.RouteTable, error)
 	DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error)
-	DescribeSubnetsWithBlock(ctx context.Context, vpc string, block netip.Prefix) ([]ec2model.Subnet, error)
+	DescribeSubnetsWithBlock(
+		ctx context.Context, vpc string, block netip.Prefix,
+	) ([]ec2model.Subnet, error)
 }
 
 // Writer is what the verbs change with.
@@ -33,6 +35,8 @@ const (
 	callDelete  = "ec2:DeleteRoute"
 	// factAssigned is the fact, and an undo's parameter, that names what was routed.
 	factAssigned = "assignedRoute"
+	// factPrior is the prior fact.
+	factPrior = "priorRouteTarget"
 	// nowhere is the target of a route that is not there.
 	nowhere = "none"
 )
@@ -40,49 +44,68 @@ const (
 // Verbs returns the pair.
 func Verbs() []action.Verb {
 	target := []action.Field{
-		{Name: "routeTableRef", Form: action.RouteTableID, Required: true, Decides: true, Doc: "the route table"},
-		{Name: "nicRef", Form: action.InterfaceID, Required: true, Decides: true, Doc: "the interface that the route leads to"},
+		{Name: "routeTableRef", Form: action.RouteTableID, Required: true, Decides: true,
+			Doc: "the route table"},
+		{Name: "nicRef", Form: action.InterfaceID, Required: true, Decides: true,
+			Doc: "the interface that the route leads to"},
 		{Name: "address", Form: action.Destination, Required: true, Exclusive: true, Decides: true,
-			Doc: "the destination: an address, or a network of `/16` or longer (IPv6: `/32`); host bits are left out, as EC2 does"},
+			Doc: "the destination: an address, or a network of `/16` or longer (IPv6: `/32`); host " +
+				"bits are left out, as EC2 does"},
 		{Name: "region", Form: action.Region, Required: true, Decides: true, Doc: "the table's region"},
 	}
-	prior := action.Field{Name: "priorRouteTarget", Form: action.RouteTarget,
-		Doc: "where the route led before the action: the id of an interface, an instance, a gateway of any kind, a peering, an endpoint, an ARN, `local`, or `none` for no route"}
+	prior := action.Field{Name: factPrior, Form: action.RouteTarget,
+		Doc: "where the route led before the action: the id of an interface, an instance, a gateway " +
+			"of any kind, a peering, an endpoint, an ARN, `local`, or `none` for no route"}
 	state := action.OneOf("active", "blackhole")
-	describe := action.Permission{Action: "ec2:DescribeRouteTables", Resource: "*", For: "reading where the route leads, before and after"}
-	interfaces := action.Permission{Action: "ec2:DescribeNetworkInterfaces", Resource: "*", For: "a dry-run that tells whether the interface can be led to"}
+	describe := action.Permission{Action: "ec2:DescribeRouteTables", Resource: "*",
+		For: "reading where the route leads, before and after"}
+	interfaces := action.Permission{Action: "ec2:DescribeNetworkInterfaces", Resource: "*",
+		For: "telling whether an interface can be led to: in a dry-run, and before a route is given " +
+			"back"}
 	change := func(call, what string) action.Permission {
 		return action.Permission{Action: call, Change: true, Resource: "route-table", For: what}
 	}
 	return []action.Verb{
 		{
 			Name: "assign-route-table-route", Undo: "unassign-route-table-route",
-			Doc:    "Leads a destination to an interface in a route table. Whether a prefix list that the table has routes to has the destination too can't be read; the route made here comes before it.",
+			Doc: "Leads a destination to an interface in a route table. Whether a prefix list that " +
+				"the table has routes to has the destination too can't be read; the route made here comes " +
+				"before it.",
 			Target: target,
 			Parameters: []action.Field{
-				{Name: "allowReassignment", Form: action.Boolean, Doc: "take the route from what it leads to now"},
+				{Name: "allowReassignment", Form: action.Boolean,
+					Doc: "take the route from what it leads to now"},
 				action.Lease,
 			},
 			Facts: []action.Field{
 				{Name: factAssigned, Form: action.Destination,
 					Doc: "the destination, once it is read back that it leads to the interface"},
 				{Name: "routeTableRef", Form: action.RouteTableID, Doc: "the route table"},
-				{Name: "nextHopNICRef", Form: action.InterfaceID, Doc: "the interface, once it is read back that the destination leads to it"},
+				{Name: "nextHopNICRef", Form: action.InterfaceID,
+					Doc: "the interface, once it is read back that the destination leads to it"},
 				prior,
-				{Name: "priorRouteState", Form: state, Doc: "`blackhole` when what the route led to before was gone, detached or not running; left out when it was read in an earlier attempt"},
-				{Name: "routeState", Form: state, Doc: "as last read of the route to the interface; `blackhole` when the interface is detached or its instance not running"},
+				{Name: "priorRouteState", Form: state,
+					Doc: "`blackhole` when what the route led to before was gone, detached or not running; " +
+						"left out when it was read in an earlier attempt"},
+				{Name: "routeState", Form: state,
+					Doc: "as last read of the route to the interface; `blackhole` when the interface is " +
+						"detached or its instance not running"},
 			},
 			Permissions: []action.Permission{
 				describe, interfaces,
-				{Action: "ec2:DescribeSubnets", Resource: "*", For: "a dry-run that tells whether a destination inside the VPC is a whole subnet"},
+				{Action: "ec2:DescribeSubnets", Resource: "*",
+					For: "a dry-run that tells whether a destination inside the VPC is a whole subnet"},
 				change(callCreate, "adding the route"),
 				change(callReplace, "leading the route elsewhere"),
 			},
 			Plan: action.PlanWith(planAssign),
 		},
 		{
-			Name:   "unassign-route-table-route",
-			Doc:    "Takes the route to an interface away; as an undo, gives it back to what it led to before `assign-route-table-route`. A route that is propagated is for whoever propagates it to take away.",
+			Name: "unassign-route-table-route",
+			Doc: "Takes the route to an interface away; as an undo, gives it back to what it led to " +
+				"before " +
+				"`assign-route-table-route`. Without facts, under a key of its own, it is a release, and " +
+				"gives nothing back. A route that is propagated is for whoever propagates it to take away.",
 			Target: target,
 			Parameters: []action.Field{
 				prior,
@@ -92,10 +115,14 @@ func Verbs() []action.Verb {
 				action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
-				{Name: "unassignedRoute", Form: action.Destination, Doc: "the destination, once it is read that no route of the table leads it to the interface"},
-				{Name: "restoredRouteTarget", Form: action.RouteTarget, Doc: "what the route leads to again; `none` when there is no route again"},
+				{Name: "unassignedRoute", Form: action.Destination,
+					Doc: "the destination, once it is read that no route of the table leads it to the " +
+						"interface"},
+				{Name: "restoredRouteTarget", Form: action.RouteTarget,
+					Doc: "what the route leads to again; `none` when there is no route again"},
 				action.UnknownPrior,
-				{Name: "overwroteRouteTarget", Form: action.RouteTarget, Doc: "with `onDrift=restore`: what the route led to instead, and does not any more"},
+				{Name: "overwroteRouteTarget", Form: action.RouteTarget,
+					Doc: "with `onDrift=restore`: what the route led to instead, and does not any more"},
 			},
 			Permissions: []action.Permission{
 				describe, interfaces,

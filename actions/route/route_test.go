@@ -27,10 +27,19 @@ type vpc struct {
 	routes []ec2model.Route
 	calls  []string
 	refuse error
+	// gone are interfaces that do not exist any more, and unread may not be read.
+	gone, unread []string
+	// tables, interfaces and subnets are the errors of reading them.
+	tables, interfaces, subnets error
+	// elsewhere reports whether the interfaces are in another VPC.
+	elsewhere bool
+	// tableGone reports whether the table does not exist any more.
+	tableGone bool
 }
 
 func route(to, target string, edit ...func(*ec2model.Route)) ec2model.Route {
-	r := ec2model.Route{Destination: netip.MustParsePrefix(to), Target: target, Own: target == ec2model.Local, Static: target != ec2model.Local}
+	r := ec2model.Route{Destination: netip.MustParsePrefix(to), Target: target,
+		Own: target == ec2model.Local, Static: target != ec2model.Local}
 	for _, e := range edit {
 		e(&r)
 	}
@@ -47,6 +56,12 @@ func onInstance(id string) func(*ec2model.Route) {
 }
 
 func (v *vpc) DescribeRouteTable(_ context.Context, id string) (ec2model.RouteTable, error) {
+	if v.tables != nil {
+		return ec2model.RouteTable{}, v.tables
+	}
+	if v.tableGone {
+		return ec2model.RouteTable{}, action.Refuse(protocol.NotFound, "%s does not exist", id)
+	}
 	routes := slices.Clone(v.routes)
 	if !slices.ContainsFunc(routes, func(r ec2model.Route) bool { return r.Own }) {
 		routes = append(routes, ownTo(ec2model.Local))
@@ -54,11 +69,28 @@ func (v *vpc) DescribeRouteTable(_ context.Context, id string) (ec2model.RouteTa
 	return ec2model.RouteTable{ID: id, VPCID: "vpc-1", Routes: routes}, nil
 }
 
-func (v *vpc) DescribeNetworkInterfaces(_ context.Context, ids ...string) ([]ec2model.NetworkInterface, error) {
+func (v *vpc) DescribeNetworkInterfaces(
+	_ context.Context, ids ...string,
+) ([]ec2model.NetworkInterface, error) {
+	switch {
+	case v.interfaces != nil:
+		return nil, v.interfaces
+	case v.elsewhere:
+		return []ec2model.NetworkInterface{{ID: ids[0], VPCID: "vpc-2"}}, nil
+	case slices.Contains(v.gone, ids[0]):
+		return nil, action.Refuse(protocol.NotFound, "%s does not exist", ids[0])
+	case slices.Contains(v.unread, ids[0]):
+		return nil, action.Refuse(protocol.Authorization, "not allowed")
+	}
 	return []ec2model.NetworkInterface{{ID: ids[0], VPCID: "vpc-1"}}, nil
 }
 
-func (v *vpc) DescribeSubnetsWithBlock(_ context.Context, _ string, block netip.Prefix) ([]ec2model.Subnet, error) {
+func (v *vpc) DescribeSubnetsWithBlock(
+	_ context.Context, _ string, block netip.Prefix,
+) ([]ec2model.Subnet, error) {
+	if v.subnets != nil {
+		return nil, v.subnets
+	}
 	if block.String() == "10.0.1.0/24" {
 		return []ec2model.Subnet{{ID: "subnet-1"}}, nil
 	}
@@ -83,7 +115,9 @@ func (v *vpc) call(text string) error {
 }
 
 func ask(address string, parameters ...string) action.Request {
-	r := action.Request{Target: map[string]string{"routeTableRef": table, "nicRef": mine, "address": address, "region": "eu-west-1"}, Parameters: map[string]string{}}
+	r := action.Request{
+		Target: map[string]string{"routeTableRef": table, "nicRef": mine, "address": address,
+			"region": "eu-west-1"}, Parameters: map[string]string{}}
 	for i := 0; i < len(parameters); i += 2 {
 		r.Parameters[parameters[i]] = parameters[i+1]
 	}
@@ -102,24 +136,44 @@ func TestWhatIsReadChoosesTheCall(t *testing.T) {
 		call   string
 		facts  map[string]string
 	}{
-		{"nothing there", nil, action.PlanWith(planAssign), ask("10.9.0.9/32"), "create 10.9.0.9/32 " + mine, map[string]string{"priorRouteTarget": "none", "routeTableRef": table}},
-		{"a shorter one is another", []ec2model.Route{route("10.9.0.0/24", other)}, action.PlanWith(planAssign), ask("10.9.0.9/32"), "create 10.9.0.9/32 " + mine,
+		{"nothing there", nil, action.PlanWith(planAssign), ask("10.9.0.9/32"),
+			"create 10.9.0.9/32 " + mine,
 			map[string]string{"priorRouteTarget": "none", "routeTableRef": table}},
-		{"another's", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"), "replace 10.9.0.9/32 " + mine,
+		{"a shorter one is another", []ec2model.Route{route("10.9.0.0/24", other)},
+			action.PlanWith(planAssign), ask("10.9.0.9/32"), "create 10.9.0.9/32 " + mine,
+			map[string]string{"priorRouteTarget": "none", "routeTableRef": table}},
+		{"another's", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planAssign),
+			ask("10.9.0.9/32", "allowReassignment", "true"), "replace 10.9.0.9/32 " + mine,
 			map[string]string{"priorRouteTarget": other, "routeTableRef": table}},
-		{"a black hole", []ec2model.Route{route("10.9.0.9/32", other, blackhole)}, action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"), "replace 10.9.0.9/32 " + mine,
-			map[string]string{"priorRouteTarget": other, "routeTableRef": table, "priorRouteState": "blackhole"}},
-		{"a propagated one stays below", []ec2model.Route{route("10.9.0.9/32", vgw, propagated)}, action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"),
-			"create 10.9.0.9/32 " + mine, map[string]string{"priorRouteTarget": "none", "routeTableRef": table}},
-		{"the VPC's own", nil, action.PlanWith(planAssign), ask("10.0.0.0/16", "allowReassignment", "true"), "replace 10.0.0.0/16 " + mine,
+		{"a black hole", []ec2model.Route{route("10.9.0.9/32", other, blackhole)},
+			action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"),
+			"replace 10.9.0.9/32 " + mine,
+			map[string]string{"priorRouteTarget": other, "routeTableRef": table,
+				"priorRouteState": "blackhole"}},
+		{"a propagated one stays below", []ec2model.Route{route("10.9.0.9/32", vgw, propagated)},
+			action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"),
+			"create 10.9.0.9/32 " + mine,
+			map[string]string{"priorRouteTarget": "none", "routeTableRef": table}},
+		{"the VPC's own", nil, action.PlanWith(planAssign),
+			ask("10.0.0.0/16", "allowReassignment", "true"), "replace 10.0.0.0/16 " + mine,
 			map[string]string{"priorRouteTarget": "local", "routeTableRef": table}},
-		{"taken away", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32"), "delete 10.9.0.9/32", map[string]string{}},
-		{"back to nothing", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "none"), "delete 10.9.0.9/32", map[string]string{}},
-		{"back to a gateway", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw), "replace 10.9.0.9/32 " + vgw, map[string]string{}},
-		{"the VPC's own back to local", []ec2model.Route{ownTo(mine)}, action.PlanWith(planUnassign), ask("10.0.0.0/16", "priorRouteTarget", "local"), "replace 10.0.0.0/16 local", map[string]string{}},
-		{"a propagated one leads there too", []ec2model.Route{route("10.9.0.9/32", mine), route("10.9.0.9/32", mine, propagated)}, action.PlanWith(planUnassign), ask("10.9.0.9/32"), "delete 10.9.0.9/32", map[string]string{}},
-		{"back to an instance", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "i-00000000000000002"), "replace 10.9.0.9/32 i-00000000000000002", map[string]string{}},
-		{"back to a gateway, gone meanwhile", nil, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw, "onDrift", "restore"), "create 10.9.0.9/32 " + vgw,
+		{"taken away", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign),
+			ask("10.9.0.9/32"), "delete 10.9.0.9/32", map[string]string{}},
+		{"back to nothing", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign),
+			ask("10.9.0.9/32", "priorRouteTarget", "none"), "delete 10.9.0.9/32", map[string]string{}},
+		{"back to a gateway", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign),
+			ask("10.9.0.9/32", "priorRouteTarget", vgw), "replace 10.9.0.9/32 " + vgw, map[string]string{}},
+		{"the VPC's own back to local", []ec2model.Route{ownTo(mine)}, action.PlanWith(planUnassign),
+			ask("10.0.0.0/16", "priorRouteTarget", "local"), "replace 10.0.0.0/16 local",
+			map[string]string{}},
+		{"a propagated one leads there too",
+			[]ec2model.Route{route("10.9.0.9/32", mine), route("10.9.0.9/32", mine, propagated)},
+			action.PlanWith(planUnassign), ask("10.9.0.9/32"), "delete 10.9.0.9/32", map[string]string{}},
+		{"back to an instance", []ec2model.Route{route("10.9.0.9/32", mine)},
+			action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "i-00000000000000002"),
+			"replace 10.9.0.9/32 i-00000000000000002", map[string]string{}},
+		{"back to a gateway, gone meanwhile", nil, action.PlanWith(planUnassign),
+			ask("10.9.0.9/32", "priorRouteTarget", vgw, "onDrift", "restore"), "create 10.9.0.9/32 " + vgw,
 			map[string]string{"unassignedRoute": "10.9.0.9/32"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -156,17 +210,33 @@ func TestRefusals(t *testing.T) {
 		class  protocol.FailureClass
 		says   string
 	}{
-		{"another's", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planAssign), ask("10.9.0.9/32"), protocol.Conflict, "to " + other + "; allowReassignment=true"},
-		{"a propagated one", []ec2model.Route{route("10.9.0.9/32", vgw, func(r *ec2model.Route) { r.Static = false })}, action.PlanWith(planAssign), ask("10.9.0.9/32"), protocol.Conflict, vgw},
-		{"a target that could not be given back", []ec2model.Route{route("10.9.0.9/32", "new-thing")}, action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"), protocol.Conflict, "could not be given back"},
-		{"AWS's own networks", nil, action.PlanWith(planAssign), ask("fd00:ec2::254/128"), protocol.InvalidRequest, "AWS keeps"},
-		{"a network around AWS's own", nil, action.PlanWith(planAssign), ask("fd00::/16"), protocol.InvalidRequest, "AWS keeps"},
-		{"drift", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "none"), protocol.Drift, other},
-		{"the VPC's own, taken away", []ec2model.Route{ownTo(mine)}, action.PlanWith(planUnassign), ask("10.0.0.0/16"), protocol.InvalidRequest, "can't be taken away; priorRouteTarget=local"},
-		{"the VPC's own, back to nothing", nil, action.PlanWith(planUnassign), ask("10.0.0.0/16", "priorRouteTarget", "none", "onDrift", "restore"), protocol.InvalidRequest, "can't be taken away"},
-		{"another back to local", []ec2model.Route{route("10.9.0.9/32", mine)}, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "local"), protocol.InvalidRequest, "no block of the VPC"},
-		{"nothing back to local", nil, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "local", "onDrift", "restore"), protocol.InvalidRequest, "no block of the VPC"},
-		{"drift to nothing", nil, action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", vgw), protocol.Drift, "none now"},
+		{"another's", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planAssign),
+			ask("10.9.0.9/32"), protocol.Conflict, "to " + other + "; allowReassignment=true"},
+		{"a propagated one", []ec2model.Route{route("10.9.0.9/32", vgw, func(r *ec2model.Route) {
+			r.Static = false
+		})}, action.PlanWith(planAssign), ask("10.9.0.9/32"), protocol.Conflict, vgw},
+		{"a target that could not be given back", []ec2model.Route{route("10.9.0.9/32", "new-thing")},
+			action.PlanWith(planAssign), ask("10.9.0.9/32", "allowReassignment", "true"), protocol.Conflict,
+			"could not be given back"},
+		{"AWS's own networks", nil, action.PlanWith(planAssign), ask("fd00:ec2::254/128"),
+			protocol.InvalidRequest, "AWS keeps"},
+		{"a network around AWS's own", nil, action.PlanWith(planAssign), ask("fd00::/16"),
+			protocol.InvalidRequest, "AWS keeps"},
+		{"drift", []ec2model.Route{route("10.9.0.9/32", other)}, action.PlanWith(planUnassign),
+			ask("10.9.0.9/32", "priorRouteTarget", "none"), protocol.Drift, other},
+		{"the VPC's own, taken away", []ec2model.Route{ownTo(mine)}, action.PlanWith(planUnassign),
+			ask("10.0.0.0/16"), protocol.InvalidRequest, "can't be taken away; priorRouteTarget=local"},
+		{"the VPC's own, back to nothing", nil, action.PlanWith(planUnassign),
+			ask("10.0.0.0/16", "priorRouteTarget", "none", "onDrift", "restore"), protocol.InvalidRequest,
+			"can't be taken away"},
+		{"another back to local", []ec2model.Route{route("10.9.0.9/32", mine)},
+			action.PlanWith(planUnassign), ask("10.9.0.9/32", "priorRouteTarget", "local"),
+			protocol.InvalidRequest, "no block of the VPC"},
+		{"nothing back to local", nil, action.PlanWith(planUnassign),
+			ask("10.9.0.9/32", "priorRouteTarget", "local", "onDrift", "restore"), protocol.InvalidRequest,
+			"no block of the VPC"},
+		{"drift to nothing", nil, action.PlanWith(planUnassign),
+			ask("10.9.0.9/32", "priorRouteTarget", vgw), protocol.Drift, "none now"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := c.plan(t.Context(), &vpc{routes: c.routes}, c.req)
@@ -178,10 +248,12 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestConflictTellsWhatIsThereNow: a refusal for another state than was read is no licence to try another call.
+// TestConflictTellsWhatIsThereNow: a refusal for another state than was read is no licence to try
+// another call.
 func TestConflictTellsWhatIsThereNow(t *testing.T) {
 	v := &vpc{}
-	p, err := action.PlanWith(planAssign)(t.Context(), v, ask("10.9.0.9/32", "allowReassignment", "true"))
+	p, err := action.PlanWith(planAssign)(t.Context(), v,
+		ask("10.9.0.9/32", "allowReassignment", "true"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +262,8 @@ func TestConflictTellsWhatIsThereNow(t *testing.T) {
 		v.routes, v.calls = []ec2model.Route{route("10.9.0.9/32", now)}, nil
 		err = p.Transitions[0].Set(t.Context(), v, "none", mine)
 		var f *protocol.Failure
-		if !errors.As(err, &f) || f.Class != protocol.Conflict || f.Facts["holder"] != now || !f.MayRetry() {
+		if !errors.As(err, &f) || f.Class != protocol.Conflict || f.Facts["holder"] != now ||
+			!f.MayRetry() {
 			t.Errorf("%v", err)
 		}
 		if len(v.calls) != 1 {
@@ -204,48 +277,13 @@ func TestConflictTellsWhatIsThereNow(t *testing.T) {
 	}
 }
 
-// TestUndoWithoutFacts: what was recorded is given back.
-func TestUndoWithoutFacts(t *testing.T) {
-	for recorded, want := range map[string]string{vgw: vgw, "none": "none", mine: ""} {
-		req := ask("10.9.0.9/32")
-		req.Records = record{table + "/10.9.0.9/32 target": {From: recorded, To: mine}}
-		p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{route("10.9.0.9/32", mine)}}, req)
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case want == "" && p.Skip == "":
-			t.Errorf("%s was there before, and it is not skipped", recorded)
-		case want != "" && (!p.Restores || p.Transitions[0].To != want):
-			t.Errorf("%s: %+v", recorded, p.Transitions)
-		}
-	}
-}
-
-// record is what was recorded of each resource and attribute under the request's key.
-type record map[string]action.Recorded
-
-func (r record) Own(resource, attribute string) (action.Recorded, bool) {
-	t, ok := r[resource+" "+attribute]
-	return t, ok
-}
-
-func (r record) All() []action.Recorded {
-	var all []action.Recorded
-	for name, t := range r {
-		t.Resource, t.Attribute, _ = strings.Cut(name, " ")
-		all = append(all, t)
-	}
-	return all
-}
-
-func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }
-
-// TestInstanceIsItsInterface: EC2 shows a route to an instance with the instance's interface, and it is the
-// same route.
+// TestInstanceIsItsInterface: EC2 shows a route to an instance with the instance's interface, and
+// it is the same route.
 func TestInstanceIsItsInterface(t *testing.T) {
 	const instance, own = "i-00000000000000002", "i-00000000000000001"
 	plan := func(prior string, routes ...ec2model.Route) (*action.Plan, error) {
-		return action.PlanWith(planUnassign)(t.Context(), &vpc{routes: routes}, ask("10.9.0.9/32", "priorRouteTarget", prior))
+		return action.PlanWith(planUnassign)(t.Context(), &vpc{routes: routes},
+			ask("10.9.0.9/32", "priorRouteTarget", prior))
 	}
 	p, err := plan(instance, route("10.9.0.9/32", other, onInstance(instance)))
 	if err != nil || p.Seen.Values[0] != instance || p.Transitions[0].To != instance {
@@ -258,11 +296,14 @@ func TestInstanceIsItsInterface(t *testing.T) {
 		t.Errorf("the interface's own instance: %+v, %v", p, err)
 	}
 	var f *protocol.Failure
-	if _, err = plan(own, route("10.9.0.9/32", other, onInstance(instance))); !errors.As(err, &f) || f.Class != protocol.Drift {
+	if _, err = plan(own, route("10.9.0.9/32", other, onInstance(instance))); !errors.As(err, &f) ||
+		f.Class != protocol.Drift {
 		t.Errorf("another instance: %v", err)
 	}
-	// Without an action to undo it is another's.
-	if p, err = action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{route("10.9.0.9/32", other)}}, ask("10.9.0.9/32")); err != nil || p.Seen.Values[0] != nowhere {
+	// Without an action to undo it is another's, and stays.
+	v := &vpc{routes: []ec2model.Route{route("10.9.0.9/32", other)}}
+	p, err = action.PlanWith(planUnassign)(t.Context(), v, ask("10.9.0.9/32"))
+	if err != nil || p.Seen.Values[0] != other || p.Transitions[0].To != other {
 		t.Errorf("another's: %+v, %v", p, err)
 	}
 }
@@ -270,8 +311,10 @@ func TestInstanceIsItsInterface(t *testing.T) {
 // TestPropagatedRouteIsNotTakenAway: it leads to the interface all the same, and is told.
 func TestPropagatedRouteIsNotTakenAway(t *testing.T) {
 	there := route("10.9.0.9/32", mine, func(r *ec2model.Route) { r.Static = false })
-	p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{there}}, ask("10.9.0.9/32"))
-	if err != nil || p.Seen.Values[0] != nowhere || len(p.Facts(p.Transitions, p.Seen)) > 0 || !strings.Contains(p.Words.Already, "a propagated one leads it to "+mine) {
+	p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{there}},
+		ask("10.9.0.9/32"))
+	if err != nil || p.Seen.Values[0] != nowhere || len(p.Facts(p.Transitions, p.Seen)) > 0 ||
+		!strings.Contains(p.Words.Already, "a propagated one leads it to "+mine) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	// A static one, or the VPC's own, to the same destination is not propagated.
@@ -290,15 +333,20 @@ func TestUndoFacts(t *testing.T) {
 		want   map[string]string
 	}{
 		{nil, map[string]string{"unassignedRoute": "10.9.0.9/32", "restoredRouteTarget": vgw}},
-		{[]ec2model.Route{route("10.9.0.9/32", mine)}, map[string]string{"unassignedRoute": "10.9.0.9/32", "restoredRouteTarget": vgw}},
-		{[]ec2model.Route{route("10.9.0.9/32", other)}, map[string]string{"unassignedRoute": "10.9.0.9/32", "restoredRouteTarget": vgw, "overwroteRouteTarget": other}},
+		{[]ec2model.Route{route("10.9.0.9/32", mine)},
+			map[string]string{"unassignedRoute": "10.9.0.9/32", "restoredRouteTarget": vgw}},
+		{[]ec2model.Route{route("10.9.0.9/32", other)},
+			map[string]string{"unassignedRoute": "10.9.0.9/32", "restoredRouteTarget": vgw,
+				"overwroteRouteTarget": other}},
 	} {
 		v := &vpc{routes: c.routes}
-		p, err := action.PlanWith(planUnassign)(t.Context(), v, ask("10.9.0.9/32", "priorRouteTarget", vgw, "onDrift", "restore"))
+		p, err := action.PlanWith(planUnassign)(t.Context(), v,
+			ask("10.9.0.9/32", "priorRouteTarget", vgw, "onDrift", "restore"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if taken := c.want["overwroteRouteTarget"]; strings.Contains(p.Words.Did, "taken from") != (taken != "") || !strings.HasSuffix(p.Words.Did, taken) {
+		if taken := c.want["overwroteRouteTarget"]; strings.Contains(p.Words.Did, "taken from") !=
+			(taken != "") || !strings.HasSuffix(p.Words.Did, taken) {
 			t.Errorf("%v: %s", c.routes, p.Words.Did)
 		}
 		v.routes = []ec2model.Route{route("10.9.0.9/32", vgw)}
@@ -315,7 +363,8 @@ func TestUndoFacts(t *testing.T) {
 // TestBlackHoleOfAnEarlierAttempt: what is read now tells nothing of what was there before it.
 func TestBlackHoleOfAnEarlierAttempt(t *testing.T) {
 	hole := route("10.9.0.9/32", other, func(r *ec2model.Route) { r.Blackhole = true })
-	p, err := action.PlanWith(planAssign)(t.Context(), &vpc{routes: []ec2model.Route{hole}}, ask("10.9.0.9/32", "allowReassignment", "true"))
+	p, err := action.PlanWith(planAssign)(t.Context(), &vpc{routes: []ec2model.Route{hole}},
+		ask("10.9.0.9/32", "allowReassignment", "true"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,17 +377,20 @@ func TestBlackHoleOfAnEarlierAttempt(t *testing.T) {
 	}
 }
 
-// TestWhatIsGone: a prior target that does not exist any more is told with what may be done; a table that
-// does not has no prior target to speak of.
+// TestWhatIsGone: a prior target that does not exist any more is told with what may be done; a
+// table that does not has no prior target to speak of.
 func TestWhatIsGone(t *testing.T) {
 	for prior, told := range map[string]bool{vgw: true, "none": false} {
-		v := &vpc{routes: []ec2model.Route{route("10.9.0.9/32", mine)}, refuse: action.Refuse(protocol.NotFound, "EC2 says it does not exist")}
-		p, err := action.PlanWith(planUnassign)(t.Context(), v, ask("10.9.0.9/32", "priorRouteTarget", prior))
+		v := &vpc{routes: []ec2model.Route{route("10.9.0.9/32", mine)},
+			refuse: action.Refuse(protocol.NotFound, "EC2 says it does not exist")}
+		p, err := action.PlanWith(planUnassign)(t.Context(), v,
+			ask("10.9.0.9/32", "priorRouteTarget", prior))
 		if err != nil {
 			t.Fatal(err)
 		}
 		err = p.Transitions[0].Set(t.Context(), v, mine, prior)
-		if err == nil || strings.Contains(err.Error(), "under a key of its own, without priorRouteTarget") != told {
+		if err == nil || strings.Contains(err.Error(),
+			"under a key of its own, without priorRouteTarget") != told {
 			t.Errorf("%s: %v", prior, err)
 		}
 	}

@@ -11,230 +11,330 @@ import (
 )
 
 func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
-	u := release{entry: newEntry(r, req), before: nowhere}
-	prior, knows := req.Parameters["priorRouteTarget"]
-	if !knows {
-		// An undo that was sent without its action's facts.
-		recorded, found := req.Record(u.resource(), attribute)
-		prior, knows = recorded.From, found
-	}
+	u := &unassignment{entry: newEntry(r, req), req: req, before: req.Parameters[factPrior]}
 	named, err := action.Named(req, factAssigned, u.to.String())
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case knows:
-		u.before = prior
-		return u.plan(ctx, &req)
-	case named:
-		u.unknown = true
-		return u.plan(ctx, &req)
-	case req.Orphan:
-		why, err := action.Untold(req, "the route to "+u.to.String()+" stays as it is")
-		return skip(why), err
 	}
-	return u.plan(ctx, nil)
+	u.named = named
+	u.releases = !req.Undoes && u.before == ""
+	return u.plan(ctx)
 }
 
-// release is a destination on its way off an interface.
-type release struct {
+// unassignment is a destination on its way off an interface: the undo of an assignment, or a
+// release.
+type unassignment struct {
 	entry
-	// before is where it is to lead: a target, or nowhere.
+	req action.Request
+	// before is where it led before the action, as the facts tell. It is empty if they do not
+	// tell it.
 	before string
-	// unknown is set where nothing tells where it led before the action: then nowhere.
-	unknown bool
+	// named reports whether the facts name the destination alone, as those of other executors do.
+	named bool
+	// releases reports whether the route is taken away for good, wherever it led before.
+	releases bool
+
+	// now is where the destination leads, target where it is to lead.
+	now, target string
+	back        action.Back
+	// unknown reports whether nothing tells where it led before the action, settled whether the
+	// undo leads nowhere.
+	unknown, settled bool
+	// missing is the interface that it should lead to, and that does not exist any more.
+	missing string
 }
 
-// plan lets the route go. As an undo it compares what is with what was, before and after the action.
-func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, error) {
-	if u.before == u.nic {
-		return u.stays(), nil
-	}
-	if undo != nil {
-		if err := action.Aimed(*undo, u.resource(), attribute, u.nic); err != nil {
-			return nil, err
-		}
-	}
+func (u *unassignment) plan(ctx context.Context) (*action.Plan, error) {
 	table, route, err := u.read(ctx)
-	switch {
-	case err != nil && undo != nil:
-		return u.withoutTable(*undo, err)
-	case err != nil:
-		return nil, err
-	case route.Target == u.nic && route.LeadsTo(u.before):
-		return u.stays(), nil
-	case u.hasMovedOn(route):
-		return u.movedOn(table, route.Target), nil
+	if err != nil {
+		return u.withoutTable(err)
 	}
-	if err := u.possible(route, undo != nil); err != nil {
+	if u.before != "" && route.Target == u.nic && route.LeadsTo(u.before) {
+		// The prior target is the interface's own instance.
+		u.before = u.nic
+	}
+	u.now = u.name(route)
+	if err := u.decide(ctx); err != nil {
 		return nil, err
 	}
-	seen := u.seenOf(table, route, undo != nil)
-	now, overwrites := seen.Values[0], ""
-	if undo != nil {
-		if overwrites, err = action.Restore(*undo, "the target of "+u.to.String()+" in "+u.table, u.before, u.nic, now); err != nil {
-			return nil, err
-		}
+	if u.unknown && !u.named {
+		return u.untold()
 	}
+	var unforeseen []string
+	if unforeseen, err = u.exists(ctx); err != nil {
+		return nil, err
+	}
+	if err := u.possible(route); err != nil {
+		return nil, err
+	}
+	u.back.To = u.target
+	t := u.transition(u.now, u.target)
+	t.Back = &u.back
 	p := &action.Plan{
-		Restores: undo != nil,
-		Seen:     seen,
+		Seen: u.seenOf(table, route),
 		Read: func(ctx context.Context) (action.Seen, error) {
 			table, route, err := u.read(ctx)
-			return u.seenOf(table, route, undo != nil), err
+			return u.seenOf(table, route), err
 		},
-		Transitions: []action.Transition{u.giveBack(now)},
+		Transitions: []action.Transition{t},
+		Foresee:     func(context.Context) ([]string, error) { return unforeseen, nil },
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
-			return u.facts(seen, undo != nil, overwrites)
+			return u.facts(seen)
 		},
-		Words: u.words(table, overwrites),
+		Words: u.words(table),
 	}
-	if strings.HasPrefix(u.before, "eni-") {
-		p.Foresee = func(ctx context.Context) ([]string, error) {
-			_, err := u.r.DescribeNetworkInterfaces(ctx, u.before)
-			if text := action.Unforeseen(err, "whether "+u.before+" exists"); text != "" {
-				return []string{text}, nil
-			}
-			return nil, u.gone(err)
-		}
+	if !u.releases && u.back.Stays() {
+		skip := u.stays()
+		p.Skip, p.Facts = skip.Skip, skip.Facts
 	}
 	return p, nil
 }
 
-// hasMovedOn reports whether a route whose prior target is unknown leads elsewhere since.
-func (u release) hasMovedOn(route ec2model.Route) bool {
-	return u.unknown && route.Target != u.nic && route.Target != nowhere
+// name is where the route leads. What it led to before the action is called what it was called
+// then.
+func (u *unassignment) name(route ec2model.Route) string {
+	if u.before != "" && route.LeadsTo(u.before) {
+		return u.before
+	}
+	return route.Target
 }
 
-// movedOn is the undo of an action whose prior target is unknown, where the route leads elsewhere
-// since: what the action brought about is not so any more.
-func (u release) movedOn(table ec2model.RouteTable, now string) *action.Plan {
-	facts := map[string]string{action.UnknownPrior.Name: "priorRouteTarget"}
-	if !u.ledByAnother(table) {
-		facts["unassignedRoute"] = u.to.String()
-	}
-	again := func(ctx context.Context) (action.Seen, error) {
-		_, route, err := u.read(ctx)
-		return action.Seen{Values: []string{route.Target}}, err
-	}
-	to := u.to.String()
-	return action.MovedOn(u.nic, again, facts,
-		u.table+" does not lead "+to+" to "+u.nic+" any more, and the route to "+now+" stays")
-}
-
-// withoutTable is the undo in a table that was not found: its routes are gone with it.
-func (u release) withoutTable(undo action.Request, cause error) (*action.Plan, error) {
-	// That it led to the interface was held against the record before.
-	err := action.Vanished(undo, cause, func(own action.Recorded) bool { return own.Resource == u.resource() })
+// decide settles where the destination is to lead.
+func (u *unassignment) decide(ctx context.Context) error {
+	before, err := u.priorTarget(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	facts := map[string]string{"unassignedRoute": u.to.String()}
-	if u.unknown {
-		facts[action.UnknownPrior.Name] = "priorRouteTarget"
+	at := u.at(u.now)
+	if u.releases {
+		u.back, err = u.req.Release(at, u.nic, nowhere)
+	} else {
+		u.back, err = u.req.Undo(at, action.Told{Before: before, After: u.nic})
 	}
-	return action.NothingLeft(facts, u.table+" does not exist any more, and its route to "+u.to.String()+" went with it"), nil
-}
-
-// stays is the plan of an undo of what changed nothing.
-func (u release) stays() *action.Plan {
-	return skip(u.table + " led " + u.to.String() + " to " + u.nic + " before the action: the route stays")
-}
-
-func skip(why string) *action.Plan {
-	return &action.Plan{Restores: true, Skip: why, Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}
-}
-
-// possible refuses what EC2 does to no route: to take the VPC's own away, and to lead any other to local.
-func (u release) possible(route ec2model.Route, undo bool) error {
-	switch {
-	case route.Own && u.before == nowhere && (undo || route.Target == u.nic):
-		return action.Refuse(protocol.InvalidRequest, "the route to %s in %s is the VPC's own, which can't be taken away; priorRouteTarget=local leads it back", u.to, u.table)
-	case !route.Own && u.before == ec2model.Local:
-		return action.Refuse(protocol.InvalidRequest, "%s is no block of the VPC of %s: only the VPC's own routes lead to local", u.to, u.table)
+	if err != nil {
+		return err
+	}
+	u.unknown, u.settled = !u.releases && u.back.Untold(), u.back.Settled()
+	switch u.target = u.back.To; {
+	case u.unknown && u.now == u.nic:
+		u.target = nowhere
+	case u.unknown:
+		u.target = u.now
+	case u.releases && u.back.Base != nowhere && u.back.Base != u.nic:
+		u.missing = u.back.Base
+	case before != u.before && !u.settled:
+		u.missing = u.before
 	}
 	return nil
 }
 
-// seenOf is a reading in the executor's terms. Without an action to undo, a route that leads elsewhere is
-// no route of ours. What the route led to before is called what it was called then.
-func (u release) seenOf(table ec2model.RouteTable, route ec2model.Route, undo bool) action.Seen {
-	s := action.Seen{Values: []string{route.Target}}
-	switch {
-	case undo && route.LeadsTo(u.before):
-		s.Values[0] = u.before
-	case !undo && route.Target != u.nic:
-		s.Values[0] = nowhere
+// priorTarget returns where the destination led before, as the facts tell. Where it leads nowhere
+// now, and that interface is gone for good, an undo has taken the route away already.
+func (u *unassignment) priorTarget(ctx context.Context) (string, error) {
+	byFacts := u.req.Undoes && u.req.Answered && !u.req.Recorded()
+	if !byFacts || u.now != nowhere || !strings.HasPrefix(u.before, "eni-") {
+		return u.before, nil
 	}
+	_, err := u.r.DescribeNetworkInterfaces(ctx, u.before)
+	var f *protocol.Failure
+	switch {
+	case errors.As(err, &f) && f.Class == protocol.NotFound:
+		return nowhere, nil
+	case action.Unforeseen(err, u.before) != "":
+		return u.before, nil
+	}
+	return u.before, err
+}
+
+// exists takes the route away where the interface that it should lead to does not exist any
+// more. Of a target of any other kind, only EC2 tells. Unforeseen says what may not be read.
+func (u *unassignment) exists(ctx context.Context) (unforeseen []string, err error) {
+	if u.target == u.now || !strings.HasPrefix(u.target, "eni-") {
+		return nil, nil
+	}
+	_, err = u.r.DescribeNetworkInterfaces(ctx, u.target)
+	if text := action.Unforeseen(err, "whether "+u.target+" exists"); text != "" {
+		return []string{text}, nil
+	}
+	var f *protocol.Failure
+	switch {
+	case !errors.As(err, &f) || f.Class != protocol.NotFound:
+		return nil, err
+	case u.req.Recent || !u.back.Known && !u.req.Answered:
+		return nil, u.withoutTarget(err)
+	}
+	u.missing, u.target = u.target, nowhere
+	if u.back.Overwrites != "" {
+		// There is nothing to overwrite it with.
+		u.target = u.now
+	}
+	return nil, nil
+}
+
+// withoutTarget says what to do about a prior target that is not there any more.
+func (u *unassignment) withoutTarget(err error) error {
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.NotFound || u.target == nowhere {
+		return err
+	}
+	told := *f
+	told.Message += "; " + u.to.String() + " led to " + u.target + " before the action: nothing was" +
+		" changed; an unassign-route-table-route under a key of its own, without priorRouteTarget," +
+		" takes the route away"
+	return &told
+}
+
+// withoutTable is the undo in a table that was not found: its routes are gone with it.
+func (u *unassignment) withoutTable(cause error) (*action.Plan, error) {
+	var f *protocol.Failure
+	absent := errors.As(cause, &f) && f.Class == protocol.NotFound
+	if absent && u.before == "" && !u.named && u.req.Orphan() {
+		return u.untold()
+	}
+	if absent && u.before == u.nic && !u.req.Recorded() {
+		return u.stays(), nil
+	}
+	err := action.Vanished(u.req, cause, func(own action.Recorded) bool {
+		return own.Resource == u.resource() && own.To == u.nic
+	})
+	if err != nil {
+		return nil, err
+	}
+	facts := map[string]string{"unassignedRoute": u.to.String()}
+	if u.named && u.before == "" && !u.req.Recorded() {
+		facts[action.UnknownPrior.Name] = factPrior
+	}
+	return action.NothingLeft(facts,
+		u.table+" does not exist any more, and its route to "+u.to.String()+" went with it"), nil
+}
+
+// untold answers an undo of which nothing is known.
+func (u *unassignment) untold() (*action.Plan, error) {
+	why, err := action.Untold(u.req, "the route to "+u.to.String()+" stays as it is")
+	if err != nil {
+		return nil, err
+	}
+	return skip(why), nil
+}
+
+// stays is the undo of an action that found the route as it wants it.
+func (u *unassignment) stays() *action.Plan {
+	return skip(u.table + " led " + u.to.String() + " to " + u.nic +
+		" before the action: the route is left as it is")
+}
+
+func skip(why string) *action.Plan {
+	return &action.Plan{
+		Skip:  why,
+		Facts: func([]action.Transition, action.Seen) map[string]string { return nil },
+	}
+}
+
+// possible refuses what EC2 does to no route: to take the VPC's own away, and to lead any other
+// to local.
+func (u *unassignment) possible(route ec2model.Route) error {
+	switch {
+	case u.target == u.now:
+	case route.Own && u.target == nowhere:
+		return action.Refuse(protocol.InvalidRequest,
+			"the route to %s in %s is the VPC's own, which can't be taken away;"+
+				" priorRouteTarget=local leads it back", u.to, u.table)
+	case !route.Own && u.target == ec2model.Local:
+		return action.Refuse(protocol.InvalidRequest,
+			"%s is no block of the VPC of %s: only the VPC's own routes lead to local", u.to, u.table)
+	}
+	return nil
+}
+
+// seenOf is a reading in the executor's terms.
+func (u *unassignment) seenOf(table ec2model.RouteTable, route ec2model.Route) action.Seen {
+	s := action.Seen{Values: []string{u.name(route)}}
 	if s.Values[0] != u.nic && !u.ledByAnother(table) {
 		s.Facts = map[string]string{"unassignedRoute": u.to.String()}
 	}
 	return s
 }
 
-// ledByAnother tells that a propagated route leads to the interface, which only whoever propagates it can
-// take away.
-func (u release) ledByAnother(table ec2model.RouteTable) bool {
+// ledByAnother reports whether a propagated route leads to the interface, which only whoever
+// propagates it can take away.
+func (u *unassignment) ledByAnother(table ec2model.RouteTable) bool {
 	propagated, found := table.Propagated(u.to)
 	return found && propagated.Target == u.nic
 }
 
-func (u release) giveBack(now string) action.Transition {
-	t := u.transition(now, u.before)
+// transition leads the destination back.
+func (u *unassignment) transition(now, to string) action.Transition {
+	t := u.entry.transition(now, to)
 	set := t.Set
-	t.Set = func(ctx context.Context, w any, from, to string) error { return u.gone(set(ctx, w, from, to)) }
+	t.Set = func(ctx context.Context, w any, from, to string) error {
+		return u.withoutTarget(set(ctx, w, from, to))
+	}
 	return t
 }
 
-// gone says what to do about a prior target that is not there any more.
-func (u release) gone(err error) error {
-	var f *protocol.Failure
-	if !errors.As(err, &f) || f.Class != protocol.NotFound || u.before == nowhere {
-		return err
-	}
-	told := *f
-	told.Message += "; " + u.to.String() + " led to " + u.before + " before the action: nothing was changed; an unassign-route-table-route under a key of its own, without priorRouteTarget, takes the route away"
-	return &told
+// givesBack reports whether the destination is to lead again to what it led to before.
+func (u *unassignment) givesBack() bool {
+	return u.missing == "" && !u.releases && !u.unknown && !u.settled
 }
 
-func (u release) words(table ec2model.RouteTable, overwrites string) action.Words {
-	what := u.to.String()
+func (u *unassignment) words(table ec2model.RouteTable) action.Words {
+	what, from := u.to.String(), u.nic
+	if u.now != nowhere {
+		from = u.now
+	}
 	w := action.Words{
-		Would:   "take the route to " + what + " away from " + u.nic + " in " + u.table,
-		Did:     "took the route to " + what + " away from " + u.nic + " in " + u.table,
+		Would:   "take the route to " + what + " away from " + from + " in " + u.table,
+		Did:     "took the route to " + what + " away from " + from + " in " + u.table,
 		Already: u.table + " does not lead " + what + " to " + u.nic,
 	}
-	if u.before != nowhere {
-		w.Would = "give the route to " + what + " in " + u.table + " back to " + u.before
-		w.Did = "gave the route to " + what + " in " + u.table + " back to " + u.before
-		w.Already = u.table + " leads " + what + " to " + u.before + " again"
+	also := func(text string) { w.Would, w.Did = w.Would+text, w.Did+text }
+	if u.givesBack() && u.target != nowhere {
+		w.Would = "give the route to " + what + " in " + u.table + " back to " + u.target
+		w.Did = "gave the route to " + what + " in " + u.table + " back to " + u.target
+		w.Already = u.table + " leads " + what + " to " + u.target + " again"
+		if u.now != nowhere && u.now != u.nic {
+			w.Would += ", taking it from " + u.now
+			w.Did += ", taken from " + u.now
+		}
 	}
-	if u.unknown {
-		const nothingBack = "; where it led before is not known, so it leads nowhere"
-		w.Would, w.Did = w.Would+nothingBack, w.Did+nothingBack
+	switch {
+	case u.unknown:
+		also("; where it led before is not known, so it leads nowhere")
+		if u.now != nowhere && u.now != u.nic {
+			w.Already += " any more, and the route to " + u.now + " stays"
+		}
+	case u.releases && u.missing != "":
+		also("; it is not given back to " + u.missing + ", which it led to before")
+	case u.missing != "":
+		gone := "; " + u.missing + ", which it led to before the action, does not exist any more"
+		also(gone)
+		w.Already += gone
 	}
-	if overwrites != "" && overwrites != nowhere {
-		w.Would += ", taking it from " + overwrites
-		w.Did += ", taken from " + overwrites
-	}
-	if u.before == nowhere && u.ledByAnother(table) {
+	if u.target == nowhere && u.ledByAnother(table) {
 		w.Would += "; a propagated one leads there too, and stays"
 		w.Did += "; a propagated one leads there still"
-		w.Already = u.table + " has no route to " + what + " that could be taken away; a propagated one leads it to " + u.nic
+		w.Already = u.table + " has no route to " + what +
+			" that could be taken away; a propagated one leads it to " + u.nic
 	}
 	return w
 }
 
-func (u release) facts(seen action.Seen, undo bool, overwrites string) map[string]string {
-	facts := action.Merge(seen.Facts)
-	if u.unknown {
-		facts[action.UnknownPrior.Name] = "priorRouteTarget"
+func (u *unassignment) facts(seen action.Seen) map[string]string {
+	now, facts := seen.Values[0], action.Merge(seen.Facts)
+	if u.named && u.before == "" && !u.back.Known {
+		facts[action.UnknownPrior.Name] = factPrior
+	}
+	if now != u.target {
 		return facts
 	}
-	if undo && seen.Values[0] == u.before {
-		facts["restoredRouteTarget"] = u.before
-		if overwrites != "" && overwrites != nowhere {
-			facts["overwroteRouteTarget"] = overwrites
-		}
+	if u.givesBack() {
+		facts["restoredRouteTarget"] = now
+	}
+	if over := u.back.Overwrites; over != "" && over != nowhere && over != now {
+		facts["overwroteRouteTarget"] = over
+	}
+	if u.missing != "" {
+		facts[protocol.FactNotRestored], facts[factPrior] = "true", u.missing
 	}
 	return facts
 }

@@ -20,10 +20,33 @@ type address struct {
 
 func (a address) isIPv6() bool { return strings.Contains(a.ip, ":") }
 
+// resource names the address: two VPCs may have the same one.
+func (a address) resource(vpc string) string { return vpc + "/" + a.ip }
+
+// at is the address with its present holder.
+func (a address) at(vpc, holder string) action.At {
+	return action.At{
+		Resource: a.resource(vpc), Attribute: attribute, Now: holder, What: "the holder of " + a.ip,
+	}
+}
+
+// known are the interfaces that a history knows, each of which may have the address.
+func known(history []action.Recorded) []string {
+	var ids []string
+	for _, e := range history {
+		ids = append(ids, e.From, e.To, e.Via)
+	}
+	return ids
+}
+
 // transition moves the address between holders. Explain may add to an error what
 // a reading tells.
-func (a address) transition(vpc, from, to string, explain func(context.Context, error) error) action.Transition {
-	t := action.Transition{Resource: vpc + "/" + a.ip, Attribute: attribute, From: from, To: to, Call: callAssign}
+func (a address) transition(
+	vpc, from, to string, explain func(context.Context, error) error,
+) action.Transition {
+	t := action.Transition{
+		Resource: a.resource(vpc), Attribute: attribute, From: from, To: to, Call: callAssign,
+	}
 	switch {
 	case a.isIPv6():
 		t.Call = callAssignIPv6
@@ -47,8 +70,8 @@ func (a address) transition(vpc, from, to string, explain func(context.Context, 
 	return t
 }
 
-// byWayOf lets a move of an IPv6 address stop half-way, where nobody has it: the executor reads it back
-// there, and knows it for its own doing when it finds it so later.
+// byWayOf lets a move of an IPv6 address stop half-way, where nobody has it. The executor reads it
+// back there, and knows it for its own doing when it finds it so later.
 func (a address) byWayOf(t action.Transition) action.Transition {
 	if a.isIPv6() && t.To != nobody {
 		t.Via = nobody
@@ -56,8 +79,8 @@ func (a address) byWayOf(t action.Transition) action.Transition {
 	return t
 }
 
-// moveIPv6 lets an address go, or assigns it, or both where there is no stop between. Goal is the holder
-// that the whole move is for.
+// moveIPv6 lets an address go, or assigns it, or both where there is no stop between. Goal is the
+// holder that the whole move is for.
 func (a address) moveIPv6(ctx context.Context, w Writer, from, to, goal string) error {
 	if from == nobody {
 		return w.AssignIPv6Address(ctx, to, a.ip)
@@ -72,9 +95,9 @@ func (a address) moveIPv6(ctx context.Context, w Writer, from, to, goal string) 
 	return uncertain(w.AssignIPv6Address(ctx, to, a.ip))
 }
 
-// letGo takes an IPv6 address off its holder. One that is on its way to another is offered to that one
-// first: only where EC2 refuses it for being held is there nothing else that EC2 would
-// refuse it for (no permission, no room, no such subnet), with nobody left to hold it.
+// letGo takes an IPv6 address off its holder. One that is on its way to another is offered to that
+// one first. Only where EC2 refuses it for being held is there nothing else that EC2 would refuse
+// it for (no permission, no room, no such subnet), with nobody left to hold it.
 func (a address) letGo(ctx context.Context, w Writer, holder, goal string) error {
 	if goal == nobody || goal == holder {
 		return w.UnassignIPv6Address(ctx, holder, a.ip)
@@ -96,7 +119,8 @@ func (a address) letGo(ctx context.Context, w Writer, holder, goal string) error
 	return w.UnassignIPv6Address(ctx, holder, a.ip)
 }
 
-// uncertain makes of a refusal, which certainly changed nothing, the end of a change that may be half made.
+// uncertain makes of a refusal, which certainly changed nothing, the end of a change that may be
+// half made.
 func uncertain(err error) error {
 	var certain *protocol.Failure
 	if errors.As(err, &certain) {
@@ -107,7 +131,9 @@ func uncertain(err error) error {
 
 // readHolder reads which of these interfaces has the address. One that does not exist holds
 // nothing. Two at once, as while EC2 moves it, are told as both.
-func (a address) readHolder(ctx context.Context, ids ...string) (string, []ec2model.NetworkInterface, error) {
+func (a address) readHolder(
+	ctx context.Context, ids ...string,
+) (string, []ec2model.NetworkInterface, error) {
 	var asked []string
 	for _, id := range ids {
 		if id != "" && id != nobody && !slices.Contains(asked, id) {
@@ -130,6 +156,13 @@ func (a address) readHolder(ctx context.Context, ids ...string) (string, []ec2mo
 	return strings.Join(holders, "+"), found, nil
 }
 
+// onBoth refuses an address that more than one interface is shown to have.
+func (a address) onBoth(holders []ec2model.NetworkInterface) error {
+	return action.Refuse(protocol.Unavailable,
+		"EC2 shows %s on both %s and %s, as while it is being moved; try again",
+		a.ip, holders[0].ID, holders[1].ID)
+}
+
 // find is the interface of this id among those that were read.
 func find(found []ec2model.NetworkInterface, id string) (ec2model.NetworkInterface, bool) {
 	i := slices.IndexFunc(found, func(n ec2model.NetworkInterface) bool { return n.ID == id })
@@ -145,7 +178,8 @@ func (a address) absent(ctx context.Context, nic string) (gone, err error) {
 	var f *protocol.Failure
 	switch {
 	case err == nil:
-		return nil, action.Refuse(protocol.Unavailable, "EC2's answers contradict each other about %s; try again", nic)
+		return nil, action.Refuse(protocol.Unavailable,
+			"EC2's answers contradict each other about %s; try again", nic)
 	case errors.As(err, &f) && f.Class == protocol.NotFound:
 		return f, nil
 	}
@@ -160,5 +194,6 @@ func (a address) secondaryFact(nic ec2model.NetworkInterface) map[string]string 
 }
 
 func managed(nic string) *protocol.Failure {
-	return action.Refuse(protocol.Authorization, "%s belongs to an AWS service, which alone may change it; name an interface of your own", nic)
+	return action.Refuse(protocol.Authorization,
+		"%s belongs to an AWS service, which alone may change it; name an interface of your own", nic)
 }

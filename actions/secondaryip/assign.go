@@ -31,59 +31,43 @@ type assignment struct {
 }
 
 func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan, error) {
-	found, err := a.r.DescribeNetworkInterfaces(ctx, a.nic)
+	nic, err := a.target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	nic := found[0]
-	switch {
-	case nic.RequesterManaged:
-		return nil, managed(nic.ID)
-	case nic.HasAsPrimary(a.ip):
-		return nil, action.Refuse(protocol.InvalidRequest, "%s is the primary address of %s itself, which can't be a secondary one too", a.ip, nic.ID)
-	}
-	if err := cmp.Or(a.possible(ctx, nic), a.notDelegated(nic)); err != nil {
+	history, err := req.History(a.resource(nic.VPCID), attribute)
+	if err != nil {
 		return nil, err
 	}
-	recorded, _ := req.Record(nic.VPCID+"/"+a.ip, attribute)
-	from, held := nobody, ec2model.NetworkInterface{}
-	switch {
-	case nic.Has(a.ip):
-		from = nic.ID
-	case a.take || cmp.Or(recorded.From, nobody) != nobody:
-		// Without leave to take it, EC2 refuses an address that is held: the
-		// one check that nobody can slip past. So only taking needs to look, or going on with it.
-		var refusal error
-		if held, refusal, err = a.holder(ctx, nic); err != nil || refusal != nil {
-			return nil, cmp.Or(err, refusal)
-		}
-		from = cmp.Or(held.ID, nobody)
+	from, held, err := a.present(ctx, nic, a.take || len(history) > 0)
+	if err != nil {
+		return nil, err
 	}
-	before := from
-	if from == nobody {
-		if before, err = a.leftHalfWay(req, nic.VPCID); err != nil {
-			return nil, err
-		}
+	o, err := req.Origin(a.at(nic.VPCID, from))
+	if err != nil {
+		return nil, err
 	}
+	prior := o.From
+	if a.take {
+		// Another action may have let the address go on its way, and come no further.
+		prior = o.Whence
+	}
+	explain := func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) }
+	others := append(known(history), from)
 	p := &action.Plan{
 		Seen: action.Seen{Values: []string{from}, Facts: a.secondaryFact(nic)},
-		// A retry that finds nobody, half-way, may have to put back what was there before.
-		Read: func(ctx context.Context) (action.Seen, error) {
-			return a.readAgain(ctx, before, recorded.From)
-		},
+		Read: func(ctx context.Context) (action.Seen, error) { return a.readAgain(ctx, others...) },
 		Transitions: []action.Transition{
-			a.takenVia(a.transition(nic.VPCID, before, nic.ID, func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) })),
+			a.takenVia(a.transition(nic.VPCID, from, nic.ID, explain)),
 		},
-		Facts: a.facts,
-		Words: action.Words{
-			Would:   "assign " + a.ip + " to " + nic.ID,
-			Did:     "assigned " + a.ip + " to " + nic.ID,
-			Already: nic.ID + " has " + a.ip,
+		Facts: func(t []action.Transition, seen action.Seen) map[string]string {
+			before := t[0].From
+			if before == o.From {
+				before = prior
+			}
+			return action.Merge(a.priorFacts(before, o.Facts), a.facts(seen))
 		},
-	}
-	if taken := a.takenFrom(nic.ID, from, recorded); taken != "" {
-		p.Words.Would += ", taking it from " + taken
-		p.Words.Did += ", taken from " + taken
+		Words: a.words(prior),
 	}
 	switch {
 	case from == nic.ID:
@@ -96,16 +80,51 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 	return p, nil
 }
 
-// takenFrom is the interface that the address is taken from, or was by an earlier attempt under
-// this key; empty if there is none.
-func (a assignment) takenFrom(nic, now string, own action.Recorded) string {
-	if own.To == nic && (now == nic || now == nobody) {
-		now = own.From
+// target reads the interface, and refuses one that can't get the address.
+func (a assignment) target(ctx context.Context) (nic ec2model.NetworkInterface, err error) {
+	found, err := a.r.DescribeNetworkInterfaces(ctx, a.nic)
+	if err != nil {
+		return nic, err
 	}
-	if now == nobody || now == nic {
-		return ""
+	nic = found[0]
+	switch {
+	case nic.RequesterManaged:
+		return nic, managed(nic.ID)
+	case nic.HasAsPrimary(a.ip):
+		return nic, action.Refuse(protocol.InvalidRequest,
+			"%s is the primary address of %s itself, which can't be a secondary one too", a.ip, nic.ID)
 	}
-	return now
+	return nic, cmp.Or(a.possible(ctx, nic), a.notDelegated(nic))
+}
+
+// present finds who has the address, and refuses a holder that it may not be taken from. Without
+// leave to take it, EC2 refuses an address that is held: the one check that nobody can slip past.
+// So whether it is held by another is looked up only to take it, or to go on with a history.
+func (a assignment) present(
+	ctx context.Context, nic ec2model.NetworkInterface, look bool,
+) (holder string, held ec2model.NetworkInterface, err error) {
+	switch {
+	case nic.Has(a.ip):
+		return nic.ID, held, nil
+	case !look:
+		return nobody, held, nil
+	}
+	held, refusal, err := a.holder(ctx, nic)
+	return cmp.Or(held.ID, nobody), held, cmp.Or(err, refusal)
+}
+
+// words tell the plan. Prior is the holder that the address is taken from.
+func (a assignment) words(prior string) action.Words {
+	w := action.Words{
+		Would:   "assign " + a.ip + " to " + a.nic,
+		Did:     "assigned " + a.ip + " to " + a.nic,
+		Already: a.nic + " has " + a.ip,
+	}
+	if prior != nobody && prior != a.nic {
+		w.Would += ", taking it from " + prior
+		w.Did += ", taken from " + prior
+	}
+	return w
 }
 
 // readAgain reads who of the interface and these others has the address. The interface must exist.
@@ -122,21 +141,6 @@ func (a assignment) readAgain(ctx context.Context, others ...string) (action.See
 	return action.Seen{Values: []string{holder}, Facts: a.secondaryFact(nic)}, nil
 }
 
-// leftHalfWay is who had an address that is nobody's now, where another action may have let it go and come no
-// further: what was before that is what is to be given back.
-func (a assignment) leftHalfWay(req action.Request, vpc string) (string, error) {
-	if !a.take || !a.isIPv6() {
-		return nobody, nil
-	}
-	others, err := req.Others(vpc+"/"+a.ip, attribute)
-	for _, o := range others {
-		if o.Pending && !o.Gone && o.Via == nobody {
-			return o.From, err
-		}
-	}
-	return nobody, err
-}
-
 // takenVia is the transition with the stop that taking an IPv6 address from its holder makes. Where
 // nothing may be taken, there is none: an address that is nobody's was not on its way.
 func (a assignment) takenVia(t action.Transition) action.Transition {
@@ -148,7 +152,9 @@ func (a assignment) takenVia(t action.Transition) action.Transition {
 
 // holder finds whom the address would be taken from, and why it may not or cannot
 // be. One without an id is nobody.
-func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (h ec2model.NetworkInterface, refusal, err error) {
+func (a assignment) holder(
+	ctx context.Context, nic ec2model.NetworkInterface,
+) (h ec2model.NetworkInterface, refusal, err error) {
 	holders, err := a.r.DescribeNetworkInterfacesWithAddress(ctx, nic.VPCID, a.ip)
 	if err != nil {
 		return h, nil, err
@@ -157,13 +163,16 @@ func (a assignment) holder(ctx context.Context, nic ec2model.NetworkInterface) (
 	return h, refusal, nil
 }
 
-func (a assignment) judge(nic ec2model.NetworkInterface, holders []ec2model.NetworkInterface) (h ec2model.NetworkInterface, refusal error) {
+// judge says whom the address would be taken from, and why it may not be.
+func (a assignment) judge(
+	nic ec2model.NetworkInterface, holders []ec2model.NetworkInterface,
+) (h ec2model.NetworkInterface, refusal error) {
 	if len(holders) == 0 {
 		return h, nil
 	}
 	h = holders[0]
 	if len(holders) > 1 {
-		return h, action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again", a.ip, h.ID, holders[1].ID)
+		return h, a.onBoth(holders)
 	}
 	held := "%s is held by %s"
 	switch {
@@ -172,7 +181,8 @@ func (a assignment) judge(nic ec2model.NetworkInterface, holders []ec2model.Netw
 	case h.HasAsPrimary(a.ip):
 		held += " as its primary address, which can't be taken from it"
 	case a.expected != "" && h.ID != a.expected:
-		held += ", not by " + a.expected + " as expected; look who moved it, then name the right expectedHolderRef"
+		held += ", not by " + a.expected +
+			" as expected; look who moved it, then name the right expectedHolderRef"
 	case !a.take:
 		held += "; allowReassignment=true takes it from there"
 	default:
@@ -182,10 +192,12 @@ func (a assignment) judge(nic ec2model.NetworkInterface, holders []ec2model.Netw
 }
 
 // foresee tells what EC2 would refuse: an address that is outside the subnet, or one that another
-// holds, in this order. No search for an address finds the block that it is in, so the interfaces of the
-// subnet are read. In a subnet of more interfaces than one answer holds, such blocks are not looked for:
-// EC2 refuses what is in one.
-func (a assignment) foresee(ctx context.Context, nic, held ec2model.NetworkInterface) (unforeseen []string, err error) {
+// holds, in this order. No search for an address finds the block that it is in, so the interfaces
+// of the subnet are read. In a subnet of more interfaces than one answer holds, such blocks are not
+// looked for: EC2 refuses what is in one.
+func (a assignment) foresee(
+	ctx context.Context, nic, held ec2model.NetworkInterface,
+) (unforeseen []string, err error) {
 	unforeseen, err = a.fits(ctx, nic, held)
 	if err != nil || held.ID != "" {
 		return unforeseen, err
@@ -198,7 +210,9 @@ func (a assignment) foresee(ctx context.Context, nic, held ec2model.NetworkInter
 
 // isFree refuses an address that an interface holds, or has in a block that is delegated to it. An
 // address of the subnet is held in the subnet; anyAddress may also be one of another subnet.
-func (a assignment) isFree(ctx context.Context, nic ec2model.NetworkInterface, anyAddress bool) error {
+func (a assignment) isFree(
+	ctx context.Context, nic ec2model.NetworkInterface, anyAddress bool,
+) error {
 	some, all, err := a.r.DescribeNetworkInterfacesOfSubnet(ctx, nic.SubnetID)
 	if err != nil {
 		return err
@@ -206,7 +220,9 @@ func (a assignment) isFree(ctx context.Context, nic ec2model.NetworkInterface, a
 	var holders []ec2model.NetworkInterface
 	for _, n := range some {
 		if block, in := n.Delegated(a.ip); in {
-			return action.Refuse(protocol.Conflict, "%s is in %s, which is delegated to %s whole and can't be taken from it", a.ip, block, n.ID).With("holder", n.ID)
+			return action.Refuse(protocol.Conflict,
+				"%s is in %s, which is delegated to %s whole and can't be taken from it",
+				a.ip, block, n.ID).With("holder", n.ID)
 		}
 		if n.Has(a.ip) {
 			holders = append(holders, n)
@@ -244,17 +260,23 @@ func (a assignment) explain(ctx context.Context, nic ec2model.NetworkInterface, 
 	return named
 }
 
-func (a assignment) facts(t []action.Transition, seen action.Seen) map[string]string {
-	from, facts := t[0].From, map[string]string{"priorAssigned": "false"}
-	switch from {
-	case a.nic:
-		facts["priorAssigned"] = "true"
-	case nobody:
-	default:
-		facts["priorHolder"] = from
+// priorFacts tell who had the address before. What an earlier attempt told of it stays.
+func (a assignment) priorFacts(holder string, told map[string]string) map[string]string {
+	switch {
+	case len(told) > 0:
+		return told
+	case holder == a.nic:
+		return map[string]string{factPriorAssigned: "true"}
+	case holder == nobody:
+		return map[string]string{factPriorAssigned: "false"}
 	}
-	if seen.Values[0] == a.nic {
-		facts[factAssigned] = a.ip
+	return map[string]string{factPriorAssigned: "false", factPriorHolder: holder}
+}
+
+// facts tell what was read.
+func (a assignment) facts(seen action.Seen) map[string]string {
+	if seen.Values[0] != a.nic {
+		return seen.Facts
 	}
-	return action.Merge(facts, seen.Facts)
+	return action.Merge(seen.Facts, map[string]string{factAssigned: a.ip})
 }

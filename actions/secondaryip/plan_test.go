@@ -53,10 +53,14 @@ func TestRefusedBeforeAnyChange(t *testing.T) {
 		req   action.Request
 		class protocol.FailureClass
 	}{
-		{"two hold what is to be taken", action.PlanWith(planAssign), &moving{}, ask(address, "allowReassignment", "true"), protocol.Unavailable},
-		{"two hold what is to be given back", action.PlanWith(planUnassign), &moving{}, ask(address, "priorHolder", other), protocol.Unavailable},
-		{"a service's interface gets one", action.PlanWith(planAssign), &serviceOwned{}, ask(address), protocol.Authorization},
-		{"a service's interface loses one", action.PlanWith(planUnassign), &serviceOwned{}, ask(address), protocol.Authorization},
+		{"two hold what is to be taken", action.PlanWith(planAssign), &moving{},
+			ask(address, "allowReassignment", "true"), protocol.Unavailable},
+		{"two hold what is to be given back", action.PlanWith(planUnassign), &moving{},
+			ask(address, "priorHolder", other), protocol.Unavailable},
+		{"a service's interface gets one", action.PlanWith(planAssign), &serviceOwned{}, ask(address),
+			protocol.Authorization},
+		{"a service's interface loses one", action.PlanWith(planUnassign), &serviceOwned{}, ask(address),
+			protocol.Authorization},
 	} {
 		_, err := c.plan(t.Context(), c.r, c.req)
 		var f *protocol.Failure
@@ -69,7 +73,7 @@ func TestRefusedBeforeAnyChange(t *testing.T) {
 // TestPriorHolderIsTheInterfaceItself: it had the address before the action, which stays.
 func TestPriorHolderIsTheInterfaceItself(t *testing.T) {
 	p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{}, ask(held, "priorHolder", mine))
-	if err != nil || p.Skip == "" || len(p.Transitions) > 0 {
+	if err != nil || p.Skip == "" || p.Transitions[0].To != p.Transitions[0].From {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
@@ -99,7 +103,8 @@ func TestNeighbours(t *testing.T) {
 // address is searched for.
 func TestAHolderIsFoundInASubnetOfAnySize(t *testing.T) {
 	for _, large := range []bool{false, true} {
-		for address, want := range map[string]protocol.FailureClass{held: protocol.Conflict, "10.0.0.11": protocol.Conflict, free: "", "10.0.0.8": ""} {
+		for address, want := range map[string]protocol.FailureClass{held: protocol.Conflict,
+			"10.0.0.11": protocol.Conflict, free: "", "10.0.0.8": ""} {
 			p, err := action.PlanWith(planAssign)(t.Context(), &vpc{large: large}, ask(address))
 			if err != nil {
 				t.Fatal(err)
@@ -191,13 +196,20 @@ func TestWithoutDescribeSubnets(t *testing.T) {
 	}{
 		{"a neighbour", action.PlanWith(planAssign), ask("10.0.0.9"), nil, ""},
 		{"a free address", action.PlanWith(planAssign), ask("10.0.0.99"), whether("10.0.0.99", mine), ""},
-		{"a free IPv6 address", action.PlanWith(planAssign), ask("2001:db8:0:1::99"), whether("2001:db8:0:1::99", mine), ""},
-		{"one of another subnet", action.PlanWith(planAssign), ask("10.0.2.30"), nil, protocol.InvalidRequest},
-		{"to be taken from another subnet", action.PlanWith(planAssign), ask("10.0.2.30", "allowReassignment", "true"), nil, protocol.InvalidRequest},
-		{"IPv6 to be taken from another subnet", action.PlanWith(planAssign), ask("2001:db8:0:2::30", "allowReassignment", "true"), nil, protocol.InvalidRequest},
-		{"to be taken within the subnet", action.PlanWith(planAssign), ask("2001:db8::1:9", "allowReassignment", "true"), nil, ""},
-		{"given back to where it may not fit", action.PlanWith(planUnassign), ask("10.0.0.99", "priorHolder", third, "onDrift", "restore"), whether("10.0.0.99", third), ""},
-		{"IPv6 given back to another subnet", action.PlanWith(planUnassign), ask("2001:db8::77", "priorHolder", third), nil, protocol.InvalidRequest},
+		{"a free IPv6 address", action.PlanWith(planAssign), ask("2001:db8:0:1::99"),
+			whether("2001:db8:0:1::99", mine), ""},
+		{"one of another subnet", action.PlanWith(planAssign), ask("10.0.2.30"), nil,
+			protocol.InvalidRequest},
+		{"to be taken from another subnet", action.PlanWith(planAssign),
+			ask("10.0.2.30", "allowReassignment", "true"), nil, protocol.InvalidRequest},
+		{"IPv6 to be taken from another subnet", action.PlanWith(planAssign),
+			ask("2001:db8:0:2::30", "allowReassignment", "true"), nil, protocol.InvalidRequest},
+		{"to be taken within the subnet", action.PlanWith(planAssign),
+			ask("2001:db8::1:9", "allowReassignment", "true"), nil, ""},
+		{"given back to where it may not fit", action.PlanWith(planUnassign),
+			ask("10.0.0.99", "priorHolder", third, "onDrift", "restore"), whether("10.0.0.99", third), ""},
+		{"IPv6 given back to another subnet", action.PlanWith(planUnassign),
+			ask("2001:db8::77", "priorHolder", third), nil, protocol.InvalidRequest},
 	} {
 		world := newUnread()
 		if c.name == "IPv6 given back to another subnet" {

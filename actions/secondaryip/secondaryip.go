@@ -1,9 +1,9 @@
-// Package secondaryip moves an address to an interface, a private IPv4 one as a secondary address or an
-// IPv6 one, and gives it back to whoever held it.
+// Package secondaryip moves an address to an interface, a private IPv4 one as a secondary address
+// or an IPv6 one, and gives it back to whoever held it.
 //
-// What changes is one thing: who holds the address. An address is only taken from
-// an interface that was read to hold it and is named in the result. EC2 moves an IPv4 address in one
-// call; an IPv6 address is nobody's on the way. So it is let go only when nothing but its holder stands in the
+// What changes is one thing: who holds the address. An address is only taken from an interface that
+// was read to hold it and is named in the result. EC2 moves an IPv4 address in one call; an IPv6
+// address is nobody's on the way. So it is let go only when nothing but its holder stands in the
 // way of the new one's having it, and goes back when that can't have it all the same.
 package secondaryip
 
@@ -19,8 +19,12 @@ type Reader interface {
 	DescribeNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error)
 	// ExistingNetworkInterfaces leaves out those that do not exist.
 	ExistingNetworkInterfaces(ctx context.Context, ids ...string) ([]ec2model.NetworkInterface, error)
-	DescribeNetworkInterfacesWithAddress(ctx context.Context, vpc, address string) ([]ec2model.NetworkInterface, error)
-	DescribeNetworkInterfacesOfSubnet(ctx context.Context, subnet string) (found []ec2model.NetworkInterface, all bool, err error)
+	DescribeNetworkInterfacesWithAddress(
+		ctx context.Context, vpc, address string,
+	) ([]ec2model.NetworkInterface, error)
+	DescribeNetworkInterfacesOfSubnet(
+		ctx context.Context, subnet string,
+	) (found []ec2model.NetworkInterface, all bool, err error)
 	DescribeSubnet(ctx context.Context, id string) (ec2model.Subnet, error)
 }
 
@@ -39,6 +43,9 @@ const (
 	callUnassignIPv6 = "ec2:UnassignIpv6Addresses"
 	// factAssigned is the fact, and an undo's parameter, that names what was assigned.
 	factAssigned = "assignedAddress"
+	// factPriorAssigned and factPriorHolder are the prior facts.
+	factPriorAssigned = "priorAssigned"
+	factPriorHolder   = "priorHolder"
 	// nobody is the holder of an address that no interface has.
 	nobody = "none"
 	// attribute is what changes of an address.
@@ -48,46 +55,65 @@ const (
 // Verbs returns the pair.
 func Verbs() []action.Verb {
 	target := []action.Field{
-		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Decides: true, Doc: "the interface"},
-		{Name: "address", Form: action.HostAddress, Required: true, Exclusive: true, Decides: true, Doc: "the address, bare, as a `/32` or (IPv6) as a `/128`"},
-		{Name: "region", Form: action.Region, Required: true, Decides: true, Doc: "the interface's region"},
+		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Decides: true,
+			Doc: "the interface"},
+		{Name: "address", Form: action.HostAddress, Required: true, Exclusive: true, Decides: true,
+			Doc: "the address, bare, as a `/32` or (IPv6) as a `/128`"},
+		{Name: "region", Form: action.Region, Required: true, Decides: true,
+			Doc: "the interface's region"},
 	}
-	priorAssigned := action.Field{Name: "priorAssigned", Form: action.Boolean, Doc: "whether the interface had the address before the action"}
-	priorHolder := action.Field{Name: "priorHolder", Form: action.InterfaceID, Doc: "the interface that the address was taken from"}
+	priorAssigned := action.Field{Name: factPriorAssigned, Form: action.Boolean,
+		Doc: "whether the interface had the address before the action"}
+	priorHolder := action.Field{Name: factPriorHolder, Form: action.InterfaceID,
+		Doc: "the interface that the address was taken from"}
 	choice := func(verb string) *action.Choice {
 		return &action.Choice{Field: "captureStrategy", Value: "route-table", Verb: verb,
-			Doc: "`route-table` makes the request one for `" + verb + "`; without it, or with any other text, it is what it says"}
+			Doc: "`route-table` makes the request one for `" + verb + "`; without it, or with any " +
+				"other text, it is what it says"}
 	}
-	describe := action.Permission{Action: "ec2:DescribeNetworkInterfaces", Resource: "*", For: "reading who holds the address, before and after"}
-	subnets := action.Permission{Action: "ec2:DescribeSubnets", Resource: "*", For: "telling whether the address is in the interface's subnet: in a dry-run, and before an IPv6 address is taken from its holder"}
+	describe := action.Permission{Action: "ec2:DescribeNetworkInterfaces", Resource: "*",
+		For: "reading who holds the address, before and after"}
+	subnets := action.Permission{Action: "ec2:DescribeSubnets", Resource: "*",
+		For: "telling whether the address is in the interface's subnet: in a dry-run, and before an " +
+			"IPv6 address is taken from its holder"}
 	return []action.Verb{
 		{
 			Name: "assign-secondary-ip", Undo: "unassign-secondary-ip",
-			Doc:    "Makes an address a secondary private IPv4 address, or an IPv6 address, of an interface.",
+			Doc: "Makes an address a secondary private IPv4 address, or an IPv6 address, of an " +
+				"interface.",
 			Target: target, Choice: choice("assign-route-table-route"),
 			Parameters: []action.Field{
-				{Name: "allowReassignment", Form: action.Boolean, Doc: "take the address from the interface that holds it as a secondary one"},
-				{Name: "expectedHolderRef", Form: action.InterfaceID, Doc: "the only interface it may be taken from"},
+				{Name: "allowReassignment", Form: action.Boolean,
+					Doc: "take the address from the interface that holds it as a secondary one"},
+				{Name: "expectedHolderRef", Form: action.InterfaceID,
+					Doc: "the only interface it may be taken from"},
 				action.Lease,
 			},
 			Facts: []action.Field{
 				{Name: factAssigned, Form: action.HostAddress,
 					Doc: "the address, once it is read back on the interface"},
 				priorAssigned, priorHolder,
-				{Name: "currentSecondaryIps", Form: action.Text, Doc: "the interface's secondary IPv4 addresses, or its IPv6 addresses, of the address's own family, comma-separated, as last read"},
+				{Name: "currentSecondaryIps", Form: action.Text,
+					Doc: "the interface's secondary IPv4 addresses, or its IPv6 addresses, of the address's " +
+						"own family, comma-separated, as last read"},
 			},
 			Permissions: []action.Permission{
 				describe,
 				subnets,
-				{Action: callAssign, Change: true, Resource: "network-interface", For: "assigning an IPv4 address"},
-				{Action: callAssignIPv6, Change: true, Resource: "network-interface", For: "assigning an IPv6 address"},
-				{Action: callUnassignIPv6, Change: true, Resource: "network-interface", For: "taking an IPv6 address from its holder, which EC2 does not do by itself"},
+				{Action: callAssign, Change: true, Resource: "network-interface",
+					For: "assigning an IPv4 address"},
+				{Action: callAssignIPv6, Change: true, Resource: "network-interface",
+					For: "assigning an IPv6 address"},
+				{Action: callUnassignIPv6, Change: true, Resource: "network-interface",
+					For: "taking an IPv6 address from its holder, which EC2 does not do by itself"},
 			},
 			Plan: action.PlanWith(planAssign),
 		},
 		{
-			Name:   "unassign-secondary-ip",
-			Doc:    "Takes a secondary address off an interface; as an undo, gives it back to the interface that held it before `assign-secondary-ip`.",
+			Name: "unassign-secondary-ip",
+			Doc: "Takes a secondary address off an interface; as an undo, gives it back to the interface " +
+				"that held it before `assign-secondary-ip`. Without facts, under a key of its own, it is " +
+				"a release, and gives nothing back.",
 			Target: target, Choice: choice("unassign-route-table-route"),
 			Parameters: []action.Field{
 				priorAssigned, priorHolder,
@@ -97,17 +123,24 @@ func Verbs() []action.Verb {
 				action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
-				{Name: "unassignedAddress", Form: action.HostAddress, Doc: "the address, once it is read that the interface does not have it"},
-				{Name: "restoredHolder", Form: action.InterfaceID, Doc: "the interface that has the address back"},
+				{Name: "unassignedAddress", Form: action.HostAddress,
+					Doc: "the address, once it is read that the interface does not have it"},
+				{Name: "restoredHolder", Form: action.InterfaceID,
+					Doc: "the interface that has the address back"},
 				action.UnknownPrior,
-				{Name: "overwrote", Form: action.InterfaceID, Doc: "with `onDrift=restore`: the holder that was there instead, and is not any more"},
+				{Name: "overwrote", Form: action.InterfaceID,
+					Doc: "with `onDrift=restore`: the holder that was there instead, and is not any more"},
 			},
 			Permissions: []action.Permission{
 				describe, subnets,
-				{Action: callUnassign, Change: true, Resource: "network-interface", For: "letting an IPv4 address go"},
-				{Action: callAssign, Change: true, Resource: "network-interface", For: "giving an IPv4 address back to its prior holder"},
-				{Action: callUnassignIPv6, Change: true, Resource: "network-interface", For: "letting an IPv6 address go"},
-				{Action: callAssignIPv6, Change: true, Resource: "network-interface", For: "giving an IPv6 address back to its prior holder"},
+				{Action: callUnassign, Change: true, Resource: "network-interface",
+					For: "letting an IPv4 address go"},
+				{Action: callAssign, Change: true, Resource: "network-interface",
+					For: "giving an IPv4 address back to its prior holder"},
+				{Action: callUnassignIPv6, Change: true, Resource: "network-interface",
+					For: "letting an IPv6 address go"},
+				{Action: callAssignIPv6, Change: true, Resource: "network-interface",
+					For: "giving an IPv6 address back to its prior holder"},
 			},
 			Plan: action.PlanWith(planUnassign),
 		},

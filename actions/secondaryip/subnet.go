@@ -138,7 +138,7 @@ func neighbours(nic ec2model.NetworkInterface, ip string) bool {
 	return false
 }
 
-// isReserved tells whether EC2 keeps an address of the block to itself.
+// isReserved reports whether EC2 keeps an address of the block to itself.
 func isReserved(block netip.Prefix, a netip.Addr) bool {
 	first, reserved := block.Masked().Addr(), false
 	for range 4 {

@@ -12,307 +12,440 @@ import (
 )
 
 func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
-	assigned, knows := req.Parameters["priorAssigned"]
-	u := release{
+	u := &unassignment{
 		address: address{r: r, ip: req.Target["address"]},
 		nic:     req.Target["nicRef"],
-		before:  nobody,
+		req:     req,
+		before:  req.Parameters[factPriorHolder],
 	}
-	if prior := req.Parameters["priorHolder"]; prior != "" {
-		u.before, knows = prior, true
-	}
-	if own, ok := u.recorded(req); ok && !knows {
-		// The undo was sent without its action's facts.
-		u.before, knows = own.From, true
+	switch assigned := req.Parameters[factPriorAssigned]; {
+	case assigned == "true":
+		u.before = u.nic
+	case assigned == "false" && u.before == "":
+		u.before = nobody
 	}
 	named, err := action.Named(req, factAssigned, u.ip)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case assigned == "true", u.before == u.nic:
-		return skip(u.nic + " had " + u.ip + " before the action: it stays"), nil
-	case !knows && named:
-		u.unknown = true
-		return u.plan(ctx, &req)
-	case !knows && req.Orphan:
-		why, err := action.Untold(req, u.nic+" keeps "+u.ip+" if it has it")
-		return skip(why), err
-	case !knows:
-		return u.plan(ctx, nil)
 	}
-	return u.plan(ctx, &req)
+	u.named = named
+	u.releases = !req.Undoes && u.before == ""
+	return u.plan(ctx)
 }
 
-func skip(why string) *action.Plan {
-	return &action.Plan{Restores: true, Skip: why, Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}
-}
-
-// recorded is what the action recorded of the address.
-func (u release) recorded(req action.Request) (action.Recorded, bool) {
-	if !req.HasRecord {
-		return action.Recorded{}, false
-	}
-	for _, own := range req.Records.All() {
-		if own.Attribute == attribute && strings.HasSuffix(own.Resource, "/"+u.ip) {
-			return own, true
-		}
-	}
-	return action.Recorded{}, false
-}
-
-// release is one address on its way off an interface.
-type release struct {
+// unassignment is one address on its way off an interface: the undo of an assignment, or a
+// release.
+type unassignment struct {
 	address
 	nic string
-	// before is who is to hold the address: an interface, or nobody.
+	req action.Request
+	// before is who had the address before the action, as its facts tell. It is empty if they
+	// do not tell it.
 	before string
-	// unknown is set where nothing tells who held it before the action: then nobody is to.
-	unknown bool
+	// named reports whether the facts name the address alone, as those of other executors do.
+	named bool
+	// releases reports whether the address is let go for good, whoever had it before.
+	releases bool
+
+	// found are the interfaces that were read. gone is the failure of reading the interface if
+	// it does not exist.
+	found []ec2model.NetworkInterface
+	gone  error
+	vpc   string
+	// known are the interfaces that the history knows.
+	known []string
+	// now has the address, to is to have it.
+	now, to string
+	back    action.Back
+	// unknown reports whether nothing tells who had the address before the action, settled
+	// whether the undo leads nowhere.
+	unknown, settled bool
+	// missing is the interface that the address belongs to, and that does not exist any more.
+	missing string
 }
 
-// plan lets the address go. As an undo it compares what is with what was, before and after the action.
-func (u release) plan(ctx context.Context, undo *action.Request) (*action.Plan, error) {
-	nic, before, gone, err := u.describe(ctx)
-	switch {
-	case err != nil:
+func (u *unassignment) plan(ctx context.Context) (*action.Plan, error) {
+	if err := u.describe(ctx); err != nil {
 		return nil, err
-	case gone != nil && undo == nil:
-		return nil, gone
-	case gone != nil:
-		return u.planWithout(ctx, *undo, before, gone)
 	}
-	if undo != nil {
-		if err := action.Aimed(*undo, nic.VPCID+"/"+u.ip, attribute, nic.ID); err != nil {
-			return nil, err
+	if u.gone != nil {
+		if p, err := u.without(); p != nil || err != nil {
+			return p, err
 		}
 	}
-	if err := u.notDelegated(nic); err != nil {
+	if err := u.locate(ctx); err != nil {
 		return nil, err
 	}
-	now, overwrites, err := u.locate(ctx, undo, nic)
-	switch {
-	case err != nil:
+	if err := u.decide(ctx); err != nil {
 		return nil, err
-	case u.unknown && now != nobody && now != nic.ID:
-		return u.movedOn(now), nil
 	}
-	p := u.move(nic.VPCID, now, overwrites, u.words(overwrites))
-	p.Restores = undo != nil
-	held := ec2model.NetworkInterface{}
-	if now == nic.ID {
-		held = nic
+	if u.unknown && !u.named {
+		return u.untold()
 	}
-	return u.foresee(ctx, p, before, held)
+	if err := u.exists(ctx); err != nil {
+		return nil, err
+	}
+	t := u.transition(u.vpc, u.now, u.to, func(_ context.Context, err error) error { return err })
+	if u.to != u.now {
+		t = u.byWayOf(t)
+	}
+	u.back.To = u.to
+	t.Back = &u.back
+	p := &action.Plan{
+		Seen:        action.Seen{Values: []string{u.now}},
+		Read:        u.readAgain,
+		Transitions: []action.Transition{t},
+		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
+			return u.facts(seen)
+		},
+		Words:      u.words(),
+		TargetGone: u.gone != nil,
+	}
+	if u.gone == nil && !u.releases && u.back.Stays() {
+		skip := u.stays()
+		p.Skip, p.Facts = skip.Skip, skip.Facts
+	}
+	return u.foresee(ctx, p)
 }
 
-// locate finds who has the address: the interface, nobody, or for an undo whoever else.
-func (u release) locate(
-	ctx context.Context, undo *action.Request, nic ec2model.NetworkInterface,
-) (now, overwrites string, err error) {
-	switch {
-	case nic.RequesterManaged:
-		return "", "", managed(nic.ID)
-	case nic.HasAsPrimary(u.ip):
-		return "", "", action.Refuse(protocol.InvalidRequest,
-			"%s is the primary address of %s, which can't be taken off it", u.ip, nic.ID)
-	case nic.Has(u.ip):
-		return nic.ID, "", nil
-	case undo != nil:
-		return u.compare(ctx, *undo, nic)
+// describe reads the interface, and those that the facts and the action's record tell of.
+func (u *unassignment) describe(ctx context.Context) error {
+	ids := append([]string{u.nic, u.before}, known(u.own())...)
+	_, found, err := u.readHolder(ctx, ids...)
+	if err != nil {
+		return err
 	}
-	return nobody, "", nil
+	u.found = found
+	nic, here := find(found, u.nic)
+	if here {
+		u.vpc = nic.VPCID
+		return nil
+	}
+	u.gone, err = u.absent(ctx, u.nic)
+	return err
 }
 
-// compare reads who has the address that the interface does not have, and whether that is as it was
-// before the action.
-func (u release) compare(
-	ctx context.Context, undo action.Request, nic ec2model.NetworkInterface,
-) (now, overwrites string, err error) {
-	now, err = u.elsewhere(ctx, nic.VPCID)
-	if err != nil || u.unknown || now == nobody && u.halfWay(undo, nic) {
-		return now, "", err
+// own is what the action recorded of the address.
+func (u *unassignment) own() []action.Recorded {
+	var own []action.Recorded
+	if u.req.Past == nil {
+		return nil
 	}
-	overwrites, err = action.Restore(undo, "the holder of "+u.ip, u.before, nic.ID, now)
-	return now, overwrites, err
+	for _, e := range u.req.Past.Own {
+		if u.isOurs(e) {
+			own = append(own, e)
+		}
+	}
+	return own
 }
 
-// movedOn is the undo of an action whose prior holder is unknown, where the address has gone on to
-// another holder since: what the action brought about is not so any more.
-func (u release) movedOn(holder string) *action.Plan {
-	again := func(ctx context.Context) (action.Seen, error) {
-		return u.readAgain(ctx, u.nic, holder)
-	}
-	facts := u.facts(action.Seen{Values: []string{holder}}, "")
-	return action.MovedOn(u.nic, again, facts,
-		u.nic+" does not have "+u.ip+" any more, and "+holder+", which has it, keeps it")
+func (u *unassignment) isOurs(e action.Recorded) bool {
+	return e.Attribute == attribute && strings.HasSuffix(e.Resource, "/"+u.ip)
 }
 
-// planWithout undoes where the interface does not exist any more, and the address went with it. A
-// prior holder that exists gets the address back.
-func (u release) planWithout(ctx context.Context, undo action.Request, before ec2model.NetworkInterface, cause error) (*action.Plan, error) {
-	err := action.Vanished(undo, cause, func(own action.Recorded) bool {
-		return own.Attribute == attribute && strings.HasSuffix(own.Resource, "/"+u.ip) && own.To == u.nic
+// without goes on where the interface does not exist any more, and the address went with it. It
+// finds the VPC by the record or by the prior holder. It returns the plan if there is nothing
+// left to undo.
+func (u *unassignment) without() (*action.Plan, error) {
+	if u.before == "" && !u.named && u.req.Orphan() {
+		return u.untold()
+	}
+	if u.before == u.nic && !u.req.Recorded() {
+		return u.stays(), nil
+	}
+	err := action.Vanished(u.req, u.gone, func(own action.Recorded) bool {
+		return u.isOurs(own) && own.To == u.nic
 	})
 	if err != nil {
 		return nil, err
 	}
-	without := u.nic + " does not exist any more"
-	switch {
-	case u.before == nobody:
-		facts := u.facts(action.Seen{Values: []string{nobody}}, "")
-		return action.NothingLeft(facts, without+", so it does not have "+u.ip), nil
-	case before.ID == "":
-		return action.NothingLeft(u.facts(action.Seen{Values: []string{nobody}}, ""),
-			without+", and neither does "+u.before+", which held "+u.ip+" before the action"), nil
+	before, exists := find(u.found, u.before)
+	u.vpc = before.VPCID
+	for _, own := range u.own() {
+		u.vpc = strings.TrimSuffix(own.Resource, "/"+u.ip)
 	}
-	now, err := u.elsewhere(ctx, before.VPCID)
+	if u.vpc != "" {
+		return nil, nil
+	}
+	u.now, u.to = nobody, nobody
+	if !exists && u.before != nobody && u.before != u.nic {
+		u.missing = u.before
+	}
+	return action.NothingLeft(u.facts(action.Seen{Values: []string{nobody}}), u.words().Already), nil
+}
+
+// untold answers an undo of which nothing is known.
+func (u *unassignment) untold() (*action.Plan, error) {
+	why, err := action.Untold(u.req, u.nic+" keeps "+u.ip+" if it has it")
 	if err != nil {
 		return nil, err
 	}
-	overwrites, err := action.Restore(undo, "the holder of "+u.ip, u.before, nobody, now)
-	var drift *protocol.Failure
-	switch {
-	case errors.As(err, &drift):
-		told := *drift
-		told.Message += "; " + without + ", to which the action assigned it"
-		return nil, &told
-	case err != nil:
-		return nil, err
-	}
-	words := u.words(overwrites)
-	words.Would, words.Did, words.Already = words.Would+"; "+without, words.Did+"; "+without, words.Already+"; "+without
-	p := u.move(before.VPCID, now, overwrites, words)
-	p.Restores, p.TargetGone = true, true
-	return u.foresee(ctx, p, before, ec2model.NetworkInterface{})
+	return skip(why), nil
 }
 
-// move is the plan that leads the address from whoever has it to whom it belongs.
-func (u release) move(vpc, now, overwrites string, words action.Words) *action.Plan {
+// stays is the undo of an action that found the address where it wants it.
+func (u *unassignment) stays() *action.Plan {
+	return skip(u.nic + " had " + u.ip + " before the action: it is left where it is")
+}
+
+func skip(why string) *action.Plan {
 	return &action.Plan{
-		Seen: action.Seen{Values: []string{now}},
-		Read: func(ctx context.Context) (action.Seen, error) { return u.readAgain(ctx, u.nic, u.before, overwrites) },
-		Transitions: []action.Transition{
-			u.byWayOf(u.transition(vpc, now, u.before, func(_ context.Context, err error) error { return err })),
-		},
-		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return u.facts(seen, overwrites) },
-		Words: words,
+		Skip:  why,
+		Facts: func([]action.Transition, action.Seen) map[string]string { return nil },
 	}
 }
 
-// foresee has a plan that gives the address back say whether the prior holder can have it. Held is
-// the interface that has the address now, as far as it was read.
-func (u release) foresee(ctx context.Context, p *action.Plan, before, held ec2model.NetworkInterface) (*action.Plan, error) {
-	now := p.Seen.Values[0]
-	if u.before == nobody || now == u.before {
-		return p, nil
-	}
-	if u.isIPv6() && now != nobody {
-		// EC2 would refuse it only when its holder has let it go.
-		return u.planned(ctx, p, before, held)
-	}
-	p.Foresee = func(ctx context.Context) ([]string, error) { return u.fits(ctx, before, held) }
-	return p, nil
-}
-
-// readAgain reads who of these has the address.
-func (u release) readAgain(ctx context.Context, ids ...string) (action.Seen, error) {
-	holder, _, err := u.readHolder(ctx, ids...)
-	return action.Seen{Values: []string{holder}}, err
-}
-
-// halfWay tells that nobody may have the address because a move of ours stopped there: the action's record
-// says that it was on its way through. Were it another who let it go, nobody would
-// lose anything by our giving it back.
-func (u release) halfWay(undo action.Request, nic ec2model.NetworkInterface) bool {
-	recorded, ok := undo.Record(nic.VPCID+"/"+u.ip, attribute)
-	return ok && recorded.Via == nobody && recorded.From == u.before
-}
-
-func (u release) words(overwrites string) action.Words {
-	w := action.Words{
-		Would:   "unassign " + u.ip + " from " + u.nic,
-		Did:     "unassigned " + u.ip + " from " + u.nic,
-		Already: u.nic + " does not have " + u.ip,
-	}
-	if u.before != nobody {
-		w.Would = "give " + u.ip + " back to " + u.before
-		w.Did = "gave " + u.ip + " back to " + u.before
-		w.Already = u.before + " has " + u.ip + " back"
-	}
-	switch {
-	case u.unknown:
-		const nothingBack = "; who had it before is not known, so nobody has it back"
-		w.Would, w.Did = w.Would+nothingBack, w.Did+nothingBack
-	case overwrites == "" || overwrites == nobody:
-	case u.before == nobody:
-		w.Would, w.Did = "unassign "+u.ip+" from "+overwrites, "unassigned "+u.ip+" from "+overwrites
-	default:
-		w.Would += ", taking it from " + overwrites
-		w.Did += ", taken from " + overwrites
-	}
-	return w
-}
-
-func (u release) facts(seen action.Seen, overwrites string) map[string]string {
-	facts := map[string]string{}
-	if u.unknown {
-		facts[action.UnknownPrior.Name] = "priorHolder"
-	}
-	if seen.Values[0] != u.nic {
-		facts["unassignedAddress"] = u.ip
-	}
-	if u.before != nobody && seen.Values[0] == u.before {
-		facts["restoredHolder"] = u.before
-	}
-	if overwrites != "" && overwrites != nobody && seen.Values[0] == u.before {
-		facts["overwrote"] = overwrites
-	}
-	return facts
-}
-
-// describe reads the interface, and the one to give the address back to. Gone is the not-found
-// failure of an interface that does not exist; only then need the prior holder not exist either.
-func (u release) describe(ctx context.Context) (nic, before ec2model.NetworkInterface, gone, err error) {
-	ids := []string{u.nic}
-	if u.before != nobody {
-		ids = append(ids, u.before)
-	}
-	found, err := u.r.ExistingNetworkInterfaces(ctx, ids...)
+// locate finds who has the address: the interface, or whoever else.
+func (u *unassignment) locate(ctx context.Context) error {
+	history, err := u.req.History(u.resource(u.vpc), attribute)
 	if err != nil {
-		return nic, before, nil, err
+		return err
 	}
-	nic, here := find(found, u.nic)
-	before, hadHere := find(found, u.before)
+	u.known = known(history)
+	nic, _ := find(u.found, u.nic)
 	switch {
-	case !here:
-		gone, err = u.absent(ctx, u.nic)
-	case u.before != nobody && !hadHere:
-		gone, err = u.absent(ctx, u.before)
-		return nic, before, nil, cmp.Or(err, u.withoutHolder(gone))
+	case nic.RequesterManaged:
+		return managed(nic.ID)
+	case nic.HasAsPrimary(u.ip):
+		return action.Refuse(protocol.InvalidRequest,
+			"%s is the primary address of %s, which can't be taken off it", u.ip, nic.ID)
+	case nic.Has(u.ip):
+		u.now = nic.ID
+		return u.notDelegated(nic)
+	case u.releases && len(history) == 0:
+		u.now = nobody
+		return u.notDelegated(nic)
 	}
-	return nic, before, gone, err
+	if err := u.notDelegated(nic); err != nil {
+		return err
+	}
+	u.now, err = u.elsewhere(ctx)
+	return err
 }
 
-// withoutHolder says what to do about a prior holder that does not exist any more.
-func (u release) withoutHolder(gone error) error {
+// elsewhere finds who in the VPC holds an address that the interface does not have.
+func (u *unassignment) elsewhere(ctx context.Context) (string, error) {
+	holders, err := u.r.DescribeNetworkInterfacesWithAddress(ctx, u.vpc, u.ip)
+	switch {
+	case err != nil || len(holders) == 0:
+		return nobody, err
+	case len(holders) > 1:
+		return "", u.onBoth(holders)
+	}
+	u.found = append(u.found, holders[0])
+	return holders[0].ID, nil
+}
+
+// decide settles who is to have the address.
+func (u *unassignment) decide(ctx context.Context) error {
+	before, err := u.priorHolder(ctx)
+	if err != nil {
+		return err
+	}
+	if u.back, err = u.ask(before); err != nil {
+		return u.driftWithout(err)
+	}
+	u.unknown, u.settled = !u.releases && u.back.Untold(), u.back.Settled()
+	switch u.to = u.back.To; {
+	case u.unknown && u.now == u.nic:
+		u.to = nobody
+	case u.unknown, u.gone != nil && u.to == u.nic:
+		u.to = u.now
+	case u.releases && u.back.Base != nobody && u.back.Base != u.nic:
+		u.missing = u.back.Base
+	case before != u.before && !u.settled:
+		u.missing = u.before
+	}
+	return nil
+}
+
+// ask asks the history what the undo or the release comes to. An address that went with its
+// interface counts as that interface's: nobody else let it go.
+func (u *unassignment) ask(before string) (action.Back, error) {
+	now := u.now
+	if u.gone != nil && now == nobody {
+		now = u.nic
+	}
+	at := u.at(u.vpc, now)
+	if u.releases {
+		return u.req.Release(at, u.nic, nobody)
+	}
+	return u.req.Undo(at, action.Told{Before: before, After: u.nic})
+}
+
+// driftWithout says of a drift that the interface does not exist any more.
+func (u *unassignment) driftWithout(err error) error {
+	var drift *protocol.Failure
+	if u.gone == nil || !errors.As(err, &drift) || drift.Class != protocol.Drift {
+		return err
+	}
+	told := *drift
+	told.Message += "; " + u.nic + " does not exist any more, to which the action assigned it"
+	return &told
+}
+
+// priorHolder returns who had the address before, as the facts tell. Where nobody has it now, and
+// that holder is gone for good, an undo has let the address go already: it was nobody's to keep.
+func (u *unassignment) priorHolder(ctx context.Context) (string, error) {
+	_, exists := find(u.found, u.before)
+	byFacts := u.req.Undoes && u.req.Answered && !u.req.Recorded()
+	if exists || !byFacts || u.gone != nil || u.now != nobody || u.before == "" || u.before == nobody {
+		return u.before, nil
+	}
+	_, err := u.absent(ctx, u.before)
+	return nobody, err
+}
+
+// exists lets the address go where the interface that it belongs to does not exist any more.
+func (u *unassignment) exists(ctx context.Context) error {
+	if u.to == nobody || u.to == u.now {
+		return nil
+	}
+	if _, ok := find(u.found, u.to); ok {
+		return nil
+	}
+	_, found, err := u.readHolder(ctx, u.to)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		u.found = append(u.found, found...)
+		return nil
+	}
+	gone, err := u.absent(ctx, u.to)
+	switch {
+	case err != nil:
+		return err
+	case u.req.Recent || !u.back.Known && !u.req.Answered:
+		return u.withoutHolder(gone)
+	}
+	u.missing, u.to = u.to, nobody
+	if u.back.Overwrites != "" {
+		// There is nothing to overwrite it with.
+		u.to = u.now
+	}
+	return nil
+}
+
+// withoutHolder says what to do about a prior holder that is not found.
+func (u *unassignment) withoutHolder(gone error) error {
 	var f *protocol.Failure
 	if !errors.As(gone, &f) {
 		return gone
 	}
 	told := *f
-	told.Message = u.before + ", which held " + u.ip + " before the action, does not exist any more: nothing was changed;" +
-		" an unassign-secondary-ip under a key of its own, without priorHolder, lets the address go"
+	told.Message = u.to + ", which held " + u.ip + " before the action, does not exist:" +
+		" nothing was changed; an unassign-secondary-ip under a key of its own, without" +
+		" priorHolder, lets the address go"
 	return &told
 }
 
-// elsewhere finds who in the VPC holds an address that the interface does not have.
-func (u release) elsewhere(ctx context.Context, vpc string) (string, error) {
-	holders, err := u.r.DescribeNetworkInterfacesWithAddress(ctx, vpc, u.ip)
-	switch {
-	case err != nil || len(holders) == 0:
-		return nobody, err
-	case len(holders) > 1:
-		return "", action.Refuse(protocol.Unavailable, "EC2 shows %s on both %s and %s, as while it is being moved; try again", u.ip, holders[0].ID, holders[1].ID)
+// foresee has a plan that gives the address back say whether its holder can have it.
+func (u *unassignment) foresee(ctx context.Context, p *action.Plan) (*action.Plan, error) {
+	if u.to == nobody || u.to == u.now {
+		return p, nil
 	}
-	return holders[0].ID, nil
+	to, _ := find(u.found, u.to)
+	held, _ := find(u.found, u.now)
+	if u.isIPv6() && u.now != nobody {
+		// EC2 would refuse it only when its holder has let it go.
+		return u.planned(ctx, p, to, held)
+	}
+	p.Foresee = func(ctx context.Context) ([]string, error) { return u.fits(ctx, to, held) }
+	return p, nil
+}
+
+// readAgain reads who has the address of those that may have it.
+func (u *unassignment) readAgain(ctx context.Context) (action.Seen, error) {
+	ids := []string{u.nic, u.now, u.to}
+	for _, id := range append(u.known, u.before) {
+		if id != u.missing {
+			ids = append(ids, id)
+		}
+	}
+	holder, _, err := u.readHolder(ctx, ids...)
+	return action.Seen{Values: []string{holder}}, err
+}
+
+// givesBack reports whether the address is to be an interface's that had it before.
+func (u *unassignment) givesBack() bool {
+	return u.to != nobody && u.missing == "" && !u.releases && !u.unknown && !u.settled
+}
+
+func (u *unassignment) words() action.Words {
+	holder := cmp.Or(u.now, u.nic)
+	if holder == nobody {
+		holder = u.nic
+	}
+	w := action.Words{
+		Would:   "unassign " + u.ip + " from " + holder,
+		Did:     "unassigned " + u.ip + " from " + holder,
+		Already: u.already(),
+	}
+	if u.givesBack() {
+		w.Would, w.Did = "give "+u.ip+" back to "+u.to, "gave "+u.ip+" back to "+u.to
+		if u.now != nobody && u.now != u.nic {
+			w.Would += ", taking it from " + u.now
+			w.Did += ", taken from " + u.now
+		}
+	}
+	also := ""
+	switch {
+	case u.unknown:
+		also = "; who had it before is not known, so nobody has it back"
+	case u.releases && u.missing != "":
+		also = "; " + u.missing + ", which had it before, does not have it back"
+	case u.missing != "":
+		also = "; " + u.missing + ", which held it before the action, does not exist any more," +
+			" so nobody has it back"
+	}
+	if u.gone != nil {
+		also += "; " + u.nic + " does not exist any more"
+	}
+	w.Would, w.Did = w.Would+also, w.Did+also
+	return w
+}
+
+// already tells what is so where nothing changes.
+func (u *unassignment) already() string {
+	without := u.nic + " does not exist any more"
+	switch {
+	case u.gone != nil && u.missing != "":
+		return without + ", and neither does " + u.missing + ", which held " + u.ip +
+			" before the action"
+	case u.gone != nil && u.givesBack():
+		return u.to + " has " + u.ip + " back; " + without
+	case u.gone != nil:
+		return without + ", so it does not have " + u.ip
+	case u.missing != "":
+		return u.nic + " does not have " + u.ip + "; " + u.missing +
+			", which held it before the action, does not exist any more"
+	case u.givesBack():
+		return u.to + " has " + u.ip + " back"
+	case u.now == u.nic:
+		return u.nic + " has " + u.ip
+	case u.unknown && u.now != nobody:
+		return u.nic + " does not have " + u.ip + " any more, and " + u.now + ", which has it, keeps it"
+	}
+	return u.nic + " does not have " + u.ip
+}
+
+func (u *unassignment) facts(seen action.Seen) map[string]string {
+	now, facts := seen.Values[0], map[string]string{}
+	if u.named && u.before == "" && !u.back.Known {
+		facts[action.UnknownPrior.Name] = factPriorHolder
+	}
+	if now != u.nic {
+		facts["unassignedAddress"] = u.ip
+	}
+	if u.givesBack() && now == u.to {
+		facts["restoredHolder"] = now
+	}
+	if u.missing != "" && now == u.to {
+		facts[protocol.FactNotRestored], facts[factPriorHolder] = "true", u.missing
+	}
+	if over := u.back.Overwrites; over != "" && over != nobody && over != now && now == u.to {
+		facts["overwrote"] = over
+	}
+	return facts
 }

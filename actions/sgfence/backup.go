@@ -1,10 +1,10 @@
 package sgfence
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -13,10 +13,12 @@ import (
 	"aws-provider-executor/pkg/action"
 )
 
-// The tags that a fence leaves on its instance, the same that the fence_aws_vpc_net agent writes and reads:
+// The tags that a fence leaves on its instance, the same that the fence_aws_vpc_net agent writes
+// and reads:
 //
 //	lastfence = <unix seconds>, the fence in force
-//	Original_SG_Backup_<instance>_<unix seconds>_<interface from 1>_<chunk from 0> = a chunk of an interface's groups
+//	Original_SG_Backup_<instance>_<unix seconds>_<interface from 1>_<chunk from 0> =
+//	    a chunk of an interface's groups
 const (
 	lastFence    = "lastfence"
 	backupPrefix = "Original_SG_Backup_"
@@ -143,10 +145,12 @@ func chunks(s saved, at string) []string {
 // errGone says that lastfence names a fence that there is no backup of.
 var errGone = errors.New("there is no backup tag of it")
 
-// readBackup reads the backup of the fence that lastfence names; nil when there is none. An error says
-// why its tags can't be used: nothing is guessed from a part of them. Own are the tags of that
-// fence, whatever is in them.
-func readBackup(instance string, tags map[string]string) (b *backup, own map[string]string, err error) {
+// readBackup reads the backup of the fence that lastfence names; nil when there is none. An error
+// says why its tags can't be used: nothing is guessed from a part of them. Own are the tags of
+// that fence, whatever is in them.
+func readBackup(instance string, tags map[string]string) (
+	b *backup, own map[string]string, err error,
+) {
 	at, fenced := tags[lastFence]
 	if !fenced {
 		return nil, nil, nil
@@ -170,7 +174,8 @@ func readBackup(instance string, tags map[string]string) (b *backup, own map[str
 		case decodeErr != nil:
 			return nil, own, fmt.Errorf("the tag %s %w", key, decodeErr)
 		case string(c.At) != at || c.Of.Chunk.Index != index:
-			return nil, own, fmt.Errorf("the tag %s holds the chunk %d of %s", key, c.Of.Chunk.Index, c.At)
+			return nil, own, fmt.Errorf("the tag %s holds the chunk %d of %s",
+				key, c.Of.Chunk.Index, c.At)
 		}
 		if parts[number] == nil {
 			parts[number] = map[int]chunk{}
@@ -193,7 +198,8 @@ func partOf(end string) (number, index int, ok bool) {
 		strconv.Itoa(number)+"_"+strconv.Itoa(index) == end
 }
 
-// join makes one backup of the chunks by interface number, if none is missing, doubled or at odds with another.
+// join makes one backup of the chunks by interface number, if none is missing, doubled or at odds
+// with another.
 func join(at string, parts map[int]map[int]chunk) (*backup, error) {
 	b := &backup{at: at}
 	for number := 1; number <= len(parts); number++ {
@@ -207,9 +213,11 @@ func join(at string, parts map[int]map[int]chunk) (*backup, error) {
 			c, ok := of[i]
 			switch {
 			case !ok || c.Of.Chunk.Total != len(of):
-				return nil, fmt.Errorf("there are %d of the chunks of its interface %d, which is not all", len(of), number)
+				return nil, fmt.Errorf("there are %d of the chunks of its interface %d, which is not all",
+					len(of), number)
 			case c.Of.Interface != s.nic:
-				return nil, fmt.Errorf("its interface %d is both %s and %s", number, s.nic, c.Of.Interface)
+				return nil, fmt.Errorf("its interface %d is both %s and %s",
+					number, s.nic, c.Of.Interface)
 			}
 			for _, g := range c.Of.Groups {
 				s.groups = append(s.groups, idPrefix+g)
@@ -227,110 +235,42 @@ func join(at string, parts map[int]map[int]chunk) (*backup, error) {
 	return b, nil
 }
 
-// decodeChunk reads a tag's value: the one object it may be, with nothing besides.
+// decodeChunk reads a tag's value: what a fence writes, but for blanks and the order of fields.
 func decodeChunk(value string) (chunk, error) {
 	var c chunk
-	d := json.NewDecoder(strings.NewReader(value))
-	d.UseNumber()
-	read, err := readValue(d, 0)
-	if err != nil {
+	var compact bytes.Buffer
+	if json.Compact(&compact, []byte(value)) != nil || json.Unmarshal(compact.Bytes(), &c) != nil {
 		return c, errors.New("is not JSON as a fence writes it")
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return c, errors.New("is more than one JSON value")
+	written, err := json.Marshal(c)
+	if err != nil || !sameBytes(compact.Bytes(), written) {
+		return c, errors.New("has other fields than a fence writes")
 	}
-	top, err := members(read, "n", "t")
-	if err != nil {
-		return c, err
-	}
-	of, err := members(top["n"], "i", "s", "c")
-	if err != nil {
-		return c, err
-	}
-	position, err := members(of["c"], "i", "t")
-	if err != nil {
-		return c, err
-	}
-	at, isNumber := top["t"].(json.Number)
-	nic, isText := of["i"].(string)
-	groups, isList := of["s"].([]any)
-	index, total := whole(position["i"]), whole(position["t"])
-	if _, err := action.Timestamp.Canonical(string(at)); !isNumber || err != nil || !isText || !isList || index < 0 || total <= index {
+	if _, err := action.Timestamp.Canonical(string(c.At)); err != nil ||
+		c.Of.Chunk.Index < 0 || c.Of.Chunk.Total <= c.Of.Chunk.Index {
 		return c, errors.New("is not what a fence writes")
 	}
-	if _, err := action.InterfaceID.Canonical(nic); err != nil {
+	if _, err := action.InterfaceID.Canonical(c.Of.Interface); err != nil {
 		return c, errors.New("names no interface")
 	}
-	for _, g := range groups {
-		id, _ := g.(string)
+	if len(c.Of.Groups) == 0 {
+		return c, errors.New("names no security group")
+	}
+	for _, id := range c.Of.Groups {
 		if _, err := action.SecurityGroupID.Canonical(idPrefix + id); err != nil {
 			return c, errors.New("names what is no security group")
 		}
-		c.Of.Groups = append(c.Of.Groups, id)
 	}
-	if len(groups) == 0 {
-		return c, errors.New("names no security group")
-	}
-	c.Of.Interface, c.At, c.Of.Chunk.Index, c.Of.Chunk.Total = nic, at, index, total
 	return c, nil
 }
 
-// maxDepth is more than a chunk has.
-const maxDepth = 8
-
-// readValue reads one value, an object of which no key is there twice.
-func readValue(d *json.Decoder, depth int) (any, error) {
-	t, err := d.Token()
-	if err != nil || depth > maxDepth {
-		return nil, errors.Join(err, errors.New("too deep"))
-	}
-	switch t {
-	case json.Delim('{'):
-		object := map[string]any{}
-		for d.More() {
-			key, err := d.Token()
-			name, _ := key.(string)
-			if _, twice := object[name]; err != nil || twice {
-				return nil, errors.New("a key is there twice")
-			}
-			if object[name], err = readValue(d, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		_, err = d.Token()
-		return object, err
-	case json.Delim('['):
-		list := []any{}
-		for d.More() {
-			item, err := readValue(d, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, item)
-		}
-		_, err = d.Token()
-		return list, err
-	}
-	return t, nil
-}
-
-// members are an object's, if it has exactly these.
-func members(value any, names ...string) (map[string]any, error) {
-	object, ok := value.(map[string]any)
-	if !ok || len(object) != len(names) || slices.ContainsFunc(names, func(n string) bool { _, has := object[n]; return !has }) {
-		return nil, errors.New("has other fields than a fence writes")
-	}
-	return object, nil
-}
-
-// whole is a number as an int; -1 when it is none that is small and whole.
-func whole(value any) int {
-	n, _ := value.(json.Number)
-	i, err := strconv.Atoi(string(n))
-	if err != nil || strconv.Itoa(i) != string(n) {
-		return -1
-	}
-	return i
+// sameBytes reports whether two texts have the same bytes, in whatever order. A JSON object and
+// what it was decoded to, encoded again, do unless a field is unknown, doubled or missing.
+func sameBytes(a, b []byte) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return bytes.Equal(a, b)
 }
 
 // userTags counts the tags that EC2's limit counts: not those of AWS.

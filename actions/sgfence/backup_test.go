@@ -36,7 +36,8 @@ func agentValue(nic string, index, total int, ids ...string) string {
 	for i, id := range ids {
 		ids[i] = `"` + strings.TrimPrefix(id, "sg-") + `"`
 	}
-	return fmt.Sprintf(`{"n": {"i": "%s", "s": [%s], "c": {"i": %d, "t": %d}}, "t": %s}`, nic, strings.Join(ids, ", "), index, total, then)
+	return fmt.Sprintf(`{"n": {"i": "%s", "s": [%s], "c": {"i": %d, "t": %d}}, "t": %s}`, nic,
+		strings.Join(ids, ", "), index, total, then)
 }
 
 func TestBackupThereAndBack(t *testing.T) {
@@ -87,34 +88,64 @@ func TestReadBackup(t *testing.T) {
 		why  string
 	}{
 		{"no tags", tags{"Name": "x"}, nil, ""},
-		{"backups without lastfence are of no fence in force", tags{key + "1_0": agentValue(eni0, 0, 1, group(0))}, nil, ""},
-		{"the agent's", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(1), group(0))}, one, ""},
+		{"backups without lastfence are of no fence in force",
+			tags{key + "1_0": agentValue(eni0, 0, 1, group(0))}, nil, ""},
+		{"the agent's", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(1), group(0))},
+			one, ""},
 		{"the agent's, in chunks", tags{"lastfence": then,
-			key + "1_0": agentValue(eni0, 0, 3, group(2)), key + "1_1": agentValue(eni0, 1, 3, group(0)), key + "1_2": agentValue(eni0, 2, 3, group(1)),
+			key + "1_0": agentValue(eni0, 0, 3, group(2)), key + "1_1": agentValue(eni0, 1, 3, group(0)),
+			key + "1_2": agentValue(eni0, 2, 3, group(1)),
 			key + "2_0": agentValue(eni1, 0, 1, group(0))}, two, ""},
 		{"another order of fields", tags{"lastfence": then,
-			key + "1_0": `{"t":` + then + `,"n":{"c":{"t":1,"i":0},"s":["00000000000000000","00000000000000001"],"i":"` + eni0 + `"}}`}, one, ""},
-		{"another then's and another instance's besides", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(1), group(0)),
-			"Original_SG_Backup_" + here + "_1600000000_1_0": "x", "Original_SG_Backup_i-01234567_" + then + "_1_0": "y", "Original_SG_Backup_": "z"}, one, ""},
+			key + "1_0": `{"t":` + then +
+				`,"n":{"c":{"t":1,"i":0},"s":["00000000000000000","00000000000000001"],"i":"` + eni0 + `"}}`},
+			one, ""},
+		{"another then's and another instance's besides",
+			tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(1), group(0)),
+				"Original_SG_Backup_" + here + "_1600000000_1_0": "x",
+				"Original_SG_Backup_i-01234567_" + then + "_1_0": "y", "Original_SG_Backup_": "z"}, one, ""},
 
 		{"lastfence alone", tags{"lastfence": then}, nil, "no backup tag"},
-		{"lastfence of another then", tags{"lastfence": "1600000000", key + "1_0": agentValue(eni0, 0, 1, group(0))}, nil, "no backup tag"},
+		{"lastfence of another then",
+			tags{"lastfence": "1600000000", key + "1_0": agentValue(eni0, 0, 1, group(0))}, nil,
+			"no backup tag"},
 		{"lastfence that is no time", tags{"lastfence": "yesterday"}, nil, "no time"},
 		{"an empty lastfence", tags{"lastfence": ""}, nil, "no time"},
-		{"the first chunk missing", tags{"lastfence": then, key + "1_1": agentValue(eni0, 1, 2, group(0))}, nil, "not all"},
-		{"the last chunk missing", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 2, group(0))}, nil, "not all"},
-		{"more chunks than there are", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(0)), key + "1_1": agentValue(eni0, 1, 2, group(1))}, nil, "not all"},
-		{"the first interface missing", tags{"lastfence": then, key + "2_0": agentValue(eni0, 0, 1, group(0))}, nil, "no tag of its interface 1"},
-		{"an interface twice", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(0)), key + "2_0": agentValue(eni0, 0, 1, group(1))}, nil, "twice"},
-		{"a group twice", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 2, group(0)), key + "1_1": agentValue(eni0, 1, 2, group(0))}, nil, "twice"},
-		{"two interfaces in one", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 2, group(0)), key + "1_1": agentValue(eni1, 1, 2, group(1))}, nil, "both"},
-		{"a chunk under another's key", tags{"lastfence": then, key + "1_0": agentValue(eni0, 1, 2, group(0)), key + "1_1": agentValue(eni0, 0, 2, group(1))}, nil, "holds the chunk"},
-		{"a value of another then", tags{"lastfence": then, key + "1_0": strings.ReplaceAll(agentValue(eni0, 0, 1, group(0)), then, "1600000000")}, nil, "of 1600000000"},
+		{"the first chunk missing",
+			tags{"lastfence": then, key + "1_1": agentValue(eni0, 1, 2, group(0))}, nil, "not all"},
+		{"the last chunk missing", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 2, group(0))},
+			nil, "not all"},
+		{"more chunks than there are",
+			tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(0)),
+				key + "1_1": agentValue(eni0, 1, 2, group(1))}, nil, "not all"},
+		{"the first interface missing",
+			tags{"lastfence": then, key + "2_0": agentValue(eni0, 0, 1, group(0))}, nil,
+			"no tag of its interface 1"},
+		{"an interface twice",
+			tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(0)),
+				key + "2_0": agentValue(eni0, 0, 1, group(1))}, nil, "twice"},
+		{"a group twice", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 2, group(0)),
+			key + "1_1": agentValue(eni0, 1, 2, group(0))}, nil, "twice"},
+		{"two interfaces in one",
+			tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 2, group(0)),
+				key + "1_1": agentValue(eni1, 1, 2, group(1))}, nil, "both"},
+		{"a chunk under another's key",
+			tags{"lastfence": then, key + "1_0": agentValue(eni0, 1, 2, group(0)),
+				key + "1_1": agentValue(eni0, 0, 2, group(1))}, nil, "holds the chunk"},
+		{"a value of another then",
+			tags{"lastfence": then,
+				key + "1_0": strings.ReplaceAll(agentValue(eni0, 0, 1, group(0)), then, "1600000000")}, nil,
+			"of 1600000000"},
 		{"a key without a number", tags{"lastfence": then, key + "": "x"}, nil, "number"},
-		{"a key with a number from 0", tags{"lastfence": then, key + "0_0": agentValue(eni0, 0, 1, group(0))}, nil, "number"},
-		{"a key with leading zeros", tags{"lastfence": then, key + "01_0": agentValue(eni0, 0, 1, group(0))}, nil, "number"},
-		{"a key with more", tags{"lastfence": then, key + "1_0_0": agentValue(eni0, 0, 1, group(0))}, nil, "number"},
-		{"a broken one beside a good one", tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(0)), key + "2_0": "{}"}, nil, "other fields"},
+		{"a key with a number from 0",
+			tags{"lastfence": then, key + "0_0": agentValue(eni0, 0, 1, group(0))}, nil, "number"},
+		{"a key with leading zeros",
+			tags{"lastfence": then, key + "01_0": agentValue(eni0, 0, 1, group(0))}, nil, "number"},
+		{"a key with more", tags{"lastfence": then, key + "1_0_0": agentValue(eni0, 0, 1, group(0))},
+			nil, "number"},
+		{"a broken one beside a good one",
+			tags{"lastfence": then, key + "1_0": agentValue(eni0, 0, 1, group(0)), key + "2_0": "{}"}, nil,
+			"other fields"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, own, err := readBackup(here, c.tags)
@@ -125,7 +156,8 @@ func TestReadBackup(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.why)
 			}
 			for k, v := range own {
-				if have, ok := c.tags[k]; !ok || have != v || k != "lastfence" && !strings.HasPrefix(k, "Original_SG_Backup_"+here+"_"+c.tags["lastfence"]+"_") {
+				if have, ok := c.tags[k]; !ok || have != v || k != "lastfence" &&
+					!strings.HasPrefix(k, "Original_SG_Backup_"+here+"_"+c.tags["lastfence"]+"_") {
 					t.Errorf("%s=%s is not that then's", k, v)
 				}
 			}
@@ -145,7 +177,8 @@ func TestDecodeChunkRefuses(t *testing.T) {
 		return strings.Replace(good, old, with, 1)
 	}
 	for name, value := range map[string]string{
-		"nothing": "", "no JSON": "fenced", "a list": "[]", "null": "null", "cut short": good[:len(good)-1], "two values": good + good, "trailing text": good + " x",
+		"nothing": "", "no JSON": "fenced", "a list": "[]", "null": "null",
+		"cut short": good[:len(good)-1], "two values": good + good, "trailing text": good + " x",
 		"an unknown field":           edit(`"t": 1700`, `"x": 1, "t": 1700`),
 		"an unknown field inside":    edit(`"s":`, `"x": 1, "s":`),
 		"a field missing":            edit(`, "t": 1}`, `}`),
@@ -171,7 +204,8 @@ func TestDecodeChunkRefuses(t *testing.T) {
 	}
 }
 
-// FuzzDecodeChunk: whatever is read is what would be written, and reading writes and reads the same.
+// FuzzDecodeChunk: whatever is read is what would be written, and reading writes and reads the
+// same.
 func FuzzDecodeChunk(f *testing.F) {
 	f.Add(agentValue(eni0, 0, 1, group(0)))
 	f.Add(agentValue(eni0, 1, 2, group(0), group(1)))

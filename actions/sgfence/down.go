@@ -43,13 +43,13 @@ func (f *fence) cutOff() bool {
 	case f.begun():
 		return false
 	}
-	return f.resolve(f.first) != nil || f.pending() || !f.explained()
+	return f.resolve(f.first) != nil || f.pending() || f.nothing()
 }
 
 // begun reports whether an earlier attempt under this key recorded an interface of the instance.
 func (f *fence) begun() bool {
 	return slices.ContainsFunc(f.first.Interfaces, func(n ec2model.InstanceInterface) bool {
-		_, ok := f.req.Record(n.ID, attrGroups)
+		_, ok := f.req.Own(n.ID, attrGroups)
 		return ok
 	})
 }

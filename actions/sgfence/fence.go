@@ -1,8 +1,8 @@
 package sgfence
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -31,15 +31,12 @@ type fence struct {
 
 	// first is the reading that everything rests on.
 	first reading
-	// have is the backup in the tags, of a fence that may be in force; unused says why another is not used.
+	// have is the backup in the tags, of a fence that may be in force. Unused says why another
+	// is not used.
 	have   *backup
 	unused error
-	// before has what was there before the first fence in force, as far as tags or this key's record name it.
-	before *backup
-	// known is what is known of each interface.
-	known map[string]known
-	// tagged are the backups that other keys recorded.
-	tagged []action.Recorded
+	// backups is what is recorded of the instance's backup tags.
+	backups []action.Recorded
 	// ends are what each interface has, had, and is to have.
 	ends []end
 	// selfCheck is what became of the check that this is another machine.
@@ -49,8 +46,10 @@ type fence struct {
 // end is an interface on its way to the fence.
 type end struct {
 	ec2model.InstanceInterface
-	// from is what it goes back to when the fence fails, base what it had before any fence.
-	from, base, to []string
+	at     action.At
+	origin action.Origin
+	// base is what it had before all fences in force.
+	base, to []string
 }
 
 func (e end) pending() bool { return !slices.Equal(e.Groups, e.to) }
@@ -61,11 +60,11 @@ func planFence(ctx context.Context, r Reader, req action.Request,
 	f := fence{
 		r: r, clock: clock, req: req, instance: req.Target["instanceRef"],
 		invert: req.Bool(paramInvert), via: req.Parameters[paramTransition],
+		tagless: tagless(req.Parameters),
 	}
 	if named := req.Parameters[paramGroups]; named != "" {
-		f.named = strings.Split(named, ",")
+		f.named = split(named)
 	}
-	f.tagless = tagless(req.Parameters)
 	if err := f.oneWay(); err != nil {
 		return nil, err
 	}
@@ -73,7 +72,9 @@ func planFence(ctx context.Context, r Reader, req action.Request,
 	go func() { check <- f.checkSelf(ctx) }()
 	first, err := read(ctx, r, f.instance)
 	if f.selfCheck = <-check; f.selfCheck == "" {
-		return nil, action.Refuse(protocol.SelfFence, "%s is the machine that this runs on; fence it from another one, or with %s=true; nothing was changed", f.instance, paramSkipCheck)
+		return nil, action.Refuse(protocol.SelfFence,
+			"%s is the machine that this runs on; fence it from another one, or with %s=true; "+
+				"nothing was changed", f.instance, paramSkipCheck)
 	}
 	if err != nil {
 		return nil, err
@@ -87,7 +88,7 @@ func planFence(ctx context.Context, r Reader, req action.Request,
 	if err := f.decide(ctx, f.first); err != nil {
 		return nil, err
 	}
-	if !f.pending() && !f.explained() {
+	if f.nothing() {
 		again, err := read(ctx, r, f.instance)
 		if err != nil {
 			return nil, err
@@ -96,7 +97,7 @@ func planFence(ctx context.Context, r Reader, req action.Request,
 			return nil, err
 		}
 	}
-	if !f.pending() && !f.explained() {
+	if f.nothing() {
 		return nil, f.nothingToRemove()
 	}
 	return f.plan()
@@ -112,16 +113,19 @@ func (f *fence) oneWay() error {
 			"%s is given without %s, which are the groups to keep; nothing was changed",
 			paramInvert, paramGroups)
 	case !exact && f.named == nil:
-		return action.Refuse(protocol.InvalidRequest, "%s is required: the groups to remove from every interface; or %s for each of them; nothing was changed", paramGroups, paramExact)
+		return action.Refuse(protocol.InvalidRequest,
+			"%s is required: the groups to remove from every interface; or %s for each of them; "+
+				"nothing was changed", paramGroups, paramExact)
 	case f.via != "" && !f.req.Keeps && (exact || f.tagless || f.req.Bool(paramNoTags)):
 		return action.Refuse(protocol.InvalidRequest,
-			"%s needs what was there before to be kept, in the tags (by %s, without %s) or in a store: killed on the way, the instance would stay wide open; nothing was changed",
+			"%s needs what was there before to be kept, in the tags (by %s, without %s) or in a store: "+
+				"killed on the way, the instance would stay wide open; nothing was changed",
 			paramTransition, paramGroups, paramNoTags)
 	}
 	return nil
 }
 
-// checkSelf tells whether the target is another machine; empty when it is this one.
+// checkSelf reports whether the target is another machine; empty when it is this one.
 func (f *fence) checkSelf(ctx context.Context) string {
 	if f.req.Bool(paramSkipCheck) {
 		return "skipped"
@@ -155,19 +159,17 @@ func (f *fence) resolve(now reading) error {
 	if err := f.branches(); err != nil {
 		return err
 	}
+	var err error
 	if f.named == nil {
-		var err error
 		if f.exact, err = exactGroups(now, f.req.Parameters); err != nil {
 			return err
 		}
 	}
-	if err := f.know(); err != nil {
+	if f.backups, err = f.req.History(f.instance, attrBackup); err != nil {
 		return err
 	}
-	if f.unused != nil && !f.req.Bool(paramNoTags) {
-		return action.Refuse(protocol.Conflict,
-			"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; what was there before is not known: repair or remove these tags, or fence without tags with %s=true; nothing was changed",
-			now.ID, lastFence, now.own[lastFence], f.unused, paramNoTags)
+	if err := f.useTags(); err != nil {
+		return err
 	}
 	for _, n := range now.Interfaces {
 		e, err := f.end(n)
@@ -193,30 +195,123 @@ func (f *fence) branches() error {
 		strings.Join(trunks, " and "), f.instance, paramBranches)
 }
 
+// useTags finds the backup to go by. One that can't be used is refused, unless the fence may do
+// without.
+func (f *fence) useTags() error {
+	f.have, f.unused = f.first.backup, f.first.why
+	switch {
+	case f.tagless:
+		f.have, f.unused = nil, nil
+	case f.unused == errGone:
+		f.unused = nil
+	case f.have != nil:
+		var err error
+		if f.unused, err = f.doubt(); err != nil {
+			return err
+		}
+	}
+	if f.unused == nil {
+		return nil
+	}
+	f.have = nil
+	if f.req.Bool(paramNoTags) {
+		return nil
+	}
+	return action.Refuse(protocol.Conflict,
+		"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; "+
+			"what was there before is not known: unfence first if it is fenced, repair or remove these "+
+			"tags if it is not, or fence without tags with %s=true; nothing was changed",
+		f.instance, lastFence, f.first.own[lastFence], f.unused, paramNoTags)
+}
+
+// doubt says why the backup does not tell what was there before: the record tells otherwise, or
+// its fence is not in force on all interfaces and left none of these groups.
+func (f *fence) doubt() (why, err error) {
+	named := recordedName(f.backups, f.have.at)
+	for _, n := range f.first.Interfaces {
+		at := groupsOf(n, f.have)
+		all, err := f.req.History(n.ID, attrGroups)
+		switch {
+		case err != nil:
+			return nil, err
+		case at.Below == nil:
+		case len(all) > 0 && named:
+			kept := at.Below.From
+			if len(action.InForce(all)) == 0 {
+				// That fence is over, by the record.
+				at.Below = nil
+			}
+			o, err := f.req.Origin(at)
+			if err != nil {
+				return nil, err
+			}
+			if o.Base != kept {
+				return fmt.Errorf("%s had %s before it by the tags, and %s by the record",
+					n.ID, kept, o.Base), nil
+			}
+		case !f.left(n):
+			if why := f.partial(n); why != nil {
+				return why, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// left reports whether an interface has what any fence over its backup may have left it: fewer
+// groups, or what this one does.
+func (f *fence) left(n ec2model.InstanceInterface) bool {
+	kept, _ := f.have.groupsOf(n.ID)
+	added := func(g string) bool { return !slices.Contains(kept, g) }
+	return !slices.ContainsFunc(n.Groups, added) || groupText(n.Groups) == f.via ||
+		slices.Equal(n.Groups, f.leaves(n.ID, kept))
+}
+
+// partial says why the backup's fence is not in force on all of its interfaces; nil if it may be.
+func (f *fence) partial(by ec2model.InstanceInterface) error {
+	for _, s := range f.have.of {
+		why := ""
+		switch n, attached := f.first.attached(s.nic); {
+		case !attached:
+			why = s.nic + " is not attached any more"
+		case slices.Equal(n.Groups, s.groups) && !slices.Equal(n.Groups, by.Groups):
+			why = s.nic + " has what it had before the fence"
+		}
+		if why != "" {
+			return fmt.Errorf("%s has %s, and %s", by.ID, groupText(by.Groups), why)
+		}
+	}
+	return nil
+}
+
 // end finds where an interface comes from and goes to.
 func (f *fence) end(n ec2model.InstanceInterface) (end, error) {
-	e, now := end{InstanceInterface: n, from: n.Groups, base: n.Groups}, groupText(n.Groups)
-	trail, base := f.known[n.ID].trail(now), f.known[n.ID].base(now)
-	if base != nil {
-		e.base = base
+	e := end{InstanceInterface: n, at: groupsOf(n, f.have)}
+	var err error
+	if e.origin, err = f.req.Origin(e.at); err != nil {
+		return e, err
 	}
-	// On the way through a transition group it is not what it was, and not what it is to be.
-	at := n.Groups
-	switch {
-	case len(trail) > 0 && now != trail[0].To:
-		e.from, at = strings.Split(trail[0].From, ","), strings.Split(trail[0].To, ",")
-	case len(trail) == 0 && now == f.via && base == nil:
-		return e, action.Refuse(protocol.Conflict,
-			"%s has %s, the %s, which lets everything through, and what it had before is not known: give it its groups first, by unfence-security-groups with %s, or, if these are its own, fence without %s; nothing was changed",
-			n.ID, f.via, paramTransition, paramExact, paramTransition)
-	case len(trail) == 0 && now == f.via:
-		// Of earlier fences the tags know only what was before the first; but wide open, it must not stay.
-		e.from, at = base, base
+	base := e.origin.Base
+	if e.at.Below != nil && !recordedName(f.backups, f.have.at) {
+		// Whatever is recorded, the fence that the tags alone tell of came later.
+		if base, err = baseUnder(f.req, n.ID, split(e.at.Below.From)); err != nil {
+			return e, err
+		}
 	}
-	e.to = f.leaves(n.ID, at)
-	// What it has by way of another fence that was cut short may be what this one had made of it.
-	if own, ok := f.req.Record(n.ID, attrGroups); ok && now != own.To && own.To == groupText(e.from) && own.To == groupText(e.to) {
-		e.from = strings.Split(own.From, ",")
+	e.base = split(base)
+	at := e.origin.At
+	if at == f.via && e.at.Now == f.via {
+		// On the way through the transition group, nothing tells whither.
+		if at = groupText(e.base); at == f.via {
+			return e, action.Refuse(protocol.Conflict,
+				"%s has %s, the %s, which lets everything through, and what it had before is not known: "+
+					"give it its groups first, by unfence-security-groups with %s, or, if these are its own, "+
+					"fence without %s; nothing was changed",
+				n.ID, f.via, paramTransition, paramExact, paramTransition)
+		}
+	}
+	if e.to = f.leaves(n.ID, split(at)); e.origin.To != "" {
+		e.to = split(e.origin.To)
 	}
 	return e, nil
 }
@@ -249,18 +344,20 @@ func (f *fence) check(ctx context.Context) error {
 	return checkGroups(ctx, f.r, f.first, needs)
 }
 
-// removed are the groups to remove that no interface has and no backup: those may be mistyped.
+// removed are the groups to remove that no interface has or had: those may be mistyped.
 func (f *fence) removed() []need {
 	var needs []need
 	for _, g := range f.named {
-		if !slices.ContainsFunc(f.ends, func(e end) bool { return slices.Contains(e.Groups, g) || slices.Contains(e.base, g) }) {
+		has := func(e end) bool { return slices.Contains(e.Groups, g) || slices.Contains(e.base, g) }
+		if !slices.ContainsFunc(f.ends, has) {
 			needs = append(needs, need{g, f.ends[0].VPCID})
 		}
 	}
 	return needs
 }
 
-// refuseEnds refuses what would leave an interface as it may not be left, and an instance in another state.
+// refuseEnds refuses what would leave an interface as it may not be left, and an instance in
+// another state.
 func (f *fence) refuseEnds() error {
 	var bare []string
 	for _, e := range f.ends {
@@ -268,13 +365,16 @@ func (f *fence) refuseEnds() error {
 		case len(e.to) == 0:
 			bare = append(bare, e.ID)
 		case f.via != "" && groupText(e.to) == f.via:
-			return action.Refuse(protocol.InvalidRequest, "%s would be left with %s alone, which is the %s and lets everything through; nothing was changed", e.ID, f.via, paramTransition)
+			return action.Refuse(protocol.InvalidRequest,
+				"%s would be left with %s alone, which is the %s and lets everything through; "+
+					"nothing was changed", e.ID, f.via, paramTransition)
 		}
 	}
 	switch {
 	case len(bare) > 0:
 		return action.Refuse(protocol.InvalidRequest,
-			"removing %s would leave %s without any security group, which EC2 does not allow; use %s with a group without rules, or %s; nothing was changed",
+			"removing %s would leave %s without any security group, which EC2 does not allow; "+
+				"use %s with a group without rules, or %s; nothing was changed",
 			groupText(f.named), strings.Join(bare, " and "), paramInvert, paramExact)
 	case f.pending() && f.first.State == "pending" && !f.req.Bool(paramAnyState):
 		return action.Refuse(protocol.Unavailable,
@@ -287,25 +387,44 @@ func (f *fence) refuseEnds() error {
 
 func (f *fence) pending() bool { return slices.ContainsFunc(f.ends, end.pending) }
 
-// explained tells that nothing to remove means that the fence asked for is in force: its groups are exactly
-// those asked for by interface, or every interface that is known to have been changed has what this fence made of it
-// in an earlier attempt, or makes of what it had.
-func (f *fence) explained() bool {
+// nothing reports whether there is nothing to remove, and not because the fence asked for is in
+// force. It is if every interface that a fence is known to have changed has what this one leaves
+// of the groups before.
+func (f *fence) nothing() bool {
 	if f.exact != nil {
-		return true
+		return false
 	}
 	removed := false
 	for _, e := range f.ends {
-		own, recorded := f.req.Record(e.ID, attrGroups)
-		mine := recorded && own.To == groupText(e.Groups)
-		all := f.known[e.ID].before(groupText(e.Groups))
-		whence := slices.DeleteFunc(slices.Clone(all), func(before []string) bool { return !slices.Equal(f.leaves(e.ID, before), e.Groups) })
-		if len(all) > 0 && len(whence) == 0 && !mine {
+		if e.pending() {
 			return false
 		}
-		removed = removed || mine && own.From != own.To || slices.ContainsFunc(whence, func(before []string) bool { return !slices.Equal(before, e.Groups) })
+		own := e.origin.To != ""
+		befores := f.befores(e)
+		fits := slices.DeleteFunc(slices.Clone(befores), func(before string) bool {
+			return !slices.Equal(f.leaves(e.ID, split(before)), e.Groups)
+		})
+		if len(befores) > 0 && len(fits) == 0 && !own {
+			return true
+		}
+		removed = removed || len(fits) > 0 || own && e.origin.From != e.origin.To
 	}
-	return removed
+	return !removed
+}
+
+// befores are the groups from which fences in force led an interface to what it has.
+func (f *fence) befores(e end) []string {
+	var all []string
+	recorded, _ := f.req.History(e.ID, attrGroups) // the Origin has read it
+	for _, r := range action.InForce(recorded) {
+		if r.To == e.at.Now && r.From != e.at.Now {
+			all = append(all, r.From)
+		}
+	}
+	if base := groupText(e.base); base != e.at.Now {
+		all = append(all, base)
+	}
+	return all
 }
 
 func (f *fence) nothingToRemove() error {
@@ -313,7 +432,9 @@ func (f *fence) nothingToRemove() error {
 	if f.invert {
 		what = "every interface of " + f.instance + " has exactly " + groupText(f.named) + " already"
 	}
-	return action.Refuse(protocol.InvalidRequest, "nothing to remove: %s, and no such fence is in force; look at the ids; nothing was changed", what)
+	return action.Refuse(protocol.InvalidRequest,
+		"nothing to remove: %s, and no such fence is in force; look at the ids; nothing was changed",
+		what)
 }
 
 // plan makes the transitions: the backup, the groups, the power.
@@ -325,21 +446,18 @@ func (f *fence) plan() (*action.Plan, error) {
 			return nil, err
 		}
 		transitions = append(transitions, t)
-		if f.req.Bool(paramNoTags) {
-			transitions = append(transitions, action.Transition{
-				Resource: f.instance, Attribute: attrTagless, From: allowed, To: allowed, Backup: true,
-			})
-		}
 	}
 	for _, e := range f.ends {
 		transitions = append(transitions, action.Transition{
-			Resource: e.ID, Attribute: attrGroups, From: groupText(e.from), To: groupText(e.to), Via: f.via, AtVia: "wide open", Stage: 1,
-			Call: callModify, Set: setGroups(e.ID),
+			Resource: e.ID, Attribute: attrGroups, Below: e.at.Below,
+			From: e.origin.Whence, To: groupText(e.to), Via: f.via, AtVia: "wide open",
+			Stage: 1, Call: callModify, Set: setGroups(e.ID),
 		})
 	}
 	if f.req.Bool(paramPowerOff) {
 		transitions = append(transitions, action.Transition{
-			Resource: f.instance, Attribute: attrPower, From: f.first.power(), To: off, Stage: 2, Call: callStop, Set: setPower(f.instance),
+			Resource: f.instance, Attribute: attrPower, From: f.first.power(), To: off,
+			Stage: 2, Call: callStop, Set: setPower(f.instance),
 		})
 	}
 	return &action.Plan{
@@ -358,33 +476,31 @@ func (f *fence) plan() (*action.Plan, error) {
 	}, nil
 }
 
-// backup is the transition that writes the tags. It is so already where what was there before is on the
-// instance, or where no groups have to be changed. Taken back, as when the fence is, the fence is not in force:
-// lastfence goes, or what was added to an earlier one's tags.
+// backup is the transition that writes the tags. It is so already where what was there before is on
+// the instance, or where no groups have to be changed. Taken back, as when the fence is, the fence
+// is not in force: lastfence goes, or what was added to an earlier one's tags.
 func (f *fence) backup() (action.Transition, error) {
 	t := action.Transition{
-		Resource: f.instance, Attribute: attrBackup, From: f.have.text(), To: f.have.text(), Backup: true,
-		MayFail: f.req.Bool(paramNoTags), Call: callCreateTags,
+		Resource: f.instance, Attribute: attrBackup, From: f.have.text(), To: f.have.text(),
+		Backup: true, MayFail: f.req.Bool(paramNoTags), Call: callCreateTags,
 	}
 	if !f.pending() {
 		return t, nil
 	}
-	to := cmp.Or(f.have, f.leftover())
-	if to == nil {
-		to = &backup{at: f.name()}
-	}
+	to := f.backupToWrite()
 	kept := len(to.of)
-	to = &backup{at: to.at, of: slices.Clone(to.of)}
 	for _, e := range f.ends {
 		if _, ok := to.groupsOf(e.ID); !ok {
 			to.of = append(to.of, saved{e.ID, e.base})
 		}
 	}
 	tags := to.tags(f.instance, kept)
-	if after := userTags(action.Merge(f.first.Tags, tags)); after > maxTags && !f.req.Bool(paramNoTags) {
+	had := userTags(f.first.Tags)
+	if after := userTags(action.Merge(f.first.Tags, tags)); after > maxTags && !t.MayFail {
 		return t, action.Refuse(protocol.LimitExceeded,
-			"%s has %d tags, and the backup needs %d more: EC2 allows %d; remove some, or fence without tags with %s=true; nothing was changed",
-			f.instance, userTags(f.first.Tags), after-userTags(f.first.Tags), maxTags, paramNoTags)
+			"%s has %d tags, and the backup needs %d more: EC2 allows %d; remove some, or fence without "+
+				"tags with %s=true; nothing was changed",
+			f.instance, had, after-had, maxTags, paramNoTags)
 	}
 	back := map[string]string{lastFence: to.at}
 	if f.have != nil {
@@ -401,15 +517,45 @@ func (f *fence) backup() (action.Transition, error) {
 	return t, nil
 }
 
-// name is the time that names the fence: that of an earlier attempt under this key, or now, or the next second
-// that no tags have, and no record.
-func (f *fence) name() string {
-	if f.before != nil {
-		return f.before.at
+// backupToWrite is the backup of the fence in force, or one that a fence which was put back left,
+// or a new one. Tried over and over, a fence must not fill the tags.
+func (f *fence) backupToWrite() backup {
+	if f.have != nil {
+		return backup{f.have.at, slices.Clone(f.have.of)}
 	}
+	var found *backup
+	own, _ := f.req.Own(f.instance, attrBackup)
+	if earlier, ok := parseBackup(own.To); ok && f.tellsBases(earlier) {
+		found = &backup{at: earlier.at}
+	}
+	earlier := found
+	for _, s := range sets(f.instance, f.first.Tags) {
+		if f.tellsBases(s.backup) && (earlier == nil || s.at == earlier.at) {
+			found = s.backup
+		}
+	}
+	if found == nil {
+		return backup{at: f.freeName()}
+	}
+	return *found
+}
+
+// tellsBases reports whether a backup is of interfaces that are here, with what each had before all
+// fences in force.
+func (f *fence) tellsBases(b *backup) bool {
+	return !slices.ContainsFunc(b.of, func(s saved) bool {
+		return !slices.ContainsFunc(f.ends, func(e end) bool {
+			return e.ID == s.nic && slices.Equal(e.base, s.groups)
+		})
+	})
+}
+
+// freeName is the time that names the fence: now, or the next second that no tags have, and no
+// record.
+func (f *fence) freeName() string {
 	for at := f.clock.Now().Unix(); ; at++ {
 		name := strconv.FormatInt(at, 10)
-		taken := len(f.othersOf(name)) > 0
+		taken := recordedName(f.backups, name)
 		for key := range f.first.Tags {
 			taken = taken || strings.HasPrefix(key, backupKeys(f.instance, name))
 		}
@@ -424,8 +570,6 @@ func (f *fence) seen(now reading, transitions []action.Transition) action.Seen {
 		switch t.Attribute {
 		case attrBackup:
 			return now.backup.text()
-		case attrTagless:
-			return allowed
 		case attrPower:
 			return now.power()
 		}
@@ -447,8 +591,9 @@ func (f *fence) seen(now reading, transitions []action.Transition) action.Seen {
 func (f *fence) sameInterfaces(now reading) error {
 	for _, n := range now.Interfaces {
 		known := slices.ContainsFunc(f.ends, func(e end) bool { return e.ID == n.ID })
-		if !known && (f.exact != nil || f.invert && !slices.Equal(n.Groups, f.named) || !f.invert && slices.ContainsFunc(n.Groups, f.isNamed)) {
-			return action.Refuse(protocol.Conflict, "%s was attached to %s meanwhile and is not fenced; try again", n.ID, f.instance)
+		if !known && (f.exact != nil || !slices.Equal(n.Groups, f.leaves(n.ID, n.Groups))) {
+			return action.Refuse(protocol.Conflict,
+				"%s was attached to %s meanwhile and is not fenced; try again", n.ID, f.instance)
 		}
 	}
 	return nil
@@ -468,7 +613,7 @@ func (f *fence) facts(transitions []action.Transition, seen action.Seen) map[str
 				facts[factPriorState] = "running"
 			}
 		case attrGroups:
-			facts[factPrior+t.Resource] = f.prior(t)
+			facts[factPrior+t.Resource] = f.base(t.Resource)
 			if seen.Values[i] == t.To {
 				facts[factFenced+t.Resource] = t.To
 			} else {
@@ -508,23 +653,26 @@ func (f *fence) dangers(_ []action.Transition, seen action.Seen) []string {
 	return all
 }
 
-// prior is what an interface had before any fence in force.
-func (f *fence) prior(t action.Transition) string {
-	if base := f.known[t.Resource].base(f.first.groupsText(t.Resource)); base != nil {
-		return groupText(base)
-	}
-	return t.From
+// base is what an interface had before all fences in force.
+func (f *fence) base(nic string) string {
+	i := slices.IndexFunc(f.ends, func(e end) bool { return e.ID == nic })
+	return groupText(f.ends[i].base)
 }
 
-// priorFence tells the fence before this one. Without a store nothing but the tags tells the fence of an earlier
-// attempt from one of somebody else's: what the tags know is then undone.
+// priorFence tells the fence before this one. Without a store nothing but the tags tells the fence
+// of an earlier attempt from one of somebody else's: what the tags know is then undone.
 func (f *fence) priorFence(transitions []action.Transition) string {
 	regroups, stops, other := false, false, false
 	for _, t := range transitions {
 		stops = stops || t.Attribute == attrPower && t.From != t.To
 		if t.Attribute == attrGroups {
-			regroups = regroups || t.From != t.To
-			other = other || f.prior(t) != t.From
+			from := t.From
+			if own, ok := f.req.Own(t.Resource, attrGroups); ok && from == t.To {
+				// An earlier attempt under this key may have changed it.
+				from = own.From
+			}
+			regroups = regroups || from != t.To
+			other = other || f.base(t.Resource) != from
 		}
 	}
 	switch {

@@ -38,7 +38,8 @@ func (u *unfence) survivors() string {
 	if len(had) == 0 {
 		return ""
 	}
-	return "; an interface that outlived it keeps the groups that the fence gave it (" + strings.Join(had, ", ") + " before)"
+	return "; an interface that outlived it keeps the groups that the fence gave it (" +
+		strings.Join(had, ", ") + " before)"
 }
 
 // recordedGroups are the groups before the fence, by the facts, the record or the tags.
@@ -49,17 +50,11 @@ func (u *unfence) recordedGroups() []saved {
 			byNIC[s.nic] = s.groups
 		}
 	}
-	if u.req.HasRecord {
-		for _, own := range u.req.Records.All() {
-			if own.Attribute == attrGroups && own.From != own.To {
-				byNIC[own.Resource] = strings.Split(own.From, ",")
-			}
-		}
+	for _, own := range u.ownGroups() {
+		byNIC[own.Resource] = split(own.From)
 	}
-	for key, value := range u.req.Parameters {
-		if nic, ok := strings.CutPrefix(key, factPrior); ok {
-			byNIC[nic] = strings.Split(value, ",")
-		}
+	for _, nic := range u.told() {
+		byNIC[nic] = split(u.req.Parameters[factPrior+nic])
 	}
 	var all []saved
 	for _, nic := range slices.Sorted(maps.Keys(byNIC)) {
@@ -68,9 +63,9 @@ func (u *unfence) recordedGroups() []saved {
 	return all
 }
 
-// ended undoes the fence of a terminated instance, which has no interfaces any more. The fence's
-// tags are removed while EC2 shows it.
-func (u *unfence) ended() (*action.Plan, error) {
+// terminated undoes the fence of a terminated instance, which has no interfaces any more. The
+// fence's tags are removed while EC2 shows it.
+func (u *unfence) terminated() (*action.Plan, error) {
 	if err := action.TakesBack(u.req, u.isOwn); err != nil {
 		return nil, err
 	}
@@ -84,19 +79,18 @@ func (u *unfence) ended() (*action.Plan, error) {
 	}
 	transitions := []action.Transition{{
 		Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none,
-		Backup: true, MayFail: true, Vouched: true, Call: callDeleteTags,
-		Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
-			return w.DeleteTags(ctx, u.instance, u.tags)
-		}),
+		Backup: true, MayFail: true, Call: callDeleteTags, Set: u.removeTags(),
 	}}
 	return &action.Plan{
-		Restores: true, TargetGone: true, Transitions: transitions,
+		TargetGone: true, Transitions: transitions,
 		Seen: u.seen(u.first, transitions),
 		Read: func(ctx context.Context) (action.Seen, error) {
 			now, err := read(ctx, u.r, u.instance)
 			return u.seen(now, transitions), err
 		},
-		Facts: func(_ []action.Transition, seen action.Seen) map[string]string { return action.Merge(seen.Facts) },
+		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
+			return action.Merge(seen.Facts)
+		},
 		Words: action.Words{
 			Would: "remove " + from, Did: "removed " + from, Already: already,
 		},

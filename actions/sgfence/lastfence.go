@@ -41,57 +41,18 @@ func sets(instance string, tags map[string]string) []set {
 	return all
 }
 
-// adopt finds the backup to restore by where an unfence that failed part-way removed lastfence. It
-// is the one that the request names, else the one whose fence is on record and still in force on an
-// interface.
-func (u *unfence) adopt() error {
+// adopt takes the backup that the request names for that of lastfence, which an unfence that failed
+// part-way removed.
+func (u *unfence) adopt() {
 	if u.first.own != nil || u.tagless {
-		return nil
+		return
 	}
-	named := u.req.Parameters[factTimestamp]
 	for _, s := range sets(u.instance, u.first.Tags) {
-		adopted := s.at == named
-		if named == "" {
-			var err error
-			if adopted, err = u.holds(s.backup); err != nil {
-				return err
-			}
-		}
-		if adopted {
+		if s.at == u.req.Parameters[factTimestamp] {
 			u.first.backup = s.backup
 			u.first.own = action.Merge(s.tags, map[string]string{lastFence: s.at})
 		}
 	}
-	return nil
-}
-
-// holds reports whether the fence of a backup is on record under another key, and an interface
-// still has what it left.
-func (u *unfence) holds(b *backup) (bool, error) {
-	tagged, err := u.req.Others(u.instance, attrBackup)
-	if err != nil {
-		return false, err
-	}
-	var keys []string
-	for _, t := range tagged {
-		if recorded, ok := parseBackup(t.To); ok && !t.Gone && recorded.at == b.at {
-			keys = append(keys, t.Key)
-		}
-	}
-	for _, s := range b.of {
-		changes, err := u.req.Others(s.nic, attrGroups)
-		if err != nil {
-			return false, err
-		}
-		now := u.first.groupsText(s.nic)
-		left := func(c action.Recorded) bool {
-			return slices.Contains(keys, c.Key) && !c.Gone && c.Has(now)
-		}
-		if now != groupText(s.groups) && slices.ContainsFunc(changes, left) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // otherSets tells of the backups that nothing says are of a fence in force, and that tell otherwise
@@ -113,18 +74,24 @@ func (u *unfence) otherSets() string {
 	return told
 }
 
-// sweep finds the tags to remove once every interface is restored. They are lastfence, unless its
-// fence is in force then, and each backup all of which is so then, or is told in the result because
-// its interface is gone.
+// sweep finds the tags to remove once every interface is restored. They are lastfence, unless an
+// interface is fenced then, and each backup all of which is so then, or is told in the result
+// because its interface is gone.
 func (u *unfence) sweep() {
+	if len(u.legs) == 0 || !slices.ContainsFunc(u.legs, func(l leg) bool { return !l.fenced() }) {
+		return
+	}
 	u.tags = map[string]string{}
 	then := u.first.groups()
-	for _, s := range slices.Concat(u.before, u.gone) {
+	for _, l := range u.legs {
+		then[l.at.Resource] = l.back.To
+	}
+	for _, s := range u.gone {
 		then[s.nic] = groupText(s.groups)
 	}
-	at, fenced := u.first.Tags[lastFence]
-	u.returns = fenced && u.under && u.leadsUnder(then)
-	if fenced && !u.returns {
+	at, named := u.first.Tags[lastFence]
+	u.returns = named && (slices.ContainsFunc(u.legs, leg.fenced) || u.tagless && u.leadsUnder(then))
+	if named && !u.returns {
 		u.tags[lastFence] = at
 	}
 	otherwise := func(s saved) bool { return then[s.nic] != groupText(s.groups) }
@@ -154,17 +121,18 @@ func (u *unfence) why() string {
 	return ""
 }
 
-// leadsUnder reports whether the fence that lastfence names is in force again with these groups: it
-// was there before the action that is undone, and so its backup does not tell what that one left.
+// leadsUnder reports whether the fence that lastfence names is in force with these groups: it was
+// there before the action that is undone, and so its backup does not tell what that one left.
 func (u *unfence) leadsUnder(groups map[string]string) bool {
-	for _, s := range u.before {
-		recorded, _ := u.req.Record(s.nic, attrGroups)
-		left := cmp.Or(u.req.Parameters[factFenced+s.nic], recorded.To)
-		if kept, ok := u.first.backup.groupsOf(s.nic); ok && groupText(kept) == left {
+	for _, l := range u.legs {
+		own, _ := u.req.Own(l.at.Resource, attrGroups)
+		left := cmp.Or(u.req.Parameters[factFenced+l.at.Resource], own.To)
+		kept, ok := u.first.backup.groupsOf(l.at.Resource)
+		if l.given || ok && groupText(kept) == left {
 			return false
 		}
 	}
-	return u.first.backup.explains(u.first, groups)
+	return !u.ends && u.first.backup.explains(u.first, groups)
 }
 
 // explains reports whether one fence that found what the backup says would have left these groups
@@ -210,18 +178,19 @@ func (b *backup) given(now reading, groups map[string]string) bool {
 	return some
 }
 
-// inForce reports whether every interface has the groups of the fence that lastfence names, as far
+// holds reports whether every interface has the groups of the fence that lastfence names, as far
 // as tags and records tell.
-func (u *unfence) inForce() (bool, error) {
+func (u *unfence) holds() (bool, error) {
 	now := u.first
 	groups := now.groups()
 	for _, n := range now.Interfaces {
-		k, err := recall(u.req, now, n.ID)
+		all, err := u.req.History(n.ID, attrGroups)
 		if err != nil {
 			return false, err
 		}
-		fences := func(r action.Recorded) bool { return r.To == groups[n.ID] }
-		if len(k.recorded) > 0 && !slices.ContainsFunc(k.recorded, fences) ||
+		fences := action.InForce(all)
+		wants := func(r action.Recorded) bool { return r.To == groups[n.ID] }
+		if len(fences) > 0 && !slices.ContainsFunc(fences, wants) ||
 			groups[n.ID] == u.req.Parameters[paramTransition] {
 			return false, nil
 		}
@@ -233,7 +202,7 @@ func (u *unfence) inForce() (bool, error) {
 // it is not true.
 func (u *unfence) restoreNothing() (*action.Plan, error) {
 	if u.first.backup != nil && !u.tagless {
-		holds, err := u.inForce()
+		holds, err := u.holds()
 		if err != nil {
 			return nil, err
 		}
@@ -242,9 +211,9 @@ func (u *unfence) restoreNothing() (*action.Plan, error) {
 		}
 	}
 	if len(u.tags) == 0 && !u.req.Bool(paramPowerOn) {
-		return u.skip(u.instance + " is left as it is, as " + paramNoRestore + " asks"), nil
+		return u.skip(u.instance+" is left as it is, as "+paramNoRestore+" asks", nil)
 	}
-	return u.plan(), nil
+	return u.plan()
 }
 
 // open reports whether lastfence is still there and not true: an interface was restored, or there

@@ -25,8 +25,8 @@ func (w *tagger) DeleteTags(_ context.Context, _ string, tags map[string]string)
 	return nil
 }
 
-// TestAnUnfenceThatEndsPartWay: lastfence goes where an interface is open, and stays where the fence
-// was put back whole; with a backup to go by, and without.
+// TestAnUnfenceThatEndsPartWay: lastfence goes where an interface is open, and stays where the
+// fence was put back whole; with a backup to go by, and without.
 func TestAnUnfenceThatEndsPartWay(t *testing.T) {
 	prior := []string{factPrior + eni0 + "=" + group(1), factPrior + eni1 + "=" + group(2)}
 	const fenced = "fenced"

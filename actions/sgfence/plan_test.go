@@ -12,6 +12,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/history"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -29,7 +30,9 @@ func (c *cloud) DescribeInstance(context.Context, string) (ec2model.Instance, er
 	return i, nil
 }
 
-func (c *cloud) DescribeSecurityGroups(_ context.Context, ids ...string) ([]ec2model.SecurityGroup, error) {
+func (c *cloud) DescribeSecurityGroups(
+	_ context.Context, ids ...string,
+) ([]ec2model.SecurityGroup, error) {
 	c.asked = append(c.asked, ids...)
 	var found []ec2model.SecurityGroup
 	for _, id := range ids {
@@ -52,11 +55,13 @@ func nic(id string, index int, groups ...string) ec2model.InstanceInterface {
 }
 
 func running(interfaces ...ec2model.InstanceInterface) ec2model.Instance {
-	return ec2model.Instance{ID: here, VPCID: "vpc-1", State: "running", Tags: map[string]string{}, Interfaces: interfaces}
+	return ec2model.Instance{ID: here, VPCID: "vpc-1", State: "running", Tags: map[string]string{},
+		Interfaces: interfaces}
 }
 
 func request(parameters ...string) action.Request {
-	r := action.Request{Target: map[string]string{"instanceRef": here, "region": "ap-northeast-1"}, Parameters: map[string]string{}}
+	r := action.Request{Target: map[string]string{"instanceRef": here, "region": "ap-northeast-1"},
+		Parameters: map[string]string{}}
 	for _, p := range parameters {
 		name, value, _ := strings.Cut(p, "=")
 		r.Parameters[name] = value
@@ -98,7 +103,8 @@ func TestPlanFence(t *testing.T) {
 	bare := nic(eni1, 1)
 	named := running(nic(eni0, 0, group(1), group(2)))
 	named.Tags["lastfence"] = "1500000000"
-	kept := backup{at: "1600000000", of: []saved{{eni0, []string{group(1), group(2)}}, {eni1, []string{group(5)}}}}
+	kept := backup{at: "1600000000",
+		of: []saved{{eni0, []string{group(1), group(2)}}, {eni1, []string{group(5)}}}}
 	halfway := running(nic(eni0, 0, group(6)), nic(eni1, 1, group(5)))
 	halfway.Tags = kept.tags(here, 0)
 	whole := running(nic(eni0, 0, group(5)), nic(eni1, 1, group(5)))
@@ -106,7 +112,10 @@ func TestPlanFence(t *testing.T) {
 	usual := running(nic(eni0, 0, group(5)))
 	usual.Tags = (&backup{at: "1600000000", of: []saved{{eni0, []string{group(5)}}}}).tags(here, 0)
 	partly := running(nic(eni0, 0, group(2)), nic(eni1, 1, group(4)))
-	partly.Tags = (&backup{at: "1600000000", of: []saved{{eni0, []string{group(1), group(2)}}, {eni1, []string{group(1), group(3)}}}}).tags(here, 0)
+	both := &backup{at: "1600000000", of: []saved{
+		{eni0, []string{group(1), group(2)}}, {eni1, []string{group(1), group(3)}},
+	}}
+	partly.Tags = both.tags(here, 0)
 	taken := running(nic(eni0, 0, group(1), group(2)))
 	taken.Tags["Original_SG_Backup_"+here+"_1700000000_9_0"] = "another's"
 	left := running(nic(eni0, 0, group(1), group(2)))
@@ -120,147 +129,198 @@ func TestPlanFence(t *testing.T) {
 		cloud  cloud
 		with   []string
 		record record
+		// others are entries of other keys, below those of the record.
+		others []action.Recorded
 		want   []string
 		refuse protocol.FailureClass
 		says   string
 	}{
-		{name: "a group is removed where it is", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), nic(eni1, 1, group(2)))}},
+		{name: "a group is removed where it is",
+			cloud: cloud{
+				instances: []ec2model.Instance{
+					running(nic(eni0, 0, group(1), group(2)), nic(eni1, 1, group(2)))}},
 			with: []string{"securityGroups=" + group(1)},
 			want: []string{
-				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(2),
+				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2) +
+					" " + eni1 + "=" + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 				"securityGroups of " + eni1 + ": " + group(2) + " -> " + group(2),
 			}},
-		{name: "a second that has tags already is not used again", cloud: cloud{instances: []ec2model.Instance{taken}},
-			with: []string{"securityGroups=" + group(1)},
+		{name: "a second that has tags already is not used again",
+			cloud: cloud{instances: []ec2model.Instance{taken}},
+			with:  []string{"securityGroups=" + group(1)},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1700000001 " + eni0 + "=" + group(1) + "," + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
-		{name: "of several backups of fences that were put back, the last one is used again", cloud: cloud{instances: []ec2model.Instance{left}},
-			with: []string{"securityGroups=" + group(1)},
+		{name: "of several backups of fences that were put back, the last one is used again",
+			cloud: cloud{instances: []ec2model.Instance{left}},
+			with:  []string{"securityGroups=" + group(1)},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1600000019 " + eni0 + "=" + group(1) + "," + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
 		{name: "or that of an earlier attempt", cloud: cloud{instances: []ec2model.Instance{left}},
-			with:   []string{"securityGroups=" + group(1)},
-			record: record{here + " " + attrBackup: {From: none, To: "1600000002 " + eni0 + "=" + group(1) + "," + group(2)}},
+			with: []string{"securityGroups=" + group(1)},
+			record: record{here + " " +
+				attrBackup: {From: none, To: "1600000002 " + eni0 + "=" + group(1) + "," + group(2)}},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1600000002 " + eni0 + "=" + group(1) + "," + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
-		{name: "an earlier attempt's backup is written under its own name", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1), group(3)))}},
+		{name: "an earlier attempt's backup is written under its own name",
+			cloud: cloud{
+				instances: []ec2model.Instance{
+					running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1), group(3)))}},
 			with: []string{"securityGroups=" + group(1)},
 			record: record{
-				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(1) + "," + group(3)},
+				here + " " + attrBackup: {From: none,
+					To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(1) +
+						"," + group(3)},
 				eni0 + " " + attrGroups: {From: group(1) + "," + group(2), To: group(2)},
 				eni1 + " " + attrGroups: {From: group(1) + "," + group(3), To: group(3)},
 			},
 			want: []string{
-				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2) + " " + eni1 + "=" + group(1) + "," + group(3),
-				"securityGroups of " + eni0 + ": " + group(2) + " -> " + group(2),
+				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2) +
+					" " + eni1 + "=" + group(1) + "," + group(3),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 				"securityGroups of " + eni1 + ": " + group(1) + "," + group(3) + " -> " + group(3),
 			}},
-		{name: "an earlier attempt's backup keeps its name, found on its way", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(9)))}},
-			with: []string{"securityGroups=" + group(1), "transitionSecurityGroup=" + group(9), "ignoreTagWriteFailure=true"},
+		{name: "an earlier attempt's backup keeps its name, found on its way",
+			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(9)))}},
+			with: []string{"securityGroups=" + group(1), "transitionSecurityGroup=" + group(9),
+				"ignoreTagWriteFailure=true"},
 			record: record{
-				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2)},
+				here + " " + attrBackup: {From: none,
+					To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2)},
 				eni0 + " " + attrGroups: {From: group(1) + "," + group(2), To: group(2), Via: group(9)},
 			},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2),
-				"fenceWithoutTags of " + here + ": allowed -> allowed",
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
 		{name: "on the way of a fence over another, it gives nothing back that the first removed",
 			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(9)))}},
 			with:  []string{"securityGroups=" + group(2), "transitionSecurityGroup=" + group(9)},
 			record: record{
-				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2) + "," + group(3)},
+				here + " " + attrBackup: {From: none,
+					To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2) + "," + group(3)},
 				eni0 + " " + attrGroups: {From: group(2) + "," + group(3), To: group(3), Via: group(9)},
 			},
+			others: []action.Recorded{
+				entry("one", 1, eni0, group(1)+","+group(2)+","+group(3), group(2)+","+group(3))},
 			want: []string{
-				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2) + "," + group(3),
+				"fenceBackup of " + here + ": none -> 1600000000 " + eni0 + "=" + group(1) + "," + group(2) +
+					"," + group(3),
 				"securityGroups of " + eni0 + ": " + group(2) + "," + group(3) + " -> " + group(3),
 			}},
-		{name: "lastfence names what there are no tags of", cloud: cloud{instances: []ec2model.Instance{named}},
-			with: []string{"securityGroups=" + group(1)},
+		{name: "lastfence names what there are no tags of",
+			cloud: cloud{instances: []ec2model.Instance{named}},
+			with:  []string{"securityGroups=" + group(1)},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
-		{name: "a fence that another machine made on one interface", cloud: cloud{instances: []ec2model.Instance{halfway}},
-			with: []string{"securityGroups=" + group(6), "invertSgRemoval=true"},
+		{name: "a fence that another machine made on one interface",
+			cloud: cloud{instances: []ec2model.Instance{halfway}},
+			with:  []string{"securityGroups=" + group(6), "invertSgRemoval=true"},
 			want: []string{
 				"fenceBackup of " + here + ": " + kept.text() + " -> " + kept.text(),
 				"securityGroups of " + eni0 + ": " + group(6) + " -> " + group(6),
 				"securityGroups of " + eni1 + ": " + group(5) + " -> " + group(6),
 			}},
-		{name: "the same, and other groups asked for", cloud: cloud{instances: []ec2model.Instance{halfway}},
-			with: []string{"securityGroups=" + group(7), "invertSgRemoval=true"}, refuse: protocol.Conflict, says: "what it had before the fence"},
-		{name: "another machine's fence whose groups are those that an interface had", cloud: cloud{instances: []ec2model.Instance{whole}},
-			with: []string{"securityGroups=" + group(6), "invertSgRemoval=true"},
+		{name: "the same, and other groups asked for",
+			cloud: cloud{instances: []ec2model.Instance{halfway}},
+			with:  []string{"securityGroups=" + group(7), "invertSgRemoval=true"}, refuse: protocol.Conflict,
+			says: "what it had before the fence"},
+		{name: "another machine's fence whose groups are those that an interface had",
+			cloud: cloud{instances: []ec2model.Instance{whole}},
+			with:  []string{"securityGroups=" + group(6), "invertSgRemoval=true"},
 			want: []string{
 				"fenceBackup of " + here + ": " + kept.text() + " -> " + kept.text(),
 				"securityGroups of " + eni0 + ": " + group(5) + " -> " + group(6),
 				"securityGroups of " + eni1 + ": " + group(5) + " -> " + group(6),
 			}},
-		{name: "tags of a fence, and the groups that were there before it", cloud: cloud{instances: []ec2model.Instance{usual}},
-			with: []string{"securityGroups=" + group(5), "invertSgRemoval=true"}, refuse: protocol.InvalidRequest, says: "nothing to remove"},
-		{name: "one interface as the fence leaves it, the other as nobody knows", cloud: cloud{instances: []ec2model.Instance{partly}},
-			with: []string{"securityGroups=" + group(1)}, refuse: protocol.InvalidRequest, says: "nothing to remove"},
-		{name: "made on the way of another fence, and sent again", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(3)))}},
-			with:   []string{"securityGroups=" + group(2)},
-			record: record{eni0 + " " + attrGroups: {From: group(1) + "," + group(2) + "," + group(3), To: group(3)}},
+		{name: "tags of a fence, and the groups that were there before it",
+			cloud:  cloud{instances: []ec2model.Instance{usual}},
+			with:   []string{"securityGroups=" + group(5), "invertSgRemoval=true"},
+			refuse: protocol.InvalidRequest, says: "nothing to remove"},
+		{name: "one interface as the fence leaves it, the other as nobody knows",
+			cloud: cloud{instances: []ec2model.Instance{partly}},
+			with:  []string{"securityGroups=" + group(1)}, refuse: protocol.InvalidRequest,
+			says: "nothing to remove"},
+		{name: "made on the way of another fence, and sent again",
+			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(3)))}},
+			with:  []string{"securityGroups=" + group(2)},
+			record: record{eni0 + " " +
+				attrGroups: {From: group(1) + "," + group(2) + "," + group(3), To: group(3)}},
 			want: []string{
 				"fenceBackup of " + here + ": none -> none",
-				"securityGroups of " + eni0 + ": " + group(3) + " -> " + group(3),
+				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + "," + group(3) +
+					" -> " + group(3),
 			}},
-		{name: "sent again, where what it had not to change is as it was, and what it changed is as nobody knows",
-			cloud:  cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(2)), nic(eni1, 1, group(4)))}},
-			with:   []string{"securityGroups=" + group(1)},
-			record: record{eni0 + " " + attrGroups: {From: group(2), To: group(2)}, eni1 + " " + attrGroups: {From: group(1) + "," + group(3), To: group(3)}},
-			refuse: protocol.InvalidRequest, says: "nothing to remove"},
-		{name: "an old record that is not what is there any more is not believed", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(7)))}},
+		{name: "sent again, where what it had not to change is as it was, and what it changed is as " +
+			"nobody knows",
+			cloud: cloud{
+				instances: []ec2model.Instance{running(nic(eni0, 0, group(2)), nic(eni1, 1, group(4)))}},
 			with: []string{"securityGroups=" + group(1)},
+			record: record{eni0 + " " + attrGroups: {From: group(2), To: group(2)},
+				eni1 + " " + attrGroups: {From: group(1) + "," + group(3), To: group(3)}},
+			refuse: protocol.InvalidRequest, says: "nothing to remove"},
+		{name: "an old record that is not what is there any more is not believed",
+			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(7)))}},
+			with:  []string{"securityGroups=" + group(1)},
 			record: record{
-				here + " " + attrBackup: {From: none, To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2)},
+				here + " " + attrBackup: {From: none,
+					To: "1600000000 " + eni0 + "=" + group(1) + "," + group(2)},
 				eni0 + " " + attrGroups: {From: group(1) + "," + group(2), To: group(2)},
 			},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(7),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(7) + " -> " + group(7),
 			}},
-		{name: "one stale reading with nothing to remove", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(2))), running(nic(eni0, 0, group(1), group(2)))}},
+		{name: "one stale reading with nothing to remove",
+			cloud: cloud{
+				instances: []ec2model.Instance{running(nic(eni0, 0, group(2))),
+					running(nic(eni0, 0, group(1), group(2)))}},
 			with: []string{"securityGroups=" + group(1)},
 			want: []string{
 				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
-		{name: "two network cards, other indexes", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), second)}},
-			with: []string{"interface0Sg=" + group(5), "interface1Sg=" + group(6)},
+		{name: "two network cards, other indexes",
+			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), second)}},
+			with:  []string{"interface0Sg=" + group(5), "interface1Sg=" + group(6)},
 			want: []string{
 				"securityGroups of " + eni0 + ": " + group(1) + " -> " + group(5),
 				"securityGroups of " + eni1 + ": " + group(1) + " -> " + group(6),
 			}},
-		{name: "two network cards, the same index", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), sameIndex)}},
-			with: []string{"interface0Sg=" + group(5)}, refuse: protocol.InvalidRequest, says: "different network cards"},
-		{name: "an AWS service's interface", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), managed)}},
-			with: []string{"securityGroups=" + group(2)}, refuse: protocol.Authorization, says: eni1},
-		{name: "interfaces in two VPCs", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), away)}},
-			with: []string{"securityGroups=" + group(5), "invertSgRemoval=true"}, refuse: protocol.InvalidRequest, says: "vpc-2"},
-		{name: "an answer without groups", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), bare)}},
-			with: []string{"securityGroups=" + group(1)}, refuse: protocol.Unavailable, says: eni1},
-		{name: "a transition group that does not exist", cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)))}},
-			with: []string{"securityGroups=" + group(1), "transitionSecurityGroup=" + group(404)}, refuse: protocol.NotFound, says: group(404) + " does not exist"},
-		{name: "this machine, though it could not be described", cloud: cloud{instances: []ec2model.Instance{{}}, self: here},
-			with: []string{"securityGroups=" + group(1)}, refuse: protocol.SelfFence, says: here},
+		{name: "two network cards, the same index",
+			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), sameIndex)}},
+			with:  []string{"interface0Sg=" + group(5)}, refuse: protocol.InvalidRequest,
+			says: "different network cards"},
+		{name: "an AWS service's interface",
+			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), managed)}},
+			with:  []string{"securityGroups=" + group(2)}, refuse: protocol.Authorization, says: eni1},
+		{name: "interfaces in two VPCs",
+			cloud:  cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), away)}},
+			with:   []string{"securityGroups=" + group(5), "invertSgRemoval=true"},
+			refuse: protocol.InvalidRequest, says: "vpc-2"},
+		{name: "an answer without groups",
+			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), bare)}},
+			with:  []string{"securityGroups=" + group(1)}, refuse: protocol.Unavailable, says: eni1},
+		{name: "a transition group that does not exist",
+			cloud:  cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)))}},
+			with:   []string{"securityGroups=" + group(1), "transitionSecurityGroup=" + group(404)},
+			refuse: protocol.NotFound, says: group(404) + " does not exist"},
+		{name: "this machine, though it could not be described",
+			cloud: cloud{instances: []ec2model.Instance{{}}, self: here},
+			with:  []string{"securityGroups=" + group(1)}, refuse: protocol.SelfFence, says: here},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := request(c.with...)
 			if c.record != nil {
-				r.Records, r.Keeps = c.record, true
+				r.Past, r.Keeps = c.record.past(c.others...), true
 			}
 			p, err := planFence(t.Context(), &c.cloud, r, new(noon).clock())
 			var f *protocol.Failure
@@ -280,12 +340,16 @@ func TestPlanFence(t *testing.T) {
 	}
 }
 
-// TestAnInterfaceAttachedMeanwhileIsNotCalledFenced: every interface is read back, those too that the plan did not know.
+// TestAnInterfaceAttachedMeanwhileIsNotCalledFenced: every interface is read back, those too that
+// the plan did not know.
 func TestAnInterfaceAttachedMeanwhileIsNotCalledFenced(t *testing.T) {
 	for _, with := range [][]string{
-		{"securityGroups=" + group(1)}, {"securityGroups=" + group(2), "invertSgRemoval=true"}, {"interface0Sg=" + group(2)},
+		{"securityGroups=" + group(1)}, {"securityGroups=" + group(2), "invertSgRemoval=true"},
+		{"interface0Sg=" + group(2)},
 	} {
-		c := &cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2))), running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1)))}}
+		c := &cloud{
+			instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2))),
+				running(nic(eni0, 0, group(2)), nic(eni1, 1, group(1)))}}
 		p, err := planFence(t.Context(), c, request(with...), new(noon).clock())
 		if err != nil {
 			t.Fatal(err)
@@ -296,30 +360,48 @@ func TestAnInterfaceAttachedMeanwhileIsNotCalledFenced(t *testing.T) {
 	}
 }
 
-// record is what was recorded of each resource and attribute under the request's key.
-type record map[string]action.Recorded
+// record is what was recorded of each resource and attribute under the request's key, k.
+type record map[string]history.Entry
 
-func (r record) Own(resource, attribute string) (action.Recorded, bool) {
-	v, ok := r[resource+" "+attribute]
-	return v, ok
-}
-
-func (r record) All() []action.Recorded {
-	var all []action.Recorded
-	for name, t := range r {
-		t.Resource, t.Attribute, _ = strings.Cut(name, " ")
-		all = append(all, t)
+func (r record) past(others ...action.Recorded) *action.Past {
+	past := &action.Past{Key: "k"}
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		e := action.Recorded{Entry: r[name]}
+		e.Resource, e.Attribute, _ = strings.Cut(name, " ")
+		e.Key, e.Seq = "k", 9
+		if e.State == "" {
+			e.State = history.Pending
+		}
+		past.Own = append(past.Own, e)
 	}
-	return all
+	past.History = of(append(others, past.Own...)...)
+	return past
 }
 
-func (record) Others(string, string) ([]action.Recorded, error) { return nil, nil }
+// entry is a live one of the groups of an interface.
+func entry(key string, seq int64, nic, from, to string) action.Recorded {
+	return action.Recorded{
+		Entry:    history.Entry{Key: key, Seq: seq, From: from, To: to, State: history.Live},
+		Resource: nic, Attribute: attrGroups,
+	}
+}
 
-// TestUnfencingLeavesAnAWSServicesInterface: exact groups are not given to an interface that only its service may change.
+// of reads the entries of an attribute out of some.
+func of(all ...action.Recorded) func(resource, attribute string) ([]action.Recorded, error) {
+	return func(resource, attribute string) ([]action.Recorded, error) {
+		return slices.DeleteFunc(slices.Clone(all), func(r action.Recorded) bool {
+			return r.Resource != resource || r.Attribute != attribute
+		}), nil
+	}
+}
+
+// TestUnfencingLeavesAnAWSServicesInterface: exact groups are not given to an interface that only
+// its service may change.
 func TestUnfencingLeavesAnAWSServicesInterface(t *testing.T) {
 	managed := nic(eni0, 0, group(1))
 	managed.Managed = true
-	_, err := planUnfence(t.Context(), &cloud{instances: []ec2model.Instance{running(managed)}}, request("interface0Sg="+group(2)))
+	_, err := planUnfence(t.Context(), &cloud{instances: []ec2model.Instance{running(managed)}},
+		request("interface0Sg="+group(2)))
 	var f *protocol.Failure
 	if !errors.As(err, &f) || f.Class != protocol.Authorization {
 		t.Errorf("%v", err)

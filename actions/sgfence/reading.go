@@ -19,14 +19,11 @@ const (
 	attrPower  = "power"
 	// attrLastFence is the tag lastfence where it alone goes.
 	attrLastFence = "lastFence"
-	// attrTagless marks a fence that goes on where its tags can't be written. It is never changed.
-	attrTagless = "fenceWithoutTags"
 )
 
 // The values of an attribute.
 const (
 	on, off = "on", "off"
-	allowed = "allowed"
 	// leftOver is the value of backup tags that no lastfence names.
 	leftOver = "leftOver"
 	// detached is the value of an interface that is not the instance's any more.
@@ -36,8 +33,8 @@ const (
 // reading is one describe of an instance, with what its tags say.
 type reading struct {
 	ec2model.Instance
-	// backup is that of the fence lastfence names, nil when there is none or it can't be used; why says
-	// why it can't. own are that fence's tags.
+	// backup is that of the fence lastfence names, nil when there is none or it can't be used; why
+	// says why it can't. own are that fence's tags.
 	backup *backup
 	why    error
 	own    map[string]string
@@ -52,7 +49,8 @@ func read(ctx context.Context, r Reader, id string) (reading, error) {
 	now.backup, now.own, now.why = readBackup(id, i.Tags)
 	for _, n := range i.Interfaces {
 		if len(n.Groups) == 0 {
-			return now, action.Refuse(protocol.Unavailable, "EC2's answer does not say which security groups %s has; try again", n.ID)
+			return now, action.Refuse(protocol.Unavailable,
+				"EC2's answer does not say which security groups %s has; try again", n.ID)
 		}
 	}
 	return now, nil
@@ -66,11 +64,13 @@ func (now reading) usable() error {
 			now.ID)
 	}
 	if len(now.Interfaces) == 0 {
-		return action.Refuse(protocol.Conflict, "%s is %s and has no network interface: there is nothing to change", now.ID, now.State)
+		return action.Refuse(protocol.Conflict,
+			"%s is %s and has no network interface: there is nothing to change", now.ID, now.State)
 	}
 	for _, n := range now.Interfaces {
 		if n.Managed {
-			return action.Refuse(protocol.Authorization, "%s of %s belongs to an AWS service, which alone may change it", n.ID, now.ID)
+			return action.Refuse(protocol.Authorization,
+				"%s of %s belongs to an AWS service, which alone may change it", n.ID, now.ID)
 		}
 	}
 	return nil
@@ -89,11 +89,12 @@ func (now reading) trunks() []string {
 
 // attached finds an interface.
 func (now reading) attached(nic string) (ec2model.InstanceInterface, bool) {
-	i := slices.IndexFunc(now.Interfaces, func(n ec2model.InstanceInterface) bool { return n.ID == nic })
-	if i < 0 {
-		return ec2model.InstanceInterface{}, false
+	for _, n := range now.Interfaces {
+		if n.ID == nic {
+			return n, true
+		}
 	}
-	return now.Interfaces[i], true
+	return ec2model.InstanceInterface{}, false
 }
 
 // groupsText is the value of an interface's groups.
@@ -124,7 +125,9 @@ func (now reading) power() string {
 }
 
 // seen makes the values of transitions, and the facts that any reading tells.
-func (now reading) seen(transitions []action.Transition, value func(reading, action.Transition) string) action.Seen {
+func (now reading) seen(
+	transitions []action.Transition, value func(reading, action.Transition) string,
+) action.Seen {
 	s := action.Seen{Facts: map[string]string{factState: now.State}}
 	for _, n := range now.Interfaces {
 		s.Facts[factCurrent+n.ID] = groupText(n.Groups)
@@ -170,7 +173,7 @@ func givesBoth(parameters map[string]string) bool {
 
 var exactField = action.Field{Name: paramExact, Key: action.DeviceIndex}
 
-// givesExact tells whether any interface's groups are given by its device index.
+// givesExact reports whether any interface's groups are given by its device index.
 func givesExact(parameters map[string]string) bool {
 	for key := range parameters {
 		if exactField.Matches(key) {
@@ -180,7 +183,8 @@ func givesExact(parameters map[string]string) bool {
 	return false
 }
 
-// exactGroups are the groups that each interface is given by its device index; nil when none is given.
+// exactGroups are the groups that each interface is given by its device index; nil when none is
+// given.
 func exactGroups(now reading, parameters map[string]string) (map[string][]string, error) {
 	if !givesExact(parameters) {
 		return nil, nil
@@ -196,12 +200,15 @@ func exactGroups(now reading, parameters map[string]string) (map[string][]string
 		key := exactField.Of(strconv.Itoa(n.Index))
 		if other := holder[key]; other != "" {
 			return nil, action.Refuse(protocol.InvalidRequest,
-				"both %s and %s of %s have the device index %d, on different network cards: %s does not say which is meant; use %s",
+				"both %s and %s of %s have the device index %d, on different network cards: "+
+					"%s does not say which is meant; use %s",
 				other, n.ID, now.ID, n.Index, key, paramGroups)
 		}
 		holder[key] = n.ID
 		if exact[n.ID] = byIndex[key]; byIndex[key] == nil {
-			return nil, action.Refuse(protocol.InvalidRequest, "%s, at device index %d of %s, has no %s: every interface needs one", n.ID, n.Index, now.ID, key)
+			return nil, action.Refuse(protocol.InvalidRequest,
+				"%s, at device index %d of %s, has no %s: every interface needs one",
+				n.ID, n.Index, now.ID, key)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(byIndex)) {
@@ -242,21 +249,26 @@ func checkGroups(ctx context.Context, r Reader, now reading, needs []need) error
 	for _, g := range found {
 		home[g.ID] = g.VPCID
 	}
+	return misplaced(needs, known, home)
+}
+
+// misplaced refuses groups that are not where they are needed. Known are those that are, home has
+// the VPC of each other that EC2 shows.
+func misplaced(needs []need, known map[need]bool, home map[string]string) error {
 	// What is in another VPC can't be right; what EC2 does not show may be new.
 	class, faults := protocol.NotFound, []string(nil)
-	fault := func(text string) {
-		if !slices.Contains(faults, text) {
-			faults = append(faults, text)
-		}
-	}
 	for _, n := range needs {
-		switch vpc, exists := home[n.group]; {
-		case known[n], exists && vpc == n.vpc:
-		case exists:
+		fault := "the security group " + n.group + " does not exist"
+		vpc, exists := home[n.group]
+		if known[n] || exists && vpc == n.vpc {
+			continue
+		}
+		if exists {
 			class = protocol.InvalidRequest
-			fault(n.group + " is in " + vpc + ", not in " + n.vpc + " as the interfaces are")
-		case slices.Contains(ask, n.group):
-			fault("the security group " + n.group + " does not exist")
+			fault = n.group + " is in " + vpc + ", not in " + n.vpc + " as the interfaces are"
+		}
+		if !slices.Contains(faults, fault) {
+			faults = append(faults, fault)
 		}
 	}
 	if len(faults) == 0 {

@@ -1,9 +1,13 @@
-// Package sgfence cuts an instance off the network by the security groups of its interfaces, and gives
-// them back.
+// Package sgfence cuts an instance off the network by the security groups of its interfaces, and
+// gives them back.
 //
-// An instance is fenced when every one of its interfaces, read back, has the groups it should have; tags are never
-// evidence of that. What was there before is kept on the instance, in tags that the fence_aws_vpc_net agent
-// writes and reads as well, and in the executor's own records. A fence over a fence keeps what was there before the first.
+// An instance is fenced when every one of its interfaces, read back, has the groups it should
+// have; tags are never evidence of that. What was there before is kept on the instance, in tags
+// that the fence_aws_vpc_net agent writes and reads as well, and in the executor's own records. A
+// fence over a fence tells what was there before the first.
+//
+// The groups of each interface have a history (package action). It says where a fence begins, and
+// where an undo leads: to the groups of the fence below, or to what was there before all of them.
 package sgfence
 
 import (
@@ -108,14 +112,16 @@ func Verbs(clock Clock) []action.Verb {
 				action.Permission{Action: callStop, Change: true, Resource: "instance",
 					For: "stopping it, with `onFencePoweroff`"},
 			),
-			Plan: action.PlanWith(func(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
+			Plan: action.PlanWith(func(
+				ctx context.Context, r Reader, req action.Request,
+			) (*action.Plan, error) {
 				return planFence(ctx, r, req, clock)
 			}),
 		},
 		{
 			Name: "unfence-security-groups",
 			Doc: "Gives the interfaces of a fenced instance back the security groups they had, by the " +
-				"facts of the fence or by its tags.",
+				"facts of the fence, what is recorded, and its tags.",
 			Target: s.target, Parameters: s.unfenceParameters(),
 			Facts: []action.Field{
 				perInterface(factRestored, "the groups that the interface has back, as read"),
@@ -167,9 +173,8 @@ func bothVerbs() fields {
 		state:   action.Field{Name: factState, Form: states, Doc: "the instance's state, as last read"},
 		priorFence: action.Field{
 			Name: factPriorFence, Form: action.OneOf(fenceNone, fenceSame, fenceUnstopped, fenceOther),
-			Doc: "the fence before the action: `none`; `same`, which the undo leaves; `unstopped`, the " +
-				"same but for the power, of which the undo leaves the groups; or `other`, where the undo " +
-				"returns to before the first"},
+			Doc: "the fence before the action: `none`, `same`, `unstopped` (the same but for the power), " +
+				"or `other`"},
 		transition: action.Field{Name: paramTransition, Form: action.SecurityGroupID, Decides: true,
 			Doc: "an allow-all group that interfaces pass through on the way to the fence, so that their " +
 				"connections become untracked and end with it"},

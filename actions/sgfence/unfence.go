@@ -3,6 +3,8 @@ package sgfence
 import (
 	"cmp"
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,36 +19,44 @@ type unfence struct {
 	r        Reader
 	req      action.Request
 	instance string
-
-	first reading
-	// before has the groups to restore, in the order of interfaces.
-	before []saved
-	// changed are the interfaces that the action changed, as far as its facts or its record tell.
-	changed []saved
-	// stays are the interfaces that were fenced before the action, and stay so.
-	stays []string
-	// untold are the interfaces of which nothing tells what they had.
-	untold []string
-	// gone are those that are not attached any more, with what they had.
-	gone []saved
 	// tagless unfences do not go by tags.
 	tagless bool
-	// under reports whether the undo may lead back under the fence that lastfence names, and returns
-	// that it does.
-	under, returns bool
+
+	first reading
+	// backups is what is recorded of the instance's backup tags.
+	backups []action.Recorded
+	// legs are the interfaces on their way back, untold those of which nothing tells what they had.
+	legs   []leg
+	untold []string
+	// gone are interfaces that are not attached any more, with what they had.
+	gone []saved
+	// ends reports whether the unfence ends all fences, and not one action.
+	ends bool
+
+	// returns reports whether the fence that lastfence names is in force after the undo.
+	returns bool
 	// tags are those to remove once every interface is restored; left says why there are others.
 	tags map[string]string
 	left string
 	// asked reports whether their removal was sent.
 	asked bool
-	// vouched tells that what is restored is not from before this action but from before an
-	// earlier one, by the tags or by the facts.
-	vouched bool
-	// undo tells that before comes from the facts of one action, and nothing but that one is undone.
-	undo bool
-	// overwrites tells what is there instead of what the fence left, by interface.
-	overwrites []string
 }
+
+// leg is an interface on its way back.
+type leg struct {
+	at   action.At
+	vpc  string
+	back action.Back
+	// base is what it had before all fences. It is empty if nothing tells.
+	base string
+	// given reports whether the request gives the groups.
+	given bool
+}
+
+func (l leg) changes() bool { return l.back.To != l.at.Now }
+
+// fenced reports whether the interface is still fenced afterwards, by another fence.
+func (l leg) fenced() bool { return !l.given && l.base != "" && l.back.To != l.base }
 
 func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
 	u := unfence{
@@ -56,368 +66,479 @@ func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Pla
 	if u.first, err = read(ctx, r, u.instance); err != nil {
 		return u.vanished(err)
 	}
-	switch prior := req.Parameters[factPriorFence]; {
-	case prior == fenceSame:
-		return u.skip(u.instance + " was fenced before the action: it stays fenced"), nil
-	case prior == fenceUnstopped:
-		return u.stay(), nil
-	case req.Bool(paramNoRestore):
-		return u.restoreNothing()
-	}
-	if err := u.adopt(); err != nil {
+	if u.backups, err = req.History(u.instance, attrBackup); err != nil {
 		return nil, err
 	}
-	if u.first.State == terminated && len(u.first.Interfaces) == 0 {
-		return u.ended()
+	if req.Bool(paramNoRestore) {
+		return u.restoreNothing()
 	}
-	found, err := u.find()
+	u.adopt()
+	if u.first.State == terminated && len(u.first.Interfaces) == 0 {
+		return u.terminated()
+	}
+	if _, tagged := req.Own(u.instance, attrBackup); req.Recorded() && !tagged {
+		u.tagless = true
+	}
+	return u.restore(ctx)
+}
+
+// restore plans to give groups back: to undo one action or, without facts and under a key of its
+// own, to end all fences.
+func (u *unfence) restore(ctx context.Context) (*action.Plan, error) {
+	var err error
+	unknown := u.unknown()
+	if u.ends = !u.req.Recorded() && len(u.told()) == 0 && unknown == ""; u.ends {
+		err = u.end()
+	} else {
+		err = u.undo()
+	}
+	power := u.req.Bool(paramPowerOn)
 	switch {
 	case err != nil:
 		return nil, err
-	case found != nil:
-		return found, nil
+	case len(u.legs) == 0 && unknown != "":
+		return u.skip(action.Untold(u.req, unknown))
+	case len(u.legs) == 0 && !power:
+		return u.skip("nothing to restore: "+u.instance+" has no tags of a fence in force, "+
+			"and no facts of one are given"+u.otherSets(), nil)
 	}
-	if len(u.before) == 0 && !req.Bool(paramPowerOn) {
-		return u.skip("nothing to restore: " + u.instance + " has no tags of a fence in force, " +
-			"and no facts of one are given" + u.otherSets()), nil
-	}
-	if err := u.decide(ctx); err != nil {
+	if err := u.check(ctx); err != nil {
 		return nil, err
 	}
-	if len(u.before) > 0 {
-		u.sweep()
+	u.sweep()
+	p, err := u.plan()
+	stays := !slices.ContainsFunc(u.legs, func(l leg) bool { return l.changes() || !l.back.Idle })
+	if stays && u.req.Parameters[factPriorFence] == fenceUnstopped && !power {
+		p.Skip = u.instance + " was fenced before the action: it stays fenced, and stopped; " +
+			paramPowerOn + "=true starts it"
 	}
-	return u.plan(), nil
+	return p, err
+}
+
+// unknown says what else would be an answer to an undo whose action nothing tells of: what is
+// fenced by tags, or by exact groups, is another action's. It is empty for other requests.
+func (u *unfence) unknown() (instead string) {
+	given := givesExact(u.req.Parameters)
+	switch {
+	case !u.req.Orphan() || len(u.told()) > 0 || givesBoth(u.req.Parameters):
+	case given:
+		// A core sends the fence's own parameters: those may be what it is to come back from.
+		return "under a key of its own an unfence gives the groups of " + paramExact
+	case u.req.Keeps && u.req.Parameters[factTimestamp] == "":
+		return "under a key of its own an unfence goes by the tags"
+	}
+	return ""
 }
 
 // skip plans nothing.
-func (u *unfence) skip(why string) *action.Plan {
-	p := u.plan()
-	p.Restores, p.Skip, p.Transitions = true, why, nil
-	return p
-}
-
-// untoldUndo is the plan for an undo of which nothing tells anything.
-func (u *unfence) untoldUndo(instead string) (*action.Plan, error) {
-	why, err := action.Untold(u.req, instead)
-	return u.skip(why), err
-}
-
-// stay undoes a fence that only stopped the instance: it can be started, and its interfaces stay fenced.
-func (u *unfence) stay() *action.Plan {
-	u.undo = true
-	for _, n := range u.first.Interfaces {
-		u.stays = append(u.stays, n.ID)
-	}
-	p := u.plan()
-	if !u.req.Bool(paramPowerOn) {
-		p.Skip = u.instance + " was fenced before the action: it stays fenced, and stopped; " + paramPowerOn + "=true starts it"
-	}
-	return p
-}
-
-// find tells what was there before: by what the request gives, or by what is kept. A plan is found
-// where nothing is to be restored.
-func (u *unfence) find() (*action.Plan, error) {
-	facts, err := u.facts()
+func (u *unfence) skip(why string, err error) (*action.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	exact := givesExact(u.req.Parameters)
-	switch {
-	case givesBoth(u.req.Parameters):
-		err = u.byIndexOr(facts)
-	case facts != nil:
-		other := u.req.Parameters[factPriorFence] == fenceOther
-		err = u.byFacts(facts, u.req.Parameters[factTimestamp], other)
-	case exact && u.req.Orphan:
-		// A core sends the fence's own parameters: those may be what it is to come back from.
-		return u.untoldUndo("under a key of its own an unfence gives the groups of " + paramExact)
-	case exact && !u.givesTheFence():
-		err = u.byIndex()
-	case u.isRecorded():
-		return u.byRecord()
-	case u.req.Orphan && u.req.Keeps && u.req.Parameters[factTimestamp] == "":
-		// What the tags are of is another action, which this request does not undo.
-		return u.untoldUndo("under a key of its own an unfence goes by the tags")
-	case !u.tagless:
-		err = u.byTagsAlone()
-	}
-	if err != nil || len(u.before) == 0 {
-		return nil, err
-	}
-	return nil, u.others()
+	p, err := u.plan()
+	p.Skip, p.Transitions = why, nil
+	return p, err
 }
 
-// byTagsAlone restores what the tags of the fence in force tell, if there is one.
-func (u *unfence) byTagsAlone() error {
-	now, at := u.first, u.req.Parameters[factTimestamp]
-	switch {
-	case now.own != nil && at != "" && at != now.own[lastFence]:
-		return u.conflict("the facts are of the fence " + at)
-	case now.why != nil:
-		return action.Refuse(protocol.Conflict,
-			"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; nothing is guessed: "+
-				"give the groups with %s or the facts of the fence; nothing was changed",
-			u.instance, lastFence, now.own[lastFence], now.why, paramExact)
-	case now.backup != nil:
-		u.byTags()
-	}
-	return nil
-}
-
-// isRecorded tells that the action that this request undoes is on record.
-func (u *unfence) isRecorded() bool {
-	return slices.ContainsFunc(u.first.Interfaces, func(n ec2model.InstanceInterface) bool {
-		_, ok := u.req.Record(n.ID, attrGroups)
-		return ok
-	})
-}
-
-// givesTheFence tells that the groups given for each interface are those that the action gave it, as a core
-// sends them that lost the facts.
-func (u *unfence) givesTheFence() bool {
-	exact, err := exactGroups(u.first, u.req.Parameters)
-	return err == nil && len(exact) > 0 && !slices.ContainsFunc(u.first.Interfaces, func(n ec2model.InstanceInterface) bool {
-		own, ok := u.req.Record(n.ID, attrGroups)
-		return !ok || own.To != groupText(exact[n.ID])
-	})
-}
-
-func (u *unfence) byTags() {
-	u.before, u.vouched = slices.Clone(u.first.backup.of), true
-}
-
-// others looks at the interfaces of which nothing was told. A record may tell what such a one had before the fences that
-// are undone all together; else it stays as it is.
-func (u *unfence) others() error {
-	for _, n := range u.first.Interfaces {
-		if slices.ContainsFunc(u.before, func(s saved) bool { return s.nic == n.ID }) {
-			continue
+// told are the interfaces that the facts tell of, in order.
+func (u *unfence) told() []string {
+	var nics []string
+	for key := range u.req.Parameters {
+		if nic, ok := strings.CutPrefix(key, factPrior); ok {
+			nics = append(nics, nic)
 		}
-		k, err := recall(u.req, u.first, n.ID)
+	}
+	slices.Sort(nics)
+	return nics
+}
+
+// undo takes one action back on every interface that its facts or its record tell of.
+func (u *unfence) undo() error {
+	if past := u.req.Past; past != nil {
+		past.PutBack = nil
+		keys, err := putBack(u.req, u.first, u.backups)
 		if err != nil {
 			return err
 		}
-		if base := k.base(groupText(n.Groups)); base != nil && !u.undo {
-			u.before = append(u.before, saved{n.ID, base})
-			continue
-		}
-		u.untold = append(u.untold, n.ID)
+		past.PutBack = keys
 	}
-	return nil
-}
-
-// byRecord restores what the action recorded that this request undoes, where its facts were lost; over another
-// fence, what was there before that one. An action that found its fence in force leaves it.
-func (u *unfence) byRecord() (*action.Plan, error) {
-	var facts []saved
-	other := false
 	for _, n := range u.first.Interfaces {
-		own, ok := u.req.Record(n.ID, attrGroups)
-		if !ok || own.From == own.To {
-			continue
+		_, own := u.req.Own(n.ID, attrGroups)
+		given := u.given(n)
+		told := own || u.req.Parameters[factPrior+n.ID] != "" || given != ""
+		l, err := u.undone(n, given)
+		switch {
+		case told && err != nil:
+			return err
+		case told || err == nil && (l.back.Again || l.back.Released != ""):
+			u.legs = append(u.legs, l)
+		default:
+			u.untold = append(u.untold, n.ID)
 		}
-		k, err := recall(u.req, u.first, n.ID)
-		if err != nil {
-			return nil, err
-		}
-		base := k.base(own.To)
-		if told := own.Facts[factPrior+n.ID]; own.Gone && told != "" {
-			// The records of the fences before it are of no use any more.
-			base = strings.Split(told, ",")
-		}
-		facts = append(facts, saved{n.ID, base})
-		other = other || groupText(base) != own.From
 	}
-	if len(facts) == 0 {
-		if power, ok := u.req.Record(u.instance, attrPower); ok && power.From != power.To {
-			return u.stay(), nil
-		}
-		return u.skip(u.instance + " was fenced before the action: it stays fenced"), nil
+	had := map[string]string{}
+	for _, own := range u.ownGroups() {
+		had[own.Resource] = cmp.Or(own.Facts[factPrior+own.Resource], own.From)
 	}
-	at := ""
-	tags, wrote := u.req.Record(u.instance, attrBackup)
-	u.tagless = u.tagless || !wrote
-	if b, ok := parseBackup(tags.To); ok && tags.From != tags.To {
-		at = b.at
+	for _, nic := range u.told() {
+		had[nic] = u.req.Parameters[factPrior+nic]
 	}
-	if err := u.byFacts(facts, at, other); err != nil {
-		return nil, err
-	}
-	return nil, u.others()
+	return u.missing(had)
 }
 
-// facts are the prior groups that the parameters tell, by interface.
-func (u *unfence) facts() ([]saved, error) {
-	var all []saved
-	for key, groups := range u.req.Parameters {
-		if nic, ok := strings.CutPrefix(key, factPrior); ok {
-			all = append(all, saved{nic, strings.Split(groups, ",")})
-		}
+// ownGroups are what the action recorded of groups that it changed.
+func (u *unfence) ownGroups() []action.Recorded {
+	if u.req.Past == nil {
+		return nil
 	}
-	slices.SortFunc(all, func(a, b saved) int { return strings.Compare(a.nic, b.nic) })
-	for _, s := range all {
-		n, ok := u.first.attached(s.nic)
-		if !ok {
-			continue
-		}
-		// A core sends the fence's own parameters with its facts: those are what it is to come back from.
-		key := exactField.Of(strconv.Itoa(n.Index))
-		given, fenced := u.req.Parameters[key], u.req.Parameters[factFenced+s.nic]
-		isFence := fenced == "" || given == fenced || givesBoth(u.req.Parameters)
-		if given != "" && given != groupText(s.groups) && !isFence {
-			return nil, action.Refuse(protocol.Conflict, "%s says that %s gets %s, %s%s that it had %s: which is right is not for the executor to say; nothing was changed",
-				key, s.nic, given, factPrior, s.nic, groupText(s.groups))
-		}
-	}
-	return all, nil
+	return slices.DeleteFunc(slices.Clone(u.req.Past.Own), func(own action.Recorded) bool {
+		return own.Attribute != attrGroups || own.From == own.To
+	})
 }
 
-// byFacts restores what the facts tell, unless the tags of the fence in force tell otherwise.
-func (u *unfence) byFacts(facts []saved, at string, other bool) error {
-	now := u.first
-	u.before, u.changed, u.undo, u.vouched = facts, facts, !other, other
-	switch {
-	case u.tagless:
-		u.under = u.undo
-		return nil
-	case now.own == nil:
-		return nil
-	case at != "" && at != now.own[lastFence]:
-		return u.conflict("the facts are of the fence " + at)
-	case now.why != nil:
-		return nil
-	}
-	for _, s := range facts {
-		kept, ok := now.backup.groupsOf(s.nic)
-		if !ok {
-			return u.conflict("the tags do not have " + s.nic)
-		}
-		if !slices.Equal(kept, s.groups) {
-			return u.conflict("the tags say that " + s.nic + " had " + groupText(kept) + ", the facts " + groupText(s.groups))
+// missing refuses to go on without an interface that the fence changed and that is not attached,
+// unless it is told to.
+func (u *unfence) missing(had map[string]string) error {
+	var gone []string
+	for _, nic := range slices.Sorted(maps.Keys(had)) {
+		if _, attached := u.first.attached(nic); !attached {
+			gone, u.gone = append(gone, nic), append(u.gone, saved{nic, split(had[nic])})
 		}
 	}
-	u.byTags()
+	switch names := strings.Join(gone, ", "); {
+	case len(gone) == 0:
+		return nil
+	case len(u.legs) == 0:
+		return action.Refuse(protocol.Drift,
+			"%s, which is all that is told of, is not attached to %s: there is nothing to restore; "+
+				"look at the ids; nothing was changed", names, u.instance)
+	case u.req.Parameters[action.OnDrift.Name] != "restore":
+		return action.Refuse(protocol.Drift,
+			"%s, which the fence changed, is not attached to %s any more; look where it is and what "+
+				"groups it has, then undo with onDrift=restore, which restores the others; "+
+				"nothing was changed", names, u.instance).With("drift", detached)
+	}
 	return nil
+}
+
+// given are the groups that the request gives an interface by its device index, unless they are
+// those of the fence: a core sends the fence's own parameters, too.
+func (u *unfence) given(n ec2model.InstanceInterface) string {
+	given := u.req.Parameters[exactField.Of(strconv.Itoa(n.Index))]
+	if given == "" || givesBoth(u.req.Parameters) {
+		return given
+	}
+	own, recorded := u.req.Own(n.ID, attrGroups)
+	after := u.req.Parameters[factFenced+n.ID]
+	if given == after || recorded && given == own.To || after == "" && !recorded {
+		return ""
+	}
+	return given
+}
+
+// undone decides where the undo of one action leads an interface. An undo never closes what has
+// its base, and leads to no group that is only passed through.
+func (u *unfence) undone(n ec2model.InstanceInterface, given string) (leg, error) {
+	l, err := u.undoOf(n)
+	if err != nil {
+		return l, err
+	}
+	switch {
+	case l.back.Settled():
+	case given != "":
+		l.given, l.back.To = true, given
+	case l.at.Now == l.base:
+		l.back.To = l.at.Now
+	case l.changes() && l.back.To == u.via(n.ID) && l.at.Below != nil:
+		// The fence below was cut short there, and what it leads to is not known.
+		l.back.To, l.back.HeldBy = l.at.Now, []string{l.at.Below.Key}
+	}
+	if !l.changes() && (l.back.Known || u.off(n)) {
+		return l, nil
+	}
+	if l.back.Below, err = u.fencesBelow(l); err != nil {
+		return l, err
+	}
+	return l, u.agree(l)
+}
+
+// undoOf is what the history and the facts make of the undo of one action.
+func (u *unfence) undoOf(n ec2model.InstanceInterface) (leg, error) {
+	before, told := u.req.Recorded(), u.toldOf(n)
+	l := leg{at: u.at(n), vpc: n.VPCID}
+	var err error
+	l.back, err = u.req.Undo(l.at, told)
+	if !before && u.req.Recorded() {
+		// The facts are those of a recorded action.
+		l.at = u.at(n)
+		l.back, err = u.req.Undo(l.at, told)
+	}
+	l.base = u.baseOf(l.at)
+	now := l.at.Now
+	if isDrift(err) && (now == l.base || !l.back.Known && (told.After == "" || now == u.via(n.ID))) {
+		// Nothing tells that the present groups are somebody else's, or they stay.
+		l.back, err = u.overDrift().Undo(l.at, told)
+		l.back.Overwrites = ""
+	}
+	return l, err
+}
+
+// baseOf is what an interface had before all fences, by the facts of the action, its record, or the
+// tags.
+func (u *unfence) baseOf(at action.At) string {
+	own, _ := u.req.Own(at.Resource, attrGroups)
+	told := cmp.Or(u.req.Parameters[factPrior+at.Resource], own.Facts[factPrior+at.Resource])
+	if told == "" && at.Below != nil {
+		return at.Below.From
+	}
+	return cmp.Or(told, own.From)
+}
+
+// via is the group that an interface passed through on the way to the fence; empty if there was
+// none.
+func (u *unfence) via(nic string) string {
+	own, _ := u.req.Own(nic, attrGroups)
+	return cmp.Or(own.Via, u.req.Parameters[paramTransition])
+}
+
+// toldOf is what the facts tell of an interface. An action that only repeated a fence, or stopped
+// what was fenced, changed no groups.
+func (u *unfence) toldOf(n ec2model.InstanceInterface) action.Told {
+	after := u.req.Parameters[factFenced+n.ID]
+	switch u.req.Parameters[factPriorFence] {
+	case fenceSame, fenceUnstopped:
+		after = cmp.Or(after, groupText(n.Groups))
+		return action.Told{Before: after, After: after}
+	}
+	if u.off(n) {
+		after = ""
+	}
+	return action.Told{Before: u.req.Parameters[factPrior+n.ID], After: after}
+}
+
+// at is an interface's groups. Without a record nothing but facts and tags tells of the action, so
+// that the fence that the tags are of is the action itself, unless it is off already.
+func (u *unfence) at(n ec2model.InstanceInterface) action.At {
+	if !u.req.Recorded() && !u.off(n) {
+		return groupsOf(n, nil)
+	}
+	return groupsOf(n, u.first.backup)
+}
+
+// off reports whether a fence without a record is off an interface already: the tags are of the
+// fence below it, by its facts, and the groups are not those that it left.
+func (u *unfence) off(n ec2model.InstanceInterface) bool {
+	return !u.req.Recorded() && !u.tagless && u.first.backup != nil &&
+		u.req.Parameters[factPriorFence] == fenceOther &&
+		groupText(n.Groups) != u.req.Parameters[factFenced+n.ID]
+}
+
+func isDrift(err error) bool {
+	var f *protocol.Failure
+	return errors.As(err, &f) && f.Class == protocol.Drift
+}
+
+// overDrift is the request, told to restore over what somebody else left.
+func (u *unfence) overDrift() action.Request {
+	r := u.req
+	r.Parameters = maps.Clone(r.Parameters)
+	r.Parameters[action.OnDrift.Name] = "restore"
+	return r
+}
+
+// fencesBelow are the keys of the fences that left the groups which an undo leads to.
+func (u *unfence) fencesBelow(l leg) ([]string, error) {
+	if !l.fenced() {
+		return nil, nil
+	}
+	own, _ := u.req.Own(l.at.Resource, attrGroups)
+	all, err := u.req.History(l.at.Resource, attrGroups)
+	var keys []string
+	for _, r := range action.InForce(all) {
+		if r.Key != own.Key && r.To == l.back.To {
+			keys = append(keys, r.Key)
+		}
+	}
+	if len(keys) == 0 && l.at.Below != nil {
+		keys = append(keys, l.at.Below.Key)
+	}
+	return keys, err
+}
+
+// agree refuses an undo where what tells of the groups before the fence contradicts itself.
+func (u *unfence) agree(l leg) error {
+	nic := l.at.Resource
+	if l.given && givesBoth(u.req.Parameters) {
+		return nil
+	}
+	var exact, tags source
+	n, _ := u.first.attached(nic)
+	if l.given {
+		exact = source{exactField.Of(strconv.Itoa(n.Index)), l.back.To}
+	}
+	if u.first.own != nil && !u.tagless {
+		at := u.first.own[lastFence]
+		if named := u.anotherFence(at); named != "" {
+			return u.conflict("the facts are of the fence " + named)
+		}
+		if kept := groupsOf(n, u.first.backup).Below; kept != nil {
+			tags = source{tagsOf(at), kept.From}
+		}
+	}
+	facts := source{factPrior + nic, u.req.Parameters[factPrior+nic]}
+	record := source{"the record", ""}
+	if facts.groups == "" {
+		record.groups = l.base
+	}
+	return agree(nic, []source{facts, record, tags, exact})
+}
+
+// anotherFence names the fence that is undone, if it is not recorded under that name, or if nothing
+// is recorded of the one that lastfence names.
+func (u *unfence) anotherFence(last string) string {
+	told := u.req.Parameters[factTimestamp]
+	var own []action.Recorded
+	if past := u.req.Past; past != nil {
+		own = slices.DeleteFunc(slices.Clone(past.Own), func(r action.Recorded) bool {
+			_, ok := parseBackup(r.To)
+			return r.Attribute != attrBackup || !ok
+		})
+	}
+	switch {
+	case told != "" && len(own) > 0 && !recordedName(own, told):
+		return told
+	case told != "" && told != last && !recordedName(u.backups, last):
+		return told
+	}
+	return ""
 }
 
 // conflict refuses facts that are at odds with the tags of the fence in force.
 func (u *unfence) conflict(why string) error {
 	named := lastFence + "=" + u.first.own[lastFence]
 	return action.Refuse(protocol.Conflict,
-		"what is to be undone and the tags of the fence in force (%s) contradict each other: %s; unfence by the one or by the other; nothing was changed",
-		named, why).With(factTags, named)
+		"what is to be undone and the tags of the fence in force (%s) contradict each other: %s; "+
+			"unfence by the one or by the other; nothing was changed", named, why).
+		With(factTags, named)
 }
 
-// byIndex restores the groups given for each interface. Tags have no part in that, but that no fence is in force
-// any more.
-func (u *unfence) byIndex() error {
-	if err := u.first.usable(); err != nil {
-		return err
-	}
-	exact, err := exactGroups(u.first, u.req.Parameters)
+// end ends all fences of the instance, by the groups that are given, by the record and by the tags.
+func (u *unfence) end() error {
+	exact, err := u.exact()
 	if err != nil {
 		return err
 	}
 	for _, n := range u.first.Interfaces {
-		u.before = append(u.before, saved{n.ID, exact[n.ID]})
-	}
-	// Without an action to undo they are what was before all.
-	u.vouched = !u.req.HasRecord
-	return nil
-}
-
-// byIndexOr restores by an agent's parameters: the groups given for each interface, whatever was
-// there before the fence. Where facts tell of an interface, it need not be given any.
-func (u *unfence) byIndexOr(facts []saved) error {
-	u.vouched = true
-	if facts == nil {
-		err := u.byIndex()
-		u.vouched = true
-		return err
-	}
-	u.changed = facts
-	told := map[string]string{}
-	for _, s := range facts {
-		told[s.nic] = groupText(s.groups)
-		if _, ok := u.first.attached(s.nic); !ok {
-			u.before = append(u.before, s)
-		}
-	}
-	for _, n := range u.first.Interfaces {
-		groups := cmp.Or(u.req.Parameters[exactField.Of(strconv.Itoa(n.Index))], told[n.ID])
-		if groups != "" {
-			u.before = append(u.before, saved{n.ID, strings.Split(groups, ",")})
-		}
-	}
-	return nil
-}
-
-// decide compares what was, what the fence left and what is, and refuses what can't be restored.
-func (u *unfence) decide(ctx context.Context) error {
-	var gone []string
-	var needs []need
-	var here []saved
-	for _, s := range u.before {
-		n, ok := u.first.attached(s.nic)
+		l, told, err := u.ending(n, exact[n.ID])
 		switch {
-		case !ok && u.changed != nil && !slices.ContainsFunc(u.changed, func(c saved) bool { return c.nic == s.nic }):
-			// An earlier fence changed it, and it was gone before the action.
-			u.gone = append(u.gone, s)
-			continue
-		case !ok:
-			gone, u.gone = append(gone, s.nic), append(u.gone, s)
-			continue
-		}
-		here = append(here, s)
-		overwrites, err := u.threeStates(s)
-		if err != nil {
+		case err != nil:
 			return err
-		}
-		if overwrites != "" {
-			u.overwrites = append(u.overwrites, "instead of "+overwrites+" on "+s.nic)
-		}
-		for _, g := range s.groups {
-			needs = append(needs, need{g, n.VPCID})
+		case told:
+			u.legs = append(u.legs, l)
+		default:
+			u.untold = append(u.untold, n.ID)
 		}
 	}
-	if len(gone) > 0 {
-		if len(here) == 0 {
-			return action.Refuse(protocol.Drift, "%s, which is all that is told of, is not attached to %s: there is nothing to restore; look at the ids; nothing was changed",
-				strings.Join(gone, ", "), u.instance)
-		}
-		if u.req.Parameters[action.OnDrift.Name] != "restore" {
-			return action.Refuse(protocol.Drift,
-				"%s, which the fence changed, is not attached to %s any more; look where it is and what "+
-					"groups it has, then undo with onDrift=restore, which restores the others; "+
-					"nothing was changed",
-				strings.Join(gone, ", "), u.instance).With("drift", detached)
+	had := map[string]string{}
+	if now := u.first; exact == nil && !u.tagless {
+		switch at := u.req.Parameters[factTimestamp]; {
+		case now.own != nil && at != "" && at != now.own[lastFence]:
+			return u.conflict("the facts are of the fence " + at)
+		case now.why != nil && len(u.legs) == 0:
+			return action.Refuse(protocol.Conflict,
+				"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; nothing is "+
+					"guessed: give the groups with %s or the facts of the fence; nothing was changed",
+				u.instance, lastFence, now.own[lastFence], now.why, paramExact)
+		case now.backup != nil:
+			for _, s := range now.backup.of {
+				had[s.nic] = groupText(s.groups)
+			}
 		}
 	}
-	u.before = here
+	return u.missing(had)
+}
+
+// exact are the groups that the request gives every interface; nil if it gives none.
+func (u *unfence) exact() (map[string][]string, error) {
+	if !givesExact(u.req.Parameters) {
+		return nil, nil
+	}
+	if err := u.first.usable(); err != nil {
+		return nil, err
+	}
+	return exactGroups(u.first, u.req.Parameters)
+}
+
+// ending decides where the end of all fences leads an interface, and reports whether anything
+// tells.
+func (u *unfence) ending(n ec2model.InstanceInterface, given []string) (
+	l leg, told bool, err error,
+) {
+	l = leg{at: groupsOf(n, u.backup()), vpc: n.VPCID, given: given != nil, base: groupText(given)}
+	all, err := u.req.History(n.ID, attrGroups)
+	if err != nil {
+		return l, false, err
+	}
+	open := len(action.InForce(all)) > 0
+	kept, tagged := u.backup().groupsOf(n.ID)
+	named := tagged && recordedName(u.backups, u.backup().at)
+	switch {
+	case l.given:
+	case named && !open && len(all) > 0:
+		// That fence is over, by the record. Only its tags are left.
+		l.base = l.at.Now
+	case tagged && (!open || l.at.Below != nil && !named):
+		l.base, err = baseUnder(u.req, n.ID, kept)
+	case open:
+		return u.endOf(l)
+	default:
+		return l, false, nil
+	}
+	if err == nil {
+		l.back, err = u.req.Release(l.at, l.at.Now, l.base)
+	}
+	return l, true, err
+}
+
+// endOf ends what the record tells of, if the tags do not tell otherwise.
+func (u *unfence) endOf(l leg) (leg, bool, error) {
+	var err error
+	if l.back, err = u.req.End(l.at); err != nil {
+		return l, true, err
+	}
+	if l.base = l.back.To; l.at.Below != nil && l.changes() {
+		err = agree(l.at.Resource, []source{
+			{"the record", l.base}, {tagsOf(u.backup().at), l.at.Below.From},
+		})
+	}
+	return l, true, err
+}
+
+// backup is the one to go by; nil without tags.
+func (u *unfence) backup() *backup {
+	if u.tagless {
+		return nil
+	}
+	return u.first.backup
+}
+
+// check refuses groups to restore that can't be given.
+func (u *unfence) check(ctx context.Context) error {
+	var needs []need
+	for _, l := range u.legs {
+		if !l.changes() {
+			continue
+		}
+		for _, g := range split(l.back.To) {
+			needs = append(needs, need{g, l.vpc})
+		}
+	}
 	return checkGroups(ctx, u.r, u.first, needs)
 }
 
-// threeStates refuses groups that neither the fence left nor were there before. What the fence left is not
-// known for every fence; then nothing is amiss. Cut short, one over another may not have come to each interface yet.
-func (u *unfence) threeStates(s saved) (overwrites string, err error) {
-	now := u.first.groupsText(s.nic)
-	after := u.req.Parameters[factFenced+s.nic]
-	recorded, _ := u.req.Record(s.nic, attrGroups)
-	if after == "" {
-		after = recorded.To
-	}
-	if after == "" || now == u.req.Parameters[paramTransition] || now == recorded.Via || now == recorded.From {
-		return "", nil
-	}
-	return action.Restore(u.req, "the security groups of "+s.nic, groupText(s.groups), after, now)
-}
-
-func (u *unfence) plan() *action.Plan {
-	transitions := u.transitions()
+func (u *unfence) plan() (*action.Plan, error) {
+	transitions, err := u.transitions()
 	return &action.Plan{
-		Restores:    u.undo,
 		Leaves:      u.req.Bool(paramNoRestore),
 		Transitions: transitions,
 		Seen:        u.seen(u.first, transitions),
@@ -425,64 +546,77 @@ func (u *unfence) plan() *action.Plan {
 			now, err := read(ctx, u.r, u.instance)
 			return u.seen(now, transitions), err
 		},
-		Facts: func(t []action.Transition, seen action.Seen) map[string]string {
-			facts := map[string]string{}
-			for i := range t {
-				if t[i].Attribute == attrGroups && seen.Values[i] == t[i].To && !slices.Contains(u.stays, t[i].Resource) {
-					facts[factRestored+t[i].Resource] = t[i].To
-				}
-			}
-			for _, s := range u.gone {
-				facts[factPrior+s.nic] = groupText(s.groups)
-			}
-			return action.Merge(facts, seen.Facts)
-		},
+		Facts: u.facts,
 		Finally: func(ctx context.Context, writer any, last action.Seen) string {
 			return u.endFence(ctx, writer, transitions, last)
 		},
 		Words: u.words(),
-	}
+	}, err
 }
 
 // transitions are the groups, the tags and the power, each only once what is before it was read
 // back. What fails after the groups are restored can't leave tags that say "fenced".
-func (u *unfence) transitions() []action.Transition {
+func (u *unfence) transitions() ([]action.Transition, error) {
 	var all []action.Transition
-	for _, nic := range u.stays {
-		now := u.first.groupsText(nic)
-		all = append(all, action.Transition{Resource: nic, Attribute: attrGroups, From: now, To: now, Vouched: true})
-	}
-	for _, s := range u.before {
+	for _, l := range u.legs {
 		all = append(all, action.Transition{
-			Resource: s.nic, Attribute: attrGroups, From: u.first.groupsText(s.nic), To: groupText(s.groups),
-			Call: callModify, Set: setGroups(s.nic), Vouched: u.vouched,
+			Resource: l.at.Resource, Attribute: attrGroups, From: l.at.Now, To: l.back.To, Back: &l.back,
+			Call: callModify, Set: setGroups(l.at.Resource),
 		})
 	}
-	if ended := len(u.before) > 0 && !u.returns; ended || len(u.tags) > 0 {
-		// Told even where no tags are removed: a fence that other tags, or none, are of is not in force any more.
-		tags := action.Transition{
-			Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 1,
-			Backup: true, MayFail: true, Vouched: true,
-			Call: callDeleteTags, Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
-				u.asked = true
-				return w.DeleteTags(ctx, u.instance, u.tags)
-			}),
-		}
-		if !ended {
-			tags.Attribute = attrLastFence
-		}
-		all = append(all, tags)
+	tags := action.Transition{
+		Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 1,
+		Backup: true, MayFail: true, Call: callDeleteTags, Set: u.removeTags(),
+	}
+	power := action.Transition{
+		Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: u.first.power(),
+		Stage: 2, Call: callStart, Set: setPower(u.instance),
 	}
 	if u.req.Bool(paramPowerOn) {
-		all = append(all, action.Transition{
-			Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: on, Stage: 2,
-			Call: callStart, Set: setPower(u.instance),
+		power.To = on
+	}
+	if len(u.legs) == 0 {
+		tags.Attribute = attrLastFence
+	}
+	rest := []action.Transition{tags, power}
+	for _, s := range u.gone {
+		rest = append(rest, action.Transition{
+			Resource: s.nic, Attribute: attrGroups, From: detached, To: detached,
 		})
 	}
-	return all
+	for _, t := range rest {
+		back, err := u.release(t)
+		if err != nil {
+			return nil, err
+		}
+		if t.Back = back; t.Back != nil || t.From != t.To {
+			all = append(all, t)
+		}
+	}
+	return all, nil
 }
 
-// tagsText is the value of the fence's tags: as a fence tells it, while any that are to be removed are there.
+// release ends what is recorded of an attribute by the fences that the unfence ends; nil if it
+// ends none.
+func (u *unfence) release(t action.Transition) (*action.Back, error) {
+	all, err := u.req.History(t.Resource, t.Attribute)
+	if err != nil || !u.ends || len(u.legs) == 0 || len(action.InForce(all)) == 0 {
+		return nil, err
+	}
+	at := action.At{Resource: t.Resource, Attribute: t.Attribute, Now: t.From}
+	back, err := u.req.Release(at, t.From, t.To)
+	return &back, err
+}
+
+func (u *unfence) removeTags() action.SetFunc {
+	return action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
+		u.asked = true
+		return w.DeleteTags(ctx, u.instance, u.tags)
+	})
+}
+
+// tagsText is the value of the fence's tags: as a fence tells it, while any that are to be removed
+// are there.
 func (u *unfence) tagsText(now reading) string {
 	for key, value := range u.tags {
 		if have, ok := now.Tags[key]; ok && have == value {
@@ -509,35 +643,61 @@ func (u *unfence) seen(now reading, transitions []action.Transition) action.Seen
 	return s
 }
 
+// facts tell what is restored and what can't be.
+func (u *unfence) facts(_ []action.Transition, seen action.Seen) map[string]string {
+	facts := map[string]string{}
+	for i, l := range u.legs {
+		if i < len(seen.Values) && seen.Values[i] == l.back.To && !l.fenced() {
+			facts[factRestored+l.at.Resource] = l.back.To
+		}
+	}
+	for _, s := range u.gone {
+		facts[factPrior+s.nic] = groupText(s.groups)
+	}
+	return action.Merge(facts, seen.Facts)
+}
+
 func (u *unfence) words() action.Words {
-	if len(u.before) == 0 {
+	if len(u.legs) == 0 {
 		return u.wordsOfNothing()
 	}
 	var gets, has []string
-	for _, s := range u.before {
-		gets = append(gets, s.nic+" gets "+groupText(s.groups)+" back")
-		has = append(has, s.nic+" has "+groupText(s.groups)+" back")
+	besides := ""
+	for _, l := range u.legs {
+		nic, groups := l.at.Resource, l.back.To
+		switch {
+		case !l.fenced():
+			gets = append(gets, nic+" gets "+groups+" back")
+			has = append(has, nic+" has "+groups+" back")
+		case l.changes():
+			by := ", as the fence below it left it (" + strings.Join(l.back.Below, ", ") + ")"
+			gets, has = append(gets, nic+" gets "+groups+by), append(has, nic+" has "+groups+by)
+		default:
+			gets, has = append(gets, nic+" stays fenced"), append(has, nic+" stays fenced")
+		}
+		if l.back.Overwrites != "" {
+			besides += ", instead of " + l.back.Overwrites + " on " + nic
+		}
 	}
 	if u.req.Bool(paramPowerOn) {
 		gets, has = append(gets, "then it is started"), append(has, "it starts or runs")
 	}
-	besides := strings.Join(u.overwrites, ", ")
-	if besides != "" {
-		besides = ", " + besides
-	}
-	stays := ""
 	for _, nic := range u.untold {
-		stays += "; " + nic + " stays as it is, " + u.first.groupsText(nic) +
+		besides += "; " + nic + " stays as it is, " + u.first.groupsText(nic) +
 			": nothing tells what it had before"
 	}
 	for _, s := range u.gone {
-		stays += "; " + s.nic + ", which had " + groupText(s.groups) +
+		besides += "; " + s.nic + ", which had " + groupText(s.groups) +
 			" before, is not attached any more and not restored"
 	}
+	did, already := "unfenced "+u.instance+": ", u.instance+" is not fenced: "
+	if slices.ContainsFunc(u.legs, leg.fenced) {
+		did, already = "took the fence off "+u.instance+": ", u.instance+" is fenced by another: "
+	}
 	return action.Words{
-		Would:   "unfence " + u.instance + ": " + strings.Join(gets, ", ") + besides + stays,
-		Did:     "unfenced " + u.instance + ": " + strings.Join(has, ", ") + besides + stays,
-		Already: u.instance + " is not fenced: " + strings.Join(has, ", ") + stays,
+		Would:   "unfence " + u.instance + ": " + strings.Join(gets, ", ") + besides,
+		Did:     did + strings.Join(has, ", ") + besides,
+		Already: already + strings.Join(has, ", ") + besides,
 	}
 }
 

@@ -17,10 +17,11 @@ func age(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(ledgertest.Age(ts.Getenv("EXECUTOR_STATE_DIR"), by))
 }
 
+// records counts the records that are not undone.
 func records(ts *testscript.TestScript, _ bool, args []string) {
-	files, err := ledgertest.Records(ts.Getenv("EXECUTOR_STATE_DIR"))
+	keys, err := ledgertest.Open(ts.Getenv("EXECUTOR_STATE_DIR"))
 	ts.Check(err)
-	if n := strconv.Itoa(len(files)); n != args[0] {
+	if n := strconv.Itoa(len(keys)); n != args[0] {
 		ts.Fatalf("%s records, want %s", n, args[0])
 	}
 }

@@ -52,6 +52,8 @@ func hurried() {
 //	calls WANT...                                the operations called since the last time, in order;
 //	                                             '-' forgets them
 //	changes N OPERATION                          how often the operation was called from the start
+//	reached N OPERATION                          waits until the operation was called so often since
+//	                                             the last calls
 //	fault KIND OPERATION [ARG] [times=N] [nth=N]
 //	                                             puts a fault in force; times=-1 is always
 //	nofaults                                     takes every fault away
@@ -77,7 +79,8 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
-			"calls": calls, "changes": changes, "fault": fault, "holds": holds, "lacks": lacks,
+			"calls": calls, "changes": changes, "reached": reached, "fault": fault, "holds": holds,
+			"lacks":    lacks,
 			"forwards": forwards,
 			"metadata": metadata, "nokeys": noKeys, "may": may,
 			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "add": add,
@@ -213,14 +216,32 @@ func calls(ts *testscript.TestScript, _ bool, want []string) {
 }
 
 func changes(ts *testscript.TestScript, _ bool, args []string) {
+	if n := called(of(ts).sim.Calls(), args[1]); strconv.Itoa(n) != args[0] {
+		ts.Fatalf("%s was called %d times, want %s", args[1], n, args[0])
+	}
+}
+
+// called returns how often an operation is among some calls.
+func called(calls []ec2sim.Call, operation string) int {
 	n := 0
-	for _, c := range of(ts).sim.Calls() {
-		if c.Operation == args[1] {
+	for _, c := range calls {
+		if c.Operation == operation {
 			n++
 		}
 	}
-	if strconv.Itoa(n) != args[0] {
-		ts.Fatalf("%s was called %d times, want %s", args[1], n, args[0])
+	return n
+}
+
+// reached waits for a program in the background, which is to be killed as it makes a call.
+func reached(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	w := of(ts)
+	for end := time.Now().Add(20 * time.Second); called(w.sim.Calls()[w.called:], args[1]) < want; {
+		if time.Now().After(end) {
+			ts.Fatalf("%s was not called %d times", args[1], want)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

@@ -106,69 +106,22 @@ type Request struct {
 	Target, Parameters map[string]string
 	// Strays are the keys that the verb does not know.
 	Strays Strays
-	// Records are the records of prior facts; nil in a dry-run and where none are kept.
-	Records Records
-	// HasRecord tells that an earlier attempt under this key, or the action that this request undoes, left a
-	// record.
-	HasRecord bool
-	// Orphan tells that the request's key names an action to take back, and that no record of one is kept:
-	// it never was, or is undone. Nothing is known of it then but what the parameters tell.
-	Orphan bool
+	// Past is what is recorded. Nil knows nothing.
+	Past *Past
 	// Undoes reports whether the request's key names an action to take back.
 	Undoes bool
-	// Answered reports whether the request carries what that action answered of its effect, beside prior
-	// facts: so it was carried out on this very target.
+	// Answered reports whether the request carries what that action answered of its effect, beside
+	// prior facts: so it was carried out on this very target.
 	Answered bool
-	// Recent tells that the action's record is so fresh that the provider may still show what was
+	// Recent reports whether the action's record is so fresh that the provider may still show what was
 	// before it.
 	Recent bool
-	// Elsewhere tells that the action's record is of another target than the request's, if only in
-	// its region.
+	// Elsewhere reports whether the action's record is of another target than the request's, if only
+	// in its region.
 	Elsewhere bool
-	// Keeps tells that prior facts are kept where a kill can't reach them, by the execution of this
-	// request if this is a dry-run.
+	// Keeps reports whether prior facts are kept where a kill can't reach them, by the execution of
+	// this request if this is a dry-run.
 	Keeps bool
-}
-
-// Records are what actions recorded before they changed anything.
-type Records interface {
-	// Own is what an earlier attempt under this key, or the action that this request undoes, recorded of a
-	// resource's attribute.
-	Own(resource, attribute string) (Recorded, bool)
-	// All is everything that Own knows.
-	All() []Recorded
-	// Others are what actions under other keys, which are not undone, recorded of it, the latest
-	// first. An error is the answer.
-	Others(resource, attribute string) ([]Recorded, error)
-}
-
-// Recorded is a transition that was recorded under a key; its change may or may not have been made.
-type Recorded struct {
-	Key, Resource, Attribute string
-	From, To, Via            string
-	// Gone tells that somebody else's undo took away what it led to; Pending, that it was never read to be made.
-	Gone, Pending bool
-	// Facts are the prior facts that its action told.
-	Facts map[string]string
-}
-
-// Has tells whether a value is one that the transition leads to.
-func (r Recorded) Has(value string) bool { return value == r.To || r.Via != "" && value == r.Via }
-
-// Record is what was recorded under this request's key, if anything was.
-func (r Request) Record(resource, attribute string) (Recorded, bool) {
-	if r.Records == nil {
-		return Recorded{}, false
-	}
-	return r.Records.Own(resource, attribute)
-}
-
-// Others are what was recorded under other keys.
-func (r Request) Others(resource, attribute string) ([]Recorded, error) {
-	if r.Records == nil {
-		return nil, nil
-	}
-	return r.Records.Others(resource, attribute)
 }
 
 // Bool is a Boolean parameter; false when it is absent.
@@ -203,12 +156,10 @@ type Plan struct {
 	// It corrects what an end part-way would leave untrue, by the last reading, and returns what to
 	// add to the sentence.
 	Finally func(ctx context.Context, writer any, last Seen) string
-	// Restores tells an undo from an action that happens to use the same verb.
-	Restores bool
-	// TargetGone tells that what the action changed does not exist any more. What is to be undone
+	// TargetGone reports whether what the action changed does not exist any more. What is to be undone
 	// elsewhere is in Transitions; without any there is nothing left.
 	TargetGone bool
-	// Leaves tells that the action stays in force after this undo: its record is kept.
+	// Leaves reports whether the action stays in force after this undo: its record is kept.
 	Leaves bool
 	// Words tell the plan.
 	Words Words
@@ -245,9 +196,11 @@ type Transition struct {
 	Backup bool
 	// MayFail lets the action go on without this transition, with a warning.
 	MayFail bool
-	// Vouched says that the provider itself holds To as what was before, so that
-	// the record of a later action need not.
-	Vouched bool
+	// Below, if not nil, is an action on the attribute that only the provider tells of.
+	Below *Below
+	// Back is what the undo decided of the attribute. It is nil in an action, and for what
+	// an undo changes beside what the action recorded.
+	Back *Back
 	// Call is the IAM action of the change from From to To.
 	Call string
 	// Set moves the attribute from one value to another: from From to To to
@@ -310,17 +263,19 @@ func LeaseOver(until, now time.Time) *protocol.Failure {
 // another node may have the assignment.
 var Lease = Field{
 	Name: "mobilityAssignmentLeaseUntil", Form: Instant, Newer: true,
-	Doc: "until when the assignment is this node's; later by this machine's clock no changing call is begun",
+	Doc: "until when the assignment is this node's; later by this machine's clock no changing call " +
+		"is begun",
 }
 
 // The parameters that every undo verb takes.
 var (
 	// OnDrift says what an undo does when it finds neither before nor after.
 	OnDrift = Field{Name: "onDrift", Form: OneOf("fail", "restore"),
-		Doc: "what an undo does when it finds neither the state before nor the state after: `fail` (default), or `restore` the state before over whatever is there"}
+		Doc: "what an undo does when it finds neither the state before nor the state after: " +
+			"`fail` (default), or `restore` the state before over whatever is there"}
 	// IgnoreHolders lets an undo take away what another action still needs.
 	IgnoreHolders = Field{Name: "ignoreHolders", Form: Boolean,
-		Doc: "undo even though another action that is in force needs the same state"}
+		Doc: "undo although other actions count on what is so now; `heldBy` names them"}
 )
 
 // Restore decides an undo from the three states: before the action, after it,
@@ -335,19 +290,9 @@ func Restore(r Request, what, before, after, now string) (overwrites string, err
 		return now, nil
 	}
 	return "", Refuse(protocol.Drift,
-		"%s is %s now: neither %s, as the action left it, nor %s, as it was before; someone else changed it: look who, then undo by hand or with onDrift=restore",
+		"%s is %s now: neither %s, as the action left it, nor %s, as it was before;"+
+			" someone else changed it: look who, then undo by hand or with onDrift=restore",
 		what, now, after, before).With("drift", now)
-}
-
-// Aimed refuses an undo that is not of what its key's action led to: what that action never made is not its to take back.
-func Aimed(r Request, resource, attribute, after string) error {
-	recorded, ok := r.Record(resource, attribute)
-	if !ok || recorded.To == after {
-		return nil
-	}
-	return Refuse(protocol.Conflict,
-		"the action under the key %s made the %s of %s %s, and the request would take back %s; nothing was changed; undo with the target and the facts that the action reported",
-		protocol.Quote(recorded.Key), attribute, resource, recorded.To, after).With("recorded", recorded.To)
 }
 
 // Merge joins maps of facts; the later one wins.
@@ -366,22 +311,27 @@ type Unknown struct{ Cause *protocol.Failure }
 // Error tells the cause.
 func (u *Unknown) Error() string { return u.Cause.Message }
 
-// Untold decides an undo of an Orphan that was sent without facts. Where prior facts are kept and its key has none,
-// there is nothing to undo, and skip says so; where none are kept, nobody knows, and the error says so.
+// Untold decides an undo of an Orphan that was sent without facts. Where prior facts are kept and
+// its key has none, there is nothing to undo, and skip says so; where none are kept, nobody
+// knows, and the error says so.
 func Untold(r Request, stays string) (skip string, err error) {
 	if r.Keeps {
-		return "nothing to undo is known under this key: no facts are given, and none are recorded; " + stays, nil
+		return "nothing to undo is known under this key: no facts are given, and none are recorded; " +
+			stays, nil
 	}
 	return "", Refuse(protocol.InvalidRequest,
-		"nothing tells what was there before: no facts of the action are given, and EXECUTOR_STATE_DIR=none keeps none; give them, or undo by hand; %s; nothing was changed", stays)
+		"nothing tells what was there before: no facts of the action are given, and"+
+			" EXECUTOR_STATE_DIR=none keeps none; give them, or undo by hand; %s; nothing was changed",
+		stays)
 }
 
-// Unforeseen tells of a reading that the provider refused to this identity what can't be foreseen for
-// that. It is empty where the reading ended in any other way.
+// Unforeseen tells of a reading that the provider refused to this identity what can't be foreseen
+// for that. It is empty where the reading ended in any other way.
 func Unforeseen(err error, what string) string {
 	var f *protocol.Failure
 	if !errors.As(err, &f) || f.Class != protocol.Authorization {
 		return ""
 	}
-	return what + " (" + cmp.Or(f.Facts[protocol.FactPermissionHint], "reading it") + " is not allowed)"
+	refused := cmp.Or(f.Facts[protocol.FactPermissionHint], "reading it")
+	return what + " (" + refused + " is not allowed)"
 }

@@ -38,28 +38,33 @@ func TestCheck(t *testing.T) {
 		{
 			name:   "what is required",
 			target: texts{"nicRef": "eni-01234567"}, parameters: texts{"prior": "Yes", "title": " "},
-			want: Request{Target: texts{"nicRef": "eni-01234567"}, Parameters: texts{"prior": "true", "title": " "}},
+			want: Request{Target: texts{"nicRef": "eni-01234567"},
+				Parameters: texts{"prior": "true", "title": " "}},
 		},
 		{
-			name:       "all of it, in canonical text",
-			target:     texts{"nicRef": "eni-01234567", "address": "10.0.0.9/32"},
-			parameters: texts{"prior": "0", "title": "t", "force": "ON", "note": " n ", "groups": "rtb-01234567,rtb-89abcdef", "onDrift": "restore"},
+			name:   "all of it, in canonical text",
+			target: texts{"nicRef": "eni-01234567", "address": "10.0.0.9/32"},
+			parameters: texts{"prior": "0", "title": "t", "force": "ON", "note": " n ",
+				"groups": "rtb-01234567,rtb-89abcdef", "onDrift": "restore"},
 			want: Request{
-				Target:     texts{"nicRef": "eni-01234567", "address": "10.0.0.9"},
-				Parameters: texts{"prior": "false", "title": "t", "force": "true", "note": " n ", "groups": "rtb-01234567,rtb-89abcdef", "onDrift": "restore"},
+				Target: texts{"nicRef": "eni-01234567", "address": "10.0.0.9"},
+				Parameters: texts{"prior": "false", "title": "t", "force": "true", "note": " n ",
+					"groups": "rtb-01234567,rtb-89abcdef", "onDrift": "restore"},
 			},
 		},
 		{
 			name:       "an empty text is an absent one",
 			target:     texts{"nicRef": "eni-01234567", "address": ""},
 			parameters: texts{"prior": "1", "title": "t", "note": "", "groups": "", "onDrift": ""},
-			want:       Request{Target: texts{"nicRef": "eni-01234567"}, Parameters: texts{"prior": "true", "title": "t"}},
+			want: Request{Target: texts{"nicRef": "eni-01234567"},
+				Parameters: texts{"prior": "true", "title": "t"}},
 		},
 		{
 			name:       "what the verb does not declare is left out",
 			target:     texts{"nicRef": "eni-01234567", "NICREF": "x", "mobilityLease": "y"},
 			parameters: texts{"prior": "1", "title": "t", "nicRef": "not here", "Force": "maybe"},
-			want:       Request{Target: texts{"nicRef": "eni-01234567"}, Parameters: texts{"prior": "true", "title": "t"}},
+			want: Request{Target: texts{"nicRef": "eni-01234567"},
+				Parameters: texts{"prior": "true", "title": "t"}},
 		},
 		{
 			name: "nothing",
@@ -71,17 +76,21 @@ func TestCheck(t *testing.T) {
 			},
 		},
 		{
-			name:       "everything wrong, named at once",
-			target:     texts{"nicRef": "", "address": "10.0.0.0/24"},
-			parameters: texts{"force": "", "prior": "", "title": "", "groups": "rtb-01234567,", "onDrift": "maybe"},
-			want:       Request{Target: texts{}, Parameters: texts{}},
+			name:   "everything wrong, named at once",
+			target: texts{"nicRef": "", "address": "10.0.0.0/24"},
+			parameters: texts{"force": "", "prior": "", "title": "", "groups": "rtb-01234567,",
+				"onDrift": "maybe"},
+			want: Request{Target: texts{}, Parameters: texts{}},
 			faults: protocol.Faults{
 				{Path: "spec.target.nicRef", Reason: "is required: the interface"},
-				{Path: "spec.target.address", Reason: `is "10.0.0.0/24": is a network, want one IPv4 address, bare or as a /32`},
-				{Path: "spec.parameters.force", Reason: `is "": want a boolean: 1, true, yes, on, or 0, false, no, off`},
+				{Path: "spec.target.address",
+					Reason: `is "10.0.0.0/24": is a network, want one IPv4 address, bare or as a /32`},
+				{Path: "spec.parameters.force",
+					Reason: `is "": want a boolean: 1, true, yes, on, or 0, false, no, off`},
 				{Path: "spec.parameters.prior", Reason: "is required: what was before"},
 				{Path: "spec.parameters.title", Reason: "is required: a title"},
-				{Path: "spec.parameters.groups", Reason: `is "rtb-01234567,": want rtb- and 8 or 17 lower-case hexadecimal digits`},
+				{Path: "spec.parameters.groups",
+					Reason: `is "rtb-01234567,": want rtb- and 8 or 17 lower-case hexadecimal digits`},
 				{Path: "spec.parameters.onDrift", Reason: `is "maybe": want one of fail, restore`},
 			},
 		},
@@ -89,9 +98,11 @@ func TestCheck(t *testing.T) {
 			name:       "what is right is there beside what is wrong",
 			target:     texts{"nicRef": "AKIAIOSFODNN7EXAMPLE", "address": "10.0.0.9"},
 			parameters: texts{"prior": "no", "title": "t"},
-			want:       Request{Target: texts{"address": "10.0.0.9"}, Parameters: texts{"prior": "false", "title": "t"}},
+			want: Request{Target: texts{"address": "10.0.0.9"},
+				Parameters: texts{"prior": "false", "title": "t"}},
 			faults: protocol.Faults{
-				{Path: "spec.target.nicRef", Reason: `is "(an access key)": want eni- and 8 or 17 lower-case hexadecimal digits`},
+				{Path: "spec.target.nicRef",
+					Reason: `is "(an access key)": want eni- and 8 or 17 lower-case hexadecimal digits`},
 			},
 		},
 	} {
@@ -129,7 +140,8 @@ func TestRestore(t *testing.T) {
 		{name: "as it was before, to be restored", onDrift: "restore", now: before},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			overwrites, err := Restore(Request{Parameters: map[string]string{"onDrift": c.onDrift}}, "the holder of 10.0.0.9", before, after, c.now)
+			overwrites, err := Restore(Request{Parameters: map[string]string{"onDrift": c.onDrift}},
+				"the holder of 10.0.0.9", before, after, c.now)
 			if overwrites != c.overwrites || (err != nil) != c.drift {
 				t.Fatalf("%q, %v", overwrites, err)
 			}
@@ -138,7 +150,8 @@ func TestRestore(t *testing.T) {
 			}
 			want := &protocol.Failure{
 				Class: protocol.Drift,
-				Message: "the holder of 10.0.0.9 is eni-c now: neither eni-a, as the action left it, nor eni-b, as it was before; " +
+				Message: "the holder of 10.0.0.9 is eni-c now: neither eni-a, as the action left it, nor " +
+					"eni-b, as it was before; " +
 					"someone else changed it: look who, then undo by hand or with onDrift=restore",
 				Facts: map[string]string{"drift": "eni-c"},
 			}
@@ -160,7 +173,9 @@ func (a) ReadA() string { return "a" }
 // TestVerbsGetWhatTheyDeclare: a reader or a writer without the methods is an error,
 // never a panic.
 func TestVerbsGetWhatTheyDeclare(t *testing.T) {
-	plan := PlanWith(func(_ context.Context, r readsA, _ Request) (*Plan, error) { return &Plan{Skip: r.ReadA()}, nil })
+	plan := PlanWith(func(_ context.Context, r readsA, _ Request) (*Plan, error) {
+		return &Plan{Skip: r.ReadA()}, nil
+	})
 	if p, err := plan(t.Context(), a{}, Request{}); err != nil || p.Skip != "a" {
 		t.Errorf("%v %v", p, err)
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A field whose Name has a <placeholder> is a family: every key that has a text of the form Key in the
-// placeholder's place, as interface<N>Sg has interface0Sg and interface15Sg.
+// A field whose Name has a <placeholder> is a family: every key that has a text of the form Key
+// in the placeholder's place, as interface<N>Sg has interface0Sg and interface15Sg.
 
 // parts are what is before and after the placeholder; family is false when there is none.
 func (f Field) parts() (before, after string, family bool) {
@@ -18,7 +18,7 @@ func (f Field) parts() (before, after string, family bool) {
 	return before, after, open && closed
 }
 
-// Family tells whether the field is one key or a family of them.
+// Family reports whether the field is one key or a family of them.
 func (f Field) Family() bool {
 	_, _, family := f.parts()
 	return family
@@ -36,7 +36,7 @@ func (f Field) Of(member string) string {
 // ExampleName is a key of the field.
 func (f Field) ExampleName() string { return f.Of(f.Key.Example) }
 
-// Matches tells whether a key is the field's.
+// Matches reports whether a key is the field's.
 func (f Field) Matches(key string) bool {
 	before, after, family := f.parts()
 	if !family {
@@ -71,7 +71,9 @@ func (f Field) keys(given map[string]string) []string {
 	if !f.Family() {
 		return []string{f.Name}
 	}
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(given)), func(key string) bool { return !f.Matches(key) })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(given)), func(key string) bool {
+		return !f.Matches(key)
+	})
 }
 
 // SecurityGroupID is the id of a security group.
@@ -104,7 +106,8 @@ var DeviceIndex = Form{
 	Example: "0",
 }
 
-// SetOf is one or more texts of a form, comma-separated, without spaces. Canonical is sorted, each once.
+// SetOf is one or more texts of a form, comma-separated, without spaces. Canonical is sorted,
+// each once.
 func SetOf(f Form) Form {
 	list := ListOf(f)
 	set := list

@@ -19,9 +19,12 @@ func TestFamily(t *testing.T) {
 		want  bool
 	}{
 		{byIndex, "interface0Sg", true}, {byIndex, "interface15Sg", true},
-		{byIndex, "interface16Sg", false}, {byIndex, "interface00Sg", false}, {byIndex, "interfaceSg", false},
-		{byIndex, "interface<N>Sg", false}, {byIndex, "interface1", false}, {byIndex, "xinterface1Sg", false}, {byIndex, "interface+1Sg", false},
-		{byInterface, "prior.eni-01234567", true}, {byInterface, "prior.", false}, {byInterface, "priorXeni-01234567", false},
+		{byIndex, "interface16Sg", false}, {byIndex, "interface00Sg", false},
+		{byIndex, "interfaceSg", false},
+		{byIndex, "interface<N>Sg", false}, {byIndex, "interface1", false},
+		{byIndex, "xinterface1Sg", false}, {byIndex, "interface+1Sg", false},
+		{byInterface, "prior.eni-01234567", true}, {byInterface, "prior.", false},
+		{byInterface, "priorXeni-01234567", false},
 		{byInterface, "prior.i-01234567", false}, {byInterface, "prior.eni-01234567x", false},
 		{plain, "a.b", true}, {plain, "axb", false},
 	} {
@@ -32,7 +35,8 @@ func TestFamily(t *testing.T) {
 			t.Errorf("the pattern %s matches %s: %t", c.field.NamePattern(), c.key, got)
 		}
 	}
-	for f, want := range map[string]string{byIndex.ExampleName(): "interface0Sg", plain.ExampleName(): "a.b", byIndex.Of("3"): "interface3Sg"} {
+	for f, want := range map[string]string{byIndex.ExampleName(): "interface0Sg",
+		plain.ExampleName(): "a.b", byIndex.Of("3"): "interface3Sg"} {
 		if f != want {
 			t.Errorf("%s, want %s", f, want)
 		}
@@ -40,9 +44,11 @@ func TestFamily(t *testing.T) {
 }
 
 func TestCheckFindsAFamilysKeys(t *testing.T) {
-	v := Verb{Name: "v", Parameters: []Field{{Name: "interface<N>Sg", Key: DeviceIndex, Form: SetOf(SecurityGroupID)}}}
+	v := Verb{Name: "v",
+		Parameters: []Field{{Name: "interface<N>Sg", Key: DeviceIndex, Form: SetOf(SecurityGroupID)}}}
 	got, faults := v.check(protocol.Request{Parameters: map[string]string{
-		"interface0Sg": "sg-0000000b,sg-0000000a,sg-0000000b", "interface2Sg": "sg-x", "interface3Sg": "", "interface16Sg": "ignored",
+		"interface0Sg": "sg-0000000b,sg-0000000a,sg-0000000b", "interface2Sg": "sg-x", "interface3Sg": "",
+		"interface16Sg": "ignored",
 	}})
 	want := map[string]string{"interface0Sg": "sg-0000000a,sg-0000000b"}
 	if diff := cmp.Diff(want, got.Parameters); diff != "" {

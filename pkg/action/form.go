@@ -63,28 +63,32 @@ var (
 	// Destination is what a route leads to: an address, or an IPv4 network from /16 or an IPv6 network
 	// from /32 on. Canonical is the network without host bits, as EC2 itself keeps it.
 	Destination = Form{
-		Name:      "route destination",
-		Pattern:   `^(` + hostIPv4 + `(/(1[6-9]|2[0-9]|3[0-2]))?|` + hostIPv6 + `(/(3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-8]))?)$`,
+		Name: "route destination",
+		Pattern: `^(` + hostIPv4 + `(/(1[6-9]|2[0-9]|3[0-2]))?|` + hostIPv6 +
+			`(/(3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-8]))?)$`,
 		Canonical: canonicalDestination,
 		Example:   "10.99.0.9/32",
 	}
 
-	// Network is a network that interfaces can have addresses in: all of IPv4 or of IPv6, an IPv4 network from
-	// /8 or an IPv6 network from /7 on, or one address, which is a network of one. Canonical is without host
-	// bits.
+	// Network is a network that interfaces can have addresses in: all of IPv4 or of IPv6, an IPv4
+	// network from /8 or an IPv6 network from /7 on, or one address, which is a network of one.
+	// Canonical is without host bits.
 	Network = Form{
 		Name: "network",
 		Pattern: `^(0\.0\.0\.0/0|::/0|169\.254\.` + octet + `\.` + octet + `/([89]|1[0-5])|` +
-			hostIPv4 + `(/([89]|[12][0-9]|3[0-2]))?|` + hostIPv6 + `(/([7-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?)$`,
+			hostIPv4 + `(/([89]|[12][0-9]|3[0-2]))?|` + hostIPv6 +
+			`(/([7-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?)$`,
 		Canonical: canonicalNetwork,
 		Example:   "10.88.60.0/24",
 	}
 
-	// RouteTarget is where a route leads: what it names by an id or an ARN, local, or none for no route.
+	// RouteTarget is where a route leads: what it names by an id or an ARN, local, or none for no
+	// route.
 	RouteTarget = Form{
 		Name: "route target",
 		Pattern: `^(none|local|(` + strings.Join(routeTargets, "|") + `)-([0-9a-f]{8}|[0-9a-f]{17})` +
-			`|arn:aws[a-z-]*:(` + strings.Join(routeServices, "|") + `):[a-z0-9-]*:[0-9]{12}:[A-Za-z0-9/_-]+)$`,
+			`|arn:aws[a-z-]*:(` + strings.Join(routeServices, "|") +
+			`):[a-z0-9-]*:[0-9]{12}:[A-Za-z0-9/_-]+)$`,
 		Canonical: canonicalRouteTarget,
 		Names:     kindOf,
 		Example:   "igw-0123456789abcdef0",
@@ -92,16 +96,18 @@ var (
 
 	// Boolean is a truth value. Canonical is true or false.
 	Boolean = Form{
-		Name:      "boolean",
-		Pattern:   `^(1|[tT][rR][uU][eE]|[yY][eE][sS]|[oO][nN]|0|[fF][aA][lL][sS][eE]|[nN][oO]|[oO][fF][fF])$`,
+		Name: "boolean",
+		Pattern: `^(1|[tT][rR][uU][eE]|[yY][eE][sS]|[oO][nN]|` +
+			`0|[fF][aA][lL][sS][eE]|[nN][oO]|[oO][fF][fF])$`,
 		Canonical: canonicalBoolean,
 		Example:   "true",
 	}
 
 	// Instant is a time as RFC 3339 has it, in the spelling that everybody writes.
 	Instant = Form{
-		Name:      "RFC 3339 time",
-		Pattern:   `^` + calendarDay + `T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`,
+		Name: "RFC 3339 time",
+		Pattern: `^` + calendarDay +
+			`T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`,
 		Canonical: canonicalInstant,
 		Example:   "2026-11-28T15:04:05Z",
 	}
@@ -118,16 +124,18 @@ var (
 const (
 	// leapYear is a year that has a 29th of February.
 	leapYear    = `([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)`
-	calendarDay = `([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|` +
+	calendarDay = `([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|` +
+		`(0[469]|11)-(0[1-9]|[12][0-9]|30)|` +
 		`02-(0[1-9]|1[0-9]|2[0-8]))|` + leapYear + `-02-29)`
 
 	octet = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
 	// hostIPv4 leaves out what no interface has: 0/8, 127/8, 169.254/16, and 224/4 and up.
-	hostIPv4 = `((([1-9]|[1-9][0-9]|1[01][0-9]|12[0-6]|12[89]|1[3-5][0-9]|16[0-8]|1[7-9][0-9]|2[01][0-9]|22[0-3])\.` + octet +
+	hostIPv4 = `((([1-9]|[1-9][0-9]|1[01][0-9]|12[0-6]|12[89]|1[3-5][0-9]|16[0-8]|` +
+		`1[7-9][0-9]|2[01][0-9]|22[0-3])\.` + octet +
 		`)|(169\.(25[0-35]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])))\.` + octet + `\.` + octet
 	group = `[0-9A-Fa-f]{1,4}`
-	// hostIPv6 is in 2000::/3 or fc00::/7: the first of the eight groups has all its digits, and :: stands for
-	// one group or more after it.
+	// hostIPv6 is in 2000::/3 or fc00::/7: the first of the eight groups has all its digits, and ::
+	// stands for one group or more after it.
 	hostIPv6 = `([23][0-9A-Fa-f]{3}|[fF][c-dC-D][0-9A-Fa-f]{2})(` +
 		`(:` + group + `){7}|(:` + group + `){0,6}::` +
 		`|::` + group + `(:` + group + `){0,5}` +
@@ -138,10 +146,11 @@ const (
 		`|(:` + group + `){5}::` + group + `)`
 )
 
-// routeTargets are the prefixes of the ids that routes lead to, and routeServices the services whose
-// things have an ARN instead.
+// routeTargets are the prefixes of the ids that routes lead to, and routeServices the services
+// whose things have an ARN instead.
 var (
-	routeTargets  = []string{"eni", "i", "igw", "vgw", "nat", "eigw", "pcx", "tgw", "lgw", "cagw", "vpce"}
+	routeTargets = []string{"eni", "i", "igw", "vgw", "nat", "eigw", "pcx", "tgw", "lgw", "cagw",
+		"vpce"}
 	routeServices = []string{"networkmanager", "odb"}
 )
 
@@ -194,7 +203,8 @@ func resourceID(name, prefix string) Form {
 		Pattern: "^" + prefix + "-([0-9a-f]{8}|[0-9a-f]{17})$",
 		Canonical: func(s string) (string, error) {
 			digits, ok := strings.CutPrefix(s, prefix+"-")
-			if !ok || (len(digits) != 8 && len(digits) != 17) || strings.Trim(digits, "0123456789abcdef") != "" {
+			if !ok || (len(digits) != 8 && len(digits) != 17) ||
+				strings.Trim(digits, "0123456789abcdef") != "" {
 				return "", want
 			}
 			return s, nil
@@ -297,7 +307,8 @@ func canonicalNetwork(s string) (string, error) {
 	}
 	// From here on the link-local addresses are part of a network with others.
 	const linkLocal = 16
-	if err := hostFault(a); err != nil && !(a.Is4() && a.IsLinkLocalUnicast() && p.Bits() < linkLocal) {
+	if err := hostFault(a); err != nil &&
+		!(a.Is4() && a.IsLinkLocalUnicast() && p.Bits() < linkLocal) {
 		return "", err
 	}
 	if err != nil || p.Bits() < shortest {
@@ -339,8 +350,10 @@ func canonicalRouteTarget(s string) (string, error) {
 	if arn := strings.SplitN(s, ":", 6); len(arn) == 6 {
 		partition, isAWS := strings.CutPrefix(arn[1], "aws")
 		const lower, digits = "abcdefghijklmnopqrstuvwxyz", "0123456789"
-		if arn[0] != "arn" || !isAWS || strings.Trim(partition, lower+"-") != "" || !slices.Contains(routeServices, arn[2]) ||
-			strings.Trim(arn[3], lower+digits+"-") != "" || len(arn[4]) != 12 || strings.Trim(arn[4], digits) != "" ||
+		if arn[0] != "arn" || !isAWS || strings.Trim(partition, lower+"-") != "" ||
+			!slices.Contains(routeServices, arn[2]) ||
+			strings.Trim(arn[3], lower+digits+"-") != "" || len(arn[4]) != 12 ||
+			strings.Trim(arn[4], digits) != "" ||
 			arn[5] == "" || strings.Trim(arn[5], lower+strings.ToUpper(lower)+digits+"/_-") != "" {
 			return "", want
 		}
@@ -369,7 +382,8 @@ func canonicalInstant(s string) (string, error) {
 		}
 	}
 	// The package time takes more than this, and an offset of 24 hours.
-	offset := len(zone) == 6 && (zone[0] == '+' || zone[0] == '-') && shaped(zone[1:], "00:00") && zone[1:3] < "24" && zone[4:] < "60"
+	offset := len(zone) == 6 && (zone[0] == '+' || zone[0] == '-') && shaped(zone[1:], "00:00") &&
+		zone[1:3] < "24" && zone[4:] < "60"
 	if _, err := time.Parse(time.RFC3339, s); err != nil || zone != "Z" && !offset {
 		return "", want
 	}
@@ -415,7 +429,9 @@ func (v Verb) check(r protocol.Request) (Request, protocol.Faults) {
 			}
 			c, err := f.Form.Canonical(text)
 			if err != nil {
-				faults = append(faults, protocol.Fault{Path: path + "." + key, Reason: "is " + protocol.Quote(text) + ": " + err.Error()})
+				faults = append(faults,
+					protocol.Fault{Path: path + "." + key,
+						Reason: "is " + protocol.Quote(text) + ": " + err.Error()})
 				return
 			}
 			canonical[key] = c
@@ -428,7 +444,10 @@ func (v Verb) check(r protocol.Request) (Request, protocol.Faults) {
 		return canonical
 	}
 	if c := v.Choice; c != nil && Misspelt(r.Target[c.Field], c.Value) {
-		faults = append(faults, protocol.Fault{Path: "spec.target." + c.Field, Reason: "is " + protocol.Quote(r.Target[c.Field]) + ": want " + c.Value + ", or anything that is not so nearly that"})
+		faults = append(faults,
+			protocol.Fault{Path: "spec.target." + c.Field,
+				Reason: "is " + protocol.Quote(r.Target[c.Field]) + ": want " + c.Value +
+					", or anything that is not so nearly that"})
 	}
 	return Request{
 		Target:     reduce("spec.target", v.Target, r.Target),
@@ -436,7 +455,7 @@ func (v Verb) check(r protocol.Request) (Request, protocol.Faults) {
 	}, faults
 }
 
-// Misspelt tells that a text is a word but for case and punctuation: to take it for
+// Misspelt reports whether a text is a word but for case and punctuation: to take it for
 // something else would do another thing than was meant.
 func Misspelt(text, word string) bool {
 	return text != word && protocol.Plain(text) == protocol.Plain(word)

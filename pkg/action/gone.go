@@ -16,7 +16,8 @@ import (
 // region EC2 does not know the target.
 func Vanished(r Request, cause error, of func(Recorded) bool) error {
 	var f *protocol.Failure
-	if !errors.As(cause, &f) || f.Class != protocol.NotFound || !r.Undoes || !r.HasRecord && !r.Answered {
+	gone := errors.As(cause, &f) && f.Class == protocol.NotFound
+	if !gone || !r.Undoes || !r.Recorded() && !r.Answered {
 		return cause
 	}
 	if r.Recent {
@@ -31,11 +32,11 @@ func Vanished(r Request, cause error, of func(Recorded) bool) error {
 // TakesBack refuses an undo whose record is another action's than the request's target says. Of
 // reports whether a recorded transition is one that the request takes back.
 func TakesBack(r Request, of func(Recorded) bool) error {
-	if !r.HasRecord {
+	if !r.Recorded() {
 		return nil
 	}
 	var own Recorded
-	for _, own = range r.Records.All() {
+	for _, own = range r.Past.Own {
 		switch {
 		case of(own) && r.Elsewhere:
 			return Refuse(protocol.Conflict,
@@ -56,9 +57,9 @@ func TakesBack(r Request, of func(Recorded) bool) error {
 // with it. Already says so.
 func NothingLeft(facts map[string]string, already string) *Plan {
 	return &Plan{
-		Restores: true, TargetGone: true,
-		Read:  func(context.Context) (Seen, error) { return Seen{}, nil },
-		Facts: func([]Transition, Seen) map[string]string { return Merge(facts) },
-		Words: Words{Already: already},
+		TargetGone: true,
+		Read:       func(context.Context) (Seen, error) { return Seen{}, nil },
+		Facts:      func([]Transition, Seen) map[string]string { return Merge(facts) },
+		Words:      Words{Already: already},
 	}
 }

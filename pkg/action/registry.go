@@ -27,8 +27,10 @@ func NewRegistry(verbs []Verb) *Registry {
 		if v.Undo != "" && !seen[v.Undo] {
 			panic(fmt.Sprintf("action: %s names an unknown undo verb %q", v.Name, v.Undo))
 		}
-		if i := slices.IndexFunc(slices.Concat(v.Target, v.Parameters), undecided); v.Undo != "" && i >= 0 {
-			panic(fmt.Sprintf("action: a required field of %s does not decide what it leaves behind", v.Name))
+		if i := slices.IndexFunc(slices.Concat(v.Target, v.Parameters), undecided); v.Undo !=
+			"" && i >= 0 {
+			panic(
+				fmt.Sprintf("action: a required field of %s does not decide what it leaves behind", v.Name))
 		}
 		if v.Choice != nil && !seen[v.Choice.Verb] {
 			panic(fmt.Sprintf("action: %s leaves the choice of an unknown verb %q", v.Name, v.Choice.Verb))
@@ -80,7 +82,9 @@ func (r *Registry) Undoes(name string) []Verb {
 // is one: whether the request's key is that of an undo, and the verb an undo verb.
 func (r *Registry) Undone(v Verb, key string) (string, bool) {
 	undone, ok := strings.CutSuffix(key, protocol.UndoKeySuffix)
-	if !ok || !slices.ContainsFunc(r.verbs, func(forward Verb) bool { return forward.Undo == v.Name }) {
+	if !ok || !slices.ContainsFunc(r.verbs, func(forward Verb) bool {
+		return forward.Undo == v.Name
+	}) {
 		return "", false
 	}
 	return undone, true

@@ -18,14 +18,19 @@ func TestNewRegistryPanics(t *testing.T) {
 		name, says string
 		verbs      []Verb
 	}{
-		{"a verb twice", `"a" is unnamed, has no plan, or is there twice`, []Verb{{Name: "a", Plan: planNothing}, {Name: "b", Plan: planNothing}, {Name: "a", Plan: planNothing}}},
+		{"a verb twice", `"a" is unnamed, has no plan, or is there twice`,
+			[]Verb{{Name: "a", Plan: planNothing}, {Name: "b", Plan: planNothing},
+				{Name: "a", Plan: planNothing}}},
 		{"no name", `"" is unnamed`, []Verb{{Plan: planNothing}}},
 		{"no plan", `"a" is unnamed, has no plan`, []Verb{{Name: "a"}}},
-		{"an unknown undo", `a names an unknown undo verb "b"`, []Verb{{Name: "a", Undo: "b", Plan: planNothing}}},
+		{"an unknown undo", `a names an unknown undo verb "b"`,
+			[]Verb{{Name: "a", Undo: "b", Plan: planNothing}}},
 		{"an undecided field", `a required field of a does not decide`, []Verb{
-			{Name: "a", Undo: "b", Target: []Field{{Name: "f", Required: true}}, Plan: planNothing}, {Name: "b", Plan: planNothing},
+			{Name: "a", Undo: "b", Target: []Field{{Name: "f", Required: true}}, Plan: planNothing},
+			{Name: "b", Plan: planNothing},
 		}},
-		{"an unknown choice", `a leaves the choice of an unknown verb "b"`, []Verb{{Name: "a", Choice: &Choice{Field: "f", Value: "v", Verb: "b"}, Plan: planNothing}}},
+		{"an unknown choice", `a leaves the choice of an unknown verb "b"`,
+			[]Verb{{Name: "a", Choice: &Choice{Field: "f", Value: "v", Verb: "b"}, Plan: planNothing}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			defer func() {
@@ -84,7 +89,8 @@ func TestRegistry(t *testing.T) {
 // TestChoice: one text of target means another verb; what is nearly that text is refused.
 func TestChoice(t *testing.T) {
 	r := NewRegistry([]Verb{
-		{Name: "do", Plan: planNothing, Choice: &Choice{Field: "strategy", Value: "route-table", Verb: "other"}},
+		{Name: "do", Plan: planNothing,
+			Choice: &Choice{Field: "strategy", Value: "route-table", Verb: "other"}},
 		{Name: "other", Plan: planNothing},
 	})
 	pattern := regexp.MustCompile(MisspeltPattern(r.verbs[0].Choice.Value))
@@ -92,8 +98,10 @@ func TestChoice(t *testing.T) {
 		text, means string
 		refused     bool
 	}{
-		{"", "do", false}, {"route-table", "other", false}, {"secondary-ip", "do", false}, {"route", "do", false}, {"route-tables", "do", false}, {"rоute-table", "do", false},
-		{"routetable", "do", true}, {"Route_Table", "do", true}, {"ROUTE-TABLE", "do", true}, {" route-table", "do", true}, {"route-table\n", "do", true},
+		{"", "do", false}, {"route-table", "other", false}, {"secondary-ip", "do", false},
+		{"route", "do", false}, {"route-tables", "do", false}, {"rоute-table", "do", false},
+		{"routetable", "do", true}, {"Route_Table", "do", true}, {"ROUTE-TABLE", "do", true},
+		{" route-table", "do", true}, {"route-table\n", "do", true},
 	} {
 		req := protocol.Request{Action: "do", Target: map[string]string{"strategy": c.text}}
 		v, ok := r.Resolve(req)
@@ -107,7 +115,9 @@ func TestChoice(t *testing.T) {
 			t.Errorf("%q: the pattern says %t", c.text, pattern.MatchString(c.text))
 		}
 	}
-	if v, ok := r.Resolve(protocol.Request{Action: "other", Target: map[string]string{"strategy": "route-table"}}); !ok || v.Name != "other" {
+	if v, ok := r.Resolve(
+		protocol.Request{Action: "other", Target: map[string]string{"strategy": "route-table"}}); !ok ||
+		v.Name != "other" {
 		t.Errorf("a verb without a choice means %s", v.Name)
 	}
 	if _, ok := r.Resolve(protocol.Request{Action: "none"}); ok {

@@ -35,7 +35,6 @@ func MovedOn(
 	facts map[string]string, already string,
 ) *Plan {
 	return &Plan{
-		Restores: true,
 		Read: func(ctx context.Context) (Seen, error) {
 			seen, err := again(ctx)
 			if err != nil || len(seen.Values) > 0 && seen.Values[0] == after {

@@ -10,41 +10,125 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// would is the answer of a dry-run that found nothing against the plan. Unforeseen is what it could not
-// read.
+// would is the answer of a dry-run that found nothing against the plan. Unforeseen is what it
+// could not read.
 func (r *run) would(unforeseen []string) protocol.Result {
 	said, gaps := "would "+r.plan.Words.Would, strings.Join(unforeseen, "; ")
 	if gaps != "" {
 		said += "; not foreseen: " + gaps
 	}
-	return r.result(protocol.Succeeded, said, r.facts(), map[string]string{protocol.FactUnforeseen: gaps})
+	return r.result(protocol.Succeeded, said, r.facts(),
+		map[string]string{protocol.FactUnforeseen: gaps})
 }
 
-func (r *run) nothingToDo() protocol.Result {
-	message := "nothing to do: " + r.plan.Words.Already
-	if r.changes() {
-		message = r.plan.Words.Did + ", in an earlier attempt under this key"
+// nothingToDo is the answer where nothing is to be changed, and reports whether that is so.
+func (r *run) nothingToDo() (bool, protocol.Result) {
+	switch {
+	case r.plan.Moot != "":
+		return true, r.unchanged("nothing to do: " + r.plan.Moot)
+	case r.plan.Skip != "":
+		return true, r.result(protocol.Skipped, r.plan.Skip, r.facts())
+	case !r.isSo():
+		return false, protocol.Result{}
+	case r.takesBack():
+		return true, r.notUndone()
+	case r.changes():
+		return true, r.unchanged(r.idle() + r.plan.Words.Did + ", in an earlier attempt under this key")
 	}
-	return r.result(protocol.Succeeded, message, r.facts(), r.changed())
+	return true, r.unchanged("nothing to do: " + r.plan.Words.Already)
 }
 
+// idle begins the sentence of a dry-run that finds an earlier attempt's work done.
+func (r *run) idle() string {
+	if r.wire.Mode == protocol.DryRun {
+		return "nothing to do: "
+	}
+	return ""
+}
+
+// unchanged is a success that needed no change.
+func (r *run) unchanged(said string) protocol.Result {
+	return r.result(protocol.Succeeded, said, r.facts(), r.changed())
+}
+
+// notUndone is the answer of an undo that has nothing to change.
+func (r *run) notUndone() protocol.Result {
+	backs := r.backs()
+	holders, released, known := r.heldBy(), "", false
+	idle, again := len(backs) > 0, len(backs) > 0
+	for _, b := range backs {
+		idle, again, known = idle && b.Idle, again && b.Again, known || b.Known
+		if b.Released != "" {
+			released = b.Released
+		}
+	}
+	facts := map[string]string{protocol.FactReleased: released}
+	said := "nothing to do: " + r.plan.Words.Already
+	switch {
+	case released != "":
+		said = "nothing to do: a release ended the action (" + protocol.Quote(released) + ")"
+	case len(holders) > 0:
+		said = "nothing is changed: " + countOn(holders) +
+			" on what is so now; the undo of the last one brings back what was there before"
+		if known && r.wire.Mode == protocol.Execute {
+			facts[protocol.FactWithdrawn] = "true"
+		}
+	case again:
+		said = "nothing to do: the action is undone already"
+	}
+	if idle && released == "" {
+		return r.result(protocol.Skipped, said, r.facts(), facts)
+	}
+	return r.result(protocol.Succeeded, said, r.facts(), facts, r.changed())
+}
+
+// countOn names the actions that count on a value.
+func countOn(holders []string) string {
+	var names []string
+	for _, key := range holders {
+		names = append(names, protocol.Quote(key))
+	}
+	if len(names) == 1 {
+		return "the action " + names[0] + " counts"
+	}
+	return "the actions " + strings.Join(names, ", ") + " count"
+}
+
+// backs are what the undo comes to, by attribute.
+func (r *run) backs() []action.Back {
+	var all []action.Back
+	for _, t := range r.plan.Transitions {
+		if t.Back != nil {
+			all = append(all, *t.Back)
+		}
+	}
+	return all
+}
+
+// heldBy are the keys of the actions that count on what the undo found, in order.
+func (r *run) heldBy() []string {
+	var keys []string
+	for _, b := range r.backs() {
+		keys = append(keys, b.HeldBy...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// done is the answer once all was read to be so. An action that found a value on the way of
+// another one changed something, even where that one came from what it led to.
 func (r *run) done() protocol.Result {
-	return r.result(protocol.Succeeded, r.plan.Words.Did, r.facts(), r.changed())
+	return r.result(protocol.Succeeded, r.plan.Words.Did, r.facts(),
+		map[string]string{protocol.FactChanged: strconv.FormatBool(r.changes() || r.began)})
 }
 
-// moot is the answer where there is nothing to change, to record or to undo.
-func (r *run) moot() protocol.Result {
-	return r.result(protocol.Succeeded, "nothing to do: "+r.plan.Moot, r.facts(), r.changed())
-}
-
-func (r *run) skipped(why string) protocol.Result {
-	return r.result(protocol.Skipped, why, r.facts())
-}
-
-func (r *run) heldBy(keys string) protocol.Result {
-	return r.result(protocol.Skipped,
-		"not undone: another action in force needs the same ("+keys+"); undo that one first, or use ignoreHolders=true",
-		r.facts(), map[string]string{protocol.FactHeldBy: keys})
+// holders are the keys of the actions that count on what the undo found, or on what it leads to.
+func (r *run) holders() []string {
+	keys := r.heldBy()
+	for _, b := range r.backs() {
+		keys = append(keys, b.Below...)
+	}
+	return keys
 }
 
 // failed keeps what was learnt before the failure.
@@ -68,6 +152,7 @@ func (r *run) facts() map[string]string {
 	case r.plan == nil:
 		return nil
 	}
+
 	facts := r.plan.Facts(r.plan.Transitions, r.seen)
 	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" &&
 		r.plan.Moot == "" {
@@ -76,12 +161,27 @@ func (r *run) facts() map[string]string {
 	if r.plan.TargetGone {
 		facts = action.Merge(facts, map[string]string{protocol.FactTargetGone: "true"})
 	}
-	return action.Merge(facts, map[string]string{protocol.FactWarning: strings.Join(r.warnings, "; ")})
+	return action.Merge(facts, map[string]string{
+		protocol.FactWarning: strings.Join(r.warnings, "; "),
+		protocol.FactHeldBy:  protocol.KeyList(r.holders()),
+		protocol.FactLedger:  r.unreadFact(),
+	})
 }
 
-func (r *run) result(state protocol.State, said string, facts ...map[string]string) protocol.Result {
+// unreadFact says that a dry-run goes on without prior facts.
+func (r *run) unreadFact() string {
+	if r.ledgerUnread {
+		return protocol.LedgerUnread
+	}
+	return ""
+}
+
+func (r *run) result(
+	state protocol.State, said string, facts ...map[string]string,
+) protocol.Result {
 	ignored := slices.Concat(r.wire.Ignored, r.req.Strays.Ignored)
-	observed := action.Merge(append(facts, map[string]string{protocol.FactIgnoredKeys: protocol.KeyList(ignored)})...)
+	observed := action.Merge(facts...)
+	observed[protocol.FactIgnoredKeys] = protocol.KeyList(ignored)
 	maps.DeleteFunc(observed, func(_, v string) bool { return v == "" })
 	all := []string{said}
 	switch state {
@@ -107,14 +207,24 @@ func (r *run) dangers() []string {
 	if r.plan.Dangers != nil {
 		all = r.plan.Dangers(r.plan.Transitions, r.seen)
 	}
-	if r.overruled != "" && r.began {
-		all = append(all, "other actions in force needed what it took away ("+r.overruled+")")
+	var robbed []string
+	for _, t := range r.plan.Transitions {
+		if t.Back != nil && t.From != t.To {
+			robbed = append(robbed, t.Back.HeldBy...)
+		}
+	}
+	if slices.Sort(robbed); len(robbed) > 0 {
+		what := " on what it took away"
+		if r.wire.Mode == protocol.DryRun {
+			what = " on what it would take away"
+		}
+		all = append(all, countOn(slices.Compact(robbed))+what)
 	}
 	return append(all, r.warnings...)
 }
 
-// undoAvailable tells whether the undo verb has what it needs: an action that
-// succeeded, or one that failed and may have changed something, in this attempt or in an earlier one.
+// undoAvailable reports whether the undo verb has what it needs: an action that succeeded, or one
+// that failed and may have changed something, in this attempt or in an earlier one.
 func (r *run) undoAvailable(state protocol.State) bool {
 	if r.recordedOnly() {
 		return state == protocol.Failed && r.mayBeInForce()

@@ -13,157 +13,206 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// apply makes the pending transitions, stage by stage, and reads each stage
-// back. A nil error means that all of them were read to be so, but for those that may fail.
+// progress says how far a transition has come.
+type progress int
+
+const (
+	// untouched is as it was read.
+	untouched progress = iota
+	// sent is a change whose answer was lost.
+	sent
+	// taken is a change that the provider took, and that is not read back yet.
+	taken
+	// made is read to be To.
+	made
+)
+
+// move is a transition on its way.
+type move struct {
+	*action.Transition
+	// now is where the last change that was not refused was to leave it.
+	now string
+	progress
+}
+
+// step is what is changed together: transitions of one stage, each to a value.
+type step struct {
+	stage int
+	// which are the transitions, in order, and to where each is led.
+	which []int
+	to    map[int]string
+}
+
+// apply makes the pending transitions, step by step, and reads each step back. A nil error means
+// that all of them were read to be so, but for those that may fail.
 func (r *run) apply() error {
-	existed := r.hasRecord
-	r.made = make([]bool, len(r.plan.Transitions))
-	for i := range r.made {
-		r.made[i] = !r.pending(i)
-	}
-	for _, stage := range r.stages() {
-		if !slices.ContainsFunc(stage, r.pending) {
-			continue
-		}
-		if err := r.applyStage(stage, existed); err != nil {
+	r.beginMoves()
+	for _, s := range r.steps() {
+		if err := r.take(s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// stages groups the transitions' indexes.
-func (r *run) stages() [][]int {
-	byStage := map[int][]int{}
-	var numbers []int
-	for i, t := range r.plan.Transitions {
-		if byStage[t.Stage] == nil {
-			numbers = append(numbers, t.Stage)
+// beginMoves takes the plan's transitions as they were read.
+func (r *run) beginMoves() {
+	r.moves = make([]move, len(r.plan.Transitions))
+	for i := range r.moves {
+		r.moves[i] = move{Transition: &r.plan.Transitions[i], now: r.plan.Seen.Values[i]}
+		if !r.pending(i) {
+			r.moves[i].progress = made
 		}
-		byStage[t.Stage] = append(byStage[t.Stage], i)
 	}
-	slices.Sort(numbers)
-	stages := make([][]int, len(numbers))
-	for i, n := range numbers {
-		stages[i] = byStage[n]
-	}
-	return stages
 }
 
-// applyStage makes one stage, through the values on the way where there are some.
-func (r *run) applyStage(stage []int, existed bool) error {
-	now := slices.Clone(r.plan.Seen.Values)
-	via := func(i int) string { return r.plan.Transitions[i].Via }
-	to := func(i int) string { return r.plan.Transitions[i].To }
-	detour := slices.DeleteFunc(slices.Clone(stage), func(i int) bool {
-		return !r.pending(i) || via(i) == "" || via(i) == now[i]
-	})
-	if err := r.move(stage, detour, now, via, existed); err != nil {
-		return err
+// steps are the plan's stages, in order. Where a value is passed by on the way, that is a step of
+// its own.
+func (r *run) steps() []step {
+	var steps []step
+	for _, stage := range r.stages() {
+		detour := step{stage: stage, to: map[int]string{}}
+		arrival := step{stage: stage, to: map[int]string{}}
+		for i, m := range r.moves {
+			if m.Stage != stage || !r.pending(i) {
+				continue
+			}
+			if m.Via != "" && m.Via != m.now {
+				detour.which, detour.to[i] = append(detour.which, i), m.Via
+			}
+			arrival.which, arrival.to[i] = append(arrival.which, i), m.To
+		}
+		steps = append(steps, detour, arrival)
 	}
-	pending := slices.DeleteFunc(slices.Clone(stage), func(i int) bool { return !r.pending(i) })
-	return r.move(stage, pending, now, to, existed)
+	return slices.DeleteFunc(steps, func(s step) bool { return len(s.which) == 0 })
 }
 
-// move makes some transitions of a stage together, from the values that are now to others, reads
-// them back, and updates what is now.
-func (r *run) move(stage, which []int, now []string, to func(int) string, existed bool) error {
-	if len(which) == 0 {
-		return nil
+// stages are the numbers of the plan's stages, in order.
+func (r *run) stages() []int {
+	var stages []int
+	for _, m := range r.moves {
+		stages = append(stages, m.Stage)
 	}
+	slices.Sort(stages)
+	return slices.Compact(stages)
+}
+
+// take sends the changes of one step, and reads them back.
+func (r *run) take(s step) error {
 	switch {
-	case r.times.up() && r.allMayFail(which):
-		for _, i := range which {
-			r.warn(r.plan.Transitions[i], action.Refuse(protocol.Timeout, "the time for it was up"))
+	case r.times.up() && r.allMayFail(s.which):
+		for _, i := range s.which {
+			r.warn(r.moves[i], action.Refuse(protocol.Timeout, "the time for it was up"))
 		}
 		return nil
 	case r.times.up():
-		return r.giveUp(stage, nil, now, existed, r.outOfTime())
+		return r.giveUp(s, r.outOfTime())
 	}
-	if err := r.heedLeaseAgain(existed); err != nil {
+	if err := r.heedLeaseAgain(); err != nil {
 		return err
 	}
-	ctx := r.whileLeased()
-	r.began, r.touched = true, true
-	errs := r.setAll(ctx, which, now, to)
-	var moved, lost, stopped []int
-	var refused error
-	var unknown error
-	for _, i := range which {
-		var certain *protocol.Failure
-		switch t := r.plan.Transitions[i]; {
-		case errs[i] == nil:
-			moved = append(moved, i)
-		case errors.As(errs[i], &certain) && t.MayFail:
-			r.warn(t, certain)
-		case errors.As(errs[i], &certain):
-			refused, stopped = errors.Join(refused, certain), append(stopped, i)
-		default:
-			r.Log.Warn("the outcome of a change is unknown, reading back", "call", t.Call, "resource", t.Resource, "error", errs[i])
-			moved, lost, unknown = append(moved, i), append(lost, i), errs[i]
-		}
+	refused, unknown := r.send(s)
+	if refused != nil && !r.foundDone(refused, s) {
+		return r.giveUp(s, refused)
 	}
-	for _, i := range moved {
-		now[i] = to(i)
-	}
-	if refused != nil && r.foundDone(refused, stopped, to, existed) {
-		moved, refused = append(moved, stopped...), nil
-	}
-	if refused != nil {
-		// What was sent without an answer may still come: the record stays, as an earlier attempt's does.
-		return r.giveUp(stage, moved, now, existed || len(lost) > 0, refused)
-	}
-	return r.verify(moved, lost, unknown, to)
+	return r.verify(s, unknown)
 }
 
-// foundDone tells whether what was refused is so: an earlier attempt made it, and the reading that it was planned
-// by was from before that.
-func (r *run) foundDone(refused error, which []int, to func(int) string, existed bool) bool {
+// send makes the changes of one step. Refused tells of those that were certainly not made, unknown
+// is the last of those whose answer was lost.
+func (r *run) send(s step) (refused, unknown error) {
+	ctx := r.whileLeased()
+	r.began, r.touched = true, true
+	errs := r.setAll(ctx, s)
+	for _, i := range s.which {
+		var certain *protocol.Failure
+		m := &r.moves[i]
+		switch {
+		case errs[i] == nil:
+			m.now, m.progress = s.to[i], taken
+		case errors.As(errs[i], &certain) && m.MayFail:
+			r.warn(*m, certain)
+		case errors.As(errs[i], &certain):
+			refused = errors.Join(refused, certain)
+		default:
+			r.Log.Warn("the outcome of a change is unknown, reading back",
+				"call", m.Call, "resource", m.Resource, "error", errs[i])
+			m.now, m.progress, unknown = s.to[i], sent, errs[i]
+		}
+	}
+	return refused, unknown
+}
+
+// foundDone reports whether what was refused is so: an earlier attempt made it, and the reading
+// that it was planned by was from before that.
+func (r *run) foundDone(refused error, s step) bool {
 	class := allFailures(refused).Class
-	if !existed && r.verb.Undo != "" || class != protocol.Conflict && class != protocol.NotFound {
+	may := class == protocol.Conflict || class == protocol.NotFound
+	if !may || len(r.past.Own) == 0 && !r.takesBack() {
 		return false
+	}
+	var which []int
+	for _, i := range s.which {
+		if m := r.moves[i]; m.now != s.to[i] && !m.MayFail {
+			which = append(which, i)
+		}
 	}
 	ctx, cancel := context.WithTimeout(r.times.verify, lastPause)
 	defer cancel()
 	shown, _ := r.await(ctx, 2, func(seen action.Seen) bool {
-		return !slices.ContainsFunc(which, func(i int) bool { return seen.Values[i] != to(i) })
+		return !slices.ContainsFunc(which, func(i int) bool { return seen.Values[i] != s.to[i] })
 	})
+	for _, i := range which {
+		if shown {
+			r.moves[i].now, r.moves[i].progress = s.to[i], taken
+		}
+	}
 	return shown
 }
 
-// stands tells whether a reading shows what was moved where it was moved to, and all that was so
-// before where it was.
-func (r *run) stands(seen action.Seen, moved []int, to func(int) string) bool {
-	return !slices.ContainsFunc(moved, func(i int) bool { return seen.Values[i] != to(i) }) && len(r.undone(seen)) == 0
+// moved are the transitions of a step that were not refused, and lost those of them whose answer
+// was lost.
+func (r *run) moved(s step) (moved, lost []int) {
+	for _, i := range s.which {
+		if r.moves[i].now != s.to[i] {
+			continue
+		}
+		moved = append(moved, i)
+		if r.moves[i].progress == sent {
+			lost = append(lost, i)
+		}
+	}
+	return moved, lost
 }
 
 // undone are the transitions that were read to be so, and are not in a later reading.
 func (r *run) undone(seen action.Seen) []int {
 	var undone []int
-	for i, t := range r.plan.Transitions {
-		if r.made[i] && !t.MayFail && seen.Values[i] != t.To {
+	for i, m := range r.moves {
+		if m.progress == made && !m.MayFail && seen.Values[i] != m.To {
 			undone = append(undone, i)
 		}
 	}
 	return undone
 }
 
-// setAll sends the changes of one stage at once: none of them rests on another.
-func (r *run) setAll(ctx context.Context, which []int, now []string, to func(int) string) map[int]error {
+// setAll sends the changes of one step at once: none of them rests on another.
+func (r *run) setAll(ctx context.Context, s step) map[int]error {
 	writer := r.conn.Writer()
 	errs := map[int]error{}
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	for _, i := range which {
-		t := r.plan.Transitions[i]
-		r.Log.Info("changing", "call", t.Call, "resource", t.Resource, "attribute", t.Attribute, "from", now[i], "to", to(i))
+	for _, i := range s.which {
+		m, to := r.moves[i], s.to[i]
+		r.Log.Info("changing", "call", m.Call, "resource", m.Resource, "attribute", m.Attribute,
+			"from", m.now, "to", to)
 		set := func() {
-			err := t.Set(ctx, writer, now[i], to(i))
+			err := m.Set(ctx, writer, m.now, to)
 			mu.Lock()
 			defer mu.Unlock()
 			errs[i] = err
 		}
-		if len(which) == 1 {
+		if len(s.which) == 1 {
 			set()
 			break
 		}
@@ -176,9 +225,10 @@ func (r *run) setAll(ctx context.Context, which []int, now []string, to func(int
 // mayFailPatience is how long a change that may fail is waited for.
 const mayFailPatience = 3 * time.Second
 
-// verify reads back until every moved transition shows, beside all that was made before. One of those
-// whose answer was lost is believed after two readings.
-func (r *run) verify(moved, lost []int, unknown error, to func(int) string) error {
+// verify reads back until every moved transition of a step shows, beside all that was made before.
+// One of those whose answer was lost is believed after two readings.
+func (r *run) verify(s step, unknown error) error {
+	moved, lost := r.moved(s)
 	if len(moved) == 0 {
 		return nil
 	}
@@ -195,49 +245,66 @@ func (r *run) verify(moved, lost []int, unknown error, to func(int) string) erro
 		ctx, stop = context.WithTimeout(ctx, mayFailPatience)
 		defer stop()
 	}
-	shown, err := r.await(ctx, needed, func(seen action.Seen) bool { return r.stands(seen, moved, to) })
+	shown, err := r.await(ctx, needed, func(seen action.Seen) bool {
+		differs := func(i int) bool { return seen.Values[i] != s.to[i] }
+		return !slices.ContainsFunc(moved, differs) && len(r.undone(seen)) == 0
+	})
 	if shown {
 		for _, i := range moved {
-			r.made[i] = to(i) == r.plan.Transitions[i].To
+			r.moves[i].progress = untouched
+			if s.to[i] == r.moves[i].To {
+				r.moves[i].progress = made
+			}
 		}
 		return nil
 	}
+	return r.notShown(s, moved, lost, errors.Join(unknown), err)
+}
+
+// notShown says what a step left that does not show.
+func (r *run) notShown(s step, moved, lost []int, unknown, unread error) error {
 	undone := r.undone(r.seen)
-	switch {
+	switch mayFail := r.allMayFail(moved); {
 	case mayFail && len(undone) == 0:
 		for _, i := range moved {
-			if t := r.plan.Transitions[i]; r.seen.Values[i] != to(i) {
-				r.warn(t, action.Refuse(protocol.Unverified, "it does not show"))
+			if r.seen.Values[i] != s.to[i] {
+				r.warn(r.moves[i], action.Refuse(protocol.Unverified, "it does not show"))
 			}
 		}
 		return nil
 	case mayFail:
-		return r.unverified("what was made before does not stand", undone, to)
+		return r.unverified("what was made before does not stand", undone, s)
 	case len(lost) > 0:
-		return r.ambiguous(lost, unknown, err, to)
-	case err != nil:
-		return action.Refuse(protocol.Ambiguous, "EC2 took the change, but it could not be read back (%s); try again under the same key, which finds out", err)
+		return r.ambiguous(lost, unknown, unread, s)
+	case unread != nil:
+		return action.Refuse(protocol.Ambiguous,
+			"the provider took the change, but it could not be read back (%s);"+
+				" try again under the same key, which finds out", unread)
 	}
-	return r.unverified("EC2 took the change and does not show it", append(undone, moved...), to)
+	return r.unverified("the provider took the change and does not show it",
+		append(undone, moved...), s)
 }
 
-// unverified says what is not as it should be, the made ones at To and the moved ones where they were moved to.
-func (r *run) unverified(what string, which []int, to func(int) string) error {
-	return action.Refuse(protocol.Unverified, "%s: %s; look at it, then try again under the same key", what, r.differences(which, to))
+// unverified says what is not as it should be, the made ones at To and the moved ones where they
+// were moved to.
+func (r *run) unverified(what string, which []int, s step) error {
+	return action.Refuse(protocol.Unverified,
+		"%s: %s; look at it, then try again under the same key", what, r.differences(which, s))
 }
 
-// allMayFail tells that the action can go on without any of these.
+// allMayFail reports whether the action can go on without any of these.
 func (r *run) allMayFail(which []int) bool {
 	return !slices.ContainsFunc(which, func(i int) bool { return !r.plan.Transitions[i].MayFail })
 }
 
-func (r *run) ambiguous(lost []int, unknown, unread error, to func(int) string) error {
-	now := "EC2 still shows: " + r.differences(lost, to)
+func (r *run) ambiguous(lost []int, unknown, unread error, s step) error {
+	now := "it still shows: " + r.differences(lost, s)
 	if unread != nil {
 		now = "it can't be read (" + unread.Error() + ")"
 	}
 	f := action.Refuse(protocol.Ambiguous,
-		"whether the change was made could not be found out: the answer was lost (%s), and %s; try again under the same key, which finds out", unknown, now)
+		"whether the change was made could not be found out: the answer was lost (%s), and %s;"+
+			" try again under the same key, which finds out", unknown, now)
 	var u *action.Unknown
 	if errors.As(unknown, &u) {
 		f.Facts = u.Cause.Facts
@@ -245,16 +312,18 @@ func (r *run) ambiguous(lost []int, unknown, unread error, to func(int) string) 
 	return f
 }
 
-// differences tells what is not as it should be.
-func (r *run) differences(which []int, to func(int) string) string {
+// differences tells what is not as it should be: the made ones at To, others where the step was to
+// lead them.
+func (r *run) differences(which []int, s step) string {
 	var all []string
 	for _, i := range which {
-		t, now, want := r.plan.Transitions[i], r.seen.Values[i], to(i)
-		if r.made[i] {
-			want = t.To
+		m, now, want := r.moves[i], r.seen.Values[i], s.to[i]
+		if m.progress == made {
+			want = m.To
 		}
 		if now != want {
-			all = append(all, fmt.Sprintf("the %s of %s is %s, not %s", t.Attribute, t.Resource, now, want)+atVia(t, now))
+			all = append(all, fmt.Sprintf("the %s of %s is %s, not %s", m.Attribute, m.Resource, now, want)+
+				atVia(*m.Transition, now))
 		}
 	}
 	if len(all) == 0 {
@@ -272,7 +341,9 @@ func atVia(t action.Transition, now string) string {
 }
 
 // warn adds a warning to the result.
-func (r *run) warn(t action.Transition, f *protocol.Failure) {
-	r.Log.Warn("going on without a change", "call", t.Call, "resource", t.Resource, "attribute", t.Attribute, "error", f.Message)
-	r.warnings = append(r.warnings, fmt.Sprintf("the %s of %s was not changed: %s", t.Attribute, t.Resource, f.Message))
+func (r *run) warn(m move, f *protocol.Failure) {
+	r.Log.Warn("going on without a change", "call", m.Call, "resource", m.Resource,
+		"attribute", m.Attribute, "error", f.Message)
+	r.warnings = append(r.warnings,
+		fmt.Sprintf("the %s of %s was not changed: %s", m.Attribute, m.Resource, f.Message))
 }

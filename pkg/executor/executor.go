@@ -28,8 +28,9 @@ type Executor struct {
 	Provider string
 	// Connect opens a region. The budget is the time for all calls together.
 	Connect func(ctx context.Context, region string, budget time.Duration) (Connection, error)
-	// OpenStore opens the store of prior facts; nil keeps none.
-	OpenStore func() (Store, error)
+	// OpenStore opens the store of prior facts, for a dry-run one that nothing is written to; nil
+	// keeps none.
+	OpenStore func(dryRun bool) (Store, error)
 	// Policy, when not nil, refuses a request by an error.
 	Policy func(protocol.Request) error
 	// Timeout is the deadline of one request, counted from the call of Run; nothing is
@@ -50,11 +51,20 @@ type Connection interface {
 
 // Store keeps prior facts; *ledger.Ledger is one.
 type Store interface {
+	// Lock makes this process the only one that acts under the key and on the things.
 	Lock(ctx context.Context, key string, things ...string) (release func(), err error)
+	// LockKey does so for one more key.
+	LockKey(ctx context.Context, key string) (release func(), err error)
+	// Get reads the record of a key.
 	Get(key string) (ledger.Record, bool, error)
-	Others(except string, resources ...string) ([]ledger.Record, error)
+	// History reads the records that have an entry of an attribute.
+	History(resource, attribute string) ([]ledger.Record, error)
+	// Put writes a record whole. It survives a loss of power.
 	Put(ledger.Record) error
+	// Remove removes the record of a key, if there is one.
 	Remove(key string) error
+	// Tidy removes other records of some attributes that no later answer rests on.
+	Tidy(own string, attributes ...ledger.Attribute)
 }
 
 var _ Store = (*ledger.Ledger)(nil)
@@ -62,16 +72,19 @@ var _ Store = (*ledger.Ledger)(nil)
 // Run answers one request. The context is the signal to stop: no new change is
 // begun after it ends, what was begun is found out, and the answer is given soon.
 func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol.Result) {
-	r := &run{Executor: e, times: newTimes(stop, e.Timeout)}
+	r := &run{Executor: e, times: newTimes(stop, e.Timeout), past: &action.Past{}}
 	defer r.times.cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			e.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
-			result = r.failed(action.Refuse(protocol.Internal, "a bug in the executor stopped it: %v; look at its log, and at the target before you try again", p))
+			result = r.failed(action.Refuse(protocol.Internal,
+				"a bug in the executor stopped it: %v;"+
+					" look at its log, and at the target before you try again", p))
 		}
 	}()
 	if e.Timeout <= 0 {
-		return r.failed(action.Refuse(protocol.Timeout, "the caller's deadline passed before the executor began; nothing was changed; try again"))
+		return r.failed(action.Refuse(protocol.Timeout,
+			"the caller's deadline passed before the executor began; nothing was changed; try again"))
 	}
 	wire, faults, ended := plugin.Decode(r.times.plan,
 		func() (protocol.Request, protocol.Faults) { return protocol.Decode(request) })
@@ -102,30 +115,33 @@ type run struct {
 
 	conn   Connection
 	reader any
-	store  Store
-	// record is the live record of the key that this run's record belongs to.
-	record    ledger.Record
-	hasRecord bool
-	// gone is the record that was found, if somebody else's undo took away all that is in it.
-	gone *ledger.Record
-	// earlier is when the record that was found was written.
+
+	store Store
+	// locks give back what is held of the store.
+	locks []func()
+	// past is what the plan may know, histories what was read for it.
+	past      *action.Past
+	histories map[ledger.Attribute][]action.Recorded
+	// ledgerUnread reports whether a dry-run goes on without prior facts.
+	ledgerUnread bool
+	// record is that of the key, before as it was found, and earlier when its action was last tried.
+	record  ledger.Record
+	before  *ledger.Record
 	earlier time.Time
+	// entries are what an action records of its transitions.
+	entries []ledger.Entry
 
 	plan *action.Plan
-	// settled tells that the plan has the prior facts that count.
+	// settled reports whether the plan has the prior facts that count.
 	settled bool
 	// seen is the last reading.
 	seen action.Seen
-	// made marks the transitions that were read to be so, before or after a change.
-	made []bool
-	// held tells that all that is known of an earlier attempt under this key was in force when it ended.
-	held bool
+	// moves are the plan's transitions on their way.
+	moves []move
 	// began is set once a change may have left, touched while one may be in force.
 	began, touched bool
 	// warnings are what went wrong without making the result a failure.
 	warnings []string
-	// overruled names the holders that the request says to ignore.
-	overruled string
 	// note is what the plan's Finally adds to the sentence.
 	note string
 }
@@ -142,34 +158,31 @@ func (r *run) answer() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	r.conn, r.reader = conn, conn.Reader()
-	r.req.Keeps = r.OpenStore != nil
-	r.req.Undoes, r.req.Answered = r.undoes() != "", r.answered()
-	r.req.Orphan = !r.req.Keeps && r.undoes() != ""
-	if r.wire.Mode == protocol.DryRun {
-		return r.dryRun()
-	}
-	release, err := r.openStore()
-	if err != nil {
+	defer r.closeStore()
+	if err := r.openStore(); err != nil {
 		return protocol.Result{}, err
 	}
-	defer release()
-	return r.execute()
-}
-
-func (r *run) dryRun() (protocol.Result, error) {
+	r.req.Keeps = r.OpenStore != nil
+	r.req.Undoes, r.req.Answered = r.undoes() != "", r.answered()
 	if err := r.makePlan(); err != nil {
 		return protocol.Result{}, err
 	}
-	switch {
-	case r.plan.Moot != "":
-		return r.moot(), nil
-	case r.plan.Skip != "":
-		return r.skipped(r.plan.Skip), nil
-	case r.isSo():
-		return r.nothingToDo(), nil
+	if r.wire.Mode == protocol.DryRun {
+		return r.dryRun()
+	}
+	return r.execute()
+}
+
+// dryRun tells the plan.
+func (r *run) dryRun() (protocol.Result, error) {
+	if err := r.settle(); err != nil {
+		return protocol.Result{}, err
+	}
+	if over, answer := r.nothingToDo(); over {
+		return answer, nil
 	}
 	if ended := r.leaseEnded(); ended != nil {
-		return protocol.Result{}, r.tooLate(ended, false)
+		return protocol.Result{}, r.tooLate(ended, r.mayBeInForce())
 	}
 	if r.plan.Foresee == nil {
 		return r.would(nil), nil
@@ -181,14 +194,9 @@ func (r *run) dryRun() (protocol.Result, error) {
 	return r.would(unforeseen), nil
 }
 
+// execute carries the plan out.
 func (r *run) execute() (protocol.Result, error) {
-	if err := r.makePlan(); err != nil {
-		return protocol.Result{}, err
-	}
-	if r.plan.Moot != "" {
-		r.settled = true
-		return r.moot(), nil
-	}
+	r.touched = !r.takesBack() && r.mayBeInForce()
 	if err := r.settle(); err != nil {
 		return protocol.Result{}, err
 	}
@@ -196,29 +204,21 @@ func (r *run) execute() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	r.settled = true
-	if r.plan.Skip != "" {
-		r.recordDone()
-		return r.skipped(r.plan.Skip), nil
+	over, answer := r.nothingToDo()
+	if r.plan.Moot != "" {
+		return answer, nil
 	}
-	holders, err := r.holders()
-	switch {
-	case r.req.Bool(action.IgnoreHolders.Name):
-		// Which they are is only told, so that not knowing it is no reason to stop.
-		r.overruled = holders
-	case err != nil:
-		return protocol.Result{}, err
-	case holders != "":
-		r.recordReleased()
-		return r.heldBy(holders), nil
+	if over && r.takesBack() {
+		r.recordUndone()
+		return answer, nil
 	}
 	if err := r.recordIntent(); err != nil {
 		return protocol.Result{}, err
 	}
-	if r.isSo() {
-		r.recordDone()
-		return r.nothingToDo(), nil
+	if over {
+		return answer, nil
 	}
-	err = r.apply()
+	err := r.apply()
 	r.finish()
 	if err != nil {
 		return protocol.Result{}, err

@@ -119,9 +119,11 @@ type writer interface {
 	Switch(ctx context.Context, name, value string) error
 }
 
-// switches plans to bring each named switch to a value, in one stage; a name that ends in > ends a stage, and one
-// that ends in ~ may fail.
-func switches(ctx context.Context, r reader, names []string, to func(string) string, via string, restores bool) (*action.Plan, error) {
+// switches plans to bring each named switch to a value, in one stage; a name that ends in > ends
+// a stage, and one that ends in ~ may fail.
+func switches(
+	ctx context.Context, r reader, names []string, to func(string) string, via string,
+) (*action.Plan, error) {
 	stages, stage, mayFail := make([]int, len(names)), 0, make([]bool, len(names))
 	names = slices.Clone(names)
 	for i := range names {
@@ -148,7 +150,7 @@ func switches(ctx context.Context, r reader, names []string, to func(string) str
 		return nil, err
 	}
 	p := &action.Plan{
-		Seen: seen, Read: read, Restores: restores,
+		Seen: seen, Read: read,
 		Facts: func(t []action.Transition, seen action.Seen) map[string]string {
 			facts := map[string]string{}
 			for i, n := range names {
@@ -160,8 +162,11 @@ func switches(ctx context.Context, r reader, names []string, to func(string) str
 	}
 	for i, n := range names {
 		p.Transitions = append(p.Transitions, action.Transition{
-			Resource: n, Attribute: "value", From: seen.Values[i], To: to(n), Call: "test:Switch", Stage: stages[i], Via: via, MayFail: mayFail[i],
-			Set: action.SetWith(func(ctx context.Context, w writer, _, to string) error { return w.Switch(ctx, n, to) }),
+			Resource: n, Attribute: "value", From: seen.Values[i], To: to(n), Call: "test:Switch",
+			Stage: stages[i], Via: via, MayFail: mayFail[i],
+			Set: action.SetWith(func(ctx context.Context, w writer, _, to string) error {
+				return w.Switch(ctx, n, to)
+			}),
 		})
 	}
 	return p, nil
@@ -171,19 +176,37 @@ func switches(ctx context.Context, r reader, names []string, to func(string) str
 var onOff = []action.Verb{
 	{
 		Name: "on", Undo: "off",
-		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
+		Target: []action.Field{
+			{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
 		Parameters: []action.Field{{Name: "via", Form: action.Text, Decides: true}},
-		Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string { return "on" }, req.Parameters["via"], false)
-		}),
+		Plan: action.PlanWith(
+			func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+				return switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string {
+					return "on"
+				}, req.Parameters["via"])
+			}),
 	},
 	{
-		Name:       "off",
-		Target:     []action.Field{{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
-		Parameters: []action.Field{{Name: "prior.a", Form: action.Text}, {Name: "prior.b", Form: action.Text}, action.IgnoreHolders},
-		Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-			return switches(ctx, r, strings.Split(req.Target["names"], ","), func(n string) string { return req.Parameters["prior."+n] }, "", true)
-		}),
+		Name: "off",
+		Target: []action.Field{
+			{Name: "names", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
+		Parameters: []action.Field{{Name: "prior.a", Form: action.Text},
+			{Name: "prior.b", Form: action.Text}, action.IgnoreHolders},
+		Plan: action.PlanWith(
+			func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+				p, err := switches(ctx, r, strings.Split(req.Target["names"], ","), func(string) string {
+					return ""
+				}, "")
+				if err != nil {
+					return nil, err
+				}
+				for i, t := range p.Transitions {
+					at := action.At{Resource: t.Resource, Attribute: t.Attribute, Now: t.From, What: t.Resource}
+					err = errors.Join(err,
+						back(req, p, i, at, action.Told{Before: req.Parameters["prior."+t.Resource], After: "on"}))
+				}
+				return p, err
+			}),
 	},
 }
 
@@ -198,13 +221,26 @@ func (c connection) Writer() any { return c.cloud }
 func send(t *testing.T, stop context.Context, c *cloud, stateDir, request string) protocol.Status {
 	t.Helper()
 	e := &Executor{
-		Registry: testRegistry, Provider: "test", Timeout: 20 * time.Second, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Connect: func(context.Context, string, time.Duration) (Connection, error) { return connection{c}, nil },
+		Registry: testRegistry, Provider: "test", Timeout: 20 * time.Second,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Connect: func(context.Context, string, time.Duration) (Connection, error) {
+			return connection{c}, nil
+		},
 	}
 	if stateDir != "" {
-		e.OpenStore = func() (Store, error) { return ledger.Open(stateDir, ledger.OSDisk{}, time.Now) }
+		e.OpenStore = openStore(stateDir)
 	}
 	return e.Run(stop, strings.NewReader(request)).Status
+}
+
+// openStore opens a ledger below a directory.
+func openStore(dir string) func(dryRun bool) (Store, error) {
+	return func(dryRun bool) (Store, error) {
+		if dryRun {
+			return ledger.Read(dir, ledger.OSDisk{}, time.Now)
+		}
+		return ledger.Open(dir, ledger.OSDisk{}, time.Now)
+	}
 }
 
 func request(verb, key, names, parameters string) string {
@@ -212,8 +248,10 @@ func request(verb, key, names, parameters string) string {
 	if verb, dry := strings.CutSuffix(verb, "?"); dry {
 		return strings.Replace(request(verb, key, names, parameters), `"execute"`, `"dry-run"`, 1)
 	}
-	return `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest","spec":{"provider":"test","action":"` +
-		verb + `","mode":"` + mode + `","idempotencyKey":"` + key + `","target":{"names":"` + names + `"},"parameters":{` + parameters + `}}}`
+	return `{"apiVersion":"provideraction.routerd.net/v1alpha1","kind":"ExecuteActionRequest",` +
+		`"spec":{"provider":"test","action":"` +
+		verb + `","mode":"` + mode + `","idempotencyKey":"` + key + `","target":{"names":"` + names +
+		`"},"parameters":{` + parameters + `}}}`
 }
 
 func TestExecuteTellsTheTruth(t *testing.T) {
@@ -233,14 +271,16 @@ func TestExecuteTellsTheTruth(t *testing.T) {
 		{
 			name:  "the plain case takes one reading, one change, one reading",
 			world: map[string]string{"a": "off"}, verb: "on", names: "a",
-			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
-			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a"},
+			want:     protocol.Succeeded,
+			observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after:    map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a"},
 		},
 		{
 			name:  "what is so already is read twice and not changed",
 			world: map[string]string{"a": "on"}, verb: "on", names: "a",
-			want: protocol.Succeeded, observed: map[string]string{"prior.a": "on", "now.a": "on", "changed": "false"},
-			after: map[string]string{"a": "on"}, calls: []string{"read a", "read a"},
+			want:     protocol.Succeeded,
+			observed: map[string]string{"prior.a": "on", "now.a": "on", "changed": "false"},
+			after:    map[string]string{"a": "on"}, calls: []string{"read a", "read a"},
 		},
 		{
 			name:  "a dry-run changes nothing",
@@ -251,73 +291,95 @@ func TestExecuteTellsTheTruth(t *testing.T) {
 		{
 			name:  "a stale reading back is not believed, nor is one lucky one after it",
 			world: map[string]string{"a": "off"}, changes: script{"a": {"late"}}, verb: "on", names: "a",
-			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
-			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a", "read a"},
+			want:     protocol.Succeeded,
+			observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after:    map[string]string{"a": "on"},
+			calls:    []string{"read a", "a=on", "read a", "read a", "read a"},
 		},
 		{
 			name:  "a lost answer is found out, and sent only once",
 			world: map[string]string{"a": "off"}, changes: script{"a": {"lost"}}, verb: "on", names: "a",
-			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
-			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a"},
+			want:     protocol.Succeeded,
+			observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after:    map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a"},
 		},
 		{
 			name:  "a change that never showed after its answer was lost is ambiguous",
 			world: map[string]string{"a": "off"}, changes: script{"a": {"dropped"}}, verb: "on", names: "a",
-			want: protocol.Failed, class: protocol.Ambiguous, observed: map[string]string{"prior.a": "off", "now.a": "off"},
-			after: map[string]string{"a": "off"},
+			want: protocol.Failed, class: protocol.Ambiguous,
+			observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after:    map[string]string{"a": "off"},
 		},
 		{
 			name:  "a change that was answered and does not show is unverified",
 			world: map[string]string{"a": "off"}, changes: script{"a": {"ignore"}}, verb: "on", names: "a",
-			want: protocol.Failed, class: protocol.Unverified, observed: map[string]string{"prior.a": "off", "now.a": "off"},
-			after: map[string]string{"a": "off"},
+			want: protocol.Failed, class: protocol.Unverified,
+			observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after:    map[string]string{"a": "off"},
 		},
 		{
 			name:  "a refused change keeps the facts",
 			world: map[string]string{"a": "off"}, changes: script{"a": {"refuse"}}, verb: "on", names: "a",
-			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off"},
-			after: map[string]string{"a": "off"}, calls: []string{"read a", "a=on"},
+			want: protocol.Failed, class: protocol.Throttled,
+			observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after:    map[string]string{"a": "off"}, calls: []string{"read a", "a=on"},
 		},
 		{
 			name:  "one that is refused puts back the one before",
-			world: map[string]string{"a": "off", "b": "dim"}, changes: script{"b": {"refuse"}}, verb: "on", names: "a,b",
-			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off", "prior.b": "dim", "now.b": "dim"},
-			after: map[string]string{"a": "off", "b": "dim"},
+			world: map[string]string{"a": "off", "b": "dim"}, changes: script{"b": {"refuse"}},
+			verb: "on", names: "a,b",
+			want: protocol.Failed, class: protocol.Throttled,
+			observed: map[string]string{"prior.a": "off", "now.a": "off", "prior.b": "dim", "now.b": "dim"},
+			after:    map[string]string{"a": "off", "b": "dim"},
 		},
 		{
 			name:  "a stage that was read back stays when a later one is refused",
-			world: map[string]string{"a": "off", "b": "dim"}, changes: script{"b": {"refuse"}}, verb: "on", names: "a>,b",
-			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "on", "prior.b": "dim", "now.b": "dim"},
-			after: map[string]string{"a": "on", "b": "dim"}, calls: []string{"read a", "read b", "a=on", "read a", "read b", "b=on"},
+			world: map[string]string{"a": "off", "b": "dim"}, changes: script{"b": {"refuse"}}, verb: "on",
+			names: "a>,b",
+			want:  protocol.Failed, class: protocol.Throttled,
+			observed: map[string]string{"prior.a": "off", "now.a": "on", "prior.b": "dim", "now.b": "dim"},
+			after:    map[string]string{"a": "on", "b": "dim"},
+			calls:    []string{"read a", "read b", "a=on", "read a", "read b", "b=on"},
 		},
 		{
 			name:  "a detour is read back before the way is gone on",
 			world: map[string]string{"a": "off"}, verb: "on", names: "a", parameters: `"via":"dim"`,
-			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
-			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=dim", "read a", "a=on", "read a"},
+			want:     protocol.Succeeded,
+			observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after:    map[string]string{"a": "on"},
+			calls:    []string{"read a", "a=dim", "read a", "a=on", "read a"},
 		},
 		{
 			name:  "a way that ends on the detour is gone back",
-			world: map[string]string{"a": "off"}, changes: script{"a": {"ok", "refuse"}}, verb: "on", names: "a", parameters: `"via":"dim"`,
-			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "off"},
-			after: map[string]string{"a": "off"}, calls: []string{"read a", "a=dim", "read a", "a=on", "a=off", "read a"},
+			world: map[string]string{"a": "off"}, changes: script{"a": {"ok", "refuse"}}, verb: "on",
+			names: "a", parameters: `"via":"dim"`,
+			want: protocol.Failed, class: protocol.Throttled,
+			observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			after:    map[string]string{"a": "off"},
+			calls:    []string{"read a", "a=dim", "read a", "a=on", "a=off", "read a"},
 		},
 		{
-			name:  "one that can't be put back is said so",
-			world: map[string]string{"a": "off", "b": "dim"}, changes: script{"a": {"ok", "refuse"}, "b": {"refuse"}}, verb: "on", names: "a,b",
-			want: protocol.Failed, class: protocol.Throttled, observed: map[string]string{"prior.a": "off", "now.a": "on", "prior.b": "dim", "now.b": "dim"},
-			after: map[string]string{"a": "on", "b": "dim"},
+			name:    "one that can't be put back is said so",
+			world:   map[string]string{"a": "off", "b": "dim"},
+			changes: script{"a": {"ok", "refuse"}, "b": {"refuse"}}, verb: "on", names: "a,b",
+			want: protocol.Failed, class: protocol.Throttled,
+			observed: map[string]string{"prior.a": "off", "now.a": "on", "prior.b": "dim", "now.b": "dim"},
+			after:    map[string]string{"a": "on", "b": "dim"},
 		},
 		{
 			name:  "a reading that fails is not an outcome",
-			world: map[string]string{"a": "off"}, reads: []string{"ok", "fail", "fail"}, verb: "on", names: "a",
-			want: protocol.Succeeded, observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
-			after: map[string]string{"a": "on"}, calls: []string{"read a", "a=on", "read a", "read a", "read a", "read a"},
+			world: map[string]string{"a": "off"}, reads: []string{"ok", "fail", "fail"},
+			verb: "on", names: "a",
+			want:     protocol.Succeeded,
+			observed: map[string]string{"prior.a": "off", "now.a": "on", "changed": "true"},
+			after:    map[string]string{"a": "on"},
+			calls:    []string{"read a", "a=on", "read a", "read a", "read a", "read a"},
 		},
 		{
 			name:  "a first reading that fails changes nothing",
 			world: map[string]string{"a": "off"}, reads: []string{"fail"}, verb: "on", names: "a",
-			want: protocol.Failed, class: protocol.Unavailable, after: map[string]string{"a": "off"}, calls: []string{"read a"},
+			want: protocol.Failed, class: protocol.Unavailable, after: map[string]string{"a": "off"},
+			calls: []string{"read a"},
 		},
 	}
 	for _, tt := range tests {
@@ -327,7 +389,8 @@ func TestExecuteTellsTheTruth(t *testing.T) {
 				got := send(t, t.Context(), c, t.TempDir(), request(tt.verb, "k", tt.names, tt.parameters))
 				want := maps.Clone(tt.observed)
 				if tt.class != "" {
-					want = action.Merge(want, map[string]string{"failureClass": string(tt.class), "retryable": got.Observed["retryable"]})
+					want = action.Merge(want,
+						map[string]string{"failureClass": string(tt.class), "retryable": got.Observed["retryable"]})
 				}
 				if got.Status != tt.want {
 					t.Errorf("status %s, want %s: %+v", got.Status, tt.want, got)
@@ -346,12 +409,14 @@ func TestExecuteTellsTheTruth(t *testing.T) {
 	}
 }
 
-// TestStaleAlreadySoIsNotBelieved: the first reading shows, staly, what the action is to bring about.
+// TestStaleAlreadySoIsNotBelieved: the first reading shows, staly, what the action is to bring
+// about.
 func TestStaleAlreadySoIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cloud{values: map[string]string{"a": "off"}, stale: []map[string]string{{"a": "on"}}}
 		got := send(t, t.Context(), c, t.TempDir(), request("on", "k", "a", ""))
-		if got.Status != protocol.Succeeded || got.Observed["prior.a"] != "off" || got.Observed["changed"] != "true" || c.values["a"] != "on" {
+		if got.Status != protocol.Succeeded || got.Observed["prior.a"] != "off" ||
+			got.Observed["changed"] != "true" || c.values["a"] != "on" {
 			t.Errorf("got %+v, world %v", got, c.values)
 		}
 	})
@@ -363,7 +428,8 @@ func TestStopBeforeTheFirstChangeChangesNothing(t *testing.T) {
 		cancel()
 		c := &cloud{values: map[string]string{"a": "off"}}
 		got := send(t, stop, c, t.TempDir(), request("on", "k", "a", ""))
-		if got.Status != protocol.Failed || got.Observed["failureClass"] != "timeout" || got.Observed["retryable"] != "true" {
+		if got.Status != protocol.Failed || got.Observed["failureClass"] != "timeout" ||
+			got.Observed["retryable"] != "true" {
 			t.Errorf("got %+v", got)
 		}
 		if c.values["a"] != "off" || slices.Contains(c.calls, "a=on") {
@@ -377,7 +443,8 @@ func TestStopOnTheDetourGoesBack(t *testing.T) {
 		stop, cancel := context.WithCancel(t.Context())
 		c := &cloud{values: map[string]string{"a": "off", "b": "off"}, onChange: cancel}
 		got := send(t, stop, c, t.TempDir(), request("on", "k", "a,b", `"via":"dim"`))
-		if got.Status != protocol.Failed || !strings.Contains(got.Error, "was put back") || c.values["a"] != "off" || c.values["b"] != "off" {
+		if got.Status != protocol.Failed || !strings.Contains(got.Error, "was put back") ||
+			c.values["a"] != "off" || c.values["b"] != "off" {
 			t.Errorf("got %+v, world %v", got, c.values)
 		}
 	})
@@ -386,7 +453,8 @@ func TestStopOnTheDetourGoesBack(t *testing.T) {
 func TestStopDuringTheLastChangeFinishesWithATrueResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop, cancel := context.WithCancel(t.Context())
-		c := &cloud{values: map[string]string{"a": "off"}, onChange: cancel, changes: script{"a": {"lost"}}}
+		c := &cloud{values: map[string]string{"a": "off"}, onChange: cancel,
+			changes: script{"a": {"lost"}}}
 		got := send(t, stop, c, t.TempDir(), request("on", "k", "a", ""))
 		if got.Status != protocol.Succeeded || c.values["a"] != "on" {
 			t.Errorf("got %+v, world %v", got, c.values)
@@ -396,7 +464,8 @@ func TestStopDuringTheLastChangeFinishesWithATrueResult(t *testing.T) {
 
 func TestACallerThatNeverEndsItsRequestIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &Executor{Registry: testRegistry, Provider: "test", Timeout: time.Second, Log: slog.New(slog.DiscardHandler)}
+		e := &Executor{Registry: testRegistry, Provider: "test", Timeout: time.Second,
+			Log: slog.New(slog.DiscardHandler)}
 		in, out := io.Pipe()
 		got := e.Run(t.Context(), in).Status
 		_ = out.CloseWithError(errors.New("done"))
@@ -408,7 +477,8 @@ func TestACallerThatNeverEndsItsRequestIsAnswered(t *testing.T) {
 
 func TestAPanicIsAnInternalFailure(t *testing.T) {
 	e := &Executor{
-		Registry: testRegistry, Provider: "test", Timeout: time.Second, Log: slog.New(slog.DiscardHandler),
+		Registry: testRegistry, Provider: "test", Timeout: time.Second,
+		Log:     slog.New(slog.DiscardHandler),
 		Connect: func(context.Context, string, time.Duration) (Connection, error) { panic("boom") },
 	}
 	got := e.Run(t.Context(), strings.NewReader(request("on", "k", "a", ""))).Status
@@ -419,7 +489,8 @@ func TestAPanicIsAnInternalFailure(t *testing.T) {
 
 // TestAReserveIsKeptToFindOut: the time for changes ends well before the time for reading back.
 func TestAReserveIsKeptToFindOut(t *testing.T) {
-	for timeout, reserve := range map[time.Duration]time.Duration{25 * time.Second: 5 * time.Second, 8 * time.Second: 2 * time.Second} {
+	for timeout, reserve := range map[time.Duration]time.Duration{25 * time.Second: 5 * time.Second,
+		8 * time.Second: 2 * time.Second} {
 		ts := newTimes(t.Context(), timeout)
 		change, _ := ts.change.Deadline()
 		verify, _ := ts.verify.Deadline()
@@ -433,8 +504,8 @@ func TestAReserveIsKeptToFindOut(t *testing.T) {
 	}
 }
 
-// TestStopDuringAReading: what was read before the signal is no reason to go on, and the answer names the signal,
-// not the reading that it broke off.
+// TestStopDuringAReading: what was read before the signal is no reason to go on, and the answer
+// names the signal, not the reading that it broke off.
 func TestStopDuringAReading(t *testing.T) {
 	for _, word := range []string{"ok", "fail"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -442,7 +513,8 @@ func TestStopDuringAReading(t *testing.T) {
 			dir := t.TempDir()
 			c := &cloud{values: map[string]string{"a": "off"}, reads: []string{word}, onRead: cancel}
 			got := send(t, stop, c, dir, request("on", "k", "a", ""))
-			if got.Observed["failureClass"] != "timeout" || !strings.Contains(got.Error, "signal") || got.UndoAvailable {
+			if got.Observed["failureClass"] != "timeout" || !strings.Contains(got.Error, "signal") ||
+				got.UndoAvailable {
 				t.Errorf("%s: %+v", word, got)
 			}
 			l, err := ledger.Open(dir, ledger.OSDisk{}, time.Now)
@@ -474,8 +546,8 @@ func TestStateDirectory(t *testing.T) {
 	}
 }
 
-// TestACallersDeadline: an executor that begins late, its caller long gone, does not act beside the one that was begun
-// in its place.
+// TestACallersDeadline: an executor that begins late, its caller long gone, does not act beside
+// the one that was begun in its place.
 func TestACallersDeadline(t *testing.T) {
 	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 	for text, want := range map[string]time.Duration{
@@ -494,7 +566,8 @@ func TestACallersDeadline(t *testing.T) {
 		t.Errorf("no time: %v", faults)
 	}
 	e := &Executor{
-		Registry: testRegistry, Provider: "test", Timeout: -time.Second, Log: slog.New(slog.DiscardHandler),
+		Registry: testRegistry, Provider: "test", Timeout: -time.Second,
+		Log:     slog.New(slog.DiscardHandler),
 		Connect: func(context.Context, string, time.Duration) (Connection, error) { panic("too late") },
 	}
 	got := e.Run(t.Context(), strings.NewReader(request("on", "k", "a", ""))).Status

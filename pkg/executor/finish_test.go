@@ -22,7 +22,7 @@ const finishing = 900 * time.Millisecond
 // bringOn plans to bring the named switches to on.
 func bringOn(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
 	on := func(string) string { return "on" }
-	return switches(ctx, r, strings.Split(req.Target["names"], ","), on, "", false)
+	return switches(ctx, r, strings.Split(req.Target["names"], ","), on, "")
 }
 
 // named is the target of the verbs here.
@@ -65,8 +65,8 @@ func planRest(ctx context.Context, r reader, req action.Request) (*action.Plan, 
 	return p, nil
 }
 
-// ask gives a request to an executor of these verbs; a stop after 0 is none, and one before that comes
-// with the first reading.
+// ask gives a request to an executor of these verbs; a stop after 0 is none, and one before that
+// comes with the first reading.
 func ask(t *testing.T, c *cloud, dir, text string, stop time.Duration) protocol.Status {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -83,7 +83,7 @@ func ask(t *testing.T, c *cloud, dir, text string, stop time.Duration) protocol.
 		Connect: func(context.Context, string, time.Duration) (Connection, error) {
 			return connection{c}, nil
 		},
-		OpenStore: func() (Store, error) { return ledger.Open(dir, ledger.OSDisk{}, time.Now) },
+		OpenStore: openStore(dir),
 	}
 	return e.Run(ctx, strings.NewReader(text)).Status
 }

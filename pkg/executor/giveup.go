@@ -8,57 +8,107 @@ import (
 	"strings"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/history"
+	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
 
-// giveUp puts back what was moved in this stage, last first, after a transition that certainly
-// was not made. What an earlier attempt under this key made of the stage is put back too, unless all of
-// it was in force already: then what was there when this one began stays.
-func (r *run) giveUp(stage, moved []int, now []string, existed bool, cause error) error {
+// giveUp puts back what was moved in a stage, last first, after a change of it that certainly was
+// not made, and says what became of all.
+func (r *run) giveUp(s step, cause error) error {
 	f := allFailures(cause)
-	if r.verb.Undo == "" && (f.Class == protocol.Conflict || f.Class == protocol.NotFound) {
-		// What EC2 showed led to a change that it refuses: one of the two is old.
+	if r.takesBack() && (f.Class == protocol.Conflict || f.Class == protocol.NotFound) {
+		// What the provider showed led to a change that it refuses: one of the two is old.
 		again := true
 		f.Retryable = &again
 	}
-	for _, i := range stage {
-		// Moved before: by this run on the way to Via, or by an earlier attempt.
-		here := now[i] != r.plan.Seen.Values[i]
-		if t := r.plan.Transitions[i]; (here || !r.held) && t.From != t.To && t.From != now[i] && !slices.Contains(moved, i) {
-			moved = append(moved, i)
-		}
-	}
-	slices.Sort(moved)
 	var stuck []string
-	for _, i := range slices.Backward(moved) {
-		if err := r.revert(r.times.verify, i, now[i]); err != nil {
-			t, is := r.plan.Transitions[i], "is not"
-			var unknown *action.Unknown
-			if errors.As(err, &unknown) {
-				is = "may not be"
-			}
-			stuck = append(stuck, fmt.Sprintf("the %s of %s %s back at %s (%s)", t.Attribute, t.Resource, is, t.From, err)+atVia(t, r.seen.Values[i]))
+	back := 0
+	for i, m := range slices.Backward(r.moves) {
+		if m.Stage != s.stage || !r.toPutBack(m, i) {
+			continue
+		}
+		back++
+		if err := r.revert(r.times.verify, i, m.now); err != nil {
+			stuck = append(stuck, r.stuck(m, i, err))
 		}
 	}
 	switch {
 	case len(stuck) > 0:
 		f.Message += "; and " + strings.Join(stuck, "; ") + ": put it back by hand, or undo"
 		return f
-	case len(moved) > 0:
+	case back > 0:
 		f.Message += "; what was changed before it was put back"
 	}
+	r.recordFailed(s)
+	return f
+}
+
+// toPutBack reports whether a transition is to be put back when its stage fails: what this run
+// moved, and what an earlier attempt under this key made of it and did not bring to its end. What
+// was in force when this run began stays.
+func (r *run) toPutBack(m move, i int) bool {
+	changed := m.From != m.To && m.now != m.From
+	return changed && (m.now != r.plan.Seen.Values[i] || !r.wasInForce(m.Transition))
+}
+
+// wasInForce reports whether what a transition leads to was in force before this run.
+func (r *run) wasInForce(t *action.Transition) bool {
+	own, ok := r.req.Own(t.Resource, t.Attribute)
+	return ok && own.State == history.Live
+}
+
+// recordFailed brings the record to what is so after a stage failed and was put back.
+//
+//	what may be there or still come              the record
+//	a change of this run without an answer       stays
+//	what an earlier stage brought about          stays
+//	nothing, and no earlier attempt              goes
+//	what an earlier attempt had in force         is as this run found it
+//	what an earlier attempt sent a moment ago    is as this run found it
+//	nothing of an earlier attempt                goes
+func (r *run) recordFailed(s step) {
+	_, lost := r.moved(s)
+	own := r.past.Own
+	live := func(e action.Recorded) bool { return e.State == history.Live }
 	switch {
-	case r.held || r.inForce(stage):
-	case existed && !r.showsNothing():
-		// What an earlier attempt sent may be there, or still come.
+	case len(lost) > 0, r.inForce(s.stage):
+	case r.takesBack():
+		r.touched = false
+		r.forget(r.before)
+	case slices.ContainsFunc(own, live), len(own) > 0 && !r.showsNothing():
+		r.forget(r.before)
 	default:
 		r.touched = false
-		if r.verb.Undo != "" {
-			r.takeBack(r.plan.Transitions[stage[0]].Stage)
-			r.forget()
-		}
+		r.takeBack(s.stage)
+		r.forget(withoutOpen(r.before))
 	}
-	return f
+}
+
+// withoutOpen is a record with the entries alone that are undone. It is nil if there are none.
+func withoutOpen(record *ledger.Record) *ledger.Record {
+	if record == nil {
+		return nil
+	}
+	kept := *record
+	kept.Entries = slices.DeleteFunc(slices.Clone(record.Entries), func(e ledger.Entry) bool {
+		return e.State != history.Withdrawn
+	})
+	if len(kept.Entries) == 0 {
+		return nil
+	}
+	return &kept
+}
+
+// stuck says what could not be put back.
+func (r *run) stuck(m move, i int, err error) string {
+	is := "is not"
+	var unknown *action.Unknown
+	if errors.As(err, &unknown) {
+		is = "may not be"
+	}
+	return fmt.Sprintf("the %s of %s %s back at %s (%s)", m.Attribute, m.Resource, is, m.From, err) +
+		atVia(*m.Transition, r.seen.Values[i])
 }
 
 // takeBack takes back the backups of earlier stages, once all else is read to be as it was.
@@ -76,14 +126,16 @@ func (r *run) takeBack(before int) {
 		err := r.revert(ctx, i, t.To)
 		cancel()
 		if err != nil {
-			r.Log.Warn("cannot take back a backup", "resource", t.Resource, "attribute", t.Attribute, "error", err)
-			r.warnings = append(r.warnings, fmt.Sprintf("the %s of %s is left: %s", t.Attribute, t.Resource, err))
+			r.Log.Warn("cannot take back a backup",
+				"resource", t.Resource, "attribute", t.Attribute, "error", err)
+			r.warnings = append(r.warnings,
+				fmt.Sprintf("the %s of %s is left: %s", t.Attribute, t.Resource, err))
 		}
 	}
 }
 
-// showsNothing tells whether an earlier attempt changed nothing: it was long enough ago for its change to show, and
-// does not.
+// showsNothing reports whether an earlier attempt changed nothing: it was long enough ago for its
+// change to show, and does not.
 func (r *run) showsNothing() bool {
 	if r.earlier.IsZero() || recent(r.earlier) {
 		return false
@@ -101,11 +153,10 @@ func (r *run) showsNothing() bool {
 	return shown
 }
 
-// inForce tells whether a stage before this one brought about more than a backup.
-func (r *run) inForce(stage []int) bool {
-	number := r.plan.Transitions[stage[0]].Stage
+// inForce reports whether a stage before this one brought about more than a backup.
+func (r *run) inForce(stage int) bool {
 	return slices.ContainsFunc(r.plan.Transitions, func(t action.Transition) bool {
-		return t.Stage < number && !t.Backup && t.From != t.To
+		return t.Stage < stage && !t.Backup && t.From != t.To
 	})
 }
 
@@ -121,9 +172,9 @@ func (r *run) revert(ctx context.Context, i int, at string) error {
 		case shown:
 			return nil
 		case readErr != nil:
-			return fmt.Errorf("EC2 took it, but it could not be read back: %w", readErr)
+			return fmt.Errorf("the provider took it, but it could not be read back: %w", readErr)
 		}
-		return errors.New("EC2 took it and does not show it")
+		return errors.New("the provider took it and does not show it")
 	}
 	var certain *protocol.Failure
 	if errors.As(err, &certain) {

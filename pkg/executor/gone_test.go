@@ -12,19 +12,27 @@ import (
 
 // resetWithout takes back what was set of a switch that was not found. With elsewhere another
 // switch is brought to what was before, as an address goes back to its prior holder.
-func resetWithout(ctx context.Context, r reader, req action.Request, cause error) (*action.Plan, error) {
+func resetWithout(
+	ctx context.Context, r reader, req action.Request, told action.Told, cause error,
+) (*action.Plan, error) {
 	name, to := req.Target["switch"], req.Parameters["to"]
-	err := action.Vanished(req, cause, func(own action.Recorded) bool { return own.Resource == name && own.To == to })
+	err := action.Vanished(req, cause, func(own action.Recorded) bool {
+		return own.Resource == name && own.To == to
+	})
 	if err != nil {
 		return nil, err
 	}
 	if other := req.Parameters["elsewhere"]; other != "" {
-		p, err := switchTo(ctx, r, other, req.Parameters["prior"], func(action.Transition, action.Seen) map[string]string { return nil })
-		if err == nil {
-			// What changes is one thing, wherever it is: so it is recorded as what was set.
-			p.Restores, p.TargetGone, p.Transitions[0].Resource = true, true, name
+		p, err := switchTo(ctx, r, other, "", func(action.Transition, action.Seen) map[string]string {
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		return p, err
+		// What changes is one thing, wherever it is: so it is recorded as what was set.
+		p.TargetGone = true
+		at := action.At{Resource: name, Attribute: "value", Now: p.Seen.Values[0], What: name}
+		return p, back(req, p, 0, at, told)
 	}
 	return action.NothingLeft(map[string]string{"now": gone}, name+" does not exist any more"), nil
 }
@@ -77,14 +85,16 @@ func TestUndoOfWhatIsGone(t *testing.T) {
 		is(t, c.undo("k", "a", got), protocol.Succeeded, "targetGone=true", "changed=false")
 		is(t, c.undo("lost", "a", got), protocol.Succeeded, "targetGone=true", "changed=false")
 		// Prior facts alone may be written by hand, and the target mistyped.
-		failed(t, c.send("reset", "lost:undo", "a", map[string]string{"prior": "off"}), protocol.NotFound, "targetGone=")
+		failed(t, c.send("reset", "lost:undo", "a", map[string]string{"prior": "off"}), protocol.NotFound,
+			"targetGone=")
 		c.dir = ""
 		is(t, c.undo("k", "a", got), protocol.Succeeded, "targetGone=true", "changed=false")
 	})
 	rule(t, "under a key of its own it may be mistyped", func(t *testing.T) {
 		c, got := set(t)
 		time.Sleep(2 * time.Minute)
-		failed(t, c.send("reset", "own", "a", got.Observed), protocol.NotFound, "retryable=true", "targetGone=")
+		failed(t, c.send("reset", "own", "a", got.Observed), protocol.NotFound, "retryable=true",
+			"targetGone=")
 		c.free("k", false)
 	})
 	for _, point := range []string{"before remove", "after remove"} {
@@ -102,7 +112,8 @@ func TestUndoOfWhatIsGone(t *testing.T) {
 // TestUndoOfWhatIsGoneElsewhere: what was before comes back where that still can be, though the
 // target is gone.
 func TestUndoOfWhatIsGoneElsewhere(t *testing.T) {
-	for _, point := range []string{"", "before change", "after change", "before remove", "after remove"} {
+	for _, point := range []string{"", "before change", "after change", "before remove",
+		"after remove"} {
 		rule(t, "the process dies "+point, func(t *testing.T) {
 			c := newCore(t, "a=off", "b=on")
 			got := is(t, c.set("k", "a", "on"), protocol.Succeeded)

@@ -24,8 +24,8 @@ func (r *run) leaseEnded() *protocol.Failure {
 	return action.LeaseOver(until, r.now())
 }
 
-// whileLeased is the context for a change. Of the first ones, which may be sent again when EC2
-// throttles them, no attempt is begun after the lease.
+// whileLeased is the context for a change. Of the first ones, which may be sent again when the
+// provider throttles them, no attempt is begun after the lease.
 func (r *run) whileLeased() context.Context {
 	if until, ok := r.lease(); ok && !r.began {
 		return action.WithLease(r.times.change, until)
@@ -48,36 +48,34 @@ func (r *run) heedLease() error {
 
 // heedLeaseAgain looks once more right before the first changing call. What is begun is brought to
 // its end: half-way it would be nobody's.
-func (r *run) heedLeaseAgain(existed bool) error {
+func (r *run) heedLeaseAgain() error {
 	ended := r.leaseEnded()
-	switch {
-	case ended == nil || r.began:
+	if ended == nil || r.began {
 		return nil
-	case !existed:
-		r.forget()
 	}
-	return r.tooLate(ended, existed)
+	r.forget(r.before)
+	return r.tooLate(ended, len(r.past.Own) > 0)
 }
 
-// tooLate says what is so now that nothing more is sent; begun tells that an earlier attempt under
-// this key may have changed something.
+// tooLate says what is so now that nothing more is sent; begun reports whether an earlier attempt
+// under this key may have changed something.
 func (r *run) tooLate(ended *protocol.Failure, begun bool) error {
 	if !begun {
 		ended.Message += "; nothing was changed; send it again under a new lease"
 		return ended
 	}
-	if r.made == nil {
-		r.made = make([]bool, len(r.plan.Transitions))
+	if r.moves == nil {
+		r.beginMoves()
 	}
-	var pending []int
-	for i := range r.plan.Transitions {
+	pending := step{to: map[int]string{}}
+	for i, m := range r.moves {
 		if r.pending(i) {
-			pending = append(pending, i)
+			pending.which, pending.to[i] = append(pending.which, i), m.To
 		}
 	}
-	to := func(i int) string { return r.plan.Transitions[i].To }
 	ended.Message += "; an earlier attempt under this key began, and now " +
-		r.differences(pending, to) + "; nothing more was sent; send it again under a new lease, or undo it"
+		r.differences(pending.which, pending) +
+		"; nothing more was sent; send it again under a new lease, or undo it"
 	return ended
 }
 

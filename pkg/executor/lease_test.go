@@ -59,9 +59,12 @@ func (l *leaseRig) send(request string, clock ...time.Time) (protocol.Status, []
 	l.clock = clock
 	before := len(l.cloud.calls)
 	e := &Executor{
-		Registry: leased, Provider: "test", Timeout: 20 * time.Second, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: l.now,
-		Connect:   func(context.Context, string, time.Duration) (Connection, error) { return connection{l.cloud}, nil },
-		OpenStore: func() (Store, error) { return ledger.Open(l.dir, ledger.OSDisk{}, time.Now) },
+		Registry: leased, Provider: "test", Timeout: 20 * time.Second,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: l.now,
+		Connect: func(context.Context, string, time.Duration) (Connection, error) {
+			return connection{l.cloud}, nil
+		},
+		OpenStore: openStore(l.dir),
 	}
 	status := e.Run(l.t.Context(), strings.NewReader(request)).Status
 	var changes []string
@@ -87,36 +90,42 @@ func (l *leaseRig) record() string {
 	case !ok:
 		return ""
 	}
-	return string(rec.State) + " " + rec.Transitions[0].From
+	return string(rec.Entries[0].State) + " " + rec.Entries[0].From
 }
 
 // denied holds that nothing was sent, and that the sentence tells both times.
 func denied(t *testing.T, s protocol.Status, changes []string) {
 	t.Helper()
-	if s.Observed[protocol.FactFailureClass] != string(protocol.Denied) || s.Observed[protocol.FactRetryable] != "false" || len(changes) > 0 {
+	if s.Observed[protocol.FactFailureClass] != string(protocol.Denied) ||
+		s.Observed[protocol.FactRetryable] != "false" || len(changes) > 0 {
 		t.Fatalf("%+v after %q, want denied and no change", s, changes)
 	}
-	const times = "ended at 2026-11-28T15:00:00Z (mobilityAssignmentLeaseUntil), and it is 2026-11-28T15:00:01Z by this machine's clock"
+	const times = "ended at 2026-11-28T15:00:00Z (mobilityAssignmentLeaseUntil), and it is " +
+		"2026-11-28T15:00:01Z by this machine's clock"
 	if !strings.Contains(s.Error, times) || s.Message != s.Error {
 		t.Errorf("%q does not say %q", s.Error, times)
 	}
 }
 
+// inTime runs a test in time of its own.
+func inTime(f func(*testing.T, *leaseRig)) func(*testing.T) {
+	return func(t *testing.T) { synctest.Test(t, func(t *testing.T) { f(t, newLeaseRig(t, "off")) }) }
+}
+
 func TestLease(t *testing.T) {
 	execute := request("on", "k", "a", lease)
 	dryRun := request("on?", "k", "a", lease)
-	inTime := func(f func(*testing.T, *leaseRig)) func(*testing.T) {
-		return func(t *testing.T) { synctest.Test(t, func(t *testing.T) { f(t, newLeaseRig(t, "off")) }) }
-	}
 	t.Run("it holds", inTime(func(t *testing.T, l *leaseRig) {
-		if s, changes := l.send(execute, during); s.Status != protocol.Succeeded || len(changes) != 1 || l.record() != "in-force off" {
+		if s, changes := l.send(execute, during); s.Status != protocol.Succeeded || len(changes) != 1 ||
+			l.record() != "live off" {
 			t.Errorf("%+v after %q, record %q", s, changes, l.record())
 		}
 	}))
 	t.Run("it has ended", inTime(func(t *testing.T, l *leaseRig) {
 		s, changes := l.send(execute, after)
 		denied(t, s, changes)
-		if s.UndoAvailable || l.record() != "" || !strings.Contains(s.Error, "nothing was changed") || s.Observed["prior.a"] != "off" {
+		if s.UndoAvailable || l.record() != "" || !strings.Contains(s.Error, "nothing was changed") ||
+			s.Observed["prior.a"] != "off" {
 			t.Errorf("%+v, record %q", s, l.record())
 		}
 	}))
@@ -139,10 +148,17 @@ func TestLease(t *testing.T) {
 			t.Errorf("%+v, record %q", s, l.record())
 		}
 	}))
+}
+
+// TestLeaseOfWhatIsBegun: what is begun under a lease is brought to its end, and what is so needs
+// none.
+func TestLeaseOfWhatIsBegun(t *testing.T) {
+	execute := request("on", "k", "a", lease)
 	t.Run("what is begun is brought to its end", inTime(func(t *testing.T, l *leaseRig) {
 		through := request("on", "k", "a", `"via":"dim",`+lease)
 		s, changes := l.send(through, during, during, after)
-		if diff := cmp.Diff([]string{"a=dim", "a=on"}, changes); diff != "" || s.Status != protocol.Succeeded {
+		if diff := cmp.Diff([]string{"a=dim", "a=on"}, changes); diff != "" ||
+			s.Status != protocol.Succeeded {
 			t.Errorf("%+v %s", s, diff)
 		}
 		if diff := cmp.Diff([]bool{true, false}, l.cloud.leased); diff != "" {
@@ -152,20 +168,29 @@ func TestLease(t *testing.T) {
 	t.Run("it is so already", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLeaseRig(t, "on")
-			if s, changes := l.send(execute, after); s.Status != protocol.Succeeded || len(changes) > 0 || s.Observed[protocol.FactChanged] != "false" {
+			if s, changes := l.send(execute, after); s.Status != protocol.Succeeded || len(changes) > 0 ||
+				s.Observed[protocol.FactChanged] != "false" {
 				t.Errorf("%+v after %q", s, changes)
 			}
 		})
 	})
+}
+
+// TestLeaseOfAnEarlierAttempt: what was begun under the key is found out about after the lease, and
+// nothing more is sent.
+func TestLeaseOfAnEarlierAttempt(t *testing.T) {
+	execute := request("on", "k", "a", lease)
 	t.Run("an earlier attempt made it", inTime(func(t *testing.T, l *leaseRig) {
 		l.cloud.changes, l.cloud.reads = script{"a": {"lost"}}, []string{"ok", "fail"}
 		l.cloud.onChange = func() {
-			l.cloud.reads = []string{"fail", "fail", "fail", "fail", "fail", "fail", "fail", "fail", "fail", "fail", "fail", "fail"}
+			l.cloud.reads = []string{"fail", "fail", "fail", "fail", "fail", "fail", "fail", "fail", "fail",
+				"fail", "fail", "fail"}
 		}
 		l.send(execute, during)
 		l.cloud.onChange, l.cloud.reads = nil, nil
 		s, changes := l.send(execute, after)
-		if s.Status != protocol.Succeeded || !strings.Contains(s.Message, "in an earlier attempt") || s.Observed["prior.a"] != "off" || len(changes) > 0 {
+		if s.Status != protocol.Succeeded || !strings.Contains(s.Message, "in an earlier attempt") ||
+			s.Observed["prior.a"] != "off" || len(changes) > 0 {
 			t.Errorf("%+v after %q", s, changes)
 		}
 	}))
@@ -180,24 +205,34 @@ func TestLease(t *testing.T) {
 			}
 		}
 		s, changes := l.send(execute, after)
-		if s.Status != protocol.Succeeded || s.Observed["prior.a"] != "off" || s.Observed[protocol.FactChanged] != "true" || len(changes) > 0 || l.record() != "in-force off" {
+		if s.Status != protocol.Succeeded || s.Observed["prior.a"] != "off" ||
+			s.Observed[protocol.FactChanged] != "true" || len(changes) > 0 || l.record() != "live off" {
 			t.Errorf("%+v after %q, record %q", s, changes, l.record())
 		}
 	}))
+}
+
+// TestLeaseOfAnEarlierAttemptThatDoesNotShow: it may still come, so it can be undone or sent again.
+func TestLeaseOfAnEarlierAttemptThatDoesNotShow(t *testing.T) {
+	execute := request("on", "k", "a", lease)
 	t.Run("an earlier attempt does not show", inTime(func(t *testing.T, l *leaseRig) {
 		l.cloud.changes = script{"a": {"dropped"}}
-		if s, _ := l.send(execute, during); s.Observed[protocol.FactFailureClass] != string(protocol.Ambiguous) {
+		if s, _ := l.send(execute, during); s.Observed[protocol.FactFailureClass] !=
+			string(protocol.Ambiguous) {
 			t.Fatalf("%+v", s)
 		}
 		s, changes := l.send(execute, after)
 		denied(t, s, changes)
-		const told = "an earlier attempt under this key began, and now the value of a is off, not on; nothing more was sent"
-		if !s.UndoAvailable || s.Observed["prior.a"] != "off" || l.record() != "intended off" || !strings.Contains(s.Error, told) {
+		const told = "an earlier attempt under this key began, and now the value of a is off, not on; " +
+			"nothing more was sent"
+		if !s.UndoAvailable || s.Observed["prior.a"] != "off" || l.record() != "pending off" ||
+			!strings.Contains(s.Error, told) {
 			t.Errorf("%+v, record %q", s, l.record())
 		}
 		// A new lease under the same key is the same request.
 		renewed := strings.Replace(execute, "15:00:00Z", "16:00:00Z", 1)
-		if s, changes := l.send(renewed, after); s.Status != protocol.Succeeded || s.Observed["prior.a"] != "off" || len(changes) != 1 {
+		if s, changes := l.send(renewed, after); s.Status != protocol.Succeeded ||
+			s.Observed["prior.a"] != "off" || len(changes) != 1 {
 			t.Errorf("%+v after %q", s, changes)
 		}
 	}))
@@ -207,20 +242,28 @@ func TestLease(t *testing.T) {
 		l.send(through, during)
 		s, changes := l.send(through, after)
 		denied(t, s, changes)
-		if !s.UndoAvailable || s.Observed["prior.a"] != "off" || l.record() != "intended off" || !strings.Contains(s.Error, "now the value of a is dim, not on") {
+		if !s.UndoAvailable || s.Observed["prior.a"] != "off" || l.record() != "pending off" ||
+			!strings.Contains(s.Error, "now the value of a is dim, not on") {
 			t.Errorf("%+v, record %q", s, l.record())
 		}
 	}))
+}
+
+// TestLeaseOfAnUndo: no undo looks at it.
+func TestLeaseOfAnUndo(t *testing.T) {
+	execute := request("on", "k", "a", lease)
 	t.Run("an undo does not look at it", inTime(func(t *testing.T, l *leaseRig) {
 		l.send(execute, during)
 		s, changes := l.send(request("off", "k:undo", "a", `"prior.a":"off",`+lease), after)
-		if s.Status != protocol.Succeeded || len(changes) != 1 || l.record() != "" || s.Observed[protocol.FactIgnoredKeys] != `["mobilityAssignmentLeaseUntil"]` {
+		if s.Status != protocol.Succeeded || len(changes) != 1 || l.record() != "" ||
+			s.Observed[protocol.FactIgnoredKeys] != `["mobilityAssignmentLeaseUntil"]` {
 			t.Errorf("%+v after %q, record %q", s, changes, l.record())
 		}
 	}))
 	t.Run("one that is no time", inTime(func(t *testing.T, l *leaseRig) {
 		s, changes := l.send(request("on", "k", "a", `"mobilityAssignmentLeaseUntil":"15:00"`), after)
-		if s.Observed[protocol.FactFailureClass] != string(protocol.InvalidRequest) || len(changes) > 0 || l.record() != "" {
+		if s.Observed[protocol.FactFailureClass] != string(protocol.InvalidRequest) || len(changes) > 0 ||
+			l.record() != "" {
 			t.Errorf("%+v after %q", s, changes)
 		}
 	}))

@@ -21,7 +21,8 @@ type Process struct {
 	Name, Version string
 	Registry      *action.Registry
 	Provider      string
-	Connect       func(ctx context.Context, region string, budget time.Duration, log *slog.Logger) (Connection, error)
+	Connect       func(ctx context.Context, region string, budget time.Duration,
+		log *slog.Logger) (Connection, error)
 	// Disk holds the ledger; nil is the machine's file system.
 	Disk ledger.Disk
 }
@@ -56,7 +57,9 @@ func (r result) TooLarge() plugin.Result {
 	return result{protocol.NewResult(status)}
 }
 
-func (p *Process) run(ctx context.Context, s settings, faults []string, log *slog.Logger, stdin io.Reader) protocol.Result {
+func (p *Process) run(
+	ctx context.Context, s settings, faults []string, log *slog.Logger, stdin io.Reader,
+) protocol.Result {
 	own := &enforcement{settings: s, faults: faults, verbs: p.Registry}
 	e := &Executor{
 		Registry: p.Registry,
@@ -77,7 +80,12 @@ func (p *Process) run(ctx context.Context, s settings, faults []string, log *slo
 		if disk == nil {
 			disk = ledger.OSDisk{}
 		}
-		e.OpenStore = func() (Store, error) { return ledger.Open(s.stateDir, disk, time.Now) }
+		e.OpenStore = func(dryRun bool) (Store, error) {
+			if dryRun {
+				return ledger.Read(s.stateDir, disk, time.Now)
+			}
+			return ledger.Open(s.stateDir, disk, time.Now)
+		}
 	}
 	return e.Run(ctx, stdin)
 }
@@ -93,7 +101,8 @@ one ExecuteActionResult on standard output. A core starts it without arguments.
 Verbs:
   %s
 
-Environment: EXECUTOR_STATE_DIR, EXECUTOR_TIMEOUT, EXECUTOR_DEADLINE, EXECUTOR_LOG, EXECUTOR_POLICY,
+Environment: %s,
 and the AWS SDK's own.
-`, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "))
+`, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "),
+		strings.Join(settingNames(), ", "))
 }

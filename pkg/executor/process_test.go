@@ -31,7 +31,8 @@ func newProcess(t *testing.T) *process {
 	p := &process{cloud: &cloud{values: map[string]string{"a": "off"}}, dir: t.TempDir()}
 	p.Process = &Process{
 		Name: "switcher", Version: "v9", Registry: testRegistry, Provider: "test",
-		Connect: func(_ context.Context, _ string, budget time.Duration, _ *slog.Logger) (Connection, error) {
+		Connect: func(_ context.Context, _ string, budget time.Duration,
+			_ *slog.Logger) (Connection, error) {
 			p.budget = budget
 			return connection{p.cloud}, nil
 		},
@@ -91,7 +92,8 @@ func TestProcessKeepsFactsWhereItIsTold(t *testing.T) {
 	p.dir = filepath.Join(p.dir, "new")
 	p.Disk = unwritable{}
 	p.run(t, nil, request("on", "k", "a", ""))
-	if s := p.status(t); s.Observed["failureClass"] != string(protocol.StateStore) || p.cloud.values["a"] != "off" {
+	if s := p.status(t); s.Observed["failureClass"] != string(protocol.StateStore) ||
+		p.cloud.values["a"] != "off" {
 		t.Errorf("where nothing can be kept: %+v", s)
 	}
 	p.dir = noState
@@ -104,8 +106,10 @@ func TestProcessKeepsFactsWhereItIsTold(t *testing.T) {
 // TestProcessRefusesAWrongEnvironment: and what a policy does not allow; both before any call.
 func TestProcessRefusesAWrongEnvironment(t *testing.T) {
 	policy := filepath.Join(t.TempDir(), "policy.yaml")
-	const head = "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: {name: lab}\nspec:\n"
-	const allows = "  enabled: true\n  dryRunOnly: false\n  allowedProviders: [test]\n  allowedActions: ['on']\n" +
+	const head = "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\nmetadata: " +
+		"{name: lab}\nspec:\n"
+	const allows = "  enabled: true\n  dryRunOnly: false\n  allowedProviders: [test]\n  " +
+		"allowedActions: ['on']\n" +
 		"  maxActionsPerRun: 1\n"
 	for _, c := range []struct {
 		name, setting, policy string
@@ -123,7 +127,8 @@ func TestProcessRefusesAWrongEnvironment(t *testing.T) {
 			}
 			p := newProcess(t)
 			code := p.run(t, []string{c.setting}, request("on", "k", "a", ""))
-			if s := p.status(t); code != 0 || s.Observed["failureClass"] != string(c.class) || len(p.cloud.calls) > 0 {
+			if s := p.status(t); code != 0 || s.Observed["failureClass"] != string(c.class) ||
+				len(p.cloud.calls) > 0 {
 				t.Errorf("exit %d, %+v, calls %q; want %s", code, s, p.cloud.calls, c.class)
 			}
 		})
@@ -154,15 +159,16 @@ func TestProcessTellsWhyItCanNotConnect(t *testing.T) {
 // told has a verb with a fact that is as long as its target asks for.
 var told = action.NewRegistry([]action.Verb{{
 	Name: "tell", Undo: "forget", Target: named,
-	Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-		p, err := bringOn(ctx, r, req)
-		if err == nil {
-			p.Facts = func([]action.Transition, action.Seen) map[string]string {
-				return map[string]string{"told": strings.Repeat("x", protocol.MaxResultBytes)}
+	Plan: action.PlanWith(
+		func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+			p, err := bringOn(ctx, r, req)
+			if err == nil {
+				p.Facts = func([]action.Transition, action.Seen) map[string]string {
+					return map[string]string{"told": strings.Repeat("x", protocol.MaxResultBytes)}
+				}
 			}
-		}
-		return p, err
-	}),
+			return p, err
+		}),
 }, {Name: "forget", Target: named, Plan: action.PlanWith(bringOn)}})
 
 // TestAResultTooLargeIsReplaced: a core would read none of it. What is said instead is a failure,
@@ -175,7 +181,8 @@ func TestAResultTooLargeIsReplaced(t *testing.T) {
 	}
 	s := p.status(t)
 	if s.Status != protocol.Failed || s.Observed["failureClass"] != string(protocol.Internal) ||
-		s.Observed["retryable"] != "false" || !strings.Contains(s.Error, "the result (succeeded) is larger than") {
+		s.Observed["retryable"] != "false" ||
+		!strings.Contains(s.Error, "the result (succeeded) is larger than") {
 		t.Errorf("%+v", s)
 	}
 	if p.stdout.Len() > protocol.MaxResultBytes {
@@ -188,7 +195,8 @@ type closed struct{}
 
 func (closed) Write([]byte) (int, error) { return 0, errors.New("nobody reads this") }
 
-// TestAResultThatCanNotBeWrittenIsNoSuccess: a core reads a result only where the program exits with 0.
+// TestAResultThatCanNotBeWrittenIsNoSuccess: a core reads a result only where the program exits
+// with 0.
 func TestAResultThatCanNotBeWrittenIsNoSuccess(t *testing.T) {
 	p := newProcess(t)
 	var stderr bytes.Buffer
@@ -235,7 +243,8 @@ func TestProcessExplainsItself(t *testing.T) {
 func TestProcessLogsWhatItIsAskedTo(t *testing.T) {
 	for level, want := range map[string]bool{"": false, "debug": true} {
 		p := newProcess(t)
-		p.Connect = func(_ context.Context, _ string, _ time.Duration, log *slog.Logger) (Connection, error) {
+		p.Connect = func(_ context.Context, _ string, _ time.Duration,
+			log *slog.Logger) (Connection, error) {
 			log.Debug("a small thing")
 			return connection{p.cloud}, nil
 		}

@@ -26,85 +26,106 @@ import (
 // The rules of the ledger, each as a named test, on a verb of the plainest kind: "set" brings one
 // switch to a value, "reset" takes that back, comparing what was before, after and is now.
 
-var ruleRegistry = action.NewRegistry(slices.Concat(pair("set", "reset"), pair("paint", "strip"), []action.Verb{follow}, onOff))
+var ruleRegistry = action.NewRegistry(
+	slices.Concat(pair("set", "reset"), pair("paint", "strip"), []action.Verb{follow}, onOff))
 
-// follow brings a switch to what the switch named goal is at: one request, whose outcome the world decides.
+// follow brings a switch to what the switch named goal is at: one request, whose outcome the
+// world decides.
 var follow = action.Verb{
 	Name: "follow", Undo: "reset",
-	Target: []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
-	Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-		goal, err := r.Read(ctx, "goal")
-		if err != nil {
-			return nil, err
-		}
-		return switchTo(ctx, r, req.Target["switch"], goal, func(t action.Transition, _ action.Seen) map[string]string {
-			return map[string]string{"prior": t.From, "to": t.To}
-		})
-	}),
+	Target: []action.Field{
+		{Name: "switch", Form: action.Text, Required: true, Exclusive: true, Decides: true}},
+	Plan: action.PlanWith(
+		func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+			goal, err := r.Read(ctx, "goal")
+			if err != nil {
+				return nil, err
+			}
+			return switchTo(ctx, r, req.Target["switch"], goal,
+				func(t action.Transition, _ action.Seen) map[string]string {
+					return map[string]string{"prior": t.From, "to": t.To}
+				})
+		}),
 }
 
 func pair(do, undo string) []action.Verb {
-	target := []action.Field{{Name: "switch", Form: action.Text, Required: true, Exclusive: true, Decides: true}}
+	target := []action.Field{
+		{Name: "switch", Form: action.Text, Required: true, Exclusive: true, Decides: true}}
 	return []action.Verb{
 		{
 			Name: do, Undo: undo, Target: target,
 			Facts:      []action.Field{{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}},
 			Parameters: []action.Field{{Name: "to", Form: action.Text, Required: true, Decides: true}},
-			Plan: action.PlanWith(func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-				return switchTo(ctx, r, req.Target["switch"], req.Parameters["to"], func(t action.Transition, seen action.Seen) map[string]string {
-					return map[string]string{"prior": t.From, "to": t.To, "now": seen.Values[0]}
-				})
-			}),
+			Plan: action.PlanWith(
+				func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+					return switchTo(ctx, r, req.Target["switch"], req.Parameters["to"],
+						func(t action.Transition, seen action.Seen) map[string]string {
+							return map[string]string{"prior": t.From, "to": t.To, "now": seen.Values[0]}
+						})
+				}),
 		},
 		{
 			Name: undo, Target: target,
 			Parameters: []action.Field{
-				{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}, action.OnDrift, action.IgnoreHolders,
-				{Name: "elsewhere", Form: action.Text}, {Name: "vouched", Form: action.Boolean}, {Name: "leaves", Form: action.Boolean},
+				{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}, action.OnDrift,
+				action.IgnoreHolders,
+				{Name: "elsewhere", Form: action.Text}, {Name: "leaves", Form: action.Boolean},
 			},
 			Plan: action.PlanWith(planReset),
 		},
 	}
 }
 
-func switchTo(ctx context.Context, r reader, name, to string, facts func(action.Transition, action.Seen) map[string]string) (*action.Plan, error) {
-	p, err := switches(ctx, r, []string{name}, func(string) string { return to }, "", false)
+func switchTo(
+	ctx context.Context, r reader, name, to string,
+	facts func(action.Transition, action.Seen) map[string]string,
+) (*action.Plan, error) {
+	p, err := switches(ctx, r, []string{name}, func(string) string { return to }, "")
 	if err != nil {
 		return nil, err
 	}
-	p.Facts = func(t []action.Transition, seen action.Seen) map[string]string { return facts(t[0], seen) }
+	p.Facts = func(t []action.Transition, seen action.Seen) map[string]string {
+		return facts(t[0], seen)
+	}
 	return p, nil
 }
 
 func planReset(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-	name, before, after := req.Target["switch"], req.Parameters["prior"], req.Parameters["to"]
+	name, told := req.Target["switch"],
+		action.Told{Before: req.Parameters["prior"], After: req.Parameters["to"]}
 	if req.Bool("leaves") {
-		return &action.Plan{Skip: "it is to be left", Leaves: true, Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}, nil
+		return &action.Plan{Skip: "it is to be left", Leaves: true,
+			Facts: func([]action.Transition, action.Seen) map[string]string {
+				return nil
+			}}, nil
 	}
-	if before != "" && before == after {
-		return &action.Plan{Restores: true, Skip: "it was so before", Facts: func([]action.Transition, action.Seen) map[string]string { return nil }}, nil
+	p, err := switchTo(ctx, r, name, "",
+		func(_ action.Transition, seen action.Seen) map[string]string {
+			return map[string]string{"now": seen.Values[0]}
+		})
+	if err != nil {
+		return resetWithout(ctx, r, req, told, err)
 	}
-	// Without facts it is an action of its own, that switches off.
-	undo := before != ""
-	if !undo {
-		before = "off"
-	}
-	p, err := switchTo(ctx, r, name, before, func(_ action.Transition, seen action.Seen) map[string]string {
-		return map[string]string{"now": seen.Values[0]}
-	})
-	if err != nil && undo {
-		return resetWithout(ctx, r, req, err)
-	}
-	if err != nil || !undo {
-		return p, err
-	}
-	p.Restores, p.Transitions[0].Vouched = true, req.Bool("vouched")
-	_, err = action.Restore(req, name, before, after, p.Seen.Values[0])
-	return p, err
+	at := action.At{Resource: name, Attribute: "value", Now: p.Seen.Values[0], What: name}
+	return p, back(req, p, 0, at, told)
 }
 
-// core is a caller with its own store and cloud. Each of its requests is given to a new executor, as
-// to a new process.
+// back lets a transition of an undo lead where it is to lead. Without facts, under a key of its
+// own, it is a release, that switches off.
+func back(req action.Request, p *action.Plan, i int, at action.At, told action.Told) error {
+	var b action.Back
+	var err error
+	if told.Before == "" && !req.Undoes {
+		b, err = req.Release(at, at.Now, "off")
+	} else {
+		b, err = req.Undo(at, told)
+	}
+	p.Transitions[i].To, p.Transitions[i].Back = b.To, &b
+	return err
+}
+
+// core is a caller with its own store and cloud. Each of its requests is given to a new executor,
+// as to a new process.
 type core struct {
 	t       *testing.T
 	cloud   *cloud
@@ -119,7 +140,8 @@ type core struct {
 }
 
 func newCore(t *testing.T, values ...string) *core {
-	c := &core{t: t, dir: t.TempDir(), timeout: 20 * time.Second, mu: new(sync.Mutex), cloud: &cloud{values: map[string]string{}}}
+	c := &core{t: t, dir: t.TempDir(), timeout: 20 * time.Second, mu: new(sync.Mutex),
+		cloud: &cloud{values: map[string]string{}}}
 	for _, v := range values {
 		name, value, _ := strings.Cut(v, "=")
 		c.cloud.values[name] = value
@@ -170,11 +192,11 @@ func (m mortal) Get(key string) (ledger.Record, bool, error) {
 	return m.Store.Get(key)
 }
 
-func (m mortal) Others(except string, resources ...string) ([]ledger.Record, error) {
-	if m.breaks == "holders" {
+func (m mortal) History(resource, attribute string) ([]ledger.Record, error) {
+	if m.breaks == "history" {
 		return nil, errDisk
 	}
-	return m.Store.Others(except, resources...)
+	return m.Store.History(resource, attribute)
 }
 
 func (m mortal) Put(r ledger.Record) error {
@@ -203,15 +225,20 @@ func (c *core) send(verb, key, name string, parameters map[string]string) protoc
 	c.t.Helper()
 	m := mortal{core: c, counts: map[string]int{}}
 	e := &Executor{
-		Registry: ruleRegistry, Provider: "test", Timeout: c.timeout, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Registry: ruleRegistry, Provider: "test", Timeout: c.timeout,
+		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Connect: func(context.Context, string, time.Duration) (Connection, error) { return m, nil },
 	}
 	if c.dir != "" {
-		e.OpenStore = func() (Store, error) {
+		e.OpenStore = func(dryRun bool) (Store, error) {
 			if c.breaks == "open" {
 				return nil, errDisk
 			}
-			l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
+			open := ledger.Open
+			if dryRun {
+				open = ledger.Read
+			}
+			l, err := open(c.dir, ledger.OSDisk{}, time.Now)
 			m.Store = l
 			return m, err
 		}
@@ -254,7 +281,7 @@ func (c *core) both(key, via string) protocol.Status {
 }
 
 func with(m map[string]string, more []string) map[string]string {
-	m = maps.Clone(m)
+	m = action.Merge(m)
 	for _, kv := range more {
 		k, v, _ := strings.Cut(kv, "=")
 		m[k] = v
@@ -290,26 +317,31 @@ func is(t *testing.T, got protocol.Status, state protocol.State, facts ...string
 }
 
 // failed holds a status against a failure's class.
-func failed(t *testing.T, got protocol.Status, class protocol.FailureClass, facts ...string) protocol.Status {
+func failed(
+	t *testing.T, got protocol.Status, class protocol.FailureClass, facts ...string,
+) protocol.Status {
 	t.Helper()
 	return is(t, got, protocol.Failed, append(facts, "failureClass="+string(class))...)
 }
 
-// free tells whether a key has no live record.
+// free reports whether nothing is recorded under a key that is not undone.
 func (c *core) free(key string, want bool) {
 	c.t.Helper()
 	l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if r, ok, err := l.Get(key); err != nil || ok == want {
-		c.t.Errorf("the key %s is free: %t, want %t (%+v, %v)", key, !ok, want, r, err)
+	r, _, err := l.Get(key)
+	if is := len(open(r)) == 0; err != nil || is != want {
+		c.t.Errorf("the key %s is free: %t, want %t (%+v, %v)", key, is, want, r, err)
 	}
 }
 
 // changes counts the changing calls.
 func (c *core) changes() int {
-	return len(slices.DeleteFunc(slices.Clone(c.cloud.calls), func(s string) bool { return strings.HasPrefix(s, "read ") }))
+	return len(slices.DeleteFunc(slices.Clone(c.cloud.calls), func(s string) bool {
+		return strings.HasPrefix(s, "read ")
+	}))
 }
 
 // rule runs a test of one rule, in time of its own.
@@ -317,8 +349,9 @@ func rule(t *testing.T, name string, test func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
-// TestFirstPriorWins guards against the commonest fault in this field: the process dies, or its answer is
-// lost, after the change; the retry reads the changed state as prior; the undo then restores nothing, for ever.
+// TestFirstPriorWins guards against the commonest fault in this field: the process dies, or its
+// answer is lost, after the change; the retry reads the changed state as prior; the undo then
+// restores nothing, for ever.
 func TestFirstPriorWins(t *testing.T) {
 	for _, point := range []string{
 		"before put 1", "after put 1", "before change", "after change", "before put 2", "after put 2",
@@ -378,7 +411,7 @@ func TestFirstPriorWins(t *testing.T) {
 	})
 	rule(t, "a second process dies too", func(t *testing.T) {
 		c := newCore(t, "a=off")
-		for _, point := range []string{"after change", "before put 1", "after put 1", "before put 2"} {
+		for _, point := range []string{"after change", "before put 1", "after put 1"} {
 			c.dies = point
 			is(t, c.set("k", "a", "on"), died)
 		}
@@ -456,7 +489,8 @@ func TestDigestConflict(t *testing.T) {
 	rule(t, "not for what a planner adds of its own", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		is(t, c.set("k", "a", "on", "mobilityLease=1"), protocol.Succeeded)
-		is(t, c.set("k", "a", "on", "mobilityLease=2", "nextHopIPAddress=10.0.0.1"), protocol.Succeeded, "prior=off")
+		is(t, c.set("k", "a", "on", "mobilityLease=2", "nextHopIPAddress=10.0.0.1"), protocol.Succeeded,
+			"prior=off")
 		is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
 	})
 	rule(t, "not after a definite failure that changed nothing", func(t *testing.T) {
@@ -493,18 +527,19 @@ func TestDigestConflict(t *testing.T) {
 			failed(t, c.set("k", "a", "dim"), protocol.Conflict)
 		}
 	})
-	rule(t, "a refusal of the second attempt does not free what the first may have done", func(t *testing.T) {
-		c := newCore(t, "a=off")
-		c.timeout = time.Second
-		c.cloud.changes = script{"a": {"dropped", "refuse"}}
-		failed(t, c.set("k", "a", "on"), protocol.Ambiguous, "prior=off")
-		failed(t, c.set("k", "a", "on"), protocol.Throttled, "prior=off")
-		c.free("k", false)
-		c.cloud.values["a"] = "on" // the first one comes through after all
-		got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
-		is(t, c.undo("k", "a", got), protocol.Succeeded)
-		c.now("a=off")
-	})
+	rule(t, "a refusal of the second attempt does not free what the first may have done",
+		func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.timeout = time.Second
+			c.cloud.changes = script{"a": {"dropped", "refuse"}}
+			failed(t, c.set("k", "a", "on"), protocol.Ambiguous, "prior=off")
+			failed(t, c.set("k", "a", "on"), protocol.Throttled, "prior=off")
+			c.free("k", false)
+			c.cloud.values["a"] = "on" // the first one comes through after all
+			got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
+			is(t, c.undo("k", "a", got), protocol.Succeeded)
+			c.now("a=off")
+		})
 }
 
 // TestUndo: before, after and now are compared; what the action changed is restored, exactly, and
@@ -574,7 +609,8 @@ func TestUndo(t *testing.T) {
 		c := newCore(t, "a=off")
 		got := c.set("k", "a", "on")
 		c.cloud.reads = []string{"fail"}
-		if failure := failed(t, c.undo("k", "a", got), protocol.Unavailable, "prior="); failure.UndoAvailable {
+		if failure := failed(t, c.undo("k", "a", got), protocol.Unavailable,
+			"prior="); failure.UndoAvailable {
 			t.Errorf("got %+v", failure)
 		}
 	})
@@ -603,24 +639,25 @@ func TestUndo(t *testing.T) {
 		c.now("a=off")
 		c.free("k", true)
 	})
-	rule(t, "an action that failed half-way is undone with the facts it had learnt", func(t *testing.T) {
-		for _, word := range []string{"dropped", "ignore"} {
-			c := newCore(t, "a=off")
-			c.timeout = time.Second
-			c.cloud.changes = script{"a": {word}}
-			got := is(t, c.set("k", "a", "on"), protocol.Failed, "prior=off")
-			if !got.UndoAvailable {
-				t.Errorf("no undo: %+v", got)
+	rule(t, "an action that failed half-way is undone with the facts it had learnt",
+		func(t *testing.T) {
+			for _, word := range []string{"dropped", "ignore"} {
+				c := newCore(t, "a=off")
+				c.timeout = time.Second
+				c.cloud.changes = script{"a": {word}}
+				got := is(t, c.set("k", "a", "on"), protocol.Failed, "prior=off")
+				if !got.UndoAvailable {
+					t.Errorf("no undo: %+v", got)
+				}
+				c.cloud.values["a"] = "on" // it comes through after all
+				is(t, c.undo("k", "a", got), protocol.Succeeded)
+				c.now("a=off")
 			}
-			c.cloud.values["a"] = "on" // it comes through after all
-			is(t, c.undo("k", "a", got), protocol.Succeeded)
-			c.now("a=off")
-		}
-	})
+		})
 }
 
-// TestUndoThatContradictsTheRecord: parameters that can't be what the action answered change nothing, and
-// the record stays.
+// TestUndoThatContradictsTheRecord: parameters that can't be what the action answered change
+// nothing, and the record stays.
 func TestUndoThatContradictsTheRecord(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -629,7 +666,6 @@ func TestUndoThatContradictsTheRecord(t *testing.T) {
 	}{
 		{"another prior", "a", map[string]string{"prior": "dim", "to": "on"}},
 		{"that there was nothing to change", "a", map[string]string{"prior": "on", "to": "on"}},
-		{"nothing at all", "a", map[string]string{}},
 		{"another switch", "b", map[string]string{"prior": "eni-x", "to": "on"}},
 	}
 	for _, tt := range tests {
@@ -644,35 +680,37 @@ func TestUndoThatContradictsTheRecord(t *testing.T) {
 		})
 	}
 	for _, params := range []map[string]string{{}, {"prior": "off", "to": "on"}} {
-		rule(t, fmt.Sprint("another switch, of an action that changed nothing: ", params), func(t *testing.T) {
-			c := newCore(t, "a=on", "b=on")
-			is(t, c.set("k", "a", "on"), protocol.Succeeded, "changed=false")
-			failed(t, c.send("reset", "k:undo", "b", params), protocol.Conflict)
-			c.now("a=on b=on")
-			c.free("k", false)
-		})
+		rule(t, fmt.Sprint("another switch, of an action that changed nothing: ", params),
+			func(t *testing.T) {
+				c := newCore(t, "a=on", "b=on")
+				is(t, c.set("k", "a", "on"), protocol.Succeeded, "changed=false")
+				failed(t, c.send("reset", "k:undo", "b", params), protocol.Conflict)
+				c.now("a=on b=on")
+				c.free("k", false)
+			})
 	}
 	rule(t, "another action's key is none of its business", func(t *testing.T) {
 		c := newCore(t, "a=eni-x", "b=on")
 		is(t, c.set("k", "a", "on"), protocol.Succeeded)
-		is(t, c.send("reset", "other:undo", "b", map[string]string{"prior": "off", "to": "on"}), protocol.Succeeded)
+		is(t, c.send("reset", "other:undo", "b", map[string]string{"prior": "off", "to": "on"}),
+			protocol.Succeeded)
 		c.now("a=on b=off")
 	})
 	rule(t, "the undo verb of another action is not this one's", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=on")
 		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
 		failed(t, c.send("strip", "k:undo", "a", got.Observed), protocol.Conflict)
-		failed(t, c.send("strip", "k:undo", "b", map[string]string{"prior": "dim", "to": "off"}), protocol.Conflict)
+		failed(t, c.send("strip", "k:undo", "b", map[string]string{"prior": "dim", "to": "off"}),
+			protocol.Conflict)
 		c.now("a=on b=on")
 		c.free("k", false)
 		is(t, c.undo("k", "a", got), protocol.Succeeded)
 	})
-	rule(t, "what the provider vouches for need not be in the record", func(t *testing.T) {
-		c := newCore(t, "a=off")
-		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
-		failed(t, c.undo("k", "a", got, "prior=dim"), protocol.Conflict)
-		is(t, c.undo("k", "a", got, "prior=dim", "vouched=true"), protocol.Succeeded)
-		c.now("a=dim")
+	rule(t, "without facts the record decides", func(t *testing.T) {
+		c := newCore(t, "a=eni-x")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		is(t, c.send("reset", "k:undo", "a", nil), protocol.Succeeded, "changed=true")
+		c.now("a=eni-x")
 		c.free("k", true)
 	})
 	rule(t, "an undo that leaves the action in force leaves its record", func(t *testing.T) {
@@ -710,26 +748,33 @@ func TestHolders(t *testing.T) {
 	}
 	rule(t, "undone in the reverse order it is as before the first", func(t *testing.T) {
 		c, first, second := two(t)
-		is(t, c.undo("k2", "a", second), protocol.Skipped, "heldBy=")
+		is(t, c.undo("k2", "a", second), protocol.Skipped, `heldBy=["k1"]`, "withdrawn=true")
 		c.now("a=on")
-		is(t, c.undo("k1", "a", first), protocol.Succeeded)
-		c.now("a=off")
-	})
-	rule(t, "the first waits for the second, and says for whom", func(t *testing.T) {
-		c, first, second := two(t)
-		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k2")
-		c.now("a=on")
-		c.free("k1", false)
-		is(t, c.undo("k2", "a", second), protocol.Skipped, "heldBy=")
-		is(t, c.undo("k1", "a", first), protocol.Succeeded)
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, "heldBy=", "changed=true")
 		c.now("a=off")
 		c.free("k1", true)
 		c.free("k2", true)
 	})
+	rule(t, "undone in their order the last one brings back what was before the first",
+		func(t *testing.T) {
+			c, first, second := two(t)
+			is(t, c.undo("k1", "a", first), protocol.Succeeded, `heldBy=["k2"]`, "withdrawn=true",
+				"changed=false")
+			c.now("a=on")
+			c.free("k1", true)
+			is(t, c.undo("k2", "a", second), protocol.Succeeded, "heldBy=", "changed=true")
+			c.now("a=off")
+			c.free("k1", true)
+			c.free("k2", true)
+			// Sent again, as after a lost answer, neither goes by its facts alone.
+			is(t, c.undo("k2", "a", second), protocol.Skipped, "changed=")
+			is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=false")
+			c.now("a=off")
+		})
 	rule(t, "all of them are named", func(t *testing.T) {
 		c, first, _ := two(t)
 		is(t, c.set("k3", "a", "on"), protocol.Succeeded)
-		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k2, k3")
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, `heldBy=["k2","k3"]`, "changed=false")
 	})
 	rule(t, "ignoreHolders overrides", func(t *testing.T) {
 		c, first, _ := two(t)
@@ -741,14 +786,25 @@ func TestHolders(t *testing.T) {
 		first := c.set("k1", "a", "on")
 		c.dies = "after put 1"
 		is(t, c.set("k2", "a", "on"), died)
-		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k2")
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, `heldBy=["k2"]`)
+		c.now("a=on")
 	})
-	rule(t, "one that wants another value does not", func(t *testing.T) {
+	rule(t, "one on top of it holds, and its undo goes below both", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		first := c.set("k1", "a", "on")
 		second := is(t, c.set("k2", "a", "dim"), protocol.Succeeded, "prior=on")
-		failed(t, c.undo("k1", "a", first), protocol.Drift)
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, `heldBy=["k2"]`)
+		c.now("a=dim")
 		is(t, c.undo("k2", "a", second), protocol.Succeeded)
+		c.now("a=off")
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=false")
+		c.now("a=off")
+	})
+	rule(t, "one below it does not hold", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		first := c.set("k1", "a", "on")
+		second := is(t, c.set("k2", "a", "dim"), protocol.Succeeded, "prior=on")
+		is(t, c.undo("k2", "a", second), protocol.Succeeded, "heldBy=")
 		c.now("a=on")
 		is(t, c.undo("k1", "a", first), protocol.Succeeded)
 		c.now("a=off")
@@ -760,12 +816,14 @@ func TestHolders(t *testing.T) {
 			c.dies = "before change"
 			is(t, c.set("k1", "a", "on"), died)
 			facts["k2"] = is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
-			facts["k1"] = is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
-			is(t, c.undo(order[0], "a", facts[order[0]]), protocol.Skipped, "heldBy="+order[1])
+			facts["k1"] = is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
+			held := c.undo(order[0], "a", facts[order[0]])
+			if want := `["` + order[1] + `"]`; held.Status == protocol.Failed ||
+				held.Observed["heldBy"] != want {
+				t.Errorf("got %+v, want held by %s", held, want)
+			}
 			c.now("a=on")
-			is(t, c.undo(order[1], "a", facts[order[1]]), protocol.Succeeded)
-			c.now("a=off")
-			is(t, c.undo(order[0], "a", facts[order[0]]), protocol.Succeeded)
+			is(t, c.undo(order[1], "a", facts[order[1]]), protocol.Succeeded, "changed=true")
 			c.now("a=off")
 			c.free("k1", true)
 			c.free("k2", true)
@@ -783,29 +841,31 @@ func TestHolders(t *testing.T) {
 		c.now("a=off")
 		c.free("k1", true)
 	})
-	rule(t, "tried again after that, what another has brought about since was there before", func(t *testing.T) {
-		c := newCore(t, "a=off")
-		is(t, c.set("k1", "a", "on"), protocol.Succeeded)
-		is(t, c.send("reset", "by hand", "a", nil), protocol.Succeeded)
-		second := is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=off")
-		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
-		is(t, c.undo("k2", "a", second), protocol.Skipped, "heldBy=k1")
-		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=")
-		is(t, c.undo("k2", "a", second), protocol.Succeeded)
-		c.now("a=off")
-	})
-	rule(t, "what another's undo took away before it came to be is nothing to undo", func(t *testing.T) {
-		c := newCore(t, "a=off")
-		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded)
-		c.dies = "before change"
-		is(t, c.set("k2", "a", "dim"), died)
-		second := protocol.Status{Observed: map[string]string{"prior": "on", "to": "dim"}}
-		is(t, c.undo("k1", "a", first), protocol.Succeeded)
-		is(t, c.undo("k2", "a", second), protocol.Skipped)
-		c.now("a=off")
-		c.free("k2", true)
-	})
-	rule(t, "but while another began where it led, its undo waits for that one's", func(t *testing.T) {
+	rule(t, "tried again after that, what another has brought about since was there before",
+		func(t *testing.T) {
+			c := newCore(t, "a=off")
+			is(t, c.set("k1", "a", "on"), protocol.Succeeded)
+			is(t, c.send("reset", "by hand", "a", nil), protocol.Succeeded)
+			second := is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=off")
+			first := is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
+			is(t, c.undo("k2", "a", second), protocol.Succeeded, `heldBy=["k1"]`)
+			is(t, c.undo("k1", "a", first), protocol.Succeeded, "heldBy=", "changed=true")
+			c.now("a=off")
+		})
+	rule(t, "one that died before it came to be holds for a minute, and is undone",
+		func(t *testing.T) {
+			c := newCore(t, "a=off")
+			first := is(t, c.set("k1", "a", "on"), protocol.Succeeded)
+			c.dies = "before change"
+			is(t, c.set("k2", "a", "dim"), died)
+			second := protocol.Status{Observed: map[string]string{"prior": "on", "to": "dim"}}
+			is(t, c.undo("k1", "a", first), protocol.Succeeded, `heldBy=["k2"]`)
+			is(t, c.undo("k2", "a", second), protocol.Succeeded)
+			c.now("a=off")
+			c.free("k1", true)
+			c.free("k2", true)
+		})
+	rule(t, "three in a row, undone in any order", func(t *testing.T) {
 		for _, dies := range []string{"", "after change"} {
 			c := newCore(t, "a=off")
 			c.dies = dies
@@ -815,27 +875,28 @@ func TestHolders(t *testing.T) {
 			third := is(t, c.set("k3", "a", "bright"), protocol.Succeeded, "prior=dim")
 			is(t, c.undo("k3", "a", third), protocol.Succeeded)
 			c.now("a=dim")
-			failed(t, c.undo("k1", "a", first), protocol.Drift)
+			is(t, c.undo("k1", "a", first), protocol.Succeeded, `heldBy=["k2"]`)
 			is(t, c.undo("k2", "a", second), protocol.Succeeded)
-			is(t, c.undo("k1", "a", first), protocol.Succeeded)
 			c.now("a=off")
+			c.free("k1", true)
 		}
 	})
-	rule(t, "and one that found it so brings it back no more than that", func(t *testing.T) {
+	rule(t, "what a release ended is nothing to undo", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		second := is(t, c.set("k2", "a", "dim"), protocol.Succeeded)
 		is(t, c.set("k3", "a", "dim"), protocol.Succeeded, "prior=dim")
 		is(t, c.send("reset", "by hand", "a", nil), protocol.Succeeded)
 		c.cloud.values["a"] = "bright" // by somebody else
-		is(t, c.undo("k2", "a", second), protocol.Skipped)
+		is(t, c.undo("k2", "a", second), protocol.Succeeded, "released=by hand", "changed=false")
 		c.now("a=bright")
 	})
-	rule(t, "one whose state an undo found gone holds nothing", func(t *testing.T) {
-		c, first, _ := two(t)
+	rule(t, "one whose state somebody took away holds what is so again", func(t *testing.T) {
+		c, first, second := two(t)
 		c.cloud.values["a"] = "off" // by somebody else
 		is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=false")
 		third := is(t, c.set("k3", "a", "on"), protocol.Succeeded, "prior=off")
-		is(t, c.undo("k3", "a", third), protocol.Succeeded)
+		is(t, c.undo("k3", "a", third), protocol.Succeeded, `heldBy=["k2"]`)
+		is(t, c.undo("k2", "a", second), protocol.Succeeded, "changed=true")
 		c.now("a=off")
 	})
 	rule(t, "one that needs what an undo finds back already is no obstacle", func(t *testing.T) {
@@ -846,30 +907,96 @@ func TestHolders(t *testing.T) {
 		is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=false")
 		c.free("k1", true)
 	})
-	rule(t, "one of which another part is otherwise holds nothing", func(t *testing.T) {
+	rule(t, "each part is held for itself", func(t *testing.T) {
 		for _, b := range []string{"on", "off", "dim"} {
 			c := newCore(t, "a=off", "b=off")
 			first := is(t, c.both("k1", "dim"), protocol.Succeeded)
 			second := is(t, c.both("k2", "dim"), protocol.Succeeded, "prior.a=on")
 			_ = second
 			c.cloud.values["b"] = b // by somebody else
-			want := protocol.Skipped
-			if b == "off" {
-				want = protocol.Succeeded
+			got := c.send("off", "k1:undo", "a,b", first.Observed)
+			if b == "dim" {
+				failed(t, got, protocol.Drift)
+			} else {
+				is(t, got, protocol.Succeeded, `heldBy=["k2"]`, "changed=false")
 			}
-			is(t, c.send("off", "k1:undo", "a,b", first.Observed), want)
+			c.now("a=on b=" + b)
 		}
 	})
-	rule(t, "one that asks anew after its undo was put off holds again", func(t *testing.T) {
+	rule(t, "one that asks anew after its undo holds again", func(t *testing.T) {
 		c, first, second := two(t)
-		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k2")
-		is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=off", "changed=true")
-		is(t, c.undo("k2", "a", second), protocol.Skipped)
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, `heldBy=["k2"]`)
+		again := is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
+		is(t, c.undo("k2", "a", second), protocol.Skipped, `heldBy=["k1"]`)
 		third := is(t, c.set("k3", "a", "on"), protocol.Succeeded, "prior=on")
-		is(t, c.undo("k1", "a", first), protocol.Skipped, "heldBy=k3")
-		is(t, c.undo("k3", "a", third), protocol.Skipped)
-		is(t, c.undo("k1", "a", first), protocol.Succeeded)
+		is(t, c.undo("k1", "a", again), protocol.Skipped, `heldBy=["k3"]`)
+		is(t, c.undo("k3", "a", third), protocol.Succeeded, "changed=true")
 		c.now("a=off")
+	})
+}
+
+// TestUndoByFacts: an undo under a key that names no action is that of the action whose facts it
+// gives.
+func TestUndoByFacts(t *testing.T) {
+	own := func(c *core, facts protocol.Status, more ...string) protocol.Status {
+		return c.send("reset", "own", "a", with(facts.Observed, more))
+	}
+	rule(t, "of the one action in force", func(t *testing.T) {
+		c := newCore(t, "a=dim")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		is(t, c.send("reset?", "own", "a", got.Observed), protocol.Succeeded)
+		is(t, own(c, got), protocol.Succeeded, "changed=true", "heldBy=")
+		c.now("a=dim")
+		c.free("k", true)
+		c.free("own", true)
+	})
+	rule(t, "of one of two, by what it reported", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=off")
+		second := is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=on")
+		is(t, own(c, second), protocol.Skipped, `heldBy=["k1"]`)
+		is(t, own(c, first), protocol.Succeeded, "changed=true")
+		c.now("a=off")
+		c.free("k1", true)
+		c.free("k2", true)
+	})
+	rule(t, "several fit: each is named, and nothing is changed", func(t *testing.T) {
+		c := newCore(t, "a=on")
+		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=on")
+		is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=on")
+		got := failed(t, own(c, first), protocol.Conflict)
+		if !strings.Contains(got.Error, `"k1:undo", "k2:undo"`) {
+			t.Errorf("it does not name them: %s", got.Error)
+		}
+		c.free("k1", false)
+		c.free("k2", false)
+	})
+	rule(t, "none fits: what others count on stays", func(t *testing.T) {
+		c := newCore(t, "a=on")
+		is(t, c.set("k1", "a", "on"), protocol.Succeeded, "prior=on")
+		is(t, own(c, protocol.Status{}, "prior=dim", "to=on"), protocol.Succeeded, `heldBy=["k1"]`,
+			"changed=false")
+		c.now("a=on")
+		// What the unknown action found is not lost: the last one brings it back.
+		is(t, c.send("reset", "k1:undo", "a", nil), protocol.Succeeded, "changed=true")
+		c.now("a=dim")
+		c.free("own", true)
+	})
+	rule(t, "while another process has the action's key", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		release, err := l.Lock(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		failed(t, own(c, got), protocol.Conflict, "retryable=true")
+		c.now("a=on b=off")
+		release()
+		is(t, own(c, got), protocol.Succeeded, "changed=true")
 	})
 }
 
@@ -902,7 +1029,7 @@ func TestStateStore(t *testing.T) {
 		is(t, c.undo("k", "a", got), protocol.Succeeded)
 		c.now("a=off")
 	})
-	for _, call := range []string{"open", "lock", "get", "holders"} {
+	for _, call := range []string{"open", "lock", "get", "history"} {
 		rule(t, "cannot "+call+", for an undo", func(t *testing.T) {
 			c := newCore(t, "a=off")
 			facts := c.set("k", "a", "on")
@@ -937,7 +1064,7 @@ func TestStateStore(t *testing.T) {
 	rule(t, "a record that somebody spoilt", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
 		facts := c.set("k", "a", "on")
-		names, _ := filepath.Glob(filepath.Join(c.dir, "records", "*.json"))
+		names, _ := filepath.Glob(filepath.Join(c.dir, "keys", "*.json"))
 		whole, _ := os.ReadFile(names[0])
 		if err := os.WriteFile(names[0], whole[:len(whole)/2], 0o600); err != nil {
 			t.Fatal(err)
@@ -967,18 +1094,45 @@ func TestStateStore(t *testing.T) {
 		c := newCore(t, "a=off")
 		is(t, c.set("k", "a", "on"), protocol.Succeeded, "priorFactsKept=")
 	})
+	rule(t, "a dry-run of an undo says what the undo would", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		first := c.set("k1", "a", "on")
+		is(t, c.set("k2", "a", "on"), protocol.Succeeded)
+		is(t, c.send("reset?", "k1:undo", "a", first.Observed), protocol.Succeeded, `heldBy=["k2"]`,
+			"withdrawn=", "ledger=")
+		is(t, c.send("reset?", "k2:undo", "a", nil), protocol.Skipped, `heldBy=["k1"]`)
+		is(t, c.undo("k1", "a", first), protocol.Succeeded, `heldBy=["k2"]`)
+		would := is(t, c.send("reset?", "k2:undo", "a", nil), protocol.Succeeded, "heldBy=")
+		if would.Message != "would switch" {
+			t.Errorf("it says %q", would.Message)
+		}
+		c.now("a=on")
+		c.free("k2", false)
+	})
+	rule(t, "a dry-run says that an earlier attempt left nothing to do", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded, "changed=true")
+		again := is(t, c.send("set?", "k", "a", map[string]string{"to": "on"}), protocol.Succeeded)
+		if !strings.HasPrefix(again.Message, "nothing to do: ") {
+			t.Errorf("it says %q", again.Message)
+		}
+		if got := c.set("k", "a", "on"); strings.HasPrefix(got.Message, "nothing to do") {
+			t.Errorf("execute says %q", got.Message)
+		}
+	})
 	rule(t, "a dry-run neither needs nor touches it", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		c.breaks = "open"
-		is(t, c.send("set?", "k", "a", map[string]string{"to": "on"}), protocol.Succeeded, "prior=off", "priorFactsKept=")
+		is(t, c.send("set?", "k", "a", map[string]string{"to": "on"}), protocol.Succeeded, "prior=off",
+			"priorFactsKept=", "ledger=unread")
 		if c.changes() != 0 {
 			t.Errorf("changed: %v", c.cloud.calls)
 		}
 	})
 }
 
-// TestTwoAtOnce: one goes, the other waits inside its deadline, then answers conflict; never two plans on
-// stale reads.
+// TestTwoAtOnce: one goes, the other waits inside its deadline, then answers conflict; never two
+// plans on stale reads.
 func TestTwoAtOnce(t *testing.T) {
 	tests := []struct {
 		name, key, other string
@@ -1044,7 +1198,7 @@ func TestTwoAtOnce(t *testing.T) {
 		is(t, <-ended, protocol.Succeeded, "prior=off")
 		c.now("a=off b=on")
 		l, _ := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
-		if r, ok, err := l.Get("k"); err != nil || !ok || r.Transitions[0].Resource != "b" {
+		if r, ok, err := l.Get("k"); err != nil || !ok || r.Entries[0].Resource != "b" {
 			t.Errorf("the record of the second: %t, %+v, %v", ok, r, err)
 		}
 	})
@@ -1104,8 +1258,8 @@ func TestOneChangeOfUnknownOutcomeIsOnTheWire(t *testing.T) {
 	}
 }
 
-// TestWhatWasMadeMustStand: an action of several parts is done when all of them are read to be so in the end, not each
-// at some time.
+// TestWhatWasMadeMustStand: an action of several parts is done when all of them are read to be so
+// in the end, not each at some time.
 func TestWhatWasMadeMustStand(t *testing.T) {
 	rule(t, "a part that looked done in one stale reading is made", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
@@ -1114,26 +1268,27 @@ func TestWhatWasMadeMustStand(t *testing.T) {
 		c.now("a=on b=on")
 	})
 	for _, names := range []string{"a,b", "a>,b", "a>,b~"} {
-		rule(t, "a part that was so is changed by somebody else while the other is made: "+names, func(t *testing.T) {
-			c := newCore(t, "a=off", "b=off")
-			if names == "a,b" {
-				c.cloud.values["a"] = "on"
-			}
-			c.cloud.onChange = func() {
-				if c.cloud.values["a"] == "on" {
-					c.cloud.values["a"] = "dim"
+		rule(t, "a part that was so is changed by somebody else while the other is made: "+names,
+			func(t *testing.T) {
+				c := newCore(t, "a=off", "b=off")
+				if names == "a,b" {
+					c.cloud.values["a"] = "on"
 				}
-			}
-			got := failed(t, c.send("on", "k", names, nil), protocol.Unverified)
-			if !strings.Contains(got.Error, "a is dim, not on") || !got.UndoAvailable {
-				t.Errorf("got %+v", got)
-			}
-		})
+				c.cloud.onChange = func() {
+					if c.cloud.values["a"] == "on" {
+						c.cloud.values["a"] = "dim"
+					}
+				}
+				got := failed(t, c.send("on", "k", names, nil), protocol.Unverified)
+				if !strings.Contains(got.Error, "a is dim, not on") || !got.UndoAvailable {
+					t.Errorf("got %+v", got)
+				}
+			})
 	}
 }
 
-// TestARetryDoesNotUndoWhatWasInForce: the rollback of a retry gives back what the retry changed, and leaves what had
-// been brought about before it.
+// TestARetryDoesNotUndoWhatWasInForce: the rollback of a retry gives back what the retry changed,
+// and leaves what had been brought about before it.
 func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
 	rule(t, "in force", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
@@ -1166,11 +1321,11 @@ func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
 		c.cloud.changes = script{"b": {"refuse"}}
 		failed(t, c.both("k", ""), protocol.Throttled)
 		c.now("a=off b=off")
-		// What was before the first attempt is known still.
-		c.free("k", false)
-		is(t, c.send("off", "k:undo", "a,b", with(first.Observed, []string{"onDrift=restore"})), protocol.Succeeded)
-		c.now("a=dim b=dim")
+		// The releases ended it: what was before the first attempt is not for it to give back.
 		c.free("k", true)
+		is(t, c.send("off", "k:undo", "a,b", first.Observed), protocol.Succeeded, "released=own",
+			"changed=false")
+		c.now("a=off b=off")
 	})
 	rule(t, "in force, and refused on the way", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
@@ -1202,8 +1357,8 @@ func TestARetryDoesNotUndoWhatWasInForce(t *testing.T) {
 	})
 }
 
-// TestARetryThatFailsKeepsWhatIsKnown: a kill, and then one more fault: the facts and the undo that a core needs come from
-// the record, whatever the retry could or could not read.
+// TestARetryThatFailsKeepsWhatIsKnown: a kill, and then one more fault: the facts and the undo
+// that a core needs come from the record, whatever the retry could or could not read.
 func TestARetryThatFailsKeepsWhatIsKnown(t *testing.T) {
 	killed := func(t *testing.T, when string) *core {
 		c := newCore(t, "a=off")
@@ -1217,7 +1372,8 @@ func TestARetryThatFailsKeepsWhatIsKnown(t *testing.T) {
 		c.now("a=off")
 		c.free("k", true)
 	}
-	for name, reads := range map[string][]string{"cannot read": {"fail"}, "cannot read twice": {"ok", "fail"}} {
+	for name, reads := range map[string][]string{"cannot read": {"fail"},
+		"cannot read twice": {"ok", "fail"}} {
 		rule(t, name, func(t *testing.T) {
 			c := killed(t, "after change")
 			c.cloud.reads = reads
@@ -1258,15 +1414,16 @@ func TestARetryThatFailsKeepsWhatIsKnown(t *testing.T) {
 	}
 }
 
-// TestOneStaleReadingForgetsNothing: a retry that is refused long after the first attempt forgets it only when two readings show
-// that it changed nothing.
+// TestOneStaleReadingForgetsNothing: a retry that is refused long after the first attempt forgets
+// it only when two readings show that it changed nothing.
 func TestOneStaleReadingForgetsNothing(t *testing.T) {
 	rule(t, "it was made", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		c.dies = "after change"
 		is(t, c.set("k", "a", "on"), died)
 		time.Sleep(2 * time.Minute)
-		c.cloud.stale, c.cloud.changes = slices.Repeat([]map[string]string{{"a": "off"}}, 2), script{"a": {"refuse"}}
+		c.cloud.stale, c.cloud.changes = slices.Repeat([]map[string]string{{"a": "off"}}, 2),
+			script{"a": {"refuse"}}
 		got := failed(t, c.set("k", "a", "on"), protocol.Throttled, "prior=off")
 		if !got.UndoAvailable {
 			t.Errorf("no undo is offered: %+v", got)
@@ -1277,8 +1434,8 @@ func TestOneStaleReadingForgetsNothing(t *testing.T) {
 	})
 }
 
-// TestAConflictIsNoReasonToTryAgain: what another holds it holds still; only an undo, which has seen that it may restore, is
-// told to look again.
+// TestAConflictIsNoReasonToTryAgain: what another holds it holds still; only an undo, which has
+// seen that it may restore, is told to look again.
 func TestAConflictIsNoReasonToTryAgain(t *testing.T) {
 	rule(t, "refused for what is there", func(t *testing.T) {
 		c := newCore(t, "a=off")
@@ -1288,8 +1445,8 @@ func TestAConflictIsNoReasonToTryAgain(t *testing.T) {
 	})
 }
 
-// TestAnUndoThatWasMadeIsDone: the undo was killed after it took effect, and what the next attempt reads first is from before
-// that: EC2 refuses it what is made already.
+// TestAnUndoThatWasMadeIsDone: the undo was killed after it took effect, and what the next
+// attempt reads first is from before that: EC2 refuses it what is made already.
 func TestAnUndoThatWasMadeIsDone(t *testing.T) {
 	for name, changes := range map[string]script{"shows": {"a": {"conflict"}}, "taken again": nil} {
 		rule(t, name, func(t *testing.T) {
@@ -1313,14 +1470,16 @@ func TestAnUndoThatWasMadeIsDone(t *testing.T) {
 	})
 }
 
-// TestRollback: what was made is put back, the last first, and believed to be back as little as anything else.
+// TestRollback: what was made is put back, the last first, and believed to be back as little as
+// anything else.
 func TestRollback(t *testing.T) {
 	rule(t, "the last first", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off", "c=off")
 		c.cloud.changes = script{"c": {"refuse"}}
 		failed(t, c.send("on", "k", "a,b,c", nil), protocol.Throttled)
 		c.now("a=off b=off c=off")
-		if a, b := slices.Index(c.cloud.calls, "a=off"), slices.Index(c.cloud.calls, "b=off"); b < 0 || b > a {
+		if a, b := slices.Index(c.cloud.calls, "a=off"),
+			slices.Index(c.cloud.calls, "b=off"); b < 0 || b > a {
 			t.Errorf("calls %v", c.cloud.calls)
 		}
 		c.free("k", true)

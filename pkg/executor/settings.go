@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,7 +19,8 @@ const (
 type settings struct {
 	plugin.Settings
 	stateDir, policy string
-	// deadline, when not zero, is a time at which the caller will have given up: nothing is begun after it.
+	// deadline, when not zero, is a time at which the caller will have given up: nothing is begun
+	// after it.
 	deadline time.Time
 }
 
@@ -34,10 +36,15 @@ func (s settings) left(now time.Time) time.Duration {
 func parseSettings(call plugin.Call) (settings, []string) {
 	env, faults := call.Env, call.Faults
 	s := settings{Settings: call.Settings, stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"]}
+	if s.stateDir != noState && !filepath.IsAbs(s.stateDir) {
+		faults = append(faults, "EXECUTOR_STATE_DIR is "+protocol.Quote(s.stateDir)+
+			", want an absolute path, or "+noState)
+	}
 	if text := env["EXECUTOR_DEADLINE"]; text != "" {
 		var err error
 		if s.deadline, err = time.Parse(time.RFC3339, text); err != nil {
-			faults = append(faults, "EXECUTOR_DEADLINE is "+protocol.Quote(text)+", want a time as in 2026-01-02T15:04:05.5Z")
+			faults = append(faults,
+				"EXECUTOR_DEADLINE is "+protocol.Quote(text)+", want a time as in 2026-01-02T15:04:05.5Z")
 		}
 	}
 	return s, faults

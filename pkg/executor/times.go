@@ -45,13 +45,13 @@ func newTimes(stop context.Context, timeout time.Duration) times {
 	}}
 }
 
-// stopped tells whether the signal to stop came.
+// stopped reports whether the signal to stop came.
 func (t times) stopped() bool { return t.stop.Err() != nil }
 
-// up tells that no change may be begun any more.
+// up reports whether no change may be begun any more.
 func (t times) up() bool { return t.plan.Err() != nil || t.stopped() }
 
-// sleep waits, and tells whether the context let it.
+// sleep waits, and reports whether the context let it.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

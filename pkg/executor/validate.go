@@ -10,7 +10,9 @@ import (
 // validate names every fault of the request at once, the wire's and the verb's.
 func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
 	r.wire = wire
-	fault := func(path, reason string) { faults = append(faults, protocol.Fault{Path: path, Reason: reason}) }
+	fault := func(path, reason string) {
+		faults = append(faults, protocol.Fault{Path: path, Reason: reason})
+	}
 	if wire.Provider != "" && wire.Provider != r.Provider {
 		fault("spec.provider", "is "+protocol.Quote(wire.Provider)+", want \""+r.Provider+"\"")
 	}
@@ -27,7 +29,7 @@ func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return &protocol.Failure{Class: protocol.InvalidRequest, Message: faults.Error() + "; nothing was changed"}
+	return protocol.Refuse(protocol.InvalidRequest, "%s; nothing was changed", faults.Error())
 }
 
 // withoutSamePath leaves out what is at fault already: a nicRef that is a number
@@ -44,5 +46,5 @@ func asFailure(err error) *protocol.Failure {
 	if errors.As(err, &f) {
 		return f
 	}
-	return &protocol.Failure{Class: protocol.Internal, Message: "a bug in the executor stopped it: " + err.Error()}
+	return protocol.Refuse(protocol.Internal, "a bug in the executor stopped it: %s", err)
 }

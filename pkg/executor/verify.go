@@ -17,7 +17,9 @@ const (
 // two when the answer was lost, or as soon as one reading did not show it, since
 // one reading may be right and the next one stale. The error is that of the last reading,
 // nil when that one was good and showed something else.
-func (r *run) await(ctx context.Context, needed int, expected func(action.Seen) bool) (bool, error) {
+func (r *run) await(
+	ctx context.Context, needed int, expected func(action.Seen) bool,
+) (bool, error) {
 	var last error
 	read := false
 	for inARow, pause := 0, firstPause; ; pause = min(2*pause, lastPause) {

@@ -5,26 +5,44 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
 
-// Disk is what the ledger needs of a file system. Each call is one step that a kill may come before or after.
+// Disk is what the ledger needs of a file system. Each call is one step that a kill may come
+// before or after.
 type Disk interface {
 	// MkdirAll makes a directory for the owner only.
 	MkdirAll(dir string) error
 	// ReadDir lists the names in a directory, sorted.
 	ReadDir(dir string) ([]string, error)
+	// ReadSome lists some hundreds of the names in a directory, from a place on that it returned
+	// before. The first place is 0. It returns 0 after the last names.
+	ReadSome(dir string, from int64) (names []string, next int64, err error)
 	ReadFile(path string) ([]byte, error)
+	// Create makes a file for the owner only. Its bytes are on the disk after SyncTree only.
+	Create(path string, data []byte) error
 	// Write makes a file for the owner only, and returns once its bytes are on the disk.
 	Write(path string, data []byte) error
+	// Rename renames a file or a directory.
 	Rename(from, to string) error
+	// Remove removes a file or an empty directory.
 	Remove(path string) error
 	// ModTime is when the file was last written.
 	ModTime(path string) (time.Time, error)
 	// SyncDir returns once the directory's names are on the disk.
 	SyncDir(dir string) error
+	// SyncTree returns once all files and names below the directory are on the disk.
+	SyncTree(dir string) error
+	// TryLock takes the lock that a file stands for, until it is unlocked or the process ends.
+	// It fails with ErrHeld if another has it.
+	TryLock(path string) (unlock func(), err error)
 }
+
+// ErrHeld means that another process has a lock.
+var ErrHeld = errors.New("held by another process")
 
 // OSDisk is the machine's file system.
 type OSDisk struct{}
@@ -36,15 +54,42 @@ func (OSDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
 
 // ReadDir lists a directory.
 func (OSDisk) ReadDir(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
 	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	slices.Sort(names)
 	return names, err
 }
 
-// ReadFile reads a file, and nothing that only looks like one: a pipe would be waited for, without end.
+// ReadSome lists a part of a directory.
+func (OSDisk) ReadSome(dir string, from int64) (names []string, next int64, err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer d.Close()
+	fd := int(d.Fd())
+	if _, err := syscall.Seek(fd, from, io.SeekStart); err != nil {
+		return nil, 0, &fs.PathError{Op: "seek", Path: dir, Err: err}
+	}
+	buf := make([]byte, 16<<10)
+	n, err := syscall.ReadDirent(fd, buf)
+	if err != nil {
+		return nil, 0, &fs.PathError{Op: "readdirent", Path: dir, Err: err}
+	}
+	if n <= 0 {
+		return nil, 0, nil
+	}
+	_, _, names = syscall.ParseDirent(buf[:n], -1, nil)
+	next, err = syscall.Seek(fd, 0, io.SeekCurrent)
+	return names, next, err
+}
+
+// ReadFile reads a file, and nothing that only looks like one: a pipe would be waited for,
+// without end.
 func (OSDisk) ReadFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -64,6 +109,18 @@ func (OSDisk) ReadFile(path string) ([]byte, error) {
 		err = nil
 	}
 	return data[:n], err
+}
+
+// Create writes a file.
+func (OSDisk) Create(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if len(data) > 0 {
+		_, err = f.Write(data)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // Write writes a file and syncs it.
@@ -93,14 +150,77 @@ func (OSDisk) ModTime(path string) (time.Time, error) {
 
 // SyncDir syncs a directory.
 func (OSDisk) SyncDir(dir string) error {
-	d, err := os.Open(dir)
+	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
-	if errors.Is(err, fs.ErrInvalid) {
+	err = errors.Join(f.Sync(), f.Close())
+	if errors.Is(err, fs.ErrInvalid) || errors.Is(err, syscall.EINVAL) {
 		// A file system that can't sync a directory keeps names in order anyway.
-		err = nil
+		return nil
 	}
-	return errors.Join(err, d.Close())
+	return err
+}
+
+// SyncTree syncs a directory and all below it: one by one if that is little, or else with all of
+// the file system. A sync of each of thousands of new files would take minutes.
+func (d OSDisk) SyncTree(dir string) error {
+	var paths []string
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		paths = append(paths, path)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(paths) > manyFiles {
+		return syncFileSystem(dir)
+	}
+	for _, path := range paths {
+		if err := d.SyncDir(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// manyFiles is how many files SyncTree syncs one by one.
+const manyFiles = 30
+
+// TryLock locks a file, which it makes.
+func (OSDisk) TryLock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f, path); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return func() {
+		// The name goes while the lock is still held: whoever waits for it sees that the name
+		// is gone, and makes a new one.
+		_ = os.Remove(path)
+		_ = f.Close()
+	}, nil
+}
+
+// lockFile fails with ErrHeld if another has the lock, or had it and took its name away.
+func lockFile(f *os.File, path string) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {
+		return ErrHeld
+	}
+	if err != nil {
+		return err
+	}
+	mine, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(mine, there) {
+		return ErrHeld
+	}
+	return err
 }

@@ -1,15 +1,19 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"aws-provider-executor/pkg/protocol"
 
@@ -33,7 +37,12 @@ var operations = []struct {
 	has  string
 }{
 	{"put", func(l *Ledger) error { return l.Put(rec("k", "a", "new", "on")) }, "new"},
-	{"put under another name", func(l *Ledger) error { return l.Put(rec("k", "c", "new", "on")) }, "new"},
+	{"put for another attribute", func(l *Ledger) error {
+		return l.Put(rec("k", "c", "new", "on"))
+	}, "new"},
+	{"put for one more attribute", func(l *Ledger) error {
+		return l.Put(both(rec("k", "a", "new", "on"), rec("k", "c", "new", "on")))
+	}, "new"},
 	{"remove", func(l *Ledger) error { return l.Remove("k") }, absent},
 }
 
@@ -46,30 +55,41 @@ func begins(t *testing.T) []begin {
 	}
 	return []begin{
 		{"no record", func(t *testing.T, m *memory) { others(t, m) }, absent},
-		{"a record", func(t *testing.T, m *memory) { put(t, others(t, m), rec("k", "a", "old", "on")) }, "old"},
-		{"two records, as a kill leaves them", func(t *testing.T, m *memory) { two(t, m, others(t, m), "d", "a") }, "old"},
-		{"two records, named the other way round", func(t *testing.T, m *memory) { two(t, m, others(t, m), "a", "d") }, "old"},
+		{"a record", func(t *testing.T, m *memory) {
+			put(t, others(t, m), rec("k", "a", "old", "on"))
+		}, "old"},
+		{"a record of a shared and an own attribute", func(t *testing.T, m *memory) {
+			put(t, others(t, m), both(rec("k", "a", "old", "on"), rec("k", "d", "old", "on")))
+		}, "old"},
+		{"an index entry that leads nowhere", func(t *testing.T, m *memory) {
+			stray(t, m, others(t, m))
+		}, absent},
 	}
 }
 
-// two leaves two records of the key k, as a kill before the removal of the older one does.
-func two(t *testing.T, m *memory, l *Ledger, older, newer string) {
+// both is a record with the entries of two.
+func both(r, other Record) Record {
+	r.Entries = append(r.Entries, other.Entries...)
+	return r
+}
+
+// stray leaves index entries of the key k without its record, as a kill does.
+func stray(t *testing.T, m *memory, l *Ledger) {
 	t.Helper()
-	put(t, l, rec("k", older, "older", "on"))
 	m.before = func(_ int, name string) fault {
-		if name == "Remove" {
+		if name == "Write" {
 			return killed
 		}
 		return none
 	}
-	dies(func() { put(t, l, rec("k", newer, "old", "on")) })
-	m.before = nil
-	if n := len(m.recordFiles()); n != 4 {
-		t.Fatalf("%d records, want 4", n)
+	r := both(rec("k", "a", "older", "on"), rec("k", "e", "older", "on"))
+	if !dies(func() { put(t, l, r) }) || len(m.recordFiles()) != 2 || len(m.indexFiles()) != 4 {
+		t.Fatalf("%d records, %d index entries", len(m.recordFiles()), len(m.indexFiles()))
 	}
+	m.before = nil
 }
 
-// dies runs do, and tells whether a step of it killed the process.
+// dies runs do, and reports whether a step of it killed the process.
 func dies(do func()) (died bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -83,14 +103,14 @@ func dies(do func()) (died bool) {
 	return false
 }
 
-// has tells which record the key has, by its From.
+// has returns which record the key has, by its From.
 func has(t *testing.T, l *Ledger, key string) string {
 	t.Helper()
 	r, ok := mustGet(t, l, key)
 	if !ok {
 		return absent
 	}
-	return r.Transitions[0].From
+	return r.Entries[0].From
 }
 
 // check looks at a disk that works again, after an operation that was broken.
@@ -108,6 +128,7 @@ func check(t *testing.T, m *memory, before, after string, done bool) {
 			t.Errorf("the record of %q is %q", key, got)
 		}
 	}
+	indexed(t, m, l)
 	// And everything can go on.
 	put(t, l, rec("k", "a", "next", "on"))
 	if got := has(t, l, "k"); got != "next" || len(m.recordFiles()) != 3 {
@@ -118,58 +139,57 @@ func check(t *testing.T, m *memory, before, after string, done bool) {
 	}
 }
 
-// TestNoStepOfADiskCanLoseARecord breaks every step of every operation, once and from there
-// on, in every way, and cuts the power after every step.
-func TestNoStepOfADiskCanLoseARecord(t *testing.T) {
-	cases := 0
-	for _, b := range begins(t) {
-		for _, op := range operations {
-			ways := []struct {
-				name string
-				at   fault
-				on   bool
-			}{
-				{"fails once", fails, false}, {"fails from there on", fails, true},
-				{"is half done once", tears, false}, {"is half done, and all that come after", tears, true},
-				{"kill before", killed, false}, {"kill after", finished, false},
-			}
-			for _, way := range ways {
-				t.Run(b.name+", "+op.name+", "+way.name, func(t *testing.T) {
-					start := newMemory()
-					b.make(t, start)
-					for n := 1; ; n++ {
-						m := start.clone()
-						l := open(t, "/s", m)
-						m.steps, m.before = 0, func(step int, _ string) fault {
-							if step == n || way.on && step > n {
-								return way.at
-							}
-							return none
-						}
-						var err error
-						died := dies(func() { err = op.do(l) })
-						m.before = nil
-						cases++
-						if !died && err != nil {
-							wantClass(t, err, protocol.StateStore, "/s/records", "nothing was changed")
-						}
-						for late := range len(m.late) + 1 {
-							cases++
-							check(t, m.afterPowerLoss(late), b.has, op.has, !died && err == nil)
-						}
-						check(t, m.clone(), b.has, op.has, !died && err == nil)
-						if m.steps < n {
-							return // nothing was broken
-						}
-					}
-				})
+// indexed checks that each record on a disk is found by each attribute that it has an entry of,
+// and by no other.
+func indexed(t *testing.T, m *memory, l *Ledger) {
+	t.Helper()
+	for _, resource := range []string{"a", "b", "c", "d", "e"} {
+		var want, got []string
+		for file := range m.recordFiles() {
+			name, _ := recordName(file)
+			if r, ok, err := l.read(name); err == nil && ok && r.has(Attribute{resource, "value"}) {
+				want = append(want, r.Key)
 			}
 		}
+		all, err := l.History(resource, "value")
+		if err != nil {
+			t.Errorf("the history of %s: %v", resource, err)
+		}
+		for _, r := range all {
+			got = append(got, r.Key)
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if !slices.Equal(want, got) {
+			t.Errorf("the history of %s has the keys %q, want %q", resource, got, want)
+		}
 	}
-	t.Logf("%d ends of operations, all found to be whole", cases)
 }
 
-// TestARecordSurvivesALossOfPowerFromTheFirst: the very first record, in directories that were made for it.
+// TestNoStepOfADiskCanLoseARecord breaks every step of every operation in every way, and cuts the
+// power after it.
+func TestNoStepOfADiskCanLoseARecord(t *testing.T) {
+	for _, b := range begins(t) {
+		for _, op := range operations {
+			t.Run(b.name+", "+op.name, func(t *testing.T) {
+				start := newMemory()
+				b.make(t, start)
+				breakEach(t, start, func(m *memory) error {
+					l, err := Open("/s", m, m.clock)
+					if err != nil {
+						return err
+					}
+					return op.do(l)
+				}, func(t *testing.T, m *memory, done bool) {
+					check(t, m, b.has, op.has, done)
+				})
+			})
+		}
+	}
+}
+
+// TestARecordSurvivesALossOfPowerFromTheFirst: the very first record, in directories that were made
+// for it.
 func TestARecordSurvivesALossOfPowerFromTheFirst(t *testing.T) {
 	m := newMemory()
 	put(t, open(t, "/s", m), rec("k", "a", "off", "on"))
@@ -179,53 +199,60 @@ func TestARecordSurvivesALossOfPowerFromTheFirst(t *testing.T) {
 }
 
 func TestAStoreThatCannotBeReadIsRefused(t *testing.T) {
-	for _, step := range []string{"ReadDir", "ReadFile"} {
-		t.Run(step, func(t *testing.T) {
-			m := newMemory()
-			l := open(t, "/s", m)
-			put(t, l, rec("k", "a", "off", "on"))
-			before := maps.Clone(m.files)
-			m.before = func(_ int, name string) fault {
-				if name == step {
-					return fails
-				}
-				return none
-			}
-			_, _, err := l.Get("k")
-			wantClass(t, err, protocol.StateStore, "/s/records", errBroken.Error())
-			wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.StateStore, "/s/records")
-			wantClass(t, l.Remove("k"), protocol.StateStore, "/s/records")
-			_, err = l.Others("x", "a")
-			wantClass(t, err, protocol.StateStore, "/s/records")
-			if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
-				t.Errorf("files (-before +after):\n%s", diff)
-			}
-		})
+	m := newMemory()
+	l := open(t, "/s", m)
+	put(t, l, rec("k", "a", "off", "on"))
+	before := maps.Clone(m.files)
+	step := ""
+	m.before = func(_ int, name string) fault {
+		if name == step {
+			return fails
+		}
+		return none
+	}
+	step = "ReadFile"
+	_, _, err := l.Get("k")
+	wantClass(t, err, protocol.StateStore, "/s/keys/", errBroken.Error())
+	wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.StateStore, "/s/keys/")
+	wantClass(t, l.Remove("k"), protocol.StateStore, "/s/keys/")
+	_, err = l.History("a", "value")
+	wantClass(t, err, protocol.StateStore, "/s/keys/")
+	step = "ReadDir"
+	_, err = l.History("a", "value")
+	wantClass(t, err, protocol.StateStore, "/s/attributes/")
+	step = "ModTime"
+	_, err = Open("/s", m, time.Now)
+	wantClass(t, err, protocol.StateStore, "/s/records/"+marker)
+	_, err = Read("/s", m, time.Now)
+	wantClass(t, err, protocol.StateStore, "/s/records/"+marker)
+	if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
+		t.Errorf("files (-before +after):\n%s", diff)
 	}
 }
 
-func TestAForeignFileIsRefusedByName(t *testing.T) {
-	whole := strings.Repeat("0", 32)
-	for _, name := range []string{
-		"notes.txt", "x.json", "records.json~", whole + ".json.bak", whole, whole + "-0123.json",
-		whole + "-0123456G.json", strings.ToUpper(strings.Repeat("a", 32)) + ".json", whole + "-01234567-.json", "-.json", ".json",
-	} {
+// foreign are names that this package makes for no record and no index entry.
+var foreign = []string{
+	"notes.txt", "x.json", "records.json~", strings.Repeat("0", 31), strings.Repeat("0", 33),
+	strings.Repeat("0", 32) + ".bak", strings.Repeat("0", 31) + "G", strings.Repeat("A", 32), ".json",
+}
+
+func TestAForeignIndexEntryIsRefusedByName(t *testing.T) {
+	for _, name := range foreign {
 		t.Run(name, func(t *testing.T) {
 			m := newMemory()
 			l := open(t, "/s", m)
 			put(t, l, rec("k", "a", "off", "on"))
-			path := filepath.Join("/s/records", name)
+			path := filepath.Join(l.indexPath(Attribute{"a", "value"}), name)
 			m.files[path] = file{data: "mine"}
-			_, _, err := l.Get("k")
+			_, err := l.History("a", "value")
 			wantClass(t, err, protocol.StateStore, path)
-			wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.StateStore, path)
-			wantClass(t, l.Remove("k"), protocol.StateStore, path)
+			l.Tidy("k", Attribute{"a", "value"})
 			if m.files[path].data != "mine" {
 				t.Error("the foreign file was touched")
 			}
 			delete(m.files, path)
-			if got := has(t, l, "k"); got != "off" {
-				t.Errorf("with the file moved away the key has %q", got)
+			if all, err := l.History("a", "value"); err != nil || len(all) != 1 {
+				t.Errorf("with the file moved away: %v, %v", all, err)
 			}
 		})
 	}
@@ -249,17 +276,37 @@ func attempt(dir string) {
 	r, ok, err := l.Get("k")
 	say("get", err)
 	if ok {
-		say("has", fmt.Errorf("%s", r.Transitions[0].From))
+		say("has", fmt.Errorf("%s", r.Entries[0].From))
 	}
 	say("put", l.Put(rec("k", "a", "new", "on")))
 	r, _, err = l.Get("k")
-	if err == nil && len(r.Transitions) > 0 {
-		say("then", fmt.Errorf("%s", r.Transitions[0].From))
+	if err == nil && len(r.Entries) > 0 {
+		say("then", fmt.Errorf("%s", r.Entries[0].From))
+	}
+	if err := l.Put(rec("k", "elsewhere", "new", "on")); err != nil && r.Entries != nil {
+		say("put elsewhere", err)
 	}
 }
 
 // TestABadDirectory runs on the machine's own file system, as an ordinary user.
 func TestABadDirectory(t *testing.T) {
+	cannot := func(what, path, why string) string {
+		return fmt.Sprintf("%s %q, where prior facts are kept: %s", what, "DIR/"+path, why)
+	}
+	same := func(_ *testing.T, dir string) string { return dir }
+	mode := func(below string, mode os.FileMode) func(*testing.T, string) string {
+		return func(t *testing.T, dir string) string {
+			chmod(t, filepath.Join(dir, below), mode)
+			return dir
+		}
+	}
+	under := func(names ...string) func(*testing.T, string) string {
+		return func(_ *testing.T, dir string) string {
+			return filepath.Join(append([]string{dir}, names...)...)
+		}
+	}
+	const denied, full = "permission denied", "no space left on device"
+	got := []string{"open: <nil>", "lock: <nil>", "get: <nil>", "has: old"}
 	tests := []struct {
 		name string
 		// bad spoils a ledger that holds a record, and may give another directory.
@@ -268,32 +315,39 @@ func TestABadDirectory(t *testing.T) {
 		in   func(*exec.Cmd)
 		want []string
 	}{
-		{"fine", func(_ *testing.T, dir string) string { return dir }, nil,
-			[]string{"open: <nil>", "lock: <nil>", "get: <nil>", "has: old", "put: <nil>", "then: new"}},
-		{"it is a file", func(t *testing.T, dir string) string { return filepath.Join(dir, "swept") }, nil,
-			[]string{`open: cannot create "DIR/records", where prior facts are kept: not a directory`}},
-		{"it is below a file", func(t *testing.T, dir string) string { return filepath.Join(dir, "swept", "x") }, nil,
-			[]string{`open: cannot create "DIR/records", where prior facts are kept: not a directory`}},
-		{"it is not absolute", func(t *testing.T, dir string) string { return "state" }, nil,
+		{"fine", same, nil, append(got[:4:4], "put: <nil>", "then: new")},
+		{"it is a file", under("records", marker), nil,
+			[]string{cannot("open: cannot read", "records/MARKER", "not a directory")}},
+		{"it is below a file", under("records", marker, "x"), nil,
+			[]string{cannot("open: cannot read", "records/MARKER", "not a directory")}},
+		{"it is not absolute", func(*testing.T, string) string { return "state" }, nil,
 			[]string{`open: cannot use "DIR", where prior facts are kept: want an absolute path`}},
-		{"it can't be made", func(t *testing.T, dir string) string { chmod(t, dir, 0o500); return filepath.Join(dir, "new") }, nil,
-			[]string{`open: cannot create "DIR/records", where prior facts are kept: permission denied`}},
-		{"it can't be entered", func(t *testing.T, dir string) string { chmod(t, dir, 0); return dir }, nil,
-			[]string{`open: cannot create "DIR/records", where prior facts are kept: permission denied`}},
-		{"the records can't be written", func(t *testing.T, dir string) string { chmod(t, dir+"/records", 0o500); return dir }, nil,
-			[]string{"open: <nil>", "lock: <nil>", "get: <nil>", "has: old",
-				`put: cannot write "DIR/records/.tmp-NAME", where prior facts are kept: permission denied`, "then: old"}},
-		{"the records can't be read", func(t *testing.T, dir string) string { chmod(t, dir+"/records", 0o300); return dir }, nil,
-			[]string{"open: <nil>", "lock: <nil>", `get: cannot read "DIR/records", where prior facts are kept: permission denied`,
-				`put: cannot read "DIR/records", where prior facts are kept: permission denied`}},
-		{"the locks can't be written", func(t *testing.T, dir string) string { chmod(t, dir+"/locks", 0o500); return dir }, nil,
-			[]string{"open: <nil>", `lock: cannot lock "DIR/locks", where prior facts are kept: permission denied`}},
-		{"read-only", func(_ *testing.T, dir string) string { return dir }, mounted("mount --bind $DIR $DIR && mount -o remount,bind,ro $DIR"),
-			[]string{"open: <nil>", `lock: cannot lock "DIR/locks", where prior facts are kept: read-only file system`}},
-		{"full", func(_ *testing.T, dir string) string { return dir },
-			mounted("cp -r $DIR $DIR.kept && mount -t tmpfs -o size=64k,mode=777 x $DIR && cp -r $DIR.kept/. $DIR && (dd if=/dev/zero of=$DIR/filler bs=1k || true) 2>/dev/null"),
-			[]string{"open: <nil>", "lock: <nil>", "get: <nil>", "has: old",
-				`put: cannot write "DIR/records/.tmp-NAME", where prior facts are kept: no space left on device`, "then: old"}},
+		{"it can't be made", func(t *testing.T, dir string) string {
+			chmod(t, dir, 0o500)
+			return filepath.Join(dir, "new")
+		}, nil, []string{cannot("open: cannot create", "locks", denied)}},
+		{"it can't be entered", mode("", 0), nil,
+			[]string{cannot("open: cannot read", "records/MARKER", denied)}},
+		{"the records can't be written", mode("keys", 0o500), nil, append(got[:4:4],
+			cannot("put: cannot write", "keys/.tmp-NAME", denied), "then: old",
+			cannot("put elsewhere: cannot write", "keys/.tmp-NAME", denied))},
+		{"the records can't be read", mode("keys", 0o200), nil, append(got[:2:2],
+			cannot("get: cannot read", "keys/NAME", denied),
+			cannot("put: cannot read", "keys/NAME", denied))},
+		{"the index can't be written", mode("attributes", 0o500), nil, append(got[:4:4],
+			"put: <nil>", "then: new",
+			cannot("put elsewhere: cannot write", "attributes/INDEX/KEY", denied))},
+		{"the index can't be read", mode("attributes", 0o300), nil, append(got[:4:4],
+			"put: <nil>", "then: new", cannot("put elsewhere: cannot sync", "attributes", denied))},
+		{"the locks can't be written", mode("locks", 0o500), nil,
+			[]string{"open: <nil>", cannot("lock: cannot lock", "locks", denied)}},
+		{"read-only", same, mounted("mount --bind $DIR $DIR && mount -o remount,bind,ro $DIR"),
+			[]string{"open: <nil>", cannot("lock: cannot lock", "locks", "read-only file system")}},
+		{"full", same, mounted("cp -r $DIR $DIR.kept && mount -t tmpfs -o size=64k,mode=777 x $DIR" +
+			" && cp -r $DIR.kept/. $DIR" +
+			" && (dd if=/dev/zero of=$DIR/filler bs=1k || true) 2>/dev/null"),
+			append(got[:4:4], cannot("put: cannot write", "keys/.tmp-NAME", full), "then: old",
+				cannot("put elsewhere: cannot write", "keys/.tmp-NAME", full))},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -313,8 +367,10 @@ func TestABadDirectory(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
-			name := fileName(rec("k", "a", "", ""))
-			text := strings.NewReplacer(dir, "DIR", name, "NAME", advice, "").Replace(string(out))
+			text := strings.NewReplacer(
+				dir, "DIR", marker, "MARKER", advice, "", keyName("k")+recordEnding, "NAME",
+				keyName("k"), "KEY", indexName(Attribute{"elsewhere", "value"}), "INDEX",
+			).Replace(string(out))
 			got := strings.Split(strings.TrimSpace(text), "\n")
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -376,7 +432,8 @@ func asOrdinaryUser(cmd *exec.Cmd) {
 func mounted(script string) func(*exec.Cmd) {
 	return func(cmd *exec.Cmd) {
 		dir := cmd.Args[len(cmd.Args)-1]
-		cmd.Args = append([]string{"sh", "-ec", "DIR=" + dir + "; " + script + `; exec "$0" "$@"`}, cmd.Args...)
+		script = "DIR=" + dir + "; " + script + `; exec "$0" "$@"`
+		cmd.Args = append([]string{"sh", "-ec", script}, cmd.Args...)
 		cmd.Path = "/bin/sh"
 		cmd.SysProcAttr = ownMounts()
 	}
@@ -396,7 +453,8 @@ func canMount() bool {
 	return cmd.Run() == nil
 }
 
-// TestOSDisk: what is written replaces what was there, for the owner only, and what is no file is not waited for.
+// TestOSDisk: what is written replaces what was there, for the owner only, and what is no file is
+// not waited for.
 func TestOSDisk(t *testing.T) {
 	dir, d := filepath.Join(t.TempDir(), "made"), OSDisk{}
 	if err := d.MkdirAll(dir); err != nil {
@@ -424,5 +482,68 @@ func TestOSDisk(t *testing.T) {
 		if _, err := d.ReadFile(name); err == nil {
 			t.Errorf("%s was read", name)
 		}
+	}
+}
+
+// TestSyncTree: a tree of few files and one of many are synced without an error, and one that is
+// not there is an error.
+func TestSyncTree(t *testing.T) {
+	dir := t.TempDir()
+	for _, files := range []int{1, manyFiles + 1} {
+		for i := range files {
+			if err := (OSDisk{}).Create(filepath.Join(dir, strconv.Itoa(i)), []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := (OSDisk{}).SyncTree(dir); err != nil {
+			t.Errorf("%d files: %v", files, err)
+		}
+	}
+	if err := (OSDisk{}).SyncTree(filepath.Join(dir, "none")); err == nil {
+		t.Error("a directory that is not there was synced")
+	}
+	if err := syncFileSystem(filepath.Join(dir, "none")); err == nil {
+		t.Error("the file system of a directory that is not there was synced")
+	}
+}
+
+// TestReadSome: the parts of a directory are all of it, each name once, and each part is small.
+func TestReadSome(t *testing.T) {
+	dir := t.TempDir()
+	const many = 2000
+	for i := range many {
+		if err := (OSDisk{}).Create(filepath.Join(dir, keyName(strconv.Itoa(i))), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]int{}
+	place, parts := int64(0), 0
+	for {
+		names, next, err := OSDisk{}.ReadSome(dir, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(names) > 700 {
+			t.Errorf("%d names at once", len(names))
+		}
+		for _, name := range names {
+			seen[name]++
+		}
+		if next == 0 {
+			break
+		}
+		place, parts = next, parts+1
+	}
+	for name, times := range seen {
+		if times != 1 || !isName(name) {
+			t.Errorf("%s was listed %d times", name, times)
+		}
+	}
+	if len(seen) != many {
+		t.Errorf("%d names in %d parts, want %d", len(seen), parts, many)
+	}
+	_, _, err := OSDisk{}.ReadSome(filepath.Join(dir, "none"), 0)
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that is not there: %v", err)
 	}
 }

@@ -2,28 +2,48 @@ package ledger
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/history"
 	"aws-provider-executor/pkg/protocol"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// rec makes a record of one transition of a resource's value.
+// rec makes a record of one entry in the history of a resource's value.
 func rec(key, resource, from, to string) Record {
 	return Record{
-		Key: key, Action: "on", Digest: hash(key + resource), State: Intended,
-		Transitions: []Transition{{Resource: resource, Attribute: "value", From: from, To: to}},
+		Key: key, Action: "on", Target: map[string]string{"it": resource}, Digest: hash(key + resource),
+		Entries: []Entry{{
+			Entry:    history.Entry{Seq: 1, Key: key, From: from, To: to, State: history.Pending},
+			Resource: resource, Attribute: "value",
+		}},
 	}
 }
 
 func open(t *testing.T, dir string, disk Disk) *Ledger {
 	t.Helper()
 	l, err := Open(dir, disk, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// inAWhile is the time when no undo is sent again any more.
+func inAWhile() time.Time { return time.Now().Add(2 * repeatable) }
+
+// later opens a ledger in a while.
+func later(t *testing.T, dir string, disk Disk) *Ledger {
+	t.Helper()
+	l, err := Open(dir, disk, inAWhile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +88,7 @@ func wantClass(t *testing.T, err error, class protocol.FailureClass, words ...st
 
 func recordNames(t *testing.T, dir string) []string {
 	t.Helper()
-	entries, err := os.ReadDir(filepath.Join(dir, "records"))
+	entries, err := os.ReadDir(filepath.Join(dir, "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,14 +114,14 @@ func TestFirstWriteReadRemove(t *testing.T) {
 	if diff := cmp.Diff(want, bare(got)); diff != "" {
 		t.Errorf("another process reads (-want +got):\n%s", diff)
 	}
-	info, err := os.Stat(filepath.Join(dir, "records", recordNames(t, dir)[0]))
+	info, err := os.Stat(filepath.Join(dir, "keys", recordNames(t, dir)[0]))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the record is readable by others: %v, %v", info.Mode(), err)
 	}
 
-	want.State = InForce
+	want.Entries[0].State = history.Live
 	put(t, l, want)
-	if got, _, _ := l.Get("k"); got.Revision != 2 || got.State != InForce {
+	if got, _, _ := l.Get("k"); got.Revision != 2 || got.Entries[0].State != history.Live {
 		t.Errorf("after a second write: %+v", got)
 	}
 	for range 2 {
@@ -119,73 +139,96 @@ func TestFirstWriteReadRemove(t *testing.T) {
 
 func TestKeysOfAnyTextAreApart(t *testing.T) {
 	l := open(t, t.TempDir(), OSDisk{})
-	keys := []string{"k", "K", "k ", "k:undo", "../../etc/passwd", "a/b", "\x00", strings.Repeat("long", 5000), "鍵"}
+	keys := []string{
+		"k", "K", "k ", "k:undo", "../../etc/passwd", "a/b", "\x00", strings.Repeat("long", 5000), "鍵",
+	}
 	for _, k := range keys {
 		put(t, l, rec(k, "a", "off", "on "+k))
 	}
 	for _, k := range keys {
-		if r, ok := mustGet(t, l, k); !ok || r.Transitions[0].To != "on "+k {
+		if r, ok := mustGet(t, l, k); !ok || r.Entries[0].To != "on "+k {
 			t.Errorf("key %.20q: %t, %+v", k, ok, r)
 		}
 	}
 }
 
-func TestPutOverAnotherNameLeavesOne(t *testing.T) {
-	dir := t.TempDir()
-	l := open(t, dir, OSDisk{})
+func TestPutForOtherAttributes(t *testing.T) {
+	m := newMemory()
+	l := open(t, "/s", m)
 	put(t, l, rec("k", "a", "off", "on"))
-	before := recordNames(t, dir)
-	put(t, l, rec("k", "b", "dim", "on"))
-	if after := recordNames(t, dir); len(after) != 1 || after[0] == before[0] {
-		t.Errorf("files before %v, after %v", before, after)
+	put(t, l, both(rec("k", "b", "dim", "on"), rec("k", "c", "dim", "on")))
+	if n := len(m.recordFiles()); n != 1 {
+		t.Errorf("%d records, want 1", n)
 	}
-	if r, ok := mustGet(t, l, "k"); !ok || r.Transitions[0].From != "dim" {
+	if r, ok := mustGet(t, l, "k"); !ok || r.Entries[0].From != "dim" {
 		t.Errorf("got %t, %+v", ok, r)
 	}
-	if others, err := l.Others("", "a"); err != nil || len(others) != 0 {
-		t.Errorf("the old record is still there: %+v, %v", others, err)
+	indexed(t, m, l)
+	if n := len(m.indexFiles()); n != 2 {
+		t.Errorf("%d index entries, want 2: %v", n, m.indexFiles())
+	}
+	if err := l.Remove("k"); err != nil || len(m.indexFiles()) != 0 {
+		t.Errorf("%v, left behind: %v", err, m.indexFiles())
+	}
+	if m.filled("/s/attributes") {
+		t.Error("empty directories are left behind")
 	}
 }
 
-func TestOthers(t *testing.T) {
-	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
-	l, err := Open(t.TempDir(), OSDisk{}, func() time.Time { at = at.Add(time.Second); return at })
-	if err != nil {
-		t.Fatal(err)
+// TestAnIndexDirectoryThatGoesMeanwhile: another process removes the directory of an attribute's
+// index entries while it is empty, and this one makes it anew.
+func TestAnIndexDirectoryThatGoesMeanwhile(t *testing.T) {
+	m := newMemory()
+	l := open(t, "/s", m)
+	gone := 0
+	m.before = func(_ int, name string) fault {
+		if dir := l.indexPath(Attribute{"a", "value"}); name == "Create" && gone < 3 && m.files[dir].dir {
+			gone++
+			delete(m.files, dir)
+		}
+		return none
 	}
-	two := rec("two", "a", "off", "on")
-	two.Transitions = append(two.Transitions, Transition{Resource: "b", Attribute: "value", From: "off", To: "on", Via: "dim"})
-	for _, r := range []Record{rec("one", "a", "off", "on"), two, rec("already", "a", "on", "on"), rec("b's", "b", "off", "on")} {
+	put(t, l, rec("k", "a", "off", "on"))
+	m.before = nil
+	indexed(t, m, l)
+	if all, err := l.History("a", "value"); gone == 0 || err != nil || len(all) != 1 {
+		t.Errorf("%d times gone: %v, %v", gone, all, err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	l := open(t, t.TempDir(), OSDisk{})
+	brightness := rec("bright", "a", "off", "on")
+	brightness.Entries[0].Attribute = "brightness"
+	for _, r := range []Record{
+		rec("one", "a", "off", "on"), both(rec("two", "a", "on", "on"), rec("two", "b", "x", "y")),
+		rec("b's", "b", "off", "on"), brightness,
+	} {
 		put(t, l, r)
 	}
-	// Released, the first one is not the latest.
-	released, _, err := l.Get("one")
-	if err != nil {
-		t.Fatal(err)
-	}
-	released.State = Released
-	put(t, l, released)
 	for _, tt := range []struct {
-		name, except string
-		resources    []string
-		want         []string
+		name, resource, attribute string
+		want                      []string
 	}{
-		{"the latest first", "x", []string{"a"}, []string{"already", "two", "one"}},
-		{"not the one's own", "two", []string{"a"}, []string{"already", "one"}},
-		{"another resource", "x", []string{"b"}, []string{"b's", "two"}},
-		{"of several, each once", "x", []string{"a", "b"}, []string{"b's", "already", "two", "one"}},
-		{"a resource that none has", "x", []string{"c"}, nil},
-		{"of none", "x", nil, nil},
+		{"of two keys", "a", "value", []string{"one", "two"}},
+		{"of another resource", "b", "value", []string{"b's", "two"}},
+		{"of another attribute", "a", "brightness", []string{"bright"}},
+		{"of a resource that none has", "c", "value", nil},
+		{"of an attribute that none has", "b", "brightness", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			others, err := l.Others(tt.except, tt.resources...)
+			all, err := l.History(tt.resource, tt.attribute)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var keys []string
-			for _, r := range others {
+			for _, r := range all {
 				keys = append(keys, r.Key)
+				if r.Sum == "" || r.Entries[0].Key != r.Key || r.Action != "on" {
+					t.Errorf("not whole: %+v", r)
+				}
 			}
+			slices.Sort(keys)
 			if diff := cmp.Diff(tt.want, keys); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
 			}
@@ -193,186 +236,165 @@ func TestOthers(t *testing.T) {
 	}
 }
 
-// sweepAt makes the ledger at dir due for a sweep, as often as said, and opens it at the time.
-func sweepAt(t *testing.T, dir string, disk Disk, now time.Time, times int) {
-	t.Helper()
-	for range times {
-		long := now.Add(-48 * time.Hour)
-		if err := os.Chtimes(filepath.Join(dir, "swept"), long, long); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Open(dir, disk, func() time.Time { return now }); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestSweep(t *testing.T) {
-	now := time.Now()
-	temporary := func(age time.Duration) func(*testing.T, *Ledger) {
-		return func(t *testing.T, l *Ledger) {
-			path := filepath.Join(l.records(), temporaryPrefix+"x.json")
-			if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Chtimes(path, now.Add(-age), now.Add(-age)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	record := func(*testing.T, *Ledger) {}
-	tests := []struct {
-		name string
-		// at is how long after the record is written the sweep comes.
-		at   time.Duration
-		make func(*testing.T, *Ledger)
-		left int
-	}{
-		{"a record is kept for its time", MaxAge - time.Hour, record, 1},
-		{"a record that is too old goes", MaxAge + time.Hour, record, 0},
-		{"a temporary file on its way stays", 0, temporary(temporaryAge / 2), 2},
-		{"a temporary file that a kill left goes", 0, temporary(2 * temporaryAge), 1},
-		{"an old record in use stays", MaxAge + time.Hour, func(t *testing.T, l *Ledger) {
-			release, err := l.Lock(t.Context(), "k")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(release)
-		}, 1},
-		{"an old record that can't be read stays", MaxAge + time.Hour, func(t *testing.T, l *Ledger) {
-			path := filepath.Join(l.records(), recordNames(t, l.dir)[0])
-			data, _ := os.ReadFile(path)
-			if err := os.WriteFile(path, append(data, 'x'), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, 1},
-		{"a foreign file stays", MaxAge + time.Hour, func(t *testing.T, l *Ledger) {
-			if err := os.WriteFile(filepath.Join(l.records(), "notes.txt"), nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, 1},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			dir := t.TempDir()
-			l := open(t, dir, OSDisk{})
-			put(t, l, rec("k", "a", "off", "on"))
-			tt.make(t, l)
-			sweepAt(t, dir, OSDisk{}, now.Add(tt.at), oldSweeps)
-			if names := recordNames(t, dir); len(names) != tt.left {
-				t.Errorf("left are %v, want %d", names, tt.left)
-			}
-		})
-	}
-}
-
-func TestSweepComesAtMostOnceADay(t *testing.T) {
-	dir := t.TempDir()
-	l := open(t, dir, OSDisk{})
-	l.now = func() time.Time { return time.Now().Add(-2 * MaxAge) }
-	put(t, l, rec("k", "a", "off", "on"))
-	for range 2 * oldSweeps {
-		open(t, dir, OSDisk{})
-	}
-	if names := recordNames(t, dir); len(names) != 1 {
-		t.Errorf("swept again: %v", names)
-	}
-	sweepAt(t, dir, OSDisk{}, time.Now(), oldSweeps)
-	if names := recordNames(t, dir); len(names) != 0 {
-		t.Errorf("not swept the next days: %v", names)
-	}
-}
-
-// TestAWrongClockLosesNoRecord: a record that was written, or looked at, by a clock that was wrong for some days is not
-// old.
-func TestAWrongClockLosesNoRecord(t *testing.T) {
-	right := time.Now()
-	for name, clocks := range map[string][2]time.Time{
-		"when it was written": {time.Unix(0, 0), right},
-		"when it is swept":    {right, right.Add(50 * 365 * 24 * time.Hour)},
-	} {
-		dir := t.TempDir()
-		l := open(t, dir, OSDisk{})
-		l.now = func() time.Time { return clocks[0] }
-		put(t, l, rec("k", "a", "off", "on"))
-		sweepAt(t, dir, OSDisk{}, clocks[1], oldSweeps-1)
-		// Put right, and asked for again.
-		l.now = func() time.Time { return right }
-		if r, ok := mustGet(t, l, "k"); !ok {
-			t.Errorf("%s: the record is gone", name)
-		} else {
-			put(t, l, r)
-		}
-		sweepAt(t, dir, OSDisk{}, right, 2*oldSweeps)
-		if _, ok := mustGet(t, l, "k"); !ok {
-			t.Errorf("%s: the record is gone after all", name)
-		}
-	}
-}
-
-// TestACountThatCannotBeReadBeginsAnew: what is in the file of the sweeps is no reason to take a record.
-func TestACountThatCannotBeReadBeginsAnew(t *testing.T) {
-	for _, text := range []string{"", "null", "[1]", `{"x": 99`, `{"x": "99"}`} {
-		dir := t.TempDir()
-		l := open(t, dir, OSDisk{})
-		put(t, l, rec("k", "a", "off", "on"))
-		text = strings.ReplaceAll(text, "x", recordNames(t, dir)[0])
-		if err := os.WriteFile(l.stamp(), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		sweepAt(t, dir, OSDisk{}, time.Now().Add(2*MaxAge), oldSweeps-1)
-		if _, ok := mustGet(t, l, "k"); !ok {
-			t.Errorf("%q: the record is gone", text)
-		}
-	}
-}
-
-// meanwhile is a disk on which something happens before a record is read for the third time.
-type meanwhile struct {
-	OSDisk
-	reads *int
-	do    func()
-}
-
-func (m meanwhile) ReadFile(path string) ([]byte, error) {
-	if isRecordName(filepath.Base(path)) {
-		*m.reads++
-	}
-	if *m.reads == 3 {
-		*m.reads++
-		m.do()
-	}
-	return m.OSDisk.ReadFile(path)
-}
-
-func TestSweepLeavesARecordThatIsWrittenAnewMeanwhile(t *testing.T) {
-	dir := t.TempDir()
-	l := open(t, dir, OSDisk{})
-	put(t, l, rec("k", "a", "off", "on"))
-	later := time.Now().Add(MaxAge + time.Hour)
-	l.now = func() time.Time { return later }
-	sweepAt(t, dir, OSDisk{}, later, oldSweeps-1)
-	sweepAt(t, dir, meanwhile{reads: new(int), do: func() { put(t, l, rec("k", "a", "dim", "on")) }}, later, 1)
-	if r, ok := mustGet(t, l, "k"); !ok || r.Transitions[0].From != "dim" {
-		t.Errorf("the sweep took a record that was new: %t, %+v", ok, r)
-	}
-}
-
-// TestSweepIsNoReasonToFail: a directory that can be read and not swept still serves.
-func TestSweepIsNoReasonToFail(t *testing.T) {
+// TestAnIndexEntryThatLeadsNowhereIsIgnored: one without a record, and one whose record has no
+// entry of the attribute.
+func TestAnIndexEntryThatLeadsNowhereIsIgnored(t *testing.T) {
 	m := newMemory()
 	l := open(t, "/s", m)
 	put(t, l, rec("k", "a", "off", "on"))
-	for n := 1; n <= 8; n++ {
-		broken := m.clone()
-		broken.before = func(step int, name string) fault {
-			if name != "MkdirAll" && step >= n {
-				return fails
-			}
-			return none
-		}
-		if _, err := Open("/s", broken, func() time.Time { return m.clock().Add(2 * MaxAge) }); err != nil {
-			t.Errorf("step %d: %v", n, err)
-		}
+	put(t, l, rec("other", "b", "off", "on"))
+	for _, key := range []string{"never", "other"} {
+		m.files[l.indexPath(Attribute{"a", "value"})+"/"+keyName(key)] = file{}
 	}
+	all, err := l.History("a", "value")
+	if err != nil || len(all) != 1 || all[0].Key != "k" {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// TestReadChangesNothing: what a dry-run opens creates, writes and locks nothing.
+func TestReadChangesNothing(t *testing.T) {
+	stores := map[string]func(*testing.T) *memory{
+		"no directory": func(*testing.T) *memory { return newMemory() },
+		"form 1":       oldStore,
+		"form 2": func(t *testing.T) *memory {
+			m := newMemory()
+			put(t, open(t, "/s", m), rec("k", "a", "D", "S"))
+			return m
+		},
+		"form 2 without its index": func(t *testing.T) *memory {
+			m := newMemory()
+			l := open(t, "/s", m)
+			put(t, l, rec("k", "a", "D", "S"))
+			maps.DeleteFunc(m.files, func(path string, _ file) bool { return within(path, l.indexes()) })
+			return m
+		},
+	}
+	for name, store := range stores {
+		t.Run(name, func(t *testing.T) {
+			m := store(t)
+			before := maps.Clone(m.files)
+			m.calls = map[string]int{}
+			l := mustRead(t, m)
+			release, err := l.Lock(t.Context(), "k", "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := l.LockKey(t.Context(), "k")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, ok, err := l.Get("k")
+			if err != nil || ok != (name != "no directory") || ok && r.Entries[0].From != "D" {
+				t.Errorf("got %t, %v, %+v", ok, err, r)
+			}
+			all, err := l.History("a", "value")
+			if err != nil || ok != slices.ContainsFunc(all, func(r Record) bool { return r.Key == "k" }) {
+				t.Errorf("the history: %v, %v", all, err)
+			}
+			wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.Internal)
+			wantClass(t, l.Remove("k"), protocol.Internal)
+			l.Tidy("k", Attribute{"a", "value"})
+			release()
+			again()
+			if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
+				t.Errorf("files (-before +after):\n%s", diff)
+			}
+			for _, call := range []string{"ModTime", "ReadDir", "ReadFile"} {
+				delete(m.calls, call)
+			}
+			if len(m.calls) != 0 {
+				t.Errorf("calls that change or lock: %v", m.calls)
+			}
+		})
+	}
+	_, err := Read("state", newMemory(), time.Now)
+	wantClass(t, err, protocol.StateStore, "absolute")
+}
+
+// TestCalls counts what an execute asks of the disk. Before the first change one file is synced,
+// the record, and the directories whose names are new.
+func TestCalls(t *testing.T) {
+	m := newMemory()
+	open(t, "/s", m)
+	sweptNow(m)
+	execute := func(r Record) map[string]int {
+		m.calls = map[string]int{}
+		l := open(t, "/s", m)
+		release, err := l.Lock(t.Context(), r.Key, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+		if _, _, err := l.Get(r.Key); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.History("a", "value"); err != nil {
+			t.Fatal(err)
+		}
+		put(t, l, r)
+		return maps.Clone(m.calls)
+	}
+	want := map[string]map[string]int{
+		"the first on an attribute": {
+			"ModTime": 3, "TryLock": 2, "ReadFile": 2, "ReadDir": 1,
+			// The index entry, in a directory that is not there yet.
+			"MkdirAll": 1, "Create": 2, "SyncDir": 3,
+			"Write": 1, "Rename": 1,
+		},
+		"a second key": {
+			"ModTime": 3, "TryLock": 2, "ReadFile": 3, "ReadDir": 1,
+			"Create": 1, "SyncDir": 3, "Write": 1, "Rename": 1,
+		},
+		"a change of state": {
+			"ModTime": 3, "TryLock": 2, "ReadFile": 4, "ReadDir": 1,
+			"SyncDir": 1, "Write": 1, "Rename": 1,
+		},
+	}
+	got := map[string]map[string]int{
+		"the first on an attribute": execute(rec("k", "a", "off", "on")),
+		"a second key":              execute(rec("b", "a", "on", "on")),
+		"a change of state":         execute(rec("k", "a", "off", "on")),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// TestCostDoesNotGrow: with 10,000 other records the same calls are made as with one.
+func TestCostDoesNotGrow(t *testing.T) {
+	cost := func(others int) map[string]int {
+		m := newMemory()
+		l := open(t, "/s", m)
+		for i := range others {
+			// Each has an attribute of its own and one that a hundred share.
+			own, shared := strconv.Itoa(i), "shared "+strconv.Itoa(i/100)
+			put(t, l, both(rec("key "+own, own, "off", "on"), rec("key "+own, shared, "off", "on")))
+		}
+		sweptNow(m)
+		m.calls = map[string]int{}
+		l = open(t, "/s", m)
+		dry := mustRead(t, m)
+		for _, l := range []*Ledger{dry, l} {
+			if _, ok, err := l.Get("key 0"); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			if all, err := l.History("0", "value"); len(all) != 1 || err != nil {
+				t.Fatal(all, err)
+			}
+		}
+		put(t, l, rec("k", "0", "on", "off"))
+		put(t, l, rec("k", "0", "on", "off"))
+		put(t, l, both(rec("k", "0", "on", "off"), rec("k", "new", "off", "on")))
+		l.Tidy("k", Attribute{"0", "value"}, Attribute{"new", "value"})
+		if err := l.Remove("k"); err != nil {
+			t.Fatal(err)
+		}
+		return m.calls
+	}
+	one, many := cost(1), cost(10_000)
+	if diff := cmp.Diff(one, many); diff != "" {
+		t.Errorf("calls (-with 1 record +with 10,000):\n%s", diff)
+	}
+	t.Logf("calls of one round of everything: %v", one)
 }

@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/history"
 	"aws-provider-executor/pkg/protocol"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var (
@@ -25,7 +28,7 @@ var (
 	background = context.Background()
 )
 
-// childVar makes the test binary another process on the same ledger: what it does, and its arguments.
+// childVar makes the test binary another process on the same ledger, and says what it does.
 const childVar = "LEDGER_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -41,6 +44,8 @@ func TestMain(m *testing.M) {
 		holdUntilTold(args[0], args[1:])
 	case "count":
 		count(args[0], args[1:])
+	case "act":
+		actAndUndo(args[0], args[1])
 	}
 	os.Exit(0)
 }
@@ -53,7 +58,8 @@ func child(t *testing.T, what string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// childEnv makes a child of this binary. One with the race detector would sleep a second before it ends.
+// childEnv makes a child of this binary. One with the race detector would sleep a second before it
+// ends.
 func childEnv(what string) []string {
 	return append(os.Environ(), childVar+"="+what, "GORACE=atexit_sleep_ms=0")
 }
@@ -166,7 +172,8 @@ func TestOneProcessGoesTheOtherIsToldConflict(t *testing.T) {
 	l := open(t, dir, OSDisk{})
 	startHolder(t, dir, "k", "eni-a", "10.0.0.9")
 	for _, names := range [][]string{
-		{"k"}, {"k", "a first one"}, {"other", "eni-a"}, {"other", "10.0.0.9"}, {"other", "eni-b", "10.0.0.9"}, {"k", "eni-a", "10.0.0.9"},
+		{"k"}, {"k", "a first one"}, {"other", "eni-a"}, {"other", "10.0.0.9"},
+		{"other", "eni-b", "10.0.0.9"}, {"k", "eni-a", "10.0.0.9"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		release, err := l.Lock(ctx, names[0], names[1:]...)
@@ -260,11 +267,78 @@ func TestNoRoundIsLost(t *testing.T) {
 	}
 }
 
-// TestALockThatLostItsNameIsNone: who waited with the old file open must not go in beside the one who
-// made a new one.
+// actAndUndo acts and undoes many times on an attribute that other processes act on, too.
+func actAndUndo(dir, name string) {
+	must := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	shared := Attribute{"shared", "value"}
+	for round := range 25 {
+		l, err := Open(dir, OSDisk{}, time.Now)
+		must(err)
+		r := rec(name+" "+strconv.Itoa(round), shared.Resource, "on", "on")
+		r.Entries[0].State = history.Live
+		for _, undo := range []bool{false, true} {
+			release, err := l.Lock(background, r.Key, shared.Resource)
+			must(err)
+			all, err := l.History(shared.Resource, shared.Name)
+			must(err)
+			seqs := map[int64]string{}
+			next := int64(1)
+			for _, other := range all {
+				e := other.Entries[0]
+				if seqs[e.Seq] != "" {
+					panic(fmt.Sprintf("%s and %s have both the place %d", seqs[e.Seq], e.Key, e.Seq))
+				}
+				seqs[e.Seq] = e.Key
+				next = max(next, e.Seq+1, e.Undone+1)
+			}
+			if undo {
+				if seqs[r.Entries[0].Seq] != r.Key {
+					panic(r.Key + " is not in the history")
+				}
+				r.Entries[0].State, r.Entries[0].Undone = history.Withdrawn, next
+			} else {
+				r.Entries[0].Seq, r.Entries[0].Begins = next, next == 1
+			}
+			must(l.Put(r))
+			l.Tidy(r.Key, shared)
+			release()
+		}
+	}
+}
+
+// TestProcessesOnOneAttribute: processes that act on one attribute and tidy after each other give
+// each action a place of its own, lose none, and leave nothing behind.
+func TestProcessesOnOneAttribute(t *testing.T) {
+	dir := t.TempDir()
+	var cmds []*exec.Cmd
+	for i := range 4 {
+		cmd := child(t, "act", dir, strconv.Itoa(i))
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		cmds = append(cmds, cmd)
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	later(t, dir, OSDisk{}).Tidy("", Attribute{"shared", "value"})
+	if diff := cmp.Diff([]string{"records/" + marker, "swept"}, listing(t, dir)); diff != "" {
+		t.Errorf("files left (-want +got):\n%s", diff)
+	}
+}
+
+// TestALockThatLostItsNameIsNone: who waited with the old file open must not go in beside the one
+// who made a new one.
 func TestALockThatLostItsNameIsNone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	first, err := tryLock(path)
+	unlock, err := OSDisk{}.TryLock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,22 +347,27 @@ func TestALockThatLostItsNameIsNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer late.Close()
-	unlock(first)
-	second, err := tryLock(path)
+	unlock()
+	if err := lockFile(late, path); !errors.Is(err, ErrHeld) {
+		t.Errorf("a file without its name: %v", err)
+	}
+	unlock, err = OSDisk{}.TryLock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock(second)
-	if _, err := tryLock(path); !errors.Is(err, errHeld) {
-		t.Errorf("a third one: %v", err)
+	defer unlock()
+	for range 2 {
+		if _, err := (OSDisk{}).TryLock(path); !errors.Is(err, ErrHeld) {
+			t.Errorf("a third one: %v", err)
+		}
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the second one's file is gone: %v", err)
 	}
 }
 
-// TestNobodyTakesAnothersLockFileAway: whoever has a lock finds the file it has under the lock's name
-// for as long as it has it.
+// TestNobodyTakesAnothersLockFileAway: whoever has a lock finds a file under the lock's name for as
+// long as it has it, and always the same.
 func TestNobodyTakesAnothersLockFileAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	var inside, turns atomic.Int32
@@ -296,23 +375,24 @@ func TestNobodyTakesAnothersLockFileAway(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for turns.Load() < 2000 && !t.Failed() {
-				f, err := tryLock(path)
+				unlock, err := OSDisk{}.TryLock(path)
 				if err != nil {
 					continue
 				}
 				if inside.Add(1) != 1 {
 					t.Error("two are inside")
 				}
+				mine, err := os.Stat(path)
 				for range 20 {
-					mine, _ := f.Stat()
-					if there, err := os.Stat(path); err != nil || !os.SameFile(mine, there) {
-						t.Errorf("the lock's file was taken away from the one who has it: %v", err)
+					there, err2 := os.Stat(path)
+					if err != nil || err2 != nil || !os.SameFile(mine, there) {
+						t.Errorf("the lock's file was taken away from the one who has it: %v", err2)
 						break
 					}
 				}
 				turns.Add(1)
 				inside.Add(-1)
-				unlock(f)
+				unlock()
 			}
 		})
 	}

@@ -7,20 +7,25 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // memory is a Disk that can break at any step, and forget what was not synced.
 //
 // Names are kept in two states: as the living machine shows them, and as they would be after a
-// loss of power, which keeps the bytes of what was written (Write syncs them) but of the changes of
-// names only those that SyncDir confirmed, and any first few of the rest.
+// loss of power. That keeps the bytes of what was written (Write syncs them, and Create does not).
+// Of the changes of names it keeps those that SyncDir confirmed, and any first few of the rest.
 type memory struct {
 	files map[string]file // as the machine shows them
 	kept  map[string]file // as a loss of power leaves them
 	late  []change        // changes of names not yet confirmed, in order
 
 	steps int
+	// calls counts the steps by name.
+	calls map[string]int
+	// locked are the locks that are held. A kill frees them.
+	locked map[string]bool
 	// before may break the step that is about to be done.
 	before func(step int, name string) fault
 	clock  func() time.Time
@@ -57,6 +62,7 @@ var errBroken = errors.New("no space left on device")
 func newMemory() *memory {
 	return &memory{
 		files: map[string]file{}, kept: map[string]file{},
+		calls: map[string]int{}, locked: map[string]bool{},
 		clock: func() time.Time { return time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC) },
 	}
 }
@@ -66,6 +72,7 @@ func (m *memory) clone() *memory {
 	c.files, c.kept = maps.Clone(m.files), maps.Clone(m.kept)
 	c.late = slices.Clone(m.late)
 	c.before, c.steps = nil, 0
+	c.calls, c.locked = map[string]int{}, map[string]bool{}
 	return &c
 }
 
@@ -91,6 +98,7 @@ func (m *memory) afterPowerLoss(n int) *memory {
 // step runs one step and breaks it where it is to be broken.
 func (m *memory) step(name string, do func(torn bool)) error {
 	m.steps++
+	m.calls[name]++
 	what := none
 	if m.before != nil {
 		what = m.before(m.steps, name)
@@ -132,7 +140,11 @@ func (m *memory) mkdirAll(dir string) {
 }
 
 func (m *memory) ReadDir(dir string) (names []string, err error) {
-	if err := m.step("ReadDir", func(bool) {}); err != nil {
+	return m.list("ReadDir", dir)
+}
+
+func (m *memory) list(step, dir string) (names []string, err error) {
+	if err := m.step(step, func(bool) {}); err != nil {
 		return nil, err
 	}
 	if !m.files[dir].dir {
@@ -159,6 +171,9 @@ func (m *memory) ReadFile(path string) ([]byte, error) {
 }
 
 func (m *memory) Write(path string, data []byte) error {
+	if !m.files[filepath.Dir(path)].dir {
+		return &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
 	return m.step("Write", func(torn bool) {
 		f := file{data: string(data), at: m.clock()}
 		if torn {
@@ -168,18 +183,57 @@ func (m *memory) Write(path string, data []byte) error {
 	})
 }
 
+// Create makes a file whose bytes a loss of power tears.
+func (m *memory) Create(path string, data []byte) error {
+	missing := false
+	err := m.step("Create", func(torn bool) {
+		if missing = !m.files[filepath.Dir(path)].dir; missing {
+			return
+		}
+		half := file{data: string(data[:len(data)/2]), at: m.clock()}
+		whole := file{data: string(data), at: m.clock()}
+		if torn {
+			whole = half
+		}
+		m.files[path] = whole
+		m.late = append(m.late, change{filepath.Dir(path), func(files map[string]file) {
+			files[path] = half
+		}})
+	})
+	if err == nil && missing {
+		err = &fs.PathError{Op: "create", Path: path, Err: fs.ErrNotExist}
+	}
+	return err
+}
+
+// within reports whether a path is another one or lies below it.
+func within(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+
 func (m *memory) Rename(from, to string) error {
 	if _, ok := m.files[from]; !ok {
 		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+	}
+	if m.files[from].dir && m.filled(to) {
+		return &fs.PathError{Op: "rename", Path: to, Err: syscall.ENOTEMPTY}
 	}
 	return m.step("Rename", func(torn bool) {
 		if torn {
 			return
 		}
+		dir := m.files[from].dir
 		m.name(filepath.Dir(to), func(files map[string]file) {
-			if f, ok := files[from]; ok {
-				files[to] = f
-				delete(files, from)
+			if !dir {
+				if f, ok := files[from]; ok {
+					files[to] = f
+					delete(files, from)
+				}
+				return
+			}
+			for path, f := range maps.Clone(files) {
+				if within(path, from) {
+					delete(files, path)
+					files[to+strings.TrimPrefix(path, from)] = f
+				}
 			}
 		})
 	})
@@ -189,11 +243,76 @@ func (m *memory) Remove(path string) error {
 	if _, ok := m.files[path]; !ok {
 		return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrNotExist}
 	}
+	if m.files[path].dir && m.filled(path) {
+		return &fs.PathError{Op: "remove", Path: path, Err: syscall.ENOTEMPTY}
+	}
 	return m.step("Remove", func(torn bool) {
 		if !torn {
 			m.name(filepath.Dir(path), func(files map[string]file) { delete(files, path) })
 		}
 	})
+}
+
+// filled reports whether a directory holds anything.
+func (m *memory) filled(dir string) bool {
+	for path := range m.files {
+		if path != dir && within(path, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// some is how many names ReadSome lists.
+const some = 3
+
+func (m *memory) ReadSome(dir string, from int64) (names []string, next int64, err error) {
+	all, err := m.list("ReadSome", dir)
+	first := min(int(from), len(all))
+	last := min(first+some, len(all))
+	if last > first {
+		next = int64(last)
+	}
+	return all[first:last], next, err
+}
+
+// SyncTree confirms what is below a directory, and the bytes of its files.
+func (m *memory) SyncTree(dir string) error {
+	return m.step("SyncTree", func(torn bool) {
+		if torn {
+			return
+		}
+		m.late = slices.DeleteFunc(m.late, func(l change) bool {
+			if within(l.dir, dir) {
+				l.apply(m.kept)
+			}
+			return within(l.dir, dir)
+		})
+		for path, f := range m.files {
+			if path != dir && within(path, dir) {
+				m.kept[path] = f
+			}
+		}
+	})
+}
+
+func (m *memory) TryLock(path string) (unlock func(), err error) {
+	if !m.files[filepath.Dir(path)].dir {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	err = m.step("TryLock", func(bool) {})
+	switch {
+	case err != nil:
+		return nil, err
+	case m.locked[path]:
+		return nil, ErrHeld
+	}
+	m.locked[path] = true
+	m.files[path] = file{at: m.clock()}
+	return func() {
+		delete(m.locked, path)
+		delete(m.files, path)
+	}, nil
 }
 
 func (m *memory) ModTime(path string) (time.Time, error) {
@@ -222,11 +341,18 @@ func (m *memory) SyncDir(dir string) error {
 }
 
 // recordFiles are the names and bytes of the records, without those on their way.
-func (m *memory) recordFiles() map[string]string {
+func (m *memory) recordFiles() map[string]string { return m.below("/s/keys/") }
+
+// indexFiles are the index entries, as directory and name.
+func (m *memory) indexFiles() map[string]string { return m.below("/s/attributes/") }
+
+// below are the files below a directory, without those on their way.
+func (m *memory) below(dir string) map[string]string {
 	all := map[string]string{}
 	for path, f := range m.files {
-		if filepath.Base(filepath.Dir(path)) == "records" && !strings.HasPrefix(filepath.Base(path), temporaryPrefix) {
-			all[filepath.Base(path)] = f.data
+		name, is := strings.CutPrefix(path, dir)
+		if is && !f.dir && !isTemporary(filepath.Base(path)) {
+			all[name] = f.data
 		}
 	}
 	return all

@@ -23,7 +23,7 @@ const (
 	FactAWSErrorCode = "awsErrorCode"
 	// FactRequestID is the provider's id of the refused call.
 	FactRequestID = "requestId"
-	// FactHeldBy names the actions in force that need what an undo would take away.
+	// FactHeldBy is a KeyList of the other actions that count on what an undo found.
 	FactHeldBy = "heldBy"
 	// FactReleased is, in an undo, the key of the release that ended the action before.
 	FactReleased = "released"
@@ -78,11 +78,13 @@ func CommonFacts() []FactDoc {
 		{FactAWSErrorCode, "the provider's own code for the failure", false},
 		{FactRequestID, "the provider's id of the refused call", false},
 		{FactPermissionHint, "the IAM action that the refused call needs", false},
-		{FactHeldBy, "the keys of the actions that need what an undo would take away", false},
+		{FactHeldBy, "in an undo: the keys of the other actions that count on what it found, " +
+			"or on what it leads to, as a JSON array", false},
 		{FactReleased, "in an undo: the key of the release that ended the action before", false},
 		{FactWithdrawn, "`true` when an undo changed nothing because other actions count on the value: " +
 			"its own action does not hold the value any more", true},
-		{FactNotRestored, "`true` when a release did not give back what was there before", true},
+		{FactNotRestored, "`true` when what was there before is not given back: by a release, " +
+			"or because who had it does not exist any more", true},
 		{FactLedger, "`unread` in a dry-run that could not read the prior facts", false},
 		{
 			FactIgnoredKeys,

@@ -57,8 +57,8 @@ func FailureClasses() []FailureClassDoc {
 		},
 		{
 			Conflict,
-			"held by another, the expected holder differs, or the idempotency key was used for another " +
-				"request",
+			"held by another, the expected holder differs, the key is in use for another request, " +
+				"facts contradict what is recorded, or another process is at work (then retryable)",
 			false,
 		},
 		{Drift, "an undo found neither the state the action left nor the state before it", false},

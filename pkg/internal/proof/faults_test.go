@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -126,7 +125,7 @@ func (s scenario) trueOf(
 		if diff := sameWorld(withoutBackup(was), withoutBackup(now)); diff != "" {
 			wrong("it was changed (-was +is):\n%s", diff)
 		}
-		if left, _ := filepath.Glob(filepath.Join(l.store, "records", "*.json")); !undo && len(left) > 0 {
+		if left := l.records(); !undo && len(left) > 0 {
 			wrong("the key is not free")
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -159,7 +158,7 @@ func (s scenario) undoes(l *lab, r request, facts protocol.Status, c clean, when
 	l.t.Helper()
 	l.must(l.run(s.undoOf(r, facts)), s.undone(), when+", the undo")
 	l.same(c.undone, when+", and the undo,")
-	if left, _ := filepath.Glob(filepath.Join(l.store, "records", "*.json")); len(left) > 0 {
+	if left := l.records(); len(left) > 0 {
 		l.t.Errorf("%s, and the undo, records are left: %v", when, left)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/ledger/ledgertest"
 	"aws-provider-executor/pkg/protocol"
 
 	"github.com/google/go-cmp/cmp"
@@ -143,6 +144,27 @@ func (u *underWay) none() {
 func (l *lab) state() ec2sim.State {
 	l.under.none()
 	return l.sim.State()
+}
+
+// records are the files of the records in the lab's ledger.
+func (l *lab) records() []string {
+	l.t.Helper()
+	files, err := ledgertest.Records(l.store)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return files
+}
+
+// open are the keys of the records that are not undone. What several actions made up is kept for
+// a while once it is undone: an undo of them may be sent again.
+func (l *lab) open() []string {
+	l.t.Helper()
+	keys, err := ledgertest.Open(l.store)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return keys
 }
 
 // changing is an operation that is no Describe.

@@ -3,7 +3,6 @@ package proof
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -64,7 +63,7 @@ func (s scenario) takenOver(l *lab, c clean, when string) {
 	l.run(undoFirst)
 	l.run(undoOther)
 	is(c.before, "and both undone")
-	if left, _ := filepath.Glob(filepath.Join(l.store, "records", "*.json")); len(left) > 0 {
+	if left := l.open(); len(left) > 0 {
 		l.t.Errorf("%s, and both undone, records are left: %v", when, left)
 	}
 }

@@ -176,7 +176,7 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		case "unassignedAddress":
 			is = !holds(nic, value)
 		case "restoredHolder":
-			is = holds(value, observed["unassignedAddress"])
+			is = holds(value, strings.TrimSuffix(strings.TrimSuffix(to, "/32"), "/128"))
 		case "currentSecondaryIps":
 			is = sorted(strings.Split(value, ",")) == sorted(secondary())
 		case "sourceDestCheck":

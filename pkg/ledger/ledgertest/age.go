@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"aws-provider-executor/pkg/history"
 	"aws-provider-executor/pkg/ledger"
 )
 
@@ -38,7 +40,7 @@ func Age(dir string, by time.Duration) error {
 		case !found:
 			return fmt.Errorf("%s is not the record of %q", file, named.Key)
 		}
-		r.Written = time.Time{}
+		r.Acted = r.Acted.Add(-by)
 		if err := old.Put(r); err != nil {
 			return err
 		}
@@ -46,7 +48,28 @@ func Age(dir string, by time.Duration) error {
 	return nil
 }
 
+// Open are the keys of the records below a state directory that are not undone. What several
+// actions made up is kept for a while once it is undone.
+func Open(dir string) (keys []string, err error) {
+	files, err := Records(dir)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var r ledger.Record
+		if err := json.Unmarshal(data, &r); err != nil {
+			return nil, err
+		}
+		open := func(e ledger.Entry) bool { return e.State != history.Withdrawn }
+		if slices.ContainsFunc(r.Entries, open) {
+			keys = append(keys, r.Key)
+		}
+	}
+	return keys, err
+}
+
 // Records are the files of the records below a state directory.
 func Records(dir string) ([]string, error) {
-	return filepath.Glob(filepath.Join(dir, "records", "*.json"))
+	return filepath.Glob(filepath.Join(dir, "keys", "*.json"))
 }

@@ -1,5 +1,6 @@
 // Package render writes what is generated from the verbs' descriptors: the JSON
-// Schemas of the wire, the reference in actions/README.md and the IAM policies in examples/iam.
+// Schemas of the wire, the reference in actions/README.md, the IAM policies in examples/iam and
+// the tables in pages that are written by hand.
 //
 // The same registry gives the same bytes. A request schema accepts what the
 // executor accepts, as far as a schema can say it; patterns keep to what ECMA 262
@@ -39,8 +40,9 @@ const (
 
 func fileName(schema string) string { return schema + suffix }
 
-// Files renders everything.
-func (g Generator) Files() ([]File, error) {
+// Files renders everything. The pages below the module's root are read for what is written in
+// them by hand.
+func (g Generator) Files(root string) ([]File, error) {
 	files := []File{{Path: "actions/README.md", Data: []byte(g.reference())}}
 	add := func(name string, n node) error {
 		data, err := document(n)
@@ -51,7 +53,8 @@ func (g Generator) Files() ([]File, error) {
 	for _, v := range g.Registry.Verbs() {
 		errs = append(errs, add(v.Name, g.verb(v)))
 	}
-	for _, more := range []func() ([]File, error){g.inventory, g.iam} {
+	written := func() ([]File, error) { return g.pageFiles(root) }
+	for _, more := range []func() ([]File, error){g.inventory, g.iam, written} {
 		rendered, err := more()
 		files, errs = append(files, rendered...), append(errs, err)
 	}
@@ -121,7 +124,7 @@ func (g Generator) Main(root string, args []string, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "usage: go run ./schema/generate [-check], in the root of the module")
 		return 2
 	}
-	files, err := g.Files()
+	files, err := g.Files(root)
 	if err != nil {
 		fmt.Fprintln(stderr, "cannot generate:", err)
 		return 1

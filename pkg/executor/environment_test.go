@@ -1,0 +1,38 @@
+package executor
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+// TestEverySettingIsRead gives each listed variable a value that can't be right. The answer
+// names it, so it is read.
+func TestEverySettingIsRead(t *testing.T) {
+	for _, s := range Settings() {
+		t.Run(s.Name, func(t *testing.T) {
+			p := newProcess(t)
+			p.run(t, []string{s.Name + "=\x01:wrong"}, request("on", "k", "a", ""))
+			status := p.status(t)
+			names := strings.Contains(status.Message, s.Name) || strings.Contains(status.Message, `\x01`)
+			class := protocol.FailureClass(status.Observed[protocol.FactFailureClass])
+			if class != protocol.Configuration || !names {
+				t.Errorf("answered %+v", status)
+			}
+			if p.cloud.values["a"] != "off" {
+				t.Error("it was switched")
+			}
+		})
+	}
+}
+
+// TestUsageNamesEverySetting: what a person is told is what there is.
+func TestUsageNamesEverySetting(t *testing.T) {
+	named := regexp.MustCompile("EXECUTOR_[A-Z_]+").FindAllString(newProcess(t).usage(), -1)
+	if !slices.Equal(named, settingNames()) {
+		t.Errorf("the usage names %v, want %v", named, settingNames())
+	}
+}
