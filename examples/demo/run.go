@@ -32,7 +32,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		out: out, sim: sim, requests: *requests, executor: filepath.Join(*bin, "aws-provider-executor"),
 		env: append(sim.Env, "PATH="+os.Getenv("PATH"), "EXECUTOR_STATE_DIR="+state),
 	}
-	for _, act := range []func(*stage) error{address, takeover, forwarding, alreadyForwards} {
+	acts := []func(*stage) error{address, takeover, forwarding, twoAddresses, alreadyForwards}
+	for _, act := range acts {
 		if err := act(s); err != nil {
 			return err
 		}
@@ -92,6 +93,32 @@ func forwarding(s *stage) error {
 	}
 	s.look(routerA)
 	s.step("The undo restores exactly that.")
+	if err := s.undo("ensure-forwarding-disabled", "succeeded", "disabled"); err != nil {
+		return err
+	}
+	return s.asBefore(routerA)
+}
+
+func twoAddresses(s *stage) error {
+	s.heading("Two addresses need one forwarder, and are undone in whatever order")
+	s.look(routerA)
+	s.step("The action for the first address switches the check off.")
+	if err := s.send("forwarding.json", "succeeded", "enabled"); err != nil {
+		return err
+	}
+	request, result := s.request, s.result
+	s.step("The one for the second finds it off, and counts on it from now on.")
+	if err := s.send("forwarding-second.json", "succeeded", "nothing to do"); err != nil {
+		return err
+	}
+	s.request, request = request, s.request
+	s.result, result = result, s.result
+	s.step("The undo of the first changes nothing: heldBy says who counts on it. It is done with.")
+	if err := s.undo("ensure-forwarding-disabled", "succeeded", "nothing is changed"); err != nil {
+		return err
+	}
+	s.request, s.result = request, result
+	s.step("The undo of the last one brings back what was there before both.")
 	if err := s.undo("ensure-forwarding-disabled", "succeeded", "disabled"); err != nil {
 		return err
 	}
