@@ -163,10 +163,18 @@ func (r Request) byRecord(b Back, u history.Undo) (Back, error) {
 	own, _ := r.Own(b.at.Resource, b.at.Attribute)
 	var err error
 	switch {
-	case u.Drift && b.Idle && b.To == own.To:
+	case !u.Drift || b.To == b.at.Now:
+	case b.Idle && b.To == own.To:
 		// Nothing is to be taken back, so that a stranger's value is not in the way.
 		b.To, b.aside = b.at.Now, true
-	case u.Drift:
+	case b.at.Now == own.To && r.Parameters[OnDrift.Name] != "restore":
+		err = Refuse(protocol.Drift,
+			"%s is %s now, as the action left it, but a later action led it elsewhere since;"+
+				" someone else changed it back: look who, then undo by hand or with onDrift=restore",
+			b.at.What, b.at.Now).With(protocol.FactDrift, b.at.Now)
+	case b.at.Now == own.To:
+		b.Overwrites = b.at.Now
+	default:
 		b.Overwrites, err = Restore(r, b.at.What, b.To, own.To, b.at.Now)
 	}
 	return b, err

@@ -178,11 +178,12 @@ func (r *run) dryRun() (protocol.Result, error) {
 	if err := r.settle(); err != nil {
 		return protocol.Result{}, err
 	}
+	if ended := r.leaseEnded(); ended != nil && !r.isSo() {
+		return protocol.Result{}, r.tooLate(ended, r.mayBeInForce())
+	}
+	r.settled = true
 	if over, answer := r.nothingToDo(); over {
 		return answer, nil
-	}
-	if ended := r.leaseEnded(); ended != nil {
-		return protocol.Result{}, r.tooLate(ended, r.mayBeInForce())
 	}
 	if r.plan.Foresee == nil {
 		return r.would(nil), nil

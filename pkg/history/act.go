@@ -201,8 +201,8 @@ func (v View) Undoing(key string, seq int64, aim string) []Entry {
 func (v View) Withdrawn(key string, seq int64, left string) []Entry {
 	return v.undone(key, seq, func(e *Entry, uppermost bool) {
 		e.State, e.Undone, e.Aim = Withdrawn, seq, ""
-		// What a stranger brought back was not left by the undo.
-		if uppermost && (v.Explained() || left != v.Base()) {
+		// What a stranger made, and the undo did not change, was not left by the undo.
+		if uppermost && (v.Explained() || left != v.now) {
 			e.Aim = left
 		}
 	})

@@ -561,7 +561,7 @@ func TestWithdrawn(t *testing.T) {
 		{"over a stranger's", "1 b A C live begins; 2 k C B live", "S", "C",
 			"2 k C B withdrawn undone=9 aim=C"},
 		{"held, and a stranger made it", "1 b A C live begins; 2 k C B live", "C", "C",
-			"2 k C B withdrawn undone=9 aim=C"},
+			"2 k C B withdrawn undone=9"},
 		{"twice", "1 k A B live begins; 2 b B C live; 3 k C B live", "B", "C",
 			"1 k A B withdrawn undone=9 aim=C begins; 3 k C B withdrawn undone=9 aim=C"},
 		{"not what is undone", "1 k A B withdrawn undone=2 aim=A begins; 3 b A A live", "A", "A", ""},

@@ -506,7 +506,19 @@ func sequences() []sequence {
 				"undo b over others", "B, drift",
 				"undo b", "B, held by a",
 			},
-			left: 2,
+			left: 1,
+		},
+		{
+			name: "a stranger brings back what a lower run wants", start: "A",
+			steps: []string{
+				"a wants A", "A, prior A",
+				"a stranger makes S", "S",
+				"b wants C", "C, prior S",
+				"a stranger makes A", "A",
+				"undo a", "A, drift",
+				"undo b", "A, held by a",
+				"undo a", "A",
+			},
 		},
 	}
 }
