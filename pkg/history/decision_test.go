@@ -612,6 +612,19 @@ func TestNeeded(t *testing.T) {
 			"3 b A B withdrawn undone=4 aim=A", "2"},
 		{"a release that was not answered", "1 a A B live begins; 2 r B A pending ends=2", "1 2"},
 		{"a release that was not answered, alone", "2 r B A pending ends=2 begins", ""},
+		{
+			"a release that was not answered, of a stranger's above one in force",
+			"1 a A B live begins; 2 r S A pending ends=2 begins", "1 2",
+		},
+		{
+			"a release that was not answered, of a stranger's above one undone",
+			"1 a A B withdrawn undone=3 aim=A begins; 2 r S A pending ends=2 begins", "",
+		},
+		{
+			"a run that is over and left what a release left",
+			"1 r B A live ends=1; 2 b S A withdrawn undone=3 aim=A begins",
+			"1",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

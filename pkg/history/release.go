@@ -40,15 +40,17 @@ func (v View) End(key, to string, seq int64) Entry {
 //
 // A run is needed while an action of it is not undone. A run of undone actions alone is
 // needed while it is uppermost and an action below wants what it left: its base is where
-// that action's undo leads. After a release that nothing lies above, the release is needed
-// alone, so that later undos of what it ended are told of it.
+// that action's undo leads. A release that was not answered is needed while an action below
+// it is not undone: sent again, it ends that one. After a release that nothing lies above, the
+// release is needed alone, so that later undos of what it ended are told of it.
 func Needed(entries []Entry) []Entry {
 	v := At(entries, "")
 	var needed []Entry
 	for end := len(v.entries); end > 0; {
 		first := v.runBelow(end)
 		run := v.entries[first:end]
-		if anyOpen(run) || len(needed) == 0 && v.wanted(run, first) {
+		unanswered := anyUnanswered(run) && anyOpen(v.entries[:first])
+		if anyOpen(run) || unanswered || len(needed) == 0 && v.wanted(run, first) {
 			needed = append(needed, run...)
 		}
 		end = first
@@ -78,8 +80,13 @@ func anyOpen(run []Entry) bool {
 	})
 }
 
-// wanted reports whether an entry below the run, which starts at first, wants what the run
-// left.
+// anyUnanswered reports whether a run has a release that was not answered.
+func anyUnanswered(run []Entry) bool {
+	return slices.ContainsFunc(run, func(e Entry) bool { return e.State == Pending && e.Ends != 0 })
+}
+
+// wanted reports whether an action below the run, which starts at first, wants what the run
+// left. A release wants nothing.
 func (v View) wanted(run []Entry, first int) bool {
 	left, at := "", int64(0)
 	for _, e := range run {
@@ -88,6 +95,6 @@ func (v View) wanted(run []Entry, first int) bool {
 		}
 	}
 	return slices.ContainsFunc(v.entries[:first], func(e Entry) bool {
-		return (e.State == Live || e.State == Pending) && e.To == left
+		return e.Ends == 0 && (e.State == Live || e.State == Pending) && e.To == left
 	})
 }
