@@ -49,12 +49,18 @@ type OSDisk struct{}
 
 var _ Disk = OSDisk{}
 
+// openFile opens a file or a directory, and makes a file for the owner only. It never waits: who opens
+// a pipe that somebody put there would wait for its other end.
+func openFile(path string, flags int) (*os.File, error) {
+	return os.OpenFile(path, flags|syscall.O_NONBLOCK, 0o600)
+}
+
 // MkdirAll makes a directory.
 func (OSDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
 
 // ReadDir lists a directory.
 func (OSDisk) ReadDir(dir string) ([]string, error) {
-	d, err := os.Open(dir)
+	d, err := openFile(dir, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +72,7 @@ func (OSDisk) ReadDir(dir string) ([]string, error) {
 
 // ReadSome lists a part of a directory.
 func (OSDisk) ReadSome(dir string, from int64) (names []string, next int64, err error) {
-	d, err := os.Open(dir)
+	d, err := openFile(dir, os.O_RDONLY)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -88,10 +94,9 @@ func (OSDisk) ReadSome(dir string, from int64) (names []string, next int64, err 
 	return names, next, err
 }
 
-// ReadFile reads a file, and nothing that only looks like one: a pipe would be waited for,
-// without end.
+// ReadFile reads a file, and nothing that only looks like one.
 func (OSDisk) ReadFile(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := openFile(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +118,7 @@ func (OSDisk) ReadFile(path string) ([]byte, error) {
 
 // Create writes a file.
 func (OSDisk) Create(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := openFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
@@ -125,7 +130,7 @@ func (OSDisk) Create(path string, data []byte) error {
 
 // Write writes a file and syncs it.
 func (OSDisk) Write(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := openFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
@@ -150,7 +155,7 @@ func (OSDisk) ModTime(path string) (time.Time, error) {
 
 // SyncDir syncs a directory.
 func (OSDisk) SyncDir(dir string) error {
-	f, err := os.Open(dir)
+	f, err := openFile(dir, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -189,7 +194,7 @@ const manyFiles = 30
 
 // TryLock locks a file, which it makes.
 func (OSDisk) TryLock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openFile(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}

@@ -485,6 +485,31 @@ func TestOSDisk(t *testing.T) {
 	}
 }
 
+// TestOSDiskWaitsForNoPipe: who opens a pipe waits for its other end, without end. No step does.
+func TestOSDiskWaitsForNoPipe(t *testing.T) {
+	d, pipe := OSDisk{}, filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, step := range map[string]func() error{
+		"Create":   func() error { return d.Create(pipe, []byte("x")) },
+		"Write":    func() error { return d.Write(pipe, []byte("x")) },
+		"ReadFile": func() error { _, err := d.ReadFile(pipe); return err },
+		"ReadDir":  func() error { _, err := d.ReadDir(pipe); return err },
+		"ReadSome": func() error { _, _, err := d.ReadSome(pipe, 0); return err },
+	} {
+		if step() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if info, err := os.Stat(pipe); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if err := d.SyncDir(pipe); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSyncTree: a tree of few files and one of many are synced without an error, and one that is
 // not there is an error.
 func TestSyncTree(t *testing.T) {
