@@ -229,14 +229,14 @@ func (f *fence) useTags() error {
 func (f *fence) doubt() (why, err error) {
 	named := recordedName(f.backups, f.have.at)
 	for _, n := range f.first.Interfaces {
-		at := groupsOf(n, f.have)
+		kept := f.have.before(n)
 		all, err := f.req.History(n.ID, attrGroups)
 		switch {
 		case err != nil:
 			return nil, err
-		case at.Below == nil:
+		case kept == "":
 		case len(all) > 0 && named:
-			kept := at.Below.From
+			at := groupsOf(n, f.have, f.backups)
 			if len(action.InForce(all)) == 0 {
 				// That fence is over, by the record.
 				at.Below = nil
@@ -286,7 +286,7 @@ func (f *fence) partial(by ec2model.InstanceInterface) error {
 
 // end finds where an interface comes from and goes to.
 func (f *fence) end(n ec2model.InstanceInterface) (end, error) {
-	e := end{InstanceInterface: n, at: groupsOf(n, f.have)}
+	e := end{InstanceInterface: n, at: groupsOf(n, f.have, f.backups)}
 	var err error
 	if e.origin, err = f.req.Origin(e.at); err != nil {
 		return e, err

@@ -121,14 +121,18 @@ func (u *unfence) why() string {
 	return ""
 }
 
-// leadsUnder reports whether the fence that lastfence names is in force with these groups: it was
-// there before the action that is undone, and so its backup does not tell what that one left.
+// leadsUnder reports whether the fence that lastfence names is in force with these groups, though
+// nothing is recorded of it: it was there before the action that is undone, and so its backup does
+// not tell what that one left.
 func (u *unfence) leadsUnder(groups map[string]string) bool {
 	for _, l := range u.legs {
 		own, _ := u.req.Own(l.at.Resource, attrGroups)
 		left := cmp.Or(u.req.Parameters[factFenced+l.at.Resource], own.To)
 		kept, ok := u.first.backup.groupsOf(l.at.Resource)
-		if l.given || ok && groupText(kept) == left {
+		tells := func() bool {
+			return writes(u.backups, u.first.backup.at, l.at.Resource, groupText(kept))
+		}
+		if l.given || ok && (groupText(kept) == left || tells()) {
 			return false
 		}
 	}

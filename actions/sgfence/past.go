@@ -9,17 +9,38 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// groupsOf is the attribute that an interface's groups are, with the fence that the tags tell of
-// where it is in force: where the groups are not what it backed up.
-func groupsOf(n ec2model.InstanceInterface, tags *backup) action.At {
+// groupsOf is the attribute that an interface's groups are, with the fence that the tags alone tell
+// of where it is in force: where the groups are not what it backed up.
+func groupsOf(n ec2model.InstanceInterface, tags *backup, backups []action.Recorded) action.At {
 	at := action.At{
 		Resource: n.ID, Attribute: attrGroups, Now: groupText(n.Groups),
 		What: "the security groups of " + n.ID,
 	}
-	if kept, ok := tags.groupsOf(n.ID); ok && groupText(kept) != at.Now {
-		at.Below = &action.Below{Key: lastFence + "=" + tags.at, From: groupText(kept)}
+	if kept := tags.before(n); kept != "" && !writes(backups, tags.at, n.ID, kept) {
+		at.Below = &action.Below{Key: lastFence + "=" + tags.at, From: kept}
 	}
 	return at
+}
+
+// before is what a backup says that an interface had, if it has other groups now.
+func (b *backup) before(n ec2model.InstanceInterface) string {
+	if kept, ok := b.groupsOf(n.ID); ok && !slices.Equal(kept, n.Groups) {
+		return groupText(kept)
+	}
+	return ""
+}
+
+// writes reports whether a recorded fence wrote what a backup says of an interface. Then the record
+// tells of that fence, too.
+func writes(backups []action.Recorded, at, nic, kept string) bool {
+	return slices.ContainsFunc(backups, func(r action.Recorded) bool {
+		says := func(text string) bool {
+			b, _ := parseBackup(text)
+			groups, ok := b.groupsOf(nic)
+			return ok && b.at == at && groupText(groups) == kept
+		}
+		return says(r.To) && !says(r.From)
+	})
 }
 
 // baseUnder is what an interface had before all recorded fences, had it some groups now.

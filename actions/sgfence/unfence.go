@@ -51,12 +51,23 @@ type leg struct {
 	base string
 	// given reports whether the request gives the groups.
 	given bool
+	// over are the keys of other fences in force that left the groups which it has afterwards.
+	over []string
+	// aside reports whether it has somebody else's groups, which the fence did not change, and
+	// keeps them.
+	aside bool
 }
 
 func (l leg) changes() bool { return l.back.To != l.at.Now }
 
-// fenced reports whether the interface is still fenced afterwards, by another fence.
-func (l leg) fenced() bool { return !l.given && l.base != "" && l.back.To != l.base }
+// fenced reports whether the interface is still fenced afterwards, by another fence. Without
+// a record the facts alone tell of it.
+func (l leg) fenced() bool {
+	return !l.given && !l.free() && (len(l.over) > 0 || !l.back.Known && !l.aside)
+}
+
+// free reports whether it has afterwards what it had before all fences, or nothing tells.
+func (l leg) free() bool { return l.base == "" || l.back.To == l.base }
 
 func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
 	u := unfence{
@@ -253,11 +264,11 @@ func (u *unfence) undone(n ec2model.InstanceInterface, given string) (leg, error
 		// The fence below was cut short there, and what it leads to is not known.
 		l.back.To, l.back.HeldBy = l.at.Now, []string{l.at.Below.Key}
 	}
-	if !l.changes() && (l.back.Known || u.off(n)) {
-		return l, nil
-	}
-	if l.back.Below, err = u.fencesBelow(l); err != nil {
+	if l.over, err = u.fencesOver(l); err != nil || !l.changes() && (l.back.Known || u.off(n)) {
 		return l, err
+	}
+	if l.changes() {
+		l.back.Below = l.over
 	}
 	return l, u.agree(l)
 }
@@ -273,23 +284,25 @@ func (u *unfence) undoOf(n ec2model.InstanceInterface) (leg, error) {
 		l.at = u.at(n)
 		l.back, err = u.req.Undo(l.at, told)
 	}
-	l.base = u.baseOf(l.at)
+	l.base = u.baseOf(n)
 	now := l.at.Now
 	if isDrift(err) && (now == l.base || !l.back.Known && (told.After == "" || now == u.via(n.ID))) {
 		// Nothing tells that the present groups are somebody else's, or they stay.
 		l.back, err = u.overDrift().Undo(l.at, told)
 		l.back.Overwrites = ""
 	}
+	l.aside = l.back.Aside ||
+		l.back.Stays() && !l.back.Known && !u.repeats() && told.After != now
 	return l, err
 }
 
 // baseOf is what an interface had before all fences, by the facts of the action, its record, or the
 // tags.
-func (u *unfence) baseOf(at action.At) string {
-	own, _ := u.req.Own(at.Resource, attrGroups)
-	told := cmp.Or(u.req.Parameters[factPrior+at.Resource], own.Facts[factPrior+at.Resource])
-	if told == "" && at.Below != nil {
-		return at.Below.From
+func (u *unfence) baseOf(n ec2model.InstanceInterface) string {
+	own, recorded := u.req.Own(n.ID, attrGroups)
+	told := cmp.Or(u.req.Parameters[factPrior+n.ID], own.Facts[factPrior+n.ID])
+	if told == "" && (recorded || u.off(n)) {
+		told = u.first.backup.before(n)
 	}
 	return cmp.Or(told, own.From)
 }
@@ -305,8 +318,7 @@ func (u *unfence) via(nic string) string {
 // what was fenced, changed no groups.
 func (u *unfence) toldOf(n ec2model.InstanceInterface) action.Told {
 	after := u.req.Parameters[factFenced+n.ID]
-	switch u.req.Parameters[factPriorFence] {
-	case fenceSame, fenceUnstopped:
+	if u.repeats() {
 		after = cmp.Or(after, groupText(n.Groups))
 		return action.Told{Before: after, After: after}
 	}
@@ -316,13 +328,19 @@ func (u *unfence) toldOf(n ec2model.InstanceInterface) action.Told {
 	return action.Told{Before: u.req.Parameters[factPrior+n.ID], After: after}
 }
 
+// repeats reports whether the action repeated a fence that was in force, as its facts tell.
+func (u *unfence) repeats() bool {
+	prior := u.req.Parameters[factPriorFence]
+	return prior == fenceSame || prior == fenceUnstopped
+}
+
 // at is an interface's groups. Without a record nothing but facts and tags tells of the action, so
 // that the fence that the tags are of is the action itself, unless it is off already.
 func (u *unfence) at(n ec2model.InstanceInterface) action.At {
 	if !u.req.Recorded() && !u.off(n) {
-		return groupsOf(n, nil)
+		return groupsOf(n, nil, nil)
 	}
-	return groupsOf(n, u.first.backup)
+	return groupsOf(n, u.first.backup, u.backups)
 }
 
 // off reports whether a fence without a record is off an interface already: the tags are of the
@@ -346,16 +364,16 @@ func (u *unfence) overDrift() action.Request {
 	return r
 }
 
-// fencesBelow are the keys of the fences that left the groups which an undo leads to.
-func (u *unfence) fencesBelow(l leg) ([]string, error) {
-	if !l.fenced() {
+// fencesOver are the keys of other fences in force that left the groups which an undo leads to.
+func (u *unfence) fencesOver(l leg) ([]string, error) {
+	if l.given || l.aside || l.free() {
 		return nil, nil
 	}
 	own, _ := u.req.Own(l.at.Resource, attrGroups)
 	all, err := u.req.History(l.at.Resource, attrGroups)
 	var keys []string
 	for _, r := range action.InForce(all) {
-		if r.Key != own.Key && r.To == l.back.To {
+		if r.Key != own.Key && r.To == l.back.To && !slices.Contains(keys, r.Key) {
 			keys = append(keys, r.Key)
 		}
 	}
@@ -381,8 +399,8 @@ func (u *unfence) agree(l leg) error {
 		if named := u.anotherFence(at); named != "" {
 			return u.conflict("the facts are of the fence " + named)
 		}
-		if kept := groupsOf(n, u.first.backup).Below; kept != nil {
-			tags = source{tagsOf(at), kept.From}
+		if kept := u.first.backup.before(n); !u.req.Recorded() || !writes(u.backups, at, nic, kept) {
+			tags = source{tagsOf(at), kept}
 		}
 	}
 	facts := source{factPrior + nic, u.req.Parameters[factPrior+nic]}
@@ -474,7 +492,10 @@ func (u *unfence) exact() (map[string][]string, error) {
 func (u *unfence) ending(n ec2model.InstanceInterface, given []string) (
 	l leg, told bool, err error,
 ) {
-	l = leg{at: groupsOf(n, u.backup()), vpc: n.VPCID, given: given != nil, base: groupText(given)}
+	l = leg{
+		at: groupsOf(n, u.backup(), u.backups), vpc: n.VPCID,
+		given: given != nil, base: groupText(given),
+	}
 	all, err := u.req.History(n.ID, attrGroups)
 	if err != nil {
 		return l, false, err
@@ -647,7 +668,7 @@ func (u *unfence) seen(now reading, transitions []action.Transition) action.Seen
 func (u *unfence) facts(_ []action.Transition, seen action.Seen) map[string]string {
 	facts := map[string]string{}
 	for i, l := range u.legs {
-		if i < len(seen.Values) && seen.Values[i] == l.back.To && !l.fenced() {
+		if i < len(seen.Values) && seen.Values[i] == l.back.To && !l.fenced() && !l.aside {
 			facts[factRestored+l.at.Resource] = l.back.To
 		}
 	}
@@ -666,6 +687,9 @@ func (u *unfence) words() action.Words {
 	for _, l := range u.legs {
 		nic, groups := l.at.Resource, l.back.To
 		switch {
+		case l.aside:
+			keeps := nic + " keeps " + groups + ", which somebody else gave it"
+			gets, has = append(gets, keeps), append(has, keeps)
 		case !l.fenced():
 			gets = append(gets, nic+" gets "+groups+" back")
 			has = append(has, nic+" has "+groups+" back")

@@ -43,14 +43,14 @@ type Back struct {
 	Base string
 	// Confirm reports whether the decision must rest on a confirmed reading.
 	Confirm bool
+	// Aside reports whether the present value is a stranger's, and stays: it is no part of what
+	// is recorded.
+	Aside bool
 
 	at At
 	// key is that of the entries to write. seq is the place of the undo.
 	key string
 	seq int64
-	// aside reports whether the present value is a stranger's, and stays: it is no part of what
-	// is recorded.
-	aside bool
 	// view is the history that the decision rests on.
 	view history.View
 	// ends is the entry of a release. It is nil if there is none.
@@ -166,7 +166,7 @@ func (r Request) byRecord(b Back, u history.Undo) (Back, error) {
 	case !u.Drift || b.To == b.at.Now:
 	case b.Idle && b.To == own.To:
 		// Nothing is to be taken back, so that a stranger's value is not in the way.
-		b.To, b.aside = b.at.Now, true
+		b.To, b.Aside = b.at.Now, true
 	case b.at.Now == own.To && r.Parameters[OnDrift.Name] != "restore":
 		err = Refuse(protocol.Drift,
 			"%s is %s now, as the action left it, but a later action led it elsewhere since;"+
@@ -301,7 +301,7 @@ func (b Back) Outcome(left string) []Recorded {
 		e.State = history.Live
 		return b.recorded(e)
 	}
-	if b.aside {
+	if b.Aside {
 		left = ""
 	}
 	return b.recorded(b.view.Withdrawn(b.key, b.seq, left)...)
