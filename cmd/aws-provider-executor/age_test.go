@@ -26,6 +26,14 @@ func records(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+func kept(ts *testscript.TestScript, _ bool, args []string) {
+	files, err := ledgertest.Records(ts.Getenv("EXECUTOR_STATE_DIR"))
+	ts.Check(err)
+	if n := strconv.Itoa(len(files)); n != args[0] {
+		ts.Fatalf("%s records, want %s", n, args[0])
+	}
+}
+
 // terminate ends an instance as EC2 does: its interfaces go with it, but for those that are named,
 // which outlive it.
 func terminate(ts *testscript.TestScript, _ bool, args []string) {

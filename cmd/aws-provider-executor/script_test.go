@@ -71,6 +71,7 @@ func hurried() {
 //	                                             without addresses
 //	age DURATION                                 makes every record of prior facts that much older
 //	records N                                    how many records of prior facts there are
+//	kept N                                       how many there are, with those that are undone
 //	forwards ENI true|false                      what the source/dest check makes of an interface
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -84,7 +85,7 @@ func TestScripts(t *testing.T) {
 			"forwards": forwards,
 			"metadata": metadata, "nokeys": noKeys, "may": may,
 			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "add": add,
-			"age": age, "records": records, "pause": pause, "nofaults": noFaults,
+			"age": age, "records": records, "kept": kept, "pause": pause, "nofaults": noFaults,
 		},
 	})
 }

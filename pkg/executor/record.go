@@ -210,7 +210,10 @@ func (r *run) keep() error {
 			}
 		}
 		needed := history.Needed(entries)
-		if slices.ContainsFunc(needed, mine) || len(needed) == 0 && history.Repeatable(entries) {
+		if len(needed) == 0 {
+			needed = history.Repeatable(entries)
+		}
+		if slices.ContainsFunc(needed, mine) {
 			return r.store.Put(r.record)
 		}
 	}

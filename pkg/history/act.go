@@ -18,7 +18,9 @@ func (v View) Begin(key, to, via string, seq int64) Entry {
 	if again {
 		e.Again, e.Undone, e.Aim = seq, 0, ""
 	} else {
-		e = Entry{Seq: seq, Key: key, From: v.now, To: to, Via: via, Begins: !v.Explained()}
+		// A run that is over ends with what it left: records of it may go at any time.
+		e = Entry{Seq: seq, Key: key, From: v.now, To: to, Via: via}
+		e.Begins = !v.Explained() || v.over()
 	}
 	e.State = v.stateOf(to)
 	return e

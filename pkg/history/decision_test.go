@@ -134,6 +134,15 @@ func TestBegin(t *testing.T) {
 			"B", "B", "", "9 k B B live",
 		},
 		{"an action that found what it wants", "1 b A B live begins", "B", "B", "", "9 k B B live"},
+		{
+			"all below are undone", "1 a A B withdrawn undone=2 aim=A begins", "A", "B", "",
+			"9 k A B pending begins",
+		},
+		{
+			"all above one that wants this are undone",
+			"1 a A B live begins; 2 b S B withdrawn undone=3 aim=B begins", "B", "C", "",
+			"9 k B C pending",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := At(parse(list(c.entries)...), c.now).Begin("k", c.to, c.via, 9)

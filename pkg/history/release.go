@@ -63,15 +63,26 @@ func Needed(entries []Entry) []Entry {
 	})
 }
 
-// Repeatable reports whether the entries of a history of which none is needed are to be kept
-// for now: an entry is fresh, and several actions took part. An undo of one of them may be sent
-// again, as after a lost answer. Its facts alone would mislead, since they tell what another of
-// them had made.
-func Repeatable(entries []Entry) bool {
-	fresh := func(e Entry) bool { return e.Fresh }
-	other := func(e Entry) bool { return e.Key != entries[0].Key }
-	return slices.ContainsFunc(entries, fresh) && slices.ContainsFunc(entries, other)
+// Repeatable returns the entries of a history of which none is needed that are to be kept for
+// now. They are those of the runs in which several actions took part and an entry is fresh. An
+// undo of one of them may be sent again, as after a lost answer. Its facts alone would mislead,
+// since they tell what another of them had made.
+func Repeatable(entries []Entry) []Entry {
+	v := At(entries, "")
+	var kept []Entry
+	for end := len(v.entries); end > 0; {
+		first := v.runBelow(end)
+		run := v.entries[first:end]
+		other := func(e Entry) bool { return e.Key != run[0].Key }
+		if slices.ContainsFunc(run, isFresh) && slices.ContainsFunc(run, other) {
+			kept = append(kept, run...)
+		}
+		end = first
+	}
+	return kept
 }
+
+func isFresh(e Entry) bool { return e.Fresh }
 
 // anyOpen reports whether a run has an action that is not undone.
 func anyOpen(run []Entry) bool {
@@ -83,6 +94,13 @@ func anyOpen(run []Entry) bool {
 // anyUnanswered reports whether a run has a release that was not answered.
 func anyUnanswered(run []Entry) bool {
 	return slices.ContainsFunc(run, func(e Entry) bool { return e.State == Pending && e.Ends != 0 })
+}
+
+// over reports whether all actions of the uppermost run are undone, and no answer rests on it.
+func (v View) over() bool {
+	first := v.run()
+	run := v.entries[first:]
+	return !v.Empty() && !anyOpen(run) && run[0].Ends == 0 && !v.wanted(run, first)
 }
 
 // wanted reports whether an action below the run, which starts at first, wants what the run

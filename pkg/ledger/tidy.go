@@ -139,7 +139,7 @@ func (j *judge) needs(r Record) bool {
 		all, needed, err := j.read(e.attribute())
 		mine := func(n history.Entry) bool { return n.Key == r.Key }
 		return err != nil || slices.ContainsFunc(needed, mine) ||
-			len(needed) == 0 && history.Repeatable(all) ||
+			len(needed) == 0 && slices.ContainsFunc(history.Repeatable(all), mine) ||
 			!slices.Equal(needed, history.Needed(except(all, r.Key)))
 	})
 }
