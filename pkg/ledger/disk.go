@@ -49,8 +49,8 @@ type OSDisk struct{}
 
 var _ Disk = OSDisk{}
 
-// openFile opens a file or a directory, and makes a file for the owner only. It never waits: who opens
-// a pipe that somebody put there would wait for its other end.
+// openFile opens a file or a directory, and makes a file for the owner only. It never waits: who
+// opens a pipe that somebody put there would wait for its other end.
 func openFile(path string, flags int) (*os.File, error) {
 	return os.OpenFile(path, flags|syscall.O_NONBLOCK, 0o600)
 }
