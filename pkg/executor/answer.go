@@ -154,8 +154,8 @@ func (r *run) facts() map[string]string {
 	}
 
 	facts := r.plan.Facts(r.plan.Transitions, r.seen)
-	if r.wire.Mode == protocol.Execute && r.OpenStore == nil && r.verb.Undo != "" &&
-		r.plan.Moot == "" {
+	unkept := r.OpenStore == nil || r.lost
+	if r.wire.Mode == protocol.Execute && unkept && r.verb.Undo != "" && r.plan.Moot == "" {
 		facts = action.Merge(facts, map[string]string{protocol.FactPriorFactsKept: "false"})
 	}
 	if r.plan.TargetGone {

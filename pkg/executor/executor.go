@@ -140,6 +140,8 @@ type run struct {
 	moves []move
 	// began is set once a change may have left, touched while one may be in force.
 	began, touched bool
+	// lost reports whether the record of this action was removed by somebody, once it was written.
+	lost bool
 	// warnings are what went wrong without making the result a failure.
 	warnings []string
 	// note is what the plan's Finally adds to the sentence.

@@ -84,7 +84,18 @@ func (r *run) recordDone() {
 	r.enter(r.entries...)
 	if err := r.store.Put(r.record); err != nil {
 		r.Log.Warn("the record stays marked as pending", "error", err)
+		r.checkKept()
 	}
+}
+
+// checkKept tells where the record is lost that was written before the change: somebody removed it.
+func (r *run) checkKept() {
+	if _, found, err := r.store.Get(r.record.Key); found && err == nil {
+		return
+	}
+	r.lost = true
+	r.warnings = append(r.warnings, "what was there before is recorded nowhere but in this result:"+
+		" the record is gone from the state directory, or can't be read; keep the result to undo by")
 }
 
 // enter puts entries into the record, each in its place. An action's own attempt also brings the

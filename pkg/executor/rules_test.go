@@ -1055,7 +1055,8 @@ func TestStateStore(t *testing.T) {
 	rule(t, "cannot put the second time: the action is done, and can be undone", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		c.cloud.onChange = func() { c.breaks = "put" }
-		facts := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+		facts := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off",
+			"priorFactsKept=", "warning=")
 		c.breaks, c.cloud.onChange = "", nil
 		is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
 		is(t, c.undo("k", "a", facts), protocol.Succeeded)
@@ -1090,6 +1091,23 @@ func TestStateStore(t *testing.T) {
 		is(t, c.undo("k", "a", facts), protocol.Succeeded, "priorFactsKept=")
 		c.now("a=off")
 	})
+	rule(t, "removed after the change: it says that the result alone has prior facts",
+		func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.cloud.onChange = func() {
+				if err := os.RemoveAll(c.dir); err != nil {
+					t.Error(err)
+				}
+			}
+			got := is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off", "priorFactsKept=false")
+			c.cloud.onChange = nil
+			if w := got.Observed["warning"]; !strings.Contains(w, "keep the result") ||
+				!strings.Contains(got.Message, w) {
+				t.Errorf("it says %q, and warns %q", got.Message, w)
+			}
+			is(t, c.undo("k", "a", got), protocol.Succeeded, "priorFactsKept=")
+			c.now("a=off")
+		})
 	rule(t, "some: it says nothing of it", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		is(t, c.set("k", "a", "on"), protocol.Succeeded, "priorFactsKept=")
