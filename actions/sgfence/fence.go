@@ -236,12 +236,7 @@ func (f *fence) doubt() (why, err error) {
 			return nil, err
 		case kept == "":
 		case len(all) > 0 && named:
-			at := groupsOf(n, f.have, f.backups)
-			if len(action.InForce(all)) == 0 {
-				// That fence is over, by the record.
-				at.Below = nil
-			}
-			o, err := f.req.Origin(at)
+			o, err := f.req.Origin(groupsOf(n, f.have, f.backups))
 			if err != nil {
 				return nil, err
 			}
@@ -292,9 +287,9 @@ func (f *fence) end(n ec2model.InstanceInterface) (end, error) {
 		return e, err
 	}
 	base := e.origin.Base
-	if e.at.Below != nil && !recordedName(f.backups, f.have.at) {
+	if kept := f.have.before(n); kept != "" && !recordedName(f.backups, f.have.at) {
 		// Whatever is recorded, the fence that the tags alone tell of came later.
-		if base, err = baseUnder(f.req, n.ID, split(e.at.Below.From)); err != nil {
+		if base, err = baseUnder(f.req, n.ID, split(kept)); err != nil {
 			return e, err
 		}
 	}

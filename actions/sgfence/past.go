@@ -9,15 +9,15 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// groupsOf is the attribute that an interface's groups are, with the fence that the tags alone tell
-// of where it is in force: where the groups are not what it backed up.
+// groupsOf is the attribute that an interface's groups are, above the fence that the tags alone
+// tell of.
 func groupsOf(n ec2model.InstanceInterface, tags *backup, backups []action.Recorded) action.At {
 	at := action.At{
 		Resource: n.ID, Attribute: attrGroups, Now: groupText(n.Groups),
 		What: "the security groups of " + n.ID,
 	}
-	if kept := tags.before(n); kept != "" && !writes(backups, tags.at, n.ID, kept) {
-		at.Below = &action.Below{Key: lastFence + "=" + tags.at, From: kept}
+	if kept, ok := tags.groupsOf(n.ID); ok && !writes(backups, tags.at, n.ID, groupText(kept)) {
+		at.Below = &action.Below{Key: lastFence + "=" + tags.at, From: groupText(kept)}
 	}
 	return at
 }
@@ -30,8 +30,8 @@ func (b *backup) before(n ec2model.InstanceInterface) string {
 	return ""
 }
 
-// writes reports whether a recorded fence wrote what a backup says of an interface. Then the record
-// tells of that fence, too.
+// writes reports whether a recorded fence wrote what a backup says of an interface, or a recorded
+// unfence ended the fence that did. Then the record tells of that fence, too.
 func writes(backups []action.Recorded, at, nic, kept string) bool {
 	return slices.ContainsFunc(backups, func(r action.Recorded) bool {
 		says := func(text string) bool {
@@ -39,12 +39,19 @@ func writes(backups []action.Recorded, at, nic, kept string) bool {
 			groups, ok := b.groupsOf(nic)
 			return ok && b.at == at && groupText(groups) == kept
 		}
+		if r.Ends != 0 {
+			return r.State == "live" && says(r.From)
+		}
 		return says(r.To) && !says(r.From)
 	})
 }
 
-// baseUnder is what an interface had before all recorded fences, had it some groups now.
+// baseUnder is what an interface had before all recorded fences in force, had it some groups now.
 func baseUnder(r action.Request, nic string, groups []string) (string, error) {
+	all, err := r.History(nic, attrGroups)
+	if err != nil || len(action.InForce(all)) == 0 {
+		return groupText(groups), err
+	}
 	o, err := r.Origin(action.At{Resource: nic, Attribute: attrGroups, Now: groupText(groups)})
 	return o.Base, err
 }

@@ -505,10 +505,10 @@ func (u *unfence) ending(n ec2model.InstanceInterface, given []string) (
 	named := tagged && recordedName(u.backups, u.backup().at)
 	switch {
 	case l.given:
-	case named && !open && len(all) > 0:
+	case tagged && l.at.Below == nil && !open:
 		// That fence is over, by the record. Only its tags are left.
 		l.base = l.at.Now
-	case tagged && (!open || l.at.Below != nil && !named):
+	case tagged && (!open || u.backup().before(n) != "" && !named):
 		l.base, err = baseUnder(u.req, n.ID, kept)
 	case open:
 		return u.endOf(l)
