@@ -189,6 +189,12 @@ func (p *Past) Begin(at At, to, via string) (history.Entry, error) {
 	return v.Begin(p.Key, to, via, next(all)), nil
 }
 
+// Changed reports whether the action under the key led an attribute to its present value.
+func (p *Past) Changed(at At) (bool, error) {
+	v, _, err := p.view(at)
+	return v.Changed(p.Key), err
+}
+
 // Expects reports whether a value is one that what is recorded explains, or nothing is recorded.
 func (p *Past) Expects(at At) (bool, error) {
 	v, _, err := p.view(at)

@@ -138,6 +138,8 @@ type run struct {
 	seen action.Seen
 	// moves are the plan's transitions on their way.
 	moves []move
+	// changedBefore reports whether an earlier attempt changed something, and is not undone.
+	changedBefore bool
 	// began is set once a change may have left, touched while one may be in force.
 	began, touched bool
 	// lost reports whether the record of this action was removed by somebody, once it was written.

@@ -153,5 +153,5 @@ func (r *run) sure() (bool, error) {
 // changes reports whether the world differs from before because of this key.
 func (r *run) changes() bool {
 	differs := func(t action.Transition) bool { return t.From != t.To }
-	return slices.ContainsFunc(r.plan.Transitions, differs)
+	return r.changedBefore || slices.ContainsFunc(r.plan.Transitions, differs)
 }

@@ -26,6 +26,11 @@ func (r *run) settle() error {
 		if err != nil {
 			return err
 		}
+		changed, err := r.past.Changed(at(*t, r.plan.Seen.Values[i]))
+		if err != nil {
+			return err
+		}
+		r.changedBefore = r.changedBefore || changed
 		// What is only on the way somewhere is put back to where the verb says that it came from.
 		if t.From == r.plan.Seen.Values[i] {
 			t.From = e.From

@@ -800,6 +800,17 @@ func TestHolders(t *testing.T) {
 		is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=false")
 		c.now("a=off")
 	})
+	rule(t, "one that was killed after its change has changed it, whoever found it so since",
+		func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.dies = "after change"
+			is(t, c.set("k1", "a", "on"), died)
+			is(t, c.set("k2", "a", "on"), protocol.Succeeded, "prior=on", "changed=false")
+			first := is(t, c.set("k1", "a", "on"), protocol.Succeeded, "changed=true")
+			is(t, c.undo("k2", "a", protocol.Status{}), protocol.Skipped, `heldBy=["k1"]`)
+			is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=true")
+			c.now("a=off")
+		})
 	rule(t, "one below it does not hold", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		first := c.set("k1", "a", "on")

@@ -193,6 +193,16 @@ func (v View) made(i int) bool {
 	return e.leads(v.now)
 }
 
+// Changed reports whether a key's action that is not undone led the attribute to its present value.
+func (v View) Changed(key string) bool {
+	for i, e := range v.entries {
+		if e.Key == key && e.From != e.To && e.To == v.now && v.counts[i] {
+			return true
+		}
+	}
+	return false
+}
+
 // Empty reports whether nothing is recorded, or nothing that was not ended.
 func (v View) Empty() bool { return len(v.entries) == 0 }
 
