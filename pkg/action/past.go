@@ -109,6 +109,12 @@ func next(all []Recorded) int64 {
 	return last + 1
 }
 
+// Next returns the next place in the order of an attribute's events.
+func (p *Past) Next(resource, attribute string) (int64, error) {
+	all, err := p.entries(resource, attribute)
+	return next(all), err
+}
+
 // Recorded reports whether the action is recorded that the request's key names, and not undone.
 func (r Request) Recorded() bool { return r.Past != nil && len(r.Past.Own) > 0 }
 

@@ -27,6 +27,7 @@ import (
 //	ok       the change is made and answered
 //	refuse   the change is refused
 //	conflict the change is refused for what is there
+//	missing  the change is refused, as its target is not found
 //	lost     the change is made, its answer is lost
 //	dropped  the change is not made, and no answer comes
 //	ignore   the change is answered and not made
@@ -103,6 +104,8 @@ func (c *cloud) Switch(ctx context.Context, name, value string) error {
 	switch word {
 	case "conflict":
 		return action.Refuse(protocol.Conflict, "cannot switch %s: it is not so", name)
+	case "missing":
+		return action.Refuse(protocol.NotFound, "cannot switch %s: it is not found", name)
 	case "refuse":
 		return action.Refuse(protocol.Throttled, "cannot switch %s: throttled", name)
 	case "lost", "dropped":
@@ -119,12 +122,16 @@ type writer interface {
 	Switch(ctx context.Context, name, value string) error
 }
 
-// switches plans to bring each named switch to a value, in one stage; a name that ends in > ends
-// a stage, and one that ends in ~ may fail.
+// switches plans to bring each named switch to a value, in one stage. A name that ends in > ends
+// a stage, one that ends in ~ may fail, and one that ends in + is a backup.
 func switches(
 	ctx context.Context, r reader, names []string, to func(string) string, via string,
 ) (*action.Plan, error) {
 	stages, stage, mayFail := make([]int, len(names)), 0, make([]bool, len(names))
+	backup, atVia := make([]bool, len(names)), ""
+	if via != "" {
+		atVia = "half-way"
+	}
 	names = slices.Clone(names)
 	for i := range names {
 		var ends bool
@@ -133,6 +140,7 @@ func switches(
 		if names[i], ends = strings.CutSuffix(names[i], ">"); ends {
 			stage++
 		}
+		names[i], backup[i] = strings.CutSuffix(names[i], "+")
 	}
 	read := func(ctx context.Context) (action.Seen, error) {
 		var seen action.Seen
@@ -163,7 +171,7 @@ func switches(
 	for i, n := range names {
 		p.Transitions = append(p.Transitions, action.Transition{
 			Resource: n, Attribute: "value", From: seen.Values[i], To: to(n), Call: "test:Switch",
-			Stage: stages[i], Via: via, MayFail: mayFail[i],
+			Stage: stages[i], Via: via, AtVia: atVia, MayFail: mayFail[i], Backup: backup[i],
 			Set: action.SetWith(func(ctx context.Context, w writer, _, to string) error {
 				return w.Switch(ctx, n, to)
 			}),

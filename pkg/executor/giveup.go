@@ -17,7 +17,7 @@ import (
 // not made, and says what became of all.
 func (r *run) giveUp(s step, cause error) error {
 	f := allFailures(cause)
-	if r.takesBack() && (f.Class == protocol.Conflict || f.Class == protocol.NotFound) {
+	if r.takesBack() && f.Class == protocol.Conflict {
 		// What the provider showed led to a change that it refuses: one of the two is old.
 		again := true
 		f.Retryable = &again
@@ -73,14 +73,11 @@ func (r *run) recordFailed(s step) {
 	live := func(e action.Recorded) bool { return e.State == history.Live }
 	switch {
 	case len(lost) > 0, r.inForce(s.stage):
-	case r.takesBack():
-		r.touched = false
-		r.forget(r.before)
-	case slices.ContainsFunc(own, live), len(own) > 0 && !r.showsNothing():
+	case r.takesBack(), slices.ContainsFunc(own, live), len(own) > 0 && !r.showsNothing():
 		r.forget(r.before)
 	default:
 		r.touched = false
-		r.takeBack(s.stage)
+		r.takeBackups()
 		r.forget(withoutOpen(r.before))
 	}
 }
@@ -111,15 +108,15 @@ func (r *run) stuck(m move, i int, err error) string {
 		atVia(*m.Transition, r.seen.Values[i])
 }
 
-// takeBack takes back the backups of earlier stages, once all else is read to be as it was.
-func (r *run) takeBack(before int) {
+// takeBackups takes back the backups that were made, once all else is read to be as it was.
+func (r *run) takeBackups() {
 	for i, t := range r.plan.Transitions {
 		if !t.Backup && r.seen.Values[i] != t.From {
 			return
 		}
 	}
 	for i, t := range slices.Backward(r.plan.Transitions) {
-		if !t.Backup || t.Stage >= before || t.From == t.To || r.seen.Values[i] != t.To {
+		if !t.Backup || t.From == t.To || r.seen.Values[i] != t.To {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(r.times.verify, mayFailPatience)

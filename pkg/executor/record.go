@@ -114,7 +114,7 @@ func (r *run) enter(entries ...ledger.Entry) {
 		}
 	} else if r.record.Key == "" {
 		r.record = ledger.Record{
-			Key: r.past.Key, Action: r.recordedVerb(), Target: r.req.Target, Digest: r.digest(),
+			Key: r.past.Key, Action: r.recordedVerb(), Target: r.req.Target,
 		}
 	}
 	all := slices.Clone(r.record.Entries)
@@ -135,10 +135,10 @@ func (r *run) enter(entries ...ledger.Entry) {
 // recordedVerb is the verb of a record that an undo makes: that of the action, where the key names
 // one, or else its own.
 func (r *run) recordedVerb() string {
-	if forward := r.Registry.Undoes(r.verb.Name); r.undoes() != "" && len(forward) > 0 {
-		return forward[0].Name
+	if r.undoes() == "" {
+		return r.verb.Name
 	}
-	return r.verb.Name
+	return r.Registry.Undoes(r.verb.Name)[0].Name
 }
 
 // recordUndoing puts an undo's aims on the disk.
@@ -167,23 +167,25 @@ func (r *run) recordUndone() {
 			entries = append(entries, ledgerEntries(t.Back.Outcome(r.seen.Values[i]))...)
 		}
 	}
+	var err error
 	if r.undoes() != "" {
-		entries = append(entries, r.withdrawRest(entries)...)
+		entries, err = r.withdrawRest(entries)
 	}
-	if len(entries) == 0 {
-		return
+	if err == nil && len(entries) > 0 {
+		r.enter(entries...)
+		if err = r.keep(); err == nil {
+			r.store.Tidy(r.record.Key, attributes(r.record)...)
+		}
 	}
-	r.enter(entries...)
-	if err := r.keep(); err != nil {
-		r.Log.Warn("the record stays although its action is undone", "key", r.record.Key, "error", err)
-		return
+	if err != nil {
+		r.Log.Warn("the record stays although its action is undone", "key", r.past.Key, "error", err)
 	}
-	r.store.Tidy(r.record.Key, attributes(r.record)...)
 }
 
-// withdrawRest withdraws what the action recorded beside what the plan is about: its change stays.
-func (r *run) withdrawRest(done []ledger.Entry) []ledger.Entry {
-	var rest []ledger.Entry
+// withdrawRest also withdraws what the action recorded beside what the plan is about: its change
+// stays.
+func (r *run) withdrawRest(done []ledger.Entry) ([]ledger.Entry, error) {
+	all := done
 	for _, e := range open(r.record) {
 		covered := func(d ledger.Entry) bool {
 			return d.Resource == e.Resource && d.Attribute == e.Attribute
@@ -191,23 +193,14 @@ func (r *run) withdrawRest(done []ledger.Entry) []ledger.Entry {
 		if slices.ContainsFunc(done, covered) {
 			continue
 		}
-		e.State, e.Undone, e.Aim = history.Withdrawn, r.next(e.Resource, e.Attribute), e.To
-		rest = append(rest, e)
+		place, err := r.past.Next(e.Resource, e.Attribute)
+		if err != nil {
+			return nil, err
+		}
+		e.State, e.Undone, e.Aim = history.Withdrawn, place, e.To
+		all = append(all, e)
 	}
-	return rest
-}
-
-// next is the next place in the order of an attribute's events.
-func (r *run) next(resource, attribute string) int64 {
-	last := int64(0)
-	all, err := r.history(resource, attribute)
-	if err != nil {
-		all = r.past.Own
-	}
-	for _, e := range all {
-		last = max(last, e.Seq, e.Again, e.Undone)
-	}
-	return last + 1
+	return all, nil
 }
 
 // keep writes the record, or removes it where no later answer rests on any of it.
@@ -266,7 +259,7 @@ func ledgerEntries(all []action.Recorded) []ledger.Entry {
 // forget puts the record back as it was before this run, which certainly changed nothing. It
 // removes the record if there was none.
 func (r *run) forget(before *ledger.Record) {
-	if r.store == nil || r.record.Key == "" {
+	if r.record.Key == "" {
 		return
 	}
 	var err error

@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -54,15 +53,12 @@ func pair(do, undo string) []action.Verb {
 	return []action.Verb{
 		{
 			Name: do, Undo: undo, Target: target,
-			Facts:      []action.Field{{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}},
-			Parameters: []action.Field{{Name: "to", Form: action.Text, Required: true, Decides: true}},
-			Plan: action.PlanWith(
-				func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-					return switchTo(ctx, r, req.Target["switch"], req.Parameters["to"],
-						func(t action.Transition, seen action.Seen) map[string]string {
-							return map[string]string{"prior": t.From, "to": t.To, "now": seen.Values[0]}
-						})
-				}),
+			Facts: []action.Field{{Name: "prior", Form: action.Text}, {Name: "to", Form: action.Text}},
+			Parameters: []action.Field{
+				{Name: "to", Form: action.Text, Required: true, Decides: true},
+				{Name: "by", Form: action.Text}, {Name: "below", Form: action.Text},
+			},
+			Plan: action.PlanWith(planSet),
 		},
 		{
 			Name: undo, Target: target,
@@ -74,6 +70,23 @@ func pair(do, undo string) []action.Verb {
 			Plan: action.PlanWith(planReset),
 		},
 	}
+}
+
+// planSet brings a switch to a value, by way of another if the request says so. Below is what was
+// before an action that only the provider tells of.
+func planSet(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
+	p, err := switchTo(ctx, r, req.Target["switch"], req.Parameters["to"],
+		func(t action.Transition, seen action.Seen) map[string]string {
+			return map[string]string{"prior": t.From, "to": t.To, "now": seen.Values[0]}
+		})
+	if err != nil {
+		return nil, err
+	}
+	p.Transitions[0].Via = req.Parameters["by"]
+	if from := req.Parameters["below"]; from != "" {
+		p.Transitions[0].Below = &action.Below{Key: "provider", From: from}
+	}
+	return p, nil
 }
 
 func switchTo(
@@ -137,11 +150,37 @@ type core struct {
 	// breaks names the call of the store that fails.
 	breaks string
 	mu     *sync.Mutex
+	// log is what the processes said to people.
+	log *lines
+}
+
+// lines are the lines of a log, without their times.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// handler writes to the lines.
+func (l *lines) handler() slog.Handler {
+	return slog.NewTextHandler(l, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}})
 }
 
 func newCore(t *testing.T, values ...string) *core {
 	c := &core{t: t, dir: t.TempDir(), timeout: 20 * time.Second, mu: new(sync.Mutex),
-		cloud: &cloud{values: map[string]string{}}}
+		log: new(lines), cloud: &cloud{values: map[string]string{}}}
 	for _, v := range values {
 		name, value, _ := strings.Cut(v, "=")
 		c.cloud.values[name] = value
@@ -193,7 +232,7 @@ func (m mortal) Get(key string) (ledger.Record, bool, error) {
 }
 
 func (m mortal) History(resource, attribute string) ([]ledger.Record, error) {
-	if m.breaks == "history" {
+	if m.breaks == "history" || m.breaks == "history "+resource {
 		return nil, errDisk
 	}
 	return m.Store.History(resource, attribute)
@@ -226,7 +265,7 @@ func (c *core) send(verb, key, name string, parameters map[string]string) protoc
 	m := mortal{core: c, counts: map[string]int{}}
 	e := &Executor{
 		Registry: ruleRegistry, Provider: "test", Timeout: c.timeout,
-		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:     slog.New(c.log.handler()),
 		Connect: func(context.Context, string, time.Duration) (Connection, error) { return m, nil },
 	}
 	if c.dir != "" {
@@ -327,13 +366,57 @@ func failed(
 // free reports whether nothing is recorded under a key that is not undone.
 func (c *core) free(key string, want bool) {
 	c.t.Helper()
+	r, _ := c.record(key)
+	if is := len(open(r)) == 0; is != want {
+		c.t.Errorf("the key %s is free: %t, want %t (%+v)", key, is, want, r)
+	}
+}
+
+// record is what is recorded under a key.
+func (c *core) record(key string) (ledger.Record, bool) {
+	c.t.Helper()
 	l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	r, _, err := l.Get(key)
-	if is := len(open(r)) == 0; err != nil || is != want {
-		c.t.Errorf("the key %s is free: %t, want %t (%+v, %v)", key, is, want, r, err)
+	r, found, err := l.Get(key)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return r, found
+}
+
+// entries are those that are recorded under a key, one a line, without what the clock tells.
+func (c *core) entries(key string) string {
+	c.t.Helper()
+	r, _ := c.record(key)
+	var all []string
+	for _, e := range r.Entries {
+		said := fmt.Sprintf("%s %d %s>%s %s", e.Resource, e.Seq, e.From, e.To, e.State)
+		if e.Undone != 0 {
+			said += fmt.Sprintf(" %d to %q", e.Undone, e.Aim)
+		}
+		if e.Backup {
+			said += " backup"
+		}
+		all = append(all, said)
+	}
+	return strings.Join(all, "\n")
+}
+
+// says holds a failure's or a success's sentence against what it should contain.
+func says(t *testing.T, got protocol.Status, want string) {
+	t.Helper()
+	if said := got.Error + got.Message; !strings.Contains(said, want) {
+		t.Errorf("it says %q, want %q", said, want)
+	}
+}
+
+// logged holds the log against a line that should be there.
+func (c *core) logged(want string) {
+	c.t.Helper()
+	if !slices.Contains(c.log.all, want) {
+		c.t.Errorf("the log has no line\n\t%s\nbut\n\t%s", want, strings.Join(c.log.all, "\n\t"))
 	}
 }
 
@@ -906,7 +989,7 @@ func TestHolders(t *testing.T) {
 		c.cloud.values["a"] = "off" // by somebody else
 		is(t, c.undo("k1", "a", first), protocol.Succeeded, "changed=false")
 		third := is(t, c.set("k3", "a", "on"), protocol.Succeeded, "prior=off")
-		is(t, c.undo("k3", "a", third), protocol.Succeeded, `heldBy=["k2"]`)
+		is(t, c.undo("k3", "a", third), protocol.Succeeded, `heldBy=["k2"]`, "changed=false")
 		is(t, c.undo("k2", "a", second), protocol.Succeeded, "changed=true")
 		c.now("a=off")
 	})
