@@ -246,7 +246,7 @@ func (r Request) Release(at At, value, rest string) (Back, error) {
 	if err != nil {
 		return Back{}, err
 	}
-	b := Back{To: at.Now, at: at, key: p.Key, seq: next(all), view: v,
+	b := Back{To: at.Now, at: at, key: p.Key, seq: next(all),
 		Confirm: !v.Empty() && !v.Explained()}
 	if at.Now == value {
 		b.To = rest
@@ -271,10 +271,10 @@ func (r Request) End(at At) (Back, error) {
 		return Back{}, err
 	}
 	b := Back{
-		To: v.Base(), at: at, key: p.Key, seq: next(all), view: v,
+		To: v.Base(), at: at, key: p.Key, seq: next(all),
 		Known: len(all) > 0, Confirm: !v.Empty() && !v.Explained(),
 	}
-	if at.Now != b.To && len(all) > 0 && !v.Explained() {
+	if !v.Explained() {
 		if b.Overwrites, err = Restore(r, at.What, b.To, v.Wanted(), at.Now); err != nil {
 			return b, err
 		}
@@ -310,7 +310,6 @@ func (b Back) Outcome(left string) []Recorded {
 func (b Back) recorded(entries ...history.Entry) []Recorded {
 	all := make([]Recorded, len(entries))
 	for i, e := range entries {
-		e.Key = b.key
 		all[i] = Recorded{Entry: e, Resource: b.at.Resource, Attribute: b.at.Attribute}
 	}
 	return all
