@@ -1,16 +1,17 @@
 package sgfence
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // The tags that a fence leaves on its instance, the same that the fence_aws_vpc_net agent writes
@@ -235,15 +236,23 @@ func join(at string, parts map[int]map[int]chunk) (*backup, error) {
 	return b, nil
 }
 
+// chunkDepth is more than a chunk has.
+const chunkDepth = 8
+
 // decodeChunk reads a tag's value: what a fence writes, but for blanks and the order of fields.
 func decodeChunk(value string) (chunk, error) {
 	var c chunk
-	var compact bytes.Buffer
-	if json.Compact(&compact, []byte(value)) != nil || json.Unmarshal(compact.Bytes(), &c) != nil {
+	read, err := protocol.ReadOneJSON([]byte(value), chunkDepth)
+	if err != nil || json.Unmarshal([]byte(value), &c) != nil {
 		return c, errors.New("is not JSON as a fence writes it")
 	}
-	written, err := json.Marshal(c)
-	if err != nil || !sameBytes(compact.Bytes(), written) {
+	// Written again, it is the same unless a field is unknown, missing or of another form.
+	text, err := json.Marshal(c)
+	if err != nil {
+		return c, err
+	}
+	written, err := protocol.ReadOneJSON(text, chunkDepth)
+	if err != nil || !reflect.DeepEqual(read.Any(), written.Any()) {
 		return c, errors.New("has other fields than a fence writes")
 	}
 	if _, err := action.Timestamp.Canonical(string(c.At)); err != nil ||
@@ -262,15 +271,6 @@ func decodeChunk(value string) (chunk, error) {
 		}
 	}
 	return c, nil
-}
-
-// sameBytes reports whether two texts have the same bytes, in whatever order. A JSON object and
-// what it was decoded to, encoded again, do unless a field is unknown, doubled or missing.
-func sameBytes(a, b []byte) bool {
-	a, b = slices.Clone(a), slices.Clone(b)
-	slices.Sort(a)
-	slices.Sort(b)
-	return bytes.Equal(a, b)
 }
 
 // userTags counts the tags that EC2's limit counts: not those of AWS.
