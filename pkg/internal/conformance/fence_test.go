@@ -22,7 +22,7 @@ func TestFencing(t *testing.T) {
 			"exact groups by device index":                         fenceExactly,
 			"the agent's fence is unfenced":                        unfenceTheAgents,
 			"the agent unfences ours":                              theAgentUnfencesOurs,
-			"a second fence returns to before the first":           fenceTwice,
+			"a second fence returns to the first":                  fenceTwice,
 			"an interface is attached to the agent's fence":        attachToTheAgents,
 			"an interface is attached, and the agent unfences":     attachAndTheAgentUnfences,
 			"an interface is detached from the agent's fence":      detachFromTheAgents,
@@ -380,10 +380,14 @@ func fenceTwice(t *testing.T, a *actions) {
 	a.expect(t, "execute fence-security-groups db securityGroups=group-default"+aside,
 		"succeeded changed=true priorFence=none")
 	a.have(t, map[string]string{"nic-db0": "group-web", "nic-db1": "group-web"})
+	first, facts := a.last, a.observed
 	a.expect(t, "execute fence-security-groups db securityGroups=group-fence invertSgRemoval=on "+
 		"transitionSecurityGroup=group-allow-all"+aside,
 		"succeeded changed=true priorFence=other priorSecurityGroups.nic-db0=group-default,group-web")
 	a.have(t, map[string]string{"nic-db0": "group-fence", "nic-db1": "group-fence"})
+	a.expect(t, "execute undo", "succeeded changed=true")
+	a.have(t, map[string]string{"nic-db0": "group-web", "nic-db1": "group-web"})
+	a.last, a.observed = first, facts
 	a.expect(t, "execute undo", "succeeded changed=true")
 	a.have(t, before)
 }
