@@ -10,7 +10,8 @@ FUZZTIME ?= 100000x
 SOAK ?= 3m
 # What mutate breaks: one package or file with PKG, a random sample with MUTATE_FLAGS="-sample 100".
 PKG ?= ./pkg/policy ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/history ./pkg/gate ./pkg/journal \
-	./actions/forwarding ./actions/route ./pkg/executor/process.go
+	./actions/forwarding ./actions/route \
+	$(addprefix ./pkg/executor/,process.go record.go giveup.go apply.go plan.go past.go answer.go)
 MUTATE_FLAGS ?=
 # Folders whose lines and words lint does not hold yet, and files whose functions it does not hold
 # to a complexity yet. Both lists only shrink.

@@ -251,14 +251,13 @@ func (r *run) verify(s step, unknown error) error {
 	})
 	if shown {
 		for _, i := range moved {
-			r.moves[i].progress = untouched
 			if s.to[i] == r.moves[i].To {
 				r.moves[i].progress = made
 			}
 		}
 		return nil
 	}
-	return r.notShown(s, moved, lost, errors.Join(unknown), err)
+	return r.notShown(s, moved, lost, unknown, err)
 }
 
 // notShown says what a step left that does not show.

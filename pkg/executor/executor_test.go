@@ -109,7 +109,8 @@ func (c *cloud) Switch(ctx context.Context, name, value string) error {
 	case "refuse":
 		return action.Refuse(protocol.Throttled, "cannot switch %s: throttled", name)
 	case "lost", "dropped":
-		return &action.Unknown{Cause: action.Refuse(protocol.Unavailable, "the connection broke")}
+		cause := action.Refuse(protocol.Unavailable, "the connection broke")
+		return &action.Unknown{Cause: cause.With("lost", name)}
 	}
 	return nil
 }
@@ -123,7 +124,8 @@ type writer interface {
 }
 
 // switches plans to bring each named switch to a value, in one stage. A name that ends in > ends
-// a stage, one that ends in ~ may fail, and one that ends in + is a backup.
+// a stage, one that ends in ~ may fail, one that ends in + is a backup, and one that ends in ! comes
+// before all stages.
 func switches(
 	ctx context.Context, r reader, names []string, to func(string) string, via string,
 ) (*action.Plan, error) {
@@ -141,6 +143,9 @@ func switches(
 			stage++
 		}
 		names[i], backup[i] = strings.CutSuffix(names[i], "+")
+		if names[i], ends = strings.CutSuffix(names[i], "!"); ends {
+			stages[i] = -1
+		}
 	}
 	read := func(ctx context.Context) (action.Seen, error) {
 		var seen action.Seen
@@ -315,7 +320,7 @@ func TestExecuteTellsTheTruth(t *testing.T) {
 			name:  "a change that never showed after its answer was lost is ambiguous",
 			world: map[string]string{"a": "off"}, changes: script{"a": {"dropped"}}, verb: "on", names: "a",
 			want: protocol.Failed, class: protocol.Ambiguous,
-			observed: map[string]string{"prior.a": "off", "now.a": "off"},
+			observed: map[string]string{"prior.a": "off", "now.a": "off", "lost": "a"},
 			after:    map[string]string{"a": "off"},
 		},
 		{

@@ -237,6 +237,10 @@ func TestWhatIsNotBackIsSaid(t *testing.T) {
 		c.cloud.changes = script{"a": {"ok", "refuse", "refuse"}}
 		says(t, failed(t, c.send("on", "k", "a", map[string]string{"via": "dim"}),
 			protocol.Throttled), ", which leaves it half-way")
+		c = newCore(t, "a=off")
+		c.cloud.changes = script{"a": {"ok", "refuse", "refuse"}}
+		says(t, failed(t, c.set("k", "a", "on", "by=dim"), protocol.Throttled),
+			"is not back at off (cannot switch a: throttled): put it back by hand, or undo")
 	})
 	rule(t, "refused because it is back already", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")

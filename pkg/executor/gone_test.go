@@ -78,6 +78,16 @@ func TestUndoOfWhatIsGone(t *testing.T) {
 		failed(t, c.undo("k", "a", got, "to=dim"), protocol.Conflict, "recorded=on", "targetGone=")
 		c.free("k", false)
 	})
+	rule(t, "the key is of another region", func(t *testing.T) {
+		c, got := set(t)
+		time.Sleep(2 * time.Minute)
+		elsewhere := failed(t, c.send("reset", "k:undo", `a","region":"r2`, got.Observed),
+			protocol.Conflict, "targetGone=")
+		says(t, elsewhere, "had another target than the request, or the region was another")
+		c.free("k", false)
+		says(t, is(t, c.undo("k", "a", got), protocol.Succeeded, "targetGone=true"),
+			"nothing to do: a does not exist any more")
+	})
 	rule(t, "no record tells of it", func(t *testing.T) {
 		c, got := set(t)
 		time.Sleep(2 * time.Minute)

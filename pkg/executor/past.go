@@ -44,9 +44,7 @@ func (r *run) learn(key string) error {
 	}
 	r.record, r.before = record, nil
 	if found {
-		before := record
-		before.Entries = slices.Clone(record.Entries)
-		r.before, r.earlier = &before, record.Acted
+		r.before, r.earlier = &record, record.Acted
 	}
 	r.past.Key, r.past.Own = key, r.own()
 	if len(r.past.Own) == 0 {
@@ -70,8 +68,8 @@ func (r *run) learn(key string) error {
 
 // undoneBy refuses an undo by another verb than the one that undoes the recorded action.
 func (r *run) undoneBy(record ledger.Record) error {
-	forward, ok := r.Registry.Lookup(record.Action)
-	if !ok || forward.Undo == "" || forward.Undo == r.verb.Name || len(open(record)) == 0 {
+	forward, _ := r.Registry.Lookup(record.Action)
+	if forward.Undo == "" || forward.Undo == r.verb.Name || len(open(record)) == 0 {
 		return nil
 	}
 	return action.Refuse(protocol.Conflict,
@@ -167,9 +165,9 @@ func (r *run) match(entries []action.Recorded) error {
 
 // fits reports whether the request's facts and target are those of a recorded action in force.
 func (r *run) fits(e action.Recorded) bool {
-	forward, ok := r.Registry.Lookup(e.Action)
-	inForce := e.Ends == 0 && (e.State == history.Live || e.State == history.Pending)
-	if !ok || !inForce || forward.Undo != r.verb.Name {
+	forward, _ := r.Registry.Lookup(e.Action)
+	inForce := e.State == history.Live || e.State == history.Pending
+	if !inForce || forward.Undo != r.verb.Name {
 		return false
 	}
 	for _, f := range r.verb.Target {
@@ -258,10 +256,7 @@ func (r *run) openStore() error {
 	if r.store, err = r.OpenStore(r.wire.Mode == protocol.DryRun); err != nil {
 		return r.unread(err)
 	}
-	r.past.History = r.history
-	if r.takesBack() && r.past.Key == r.wire.IdempotencyKey {
-		r.past.Match = r.match
-	}
+	r.past.History, r.past.Match = r.history, r.match
 	if r.wire.Mode == protocol.DryRun {
 		if err = r.learn(r.past.Key); err != nil && asFailure(err).Class == protocol.StateStore {
 			return r.unread(err)

@@ -49,7 +49,9 @@ var follow = action.Verb{
 
 func pair(do, undo string) []action.Verb {
 	target := []action.Field{
-		{Name: "switch", Form: action.Text, Required: true, Exclusive: true, Decides: true}}
+		{Name: "switch", Form: action.Text, Required: true, Exclusive: true, Decides: true},
+		{Name: "region", Form: action.Text, Decides: true}, {Name: "address", Form: action.Text},
+	}
 	return []action.Verb{
 		{
 			Name: do, Undo: undo, Target: target,
@@ -57,6 +59,7 @@ func pair(do, undo string) []action.Verb {
 			Parameters: []action.Field{
 				{Name: "to", Form: action.Text, Required: true, Decides: true},
 				{Name: "by", Form: action.Text}, {Name: "below", Form: action.Text},
+				{Name: "danger", Form: action.Text}, {Name: "unforeseen", Form: action.Text},
 			},
 			Plan: action.PlanWith(planSet),
 		},
@@ -73,7 +76,8 @@ func pair(do, undo string) []action.Verb {
 }
 
 // planSet brings a switch to a value, by way of another if the request says so. Below is what was
-// before an action that only the provider tells of.
+// before an action that only the provider tells of. What is dangerous and what can't be foreseen is
+// as the request says.
 func planSet(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
 	p, err := switchTo(ctx, r, req.Target["switch"], req.Parameters["to"],
 		func(t action.Transition, seen action.Seen) map[string]string {
@@ -83,6 +87,12 @@ func planSet(ctx context.Context, r reader, req action.Request) (*action.Plan, e
 		return nil, err
 	}
 	p.Transitions[0].Via = req.Parameters["by"]
+	if danger := req.Parameters["danger"]; danger != "" {
+		p.Dangers = func([]action.Transition, action.Seen) []string { return []string{danger} }
+	}
+	if gaps := req.Parameters["unforeseen"]; gaps != "" {
+		p.Foresee = func(context.Context) ([]string, error) { return strings.Split(gaps, ","), nil }
+	}
 	if from := req.Parameters["below"]; from != "" {
 		p.Transitions[0].Below = &action.Below{Key: "provider", From: from}
 	}
@@ -150,6 +160,8 @@ type core struct {
 	// breaks names the call of the store that fails.
 	breaks string
 	mu     *sync.Mutex
+	// opened counts the histories that were read.
+	opened int
 	// log is what the processes said to people.
 	log *lines
 }
@@ -235,6 +247,7 @@ func (m mortal) History(resource, attribute string) ([]ledger.Record, error) {
 	if m.breaks == "history" || m.breaks == "history "+resource {
 		return nil, errDisk
 	}
+	m.opened++
 	return m.Store.History(resource, attribute)
 }
 
@@ -1579,6 +1592,9 @@ func TestAnUndoThatWasMadeIsDone(t *testing.T) {
 		failed(t, c.undo("k", "a", got), protocol.Conflict, "retryable=true")
 		c.now("a=on")
 		c.free("k", false)
+		if n := c.changes(); n != 2 {
+			t.Errorf("%d changes: %v", n, c.cloud.calls)
+		}
 	})
 }
 
