@@ -462,11 +462,15 @@ func TestOriginTellsTheFirstFacts(t *testing.T) {
 // TestBegin: an entry has the key, the value that is wanted and the way there.
 func TestBegin(t *testing.T) {
 	r := undoOf("k2", entry(1, "k1 off on live"))
-	e, err := r.Past.Begin(at("on"), "red", "dim")
+	e, changed, err := r.Past.Begin(at("on"), "red", "dim")
 	want := history.Entry{Seq: 2, Key: "k2", From: "on", To: "red", Via: "dim",
 		State: history.Pending}
-	if diff := cmp.Diff(want, e); err != nil || diff != "" {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
+	if diff := cmp.Diff(want, e); err != nil || changed || diff != "" {
+		t.Errorf("%t, %v (-want +got):\n%s", changed, err, diff)
+	}
+	r.Past.Key = "k1"
+	if _, changed, err := r.Past.Begin(at("on"), "on", ""); err != nil || !changed {
+		t.Errorf("its own change: %t, %v", changed, err)
 	}
 	for now, want := range map[string]bool{"on": true, "dim": false} {
 		if got, err := r.Past.Expects(at(now)); err != nil || got != want {

@@ -186,19 +186,14 @@ func (r Request) Origin(at At) (Origin, error) {
 }
 
 // Begin returns the entry to record for an action that leads an attribute to a value, by way
-// of via if that is not empty. Its From is the value that counts as the one before.
-func (p *Past) Begin(at At, to, via string) (history.Entry, error) {
+// of via if that is not empty. Its From is the value that counts as the one before. Changed reports
+// whether the action under the key led the attribute to its present value.
+func (p *Past) Begin(at At, to, via string) (e history.Entry, changed bool, err error) {
 	v, all, err := p.view(at)
 	if err != nil {
-		return history.Entry{}, err
+		return history.Entry{}, false, err
 	}
-	return v.Begin(p.Key, to, via, next(all)), nil
-}
-
-// Changed reports whether the action under the key led an attribute to its present value.
-func (p *Past) Changed(at At) (bool, error) {
-	v, _, err := p.view(at)
-	return v.Changed(p.Key), err
+	return v.Begin(p.Key, to, via, next(all)), v.Changed(p.Key), nil
 }
 
 // Expects reports whether a value is one that what is recorded explains, or nothing is recorded.

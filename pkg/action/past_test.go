@@ -282,7 +282,8 @@ func TestWhatCannotBeReadIsTheAnswer(t *testing.T) {
 		"undo":    func() error { _, err := r.Undo(at("a"), Told{}); return err },
 		"release": func() error { _, err := r.Release(at("a"), "a", "none"); return err },
 		"end":     func() error { _, err := r.End(at("a")); return err },
-		"begin":   func() error { _, err := r.Past.Begin(at("a"), "b", ""); return err },
+		"begin":   func() error { _, _, err := r.Past.Begin(at("a"), "b", ""); return err },
+		"next":    func() error { _, err := r.Past.Next("a", "value"); return err },
 		"expects": func() error { _, err := r.Past.Expects(at("a")); return err },
 	} {
 		if err := call(); !errors.Is(err, broken) {

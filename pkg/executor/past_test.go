@@ -172,7 +172,8 @@ func TestWhichActionTheFactsMean(t *testing.T) {
 	rule(t, "none that told other facts", func(t *testing.T) {
 		c := newCore(t, "a=")
 		is(t, c.set("k", "a", "on"), protocol.Succeeded)
-		c.send("reset", "own", "a", map[string]string{"prior": "off", "to": "on"})
+		is(t, c.send("reset", "own", "a", map[string]string{"prior": "off", "to": "on"}),
+			protocol.Succeeded, `heldBy=["k"]`, "changed=false")
 		c.free("k", false)
 	})
 	rule(t, "found once, though it is planned twice", func(t *testing.T) {

@@ -22,11 +22,7 @@ func (r *run) settle() error {
 	r.entries = make([]ledger.Entry, len(r.plan.Transitions))
 	for i := range r.plan.Transitions {
 		t := &r.plan.Transitions[i]
-		e, err := r.past.Begin(at(*t, r.plan.Seen.Values[i]), t.To, t.Via)
-		if err != nil {
-			return err
-		}
-		changed, err := r.past.Changed(at(*t, r.plan.Seen.Values[i]))
+		e, changed, err := r.past.Begin(at(*t, r.plan.Seen.Values[i]), t.To, t.Via)
 		if err != nil {
 			return err
 		}
