@@ -83,7 +83,8 @@ func TestWhatAnUndoComesTo(t *testing.T) {
 	}
 }
 
-// TestIdle: an action changed nothing if its facts say so, or all that it recorded of the attribute.
+// TestIdle: an action changed nothing if its facts say so, or all that it recorded of the
+// attribute.
 func TestIdle(t *testing.T) {
 	idle := func(r Request, f Told) bool {
 		t.Helper()
@@ -180,8 +181,8 @@ func TestAStrangersValue(t *testing.T) {
 func TestFactsThatAreNotTheRecords(t *testing.T) {
 	k1 := entry(1, "k1 off on live")
 	_, err := undoOf("k1", k1).Undo(at("on"), Told{"dim", "on"})
-	refused(t, err, protocol.Conflict, `under the key "k1" was set before which the value of a was off,`+
-		` and the request says that it was dim; nothing was changed`, "recorded", "off")
+	refused(t, err, protocol.Conflict, `under the key "k1" was set before which the value of a was`+
+		` off, and the request says that it was dim; nothing was changed`, "recorded", "off")
 	_, err = undoOf("k1", k1).Undo(at("on"), Told{"off", "dim"})
 	refused(t, err, protocol.Conflict, `under the key "k1" was set that made the value of a on,`+
 		` and the request would take back dim; nothing was changed`, "recorded", "on")

@@ -124,8 +124,8 @@ type writer interface {
 }
 
 // switches plans to bring each named switch to a value, in one stage. A name that ends in > ends
-// a stage, one that ends in ~ may fail, one that ends in + is a backup, and one that ends in ! comes
-// before all stages.
+// a stage, one that ends in ~ may fail, one that ends in + is a backup, and one that ends in !
+// comes before all stages.
 func switches(
 	ctx context.Context, r reader, names []string, to func(string) string, via string,
 ) (*action.Plan, error) {

@@ -23,8 +23,8 @@ func TestAKeyInUseIsNamed(t *testing.T) {
 	rule(t, "by another request", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
 		is(t, c.both("k", ""), protocol.Succeeded)
-		want := `the idempotency key "k" is in use for another request (on of a, b), which is not undone;` +
-			" undo that one first, or use another key"
+		want := `the idempotency key "k" is in use for another request (on of a, b),` +
+			" which is not undone; undo that one first, or use another key"
 		for _, verb := range []string{"set", "set?"} {
 			sentence(t, failed(t, c.send(verb, "k", "a", map[string]string{"to": "dim"}),
 				protocol.Conflict), want)

@@ -44,8 +44,8 @@ func TestReadingsThatContradict(t *testing.T) {
 	})
 }
 
-// TestHowLongAReadingHasToStand: an undo that does not find what a fresh record says that the action
-// made waits; nothing else does.
+// TestHowLongAReadingHasToStand: an undo that does not find what a fresh record says that the
+// action made waits; nothing else does.
 func TestHowLongAReadingHasToStand(t *testing.T) {
 	const once, long = 100 * time.Millisecond, 2500 * time.Millisecond
 	for _, tt := range []struct {
