@@ -155,7 +155,7 @@ func TestExecutorRefusesCorpus(t *testing.T) {
 				Log: slog.New(slog.DiscardHandler),
 				Connect: func(context.Context, string, time.Duration) (executor.Connection, error) {
 					connected = true
-					return nil, action.Refuse(protocol.Unavailable, "there is no provider here")
+					return nil, protocol.Refuse(protocol.Unavailable, "there is no provider here")
 				},
 			}
 			answer := e.Run(t.Context(), io.Reader(strings.NewReader(r.text)))

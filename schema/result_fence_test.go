@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -33,7 +32,7 @@ func newInstance() *ec2model.Instance {
 func (l *lab) DescribeInstance(_ context.Context, id string) (ec2model.Instance, error) {
 	if id != instance1 {
 		return ec2model.Instance{},
-			action.Refuse(protocol.NotFound, "%s does not exist", id).With(protocol.FactAWSErrorCode,
+			protocol.Refuse(protocol.NotFound, "%s does not exist", id).With(protocol.FactAWSErrorCode,
 				"InvalidInstanceID.NotFound")
 	}
 	seen := *l.instance

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -23,7 +22,7 @@ func newRoutes() map[string]string {
 func (l *lab) DescribeRouteTable(_ context.Context, id string) (ec2model.RouteTable, error) {
 	if id != table1 {
 		return ec2model.RouteTable{},
-			action.Refuse(protocol.NotFound, "%s does not exist", id).With(protocol.FactAWSErrorCode,
+			protocol.Refuse(protocol.NotFound, "%s does not exist", id).With(protocol.FactAWSErrorCode,
 				"InvalidRouteTableID.NotFound")
 	}
 	t := ec2model.RouteTable{ID: id, VPCID: "vpc-1"}
@@ -56,7 +55,7 @@ func (l *lab) DeleteRoute(_ context.Context, _ string, to netip.Prefix) error {
 func (l *lab) AssignIPv6Address(_ context.Context, nic, address string) error {
 	for id, n := range l.nics {
 		if id != nic && slices.Contains(n.IPv6, address) {
-			return action.Refuse(protocol.Conflict, "%s is assigned",
+			return protocol.Refuse(protocol.Conflict, "%s is assigned",
 				address).With(protocol.FactAWSErrorCode, "InvalidParameterValue")
 		}
 	}

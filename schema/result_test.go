@@ -64,7 +64,7 @@ func (l *lab) DescribeNetworkInterfaces(
 	for _, id := range ids {
 		n := l.nics[id]
 		if n == nil {
-			return nil, action.Refuse(protocol.NotFound, "%s does not exist",
+			return nil, protocol.Refuse(protocol.NotFound, "%s does not exist",
 				id).With(protocol.FactAWSErrorCode, "InvalidNetworkInterfaceID.NotFound")
 		}
 		seen := *n
@@ -109,7 +109,7 @@ func (l *lab) DescribeSubnet(context.Context, string) (ec2model.Subnet, error) {
 func (l *lab) AssignPrivateIPAddress(_ context.Context, nic, address string, take bool) error {
 	for _, n := range l.nics {
 		if n.Has(address) && n.ID != nic && !take {
-			return action.Refuse(protocol.Conflict, "%s is in use", address)
+			return protocol.Refuse(protocol.Conflict, "%s is in use", address)
 		}
 	}
 	return l.change(func() {

@@ -195,10 +195,10 @@ func (c check) read(ctx context.Context) (action.Seen, error) {
 	}
 	switch n := found[0]; {
 	case n.RequesterManaged:
-		return action.Seen{}, action.Refuse(protocol.Authorization,
+		return action.Seen{}, protocol.Refuse(protocol.Authorization,
 			"%s belongs to an AWS service, which alone may change it; name an interface of your own", c.nic)
 	case n.SourceDestCheck == nil:
-		return action.Seen{}, action.Refuse(protocol.Unavailable,
+		return action.Seen{}, protocol.Refuse(protocol.Unavailable,
 			"EC2's answer does not say whether the source/dest check of %s is on; try again", c.nic)
 	default:
 		return action.Seen{Values: []string{strconv.FormatBool(*n.SourceDestCheck)}}, nil

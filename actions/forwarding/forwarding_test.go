@@ -220,8 +220,8 @@ func (u unread) DescribeNetworkInterfaces(
 // TestUnread: what can't be read is the answer, and nothing is taken for gone. What an action that
 // is not recorded found so before stays, were its interface there.
 func TestUnread(t *testing.T) {
-	absent := action.Refuse(protocol.NotFound, "%s does not exist", theNIC)
-	busy := action.Refuse(protocol.Throttled, "EC2 is busy")
+	absent := protocol.Refuse(protocol.NotFound, "%s does not exist", theNIC)
+	busy := protocol.Refuse(protocol.Throttled, "EC2 is busy")
 	for _, c := range []struct {
 		name, prior string
 		err         error

@@ -36,7 +36,7 @@ func (c *cloud) DescribeNetworkInterfaces(
 ) ([]ec2model.NetworkInterface, error) {
 	check, found := c.checks[ids[0]]
 	if !found {
-		return nil, action.Refuse(protocol.NotFound, "%s does not exist", ids[0])
+		return nil, protocol.Refuse(protocol.NotFound, "%s does not exist", ids[0])
 	}
 	return []ec2model.NetworkInterface{{ID: ids[0], SourceDestCheck: &check}}, nil
 }

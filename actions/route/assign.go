@@ -29,7 +29,7 @@ var reserved = []netip.Prefix{
 func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan, error) {
 	for _, no := range reserved {
 		if no.Overlaps(a.to) {
-			return nil, action.Refuse(protocol.InvalidRequest,
+			return nil, protocol.Refuse(protocol.InvalidRequest,
 				"%s is in %s, which AWS keeps for itself: EC2 takes no route to it", a.to, no)
 		}
 	}
@@ -94,7 +94,7 @@ func (a assignment) mayTake(table ec2model.RouteTable, route ec2model.Route) err
 	if route.Blackhole {
 		why = ", which is a black hole"
 	}
-	return action.Refuse(protocol.Conflict,
+	return protocol.Refuse(protocol.Conflict,
 		"%s leads %s to %s%s; allowReassignment=true takes it from there",
 		a.table, a.to, holder, why).With("holder", holder)
 }
@@ -112,7 +112,7 @@ func (a assignment) foresee(
 	case err != nil:
 		return nil, err
 	case found[0].VPCID != table.VPCID:
-		return nil, action.Refuse(protocol.InvalidRequest,
+		return nil, protocol.Refuse(protocol.InvalidRequest,
 			"%s is in %s, and %s in %s: a table leads only to interfaces of its own VPC",
 			a.nic, found[0].VPCID, a.table, table.VPCID)
 	}
@@ -127,7 +127,7 @@ func (a assignment) foresee(
 	if err != nil || len(subnets) > 0 {
 		return unforeseen, err
 	}
-	return nil, action.Refuse(protocol.InvalidRequest,
+	return nil, protocol.Refuse(protocol.InvalidRequest,
 		"%s is inside the VPC's own block %s, where EC2 takes a route only to a whole subnet;"+
 			" an address to capture by a route must be outside of it, or use the secondary-ip strategy",
 		a.to, block)

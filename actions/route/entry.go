@@ -35,7 +35,7 @@ func (e entry) read(ctx context.Context) (ec2model.RouteTable, ec2model.Route, e
 		route.Target = nowhere
 	}
 	if _, err := action.RouteTarget.Canonical(route.Target); err != nil {
-		return table, route, action.Refuse(protocol.Conflict,
+		return table, route, protocol.Refuse(protocol.Conflict,
 			"%s leads %s to %s, which is of a kind that could not be given back",
 			e.table, e.to, protocol.Quote(route.Target)).With("holder", route.Target)
 	}

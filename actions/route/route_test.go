@@ -60,7 +60,7 @@ func (v *vpc) DescribeRouteTable(_ context.Context, id string) (ec2model.RouteTa
 		return ec2model.RouteTable{}, v.tables
 	}
 	if v.tableGone {
-		return ec2model.RouteTable{}, action.Refuse(protocol.NotFound, "%s does not exist", id)
+		return ec2model.RouteTable{}, protocol.Refuse(protocol.NotFound, "%s does not exist", id)
 	}
 	routes := slices.Clone(v.routes)
 	if !slices.ContainsFunc(routes, func(r ec2model.Route) bool { return r.Own }) {
@@ -78,9 +78,9 @@ func (v *vpc) DescribeNetworkInterfaces(
 	case v.elsewhere:
 		return []ec2model.NetworkInterface{{ID: ids[0], VPCID: "vpc-2"}}, nil
 	case slices.Contains(v.gone, ids[0]):
-		return nil, action.Refuse(protocol.NotFound, "%s does not exist", ids[0])
+		return nil, protocol.Refuse(protocol.NotFound, "%s does not exist", ids[0])
 	case slices.Contains(v.unread, ids[0]):
-		return nil, action.Refuse(protocol.Authorization, "not allowed")
+		return nil, protocol.Refuse(protocol.Authorization, "not allowed")
 	}
 	return []ec2model.NetworkInterface{{ID: ids[0], VPCID: "vpc-1"}}, nil
 }
@@ -257,7 +257,7 @@ func TestConflictTellsWhatIsThereNow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.refuse = action.Refuse(protocol.Conflict, "EC2 says RouteAlreadyExists")
+	v.refuse = protocol.Refuse(protocol.Conflict, "EC2 says RouteAlreadyExists")
 	for _, now := range []string{other, mine} {
 		v.routes, v.calls = []ec2model.Route{route("10.9.0.9/32", now)}, nil
 		err = p.Transitions[0].Set(t.Context(), v, "none", mine)
@@ -382,7 +382,7 @@ func TestBlackHoleOfAnEarlierAttempt(t *testing.T) {
 func TestWhatIsGone(t *testing.T) {
 	for prior, told := range map[string]bool{vgw: true, "none": false} {
 		v := &vpc{routes: []ec2model.Route{route("10.9.0.9/32", mine)},
-			refuse: action.Refuse(protocol.NotFound, "EC2 says it does not exist")}
+			refuse: protocol.Refuse(protocol.NotFound, "EC2 says it does not exist")}
 		p, err := action.PlanWith(planUnassign)(t.Context(), v,
 			ask("10.9.0.9/32", "priorRouteTarget", prior))
 		if err != nil {

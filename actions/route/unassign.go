@@ -236,11 +236,11 @@ func (u *unassignment) possible(route ec2model.Route) error {
 	switch {
 	case u.target == u.now:
 	case route.Own && u.target == nowhere:
-		return action.Refuse(protocol.InvalidRequest,
+		return protocol.Refuse(protocol.InvalidRequest,
 			"the route to %s in %s is the VPC's own, which can't be taken away;"+
 				" priorRouteTarget=local leads it back", u.to, u.table)
 	case !route.Own && u.target == ec2model.Local:
-		return action.Refuse(protocol.InvalidRequest,
+		return protocol.Refuse(protocol.InvalidRequest,
 			"%s is no block of the VPC of %s: only the VPC's own routes lead to local", u.to, u.table)
 	}
 	return nil

@@ -153,8 +153,8 @@ func TestDescribed(t *testing.T) {
 // named.
 func TestForeseen(t *testing.T) {
 	const whole, part = "10.0.1.0/24", "10.0.1.0/25"
-	busy := action.Refuse(protocol.Throttled, "EC2 is busy")
-	denied := action.Refuse(protocol.Authorization, "not allowed")
+	busy := protocol.Refuse(protocol.Throttled, "EC2 is busy")
+	denied := protocol.Refuse(protocol.Authorization, "not allowed")
 	for _, c := range []struct {
 		name, to   string
 		v          *vpc
@@ -234,7 +234,7 @@ func TestHeldRoute(t *testing.T) {
 
 // TestUnread: what can't be read is the answer, and nothing is taken for gone.
 func TestUnread(t *testing.T) {
-	busy := action.Refuse(protocol.Throttled, "EC2 is busy")
+	busy := protocol.Refuse(protocol.Throttled, "EC2 is busy")
 	answered := func(r action.Request) action.Request { r.Answered = true; return r }
 	broken := undo(withHistory(ask(there, factPrior, other)))
 	broken.Past.History = func(string, string) ([]action.Recorded, error) { return nil, busy }

@@ -158,7 +158,7 @@ func (a address) readHolder(
 
 // onBoth refuses an address that more than one interface is shown to have.
 func (a address) onBoth(holders []ec2model.NetworkInterface) error {
-	return action.Refuse(protocol.Unavailable,
+	return protocol.Refuse(protocol.Unavailable,
 		"EC2 shows %s on both %s and %s, as while it is being moved; try again",
 		a.ip, holders[0].ID, holders[1].ID)
 }
@@ -178,7 +178,7 @@ func (a address) absent(ctx context.Context, nic string) (gone, err error) {
 	var f *protocol.Failure
 	switch {
 	case err == nil:
-		return nil, action.Refuse(protocol.Unavailable,
+		return nil, protocol.Refuse(protocol.Unavailable,
 			"EC2's answers contradict each other about %s; try again", nic)
 	case errors.As(err, &f) && f.Class == protocol.NotFound:
 		return f, nil
@@ -194,6 +194,6 @@ func (a address) secondaryFact(nic ec2model.NetworkInterface) map[string]string 
 }
 
 func managed(nic string) *protocol.Failure {
-	return action.Refuse(protocol.Authorization,
+	return protocol.Refuse(protocol.Authorization,
 		"%s belongs to an AWS service, which alone may change it; name an interface of your own", nic)
 }

@@ -91,7 +91,7 @@ func (a assignment) target(ctx context.Context) (nic ec2model.NetworkInterface, 
 	case nic.RequesterManaged:
 		return nic, managed(nic.ID)
 	case nic.HasAsPrimary(a.ip):
-		return nic, action.Refuse(protocol.InvalidRequest,
+		return nic, protocol.Refuse(protocol.InvalidRequest,
 			"%s is the primary address of %s itself, which can't be a secondary one too", a.ip, nic.ID)
 	}
 	return nic, cmp.Or(a.possible(ctx, nic), a.notDelegated(nic))
@@ -188,7 +188,7 @@ func (a assignment) judge(
 	default:
 		return h, nil
 	}
-	return h, action.Refuse(protocol.Conflict, held, a.ip, h.ID).With("holder", h.ID)
+	return h, protocol.Refuse(protocol.Conflict, held, a.ip, h.ID).With("holder", h.ID)
 }
 
 // foresee tells what EC2 would refuse: an address that is outside the subnet, or one that another
@@ -220,7 +220,7 @@ func (a assignment) isFree(
 	var holders []ec2model.NetworkInterface
 	for _, n := range some {
 		if block, in := n.Delegated(a.ip); in {
-			return action.Refuse(protocol.Conflict,
+			return protocol.Refuse(protocol.Conflict,
 				"%s is in %s, which is delegated to %s whole and can't be taken from it",
 				a.ip, block, n.ID).With("holder", n.ID)
 		}

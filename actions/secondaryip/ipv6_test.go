@@ -64,7 +64,7 @@ func (v *vpc) DescribeNetworkInterfaces(
 ) ([]ec2model.NetworkInterface, error) {
 	found, err := v.ExistingNetworkInterfaces(ctx, ids...)
 	if err == nil && len(found) < len(ids) {
-		return nil, action.Refuse(protocol.NotFound, "one of %v does not exist", ids)
+		return nil, protocol.Refuse(protocol.NotFound, "one of %v does not exist", ids)
 	}
 	return found, err
 }
@@ -216,9 +216,9 @@ func TestIPv6Plan(t *testing.T) {
 // one nothing but a held address, and a refusal half-way is no refusal of the whole.
 func TestIPv6Move(t *testing.T) {
 	const offer, letGo = "assign6 " + held + " " + mine, "unassign6 " + held + " " + other
-	isHeld := action.Refuse(protocol.Conflict, "EC2 says: assigned, but move is not allowed")
-	noRoom := action.Refuse(protocol.LimitExceeded, "EC2 says PrivateIpAddressLimitExceeded")
-	lost := &action.Unknown{Cause: action.Refuse(protocol.Unavailable, "no answer")}
+	isHeld := protocol.Refuse(protocol.Conflict, "EC2 says: assigned, but move is not allowed")
+	noRoom := protocol.Refuse(protocol.LimitExceeded, "EC2 says PrivateIpAddressLimitExceeded")
+	lost := &action.Unknown{Cause: protocol.Refuse(protocol.Unavailable, "no answer")}
 	for _, c := range []struct {
 		name           string
 		from, to, goal string
@@ -269,7 +269,7 @@ func TestIPv6Move(t *testing.T) {
 // TestIPv6IsNotTakenAfterTheLease: what EC2 is asked first takes its time, and changes nothing.
 // Over then, the lease leaves the address with its holder.
 func TestIPv6IsNotTakenAfterTheLease(t *testing.T) {
-	isHeld := action.Refuse(protocol.Conflict, "EC2 says: assigned, but move is not allowed")
+	isHeld := protocol.Refuse(protocol.Conflict, "EC2 says: assigned, but move is not allowed")
 	for until, want := range map[time.Time]int{time.Now(): 1, time.Now().Add(time.Hour): 2} {
 		v := &vpc{answers: []error{isHeld}}
 		err := address{r: v, ip: held}.moveIPv6(action.WithLease(t.Context(), until), v, other, nobody,

@@ -136,7 +136,7 @@ var without = []ec2model.NetworkInterface{
 type unread struct{ vpc }
 
 func (*unread) DescribeSubnet(context.Context, string) (ec2model.Subnet, error) {
-	return ec2model.Subnet{}, action.Refuse(protocol.Authorization, "not allowed").
+	return ec2model.Subnet{}, protocol.Refuse(protocol.Authorization, "not allowed").
 		With(protocol.FactPermissionHint, "ec2:DescribeSubnets")
 }
 

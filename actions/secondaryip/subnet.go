@@ -55,7 +55,7 @@ func (a address) planned(
 // elsewhereThan refuses an address that an interface of another subnet holds: two subnets of a VPC
 // have no address in common.
 func (a address) elsewhereThan(nic, held ec2model.NetworkInterface) error {
-	return action.Refuse(
+	return protocol.Refuse(
 		protocol.InvalidRequest,
 		"%s is not in %s, the interface's subnet: %s holds it, in %s",
 		a.ip,
@@ -70,7 +70,7 @@ func (a address) elsewhereThan(nic, held ec2model.NetworkInterface) error {
 func (a address) possible(ctx context.Context, nic ec2model.NetworkInterface) error {
 	switch {
 	case nic.NoAddresses:
-		return action.Refuse(
+		return protocol.Refuse(
 			protocol.InvalidRequest,
 			"%s is of type efa-only, which has no IP addresses and gets none; name another interface",
 			nic.ID,
@@ -93,7 +93,7 @@ func (a address) possible(ctx context.Context, nic ec2model.NetworkInterface) er
 }
 
 func errIPv6Only(subnet, ip string) error {
-	return action.Refuse(
+	return protocol.Refuse(
 		protocol.InvalidRequest,
 		"the interface's subnet %s is IPv6-only, so it can't have %s; name an IPv6 address, or an "+
 			"interface of another subnet",
@@ -106,7 +106,7 @@ func errIPv6Only(subnet, ip string) error {
 // addresses, and neither comes nor goes alone.
 func (a address) notDelegated(nic ec2model.NetworkInterface) error {
 	if block, in := nic.Delegated(a.ip); in {
-		return action.Refuse(
+		return protocol.Refuse(
 			protocol.InvalidRequest,
 			"%s is in %s, which is delegated to %s whole: it can be neither assigned to it nor taken off it",
 			a.ip,
@@ -163,14 +163,14 @@ func inIPv6Subnet(subnet ec2model.Subnet, ip string) error {
 		return nil
 	}
 	if len(subnet.IPv6CIDRs) == 0 {
-		return action.Refuse(
+		return protocol.Refuse(
 			protocol.InvalidRequest,
 			"the interface's subnet %s has no IPv6 block, so it can't have %s",
 			subnet.ID,
 			ip,
 		)
 	}
-	return action.Refuse(
+	return protocol.Refuse(
 		protocol.InvalidRequest,
 		"%s is not in %s, the IPv6 block of the interface's subnet %s",
 		ip,
@@ -180,7 +180,7 @@ func inIPv6Subnet(subnet ec2model.Subnet, ip string) error {
 }
 
 func errReserved(ip string, block netip.Prefix) error {
-	return action.Refuse(
+	return protocol.Refuse(
 		protocol.InvalidRequest,
 		"%s is reserved by AWS: the first four addresses and the last of %s can't be assigned",
 		ip,
@@ -194,7 +194,7 @@ func inSubnet(subnet ec2model.Subnet, ip string) error {
 	}
 	block, err := netip.ParsePrefix(subnet.CIDR)
 	if err != nil {
-		return action.Refuse(
+		return protocol.Refuse(
 			protocol.Unavailable,
 			"EC2's answer does not say which block %s has; try again",
 			subnet.ID,
@@ -202,7 +202,7 @@ func inSubnet(subnet ec2model.Subnet, ip string) error {
 	}
 	a := netip.MustParseAddr(ip)
 	if !block.Contains(a) {
-		return action.Refuse(
+		return protocol.Refuse(
 			protocol.InvalidRequest,
 			"%s is not in %s, the block of the interface's subnet %s",
 			ip,

@@ -207,7 +207,7 @@ func (u *unassignment) locate(ctx context.Context) error {
 	case nic.RequesterManaged:
 		return managed(nic.ID)
 	case nic.HasAsPrimary(u.ip):
-		return action.Refuse(protocol.InvalidRequest,
+		return protocol.Refuse(protocol.InvalidRequest,
 			"%s is the primary address of %s, which can't be taken off it", u.ip, nic.ID)
 	case nic.Has(u.ip):
 		u.now = nic.ID

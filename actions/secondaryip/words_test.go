@@ -150,7 +150,7 @@ func (f *failing) DescribeNetworkInterfaces(
 
 // TestUnread: what can't be read is the answer, and nothing is taken for gone.
 func TestUnread(t *testing.T) {
-	busy := action.Refuse(protocol.Throttled, "EC2 is busy")
+	busy := protocol.Refuse(protocol.Throttled, "EC2 is busy")
 	answered := func(r action.Request) action.Request { r.Answered = true; return r }
 	taken := func() action.Request {
 		return undo(withHistory(ask(ours), live("x", third, other), live("k", other, mine)))

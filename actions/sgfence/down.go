@@ -25,7 +25,7 @@ func (f *fence) settled(ctx context.Context, first reading) (reading, error) {
 		return first, nil
 	}
 	if err := f.clock.Wait(ctx, downFor); err != nil {
-		return first, action.Refuse(protocol.Timeout,
+		return first, protocol.Refuse(protocol.Timeout,
 			"%s is %s, and the time was up before that was read once more, %s later; "+
 				"nothing was changed; try again", f.instance, first.State, downFor)
 	}

@@ -72,7 +72,7 @@ func planFence(ctx context.Context, r Reader, req action.Request,
 	go func() { check <- f.checkSelf(ctx) }()
 	first, err := read(ctx, r, f.instance)
 	if f.selfCheck = <-check; f.selfCheck == "" {
-		return nil, action.Refuse(protocol.SelfFence,
+		return nil, protocol.Refuse(protocol.SelfFence,
 			"%s is the machine that this runs on; fence it from another one, or with %s=true; "+
 				"nothing was changed", f.instance, paramSkipCheck)
 	}
@@ -109,15 +109,15 @@ func (f *fence) oneWay() error {
 	exact := givesExact(f.req.Parameters)
 	switch {
 	case exact && f.named == nil && f.invert:
-		return action.Refuse(protocol.InvalidRequest,
+		return protocol.Refuse(protocol.InvalidRequest,
 			"%s is given without %s, which are the groups to keep; nothing was changed",
 			paramInvert, paramGroups)
 	case !exact && f.named == nil:
-		return action.Refuse(protocol.InvalidRequest,
+		return protocol.Refuse(protocol.InvalidRequest,
 			"%s is required: the groups to remove from every interface; or %s for each of them; "+
 				"nothing was changed", paramGroups, paramExact)
 	case f.via != "" && !f.req.Keeps && (exact || f.tagless || f.req.Bool(paramNoTags)):
-		return action.Refuse(protocol.InvalidRequest,
+		return protocol.Refuse(protocol.InvalidRequest,
 			"%s needs what was there before to be kept, in the tags (by %s, without %s) or in a store: "+
 				"killed on the way, the instance would stay wide open; nothing was changed",
 			paramTransition, paramGroups, paramNoTags)
@@ -188,7 +188,7 @@ func (f *fence) branches() error {
 	if len(trunks) == 0 || f.req.Bool(paramBranches) {
 		return nil
 	}
-	return action.Refuse(protocol.Conflict,
+	return protocol.Refuse(protocol.Conflict,
 		"%s of %s is a trunk interface: its branch interfaces, those of pods for instance, "+
 			"have groups of their own and would go on; cut them off first, or fence the instance alone "+
 			"with %s=true; nothing was changed",
@@ -217,7 +217,7 @@ func (f *fence) useTags() error {
 	if f.req.Bool(paramNoTags) {
 		return nil
 	}
-	return action.Refuse(protocol.Conflict,
+	return protocol.Refuse(protocol.Conflict,
 		"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; "+
 			"what was there before is not known: unfence first if it is fenced, repair or remove these "+
 			"tags if it is not, or fence without tags with %s=true; nothing was changed",
@@ -298,7 +298,7 @@ func (f *fence) end(n ec2model.InstanceInterface) (end, error) {
 	if at == f.via && e.at.Now == f.via {
 		// On the way through the transition group, nothing tells whither.
 		if at = groupText(e.base); at == f.via {
-			return e, action.Refuse(protocol.Conflict,
+			return e, protocol.Refuse(protocol.Conflict,
 				"%s has %s, the %s, which lets everything through, and what it had before is not known: "+
 					"give it its groups first, by unfence-security-groups with %s, or, if these are its own, "+
 					"fence without %s; nothing was changed",
@@ -360,19 +360,19 @@ func (f *fence) refuseEnds() error {
 		case len(e.to) == 0:
 			bare = append(bare, e.ID)
 		case f.via != "" && groupText(e.to) == f.via:
-			return action.Refuse(protocol.InvalidRequest,
+			return protocol.Refuse(protocol.InvalidRequest,
 				"%s would be left with %s alone, which is the %s and lets everything through; "+
 					"nothing was changed", e.ID, f.via, paramTransition)
 		}
 	}
 	switch {
 	case len(bare) > 0:
-		return action.Refuse(protocol.InvalidRequest,
+		return protocol.Refuse(protocol.InvalidRequest,
 			"removing %s would leave %s without any security group, which EC2 does not allow; "+
 				"use %s with a group without rules, or %s; nothing was changed",
 			groupText(f.named), strings.Join(bare, " and "), paramInvert, paramExact)
 	case f.pending() && f.first.State == "pending" && !f.req.Bool(paramAnyState):
-		return action.Refuse(protocol.Unavailable,
+		return protocol.Refuse(protocol.Unavailable,
 			"%s is pending, neither started nor stopped; try again, or fence it as it is with %s=true; "+
 				"nothing was changed", f.instance, paramAnyState).
 			With(factState, f.first.State)
@@ -427,7 +427,7 @@ func (f *fence) nothingToRemove() error {
 	if f.invert {
 		what = "every interface of " + f.instance + " has exactly " + groupText(f.named) + " already"
 	}
-	return action.Refuse(protocol.InvalidRequest,
+	return protocol.Refuse(protocol.InvalidRequest,
 		"nothing to remove: %s, and no such fence is in force; look at the ids; nothing was changed",
 		what)
 }
@@ -492,7 +492,7 @@ func (f *fence) backup() (action.Transition, error) {
 	tags := to.tags(f.instance, kept)
 	had := userTags(f.first.Tags)
 	if after := userTags(action.Merge(f.first.Tags, tags)); after > maxTags && !t.MayFail {
-		return t, action.Refuse(protocol.LimitExceeded,
+		return t, protocol.Refuse(protocol.LimitExceeded,
 			"%s has %d tags, and the backup needs %d more: EC2 allows %d; remove some, or fence without "+
 				"tags with %s=true; nothing was changed",
 			f.instance, had, after-had, maxTags, paramNoTags)
@@ -587,7 +587,7 @@ func (f *fence) sameInterfaces(now reading) error {
 	for _, n := range now.Interfaces {
 		known := slices.ContainsFunc(f.ends, func(e end) bool { return e.ID == n.ID })
 		if !known && (f.exact != nil || !slices.Equal(n.Groups, f.leaves(n.ID, n.Groups))) {
-			return action.Refuse(protocol.Conflict,
+			return protocol.Refuse(protocol.Conflict,
 				"%s was attached to %s meanwhile and is not fenced; try again", n.ID, f.instance)
 		}
 	}

@@ -107,7 +107,7 @@ func agree(nic string, sources []source) error {
 		case first.groups == "":
 			first = s
 		default:
-			return action.Refuse(protocol.Conflict,
+			return protocol.Refuse(protocol.Conflict,
 				"%s and %s contradict each other: before the fence %s had %s by the one, %s by the other; "+
 					"look which is right, and unfence by that alone; nothing was changed",
 				first.name, s.name, nic, first.groups, s.groups)

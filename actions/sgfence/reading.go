@@ -49,7 +49,7 @@ func read(ctx context.Context, r Reader, id string) (reading, error) {
 	now.backup, now.own, now.why = readBackup(id, i.Tags)
 	for _, n := range i.Interfaces {
 		if len(n.Groups) == 0 {
-			return now, action.Refuse(protocol.Unavailable,
+			return now, protocol.Refuse(protocol.Unavailable,
 				"EC2's answer does not say which security groups %s has; try again", n.ID)
 		}
 	}
@@ -59,17 +59,17 @@ func read(ctx context.Context, r Reader, id string) (reading, error) {
 // usable refuses an instance whose interfaces can't be changed.
 func (now reading) usable() error {
 	if len(now.Interfaces) == 0 && now.State == "shutting-down" {
-		return action.Refuse(protocol.Unavailable,
+		return protocol.Refuse(protocol.Unavailable,
 			"%s is shutting down and has no network interface any more; try again once it is terminated",
 			now.ID)
 	}
 	if len(now.Interfaces) == 0 {
-		return action.Refuse(protocol.Conflict,
+		return protocol.Refuse(protocol.Conflict,
 			"%s is %s and has no network interface: there is nothing to change", now.ID, now.State)
 	}
 	for _, n := range now.Interfaces {
 		if n.Managed {
-			return action.Refuse(protocol.Authorization,
+			return protocol.Refuse(protocol.Authorization,
 				"%s of %s belongs to an AWS service, which alone may change it", n.ID, now.ID)
 		}
 	}
@@ -199,21 +199,21 @@ func exactGroups(now reading, parameters map[string]string) (map[string][]string
 	for _, n := range now.Interfaces {
 		key := exactField.Of(strconv.Itoa(n.Index))
 		if other := holder[key]; other != "" {
-			return nil, action.Refuse(protocol.InvalidRequest,
+			return nil, protocol.Refuse(protocol.InvalidRequest,
 				"both %s and %s of %s have the device index %d, on different network cards: "+
 					"%s does not say which is meant; use %s",
 				other, n.ID, now.ID, n.Index, key, paramGroups)
 		}
 		holder[key] = n.ID
 		if exact[n.ID] = byIndex[key]; byIndex[key] == nil {
-			return nil, action.Refuse(protocol.InvalidRequest,
+			return nil, protocol.Refuse(protocol.InvalidRequest,
 				"%s, at device index %d of %s, has no %s: every interface needs one",
 				n.ID, n.Index, now.ID, key)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(byIndex)) {
 		if holder[key] == "" {
-			return nil, action.Refuse(protocol.InvalidRequest, "%s has no interface for %s", now.ID, key)
+			return nil, protocol.Refuse(protocol.InvalidRequest, "%s has no interface for %s", now.ID, key)
 		}
 	}
 	return exact, nil
@@ -274,5 +274,5 @@ func misplaced(needs []need, known map[need]bool, home map[string]string) error 
 	if len(faults) == 0 {
 		return nil
 	}
-	return action.Refuse(class, "%s; nothing was changed", strings.Join(faults, "; "))
+	return protocol.Refuse(class, "%s; nothing was changed", strings.Join(faults, "; "))
 }

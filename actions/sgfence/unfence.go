@@ -220,11 +220,11 @@ func (u *unfence) missing(had map[string]string) error {
 	case len(gone) == 0:
 		return nil
 	case len(u.legs) == 0:
-		return action.Refuse(protocol.Drift,
+		return protocol.Refuse(protocol.Drift,
 			"%s, which is all that is told of, is not attached to %s: there is nothing to restore; "+
 				"look at the ids; nothing was changed", names, u.instance)
 	case u.req.Parameters[action.OnDrift.Name] != "restore":
-		return action.Refuse(protocol.Drift,
+		return protocol.Refuse(protocol.Drift,
 			"%s, which the fence changed, is not attached to %s any more; look where it is and what "+
 				"groups it has, then undo with onDrift=restore, which restores the others; "+
 				"nothing was changed", names, u.instance).With("drift", detached)
@@ -434,7 +434,7 @@ func (u *unfence) anotherFence(last string) string {
 // conflict refuses facts that are at odds with the tags of the fence in force.
 func (u *unfence) conflict(why string) error {
 	named := lastFence + "=" + u.first.own[lastFence]
-	return action.Refuse(protocol.Conflict,
+	return protocol.Refuse(protocol.Conflict,
 		"what is to be undone and the tags of the fence in force (%s) contradict each other: %s; "+
 			"unfence by the one or by the other; nothing was changed", named, why).
 		With(factTags, named)
@@ -463,7 +463,7 @@ func (u *unfence) end() error {
 		case now.own != nil && at != "" && at != now.own[lastFence]:
 			return u.conflict("the facts are of the fence " + at)
 		case now.why != nil && len(u.legs) == 0:
-			return action.Refuse(protocol.Conflict,
+			return protocol.Refuse(protocol.Conflict,
 				"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; nothing is "+
 					"guessed: give the groups with %s or the facts of the fence; nothing was changed",
 				u.instance, lastFence, now.own[lastFence], now.why, paramExact)

@@ -231,11 +231,6 @@ type Seen struct {
 	Facts map[string]string
 }
 
-// Refuse is protocol.Refuse.
-func Refuse(class protocol.FailureClass, format string, args ...any) *protocol.Failure {
-	return protocol.Refuse(class, format, args...)
-}
-
 type leaseKey struct{}
 
 // WithLease is a context for a changing call that may not be sent at until or later.
@@ -254,7 +249,7 @@ func LeaseOver(until, now time.Time) *protocol.Failure {
 	if now.Before(until) {
 		return nil
 	}
-	return Refuse(protocol.Denied,
+	return protocol.Refuse(protocol.Denied,
 		"the lease ended at %s (%s), and it is %s by this machine's clock",
 		until.Format(time.RFC3339Nano), Lease.Name, now.UTC().Format(time.RFC3339))
 }
@@ -289,7 +284,7 @@ func Restore(r Request, what, before, after, now string) (overwrites string, err
 	if r.Parameters[OnDrift.Name] == "restore" {
 		return now, nil
 	}
-	return "", Refuse(protocol.Drift,
+	return "", protocol.Refuse(protocol.Drift,
 		"%s is %s now: neither %s, as the action left it, nor %s, as it was before;"+
 			" someone else changed it: look who, then undo by hand or with onDrift=restore",
 		what, now, after, before).With("drift", now)
@@ -319,7 +314,7 @@ func Untold(r Request, stays string) (skip string, err error) {
 		return "nothing to undo is known under this key: no facts are given, and none are recorded; " +
 			stays, nil
 	}
-	return "", Refuse(protocol.InvalidRequest,
+	return "", protocol.Refuse(protocol.InvalidRequest,
 		"nothing tells what was there before: no facts of the action are given, and"+
 			" EXECUTOR_STATE_DIR=none keeps none; give them, or undo by hand; %s; nothing was changed",
 		stays)

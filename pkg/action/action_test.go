@@ -212,7 +212,7 @@ func TestMerge(t *testing.T) {
 
 // TestUnknownIsNoFailure: a lost answer must not be taken for an outcome.
 func TestUnknownIsNoFailure(t *testing.T) {
-	err := error(&Unknown{Cause: Refuse(protocol.Unavailable, "lost %d", 1)})
+	err := error(&Unknown{Cause: protocol.Refuse(protocol.Unavailable, "lost %d", 1)})
 	var f *protocol.Failure
 	if errors.As(err, &f) {
 		t.Error("an unknown outcome passes for a failure")

@@ -168,7 +168,7 @@ func (r Request) byRecord(b Back, u history.Undo) (Back, error) {
 		// Nothing is to be taken back, so that a stranger's value is not in the way.
 		b.To, b.Aside = b.at.Now, true
 	case b.at.Now == own.To && r.Parameters[OnDrift.Name] != "restore":
-		err = Refuse(protocol.Drift,
+		err = protocol.Refuse(protocol.Drift,
 			"%s is %s now, as the action left it, but a later action led it elsewhere since;"+
 				" someone else changed it back: look who, then undo by hand or with onDrift=restore",
 			b.at.What, b.at.Now).With(protocol.FactDrift, b.at.Now)
@@ -221,7 +221,7 @@ func (r Request) agree(at At, told Told, all []Recorded) error {
 
 // contradiction refuses an undo that is not that of the action under its key.
 func contradiction(own Recorded, why string) *protocol.Failure {
-	return Refuse(protocol.Conflict,
+	return protocol.Refuse(protocol.Conflict,
 		"under the key %s was %s %s; nothing was changed;"+
 			" undo with the target and the facts that the action reported",
 		protocol.Quote(own.Key), own.Action, why)

@@ -39,7 +39,7 @@ func TakesBack(r Request, of func(Recorded) bool) error {
 	for _, own = range r.Past.Own {
 		switch {
 		case of(own) && r.Elsewhere:
-			return Refuse(protocol.Conflict,
+			return protocol.Refuse(protocol.Conflict,
 				"the action under the key %s had another target than the request, or the region was"+
 					" another; nothing was changed; undo with the target that the action had",
 				protocol.Quote(own.Key))
@@ -47,7 +47,7 @@ func TakesBack(r Request, of func(Recorded) bool) error {
 			return nil
 		}
 	}
-	return Refuse(protocol.Conflict,
+	return protocol.Refuse(protocol.Conflict,
 		"the action under the key %s made the %s of %s %s, and the request would take back something"+
 			" else; nothing was changed; undo with the target and the facts that the action reported",
 		protocol.Quote(own.Key), own.Attribute, own.Resource, own.To).With("recorded", own.To)

@@ -19,7 +19,7 @@ func kept(resources ...string) *Past {
 
 // TestVanished: a target is taken for gone only by the undo of an action on it that is old enough.
 func TestVanished(t *testing.T) {
-	notFound := Refuse(protocol.NotFound, "a does not exist")
+	notFound := protocol.Refuse(protocol.NotFound, "a does not exist")
 	mine := kept("b", "a")
 	for _, c := range []struct {
 		name  string
@@ -38,7 +38,7 @@ func TestVanished(t *testing.T) {
 		{"of another target", Request{Undoes: true, Past: kept("b")}, notFound, protocol.Conflict},
 		{"under a key of its own", Request{Answered: true}, notFound, protocol.NotFound},
 		{"that could not be read", Request{Undoes: true, Answered: true},
-			Refuse(protocol.Unavailable, "no answer"), protocol.Unavailable},
+			protocol.Refuse(protocol.Unavailable, "no answer"), protocol.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := Vanished(c.r, c.cause, func(own Recorded) bool { return own.Resource == "a" })

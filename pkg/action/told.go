@@ -21,7 +21,7 @@ func Named(r Request, parameter, target string) (named bool, err error) {
 	case target:
 		return r.Undoes, nil
 	default:
-		return false, Refuse(protocol.InvalidRequest,
+		return false, protocol.Refuse(protocol.InvalidRequest,
 			"%s is %s, and the target is %s: the facts are another action's; nothing was changed;"+
 				" undo with the target and the facts of one action",
 			parameter, told, target)

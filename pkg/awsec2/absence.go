@@ -61,7 +61,7 @@ func (a *absences) again(ctx context.Context, ids ...string) (bool, error) {
 	a.log.Info("EC2 does not know it, asking again", "ids", names, "in", a.pause)
 	until, leased := action.LeaseOf(ctx)
 	if leased && !time.Now().Add(a.pause).Before(until) || !a.wait(ctx, a.pause) {
-		return false, action.Refuse(protocol.Timeout,
+		return false, protocol.Refuse(protocol.Timeout,
 			"EC2 did not know %s, and the time was up before it could be asked a second time; try again",
 			names)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -58,7 +57,7 @@ func unloadable(s *secrets, err error) *protocol.Failure {
 		where = "; these variables are set: " +
 			cmp.Or(strings.Join(set, ", "), "none of the AWS SDK's")
 	}
-	return action.Refuse(protocol.Configuration,
+	return protocol.Refuse(protocol.Configuration,
 		"the executor's environment is not right: %s; nothing was changed%s", text, where)
 }
 
@@ -96,7 +95,7 @@ func (c *Connection) check(env config.EnvConfig, shared config.SharedConfig, out
 	if len(faults) == 0 {
 		return nil
 	}
-	return action.Refuse(protocol.Configuration,
+	return protocol.Refuse(protocol.Configuration,
 		"the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -63,7 +62,7 @@ func (r *Reader) securityGroupsOnce(
 // least.
 func (w *Writer) ModifySecurityGroups(ctx context.Context, nic string, groups []string) error {
 	if len(groups) == 0 {
-		return action.Refuse(protocol.Internal,
+		return protocol.Refuse(protocol.Internal,
 			"a bug in the executor stopped it: %s would be left without a security group; nothing was sent",
 			nic)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -37,7 +36,7 @@ func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance
 		}
 	}
 	return ec2model.Instance{},
-		action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again",
+		protocol.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again",
 			id)
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -64,7 +63,7 @@ func (r *Reader) eachInterfaceOnce(
 		}
 		for _, n := range out.NetworkInterfaces {
 			if !isWhole(n) {
-				return nil, action.Refuse(
+				return nil, protocol.Refuse(
 					protocol.Unavailable,
 					"cannot read %s: EC2's answer can't be right about %s; try again",
 					what,
@@ -102,10 +101,10 @@ func (r *Reader) DescribeRouteTableOf(
 		}
 	}
 	if vpc == "" {
-		return ec2model.RouteTable{}, action.Refuse(protocol.NotFound,
+		return ec2model.RouteTable{}, protocol.Refuse(protocol.NotFound,
 			"%s has no route table of its own", subnet)
 	}
-	return ec2model.RouteTable{}, action.Refuse(protocol.Unavailable,
+	return ec2model.RouteTable{}, protocol.Refuse(protocol.Unavailable,
 		"cannot %s: EC2 shows neither one of its own nor the main one of %s; name it in routeTableRef",
 		what, vpc)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -116,7 +115,7 @@ func (r *Reader) interfacesNamed(
 	for i, id := range ids {
 		n, ok := found[id]
 		if !ok {
-			return nil, action.Refuse(protocol.Unavailable,
+			return nil, protocol.Refuse(protocol.Unavailable,
 				"cannot %s: EC2's answer leaves out %s; try again", what, id)
 		}
 		ordered[i] = n
@@ -192,7 +191,8 @@ func (r *Reader) subnetOnce(ctx context.Context, id string) (ec2model.Subnet, er
 	}
 	if len(out.Subnets) != 1 {
 		return ec2model.Subnet{},
-			action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again",
+			protocol.Refuse(protocol.Unavailable,
+				"cannot describe %s: EC2's answer leaves it out; try again",
 				id)
 	}
 	return subnet(out.Subnets[0]), nil

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -30,7 +29,8 @@ func (r *Reader) routeTableOnce(ctx context.Context, id string) (ec2model.RouteT
 	}
 	if len(out.RouteTables) != 1 || aws.ToString(out.RouteTables[0].RouteTableId) != id {
 		return ec2model.RouteTable{},
-			action.Refuse(protocol.Unavailable, "cannot describe %s: EC2's answer leaves it out; try again",
+			protocol.Refuse(protocol.Unavailable,
+				"cannot describe %s: EC2's answer leaves it out; try again",
 				id)
 	}
 	return wholeTable(out.RouteTables[0])
@@ -41,7 +41,7 @@ func (r *Reader) routeTableOnce(ctx context.Context, id string) (ec2model.RouteT
 func wholeTable(t types.RouteTable) (ec2model.RouteTable, error) {
 	if len(t.Routes) == 0 {
 		return ec2model.RouteTable{},
-			action.Refuse(protocol.Unavailable,
+			protocol.Refuse(protocol.Unavailable,
 				"cannot describe %s: EC2's answer leaves out its routes; try again",
 				aws.ToString(t.RouteTableId))
 	}
@@ -171,7 +171,7 @@ func newTarget(id string) (target, error) {
 	case "vpce":
 		return target{endpoint: &id}, nil
 	}
-	return target{}, action.Refuse(protocol.InvalidRequest, "a route can't be led to %s by hand",
+	return target{}, protocol.Refuse(protocol.InvalidRequest, "a route can't be led to %s by hand",
 		protocol.Quote(id))
 }
 

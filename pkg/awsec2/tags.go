@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -40,7 +39,7 @@ func (w *Writer) DeleteTags(ctx context.Context, resource string, tags map[strin
 // a DeleteTags without any for "every tag of the user".
 func tagList(resource string, tags map[string]string) ([]types.Tag, error) {
 	if len(tags) == 0 {
-		return nil, action.Refuse(protocol.Internal, "a bug in the executor stopped it: no tags are "+
+		return nil, protocol.Refuse(protocol.Internal, "a bug in the executor stopped it: no tags are "+
 			"named for %s, which EC2 takes for all of them; nothing was sent", resource)
 	}
 	var list []types.Tag

@@ -102,7 +102,7 @@ func (r *run) take(s step) error {
 	switch {
 	case r.times.up() && r.allMayFail(s.which):
 		for _, i := range s.which {
-			r.warn(r.moves[i], action.Refuse(protocol.Timeout, "the time for it was up"))
+			r.warn(r.moves[i], protocol.Refuse(protocol.Timeout, "the time for it was up"))
 		}
 		return nil
 	case r.times.up():
@@ -267,7 +267,7 @@ func (r *run) notShown(s step, moved, lost []int, unknown, unread error) error {
 	case mayFail && len(undone) == 0:
 		for _, i := range moved {
 			if r.seen.Values[i] != s.to[i] {
-				r.warn(r.moves[i], action.Refuse(protocol.Unverified, "it does not show"))
+				r.warn(r.moves[i], protocol.Refuse(protocol.Unverified, "it does not show"))
 			}
 		}
 		return nil
@@ -276,7 +276,7 @@ func (r *run) notShown(s step, moved, lost []int, unknown, unread error) error {
 	case len(lost) > 0:
 		return r.ambiguous(lost, unknown, unread, s)
 	case unread != nil:
-		return action.Refuse(protocol.Ambiguous,
+		return protocol.Refuse(protocol.Ambiguous,
 			"the provider took the change, but it could not be read back (%s);"+
 				" try again under the same key, which finds out", unread)
 	}
@@ -287,7 +287,7 @@ func (r *run) notShown(s step, moved, lost []int, unknown, unread error) error {
 // unverified says what is not as it should be, the made ones at To and the moved ones where they
 // were moved to.
 func (r *run) unverified(what string, which []int, s step) error {
-	return action.Refuse(protocol.Unverified,
+	return protocol.Refuse(protocol.Unverified,
 		"%s: %s; look at it, then try again under the same key", what, r.differences(which, s))
 }
 
@@ -301,7 +301,7 @@ func (r *run) ambiguous(lost []int, unknown, unread error, s step) error {
 	if unread != nil {
 		now = "it can't be read (" + unread.Error() + ")"
 	}
-	f := action.Refuse(protocol.Ambiguous,
+	f := protocol.Refuse(protocol.Ambiguous,
 		"whether the change was made could not be found out: the answer was lost (%s), and %s;"+
 			" try again under the same key, which finds out", unknown, now)
 	var u *action.Unknown

@@ -77,13 +77,13 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 	defer func() {
 		if p := recover(); p != nil {
 			e.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
-			result = r.failed(action.Refuse(protocol.Internal,
+			result = r.failed(protocol.Refuse(protocol.Internal,
 				"a bug in the executor stopped it: %v;"+
 					" look at its log, and at the target before you try again", p))
 		}
 	}()
 	if e.Timeout <= 0 {
-		return r.failed(action.Refuse(protocol.Timeout,
+		return r.failed(protocol.Refuse(protocol.Timeout,
 			"the caller's deadline passed before the executor began; nothing was changed; try again"))
 	}
 	wire, faults, ended := plugin.Decode(r.times.plan,
@@ -242,5 +242,5 @@ func (r *run) outOfTime() error {
 	if r.began {
 		what = "the rest"
 	}
-	return action.Refuse(protocol.Timeout, "%s before %s was changed; try again", why, what)
+	return protocol.Refuse(protocol.Timeout, "%s before %s was changed; try again", why, what)
 }

@@ -65,7 +65,7 @@ func (c *cloud) Read(_ context.Context, name string) (string, error) {
 	}
 	var word string
 	if word, c.reads = next(c.reads); word == "fail" {
-		return "", action.Refuse(protocol.Unavailable, "cannot read %s", name)
+		return "", protocol.Refuse(protocol.Unavailable, "cannot read %s", name)
 	}
 	if len(c.stale) > 0 {
 		old := c.stale[0]
@@ -73,7 +73,7 @@ func (c *cloud) Read(_ context.Context, name string) (string, error) {
 		return old[name], nil
 	}
 	if c.values[name] == gone {
-		return "", action.Refuse(protocol.NotFound, "%s does not exist", name)
+		return "", protocol.Refuse(protocol.NotFound, "%s does not exist", name)
 	}
 	return c.values[name], nil
 }
@@ -103,13 +103,13 @@ func (c *cloud) Switch(ctx context.Context, name, value string) error {
 	}
 	switch word {
 	case "conflict":
-		return action.Refuse(protocol.Conflict, "cannot switch %s: it is not so", name)
+		return protocol.Refuse(protocol.Conflict, "cannot switch %s: it is not so", name)
 	case "missing":
-		return action.Refuse(protocol.NotFound, "cannot switch %s: it is not found", name)
+		return protocol.Refuse(protocol.NotFound, "cannot switch %s: it is not found", name)
 	case "refuse":
-		return action.Refuse(protocol.Throttled, "cannot switch %s: throttled", name)
+		return protocol.Refuse(protocol.Throttled, "cannot switch %s: throttled", name)
 	case "lost", "dropped":
-		cause := action.Refuse(protocol.Unavailable, "the connection broke")
+		cause := protocol.Refuse(protocol.Unavailable, "the connection broke")
 		return &action.Unknown{Cause: cause.With("lost", name)}
 	}
 	return nil

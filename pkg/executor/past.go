@@ -58,7 +58,7 @@ func (r *run) learn(key string) error {
 	if r.takesBack() || !r.sameRequest(record) {
 		// What was before another request is no fact of this one.
 		r.past.Own = nil
-		return action.Refuse(protocol.Conflict,
+		return protocol.Refuse(protocol.Conflict,
 			"the idempotency key %s is in use for another request (%s of %s), which is not undone;"+
 				" undo that one first, or use another key",
 			protocol.Quote(key), record.Action, resources(record))
@@ -72,7 +72,7 @@ func (r *run) undoneBy(record ledger.Record) error {
 	if forward.Undo == "" || forward.Undo == r.verb.Name || len(open(record)) == 0 {
 		return nil
 	}
-	return action.Refuse(protocol.Conflict,
+	return protocol.Refuse(protocol.Conflict,
 		"under the key %s %s is in force, of %s, and %s does not undo that; undo it with %s;"+
 			" nothing was changed",
 		protocol.Quote(record.Key), record.Action, resources(record), r.verb.Name, forward.Undo)
@@ -157,7 +157,7 @@ func (r *run) match(entries []action.Recorded) error {
 	for i, key := range keys {
 		keys[i] = protocol.Quote(key + protocol.UndoKeySuffix)
 	}
-	return action.Refuse(protocol.Conflict,
+	return protocol.Refuse(protocol.Conflict,
 		"several actions in force reported these facts; nothing was changed;"+
 			" undo each under its own key: %s",
 		strings.Join(keys, ", "))

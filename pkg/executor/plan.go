@@ -39,7 +39,7 @@ func (r *run) makePlan() error {
 				"first", p.Seen.Values, "second", r.seen.Values)
 		}
 		if !sleep(r.times.plan, pause) {
-			return action.Refuse(protocol.Unavailable,
+			return protocol.Refuse(protocol.Unavailable,
 				"cannot tell what is so: the provider's answers contradict each other;"+
 					" nothing was changed; try again")
 		}

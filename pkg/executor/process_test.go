@@ -147,7 +147,7 @@ func TestProcessRefusesAWrongEnvironment(t *testing.T) {
 func TestProcessTellsWhyItCanNotConnect(t *testing.T) {
 	p := newProcess(t)
 	p.Connect = func(context.Context, string, time.Duration, *slog.Logger) (Connection, error) {
-		return nil, action.Refuse(protocol.Authentication, "there are no credentials")
+		return nil, protocol.Refuse(protocol.Authentication, "there are no credentials")
 	}
 	p.run(t, nil, request("on", "k", "a", ""))
 	if s := p.status(t); s.Observed["failureClass"] != string(protocol.Authentication) ||

@@ -227,7 +227,7 @@ func (m mortal) Switch(ctx context.Context, name, value string) error {
 	return m.cloud.Switch(ctx, name, value)
 }
 
-var errDisk = action.Refuse(protocol.StateStore, "the disk is broken; nothing was changed")
+var errDisk = protocol.Refuse(protocol.StateStore, "the disk is broken; nothing was changed")
 
 func (m mortal) Lock(ctx context.Context, key string, things ...string) (func(), error) {
 	if m.breaks == "lock" {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -100,12 +99,12 @@ func (o *observer) keep(n ec2model.Interface) *ec2model.Interface {
 func (o *observer) contradiction() error {
 	for _, id := range o.own {
 		if n := o.all[id]; o.inScope(n) && !o.observed[id] {
-			return action.Refuse(protocol.Unavailable,
+			return protocol.Refuse(protocol.Unavailable,
 				"EC2 shows %s by itself, and not among %s; try again", id, o.scope())
 		}
 	}
 	if missing := o.unreadInstances(); len(missing) > 0 {
-		return action.Refuse(protocol.Unavailable,
+		return protocol.Refuse(protocol.Unavailable,
 			"EC2 shows an interface on %s, and does not show that instance; try again", missing[0])
 	}
 	return o.addressOnTwo()
@@ -117,7 +116,7 @@ func (o *observer) addressOnTwo() error {
 		for _, a := range addressesOf(n) {
 			at := n.VPCID + " " + a.Address.String()
 			if holder, held := holders[at]; held {
-				return action.Refuse(protocol.Unavailable,
+				return protocol.Refuse(protocol.Unavailable,
 					"EC2 shows %s on both %s and %s, as while it is being moved; try again",
 					a.Address.Addr(), min(holder, n.ID), max(holder, n.ID))
 			}
@@ -135,7 +134,7 @@ func (o *observer) readSelf(ctx context.Context) error {
 	}
 	instance, err := o.r.InstanceID(ctx)
 	if err != nil {
-		return action.Refuse(protocol.Unavailable, "cannot tell which interface is the node's own: "+
+		return protocol.Refuse(protocol.Unavailable, "cannot tell which interface is the node's own: "+
 			"the instance metadata service does not say which instance this is (%s); "+
 			"name the interface in selfNicRef", strings.Join(strings.Fields(err.Error()), " "))
 	}
@@ -149,7 +148,7 @@ func (o *observer) readSelf(ctx context.Context) error {
 	case err != nil:
 		return err
 	case len(own) == 0:
-		return action.Refuse(protocol.NotFound, "cannot tell which interface is the node's own: "+
+		return protocol.Refuse(protocol.NotFound, "cannot tell which interface is the node's own: "+
 			"EC2, asked twice, shows none of %s in this region; name it in selfNicRef", instance)
 	}
 	o.self = o.choose(own)
@@ -163,7 +162,7 @@ func (o *observer) readNamedSelf(ctx context.Context, nic string) error {
 		o.own = append(o.own, n.ID)
 	})
 	if err == nil && o.self == nil {
-		return action.Refuse(protocol.NotFound, "cannot observe from %s, the node's own interface: "+
+		return protocol.Refuse(protocol.NotFound, "cannot observe from %s, the node's own interface: "+
 			"it does not exist in the region; EC2 was asked twice; check selfNicRef and the region", nic)
 	}
 	return err

@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
@@ -124,7 +123,7 @@ func (c *cloud) DescribeSubnet(_ context.Context, id string) (ec2model.Subnet, e
 	}
 	vpc := map[string]string{"subnet-empty": "vpc-1", "subnet-b": "vpc-1", "subnet-far": "vpc-2"}[id]
 	if vpc == "" {
-		return ec2model.Subnet{}, action.Refuse(protocol.NotFound, "%s does not exist", id)
+		return ec2model.Subnet{}, protocol.Refuse(protocol.NotFound, "%s does not exist", id)
 	}
 	return ec2model.Subnet{ID: id, VPCID: vpc}, c.reading()
 }
@@ -140,7 +139,7 @@ func (c *cloud) DescribeRouteTableOf(
 	vpc, subnet string,
 ) (ec2model.RouteTable, error) {
 	if vpc == "" && !slices.Contains(c.own, subnet) {
-		return ec2model.RouteTable{}, action.Refuse(protocol.NotFound, "%s has none", subnet)
+		return ec2model.RouteTable{}, protocol.Refuse(protocol.NotFound, "%s has none", subnet)
 	}
 	return c.DescribeRouteTable(ctx, "rtb-of-"+subnet+"-in-"+vpc)
 }

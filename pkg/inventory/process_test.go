@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -27,7 +26,7 @@ func (c *interrupted) EachInterface(
 ) error {
 	c.stop()
 	<-ctx.Done()
-	return action.Refuse(protocol.Unavailable, "cannot read %s", what)
+	return protocol.Refuse(protocol.Unavailable, "cannot read %s", what)
 }
 
 // TestStoppedIsTold: what a signal kept from being read is told to be the signal's doing, not

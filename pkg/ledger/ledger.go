@@ -24,7 +24,6 @@ import (
 	"strings"
 	"time"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -174,7 +173,7 @@ func (l *Ledger) read(name string) (Record, bool, error) {
 }
 
 func (l *Ledger) broken(verb, what string, err error) error {
-	return action.Refuse(protocol.StateStore,
+	return protocol.Refuse(protocol.StateStore,
 		"cannot %s %s, where prior facts are kept: %s; nothing was changed;"+
 			" repair it, or name another directory with EXECUTOR_STATE_DIR",
 		verb, strconv.Quote(what), plain(err))

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -68,7 +67,7 @@ func (l *Ledger) lock(ctx context.Context, wanted []lock) (release func(), err e
 // busy is the answer where another process has what is wanted.
 func busy(of string) error {
 	again := true
-	failure := action.Refuse(protocol.Conflict,
+	failure := protocol.Refuse(protocol.Conflict,
 		"another executor process has %s and did not finish in time; nothing was changed; try again",
 		protocol.Quote(of))
 	failure.Retryable = &again

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -43,7 +42,7 @@ func (l *Ledger) mayChange() error {
 	if !l.reading {
 		return nil
 	}
-	return action.Refuse(protocol.Internal, "the ledger was opened for reading; nothing was changed")
+	return protocol.Refuse(protocol.Internal, "the ledger was opened for reading; nothing was changed")
 }
 
 // index makes the index entries that a record needs and its predecessor had not. They are on the
