@@ -37,8 +37,8 @@ var walls = []wall{
 	{name: "only the seam and the stand-in know EC2's wire", of: "...",
 		except:     []string{"pkg/awsec2/...", "pkg/ec2sim/..."},
 		forbidding: []string{"github.com/aws/..."}},
-	{name: "the gate knows no SQL and no SDK", of: "pkg/gate",
-		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/..."}},
+	{name: "the gate knows no SQL, no SDK and no processes", of: "pkg/gate",
+		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "os/exec"}},
 	{name: "what ships imports nothing that only tests and benches use", of: "...",
 		except: []string{"pkg/internal/..."}, forbidding: []string{module + "pkg/internal/..."}},
 	{name: "a policy knows no SQL and no SDK, and no people: the executor, which links it, stays " +

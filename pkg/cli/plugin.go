@@ -6,6 +6,7 @@ import (
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/runner"
 )
 
 // plugin is the executor that is configured, looked for when it is first needed.
@@ -23,6 +24,6 @@ func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, 
 	if err != nil {
 		return protocol.Result{}, &gate.NotStarted{Cause: err}
 	}
-	process := gate.Process{Path: path, Env: p.env, Timeout: p.timeout, Log: p.log}
+	process := runner.Process{Path: path, Env: p.env, Timeout: p.timeout, Log: p.log}
 	return process.Run(ctx, r)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // A plan is imported, approved by one person, executed once, and rolled back. Each step is in the
-// journal. The executor here stands for a gate.Process.
+// journal. The executor here stands for a runner.Process.
 func Example() {
 	dir, err := os.MkdirTemp("", "journal")
 	if err != nil {

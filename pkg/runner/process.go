@@ -1,4 +1,5 @@
-package gate
+// Package runner runs an executor as a process of its own, for the gate.
+package runner
 
 import (
 	"bytes"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/subprocess"
 )
@@ -34,7 +36,7 @@ type Process struct {
 	Log io.Writer
 }
 
-var _ Runner = (*Process)(nil)
+var _ gate.Runner = (*Process)(nil)
 
 // DeadlineVariable tells an executor when it is killed, so that one that was held up starts nothing
 // after that.
@@ -44,7 +46,7 @@ const DeadlineVariable = "EXECUTOR_DEADLINE"
 // is asked to stop, which it answers with a true result.
 func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
 	if ctx.Err() != nil {
-		return protocol.Result{}, &NotStarted{Cause: context.Cause(ctx)}
+		return protocol.Result{}, &gate.NotStarted{Cause: context.Cause(ctx)}
 	}
 	deadline := time.Now().Add(p.Timeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
@@ -63,7 +65,7 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	// gate, which passes them on in its own way.
 	defer subprocess.Group(cmd)()
 	if err := cmd.Start(); err != nil {
-		return protocol.Result{}, &NotStarted{Cause: err}
+		return protocol.Result{}, &gate.NotStarted{Cause: err}
 	}
 	stop := context.AfterFunc(ctx, func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)

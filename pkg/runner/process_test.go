@@ -1,4 +1,4 @@
-package gate_test
+package runner_test
 
 import (
 	"context"
@@ -12,27 +12,36 @@ import (
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/runner"
 )
 
 const scriptResult = `{"apiVersion":"provideraction.routerd.net/v1alpha1",` +
 	`"kind":"ExecuteActionResult","status":{"status":"succeeded","message":"did it"}}`
 
 // script is an executor that a shell plays. $DIR is a directory of its own.
-func script(t *testing.T, text string) (p *gate.Process, dir string) {
+func script(t *testing.T, text string) (p *runner.Process, dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	path := filepath.Join(dir, "executor")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return &gate.Process{
+	return &runner.Process{
 		Path:    path,
 		Env:     []string{"PATH=" + os.Getenv("PATH"), "DIR=" + dir},
 		Timeout: 20 * time.Second,
 	}, dir
 }
 
-func request() protocol.Request { return plan("k").Request(protocol.Execute) }
+func request() protocol.Request {
+	plan := gate.Plan{
+		Provider: "aws", Action: "assign-secondary-ip", IdempotencyKey: "k",
+		Target: map[string]string{
+			"nicRef": "eni-01088600000000011", "address": "10.88.60.9", "region": "ap-northeast-1",
+		},
+	}
+	return plan.Request(protocol.Execute)
+}
 
 // gone holds that the process whose id a script wrote ends.
 func gone(t *testing.T, file string) {
@@ -56,18 +65,18 @@ func TestAnExecutorIsKilledWithAllThatItStarted(t *testing.T) {
 	const child = "sleep 60 & echo $! >$DIR/child\n"
 	for name, tt := range map[string]struct {
 		script, want string
-		change       func(p *gate.Process)
+		change       func(p *runner.Process)
 		stopped      bool
 	}{
 		"at the time-out": {child + "wait", "did not end in 2s, and was killed",
-			func(p *gate.Process) { p.Timeout = 2 * time.Second }, false},
+			func(p *runner.Process) { p.Timeout = 2 * time.Second }, false},
 		"at too long an answer": {child + "yes", "wrote more than is read, and was killed", nil, false},
 		"at too much for people": {child + "yes >&2", "wrote more than is read, and was " +
 			"killed", nil, false},
 		"when it fails": {child + "exit 3", "exit status 3", nil, false},
 		"when it does not stop if asked": {"trap '' TERM\n" + child + "touch $DIR/ready; wait",
 			"was asked to stop, did not, and was killed",
-			func(p *gate.Process) { p.Grace = 50 * time.Millisecond }, true},
+			func(p *runner.Process) { p.Grace = 50 * time.Millisecond }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,14 +216,14 @@ func TestAnExecutorKnowsItsDeadline(t *testing.T) {
 				t.Fatal(err)
 			}
 			value, _, _ := strings.Cut(
-				strings.SplitAfterN(string(text), gate.DeadlineVariable+"=", 2)[1],
+				strings.SplitAfterN(string(text), runner.DeadlineVariable+"=", 2)[1],
 				"\n",
 			)
 			deadline, err := time.Parse(time.RFC3339Nano, value)
 			from := before.Add(min(limit, p.Timeout))
 			if err != nil || deadline.Before(from) || limit < p.Timeout && !deadline.Equal(from) ||
 				deadline.After(time.Now().Add(p.Timeout)) {
-				t.Errorf("%s=%s (%v), want from %s", gate.DeadlineVariable, value, err, from)
+				t.Errorf("%s=%s (%v), want from %s", runner.DeadlineVariable, value, err, from)
 			}
 			if strings.Contains(string(text), "SOMETHING") {
 				t.Errorf("the executor's environment:\n%s", text)
