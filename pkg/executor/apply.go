@@ -13,14 +13,12 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// progress says how far a transition has come.
+// progress says how far a transition has come. Zero is as it was read.
 type progress int
 
 const (
-	// untouched is as it was read.
-	untouched progress = iota
 	// sent is a change whose answer was lost.
-	sent
+	sent progress = iota + 1
 	// taken is a change that the provider took, and that is not read back yet.
 	taken
 	// made is read to be To.
