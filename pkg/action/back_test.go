@@ -267,6 +267,10 @@ func TestWhatAnUndoRecords(t *testing.T) {
 		}
 		same(t, b.Outcome("on"))
 	})
+}
+
+// TestWhatAReleaseRecords: one entry of its own, which says what it ends.
+func TestWhatAReleaseRecords(t *testing.T) {
 	t.Run("a release", func(t *testing.T) {
 		r := undoOf("own", entry(1, "k1 off on live"))
 		b, err := r.Release(at("on"), "on", "none")
@@ -334,6 +338,10 @@ func TestEndOverAStrangersValue(t *testing.T) {
 	if err != nil || b.To != "off" || b.Overwrites != "" {
 		t.Errorf("what was before: %+v, %v", b, err)
 	}
+}
+
+// TestEndOfNothingRecorded: it leads to what the provider tells of, and records nothing.
+func TestEndOfNothingRecorded(t *testing.T) {
 	if b, err := undoOf("own").End(at("dim")); err != nil || b.To != "dim" || b.Known ||
 		len(b.Outcome("dim")) != 0 {
 		t.Errorf("nothing is recorded: %+v, %v", b, err)

@@ -1191,6 +1191,10 @@ func TestStateStore(t *testing.T) {
 		is(t, c.undo("k", "a", facts), protocol.Succeeded)
 		c.now("a=off b=on")
 	})
+}
+
+// TestWithAndWithoutAStore: what a result says of where prior facts are kept, in a dry-run too.
+func TestWithAndWithoutAStore(t *testing.T) {
 	rule(t, "none: it works, and says what a crash would lose", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		c.dir = ""
