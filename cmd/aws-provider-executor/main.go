@@ -22,8 +22,7 @@ func main() {
 	// One call follows another: a second processor would only be woken and put to sleep.
 	runtime.GOMAXPROCS(1)
 	p := program(actions.Registry())
-	os.Exit(p.Main(
-		context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // program is the executor of these verbs.

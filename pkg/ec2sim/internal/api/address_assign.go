@@ -35,20 +35,33 @@ type assignPrivateIPAddressesOut struct {
 const addressSources = "privateIpAddressSet or privateIpAddressCount or ipv4PrefixSet or " +
 	"ipv4PrefixCount"
 
-func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, error) {
-	switch listed, counted := len(in.PrivateIpAddress) > 0, in.SecondaryPrivateIpAddressCount != nil; {
+// toAssign returns the interface that addresses are assigned to. It refuses a request that lists
+// addresses and gives a count, or does neither, and an interface that can have none.
+func (c *call) toAssign(
+	id string, listed, counted bool, sources string,
+) (*world.Interface, error) {
+	switch {
 	case !listed && !counted:
-		return nil, refusal.New("InvalidParameter", "One of %s must be specified.", addressSources)
+		return nil, refusal.New("InvalidParameter", "One of %s must be specified.", sources)
 	case listed && counted:
-		return nil, refusal.New("InvalidParameterCombination", "You may specify one and only one of %s.",
-			addressSources)
+		return nil, refusal.New("InvalidParameterCombination",
+			"You may specify one and only one of %s.", sources)
 	}
-	eni, err := c.OwnInterface(in.NetworkInterfaceId)
+	eni, err := c.OwnInterface(id)
 	if err != nil {
 		return nil, err
 	}
 	if eni.Type == world.EFAOnlyType {
 		return nil, world.NoAddresses(eni)
+	}
+	return eni, nil
+}
+
+func assignPrivateIPAddresses(c *call, in *assignPrivateIPAddressesIn) (any, error) {
+	listed, counted := len(in.PrivateIpAddress) > 0, in.SecondaryPrivateIpAddressCount != nil
+	eni, err := c.toAssign(in.NetworkInterfaceId, listed, counted, addressSources)
+	if err != nil {
+		return nil, err
 	}
 	subnet := c.World.Subnets[eni.SubnetID]
 	if subnet.IPv6Only() {

@@ -32,19 +32,10 @@ type assignIPv6AddressesOut struct {
 const ipv6Sources = "ipv6Addresses or ipv6AddressCount or ipv6PrefixSet or ipv6PrefixCount"
 
 func assignIPv6Addresses(c *call, in *assignIPv6AddressesIn) (any, error) {
-	switch listed, counted := len(in.Ipv6Addresses) > 0, in.Ipv6AddressCount != nil; {
-	case !listed && !counted:
-		return nil, refusal.New("InvalidParameter", "One of %s must be specified.", ipv6Sources)
-	case listed && counted:
-		return nil, refusal.New("InvalidParameterCombination", "You may specify one and only one of %s.",
-			ipv6Sources)
-	}
-	eni, err := c.OwnInterface(in.NetworkInterfaceId)
+	listed, counted := len(in.Ipv6Addresses) > 0, in.Ipv6AddressCount != nil
+	eni, err := c.toAssign(in.NetworkInterfaceId, listed, counted, ipv6Sources)
 	if err != nil {
 		return nil, err
-	}
-	if eni.Type == world.EFAOnlyType {
-		return nil, world.NoAddresses(eni)
 	}
 	subnet := c.World.Subnets[eni.SubnetID]
 	if subnet.IPv6CIDR == "" {
