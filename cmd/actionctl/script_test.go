@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,9 +17,8 @@ import (
 	_ "modernc.org/sqlite"
 
 	"aws-provider-executor/actions"
-	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
-	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/ledger/ledgertest"
 )
 
@@ -31,13 +29,7 @@ func TestMain(m *testing.M) {
 
 // executorMain is the real executor.
 func executorMain() {
-	p := &executor.Process{
-		Name: "aws-provider-executor", Registry: actions.Registry(), Provider: "aws",
-		Connect: func(ctx context.Context, region string, budget time.Duration,
-			log *slog.Logger) (executor.Connection, error) {
-			return awsec2.Connect(ctx, region, budget, log)
-		},
-	}
+	p := awsexecutor.New(awsexecutor.Name, "test", actions.Registry())
 	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 

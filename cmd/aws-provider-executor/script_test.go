@@ -17,6 +17,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/actions/sgfence"
+	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
 )
 
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 // hurried is main, with a clock that is not waited for: what lies between two readings is for
 // others to test.
 func hurried() {
-	p := program(actions.RegistryAt(sgfence.Clock{
+	p := awsexecutor.New(awsexecutor.Name, version, actions.RegistryAt(sgfence.Clock{
 		Now:  time.Now,
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	}))

@@ -4,20 +4,17 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"aws-provider-executor/actions"
-	"aws-provider-executor/pkg/awsec2"
-	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/awsexecutor"
 )
 
 func TestMain(m *testing.M) {
@@ -26,13 +23,7 @@ func TestMain(m *testing.M) {
 
 // theExecutor is that of cmd/aws-provider-executor.
 func theExecutor() {
-	p := &executor.Process{
-		Name: "aws-provider-executor", Version: "test", Registry: actions.Registry(), Provider: "aws",
-		Connect: func(ctx context.Context, region string, budget time.Duration,
-			log *slog.Logger) (executor.Connection, error) {
-			return awsec2.Connect(ctx, region, budget, log)
-		},
-	}
+	p := awsexecutor.New(awsexecutor.Name, "test", actions.Registry())
 	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -34,10 +34,16 @@ func (p *Process) Main(
 	return plugin.Program{
 		Name: p.Name, Version: p.Version, Usage: p.usage,
 		Answer: func(ctx context.Context, call plugin.Call) plugin.Result {
-			s, faults := parseSettings(call)
-			return result{p.run(ctx, s, faults, call.Log, call.Request)}
+			return result{p.Answer(ctx, call)}
 		},
 	}.Main(ctx, args, environ, stdin, stdout, stderr)
+}
+
+// Answer answers one request, for a program that has the executor in its own process. The ledger,
+// the policy and the deadline are those that the call's settings and environment name.
+func (p *Process) Answer(ctx context.Context, call plugin.Call) protocol.Result {
+	s, faults := parseSettings(call)
+	return p.run(ctx, s, faults, call.Log, call.Request)
 }
 
 // result is a result that a program writes.

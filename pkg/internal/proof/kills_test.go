@@ -3,7 +3,6 @@ package proof
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"runtime"
@@ -18,9 +17,8 @@ import (
 	"aws-provider-executor/actions"
 	"aws-provider-executor/actions/sgfence"
 	"aws-provider-executor/pkg/action"
-	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
-	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -41,15 +39,8 @@ var hurriedClock = sgfence.Clock{
 // mortalMain is the program as cmd/aws-provider-executor wires it, on a disk that kills it.
 func mortalMain() int {
 	runtime.GOMAXPROCS(1)
-	p := &executor.Process{
-		Name: "aws-provider-executor", Version: "mortal", Provider: "aws",
-		Registry: actions.RegistryAt(hurriedClock),
-		Connect: func(ctx context.Context, region string, budget time.Duration,
-			log *slog.Logger) (executor.Connection, error) {
-			return awsec2.Connect(ctx, region, budget, log)
-		},
-		Disk: newMortalDisk(os.Getenv(mortalVar)),
-	}
+	p := awsexecutor.New(awsexecutor.Name, "mortal", actions.RegistryAt(hurriedClock))
+	p.Disk = newMortalDisk(os.Getenv(mortalVar))
 	return p.Main(context.Background(), os.Args[:1], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 }
 

@@ -1,0 +1,28 @@
+// Package awsexecutor wires the executor of EC2, in one place for every program that has it in
+// its own process. It decides nothing.
+package awsexecutor
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/executor"
+)
+
+// Name is the name of the executor as a program of its own.
+const Name = "aws-provider-executor"
+
+// New is the executor of these verbs, with this machine's ledger and its identity at EC2.
+func New(name, version string, verbs *action.Registry) *executor.Process {
+	return &executor.Process{
+		Name: name, Version: version, Registry: verbs, Provider: "aws",
+		Connect: func(
+			ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+		) (executor.Connection, error) {
+			return awsec2.Connect(ctx, region, budget, log)
+		},
+	}
+}
