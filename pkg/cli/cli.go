@@ -20,6 +20,7 @@ import (
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
+	display "aws-provider-executor/pkg/printable"
 )
 
 // The exit codes.
@@ -52,21 +53,22 @@ func (p *Program) Main(
 		env:     parseEnviron(environ),
 		stdin:   interruptible{ctx, stdin},
 		stdout:  out,
-		stderr:  stderr,
+		stderr:  display.Writer(stderr),
+		tty:     stderr,
 	}
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
 	root.SetOut(out)
-	root.SetErr(stderr)
+	root.SetErr(a.stderr)
 	checkCobrasOwn(root)
 	err := root.ExecuteContext(ctx)
 	code, tell := exitCode(err)
 	if tell && (out.err == nil || !errors.Is(err, out.err)) {
-		fmt.Fprintln(stderr, "actionctl:", err)
+		fmt.Fprintln(a.stderr, "actionctl:", err)
 	}
 	if out.err != nil {
-		fmt.Fprintln(stderr, "actionctl: cannot write the output:", out.err)
+		fmt.Fprintln(a.stderr, "actionctl: cannot write the output:", out.err)
 		return ExitFailed
 	}
 	return code
@@ -98,6 +100,8 @@ type app struct {
 	env            map[string]string
 	stdin          interruptible
 	stdout, stderr io.Writer
+	// tty is standard error as it is, for what moves the cursor: the others escape what they write.
+	tty io.Writer
 
 	journalPath, policyPath, pluginPath, format string
 	pluginEnv                                   []string

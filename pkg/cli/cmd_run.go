@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/gate"
+	display "aws-provider-executor/pkg/printable"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -91,6 +92,6 @@ func (a *app) printResult(r protocol.Result) error {
 	if a.format == "yaml" {
 		return a.printDocument(json.RawMessage(b.Bytes()))
 	}
-	_, err := a.stdout.Write(b.Bytes())
+	_, err := a.stdout.Write(display.JSON(b.Bytes()))
 	return err
 }

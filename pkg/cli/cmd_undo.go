@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/gate"
+	display "aws-provider-executor/pkg/printable"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -226,7 +227,7 @@ func (a *app) printRequests(requests []protocol.Request) error {
 		return nil
 	}
 	for _, r := range requests {
-		if _, err := a.stdout.Write(protocol.EncodeRequest(r)); err != nil {
+		if _, err := a.stdout.Write(display.JSON(protocol.EncodeRequest(r))); err != nil {
 			return err
 		}
 	}

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
+	display "aws-provider-executor/pkg/printable"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -38,12 +38,9 @@ func (a *app) printDocument(v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	text := b.Bytes()
+	text := display.JSON(b.Bytes())
 	if a.format == "yaml" {
-		var err error
-		if text, err = toYAML(text); err != nil {
-			return err
-		}
+		text = toYAML(b.Bytes())
 		if a.printed > 0 {
 			text = append([]byte("---\n"), text...)
 		}
@@ -53,26 +50,31 @@ func (a *app) printDocument(v any) error {
 	return err
 }
 
-// toYAML turns JSON, which is YAML, into the form that people read, its order kept.
-func toYAML(text []byte) ([]byte, error) {
+// toYAML turns JSON, which is YAML, into the form that people read, its order kept. What the
+// library cannot read or write stays JSON, so that what was done is told.
+func toYAML(text []byte) []byte {
 	var n yaml.Node
-	if err := yaml.Unmarshal(text, &n); err != nil {
-		return nil, err
+	if err := yaml.Unmarshal(display.YAML(text), &n); err != nil {
+		return display.JSON(text)
 	}
 	plain(&n)
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	err := e.Encode(&n)
-	return b.Bytes(), err
+	if err := e.Encode(&n); err != nil {
+		return display.JSON(text)
+	}
+	return display.YAML(b.Bytes())
 }
 
 // plain takes JSON's braces and quotes off, but where a text would be something else without them,
-// to readers of YAML 1.1 too: yes, 12:30:45.
+// to readers of YAML 1.1 too: yes, 12:30:45. Only quotes can hold an escape.
 func plain(n *yaml.Node) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		n.Style = 0
+	case strings.ContainsFunc(n.Value, display.Hidden):
+		n.Style = yaml.DoubleQuotedStyle
 	case n.ShortTag() == "!!str":
 		_ = n.Encode(n.Value)
 	}
@@ -101,16 +103,8 @@ func (a *app) tabulate(w io.Writer, header []string, lines [][]string) {
 	_ = t.Flush()
 }
 
-// printable keeps control characters of a planner's or an executor's text away from the terminal,
-// and those that turn the order of letters round.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			return '·'
-		}
-		return r
-	}, s)
-}
+// printable is a text of one line without what a terminal obeys, or nobody sees.
+func printable(s string) string { return display.Text(s) }
 
 // output remembers what could not be written: not everything that writes to it tells.
 type output struct {
@@ -260,7 +254,7 @@ func (a *app) explainReasons(reasons policy.Denial) {
 
 // progress shows how far many actions have come, on a terminal only.
 func (a *app) progress(total int) (step func(gate.Outcome), done func()) {
-	if total < 2 || !isTerminal(a.stderr) || a.env["TERM"] == "dumb" {
+	if total < 2 || !isTerminal(a.tty) || a.env["TERM"] == "dumb" {
 		return nil, func() {}
 	}
 	const width = 40
@@ -268,7 +262,7 @@ func (a *app) progress(total int) (step func(gate.Outcome), done func()) {
 	draw := func() {
 		full := n * width / total
 		fmt.Fprintf(
-			a.stderr,
+			a.tty,
 			"\r[%s%s] %d/%d",
 			strings.Repeat("#", full),
 			strings.Repeat(".", width-full),
@@ -277,7 +271,7 @@ func (a *app) progress(total int) (step func(gate.Outcome), done func()) {
 		)
 	}
 	draw()
-	return func(gate.Outcome) { n++; draw() }, func() { fmt.Fprint(a.stderr, "\r\x1b[K") }
+	return func(gate.Outcome) { n++; draw() }, func() { fmt.Fprint(a.tty, "\r\x1b[K") }
 }
 
 // sortedPairs are the entries of a map, in order.

@@ -8,20 +8,21 @@ package person
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"aws-provider-executor/pkg/printable"
 )
 
 // Name is a name as it is recorded: composed, its words a blank apart. The error says what is wrong
 // with it.
 func Name(given string) (string, error) {
 	given = strings.TrimSpace(given)
-	switch i := strings.IndexFunc(given, hidden); {
+	switch i := strings.IndexFunc(given, printable.Hidden); {
 	case given == "":
 		return "", errors.New("nobody is named")
 	case !utf8.ValidString(given):
@@ -41,7 +42,7 @@ func Same(a, b string) bool { return key(a) == key(b) }
 // key is what all spellings of a name have in common.
 func key(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if hidden(r) && !unicode.IsSpace(r) {
+		if printable.Hidden(r) && !unicode.IsSpace(r) {
 			return -1
 		}
 		return r
@@ -55,14 +56,3 @@ func key(name string) string {
 func words(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func readable(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
-
-// blank are assigned characters that show nothing, without a property that says so: the Braille
-// blank, the blanks of Egyptian, the null notehead of music and the filler of Khitan.
-var blank = []rune{'\u2800', '\U00013441', '\U00013442', '\U0001d159', '\U00016fe4'}
-
-// hidden reports whether a character is not shown: it controls or formats, is not assigned, or is
-// assigned and blank. A space is not hidden.
-func hidden(r rune) bool {
-	return slices.Contains(blank, r) || !unicode.IsGraphic(r) ||
-		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-}
