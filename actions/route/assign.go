@@ -10,7 +10,7 @@ import (
 )
 
 func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
-	a := assignment{entry: newEntry(r, req), take: req.Bool("allowReassignment")}
+	a := assignment{entry: newEntry(r, req), take: req.Bool(paramTake)}
 	return a.plan(ctx, req)
 }
 

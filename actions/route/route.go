@@ -37,6 +37,8 @@ const (
 	factAssigned = "assignedRoute"
 	// factPrior is the prior fact.
 	factPrior = "priorRouteTarget"
+	// paramTake lets an action take the route from what it leads to.
+	paramTake = "allowReassignment"
 	// nowhere is the target of a route that is not there.
 	nowhere = "none"
 )
@@ -60,10 +62,12 @@ func Verbs() []action.Verb {
 	describe := action.Permission{Action: "ec2:DescribeRouteTables", Resource: "*",
 		For: "reading where the route leads, before and after"}
 	interfaces := action.Permission{Action: "ec2:DescribeNetworkInterfaces", Resource: "*",
+		Foresees: true,
 		For: "telling whether an interface can be led to: in a dry-run, and before a route is given " +
 			"back"}
-	change := func(call, what string) action.Permission {
-		return action.Permission{Action: call, Change: true, Resource: "route-table", For: what}
+	change := func(call, what string, with ...string) action.Permission {
+		return action.Permission{Action: call, Change: true, Resource: "route-table", For: what,
+			With: with}
 	}
 	return []action.Verb{
 		{
@@ -73,7 +77,7 @@ func Verbs() []action.Verb {
 				"before it.",
 			Target: target,
 			Parameters: []action.Field{
-				{Name: "allowReassignment", Form: action.Boolean,
+				{Name: paramTake, Form: action.Boolean,
 					Doc: "take the route from what it leads to now"},
 				action.Lease,
 			},
@@ -93,10 +97,10 @@ func Verbs() []action.Verb {
 			},
 			Permissions: []action.Permission{
 				describe, interfaces,
-				{Action: "ec2:DescribeSubnets", Resource: "*",
+				{Action: "ec2:DescribeSubnets", Resource: "*", Foresees: true,
 					For: "a dry-run that tells whether a destination inside the VPC is a whole subnet"},
 				change(callCreate, "adding the route"),
-				change(callReplace, "leading the route elsewhere"),
+				change(callReplace, "leading the route elsewhere", paramTake),
 			},
 			Plan: action.PlanWith(planAssign),
 		},
@@ -127,8 +131,9 @@ func Verbs() []action.Verb {
 			Permissions: []action.Permission{
 				describe, interfaces,
 				change(callDelete, "taking the route away"),
-				change(callReplace, "giving the route back to what it led to"),
-				change(callCreate, "with `onDrift=restore`: giving back a route that is not there any more"),
+				change(callReplace, "giving the route back to what it led to",
+					paramTake, factPrior),
+				change(callCreate, "giving back a route that is not there any more", action.OnDrift.Name),
 			},
 			Plan: action.PlanWith(planUnassign),
 		},

@@ -14,7 +14,7 @@ func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan
 	a := assignment{
 		address:  address{r: r, ip: req.Target["address"]},
 		nic:      req.Target["nicRef"],
-		take:     req.Bool("allowReassignment"),
+		take:     req.Bool(paramTake),
 		expected: req.Parameters["expectedHolderRef"],
 	}
 	return a.plan(ctx, req)

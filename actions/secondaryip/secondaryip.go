@@ -46,6 +46,8 @@ const (
 	// factPriorAssigned and factPriorHolder are the prior facts.
 	factPriorAssigned = "priorAssigned"
 	factPriorHolder   = "priorHolder"
+	// paramTake lets an action take the address from its holder.
+	paramTake = "allowReassignment"
 	// nobody is the holder of an address that no interface has.
 	nobody = "none"
 	// attribute is what changes of an address.
@@ -73,9 +75,15 @@ func Verbs() []action.Verb {
 	}
 	describe := action.Permission{Action: "ec2:DescribeNetworkInterfaces", Resource: "*",
 		For: "reading who holds the address, before and after"}
-	subnets := action.Permission{Action: "ec2:DescribeSubnets", Resource: "*",
+	subnets := action.Permission{Action: "ec2:DescribeSubnets", Resource: "*", Foresees: true,
 		For: "telling whether the address is in the interface's subnet: in a dry-run, and before an " +
 			"IPv6 address is taken from its holder"}
+	change := func(
+		call string, family action.AddressFamily, what string, with ...string,
+	) action.Permission {
+		return action.Permission{Action: call, Change: true, Resource: "network-interface",
+			For: what, Family: family, With: with}
+	}
 	return []action.Verb{
 		{
 			Name: "assign-secondary-ip", Undo: "unassign-secondary-ip",
@@ -83,7 +91,7 @@ func Verbs() []action.Verb {
 				"interface.",
 			Target: target, Choice: choice("assign-route-table-route"),
 			Parameters: []action.Field{
-				{Name: "allowReassignment", Form: action.Boolean,
+				{Name: paramTake, Form: action.Boolean,
 					Doc: "take the address from the interface that holds it as a secondary one"},
 				{Name: "expectedHolderRef", Form: action.InterfaceID,
 					Doc: "the only interface it may be taken from"},
@@ -100,12 +108,10 @@ func Verbs() []action.Verb {
 			Permissions: []action.Permission{
 				describe,
 				subnets,
-				{Action: callAssign, Change: true, Resource: "network-interface",
-					For: "assigning an IPv4 address"},
-				{Action: callAssignIPv6, Change: true, Resource: "network-interface",
-					For: "assigning an IPv6 address"},
-				{Action: callUnassignIPv6, Change: true, Resource: "network-interface",
-					For: "taking an IPv6 address from its holder, which EC2 does not do by itself"},
+				change(callAssign, action.IPv4, "assigning an IPv4 address"),
+				change(callAssignIPv6, action.IPv6, "assigning an IPv6 address"),
+				change(callUnassignIPv6, action.IPv6,
+					"taking an IPv6 address from its holder, which EC2 does not do by itself", paramTake),
 			},
 			Plan: action.PlanWith(planAssign),
 		},
@@ -133,14 +139,12 @@ func Verbs() []action.Verb {
 			},
 			Permissions: []action.Permission{
 				describe, subnets,
-				{Action: callUnassign, Change: true, Resource: "network-interface",
-					For: "letting an IPv4 address go"},
-				{Action: callAssign, Change: true, Resource: "network-interface",
-					For: "giving an IPv4 address back to its prior holder"},
-				{Action: callUnassignIPv6, Change: true, Resource: "network-interface",
-					For: "letting an IPv6 address go"},
-				{Action: callAssignIPv6, Change: true, Resource: "network-interface",
-					For: "giving an IPv6 address back to its prior holder"},
+				change(callUnassign, action.IPv4, "letting an IPv4 address go"),
+				change(callAssign, action.IPv4, "giving an IPv4 address back to its prior holder",
+					paramTake, factPriorHolder),
+				change(callUnassignIPv6, action.IPv6, "letting an IPv6 address go"),
+				change(callAssignIPv6, action.IPv6, "giving an IPv6 address back to its prior holder",
+					paramTake, factPriorHolder),
 			},
 			Plan: action.PlanWith(planUnassign),
 		},

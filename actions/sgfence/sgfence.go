@@ -87,6 +87,9 @@ const (
 	fenceOther     = "other"
 )
 
+// tagKeys are those of the tags of a fence.
+var tagKeys = []string{lastFence, backupPrefix + "*"}
+
 // Clock is the time that the verbs go by.
 type Clock struct {
 	// Now names fences.
@@ -106,11 +109,13 @@ func Verbs(clock Clock) []action.Verb {
 			Target: s.target, Parameters: s.fenceParameters(), Facts: s.fenceFacts(),
 			Permissions: append(s.permissions(),
 				action.Permission{Action: callCreateTags, Change: true, Resource: "instance",
-					For: "writing the backup tags"},
+					TagKeys: tagKeys,
+					For:     "writing the backup tags"},
 				action.Permission{Action: callDeleteTags, Change: true, Resource: "instance",
-					For: "removing `lastfence` again when the fence is put back"},
+					TagKeys: tagKeys,
+					For:     "removing `lastfence` again when the fence is put back"},
 				action.Permission{Action: callStop, Change: true, Resource: "instance",
-					For: "stopping it, with `onFencePoweroff`"},
+					With: []string{paramPowerOff}, For: "stopping it"},
 			),
 			Plan: action.PlanWith(func(
 				ctx context.Context, r Reader, req action.Request,
@@ -131,9 +136,10 @@ func Verbs(clock Clock) []action.Verb {
 			},
 			Permissions: append(s.permissions(),
 				action.Permission{Action: callDeleteTags, Change: true, Resource: "instance",
-					For: "removing the tags of the fence once every interface is restored"},
+					TagKeys: tagKeys,
+					For:     "removing the tags of the fence once every interface is restored"},
 				action.Permission{Action: callStart, Change: true, Resource: "instance",
-					For: "starting it, with `powerOn`"},
+					With: []string{paramPowerOn}, For: "starting it"},
 			),
 			Plan: action.PlanWith(planUnfence),
 		},

@@ -82,7 +82,28 @@ type Permission struct {
 	Resource string
 	// For says what the call is made for.
 	For string
+	// Family is that of the addresses whose requests need the action: IPv4 or IPv6. It is empty where
+	// the addresses do not matter.
+	Family AddressFamily
+	// With names parameters, of the request or of the action that it undoes. Only a request with one
+	// of them needs the action. Without any every request does.
+	With []string
+	// Foresees marks an action that a dry-run foresees refusals with. Without it nothing fails, and
+	// what could not be foreseen is told.
+	Foresees bool
+	// TagKeys are the keys of the tags that the action writes or removes, where it does. A * stands
+	// for any text.
+	TagKeys []string
 }
+
+// AddressFamily is a family of IP addresses.
+type AddressFamily string
+
+// The families.
+const (
+	IPv4 AddressFamily = "ipv4"
+	IPv6 AddressFamily = "ipv6"
+)
 
 // PlanFunc plans a validated request. The reader has the reading methods that the verb
 // needs, and no other. An error that is a *protocol.Failure is the answer;

@@ -186,6 +186,7 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		a.policy(),
 		a.actions(),
 		a.schema(),
+		a.iamPolicy(),
 		a.version(),
 	)
 	for _, c := range root.Commands() {

@@ -2,8 +2,11 @@ package render
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+
+	"aws-provider-executor/pkg/iampolicy"
 )
 
 // TestPoliciesOfEveryPartition: each partition has both policies, whose ARNs and region are its
@@ -13,9 +16,9 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policies := map[string]iamPolicy{}
+	policies := map[string]iampolicy.Document{}
 	for _, f := range files {
-		var p iamPolicy
+		var p iampolicy.Document
 		if err := json.Unmarshal(f.Data, &p); err != nil {
 			t.Fatal(err)
 		}
@@ -31,9 +34,10 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 			t.Fatalf("%s: %d and %d statements", prefix, len(executor.Statement), len(reads.Statement))
 		}
 		checkExecutorPolicy(t, prefix, want.arn, executor)
-		for _, p := range []iamPolicy{executor, reads} {
-			region, _ := p.Statement[0].Condition["StringEquals"].(map[string]any)
-			if p.Statement[0].Resource != "*" || region["ec2:Region"] != want.region {
+		for _, p := range []iampolicy.Document{executor, reads} {
+			region := p.Statement[0].Condition["StringEquals"]["ec2:Region"]
+			if !slices.Equal(p.Statement[0].Resource, iampolicy.Texts{"*"}) ||
+				!slices.Equal(region, iampolicy.Texts{want.region}) {
 				t.Errorf("%s: reading is allowed in %v", prefix, p.Statement[0].Condition)
 			}
 		}
@@ -44,14 +48,15 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 }
 
 // checkExecutorPolicy checks that the policy allows what the verbs need and nothing else.
-func checkExecutorPolicy(t *testing.T, prefix, arn string, executor iamPolicy) {
+func checkExecutorPolicy(t *testing.T, prefix, arn string, executor iampolicy.Document) {
 	t.Helper()
 	allowed := map[string]bool{}
 	for i, s := range executor.Statement {
-		if i > 0 && !strings.HasPrefix(s.Resource, arn) {
-			t.Errorf("%s: %s is for %s", prefix, s.Sid, s.Resource)
+		resource := strings.Join(s.Resource, " ")
+		if i > 0 && !strings.HasPrefix(resource, arn) {
+			t.Errorf("%s: %s is for %s", prefix, s.Sid, resource)
 		}
-		kind := strings.TrimSuffix(s.Resource[strings.LastIndex(s.Resource, ":")+1:], "/*")
+		kind := strings.TrimSuffix(resource[strings.LastIndex(resource, ":")+1:], "/*")
 		for _, a := range s.Action {
 			allowed[a+" "+kind] = true
 		}

@@ -82,10 +82,10 @@ func (g Generator) verbReference(b *strings.Builder, v action.Verb) {
 	}
 	if len(v.Permissions) > 0 {
 		b.WriteString("\n")
-		t := table{"IAM action", "access", "resource", "for"}
+		t := table{"IAM action", "access", "resource", "needed", "for"}
 		t.head(b)
 		for _, p := range v.Permissions {
-			t.row(b, code(p.Action), access(p), code(p.Resource), p.For)
+			t.row(b, code(p.Action), access(p), code(p.Resource), needed(p), p.For)
 		}
 	}
 }
@@ -131,6 +131,31 @@ func yes(b bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// needed says which requests need the permission.
+func needed(p action.Permission) string {
+	if p.Foresees {
+		return "to foresee refusals; nothing fails without it"
+	}
+	var when []string
+	switch p.Family {
+	case action.IPv4:
+		when = append(when, "IPv4")
+	case action.IPv6:
+		when = append(when, "IPv6")
+	}
+	var with []string
+	for _, name := range p.With {
+		with = append(with, code(name))
+	}
+	if len(with) > 0 {
+		when = append(when, "with "+strings.Join(with, " or "))
+	}
+	if len(when) == 0 {
+		return "always"
+	}
+	return strings.Join(when, ", ")
 }
 
 func access(p action.Permission) string {

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/iampolicy"
+)
+
+// iamFlags are what iam-policy is asked for.
+type iamFlags struct {
+	choice   iampolicy.Choice
+	scope    iampolicy.Scope
+	family   string
+	all      bool
+	requests string
+	tags     []string
+	ids      map[action.Kind]*[]string
+}
+
+// scopedKinds are the kinds that a policy is scoped to by ids, each with its flag.
+var scopedKinds = []struct {
+	flag, doc string
+	kind      action.Kind
+}{
+	{"eni", "an interface that may be changed, holders that addresses go back to among them",
+		action.NetworkInterface},
+	{"instance", "an instance that may be changed", action.Instance},
+	{"route-table", "a route table that may be changed", action.RouteTable},
+	{"security-group", "a group that interfaces may be given, those that a fence takes off among them",
+		action.SecurityGroup},
+}
+
+func (a *app) iamPolicy() *cobra.Command {
+	f := &iamFlags{ids: map[action.Kind]*[]string{}}
+	c := &cobra.Command{
+		Use:   "iam-policy [VERB...] --region REGION",
+		Short: "print the smallest IAM policy for some verbs",
+		Long: `iam-policy prints the smallest IAM policy for the verbs and those that undo them, or for
+the requests of a file and their undo. Without any it is for what --with names alone. Reading can
+be restricted to a region only; changing is restricted to the resources that are named, and to a
+VPC and tags where IAM has a condition for that.
+
+--with adds what only some requests need, by the name of the parameter (` +
+			strings.Join(iampolicy.Parameters(a.Registry), ", ") + `), and
+` + extrasHelp() + `
+What the policy leaves out is told on standard error.`,
+		Example: `  actionctl iam-policy assign-secondary-ip ensure-forwarding-enabled --family ipv4 \
+    --region ap-northeast-1 --account 123456789012 --eni eni-0123456789abcdef0
+  actionctl iam-policy fence-security-groups --with onFencePoweroff --with powerOn \
+    --region ap-northeast-1 --instance i-0123456789abcdef0
+  actionctl iam-policy --with inventory --region ap-northeast-1`,
+		ValidArgsFunction: a.completeVerb,
+		RunE: func(_ *cobra.Command, args []string) error {
+			f.choice.Verbs = args
+			return a.printIAMPolicy(f)
+		},
+	}
+	a.addIAMFlags(c, f)
+	return c
+}
+
+func extrasHelp() string {
+	var b strings.Builder
+	for _, e := range iampolicy.Extras() {
+		fmt.Fprintf(&b, "  %-12s %s\n", e.Name, e.Doc)
+	}
+	return b.String()
+}
+
+func (a *app) addIAMFlags(c *cobra.Command, f *iamFlags) {
+	flags := c.Flags()
+	flags.VarP(&once{to: &f.requests}, "file", "f",
+		"a `file` of requests that the policy is for, as run takes them; - is standard input")
+	flags.Var(&once{to: &f.scope.Region}, "region", "the `region` that it is for")
+	flags.Var(&once{to: &f.scope.Account}, "account", "the `number` of the account (default any)")
+	flags.Var(&once{to: &f.scope.Partition}, "partition",
+		"the `partition` of the region (default by the region's name)")
+	flags.Var(&once{to: &f.scope.VPC}, "vpc", "the only `VPC` whose resources may be changed")
+	flags.StringArrayVar(&f.tags, "tag", nil,
+		"a tag `key=value` that a resource must have to be changed; may be given several times")
+	for _, k := range scopedKinds {
+		f.ids[k.kind] = flags.StringArray(k.flag, nil, "the `id` of "+k.doc+" (default any)")
+	}
+	flags.Var(&once{to: &f.family}, "family",
+		"ipv4 or ipv6: the only `family` of addresses that is used")
+	flags.StringArrayVar(&f.choice.With, "with", nil, "what else it is for; may be given several times")
+	_ = c.RegisterFlagCompletionFunc("family", cobra.FixedCompletions(
+		[]string{string(action.IPv4), string(action.IPv6)}, cobra.ShellCompDirectiveNoFileComp))
+	with := iampolicy.Parameters(a.Registry)
+	for _, e := range iampolicy.Extras() {
+		with = append(with, e.Name)
+	}
+	_ = c.RegisterFlagCompletionFunc("with",
+		cobra.FixedCompletions(with, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// wanted is what the flags ask for; everything that is wrong with them is told at once.
+func (a *app) wanted(f *iamFlags) (iampolicy.Wanted, error) {
+	w := iampolicy.Wanted{Choice: f.choice, Scope: f.scope, Extras: iampolicy.Extras()}
+	w.Choice.Family = action.AddressFamily(f.family)
+	w.Scope.IDs, w.Scope.Tags = map[action.Kind][]string{}, map[string]string{}
+	for kind, ids := range f.ids {
+		w.Scope.IDs[kind] = *ids
+	}
+	var faults iampolicy.Faults
+	for _, text := range f.tags {
+		key, value, found := strings.Cut(text, "=")
+		if _, twice := w.Scope.Tags[key]; !found || twice {
+			faults = append(faults, fmt.Sprintf("the tag %q: want key=value, and each key once", text))
+		}
+		w.Scope.Tags[key] = value
+	}
+	if f.requests != "" {
+		requests, err := a.readRequests(f.requests, "")
+		if err != nil {
+			return w, err
+		}
+		faults = append(faults, w.Add(a.Registry, requests)...)
+	}
+	if err := w.Resolve(a.Registry, faults); err != nil {
+		return w, usage("%v; see actionctl iam-policy --help", err)
+	}
+	return w, nil
+}
+
+func (a *app) printIAMPolicy(f *iamFlags) error {
+	w, err := a.wanted(f)
+	if err != nil {
+		return err
+	}
+	d := w.Policy()
+	text, err := d.JSON()
+	if err != nil {
+		return err
+	}
+	for _, p := range w.LeftOut(a.Registry) {
+		why := "a dry-run foresees refusals with it: --with " + iampolicy.Foresight
+		if !p.Foresees {
+			why = "for requests with " + strings.Join(p.With, " or ") + ": --with " + p.With[0]
+		}
+		fmt.Fprintf(a.stderr, "actionctl: left out: %s (%s)\n", p.Action, why)
+	}
+	for _, note := range w.Notes {
+		fmt.Fprintln(a.stderr, "actionctl:", note)
+	}
+	if n := d.Size(); n > iampolicy.MaxManagedSize {
+		fmt.Fprintf(a.stderr, "actionctl: the policy has %d characters, more than the %d that IAM "+
+			"takes; scope it by --tag or --vpc, or make two\n", n, iampolicy.MaxManagedSize)
+	}
+	return a.printDocument(json.RawMessage(text))
+}
