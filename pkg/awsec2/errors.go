@@ -92,7 +92,7 @@ func classOf(err error) protocol.FailureClass {
 		return creds.class
 	case errors.As(err, &unsent):
 		return protocol.Configuration
-	case errors.Is(err, errNotDescribe):
+	case errors.Is(err, errNotDescribe), errors.Is(err, errNotDryRun):
 		return protocol.Internal
 	case errors.As(err, &api):
 		return classOfCode(api, statusOf(err))

@@ -48,11 +48,13 @@ func instance(i types.Instance) ec2model.Instance {
 	for _, t := range i.Tags {
 		m.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
-	for _, n := range i.NetworkInterfaces {
+	for position, n := range i.NetworkInterfaces {
 		if n.Attachment != nil && n.Attachment.Status == types.AttachmentStatusDetached {
 			continue
 		}
-		m.Interfaces = append(m.Interfaces, instanceInterface(n))
+		one := instanceInterface(n)
+		one.Position = position
+		m.Interfaces = append(m.Interfaces, one)
 	}
 	slices.SortStableFunc(m.Interfaces, func(a, b ec2model.InstanceInterface) int {
 		return cmp.Or(cmp.Compare(a.Card, b.Card), cmp.Compare(a.Index, b.Index), cmp.Compare(a.ID, b.ID))

@@ -69,7 +69,8 @@ func permanent(err error) bool {
 	return permanentTLS(err) || errors.As(err, &creds) || errors.As(err, &helper) ||
 		errors.As(err, &unsent) ||
 		errors.As(err, &proxy) && proxy.lasting() ||
-		errors.Is(err, errNotDescribe) || (errors.As(err, &dns) && dns.IsNotFound)
+		errors.Is(err, errNotDescribe) || errors.Is(err, errNotDryRun) ||
+		errors.As(err, &dns) && dns.IsNotFound
 }
 
 // permanentTLS reports whether the peer is not who it should be; nothing was sent to it.

@@ -18,6 +18,9 @@ type InstanceInterface struct {
 	Type string
 	// Card and Index are where it is attached; an index is unique on its network card only.
 	Card, Index int
+	// Position is where EC2 listed it among the interfaces of its instance, from 0. EC2 promises no
+	// order.
+	Position int
 	// Groups are the ids of its security groups, sorted.
 	Groups []string
 	// Managed interfaces belong to an AWS service, which alone may change them.
@@ -26,3 +29,10 @@ type InstanceInterface struct {
 
 // SecurityGroup is a security group as one describe showed it.
 type SecurityGroup struct{ ID, VPCID string }
+
+// Filter selects instances by one of EC2's filters, as in instance-state-name or tag:Name.
+type Filter struct {
+	Name, Value string
+	// Pattern says that * and ? in the value stand for other letters.
+	Pattern bool
+}
