@@ -22,7 +22,7 @@ BASE ?=
 empty :=
 space := $(empty) $(empty)
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
-	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk
+	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk pkg/metrics:FuzzParse
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
