@@ -365,7 +365,7 @@ func (f *fence) plan() (*action.Plan, error) {
 	if f.req.Bool(paramPowerOff) {
 		transitions = append(transitions, action.Transition{
 			Resource: f.instance, Attribute: attrPower, From: f.first.power(), To: off,
-			Stage: 2, Call: callStop, Set: setPower(f.instance),
+			Stage: 2, Lasting: true, Call: callStop, Set: setPower(f.instance),
 		})
 	}
 	return &action.Plan{

@@ -215,6 +215,8 @@ type Transition struct {
 	// its undo: it alone holds nothing in force. When the action fails it is taken back last, once
 	// all else is read to be back; that it can't be is a warning.
 	Backup bool
+	// Lasting marks a transition that the undo does not take back unless it is asked to.
+	Lasting bool
 	// MayFail lets the action go on without this transition, with a warning.
 	MayFail bool
 	// Below, if not nil, is an action on the attribute that only the provider tells of.

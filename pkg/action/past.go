@@ -196,6 +196,23 @@ func (p *Past) Begin(at At, to, via string) (e history.Entry, changed bool, err 
 	return v.Begin(p.Key, to, via, next(all)), v.Changed(p.Key), nil
 }
 
+// WayBack returns the value that the undo of an action leads to where e is the action's entry for
+// the attribute. It is the present value if the undo changes nothing, or would be a drift.
+func (p *Past) WayBack(at At, e history.Entry) (string, error) {
+	all, err := p.entries(at.Resource, at.Attribute)
+	if err != nil {
+		return "", err
+	}
+	entries := slices.DeleteFunc(plain(all), func(old history.Entry) bool {
+		return old.Key == e.Key && old.Seq == e.Seq
+	})
+	u := at.beside(append(entries, e)).Undo(e.Key)
+	if u.Drift {
+		return at.Now, nil
+	}
+	return u.Aim, nil
+}
+
 // Expects reports whether a value is one that what is recorded explains, or nothing is recorded.
 func (p *Past) Expects(at At) (bool, error) {
 	v, _, err := p.view(at)

@@ -103,6 +103,7 @@ func (a *app) openGate(ctx context.Context) (*gate.Gate, func(), error) {
 		return nil, nil, err
 	}
 	g.Store = j
+	g.Run.(*plugin).tellPlan = true
 	return g, func() { _ = j.Close() }, nil
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"slices"
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
@@ -14,7 +15,12 @@ type plugin struct {
 	*app
 	env []string
 	log io.Writer
+	// tellPlan has results tell the plan, for the journal.
+	tellPlan bool
 }
+
+// observePlan is the executor's variable that has its results tell the plan.
+const observePlan = "EXECUTOR_OBSERVE_PLAN"
 
 var _ gate.Runner = (*plugin)(nil)
 
@@ -24,6 +30,10 @@ func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, 
 	if err != nil {
 		return protocol.Result{}, &gate.NotStarted{Cause: err}
 	}
-	process := runner.Process{Path: path, Env: p.env, Timeout: p.timeout, Log: p.log}
+	env := p.env
+	if p.tellPlan {
+		env = append(slices.Clone(env), observePlan+"=true")
+	}
+	process := runner.Process{Path: path, Env: env, Timeout: p.timeout, Log: p.log}
 	return process.Run(ctx, r)
 }

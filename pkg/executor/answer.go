@@ -180,7 +180,7 @@ func (r *run) result(
 	state protocol.State, said string, facts ...map[string]string,
 ) protocol.Result {
 	ignored := slices.Concat(r.wire.Ignored, r.req.Strays.Ignored)
-	observed := action.Merge(facts...)
+	observed := action.Merge(append(facts, r.planFacts(state))...)
 	observed[protocol.FactIgnoredKeys] = protocol.KeyList(ignored)
 	maps.DeleteFunc(observed, func(_, v string) bool { return v == "" })
 	all := []string{said}

@@ -22,6 +22,8 @@ func Settings() []Setting {
 		{"EXECUTOR_POLICY", "a policy that the executor itself enforces, or several, like `PATH`: " +
 			"each must" +
 			" allow; one that can't be read allows nothing; approvals are the gate's", "none"},
+		{"EXECUTOR_OBSERVE_PLAN", "`true` adds to `observed` what is changed (`plan`) and what the undo" +
+			" would change (`undoPlan`)", "`false`"},
 	}
 }
 

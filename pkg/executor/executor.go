@@ -38,7 +38,9 @@ type Executor struct {
 	Timeout time.Duration
 	// Now is this machine's clock, which leases end by; nil is time.Now.
 	Now func() time.Time
-	Log *slog.Logger
+	// ObservePlan has each result tell the plan, and the plan of the undo.
+	ObservePlan bool
+	Log         *slog.Logger
 }
 
 // Connection is one region of a provider.

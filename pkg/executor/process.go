@@ -79,7 +79,8 @@ func (p *Process) run(
 			}
 			return conn, own.checkTags(ctx, conn)
 		},
-		Policy: own.check,
+		Policy:      own.check,
+		ObservePlan: s.observePlan,
 	}
 	if s.stateDir != noState {
 		disk := p.Disk
@@ -107,8 +108,9 @@ one ExecuteActionResult on standard output. A core starts it without arguments.
 Verbs:
   %s
 
-Environment: %s,
+Environment:
+  %s
 and the AWS SDK's own.
 `, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "),
-		strings.Join(settingNames(), ", "))
+		strings.Join(settingNames(), "\n  "))
 }

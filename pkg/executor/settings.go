@@ -22,6 +22,8 @@ type settings struct {
 	// deadline, when not zero, is a time at which the caller will have given up: nothing is begun
 	// after it.
 	deadline time.Time
+	// observePlan has results tell the plan.
+	observePlan bool
 }
 
 // left is the time for the answer.
@@ -46,6 +48,14 @@ func parseSettings(call plugin.Call) (settings, []string) {
 			faults = append(faults,
 				"EXECUTOR_DEADLINE is "+protocol.Quote(text)+", want a time as in 2026-01-02T15:04:05.5Z")
 		}
+	}
+	switch text := env["EXECUTOR_OBSERVE_PLAN"]; text {
+	case "true":
+		s.observePlan = true
+	case "", "false":
+	default:
+		faults = append(faults,
+			"EXECUTOR_OBSERVE_PLAN is "+protocol.Quote(text)+", want true or false")
 	}
 	return s, faults
 }

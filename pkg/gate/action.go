@@ -178,11 +178,18 @@ func mayHaveChanged(r protocol.Result) bool {
 // changed are those of a run that is over and done with; what is to be undone keeps its first prior
 // facts.
 func (a *Action) learn(facts map[string]string, changed bool) {
+	facts = maps.Clone(facts)
+	for _, name := range planFacts {
+		delete(facts, name)
+	}
 	if a.MayHaveChanged {
 		facts = merge(a.Observed, facts)
 	}
 	a.Observed, a.MayHaveChanged = facts, a.MayHaveChanged || changed
 }
+
+// planFacts tell a plan. They are in the log, and no facts to undo by.
+var planFacts = []string{protocol.FactPlan, protocol.FactUndoPlan}
 
 // failureFacts say why something failed; they go with the failure.
 var failureFacts = []string{

@@ -112,6 +112,19 @@ func CommonFacts() []FactDoc {
 		{FactHolder, "on a conflict: who holds what was asked for", false},
 		{FactDrift, "on drift: what is there now, neither the state before nor the state after", false},
 		{FactRecorded, "on a conflict of an undo: what is recorded of its action", false},
+		{
+			FactPlan,
+			"only with `EXECUTOR_OBSERVE_PLAN`: the changes that executing makes, as a JSON array of " +
+				"`{resource, attribute, from, to}`, with `via` where a value is passed on the way; `[]` " +
+				"for none",
+			false,
+		},
+		{
+			FactUndoPlan,
+			"only with `EXECUTOR_OBSERVE_PLAN`, of a verb that can be undone: the changes that the undo " +
+				"would make right after the action, in the same form",
+			false,
+		},
 	}
 }
 

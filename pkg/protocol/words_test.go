@@ -48,6 +48,8 @@ unforeseen
 holder
 drift
 recorded
+plan
+undoPlan
 `
 
 // TestWordsOfTheWire: cores compare these words and numbers, so none changes by itself.
