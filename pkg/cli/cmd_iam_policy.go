@@ -16,7 +16,6 @@ type iamFlags struct {
 	choice   iampolicy.Choice
 	scope    iampolicy.Scope
 	family   string
-	all      bool
 	requests string
 	tags     []string
 	ids      map[action.Kind]*[]string
@@ -88,7 +87,8 @@ func (a *app) addIAMFlags(c *cobra.Command, f *iamFlags) {
 	}
 	flags.Var(&once{to: &f.family}, "family",
 		"ipv4 or ipv6: the only `family` of addresses that is used")
-	flags.StringArrayVar(&f.choice.With, "with", nil, "what else it is for; may be given several times")
+	flags.StringArrayVar(&f.choice.With, "with", nil,
+		"what `else` it is for; may be given several times")
 	_ = c.RegisterFlagCompletionFunc("family", cobra.FixedCompletions(
 		[]string{string(action.IPv4), string(action.IPv6)}, cobra.ShellCompDirectiveNoFileComp))
 	with := iampolicy.Parameters(a.Registry)

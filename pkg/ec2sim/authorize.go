@@ -2,12 +2,44 @@ package ec2sim
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"aws-provider-executor/pkg/ec2sim/internal/api"
 	"aws-provider-executor/pkg/ec2sim/internal/iam"
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
+
+// Role is a role of IAM: what its access key may do, and what IAM's own API tells of it.
+type Role struct {
+	Name string
+	// Profile is the instance profile that has the role; empty for none.
+	Profile string
+	// Inline and Attached are its policies, as JSON documents by their names.
+	Inline, Attached map[string]string
+	// Boundary is the document of its permissions boundary; empty for none.
+	Boundary string
+}
+
+// rights are what the documents of the role let it do.
+func (r Role) rights() (iam.Rights, error) {
+	var documents []string
+	for _, of := range []map[string]string{r.Inline, r.Attached} {
+		for _, name := range slices.Sorted(maps.Keys(of)) {
+			documents = append(documents, of[name])
+		}
+	}
+	policies, err := parsePolicies(documents)
+	if err != nil || r.Boundary == "" {
+		return iam.Rights{Policies: policies}, err
+	}
+	boundary, err := iam.Parse(r.Boundary)
+	if err != nil {
+		return iam.Rights{}, fmt.Errorf("the boundary: %w", err)
+	}
+	return iam.Rights{Policies: policies, Boundary: &boundary}, nil
+}
 
 // WithPolicies sets the IAM policies of an access key, as JSON documents. A key without any may do
 // everything. New panics on a document that cannot be read.
@@ -17,7 +49,20 @@ func WithPolicies(accessKeyID string, documents ...string) Option {
 		if err != nil {
 			panic("ec2sim: " + err.Error())
 		}
-		c.policies[accessKeyID] = policies
+		c.rights[accessKeyID] = iam.Rights{Policies: policies}
+	}
+}
+
+// WithRole makes an access key one of the role: it may do what the role's policies allow within
+// its boundary, and nothing without any. New panics on a document that cannot be read.
+func WithRole(accessKeyID string, r Role) Option {
+	return func(c *config) {
+		rights, err := r.rights()
+		if err != nil {
+			panic("ec2sim: " + err.Error())
+		}
+		c.rights[accessKeyID] = rights
+		c.roles = append(c.roles, r)
 	}
 }
 
@@ -30,10 +75,25 @@ func (s *Sim) SetPolicies(accessKeyID string, documents ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(policies) == 0 {
-		delete(s.mem.policies, accessKeyID)
+		delete(s.mem.rights, accessKeyID)
 		return nil
 	}
-	s.mem.policies[accessKeyID] = policies
+	s.mem.rights[accessKeyID] = iam.Rights{Policies: policies}
+	return nil
+}
+
+// SetRole is WithRole until the Sim is reset. A role of the same name is replaced.
+func (s *Sim) SetRole(accessKeyID string, r Role) error {
+	rights, err := r.rights()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mem.rights[accessKeyID] = rights
+	s.mem.roles = append(slices.DeleteFunc(s.mem.roles, func(known Role) bool {
+		return known.Name == r.Name
+	}), r)
 	return nil
 }
 
@@ -51,7 +111,7 @@ func parsePolicies(documents []string) ([]iam.Policy, error) {
 
 // authorize refuses a call that the caller's policies do not allow on everything it touches.
 func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
-	policies, ok := m.policies[in.call.AccessKeyID]
+	rights, ok := m.rights[in.call.AccessKeyID]
 	if !ok {
 		return nil
 	}
@@ -67,10 +127,13 @@ func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
 		for name, values := range p.Conditions {
 			r.Keys[name] = values
 		}
-		switch iam.Decide(policies, r) {
+		switch rights.Decide(r) {
 		case iam.NotAllowed:
 			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource,
 				refusal.NotAllowed(in.call.Operation))
+		case iam.Bounded:
+			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource,
+				refusal.NotBounded(in.call.Operation))
 		case iam.Denied:
 			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource,
 				"with an explicit deny in an identity-based policy")

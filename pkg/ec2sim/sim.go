@@ -35,9 +35,10 @@ type memory struct {
 	faults  fault.Set
 	buckets *fault.Buckets
 
-	policies map[string][]iam.Policy // by access key
-	quotas   Quotas
-	ended    chan struct{} // closed when delays are to end
+	rights map[string]iam.Rights // by access key
+	roles  []Role
+	quotas Quotas
+	ended  chan struct{} // closed when delays are to end
 }
 
 type config struct {
@@ -50,7 +51,8 @@ type config struct {
 	log         func(Call)
 	credentials map[string]Credential
 	operator    Credential // the first long-term one
-	policies    map[string][]iam.Policy
+	rights      map[string]iam.Rights
+	roles       []Role
 
 	sameRouteRefused bool
 	seeds            []func(*Sim)
@@ -148,7 +150,7 @@ const (
 func New(options ...Option) *Sim {
 	s := &Sim{cfg: config{
 		now: time.Now, owner: DefaultOwner, transition: 20 * time.Millisecond,
-		credentials: map[string]Credential{}, policies: map[string][]iam.Policy{},
+		credentials: map[string]Credential{}, rights: map[string]iam.Rights{},
 	}}
 	for _, o := range options {
 		o(&s.cfg)
@@ -184,8 +186,8 @@ func (s *Sim) forget() {
 		worlds: map[string]*world.World{}, stale: map[string]*fault.View{},
 		buckets: fault.NewBuckets(s.cfg.throttling),
 		mint:    world.NewMinter(s.cfg.seed, 1), requestIDs: world.NewMinter(s.cfg.seed, 2),
-		policies: maps.Clone(s.cfg.policies),
-		quotas:   s.cfg.quotas, ended: make(chan struct{}),
+		rights: maps.Clone(s.cfg.rights), roles: slices.Clone(s.cfg.roles),
+		quotas: s.cfg.quotas, ended: make(chan struct{}),
 	}
 	s.mu.Unlock()
 }

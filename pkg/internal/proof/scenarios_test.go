@@ -24,6 +24,8 @@ type scenario struct {
 	target, parameters map[string]string
 	// between is what happens between the action and its undo, by somebody else.
 	between func(*ec2sim.Region)
+	// fault, if not nil, is what goes wrong at EC2 all along.
+	fault *ec2sim.Fault
 	// old makes the action's record two minutes older before the undo.
 	old bool
 	// hurried scenarios are carried out by a program whose clock is not waited for.

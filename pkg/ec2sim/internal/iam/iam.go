@@ -1,21 +1,30 @@
-// Package iam evaluates identity-based IAM policies, as much of them as policies for EC2 use.
+// Package iam evaluates identity-based IAM policies and permissions boundaries, as much of them as
+// policies for EC2 use.
 //
 // Parse refuses a document that it does not understand whole, so no statement is ever passed over.
 // Decide does as IAM does: an explicit deny wins, what nothing allows is denied.
 package iam
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/wildcard"
 )
 
 // Policy is one document.
 type Policy struct{ statements []statement }
+
+// Rights are all that decides what one identity may do.
+type Rights struct {
+	// Policies are those of the identity.
+	Policies []Policy
+	// Boundary, if not nil, limits what they may allow.
+	Boundary *Policy
+}
 
 type statement struct {
 	deny                     bool
@@ -30,6 +39,8 @@ type condition struct {
 	negate   bool
 	ifExists bool
 	forAll   bool // ForAllValues: every value of the request must match
+	forAny   bool // ForAnyValue: one value of the request must match
+	null     bool // Null: what matters is whether the key is there
 	match    func(pattern, s string) bool
 }
 
@@ -47,86 +58,106 @@ type Decision int
 const (
 	NotAllowed Decision = iota // no statement allows it
 	Allowed
-	Denied // a statement denies it
+	Denied  // a statement denies it
+	Bounded // the identity's policies allow it, the boundary does not
 )
-
-// list is a JSON value that may be one string or several.
-type list []string
-
-func (l *list) UnmarshalJSON(data []byte) error {
-	var s string
-	if json.Unmarshal(data, &s) == nil {
-		*l = list{s}
-		return nil
-	}
-	return json.Unmarshal(data, (*[]string)(l))
-}
-
-type document struct {
-	Version   string
-	ID        string `json:"Id"`
-	Statement statements
-}
-
-type statements []jsonStatement
-
-func (s *statements) UnmarshalJSON(data []byte) error {
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		data = slices.Concat([]byte("["), data, []byte("]"))
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	return dec.Decode((*[]jsonStatement)(s))
-}
-
-type jsonStatement struct {
-	Sid                                      string
-	Effect                                   string
-	Action, NotAction, Resource, NotResource list
-	Condition                                map[string]map[string]list
-}
 
 // Parse reads a policy document.
 func Parse(text string) (Policy, error) {
-	var d document
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil {
+	p, err := parse(text)
+	if err != nil {
 		return Policy{}, fmt.Errorf("cannot read the policy: %w", err)
 	}
-	if d.Version != "2012-10-17" {
-		return Policy{}, fmt.Errorf("cannot read the policy: version %q", d.Version)
+	return p, nil
+}
+
+// maxDepth is how deep a document nests: a list in a condition in a statement in a list.
+const maxDepth = 8
+
+func parse(text string) (Policy, error) {
+	root, err := protocol.ReadOneJSON([]byte(text), maxDepth)
+	if err != nil {
+		return Policy{}, err
+	}
+	elements, err := members(root, "Version", "Id", "Statement")
+	if err != nil {
+		return Policy{}, err
+	}
+	if v := elements["Version"]; v.Kind != protocol.JSONString || v.Text != "2012-10-17" {
+		return Policy{}, fmt.Errorf("version %q", v.Text)
 	}
 	if strings.Contains(text, "${") {
-		return Policy{}, fmt.Errorf("cannot read the policy: it has variables")
+		return Policy{}, fmt.Errorf("it has variables")
+	}
+	list, ok := elements["Statement"]
+	if !ok {
+		return Policy{}, fmt.Errorf("it has no Statement")
+	}
+	all := []protocol.JSON{list}
+	if list.Kind == protocol.JSONArray {
+		all = list.Items
 	}
 	var p Policy
-	for n, j := range d.Statement {
-		s, err := j.statement()
+	for n, j := range all {
+		s, err := parseStatement(j)
 		if err != nil {
-			return Policy{}, fmt.Errorf("cannot read statement %d of the policy: %w", n+1, err)
+			return Policy{}, fmt.Errorf("statement %d: %w", n+1, err)
 		}
 		p.statements = append(p.statements, s)
 	}
 	return p, nil
 }
 
-func (j jsonStatement) statement() (statement, error) {
-	s := statement{
-		deny:    j.Effect == "Deny",
-		actions: append(j.Action, j.NotAction...), notActions: len(j.NotAction) > 0,
-		resources: append(j.Resource, j.NotResource...), notResources: len(j.NotResource) > 0,
+// members are the elements of an object, each of which must have one of the names.
+func members(j protocol.JSON, names ...string) (map[string]protocol.JSON, error) {
+	if j.Kind != protocol.JSONObject {
+		return nil, fmt.Errorf("%s is no object", j.Raw)
 	}
-	switch {
-	case j.Effect != "Allow" && j.Effect != "Deny":
-		return s, fmt.Errorf("effect %q", j.Effect)
-	case (len(j.Action) > 0) == (len(j.NotAction) > 0):
-		return s, fmt.Errorf("it needs one of Action and NotAction")
-	case (len(j.Resource) > 0) == (len(j.NotResource) > 0):
-		return s, fmt.Errorf("it needs one of Resource and NotResource")
+	all := map[string]protocol.JSON{}
+	for _, m := range j.Members {
+		if len(names) > 0 && !slices.Contains(names, m.Key) {
+			return nil, fmt.Errorf("unknown field %q", m.Key)
+		}
+		all[m.Key] = m.Value
 	}
-	for operator, keys := range j.Condition {
-		for key, values := range keys {
+	return all, nil
+}
+
+func parseStatement(j protocol.JSON) (statement, error) {
+	e, err := members(j, "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
+	if err != nil {
+		return statement{}, err
+	}
+	var s statement
+	if s.actions, s.notActions, err = either(e, "Action", "NotAction"); err != nil {
+		return s, err
+	}
+	if s.resources, s.notResources, err = either(e, "Resource", "NotResource"); err != nil {
+		return s, err
+	}
+	switch effect := e["Effect"].Text; effect {
+	case "Allow", "Deny":
+		s.deny = effect == "Deny"
+	default:
+		return s, fmt.Errorf("effect %q", effect)
+	}
+	if _, ok := e["Condition"]; !ok {
+		return s, nil
+	}
+	operators, err := members(e["Condition"])
+	if err != nil {
+		return s, err
+	}
+	for operator, of := range operators {
+		keys, err := members(of)
+		if err != nil {
+			return s, err
+		}
+		for key, j := range keys {
+			values, err := texts(j)
+			if err != nil {
+				return s, err
+			}
 			c, err := newCondition(operator, key, values)
 			if err != nil {
 				return s, err
@@ -137,18 +168,57 @@ func (j jsonStatement) statement() (statement, error) {
 	return s, nil
 }
 
+// either is the list of one of two elements, of which one must be there.
+func either(e map[string]protocol.JSON, name, not string) (list []string, negated bool, err error) {
+	j, plain := e[name]
+	other, negated := e[not]
+	if plain == negated {
+		return nil, false, fmt.Errorf("it needs one of %s and %s", name, not)
+	}
+	if negated {
+		j = other
+	}
+	if list, err = texts(j); err == nil && len(list) == 0 {
+		err = fmt.Errorf("it needs one of %s and %s", name, not)
+	}
+	return list, negated, err
+}
+
+// texts is a value that may be one string or several.
+func texts(j protocol.JSON) ([]string, error) {
+	var one string
+	if json.Unmarshal(j.Raw, &one) == nil && j.Kind == protocol.JSONString {
+		return []string{one}, nil
+	}
+	var all []string
+	if err := json.Unmarshal(j.Raw, &all); err != nil || j.Kind != protocol.JSONArray {
+		return nil, fmt.Errorf("%s is neither a text nor a list of texts", j.Raw)
+	}
+	return all, nil
+}
+
 func newCondition(operator, key string, values []string) (condition, error) {
 	c := condition{key: key, values: values}
-	name := strings.TrimPrefix(operator, "ForAnyValue:")
+	name, forAny := strings.CutPrefix(operator, "ForAnyValue:")
+	c.forAny = forAny
 	name, c.forAll = strings.CutPrefix(name, "ForAllValues:")
+	if operator == "Null" {
+		c.null = true
+		if len(values) != 1 || values[0] != "true" && values[0] != "false" {
+			return c, fmt.Errorf("the condition Null of %s: want true or false", key)
+		}
+		return c, nil
+	}
 	name, c.ifExists = strings.CutSuffix(name, "IfExists")
 	switch name {
 	case "StringEquals", "StringNotEquals":
 		c.match = func(pattern, s string) bool { return pattern == s }
 	case "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "Bool":
 		c.match = strings.EqualFold
-	case "StringLike", "StringNotLike", "ArnLike", "ArnNotLike", "ArnEquals", "ArnNotEquals":
+	case "StringLike", "StringNotLike":
 		c.match = wildcard.Plain.Match
+	case "ArnLike", "ArnNotLike", "ArnEquals", "ArnNotEquals":
+		c.match = matchARN
 	default:
 		return c, fmt.Errorf("condition operator %q", operator)
 	}
@@ -156,17 +226,30 @@ func newCondition(operator, key string, values []string) (condition, error) {
 	return c, nil
 }
 
-// holds reports whether the condition is met. A key the request has not meets a negated condition,
-// one with IfExists and ForAllValues, and no other.
+// arnParts is how many parts an ARN has. The last one may have colons.
+const arnParts = 6
+
+// matchARN compares part by part: no wildcard of an ARN condition stands for more than one part.
+func matchARN(pattern, arn string) bool {
+	want, have := strings.SplitN(pattern, ":", arnParts), strings.SplitN(arn, ":", arnParts)
+	return slices.EqualFunc(want, have, wildcard.Plain.Match)
+}
+
+// holds reports whether the condition is met. A key that the request has not meets a negated
+// condition, one with IfExists and ForAllValues. It meets no other, and never ForAnyValue.
 func (c condition) holds(keys map[string][]string) bool {
 	var have []string
-	found := false
 	for name, values := range keys {
 		if strings.EqualFold(name, c.key) {
-			have, found = values, true
+			have = values
 		}
 	}
-	if !found {
+	switch {
+	case c.null:
+		return (len(have) == 0) == (c.values[0] == "true")
+	case len(have) == 0 && c.forAny:
+		return false
+	case len(have) == 0:
 		return c.negate || c.ifExists || c.forAll
 	}
 	matches := func(s string) bool {
@@ -174,7 +257,7 @@ func (c condition) holds(keys map[string][]string) bool {
 			return c.match(pattern, s)
 		}) != c.negate
 	}
-	if c.forAll || c.negate {
+	if c.forAll || c.negate && !c.forAny {
 		return !slices.ContainsFunc(have, func(s string) bool { return !matches(s) })
 	}
 	return slices.ContainsFunc(have, matches)
@@ -193,8 +276,22 @@ func (s statement) applies(r Request) bool {
 	return !slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(r.Keys) })
 }
 
-// Decide returns what the policies together say to the request.
-func Decide(policies []Policy, r Request) Decision {
+// Decide returns what the rights say to the request.
+func (g Rights) Decide(r Request) Decision {
+	own := decide(g.Policies, r)
+	if g.Boundary == nil {
+		return own
+	}
+	switch bound := decide([]Policy{*g.Boundary}, r); {
+	case own == Denied || bound == Denied:
+		return Denied
+	case own == Allowed && bound == NotAllowed:
+		return Bounded
+	}
+	return own
+}
+
+func decide(policies []Policy, r Request) Decision {
 	decision := NotAllowed
 	for _, p := range policies {
 		for _, s := range p.statements {

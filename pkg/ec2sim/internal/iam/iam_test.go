@@ -24,6 +24,29 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown operator", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
 			`"Resource":"*","Condition":{"NumericLessThan":{"a":"1"}}}}`,
 			`condition operator "NumericLessThan"`},
+		{"a field in another case",
+			`{"Version":"2012-10-17","Statement":{"effect":"Allow","Action":"*","Resource":"*"}}`,
+			`unknown field "effect"`},
+		{"a field twice", `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Effect":"Allow",` +
+			`"Action":"*","Resource":"*"}}`, "Effect"},
+		{"a condition twice", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
+			`"Resource":"*","Condition":{"StringEquals":{"a":"1"},"StringEquals":{"b":"2"}}}}`,
+			"StringEquals"},
+		{"two documents", `{"Version":"2012-10-17","Statement":[]}{}`, "more than one JSON value"},
+		{"no statement", `{"Version":"2012-10-17"}`, "no Statement"},
+		{"a number for a text",
+			`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":1,"Resource":"*"}}`,
+			"neither a text"},
+		{"null for a text",
+			`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":null,"Resource":"*"}}`,
+			"neither a text"},
+		{"no actions in the list",
+			`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":[],"Resource":"*"}}`,
+			"Action and NotAction"},
+		{"Null of something", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
+			`"Resource":"*","Condition":{"Null":{"a":"x"}}}}`, "want true or false"},
+		{"Null, if it exists", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
+			`"Resource":"*","Condition":{"NullIfExists":{"a":"true"}}}}`, "condition operator"},
 		{"variable", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",` +
 			`"Resource":"${aws:username}"}}`, "variables"},
 	} {
@@ -57,6 +80,22 @@ func TestConditions(t *testing.T) {
 		{"any of several", `"ForAnyValue:StringEquals":{"k":"a"}`, []string{"x", "a"}, Allowed},
 		{"all of several", `"ForAllValues:StringEquals":{"k":"a"}`, []string{"x", "a"}, NotAllowed},
 		{"all of none", `"ForAllValues:StringEquals":{"k":"a"}`, nil, Allowed},
+		{"any of none, if it exists", `"ForAnyValue:StringEqualsIfExists":{"k":"a"}`, nil, NotAllowed},
+		{"any of none, negated", `"ForAnyValue:StringNotEquals":{"k":"a"}`, nil, NotAllowed},
+		{"any other than", `"ForAnyValue:StringNotEquals":{"k":"a"}`, []string{"a", "x"}, Allowed},
+		{"no other than", `"ForAnyValue:StringNotEquals":{"k":"a"}`, []string{"a"}, NotAllowed},
+		{"all other than", `"ForAllValues:StringNotEquals":{"k":"a"}`, []string{"a", "x"}, NotAllowed},
+		{"a key without values is none", `"StringNotEquals":{"k":"a"}`, []string{}, Allowed},
+		{"absent, as asked", `"Null":{"k":"true"}`, nil, Allowed},
+		{"absent, against what is asked", `"Null":{"k":"false"}`, nil, NotAllowed},
+		{"there, as asked", `"Null":{"k":"false"}`, []string{"x"}, Allowed},
+		{"there, against what is asked", `"Null":{"k":"true"}`, []string{"x"}, NotAllowed},
+		{"an ARN, part by part", `"ArnLike":{"k":"arn:*:ec2:*:1:vpc/*"}`,
+			[]string{"arn:aws:ec2:r:1:vpc/v"}, Allowed},
+		{"no wildcard of an ARN spans parts", `"ArnEquals":{"k":"arn:*"}`,
+			[]string{"arn:aws:ec2:r:1:vpc/v"}, NotAllowed},
+		{"the last part has colons", `"ArnLike":{"k":"arn:*:*:*:*:a:*"}`,
+			[]string{"arn:aws:s:r:1:a:b"}, Allowed},
 		{"all conditions", `"StringLike":{"k":"a*"},"StringEquals":{"k":"ab"}`,
 			[]string{"ac"}, NotAllowed},
 	} {
@@ -70,7 +109,7 @@ func TestConditions(t *testing.T) {
 			if tt.values != nil {
 				keys["k"] = tt.values
 			}
-			if got := Decide([]Policy{p}, Request{Action: "ec2:X", Resource: "*", Keys: keys}); got !=
+			if got := decide([]Policy{p}, Request{Action: "ec2:X", Resource: "*", Keys: keys}); got !=
 				tt.want {
 				t.Errorf("decided %d, want %d", got, tt.want)
 			}
@@ -111,13 +150,50 @@ func TestStatements(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := Decide([]Policy{p}, Request{Action: tt.action, Resource: tt.resource}); got !=
+			if got := decide([]Policy{p}, Request{Action: tt.action, Resource: tt.resource}); got !=
 				tt.want {
 				t.Errorf("decided %d, want %d", got, tt.want)
 			}
 		})
 	}
-	if Decide(nil, Request{}) != NotAllowed {
+	if (Rights{}).Decide(Request{}) != NotAllowed {
 		t.Error("nothing allows something")
+	}
+}
+
+// TestBoundary: what the identity's policies allow and the boundary does not is bounded; a deny of
+// either wins.
+func TestBoundary(t *testing.T) {
+	parse := func(statement string) Policy {
+		t.Helper()
+		p, err := Parse(`{"Version":"2012-10-17","Statement":[{` + statement + `,"Resource":"*"}]}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	allow := func(action string) Policy { return parse(`"Effect":"Allow","Action":"` + action + `"`) }
+	deny := parse(`"Effect":"Deny","Action":"ec2:X"`)
+	for _, tt := range []struct {
+		name     string
+		own      []Policy
+		boundary *Policy
+		want     Decision
+	}{
+		{"no boundary", []Policy{allow("ec2:X")}, nil, Allowed},
+		{"both", []Policy{allow("ec2:X")}, new(allow("ec2:*")), Allowed},
+		{"the policies alone", []Policy{allow("*")}, new(allow("ec2:Y")), Bounded},
+		{"the boundary alone", []Policy{allow("ec2:Y")}, new(allow("*")), NotAllowed},
+		{"nothing at all", nil, new(allow("*")), NotAllowed},
+		{"a boundary of nothing", []Policy{allow("*")}, &Policy{}, Bounded},
+		{"the boundary denies", []Policy{allow("*")}, &deny, Denied},
+		{"the policies deny", []Policy{allow("*"), deny}, new(allow("*")), Denied},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rights := Rights{Policies: tt.own, Boundary: tt.boundary}
+			if got := rights.Decide(Request{Action: "ec2:X", Resource: "*"}); got != tt.want {
+				t.Errorf("decided %d, want %d", got, tt.want)
+			}
+		})
 	}
 }

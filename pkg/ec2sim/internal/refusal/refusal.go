@@ -76,6 +76,12 @@ func NotAllowed(operation string) string {
 	return "because no identity-based policy allows the ec2:" + operation + " action"
 }
 
+// NotBounded is the reason of a refusal where policies allow the operation and the boundary does
+// not.
+func NotBounded(operation string) string {
+	return "because no permissions boundary allows the ec2:" + operation + " action"
+}
+
 // standardErrors are the status and the text EC2 gives these codes.
 var standardErrors = map[string]Error{
 	"RequestLimitExceeded": *Throttled(),
