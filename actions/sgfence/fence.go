@@ -299,14 +299,11 @@ func (f *fence) pending() bool { return slices.ContainsFunc(f.ends, end.pending)
 // force. It is if every interface that a fence is known to have changed has what this one leaves
 // of the groups before.
 func (f *fence) nothing() bool {
-	if f.exact != nil {
+	if f.exact != nil || f.pending() {
 		return false
 	}
 	removed := false
 	for _, e := range f.ends {
-		if e.pending() {
-			return false
-		}
 		own := e.origin.To != ""
 		befores := f.befores(e)
 		fits := slices.DeleteFunc(slices.Clone(befores), func(before string) bool {

@@ -54,7 +54,7 @@ func (f *fence) doubt() (why, err error) {
 			return nil, err
 		case kept == "":
 		case len(all) > 0 && named:
-			o, err := f.req.Origin(groupsOf(n, f.have, f.backups))
+			o, err := f.req.Origin(groupsOf(n, nil, nil))
 			if err != nil {
 				return nil, err
 			}

@@ -77,7 +77,7 @@ func (u *unfence) ending(n ec2model.InstanceInterface, given []string) (
 	case tagged && (!open || u.backup().before(n) != "" && !named):
 		l.base, err = baseUnder(u.req, n.ID, kept)
 	case open:
-		return u.endOf(l)
+		return u.endOf(l, named)
 	default:
 		return l, false, nil
 	}
@@ -87,10 +87,15 @@ func (u *unfence) ending(n ec2model.InstanceInterface, given []string) (
 	return l, true, err
 }
 
-// endOf ends what the record tells of, if the tags do not tell otherwise.
-func (u *unfence) endOf(l leg) (leg, bool, error) {
+// endOf ends what the record tells of, if the tags do not tell otherwise. Named reports whether
+// the record tells of the tags' fence, too.
+func (u *unfence) endOf(l leg, named bool) (leg, bool, error) {
+	at := l.at
+	if named {
+		at.Below = nil
+	}
 	var err error
-	if l.back, err = u.req.End(l.at); err != nil {
+	if l.back, err = u.req.End(at); err != nil {
 		return l, true, err
 	}
 	if l.base = l.back.To; l.at.Below != nil && l.changes() {
