@@ -52,6 +52,9 @@ const (
 	version       = 3
 )
 
+// driver is SQLite's, but in tests of what fails.
+var driver = "sqlite"
+
 // busyTimeout is how long one process waits for another's write.
 const busyTimeout = "_pragma=busy_timeout(15000)"
 
@@ -161,7 +164,7 @@ func (j *Journal) connect(ctx context.Context, query string) error {
 
 func connect(ctx context.Context, path, query string) (*sql.DB, error) {
 	u := url.URL{Scheme: "file", Path: path, RawQuery: query}
-	db, err := sql.Open("sqlite", u.String())
+	db, err := sql.Open(driver, u.String())
 	if err != nil {
 		return nil, err
 	}

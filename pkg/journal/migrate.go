@@ -153,7 +153,7 @@ func (v view) unmarked() ([]gate.Action, error) {
 
 // wantedSchema is what a journal is made of, by kind and name, as SQLite keeps it.
 func wantedSchema(ctx context.Context) (map[string]part, error) {
-	db, err := sql.Open("sqlite", ":memory:")
+	db, err := sql.Open(driver, ":memory:")
 	if err != nil {
 		return nil, err
 	}
