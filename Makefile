@@ -13,14 +13,8 @@ PKG ?= ./pkg/policy ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/history ./p
 	./actions/forwarding ./actions/route \
 	$(addprefix ./pkg/executor/,process.go record.go giveup.go apply.go plan.go past.go answer.go)
 MUTATE_FLAGS ?=
-# Folders whose lines and words lint does not hold yet, and files whose functions it does not hold
-# to a complexity yet. Both lists only shrink.
-LINES_LATER :=
-COMPLEX_LATER := pkg/journal pkg/internal/proof
 # What commits are new to: origin's head, or main, when empty.
 BASE ?=
-empty :=
-space := $(empty) $(empty)
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
 	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk pkg/metrics:FuzzParse
 
@@ -49,8 +43,8 @@ lint: ## vet, staticcheck, form and words of code and commits, tidy and generate
 	go vet ./...
 	go vet -tags conformance ./...
 	go tool staticcheck ./...
-	go tool gocyclo -over 15 -ignore '^($(subst $(space),|,$(COMPLEX_LATER)))' cmd pkg actions schema examples
-	go run ./pkg/internal/lint -later '$(LINES_LATER)' cmd pkg actions schema examples
+	go tool gocyclo -over 15 cmd pkg actions schema examples
+	go run ./pkg/internal/lint cmd pkg actions schema examples
 	go run ./pkg/internal/lint -subjects -base '$(BASE)'
 	@test -z "$$(gofmt -l cmd pkg actions schema examples)" || { gofmt -d cmd pkg actions schema examples; exit 1; }
 	go mod tidy -diff

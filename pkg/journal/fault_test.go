@@ -144,7 +144,8 @@ func (r faultyRows) Next(to []sqldriver.Value) error {
 	return r.Rows.Next(to)
 }
 
-// withFaults does something on SQLite with its nth step failing, and returns how many steps it took.
+// withFaults does something on SQLite with its nth step failing, and returns how many steps it
+// took.
 func withFaults(n int, do func() error) (taken int, err error) {
 	*faulty = steps{fails: n}
 	driver = "faulty"
@@ -155,8 +156,8 @@ func withFaults(n int, do func() error) (taken int, err error) {
 	return faulty.done, err
 }
 
-// everyStep does something with each of its steps failing, one at a time. Each time it begins with a
-// file of its own, made by prepare.
+// everyStep does something with each of its steps failing, one at a time. Each time it begins with
+// a file of its own, made by prepare.
 func everyStep(
 	t *testing.T, prepare func(path string), do func(path string) error,
 	failed func(t *testing.T, step int, path string, err error),
@@ -262,8 +263,11 @@ func TestAStepThatFailsIsTold(t *testing.T) {
 		},
 		"list unchecked": func(j *Journal) error { _, err := j.List(ctx, gate.Query{}); return err },
 		"approvals":      func(j *Journal) error { _, err := j.Approvals(ctx, 1); return err },
-		"events":         func(j *Journal) error { _, err := j.Events(ctx, gate.EventQuery{}); return err },
-		"history":        func(j *Journal) error { _, err := j.History(ctx, 1); return err },
+		"events": func(j *Journal) error {
+			_, err := j.Events(ctx, gate.EventQuery{})
+			return err
+		},
+		"history": func(j *Journal) error { _, err := j.History(ctx, 1); return err },
 		"note": func(j *Journal) error {
 			return j.Note(ctx, event(gate.EventDenied), event(gate.EventDenied))
 		},
@@ -362,8 +366,8 @@ func TestACoresJournalThatCannotBeReadIsNotOpened(t *testing.T) {
 		})
 }
 
-// TestAMigrationThatFailsIsDoneAgain: a journal of an earlier version stays whole at every step that
-// fails, and the next attempt brings it to this one.
+// TestAMigrationThatFailsIsDoneAgain: a journal of an earlier version stays whole at every step
+// that fails, and the next attempt brings it to this one.
 func TestAMigrationThatFailsIsDoneAgain(t *testing.T) {
 	for name, old := range map[string]func(*testing.T) string{
 		"version 1": version1, "version 2": func(t *testing.T) string { return version2(t) },

@@ -199,14 +199,7 @@ func TestAJournalOfVersion2KeepsItsChain(t *testing.T) {
 	path := version2(t)
 	before := reading(t, path)
 	verified(t, before, asVersion2)
-	events, err := before.Events(context.Background(), gate.EventQuery{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := before.List(context.Background(), gate.Query{Checked: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	events, rows := told(t, before)
 	_ = before.Close()
 
 	var j *Journal
@@ -214,13 +207,9 @@ func TestAJournalOfVersion2KeepsItsChain(t *testing.T) {
 		j = open(t, path)
 		verified(t, j, asVersion2)
 	}
-	after, err := j.Events(context.Background(), gate.EventQuery{})
-	if d := cmp.Diff(events, after); d != "" || err != nil {
-		t.Error(d, err)
-	}
-	again, err := j.List(context.Background(), gate.Query{Checked: true})
-	if d := cmp.Diff(rows, again); d != "" || err != nil {
-		t.Error(d, err)
+	after, again := told(t, j)
+	if d := cmp.Diff(events, after) + cmp.Diff(rows, again); d != "" {
+		t.Error(d)
 	}
 	approvals, err := j.Approvals(context.Background(), 1)
 	if err != nil || len(approvals) != 1 || approvals[0].By != "änn" {
@@ -234,14 +223,27 @@ func TestAJournalOfVersion2KeepsItsChain(t *testing.T) {
 	a := again[0]
 	a.ResultMessage = "later"
 	apply(t, j, gate.Change{Action: a, Event: event(gate.EventResult)})
-	added := add(t, j, "new")
-	if added.ID != 3 {
+	if added := add(t, j, "new"); added.ID != 3 {
 		t.Errorf("the next action has the id %d", added.ID)
 	}
 	r, err := j.Verify(context.Background())
 	if err != nil || len(r.Faults) > 0 || r.Events != 15 {
 		t.Error(r, err)
 	}
+}
+
+// told are a journal's events, and its rows held against them.
+func told(t *testing.T, j *Journal) ([]gate.Event, []gate.Action) {
+	t.Helper()
+	events, err := j.Events(context.Background(), gate.EventQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := j.List(context.Background(), gate.Query{Checked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events, rows
 }
 
 // TestATamperedJournalOfVersion2StaysSo: what was found before is found after.

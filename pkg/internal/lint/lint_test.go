@@ -26,22 +26,15 @@ func TestFaultsOf(t *testing.T) {
 	}
 }
 
-func TestTheListOfLaterShrinks(t *testing.T) {
+func TestEveryGoFileIsLookedAt(t *testing.T) {
 	t.Chdir(t.TempDir())
+	long := "package bad // " + strings.Repeat("x", maxColumns) + "\n"
 	write(t, "good/a.go", "package good\n")
-	write(t, "bad/a.go", "package bad // "+strings.Repeat("x", maxColumns)+"\n")
-	for later, want := range map[string]string{
-		"":         "bad/a.go:1",
-		"bad":      "",
-		"bad/a.go": "",
-		"bad good": "good: has no fault any more",
-		"bad gone": "gone: has no fault any more",
-	} {
-		faults, err := sources([]string{"."}, strings.Fields(later))
-		got := strings.Join(faults, "\n")
-		if err != nil || want == "" && got != "" || !strings.HasPrefix(got, want) {
-			t.Errorf("-later %q: found %q, want %q; %v", later, got, want, err)
-		}
+	write(t, "bad/below/a.go", long)
+	write(t, "bad/a.txt", long)
+	faults, err := sources([]string{"good", "bad"})
+	if err != nil || len(faults) != 1 || !strings.HasPrefix(faults[0], "bad/below/a.go:1") {
+		t.Error(faults, err)
 	}
 }
 

@@ -1,8 +1,5 @@
 // The program lint checks what no other linter here does: that lines fit, that comments use the
 // house's words, and that the subjects of new commits have its form.
-//
-// Packages and files that do not hold it yet are named with -later. One that holds it must be taken
-// off that list, so that the list only shrinks.
 package main
 
 import (
@@ -10,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -18,7 +14,6 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("lint", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	later := flags.String("later", "", "folders and files that need not hold it yet")
 	subjects := flags.Bool("subjects", false, "check the subjects of new commits instead")
 	base := flags.String("base", "", "what commits are new to; origin's head or main when empty")
 	if flags.Parse(args) != nil {
@@ -29,7 +24,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if *subjects {
 		faults, err = newSubjects(".", *base)
 	} else {
-		faults, err = sources(flags.Args(), strings.Fields(*later))
+		faults, err = sources(flags.Args())
 	}
 	for _, f := range faults {
 		fmt.Fprintln(stdout, f)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,10 +16,9 @@ const maxColumns = 100
 // notOurWords are words of comments that the house has others for.
 var notOurWords = regexp.MustCompile(`//.*\b(tells|says) whether\b`)
 
-// sources returns the faults of all Go files in the folders, except those of later.
-func sources(folders, later []string) ([]string, error) {
+// sources returns the faults of all Go files in the folders.
+func sources(folders []string) ([]string, error) {
 	var faults []string
-	spared := map[string]bool{}
 	for _, folder := range folders {
 		err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
@@ -30,23 +28,11 @@ func sources(folders, later []string) ([]string, error) {
 			if err != nil {
 				return err
 			}
-			found := faultsOf(filepath.ToSlash(path), string(text))
-			for _, of := range []string{filepath.Dir(path), path} {
-				if of = filepath.ToSlash(of); slices.Contains(later, of) {
-					spared[of] = spared[of] || len(found) > 0
-					return nil
-				}
-			}
-			faults = append(faults, found...)
+			faults = append(faults, faultsOf(filepath.ToSlash(path), string(text))...)
 			return nil
 		})
 		if err != nil {
 			return nil, err
-		}
-	}
-	for _, of := range later {
-		if !spared[of] {
-			faults = append(faults, of+": has no fault any more; take it off the list of -later")
 		}
 	}
 	return faults, nil

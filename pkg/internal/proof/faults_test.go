@@ -84,54 +84,86 @@ func (s scenario) trueOf(
 	l *lab, a answer, was, goal ec2sim.State, c clean, undo bool, when string,
 ) {
 	l.t.Helper()
-	undo = undo || s.alone
-	now := l.state()
-	wrong := func(format string, args ...any) {
-		l.t.Helper()
-		l.t.Errorf("%s: %s: %+v\n%s", when, fmt.Sprintf(format, args...), a.Status, a.log)
-	}
-	class := a.Observed[protocol.FactFailureClass]
-	changed := slices.ContainsFunc(a.calls, changing)
-	switch {
-	case a.Status.Status == protocol.Succeeded && undo && a.Observed["warning"] != "":
-		// What may fail did: the tags are left, and it is said.
-		if diff := sameWorld(withoutBackup(goal), withoutBackup(now)); diff != "" {
-			wrong("it is not so (-want +got):\n%s", diff)
-		}
+	v := verdict{scenario: s, lab: l, answer: a, undo: undo || s.alone, when: when,
+		was: was, now: l.state(), changed: slices.ContainsFunc(a.calls, changing)}
+	switch class := a.Observed[protocol.FactFailureClass]; {
 	case a.Status.Status == protocol.Succeeded:
-		if diff := sameWorld(goal, now); diff != "" {
-			wrong("it is not so (-want +got):\n%s", diff)
-		}
+		v.succeeded(goal)
 	case a.Status.Status == protocol.Skipped:
-		if diff := sameWorld(was, now); diff != "" || !s.already || !undo {
-			wrong("skipped, and changed (-was +is):\n%s", diff)
+		if diff := sameWorld(was, v.now); diff != "" || !s.already || !v.undo {
+			v.wrong("skipped, and changed (-was +is):\n%s", diff)
 		}
 	case unknownOutcome(class):
-		// Where time ran out while the change was being sent, nobody can tell whether it left.
-		if !changed && !strings.Contains(a.Error, "the deadline passed") {
-			wrong("no change was sent")
-		}
-		if !undo && !a.UndoAvailable {
-			wrong("no undo is offered")
-		}
-		if a.Observed[protocol.FactRetryable] != "true" {
-			wrong("it is not to be asked again")
-		}
-	case a.UndoAvailable || undo && s.undo != nil:
+		v.unknown()
+	default:
+		v.failed()
+	}
+	if !v.undo && (v.changed || a.Status.Status == protocol.Succeeded) &&
+		!maps.Equal(priors(a.Observed), c.priors) {
+		v.wrong("the prior facts are %v, want %v", priors(a.Observed), c.priors)
+	}
+}
+
+// verdict is an answer that is held against the world.
+type verdict struct {
+	scenario
+	*lab
+	answer
+	undo     bool
+	when     string
+	was, now ec2sim.State
+	// changed reports whether a changing call was sent.
+	changed bool
+}
+
+func (v verdict) wrong(format string, args ...any) {
+	v.t.Helper()
+	v.t.Errorf("%s: %s: %+v\n%s", v.when, fmt.Sprintf(format, args...), v.Status, v.log)
+}
+
+// succeeded holds a success: the world is as it should be.
+func (v verdict) succeeded(goal ec2sim.State) {
+	v.t.Helper()
+	now := v.now
+	if v.undo && v.Observed["warning"] != "" {
+		// What may fail did: the tags are left, and it is said.
+		goal, now = withoutBackup(goal), withoutBackup(now)
+	}
+	if diff := sameWorld(goal, now); diff != "" {
+		v.wrong("it is not so (-want +got):\n%s", diff)
+	}
+}
+
+// unknown holds a failure that says that something may have been changed.
+func (v verdict) unknown() {
+	v.t.Helper()
+	// Where time ran out while the change was being sent, nobody can tell whether it left.
+	if !v.changed && !strings.Contains(v.Error, "the deadline passed") {
+		v.wrong("no change was sent")
+	}
+	if !v.undo && !v.UndoAvailable {
+		v.wrong("no undo is offered")
+	}
+	if v.Observed[protocol.FactRetryable] != "true" {
+		v.wrong("it is not to be asked again")
+	}
+}
+
+// failed holds a failure that knows what became of it.
+func (v verdict) failed() {
+	v.t.Helper()
+	switch {
+	case v.UndoAvailable || v.undo && v.scenario.undo != nil:
 		// A part of it is in force, and can be undone.
-	case strings.Contains(a.Error, " be back at ") || strings.Contains(a.Error, " not back at "):
+	case strings.Contains(v.Error, " be back at ") || strings.Contains(v.Error, " not back at "):
 		// An undo of which a part is in force says so, and is asked again.
 	default:
-		if diff := sameWorld(withoutBackup(was), withoutBackup(now)); diff != "" {
-			wrong("it was changed (-was +is):\n%s", diff)
+		if diff := sameWorld(withoutBackup(v.was), withoutBackup(v.now)); diff != "" {
+			v.wrong("it was changed (-was +is):\n%s", diff)
 		}
-		if left := l.records(); !undo && len(left) > 0 {
-			wrong("the key is not free")
+		if left := v.records(); !v.undo && len(left) > 0 {
+			v.wrong("the key is not free")
 		}
-	}
-	if !undo && (changed || a.Status.Status == protocol.Succeeded) &&
-		!maps.Equal(priors(a.Observed), c.priors) {
-		wrong("the prior facts are %v, want %v", priors(a.Observed), c.priors)
 	}
 }
 

@@ -297,6 +297,31 @@ type answer struct {
 	log    string
 }
 
+// misput says what a status lacks, or says twice over; empty if nothing.
+func misput(s protocol.Status) string {
+	switch s.Status {
+	case protocol.Failed:
+		if s.Error == "" || strings.Contains(s.Error, "\n") ||
+			s.Observed[protocol.FactFailureClass] == "" || s.Observed[protocol.FactRetryable] == "" {
+			return "a failure without one line, a class and whether it is retryable"
+		}
+		if s.Observed[protocol.FactFailureClass] == string(protocol.Internal) {
+			return "a bug"
+		}
+	case protocol.Skipped:
+		if s.Message == "" || s.Error != s.Message {
+			return "message and error of what was skipped are not the same sentence"
+		}
+	case protocol.Succeeded:
+		if s.Error != "" || s.Message == "" {
+			return "a success without a message, or with an error"
+		}
+	default:
+		return "no status"
+	}
+	return ""
+}
+
 // wait waits for the end, and holds the answer against what every answer must be.
 func (p *process) wait() answer {
 	l := p.lab
@@ -336,25 +361,8 @@ func (p *process) wait() answer {
 			fail("a credential is told")
 		}
 	}
-	switch a.Status.Status {
-	case protocol.Failed:
-		if a.Error == "" || strings.Contains(a.Error, "\n") ||
-			a.Observed[protocol.FactFailureClass] == "" || a.Observed[protocol.FactRetryable] == "" {
-			fail("a failure without one line, a class and whether it is retryable")
-		}
-		if a.Observed[protocol.FactFailureClass] == string(protocol.Internal) {
-			fail("a bug")
-		}
-	case protocol.Skipped:
-		if a.Message == "" || a.Error != a.Message {
-			fail("message and error of what was skipped are not the same sentence")
-		}
-	case protocol.Succeeded:
-		if a.Error != "" || a.Message == "" {
-			fail("a success without a message, or with an error")
-		}
-	default:
-		fail("no status")
+	if wrong := misput(a.Status); wrong != "" {
+		fail("%s", wrong)
 	}
 	if err := onceOfUnknownOutcome(a.calls); err != nil {
 		fail("%v", err)

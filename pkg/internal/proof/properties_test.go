@@ -204,30 +204,39 @@ func (e *episode) takeBack(d deed, exactly, last bool) {
 		// The tags of a fence could not be removed: asked again, they can.
 		a, now = e.run(q), e.state()
 	}
-	idle := d.facts.Observed[protocol.FactChanged] != "true"
+	e.isTakenBack(d, a, was, now, exactly)
+	if last {
+		return
+	}
+	again, idle := e.run(q), d.idle()
+	// What changed nothing itself and was the last to let go of what another did is skipped then.
+	same := again.Status.Status == a.Status.Status || idle && again.Status.Status == protocol.Skipped
+	if !same || sameWorld(now, e.state()) != "" {
+		e.wrong("undone twice is not undone once: %s\nfirst %+v\nthen %+v", q.json(), a.Status,
+			again.Status)
+	}
+}
+
+// idle reports whether a deed found everything as it was to be.
+func (d deed) idle() bool { return d.facts.Observed[protocol.FactChanged] != "true" }
+
+// isTakenBack holds the answer to the undo of a deed against the world before and after it.
+func (e *episode) isTakenBack(d deed, a answer, was, now ec2sim.State, exactly bool) {
+	e.t.Helper()
+	q := d.undo(nil)
+	held := a.Observed["heldBy"] != "" && a.Observed[protocol.FactChanged] == "true"
 	switch changed := sameWorld(was, now) != ""; {
 	case a.Status.Status == protocol.Failed:
 		e.wrong("not undone: %s\nafter %+v\n%+v\n%s", q.json(), d.facts, a.Status, a.log)
-	case a.Status.Status == protocol.Skipped && (!idle || changed && !e.troubled):
+	case a.Status.Status == protocol.Skipped && (!d.idle() || changed && !e.troubled):
 		e.wrong("skipped: %s\nafter %+v\n%+v", q.json(), d.facts, a.Status)
-	case a.Observed["heldBy"] != "" && a.Observed[protocol.FactChanged] == "true" && q.verb !=
-		"unfence-security-groups":
+	case held && q.verb != "unfence-security-groups":
 		e.wrong("taken away from %s: %s\n%+v", a.Observed["heldBy"], q.json(), a.Status)
 	case a.Status.Status == protocol.Succeeded:
 		e.isSo(q, a)
 		if diff := sameWorld(d.before, now); exactly && diff != "" {
 			e.wrong("undone is not as before: %s\n%+v\n%s", q.json(), a.Status, diff)
 		}
-	}
-	if last {
-		return
-	}
-	again := e.run(q)
-	// What changed nothing itself and was the last to let go of what another did is skipped then.
-	same := again.Status.Status == a.Status.Status || idle && again.Status.Status == protocol.Skipped
-	if !same || sameWorld(now, e.state()) != "" {
-		e.wrong("undone twice is not undone once: %s\nfirst %+v\nthen %+v", q.json(), a.Status,
-			again.Status)
 	}
 }
 

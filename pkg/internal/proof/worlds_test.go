@@ -167,30 +167,28 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		return strings.Join(l, ",")
 	}
 	nic, to := q.target["nicRef"], q.target["address"]
+	host := strings.TrimSuffix(strings.TrimSuffix(to, "/32"), "/128")
+	groups := func(of, value string) bool { return sorted(find(of).Groups) == value }
+	is := map[string]func(of, value string) bool{
+		"assignedAddress":   func(_, value string) bool { return holds(nic, value) },
+		"unassignedAddress": func(_, value string) bool { return !holds(nic, value) },
+		"restoredHolder":    func(_, value string) bool { return holds(value, host) },
+		"currentSecondaryIps": func(_, value string) bool {
+			return sorted(strings.Split(value, ",")) == sorted(secondary())
+		},
+		"sourceDestCheck": func(_, value string) bool {
+			return fmt.Sprint(find(nic).SourceDestCheck) == value
+		},
+		"assignedRoute":          func(_, value string) bool { return target(value) == nic },
+		"unassignedRoute":        func(_, value string) bool { return target(value) != nic },
+		"restoredRouteTarget":    func(_, value string) bool { return target(to) == value },
+		"fencedSecurityGroups":   groups,
+		"restoredSecurityGroups": groups,
+		"currentSecurityGroups":  groups,
+	}
 	for fact, value := range observed {
-		is := true
 		name, of, _ := strings.Cut(fact, ".")
-		switch name {
-		case "assignedAddress":
-			is = holds(nic, value)
-		case "unassignedAddress":
-			is = !holds(nic, value)
-		case "restoredHolder":
-			is = holds(value, strings.TrimSuffix(strings.TrimSuffix(to, "/32"), "/128"))
-		case "currentSecondaryIps":
-			is = sorted(strings.Split(value, ",")) == sorted(secondary())
-		case "sourceDestCheck":
-			is = fmt.Sprint(find(nic).SourceDestCheck) == value
-		case "assignedRoute":
-			is = target(value) == nic
-		case "unassignedRoute":
-			is = target(value) != nic
-		case "restoredRouteTarget":
-			is = target(to) == value
-		case "fencedSecurityGroups", "restoredSecurityGroups", "currentSecurityGroups":
-			is = sorted(find(of).Groups) == value
-		}
-		if !is {
+		if holdsTrue, told := is[name]; told && !holdsTrue(of, value) {
 			wrong = append(wrong, fact+"="+value)
 		}
 	}
