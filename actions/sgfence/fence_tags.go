@@ -54,7 +54,7 @@ func (f *fence) doubt() (why, err error) {
 			return nil, err
 		case kept == "":
 		case len(all) > 0 && named:
-			o, err := f.req.Origin(groupsOf(n, nil, nil))
+			o, err := f.req.Origin(groupsOf(n, f.have, f.backups))
 			if err != nil {
 				return nil, err
 			}

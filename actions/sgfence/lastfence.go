@@ -130,7 +130,7 @@ func (u *unfence) leadsUnder(groups map[string]string) bool {
 		left := cmp.Or(u.req.Parameters[factFenced+l.at.Resource], own.To)
 		kept, ok := u.first.backup.groupsOf(l.at.Resource)
 		tells := func() bool {
-			return writes(u.backups, u.first.backup.at, l.at.Resource, groupText(kept))
+			return written(u.backups, u.first.backup.at, l.at.Resource) == groupText(kept)
 		}
 		if l.given || ok && (groupText(kept) == left || tells()) {
 			return false

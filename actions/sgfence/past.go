@@ -16,7 +16,7 @@ func groupsOf(n ec2model.InstanceInterface, tags *backup, backups []action.Recor
 		Resource: n.ID, Attribute: attrGroups, Now: groupText(n.Groups),
 		What: "the security groups of " + n.ID,
 	}
-	if kept, ok := tags.groupsOf(n.ID); ok && !writes(backups, tags.at, n.ID, groupText(kept)) {
+	if kept, ok := tags.groupsOf(n.ID); ok && written(backups, tags.at, n.ID) == "" {
 		at.Below = &action.Below{Key: lastFence + "=" + tags.at, From: groupText(kept)}
 	}
 	return at
@@ -30,20 +30,27 @@ func (b *backup) before(n ec2model.InstanceInterface) string {
 	return ""
 }
 
-// writes reports whether a recorded fence wrote what a backup says of an interface, or a recorded
-// unfence ended the fence that did. Then the record tells of that fence, too.
-func writes(backups []action.Recorded, at, nic, kept string) bool {
-	return slices.ContainsFunc(backups, func(r action.Recorded) bool {
-		says := func(text string) bool {
-			b, _ := parseBackup(text)
-			groups, ok := b.groupsOf(nic)
-			return ok && b.at == at && groupText(groups) == kept
+// written is what a recorded fence wrote of an interface into the backup of that name; also where a
+// recorded unfence ended that fence. Then the record tells of that fence, too. It is empty if none
+// did.
+func written(backups []action.Recorded, name, nic string) (groups string) {
+	says := func(text string) string {
+		b, _ := parseBackup(text)
+		if kept, ok := b.groupsOf(nic); ok && b.at == name {
+			return groupText(kept)
 		}
-		if r.Ends != 0 {
-			return r.State == "live" && says(r.From)
+		return ""
+	}
+	for _, r := range backups {
+		switch {
+		case groups != "":
+		case r.Ends != 0 && r.State == "live":
+			groups = says(r.From)
+		case r.Ends == 0 && says(r.From) == "":
+			groups = says(r.To)
 		}
-		return says(r.To) && !says(r.From)
-	})
+	}
+	return groups
 }
 
 // baseUnder is what an interface had before all recorded fences in force, had it some groups now.

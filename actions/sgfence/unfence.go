@@ -186,7 +186,7 @@ func (u *unfence) agree(l leg) error {
 		if named := u.anotherFence(at); named != "" {
 			return u.conflict("the facts are of the fence " + named)
 		}
-		if kept := u.first.backup.before(n); !u.req.Recorded() || !writes(u.backups, at, nic, kept) {
+		if kept := u.first.backup.before(n); !u.req.Recorded() || written(u.backups, at, nic) != kept {
 			tags = source{tagsOf(at), kept}
 		}
 	}

@@ -77,7 +77,7 @@ func (u *unfence) ending(n ec2model.InstanceInterface, given []string) (
 	case tagged && (!open || u.backup().before(n) != "" && !named):
 		l.base, err = baseUnder(u.req, n.ID, kept)
 	case open:
-		return u.endOf(l, named)
+		return u.endOf(l, groupText(kept))
 	default:
 		return l, false, nil
 	}
@@ -87,21 +87,17 @@ func (u *unfence) ending(n ec2model.InstanceInterface, given []string) (
 	return l, true, err
 }
 
-// endOf ends what the record tells of, if the tags do not tell otherwise. Named reports whether
-// the record tells of the tags' fence, too.
-func (u *unfence) endOf(l leg, named bool) (leg, bool, error) {
-	at := l.at
-	if named {
-		at.Below = nil
-	}
+// endOf ends what the record tells of, if the tags, by which the interface had what is kept, do not
+// tell otherwise.
+func (u *unfence) endOf(l leg, kept string) (leg, bool, error) {
 	var err error
-	if l.back, err = u.req.End(at); err != nil {
+	if l.back, err = u.req.End(l.at); err != nil {
 		return l, true, err
 	}
-	if l.base = l.back.To; l.at.Below != nil && l.changes() {
-		err = agree(l.at.Resource, []source{
-			{"the record", l.base}, {tagsOf(u.backup().at), l.at.Below.From},
-		})
+	l.base = l.back.To
+	nic, tags := l.at.Resource, u.backup()
+	if kept != "" && l.changes() && written(u.backups, tags.at, nic) != kept {
+		err = agree(nic, []source{{"the record", l.base}, {tagsOf(tags.at), kept}})
 	}
 	return l, true, err
 }

@@ -114,3 +114,36 @@ func words(letters string, most int) []string {
 	}
 	return all
 }
+
+// TestAMatchIsGivenUpWhereNothingIsReached: a text that can't match any more is not read to its
+// end, however long it is.
+func TestAMatchIsGivenUpWhereNothingIsReached(t *testing.T) {
+	for _, c := range []struct {
+		pattern, text string
+		matched       bool
+		steps         int
+	}{
+		// Two tokens are looked at for each character, and once more for what may be empty.
+		{"a*", strings.Repeat("b", 1000), false, 2 + 2},
+		{"a?", "a" + strings.Repeat("b", 1000), false, 2 + 3*2 + 2*2},
+		{"a?", "ab", true, 2 + 2*2 + 2*2},
+	} {
+		if matched, steps := match(Plain.parse(c.pattern), c.text); matched != c.matched ||
+			steps != c.steps {
+			t.Errorf("%q of %.9q: %t, %d steps; want %t, %d", c.pattern, c.text, matched, steps,
+				c.matched, c.steps)
+		}
+	}
+}
+
+// TestAPatternWithoutWildcardsIsItself: it matches no other bytes, also where they are no UTF-8.
+func TestAPatternWithoutWildcardsIsItself(t *testing.T) {
+	for _, text := range []string{"", "a", "a~b", "\xff", "\xef\xbf\xbd"} {
+		if !Plain.Match(text, text) || !Filter.Match(text, text) {
+			t.Errorf("%q does not match itself", text)
+		}
+	}
+	if Plain.Match("\xff", "\xfe") || Plain.Match("\xff", "\ufffd") {
+		t.Error("one byte matches another")
+	}
+}

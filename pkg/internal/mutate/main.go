@@ -51,7 +51,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		"how many mutants of each package are tried, at random; 0 is all")
 	flags.Uint64Var(&s.seed, "seed", 1, "what the random sample begins from")
 	flags.Float64Var(&s.least, "least", 95, "the percentage of mutants to be killed in each package")
-	flags.DurationVar(&s.limit, "limit", time.Minute, "how long a package's tests may run unbroken")
+	flags.DurationVar(&s.limit, "limit", time.Minute,
+		"how long a package's tests may compute unbroken")
 	flags.StringVar(&s.equivalent, "equivalent", "pkg/internal/mutate/equivalent.txt",
 		"the list of mutants that no test can notice")
 	flags.BoolVar(&s.verbose, "v", false, "print every mutant and what became of it")

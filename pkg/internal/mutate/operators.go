@@ -378,5 +378,6 @@ func (m *finder) symmetric(c *ast.CallExpr) bool {
 	name := types.ExprString(c.Fun)
 	return slices.Contains([]string{
 		"max", "min", "maps.Equal", "slices.Equal", "strings.EqualFold", "bytes.Equal",
+		"strings.ContainsAny", "reflect.DeepEqual",
 	}, name)
 }

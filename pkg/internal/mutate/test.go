@@ -32,9 +32,15 @@ const memory = 4 << 20
 // laboratory builds and tests the mutants of one package in a folder outside of the tree.
 type laboratory struct {
 	*source
-	dir   string
+	dir string
+	// limit is how long a test may run. It is several times what the unbroken package takes on this
+	// machine, as busy as it is.
 	limit time.Duration
 }
+
+// patience is how many times longer than they may compute the unbroken tests may take altogether,
+// on a machine that does other things as well.
+const patience = 20
 
 // mutatePackage tries the mutants of one package and prints the survivors. It reports whether
 // enough were killed and the list of equivalents is right.
@@ -52,8 +58,8 @@ func mutatePackage(ctx context.Context, where string, s settings, equivalents ma
 	defer os.RemoveAll(dir)
 	all := src.mutants()
 	tried := sample(all, s.sample, s.seed)
-	lab := &laboratory{source: src, dir: dir, limit: s.limit}
-	fates, err := lab.try(ctx, tried, s.parallel)
+	lab := &laboratory{source: src, dir: dir, limit: patience * s.limit}
+	fates, err := lab.try(ctx, tried, s)
 	if err != nil {
 		return false, err
 	}
@@ -88,7 +94,7 @@ func sample(all []mutant, n int, seed uint64) []mutant {
 
 // try returns what becomes of each mutant, by its id.
 func (l *laboratory) try(
-	ctx context.Context, mutants []mutant, parallel int,
+	ctx context.Context, mutants []mutant, how settings,
 ) (map[int]fate, error) {
 	var inside, outside []mutant
 	for _, m := range mutants {
@@ -107,10 +113,15 @@ func (l *laboratory) try(
 		return nil, fmt.Errorf("cannot build the mutants: %w", err)
 	}
 	start := time.Now()
-	if f := l.test(ctx, binary, 0); f != survived {
+	f, computed := l.test(ctx, binary, 0)
+	switch {
+	case f != survived:
 		return nil, fmt.Errorf("the tests of the package as it is do not pass within %s: %s", l.limit, f)
+	case computed > how.limit:
+		return nil, fmt.Errorf("the tests of the package as it is compute for %s, at most %s are allowed",
+			computed, how.limit)
 	}
-	l.limit = min(l.limit, 5*time.Second+5*time.Since(start))
+	l.limit = 5*time.Second + 5*time.Since(start)
 
 	fates := map[int]fate{}
 	for _, m := range inside {
@@ -122,8 +133,11 @@ func (l *laboratory) try(
 		defer mu.Unlock()
 		fates[m.id] = f
 	}
-	each(parallel, s.built, func(m mutant) { tell(m, l.test(ctx, binary, m.id)) })
-	each(parallel, outside, func(m mutant) { tell(m, l.alone(ctx, m)) })
+	each(how.parallel, s.built, func(m mutant) {
+		f, _ := l.test(ctx, binary, m.id)
+		tell(m, f)
+	})
+	each(how.parallel, outside, func(m mutant) { tell(m, l.alone(ctx, m)) })
 	return fates, ctx.Err()
 }
 
@@ -150,7 +164,8 @@ func (l *laboratory) alone(ctx context.Context, m mutant) fate {
 	if l.build(ctx, binary, changed) != nil {
 		return rejected
 	}
-	return l.test(ctx, binary, 0)
+	became, _ := l.test(ctx, binary, 0)
+	return became
 }
 
 // build makes a test binary of the package with some files changed.
@@ -180,11 +195,14 @@ func (l *laboratory) build(ctx context.Context, binary string, files map[string]
 	return err
 }
 
-// test runs a test binary with a mutant chosen, in the package's folder, as go test does.
-func (l *laboratory) test(ctx context.Context, binary string, id int) fate {
+// test runs a test binary with a mutant chosen, in the package's folder, as go test does. It
+// returns how long the tests computed, too.
+func (l *laboratory) test(
+	ctx context.Context, binary string, id int,
+) (f fate, computed time.Duration) {
 	dir, err := os.MkdirTemp(l.dir, "run")
 	if err != nil {
-		return survived // nothing was tested
+		return survived, 0 // nothing was tested
 	}
 	defer os.RemoveAll(dir)
 	limited, cancel := context.WithTimeout(ctx, l.limit)
@@ -197,11 +215,14 @@ func (l *laboratory) test(ctx context.Context, binary string, id int) fate {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	err = cmd.Run()
+	if cmd.ProcessState != nil {
+		computed = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
 	switch {
 	case err == nil:
-		return survived
+		return survived, computed
 	case limited.Err() != nil:
-		return timedOut
+		return timedOut, computed
 	}
-	return killed
+	return killed, computed
 }
