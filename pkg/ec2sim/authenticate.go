@@ -15,7 +15,7 @@ import (
 const maxSkew = 15 * time.Minute
 
 // identity is who a call says it is.
-type identity struct{ accessKeyID, region, arn string }
+type identity struct{ accessKeyID, region, arn, service string }
 
 // authenticate finds out who signed the request. With an error, what the request claims is returned
 // as well, for the log.
@@ -24,8 +24,8 @@ func (s *Sim) authenticate(r *http.Request, body []byte) (identity, *Error) {
 	if err != nil {
 		return identity{}, refusal.AuthFailure()
 	}
-	who := identity{sig.AccessKeyID, sig.Region, defaultARN}
-	if sig.Service != "ec2" || !slices.Contains(s.regions(), sig.Region) {
+	who := identity{sig.AccessKeyID, sig.Region, defaultARN, sig.Service}
+	if _, served := api.Services[sig.Service]; !served || !slices.Contains(s.regions(), sig.Region) {
 		return who, refusal.AuthFailure()
 	}
 	now := s.cfg.now()

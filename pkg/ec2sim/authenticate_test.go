@@ -68,7 +68,7 @@ func TestAuthentication(t *testing.T) {
 			status: 401, code: code, message: message},
 		{name: "another service's", request: func(r *http.Request) {
 			r.Header.Set("Authorization",
-				strings.Replace(r.Header.Get("Authorization"), "/ec2/", "/sts/", 1))
+				strings.Replace(r.Header.Get("Authorization"), "/ec2/", "/s3/", 1))
 		}, status: 401, code: code, message: message},
 		{name: "body changed", request: func(r *http.Request) {
 			*r = *withBody(r, "Action=DescribeVpcs&Version=2016-11-15&DryRun=true")

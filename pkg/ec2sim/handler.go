@@ -10,7 +10,6 @@ import (
 
 	"aws-provider-executor/pkg/ec2sim/internal/api"
 	"aws-provider-executor/pkg/ec2sim/internal/fault"
-	"aws-provider-executor/pkg/ec2sim/internal/query"
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
@@ -41,9 +40,11 @@ type inbound struct {
 	mem  *memory
 	call *Call // guarded by Sim.mu
 	form url.Values
-	op   api.Operation
-	plan fault.Plan
-	arn  string // of the caller
+	// service is the one that the call is signed for, EC2 where that can't be told.
+	service api.Service
+	op      api.Operation
+	plan    fault.Plan
+	arn     string // of the caller
 
 	resource string // ARN of the first resource the call is about, or "*"
 }
@@ -86,7 +87,7 @@ func (s *Sim) receive(r *http.Request, body []byte) *inbound {
 	call.Time = s.cfg.now()
 	call.RequestID = s.mem.requestIDs.UUID()
 	s.mem.log(call)
-	return &inbound{mem: s.mem, call: call, form: form}
+	return &inbound{mem: s.mem, call: call, form: form, service: api.Services[api.EC2]}
 }
 
 func (s *Sim) answer(in *inbound, r *http.Request, body []byte) reply {
@@ -113,8 +114,11 @@ func (s *Sim) admit(in *inbound, r *http.Request, body []byte) *Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in.call.AccessKeyID, in.call.Region, in.arn = who.accessKeyID, who.region, who.arn
+	if service, served := api.Services[who.service]; served {
+		in.service = service
+	}
 	if authErr != nil {
-		return authErr
+		return inWordsOf(who.service, authErr)
 	}
 	name, version := in.form.Get("Action"), in.form.Get("Version")
 	if name == "" {
@@ -123,11 +127,11 @@ func (s *Sim) admit(in *inbound, r *http.Request, body []byte) *Error {
 	if version == "" {
 		return refusal.New("MissingParameter", "The request must contain the parameter Version")
 	}
-	if version != query.Version {
+	if version != in.service.Version {
 		return refusal.New("NoSuchVersion",
-			"The requested version (%s) of service AmazonEC2 does not exist", version)
+			"The requested version (%s) of service %s does not exist", version, in.service.Name)
 	}
-	op, ok := api.Operations[name]
+	op, ok := in.service.Operations[name]
 	if !ok {
 		return errUnknownAction(name)
 	}
@@ -198,7 +202,7 @@ func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Chang
 	}
 	c := &world.Change{
 		World: present, Now: now, Mint: m.mint, Quotas: m.quotas,
-		Transition: s.cfg.transition, SameRouteRefused: s.cfg.sameRouteRefused,
+		Transition: s.cfg.transition, SameRouteRefused: s.cfg.sameRouteRefused, Caller: in.arn,
 	}
 	if !in.op.Changes {
 		if old := m.staleWorld(now, region); old != nil {
@@ -284,13 +288,14 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 		panic(http.ErrAbortHandler)
 	}
 
-	data, err := encode(in.call, out)
+	data, err := in.encode(out)
 	if err != nil {
 		http.Error(w, "cannot encode the answer: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 	w.Header().Set("X-Amzn-Requestid", in.call.RequestID)
+	w.Header().Set("Date", in.call.Time.UTC().Format(http.TimeFormat))
 	if in.plan.Text != "" {
 		w.Header().Set("Content-Type", "text/plain")
 		data = []byte(in.plan.Text)
@@ -305,11 +310,24 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 	_, _ = w.Write(data) // a client that has gone away is its own affair
 }
 
-func encode(call *Call, out reply) ([]byte, error) {
+func (in *inbound) encode(out reply) ([]byte, error) {
 	if out.err != nil {
-		return query.Refusal(call.RequestID, out.err.Code, out.err.Message)
+		return in.service.Refusal(in.call.RequestID, out.err.Code, out.err.Message)
 	}
-	return query.Answer(call.Operation, call.RequestID, out.body)
+	return in.service.Answer(in.call.Operation, in.call.RequestID, out.body)
+}
+
+// inWordsOf is the refusal of a caller as a service words it.
+func inWordsOf(service string, refused *Error) *Error {
+	if service != api.STS {
+		return refused
+	}
+	code := "InvalidClientTokenId"
+	if refused.Code != "AuthFailure" {
+		code = refused.Code
+	}
+	told := refusal.Standard(code)
+	return &told
 }
 
 func errUnknownAction(name string) *Error {

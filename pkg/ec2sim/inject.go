@@ -26,7 +26,7 @@ func (s *Sim) Inject(faults ...Fault) error {
 }
 
 func operationPatternKnown(pattern string) bool {
-	for name, op := range api.Operations {
+	for name, op := range api.All() {
 		if fault.Matches(pattern, name, op.Changes) {
 			return true
 		}

@@ -57,6 +57,26 @@ var alike = []apiCase{
 		`sort_by(Regions,&RegionName)[].[RegionName,Endpoint,OptInStatus]`,
 		ec2: `ok [["ap-northeast-1", "ec2.ap-northeast-1.amazonaws.com", "opt-in-not-required"], ` +
 			`["us-east-1", "ec2.us-east-1.amazonaws.com", "opt-in-not-required"]]`},
+	{name: "limits of the instance types",
+		do: `describe_instance_types ` +
+			`{"InstanceTypes":["t2.micro","t3.nano","t3.micro","t3.small","t3.medium","t3.large",` +
+			`"t4g.micro","t4g.small","t4g.medium","m5.large","m5.xlarge","m6i.large","c5.large",` +
+			`"c5n.large","c6i.large"]} | sort_by(InstanceTypes,&InstanceType)[].[InstanceType,` +
+			`NetworkInfo.[MaximumNetworkInterfaces,Ipv4AddressesPerInterface,` +
+			`Ipv6AddressesPerInterface,Ipv6Supported]]`,
+		ec2: `ok [["c5.large", [3, 10, 10, true]], ["c5n.large", [3, 10, 10, true]], ` +
+			`["c6i.large", [3, 10, 10, true]], ["m5.large", [3, 10, 10, true]], ` +
+			`["m5.xlarge", [4, 15, 15, true]], ["m6i.large", [3, 10, 10, true]], ` +
+			`["t2.micro", [2, 2, 2, true]], ["t3.large", [3, 12, 12, true]], ` +
+			`["t3.medium", [3, 6, 6, true]], ["t3.micro", [2, 2, 2, true]], ` +
+			`["t3.nano", [2, 2, 2, true]], ["t3.small", [3, 4, 4, true]], ` +
+			`["t4g.medium", [3, 6, 6, true]], ["t4g.micro", [2, 2, 2, true]], ` +
+			`["t4g.small", [3, 4, 4, true]]]`},
+	{name: "an instance type by a filter",
+		do: `describe_instance_types ` +
+			`{"Filters":[{"Name":"instance-type","Values":["t3.medium"]}]} | ` +
+			`InstanceTypes[].InstanceType`,
+		ec2: `ok ["t3.medium"]`},
 	{name: "description of an interface",
 		do: `describe_network_interface_attribute ` +
 			`{"NetworkInterfaceId":"@nic-a","Attribute":"description"}`,

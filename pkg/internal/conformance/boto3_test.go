@@ -86,6 +86,32 @@ func TestBoto3Reads(t *testing.T) {
 	}
 }
 
+// TestBoto3AsksWhoItIs: STS answers at the same address, in its own form.
+func TestBoto3AsksWhoItIs(t *testing.T) {
+	t.Parallel()
+	ask := func(p *place, query string, as map[string]any) string {
+		as["service"] = "sts"
+		return p.judge.ask(t, question{Do: "call", Method: "get_caller_identity", Query: query,
+			As: as}).String()
+	}
+	there, here := own(t, startMoto), own(t, startSim)
+	told.scenario(moto, "ec2sim")
+	const form = "[Account, contains(Arn, Account)]"
+	if m, s := ask(there, form, map[string]any{}), ask(here, form, map[string]any{}); m != s ||
+		s != `ok ["123456789012", true]` {
+		t.Errorf("moto: %s\nec2sim: %s", m, s)
+	}
+	if got := ask(here, "Arn", map[string]any{}); got !=
+		`ok "arn:aws:iam::123456789012:user/lab-operator"` {
+		t.Errorf("ec2sim: %s", got)
+	}
+	got := ask(here, "", map[string]any{"aws_access_key_id": "AKIANOBODY0000000000",
+		"aws_secret_access_key": "x"})
+	if got != "InvalidClientTokenId: The security token included in the request is invalid." {
+		t.Errorf("ec2sim: %s", got)
+	}
+}
+
 func TestBoto3Waiters(t *testing.T) {
 	t.Parallel()
 	p := own(t, startSim)

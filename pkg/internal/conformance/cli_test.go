@@ -30,6 +30,11 @@ type command struct {
 // commands are one session, in order.
 var commands = []command{
 	// Looking around.
+	{line: `aws sts get-caller-identity --query '[Account,Arn]' --output text`,
+		want: "123456789012\tarn:aws:iam::123456789012:user/lab-operator"},
+	{line: `aws ec2 describe-instance-types --instance-types t3.medium --query ` +
+		`'InstanceTypes[].NetworkInfo.[MaximumNetworkInterfaces,Ipv4AddressesPerInterface]' ` +
+		`--output text`, want: "3\t6"},
 	{line: `aws ec2 describe-network-interfaces --filters Name=tag:Name,Values='router-*' --query ` +
 		`'NetworkInterfaces[].[NetworkInterfaceId,PrivateIpAddress,SourceDestCheck]' --output text`,
 		want: "eni-01088600000000011\t10.88.60.11\tTrue\neni-01088600000000012\t10.88.60.12\tTrue\n" +

@@ -39,7 +39,7 @@ def client(spec):
         if config.signature_version == "unsigned":
             config.signature_version = botocore.UNSIGNED
         CLIENTS[key] = SESSION.client(service, config=config, **spec)
-        CLIENTS[key].meta.events.register("after-call.ec2", look_at)
+        CLIENTS[key].meta.events.register("after-call." + service, look_at)
     return CLIENTS[key]
 
 
@@ -53,9 +53,19 @@ def look_at(http_response, model, **_):
         element.tag = element.tag.rpartition("}")[2]
     if http_response.status_code < 300:
         expect(root.tag == model.name + "Response", root.tag)
+        wrapper = model.output_shape and model.output_shape.serialization.get("resultWrapper")
+        if wrapper:
+            names = [child.tag for child in root]
+            expect(names == [wrapper, "ResponseMetadata"], str(names))
+            compare_members(root.find(wrapper), model.output_shape, wrapper, set())
+            return
         compare_members(root, model.output_shape, root.tag, {"requestId", "return"})
         return
     paths = {"/".join(path) for path in leaves(root, ())}
+    if model.service_model.metadata["protocol"] == "query":
+        parts = {"ErrorResponse/Error/" + name for name in ("Type", "Code", "Message")}
+        expect(paths == parts | {"ErrorResponse/RequestId"}, str(sorted(paths)))
+        return
     expect(paths == {"Response/Errors/Error/Code", "Response/Errors/Error/Message", "Response/RequestID"}, str(sorted(paths)))
 
 

@@ -84,10 +84,11 @@ func withParams[In any](changes bool, run func(*call, *In) (any, error)) Operati
 	}}
 }
 
-// Operations is every operation there is.
+// Operations are EC2's.
 var Operations = map[string]Operation{
 	"DescribeAddresses":                 reading(describeAddresses),
 	"DescribeInstanceStatus":            reading(describeInstanceStatus),
+	"DescribeInstanceTypes":             reading(describeInstanceTypes),
 	"DescribeInstances":                 reading(describeInstances),
 	"DescribeNetworkInterfaceAttribute": reading(describeNetworkInterfaceAttribute),
 	"DescribeNetworkInterfaces":         reading(describeNetworkInterfaces),
@@ -114,5 +115,47 @@ var Operations = map[string]Operation{
 	"UnassignPrivateIpAddresses":      changing(unassignPrivateIPAddresses),
 }
 
+// Service is one AWS service: its operations, and how it writes answers.
+type Service struct {
+	// Name is what it calls itself, Version the one of its API that is served.
+	Name, Version string
+
+	Operations map[string]Operation
+	// Anyone reports whether IAM has no say: whoever is known to AWS may call.
+	Anyone bool
+	// Answer and Refusal write an answer and an error.
+	Answer  func(operation, requestID string, body any) ([]byte, error)
+	Refusal func(requestID, code, message string) ([]byte, error)
+}
+
+// EC2 and STS are the services there are, by the names that requests are signed for.
+const (
+	EC2 = "ec2"
+	STS = "sts"
+)
+
+// Services are the services by those names.
+var Services = map[string]Service{
+	EC2: {
+		Name: "AmazonEC2", Version: query.Version, Operations: Operations,
+		Answer: query.Answer, Refusal: query.Refusal,
+	},
+	STS: {
+		Name: "AWSSecurityTokenService", Version: query.STSVersion,
+		Operations: map[string]Operation{"GetCallerIdentity": reading(getCallerIdentity)},
+		Anyone:     true,
+		Answer:     query.STSAnswer, Refusal: query.STSRefusal,
+	},
+}
+
+// All returns the operations of all services, by name. No two have the same.
+func All() map[string]Operation {
+	all := map[string]Operation{}
+	for _, s := range Services {
+		maps.Copy(all, s.Operations)
+	}
+	return all
+}
+
 // Names returns the names of the operations there are, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(Operations)) }
+func Names() []string { return slices.Sorted(maps.Keys(All())) }

@@ -35,15 +35,10 @@ type Done struct {
 
 // Answer encodes the answer of an operation. The body is a struct tagged for encoding/xml.
 func Answer(operation, requestID string, body any) ([]byte, error) {
-	var inner bytes.Buffer
-	const frame = "answer"
-	enc := xml.NewEncoder(&inner)
-	if err := enc.EncodeElement(body, xml.StartElement{Name: xml.Name{Local: frame}}); err != nil {
+	fields, err := inside(body)
+	if err != nil {
 		return nil, err
 	}
-	fields := bytes.TrimSuffix(bytes.TrimPrefix(inner.Bytes(), []byte("<"+frame+">")),
-		[]byte("</"+frame+">"))
-
 	var out bytes.Buffer
 	out.WriteString(declaration)
 	out.WriteString("<" + operation + `Response xmlns="` + namespace + `"><requestId>` + requestID +
@@ -51,6 +46,18 @@ func Answer(operation, requestID string, body any) ([]byte, error) {
 	out.Write(fields)
 	out.WriteString("</" + operation + "Response>")
 	return out.Bytes(), nil
+}
+
+// inside encodes the fields of a struct, without an element around them.
+func inside(body any) ([]byte, error) {
+	var b bytes.Buffer
+	const frame = "answer"
+	enc := xml.NewEncoder(&b)
+	if err := enc.EncodeElement(body, xml.StartElement{Name: xml.Name{Local: frame}}); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(bytes.TrimPrefix(b.Bytes(), []byte("<"+frame+">")),
+		[]byte("</"+frame+">")), nil
 }
 
 type errorBody struct {

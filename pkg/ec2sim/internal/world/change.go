@@ -14,5 +14,8 @@ type Change struct {
 	Mint       Minter
 	Quotas     Quotas
 
+	// Caller is the ARN of who calls.
+	Caller string
+
 	SameRouteRefused bool
 }

@@ -2,6 +2,8 @@ package world
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
@@ -62,6 +64,35 @@ func limitsOf(i *Instance) typeLimit {
 		return l
 	}
 	return unknownType
+}
+
+// UnknownTypes returns those of the names that are no instance types here.
+func (w *World) UnknownTypes(names []string) []string {
+	known := w.TypeNames()
+	var unknown []string
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
+
+// TypeNames returns the instance types with limits of their own, and those of the instances, in
+// order.
+func (w *World) TypeNames() []string {
+	names := slices.Collect(maps.Keys(typeLimits))
+	for _, i := range w.Instances {
+		names = append(names, i.Type)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// OfType returns how many interfaces an instance of a type may have, and how many addresses of each
+// family one of them.
+func (q Quotas) OfType(i *Instance) (interfaces, addresses int) {
+	return q.interfaces(i), q.addresses(i)
 }
 
 func orDefault(set, otherwise int) int {
