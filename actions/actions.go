@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/power"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/secondaryip"
 	"aws-provider-executor/actions/sgfence"
@@ -25,6 +26,7 @@ func RegistryAt(clock sgfence.Clock) *action.Registry {
 		forwarding.Verbs(),
 		route.Verbs(),
 		sgfence.Verbs(clock),
+		power.Verbs(),
 	))
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/power"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/secondaryip"
 	"aws-provider-executor/actions/sgfence"
@@ -24,6 +25,8 @@ var (
 	_ forwarding.Writer  = (*awsec2.Writer)(nil)
 	_ route.Reader       = (*awsec2.Reader)(nil)
 	_ route.Writer       = (*awsec2.Writer)(nil)
+	_ power.Reader       = (*awsec2.Reader)(nil)
+	_ power.Writer       = (*awsec2.Writer)(nil)
 	_ sgfence.Reader     = (*awsec2.Reader)(nil)
 	_ sgfence.Writer     = (*awsec2.Writer)(nil)
 )
@@ -36,6 +39,7 @@ ensure-forwarding-enabled: nicRef region address
 assign-route-table-route: routeTableRef nicRef address region allowReassignment
 fence-security-groups: instanceRef region securityGroups invertSgRemoval interface<N>Sg` +
 	` onFencePoweroff skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup
+stop-instances:
 `
 
 // deciding are the fields that decide what is left behind.
@@ -45,6 +49,7 @@ ensure-forwarding-enabled: nicRef region
 assign-route-table-route: routeTableRef nicRef address region
 fence-security-groups: instanceRef region securityGroups invertSgRemoval interface<N>Sg` +
 	` backupTags onFencePoweroff transitionSecurityGroup
+stop-instances: instanceRef region requiredTag
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through

@@ -83,6 +83,10 @@ func (l *lab) StopInstance(context.Context, string) error {
 	return l.change(func() { l.instance.State = "stopped" })
 }
 
+func (l *lab) ShutDownInstance(ctx context.Context, id string) error {
+	return l.StopInstance(ctx, id)
+}
+
 func (l *lab) StartInstance(context.Context, string) error {
 	return l.change(func() { l.instance.State = "running" })
 }

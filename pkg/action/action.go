@@ -205,6 +205,9 @@ type Transition struct {
 	// Via, when not empty, is a value to pass through on the way to To. Found
 	// later, it is as much our own doing as To is.
 	Via string
+	// Passes reports whether the provider passes by Via on its own. No change leads there: the one
+	// that leads to To is waited for as long as Via shows.
+	Passes bool
 	// AtVia says what it means that a value is left at Via, for the message: wide open.
 	AtVia string
 	// Stage orders transitions: those of one stage are made together and read

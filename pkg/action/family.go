@@ -92,6 +92,22 @@ var Timestamp = Form{
 	Example: "1767603600",
 }
 
+// ResourceTag is a tag of a resource, as key=value. The value may be empty.
+var ResourceTag = Form{
+	Name:    "tag, as key=value",
+	Pattern: `^[A-Za-z0-9 _.:/+@-]{1,128}=[A-Za-z0-9 _.:/+@=-]{0,256}$`,
+	Canonical: func(s string) (string, error) {
+		const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _.:/+@-"
+		key, value, ok := strings.Cut(s, "=")
+		if !ok || key == "" || len(key) > 128 || len(value) > 256 ||
+			strings.Trim(key, letters) != "" || strings.Trim(value, letters+"=") != "" {
+			return "", errors.New("want a tag as key=value, of letters, digits, blanks and _.:/+@-")
+		}
+		return s, nil
+	},
+	Example: "lab=smoke",
+}
+
 // DeviceIndex is the number that an interface of an instance has there.
 var DeviceIndex = Form{
 	Name:    "device index from 0 to 15",

@@ -17,6 +17,12 @@ type Recorded struct {
 	Facts map[string]string
 }
 
+// Begun reports whether the action was begun and not yet read to be made.
+func (r Recorded) Begun() bool { return r.State == history.Pending }
+
+// Undoing reports whether an undo of the action was begun and not answered.
+func (r Recorded) Undoing() bool { return r.State == history.Undoing }
+
 // Past is what is recorded, as one request sees it. The zero Past knows nothing.
 type Past struct {
 	// Key is the key of the action that the request is, or that it takes back.

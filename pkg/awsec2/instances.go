@@ -43,7 +43,10 @@ func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance
 func instance(i types.Instance) ec2model.Instance {
 	m := ec2model.Instance{
 		ID: aws.ToString(i.InstanceId), VPCID: aws.ToString(i.VpcId), State: string(i.State.Name),
-		Tags: map[string]string{},
+		Tags:       map[string]string{},
+		RootDevice: string(i.RootDeviceType), Lifecycle: string(i.InstanceLifecycle),
+		Hibernates: i.HibernationOptions != nil && aws.ToBool(i.HibernationOptions.Configured),
+		Managed:    i.Operator != nil && aws.ToBool(i.Operator.Managed),
 	}
 	for _, t := range i.Tags {
 		m.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
@@ -55,6 +58,10 @@ func instance(i types.Instance) ec2model.Instance {
 		one := instanceInterface(n)
 		one.Position = position
 		m.Interfaces = append(m.Interfaces, one)
+		// The owner of an Elastic IP is an account.
+		if a := n.Association; a != nil && aws.ToString(a.IpOwnerId) == "amazon" {
+			m.LostAddress = aws.ToString(a.PublicIp)
+		}
 	}
 	slices.SortStableFunc(m.Interfaces, func(a, b ec2model.InstanceInterface) int {
 		return cmp.Or(cmp.Compare(a.Card, b.Card), cmp.Compare(a.Index, b.Index), cmp.Compare(a.ID, b.ID))
@@ -85,6 +92,13 @@ func (w *Writer) StopInstance(ctx context.Context, id string) error {
 	what := "stop " + id
 	return change(ctx, w, w.api.StopInstances, "StopInstances", what,
 		&ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(true)})
+}
+
+// ShutDownInstance stops the instance by its own system. It does not wait.
+func (w *Writer) ShutDownInstance(ctx context.Context, id string) error {
+	what := "stop " + id
+	return change(ctx, w, w.api.StopInstances, "StopInstances", what,
+		&ec2.StopInstancesInput{InstanceIds: []string{id}})
 }
 
 // StartInstance starts the instance. It does not wait.

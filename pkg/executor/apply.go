@@ -75,7 +75,7 @@ func (r *run) steps() []step {
 			if m.Stage != stage || !r.pending(i) {
 				continue
 			}
-			if m.Via != "" && m.Via != m.now {
+			if m.Via != "" && m.Via != m.now && !m.Passes {
 				detour.which, detour.to[i] = append(detour.which, i), m.Via
 			}
 			arrival.which, arrival.to[i] = append(arrival.which, i), m.To
@@ -278,8 +278,21 @@ func (r *run) notShown(s step, moved, lost []int, unknown, unread error) error {
 			"the provider took the change, but it could not be read back (%s);"+
 				" try again under the same key, which finds out", unread)
 	}
-	return r.unverified("the provider took the change and does not show it",
-		append(undone, moved...), s)
+	which := append(undone, moved...)
+	if len(undone) == 0 && r.allPassing(moved, s) {
+		return protocol.Refuse(protocol.Unverified,
+			"the provider took the change and is still at it: %s; try again under the same key, "+
+				"which waits on", r.differences(which, s))
+	}
+	return r.unverified("the provider took the change and does not show it", which, s)
+}
+
+// allPassing reports whether the provider is on its way with everything that does not show yet.
+func (r *run) allPassing(which []int, s step) bool {
+	return !slices.ContainsFunc(which, func(i int) bool {
+		m, now := r.moves[i], r.seen.Values[i]
+		return now != s.to[i] && (!m.Passes || now != m.Via)
+	})
 }
 
 // unverified says what is not as it should be, the made ones at To and the moved ones where they

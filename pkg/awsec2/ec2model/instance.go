@@ -9,6 +9,17 @@ type Instance struct {
 	Tags map[string]string
 	// Interfaces are those that are attached, in the order of their network cards and device indexes.
 	Interfaces []InstanceInterface
+	// RootDevice is ebs or instance-store.
+	RootDevice string
+	// Lifecycle is spot, scheduled or capacity-block, empty for an ordinary instance.
+	Lifecycle string
+	// Hibernates reports whether the instance is set up to hibernate.
+	Hibernates bool
+	// Managed instances belong to an AWS service, which alone may change them.
+	Managed bool
+	// LostAddress is a public address that the instance has only while it runs, empty when there is
+	// none. Elastic IPs stay.
+	LostAddress string
 }
 
 // InstanceInterface is an interface as its instance shows it.

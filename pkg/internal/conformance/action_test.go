@@ -57,6 +57,7 @@ var undoes = map[string]string{
 	"ensure-forwarding-enabled": "ensure-forwarding-disabled",
 	"assign-route-table-route":  "unassign-route-table-route",
 	"fence-security-groups":     "unfence-security-groups",
+	"stop-instances":            "start-instances",
 }
 
 // targets are the names of targets, by how their ids begin. What is none of them is an address.

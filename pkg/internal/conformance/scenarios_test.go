@@ -273,4 +273,30 @@ var scenarios = []scenario{
 				"-nic-a group-router, +nic-a group-fence, +router-a tag lastfence, +router-a tag of a " +
 					"fence's backup 1_0"}},
 	}},
+	{"an instance is stopped and started", []step{
+		{do: "dry-run stop-instances db requiredTag=Name=db",
+			want: "succeeded priorInstanceState=running"},
+		{do: "execute stop-instances db requiredTag=Name=db",
+			want: "succeeded changed=true priorInstanceState=running instanceState=stopped " +
+				"requiredTag=Name=db undoable",
+			changes: "-db running, +db stopped"},
+		{do: "execute stop-instances db requiredTag=Name=db",
+			want: "succeeded changed=false priorInstanceState=stopped"},
+		{do: "execute undo", want: "skipped"},
+	}},
+	{"a stop is undone", []step{
+		{do: "execute stop-instances db requiredTag=Name=db", want: "succeeded changed=true",
+			changes: "-db running, +db stopped"},
+		{do: "execute undo", want: "succeeded changed=true instanceState=running",
+			changes: "-db stopped, +db running"},
+		{do: "execute undo", want: "succeeded changed=false"},
+	}},
+	{"an instance without the tag is not stopped", []step{
+		{do: "execute stop-instances db requiredTag=Name=another", want: "failed denied"},
+		{do: "execute stop-instances db requiredTag=lab=", want: "failed denied"},
+		{do: "execute start-instances db requiredTag=lab= priorInstanceState=running",
+			want: "failed denied"},
+		{do: "execute stop-instances i-0123456789abcdef0 requiredTag=Name=db",
+			want: "failed not-found awsErrorCode=InvalidInstanceID.NotFound"},
+	}},
 }

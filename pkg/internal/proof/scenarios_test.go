@@ -310,6 +310,44 @@ var scenarios = []scenario{
 		undo: map[string]string{"powerOn": "true"},
 	},
 	{
+		name: "stop an instance", verb: "stop-instances", plain: true,
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"requiredTag": "Name=db"},
+	},
+	{
+		name: "stop an instance that is stopped", verb: "stop-instances", already: true,
+		seed: func(r *ec2sim.Region) {
+			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = "stopped" })
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"requiredTag": "Name=db"},
+	},
+	{
+		name: "stop, and the instance is terminated", verb: "stop-instances", beyond: true,
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"requiredTag": "Name=db"},
+		between: func(r *ec2sim.Region) {
+			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = "terminated" })
+		},
+	},
+	{
+		name: "stop, and the instance is gone", verb: "stop-instances", beyond: true, old: true,
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{"requiredTag": "Name=router-b"},
+		between: func(r *ec2sim.Region) {
+			r.Remove(ec2sim.LabRouterBInterface)
+			r.Remove(ec2sim.LabRouterB)
+		},
+	},
+	{
+		name: "start an instance", verb: "start-instances", alone: true,
+		seed: func(r *ec2sim.Region) {
+			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = "stopped" })
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabDB},
+		parameters: map[string]string{"requiredTag": "Name=db", "priorInstanceState": "running"},
+	},
+	{
 		name: "let an address go", verb: "unassign-secondary-ip", alone: true,
 		target: map[string]string{"nicRef": ec2sim.LabRouterBInterface,
 			"address": ec2sim.LabServiceAddress},

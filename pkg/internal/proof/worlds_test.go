@@ -114,6 +114,9 @@ func randomRequest(r *rand.Rand, key string) request {
 		q.parameters["securityGroups"] = strings.Join(some(r, groups), ",")
 		maybe(q.parameters, "invertSgRemoval", "1", 2)
 		maybe(q.parameters, "transitionSecurityGroup", transitGroup, 4)
+	case "stop-instances":
+		q.target["instanceRef"] = pick(r, instances)
+		q.parameters["requiredTag"] = "Name=" + pick(r, []string{"db", "db", "router-b", "router-c"})
 	default:
 		panic("no random request for " + q.verb + ": add one")
 	}
@@ -186,6 +189,11 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		"restoredSecurityGroups": groups,
 		"currentSecurityGroups":  groups,
 	}
+	if strings.HasSuffix(q.verb, "-instances") {
+		is["instanceState"] = func(_, value string) bool {
+			return stateOf(region, q.target["instanceRef"]) == value
+		}
+	}
 	for fact, value := range observed {
 		name, of, _ := strings.Cut(fact, ".")
 		if holdsTrue, told := is[name]; told && !holdsTrue(of, value) {
@@ -193,4 +201,14 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		}
 	}
 	return wrong
+}
+
+// stateOf is the state of an instance.
+func stateOf(region ec2sim.RegionState, id string) string {
+	for _, i := range region.Instances {
+		if i.ID == id {
+			return i.State
+		}
+	}
+	return ""
 }

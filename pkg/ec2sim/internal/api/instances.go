@@ -31,6 +31,10 @@ type placementXML struct {
 	Tenancy string `xml:"tenancy"`
 }
 
+type hibernationXML struct {
+	Configured bool `xml:"configured"`
+}
+
 type profileXML struct {
 	ARN string `xml:"arn"`
 	ID  string `xml:"id"`
@@ -75,6 +79,8 @@ type instanceXML struct {
 	Profile         *profileXML               `xml:"iamInstanceProfile"`
 	EBSOptimized    bool                      `xml:"ebsOptimized"`
 	ENASupport      bool                      `xml:"enaSupport"`
+	Lifecycle       string                    `xml:"instanceLifecycle,omitempty"`
+	Hibernation     hibernationXML            `xml:"hibernationOptions"`
 }
 
 type reservationXML struct {
@@ -125,6 +131,7 @@ func (w view) instanceXML(i *world.Instance, hidden bool) instanceXML {
 		Virtualization: "hvm",
 		Tags:           tagsXML(i.Tags), Hypervisor: "xen", ENASupport: true, Reason: i.StateReason,
 		Interfaces: query.List(shown, w.instanceInterfaceXML),
+		Lifecycle:  i.Lifecycle, Hibernation: hibernationXML{i.Hibernates},
 	}
 	if i.StateReason != "" {
 		code, _, _ := strings.Cut(i.StateReason, ":")

@@ -156,10 +156,23 @@ func (w view) groupXML(id string) groupXML {
 func (w view) associationXML(eni, address string) *associationXML {
 	a := w.Association(eni, address)
 	if a == nil {
-		return nil
+		return w.publicXML(w.Interfaces[eni], address)
 	}
 	return &associationXML{a.PublicIP, w.PublicDNS(a.PublicIP), w.Owner, a.AllocationID,
 		a.AssociationID}
+}
+
+// publicXML is the association of an address of EC2's own pool, which is there while the instance
+// runs.
+func (w view) publicXML(eni *world.Interface, address string) *associationXML {
+	if eni == nil || eni.PublicIP == "" || eni.Primary() != address {
+		return nil
+	}
+	if i := w.Instances[eni.Instance()]; i == nil || i.State != "running" {
+		return nil
+	}
+	return &associationXML{PublicIP: eni.PublicIP, PublicDNSName: w.PublicDNS(eni.PublicIP),
+		IPOwnerID: "amazon"}
 }
 
 func tagsXML(tags world.Tags) query.Items[tagXML] {

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"net/netip"
+
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 )
 
@@ -39,8 +41,18 @@ func (c *Change) Stop(i *Instance) error {
 			"This instance '%s' is not in a state from which it can be stopped.", i.ID)
 	}
 	i.StateReason = "Client.UserInitiatedShutdown: User initiated shutdown"
+	c.takePublic(i)
 	c.transit(i, "stopping", "stopped")
 	return nil
+}
+
+// takePublic gives the public address of EC2's own pool back. The next start gets the next one.
+func (c *Change) takePublic(i *Instance) {
+	for _, eni := range c.World.Attached(i.ID) {
+		if eni.PublicIP != "" {
+			eni.PublicIP = netip.MustParseAddr(eni.PublicIP).Next().String()
+		}
+	}
 }
 
 // transit has the instance in one state now and in the other when the time of a transition has

@@ -117,6 +117,8 @@ type Instance struct {
 	VPCID            string    `json:"vpcId"`
 	AvailabilityZone string    `json:"availabilityZone"`
 	RootDevice       string    `json:"rootDevice"`            // ebs or instance-store
+	Lifecycle        string    `json:"lifecycle,omitempty"`   // spot, scheduled; none is on demand
+	Hibernates       bool      `json:"hibernates,omitempty"`  // set up to; a stop here never does
 	Profile          string    `json:"profile,omitempty"`     // ARN of the instance profile
 	ReservationID    string    `json:"reservationId"`         //
 	StateReason      string    `json:"stateReason,omitempty"` // as EC2 words it, after a stop
@@ -146,7 +148,9 @@ type Interface struct {
 	IPv6Addresses    []string         `json:"ipv6Addresses,omitempty"`
 	PrimaryIPv6      string           `json:"primaryIpv6,omitempty"` // one of IPv6Addresses
 	// Prefixes are the delegated blocks: /28 of IPv4, /80 of IPv6.
-	Prefixes   []string    `json:"prefixes,omitempty"`
+	Prefixes []string `json:"prefixes,omitempty"`
+	// PublicIP is of EC2's own pool. It is the instance's while that runs: a start brings another.
+	PublicIP   string      `json:"publicIp,omitempty"`
 	Attachment *Attachment `json:"attachment,omitempty"`
 	Owner      string      `json:"owner,omitempty"`
 	Tags       Tags        `json:"tags,omitempty"`
