@@ -199,8 +199,10 @@ func (r *run) withdrawRest(done []ledger.Entry) ([]ledger.Entry, error) {
 	return all, nil
 }
 
-// keep writes the record, or removes it where no later answer rests on any of it.
+// keep writes the record, or removes it where no later answer rests on any of it. It leaves out
+// the record's earlier releases that no answer rests on: one key may end fence after fence.
 func (r *run) keep() error {
+	rests := false
 	for _, a := range attributes(r.record) {
 		all, err := r.history(a.Resource, a.Name)
 		if err != nil {
@@ -218,11 +220,24 @@ func (r *run) keep() error {
 		if len(needed) == 0 {
 			needed = history.Repeatable(entries)
 		}
-		if slices.ContainsFunc(needed, mine) {
-			return r.store.Put(r.record)
-		}
+		rests = rests || slices.ContainsFunc(needed, mine)
+		r.leaveOut(a, history.Spent(entries, r.record.Key))
+	}
+	if rests {
+		return r.store.Put(r.record)
 	}
 	return r.store.Remove(r.record.Key)
+}
+
+// leaveOut takes entries of one attribute out of the record.
+func (r *run) leaveOut(a ledger.Attribute, spent []history.Entry) {
+	if len(spent) == 0 {
+		return
+	}
+	r.record.Entries = slices.DeleteFunc(slices.Clone(r.record.Entries), func(e ledger.Entry) bool {
+		return e.Resource == a.Resource && e.Attribute == a.Name &&
+			slices.ContainsFunc(spent, func(s history.Entry) bool { return s.Seq == e.Seq })
+	})
 }
 
 func plain(all []action.Recorded) []history.Entry {

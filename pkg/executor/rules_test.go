@@ -997,6 +997,19 @@ func TestHolders(t *testing.T) {
 		is(t, c.undo("k2", "a", second), protocol.Succeeded, "released=by hand", "changed=false")
 		c.now("a=bright")
 	})
+	rule(t, "a release under one key, over and over, keeps one entry", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		for range 3 {
+			first := is(t, c.set("k", "a", "dim"), protocol.Succeeded, "prior=off", "changed=true")
+			is(t, c.send("reset", "own", "a", nil), protocol.Succeeded, "changed=true")
+			c.now("a=off")
+			if got := c.entries("own"); strings.Count(got, "\n") != 0 || got == "" {
+				t.Errorf("recorded:\n%s", got)
+			}
+			c.free("k", true)
+			is(t, c.undo("k", "a", first), protocol.Succeeded, "released=own", "changed=false")
+		}
+	})
 	rule(t, "one whose state somebody took away holds what is so again", func(t *testing.T) {
 		c, first, second := two(t)
 		c.cloud.values["a"] = "off" // by somebody else

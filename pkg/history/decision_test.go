@@ -647,6 +647,40 @@ func TestNeeded(t *testing.T) {
 	}
 }
 
+func TestSpent(t *testing.T) {
+	for _, c := range []struct{ name, entries, want string }{
+		{"nothing", "", ""},
+		{"the last release", "1 a A B live begins; 2 k B A live ends=2", ""},
+		{"a release below another one", "2 k B A live ends=2; 3 a A B live; 4 k B A live ends=4", "2"},
+		{
+			"two of them",
+			"2 k B A live ends=2; 4 k B A live ends=4; 5 a A B live; 6 k B A live ends=6", "2 4",
+		},
+		{"below the key's own action, which it lies under", "2 k B A live ends=2; 3 k A B live", ""},
+		{"of another key", "2 r B A live ends=2; 3 a A B live; 4 k B A live ends=4", ""},
+		{"below another key's action alone", "2 k B A live ends=2; 3 a A B live", ""},
+		{
+			"not answered, over one in force",
+			"1 a A B live begins; 2 k B A pending ends=2; 4 k S A live ends=3 begins", "",
+		},
+		{"an action", "1 k A B live begins; 2 k B C live", ""},
+		{
+			"one whose loss would bring an action back",
+			"1 a A B live begins; 2 k B A live ends=2; 3 b S T live begins; 4 k T T live", "",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, e := range Spent(parse(list(c.entries)...), "k") {
+				got = append(got, strconv.FormatInt(e.Seq, 10))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("%v, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 // TestOrder: the order is told by the places, whatever the order of a file.
 func TestOrder(t *testing.T) {
 	for _, c := range []struct{ name, entries, want string }{

@@ -63,6 +63,24 @@ func Needed(entries []Entry) []Entry {
 	})
 }
 
+// Spent returns those answered releases of a key that lie below a later entry of the key, and
+// without which the same entries are needed. A record may do without them.
+func Spent(entries []Entry, key string) []Entry {
+	var spent []Entry
+	rest := slices.Clone(entries)
+	for _, e := range entries {
+		later := func(o Entry) bool { return o.Key == key && o.Seq > e.Seq }
+		if e.Key != key || e.Ends == 0 || e.State != Live || !slices.ContainsFunc(rest, later) {
+			continue
+		}
+		without := slices.DeleteFunc(slices.Clone(rest), func(o Entry) bool { return o.Seq == e.Seq })
+		if slices.Equal(Needed(rest), Needed(without)) {
+			spent, rest = append(spent, e), without
+		}
+	}
+	return spent
+}
+
 // Repeatable returns the entries of a history of which none is needed that are to be kept for
 // now. They are those of the runs in which several actions took part and an entry is fresh. An
 // undo of one of them may be sent again, as after a lost answer. Its facts alone would mislead,
