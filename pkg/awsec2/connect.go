@@ -119,6 +119,9 @@ func loaded(cfg aws.Config) (env config.EnvConfig, shared config.SharedConfig) {
 	return env, shared
 }
 
+// DescribeReader returns a Reader.
+func (c *Connection) DescribeReader() *Reader { return c.reader() }
+
 // ConnectReader prepares calls to a region that can only describe.
 func ConnectReader(ctx context.Context, region string, timeout time.Duration,
 	log *slog.Logger) (*Reader, error) {
