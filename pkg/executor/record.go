@@ -217,10 +217,8 @@ func (r *run) keep() error {
 			}
 		}
 		needed := history.Needed(entries)
-		if len(needed) == 0 {
-			needed = history.Repeatable(entries)
-		}
-		rests = rests || slices.ContainsFunc(needed, mine)
+		rests = rests || history.Rests(entries, needed, r.record.Key) ||
+			len(needed) == 0 && slices.ContainsFunc(history.Repeatable(entries), mine)
 		r.leaveOut(a, history.Spent(entries, r.record.Key))
 	}
 	if rests {

@@ -612,8 +612,16 @@ func TestNeeded(t *testing.T) {
 			"1 3",
 		},
 		{
-			"one below that is being undone wants nothing",
-			"1 a A B undoing undone=4 aim=A begins; 2 b S B withdrawn undone=3 aim=B begins", "1",
+			"one below that is being undone, from what it left",
+			"1 a A B undoing undone=4 aim=A begins; 2 b S B withdrawn undone=3 aim=B begins", "1 2",
+		},
+		{
+			"one below that is being undone, from another value",
+			"1 a A C undoing undone=4 aim=A begins; 2 b S B withdrawn undone=3 aim=B begins", "1",
+		},
+		{
+			"one below on its way, by way of what it left",
+			"1 a A C pending via=B begins; 2 b S B withdrawn undone=3 aim=B begins", "1 2",
 		},
 		{"a release alone", "1 a A B live begins; 2 r B A live ends=2", "2"},
 		{"a release with one in force", "1 a A B live begins; 2 r B A live ends=2; 3 b A B live", "2 3"},

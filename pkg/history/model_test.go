@@ -653,7 +653,8 @@ func (x *explorer) checkHolders(s state, i int, keys []string) {
 // checkReleased holds that what is told as released is gone, or was there again after that.
 func (x *explorer) checkReleased(s state, i int, key string) {
 	for k, w := range x.keys {
-		if w.name == key && s.cores[k].phase != closed && w.to[i] == s.attrs[i].value {
+		again := s.cores[k].phase == closed || s.attrs[i].by == stranger
+		if w.name == key && w.release && !again && w.to[i] == s.attrs[i].value {
 			x.fail(notReleased)
 		}
 	}
@@ -833,23 +834,37 @@ func (x *explorer) finish(s state, add func(state, string, ...any)) {
 	add(d, "%s is answered", w.name)
 }
 
-// forget removes the records that no later answer rests on. A record stays whole.
+// forget removes the records that no later answer rests on, as the ledger does: one by one, whole.
 func (x *explorer) forget(s *state) {
-	kept := map[string]bool{}
+	for again := true; again; {
+		again = false
+		for _, w := range x.keys {
+			again = x.forgetKey(s, w.name) || again
+		}
+	}
+}
+
+// forgetKey removes the record of a key, and reports whether it did.
+func (x *explorer) forgetKey(s *state, key string) bool {
+	mine := func(e Entry) bool { return e.Key == key }
+	there := false
 	for i := range x.attrs {
-		for _, e := range x.rule.needed(slices.Clone(s.attrs[i].entries)) {
-			kept[e.Key] = true
+		all := s.attrs[i].entries
+		there = there || slices.ContainsFunc(all, mine)
+		if x.rule.rests(all, x.rule.needed(slices.Clone(all)), key) {
+			return false
 		}
 	}
 	for i := range x.attrs {
 		a := &s.attrs[i]
 		all := len(a.entries)
-		a.entries = slices.DeleteFunc(a.entries, func(e Entry) bool { return !kept[e.Key] })
+		a.entries = slices.DeleteFunc(slices.Clone(a.entries), mine)
 		if len(a.entries) < all && !x.rule.staleEnds {
 			// The caller sees to it that no stale reading reaches back behind this.
 			a.old = 0
 		}
 	}
+	return there
 }
 
 // rank makes an action the latest of those that are done.

@@ -81,6 +81,17 @@ func Spent(entries []Entry, key string) []Entry {
 	return spent
 }
 
+// Rests reports whether a later answer may rest on the entries of a key, which are kept or removed
+// together. None does if without them the same entries are needed. Needed are those of them all.
+//
+// So what a release ended goes before the release, and never comes back. And a run keeps the entry
+// that it begins with while any other entry of it is kept for another run's sake.
+func Rests(entries, needed []Entry, key string) bool {
+	mine := func(e Entry) bool { return e.Key == key }
+	others := slices.DeleteFunc(slices.Clone(entries), mine)
+	return slices.ContainsFunc(needed, mine) || !slices.Equal(needed, Needed(others))
+}
+
 // Repeatable returns the entries of a history of which none is needed that are to be kept for
 // now. They are those of the runs in which several actions took part and an entry is fresh. An
 // undo of one of them may be sent again, as after a lost answer. Its facts alone would mislead,
@@ -122,7 +133,7 @@ func (v View) over() bool {
 }
 
 // wanted reports whether an action below the run, which starts at first, wants what the run
-// left. A release wants nothing.
+// left, or is being undone from there. A release wants nothing.
 func (v View) wanted(run []Entry, first int) bool {
 	left, at := "", int64(0)
 	for _, e := range run {
@@ -131,6 +142,7 @@ func (v View) wanted(run []Entry, first int) bool {
 		}
 	}
 	return slices.ContainsFunc(v.entries[:first], func(e Entry) bool {
-		return e.Ends == 0 && (e.State == Live || e.State == Pending) && e.To == left
+		return e.Ends == 0 && (e.State == Pending && e.leads(left) ||
+			e.State != Withdrawn && e.To == left)
 	})
 }

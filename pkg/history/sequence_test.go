@@ -63,10 +63,17 @@ func (x *executor) write(entries ...Entry) {
 
 // forget removes the records that no later answer rests on. A record stays whole.
 func (x *executor) forget() {
-	needed := Needed(x.entries)
-	x.entries = slices.DeleteFunc(x.entries, func(e Entry) bool {
-		return !slices.ContainsFunc(needed, func(n Entry) bool { return n.Key == e.Key })
-	})
+	for again := true; again; {
+		again = false
+		for _, e := range x.entries {
+			if !Rests(x.entries, Needed(x.entries), e.Key) {
+				x.entries = slices.DeleteFunc(slices.Clone(x.entries),
+					func(o Entry) bool { return o.Key == e.Key })
+				again = true
+				break
+			}
+		}
+	}
 }
 
 // change makes a change. It reports whether the process lives on.
@@ -179,6 +186,57 @@ func (x *executor) entered(key, from, to string) (View, int64) {
 
 func sequences() []sequence {
 	return []sequence{
+		{
+			name: "cut short on the way, and what lies there wanted by another", start: "A",
+			steps: []string{
+				"a wants B by way of N; killed on the way", "N, prior A",
+				"b wants N; killed after", "N, prior N",
+				"a stranger makes A", "A",
+				"b wants N", "N, prior A",
+				"undo b", "N, held by a",
+				"a wants B by way of N", "B, prior N",
+				"undo a", "A",
+			},
+		},
+		{
+			name: "an undo killed on its way from what a later run left", start: "A",
+			steps: []string{
+				"a wants B by way of N", "B, prior A",
+				"a stranger makes A", "A",
+				"c wants B by way of N", "B, prior A",
+				"undo c", "B, held by a",
+				"undo a; killed on the way", "N",
+				"b wants C", "C, prior N",
+				"undo a", "C, held by b",
+				"undo b", "A",
+			},
+		},
+		{
+			name: "a key with entries of two runs, the later one over", start: "A",
+			steps: []string{
+				"a wants B; killed before", "A, prior A",
+				"b wants C", "C, prior A",
+				"a stranger makes S", "S",
+				"c wants B", "B, prior S",
+				"a wants B", "B, prior B",
+				"undo c over others", "S",
+				"undo a", "S",
+				"undo b", "S",
+			},
+		},
+		{
+			name: "a key with entries of two runs, undone before the one that begins the later", start: "A",
+			steps: []string{
+				"a wants B; killed before", "A, prior A",
+				"b wants C", "C, prior A",
+				"a stranger makes S", "S",
+				"c wants B", "B, prior S",
+				"a wants B", "B, prior B",
+				"undo a", "B, held by c",
+				"undo c", "S",
+				"undo b", "S",
+			},
+		},
 		{
 			// The case two-addresses-one-forwarder.
 			name: "two forwarders, undone in the order they came", start: "on",

@@ -128,9 +128,8 @@ func except(all []history.Entry, key string) []history.Entry {
 	return slices.DeleteFunc(slices.Clone(all), func(e history.Entry) bool { return e.Key == key })
 }
 
-// needs reports whether a later answer may rest on a record. None does if without the record the
-// same entries are needed. So what a release ended goes before the release, and never comes back.
-// A history that can't be read needs all of its records.
+// needs reports whether a later answer may rest on a record. A history that can't be read needs all
+// of its records.
 func (j *judge) needs(r Record) bool {
 	return slices.ContainsFunc(r.Entries, func(e Entry) bool {
 		if e.Backup {
@@ -138,9 +137,8 @@ func (j *judge) needs(r Record) bool {
 		}
 		all, needed, err := j.read(e.attribute())
 		mine := func(n history.Entry) bool { return n.Key == r.Key }
-		return err != nil || slices.ContainsFunc(needed, mine) ||
-			len(needed) == 0 && slices.ContainsFunc(history.Repeatable(all), mine) ||
-			!slices.Equal(needed, history.Needed(except(all, r.Key)))
+		return err != nil || history.Rests(all, needed, r.Key) ||
+			len(needed) == 0 && slices.ContainsFunc(history.Repeatable(all), mine)
 	})
 }
 
