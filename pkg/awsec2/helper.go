@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/redact"
 	"aws-provider-executor/pkg/subprocess"
 )
 
@@ -146,7 +147,7 @@ func (h *helper) run(ctx context.Context) ([]byte, error) {
 // words are the last words of a helper, without secrets.
 func (h *helper) words(said []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-	last := hideNamed(h.secrets.tell(lines[len(lines)-1]))
+	last := redact.Named(h.secrets.tell(lines[len(lines)-1]))
 	if last == "" {
 		return ""
 	}

@@ -61,34 +61,6 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// TestHideNamed: what names a secret and goes on to tell it ends there.
-func TestHideNamed(t *testing.T) {
-	for line, want := range map[string]string{
-		"cannot reach the vault": "cannot reach the vault",
-		"the token has expired":  "the token has expired",
-		"An error occurred (ExpiredToken) when calling": "An error occurred (ExpiredToken) " +
-			"when calling",
-		"\u0130\u0130\u0130\u0130 Token=x":                  "\u0130\u0130\u0130\u0130 Token=(redacted)",
-		"İİİİİİİİİİİİ token":                                "İİİİİİİİİİİİ token",
-		"password=hunter2 of me":                            "password=(redacted)",
-		`{"Version":1,"SecretAccessKey":"abc","Token":"d"}`: `{"Version":1,"SecretAccessKey":(redacted)`,
-		"aws_secret_access_key: abc":                        "aws_secret_access_key:(redacted)",
-		"sent Authorization: Bearer abc":                    "sent Authorization:(redacted)",
-		"sent bearer abc":                                   "sent bearer (redacted)",
-		"vault read --client-token abc":                     "vault read --client-token (redacted)",
-		"-password abc":                                     "-password (redacted)",
-		"GET https://u:p@host/x?sig=abc was refused": "GET https://(redacted)@host/x?(redacted) " +
-			"was refused",
-		"see https://host/x and http://host/y": "see https://host/x and http://host/y",
-		"two tokens were read, the third token=abc was refused": "two tokens were read, the third " +
-			"token=(redacted)",
-	} {
-		if got := hideNamed(line); got != want {
-			t.Errorf("%q becomes %q, want %q", line, got, want)
-		}
-	}
-}
-
 // TestWhatCantBeBuiltIsNotRetried: an error before anything could leave is the environment's, and
 // the same on every attempt; one of the wire is not.
 func TestWhatCantBeBuiltIsNotRetried(t *testing.T) {

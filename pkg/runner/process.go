@@ -16,6 +16,7 @@ import (
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/redact"
 	"aws-provider-executor/pkg/subprocess"
 )
 
@@ -109,10 +110,14 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	return result, nil
 }
 
-// lastWords is the last line an executor said, fit to be repeated.
+// maxLastWords bounds what is kept of what an executor said.
+const maxLastWords = 200
+
+// lastWords is the last line an executor said, fit to be kept: journals are for ever. What may be a
+// secret is not in it.
 func lastWords(said []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-	last := lines[len(lines)-1]
+	last := redact.Line(lines[len(lines)-1], maxLastWords)
 	if last == "" {
 		return ""
 	}

@@ -244,3 +244,23 @@ func TestAnExecutorIsNotStartedWhenItIsTooLate(t *testing.T) {
 		t.Error("it was started")
 	}
 }
+
+// TestNoSecretOfAnExecutorIsRepeated: one that ends with its credentials file on standard error.
+func TestNoSecretOfAnExecutorIsRepeated(t *testing.T) {
+	const secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY0123456789"
+	for _, last := range []string{
+		"aws_secret_access_key = " + secret, secret, "SecretAccessKey: " + secret,
+		"got AKIAIOSFODNN7EXAMPLE", `{"msg":"x","Token":"` + secret + `"}`,
+		strings.Repeat("x ", 4000),
+	} {
+		p, _ := script(t, "printf '%s\\n' '"+last+"' >&2; exit 3")
+		_, err := p.Run(t.Context(), request())
+		if err == nil || strings.Contains(err.Error(), secret) ||
+			strings.Contains(err.Error(), "AKIAIOSFODNN7EXAMPLE") || len(err.Error()) > 400 {
+			t.Errorf("%.60s: %v", last, err)
+		}
+		if !strings.Contains(err.Error(), "it said") {
+			t.Errorf("%.60s: nothing is told of what it said: %v", last, err)
+		}
+	}
+}

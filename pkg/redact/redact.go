@@ -1,0 +1,152 @@
+// Package redact takes out of a line what may be a secret, where the secrets are not known: the last
+// words of another program. It errs on the side of taking out too much.
+package redact
+
+import "strings"
+
+// Mark stands where something was taken out.
+const Mark = "(redacted)"
+
+// Line makes one line of a text that is fit to be kept: no named secret, nothing of the shape of
+// one, at most max bytes.
+func Line(text string, max int) string {
+	text = Shapes(Named(strings.Join(strings.Fields(text), " ")))
+	if len(text) > max {
+		text = strings.ToValidUTF8(text[:max], "") + "…"
+	}
+	return text
+}
+
+// minToken is the length from which a word of mixed letters and digits is taken for a secret: an
+// AWS secret key has 40 characters, a session token hundreds. An access key's id has 20, and a
+// shape of its own.
+const minToken = 30
+
+// Shapes takes out words that look like secrets: long ones of capitals, small letters and digits,
+// and the ids of access keys.
+func Shapes(line string) string {
+	var told strings.Builder
+	for line != "" {
+		end := strings.IndexFunc(line, func(r rune) bool { return !inToken(r) })
+		if end < 0 {
+			end = len(line)
+		}
+		if isToken(line[:end]) {
+			told.WriteString(Mark)
+		} else {
+			told.WriteString(line[:end])
+		}
+		rest := strings.IndexFunc(line[end:], inToken)
+		if rest < 0 {
+			rest = len(line) - end
+		}
+		told.WriteString(line[end : end+rest])
+		line = line[end+rest:]
+	}
+	return told.String()
+}
+
+func inToken(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+		strings.ContainsRune("+/=_-", r)
+}
+
+func isToken(word string) bool {
+	const capitals, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	for _, prefix := range []string{"AKIA", "ASIA"} {
+		_, id, found := strings.Cut(word, prefix)
+		if found && len(id) >= 16 && strings.Trim(id[:16], capitals+digits) == "" {
+			return true
+		}
+	}
+	return len(word) >= minToken && strings.ContainsAny(word, capitals) &&
+		strings.ContainsAny(word, digits) && strings.ContainsAny(word, strings.ToLower(capitals))
+}
+
+// sensitive are parts of the names that programs give to secrets.
+var sensitive = []string{"secret", "token", "password", "passwd", "credential", "authorization",
+	"bearer", "private"}
+
+// Named cuts a line where it names a secret and goes on to tell it, as in
+// "SecretAccessKey=…". It is for texts whose secrets are not known.
+func Named(line string) string {
+	line = urls(line)
+	lower, end := lowerASCII(line), len(line)
+	for _, name := range sensitive {
+		for from := 0; ; {
+			at := strings.Index(lower[from:], name)
+			if at < 0 {
+				break
+			}
+			from += at + len(name)
+			flag := isFlag(line[:from-len(name)])
+			if value := valueAfter(line[from:], flag || name == "bearer"); value >= 0 {
+				end = min(end, from+value)
+			}
+		}
+	}
+	if end == len(line) {
+		return line
+	}
+	return line[:end] + Mark
+}
+
+// urls takes out what may be a secret in the URLs of a line: users and queries.
+func urls(line string) string {
+	var told strings.Builder
+	for {
+		before, after, found := strings.Cut(line, "://")
+		told.WriteString(before)
+		if !found {
+			return told.String()
+		}
+		told.WriteString("://")
+		end := strings.IndexAny(after, " \t\"'<>")
+		if end < 0 {
+			end = len(after)
+		}
+		address, query, asks := strings.Cut(after[:end], "?")
+		if at := strings.LastIndex(address, "@"); at >= 0 {
+			address = Mark + address[at:]
+		}
+		if asks && query != "" {
+			address += "?" + Mark
+		}
+		told.WriteString(address)
+		line = after[end:]
+	}
+}
+
+// lowerASCII keeps every byte in its place, as strings.ToLower does not.
+func lowerASCII(text string) string {
+	lower := []byte(text)
+	for i, b := range lower {
+		if 'A' <= b && b <= 'Z' {
+			lower[i] += 'a' - 'A'
+		}
+	}
+	return string(lower)
+}
+
+// isFlag reports whether the word that a text ends in is begun like an option, as --api-token is.
+func isFlag(before string) bool {
+	return strings.HasPrefix(before[strings.LastIndexAny(before, " \t\"'")+1:], "-")
+}
+
+// valueAfter is where the value begins that a secret's name is followed by, -1 for none. Some names
+// have it behind a blank.
+func valueAfter(rest string, blank bool) int {
+	stop := strings.IndexAny(rest, "=: \t")
+	if stop < 0 {
+		return -1
+	}
+	// Files of credentials have blanks around the sign.
+	sign := stop + len(rest[stop:]) - len(strings.TrimLeft(rest[stop:], " \t"))
+	if sign < len(rest) && (rest[sign] == '=' || rest[sign] == ':') {
+		return sign + 1
+	}
+	if !blank {
+		return -1
+	}
+	return stop + 1
+}
