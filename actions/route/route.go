@@ -82,10 +82,10 @@ func Verbs() []action.Verb {
 				action.Lease,
 			},
 			Facts: []action.Field{
-				{Name: factAssigned, Form: action.Destination,
+				{Name: factAssigned, Form: action.Destination, Echoes: "address",
 					Doc: "the destination, once it is read back that it leads to the interface"},
 				{Name: "routeTableRef", Form: action.RouteTableID, Doc: "the route table"},
-				{Name: "nextHopNICRef", Form: action.InterfaceID,
+				{Name: "nextHopNICRef", Form: action.InterfaceID, Echoes: "nicRef",
 					Doc: "the interface, once it is read back that the destination leads to it"},
 				prior,
 				{Name: "priorRouteState", Form: state,
@@ -119,7 +119,7 @@ func Verbs() []action.Verb {
 				action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
-				{Name: "unassignedRoute", Form: action.Destination,
+				{Name: "unassignedRoute", Form: action.Destination, Echoes: "address",
 					Doc: "the destination, once it is read that no route of the table leads it to the " +
 						"interface"},
 				{Name: "restoredRouteTarget", Form: action.RouteTarget,

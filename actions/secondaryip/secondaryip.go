@@ -98,7 +98,7 @@ func Verbs() []action.Verb {
 				action.Lease,
 			},
 			Facts: []action.Field{
-				{Name: factAssigned, Form: action.HostAddress,
+				{Name: factAssigned, Form: action.HostAddress, Echoes: "address",
 					Doc: "the address, once it is read back on the interface"},
 				priorAssigned, priorHolder,
 				{Name: "currentSecondaryIps", Form: action.Text,
@@ -129,7 +129,7 @@ func Verbs() []action.Verb {
 				action.OnDrift, action.IgnoreHolders,
 			},
 			Facts: []action.Field{
-				{Name: "unassignedAddress", Form: action.HostAddress,
+				{Name: "unassignedAddress", Form: action.HostAddress, Echoes: "address",
 					Doc: "the address, once it is read that the interface does not have it"},
 				{Name: "restoredHolder", Form: action.InterfaceID,
 					Doc: "the interface that has the address back"},

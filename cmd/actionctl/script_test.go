@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,6 +58,15 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// osUser is who runs the test.
+func osUser() string {
+	u, err := user.Current()
+	if err != nil {
+		panic(err)
+	}
+	return u.Username
+}
+
 type world struct {
 	sim   *ec2sim.Sim
 	start ec2sim.State
@@ -78,7 +88,7 @@ func setup(env *testscript.Env) error {
 	// A program built with the race detector otherwise sleeps for a second as it ends.
 	env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=0")
 	env.Vars = append(env.Vars, "EXECUTOR_STATE_DIR="+filepath.Join(env.WorkDir, "state"),
-		"USER=tester",
+		"USER=tester", "OSUSER="+osUser(),
 		"ACTIONCTL_JOURNAL="+filepath.Join(env.WorkDir, "journal.db"), "TZ=UTC",
 		"ROUTER_A="+ec2sim.LabRouterAInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey)
 	if err := copyFiles(env.WorkDir); err != nil {

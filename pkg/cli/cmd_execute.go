@@ -11,8 +11,8 @@ import (
 
 // batch is what execute and rollback are told.
 type batch struct {
-	all, dryRun bool
-	opt         gate.Options
+	all, dryRun, breakClaim bool
+	opt                     gate.Options
 }
 
 func (a *app) execute() *cobra.Command {
@@ -52,6 +52,8 @@ approval.`,
 func (b *batch) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&b.dryRun, "dry-run", false, "ask what would be done, and change nothing")
 	c.Flags().BoolVar(&b.opt.KeepGoing, "keep-going", false, "go on after a failure or a refusal")
+	c.Flags().BoolVar(&b.breakClaim, "break-claim", false,
+		"end the claims of another machine's processes on what is named: you know that they are no more")
 }
 
 // args wants either actions or all of them.
@@ -59,6 +61,9 @@ func (b *batch) args(all string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if b.opt.Parallel < 0 || b.opt.Parallel > 64 {
 			return usage("--parallel is %d, want 1 to 64", b.opt.Parallel)
+		}
+		if b.breakClaim && (b.all || b.dryRun) {
+			return usage("--break-claim goes with the ids or keys of actions, and changes something")
 		}
 		if b.all == (len(args) > 0) {
 			return usage(
@@ -96,6 +101,12 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	}
 	if err != nil {
 		return err
+	}
+	if b.breakClaim {
+		outcomes, err := g.BreakClaim(ctx, ids)
+		if failed, refused := gate.Failures(outcomes); err != nil || failed || refused {
+			return a.report(outcomes, false, err)
+		}
 	}
 	operate := of.run
 	if b.dryRun {

@@ -93,7 +93,7 @@ func describe(x gate.Action, approvals []policy.Approval, events []gate.Event) d
 		d.ClaimedBy, d.ClaimUntil = x.Claim.By, &x.Claim.Until
 	}
 	for _, p := range approvals {
-		d.Approvals = append(d.Approvals, approvalDetail(p))
+		d.Approvals = append(d.Approvals, approvalDetail{By: p.By, At: p.At, Digest: p.Digest})
 	}
 	if d.Events == nil {
 		d.Events = []gate.Event{}

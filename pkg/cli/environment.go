@@ -7,13 +7,17 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/host"
 	"aws-provider-executor/pkg/journal"
 	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/runner"
 )
 
 func parseEnviron(environ []string) map[string]string {
@@ -153,18 +157,25 @@ func (a *app) gate() (*gate.Gate, error) {
 }
 
 func (a *app) newGate(p *policy.Policy, env []string) *gate.Gate {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
+	program := &runner.Program{Find: a.findPlugin, Env: []string{"PATH=" + a.env["PATH"]}}
+	machine := host.Machine{}
 	return &gate.Gate{
-		Policy: p, Registry: a.Registry, Provider: a.Provider, Now: a.Now,
-		Run: &plugin{app: a, env: env},
+		Policy: p, Registry: a.Registry, Provider: a.Provider, Now: a.Now, Machine: machine,
+		Run: &plugin{app: a, env: env, program: program}, Program: program,
 		// From the claim to the start, through the executor's deadline and its end.
 		Timeout:  a.timeout*6/5 + 2e9,
-		Actor:    firstOf(a.env["USER"], a.env["LOGNAME"], fmt.Sprintf("uid %d", os.Getuid())),
-		Claimant: fmt.Sprintf("%s, process %d", host, os.Getpid()),
+		Actor:    operator(),
+		Claimant: machine.Self().String(),
 	}
+}
+
+// operator is the operating system's user: no variable says who somebody is.
+func operator() string {
+	uid := strconv.Itoa(os.Getuid())
+	if u, err := user.LookupId(uid); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "uid " + uid
 }
 
 // passedOn are the variables that an executor gets when they are set: where things are, never a

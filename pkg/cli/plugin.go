@@ -13,8 +13,9 @@ import (
 // plugin is the executor that is configured, looked for when it is first needed.
 type plugin struct {
 	*app
-	env []string
-	log io.Writer
+	program *runner.Program
+	env     []string
+	log     io.Writer
 	// tellPlan has results tell the plan, for the journal.
 	tellPlan bool
 }
@@ -26,7 +27,7 @@ var _ gate.Runner = (*plugin)(nil)
 
 // Run carries out a request in a process of its own.
 func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
-	path, err := p.findPlugin()
+	found, err := p.program.Identify(ctx)
 	if err != nil {
 		return protocol.Result{}, &gate.NotStarted{Cause: err}
 	}
@@ -34,6 +35,9 @@ func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, 
 	if p.tellPlan {
 		env = append(slices.Clone(env), observePlan+"=true")
 	}
-	process := runner.Process{Path: path, Env: env, Timeout: p.timeout, Log: p.log}
+	process := runner.Process{
+		Path: found.Path, Env: env, Timeout: p.timeout, Log: p.log,
+		Unchanged: p.program.Unchanged,
+	}
 	return process.Run(ctx, r)
 }

@@ -120,10 +120,11 @@ type Action struct {
 type Claim struct {
 	// Purpose is what is being done.
 	Purpose Purpose
-	// By names the process.
-	By string
-	At time.Time
-	// Until is when the executor has certainly ended, whatever became of the claimant.
+	// By names the process, which is Process where that is known.
+	By      string
+	Process Process
+	At      time.Time
+	// Until is when the executor has ended, by the claimant's clock.
 	Until time.Time
 	// From is the status before.
 	From Status

@@ -61,11 +61,16 @@ func (g *Gate) approve(ctx context.Context, id int64, by, digest string) (Outcom
 		return Outcome{}, err
 	}
 	now := g.Now()
-	h, reasons, err := g.history(ctx, a, now)
+	h, reasons, err := g.history(ctx, a)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if reasons = append(g.mayApprove(a, h, by, digest, now), reasons...); len(reasons) > 0 {
+	busy, err := g.atWork(ctx, a)
+	if err != nil {
+		return Outcome{}, err
+	}
+	reasons = slices.Concat(g.mayApprove(a, h, by, digest, now, busy), reasons)
+	if len(reasons) > 0 {
 		return g.deny(ctx, a, "approval", reasons)
 	}
 	approval := policy.Approval{By: by, At: now, Digest: h.Digest}
@@ -84,11 +89,11 @@ func (g *Gate) approve(ctx context.Context, id int64, by, digest string) (Outcom
 	if len(valid) < needed {
 		message = "approved by one more; more approvals are needed"
 	}
-	event := g.event(
-		EventApproved,
-		a,
-		map[string]any{"by": by, "digest": h.Digest, "status": string(a.Status)},
-	)
+	data := map[string]any{"by": by, "digest": h.Digest, "status": string(a.Status)}
+	if p, ok := g.plugin(ctx); ok {
+		data["plugin"] = p.data()
+	}
+	event := g.event(EventApproved, a, data)
 	event.At = now
 	changed, err := g.Store.Apply(ctx, Change{Action: a, Approval: &approval, Event: event})
 	if err != nil {
@@ -111,12 +116,13 @@ func (g *Gate) mayApprove(
 	h policy.History,
 	by, digest string,
 	now time.Time,
+	busy policy.Denial,
 ) policy.Denial {
 	var reasons policy.Denial
 	if _, err := person.Name(by); err != nil {
 		reasons = append(reasons, against("by", "%v", err)...)
 	}
-	stale := a.Status == Running && len(busy(a, now)) == 0
+	stale := a.Status == Running && len(busy) == 0
 	if !slices.Contains([]Status{Pending, Approved, Failed, Skipped}, a.Status) && !stale {
 		reasons = append(reasons, against("status", "it is %s", a.Status)...)
 	}
@@ -137,7 +143,7 @@ func (g *Gate) mayApprove(
 				)...)
 		}
 	}
-	reasons = append(reasons, busy(a, now)...)
+	reasons = append(reasons, busy...)
 	reasons = append(reasons, intact(a)...)
 	if g.Policy != nil {
 		reasons = append(reasons, g.Policy.Evidence(h)...)
@@ -151,25 +157,24 @@ func (g *Gate) mayApprove(
 func (g *Gate) history(
 	ctx context.Context,
 	a Action,
-	now time.Time,
 ) (policy.History, policy.Denial, error) {
 	h := policy.History{Digest: a.Digest(), Imported: a.Imported, SamePerson: person.Same}
 	events, err := g.Store.History(ctx, a.ID)
 	if errors.Is(err, ErrAltered) {
 		return h, against("journal", "%v; journal --verify tells more", err), nil
 	}
-	text := func(e Event, name string) string { s, _ := e.Data[name].(string); return s }
 	for _, e := range events {
 		switch {
-		case e.Kind == EventDryRun && text(e, "status") == string(protocol.Succeeded):
-			h.Evidence = text(e, "digest")
+		case e.Kind == EventDryRun && e.text("status") == string(protocol.Succeeded):
+			h.Evidence = e.text("digest")
 		case e.Kind == EventDryRun:
 			h.Evidence = ""
-		case e.Kind == EventApproved && !e.At.After(now):
-			// One from the future would outlive its time: the clock was set back since.
+		case e.Kind == EventApproved:
 			h.Approvals = append(
 				h.Approvals,
-				policy.Approval{By: text(e, "by"), At: e.At, Digest: text(e, "digest")},
+				policy.Approval{
+					By: e.text("by"), At: e.At, Digest: e.text("digest"), Plugin: pluginOf(e),
+				},
 			)
 		}
 	}

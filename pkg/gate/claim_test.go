@@ -37,7 +37,7 @@ func TestAClaimOutlastsItsExecutor(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
 	claims := 0
-	r.Gate.Run = runner(func(ctx context.Context, _ protocol.Request) (protocol.Result, error) {
+	r.Gate.Run = runner(func(ctx context.Context, req protocol.Request) (protocol.Result, error) {
 		claims++
 		claim := r.get(id).Claim
 		if claim == nil || !claim.Until.Equal(r.now.Add(r.Timeout)) {
@@ -57,7 +57,7 @@ func TestAClaimOutlastsItsExecutor(t *testing.T) {
 			!strings.Contains(err.Error(), "at work on it") {
 			t.Errorf("requeued while it is claimed: %v", err)
 		}
-		return succeeded(nil), nil
+		return fitting(req, succeeded(nil)), nil
 	})
 	r.all(r.execute(id))(gate.Done)
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
@@ -67,19 +67,23 @@ func TestAClaimOutlastsItsExecutor(t *testing.T) {
 	r.verified()
 }
 
-// TestNothingBeginsLongAfterItsClaim: on a machine that was suspended, or whose clock was set.
+// TestNothingBeginsLongAfterItsClaim: on a machine that was suspended. To set its clock is nothing.
 func TestNothingBeginsLongAfterItsClaim(t *testing.T) {
 	for name, tt := range map[string]struct {
-		passes time.Duration
-		want   gate.Verdict
+		passes, set time.Duration
+		want        gate.Verdict
 	}{
-		"at once": {0, gate.Done}, "soon": {6 * time.Second, gate.Done},
-		"late": {6*time.Second + 1, gate.Unsuccessful}, "before it": {-1, gate.Unsuccessful},
+		"at once": {0, 0, gate.Done}, "soon": {6 * time.Second, 0, gate.Done},
+		"late":           {6*time.Second + 1, 0, gate.Unsuccessful},
+		"the clock back": {0, -time.Hour, gate.Done}, "the clock ahead": {0, time.Hour, gate.Done},
+		"late, and the clock back": {time.Minute, -time.Hour, gate.Unsuccessful},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, lab)
 			id := r.approved("k")[0]
-			r.Store = hooked{r.Store, func() { r.now = r.now.Add(tt.passes) }}
+			r.Store = hooked{r.Store, func() {
+				r.now, r.machine.skew = r.now.Add(tt.passes+tt.set), -tt.set
+			}}
 			r.all(r.execute(id))(tt.want)
 			if begun := len(r.requests) > 0; begun != (tt.want == gate.Done) {
 				t.Errorf("begun: %v", begun)
@@ -90,6 +94,13 @@ func TestNothingBeginsLongAfterItsClaim(t *testing.T) {
 			}
 		})
 	}
+}
+
+// seen lets the time pass after which a claim on an action is taken up that another machine has.
+func (r *rig) seen(id int64) {
+	r.t.Helper()
+	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
+	r.now = r.now.Add(2 * time.Minute)
 }
 
 // TestAStaleClaimIsTakenUp: an execution that was left in the middle is executed again, or rolled
@@ -106,14 +117,14 @@ func TestAStaleClaimIsTakenUp(t *testing.T) {
 			Purpose: purpose,
 			By:      "someone",
 			At:      r.now,
-			Until:   r.now,
+			Until:   r.now.Add(time.Second),
 			From:    gate.Failed,
 		}
 		if _, err := r.Store.Apply(context.Background(), gate.Change{Action: a,
 			Event: gate.Event{At: r.now, Kind: gate.EventClaimed}}); err != nil {
 			t.Fatal(err)
 		}
-		r.now = r.now.Add(time.Second)
+		r.seen(id)
 		return r, id
 	}
 	requeued := func(r *rig) {
@@ -130,7 +141,7 @@ func TestAStaleClaimIsTakenUp(t *testing.T) {
 	r.all(r.execute(id))(gate.Done)
 
 	r, id = stale(gate.Running, gate.ToExecute)
-	r.now = r.now.Add(-time.Second)
+	r.now = r.now.Add(-2 * time.Minute)
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
 	r.all(r.RollbackDryRun(context.Background(), []int64{id}, gate.Options{}))(gate.Refused)
 	if _, err := r.UndoRequests(context.Background(), []int64{id}, protocol.Execute); !gate.IsRefusal(
@@ -335,13 +346,17 @@ func TestWhatCountsIsSinceTheImport(t *testing.T) {
 }
 
 // TestAClockThatIsSetBackDoesNotRenewAnApproval: one from the future does not count, until its time
-// has come.
+// has come, and it is told; a small difference between two machines' clocks is nothing.
 func TestAClockThatIsSetBackDoesNotRenewAnApproval(t *testing.T) {
 	r := newRig(t, lab+"  approvalTTL: 1h\n")
 	id := r.approved("k")[0]
-	r.now = r.now.Add(-time.Second)
-	r.all(r.execute(id))(gate.Refused)
-	r.now = r.now.Add(time.Second)
+	r.now = r.now.Add(-6 * time.Minute)
+	o := r.all(r.execute(id))(gate.Refused)[0]
+	const want = "1 from the future (2026-03-03T12:00:00Z, and it is 2026-03-03T11:54:00Z by this"
+	if !strings.Contains(o.Message, want) {
+		t.Error(o.Message)
+	}
+	r.now = r.now.Add(2 * time.Minute)
 	r.all(r.execute(id))(gate.Done)
 }
 
@@ -407,7 +422,7 @@ func TestRollbacksAreOneAfterTheOther(t *testing.T) {
 			r.mu.Lock()
 			at--
 			r.mu.Unlock()
-			return succeeded(nil), nil
+			return fitting(req, succeeded(nil)), nil
 		})
 		r.all(rollback(context.Background(), ids, gate.Options{Parallel: 4}))(gate.Done)
 		if want := []string{"d:undo", "c:undo", "b:undo", "a:undo"}; most != 1 ||

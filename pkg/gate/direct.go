@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"fmt"
 
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
@@ -12,17 +13,22 @@ import (
 // neither approval nor evidence: here nobody can have given them. A key says that a request is an
 // undo, and anyone may choose it: so that is no exemption.
 func (g *Gate) Direct(ctx context.Context, r protocol.Request, begun int) (Outcome, error) {
-	if reasons := g.mayRunDirectly(r, begun); len(reasons) > 0 {
+	if reasons := g.mayRunDirectly(ctx, r, begun); len(reasons) > 0 {
 		return Outcome{Verdict: Refused, Message: "refused: " + reasons.Error(), Reasons: reasons}, nil
 	}
 	result, err := g.Run.Run(ctx, r)
 	if err != nil {
 		return Outcome{}, err
 	}
+	if strange := g.elsewhere(r, result.Status); strange != "" {
+		return Outcome{}, fmt.Errorf("the executor answered for something else: %s", strange)
+	}
 	return outcome(Action{}, result), nil
 }
 
-func (g *Gate) mayRunDirectly(r protocol.Request, begun int) policy.Denial {
+func (g *Gate) mayRunDirectly(
+	ctx context.Context, r protocol.Request, begun int,
+) policy.Denial {
 	dryRun := r.Mode == protocol.DryRun
 	if g.Policy == nil {
 		if dryRun {
@@ -30,7 +36,7 @@ func (g *Gate) mayRunDirectly(r protocol.Request, begun int) policy.Denial {
 		}
 		return noPolicy()
 	}
-	reasons := g.Policy.Subject(policy.RequestSubject(g.Registry, r))
+	reasons := append(g.Policy.Subject(policy.RequestSubject(g.Registry, r)), g.pinned(ctx)...)
 	if dryRun {
 		return reasons
 	}

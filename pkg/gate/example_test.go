@@ -9,6 +9,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/host"
 	"aws-provider-executor/pkg/journal"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
@@ -49,7 +50,7 @@ spec: {enabled: true, dryRunOnly: false, allowedProviders: [aws], allowUndo: tru
 			status.UndoAvailable = true
 			return protocol.NewResult(status), nil
 		}),
-		Timeout: time.Minute, Now: time.Now, Actor: "ann", Claimant: "example",
+		Timeout: time.Minute, Now: time.Now, Machine: host.Machine{}, Actor: "ann", Claimant: "example",
 		Progress: func(o gate.Outcome) { fmt.Println(o.Action.Status, "-", o.Message) },
 	}
 	plans, err := gate.ParsePlans([]byte(`

@@ -24,18 +24,18 @@ type Options struct {
 // DryRun asks the executor what executing would do now, and changes nothing.
 func (g *Gate) DryRun(ctx context.Context, ids []int64, opt Options) ([]Outcome, error) {
 	return g.run(ctx, ids, opt, func(ctx context.Context, a Action, _ int) (Outcome, error) {
-		if reasons := g.mayDryRun(a.Plan); len(reasons) > 0 {
+		if reasons := g.mayDryRun(ctx, a.Plan); len(reasons) > 0 {
 			return g.deny(ctx, a, "dry-run", reasons)
 		}
 		return g.dryRun(ctx, a, EventDryRun, a.Request(protocol.DryRun))
 	})
 }
 
-func (g *Gate) mayDryRun(p Plan) policy.Denial {
+func (g *Gate) mayDryRun(ctx context.Context, p Plan) policy.Denial {
 	if g.Policy == nil {
 		return noPolicy()
 	}
-	return g.Policy.Subject(g.subject(p))
+	return append(g.Policy.Subject(g.subject(p)), g.pinned(ctx)...)
 }
 
 // dryRun runs a request that changes nothing, and logs what it said.
@@ -46,6 +46,9 @@ func (g *Gate) dryRun(
 	r protocol.Request,
 ) (Outcome, error) {
 	result, err := g.Run.Run(ctx, r)
+	if strange := g.elsewhere(r, result.Status); err == nil && strange != "" {
+		err = fmt.Errorf("the executor answered for something else: %s", strange)
+	}
 	o := Outcome{Action: a, Verdict: Unsuccessful}
 	data := map[string]any{"mode": string(protocol.DryRun), "digest": a.Digest(), "status": "none"}
 	if err != nil {
@@ -54,6 +57,7 @@ func (g *Gate) dryRun(
 		o = outcome(a, result)
 		data = resultData(protocol.DryRun, a.Digest(), result)
 	}
+	g.addPlugin(ctx, data)
 	if g.Store.ReadOnly() {
 		return o, nil
 	}
@@ -222,8 +226,12 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 	default:
 		reasons = against("status", "it is %s; import its plan again with --requeue", a.Status)
 	}
-	reasons = append(reasons, busy(a, now)...)
-	if a.Claim != nil && a.Claim.Purpose == ToRollBack && len(busy(a, now)) == 0 {
+	busy, err := g.atWork(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	reasons = append(reasons, busy...)
+	if a.Claim != nil && a.Claim.Purpose == ToRollBack && len(busy) == 0 {
 		reasons = append(
 			reasons,
 			against("claim", "a rollback of it was begun and not finished; roll it back")...)
@@ -232,7 +240,7 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 	if g.Policy == nil {
 		return append(reasons, noPolicy()...), nil
 	}
-	h, altered, err := g.history(ctx, a, now)
+	h, altered, err := g.history(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -240,20 +248,31 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 		g.Policy.Subject(g.subject(a.Plan)),
 		g.Policy.Execution(now, begun),
 		g.Policy.Approved(h, now),
+		g.pinned(ctx),
 	), nil
 }
 
 // execute claims an action, runs it and records the result.
 func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error) {
-	a, reasons, err := g.claim(ctx, a, begun, ToExecute, g.mayExecute)
+	held, reasons, err := g.claim(ctx, a, begun, ToExecute, g.mayExecute)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if len(reasons) > 0 {
-		return g.deny(ctx, a, "execution", reasons)
+		return g.deny(ctx, held.Action, "execution", reasons)
 	}
-	result, err := g.runClaimed(ctx, a, a.Request(protocol.Execute))
-	return g.record(context.WithoutCancel(ctx), a, result, err)
+	replaced := g.replaced(ctx, held.Action)
+	result, err := g.runClaimed(ctx, held, held.Request(protocol.Execute))
+	o, err := g.record(context.WithoutCancel(ctx), held.Action, result, err)
+	o.Message += replaced
+	return o, err
+}
+
+// held is an action with this process's claim on it.
+type held struct {
+	Action
+	// since is the machine's uptime before the claim was written.
+	since time.Duration
 }
 
 // claim takes an action for this process alone, or says why not.
@@ -263,79 +282,98 @@ func (g *Gate) claim(
 	begun int,
 	purpose Purpose,
 	may func(context.Context, Action, int) (policy.Denial, error),
-) (Action, policy.Denial, error) {
+) (held, policy.Denial, error) {
 	for range attempts {
 		reasons, err := may(ctx, a, begun)
 		if err != nil || len(reasons) > 0 {
-			return a, reasons, err
+			return held{Action: a}, reasons, err
 		}
-		kind := EventClaimed
-		if purpose == ToRollBack {
-			kind = EventRollbackClaim
-		}
-		data := map[string]any{
-			"claimant": g.Claimant,
-			"digest":   a.Digest(),
-			"from":     string(a.Status),
-			"policy":   g.Policy.Name,
-		}
-		now := g.Now()
-		claimed := a
-		claimed.Claim = &Claim{
-			Purpose: purpose,
-			By:      g.Claimant,
-			At:      now,
-			Until:   now.Add(g.Timeout),
-			From:    a.Status,
-		}
-		if a.Claim != nil {
-			kind = EventTakenUp
-			data["claimantBefore"] = a.Claim.By
-		}
-		if a.Claim != nil && a.Claim.Purpose == ToExecute {
-			// What became of the run before is not known.
-			claimed.learn(nil, true)
-		}
-		switch {
-		case purpose == ToExecute:
-			claimed.Status, claimed.ExecutedAt = Running, now
-		case a.Status == Running:
-			claimed.Status, claimed.ResultMessage = Failed, ""
-			claimed.Error = "no result: its run was cut off; whether anything was changed is not known"
-		}
-		changed, err := g.Store.Apply(ctx, Change{Action: claimed, Event: g.event(kind, a, data)})
+		claimed, event := g.claimed(ctx, a, purpose)
+		since := g.Machine.Uptime()
+		changed, err := g.Store.Apply(ctx, Change{Action: claimed, Event: event})
 		if err == nil {
-			return changed[0], nil, nil
+			return held{changed[0], since}, nil, nil
 		}
 		if !errors.Is(err, ErrChanged) {
-			return a, nil, err
+			return held{Action: a}, nil, err
 		}
 		if a, err = g.Store.Get(ctx, a.ID); err != nil {
-			return a, nil, err
+			return held{Action: a}, nil, err
 		}
 	}
-	return a, nil, ErrChanged
+	return held{Action: a}, nil, ErrChanged
+}
+
+// claimed is an action with a claim of this process, and the event that logs it.
+func (g *Gate) claimed(ctx context.Context, a Action, purpose Purpose) (Action, Event) {
+	kind := EventClaimed
+	if purpose == ToRollBack {
+		kind = EventRollbackClaim
+	}
+	data := map[string]any{
+		"claimant": g.Claimant,
+		"digest":   a.Digest(),
+		"from":     string(a.Status),
+		"policy":   g.Policy.Name,
+	}
+	g.addPlugin(ctx, data)
+	now := g.Now()
+	claimed := a
+	claimed.Claim = &Claim{
+		Purpose: purpose,
+		By:      g.Claimant,
+		Process: g.Machine.Self(),
+		At:      now,
+		Until:   now.Add(g.Timeout),
+		From:    a.Status,
+	}
+	if a.Claim != nil {
+		kind = EventTakenUp
+		data["claimantBefore"] = a.Claim.By
+	}
+	if a.Claim != nil && a.Claim.Purpose == ToExecute {
+		// What became of the run before is not known.
+		claimed.learn(nil, true)
+	}
+	switch {
+	case purpose == ToExecute:
+		claimed.Status, claimed.ExecutedAt = Running, now
+	case a.Status == Running:
+		claimed.Status, claimed.ResultMessage = Failed, ""
+		claimed.Error = "no result: its run was cut off; whether anything was changed is not known"
+	}
+	return claimed, g.event(kind, a, data)
 }
 
 // claimMargin is what is left of a claim when its executor has ended.
 const claimMargin = time.Second
 
-// runClaimed runs a request within its claim. When too much time has gone by since then (a
-// suspended machine, say) for the executor to have its own, or the clock was set back, it does not
-// begin.
+// runClaimed runs a request within its claim. The claim is in the journal's main file before the
+// executor starts: the log beside it may be lost alone. When too much time has gone by since the
+// claim (a suspended machine, say) for the executor to have its own, it does not begin.
 func (g *Gate) runClaimed(
 	ctx context.Context,
-	a Action,
+	h held,
 	r protocol.Request,
 ) (protocol.Result, error) {
-	if late := g.Now().Sub(a.Claim.At); late > lateStart(g.Timeout) || late < 0 {
+	if err := g.Store.Flush(ctx); err != nil {
+		return protocol.Result{}, &NotStarted{Cause: err}
+	}
+	if late := g.Machine.Uptime() - h.since; late > lateStart(g.Timeout) {
 		return protocol.Result{}, &NotStarted{
-			Cause: errors.New("too much time went by since it was claimed, or the clock was set"),
+			Cause: errors.New("too much time went by since it was claimed"),
 		}
 	}
-	ctx, cancel := context.WithDeadline(ctx, a.Claim.Until.Add(-claimMargin))
+	ctx, cancel := context.WithDeadline(ctx, h.Claim.Until.Add(-claimMargin))
 	defer cancel()
-	return g.Run.Run(ctx, r)
+	result, err := g.Run.Run(ctx, r)
+	if err != nil {
+		return result, err
+	}
+	if strange := g.elsewhere(r, result.Status); strange != "" {
+		return protocol.Result{}, fmt.Errorf("the executor answered for something else: %s", strange)
+	}
+	return result, nil
 }
 
 // lateStart is how long after the claim an executor may still be started.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -319,7 +318,7 @@ func TestAStaleRunThatCanNotBeTakenUpStaysUncertain(t *testing.T) {
 			r := newRig(t, lab)
 			id := r.approved("k")[0]
 			r.claimed(id)
-			r.now = r.now.Add(2 * time.Minute)
+			r.seen(id)
 			r.answers(tt.answer)
 			o := r.all(r.execute(id))(tt.verdict)[0]
 			if strings.Contains(o.Message, "nothing was changed") {
@@ -377,7 +376,7 @@ func TestRollbackOfAllTellsWhatItLeavesOut(t *testing.T) {
 		}
 		reasons[o.Action.IdempotencyKey] = o.Reasons[0].Text
 	}
-	for key, want := range map[string]string{"running": "it is running",
+	for key, want := range map[string]string{"running": "someone is at work on it",
 		"altered": "the row of action 4 was changed", "irreversible": "can't be undone"} {
 		if !strings.Contains(reasons[key], want) || len(reasons) != 3 {
 			t.Errorf("%s is left out because of %q, want %q", key, reasons[key], want)

@@ -32,11 +32,15 @@ type Gate struct {
 	Provider string
 	// Run hands a request to the executor.
 	Run Runner
-	// Timeout is how long a claim holds. An executor gets the time until shortly before, and ends by
-	// then.
+	// Program, when not nil, tells what Run runs.
+	Program Program
+	// Timeout is how long a claim holds where nobody can ask after its process. An executor gets the
+	// time until shortly before, and ends by then.
 	Timeout time.Duration
 	Now     func() time.Time
-	// Actor is on whose behalf, for the journal; Claimant names this process.
+	// Machine tells which claims are of processes that have ended.
+	Machine Machine
+	// Actor is the user of the operating system, for the journal; Claimant names this process.
 	Actor, Claimant string
 	// Progress, when not nil, is told each outcome as it comes, one at a time.
 	Progress func(Outcome)
@@ -184,21 +188,6 @@ func intact(a Action) policy.Denial {
 		}
 	}
 	return reasons
-}
-
-// busy refuses an action that another process is at work on.
-func busy(a Action, now time.Time) policy.Denial {
-	if a.Claim == nil || now.After(a.Claim.Until) {
-		return nil
-	}
-	return against(
-		"claim",
-		"%s is at work on it (%s) since %s; if that is no more, it can be taken up after %s",
-		a.Claim.By,
-		a.Claim.Purpose,
-		a.Claim.At.Format(time.RFC3339),
-		a.Claim.Until.Format(time.RFC3339),
-	)
 }
 
 // Failures reports whether anything was let through and did not succeed, and whether anything was

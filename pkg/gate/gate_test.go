@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ type rig struct {
 	t       *testing.T
 	journal *journal.Journal
 	now     time.Time
+	// machine is where the gate runs.
+	machine *machine
 
 	mu       sync.Mutex
 	requests []protocol.Request
@@ -65,9 +68,11 @@ func newRig(t *testing.T, spec string) *rig {
 	}
 	t.Cleanup(func() { _ = j.Close() })
 	r := &rig{t: t, journal: j, now: time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)}
+	r.machine = &machine{rig: r, self: gate.Process{Host: "here", Boot: "b1", PID: 7, Start: "1"}}
 	r.Gate = &gate.Gate{
 		Store: j, Registry: actions.Registry(), Provider: "aws", Run: r, Timeout: time.Minute,
-		Now: func() time.Time { return r.now }, Actor: "tester", Claimant: "here",
+		Now: func() time.Time { return r.now }, Machine: r.machine,
+		Actor: "tester", Claimant: "here",
 	}
 	if spec != "" {
 		r.Policy = parsePolicy(t, spec)
@@ -81,10 +86,62 @@ func (r *rig) Run(_ context.Context, req protocol.Request) (protocol.Result, err
 	r.requests = append(r.requests, req)
 	answer := r.answer
 	r.mu.Unlock()
-	if answer != nil {
-		return answer(req)
+	if answer == nil {
+		return fitting(req, succeeded(map[string]string{"changed": "true"})), nil
 	}
-	return succeeded(map[string]string{"priorAssigned": "false", "changed": "true"}), nil
+	result, err := answer(req)
+	return fitting(req, result), err
+}
+
+// fitting adds the fact without which a success is another request's, unless the result has some.
+func fitting(req protocol.Request, r protocol.Result) protocol.Result {
+	facts := map[string]string{
+		"assign-secondary-ip": "priorAssigned", "ensure-forwarding-enabled": "priorSourceDestCheck",
+		"unassign-secondary-ip": "overwrote", "ensure-forwarding-disabled": "sourceDestCheck",
+		"assign-route-table-route": "routeState", "unassign-route-table-route": "unknownPrior",
+	}
+	if req.Target["captureStrategy"] == "route-table" {
+		facts = map[string]string{
+			"assign-secondary-ip": "routeState", "unassign-secondary-ip": "unknownPrior",
+			"unassign-route-table-route": "unknownPrior",
+		}
+	}
+	name := facts[req.Action]
+	if r.Status.Status != protocol.Succeeded || name == "" || r.Status.Observed[name] != "" {
+		return r
+	}
+	r.Status.Observed = maps.Clone(r.Status.Observed)
+	if r.Status.Observed == nil {
+		r.Status.Observed = map[string]string{}
+	}
+	r.Status.Observed[name] = "false"
+	return r
+}
+
+// machine is one whose processes and uptime a test sets.
+type machine struct {
+	rig  *rig
+	self gate.Process
+	// lives are other processes than its own, by their ids.
+	lives map[int]gate.Life
+	// skew is by how much its clock was set back since the test began.
+	skew time.Duration
+}
+
+func (m *machine) Self() gate.Process { return m.self }
+
+func (m *machine) Life(p gate.Process) gate.Life {
+	switch {
+	case p == m.self:
+		return gate.Lives
+	case p.Boot == m.self.Boot:
+		return m.lives[p.PID]
+	}
+	return gate.LifeUnknown
+}
+
+func (m *machine) Uptime() time.Duration {
+	return m.rig.now.Add(m.skew).Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 }
 
 func succeeded(facts map[string]string) protocol.Result {
@@ -456,7 +513,7 @@ func TestExecuteRefuses(t *testing.T) {
 			r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
 			r.claimed(id)
 		}, []string{"claim: someone is at work on it (execute) since 2026-03-03T12:00:00Z; if that " +
-			"is no more, it can be taken up after 2026-03-03T12:01:00Z"}},
+			"is no more, it can be taken up in 1m0s"}},
 		{"without a policy", "", nil, []string{"policy: there is none, and without one nothing runs"}},
 	}
 	for _, tt := range tests {
@@ -496,7 +553,7 @@ func (r *rig) sql(statements string) {
 	}
 }
 
-// claimed leaves an action as a gate that was killed does.
+// claimed leaves an action as a gate on another machine does that was killed.
 func (r *rig) claimed(id int64) {
 	r.t.Helper()
 	a := r.get(id)
@@ -514,15 +571,22 @@ func (r *rig) claimed(id int64) {
 	}
 }
 
-func TestAStaleClaimIsTakenUpOnlyAfterItsTime(t *testing.T) {
+// TestAnothersClaimIsTakenUpOnlyAfterItsTime, which is counted from the first look at it.
+func TestAnothersClaimIsTakenUpOnlyAfterItsTime(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
 	r.claimed(id)
+	r.now = r.now.Add(time.Hour)
+	o := r.all(r.execute(id))(gate.Refused)[0]
+	if !strings.Contains(o.Message, "it can be taken up in 1m0s") {
+		t.Error(o.Message)
+	}
 	r.now = r.now.Add(time.Minute)
 	r.all(r.execute(id))(gate.Refused)
 	r.now = r.now.Add(time.Nanosecond)
 	r.all(r.execute(id))(gate.Done)
-	if got, want := r.kinds(id), "imported approved claimed denied taken-up result"; got != want {
+	want := "imported approved claimed claim-seen denied denied taken-up result"
+	if got := r.kinds(id); got != want {
 		t.Errorf("logged %q, want %q", got, want)
 	}
 	r.verified()
@@ -534,8 +598,13 @@ func TestALateResultIsNotLost(t *testing.T) {
 	r.answer = func(protocol.Request) (protocol.Result, error) {
 		// While the executor runs, its claim goes stale and another gate takes the action up.
 		r.answer = nil
+		other := *r.Gate
+		there := gate.Process{Host: "there", Boot: "b2", PID: 7, Start: "1"}
+		other.Machine = &machine{rig: r, self: there}
+		ids := []int64{id}
+		r.all(other.Execute(context.Background(), ids, gate.Options{}))(gate.Refused)
 		r.now = r.now.Add(time.Hour)
-		r.all(r.execute(id))(gate.Done)
+		r.all(other.Execute(context.Background(), ids, gate.Options{}))(gate.Done)
 		return succeeded(map[string]string{"priorAssigned": "late"}), nil
 	}
 	r.all(r.execute(id))(gate.Unsuccessful)

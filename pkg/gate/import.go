@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -148,7 +149,11 @@ func (im *importing) add(ctx context.Context, p numbered) error {
 	case len(intact(there)) > 0:
 		im.refuse("%s: action %d: %s", p.called(), there.ID, intact(there).Error())
 	case im.requeue:
-		im.again(there, p)
+		busy, err := im.atWork(ctx, there)
+		if err != nil {
+			return err
+		}
+		im.again(there, p, busy)
 	case there.Digest() != p.Digest():
 		im.refuse(
 			"%s: the key is there already, as action %d (%s), with another plan; --requeue replaces it",
@@ -163,13 +168,13 @@ func (im *importing) add(ctx context.Context, p numbered) error {
 }
 
 // again puts an action back to pending.
-func (im *importing) again(there Action, p numbered) {
+func (im *importing) again(there Action, p numbered, busy policy.Denial) {
 	refuse := func(format string, args ...any) {
 		im.refuse("%s: action %d "+format, append([]any{p.called(), there.ID}, args...)...)
 	}
 	switch {
-	case len(busy(there, im.Now())) > 0:
-		refuse("is claimed: %s", busy(there, im.Now()).Error())
+	case len(busy) > 0:
+		refuse("is claimed: %s", busy.Error())
 		return
 	case there.Claim != nil:
 		refuse(

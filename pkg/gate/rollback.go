@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
@@ -40,11 +39,15 @@ func (g *Gate) RollbackDryRun(ctx context.Context, ids []int64, opt Options) ([]
 	opt.Parallel = 1
 	return g.run(ctx, ids, opt, func(ctx context.Context, a Action, _ int) (Outcome, error) {
 		a = g.withUndo(a)
-		reasons := undoable(a, g.Now())
+		reasons, err := g.undoable(ctx, a)
+		if err != nil {
+			return Outcome{}, err
+		}
 		if g.Policy == nil {
 			reasons = append(reasons, noPolicy()...)
 		} else if a.Undo != nil {
 			reasons = append(reasons, g.Policy.Subject(g.undoSubject(a))...)
+			reasons = append(reasons, g.pinned(ctx)...)
 		}
 		if len(reasons) > 0 {
 			return g.deny(ctx, a, "rollback dry-run", reasons)
@@ -72,7 +75,11 @@ func (g *Gate) UndoRequests(
 			return nil, err
 		}
 		a = g.withUndo(a)
-		if against := undoable(a, g.Now()); len(against) > 0 {
+		against, err := g.undoable(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		if len(against) > 0 {
 			reasons = append(reasons, protocol.Quote(a.IdempotencyKey)+": "+against.Error())
 			continue
 		}
@@ -96,13 +103,16 @@ func (g *Gate) InForce(ctx context.Context) (ids []int64, leftOut []Outcome, err
 		switch {
 		case a.MayHaveChanged || a.Status == Running:
 			a = g.withUndo(a)
-			reasons = append(undoable(a, g.Now()), busy(a, g.Now())...)
+			reasons, err = g.undoable(ctx, a)
 		case a.Altered != "":
 			reasons = intact(a)
 		case !slices.Contains(Statuses(), a.Status):
-			reasons = undoable(a, g.Now())
+			reasons, err = g.undoable(ctx, a)
 		default:
 			continue
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 		if len(reasons) == 0 {
 			ids = append(ids, a.ID)
@@ -187,10 +197,14 @@ func (g *Gate) lastRun(ctx context.Context, id int64) (last int64) {
 
 // undoable says why an action can't be undone, or why there is nothing to undo. Of one whose run
 // was cut off nobody knows what it changed: the undo finds out.
-func undoable(a Action, now time.Time) policy.Denial {
-	reasons := intact(a)
+func (g *Gate) undoable(ctx context.Context, a Action) (policy.Denial, error) {
+	busy, err := g.atWork(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	reasons := append(intact(a), busy...)
 	switch {
-	case a.Status == Running && (a.Claim == nil || len(busy(a, now)) > 0):
+	case a.Status == Running && (a.Claim == nil || len(busy) > 0):
 		reasons = append(reasons, against("status", "it is running; wait for its end")...)
 	case a.Status == Running:
 	case a.MayHaveChanged:
@@ -212,13 +226,15 @@ func undoable(a Action, now time.Time) policy.Denial {
 	if a.Undo == nil {
 		reasons = append(reasons, against("undo", "%s can't be undone", a.Plan.Action)...)
 	}
-	return reasons
+	return reasons, nil
 }
 
 // mayRollBack decides whether an action may be undone now.
-func (g *Gate) mayRollBack(_ context.Context, a Action, begun int) (policy.Denial, error) {
-	now := g.Now()
-	reasons := slices.Concat(undoable(a, now), busy(a, now))
+func (g *Gate) mayRollBack(ctx context.Context, a Action, begun int) (policy.Denial, error) {
+	reasons, err := g.undoable(ctx, a)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case g.Policy == nil:
 		return append(reasons, noPolicy()...), nil
@@ -228,20 +244,21 @@ func (g *Gate) mayRollBack(_ context.Context, a Action, begun int) (policy.Denia
 	return slices.Concat(
 		reasons,
 		g.Policy.Subject(g.undoSubject(a)),
-		g.Policy.Execution(now, begun),
+		g.Policy.Execution(g.Now(), begun),
+		g.pinned(ctx),
 	), nil
 }
 
 func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, error) {
-	a, reasons, err := g.claim(ctx, a, begun, ToRollBack, g.mayRollBack)
+	held, reasons, err := g.claim(ctx, a, begun, ToRollBack, g.mayRollBack)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if len(reasons) > 0 {
-		return g.deny(ctx, a, "rollback", reasons)
+		return g.deny(ctx, held.Action, "rollback", reasons)
 	}
-	result, err := g.runClaimed(ctx, a, a.undoRequest(protocol.Execute))
-	return g.recordRollback(context.WithoutCancel(ctx), a, result, err)
+	result, err := g.runClaimed(ctx, held, held.undoRequest(protocol.Execute))
+	return g.recordRollback(context.WithoutCancel(ctx), held.Action, result, err)
 }
 
 // recordRollback writes down what became of an undo. The facts of the action stay. An undo that

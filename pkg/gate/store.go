@@ -27,6 +27,11 @@ type Store interface {
 	// Note logs events that change no action.
 	Note(ctx context.Context, events ...Event) error
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
+	// Flush brings what was written into the journal's main file: the log beside it may be lost
+	// alone.
+	Flush(ctx context.Context) error
+	// ID is the journal's own, empty where it has none.
+	ID() string
 	// ReadOnly tells a journal that another program owns, or that can't be written to.
 	ReadOnly() bool
 }
@@ -83,6 +88,12 @@ type Event struct {
 	Hash string         `json:"hash"`
 }
 
+// text is a text of the event's data, empty where there is none.
+func (e Event) text(name string) string {
+	s, _ := e.Data[name].(string)
+	return s
+}
+
 // EventKind is what happened.
 type EventKind string
 
@@ -96,6 +107,8 @@ const (
 	EventApproved       EventKind = "approved"
 	EventClaimed        EventKind = "claimed"
 	EventTakenUp        EventKind = "taken-up"
+	EventClaimSeen      EventKind = "claim-seen"
+	EventClaimBroken    EventKind = "claim-broken"
 	EventDryRun         EventKind = "dry-run"
 	EventResult         EventKind = "result"
 	EventNoResult       EventKind = "no-result"

@@ -193,9 +193,11 @@ func (j *Journal) transact(ctx context.Context, do func(*writer) error) error {
 // findHead finds where the log goes on. Nothing is decided on a log that does not end where it
 // should: what was done may be what is missing.
 func (w *writer) findHead() error {
-	last, t := head{}, w.journal.tables()
-	err := w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM "+t.head).Scan(&w.head.seq, &w.head.hash)
-	if err == nil {
+	t := w.journal.tables()
+	end, err := (view{w.ctx, w.tx, w.journal}).end()
+	// A log without an event ends with what the first one follows.
+	last := head{hash: end.id}
+	if w.head = end.head; err == nil {
 		err = w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM "+t.events+" ORDER BY seq DESC LIMIT 1").
 			Scan(&last.seq, &last.hash)
 	} else if errors.Is(err, sql.ErrNoRows) {
@@ -236,11 +238,11 @@ var (
 	insertAction = "INSERT INTO action_executions (" + coreColumns + ") VALUES (?, ?, ?, ?, ?, ?, " +
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	insertState = "INSERT INTO " + ours.states + " (" + stateColumns + ", action_id) VALUES (?, " +
-		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	updateAction = "UPDATE action_executions SET (" + coreColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, " +
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?"
 	updateState = "UPDATE " + ours.states + " SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, " +
-		"?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
+		"?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
 )
 
 // put writes an action on the revision it has, where its row is as the log left it.
@@ -344,8 +346,13 @@ func stateValues(a gate.Action) []any {
 	if a.MayHaveChanged {
 		mark = 1
 	}
+	process := ""
+	if c.Process != (gate.Process{}) {
+		// A struct of texts and a number has no value that JSON lacks.
+		process, _ = encode(c.Process)
+	}
 	return []any{a.Name, a.Description, a.Mode, a.Digest(), formatTime(a.Imported), a.Revision,
-		string(c.Purpose), c.By, formatTime(c.At), formatTime(c.Until), string(c.From), mark}
+		string(c.Purpose), c.By, formatTime(c.At), formatTime(c.Until), string(c.From), mark, process}
 }
 
 func isDuplicate(err error) bool {

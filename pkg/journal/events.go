@@ -21,6 +21,24 @@ type head struct {
 	hash string
 }
 
+// end is what is written down of the end of a log. The id is the journal's own: what the first
+// event follows, or, in a journal that came from an earlier version, the first event's hash.
+type end struct {
+	head
+	id string
+}
+
+// end reads it; sql.ErrNoRows when it is not there.
+func (v view) end() (e end, err error) {
+	id := "id"
+	if v.journal.version < 4 {
+		id = "''"
+	}
+	row := v.QueryRowContext(v.ctx, "SELECT seq, hash, "+id+" FROM "+v.journal.tables().head)
+	err = row.Scan(&e.seq, &e.hash, &e.id)
+	return e, err
+}
+
 const eventColumns = "seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash"
 
 // rowKey is where an event keeps the digest of the action's row as it left it.
@@ -133,10 +151,14 @@ func (s stored) event() (gate.Event, error) {
 	return e, nil
 }
 
-// rowDigest is that of the values of a row. The mark is in it when it is set.
+// rowDigest is that of the values of a row. What later versions added at the end is in it as far as
+// it says something: the digests of earlier ones stay.
 func rowDigest(values []any) (string, error) {
-	if values[markAt] == int64(0) {
-		values = values[:markAt]
+	if values[processAt] == "" {
+		values = values[:processAt]
+		if values[markAt] == int64(0) {
+			values = values[:markAt]
+		}
 	}
 	text, err := encode(values)
 	if err != nil {

@@ -13,8 +13,11 @@ package journal
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,6 +40,8 @@ type Journal struct {
 	foreign, readOnly bool
 	// version is that of our tables in the file.
 	version int
+	// id is the journal's own; empty in a core's and in one of an earlier version.
+	id string
 	// idColumn is what a core's table calls by number.
 	idColumn string
 }
@@ -49,7 +54,7 @@ var schema string
 const (
 	// applicationID marks a SQLite file as ours.
 	applicationID = 0x41435447
-	version       = 3
+	version       = 4
 )
 
 // driver is SQLite's, but in tests of what fails.
@@ -108,6 +113,10 @@ func (j *Journal) ReadOnly() bool { return j.readOnly }
 
 // IsACores reports whether it is a core's, which has its table and not ours.
 func (j *Journal) IsACores() bool { return j.foreign }
+
+// ID is the journal's own: no other journal has it, and a copy has the same. It is empty in a
+// core's, and in one of an earlier version that can't be written.
+func (j *Journal) ID() string { return j.id }
 
 // Path is the file.
 func (j *Journal) Path() string { return j.path }
@@ -248,8 +257,18 @@ func createTables(ctx context.Context, path string) error {
 		applicationID,
 		version,
 	)
-	_, err = db.ExecContext(ctx, "BEGIN;"+schema+marks+"COMMIT; PRAGMA journal_mode = WAL")
+	id := newID()
+	begin := fmt.Sprintf("INSERT INTO %s (one, version, id, seq, hash) "+
+		"VALUES (1, %d, '%s', 0, '%s');", ours.head, version, id, id)
+	_, err = db.ExecContext(ctx, "BEGIN;"+schema+begin+marks+"COMMIT; PRAGMA journal_mode = WAL")
 	return errors.Join(err, db.Close())
+}
+
+// newID makes the id of a journal, which no other has.
+func newID() string {
+	id := make([]byte, sha256.Size)
+	_, _ = rand.Read(id) // never fails
+	return hex.EncodeToString(id)
 }
 
 func syncDir(path string) error {
@@ -268,7 +287,7 @@ func (j *Journal) checkVersion(ctx context.Context) error {
 	j.version = found
 	switch {
 	case found == version:
-		return nil
+		return j.findID(ctx)
 	case found < 1 || found > version:
 		return fmt.Errorf("it is of version %d, and this program knows version %d", j.version, version)
 	case j.readOnly:
@@ -277,7 +296,33 @@ func (j *Journal) checkVersion(ctx context.Context) error {
 	if err := j.migrate(ctx); err != nil {
 		return fmt.Errorf("cannot bring it from version %d to %d: %w", found, version, err)
 	}
-	return nil
+	return j.findID(ctx)
+}
+
+func (j *Journal) findID(ctx context.Context) error {
+	e, err := (view{ctx, j.db, j}).end()
+	if errors.Is(err, sql.ErrNoRows) {
+		// What is missing is for Verify to tell.
+		return nil
+	}
+	j.id = e.id
+	return err
+}
+
+// Flush brings what was written into the file itself: the log beside it may be lost alone, as by
+// who copies or tidies. It waits for readers that are in the way.
+func (j *Journal) Flush(ctx context.Context) error {
+	for _, mode := range []string{"PASSIVE", "FULL"} {
+		var busy, logged, moved int
+		row := j.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")")
+		if err := row.Scan(&busy, &logged, &moved); err != nil {
+			return fmt.Errorf("cannot bring the journal's log into its file: %w", err)
+		}
+		if busy == 0 && logged == moved {
+			return nil
+		}
+	}
+	return errors.New("cannot bring the journal's log into its file: another process reads it")
 }
 
 // coreColumns are the core's, in its order.

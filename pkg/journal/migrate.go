@@ -17,8 +17,9 @@ import (
 // it event by event, and ends with the same hash.
 //
 // Until version 2 the tables had names of which a core uses one. Version 1 had no mark of what may
-// have been changed. The rows that should bear it get it, with an event. A row that is not as the
-// log left it stays as it is, to be found.
+// have been changed. The rows that should bear it get it, with an event. Version 3 had no id of the
+// journal, and no process of a claim. A row that is not as the log left it stays as it is, to be
+// found.
 func (j *Journal) migrate(ctx context.Context) error {
 	form, err := wantedSchema(ctx)
 	if err != nil {
@@ -44,6 +45,9 @@ func (j *Journal) migrate(ctx context.Context) error {
 			return err
 		}
 		j.version = version
+		if err := w.nameJournal(); err != nil {
+			return err
+		}
 		for _, a := range marked {
 			e := gate.Event{
 				At: time.Now(), Kind: gate.EventMigrated, Actor: "actionctl",
@@ -80,34 +84,64 @@ func (w *writer) nobodyIsAtWork(now time.Time) error {
 }
 
 // moveTables makes the tables of this version, and moves into them what is in those of an earlier
-// one.
+// one. Those of version 3 that are as they were stay where they are.
 func (w *writer) moveTables(form map[string]part, from int) error {
-	states := stateColumns
-	if from == 1 {
-		states = stateColumns1 + ", 0"
-	}
 	const approvals = "id, action_id, approved_by, approved_at, digest"
 	old := tablesOf(from)
 	move := func(to, columns, values, from string) string {
 		return "INSERT INTO " + to + " (" + columns + ") SELECT " + values + " FROM " + from
 	}
-	statements := append(makingOf(form),
-		"DROP INDEX IF EXISTS action_executions_by_status",
-		move(ours.states, "action_id, "+stateColumns, "action_id, "+states, old.states),
-		move(ours.approvals, approvals, approvals, old.approvals+" ORDER BY id"),
-		move(ours.events, eventColumns, eventColumns, old.events+" ORDER BY seq"),
-		move(ours.head, "version, one, seq, hash", fmt.Sprint(version)+", one, seq, hash", old.head),
-	)
-	for _, table := range []string{old.states, old.approvals, old.events, old.head} {
-		statements = append(statements, "DROP TABLE "+table)
+	var statements []string
+	if from == 3 {
+		old.states, old.head = before4+old.states, before4+old.head
+		statements = []string{
+			"ALTER TABLE " + ours.states + " RENAME TO " + old.states,
+			"ALTER TABLE " + ours.head + " RENAME TO " + old.head,
+			form["table "+ours.states].text,
+			form["table "+ours.head].text,
+		}
+	} else {
+		statements = append(makingOf(form),
+			"DROP INDEX IF EXISTS action_executions_by_status",
+			move(ours.approvals, approvals, approvals, old.approvals+" ORDER BY id"),
+			move(ours.events, eventColumns, eventColumns, old.events+" ORDER BY seq"),
+			"DROP TABLE "+old.approvals,
+			"DROP TABLE "+old.events,
+		)
 	}
-	statements = append(statements, fmt.Sprintf("PRAGMA user_version = %d", version))
+	statements = append(statements,
+		move(ours.states, "action_id, "+stateColumns, "action_id, "+statesOf(from), old.states),
+		move(ours.head, "version, id, one, seq, hash",
+			fmt.Sprint(version)+", '', one, seq, hash", old.head),
+		"DROP TABLE "+old.states,
+		"DROP TABLE "+old.head,
+		fmt.Sprintf("PRAGMA user_version = %d", version),
+	)
 	for _, s := range statements {
 		if _, err := w.tx.ExecContext(w.ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// before4 begins the names of tables of version 3 on their way.
+const before4 = prefix + "before_4_"
+
+// nameJournal gives a journal of an earlier version its id: its first event's hash, to which the
+// whole log leads back. One without events gets a new one, which its first event will follow.
+func (w *writer) nameJournal() error {
+	var id string
+	row := w.tx.QueryRowContext(w.ctx, "SELECT hash FROM "+ours.events+" WHERE seq = 1")
+	err := row.Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) && w.head.seq == 0 {
+		id, err = newID(), nil
+		w.head.hash = id
+	}
+	if err == nil {
+		_, err = w.exec("UPDATE "+ours.head+" SET id = ?", id)
+	}
+	return err
 }
 
 // makingOf are the statements that make everything of ours, the tables first.

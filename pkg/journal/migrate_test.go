@@ -32,9 +32,14 @@ var (
 	// log.
 	//go:embed testdata/version2.sql
 	version2SQL string
+	// version3SQL is one of version 3, and version3Head the end of its log.
+	//go:embed testdata/version3.sql
+	version3SQL string
 )
 
 const version2Head = "c536d8aecf1211acf9f75e6ef8b5f8d7cef09d617a5f3431eb8317eebaac5db1"
+
+const version3Head = "92d199289abbf8629eb65c2595e47c28c583325ab9ebf20457cae6a6f221524d"
 
 // TestMain is also the process that is killed as it brings a journal to this version.
 func TestMain(m *testing.M) {
@@ -83,6 +88,10 @@ func version1(t *testing.T) (path string) {
 	t.Helper()
 	path = newPath(t)
 	j := open(t, path)
+	// The log of an earlier version begins with nothing.
+	if _, err := j.db.Exec("UPDATE actionctl_journal SET id = '', hash = ''"); err != nil {
+		t.Fatal(err)
+	}
 	for _, x := range []struct {
 		key    string
 		status gate.Status
@@ -110,9 +119,7 @@ func version1(t *testing.T) (path string) {
 // version2 is the journal of a program of version 2.
 func version2(t testing.TB) (path string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "journal.db")
-	makeForeign(t, path, version2SQL+"PRAGMA journal_mode = WAL;")
-	return path
+	return madeBy(t, version2SQL)
 }
 
 // reading opens a journal as one who may not write it.
@@ -156,6 +163,24 @@ func verified(t *testing.T, j *Journal, want Report) {
 	}
 }
 
+// earlier are the journals of earlier versions that have the mark.
+var earlier = map[string]struct {
+	sql    string
+	report Report
+}{
+	"version 2": {version2SQL, asVersion2},
+	"version 3": {version3SQL, asVersion3},
+}
+
+func madeBy(t testing.TB, sql string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "journal.db")
+	makeForeign(t, path, sql+"PRAGMA journal_mode = WAL;")
+	return path
+}
+
+var asVersion3 = Report{Events: 12, Actions: 2, Head: version3Head, Faults: []string{}}
+
 var asVersion2 = Report{Events: 13, Actions: 2, Head: version2Head, Faults: []string{}}
 
 func TestAJournalOfVersion1IsBroughtToThisOne(t *testing.T) {
@@ -193,29 +218,39 @@ func TestAJournalOfVersion1IsReadByWhoMayNotWriteIt(t *testing.T) {
 	}
 }
 
-// TestAJournalOfVersion2KeepsItsChain: the log ends with the same hash before and after, and goes
-// on.
-func TestAJournalOfVersion2KeepsItsChain(t *testing.T) {
-	path := version2(t)
+// TestAJournalOfAnEarlierVersionKeepsItsChain: the log ends with the same hash before and after,
+// and goes on.
+func TestAJournalOfAnEarlierVersionKeepsItsChain(t *testing.T) {
+	for name, made := range earlier {
+		t.Run(name, func(t *testing.T) { keepsItsChain(t, madeBy(t, made.sql), made.report) })
+	}
+}
+
+func keepsItsChain(t *testing.T, path string, want Report) {
 	before := reading(t, path)
-	verified(t, before, asVersion2)
+	verified(t, before, want)
 	events, rows := told(t, before)
 	_ = before.Close()
 
 	var j *Journal
 	for range 2 {
 		j = open(t, path)
-		verified(t, j, asVersion2)
+		verified(t, j, want)
 	}
 	after, again := told(t, j)
 	if d := cmp.Diff(events, after) + cmp.Diff(rows, again); d != "" {
 		t.Error(d)
 	}
 	approvals, err := j.Approvals(context.Background(), 1)
-	if err != nil || len(approvals) != 1 || approvals[0].By != "änn" {
+	if err != nil || len(approvals) != 1 || !strings.HasSuffix(approvals[0].By, "nn") {
 		t.Error(approvals, err)
 	}
-	for _, name := range []string{before3.states, before3.approvals, before3.events, before3.head} {
+	first := after[0].Hash
+	if j.ID() != first {
+		t.Errorf("its id is %q, want that of its first event", j.ID())
+	}
+	for _, name := range []string{before4 + ours.states, before4 + ours.head,
+		before3.states, before3.approvals, before3.events, before3.head} {
 		if there, err := hasTable(context.Background(), j.db, name); there || err != nil {
 			t.Errorf("%s is there still: %v, %v", name, there, err)
 		}
@@ -227,7 +262,7 @@ func TestAJournalOfVersion2KeepsItsChain(t *testing.T) {
 		t.Errorf("the next action has the id %d", added.ID)
 	}
 	r, err := j.Verify(context.Background())
-	if err != nil || len(r.Faults) > 0 || r.Events != 15 {
+	if err != nil || len(r.Faults) > 0 || r.Events != want.Events+2 {
 		t.Error(r, err)
 	}
 }
@@ -274,7 +309,7 @@ func TestATamperedJournalOfVersion2StaysSo(t *testing.T) {
 }
 
 // TestAMigrationThatIsKilledIsDoneAgain, whatever it wrote last: until its end the journal is of
-// version 2.
+// the earlier version.
 func TestAMigrationThatIsKilledIsDoneAgain(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {
@@ -287,32 +322,34 @@ func TestAMigrationThatIsKilledIsDoneAgain(t *testing.T) {
 		_ = c.Run()
 		return c.ProcessState
 	}
-	killed := 0
-	for _, at := range append(numbers(1, 40), "commit") {
-		path := version2(t)
-		if state := run(path, at); state.Success() && at != "commit" {
-			break
-		} else if status := state.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
-			t.Fatalf("at %s: %v, want it killed", at, state)
+	for name, made := range earlier {
+		killed := 0
+		for _, at := range append(numbers(1, 40), "commit") {
+			path := madeBy(t, made.sql)
+			if state := run(path, at); state.Success() && at != "commit" {
+				break
+			} else if status := state.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+				t.Fatalf("%s, at %s: %v, want it killed", name, at, state)
+			}
+			killed++
+			verified(t, reading(t, path), made.report)
+			j := open(t, path)
+			verified(t, j, made.report)
+			if j.version != version || j.ID() == "" {
+				t.Errorf("%s, at %s: version %d, id %q", name, at, j.version, j.ID())
+			}
+			add(t, j, "later")
 		}
-		killed++
-		verified(t, reading(t, path), asVersion2)
-		j := open(t, path)
-		verified(t, j, asVersion2)
-		if j.version != version {
-			t.Errorf("at %s: version %d", at, j.version)
+		// Two states and the head are moved, and of version 2 two approvals and thirteen events.
+		if killed < 4 || name == "version 2" && killed < 18 {
+			t.Errorf("%s: killed at %d places only", name, killed)
 		}
-		add(t, j, "later")
+		path := madeBy(t, made.sql)
+		if state := run(path, "commit"); state.Success() {
+			t.Errorf("%s: not killed as it commits", name)
+		}
+		verified(t, open(t, path), made.report)
 	}
-	// Two states, two approvals, thirteen events and the head are moved.
-	if killed < 18 {
-		t.Errorf("killed at %d places only", killed)
-	}
-	path := version2(t)
-	if state := run(path, "commit"); state.Success() {
-		t.Error("not killed as it commits")
-	}
-	verified(t, open(t, path), asVersion2)
 }
 
 func numbers(from, to int) (all []string) {

@@ -11,12 +11,24 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// stateColumns1 are those of version 1; the others added one.
+// stateColumns1 are those of version 1; versions 2 and 4 added one each.
 const (
 	stateColumns1 = "name, description, mode, digest, imported_at, revision, " +
 		"claim_purpose, claim_by, claim_at, claim_until, claim_from"
-	stateColumns = stateColumns1 + ", may_have_changed"
+	stateColumns2 = stateColumns1 + ", may_have_changed"
+	stateColumns  = stateColumns2 + ", claim_process"
 )
+
+// statesOf are the values of all of stateColumns in a journal of a version.
+func statesOf(version int) string {
+	switch version {
+	case 1:
+		return stateColumns1 + ", 0, ''"
+	case 2, 3:
+		return stateColumns2 + ", ''"
+	}
+	return stateColumns
+}
 
 // Where a row's values are: its id, the core's columns, ours.
 const (
@@ -24,7 +36,8 @@ const (
 	stateAt    = coreAt + 18
 	revisionAt = stateAt + 5
 	markAt     = stateAt + 11
-	rowLength  = markAt + 1
+	processAt  = markAt + 1
+	rowLength  = processAt + 1
 )
 
 // row is an action's row as it lies in the file.
@@ -36,16 +49,12 @@ type row struct {
 
 // selectRows is the beginning of every query for rows.
 func (j *Journal) selectRows() string {
-	states := stateColumns
-	switch {
-	case j.foreign:
-		const none = "'', '', '', '', '', 0, '', '', '', '', '', 0"
+	if j.foreign {
+		const none = "'', '', '', '', '', 0, '', '', '', '', '', 0, ''"
 		return "SELECT " + j.idColumn + ", " + coreColumns + ", " + none + " FROM action_executions "
-	case j.version == 1:
-		states = stateColumns1 + ", 0"
 	}
 	// A row of the core's table without one of ours is not to be overlooked.
-	return "SELECT id, " + coreColumns + ", " + states +
+	return "SELECT id, " + coreColumns + ", " + statesOf(j.version) +
 		" FROM action_executions LEFT JOIN " + j.tables().states + " ON action_id = id "
 }
 
@@ -142,6 +151,7 @@ func (r row) action() gate.Action {
 		}
 		a.Claim.At = state[8].time(&a, "claimAt")
 		a.Claim.Until = state[9].time(&a, "claimUntil")
+		object(&a, "claimProcess", state[12], &a.Claim.Process)
 	}
 	a.MayHaveChanged = r.values[markAt] != int64(0)
 	if r.unmarked {

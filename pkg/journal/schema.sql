@@ -37,7 +37,8 @@ CREATE TABLE actionctl_states (
 	claim_at TEXT NOT NULL,
 	claim_until TEXT NOT NULL,
 	claim_from TEXT NOT NULL,
-	may_have_changed INTEGER NOT NULL
+	may_have_changed INTEGER NOT NULL,
+	claim_process TEXT NOT NULL
 );
 
 CREATE TABLE actionctl_approvals (
@@ -64,12 +65,12 @@ CREATE INDEX actionctl_events_by_action ON actionctl_events (action_id, seq);
 CREATE TRIGGER actionctl_events_are_not_changed BEFORE UPDATE ON actionctl_events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 CREATE TRIGGER actionctl_events_are_not_deleted BEFORE DELETE ON actionctl_events BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 
--- The version of these tables, which no other program counts on; and the last event, so that one taken
--- off the end is missed.
+-- The version of these tables, which no other program counts on; the journal's own id, which the first
+-- event's prev_hash is, too; and the last event, so that one taken off the end is missed.
 CREATE TABLE actionctl_journal (
 	one INTEGER PRIMARY KEY CHECK (one = 1),
 	version INTEGER NOT NULL,
+	id TEXT NOT NULL,
 	seq INTEGER NOT NULL,
 	hash TEXT NOT NULL
 );
-INSERT INTO actionctl_journal (one, version, seq, hash) VALUES (1, 3, 0, '');

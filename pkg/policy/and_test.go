@@ -72,11 +72,9 @@ func TestAnApprovalCountsWhenItCountsByBoth(t *testing.T) {
 		Imported:   now.Add(-3 * time.Hour),
 		SamePerson: same,
 		Approvals: []Approval{
-			{
-				"early",
-				now.Add(-150 * time.Minute),
-				"d",
-			}, {"good", now.Add(-90 * time.Minute), "d"}, {"late", now, "d"},
+			{By: "early", At: now.Add(-150 * time.Minute), Digest: "d"},
+			{By: "good", At: now.Add(-90 * time.Minute), Digest: "d"},
+			{By: "late", At: now, Digest: "d"},
 		},
 	}
 	both := mustParse(t, open+"  approvalTTL: 2h\n").And(mustParse(t, open+"  maxDecisionWait: 2h\n"))

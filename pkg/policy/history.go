@@ -11,6 +11,8 @@ type Approval struct {
 	By     string
 	At     time.Time
 	Digest string
+	// Plugin is the digest of the program that would have been run then; empty where nobody knows.
+	Plugin string
 }
 
 // History is what happened to an action before it is to be executed.
@@ -49,15 +51,21 @@ func (p *Policy) Approved(h History, now time.Time) Denial {
 
 // others tells of the approvals that do not count, and why.
 func (p *Policy) others(h History, now time.Time) (text string) {
-	other, late, ahead, expired := 0, 0, 0, 0
+	other, late, before, ahead, expired := 0, 0, 0, 0, 0
+	var furthest time.Time
 	for _, a := range h.Approvals {
 		switch {
 		case a.Digest != h.Digest:
 			other++
 		case p.late(a, h):
 			late++
+		case p.before(a, h):
+			before++
 		case early(a, now):
 			ahead++
+			if a.At.After(furthest) {
+				furthest = a.At
+			}
 		case p.expired(a, now):
 			expired++
 		}
@@ -72,8 +80,13 @@ func (p *Policy) others(h History, now time.Time) (text string) {
 			p.MaxDecisionWait,
 		)
 	}
+	if before > 0 {
+		text += fmt.Sprintf("; %d given at a time before the import, which was at %s: one of the "+
+			"clocks was wrong; import it again", before, h.Imported.Format(time.RFC3339))
+	}
 	if ahead > 0 {
-		text += fmt.Sprintf("; %d from the future: look at the clocks", ahead)
+		text += fmt.Sprintf("; %d from the future (%s, and it is %s by this clock): look at the clocks",
+			ahead, furthest.Format(time.RFC3339), now.Format(time.RFC3339))
 	}
 	if expired > 0 {
 		text += fmt.Sprintf("; %d older than %s", expired, p.ApprovalTTL)
@@ -94,9 +107,28 @@ func (p *Policy) Evidence(h History) Denial {
 	})
 }
 
+// Plugin decides by the digest of the program that would be run; empty where that is not known.
+func (p *Policy) Plugin(digest string) Denial {
+	return p.decide(func(p *Policy, d *Denial) {
+		switch {
+		case p.Plugins == nil || slices.Contains(p.Plugins, digest):
+		case digest == "":
+			d.add("allowedPlugins", "it is not known which program would be run")
+		default:
+			d.add("allowedPlugins", "the program that would be run is %s; allowed: %s; to allow it %s",
+				digest, list(p.Plugins), extend("allowedPlugins", p.Plugins, digest))
+		}
+	})
+}
+
 // Wait decides whether the action has waited too long for its decision.
 func (p *Policy) Wait(h History, now time.Time) Denial {
 	return p.decide(func(p *Policy, d *Denial) {
+		if ahead := h.Imported.Sub(now); p.MaxDecisionWait > 0 && ahead > clockSlack {
+			d.add("maxDecisionWait", "it was imported at %s, and it is %s by this clock: one of the"+
+				" clocks is wrong; set it right, and import it again",
+				h.Imported.Format(time.RFC3339), now.Format(time.RFC3339))
+		}
 		if waited := now.Sub(h.Imported); p.tooLong(waited) {
 			d.add(
 				"maxDecisionWait",
@@ -118,7 +150,9 @@ func (p *Policy) ValidApprovals(h History, now time.Time) []Approval {
 	var valid []Approval
 	for _, a := range h.Approvals {
 		again := func(v Approval) bool { return h.SamePerson == nil || h.SamePerson(v.By, a.By) }
-		counts := func(p *Policy) bool { return !p.late(a, h) && !p.expired(a, now) }
+		counts := func(p *Policy) bool {
+			return !p.late(a, h) && !p.before(a, h) && !p.expired(a, now)
+		}
 		if a.Digest == h.Digest && h.Digest != "" && !early(a, now) && p.all(counts) &&
 			!slices.ContainsFunc(valid, again) {
 			valid = append(valid, a)
@@ -130,6 +164,12 @@ func (p *Policy) ValidApprovals(h History, now time.Time) []Approval {
 // late tells an approval that was given when the action had waited too long: while another policy
 // held, or none.
 func (p *Policy) late(a Approval, h History) bool { return p.tooLong(a.At.Sub(h.Imported)) }
+
+// before tells an approval whose time is before the import, which it came after: by one clock or
+// the other nobody knows how long the action had waited.
+func (p *Policy) before(a Approval, h History) bool {
+	return p.MaxDecisionWait > 0 && h.Imported.Sub(a.At) > clockSlack
+}
 
 // clockSlack is by how much another machine's clock may be ahead.
 const clockSlack = 5 * time.Minute

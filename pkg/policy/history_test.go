@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -8,7 +9,7 @@ import (
 func TestApproved(t *testing.T) {
 	now := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
 	hour := func(h int) time.Time { return now.Add(time.Duration(-h) * time.Hour) }
-	by := func(who string, at time.Time) Approval { return Approval{who, at, "d"} }
+	by := func(who string, at time.Time) Approval { return Approval{By: who, At: at, Digest: "d"} }
 	ann, bob := by("ann", hour(1)), by("bob", hour(1))
 	of := func(all ...Approval) History { return History{Digest: "d", Approvals: all} }
 	// imported so many hours ago
@@ -23,7 +24,7 @@ func TestApproved(t *testing.T) {
 		{
 			"plan changed",
 			open,
-			of(Approval{"ann", hour(1), "e"}),
+			of(Approval{By: "ann", At: hour(1), Digest: "e"}),
 			"requireApproval: 0 of 1 approvals; 1 for a plan that has changed since",
 		},
 		{
@@ -37,7 +38,8 @@ func TestApproved(t *testing.T) {
 			"from the future",
 			open,
 			of(by("ann", now.Add(5*time.Minute+1))),
-			"requireApproval: 0 of 1 approvals; 1 from the future: look at the clocks",
+			"requireApproval: 0 of 1 approvals; 1 from the future (2026-03-03T12:05:00Z, and it is " +
+				"2026-03-03T12:00:00Z by this clock): look at the clocks",
 		},
 		{"by a clock that is a little ahead", open, of(by("ann", now.Add(5*time.Minute))), ""},
 		{"two people", open + "  approvals: 2\n", of(ann, bob), ""},
@@ -58,8 +60,8 @@ func TestApproved(t *testing.T) {
 					by("ann", hour(3)),
 					by("ann", hour(4)),
 					bob,
-					Approval{"bob", hour(4), "e"},
-					Approval{"ann", hour(1), "e"},
+					Approval{By: "bob", At: hour(4), Digest: "e"},
+					Approval{By: "ann", At: hour(1), Digest: "e"},
 				),
 			),
 			"requireApproval: 0 of 1 approvals; 2 for a plan that has changed since; 1 more than 3h0m0s " +
@@ -68,7 +70,7 @@ func TestApproved(t *testing.T) {
 		{
 			"no digest",
 			open,
-			History{Approvals: []Approval{{"ann", hour(1), ""}}},
+			History{Approvals: []Approval{{By: "ann", At: hour(1)}}},
 			"requireApproval: 0 of 1 approvals",
 		},
 		{"no approval needed", open + "  requireApproval: false\n", of(), ""},
@@ -139,8 +141,34 @@ func TestApproved(t *testing.T) {
 
 func TestWithoutAJudgeOfNamesEverybodyIsOnePerson(t *testing.T) {
 	now := time.Now()
-	h := History{Digest: "d", Approvals: []Approval{{"ann", now, "d"}, {"bob", now, "d"}}}
+	h := History{Digest: "d", Approvals: []Approval{
+		{By: "ann", At: now, Digest: "d"}, {By: "bob", At: now, Digest: "d"},
+	}}
 	if valid := mustParse(t, open).ValidApprovals(h, now); len(valid) != 1 {
 		t.Errorf("%v", valid)
+	}
+}
+
+// TestOnlyPinnedProgramsAreAllowed, by each of several policies.
+func TestOnlyPinnedProgramsAreAllowed(t *testing.T) {
+	a, b := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	pins := func(list string) *Policy { return mustParse(t, open+"  allowedPlugins: ["+list+"]\n") }
+	for _, tt := range []struct {
+		name   string
+		policy *Policy
+		digest string
+		want   string
+	}{
+		{"no pins", mustParse(t, open), a, ""},
+		{"no pins, not known", mustParse(t, open), "", ""},
+		{"pinned", pins("'" + a + "', '" + b + "'"), b, ""},
+		{"another", pins("'" + a + "'"), b, "the program that would be run is " + b},
+		{"not known", pins("'" + a + "'"), "", "it is not known which program would be run"},
+		{"one of two", mustParse(t, open).And(pins("'" + a + "'")), b, "allowedPlugins"},
+	} {
+		got := tt.policy.Plugin(tt.digest)
+		if (len(got) > 0) != (tt.want != "") || !strings.Contains(got.Error(), tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got.Error(), tt.want)
+		}
 	}
 }

@@ -135,6 +135,7 @@ func (r *reader) spec(n *document.Node, path string) {
 		document.Field{Name: "requireEvidence", Read: r.bool(&p.RequireEvidence)},
 		document.Field{Name: "maxDecisionWait", Read: r.duration(&p.MaxDecisionWait)},
 		document.Field{Name: "allowIrreversible", Read: r.maybe(&p.allowIrreversible)},
+		document.Field{Name: "allowedPlugins", Read: r.digests},
 	)
 	p.dryRunAllowed, p.approvalWaived = !dryRunOnly, !requireApproval
 	if p.approvalWaived && p.approvals > 0 {
@@ -219,6 +220,22 @@ func (r *reader) cidrs(n *document.Node, path string) {
 		default:
 			r.policy.CIDRs = append(r.policy.CIDRs, prefix)
 		}
+	})
+}
+
+// digestForm is how a digest is written.
+const digestForm = "want the SHA-256 of a file, as in sha256: and 64 digits of 0-9a-f"
+
+func (r *reader) digests(n *document.Node, path string) {
+	r.filled(n, path, "any")
+	r.Each(n, path, func(n *document.Node, path string) {
+		s := r.String(n, path)
+		hex, ok := strings.CutPrefix(s, "sha256:")
+		if !ok || len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {
+			r.Add(n.Line, path, "is %q, %s", s, digestForm)
+			return
+		}
+		r.policy.Plugins = append(r.policy.Plugins, s)
 	})
 }
 

@@ -39,6 +39,8 @@
 // that plan must have succeeded. With maxDecisionWait, an action must be approved within that time
 // of its import, or executed where no approval is needed; an approval from later does not count.
 //
+// With allowedPlugins only a program with one of these digests is run, dry-runs too.
+//
 // Where a core's reading is a hole, this one is stricter. A list that is there and empty, a
 // malformed network or window, and an unknown field refuse the document.
 //
@@ -81,6 +83,8 @@ type Policy struct {
 	ApprovalTTL     time.Duration // 0: an approval does not expire
 	RequireEvidence bool
 	MaxDecisionWait time.Duration // 0: no limit
+	// Plugins are the digests of the programs that may be run; nil: no restriction.
+	Plugins []string
 
 	// allowIrreversible is nil where the document does not say it.
 	allowIrreversible *bool

@@ -1,5 +1,5 @@
-// Package redact takes out of a line what may be a secret, where the secrets are not known: the last
-// words of another program. It errs on the side of taking out too much.
+// Package redact takes out of a line what may be a secret, where the secrets are not known: the
+// last words of another program. It errs on the side of taking out too much.
 package redact
 
 import "strings"

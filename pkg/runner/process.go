@@ -33,6 +33,9 @@ type Process struct {
 	Timeout time.Duration
 	// Grace is how long it is waited for when it was asked to stop; 0 is 8 seconds.
 	Grace time.Duration
+	// Unchanged, when not nil, reports that the file is another one than is meant. It is asked before
+	// the start and right after it.
+	Unchanged func() error
 	// Log, when not nil, gets what the executor says for people.
 	Log io.Writer
 }
@@ -65,8 +68,16 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	// In a group of its own it is killed with all that it started, and a terminal's signals go to the
 	// gate, which passes them on in its own way.
 	defer subprocess.Group(cmd)()
+	if err := p.unchanged(); err != nil {
+		return protocol.Result{}, &gate.NotStarted{Cause: err}
+	}
 	if err := cmd.Start(); err != nil {
 		return protocol.Result{}, &gate.NotStarted{Cause: err}
+	}
+	if err := p.unchanged(); err != nil {
+		_ = subprocess.KillGroup(cmd)
+		_ = cmd.Wait()
+		return protocol.Result{}, fmt.Errorf("the executor was killed: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
@@ -108,6 +119,13 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 		)
 	}
 	return result, nil
+}
+
+func (p *Process) unchanged() error {
+	if p.Unchanged == nil {
+		return nil
+	}
+	return p.Unchanged()
 }
 
 // maxLastWords bounds what is kept of what an executor said.

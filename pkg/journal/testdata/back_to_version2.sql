@@ -16,7 +16,7 @@ CREATE TABLE action_state (
 	claim_from TEXT NOT NULL,
 	may_have_changed INTEGER NOT NULL
 );
-INSERT INTO action_state SELECT * FROM actionctl_states;
+INSERT INTO action_state SELECT action_id, name, description, mode, digest, imported_at, revision, claim_purpose, claim_by, claim_at, claim_until, claim_from, may_have_changed FROM actionctl_states;
 DROP TABLE actionctl_states;
 CREATE TABLE approvals (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
