@@ -73,6 +73,8 @@ func hurried() {
 //	age DURATION                                 makes every record of prior facts that much older
 //	records N                                    how many records of prior facts there are
 //	kept N                                       how many there are, with those that are undone
+//	agents TEXT                                  every user agent since the last time has the text;
+//	                                             none: none names a trace
 //	forwards ENI true|false                      what the source/dest check makes of an interface
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -87,6 +89,7 @@ func TestScripts(t *testing.T) {
 			"metadata": metadata, "nokeys": noKeys, "may": may,
 			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "add": add,
 			"age": age, "records": records, "kept": kept, "pause": pause, "nofaults": noFaults,
+			"agents": agents,
 		},
 	})
 }

@@ -38,14 +38,10 @@ func isForeign(key string) bool {
 		slices.ContainsFunc(foreignPrefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
-// otherFacts are facts that only other executors of a core report.
-var otherFacts = []string{"calls"}
-
 // IsFact reports whether a key is a fact that some verb reports.
 func (r *Registry) IsFact(key string) bool {
 	isCommon := func(f protocol.FactDoc) bool { return f.Name == key }
-	return slices.Contains(otherFacts, key) ||
-		slices.ContainsFunc(protocol.CommonFacts(), isCommon) ||
+	return slices.ContainsFunc(protocol.CommonFacts(), isCommon) ||
 		slices.ContainsFunc(r.verbs, func(v Verb) bool { return isKnown(v.Facts, key) })
 }
 

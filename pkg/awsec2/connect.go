@@ -27,6 +27,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/trace"
 )
 
 // Connection is one region, seen with the executor's own identity.
@@ -36,6 +37,8 @@ type Connection struct {
 	absent   *absences
 	metadata *metadataService
 	log      *slog.Logger
+	// parent is the trace that the calls are a part of.
+	parent trace.Parent
 }
 
 // Connect prepares calls to a region; nothing is sent yet. Timeout bounds the
@@ -48,7 +51,7 @@ func Connect(ctx context.Context, region string, timeout time.Duration,
 func connect(ctx context.Context, out network, region string, timeout time.Duration,
 	log *slog.Logger) (*Connection, error) {
 	own := &credentials{limit: timeout / 2, secrets: &secrets{}, region: region, log: log}
-	metadata, container := &metadataService{}, &lateClient{}
+	metadata, container, parent := &metadataService{}, &lateClient{}, trace.FromContext(ctx)
 	options := append(sharedFiles(),
 		config.WithRegion(region),
 		config.WithHTTPClient(out.client(timeout)),
@@ -59,7 +62,9 @@ func connect(ctx context.Context, out network, region string, timeout time.Durat
 		config.WithDefaultsMode(aws.DefaultsModeLegacy),
 		// For the credential sources only, like the middleware: EC2's own are below.
 		config.WithRetryer(own.retryer),
-		config.WithAPIOptions([]func(*middleware.Stack) error{own.addAttemptLog, own.addSourceLog}),
+		config.WithAPIOptions([]func(*middleware.Stack) error{
+			own.addAttemptLog, own.addSourceLog, own.addCallCount, addTrace(parent),
+		}),
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = metadata }),
 		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = container }),
 	)
@@ -83,7 +88,7 @@ func connect(ctx context.Context, out network, region string, timeout time.Durat
 	metadata.cfg, metadata.from = cfg.Copy(), client
 	cfg.Credentials, cfg.APIOptions = own, nil
 	c := &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), metadata: metadata,
-		log: log}
+		log: log, parent: parent}
 	if err := c.check(env, shared, out); err != nil {
 		return nil, err
 	}
@@ -132,6 +137,13 @@ func ConnectReader(ctx context.Context, region string, timeout time.Duration,
 	return c.reader(), nil
 }
 
+// eachCall is what every call to EC2 goes through.
+func (c *Connection) eachCall() []func(*middleware.Stack) error {
+	return []func(*middleware.Stack) error{
+		c.own.addAttemptLog, c.own.addCallCount, addAnswerCheck, addTrace(c.parent),
+	}
+}
+
 // Reader returns a *Reader, which can only describe.
 func (c *Connection) Reader() any { return c.reader() }
 
@@ -139,7 +151,7 @@ func (c *Connection) reader() *Reader {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
-		o.APIOptions = append(o.APIOptions, c.own.addAttemptLog, addAnswerCheck, addDescribeOnly)
+		o.APIOptions = append(o.APIOptions, append(c.eachCall(), addDescribeOnly)...)
 	}), metadata: c.metadata, absent: c.absent, log: c.log}
 }
 
@@ -148,7 +160,7 @@ func (c *Connection) Writer() any {
 	return &Writer{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = leasedRetryer{retryer(retryChange)}
-		o.APIOptions = append(o.APIOptions, c.own.addAttemptLog, addAnswerCheck)
+		o.APIOptions = append(o.APIOptions, c.eachCall()...)
 	}), absent: c.absent, log: c.log}
 }
 

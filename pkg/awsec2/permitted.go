@@ -32,7 +32,7 @@ func (c *Connection) Prober() *Prober {
 	return &Prober{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
-		o.APIOptions = append(o.APIOptions, c.own.addAttemptLog, addAnswerCheck, addDryRunOnly)
+		o.APIOptions = append(o.APIOptions, append(c.eachCall(), addDryRunOnly)...)
 	})}
 }
 

@@ -1,5 +1,10 @@
 package executor
 
+import (
+	"aws-provider-executor/pkg/metrics"
+	"aws-provider-executor/pkg/trace"
+)
+
 // Setting is a variable of the environment that the executor reads.
 type Setting struct {
 	// Name is the variable, Doc what it says, Default what holds without it.
@@ -24,6 +29,12 @@ func Settings() []Setting {
 			" allow; one that can't be read allows nothing; approvals are the gate's", "none"},
 		{"EXECUTOR_OBSERVE_PLAN", "`true` adds to `observed` what is changed (`plan`) and what the undo" +
 			" would change (`undoPlan`)", "`false`"},
+		{"EXECUTOR_OBSERVE_CALLS", "`true` adds to `observed` how many calls were sent (`calls`) and" +
+			" how long they took (`callMillis`)", "`false`"},
+		{metrics.Variable, "the directory of a textfile collector, an absolute path: metrics are added" +
+			" to a file there once the result is written, and what goes wrong is only logged", "none"},
+		{trace.Variable, "the W3C traceparent of who asks, for log lines and CloudTrail; one in the" +
+			" request's `context` goes before it, and a malformed one is only logged", "none"},
 	}
 }
 

@@ -40,7 +40,9 @@ type Executor struct {
 	Now func() time.Time
 	// ObservePlan has each result tell the plan, and the plan of the undo.
 	ObservePlan bool
-	Log         *slog.Logger
+	// ObserveCalls has each result tell how many calls were sent, and how long they took.
+	ObserveCalls bool
+	Log          *slog.Logger
 }
 
 // Connection is one region of a provider.
@@ -76,9 +78,10 @@ var _ Store = (*ledger.Ledger)(nil)
 func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol.Result) {
 	r := &run{Executor: e, times: newTimes(stop, e.Timeout), past: &action.Past{}}
 	defer r.times.cancel()
+	defer r.tell(stop, time.Now(), &result)
 	defer func() {
 		if p := recover(); p != nil {
-			e.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
+			r.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
 			result = r.failed(protocol.Refuse(protocol.Internal,
 				"a bug in the executor stopped it: %v;"+
 					" look at its log, and at the target before you try again", p))
@@ -93,6 +96,7 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 	if !ended && r.times.stopped() {
 		return r.failed(r.outOfTime())
 	}
+	r.trace(wire.Traceparent)
 	if err := r.validate(wire, faults); err != nil {
 		return r.failed(err)
 	}

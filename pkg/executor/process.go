@@ -10,6 +10,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -66,6 +67,7 @@ func (r result) TooLarge() plugin.Result {
 func (p *Process) run(
 	ctx context.Context, s settings, faults []string, log *slog.Logger, stdin io.Reader,
 ) protocol.Result {
+	var store *ledger.Ledger
 	own := &enforcement{settings: s, faults: faults, verbs: p.Registry}
 	e := &Executor{
 		Registry: p.Registry,
@@ -73,14 +75,15 @@ func (p *Process) run(
 		Timeout:  s.left(time.Now()),
 		Log:      log,
 		Connect: func(ctx context.Context, region string, budget time.Duration) (Connection, error) {
-			conn, err := p.Connect(ctx, region, budget, log)
+			conn, err := p.Connect(ctx, region, budget, plugin.Traced(ctx, log))
 			if err != nil {
 				return nil, err
 			}
 			return conn, own.checkTags(ctx, conn)
 		},
-		Policy:      own.check,
-		ObservePlan: s.observePlan,
+		ObservePlan:  s.observePlan,
+		Policy:       own.check,
+		ObserveCalls: s.observeCalls,
 	}
 	if s.stateDir != noState {
 		disk := p.Disk
@@ -91,10 +94,19 @@ func (p *Process) run(
 			if dryRun {
 				return ledger.Read(s.stateDir, disk, time.Now)
 			}
-			return ledger.Open(s.stateDir, disk, time.Now)
+			opened, err := ledger.Open(s.stateDir, disk, time.Now)
+			if err != nil {
+				return nil, err
+			}
+			store = opened
+			return store, nil
 		}
 	}
-	return e.Run(ctx, stdin)
+	result := e.Run(ctx, stdin)
+	if store != nil {
+		metrics.FromContext(ctx).LedgerRecords(store.Counts())
+	}
+	return result
 }
 
 // usage is what a person is told who starts the program by hand.

@@ -170,12 +170,19 @@ type core struct {
 type lines struct {
 	mu  sync.Mutex
 	all []string
+	// answered are those that tell an answer.
+	answered []string
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all = append(l.all, strings.TrimSpace(string(p)))
+	line := strings.TrimSpace(string(p))
+	if strings.HasPrefix(line, "level=INFO msg=answered ") {
+		l.answered = append(l.answered, line)
+	} else {
+		l.all = append(l.all, line)
+	}
 	return len(p), nil
 }
 

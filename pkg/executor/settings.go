@@ -24,6 +24,8 @@ type settings struct {
 	deadline time.Time
 	// observePlan has results tell the plan.
 	observePlan bool
+	// observeCalls has results tell the calls that were sent.
+	observeCalls bool
 }
 
 // left is the time for the answer.
@@ -42,6 +44,16 @@ func parseSettings(call plugin.Call) (settings, []string) {
 		faults = append(faults, "EXECUTOR_STATE_DIR is "+protocol.Quote(s.stateDir)+
 			", want an absolute path, or "+noState)
 	}
+	boolean := func(name string) bool {
+		switch text := env[name]; text {
+		case "true":
+			return true
+		case "", "false":
+		default:
+			faults = append(faults, name+" is "+protocol.Quote(text)+", want true or false")
+		}
+		return false
+	}
 	if text := env["EXECUTOR_DEADLINE"]; text != "" {
 		var err error
 		if s.deadline, err = time.Parse(time.RFC3339, text); err != nil {
@@ -49,14 +61,8 @@ func parseSettings(call plugin.Call) (settings, []string) {
 				"EXECUTOR_DEADLINE is "+protocol.Quote(text)+", want a time as in 2026-01-02T15:04:05.5Z")
 		}
 	}
-	switch text := env["EXECUTOR_OBSERVE_PLAN"]; text {
-	case "true":
-		s.observePlan = true
-	case "", "false":
-	default:
-		faults = append(faults,
-			"EXECUTOR_OBSERVE_PLAN is "+protocol.Quote(text)+", want true or false")
-	}
+	s.observePlan = boolean("EXECUTOR_OBSERVE_PLAN")
+	s.observeCalls = boolean("EXECUTOR_OBSERVE_CALLS")
 	return s, faults
 }
 

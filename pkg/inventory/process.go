@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -41,7 +42,12 @@ func (p *Process) Main(
 	}.Main(ctx, args, environ, stdin, stdout, stderr)
 }
 
+// verb is what an observation is called in metrics and logs.
+const verb = "observe-private-ips"
+
 func (p *Process) run(stop context.Context, call plugin.Call) (result Result) {
+	began := time.Now()
+	defer func() { tell(call, began, result.Failure) }()
 	ctx, cancel := context.WithTimeout(stop, call.Timeout-plugin.Margin(call.Timeout))
 	defer cancel()
 	defer func() {
@@ -63,6 +69,8 @@ func (p *Process) run(stop context.Context, call plugin.Call) (result Result) {
 	case len(wrong) > 0:
 		return failed(&protocol.Failure{Class: protocol.InvalidRequest, Message: wrong.Error()})
 	}
+	ctx = plugin.Trace(ctx, call.Log, req.Traceparent)
+	call.Log = plugin.Traced(ctx, call.Log)
 	o, err := p.observe(ctx, req, call.Timeout, call.Log)
 	switch {
 	case err == nil:
@@ -98,6 +106,21 @@ func (p *Process) observe(
 	return Observe(ctx, r, req)
 }
 
+// tell counts and logs an answer.
+func tell(call plugin.Call, began time.Time, failure *protocol.Failure) {
+	done := metrics.Operation{
+		Verb: verb, Mode: "read", Status: string(protocol.Succeeded), Took: time.Since(began),
+	}
+	if failure != nil {
+		done.Status, done.FailureClass = string(protocol.Failed), string(failure.Class)
+	}
+	call.Metrics.Operation(done)
+	calls, took := call.Metrics.Calls()
+	call.Log.Info("answered", "verb", done.Verb, "mode", done.Mode, "status", done.Status,
+		"failureClass", done.FailureClass, "millis", done.Took.Milliseconds(), "calls", calls,
+		"callMillis", took.Milliseconds())
+}
+
 func stopped() error {
 	return protocol.Refuse(protocol.Timeout, "a signal stopped the inventory before all was read")
 }
@@ -118,7 +141,8 @@ one %s on standard output. It only reads.
   %s < request.json
   %s --version
 
-Environment: EXECUTOR_TIMEOUT, EXECUTOR_LOG, and the AWS SDK's own.
+Environment: EXECUTOR_TIMEOUT, EXECUTOR_LOG, EXECUTOR_METRICS_DIR, TRACEPARENT, and the AWS SDK's
+own.
 
 Permissions:
   %s

@@ -25,6 +25,8 @@ type Request struct {
 	NIC, Subnet, Table string
 	// Tags are what an interface or its instance must have to be selected.
 	Tags map[string]string
+	// Traceparent is the caller's trace, which may be malformed.
+	Traceparent string
 }
 
 const (
@@ -73,6 +75,7 @@ func Decode(r io.Reader, provider string) (Request, protocol.Faults) {
 		Subnet:      either("subnetRef", "subnetRef", action.SubnetID),
 		Table:       either("routeTableRef", "routeTableRef", action.RouteTableID),
 		Tags:        spec.Object("selector").Tags("tags"),
+		Traceparent: spec.Traceparent(),
 	}
 	req.ByRoute = either("strategy", "captureStrategy", Strategy) == byRoute
 	// A prefix that is not valid was noted as a fault; it stays the zero Prefix, which has every

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"aws-provider-executor/pkg/protocol"
@@ -37,6 +38,13 @@ type Ledger struct {
 	reading bool
 	// held, if not nil, are the records by key, in place of those on the disk.
 	held map[string]Record
+	// created and removed count records.
+	created, removed atomic.Int64
+}
+
+// Counts returns how many records this process wrote that were new, and how many it removed.
+func (l *Ledger) Counts() (created, removed int) {
+	return int(l.created.Load()), int(l.removed.Load())
 }
 
 // Open prepares the directory for records. It migrates the records of an older program.

@@ -15,7 +15,7 @@ func (l *Ledger) Put(r Record) error {
 	if err := l.mayChange(); err != nil {
 		return err
 	}
-	old, _, err := l.read(keyName(r.Key))
+	old, found, err := l.read(keyName(r.Key))
 	if err != nil {
 		return err
 	}
@@ -29,6 +29,9 @@ func (l *Ledger) Put(r Record) error {
 	}
 	if err := l.replace(keyName(r.Key), data); err != nil {
 		return err
+	}
+	if !found {
+		l.created.Add(1)
 	}
 	for _, a := range old.attributes() {
 		if !r.has(a) {
@@ -123,6 +126,7 @@ func (l *Ledger) remove(r Record) error {
 	if err := ignoreMissing(l.disk.Remove(path)); err != nil {
 		return l.broken("remove", path, err)
 	}
+	l.removed.Add(1)
 	// A record that comes back after a loss of power must find its index entries.
 	if err := l.disk.SyncDir(l.keys()); err != nil {
 		return l.broken("sync", l.keys(), err)

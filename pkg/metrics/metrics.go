@@ -97,7 +97,17 @@ type Call struct {
 	Throttled bool
 	// Fault reports whether the provider did not answer as it should.
 	Fault bool
+	// ForIdentity reports whether it was for credentials, so that Calls leaves it out.
+	ForIdentity bool
 }
+
+// The codes of attempts that the provider gave no code for.
+const (
+	OK         = "OK"
+	NoAnswer   = "NoAnswer"
+	Unreadable = "Unreadable"
+	Timeout    = "Timeout"
+)
 
 // Call counts an attempt at a call.
 func (s *Set) Call(c Call) {
@@ -114,13 +124,17 @@ func (s *Set) Call(c Call) {
 	if c.Fault {
 		s.add(&faults, 1, c.Service, c.Operation, c.Code)
 	}
+	if c.ForIdentity {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
 	s.callTime += c.Took
 }
 
-// Calls returns how many attempts at calls were counted, and how long they took together.
+// Calls returns how many attempts at calls were counted, and how long they took together. Those
+// for credentials are left out.
 func (s *Set) Calls() (n int, took time.Duration) {
 	if s == nil {
 		return 0, 0

@@ -16,7 +16,7 @@ type boundedLog struct {
 	left int
 }
 
-const logFull = `{"level":"WARN","msg":"the log is full, the rest is dropped"}` + "\n"
+const logFull = `{"level":"WARNING","msg":"the log is full, the rest is dropped"}` + "\n"
 
 // Write never fails: a log that can't be written is no reason to stop.
 func (b *boundedLog) Write(line []byte) (int, error) {

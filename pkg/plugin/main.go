@@ -11,7 +11,9 @@ import (
 	"strings"
 	"syscall"
 
+	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/trace"
 )
 
 // Program is a plugin as a process: one request on standard input, one result on standard output, a
@@ -33,6 +35,8 @@ type Call struct {
 	Faults []string
 	// Log stays below what a core bears.
 	Log *slog.Logger
+	// Metrics counts what this start does. The context of Answer carries it too.
+	Metrics *metrics.Set
 	// Request is the standard input.
 	Request io.Reader
 }
@@ -62,11 +66,41 @@ func (p Program) Main(
 	call := Call{Env: Environment(environ), Request: stdin}
 	call.Settings, call.Faults = Parse(call.Env)
 	call.Log = NewLog(stderr, call.LogLevel)
-	if err := Write(stdout, p.Answer(ctx, call)); err != nil {
+	call.Metrics = metrics.New(p.Name, p.Version)
+	ctx = Trace(metrics.NewContext(ctx, call.Metrics), call.Log, call.Env[trace.Variable])
+	err := Write(stdout, p.Answer(ctx, call))
+	if err != nil {
 		call.Log.Error("cannot write the result", "error", err)
+	}
+	// The answer is out: whatever comes of the metrics, it stands.
+	call.Metrics.Finish(call.Env, call.Log)
+	if err != nil {
 		return 1
 	}
 	return 0
+}
+
+// Trace returns a context that carries the trace whose traceparent a caller gave. One that is
+// malformed is told and ignored; then, and where there is none, the context's own stays.
+func Trace(ctx context.Context, log *slog.Logger, traceparent string) context.Context {
+	parent, err := trace.Parse(traceparent)
+	switch {
+	case err != nil:
+		log.Warn("the traceparent is ignored", "error", err)
+		return ctx
+	case parent.String() == "":
+		return ctx
+	}
+	return trace.NewContext(ctx, parent)
+}
+
+// Traced returns a log whose lines name the trace that a context carries, if it does.
+func Traced(ctx context.Context, log *slog.Logger) *slog.Logger {
+	parent := trace.FromContext(ctx)
+	if parent.String() == "" {
+		return log
+	}
+	return log.With("traceId", parent.TraceID(), "spanId", parent.SpanID())
 }
 
 // Write writes a result, or the failure that it is too large.

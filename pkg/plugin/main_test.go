@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/trace"
 )
 
 // text is a result; one that is longer than limit is too large.
@@ -129,5 +133,64 @@ func TestARequestThatDoesNotEnd(t *testing.T) {
 	if r, faults, ended := plugin.Decode(t.Context(), done); !ended || r != "all" ||
 		faults.Error() != "bad" {
 		t.Errorf("%q, %v, %t", r, faults, ended)
+	}
+}
+
+// TestMetricsAreKeptAfterTheAnswer, whatever it was, and what goes wrong with them changes neither
+// the answer nor the exit code.
+func TestMetricsAreKeptAfterTheAnswer(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name, dir, said string
+		to              io.Writer
+		code            int
+	}{
+		{"kept", dir, "", &strings.Builder{}, 0},
+		{"the answer can't be written", dir, "no space left", full{}, 1},
+		{"nowhere", dir + "/none", "cannot keep the metrics", &strings.Builder{}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := program(func(ctx context.Context, call plugin.Call) plugin.Result {
+				if metrics.FromContext(ctx) != call.Metrics {
+					t.Error("the context does not carry them")
+				}
+				call.Metrics.Operation(metrics.Operation{Verb: "v"})
+				return text("done")
+			})
+			var stderr strings.Builder
+			env := []string{metrics.Variable + "=" + c.dir}
+			code := p.Main(t.Context(), []string{"p"}, env, strings.NewReader(""), c.to, &stderr)
+			if code != c.code || !strings.Contains(stderr.String(), c.said) ||
+				(c.said == "") != (stderr.Len() == 0) {
+				t.Errorf("%d, %s", code, &stderr)
+			}
+		})
+	}
+	shown, err := os.ReadFile(filepath.Join(dir, "p.prom"))
+	if err != nil || !strings.Contains(string(shown), `_seconds_count{program="p",verb="v",`+
+		`mode="none",status="none",failure_class="none"} 2`) {
+		t.Errorf("%v in %s", err, shown)
+	}
+}
+
+// TestTheTraceOfACall is the environment's; a malformed one is told and ignored.
+func TestTheTraceOfACall(t *testing.T) {
+	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for _, c := range []struct{ value, want, said string }{
+		{"", "", ""}, {good, good, ""}, {good + "0", "", "the traceparent is ignored"},
+	} {
+		p := program(func(ctx context.Context, call plugin.Call) plugin.Result {
+			plugin.Traced(ctx, call.Log).Error("said")
+			return text(trace.FromContext(ctx).SpanID())
+		})
+		var stdout, stderr strings.Builder
+		env := []string{trace.Variable + "=" + c.value}
+		p.Main(t.Context(), []string{"p"}, env, strings.NewReader(""), &stdout, &stderr)
+		want, _ := trace.Parse(c.want)
+		if stdout.String() != want.SpanID() ||
+			strings.Contains(stderr.String(), "traceId") != (c.want != "") ||
+			!strings.Contains(stderr.String(), c.said) {
+			t.Errorf("%q: %s, %s", c.value, &stdout, &stderr)
+		}
 	}
 }

@@ -5,7 +5,9 @@ package plugin
 import (
 	"io"
 	"log/slog"
+	"strings"
 	"time"
+	"unicode"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -40,7 +42,7 @@ func Parse(env map[string]string) (Settings, []string) {
 		}
 	}
 	switch text := env["EXECUTOR_LOG"]; text {
-	case "", "warn":
+	case "", "warn", "warning":
 	case "error", "info", "debug":
 		_ = s.LogLevel.UnmarshalText([]byte(text))
 	default:
@@ -53,8 +55,45 @@ func Parse(env map[string]string) (Settings, []string) {
 // Margin is the part of a timeout that is kept to write the answer.
 func Margin(timeout time.Duration) time.Duration { return min(margin, timeout/20) }
 
-// NewLog makes a log of JSON lines that stays below what a core bears.
+// NewLog makes a log of JSON lines that stays below what a core bears. The levels are ERROR,
+// WARNING, INFO and DEBUG. A value has at most maxLogValue bytes, and no character in it that a
+// terminal would obey.
 func NewLog(to io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(
-		slog.NewJSONHandler(&boundedLog{to: to, left: maxLogBytes}, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(&boundedLog{to: to, left: maxLogBytes},
+		&slog.HandlerOptions{Level: level, ReplaceAttr: fit}))
+}
+
+// maxLogValue leaves room for other lines beside one that is long. A stack of a panic fits.
+const maxLogValue = 8 << 10
+
+// fit makes an attribute fit to be logged.
+func fit(_ []string, a slog.Attr) slog.Attr {
+	text := ""
+	switch v := a.Value.Any().(type) {
+	case slog.Level:
+		if v == slog.LevelWarn {
+			a.Value = slog.StringValue("WARNING")
+		}
+		return a
+	case string:
+		text = v
+	case error:
+		text = v.Error()
+	default:
+		return a
+	}
+	if len(text) > maxLogValue {
+		text = strings.ToValidUTF8(text[:maxLogValue], "") + "…"
+	}
+	a.Value = slog.StringValue(strings.Map(printed, text))
+	return a
+}
+
+// printed is what is logged in place of a character. JSON escapes the control characters below a
+// blank; a terminal obeys others, too.
+func printed(r rune) rune {
+	if r < ' ' || unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }

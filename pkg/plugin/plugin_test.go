@@ -59,3 +59,27 @@ func TestLogThatIsGoneStopsNothing(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 }
+
+// TestAValueOfTheLog is bounded, on one line, and has nothing in it that a terminal would obey; the
+// level has the name that people know.
+func TestAValueOfTheLog(t *testing.T) {
+	var out strings.Builder
+	log := NewLog(&out, slog.LevelInfo)
+	long := strings.Repeat("é", maxLogValue)
+	log.Warn("a\u009b31m", "text", "x\x1b[2J\x7f\u202e\n\t", "error", errors.New(long), "n", 7)
+	said := out.String()
+	for _, want := range []string{
+		`"level":"WARNING","msg":"a?31m","text":"x\u001b[2J??\n\t","error":"éé`, `é…","n":7}`,
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not in %q", want, said[:200])
+		}
+	}
+	if strings.Count(said, "\n") != 1 || len(said) > maxLogValue+300 {
+		t.Errorf("%d bytes in %d lines", len(said), strings.Count(said, "\n"))
+	}
+	if s, faults := Parse(map[string]string{"EXECUTOR_LOG": "warning"}); len(faults) > 0 ||
+		s.LogLevel != slog.LevelWarn {
+		t.Errorf("%v, %v", s, faults)
+	}
+}

@@ -67,6 +67,7 @@ func Decode(r io.Reader) (Request, Faults) {
 		Mode:           Mode(spec.Required("mode")),
 		IdempotencyKey: spec.Required("idempotencyKey"),
 		Ignored:        spec.unknown(),
+		Traceparent:    spec.Traceparent(),
 	}
 	if req.Mode != "" && req.Mode != DryRun && req.Mode != Execute {
 		spec.Fault("mode", fmt.Sprintf("is %s, want %q or %q", Quote(string(req.Mode)), DryRun, Execute))
@@ -154,7 +155,7 @@ func (s *Spec) unknown() []string {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.object)) {
-		if slices.Contains(specFields, key) || isEmpty(s.object[key]) {
+		if slices.Contains(specFields, key) || isEmpty(s.object[key]) || s.isTrace(key) {
 			continue
 		}
 		all = append(all, key)
@@ -165,6 +166,33 @@ func (s *Spec) unknown() []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// The field of a spec that says whose request it is, and its member that is read.
+const (
+	contextField      = "context"
+	traceparentMember = "traceparent"
+)
+
+// isTrace reports whether a field is a context with nothing in it but a traceparent, which is read.
+func (s *Spec) isTrace(key string) bool {
+	members := s.object[key].Members
+	return key == contextField && len(members) == 1 && members[0].Key == traceparentMember
+}
+
+// Traceparent is the traceparent that the context has, empty for none. Of a value that is no text
+// it is the kind, which is no traceparent either: a malformed one is no fault of a request.
+func (s *Spec) Traceparent() string {
+	for _, m := range s.object[contextField].Members {
+		switch {
+		case m.Key != traceparentMember:
+		case m.Value.Kind == JSONString:
+			return m.Value.Text
+		default:
+			return string(m.Value.Kind)
+		}
+	}
+	return ""
 }
 
 // isEmpty reports whether a value says nothing, so that nothing is lost by ignoring it.

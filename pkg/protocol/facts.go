@@ -53,6 +53,10 @@ const (
 	FactRecorded = "recorded"
 	// FactPermissionHint names the IAM action that the refused call needs.
 	FactPermissionHint = "permissionHint"
+	// FactCalls is how many calls were sent to the provider, those sent again included, and
+	// FactCallMillis how many milliseconds they took together. Both are told only when asked for.
+	FactCalls      = "calls"
+	FactCallMillis = "callMillis"
 )
 
 // LedgerUnread is the value of FactLedger.
@@ -123,6 +127,17 @@ func CommonFacts() []FactDoc {
 			FactUndoPlan,
 			"only with `EXECUTOR_OBSERVE_PLAN`, of a verb that can be undone: the changes that the undo " +
 				"would make right after the action, in the same form",
+			false,
+		},
+		{
+			FactCalls,
+			"only with `EXECUTOR_OBSERVE_CALLS`: how many calls were sent to the provider, those sent " +
+				"again included",
+			false,
+		},
+		{
+			FactCallMillis,
+			"only with `EXECUTOR_OBSERVE_CALLS`: how many milliseconds those calls took together",
 			false,
 		},
 	}

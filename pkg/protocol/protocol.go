@@ -53,6 +53,9 @@ type Request struct {
 	IdempotencyKey string
 	// Ignored names the fields of the document that nothing reads, sorted.
 	Ignored []string
+	// Traceparent is the caller's trace, as the context has it; it may be malformed. It is no part of
+	// what is asked.
+	Traceparent string
 }
 
 // State is the outcome of a request.

@@ -50,6 +50,8 @@ drift
 recorded
 plan
 undoPlan
+calls
+callMillis
 `
 
 // TestWordsOfTheWire: cores compare these words and numbers, so none changes by itself.
