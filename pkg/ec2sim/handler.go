@@ -288,6 +288,7 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 		panic(http.ErrAbortHandler)
 	}
 
+	out.body = s.ordered(out.body)
 	data, err := in.encode(out)
 	if err != nil {
 		http.Error(w, "cannot encode the answer: "+err.Error(), http.StatusInternalServerError)

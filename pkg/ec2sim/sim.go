@@ -2,6 +2,7 @@ package ec2sim
 
 import (
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -55,6 +56,7 @@ type config struct {
 	roles       []Role
 
 	sameRouteRefused bool
+	order            *rand.Rand // guarded by Sim.mu; nil leaves lists in their order
 	seeds            []func(*Sim)
 }
 
