@@ -242,7 +242,9 @@ func TestWhatEachDigestCovers(t *testing.T) {
 		}
 	}
 	var none, empty evidence.Document
-	none = document(t, func(_ *evidence.Taken, s *evidence.Seen) { s.Subjects[0].Outcome.Changes = nil })
+	none = document(t, func(_ *evidence.Taken, s *evidence.Seen) {
+		s.Subjects[0].Outcome.Changes = nil
+	})
 	empty = document(t, func(_ *evidence.Taken, s *evidence.Seen) {
 		s.Subjects[0].Outcome.Changes = []protocol.Change{}
 	})
