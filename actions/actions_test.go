@@ -141,3 +141,13 @@ func TestUndoTakesTheFacts(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryVerbTellsItsRisk: an approver weighs it.
+func TestEveryVerbTellsItsRisk(t *testing.T) {
+	levels := []action.Level{action.Low, action.Medium, action.High}
+	for _, v := range actions.Registry().Verbs() {
+		if !slices.Contains(levels, v.Risk.Level) || !strings.HasSuffix(v.Risk.Doc, ".") {
+			t.Errorf("%s: %+v", v.Name, v.Risk)
+		}
+	}
+}

@@ -59,12 +59,16 @@ func Verbs() []action.Verb {
 	return []action.Verb{
 		{
 			Name: "ensure-forwarding-enabled", Undo: "ensure-forwarding-disabled",
+			Risk: action.Risk{Level: action.Low,
+				Doc: "The interface then takes and sends packets that are not its own."},
 			Doc:    "Switches the source/dest check of an interface off, so that it forwards.",
 			Target: target, Facts: facts, Permissions: permissions,
 			Plan: action.PlanWith(planEnabled),
 		},
 		{
 			Name: "ensure-forwarding-disabled",
+			Risk: action.Risk{Level: action.Medium,
+				Doc: "What is routed through the interface is dropped from then on."},
 			Doc: "Gives an interface back the source/dest check it had before " +
 				"`ensure-forwarding-enabled`; as the undo of the last one, before the first. Forces nothing.",
 			Target: target, Facts: facts, Permissions: permissions,

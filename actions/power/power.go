@@ -89,6 +89,7 @@ func Verbs() []action.Verb {
 	return []action.Verb{
 		{
 			Name: "stop-instances", Undo: "start-instances",
+			Risk: action.Risk{Level: action.High, Doc: "Whatever the instance does ends."},
 			Doc: "Stops an instance of a lab, as its own system shuts down, and waits until it is " +
 				"stopped. Acts only on an instance with the given tag, and never on the machine that it " +
 				"runs on. What is on instance store volumes is lost.",
@@ -107,6 +108,8 @@ func Verbs() []action.Verb {
 		},
 		{
 			Name: "start-instances",
+			Risk: action.Risk{Level: action.Medium,
+				Doc: "The instance runs again, and costs money."},
 			Doc: "Starts an instance of a lab that ran before `stop-instances`, and waits until it is " +
 				"running. What was stopped already stays so.",
 			Target:     target,

@@ -72,6 +72,9 @@ func Verbs() []action.Verb {
 	return []action.Verb{
 		{
 			Name: "assign-route-table-route", Undo: "unassign-route-table-route",
+			Risk: action.Risk{Level: action.Medium,
+				Doc: "Traffic to the destination goes to the interface at " +
+					"once, and is lost where that does not forward."},
 			Doc: "Leads a destination to an interface in a route table. Whether a prefix list that " +
 				"the table has routes to has the destination too can't be read; the route made here comes " +
 				"before it.",
@@ -106,6 +109,8 @@ func Verbs() []action.Verb {
 		},
 		{
 			Name: "unassign-route-table-route",
+			Risk: action.Risk{Level: action.Medium,
+				Doc: "Traffic to the destination takes another way at once, or none."},
 			Doc: "Takes the route to an interface away; as an undo, gives it back to what it led to " +
 				"before " +
 				"`assign-route-table-route`. Without facts, under a key of its own, it is a release, and " +

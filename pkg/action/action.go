@@ -26,6 +26,8 @@ type Verb struct {
 	Undo string
 	// Doc is one sentence, for the reference.
 	Doc string
+	// Risk is what a person weighs who is to approve it.
+	Risk Risk
 	// Target and Parameters are the fields the verb uses; any other is ignored.
 	Target, Parameters []Field
 	// Choice, when not nil, lets a request for this verb mean another one.
@@ -36,6 +38,23 @@ type Verb struct {
 	Permissions []Permission
 	// Plan decides. It only reads.
 	Plan PlanFunc
+}
+
+// Level is how much is at stake.
+type Level string
+
+// The levels.
+const (
+	Low    Level = "low"
+	Medium Level = "medium"
+	High   Level = "high"
+)
+
+// Risk is what can go wrong for others when an action succeeds.
+type Risk struct {
+	Level Level
+	// Doc is one sentence.
+	Doc string
 }
 
 // Field is one entry of target, parameters or observed.

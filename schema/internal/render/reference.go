@@ -59,7 +59,7 @@ func (g Generator) reference() string {
 }
 
 func (g Generator) verbReference(b *strings.Builder, v action.Verb) {
-	fmt.Fprintf(b, "\n## %s\n\n%s", v.Name, v.Doc)
+	fmt.Fprintf(b, "\n## %s\n\n%s Risk: %s. %s", v.Name, v.Doc, v.Risk.Level, v.Risk.Doc)
 	if v.Undo != "" {
 		fmt.Fprintf(b, " Undone by %s.", link(v.Undo))
 	}
