@@ -165,7 +165,7 @@ func TestWhatIsNoEvidence(t *testing.T) {
 		"a list":                  {"[]", "the format"},
 		"an altered sentence":     {strings.Replace(text, "0.2 s", "0.9 s", 1), "its digest"},
 		"another verdict":         {strings.Replace(text, `"warn"`, `"pass"`, 1), "its digest"},
-		"no verdict": {strings.Replace(text, `"warn"`, `"fine"`, 1), "verdict"},
+		"no verdict":              {strings.Replace(text, `"warn"`, `"fine"`, 1), "verdict"},
 		"a later time": {
 			strings.Replace(text, `T22:00:00Z`, `T23:00:00Z`, 1), "its digest"},
 	} {
