@@ -72,8 +72,10 @@ type world struct {
 	start ec2sim.State
 }
 
-func setup(env *testscript.Env) error {
-	sim := ec2sim.New(ec2sim.Lab())
+func setup(env *testscript.Env) error { return setupWith(env) }
+
+func setupWith(env *testscript.Env, options ...ec2sim.Option) error {
+	sim := ec2sim.New(append([]ec2sim.Option{ec2sim.Lab()}, options...)...)
 	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
 	if err != nil {
 		return err

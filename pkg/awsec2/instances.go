@@ -43,7 +43,8 @@ func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance
 func instance(i types.Instance) ec2model.Instance {
 	m := ec2model.Instance{
 		ID: aws.ToString(i.InstanceId), VPCID: aws.ToString(i.VpcId), State: string(i.State.Name),
-		Tags:       map[string]string{},
+		Tags: map[string]string{},
+		Type: string(i.InstanceType), Launched: aws.ToTime(i.LaunchTime),
 		RootDevice: string(i.RootDeviceType), Lifecycle: string(i.InstanceLifecycle),
 		Hibernates: i.HibernationOptions != nil && aws.ToBool(i.HibernationOptions.Configured),
 		Managed:    i.Operator != nil && aws.ToBool(i.Operator.Managed),

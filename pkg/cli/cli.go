@@ -105,6 +105,8 @@ type app struct {
 
 	journalPath, policyPath, pluginPath, format string
 	pluginEnv                                   []string
+	// asked reads the answers of a person, once one is asked.
+	asked *answers
 	// printed counts the documents.
 	printed int
 	timeout time.Duration
@@ -182,6 +184,8 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		a.approve(),
 		a.execute(),
 		a.rollback(),
+		a.smoke(),
+		a.lab(),
 		a.journal(),
 		a.policy(),
 		a.actions(),

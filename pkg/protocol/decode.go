@@ -374,6 +374,10 @@ func carriesCredential(key string) bool {
 		slices.ContainsFunc(credentialWords, func(w string) bool { return strings.Contains(plain, w) })
 }
 
+// IsCredentialKey reports whether Decode refuses a key of target or parameters as one that carries
+// a credential.
+func IsCredentialKey(key string) bool { return carriesCredential(key) }
+
 // CredentialKeyPatterns is the same rule as regular expressions that ECMA 262
 // and RE2 read alike: a key of target or parameters that any of them matches is
 // refused by Decode.

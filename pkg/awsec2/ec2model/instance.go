@@ -1,5 +1,7 @@
 package ec2model
 
+import "time"
+
 // Instance is an instance as one describe showed it, with its interfaces and tags.
 type Instance struct {
 	ID, VPCID string
@@ -9,6 +11,10 @@ type Instance struct {
 	Tags map[string]string
 	// Interfaces are those that are attached, in the order of their network cards and device indexes.
 	Interfaces []InstanceInterface
+	// Type is EC2's name of the kind of machine, as in t3.micro.
+	Type string
+	// Launched is when it was started last.
+	Launched time.Time
 	// RootDevice is ebs or instance-store.
 	RootDevice string
 	// Lifecycle is spot, scheduled or capacity-block, empty for an ordinary instance.

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+// changeLines tell changes as a person reads them: what becomes of each attribute.
+func changeLines(changes []protocol.Change) []string {
+	lines := make([]string, len(changes))
+	for i, c := range changes {
+		lines[i] = fmt.Sprintf("  ~ %s %s: %s → %s", printable(c.Resource), printable(c.Attribute),
+			printable(c.From), printable(c.To))
+	}
+	return lines
+}
+
+// ask asks a person for a yes, and waits as long as the context lasts. No answer is a no.
+func (a *app) ask(
+	ctx context.Context, question string, changes []protocol.Change,
+) (bool, error) {
+	for _, line := range changeLines(changes) {
+		fmt.Fprintln(a.stderr, line)
+	}
+	fmt.Fprint(a.stderr, question, " Only yes is a yes: ")
+	line, err := a.answers().read(ctx)
+	if err != nil && !errors.Is(err, io.EOF) {
+		fmt.Fprintln(a.stderr)
+		return false, err
+	}
+	return strings.TrimSpace(line) == "yes", nil
+}
+
+// answers reads lines of standard input, one for each question.
+type answers struct {
+	lines chan string
+	ended chan error
+}
+
+// answers begins to read standard input, once.
+func (a *app) answers() *answers {
+	if a.asked == nil {
+		a.asked = &answers{make(chan string), make(chan error, 1)}
+		go a.asked.scan(a.stdin.Reader)
+	}
+	return a.asked
+}
+
+func (s *answers) scan(in io.Reader) {
+	r := bufio.NewReader(in)
+	for {
+		line, err := r.ReadString('\n')
+		if line != "" {
+			s.lines <- line
+		}
+		if err != nil {
+			s.ended <- err
+			return
+		}
+	}
+}
+
+func (s *answers) read(ctx context.Context) (string, error) {
+	select {
+	case line := <-s.lines:
+		return line, nil
+	case err := <-s.ended:
+		s.ended <- err
+		return "", err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/smoke"
+)
+
+// labReader is what the commands for a lab read a region with.
+type labReader interface {
+	smoke.Reader
+	FindInstances(
+		ctx context.Context, what string, by ...ec2model.Filter,
+	) ([]ec2model.Instance, error)
+}
+
+// connect opens a region with the identity of this process.
+func (a *app) connect(ctx context.Context, region string) (labReader, error) {
+	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	c, err := awsec2.Connect(ctx, region, a.timeout, log)
+	if err != nil {
+		return nil, err
+	}
+	reader, ok := c.Reader().(labReader)
+	if !ok {
+		return nil, fmt.Errorf("the reader of %s can't read a lab", region)
+	}
+	return reader, nil
+}
+
+var _ labReader = (*awsec2.Reader)(nil)

@@ -1,0 +1,207 @@
+package smoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/protocol"
+)
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// prepareFallback has what is done without a decision approved together with the run, and asks the
+// executor whether it could be carried out. It refuses to begin where that is not so.
+func (r *run) prepareFallback(ctx context.Context) (string, error) {
+	var err error
+	if r.fallback, err = r.importPlans(ctx, r.Fallback); err != nil {
+		return "", err
+	}
+	var instances []string
+	for _, p := range r.Fallback {
+		instances = append(instances, p.Target["instanceRef"])
+		if err := r.areTheLabs(ctx, p.Target["region"], []string{p.Target["instanceRef"]}); err != nil {
+			return "", err
+		}
+	}
+	outcomes, err := r.Gate.DryRun(ctx, r.fallback, gate.Options{KeepGoing: true})
+	if err != nil {
+		return "", err
+	}
+	for _, o := range outcomes {
+		if o.Verdict != gate.Done {
+			return "", errors.New(o.Message)
+		}
+	}
+	question := fmt.Sprintf("If nobody decides within %s, stop %s?", r.MaxDecisionWait,
+		strings.Join(instances, ", "))
+	if err := r.decide(ctx, r.fallback, question, nil); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("after %s without a decision %s is stopped, approved by %s", r.MaxDecisionWait,
+		strings.Join(instances, ", "), r.By), nil
+}
+
+// approve has the plan approved, by as many people as the policy asks for.
+func (r *run) approve(ctx context.Context) (string, error) {
+	if err := r.decide(ctx, r.ids, "Carry this out, and roll it back?", r.out.Plan); err != nil {
+		return "", err
+	}
+	return "by " + r.By, nil
+}
+
+// decide asks a person, notes the yes, and waits for the others that the policy asks for.
+func (r *run) decide(
+	ctx context.Context, ids []int64, question string, plan []protocol.Change,
+) error {
+	ctx, cancel := r.waiting(ctx)
+	defer cancel()
+	if err := r.ask(ctx, question, plan); err != nil {
+		return err
+	}
+	outcomes, err := r.Gate.Approve(ctx, ids, r.By, "")
+	if err != nil {
+		return err
+	}
+	for _, o := range outcomes {
+		if o.Verdict != gate.Done {
+			return errors.New(o.Message)
+		}
+	}
+	for {
+		missing, err := r.unapproved(ctx, ids)
+		if err != nil || len(missing) == 0 {
+			return err
+		}
+		if err := r.Wait(ctx, pause); err != nil {
+			return fmt.Errorf("%s waits for another person's approval: %w", names(missing), ended(ctx))
+		}
+	}
+}
+
+// unapproved are the actions that still wait for somebody. One that is neither is refused.
+func (r *run) unapproved(ctx context.Context, ids []int64) ([]int64, error) {
+	var missing []int64
+	for _, id := range ids {
+		a, err := r.Gate.Store.Get(context.WithoutCancel(ctx), id)
+		switch {
+		case err != nil:
+			return nil, err
+		case a.Status == gate.Pending:
+			missing = append(missing, id)
+		case a.Status != gate.Approved:
+			return nil, fmt.Errorf("the action %d became %s while it waited: %w", id, a.Status,
+				ErrDeclined)
+		}
+	}
+	return missing, nil
+}
+
+// waiting bounds a context by the time that a person is waited for.
+func (r *run) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.MaxDecisionWait <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, r.MaxDecisionWait, ErrNoDecision)
+}
+
+// ended is why a waiting ended.
+func ended(ctx context.Context) error { return context.Cause(ctx) }
+
+func (r *run) ask(ctx context.Context, question string, plan []protocol.Change) error {
+	if r.Ask == nil {
+		return nil
+	}
+	yes, err := r.Ask(ctx, question, plan)
+	switch {
+	case ctx.Err() != nil:
+		return ended(ctx)
+	case err != nil:
+		return err
+	case !yes:
+		return ErrDeclined
+	}
+	return nil
+}
+
+// hold waits for a person to say that the rollback may begin.
+func (r *run) hold(ctx context.Context) (string, error) {
+	ctx, cancel := r.waiting(ctx)
+	defer cancel()
+	err := r.ask(ctx, "It is in force. Roll it back now?", nil)
+	if errors.Is(err, ErrDeclined) {
+		// There is no other end of a run.
+		return "told to stay, and rolled back all the same: a run leaves nothing in force", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return "told to roll back", nil
+}
+
+// undecided takes the fallback where nobody decided.
+func (r *run) undecided(ctx context.Context, err error) error {
+	if !errors.Is(err, ErrNoDecision) || len(r.fallback) == 0 {
+		return err
+	}
+	if missing, unread := r.unapproved(ctx, r.fallback); unread != nil || len(missing) > 0 {
+		// The fallback itself is what nobody decided on.
+		return err
+	}
+	ids := r.fallback
+	r.fallback = nil
+	stopped := r.take(ctx, []step{{StepFallback + "-taken",
+		func(ctx context.Context) (string, error) { return r.fallBack(ctx, ids) }}})
+	return errors.Join(err, stopped)
+}
+
+// fallBack stops the lab's instances.
+func (r *run) fallBack(ctx context.Context, ids []int64) (string, error) {
+	r.out.FellBack = true
+	r.out.Next = append(r.out.Next,
+		"actionctl rollback"+list(ids)+"   # starts the instances again")
+	outcomes, err := r.carryOut(ctx, ids)
+	for _, o := range outcomes {
+		if err == nil && o.Verdict != gate.Done {
+			err = errors.New(o.Message)
+		}
+	}
+	if err != nil {
+		r.out.Left = append(r.out.Left, "the lab may still run: "+err.Error())
+		r.out.Next = append(r.out.Next, "actionctl lab cost --tag "+r.Lab.String())
+		return "", err
+	}
+	return "nobody decided: the lab's instances are stopped", nil
+}
+
+func list(ids []int64) string {
+	var b strings.Builder
+	for _, id := range ids {
+		fmt.Fprint(&b, " ", id)
+	}
+	return b.String()
+}
+
+// withdraw takes back the approvals of what this run did not carry out: nobody is to execute it
+// later by them.
+func (r *run) withdraw(ctx context.Context) {
+	for _, of := range []struct {
+		ids   []int64
+		plans []gate.Plan
+	}{{r.ids, r.Plans}, {r.fallback, r.Fallback}} {
+		for i, id := range of.ids {
+			a, err := r.Gate.Store.Get(ctx, id)
+			if err == nil && a.Status == gate.Approved {
+				_, err = r.Gate.Import(ctx, of.plans[i:i+1], r.Source, true)
+			}
+			if err != nil {
+				r.out.Left = append(r.out.Left,
+					fmt.Sprintf("the approval of the action %d may stand: %v", id, err))
+			}
+		}
+	}
+}
