@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/pkg/ec2sim"
+)
+
+const smokePolicy = `apiVersion: hybrid.routerd.net/v1alpha1
+kind: ProviderActionPolicy
+metadata: {name: smoke}
+spec: {enabled: true, dryRunOnly: false, requireApproval: true, allowedProviders: [aws],
+  allowedActions: [assign-secondary-ip, ensure-forwarding-enabled, stop-instances],
+  maxActionsPerRun: 5, allowUndo: true}
+`
+
+const smokeRequests = `apiVersion: provideraction.routerd.net/v1alpha1
+kind: ExecuteActionRequest
+spec: {action: assign-secondary-ip, provider: aws, mode: execute, idempotencyKey: smoke/assign,
+  target: {nicRef: eni-01088600000000012, address: 10.88.60.9, region: ap-northeast-1}}
+---
+apiVersion: provideraction.routerd.net/v1alpha1
+kind: ExecuteActionRequest
+spec: {action: ensure-forwarding-enabled, provider: aws, mode: execute,
+  idempotencyKey: smoke/forward, target: {nicRef: eni-01088600000000012, region: ap-northeast-1}}
+`
+
+// newLab is a site with a lab.
+func newLab(t *testing.T) *site {
+	t.Helper()
+	s := newSite(t)
+	tagLab(s.sim.Region(ec2sim.LabRegion))
+	s.write("policy.yaml", smokePolicy)
+	s.write("requests.yaml", smokeRequests)
+	return s
+}
+
+// smoke are the arguments of a run.
+func (s *site) smoke(more ...string) []string {
+	return append([]string{"smoke", "-f", s.path("requests.yaml"), "--tag", "lab=smoke",
+		"--by", "alice", "--patience", "20s"}, more...)
+}
+
+// TestSmokeInterrupted sends SIGINT at each call to EC2 that a run makes, before it takes effect and
+// after. Whenever it comes, the run leaves the lab as it was.
+func TestSmokeInterrupted(t *testing.T) {
+	all := newLab(t)
+	all.must(all.smoke("--yes")...)
+	calls := len(all.sim.Calls())
+	if calls < 10 {
+		t.Fatalf("a run makes %d calls", calls)
+	}
+	stopped := 0
+	for n := range 2 * calls {
+		s := newLab(t)
+		before := s.sim.State()
+		code, said := s.interruptedAt(n)
+		if code == 0 {
+			continue
+		}
+		stopped++
+		if diff := cmp.Diff(before, s.sim.State()); diff != "" {
+			t.Errorf("at call %d it left (-before +now):\n%s\n%s", n, diff, said)
+		}
+		if !strings.Contains(said, "nothing was changed") && !strings.Contains(said, "as before") {
+			t.Errorf("at call %d it does not say what is so:\n%s", n, said)
+		}
+	}
+	t.Logf("%d runs interrupted, %d stopped", 2*calls, stopped)
+	if stopped < calls {
+		t.Errorf("of %d interrupted runs %d stopped", 2*calls, stopped)
+	}
+}
+
+// interruptedAt runs to the end with a signal at one of its calls.
+func (s *site) interruptedAt(n int) (code int, said string) {
+	var out bytes.Buffer
+	c := s.command(s.smoke("--yes")...)
+	c.Stdout, c.Stderr = &out, &out
+	var made atomic.Int64
+	remove := s.sim.OnCall(func(call ec2sim.Call) ec2sim.Verdict {
+		if int(made.Add(1)) == n+1 {
+			_ = c.Process.Signal(os.Interrupt)
+		}
+		return ec2sim.Proceed
+	})
+	defer remove()
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	_ = c.Wait()
+	return c.ProcessState.ExitCode(), out.String()
+}
+
+// TestNobodyDecides: a person says yes at the start, and then nothing. The run ends, the instance
+// that is named is stopped, and its approval is used up.
+func TestNobodyDecides(t *testing.T) {
+	for _, c := range []struct {
+		name, answers string
+		hold          bool
+		code          int
+		stopped       bool
+	}{
+		{"of the run", "yes\n", false, 1, true},
+		{"of the rollback", "yes\nyes\n", true, 1, true},
+		{"of the fallback itself", "", false, 3, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newLab(t)
+			args := s.smoke("--stop", ec2sim.LabDB, "--max-decision-wait", "3s")
+			if c.hold {
+				args = append(args, "--hold")
+			}
+			code, said := s.answered(c.answers, args...)
+			if code != c.code {
+				t.Errorf("exit %d, want %d\n%s", code, c.code, said)
+			}
+			want := map[bool]string{true: "stopped", false: "running"}[c.stopped]
+			if got := s.instance(ec2sim.LabDB); got != want {
+				t.Errorf("db is %s, want %s\n%s", got, want, said)
+			}
+			if !strings.Contains(said, "nobody decided in time") {
+				t.Errorf("it does not say why:\n%s", said)
+			}
+			s.interfacesAsBefore(t)
+			for _, row := range s.rows() {
+				if row == "approved" {
+					t.Errorf("an approval stands: %v", s.rows())
+				}
+			}
+			if !c.stopped {
+				return
+			}
+			s.must("rollback", "--all")
+			if got := s.instance(ec2sim.LabDB); got != "running" {
+				t.Errorf("after the rollback db is %s", got)
+			}
+		})
+	}
+}
+
+// answered runs with somebody at standard input who gives some answers and then none.
+func (s *site) answered(answers string, args ...string) (code int, said string) {
+	var out bytes.Buffer
+	c := s.command(args...)
+	in, err := c.StdinPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, answers); err != nil {
+		s.t.Fatal(err)
+	}
+	_ = c.Wait()
+	return c.ProcessState.ExitCode(), out.String()
+}
+
+func (s *site) instance(id string) string {
+	for _, i := range s.sim.Region(ec2sim.LabRegion).State().Instances {
+		if i.ID == id {
+			return i.State
+		}
+	}
+	return ""
+}
+
+// interfacesAsBefore holds the lab's interfaces against a fresh one's.
+func (s *site) interfacesAsBefore(t *testing.T) {
+	t.Helper()
+	want := newLab(t).sim.Region(ec2sim.LabRegion).State().Interfaces
+	if diff := cmp.Diff(want, s.sim.Region(ec2sim.LabRegion).State().Interfaces); diff != "" {
+		t.Errorf("the interfaces are not as before (-before +now):\n%s", diff)
+	}
+}
+
+// rows are the states of the journal's actions.
+func (s *site) rows() []string {
+	var all []string
+	for line := range strings.Lines(s.must("list")) {
+		words := strings.Fields(line)
+		for _, w := range words {
+			if slices.Contains([]string{"pending", "approved", "succeeded", "rolledBack", "failed"}, w) {
+				all = append(all, w)
+			}
+		}
+	}
+	return all
+}
