@@ -8,9 +8,11 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 # A number of inputs, or a time; at the end of a time Go's fuzzer may call that a failure.
 FUZZTIME ?= 100000x
 SOAK ?= 3m
-# What mutate breaks: one package or file with PKG, a random sample with MUTATE_FLAGS="-sample 100".
-PKG ?= ./pkg/policy ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/history ./pkg/gate ./pkg/journal \
-	./actions/forwarding ./actions/route \
+# What mutate breaks: what decides on a change, its undo and its evidence. One package or file with
+# PKG, a random sample with MUTATE_FLAGS="-sample 100".
+PKG ?= ./actions/forwarding ./actions/route ./actions/sgfence ./pkg/policy/decide.go ./pkg/journal \
+	./pkg/ledger/sweep.go $(addprefix ./pkg/gate/,approve.go execute.go rollback.go) \
+	./pkg/history ./pkg/protocol ./pkg/wildcard ./pkg/action \
 	$(addprefix ./pkg/executor/,process.go record.go giveup.go apply.go plan.go past.go answer.go)
 MUTATE_FLAGS ?=
 # What commits are new to: origin's head, or main, when empty.
