@@ -305,3 +305,19 @@ func TestWithoutALogTheTimeTellsTheOrder(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsDeniedOfARollbackIsLogged: by the gate, and by the executor.
+func TestWhatIsDeniedOfARollbackIsLogged(t *testing.T) {
+	r := newRig(t, lab)
+	pending, done := r.imported("new")[0], r.executed("done")[0]
+	r.answers(failed(protocol.Denied, nil))
+	outcomes, err := r.Rollback(t.Context(), []int64{pending, done}, gate.Options{KeepGoing: true})
+	r.all(outcomes, err)(gate.Refused)
+	for _, id := range []int64{pending, done} {
+		last := r.last(id)
+		reasons, _ := last.Data["reasons"].([]any)
+		if last.Kind != gate.EventDenied || last.Data["what"] != "rollback" || len(reasons) == 0 {
+			t.Errorf("logged %+v", last)
+		}
+	}
+}
