@@ -233,20 +233,6 @@ func TestWhyThereIsNothingToRollBack(t *testing.T) {
 	}
 }
 
-// TestARunThatWasCutOffIsRolledBack: once its claim is over, the undo finds out what it changed.
-func TestARunThatWasCutOffIsRolledBack(t *testing.T) {
-	r := newRig(t, lab)
-	id := r.executed("k")[0]
-	r.Store = anothers{Store: r.Store, rewrite: func(a *gate.Action) {
-		a.Status, a.MayHaveChanged = gate.Running, false
-		a.Claim = &gate.Claim{Purpose: gate.ToExecute, By: "gone", At: r.now.Add(-time.Hour),
-			Until: r.now.Add(-time.Minute), From: gate.Approved}
-	}}
-	if _, err := r.UndoRequests(t.Context(), []int64{id}, protocol.Execute); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestWhenItWasExecutedCannotBeRead: several such can't be put in order, one alone can.
 func TestWhenItWasExecutedCannotBeRead(t *testing.T) {
 	r := newRig(t, lab)
