@@ -15,6 +15,8 @@ PKG ?= ./actions/forwarding ./actions/route ./actions/sgfence ./pkg/policy/decid
 	./pkg/history ./pkg/protocol ./pkg/wildcard ./pkg/action \
 	$(addprefix ./pkg/executor/,process.go record.go giveup.go apply.go plan.go past.go answer.go)
 MUTATE_FLAGS ?=
+# Debian's packages that fence-cluster needs.
+FENCE_PACKAGES := pacemaker pacemaker-cli-utils corosync fence-agents libxml2-utils xsltproc
 # What commits are new to: origin's head, or main, when empty.
 BASE ?=
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
@@ -43,7 +45,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 lint: ## vet, staticcheck, form and words of code and commits, tidy and generated files
 	go vet ./...
-	go vet -tags conformance ./...
+	go vet -tags conformance,fencecluster ./...
 	go tool staticcheck ./...
 	go tool gocyclo -over 15 cmd pkg actions schema examples
 	go run ./pkg/internal/lint cmd pkg actions schema examples
@@ -61,6 +63,11 @@ generate: ## write the schemas and the reference from the descriptors
 conformance: build ## hold executor and stand-in against moto, boto3 and the AWS CLI
 	go test -tags conformance -count=1 -timeout 40m -v ./pkg/internal/conformance
 
+fence-cluster: ## as root: have fence-agents, Pacemaker and a whole cluster judge the fence agent
+	@dpkg-query -W $(FENCE_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(FENCE_PACKAGES); }
+	go test -tags fencecluster -count=1 -timeout 30m -v ./pkg/internal/fencecluster
+
 bench: build ## measure the executor beside the AWS CLI and a floor without an SDK; the gate; the inventory
 	go run ./pkg/internal/bench
 	go run ./pkg/internal/gatebench
@@ -75,4 +82,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance bench soak mutate model
+.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance fence-cluster bench soak mutate model
