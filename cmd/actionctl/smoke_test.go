@@ -49,8 +49,8 @@ func (s *site) smoke(more ...string) []string {
 		"--by", "alice", "--patience", "20s"}, more...)
 }
 
-// TestSmokeInterrupted sends SIGINT at each call to EC2 that a run makes, before it takes effect and
-// after. Whenever it comes, the run leaves the lab as it was.
+// TestSmokeInterrupted sends SIGINT at each call to EC2 that a run makes, before it takes effect
+// and after. Whenever it comes, the run leaves the lab as it was.
 func TestSmokeInterrupted(t *testing.T) {
 	all := newLab(t)
 	all.must(all.smoke("--yes")...)

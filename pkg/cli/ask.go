@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+
+	"golang.org/x/term"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -30,8 +33,11 @@ func (a *app) ask(
 	}
 	fmt.Fprint(a.stderr, question, " Only yes is a yes: ")
 	line, err := a.answers().read(ctx)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if !a.atTerminal() || err != nil {
+		// Nobody typed the end of the line.
 		fmt.Fprintln(a.stderr)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
 	return strings.TrimSpace(line) == "yes", nil
@@ -76,4 +82,10 @@ func (s *answers) read(ctx context.Context) (string, error) {
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
+}
+
+// atTerminal reports whether a person sits at standard input.
+func (a *app) atTerminal() bool {
+	f, ok := a.stdin.Reader.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -42,7 +42,7 @@ func (r *run) prepareFallback(ctx context.Context) (string, error) {
 	if err := r.decide(ctx, r.fallback, question, nil); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("after %s without a decision %s is stopped, approved by %s", r.MaxDecisionWait,
+	return fmt.Sprintf("after %s without a decision: stop %s; approved by %s", r.MaxDecisionWait,
 		strings.Join(instances, ", "), r.By), nil
 }
 

@@ -214,7 +214,11 @@ func (r *run) tags(ctx context.Context) (string, error) {
 		}
 		count += len(ids)
 	}
-	return fmt.Sprintf("%d resources have %s, none a production tag", count, r.Lab), nil
+	have := "resources have"
+	if count == 1 {
+		have = "resource has"
+	}
+	return fmt.Sprintf("%d %s %s, and no production tag", count, have, r.Lab), nil
 }
 
 // areTheLabs holds resources against the lab's tag.

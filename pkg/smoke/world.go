@@ -177,6 +177,9 @@ func (l looking) address(ctx context.Context, target map[string]string) error {
 		return err
 	}
 	holder := "none"
+	if n.Has(ip.String()) {
+		holder = n.ID
+	}
 	for _, h := range holders {
 		holder = h.ID
 		if err := l.resource(ctx, action.NetworkInterface, h.ID); err != nil {

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/pkg/ec2sim"
+)
+
+// updateRunbook writes what the commands print into the runbook, instead of comparing.
+var updateRunbook = flag.Bool("update", false, "write what is printed into examples/runbook")
+
+const runbook = "../../examples/runbook"
+
+// TestRunbook runs every command of the runbook, in order, on the stand-in. What each prints is
+// what the runbook says, but for what a run has of its own.
+func TestRunbook(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(runbook, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := runbookEnv(t)
+	var got strings.Builder
+	commands := 0
+	console, skipping := false, false
+	for line := range strings.Lines(string(text)) {
+		switch command, is := strings.CutPrefix(line, "$ "); {
+		case console && is:
+			commands++
+			got.WriteString(line + ran(t, env, command))
+			skipping = true
+		case strings.HasPrefix(line, "```"):
+			console, skipping = line == "```console\n", false
+			got.WriteString(line)
+		case !skipping:
+			got.WriteString(line)
+		}
+	}
+	if commands < 10 {
+		t.Fatalf("the runbook has %d commands", commands)
+	}
+	if *updateRunbook {
+		if err := os.WriteFile(filepath.Join(runbook, "README.md"), []byte(got.String()),
+			0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(masked(string(text)), masked(got.String())); diff != "" {
+		t.Errorf("the runbook says something else than the commands (-says +prints);"+
+			" go test ./cmd/actionctl -run TestRunbook -update mends it:\n%s", diff)
+	}
+}
+
+// runbookEnv is a stand-in with the runbook's lab, and the environment of the shell.
+func runbookEnv(t *testing.T) []string {
+	t.Helper()
+	world, err := os.ReadFile(filepath.Join(runbook, "world.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim := ec2sim.New(ec2sim.WithCredentials(ec2sim.LabRoleCredential))
+	if err := sim.Load(world); err != nil {
+		t.Fatal(err)
+	}
+	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: &ec2sim.MetadataOptions{
+		Region: ec2sim.LabRegion, Instance: "i-0000000000000000f", Role: "ec2sim",
+		Credential: ec2sim.LabRoleCredential,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(runbook)); err != nil {
+		t.Fatal(err)
+	}
+	return append(server.RoleEnv(), "PATH="+bin+":"+os.Getenv("PATH"), "USER=ann", "TZ=UTC",
+		"PWD="+dir, "EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"),
+		"ACTIONCTL_JOURNAL="+filepath.Join(dir, "journal.db"), "ACTIONCTL_POLICY=policy.yaml")
+}
+
+// ran is what a command prints, on both streams.
+func ran(t *testing.T, env []string, command string) string {
+	t.Helper()
+	var out bytes.Buffer
+	c := exec.Command("sh", "-c", command)
+	c.Env, c.Stdout, c.Stderr = env, &out, &out
+	for _, e := range env {
+		if dir, ok := strings.CutPrefix(e, "PWD="); ok {
+			c.Dir = dir
+		}
+	}
+	_ = c.Run()
+	if out.Len() > 0 && !strings.HasSuffix(out.String(), "\n") {
+		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+// masks are the rules by which two runs are alike.
+var masks = []struct {
+	of *regexp.Regexp
+	as string
+}{
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT[0-9:.]+Z(  +\d+)?`), "TIME"},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`), "TIME"},
+	{regexp.MustCompile(`\b\d{8}T\d{6}Z`), "TIME"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},
+	{regexp.MustCompile(` +`), " "},
+}
+
+func masked(text string) string {
+	for _, m := range masks {
+		text = m.of.ReplaceAllString(text, m.as)
+	}
+	return text
+}
