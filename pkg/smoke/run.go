@@ -214,11 +214,16 @@ func (r *run) tags(ctx context.Context) (string, error) {
 		}
 		count += len(ids)
 	}
-	have := "resources have"
-	if count == 1 {
-		have = "resource has"
+	return counted(count, "%d resource has", "%d resources have") + " " + r.Lab.String() +
+		", and no production tag", nil
+}
+
+// counted is a count in words: one, or several.
+func counted(n int, one, several string) string {
+	if n == 1 {
+		return fmt.Sprintf(one, n)
 	}
-	return fmt.Sprintf("%d %s %s, and no production tag", count, have, r.Lab), nil
+	return fmt.Sprintf(several, n)
 }
 
 // areTheLabs holds resources against the lab's tag.
@@ -351,7 +356,8 @@ func (r *run) plan(ctx context.Context) (string, error) {
 		return "", errors.New("there is nothing to do: the lab is as the requests want it already, " +
 			"so a run would show nothing")
 	}
-	return fmt.Sprintf("%d changes, each with its way back", len(r.out.Plan)), nil
+	return counted(len(r.out.Plan), "%d change, with its way back",
+		"%d changes, each with its way back"), nil
 }
 
 // told reads the plans of an answer. An action that changes something and tells no way back has

@@ -67,10 +67,20 @@ var targets = map[string]string{"eni": "nicRef", "rtb": "routeTableRef", "i": "i
 // name=value`, or `execute undo name=value`. Without a key it has one of its own.
 func (a *actions) run(t *testing.T, line string) result {
 	t.Helper()
+	r, within := a.parse(line)
+	got := a.start(t, r, within)
+	if undoes[r.Action] != "" && r.Mode == "execute" {
+		a.last, a.observed = r, got.Status.Observed
+	}
+	return got
+}
+
+// parse reads a request in the notation, and within which time it is to be answered.
+func (a *actions) parse(line string) (r request, within string) {
 	words := strings.Fields(line)
 	a.count++
-	within := "25s"
-	r := request{
+	within = "25s"
+	r = request{
 		Provider: "aws", Mode: words[0], Action: words[1],
 		IdempotencyKey: fmt.Sprintf("conformance-%d", a.count),
 		Target:         map[string]string{"region": region}, Parameters: map[string]string{},
@@ -101,11 +111,7 @@ func (a *actions) run(t *testing.T, line string) result {
 			r.Parameters[name] = strings.Join(list, ",")
 		}
 	}
-	got := a.start(t, r, within)
-	if undoes[r.Action] != "" && r.Mode == "execute" {
-		a.last, a.observed = r, got.Status.Observed
-	}
-	return got
+	return r, within
 }
 
 // id is the id of a role, or the word itself.

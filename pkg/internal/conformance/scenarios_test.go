@@ -273,20 +273,29 @@ var scenarios = []scenario{
 				"-nic-a group-router, +nic-a group-fence, +router-a tag lastfence, +router-a tag of a " +
 					"fence's backup 1_0"}},
 	}},
+	// moto has no metadata service to tell which instance it is.
 	{"an instance is stopped and started", []step{
 		{do: "dry-run stop-instances db requiredTag=Name=db",
-			want: "succeeded priorInstanceState=running"},
+			want: "succeeded priorInstanceState=running selfCheck=passed",
+			moto: &outcome{want: "succeeded priorInstanceState=running selfCheck=unavailable"}},
 		{do: "execute stop-instances db requiredTag=Name=db",
 			want: "succeeded changed=true priorInstanceState=running instanceState=stopped " +
-				"requiredTag=Name=db undoable",
-			changes: "-db running, +db stopped"},
+				"requiredTag=Name=db undoable selfCheck=passed",
+			changes: "-db running, +db stopped",
+			moto: &outcome{"succeeded changed=true priorInstanceState=running " +
+				"instanceState=stopped undoable selfCheck=unavailable", "-db running, +db stopped"}},
 		{do: "execute stop-instances db requiredTag=Name=db",
-			want: "succeeded changed=false priorInstanceState=stopped"},
-		{do: "execute undo", want: "skipped"},
+			want: "succeeded changed=false priorInstanceState=stopped selfCheck=passed",
+			moto: &outcome{want: "succeeded changed=false priorInstanceState=stopped " +
+				"selfCheck=unavailable"}},
+		{do: "execute undo", want: `skipped heldBy=["conformance-2"]`},
 	}},
 	{"a stop is undone", []step{
-		{do: "execute stop-instances db requiredTag=Name=db", want: "succeeded changed=true",
-			changes: "-db running, +db stopped"},
+		{do: "execute stop-instances db requiredTag=Name=db",
+			want:    "succeeded changed=true selfCheck=passed",
+			changes: "-db running, +db stopped",
+			moto: &outcome{"succeeded changed=true selfCheck=unavailable",
+				"-db running, +db stopped"}},
 		{do: "execute undo", want: "succeeded changed=true instanceState=running",
 			changes: "-db stopped, +db running"},
 		{do: "execute undo", want: "succeeded changed=false"},
