@@ -43,6 +43,7 @@ func executorMain() {
 //	truncated FROM TO    copies the first half of a file
 //	remove ID            takes a resource away
 //	age DURATION         makes every record of the executor that much older
+//	agents TEXT          every call had the text in its user agent
 //	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -53,7 +54,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"remove": remove, "age": age,
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
-			"json": checkJSON,
+			"json": checkJSON, "agents": agents,
 		},
 	})
 }
@@ -189,5 +190,21 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if (got == args[1]) == neg {
 		ts.Fatalf("%s is %q, want %q", args[0], got, args[1])
+	}
+}
+
+// agents holds that every call had a text in its user agent.
+func agents(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: agents TEXT")
+	}
+	calls := ts.Value("world").(*world).sim.Calls()
+	if len(calls) == 0 {
+		ts.Fatalf("there were no calls")
+	}
+	for _, c := range calls {
+		if !strings.Contains(c.UserAgent, args[0]) {
+			ts.Fatalf("%s has the user agent %q", c.Operation, c.UserAgent)
+		}
 	}
 }

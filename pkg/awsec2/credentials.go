@@ -296,7 +296,7 @@ func (c *credentials) addSourceLog(stack *middleware.Stack) error {
 				line = append(line, "proxy", log.seen().proxy)
 			}
 			if response, ok := out.RawResponse.(*smithyhttp.Response); ok {
-				line = append(line, "status", response.StatusCode)
+				line = append(line, "httpStatus", response.StatusCode)
 				response.Body = struct {
 					io.Reader
 					io.Closer

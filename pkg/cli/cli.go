@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/policy"
 	display "aws-provider-executor/pkg/printable"
 )
@@ -56,6 +58,8 @@ func (p *Program) Main(
 		stderr:  display.Writer(stderr),
 		tty:     stderr,
 	}
+	a.metrics, a.log = metrics.New(programName, p.Version), a.newLog()
+	defer func() { a.metrics.Finish(a.env, a.log) }()
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
@@ -107,6 +111,9 @@ type app struct {
 	pluginEnv                                   []string
 	// asked reads the answers of a person, once one is asked.
 	asked *answers
+	// metrics counts what this run does, and log tells it to whoever reads logs.
+	metrics *metrics.Set
+	log     *slog.Logger
 	// printed counts the documents.
 	printed int
 	timeout time.Duration
@@ -191,6 +198,7 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		a.actions(),
 		a.schema(),
 		a.iamPolicy(),
+		a.metricsCommand(),
 		a.version(),
 	)
 	for _, c := range root.Commands() {

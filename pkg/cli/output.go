@@ -172,6 +172,7 @@ func (a *app) report(outcomes []gate.Outcome, dryRun bool, err error) error {
 		return printErr
 	}
 	a.explain(outcomes)
+	a.countRefused(outcomes, dryRun)
 	if err != nil {
 		return err
 	}

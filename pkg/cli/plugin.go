@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"time"
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
@@ -39,5 +40,8 @@ func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, 
 		Path: found.Path, Env: env, Timeout: p.timeout, Log: p.log,
 		Unchanged: p.program.Unchanged,
 	}
-	return process.Run(ctx, r)
+	began := time.Now()
+	result, err := process.Run(ctx, r)
+	p.ran(r, result, err, time.Since(began))
+	return result, err
 }

@@ -16,7 +16,7 @@ import (
 const controlPrefix = "/_sim/"
 
 // control is what one method does at one control path. Bodies and answers are the JSON of the Go
-// types; see FaultJSON for faults. An answer of nil is an empty one.
+// types; see FaultJSON for faults. An answer of nil is an empty one, and a handler answers by itself.
 type control struct {
 	Method, Path string
 	About, Body  string // for people
@@ -33,6 +33,8 @@ func controls() []control {
 		{get, "state", "the world", "", telling(func(s *Sim) any { return s.State() })},
 		{put, "state", "replaces the world by one in JSON or YAML", "", following((*Sim).loadBody)},
 		{get, "calls", "the log of calls", "", telling(func(s *Sim) any { return s.Calls() })},
+		{get, "metrics", "what was called so far, for Prometheus; a reset leaves it", "",
+			telling(func(s *Sim) any { return s.scrape() })},
 		{del, "calls", "empties the log of calls", "", doing((*Sim).ForgetCalls)},
 		{get, "faults", "the faults in force", "",
 			telling(func(s *Sim) any { return fault.ToJSON(s.Faults()) })},
@@ -98,9 +100,12 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, err := all[at].do(s, r)
+	page, isPage := answer.(http.Handler)
 	switch {
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)
+	case isPage:
+		page.ServeHTTP(w, r)
 	case answer == nil:
 		w.WriteHeader(http.StatusNoContent)
 	default:

@@ -12,6 +12,7 @@ import (
 	"aws-provider-executor/pkg/ec2sim/internal/fault"
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
+	"aws-provider-executor/pkg/metrics"
 )
 
 // maxBody is far above what any operation takes.
@@ -57,9 +58,29 @@ type reply struct {
 }
 
 func (s *Sim) serve(w http.ResponseWriter, r *http.Request, body []byte) {
+	began := time.Now()
 	in := s.receive(r, body)
+	defer func() { s.count(in, time.Since(began)) }()
 	out := s.answer(in, r, body)
 	s.write(w, in, out)
+}
+
+// count counts a call that was answered. What is no operation has one name, whatever it is called.
+func (s *Sim) count(in *inbound, took time.Duration) {
+	s.mu.Lock()
+	status, code, struck := in.call.Status, in.call.Code, len(in.call.Faults)
+	operation := in.call.Operation
+	s.mu.Unlock()
+	if _, known := api.Operations[operation]; !known {
+		operation = "unknown"
+	}
+	switch {
+	case status == 0:
+		code = metrics.NoAnswer
+	case code == "":
+		code = metrics.OK
+	}
+	s.metrics.StandInCall(operation, code, took, struck)
 }
 
 // receive logs the call.

@@ -3,6 +3,7 @@ package ec2sim
 import (
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"aws-provider-executor/pkg/ec2sim/internal/fault"
 	"aws-provider-executor/pkg/ec2sim/internal/iam"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
+	"aws-provider-executor/pkg/metrics"
+	"aws-provider-executor/pkg/metrics/exporter"
 )
 
 // Sim is one stand-in. It is an http.Handler, and safe for concurrent use.
@@ -19,7 +22,14 @@ type Sim struct {
 	mu       sync.Mutex // guards what follows and all that mem holds
 	mem      *memory
 	metadata []*Metadata // those that are served
+
+	// metrics count the calls, over every reset; scrape serves them.
+	metrics *metrics.Set
+	scrape  func() http.Handler
 }
+
+// programName is what the stand-in is called in metrics.
+const programName = "ec2sim"
 
 // memory is all that changes. Reset makes a new one, so nothing can be forgotten; a call that is
 // under way while it happens goes on with the old one.
@@ -43,6 +53,7 @@ type memory struct {
 }
 
 type config struct {
+	version     string
 	seed        uint64
 	now         func() time.Time
 	owner       string
@@ -62,6 +73,9 @@ type config struct {
 
 // Option is a setting of a new Sim.
 type Option func(*config)
+
+// WithVersion sets the version that its metrics tell.
+func WithVersion(version string) Option { return func(c *config) { c.version = version } }
 
 // WithSeed sets what ids are made from. Two Sims with one seed, given the same calls, make the same
 // ids.
@@ -157,6 +171,8 @@ func New(options ...Option) *Sim {
 	for _, o := range options {
 		o(&s.cfg)
 	}
+	s.metrics = metrics.New(programName, s.cfg.version)
+	s.scrape = sync.OnceValue(func() http.Handler { return exporter.Handler(s.metrics) })
 	s.Reset()
 	return s
 }

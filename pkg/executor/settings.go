@@ -66,6 +66,12 @@ func parseSettings(call plugin.Call) (settings, []string) {
 	return s, faults
 }
 
+// StateDir is the directory that an environment says the ledger is in, and whether one is kept.
+func StateDir(env map[string]string) (dir string, kept bool) {
+	dir = stateDir(env)
+	return dir, dir != noState
+}
+
 func stateDir(env map[string]string) string {
 	if dir := env["EXECUTOR_STATE_DIR"]; dir != "" {
 		return dir

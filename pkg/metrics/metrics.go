@@ -174,6 +174,7 @@ func (s *Set) Ledger(l LedgerState) {
 	if s == nil {
 		return
 	}
+	s.begin(&ledgerActions)
 	for verb, states := range l.Actions {
 		for state, n := range states {
 			s.set(&ledgerActions, float64(n), verb, state)
@@ -194,6 +195,7 @@ func (s *Set) Journal(states map[string]int) {
 	if s == nil {
 		return
 	}
+	s.begin(&journalActions)
 	for state, n := range states {
 		s.set(&journalActions, float64(n), state)
 	}
@@ -206,6 +208,13 @@ func (s *Set) StandInCall(operation, code string, took time.Duration, struck int
 	if struck > 0 {
 		s.add(&standInFaults, float64(struck), operation)
 	}
+}
+
+// begin tells a gauge as a whole, with no series so far.
+func (s *Set) begin(f *Family) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counted[f] = map[string]*series{}
 }
 
 // add adds to a counter, or to a gauge of this run.

@@ -48,8 +48,8 @@ func (all samples) at(f *Family, labels string) *series {
 func (all samples) merge(later samples) error {
 	var err error
 	for f, of := range later {
-		if f.Kind == Gauge && f.Whole && len(of) > 0 {
-			delete(all, f)
+		if f.Kind == Gauge && f.Whole {
+			all[f] = map[string]*series{}
 		}
 		for labels, v := range of {
 			sum := all.at(f, labels)
@@ -92,12 +92,12 @@ var escaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 // write writes all samples in Prometheus' text format, always in the same order.
 func (all samples) write(w io.StringWriter) {
 	for _, f := range table {
-		of := all[f]
-		if len(of) == 0 {
+		of, told := all[f]
+		if !told {
 			continue
 		}
 		_, _ = w.WriteString("# HELP " + f.Name + " " + f.Help + "\n" +
-			"# TYPE " + f.Name + " " + string(f.Kind) + "\n")
+			typeComment + f.Name + " " + string(f.Kind) + "\n")
 		for _, labels := range slices.Sorted(maps.Keys(of)) {
 			writeSeries(w, f, labels, of[labels])
 		}
@@ -122,6 +122,9 @@ func writeSeries(w io.StringWriter, f *Family, labels string, v *series) {
 }
 
 func boundText(bound float64) string { return strconv.FormatFloat(bound, 'g', -1, 64) }
+
+// typeComment begins the line that tells the kind of a metric.
+const typeComment = "# TYPE "
 
 // mergedComment begins the line that names a part that a file has in it already.
 const mergedComment = "# merged "
@@ -155,6 +158,11 @@ func parse(text string) (all samples, merged []string, err error) {
 		case isMerged:
 			merged = append(merged, part)
 		case line == "" || strings.HasPrefix(line, "#"):
+			// A gauge that is told as a whole may have no series.
+			name, _, _ := strings.Cut(strings.TrimPrefix(line, typeComment), " ")
+			if f, _ := familyOf(name); f != nil && f.Whole && all[f] == nil {
+				all[f] = map[string]*series{}
+			}
 		default:
 			if err := all.read(line); err != nil {
 				return nil, nil, fmt.Errorf("line %d: %w", number+1, err)

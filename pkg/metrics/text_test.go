@@ -132,14 +132,21 @@ func TestGaugesAreTheLaterOnes(t *testing.T) {
 	for _, s := range []*Set{first, second} {
 		s.now = func() time.Time { return time.Unix(7, 0) }
 	}
+	first.Journal(map[string]int{"approved": 1})
+	second.Journal(nil)
 	first.Operation(Operation{"a", "execute", "succeeded", "", 0})
 	second.Operation(Operation{"a", "execute", "failed", "", 0})
 	all := first.taken()
-	if err := all.merge(second.taken()); err != nil {
+	// What lies in a file on its way says that there is none, too.
+	later, _, err := parse(encode(second.taken(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := all.merge(later); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, f := range []*Family{&ledgerActions, &build, &lastOperation} {
+	for _, f := range []*Family{&ledgerActions, &journalActions, &build, &lastOperation} {
 		for _, labels := range slices.Sorted(maps.Keys(all[f])) {
 			got = append(got, labels+" "+boundText(all[f][labels].value))
 		}

@@ -59,8 +59,12 @@ func Margin(timeout time.Duration) time.Duration { return min(margin, timeout/20
 // WARNING, INFO and DEBUG. A value has at most maxLogValue bytes, and no character in it that a
 // terminal would obey.
 func NewLog(to io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(&boundedLog{to: to, left: maxLogBytes},
-		&slog.HandlerOptions{Level: level, ReplaceAttr: fit}))
+	return NewEndlessLog(&boundedLog{to: to, left: maxLogBytes}, level)
+}
+
+// NewEndlessLog makes such a log for a program that keeps running, and whose stderr nobody bounds.
+func NewEndlessLog(to io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: level, ReplaceAttr: fit}))
 }
 
 // maxLogValue leaves room for other lines beside one that is long. A stack of a panic fits.

@@ -11,13 +11,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/plugin"
 )
 
 // usage fits a screen of 24 lines.
@@ -34,7 +35,7 @@ usage: ec2sim [flags]                  serve until stopped; tell the environment
   -tls               serve HTTPS, under an authority made at the start
   -ca-file FILE      where its certificate is written; default a temporary file
   -throttle          refuse calls as EC2's documented rate limits would
-  -log               log calls to stderr
+  -log               log calls to stderr, a line of JSON each
   -version, -help
 
 COMMAND finds in its environment endpoint, credentials, region, metadata, its
@@ -94,7 +95,7 @@ func (p *Program) Main(args, environ []string, stdin io.Reader, stdout, stderr i
 	}
 	var srv *ec2sim.Server
 	if err = r.err; err == nil {
-		srv, err = start(o, r.world, stderr)
+		srv, err = start(o, append(r.world, ec2sim.WithVersion(p.Version)), stderr)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "ec2sim:", err)
@@ -172,7 +173,7 @@ func start(o options, world []ec2sim.Option, stderr io.Writer) (*ec2sim.Server, 
 		settings = append(settings, ec2sim.WithThrottling())
 	}
 	if o.log {
-		settings = append(settings, ec2sim.WithLog(func(c ec2sim.Call) { fmt.Fprintln(stderr, line(c)) }))
+		settings = append(settings, ec2sim.WithLog(logged(plugin.NewEndlessLog(stderr, slog.LevelInfo))))
 	}
 	sim := ec2sim.New(settings...)
 	server := ec2sim.ServerOptions{
@@ -284,18 +285,10 @@ func quoted(line string) string {
 // plain are the characters that mean themselves to a shell.
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,@%+="
 
-// line is a call on one line of the log.
-func line(c ec2sim.Call) string {
-	at := c.Time.Format(time.TimeOnly + ".000")
-	text := fmt.Sprintf("%s #%d %s %s %d", at, c.Seq, c.Region, c.Operation, c.Status)
-	if c.Code != "" {
-		text += " " + c.Code
+// logged tells a call in one line of a log.
+func logged(log *slog.Logger) func(ec2sim.Call) {
+	return func(c ec2sim.Call) {
+		log.Info("called", "number", c.Seq, "region", c.Region, "operation", c.Operation,
+			"httpStatus", c.Status, "code", c.Code, "changed", c.Effect, "faults", c.Faults)
 	}
-	if c.Effect {
-		text += " changed"
-	}
-	for _, f := range c.Faults {
-		text += " [" + f + "]"
-	}
-	return text
 }
