@@ -21,12 +21,12 @@ func (a *app) metricsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "metrics",
 		Short: "tell what the ledger and the journal hold, for Prometheus",
-		Long: `metrics reads the executor's ledger (EXECUTOR_STATE_DIR) and the gate's journal through, and
-tells how many actions are recorded there, by verb and state: the live fences are those in force.
-It prints Prometheus' text format. With EXECUTOR_METRICS_DIR it also keeps that in the file of a
-textfile collector, beside what the runs of actionctl came to. It takes as long as there are many
-records, so a timer runs it. Neither ledger nor journal is changed. One that is not there holds
-nothing.`,
+		Long: `metrics reads the executor's ledger (EXECUTOR_STATE_DIR) and the gate's journal through,
+and tells how many actions are recorded there, by verb and state: the live fences are those in
+force. It prints Prometheus' text format. With EXECUTOR_METRICS_DIR it also keeps that in the file
+of a textfile collector, beside what the runs of actionctl came to. It takes as long as there are
+many records, so a timer runs it. Neither ledger nor journal is changed. One that is not there
+holds nothing.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			state := metrics.New(programName, a.Version)

@@ -16,7 +16,8 @@ import (
 const controlPrefix = "/_sim/"
 
 // control is what one method does at one control path. Bodies and answers are the JSON of the Go
-// types; see FaultJSON for faults. An answer of nil is an empty one, and a handler answers by itself.
+// types; see FaultJSON for faults. An answer of nil is an empty one, and a handler answers by
+// itself.
 type control struct {
 	Method, Path string
 	About, Body  string // for people

@@ -81,7 +81,10 @@ func TestDriftIsCounted(t *testing.T) {
 	if s := p.status(t); s.Status != protocol.Failed || p.cloud.values["a"] != "dim" {
 		t.Fatalf("%+v", s)
 	}
-	want := []string{`provideraction_drift_total{program="switcher",verb="off",mode="execute"} 1`}
+	want := []string{
+		`provideraction_drift_total{program="switcher",verb="off",mode="execute"} 1`,
+		`provideraction_drift_total{program="switcher",verb="on",mode="execute"} 0`,
+	}
 	if diff := cmp.Diff(want, shown(t, dir, "_drift_total{")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -69,10 +69,22 @@ func TestSurvey(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	size := int64(0)
-	files, err := filepath.Glob(filepath.Join(keys, "*.json"))
-	if err != nil {
-		t.Fatal(err)
+	if size := sizeOf(t, keys); got.Bytes != size {
+		t.Errorf("%d bytes, want %d", got.Bytes, size)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Survey(ended); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// sizeOf is the size of all files of a directory with the names of records.
+func sizeOf(t *testing.T, dir string) (size int64) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "[0-9a-f]*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
 	}
 	for _, f := range files {
 		info, err := os.Stat(f)
@@ -81,14 +93,7 @@ func TestSurvey(t *testing.T) {
 		}
 		size += info.Size()
 	}
-	if got.Bytes != size-int64(len("torn")) && got.Bytes != size {
-		t.Errorf("%d bytes, want %d", got.Bytes, size)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := l.Survey(ended); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
+	return size
 }
 
 // TestCountsOfALedger: a record that is new, one that is removed, and nothing for one that is

@@ -48,6 +48,10 @@ var (
 	lastOperation = Family{Name: "provideraction_last_operation_timestamp_seconds", Kind: Gauge,
 		Help:   "When the last operation with this status ended, by this machine's clock.",
 		Labels: []string{"program", "verb", "status"}, Of: everyProgram}
+	failures = Family{Name: "provideraction_failures_total", Kind: Counter,
+		Help: "Operations that failed, by their class. Every class is told, so that a first failure " +
+			"is seen as one.",
+		Labels: []string{"program", "failure_class"}, Of: everyProgram}
 	drifts = Family{Name: "provideraction_drift_total", Kind: Counter,
 		Help: "Operations that found a value that is neither what an action left nor what was before " +
 			"it.",
@@ -66,7 +70,7 @@ var (
 	faults = Family{Name: "provideraction_api_faults_total", Kind: Counter,
 		Help: "Attempts that the provider did not answer as it should: it kept silent, failed, " +
 			"or said what is no answer.",
-		Labels: []string{"program", "service", "operation", "code"}, Of: calls.Of}
+		Labels: []string{"program", "service", "operation"}, Of: calls.Of}
 	recordsCreated = Family{Name: "provideraction_ledger_records_created_total", Kind: Counter,
 		Help:   "Records that were new in the ledger.",
 		Labels: []string{"program"}, Of: "executor"}
@@ -111,7 +115,7 @@ var (
 
 // table has all families, in the order in which they are told.
 var table = []*Family{
-	&operations, &lastOperation, &drifts, &calls, &retries, &throttles, &faults,
+	&operations, &lastOperation, &failures, &drifts, &calls, &retries, &throttles, &faults,
 	&recordsCreated, &recordsRemoved, &ledgerActions, &ledgerBytes, &ledgerUnreadable,
 	&oldestPending, &journalActions, &stateRead, &checks, &build, &standInCalls, &standInFaults,
 }

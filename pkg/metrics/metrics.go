@@ -9,6 +9,9 @@
 // processes that end at the same time add up, and a kill at any instant leaves a file that can be
 // read.
 //
+// A counter is told from the first occasion on, also where it is 0: what appears with a 1 did not
+// rise, as Prometheus sees it.
+//
 // It keeps compatible: the names of the metrics and their labels, as Families lists them. The
 // values of labels never hold a secret, an id, or an address, so there is an end to their number.
 package metrics
@@ -19,6 +22,8 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"aws-provider-executor/pkg/protocol"
 )
 
 // Set is what one process counts. Its methods may be called at the same time. Those of a nil Set
@@ -75,13 +80,17 @@ func (s *Set) Operation(o Operation) {
 	}
 	s.observe(&operations, o.Took, o.Verb, o.Mode, o.Status, o.FailureClass)
 	s.set(&lastOperation, float64(s.now().UnixMilli())/1000, o.Verb, o.Status)
-	if o.FailureClass == driftClass {
+	s.add(&drifts, 0, o.Verb, o.Mode)
+	if o.FailureClass == string(protocol.Drift) {
 		s.Drift(o.Verb, o.Mode)
 	}
+	for _, c := range protocol.FailureClasses() {
+		s.add(&failures, 0, string(c.Class))
+	}
+	if o.FailureClass != "" {
+		s.add(&failures, 1, o.FailureClass)
+	}
 }
-
-// driftClass is the protocol's class of an operation that found drift.
-const driftClass = "drift"
 
 // Drift counts a request that found drift and went on. Operation counts one that failed for it.
 func (s *Set) Drift(verb, mode string) { s.add(&drifts, 1, verb, mode) }
@@ -115,15 +124,9 @@ func (s *Set) Call(c Call) {
 		return
 	}
 	s.observe(&calls, c.Took, c.Service, c.Operation, c.Code)
-	if c.Retry {
-		s.add(&retries, 1, c.Service, c.Operation)
-	}
-	if c.Throttled {
-		s.add(&throttles, 1, c.Service, c.Operation)
-	}
-	if c.Fault {
-		s.add(&faults, 1, c.Service, c.Operation, c.Code)
-	}
+	s.add(&retries, one(c.Retry), c.Service, c.Operation)
+	s.add(&throttles, one(c.Throttled), c.Service, c.Operation)
+	s.add(&faults, one(c.Fault), c.Service, c.Operation)
 	if c.ForIdentity {
 		return
 	}
@@ -131,6 +134,14 @@ func (s *Set) Call(c Call) {
 	defer s.mu.Unlock()
 	s.calls++
 	s.callTime += c.Took
+}
+
+// one is what an attempt adds to a count of those of its kind.
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // Calls returns how many attempts at calls were counted, and how long they took together. Those
@@ -146,12 +157,8 @@ func (s *Set) Calls() (n int, took time.Duration) {
 
 // LedgerRecords counts records that were new in the ledger, and ones that were removed.
 func (s *Set) LedgerRecords(created, removed int) {
-	if created > 0 {
-		s.add(&recordsCreated, float64(created))
-	}
-	if removed > 0 {
-		s.add(&recordsRemoved, float64(removed))
-	}
+	s.add(&recordsCreated, float64(created))
+	s.add(&recordsRemoved, float64(removed))
 }
 
 // Checks tells the checks of a preflight, by their names and verdicts.
@@ -205,9 +212,7 @@ func (s *Set) Journal(states map[string]int) {
 // StandInCall counts a call to the stand-in, and the faults that struck it.
 func (s *Set) StandInCall(operation, code string, took time.Duration, struck int) {
 	s.observe(&standInCalls, took, operation, code)
-	if struck > 0 {
-		s.add(&standInFaults, float64(struck), operation)
-	}
+	s.add(&standInFaults, float64(struck), operation)
 }
 
 // begin tells a gauge as a whole, with no series so far.

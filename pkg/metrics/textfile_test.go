@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// one is what a process counts that answers one request.
-func one() *Set {
+// oneRun is what a process counts that answers one request.
+func oneRun() *Set {
 	s := New("tester", "v1")
 	s.Operation(Operation{"assign-secondary-ip", "execute", "succeeded", "", 30 * time.Millisecond})
 	s.Call(Call{Service: "EC2", Operation: "DescribeInstances", Code: "OK", Took: time.Millisecond})
@@ -29,7 +29,7 @@ func textfileIn(dir string) textfile {
 
 func add(t *testing.T, f textfile) {
 	t.Helper()
-	if err := f.add(t.Context(), one().taken()); err != nil {
+	if err := f.add(t.Context(), oneRun().taken()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -100,7 +100,7 @@ func TestProcessesAtOnceAddUp(t *testing.T) {
 	for range processes {
 		all.Go(func() {
 			for range runs {
-				if err := textfileIn(dir).add(t.Context(), one().taken()); err != nil {
+				if err := textfileIn(dir).add(t.Context(), oneRun().taken()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -221,7 +221,7 @@ func (d *stepDisk) run(t *testing.T, dir string) (err error, ended bool) {
 	}()
 	f := textfileIn(dir)
 	f.disk = d
-	return f.add(t.Context(), one().taken()), false
+	return f.add(t.Context(), oneRun().taken()), false
 }
 
 // scene is a directory in which one run was shown and another left a part, so that a third meets
@@ -230,7 +230,7 @@ func scene(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	add(t, textfileIn(dir))
-	if err := textfileIn(dir).leave(one().taken()); err != nil {
+	if err := textfileIn(dir).leave(oneRun().taken()); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -296,7 +296,7 @@ func TestFailsAtEveryStep(t *testing.T) {
 
 // TestAFileOfSomethingElse is put aside, and told of; counting begins anew.
 func TestAFileOfSomethingElse(t *testing.T) {
-	good := encode(one().taken(), nil)
+	good := encode(oneRun().taken(), nil)
 	for name, text := range map[string]string{
 		"empty":             "",
 		"no metrics":        "hello\n",
@@ -315,7 +315,7 @@ func TestAFileOfSomethingElse(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			err := textfileIn(dir).add(t.Context(), one().taken())
+			err := textfileIn(dir).add(t.Context(), oneRun().taken())
 			if err == nil || !strings.Contains(err.Error(), "counting begins anew") {
 				t.Errorf("%v", err)
 			}
@@ -341,7 +341,7 @@ func TestAPartThatCannotBeRead(t *testing.T) {
 	if err := os.WriteFile(part, []byte("torn"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := textfileIn(dir).add(t.Context(), one().taken())
+	err := textfileIn(dir).add(t.Context(), oneRun().taken())
 	if err == nil || !strings.Contains(err.Error(), "the part .tester-torn.part is left out") {
 		t.Error(err)
 	}
@@ -392,7 +392,7 @@ func TestWhatIsNoFile(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := textfileIn(dir).add(t.Context(), one().taken()); err == nil {
+				if err := textfileIn(dir).add(t.Context(), oneRun().taken()); err == nil {
 					t.Error("it was taken for a file")
 				}
 				after, err := os.Lstat(path)
@@ -434,7 +434,7 @@ func TestAnotherVersion(t *testing.T) {
 		`operation="DescribeInstances",code="OK",le="0.005"`,
 		`operation="DescribeInstances",code="OK",le="0.004"`,
 		`program="tester",verb="assign-secondary-ip",status="succeeded"`, `program="tester"`,
-	).Replace(encode(one().taken(), nil))
+	).Replace(encode(oneRun().taken(), nil))
 	if err := os.WriteFile(filepath.Join(dir, "tester.prom"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -494,7 +494,7 @@ func TestFinish(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var said strings.Builder
-			one().Finish(map[string]string{Variable: c.dir}, slog.New(slog.NewTextHandler(&said, nil)))
+			oneRun().Finish(map[string]string{Variable: c.dir}, slog.New(slog.NewTextHandler(&said, nil)))
 			want := 0
 			if c.want != "" {
 				want = 1
@@ -527,7 +527,7 @@ func TestADiskThatHangs(t *testing.T) {
 		var said strings.Builder
 		begin, ever := time.Now(), make(chan struct{})
 		f := textfile{dir: "/hung", program: "tester", disk: hungDisk{ever: ever}}
-		one().finish(f, slog.New(slog.NewTextHandler(&said, nil)))
+		oneRun().finish(f, slog.New(slog.NewTextHandler(&said, nil)))
 		if took := time.Since(begin); took != patience ||
 			!strings.Contains(said.String(), "it took longer than 500ms") {
 			t.Errorf("%s, %s", took, &said)
@@ -543,7 +543,7 @@ type busyDisk struct {
 }
 
 func (d busyDisk) list(dir, pattern string) ([]file, error) {
-	if err := textfileIn(dir).leave(one().taken()); err != nil {
+	if err := textfileIn(dir).leave(oneRun().taken()); err != nil {
 		d.t.Error(err)
 	}
 	return d.osDisk.list(dir, pattern)
@@ -555,7 +555,7 @@ func TestOthersThatKeepComing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	f := textfile{dir: dir, program: "tester", disk: busyDisk{t: t}}
-	if err := f.add(ctx, one().taken()); err != nil {
+	if err := f.add(ctx, oneRun().taken()); err != nil {
 		t.Error(err)
 	}
 	if ops, _ := counts(t, dir); ops < 2 {
@@ -566,14 +566,14 @@ func TestOthersThatKeepComing(t *testing.T) {
 // TestManySeries: there is an end to their number, which is said; what is there already goes on.
 func TestManySeries(t *testing.T) {
 	dir := t.TempDir()
-	s := one()
+	s := oneRun()
 	for i := range 2 * maxSeries {
 		s.Call(Call{Service: "EC2", Operation: fmt.Sprint(i), Code: "OK"})
 	}
 	if err := textfileIn(dir).add(t.Context(), s.taken()); err != nil {
 		t.Fatal(err)
 	}
-	s = one()
+	s = oneRun()
 	s.Call(Call{Service: "EC2", Operation: "new", Code: "OK"})
 	if err := textfileIn(dir).add(t.Context(), s.taken()); !errors.Is(err, errTooMany) {
 		t.Error(err)
