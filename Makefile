@@ -45,7 +45,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 lint: ## vet, staticcheck, form and words of code and commits, tidy and generated files
 	go vet ./...
-	go vet -tags conformance,fencecluster ./...
+	go vet -tags conformance,fencecluster,monitoring ./...
 	go tool staticcheck ./...
 	go tool gocyclo -over 15 cmd pkg actions schema examples
 	go run ./pkg/internal/lint cmd pkg actions schema examples
@@ -68,6 +68,11 @@ fence-cluster: ## as root: have fence-agents, Pacemaker and a whole cluster judg
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(FENCE_PACKAGES); }
 	go test -tags fencecluster -count=1 -timeout 30m -v ./pkg/internal/fencecluster
 
+monitoring: ## have Prometheus' own promtool judge metrics, alert rules and dashboard
+	@command -v promtool >/dev/null || \
+		{ apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
+	go test -tags monitoring -count=1 ./pkg/internal/monitoring
+
 bench: build ## measure the executor beside the AWS CLI and a floor without an SDK; the gate; the inventory
 	go run ./pkg/internal/bench
 	go run ./pkg/internal/gatebench
@@ -82,4 +87,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance fence-cluster bench soak mutate model
+.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance fence-cluster monitoring bench soak mutate model

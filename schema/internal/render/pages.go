@@ -9,12 +9,13 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/protocol"
 )
 
 // pages are written by hand but for the tables in them. A table stands between its marker and
 // the end marker, each on a line of its own.
-var pages = []string{"README.md", ".github/docs/contract.md"}
+var pages = []string{"README.md", ".github/docs/contract.md", ".github/docs/monitoring.md"}
 
 const (
 	tableBegins = "<!-- generated: "
@@ -26,6 +27,7 @@ const (
 func (g Generator) tables() map[string]func(*strings.Builder) {
 	return map[string]func(*strings.Builder){
 		"failure classes": failureClasses,
+		"metrics":         metricsTable,
 		"facts":           commonFacts,
 		"settings":        settings,
 		"verbs":           g.verbTable,
@@ -88,6 +90,18 @@ func commonFacts(b *strings.Builder) {
 	t.head(b)
 	for _, f := range protocol.CommonFacts() {
 		t.row(b, code(f.Name), f.Doc)
+	}
+}
+
+func metricsTable(b *strings.Builder) {
+	t := table{"metric", "kind", "labels", "meaning", "of"}
+	t.head(b)
+	for _, f := range metrics.Families() {
+		var labels []string
+		for _, l := range f.Labels {
+			labels = append(labels, code(l))
+		}
+		t.row(b, code(f.Name), string(f.Kind), strings.Join(labels, " "), f.Help, f.Of)
 	}
 }
 
