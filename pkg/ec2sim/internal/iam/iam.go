@@ -124,7 +124,8 @@ func members(j protocol.JSON, names ...string) (map[string]protocol.JSON, error)
 }
 
 func parseStatement(j protocol.JSON) (statement, error) {
-	e, err := members(j, "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
+	e, err := members(j, "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource",
+		"Condition")
 	if err != nil {
 		return statement{}, err
 	}
