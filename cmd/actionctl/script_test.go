@@ -42,6 +42,7 @@ func executorMain() {
 //	sql FILE STATEMENTS  changes a journal behind actionctl's back
 //	truncated FROM TO    copies the first half of a file
 //	remove ID            takes a resource away
+//	role FILES           makes the instance's role one with these policies; of=FILE is its boundary
 //	age DURATION         makes every record of the executor that much older
 //	agents TEXT          every call had the text in its user agent
 //	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
@@ -52,7 +53,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"remove": remove, "age": age,
+			"remove": remove, "age": age, "role": role,
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
 			"json": checkJSON, "agents": agents,
 		},
@@ -123,6 +124,25 @@ func of(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
 
 func remove(ts *testscript.TestScript, _ bool, args []string) {
 	of(ts).sim.Region(ec2sim.LabRegion).Remove(args[0])
+}
+
+// role gives the instance's role policies: the first file inline, the others attached.
+func role(ts *testscript.TestScript, _ bool, args []string) {
+	r := ec2sim.Role{Name: "lab-router", Profile: "lab-router-profile",
+		Inline: map[string]string{}, Attached: map[string]string{}}
+	for i, name := range args {
+		file, boundary := strings.CutPrefix(name, "of=")
+		text := ts.ReadFile(file)
+		switch {
+		case boundary:
+			r.Boundary = text
+		case i == 0:
+			r.Inline[file] = text
+		default:
+			r.Attached[file] = text
+		}
+	}
+	ts.Check(of(ts).sim.SetRole(ec2sim.LabRoleCredential.AccessKeyID, r))
 }
 
 func age(ts *testscript.TestScript, _ bool, args []string) {

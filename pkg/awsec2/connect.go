@@ -127,6 +127,14 @@ func loaded(cfg aws.Config) (env config.EnvConfig, shared config.SharedConfig) {
 // DescribeReader returns a Reader.
 func (c *Connection) DescribeReader() *Reader { return c.reader() }
 
+// Config is what clients of other services than EC2 are made of: the same region, credentials and
+// way out.
+func (c *Connection) Config() aws.Config {
+	cfg := c.cfg.Copy()
+	cfg.Retryer = func() aws.Retryer { return retryer(retryRead) }
+	return cfg
+}
+
 // ConnectReader prepares calls to a region that can only describe.
 func ConnectReader(ctx context.Context, region string, timeout time.Duration,
 	log *slog.Logger) (*Reader, error) {

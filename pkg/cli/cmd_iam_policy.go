@@ -35,7 +35,7 @@ var scopedKinds = []struct {
 }
 
 func (a *app) iamPolicy() *cobra.Command {
-	f := &iamFlags{ids: map[action.Kind]*[]string{}}
+	f, checks := &iamFlags{ids: map[action.Kind]*[]string{}}, &iamChecks{}
 	c := &cobra.Command{
 		Use:   "iam-policy [VERB...] --region REGION",
 		Short: "print the smallest IAM policy for some verbs",
@@ -47,19 +47,34 @@ VPC and tags where IAM has a condition for that.
 --with adds what only some requests need, by the name of the parameter (` +
 			strings.Join(iampolicy.Parameters(a.Registry), ", ") + `), and
 ` + extrasHelp() + `
-What the policy leaves out is told on standard error.`,
+What the policy leaves out is told on standard error.
+
+--compare holds a role's real policies against it: what is missing, what is more than needed, and
+what can't be judged. They are read from IAM with the credentials at hand, or from files. --probe
+asks EC2 itself, with the role's own credentials: no call leaves that does not say DryRun. Both
+end with 1 where a check failed.`,
 		Example: `  actionctl iam-policy assign-secondary-ip ensure-forwarding-enabled --family ipv4 \
     --region ap-northeast-1 --account 123456789012 --eni eni-0123456789abcdef0
   actionctl iam-policy fence-security-groups --with onFencePoweroff --with powerOn \
     --region ap-northeast-1 --instance i-0123456789abcdef0
-  actionctl iam-policy --with inventory --region ap-northeast-1`,
+  actionctl iam-policy --with inventory --region ap-northeast-1
+  actionctl iam-policy -f requests.json --compare --role router`,
 		ValidArgsFunction: a.completeVerb,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			f.choice.Verbs = args
-			return a.printIAMPolicy(f)
+			f.scope.Others = checks.probe
+			w, err := a.wanted(f, checks.faults())
+			switch {
+			case err != nil:
+				return err
+			case checks.compare || checks.probe:
+				return a.checkIAM(c.Context(), w, checks)
+			}
+			return a.printIAMPolicy(w)
 		},
 	}
 	a.addIAMFlags(c, f)
+	checks.addFlags(c)
 	return c
 }
 
@@ -100,14 +115,13 @@ func (a *app) addIAMFlags(c *cobra.Command, f *iamFlags) {
 }
 
 // wanted is what the flags ask for; everything that is wrong with them is told at once.
-func (a *app) wanted(f *iamFlags) (iampolicy.Wanted, error) {
+func (a *app) wanted(f *iamFlags, faults iampolicy.Faults) (iampolicy.Wanted, error) {
 	w := iampolicy.Wanted{Choice: f.choice, Scope: f.scope, Extras: iampolicy.Extras()}
 	w.Choice.Family = action.AddressFamily(f.family)
 	w.Scope.IDs, w.Scope.Tags = map[action.Kind][]string{}, map[string]string{}
 	for kind, ids := range f.ids {
 		w.Scope.IDs[kind] = *ids
 	}
-	var faults iampolicy.Faults
 	for _, text := range f.tags {
 		key, value, found := strings.Cut(text, "=")
 		if _, twice := w.Scope.Tags[key]; !found || twice {
@@ -128,11 +142,7 @@ func (a *app) wanted(f *iamFlags) (iampolicy.Wanted, error) {
 	return w, nil
 }
 
-func (a *app) printIAMPolicy(f *iamFlags) error {
-	w, err := a.wanted(f)
-	if err != nil {
-		return err
-	}
+func (a *app) printIAMPolicy(w iampolicy.Wanted) error {
 	d := w.Policy()
 	text, err := d.JSON()
 	if err != nil {

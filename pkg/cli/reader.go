@@ -18,10 +18,15 @@ type labReader interface {
 	) ([]ec2model.Instance, error)
 }
 
-// connect opens a region with the identity of this process.
-func (a *app) connect(ctx context.Context, region string) (labReader, error) {
+// connection opens a region with the identity of this process.
+func (a *app) connection(ctx context.Context, region string) (*awsec2.Connection, error) {
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	c, err := awsec2.Connect(ctx, region, a.timeout, log)
+	return awsec2.Connect(ctx, region, a.timeout, log)
+}
+
+// connect opens a region for reading.
+func (a *app) connect(ctx context.Context, region string) (labReader, error) {
+	c, err := a.connection(ctx, region)
 	if err != nil {
 		return nil, err
 	}

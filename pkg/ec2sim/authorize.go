@@ -12,18 +12,10 @@ import (
 )
 
 // Role is a role of IAM: what its access key may do, and what IAM's own API tells of it.
-type Role struct {
-	Name string
-	// Profile is the instance profile that has the role; empty for none.
-	Profile string
-	// Inline and Attached are its policies, as JSON documents by their names.
-	Inline, Attached map[string]string
-	// Boundary is the document of its permissions boundary; empty for none.
-	Boundary string
-}
+type Role = world.Role
 
-// rights are what the documents of the role let it do.
-func (r Role) rights() (iam.Rights, error) {
+// rightsOf are what the documents of a role let it do.
+func rightsOf(r Role) (iam.Rights, error) {
 	var documents []string
 	for _, of := range []map[string]string{r.Inline, r.Attached} {
 		for _, name := range slices.Sorted(maps.Keys(of)) {
@@ -57,7 +49,7 @@ func WithPolicies(accessKeyID string, documents ...string) Option {
 // its boundary, and nothing without any. New panics on a document that cannot be read.
 func WithRole(accessKeyID string, r Role) Option {
 	return func(c *config) {
-		rights, err := r.rights()
+		rights, err := rightsOf(r)
 		if err != nil {
 			panic("ec2sim: " + err.Error())
 		}
@@ -84,7 +76,7 @@ func (s *Sim) SetPolicies(accessKeyID string, documents ...string) error {
 
 // SetRole is WithRole until the Sim is reset. A role of the same name is replaced.
 func (s *Sim) SetRole(accessKeyID string, r Role) error {
-	rights, err := r.rights()
+	rights, err := rightsOf(r)
 	if err != nil {
 		return err
 	}
@@ -120,24 +112,29 @@ func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
 		resources = p.On(w)
 	}
 	for _, id := range resources {
-		r := iam.Request{Action: "ec2:" + in.call.Operation, Resource: "*", Keys: w.ConditionKeys(id)}
+		r := iam.Request{Action: in.service.Prefix + ":" + in.call.Operation, Resource: "*",
+			Keys: w.ConditionKeys(id)}
 		if id != "" {
 			r.Resource = w.ARNOf(id)
 		}
 		for name, values := range p.Conditions {
 			r.Keys[name] = values
 		}
+		because := ""
 		switch rights.Decide(r) {
 		case iam.NotAllowed:
-			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource,
-				refusal.NotAllowed(in.call.Operation))
+			because = refusal.NotAllowed(r.Action)
 		case iam.Bounded:
-			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource,
-				refusal.NotBounded(in.call.Operation))
+			because = refusal.NotBounded(r.Action)
 		case iam.Denied:
-			return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource,
-				"with an explicit deny in an identity-based policy")
+			because = "with an explicit deny in an identity-based policy"
+		default:
+			continue
 		}
+		if in.service.Prefix != "ec2" {
+			return refusal.AccessDenied(in.arn, r.Action, because)
+		}
+		return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource, because)
 	}
 	return nil
 }

@@ -135,3 +135,56 @@ func TestPoliciesAreOfOneKey(t *testing.T) {
 	p.sim.Reset()
 	p.ok("DescribeVpcs")
 }
+
+// TestOnlyDry: what the stand-in does not carry out is refused aloud, and asked about by DryRun.
+func TestOnlyDry(t *testing.T) {
+	p := lab(t)
+	before := p.sim.State()
+	terminate := func(more ...string) answer {
+		return p.call("TerminateInstances", append([]string{"InstanceId.1=" + ec2sim.LabDB}, more...)...)
+	}
+	if a := terminate("DryRun=true"); a.code != "DryRunOperation" {
+		t.Errorf("answered %d %s", a.status, a.code)
+	}
+	if a := terminate(); a.code != "UnsupportedOperation" {
+		t.Errorf("answered %d %s", a.status, a.code)
+	}
+	if a := p.call("TerminateInstances"); a.code != "MissingParameter" {
+		t.Errorf("answered %d %s", a.status, a.code)
+	}
+	if err := p.sim.SetPolicies(ec2sim.LabCredential.AccessKeyID, policy(`{"Effect":"Allow",`+
+		`"Action":"ec2:TerminateInstances","Resource":"*","Condition":`+
+		`{"StringEquals":{"aws:ResourceTag/Name":"router-a"}}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if a := terminate("DryRun=true"); a.code != "UnauthorizedOperation" {
+		t.Errorf("answered %d %s", a.status, a.code)
+	}
+	if diff := cmp.Diff(before, p.sim.State()); diff != "" {
+		t.Errorf("the world changed:\n%s", diff)
+	}
+}
+
+// TestBoundaryOfARole: a refusal says that it is the boundary's.
+func TestBoundaryOfARole(t *testing.T) {
+	reads := policy(`{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}`)
+	p := lab(t, ec2sim.WithRole(ec2sim.LabCredential.AccessKeyID, ec2sim.Role{Name: "r",
+		Inline: map[string]string{"all": allowAll}, Boundary: reads}))
+	p.ok("DescribeVpcs")
+	a := p.call(checkOp, eniParam(ec2sim.LabRouterAInterface), "SourceDestCheck.Value=false")
+	if a.code != "UnauthorizedOperation" ||
+		!strings.Contains(a.message, "no permissions boundary allows the ec2:"+checkOp+" action") {
+		t.Errorf("answered %s: %s", a.code, a.message)
+	}
+	if err := p.sim.SetRole(ec2sim.LabCredential.AccessKeyID, ec2sim.Role{Boundary: "{"}); err == nil {
+		t.Error("half a boundary is one")
+	}
+}
+
+// TestARoleWithoutPoliciesMayNothing: unlike a key of which nothing is said.
+func TestARoleWithoutPoliciesMayNothing(t *testing.T) {
+	p := lab(t, ec2sim.WithRole(ec2sim.LabCredential.AccessKeyID, ec2sim.Role{Name: "r"}))
+	if a := p.call("DescribeVpcs"); a.code != "UnauthorizedOperation" {
+		t.Errorf("answered %d %s", a.status, a.code)
+	}
+}

@@ -224,6 +224,7 @@ func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Chang
 	c := &world.Change{
 		World: present, Now: now, Mint: m.mint, Quotas: m.quotas,
 		Transition: s.cfg.transition, SameRouteRefused: s.cfg.sameRouteRefused, Caller: in.arn,
+		Roles: m.roles,
 	}
 	if !in.op.Changes {
 		if old := m.staleWorld(now, region); old != nil {
@@ -341,7 +342,7 @@ func (in *inbound) encode(out reply) ([]byte, error) {
 
 // inWordsOf is the refusal of a caller as a service words it.
 func inWordsOf(service string, refused *Error) *Error {
-	if service != api.STS {
+	if service != api.STS && service != api.IAM {
 		return refused
 	}
 	code := "InvalidClientTokenId"
@@ -367,7 +368,7 @@ func (in *inbound) filled(e *Error) *Error {
 	full := StandardError(e.Code)
 	if e.Code == "UnauthorizedOperation" {
 		full = *refusal.Unauthorized(in.arn, in.call.Operation, in.resource,
-			refusal.NotAllowed(in.call.Operation))
+			refusal.NotAllowed("ec2:"+in.call.Operation))
 	}
 	if e.Message != "" {
 		full.Message = e.Message

@@ -21,6 +21,8 @@ type Scope struct {
 	// IDs name the resources that may be changed, by their kinds. A kind without ids is not restricted
 	// by them.
 	IDs map[action.Kind][]string
+	// Others lets IDs name resources of kinds that nothing changes, to ask about.
+	Others bool
 	// Tags are those that a resource must have to be changed.
 	Tags map[string]string
 }
@@ -68,7 +70,7 @@ func (s Scope) Check(needed []action.Permission) error {
 		case !ok:
 			faults.add("%s is no kind of resource that a policy is scoped to", kind)
 			continue
-		case len(s.IDs[kind]) > 0 && len(needed) > 0 && !changes(needed, kind):
+		case len(s.IDs[kind]) > 0 && len(needed) > 0 && !s.Others && !changes(needed, kind):
 			faults.add("%s is named, and nothing that the policy is for changes a %s",
 				strings.Join(s.IDs[kind], ", "), kind)
 		}

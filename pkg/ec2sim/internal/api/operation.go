@@ -85,7 +85,7 @@ func withParams[In any](changes bool, run func(*call, *In) (any, error)) Operati
 }
 
 // Operations are EC2's.
-var Operations = map[string]Operation{
+var Operations = withOnlyDry(map[string]Operation{
 	"DescribeAddresses":                 reading(describeAddresses),
 	"DescribeInstanceStatus":            reading(describeInstanceStatus),
 	"DescribeInstanceTypes":             reading(describeInstanceTypes),
@@ -113,12 +113,13 @@ var Operations = map[string]Operation{
 	"UnassignIpv6Addresses":           changing(unassignIPv6Addresses),
 	"ModifyNetworkInterfaceAttribute": changing(modifyNetworkInterfaceAttribute),
 	"UnassignPrivateIpAddresses":      changing(unassignPrivateIPAddresses),
-}
+})
 
 // Service is one AWS service: its operations, and how it writes answers.
 type Service struct {
-	// Name is what it calls itself, Version the one of its API that is served.
-	Name, Version string
+	// Name is what it calls itself, Prefix what its actions begin with in IAM, and Version the one of
+	// its API that is served.
+	Name, Prefix, Version string
 
 	Operations map[string]Operation
 	// Anyone reports whether IAM has no say: whoever is known to AWS may call.
@@ -128,23 +129,28 @@ type Service struct {
 	Refusal func(requestID, code, message string) ([]byte, error)
 }
 
-// EC2 and STS are the services there are, by the names that requests are signed for.
+// EC2, STS and IAM are the services there are, by the names that requests are signed for.
 const (
 	EC2 = "ec2"
 	STS = "sts"
+	IAM = "iam"
 )
 
 // Services are the services by those names.
 var Services = map[string]Service{
 	EC2: {
-		Name: "AmazonEC2", Version: query.Version, Operations: Operations,
+		Name: "AmazonEC2", Prefix: "ec2", Version: query.Version, Operations: Operations,
 		Answer: query.Answer, Refusal: query.Refusal,
 	},
 	STS: {
-		Name: "AWSSecurityTokenService", Version: query.STSVersion,
+		Name: "AWSSecurityTokenService", Prefix: "sts", Version: query.STSVersion,
 		Operations: map[string]Operation{"GetCallerIdentity": reading(getCallerIdentity)},
 		Anyone:     true,
 		Answer:     query.STSAnswer, Refusal: query.STSRefusal,
+	},
+	IAM: {
+		Name: "AWSIdentityAndAccessManagement", Prefix: "iam", Version: query.IAMVersion,
+		Operations: iamOperations, Answer: query.IAMAnswer, Refusal: query.IAMRefusal,
 	},
 }
 

@@ -71,15 +71,21 @@ func Throttled() *Error {
 	return &Error{"RequestLimitExceeded", "Request limit exceeded.", http.StatusServiceUnavailable}
 }
 
-// NotAllowed is the reason of a refusal where no policy allows the operation.
-func NotAllowed(operation string) string {
-	return "because no identity-based policy allows the ec2:" + operation + " action"
+// AccessDenied is what the refusal of a service other than EC2 reads like.
+func AccessDenied(arn, action, because string) *Error {
+	return &Error{"AccessDenied", "User: " + arn + " is not authorized to perform: " + action + " " +
+		because, http.StatusForbidden}
 }
 
-// NotBounded is the reason of a refusal where policies allow the operation and the boundary does
+// NotAllowed is the reason of a refusal where no policy allows an IAM action.
+func NotAllowed(action string) string {
+	return "because no identity-based policy allows the " + action + " action"
+}
+
+// NotBounded is the reason of a refusal where policies allow an IAM action and the boundary does
 // not.
-func NotBounded(operation string) string {
-	return "because no permissions boundary allows the ec2:" + operation + " action"
+func NotBounded(action string) string {
+	return "because no permissions boundary allows the " + action + " action"
 }
 
 // standardErrors are the status and the text EC2 gives these codes.

@@ -16,6 +16,8 @@ type Change struct {
 
 	// Caller is the ARN of who calls.
 	Caller string
+	// Roles are those of IAM.
+	Roles []Role
 
 	SameRouteRefused bool
 }
