@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"io"
 	"os"
@@ -8,10 +9,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/evidence"
+	"aws-provider-executor/pkg/preflight"
+	"aws-provider-executor/pkg/smoke"
 )
 
 const smokePolicy = `apiVersion: hybrid.routerd.net/v1alpha1
@@ -196,4 +201,73 @@ func (s *site) rows() []string {
 		}
 	}
 	return all
+}
+
+// TestSmokeWithTwoPeople: the policy asks for two; the run waits for the second, who approves from
+// another process.
+func TestSmokeWithTwoPeople(t *testing.T) {
+	s := newLab(t)
+	s.write("policy.yaml", strings.Replace(smokePolicy, "requireApproval: true", "approvals: 2", 1))
+	before := s.sim.State()
+	c := s.command(s.smoke("--yes", "--max-decision-wait", "60s")...)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), smoke.StepImport) {
+			s.must("approve", "1", "2", "--by", "bob")
+		}
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, &said)
+	}
+	if diff := cmp.Diff(before, s.sim.State()); diff != "" {
+		t.Errorf("it left (-before +now):\n%s", diff)
+	}
+}
+
+// TestSmokeOfASlowLab: EC2 takes longer than one executor has. The run waits on, each way.
+func TestSmokeOfASlowLab(t *testing.T) {
+	s := newSite(t, ec2sim.WithTransitionTime(4*time.Second))
+	tagLab(s.sim.Region(ec2sim.LabRegion))
+	s.write("policy.yaml", smokePolicy)
+	s.write("requests.yaml", `apiVersion: provideraction.routerd.net/v1alpha1
+kind: ExecuteActionRequest
+spec: {action: stop-instances, provider: aws, mode: execute, idempotencyKey: smoke/stop,
+  target: {instanceRef: i-01088600000000020, region: ap-northeast-1},
+  parameters: {requiredTag: lab=smoke}}
+`)
+	code, out, said := s.run(append(s.smoke("--yes", "--evidence", s.path("run.json")),
+		"--timeout", "2s")...)
+	if code != 0 || s.instance(ec2sim.LabDB) != "running" {
+		t.Errorf("exit %d, db is %s\n%s%s", code, s.instance(ec2sim.LabDB), out, said)
+	}
+	text, err := os.ReadFile(s.path("run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := evidence.Read(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var steps []string
+	for _, c := range d.Seen.Checks {
+		if c.Verdict != preflight.Pass {
+			t.Errorf("the evidence says of %s: %s", c.Name, c.Seen)
+		}
+		steps = append(steps, c.Name)
+	}
+	want := []string{"requests", "tags", "before", "import", "plan", "approve", "execute", "verified",
+		"rollback", "as-before"}
+	slices.Sort(steps)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, steps); diff != "" {
+		t.Errorf("steps in the evidence (-want +got):\n%s", diff)
+	}
 }
