@@ -247,7 +247,7 @@ func (r Request) Release(at At, value, rest string) (Back, error) {
 		return Back{}, err
 	}
 	b := Back{To: at.Now, at: at, key: p.Key, seq: next(all),
-		Confirm: !v.Empty() && !v.Explained()}
+		Confirm: v.Doubtful()}
 	if at.Now == value {
 		b.To = rest
 		if v.Explained() {
@@ -272,7 +272,7 @@ func (r Request) End(at At) (Back, error) {
 	}
 	b := Back{
 		To: v.Base(), at: at, key: p.Key, seq: next(all),
-		Known: len(all) > 0, Confirm: !v.Empty() && !v.Explained(),
+		Known: len(all) > 0, Confirm: v.Doubtful(),
 	}
 	if !v.Explained() {
 		if b.Overwrites, err = Restore(r, at.What, b.To, v.Wanted(), at.Now); err != nil {

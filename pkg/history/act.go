@@ -133,8 +133,12 @@ func (v View) unsure(key string, u Undo) bool {
 
 // Over returns where an undo of a key's action leads that is to take the present value away
 // from actions that want it: to what the latest action wants that wants another value, or else
-// to the base.
+// to the base. It leads nowhere if a stranger's change lies between: what is so now was built on
+// that, and nothing of it is the action's.
 func (v View) Over(key string) string {
+	if !slices.ContainsFunc(v.entries[v.run():], func(e Entry) bool { return e.Key == key }) {
+		return v.now
+	}
 	for i := len(v.entries) - 1; i >= v.run(); i-- {
 		if v.counts[i] && v.entries[i].Key != key && v.entries[i].To != v.now {
 			return v.entries[i].To

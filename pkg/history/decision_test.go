@@ -337,15 +337,40 @@ func TestExplained(t *testing.T) {
 	}
 }
 
+func TestDoubtful(t *testing.T) {
+	for _, c := range []struct {
+		name, entries, now string
+		want               bool
+	}{
+		{"nothing is recorded", "", "A", false},
+		{"as an answered action left it", "1 a A B live begins fresh", "B", false},
+		{"a stranger's", "1 a A B live begins", "S", true},
+		{"an old attempt", "1 a A B pending begins", "A", false},
+		{"an attempt within the last minute", "1 a A B pending begins fresh", "A", true},
+		{"an undo within the last minute", "1 a A B live begins; 2 b B C withdrawn undone=3 aim=B fresh",
+			"B", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := At(parse(list(c.entries)...), c.now).Doubtful(); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
 func TestOver(t *testing.T) {
 	for _, c := range []struct{ name, entries, now, want string }{
 		{"the base", "1 k A B live begins; 2 b B B live", "B", "A"},
 		{"what the latest wants", "1 b A C live begins; 2 k C B live; 3 c B B live", "B", "C"},
 		{"not what it wants itself", "1 k A C live begins; 2 b C B live; 3 k B B live", "B", "A"},
 		{"not what was not made", "1 b A C pending begins; 2 k A B live; 3 c B B live", "B", "A"},
-		{"of two, the later", "1 b A C live begins; 2 d C D live; 3 c D B live", "B", "D"},
+		{"of two, the later", "1 b A C live begins; 2 d C D live; 3 k D B live; 4 c B B live",
+			"B", "D"},
 		{"the uppermost", "1 k A B live begins; 2 c B C live", "B", "C"},
-		{"the base of the uppermost run", "1 b A C live begins; 2 c S B live begins", "B", "S"},
+		{"the base of the uppermost run", "1 b A C live begins; 2 k S B live begins; 3 c B B live",
+			"B", "S"},
+		{"nowhere, from below a stranger's change", "1 k A B live begins; 2 c S B live begins",
+			"B", "B"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := At(parse(list(c.entries)...), c.now).Over("k"); got != c.want {

@@ -34,8 +34,9 @@
 //   - Requests on one attribute take turns.
 //   - Entries of a record that was written within the last minute are marked [Entry.Fresh].
 //   - A reading is confirmed, by another one that shows the same, before an undo goes on
-//     that has [Undo.Confirm]. It is confirmed, too, before an action or a release goes on
-//     that changes nothing or finds a value that is not explained.
+//     that has [Undo.Confirm], and before a release or an end that is [View.Doubtful]. It is
+//     confirmed, too, before an action, a release or an end goes on that changes nothing, and
+//     before an action that finds a value which is not explained.
 //   - No stale reading reaches back to before the end of a run, or to a change that was
 //     refused in part and put back. What is so then is read before it is answered.
 //

@@ -105,6 +105,8 @@ type core struct {
 	again byte
 	rank  byte    // the place of its latest answer among those of actions that are done
 	facts [2]byte // the prior facts, as told
+	// untagged reports whether an end has removed the tag that the action left.
+	untagged bool
 }
 
 // stranger is whoever changes an attribute and records nothing.
@@ -176,7 +178,7 @@ func (s state) encode(b *bytes.Buffer) []byte {
 		encodeEntries(b, s.proc.before[i])
 	}
 	for _, c := range s.cores {
-		b.Write([]byte{byte(c.phase), c.again, c.rank, c.facts[0], c.facts[1]})
+		b.Write([]byte{byte(c.phase), c.again, c.rank, c.facts[0], c.facts[1], bit(c.untagged)})
 	}
 	p := s.proc
 	b.Write([]byte{byte(p.step), p.key, bit(p.undo), p.attr, s.deaths, s.strangers, s.refusals})
@@ -427,9 +429,10 @@ func (x *explorer) believes(s state, i int) bool {
 	}
 	switch w := x.keys[s.proc.key]; {
 	case w.end:
-		return s.proc.now[i] != x.attrs[i].base && v.Explained()
+		return text(s.proc.now[i]) != v.Base() && !v.Doubtful()
 	case w.release:
-		return s.proc.now[i] == to && v.Explained()
+		// Where nothing is recorded, the provider refuses to take away what is not there.
+		return s.proc.now[i] == to && !v.Empty() && !v.Doubtful()
 	}
 	return s.proc.now[i] != to && !v.Empty() && v.Explained()
 }
@@ -441,7 +444,8 @@ func (x *explorer) sent(s state) string { return x.keys[s.proc.key].name }
 func (x *explorer) view(s state, i int) View {
 	v := At(x.rule.load(slices.Clone(s.attrs[i].entries)), text(s.proc.now[i]))
 	for k, w := range x.keys {
-		if c := s.cores[k]; w.tagged && c.facts[i] != 0 && c.phase != closed {
+		c := s.cores[k]
+		if w.tagged && c.facts[i] != 0 && c.phase != closed && !c.untagged {
 			v = v.Below(w.name, text(c.facts[i]))
 		}
 	}
@@ -653,11 +657,26 @@ func (x *explorer) checkHolders(s state, i int, keys []string) {
 // checkReleased holds that what is told as released is gone, or was there again after that.
 func (x *explorer) checkReleased(s state, i int, key string) {
 	for k, w := range x.keys {
-		again := s.cores[k].phase == closed || s.attrs[i].by == stranger
+		again := s.cores[k].phase == closed || s.attrs[i].by == stranger || x.madeAfter(s, i, key)
 		if w.name == key && w.release && !again && w.to[i] == s.attrs[i].value {
 			x.fail(notReleased)
 		}
 	}
+}
+
+// madeAfter reports whether an action made the present value that was recorded after a release.
+func (x *explorer) madeAfter(s state, i int, release string) bool {
+	a := s.attrs[i]
+	at := func(key string) int64 {
+		last := int64(-1)
+		for _, e := range a.entries {
+			if e.Key == key {
+				last = max(last, e.Seq, e.Again)
+			}
+		}
+		return last
+	}
+	return a.by > 0 && a.by != stranger && at(x.keys[a.by-1].name) > at(release)
 }
 
 // mayHold reports whether an action that waits for its answer may have changed something: the
@@ -741,7 +760,15 @@ func (x *explorer) checkTaken(s state, i int) {
 func (x *explorer) countsOn(s state, i, k int) bool {
 	w, a := x.keys[k], s.attrs[i]
 	made := s.cores[k].phase == trying && a.by == byte(k)+1 && newest(a.entries) == w.name
-	return !w.ends() && !w.foreign && (s.cores[k].phase == done || made)
+	return !w.ends() && !w.foreign && !ended(a.entries, w.name) && (s.cores[k].phase == done || made)
+}
+
+// ended reports whether an answered release or end ended all that is recorded of an action.
+func ended(entries []Entry, key string) bool {
+	return slices.ContainsFunc(entries, func(end Entry) bool {
+		after := func(e Entry) bool { return e.Key == key && max(e.Seq, e.Again) > end.Ends }
+		return end.Ends != 0 && end.State == Live && !slices.ContainsFunc(entries, after)
+	})
 }
 
 // ours reports whether a value is the base, wanted by an action, or on the way. What a tagged
@@ -807,6 +834,10 @@ func (x *explorer) finish(s state, add func(state, string, ...any)) {
 			continue
 		}
 		a := &d.attrs[i]
+		if w.end {
+			// What an end leaves is what was before all.
+			a.by = 0
+		}
 		if d.proc.undo {
 			x.checkLeft(d, i)
 			v, _ := x.undo(d, i)
@@ -824,6 +855,11 @@ func (x *explorer) finish(s state, add func(state, string, ...any)) {
 		}
 	}
 	x.forget(&d)
+	for k, other := range x.keys {
+		if w.end && other.tagged {
+			d.cores[k].untagged = true
+		}
+	}
 	c.phase = done
 	if d.proc.undo || w.ends() {
 		c.phase = closed
@@ -930,7 +966,8 @@ func (x *explorer) check(s state) {
 	}
 	for i, a := range x.attrs {
 		at := s.attrs[i]
-		if !x.mayEndAt(a.base, at, i) {
+		// A release leads to the base, also where it was not what was there before.
+		if !(x.givenUp(s) && at.value == a.base) && !x.mayEndAt(a.base, at, i) {
 			x.fail(notRestored)
 		}
 		if len(at.entries) > 0 && !released {
@@ -953,6 +990,16 @@ func (x *explorer) allOver(s state) (over, released bool) {
 		}
 	}
 	return over, released
+}
+
+// givenUp reports whether a release was answered.
+func (x *explorer) givenUp(s state) bool {
+	for k, w := range x.keys {
+		if w.release && s.cores[k].phase == closed {
+			return true
+		}
+	}
+	return false
 }
 
 // mayEndAt reports whether an attribute may be as it is once all is undone: as the last
@@ -1144,7 +1191,9 @@ func worlds() []world {
 			deep:  []budget{{deaths: 1, strangers: 1}},
 		},
 		{
-			name: "two of another executor's", attrs: one,
+			// No stranger makes what a wants: the undo of u finds its prior value then, and is
+			// answered before the undo of v tells that u lies below.
+			name: "two of another executor's", attrs: []attribute{{base: 'A', stranger: "AS"}},
 			keys: []wants{
 				{name: "u", to: "D", foreign: true}, {name: "v", to: "E", foreign: true},
 				{name: "a", to: "B"}, {name: "b", to: "C"},

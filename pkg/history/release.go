@@ -36,6 +36,14 @@ func (v View) End(key, to string, seq int64) Entry {
 	}
 }
 
+// Doubtful reports whether a stale reading may mislead a release or an end: a value that is not
+// explained, or one read soon after an attempt or an undo whose change may not show yet. The
+// caller must confirm such a reading before it goes on.
+func (v View) Doubtful() bool {
+	recent := func(e Entry) bool { return e.Fresh && e.State != Live }
+	return !v.Empty() && (!v.Explained() || slices.ContainsFunc(v.entries, recent))
+}
+
 // Needed returns the entries that a later answer may rest on. The others may be removed.
 //
 // A run is needed while an action of it is not undone. A run of undone actions alone is
