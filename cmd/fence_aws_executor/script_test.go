@@ -156,7 +156,8 @@ func run(ts *testscript.TestScript, want string, stdin io.Reader, args ...string
 	cmd.Path, cmd.Err = path, nil
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "GORACE", "WAITED", "HTTP_PROXY",
-		"PCMK_service", "EXECUTOR_STATE_DIR", "EXECUTOR_POLICY"} {
+		"PCMK_service", "EXECUTOR_STATE_DIR", "EXECUTOR_POLICY", "EXECUTOR_METRICS_DIR",
+		"TRACEPARENT"} {
 		if v := ts.Getenv(name); v != "" {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}

@@ -31,15 +31,15 @@ func (r *run) ask(verb string, mode protocol.Mode, key, instance string,
 	settings, faults := plugin.Parse(r.env)
 	settings.Timeout = r.left()
 	result := r.Executor.Answer(r.ctx, plugin.Call{
-		Settings: settings, Env: r.env, Faults: faults, Log: r.log,
+		Settings: settings, Env: r.env, Faults: faults, Log: r.untraced,
 		Request: bytes.NewReader(protocol.EncodeRequest(protocol.Request{
 			Action: verb, Provider: r.Executor.Provider, ProviderRef: r.Name, Mode: mode,
 			Target:     map[string]string{"instanceRef": instance, "region": region},
 			Parameters: params, IdempotencyKey: key,
 		})),
 	})
-	r.log.Info("answered", "verb", verb, "mode", string(mode), "instance", instance,
-		"status", string(result.Status.Status), "class", class(result.Status),
+	r.log.Info("the executor says", "verb", verb, "mode", string(mode), "resource", instance,
+		"status", string(result.Status.Status), "failureClass", class(result.Status),
 		"said", result.Status.Message)
 	return result.Status, nil
 }

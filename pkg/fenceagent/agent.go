@@ -26,8 +26,10 @@ import (
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/trace"
 )
 
 // The exit codes of a fence agent.
@@ -87,7 +89,11 @@ func (p *Program) Main(
 	defer restore()
 	// A cluster that has gone away must not kill a run half-way.
 	signal.Ignore(syscall.SIGPIPE)
-	r := &run{Program: p, ctx: ctx, env: plugin.Environment(environ), out: stdout, err: stderr}
+	set := metrics.New(p.Name, p.Version)
+	r := &run{
+		Program: p, ctx: metrics.NewContext(ctx, set), metrics: set, began: time.Now(),
+		env: plugin.Environment(environ), out: stdout, err: stderr,
+	}
 	var ended bool
 	if len(args) > 1 {
 		r.in, ended = readArguments(args[1:]), true
@@ -100,9 +106,28 @@ func (p *Program) Main(
 	defer r.close()
 	code, err := r.answer()
 	if err != nil {
-		return r.fail(err)
+		code = r.fail(err)
 	}
+	r.tell(code)
 	return code
+}
+
+// tell counts what a call came to that asked EC2, once it is told.
+func (r *run) tell(code int) {
+	if r.end.IsZero() {
+		return
+	}
+	done := metrics.Operation{
+		Verb: r.action, Mode: "read", Status: string(protocol.Succeeded), Took: time.Since(r.began),
+	}
+	if r.action == "on" || r.action == "off" {
+		done.Mode = string(protocol.Execute)
+	}
+	if code == exitFailed {
+		done.Status = string(protocol.Failed)
+	}
+	r.metrics.Operation(done)
+	r.metrics.Finish(r.env, r.log)
 }
 
 // readWithin reads standard input, and gives up on a caller that does not end it.
@@ -129,7 +154,12 @@ type run struct {
 
 	action string
 	log    *slog.Logger
-	closer io.Closer
+	// untraced is the log for the executor, which names the trace by itself.
+	untraced *slog.Logger
+	// metrics counts what the call does, which began at a time.
+	metrics *metrics.Set
+	began   time.Time
+	closer  io.Closer
 	// end is when the answer is due.
 	end time.Time
 	// region and connection are made at their first use.
@@ -244,6 +274,8 @@ func (r *run) prepare() error {
 			return errors.New("a signal stopped the agent before the fence began; nothing was changed")
 		}
 	}
+	r.ctx = plugin.Trace(r.ctx, r.log, r.env[trace.Variable])
+	r.log = plugin.Traced(r.ctx, r.untraced)
 	r.end = time.Now().Add(r.limit())
 	var stop context.CancelFunc
 	r.ctx, stop = context.WithCancel(r.ctx)

@@ -21,10 +21,10 @@ func (r *run) openLog() error {
 			return fmt.Errorf("cannot open the debug file %s: %w", protocol.Quote(path), err)
 		}
 		r.closer = file
-		handlers = append(handlers,
-			slog.NewJSONHandler(file, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		handlers = append(handlers, plugin.NewEndlessLog(file, slog.LevelDebug).Handler())
 	}
-	r.log = slog.New(slog.NewMultiHandler(handlers...)).With("action", r.action)
+	r.untraced = slog.New(slog.NewMultiHandler(handlers...)).With("action", r.action)
+	r.log = r.untraced
 	return nil
 }
 

@@ -99,7 +99,8 @@ func TestWhatEveryProgramTells(t *testing.T) {
 	}
 	env := append(server.Env(), "PATH="+bin+":"+os.Getenv("PATH"), "EXECUTOR_METRICS_DIR="+dir,
 		"EXECUTOR_STATE_DIR="+filepath.Join(work, "state"),
-		"ACTIONCTL_JOURNAL="+filepath.Join(work, "journal.db"), "USER=tester")
+		"ACTIONCTL_JOURNAL="+filepath.Join(work, "journal.db"), "USER=tester",
+		"NODE="+ec2sim.LabDB, "GROUP="+ec2sim.LabGroupFence)
 	requests, err := filepath.Abs("../../../examples")
 	if err != nil {
 		t.Fatal(err)
@@ -113,13 +114,16 @@ aws-provider-inventory < inventory/request.json > /dev/null
 actionctl import -f gate/plans.yaml > /dev/null
 actionctl execute 1 > /dev/null 2>&1 || true
 actionctl metrics > /dev/null
+printf 'action=monitor\nplug=%s\nsecg=%s\ninvert_sg_removal=yes\n' $NODE $GROUP |
+	fence_aws_executor > /dev/null
 `)
 	script.Dir, script.Env = requests, env
 	if out, err := script.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	told := map[string][]byte{"ec2sim": served(t, server.URL()+"/_sim/metrics")}
-	for _, name := range []string{"aws-provider-executor", "aws-provider-inventory", "actionctl"} {
+	for _, name := range []string{"aws-provider-executor", "aws-provider-inventory", "actionctl",
+		"fence_aws_executor"} {
 		text, err := os.ReadFile(filepath.Join(dir, name+".prom"))
 		if err != nil {
 			t.Fatal(err)
