@@ -19,19 +19,33 @@ const Variable = "EXECUTOR_METRICS_DIR"
 // patience is how long Finish takes at most.
 const patience = 500 * time.Millisecond
 
+// patienceOf is how long Finish may take where a caller gives up at a time: it would kill a process
+// that goes on, and lose an answer that is written.
+func patienceOf(env map[string]string) time.Duration {
+	limit := patience
+	if d, err := time.ParseDuration(env["EXECUTOR_TIMEOUT"]); err == nil {
+		limit = min(limit, d/20)
+	}
+	if end, err := time.Parse(time.RFC3339, env["EXECUTOR_DEADLINE"]); err == nil {
+		limit = min(limit, time.Until(end)/2)
+	}
+	return max(limit, 0)
+}
+
 // Finish adds what was counted to the program's file in the directory that the environment names,
 // if it names one. A program calls it once, when its answer is written. What goes wrong is one
-// line of the log.
+// line of the log. It ends well before the time at which a caller gives up, by EXECUTOR_TIMEOUT and
+// EXECUTOR_DEADLINE.
 func (s *Set) Finish(env map[string]string, log *slog.Logger) {
 	dir := env[Variable]
 	if s == nil || dir == "" {
 		return
 	}
-	s.finish(textfile{dir: dir, program: s.program, disk: osDisk{}}, log)
+	s.finish(textfile{dir: dir, program: s.program, disk: osDisk{}}, patienceOf(env), log)
 }
 
-func (s *Set) finish(t textfile, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (s *Set) finish(t textfile, limit time.Duration, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	done := make(chan error, 1)
 	// A disk may hang. What then is under way ends with the process, which may be killed at any
@@ -41,7 +55,7 @@ func (s *Set) finish(t textfile, log *slog.Logger) {
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		err = fmt.Errorf("it took longer than %s", patience)
+		err = fmt.Errorf("it took longer than %s", limit)
 	}
 	if err != nil {
 		log.Warn("cannot keep the metrics", "directory", t.dir, "error", err)

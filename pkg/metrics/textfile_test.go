@@ -521,19 +521,40 @@ func (d hungDisk) lock(string) (func(), error) {
 	return nil, errors.New("too late")
 }
 
-// TestADiskThatHangs is waited for half a second.
+// TestADiskThatHangs is waited for half a second, and less where a caller would kill the process
+// before: that would lose an answer which is written.
 func TestADiskThatHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var said strings.Builder
-		begin, ever := time.Now(), make(chan struct{})
-		f := textfile{dir: "/hung", program: "tester", disk: hungDisk{ever: ever}}
-		oneRun().finish(f, slog.New(slog.NewTextHandler(&said, nil)))
-		if took := time.Since(begin); took != patience ||
-			!strings.Contains(said.String(), "it took longer than 500ms") {
-			t.Errorf("%s, %s", took, &said)
-		}
-		close(ever)
-	})
+	for _, c := range []struct {
+		name, timeout string
+		// deadline is how long the caller still waits; 0 is for ever.
+		deadline, want time.Duration
+	}{
+		{"no limit", "", 0, 500 * time.Millisecond},
+		{"a time-out", "25s", 0, 500 * time.Millisecond},
+		{"a short time-out", "400ms", 0, 20 * time.Millisecond},
+		{"a time-out that is none", "soon", 0, 500 * time.Millisecond},
+		{"a far deadline", "25s", 9 * time.Second, 500 * time.Millisecond},
+		{"a near deadline", "25s", 80 * time.Millisecond, 40 * time.Millisecond},
+		{"a deadline that is over", "", -time.Second, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				env := map[string]string{"EXECUTOR_TIMEOUT": c.timeout}
+				if c.deadline != 0 {
+					env["EXECUTOR_DEADLINE"] = time.Now().Add(c.deadline).Format(time.RFC3339Nano)
+				}
+				var said strings.Builder
+				begin, ever := time.Now(), make(chan struct{})
+				f := textfile{dir: "/hung", program: "tester", disk: hungDisk{ever: ever}}
+				oneRun().finish(f, patienceOf(env), slog.New(slog.NewTextHandler(&said, nil)))
+				if took := time.Since(begin); took != c.want ||
+					!strings.Contains(said.String(), "it took longer than "+c.want.String()) {
+					t.Errorf("%s, %s", took, &said)
+				}
+				close(ever)
+			})
+		})
+	}
 }
 
 // busyDisk is a directory in which others leave parts all the time.
