@@ -144,17 +144,16 @@ func words() map[string][]string {
 // TestQueriesNameWhatThereIs: every metric, every label and every value that the dashboard and the
 // alerts name is one that some program tells.
 func TestQueriesNameWhatThereIs(t *testing.T) {
-	known, own := words(), []string{"instance", "le"}
-	all := queries(t)
+	known, all := words(), queries(t)
 	if len(all) < 30 {
 		t.Fatalf("only %d queries", len(all))
 	}
 	for where, query := range all {
+		labels := slices.Clone(foreignLabels)
 		names := metricName.FindAllString(query, -1)
 		if len(names) == 0 {
 			t.Errorf("%s names no metric: %s", where, query)
 		}
-		labels := slices.Clone(own)
 		for _, name := range names {
 			f, ok := familyOf(name)
 			if !ok {
@@ -163,24 +162,33 @@ func TestQueriesNameWhatThereIs(t *testing.T) {
 			labels = append(labels, f.Labels...)
 		}
 		for _, s := range selector.FindAllStringSubmatch(query, -1) {
-			f, _ := familyOf(s[1])
-			for _, m := range matcher.FindAllStringSubmatch(s[2], -1) {
-				if !slices.Contains(f.Labels, m[1]) && !slices.Contains(own, m[1]) {
-					t.Errorf("%s: %s has no label %s", where, s[1], m[1])
-				}
-				for _, value := range strings.Split(m[2], "|") {
-					if of := known[m[1]]; of != nil && !strings.HasPrefix(value, "$") &&
-						!slices.Contains(of, value) {
-						t.Errorf("%s: the label %s is never %q", where, m[1], value)
-					}
-				}
-			}
+			checkSelector(t, where, s[1], s[2], known)
 		}
 		for _, g := range grouping.FindAllStringSubmatch(query, -1) {
 			for _, label := range strings.Split(g[1], ",") {
 				if !slices.Contains(labels, strings.TrimSpace(label)) {
 					t.Errorf("%s: nothing in it has the label %s", where, label)
 				}
+			}
+		}
+	}
+}
+
+// foreignLabels are those that Prometheus itself adds.
+var foreignLabels = []string{"instance", "le"}
+
+// checkSelector holds that a metric has the labels that it is selected by, and these the values.
+func checkSelector(t *testing.T, where, name, text string, known map[string][]string) {
+	t.Helper()
+	f, _ := familyOf(name)
+	for _, m := range matcher.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(f.Labels, m[1]) && !slices.Contains(foreignLabels, m[1]) {
+			t.Errorf("%s: %s has no label %s", where, name, m[1])
+		}
+		for _, value := range strings.Split(m[2], "|") {
+			if of := known[m[1]]; of != nil && !strings.HasPrefix(value, "$") &&
+				!slices.Contains(of, value) {
+				t.Errorf("%s: the label %s is never %q", where, m[1], value)
 			}
 		}
 	}
