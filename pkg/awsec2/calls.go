@@ -20,8 +20,12 @@ import (
 // attemptKey carries how many attempts at a call were made.
 type attemptKey struct{}
 
-// serviceEC2 is the SDK's name of EC2. Other services are asked for credentials.
-const serviceEC2 = "EC2"
+// serviceEC2 is the SDK's name of EC2. Other services are asked for credentials. Metadata services,
+// of an instance or a container, have one name of ours.
+const (
+	serviceEC2      = "EC2"
+	serviceMetadata = "metadata"
+)
 
 // addCallCount counts every attempt in the metrics that its context carries. An attempt that could
 // not be built, such as for lack of credentials, is none.
@@ -39,7 +43,7 @@ func (c *credentials) addCallCount(stack *middleware.Stack) error {
 		next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		began := time.Now()
 		out, metadata, err := next.HandleDeserialize(ctx, in)
-		c.count(ctx, time.Since(began), err)
+		c.count(ctx, stack.ID(), time.Since(began), err)
 		return out, metadata, err
 	}
 	// Outside of what reads the answer, which knows the code of an error.
@@ -47,17 +51,27 @@ func (c *credentials) addCallCount(stack *middleware.Stack) error {
 		middleware.Before)
 }
 
+// serviceOf names the service that an operation is of. The clients of metadata services leave the
+// names in the context that the call has which wants credentials.
+func serviceOf(ctx context.Context, operation string) string {
+	if awsmiddleware.GetOperationName(ctx) != operation {
+		return serviceMetadata
+	}
+	return awsmiddleware.GetServiceID(ctx)
+}
+
 // count counts one attempt that came to an error, or to none.
-func (c *credentials) count(ctx context.Context, took time.Duration, err error) {
+func (c *credentials) count(
+	ctx context.Context, operation string, took time.Duration, err error,
+) {
 	number := int32(1)
 	if n, ok := ctx.Value(attemptKey{}).(*atomic.Int32); ok {
 		number = n.Add(1)
 	}
 	code, fault := codeOf(err)
 	call := metrics.Call{
-		Service:   awsmiddleware.GetServiceID(ctx),
-		Operation: awsmiddleware.GetOperationName(ctx),
-		Code:      c.secrets.tell(code), Took: took, Retry: number > 1, Fault: fault,
+		Service: serviceOf(ctx, operation), Operation: operation,
+		Code: c.secrets.tell(code), Took: took, Retry: number > 1, Fault: fault,
 		Throttled: throttled(err),
 	}
 	call.ForIdentity = call.Service != serviceEC2

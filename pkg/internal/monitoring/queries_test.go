@@ -130,7 +130,7 @@ func words() map[string][]string {
 		"state": {"released", string(history.Pending), string(history.Undoing), string(history.Live),
 			string(history.Withdrawn)},
 		"failure_class": {"none", "no-result"},
-		"service":       {"EC2", "STS", "ec2imds"},
+		"service":       {"EC2", "STS", "metadata"},
 	}
 	for _, c := range protocol.FailureClasses() {
 		all["failure_class"] = append(all["failure_class"], string(c.Class))
