@@ -233,3 +233,66 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestTextsThatAreRefused: each is wrong in one place, in a metric that is known and in one that is
+// not.
+func TestTextsThatAreRefused(t *testing.T) {
+	for name, line := range map[string]string{
+		"no labels":             `provideraction_build_info 1`,
+		"no value":              `provideraction_build_info{program="p",version="v"} `,
+		"not a number":          `provideraction_build_info{program="p",version="v"} NaN`,
+		"no end":                `provideraction_build_info{program="p",version="v"} +Inf`,
+		"a word":                `provideraction_build_info{program="p",version="v"} one`,
+		"two values":            `provideraction_build_info{program="p",version="v"} 1 2`,
+		"an open value":         `provideraction_build_info{program="p",version="v} 1`,
+		"an open escape":        `provideraction_build_info{program="p",version="\} 1`,
+		"no quotes":             `provideraction_build_info{program=p} 1`,
+		"no name":               `provideraction_build_info{="p"} 1`,
+		"a name with a quote":   `provideraction_build_info{pro"gram="p"} 1`,
+		"no comma":              `provideraction_build_info{program="p"version="v"} 1`,
+		"a count below zero":    `provideraction_ledger_records_created_total{program="p"} -1`,
+		"unknown and malformed": `something{program="p} 1`,
+	} {
+		if all, _, err := parse(line + "\n" + endComment); err == nil {
+			t.Errorf("%s: read as %q", name, encode(all, nil))
+		}
+	}
+	for name, line := range map[string]string{
+		"an unknown metric":       `something{program="p"} 1`,
+		"a bucket without labels": operations.Name + `_bucket{le="1"} 1`,
+		"other labels":            `provideraction_build_info{program="p",release="v"} 1`,
+		"a gauge's bucket":        `provideraction_build_info_bucket{program="p",version="v",le="1"} 1`,
+	} {
+		all, _, err := parse(line + "\n" + endComment)
+		if err != nil || strings.Contains(encode(all, nil), "} ") {
+			t.Errorf("%s: %v, %q", name, err, encode(all, nil))
+		}
+	}
+	all, _, err := parse(`provideraction_ledger_bytes{program="p"} -2` + "\n" + endComment)
+	if text := encode(all, nil); err != nil || !strings.Contains(text, `{program="p"} -2`) {
+		t.Errorf("a gauge below zero: %v, %q", err, text)
+	}
+}
+
+// TestSamples are what is written, value by value.
+func TestSamples(t *testing.T) {
+	s := New("p", "v")
+	s.Operation(Operation{"off", "execute", "failed", "drift", 20 * time.Millisecond})
+	s.StandInCall("DescribeVpcs", "OK", 20*time.Millisecond, 0)
+	var got []string
+	for _, x := range s.Samples() {
+		switch x.Family.Name {
+		case "provideraction_drift_total":
+			got = append(got, strings.Join(x.Labels, " ")+" "+boundText(x.Value))
+		case "ec2sim_call_duration_seconds":
+			got = append(got, strings.Join(x.Labels, " ")+" "+boundText(x.Value))
+			if x.Count != 1 || x.Buckets[.01] != 0 || x.Buckets[.1] != 1 || len(x.Buckets) != 10 {
+				t.Errorf("%+v", x)
+			}
+		}
+	}
+	want := []string{"p off execute 1", "DescribeVpcs OK 0.02"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
