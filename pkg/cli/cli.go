@@ -58,7 +58,7 @@ func (p *Program) Main(
 		stderr:  display.Writer(stderr),
 		tty:     stderr,
 	}
-	a.metrics, a.log = metrics.New(programName, p.Version), a.newLog()
+	ctx = a.observe(ctx)
 	defer func() { a.metrics.Finish(a.env, a.log) }()
 	root := a.root()
 	root.SetArgs(args[1:])

@@ -2,7 +2,7 @@ package cli
 
 import (
 	"cmp"
-	"log/slog"
+	"context"
 	"time"
 
 	"aws-provider-executor/pkg/gate"
@@ -21,15 +21,16 @@ const noResult = "no-result"
 // refused is the status of what the gate did not let through.
 const refused = "refused"
 
-// newLog makes the log of this program: JSON lines beside what is told to people, by the levels
-// and with the fields of the executor's.
-func (a *app) newLog() *slog.Logger {
+// observe begins to count and to log, and returns a context whose calls to the provider are counted
+// and name the trace. The log is JSON lines beside what is told to people, by the levels and with
+// the fields of the executor's.
+func (a *app) observe(ctx context.Context) context.Context {
 	settings, _ := plugins.Parse(a.env)
 	log := plugins.NewLog(a.stderr, settings.LogLevel).With("program", programName)
-	if parent, err := trace.Parse(a.env[trace.Variable]); err == nil && parent.String() != "" {
-		log = log.With("traceId", parent.TraceID(), "spanId", parent.SpanID())
-	}
-	return log
+	a.metrics = metrics.New(programName, a.Version)
+	ctx = plugins.Trace(metrics.NewContext(ctx, a.metrics), log, a.env[trace.Variable])
+	a.log = plugins.Traced(ctx, log)
+	return ctx
 }
 
 // ran counts and logs what running a request came to.
