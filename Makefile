@@ -10,7 +10,8 @@ FUZZTIME ?= 100000x
 SOAK ?= 3m
 # What mutate breaks: what decides on a change, its undo and its evidence. One package or file with
 # PKG, a random sample with MUTATE_FLAGS="-sample 100".
-PKG ?= ./actions/forwarding ./actions/route ./actions/sgfence ./pkg/policy/decide.go ./pkg/journal \
+PKG ?= ./actions/forwarding ./actions/power ./actions/route ./actions/sgfence \
+	./pkg/policy/decide.go ./pkg/journal \
 	./pkg/ledger/sweep.go $(addprefix ./pkg/gate/,approve.go execute.go rollback.go) \
 	./pkg/history ./pkg/protocol ./pkg/wildcard ./pkg/action \
 	$(addprefix ./pkg/executor/,process.go record.go giveup.go apply.go plan.go past.go answer.go)
