@@ -223,8 +223,8 @@ func TestWords(t *testing.T) {
 		attribute, paramTag, factTag, factPrior, factState, factSelfCheck, factAddress, callStop,
 		callStart}
 	want := strings.Fields("on off changing pending running stopping stopped shutting-down " +
-		"terminated power requiredTag requiredTag priorInstanceState instanceState selfCheck lostPublicAddress " +
-		"ec2:StopInstances ec2:StartInstances")
+		"terminated power requiredTag requiredTag priorInstanceState instanceState selfCheck " +
+		"lostPublicAddress ec2:StopInstances ec2:StartInstances")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/view"
 )
 
 // changeLines tell changes as a person reads them: what becomes of each attribute.
@@ -26,10 +27,10 @@ func changeLines(changes []protocol.Change) []string {
 
 // ask asks a person for a yes, and waits as long as the context lasts. No answer is a no.
 func (a *app) ask(
-	ctx context.Context, question string, changes []protocol.Change,
+	ctx context.Context, question string, shown []view.Card,
 ) (bool, error) {
-	for _, line := range changeLines(changes) {
-		fmt.Fprintln(a.stderr, line)
+	for _, card := range shown {
+		fmt.Fprint(a.stderr, card.Text(view.Plain))
 	}
 	fmt.Fprint(a.stderr, question, " Only yes is a yes: ")
 	line, err := a.answers().read(ctx)

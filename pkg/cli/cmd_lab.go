@@ -178,7 +178,11 @@ func (a *app) teardown(ctx context.Context, f labFlags) error {
 	}
 	defer done()
 	t := smoke.Teardown{
-		Plans: a.stopPlans(f, run), By: f.by, Gate: g, Patience: f.patience, Wait: sleep,
+		Plans: a.stopPlans(f, run), Names: map[string]string{}, By: f.by, Gate: g,
+		Patience: f.patience, Wait: sleep,
+	}
+	for _, i := range run {
+		t.Names[i.ID] = i.Name
 	}
 	if !f.yes {
 		t.Ask = a.ask

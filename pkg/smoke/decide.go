@@ -10,6 +10,7 @@ import (
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/view"
 )
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
@@ -32,14 +33,20 @@ func (r *run) prepareFallback(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var cards []view.Card
 	for _, o := range outcomes {
-		if o.Verdict != gate.Done {
+		if o.Verdict != gate.Done || o.Result == nil {
 			return "", errors.New(o.Message)
 		}
+		plan, undo, err := told(o.Result.Status.Observed)
+		if err != nil {
+			return "", stop(StopNoUndo, "of %s: %v", protocol.Quote(o.Action.IdempotencyKey), err)
+		}
+		cards = append(cards, r.card(o, plan, undo))
 	}
 	question := fmt.Sprintf("If nobody decides within %s, stop %s?", r.MaxDecisionWait,
 		strings.Join(instances, ", "))
-	if err := r.decide(ctx, r.fallback, question, nil); err != nil {
+	if err := r.decide(ctx, r.fallback, question, cards); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("after %s without a decision: stop %s; approved by %s", r.MaxDecisionWait,
@@ -48,7 +55,7 @@ func (r *run) prepareFallback(ctx context.Context) (string, error) {
 
 // approve has the plan approved, by as many people as the policy asks for.
 func (r *run) approve(ctx context.Context) (string, error) {
-	if err := r.decide(ctx, r.ids, "Carry this out, and roll it back?", r.out.Plan); err != nil {
+	if err := r.decide(ctx, r.ids, "Carry this out, and roll it back?", r.cards); err != nil {
 		return "", err
 	}
 	return "by " + r.By, nil
@@ -56,11 +63,11 @@ func (r *run) approve(ctx context.Context) (string, error) {
 
 // decide asks a person, notes the yes, and waits for the others that the policy asks for.
 func (r *run) decide(
-	ctx context.Context, ids []int64, question string, plan []protocol.Change,
+	ctx context.Context, ids []int64, question string, shown []view.Card,
 ) error {
 	ctx, cancel := r.waiting(ctx)
 	defer cancel()
-	if err := r.ask(ctx, question, plan); err != nil {
+	if err := r.ask(ctx, question, shown); err != nil {
 		return err
 	}
 	outcomes, err := r.Gate.Approve(ctx, ids, r.By, "")
@@ -112,11 +119,11 @@ func (r *run) waiting(ctx context.Context) (context.Context, context.CancelFunc)
 // ended is why a waiting ended.
 func ended(ctx context.Context) error { return context.Cause(ctx) }
 
-func (r *run) ask(ctx context.Context, question string, plan []protocol.Change) error {
+func (r *run) ask(ctx context.Context, question string, shown []view.Card) error {
 	if r.Ask == nil {
 		return nil
 	}
-	yes, err := r.Ask(ctx, question, plan)
+	yes, err := r.Ask(ctx, question, shown)
 	switch {
 	case ctx.Err() != nil:
 		return ended(ctx)

@@ -13,11 +13,12 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/preflight"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/view"
 )
 
 // Run makes the acceptance run. Whatever becomes of it is in the outcome.
 func Run(ctx context.Context, c Config) Outcome {
-	r := &run{Config: c, readers: map[string]Reader{}}
+	r := &run{Config: c, readers: map[string]Reader{}, names: map[string]string{}}
 	r.out.Err = r.all(ctx)
 	r.withdraw(context.WithoutCancel(ctx))
 	return r.out
@@ -28,8 +29,12 @@ type run struct {
 	Config
 	out     Outcome
 	readers map[string]Reader
+	// names are what people call the resources.
+	names map[string]string
 	// ids are the actions in the journal, fallback those of the fallback.
 	ids, fallback []int64
+	// cards are what an approver sees of the actions.
+	cards []view.Card
 }
 
 // step is one step: what it is called, and what it does. Seen is a sentence on what came of it.
@@ -240,6 +245,7 @@ func (r *run) areTheLabs(ctx context.Context, region string, ids []string) error
 		return err
 	}
 	for _, id := range ids {
+		r.names[id] = tags[id]["Name"]
 		if p, is := Production(tags[id]); is {
 			return stop(StopProduction, "%s has the tag %s", id, p)
 		}
@@ -349,6 +355,7 @@ func (r *run) plan(ctx context.Context) (string, error) {
 		if err := r.areTheLabs(ctx, r.Requests[i].Target["region"], changed(plan)); err != nil {
 			return "", err
 		}
+		r.cards = append(r.cards, r.card(o, plan, undo))
 		r.out.Plan = append(r.out.Plan, plan...)
 		r.out.Undo = append(undo, r.out.Undo...)
 	}
@@ -358,6 +365,16 @@ func (r *run) plan(ctx context.Context) (string, error) {
 	}
 	return counted(len(r.out.Plan), "%d change, with its way back",
 		"%d changes, each with its way back"), nil
+}
+
+// card is what an approver sees of an action.
+func (r *run) card(o gate.Outcome, plan, undo []protocol.Change) view.Card {
+	verb, _ := r.Gate.Registry.Resolve(o.Action.Request(protocol.Execute))
+	return view.Card{
+		Title: o.Action.IdempotencyKey, Action: verb.Name, Says: o.Message, Risk: verb.Risk,
+		Changes: plan, Undo: undo, UndoVerb: verb.Undo,
+		Names: func(id string) string { return r.names[id] },
+	}
 }
 
 // told reads the plans of an answer. An action that changes something and tells no way back has

@@ -18,6 +18,7 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/preflight"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/view"
 )
 
 // The steps, in their order.
@@ -78,6 +79,10 @@ func ParseTag(text string) (Tag, error) {
 	return Tag{key, value}, nil
 }
 
+// Asker shows a person what would be done, asks, and returns whether that one said yes. It waits
+// for the context at most.
+type Asker func(ctx context.Context, question string, shown []view.Card) (bool, error)
+
 // Config is what a run is about, and with whom.
 type Config struct {
 	// Requests are what is tried, Plans the same for the gate, in the same order.
@@ -96,8 +101,9 @@ type Config struct {
 	Connect func(ctx context.Context, region string) (Reader, error)
 	// Preflight looks first. Nil leaves the step out.
 	Preflight func(ctx context.Context, requests []protocol.Request) (preflight.Report, error)
-	// Ask asks a person, and waits for the context at most. Nil takes every answer for yes.
-	Ask func(ctx context.Context, question string, plan []protocol.Change) (bool, error)
+	// Ask shows a person what would be done, asks, and waits for the context at most. Nil takes
+	// every answer for yes.
+	Ask Asker
 	// Hold has a person say when to roll back.
 	Hold bool
 	// MaxDecisionWait is how long a person is waited for; 0 is for ever. Fallback is what is done

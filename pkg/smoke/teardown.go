@@ -8,15 +8,18 @@ import (
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/view"
 )
 
 // Teardown stops what of a lab still runs, by approved actions.
 type Teardown struct {
 	Plans []gate.Plan
+	// Names are what people call the instances.
+	Names map[string]string
 	// By approves. Ask asks a person first; nil takes every answer for yes.
 	By   string
 	Gate *gate.Gate
-	Ask  func(ctx context.Context, question string, plan []protocol.Change) (bool, error)
+	Ask  Asker
 	// Patience is how long the provider is given to finish what it is at.
 	Patience time.Duration
 	Wait     func(context.Context, time.Duration) error
@@ -28,7 +31,7 @@ func (t Teardown) Run(ctx context.Context) ([]gate.Outcome, error) {
 	r := &run{Config: Config{
 		Plans: t.Plans, By: t.By, Gate: t.Gate, Ask: t.Ask, Patience: t.Patience, Wait: t.Wait,
 		Source: "lab teardown",
-	}}
+	}, names: t.Names}
 	defer r.withdraw(context.WithoutCancel(ctx))
 	var err error
 	if r.ids, err = r.importPlans(ctx, t.Plans); err != nil {
@@ -38,18 +41,18 @@ func (t Teardown) Run(ctx context.Context) ([]gate.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	var plan []protocol.Change
+	var cards []view.Card
 	for _, o := range outcomes {
 		if o.Verdict != gate.Done || o.Result == nil {
 			return outcomes, nil
 		}
-		changes, _, err := told(o.Result.Status.Observed)
+		plan, undo, err := told(o.Result.Status.Observed)
 		if err != nil {
 			return outcomes, fmt.Errorf("of %s: %w", protocol.Quote(o.Action.IdempotencyKey), err)
 		}
-		plan = append(plan, changes...)
+		cards = append(cards, r.card(o, plan, undo))
 	}
-	if err := r.decide(ctx, r.ids, "Stop these?", plan); err != nil {
+	if err := r.decide(ctx, r.ids, "Stop these?", cards); err != nil {
 		if errors.Is(err, ErrDeclined) {
 			err = &gate.Refusal{What: "teardown", Reasons: []string{err.Error() + "; nothing was changed"}}
 		}
