@@ -36,6 +36,7 @@ type Connection struct {
 	own      *credentials
 	absent   *absences
 	metadata *metadataService
+	dates    *dates
 	log      *slog.Logger
 	// parent is the trace that the calls are a part of.
 	parent trace.Parent
@@ -88,7 +89,7 @@ func connect(ctx context.Context, out network, region string, timeout time.Durat
 	metadata.cfg, metadata.from = cfg.Copy(), client
 	cfg.Credentials, cfg.APIOptions = own, nil
 	c := &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), metadata: metadata,
-		log: log, parent: parent}
+		dates: &dates{}, log: log, parent: parent}
 	if err := c.check(env, shared, out); err != nil {
 		return nil, err
 	}
@@ -159,8 +160,8 @@ func (c *Connection) reader() *Reader {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
-		o.APIOptions = append(o.APIOptions, append(c.eachCall(), addDescribeOnly)...)
-	}), metadata: c.metadata, absent: c.absent, log: c.log}
+		o.APIOptions = append(o.APIOptions, append(c.eachCall(), addDescribeOnly, c.dates.add)...)
+	}), metadata: c.metadata, absent: c.absent, log: c.log, of: c}
 }
 
 // Writer returns a *Writer, which changes.

@@ -151,8 +151,24 @@ func classOfStatus(status int, unknown bool) protocol.FailureClass {
 	return protocol.InvalidRequest
 }
 
-// failure tells an error of one operation to the person who has to act.
+// provider is a service that is called, for the texts of its failures.
+type provider struct {
+	// name is how people call it, prefix how IAM does.
+	name, prefix string
+}
+
+var (
+	ofEC2 = provider{serviceEC2, "ec2"}
+	ofSTS = provider{"STS", "sts"}
+)
+
+// failure tells an error of one of EC2's operations to the person who has to act.
 func failure(operation, what string, err error) *protocol.Failure {
+	return ofEC2.failure(operation, what, err)
+}
+
+// failure tells an error of one operation to the person who has to act.
+func (s provider) failure(operation, what string, err error) *protocol.Failure {
 	f := &protocol.Failure{Class: classOf(err), Facts: map[string]string{}}
 	var creds *credentialsError
 	if errors.As(err, &creds) {
@@ -175,16 +191,16 @@ func failure(operation, what string, err error) *protocol.Failure {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != unknownCode {
 		f.Facts[protocol.FactAWSErrorCode] = tell(api.ErrorCode())
-		because = "EC2 says " + call.own.words(api)
+		because = s.name + " says " + call.own.words(api)
 	}
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
 		f.Facts[protocol.FactRequestID] = tell(response.ServiceRequestID())
 	}
 	if f.Class == protocol.Authorization {
-		f.Facts[protocol.FactPermissionHint] = "ec2:" + operation
+		f.Facts[protocol.FactPermissionHint] = s.prefix + ":" + operation
 	}
-	reason, hint := call.advice(operation, f.Class)
+	reason, hint := call.advice(s, operation, f.Class)
 	f.Message = "cannot " + what + ": " + cmp.Or(because, reason)
 	if hint != "" {
 		f.Message += "; " + hint
@@ -192,36 +208,39 @@ func failure(operation, what string, err error) *protocol.Failure {
 	return f
 }
 
-// advice is why a call failed, where EC2 did not say it, and what to do.
-func (e *callError) advice(operation string, class protocol.FailureClass) (reason, hint string) {
+// advice is why a call failed, where the service did not say it, and what to do.
+func (e *callError) advice(
+	s provider, operation string, class protocol.FailureClass,
+) (reason, hint string) {
 	where := "region " + e.own.region + " (partition " + partitionOf(e.own.region) + ")"
 	switch class {
 	case protocol.Authentication:
-		return "EC2 does not know the credentials", "they are those of " + e.own.identity() +
+		return s.name + " does not know the credentials", "they are those of " + e.own.identity() +
 			"; use ones that are in force in the " + where + ", and check this machine's clock"
 	case protocol.Authorization:
-		return "EC2 does not allow it", "allow ec2:" + operation + " on it in the IAM policy of " +
-			e.own.identity() + ", in the " + where
+		return s.name + " does not allow it",
+			"allow " + s.prefix + ":" + operation + " on it in the IAM policy of " +
+				e.own.identity() + ", in the " + where
 	case protocol.Configuration:
 		return "the request can't be built (" + e.own.secrets.tell(e.cause.Error()) + ")",
 			"mend the executor's environment: no call was made"
 	case protocol.Throttled:
-		return "EC2 throttled it",
+		return s.name + " throttled it",
 			"too many calls of this kind in the account and region; try again later"
 	case protocol.Unavailable:
-		return "EC2 gave no answer (" + e.transportText(e.cause) + ")", e.wayHint()
+		return s.name + " gave no answer (" + e.transportText(e.cause) + ")", e.wayHint(s)
 	case protocol.Timeout:
-		return "the deadline passed before EC2 answered" + e.through(),
+		return "the deadline passed before " + s.name + " answered" + e.through(),
 			"try again, or give it more time with EXECUTOR_TIMEOUT"
 	}
 	return transportText(e.cause), ""
 }
 
-func (e *callError) wayHint() string {
+func (e *callError) wayHint(s provider) string {
 	if e.proxy != "" {
-		return "check the proxy, or name EC2's endpoint in NO_PROXY"
+		return "check the proxy, or name " + s.name + "'s endpoint in NO_PROXY"
 	}
-	return "check the way to EC2's endpoint, and the region's name"
+	return "check the way to " + s.name + "'s endpoint, and the region's name"
 }
 
 // changed tells the outcome of a change: nil, a failure that certainly changed

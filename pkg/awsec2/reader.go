@@ -25,6 +25,8 @@ type Reader struct {
 	absent   *absences
 	metadata *metadataService
 	log      *slog.Logger
+	// of is the connection that it reads by.
+	of *Connection
 }
 
 // DescribeNetworkInterfaces reads the interfaces with these ids, in their order. One that does not
