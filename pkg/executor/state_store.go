@@ -1,0 +1,49 @@
+package executor
+
+import (
+	"errors"
+	"time"
+
+	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/preflight"
+)
+
+// StateStoreCheck is the name of the check that CheckStateStore makes.
+const StateStoreCheck = "ledger"
+
+// CheckStateStore looks, for a preflight, at where an executor with this environment would keep
+// prior facts. It leaves nothing behind.
+func CheckStateStore(env map[string]string) preflight.Check {
+	return checkStateStore(stateDir(env), ledger.OSDisk{})
+}
+
+func checkStateStore(dir string, disk ledger.Disk) preflight.Check {
+	c := preflight.Check{
+		Name: StateStoreCheck, Verdict: preflight.Pass, Facts: map[string]any{"directory": dir},
+	}
+	if dir == noState {
+		c.Verdict, c.Seen = preflight.Warn, "EXECUTOR_STATE_DIR=none keeps no prior facts"
+		c.Advice = "an undo has only the facts that it is given: name a directory to keep them in"
+		return c
+	}
+	p, err := ledger.Try(dir, disk, time.Now)
+	switch {
+	case errors.Is(err, ledger.ErrNotTried):
+		c.Verdict, c.Seen = preflight.Unknown, "whether "+p.Tried+" can be written was not tried: "+
+			err.Error()
+		c.Advice = "name a directory on a local disk with EXECUTOR_STATE_DIR, or try an execution"
+	case err != nil:
+		c.Verdict, c.Seen = preflight.Fail, asFailure(err).Message
+		c.Advice = "repair it, or name another directory with EXECUTOR_STATE_DIR"
+	case p.Migrates:
+		c.Verdict, c.Seen = preflight.Warn, dir+" can be written, and holds records of an older program"
+		c.Advice = "the first execution brings them to the present form, and the older program " +
+			"refuses the directory then"
+	case !p.Exists:
+		c.Seen = dir + " is not there yet; the first execution makes it in " + p.Tried +
+			", which can be written"
+	default:
+		c.Seen = dir + " can be written"
+	}
+	return c
+}

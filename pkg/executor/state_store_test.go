@@ -1,0 +1,71 @@
+package executor
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/preflight"
+)
+
+func TestCheckStateStore(t *testing.T) {
+	dir := t.TempDir()
+	torn := filepath.Join(dir, "torn")
+	if err := os.MkdirAll(filepath.Join(torn, "keys"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, dir string
+		want      preflight.Verdict
+		seen      string
+	}{
+		{"none", "none", preflight.Warn, "keeps no prior facts"},
+		{"there", dir, preflight.Pass, "can be written"},
+		{"not there yet", filepath.Join(dir, "a", "b"), preflight.Pass, "the first execution makes it"},
+		{"a file", file, preflight.Fail, "no"},
+		{"below a file", filepath.Join(file, "state"), preflight.Fail, "no"},
+		{"not absolute", "state", preflight.Fail, "want an absolute path"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := CheckStateStore(map[string]string{"EXECUTOR_STATE_DIR": tt.dir})
+			if c.Name != "ledger" || c.Verdict != tt.want || !strings.Contains(c.Seen, tt.seen) {
+				t.Errorf("it is %+v", c)
+			}
+			if (c.Advice == "") != (c.Verdict == preflight.Pass) {
+				t.Errorf("the advice is %q", c.Advice)
+			}
+		})
+	}
+	for _, name := range []string{"a", ".tmp-x"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			t.Errorf("%s was left behind", name)
+		}
+	}
+}
+
+// A store of an older program is told: the older one refuses it once it was brought to the present
+// form.
+func TestCheckStateStoreTellsAMigration(t *testing.T) {
+	dir := t.TempDir()
+	const old = "../ledger/testdata/form1"
+	if err := os.CopyFS(filepath.Join(dir, "records"), os.DirFS(old+"/records")); err != nil {
+		t.Fatal(err)
+	}
+	c := checkStateStore(dir, ledger.OSDisk{})
+	if c.Verdict != preflight.Warn || !strings.Contains(c.Seen, "records of an older program") {
+		t.Errorf("a store of an older program is %+v", c)
+	}
+	if _, err := ledger.Open(dir, ledger.OSDisk{}, time.Now); err != nil {
+		t.Fatal(err)
+	}
+	if c := checkStateStore(dir, ledger.OSDisk{}); c.Verdict != preflight.Pass {
+		t.Errorf("a store of the present form is %+v", c)
+	}
+}
