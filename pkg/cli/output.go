@@ -83,10 +83,10 @@ func plain(n *yaml.Node) {
 	}
 }
 
-// tabulate writes lines of cells in columns; the one called STATUS is coloured.
+// tabulate writes lines of cells in columns; the one called STATUS or VERDICT is coloured.
 func (a *app) tabulate(w io.Writer, header []string, lines [][]string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	status := slices.Index(header, "STATUS")
+	status := max(slices.Index(header, "STATUS"), slices.Index(header, "VERDICT"))
 	for i, cells := range append([][]string{header}, lines...) {
 		line := make([]string, len(cells))
 		for k, c := range cells {
@@ -132,6 +132,7 @@ var colours = map[string]string{
 	"pending": "33", "approved": "36", "running": "34", "succeeded": "32", "failed": "31",
 	"skipped": "35", "rolledBack": "90",
 	"done": "32", "refused": "31", "not reached": "90",
+	"pass": "32", "warn": "33", "fail": "31", "unknown": "35",
 }
 
 // paint colours a word, on a terminal only. Every word of a column gets as many bytes, so that

@@ -19,6 +19,13 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the request: %w", err)
 	}
+	return a.decodeRequests(data, file, mode)
+}
+
+// decodeRequests is readRequests of a file that was read.
+func (a *app) decodeRequests(
+	data []byte, file string, mode protocol.Mode,
+) ([]protocol.Request, error) {
 	var requests []protocol.Request
 	texts, err := split(data)
 	if err != nil {

@@ -1,0 +1,314 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/metrics"
+	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/preflight"
+	"aws-provider-executor/pkg/preflight/ec2checks"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// preflightFlags are what preflight is asked for.
+type preflightFlags struct {
+	file     string
+	strict   bool
+	watch    time.Duration
+	expected ec2checks.Expected
+}
+
+// minWatch is the shortest pause between two rounds of checks.
+const minWatch = time.Second
+
+func (a *app) preflight() *cobra.Command {
+	f := &preflightFlags{}
+	c := &cobra.Command{
+		Use:   "preflight -f REQUESTS|PLANS | preflight ID...",
+		Short: "check what an action would be carried out on, before it is",
+		Long: `preflight checks requests, plans, or actions of a journal, by reading alone, with the
+executor's own identity. Each check is pass, warn, fail or unknown, with what was seen and what to
+do; what could not be read is unknown, never pass. The plan and the plan of the undo are what the
+executor's dry-run tells.
+
+It ends with 0 only if nothing failed, else with 3. With --strict, warnings and what is unknown
+are against it, too. With --watch it goes on until it is stopped, and ends as the last round did.`,
+		Example: `  actionctl preflight -f request.json --expect-account 123456789012
+  actionctl preflight mobility-7/assign --strict -o json
+  actionctl preflight -f failover.json --watch 5m --expect-role lab-router`,
+		Args:              func(_ *cobra.Command, args []string) error { return f.check(args) },
+		ValidArgsFunction: a.completeActions(gate.Pending, gate.Approved),
+		RunE: func(c *cobra.Command, args []string) error {
+			requests, err := a.preflightRequests(c.Context(), f.file, args)
+			if err != nil {
+				return err
+			}
+			return a.checkRounds(c.Context(), f, requests)
+		},
+	}
+	flags := c.Flags()
+	flags.VarP(&once{to: &f.file}, "file", "f",
+		"a `file` of requests or plans; - is standard input")
+	flags.BoolVar(&f.strict, "strict", false, "refuse warnings and what is unknown, too")
+	flags.DurationVar(&f.watch, "watch", 0,
+		"check again after each `interval`, until it is stopped")
+	flags.Var(&once{to: &f.expected.Account}, "expect-account",
+		"the `number` of the account that is meant")
+	flags.Var(&once{to: &f.expected.Role}, "expect-role",
+		"the `name` or ARN of the role or user that is meant")
+	flags.Var(&once{to: &f.expected.Region}, "expect-region", "the `region` that is meant")
+	return c
+}
+
+func (f *preflightFlags) check(args []string) error {
+	switch {
+	case (f.file == "") == (len(args) == 0):
+		return usage("preflight takes -f FILE, or ids of actions: one of them")
+	case f.watch != 0 && f.watch < minWatch:
+		return usage("--watch is %s, want at least %s", f.watch, minWatch)
+	}
+	return nil
+}
+
+// preflightRequests reads the requests that are checked: those of a file of requests or plans, or
+// of actions in the journal. All are valid ones, of verbs that are known.
+func (a *app) preflightRequests(
+	ctx context.Context, file string, ids []string,
+) ([]protocol.Request, error) {
+	if file == "" {
+		return a.requestsOfActions(ctx, ids)
+	}
+	data, err := a.read(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the requests: %w", err)
+	}
+	requests, err := a.requestsOrPlans(data, file)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range requests {
+		if err := a.checkRequest(r); err != nil {
+			return nil, fmt.Errorf("%s, request %d: %w", file, i+1, err)
+		}
+	}
+	return requests, nil
+}
+
+// checkRequest refuses a request that no executor would plan: nothing could be read for it.
+func (a *app) checkRequest(r protocol.Request) error {
+	verb, known := a.Registry.Resolve(r)
+	if !known {
+		return fmt.Errorf("the action is %s, want one of %s",
+			protocol.Quote(r.Action), a.Registry.Names())
+	}
+	if r.Provider != a.Provider {
+		return fmt.Errorf("the provider is %s, want %s", protocol.Quote(r.Provider), a.Provider)
+	}
+	if _, faults := a.Registry.Check(verb, r); len(faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
+// requestsOrPlans reads what is one or the other: a request names its kind.
+func (a *app) requestsOrPlans(data []byte, file string) ([]protocol.Request, error) {
+	if bytes.Contains(data, []byte(protocol.RequestKind)) {
+		return a.decodeRequests(data, file, protocol.DryRun)
+	}
+	plans, err := gate.ParsePlans(data)
+	if err != nil {
+		return nil, &gate.Refusal{What: "preflight of " + file, Reasons: faultLines(err)}
+	}
+	var requests []protocol.Request
+	for _, p := range plans {
+		if p.Provider == "" {
+			p.Provider = a.Provider
+		}
+		requests = append(requests, p.Request(protocol.DryRun))
+	}
+	return requests, nil
+}
+
+func (a *app) requestsOfActions(
+	ctx context.Context, ids []string,
+) ([]protocol.Request, error) {
+	j, err := a.openJournal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	found, err := findAll(ctx, j, ids)
+	if err != nil {
+		return nil, err
+	}
+	var requests []protocol.Request
+	for _, id := range found {
+		action, err := j.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		r := action.Request(protocol.DryRun)
+		if err := a.checkRequest(r); err != nil {
+			return nil, fmt.Errorf("action %d: %w", id, err)
+		}
+		requests = append(requests, r)
+	}
+	return requests, nil
+}
+
+// checkRounds checks once, or round after round until it is stopped.
+func (a *app) checkRounds(
+	ctx context.Context, f *preflightFlags, requests []protocol.Request,
+) error {
+	for {
+		report, err := a.checkOnce(ctx, f, requests)
+		if err != nil {
+			return err
+		}
+		if err := a.printReport(report, f); err != nil {
+			return err
+		}
+		if f.watch > 0 && a.pause(ctx, f.watch) {
+			continue
+		}
+		if !report.May(f.strict) {
+			return exit(ExitRefused)
+		}
+		return nil
+	}
+}
+
+// pause waits, and reports whether it may go on after that.
+func (a *app) pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// checkOnce makes all checks, and counts what they came to.
+func (a *app) checkOnce(
+	ctx context.Context, f *preflightFlags, requests []protocol.Request,
+) (preflight.Report, error) {
+	p, files, err := a.loadPolicy()
+	if err != nil {
+		return preflight.Report{}, err
+	}
+	env, err := a.pluginEnvironment(files)
+	if err != nil {
+		return preflight.Report{}, err
+	}
+	look := func(ctx context.Context, region string) (ec2checks.Reader, error) {
+		return a.Look(ctx, env, region, a.timeout, a.log)
+	}
+	executors := a.newGate(p, env).Run.(*plugin)
+	executors.tellPlan = true
+	config := ec2checks.Config{
+		Registry: a.Registry, Connect: look, DryRun: executors.Run, Expected: f.expected,
+		Ledger:   func() preflight.Check { return executor.CheckStateStore(parseEnviron(env)) },
+		Tags:     tagsOf(p),
+		Patience: min(a.timeout/3, 10*time.Second),
+	}
+	config.OwnRegion, config.OwnRegionName = a.ownRegion()
+	report := ec2checks.Run(ctx, config, requests)
+	set := metrics.New(programName, a.Version)
+	for _, c := range report.Checks {
+		set.Checks(c.Name, string(c.Verdict))
+	}
+	set.Finish(a.env, a.log)
+	return report, nil
+}
+
+// ownRegion is the region that the environment names, and the variable that does.
+func (a *app) ownRegion() (region, name string) {
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+		if a.env[name] != "" {
+			return a.env[name], name
+		}
+	}
+	return "", ""
+}
+
+// tagsOf is what a policy has against the tags of a resource; nil if it looks at none.
+func tagsOf(p *policy.Policy) func(string, map[string]string) []string {
+	if p == nil || !p.ReadsTags() {
+		return nil
+	}
+	return func(resource string, tags map[string]string) []string {
+		var against []string
+		for _, r := range p.Tags(resource, tags) {
+			against = append(against, r.Field+": "+r.Text)
+		}
+		return against
+	}
+}
+
+// printReport writes a report as a document, or as a table with what to do below it.
+func (a *app) printReport(r preflight.Report, f *preflightFlags) error {
+	return a.print(r, func(w io.Writer) {
+		if f.watch > 0 {
+			fmt.Fprintln(w, a.Now().UTC().Format(time.RFC3339))
+		}
+		several := len(requestsIn(r)) > 1
+		header := []string{"VERDICT", "CHECK", "SEEN"}
+		if several {
+			header = []string{"VERDICT", "CHECK", "KEY", "SEEN"}
+		}
+		var lines [][]string
+		for _, c := range r.Checks {
+			line := []string{string(c.Verdict), c.Name, c.Seen}
+			if several {
+				line = slices.Insert(line, 2, c.Request)
+			}
+			lines = append(lines, line)
+		}
+		a.tabulate(w, header, lines)
+		a.printAdvice(w, r, f.strict)
+	})
+}
+
+func (a *app) printAdvice(w io.Writer, r preflight.Report, strict bool) {
+	for _, c := range r.Checks {
+		if c.Verdict != preflight.Pass {
+			name := c.Name
+			if c.Request != "" {
+				name += " (" + c.Request + ")"
+			}
+			fmt.Fprintf(w, "%s: %s\n", printable(name), printable(c.Advice))
+		}
+	}
+	said := "nothing is against it"
+	if against := r.Refused(strict); len(against) > 0 {
+		var names []string
+		for _, c := range against {
+			names = append(names, c.Name)
+		}
+		said = "against it: " + strings.Join(slices.Compact(names), ", ")
+	}
+	fmt.Fprintf(w, "%s; %s\n", r.Summary(), said)
+}
+
+// requestsIn lists the requests that checks are about.
+func requestsIn(r preflight.Report) []string {
+	var keys []string
+	for _, c := range r.Checks {
+		if c.Request != "" && !slices.Contains(keys, c.Request) {
+			keys = append(keys, c.Request)
+		}
+	}
+	return keys
+}
