@@ -8,6 +8,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/inventory"
+	"aws-provider-executor/pkg/preflight/ec2checks"
 )
 
 // Extra is what else than verbs a policy may be for.
@@ -24,6 +25,8 @@ const (
 	PolicyTags = "policy-tags"
 	// Inventory is what the inventory reads with.
 	Inventory = "inventory"
+	// Preflight is what actionctl preflight reads with.
+	Preflight = "preflight"
 )
 
 // Extras lists what a policy may be for beside verbs.
@@ -34,6 +37,8 @@ func Extras() []Extra {
 			Permissions: reads("ec2:DescribeTags")},
 		{Name: Inventory, Doc: "what aws-provider-inventory reads with",
 			Permissions: reads(inventory.Permissions...)},
+		{Name: Preflight, Doc: "what actionctl preflight reads with, beside the verbs' own",
+			Permissions: reads(ec2checks.Permissions()...)},
 	}
 }
 

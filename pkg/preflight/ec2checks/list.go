@@ -1,6 +1,10 @@
 package ec2checks
 
-import "aws-provider-executor/pkg/preflight"
+import (
+	"slices"
+
+	"aws-provider-executor/pkg/preflight"
+)
 
 // Check is one check: its stable name, what it is about, and its documentation.
 type Check struct {
@@ -58,6 +62,17 @@ func undoable(s *subject) bool { return s.verb.Undo != "" }
 func Checks() []Check {
 	return append(sharedChecks(), append(targetChecks(), append(addressChecks(),
 		append(routeChecks(), append(fenceChecks(), planChecks()...)...)...)...)...)
+}
+
+// Permissions lists the IAM actions that the checks read with, each once, in order. Who one is can
+// be asked without any.
+func Permissions() []string {
+	var all []string
+	for _, c := range Checks() {
+		all = append(all, c.Actions...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 const throttled = "EC2 refuses or throttles the reading, or does not answer"

@@ -2,6 +2,7 @@ package ec2checks
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"aws-provider-executor/pkg/protocol"
@@ -45,12 +46,21 @@ func lookPlan(s *subject) finding {
 	return f.with("changes", changeFacts(s.told.plan))
 }
 
-// changeFacts are changes as evidence, in their order.
+// backupAttribute is what the executor calls the backup tags of a fence. Its values begin with the
+// time of the fence.
+const backupAttribute = "fenceBackup"
+
+// changeFacts are changes as evidence, in their order, without the time of a fence: it is another
+// one in each dry-run.
 func changeFacts(changes []protocol.Change) []any {
 	all := []any{}
 	for _, c := range changes {
+		from, to := c.From, c.To
+		if c.Attribute == backupAttribute {
+			from, to = withoutTime(from), withoutTime(to)
+		}
 		one := map[string]any{
-			"resource": c.Resource, "attribute": c.Attribute, "from": c.From, "to": c.To,
+			"resource": c.Resource, "attribute": c.Attribute, "from": from, "to": to,
 		}
 		if c.Via != "" {
 			one["via"] = c.Via
@@ -58,6 +68,15 @@ func changeFacts(changes []protocol.Change) []any {
 		all = append(all, one)
 	}
 	return all
+}
+
+// withoutTime takes a time in Unix seconds off the beginning of a value.
+func withoutTime(value string) string {
+	first, rest, found := strings.Cut(value, " ")
+	if _, err := strconv.ParseInt(first, 10, 64); err != nil || !found {
+		return value
+	}
+	return rest
 }
 
 // changeText tells changes in one line.

@@ -15,7 +15,8 @@ import (
 
 // pages are written by hand but for the tables in them. A table stands between its marker and
 // the end marker, each on a line of its own.
-var pages = []string{"README.md", ".github/docs/contract.md", ".github/docs/monitoring.md"}
+var pages = []string{"README.md", ".github/docs/contract.md", ".github/docs/monitoring.md",
+	".github/docs/preflight.md"}
 
 const (
 	tableBegins = "<!-- generated: "
@@ -26,6 +27,7 @@ const (
 // tables are the tables that a page may have, by the name in their marker.
 func (g Generator) tables() map[string]func(*strings.Builder) {
 	return map[string]func(*strings.Builder){
+		"checks":          checksTable,
 		"failure classes": failureClasses,
 		"metrics":         metricsTable,
 		"facts":           commonFacts,
