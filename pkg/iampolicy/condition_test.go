@@ -1,0 +1,92 @@
+package iampolicy
+
+import (
+	"testing"
+
+	"aws-provider-executor/pkg/action"
+)
+
+// TestConditions: k has two values, p one that is a pattern, gone is known to be absent, and of any
+// other key nothing is known.
+func TestConditions(t *testing.T) {
+	of := call{resource: "arn:aws:ec2:r:1:instance/i-1", keys: map[string][]string{
+		"k": {"a", "b"}, "p": {"x*"}, "gone": nil, "arn": {"arn:aws:ec2:r:1:vpc/v"}}}
+	for _, tt := range []struct {
+		operator, key, value string
+		want                 truth
+	}{
+		{"StringEquals", "K", "a", yes}, {"StringEquals", "k", "c", no},
+		{"StringNotEquals", "k", "a", no}, {"StringNotEquals", "k", "c", yes},
+		{"ForAnyValue:StringNotEquals", "k", "a", yes}, {"ForAllValues:StringEquals", "k", "a", no},
+		{"ForAllValues:StringNotEquals", "k", "c", yes}, {"ForAnyValue:StringEquals", "k", "b", yes},
+		{"StringEqualsIgnoreCase", "k", "A", yes}, {"StringLike", "k", "?", yes},
+		{"StringLike", "p", "*", yes}, {"StringLike", "p", "xy*", maybe}, {"StringLike", "p", "y*", no},
+		{"StringEquals", "p", "xyz", maybe}, {"StringEquals", "p", "y", no},
+		{"StringNotLike", "p", "x*", no}, {"StringNotLike", "p", "xy*", maybe},
+		{"StringEquals", "gone", "a", no}, {"StringNotEquals", "gone", "a", yes},
+		{"StringEqualsIfExists", "gone", "a", yes}, {"ForAllValues:StringEquals", "gone", "a", yes},
+		{"ForAnyValue:StringNotEquals", "gone", "a", no},
+		{"ForAnyValue:StringEqualsIfExists", "gone", "a", no},
+		{"Null", "gone", "true", yes}, {"Null", "gone", "false", no}, {"Null", "k", "false", yes},
+		{"ArnLike", "arn", "arn:*:ec2:*:*:vpc/*", yes}, {"ArnEquals", "arn", "arn:*", no},
+		{"NumericEquals", "k", "a", maybe}, {"StringEquals", "other", "a", maybe},
+		{"Null", "other", "true", maybe}, {"StringEquals", "k", "${aws:username}", maybe},
+	} {
+		c := condition{operator: tt.operator, key: tt.key, values: []string{tt.value}}
+		if got := c.holds(of); got != tt.want {
+			t.Errorf("%s %s %s: %d, want %d", tt.operator, tt.key, tt.value, got, tt.want)
+		}
+	}
+}
+
+// TestKeysOfCalls: an instance has no VPC for IAM, and a reading nothing of EC2's but the region.
+func TestKeysOfCalls(t *testing.T) {
+	s := Scope{Region: "ap-northeast-1", VPC: "vpc-01234567"}
+	change := func(kind action.Kind) call {
+		p := action.Permission{Action: "ec2:X", Resource: string(kind)}
+		arn := s.arn(string(kind), "id-1")
+		return call{p, arn, s.changeKeys(p, arn)}
+	}
+	for _, tt := range []struct {
+		name, key string
+		of        call
+		want      truth
+	}{
+		{"an interface's VPC", "ec2:Vpc", change(action.NetworkInterface), yes},
+		{"an instance's VPC", "ec2:Vpc", change(action.Instance), no},
+		{"an instance's id", "ec2:InstanceID", change(action.Instance), yes},
+		{"an interface's tag", "aws:ResourceTag/a", change(action.NetworkInterface), maybe},
+		{"a reading's region", "aws:RequestedRegion", call{resource: anything, keys: s.readKeys()}, yes},
+		{"a reading's VPC", "ec2:Vpc", call{resource: anything, keys: s.readKeys()}, no},
+		{"a reading's tag", "aws:ResourceTag/a", call{resource: anything, keys: s.readKeys()}, no},
+		{"a reading's caller", "aws:SourceIp", call{resource: anything, keys: s.readKeys()}, maybe},
+	} {
+		c := condition{operator: "StringLike", key: tt.key, values: []string{"*"}}
+		if got := c.holds(tt.of); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestRestrictedTo: only a condition that must hold, on that key and for no other value, narrows.
+func TestRestrictedTo(t *testing.T) {
+	for _, tt := range []struct {
+		operator string
+		values   []string
+		want     bool
+	}{
+		{"StringEquals", []string{"r"}, true}, {"StringLike", []string{"r"}, true},
+		{"StringEquals", []string{"r", "s"}, false}, {"StringNotEquals", []string{"r"}, false},
+		{"StringEqualsIfExists", []string{"r"}, false}, {"StringLike", []string{"r*"}, false},
+		{"ForAnyValue:StringEquals", []string{"r"}, false}, {"Bool", []string{"r"}, false},
+		{"ForAllValues:StringEquals", []string{"r"}, true},
+	} {
+		g := grant{conditions: []condition{{tt.operator, "EC2:region", tt.values}}}
+		if got := g.restrictedTo([]string{"r"}, regionKeys...); got != tt.want {
+			t.Errorf("%s %q: %v", tt.operator, tt.values, got)
+		}
+		if g.restrictedTo([]string{"r"}, "ec2:Vpc") {
+			t.Error("a condition on another key narrows")
+		}
+	}
+}
