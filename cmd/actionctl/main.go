@@ -13,6 +13,7 @@ import (
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/awsec2"
 	"aws-provider-executor/pkg/cli"
+	"aws-provider-executor/pkg/network"
 	"aws-provider-executor/pkg/preflight/ec2checks"
 )
 
@@ -29,6 +30,7 @@ func main() {
 	p := &cli.Program{
 		Version: version, Registry: actions.Registry(), Provider: "aws",
 		Plugin: "aws-provider-executor", Now: time.Now, Look: look,
+		Network: lookAt,
 	}
 	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
@@ -53,4 +55,15 @@ func look(
 		return nil, err
 	}
 	return r, nil
+}
+
+// lookAt opens a region to look at, with the identity of whoever runs the program.
+func lookAt(
+	ctx context.Context, region string, budget time.Duration,
+) (network.Source, error) {
+	c, err := awsec2.Connect(ctx, region, budget, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return awsec2.NetworkOf(c), nil
 }

@@ -21,6 +21,7 @@ import (
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/metrics"
+	"aws-provider-executor/pkg/network"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/preflight/ec2checks"
 	display "aws-provider-executor/pkg/printable"
@@ -45,6 +46,8 @@ type Program struct {
 	Look func(
 		ctx context.Context, env []string, region string, timeout time.Duration, log *slog.Logger,
 	) (ec2checks.Reader, error)
+	// Network, when not nil, opens a region to look at: names of things, and what lies around them.
+	Network func(ctx context.Context, region string, budget time.Duration) (network.Source, error)
 }
 
 // Main runs one command and returns the exit code. The first argument is the program's name.

@@ -28,6 +28,9 @@ what will run. How many different people have to is the policy's to say. It exec
 			if err != nil {
 				return err
 			}
+			if err := a.showRecorded(c.Context(), g.Store, ids); err != nil {
+				return err
+			}
 			outcomes, err := g.Approve(c.Context(), ids, by, digest)
 			return a.report(outcomes, false, err)
 		},

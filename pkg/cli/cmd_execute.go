@@ -119,5 +119,9 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	g.Progress = step
 	outcomes, err := operate(g, ctx, ids, b.opt)
 	clear()
-	return a.report(append(leftOut, outcomes...), b.dryRun, err)
+	reported := a.report(append(leftOut, outcomes...), b.dryRun, err)
+	if b.dryRun && a.format == "table" {
+		a.showCards(a.stdout, a.cardsOf(outcomes, of.what == "rollback"))
+	}
+	return reported
 }

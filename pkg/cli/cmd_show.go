@@ -10,6 +10,8 @@ import (
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/view"
 )
 
 // details are everything the journal knows of an action.
@@ -22,7 +24,18 @@ type details struct {
 	ClaimedBy   string           `json:"claimedBy,omitempty"`
 	ClaimUntil  *time.Time       `json:"claimUntil,omitempty"`
 	Approvals   []approvalDetail `json:"approvals"`
-	Events      []gate.Event     `json:"events"`
+	// Asked is what the executor said last that exactly this plan would do.
+	Asked  *askedDetail `json:"asked,omitempty"`
+	Events []gate.Event `json:"events"`
+}
+
+type askedDetail struct {
+	At          time.Time         `json:"at"`
+	Status      protocol.State    `json:"status"`
+	Message     string            `json:"message"`
+	Changes     []protocol.Change `json:"changes"`
+	UndoChanges []protocol.Change `json:"undoChanges"`
+	Names       map[string]string `json:"names"`
 }
 
 type approvalDetail struct {
@@ -65,7 +78,19 @@ as the log left it: it is neither executed nor rolled back.`,
 				return err
 			}
 			d := describe(x, approvals, events)
-			return a.print(d, func(w io.Writer) { a.showTable(w, d) })
+			said, known, err := lastAsked(c.Context(), j, x)
+			if err != nil {
+				return err
+			}
+			if o := said.outcome; known {
+				d.Asked = &askedDetail{said.at, o.Status, o.Message, o.Changes, o.UndoChanges, said.names}
+			}
+			return a.print(d, func(w io.Writer) {
+				a.showTable(w, d)
+				a.showCards(w, []view.Card{a.card(x, said)})
+				fmt.Fprintln(w)
+				a.eventTable(w, d.Events)
+			})
 		},
 	}
 }
@@ -152,6 +177,4 @@ func (a *app) showTable(w io.Writer, d details) {
 	line("error", d.Error)
 	many("observed", sortedPairs(d.Observed))
 	many("unreadable", sortedPairs(d.Unreadable))
-	fmt.Fprintln(w)
-	a.eventTable(w, d.Events)
 }

@@ -108,6 +108,7 @@ func (a *app) openGate(ctx context.Context) (*gate.Gate, func(), error) {
 	}
 	g.Store = j
 	g.Run.(*plugin).tellPlan = true
+	g.Names = a.namer()
 	return g, func() { _ = j.Close() }, nil
 }
 

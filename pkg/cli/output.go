@@ -138,7 +138,7 @@ var colours = map[string]string{
 // paint colours a word, on a terminal only. Every word of a column gets as many bytes, so that
 // the columns stay.
 func (a *app) paint(word string) string {
-	if !isTerminal(a.stdout) || a.env["NO_COLOR"] != "" || a.env["TERM"] == "dumb" {
+	if !a.colours() {
 		return word
 	}
 	colour, ok := colours[word]
@@ -146,6 +146,11 @@ func (a *app) paint(word string) string {
 		colour = "39"
 	}
 	return "\x1b[" + colour + "m" + word + "\x1b[0m"
+}
+
+// colours reports whether the output may have colours: on a terminal, unless told otherwise.
+func (a *app) colours() bool {
+	return isTerminal(a.stdout) && a.env["NO_COLOR"] == "" && a.env["TERM"] != "dumb"
 }
 
 func when(t *time.Time) string {

@@ -57,6 +57,11 @@ func (g *Gate) dryRun(
 		o = outcome(a, result)
 		data = resultData(protocol.DryRun, a.Digest(), result)
 	}
+	if o.Result != nil && g.Names != nil {
+		if o.Names = g.Names(ctx, a, result.Status); len(o.Names) > 0 {
+			data["names"] = o.Names
+		}
+	}
 	g.addPlugin(ctx, data)
 	if g.Store.ReadOnly() {
 		return o, nil

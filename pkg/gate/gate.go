@@ -42,6 +42,9 @@ type Gate struct {
 	Machine Machine
 	// Actor is the user of the operating system, for the journal; Claimant names this process.
 	Actor, Claimant string
+	// Names, when not nil, tells what people call the things that a dry-run told of, by their ids.
+	// The log keeps it for whoever approves.
+	Names func(ctx context.Context, a Action, said protocol.Status) map[string]string
 	// Progress, when not nil, is told each outcome as it comes, one at a time.
 	Progress func(Outcome)
 }
@@ -88,6 +91,8 @@ type Outcome struct {
 	Reasons policy.Denial
 	// Result is the executor's, nil when it was not asked or did not answer.
 	Result *protocol.Result
+	// Names are what people call the things in it, by their ids.
+	Names map[string]string
 }
 
 // deny refuses, and logs it.

@@ -142,3 +142,24 @@ func unique(all []string) []string {
 	all = slices.DeleteFunc(texts(all), func(s string) bool { return s == "" })
 	return all[:min(len(all), MaxIDs)]
 }
+
+// NamesOf reads what people call the things around something, by their ids: an interface without a
+// name by its instance's. It asks for less than Read. What can't be read has no name.
+func NamesOf(ctx context.Context, from Source, around Around) map[string]string {
+	r := reading{ctx: ctx, from: from}
+	r.interfaces("the interfaces", Query{IDs: around.Interfaces})
+	instances := slices.Clone(around.Instances)
+	for _, i := range r.n.Interfaces {
+		instances = append(instances, i.Instance)
+	}
+	keep(&r, "the instances", unique(instances), from.InstancesOf, &r.n.Instances)
+	keep(&r, "the route tables", around.RouteTables, from.RouteTablesOf, &r.n.RouteTables)
+	r.groups(around)
+	names := map[string]string{}
+	for _, id := range slices.Concat(around.Interfaces, instances, around.Groups, around.RouteTables) {
+		if name := r.n.Name(id); name != "" {
+			names[id] = name
+		}
+	}
+	return names
+}

@@ -24,7 +24,9 @@ type Card struct {
 	Changes, Undo []protocol.Change
 	// UndoVerb takes the action back. It is empty if nothing does.
 	UndoVerb string
-	Names    Names
+	// IsUndo reports whether the card is of an undo itself. Then there is nothing to say of an undo.
+	IsUndo bool
+	Names  Names
 	// Asked is when the executor was asked. Zero is never.
 	Asked time.Time
 	// Evidence is the digest of evidence, and EvidenceAt when it was taken. Both may be empty.
@@ -50,6 +52,8 @@ func (c Card) Text(paint Paint) string {
 		t.line(1, Kept, "%s", c.Says)
 	}
 	switch {
+	case c.Changes == nil && c.Says == "":
+		t.line(1, Kept, "what it changes is not known: the executor was not asked yet")
 	case c.Changes == nil:
 		t.line(1, Kept, "what it changes is not known: the executor told no plan")
 	case len(c.Changes) == 0:
@@ -104,6 +108,7 @@ func (t *text) risk(c Card) {
 
 func (t *text) undo(c Card) {
 	switch {
+	case c.IsUndo:
 	case c.UndoVerb == "":
 		t.field("undo", "none: nothing takes it back")
 	case c.Undo == nil:

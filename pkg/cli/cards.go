@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"aws-provider-executor/pkg/evidence"
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/network"
+	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/view"
+)
+
+// maxCards is how many actions are shown in full at once, and have their names looked up.
+const maxCards = 20
+
+// namesBudget is the time for looking names up: they are an ornament.
+const namesBudget = 5 * time.Second
+
+// namer looks up what people call things, for the first few actions of a command.
+func (a *app) namer() func(context.Context, gate.Action, protocol.Status) map[string]string {
+	if a.Network == nil {
+		return nil
+	}
+	asked := make(chan struct{}, maxCards)
+	return func(ctx context.Context, x gate.Action, said protocol.Status) map[string]string {
+		o, err := evidence.OutcomeOf(said)
+		region := x.Target["region"]
+		if err != nil || o.Status != protocol.Succeeded || region == "" {
+			return nil
+		}
+		select {
+		case asked <- struct{}{}:
+		default:
+			return nil
+		}
+		return a.names(ctx, region, subjectOf(x, o))
+	}
+}
+
+// names looks up names in a region.
+func (a *app) names(
+	ctx context.Context, region string, s evidence.Subject,
+) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, namesBudget)
+	defer cancel()
+	source, err := a.Network(ctx, region, namesBudget)
+	if err != nil {
+		return nil
+	}
+	names := network.NamesOf(ctx, source, s.Around())
+	for id, name := range names {
+		names[id] = cut(name, maxName)
+	}
+	return names
+}
+
+// maxName is how much of a name is kept.
+const maxName = 128
+
+// cut is a text of at most n characters.
+func cut(text string, n int) string {
+	runes := []rune(text)
+	if len(runes) <= n {
+		return text
+	}
+	return string(runes[:n]) + "…"
+}
+
+// subjectOf is an action with what the executor told of it, as evidence has it.
+func subjectOf(x gate.Action, o evidence.Outcome) evidence.Subject {
+	s := evidence.Subject{
+		Key: x.IdempotencyKey, Plan: x.Digest(), Action: x.Plan.Action, Provider: x.Provider,
+		ProviderRef: x.ProviderRef, Target: x.Target, Parameters: x.Parameters, Outcome: o,
+	}
+	if x.Undo != nil {
+		s.Undo = x.Undo.Action
+	}
+	return s
+}
+
+// asked is what the executor said when it was asked last what exactly this plan would do.
+type asked struct {
+	at      time.Time
+	outcome evidence.Outcome
+	names   map[string]string
+}
+
+// lastAsked finds in the log what the executor said last of exactly this plan. It reports whether
+// it was asked.
+func lastAsked(ctx context.Context, s gate.Store, x gate.Action) (asked, bool, error) {
+	events, err := s.Events(ctx, gate.EventQuery{
+		ActionID: x.ID, Kind: gate.EventDryRun, Newest: true, Limit: 1,
+	})
+	if err != nil || len(events) == 0 || events[0].Data["digest"] != x.Digest() {
+		return asked{}, false, err
+	}
+	e := events[0]
+	status := protocol.Status{Observed: textsOf(e.Data["observed"])}
+	text := func(name string) string { said, _ := e.Data[name].(string); return said }
+	status.Status, status.Message, status.Error = protocol.State(text("status")), text("message"),
+		text("error")
+	outcome, err := evidence.OutcomeOf(status)
+	if err != nil {
+		// What can't be read is not told.
+		outcome.Changes, outcome.UndoChanges = nil, nil
+	}
+	return asked{e.At, outcome, textsOf(e.Data["names"])}, true, nil
+}
+
+// textsOf are the texts of an object in the log.
+func textsOf(v any) map[string]string {
+	all := map[string]string{}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if text, ok := value.(string); ok {
+				all[name] = text
+			}
+		}
+	case map[string]string:
+		return v
+	}
+	return all
+}
+
+// card is what an approver sees of an action.
+func (a *app) card(x gate.Action, said asked) view.Card {
+	c := view.Card{
+		Title:   fmt.Sprintf("%d %s", x.ID, x.IdempotencyKey),
+		Action:  x.Plan.Action,
+		Says:    said.outcome.Message,
+		Planned: x.RiskLevel,
+		Changes: said.outcome.Changes, Undo: said.outcome.UndoChanges,
+		Names: func(id string) string { return said.names[id] },
+		Asked: said.at, Now: a.Now(),
+	}
+	if verb, ok := a.Registry.Resolve(x.Request(protocol.DryRun)); ok {
+		c.Action, c.Risk, c.UndoVerb = verb.Name, verb.Risk, verb.Undo
+	}
+	if x.Undo != nil {
+		c.UndoVerb = x.Undo.Action
+	}
+	return c
+}
+
+// undoCard is what a person sees of the undo of an action.
+func (a *app) undoCard(x gate.Action, said asked) view.Card {
+	c := a.card(x, said)
+	c.Title += protocol.UndoKeySuffix
+	c.Action, c.UndoVerb, c.Planned = c.UndoVerb, "", ""
+	c.IsUndo = true
+	if verb, ok := a.Registry.Lookup(c.Action); ok {
+		c.Risk = verb.Risk
+	}
+	return c
+}
+
+// showCards shows the first few of some actions in full.
+func (a *app) showCards(w io.Writer, cards []view.Card) {
+	for i, c := range cards {
+		if i == maxCards {
+			fmt.Fprintln(w, "\nthere are more: show ID tells of each")
+			return
+		}
+		fmt.Fprint(w, "\n"+c.Text(a.paintSign))
+	}
+}
+
+// paintSign colours what is added, removed and changed, on a terminal only.
+func (a *app) paintSign(sign view.Sign, text string) string {
+	colour := map[view.Sign]string{view.Added: "32", view.Removed: "31", view.Changed: "33"}[sign]
+	if colour == "" || !a.colours() {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// cardsOf are the cards of what dry-runs told.
+func (a *app) cardsOf(outcomes []gate.Outcome, undo bool) []view.Card {
+	var cards []view.Card
+	for _, o := range outcomes {
+		if o.Result == nil || o.Verdict == gate.Refused {
+			continue
+		}
+		said := asked{at: a.Now(), names: o.Names}
+		// A plan that can't be read is one that was not told.
+		said.outcome, _ = evidence.OutcomeOf(o.Result.Status)
+		if undo {
+			cards = append(cards, a.undoCard(o.Action, said))
+		} else {
+			cards = append(cards, a.card(o.Action, said))
+		}
+	}
+	return cards
+}
+
+// recordedCards are the cards of actions as the log tells of them.
+func (a *app) recordedCards(
+	ctx context.Context, s gate.Store, ids []int64,
+) ([]view.Card, error) {
+	var cards []view.Card
+	for _, id := range ids {
+		x, err := s.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		said, _, err := lastAsked(ctx, s, x)
+		if err != nil {
+			return nil, err
+		}
+		cards = append(cards, a.card(x, said))
+	}
+	return cards, nil
+}
+
+// showRecorded shows people what actions would change, as the log tells.
+func (a *app) showRecorded(ctx context.Context, s gate.Store, ids []int64) error {
+	if a.format != "table" {
+		return nil
+	}
+	cards, err := a.recordedCards(ctx, s, ids[:min(len(ids), maxCards+1)])
+	if err != nil {
+		return err
+	}
+	a.showCards(a.stdout, cards)
+	fmt.Fprintln(a.stdout)
+	return nil
+}
