@@ -23,6 +23,8 @@ BASE ?=
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
 	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk pkg/metrics:FuzzParse
 
+BROWSER_PACKAGES := chromium fonts-dejavu-core
+
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -46,7 +48,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 lint: ## vet, staticcheck, form and words of code and commits, tidy and generated files
 	go vet ./...
-	go vet -tags conformance,fencecluster,monitoring ./...
+	go vet -tags conformance,fencecluster,monitoring,browser ./...
 	go tool staticcheck ./...
 	go tool gocyclo -over 15 cmd pkg actions schema examples
 	go run ./pkg/internal/lint cmd pkg actions schema examples
@@ -74,6 +76,11 @@ monitoring: ## have Prometheus' own promtool judge metrics, alert rules and dash
 		{ apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
 	go test -tags monitoring -count=1 ./pkg/internal/monitoring
 
+browser: ## look at the report's page in headless Chromium, which it installs
+	@dpkg-query -W $(BROWSER_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(BROWSER_PACKAGES); }
+	go test -tags browser -count=1 -timeout 10m ./pkg/report
+
 bench: build ## measure the executor beside the AWS CLI and a floor without an SDK; the gate; the inventory
 	go run ./pkg/internal/bench
 	go run ./pkg/internal/gatebench
@@ -88,4 +95,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance fence-cluster monitoring bench soak mutate model
+.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance fence-cluster monitoring browser bench soak mutate model

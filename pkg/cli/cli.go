@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -197,7 +198,9 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		"output",
 		cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp),
 	)
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		return a.checkFlags(c.Name() == "report")
+	}
 	root.AddCommand(
 		a.run(),
 		a.undo(),
@@ -209,6 +212,8 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		a.rollback(),
 		a.smoke(),
 		a.lab(),
+		a.evidence(),
+		a.reportOn(),
 		a.journal(),
 		a.policy(),
 		a.actions(),
@@ -227,9 +232,13 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 	return root
 }
 
-func (a *app) checkFlags() error {
-	switch a.format {
-	case "table", "json", "yaml":
+// checkFlags checks the flags that all commands have. A page is a form that a report has.
+func (a *app) checkFlags(mayBePage bool) error {
+	switch {
+	case slices.Contains([]string{"table", "json", "yaml"}, a.format):
+	case a.format == formHTML && mayBePage:
+	case mayBePage:
+		return usage("-o is %q, want table, json, yaml or html", a.format)
 	default:
 		return usage("-o is %q, want table, json or yaml", a.format)
 	}

@@ -25,30 +25,34 @@ const (
 
 // Block is one resource with what changes of it.
 type Block struct {
-	Sign Sign
-	ID   string
+	Sign Sign   `json:"sign"`
+	ID   string `json:"id"`
 	// Name is what people call it. It is empty if that is not known.
-	Name    string
-	Entries []Entry
+	Name    string  `json:"name"`
+	Entries []Entry `json:"entries"`
 }
 
 // Entry is one attribute, or one thing that a resource gains or loses.
 type Entry struct {
-	Sign      Sign
-	Attribute string
+	Sign      Sign   `json:"sign"`
+	Attribute string `json:"attribute"`
 	// From and To are values. Of a list they are empty, and Items has its members.
-	From, To Value
-	Items    []Item
+	From  Value  `json:"from"`
+	To    Value  `json:"to"`
+	Items []Item `json:"items,omitempty"`
 	// Via is a value on the way. It is empty if there is none.
-	Via Value
+	Via Value `json:"via"`
 }
 
 // Value is a text, with its name where it is an id.
-type Value struct{ Text, Name string }
+type Value struct {
+	Text string `json:"text"`
+	Name string `json:"name"`
+}
 
 // Item is a member of a list.
 type Item struct {
-	Sign Sign
+	Sign Sign `json:"sign"`
 	Value
 }
 
