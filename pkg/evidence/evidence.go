@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -272,7 +273,13 @@ func present(m map[string]string) map[string]string {
 func (s Seen) apartFromWords() Seen {
 	s.Checks = slices.Clone(s.Checks)
 	for i := range s.Checks {
-		s.Checks[i].Seen, s.Checks[i].Advice = "", ""
+		c := &s.Checks[i]
+		c.Seen, c.Advice, c.Facts = "", "", maps.Clone(c.Facts)
+		// What a plan changes is covered with its subject.
+		maps.DeleteFunc(c.Facts, func(name string, value any) bool {
+			_, plan := value.([]any)
+			return name == "changes" && plan
+		})
 	}
 	s.Subjects = slices.Clone(s.Subjects)
 	for i := range s.Subjects {

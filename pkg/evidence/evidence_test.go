@@ -208,6 +208,9 @@ func TestWhatEachDigestCovers(t *testing.T) {
 			s.Subjects[0].Outcome.UndoChanges[0].From = "1700000000"
 			s.Subjects[0].Outcome.Observed = map[string]string{"fenceTimestamp": "1700000000"}
 		}, true, false},
+		"a plan that a check repeats": {func(_ *evidence.Taken, s *evidence.Seen) {
+			s.Checks[0].Facts["changes"] = []any{map[string]any{"to": "1700000000"}}
+		}, true, false},
 		"another verdict": {func(_ *evidence.Taken, s *evidence.Seen) {
 			s.Checks[0].Verdict = preflight.Unknown
 		}, true, true},
