@@ -52,3 +52,16 @@ func TestBeforeAndAfter(t *testing.T) {
 		}
 	}
 }
+
+// TestWith: what both have is there once.
+func TestWith(t *testing.T) {
+	a := network.Network{VPCs: []network.VPC{{ID: "vpc-1"}}, NotRead: []string{"x"},
+		Interfaces: []network.Interface{{ID: "eni-2"}}}
+	b := network.Network{VPCs: []network.VPC{{ID: "vpc-1"}}, Groups: []network.Group{{ID: "sg-1"}},
+		Interfaces: []network.Interface{{ID: "eni-1"}}}
+	want := network.Network{VPCs: a.VPCs, Groups: b.Groups, NotRead: a.NotRead,
+		Interfaces: []network.Interface{{ID: "eni-1"}, {ID: "eni-2"}}}.Sorted()
+	if diff := cmp.Diff(want, a.With(b)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -186,3 +186,16 @@ func (n Network) instanceName(id string) string {
 	}
 	return ""
 }
+
+// With returns a network that has what either of two has.
+func (n Network) With(other Network) Network {
+	return Network{
+		VPCs:        slices.Concat(n.VPCs, other.VPCs),
+		Subnets:     slices.Concat(n.Subnets, other.Subnets),
+		Instances:   slices.Concat(n.Instances, other.Instances),
+		Interfaces:  slices.Concat(n.Interfaces, other.Interfaces),
+		Groups:      slices.Concat(n.Groups, other.Groups),
+		RouteTables: slices.Concat(n.RouteTables, other.RouteTables),
+		NotRead:     slices.Concat(n.NotRead, other.NotRead),
+	}.Sorted()
+}
