@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/metrics"
@@ -23,6 +24,7 @@ import (
 // preflightFlags are what preflight is asked for.
 type preflightFlags struct {
 	file     string
+	evidence string
 	strict   bool
 	watch    time.Duration
 	expected ec2checks.Expected
@@ -49,16 +51,18 @@ are against it, too. With --watch it goes on until it is stopped, and ends as th
 		Args:              func(_ *cobra.Command, args []string) error { return f.check(args) },
 		ValidArgsFunction: a.completeActions(gate.Pending, gate.Approved),
 		RunE: func(c *cobra.Command, args []string) error {
-			requests, err := a.preflightRequests(c.Context(), f.file, args)
+			plans, err := a.preflightPlans(c.Context(), f.file, args)
 			if err != nil {
 				return err
 			}
-			return a.checkRounds(c.Context(), f, requests)
+			return a.checkRounds(c.Context(), f, plans)
 		},
 	}
 	flags := c.Flags()
 	flags.VarP(&once{to: &f.file}, "file", "f",
 		"a `file` of requests or plans; - is standard input")
+	flags.Var(&once{to: &f.evidence}, "evidence",
+		"the `file` to keep what was seen in; each round replaces it")
 	flags.BoolVar(&f.strict, "strict", false, "refuse warnings and what is unknown, too")
 	flags.DurationVar(&f.watch, "watch", 0,
 		"check again after each `interval`, until it is stopped")
@@ -80,28 +84,28 @@ func (f *preflightFlags) check(args []string) error {
 	return nil
 }
 
-// preflightRequests reads the requests that are checked: those of a file of requests or plans, or
-// of actions in the journal. All are valid ones, of verbs that are known.
-func (a *app) preflightRequests(
+// preflightPlans reads what is checked: requests or plans in a file, or actions in the journal. All
+// are valid ones, of verbs that are known.
+func (a *app) preflightPlans(
 	ctx context.Context, file string, ids []string,
-) ([]protocol.Request, error) {
+) ([]gate.Plan, error) {
 	if file == "" {
-		return a.requestsOfActions(ctx, ids)
+		return a.plansOfActions(ctx, ids)
 	}
 	data, err := a.read(file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the requests: %w", err)
 	}
-	requests, err := a.requestsOrPlans(data, file)
+	plans, err := a.requestsOrPlans(data, file)
 	if err != nil {
 		return nil, err
 	}
-	for i, r := range requests {
-		if err := a.checkRequest(r); err != nil {
+	for i, p := range plans {
+		if err := a.checkRequest(p.Request(protocol.DryRun)); err != nil {
 			return nil, fmt.Errorf("%s, request %d: %w", file, i+1, err)
 		}
 	}
-	return requests, nil
+	return plans, nil
 }
 
 // checkRequest refuses a request that no executor would plan: nothing could be read for it.
@@ -120,28 +124,33 @@ func (a *app) checkRequest(r protocol.Request) error {
 	return nil
 }
 
-// requestsOrPlans reads what is one or the other: a request names its kind.
-func (a *app) requestsOrPlans(data []byte, file string) ([]protocol.Request, error) {
+// requestsOrPlans reads requests or plans, as plans: a request names its kind.
+func (a *app) requestsOrPlans(data []byte, file string) ([]gate.Plan, error) {
+	var all []gate.Plan
 	if bytes.Contains(data, []byte(protocol.RequestKind)) {
-		return a.decodeRequests(data, file, protocol.DryRun)
+		requests, err := a.decodeRequests(data, file, protocol.DryRun)
+		for _, r := range requests {
+			all = append(all, gate.Plan{
+				Provider: r.Provider, ProviderRef: r.ProviderRef, Action: r.Action, Target: r.Target,
+				Parameters: r.Parameters, IdempotencyKey: r.IdempotencyKey,
+			})
+		}
+		return all, err
 	}
 	plans, err := gate.ParsePlans(data)
 	if err != nil {
 		return nil, &gate.Refusal{What: "preflight of " + file, Reasons: faultLines(err)}
 	}
-	var requests []protocol.Request
 	for _, p := range plans {
 		if p.Provider == "" {
 			p.Provider = a.Provider
 		}
-		requests = append(requests, p.Request(protocol.DryRun))
+		all = append(all, p)
 	}
-	return requests, nil
+	return all, nil
 }
 
-func (a *app) requestsOfActions(
-	ctx context.Context, ids []string,
-) ([]protocol.Request, error) {
+func (a *app) plansOfActions(ctx context.Context, ids []string) ([]gate.Plan, error) {
 	j, err := a.openJournal(ctx)
 	if err != nil {
 		return nil, err
@@ -151,37 +160,39 @@ func (a *app) requestsOfActions(
 	if err != nil {
 		return nil, err
 	}
-	var requests []protocol.Request
+	var plans []gate.Plan
 	for _, id := range found {
 		action, err := j.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		r := action.Request(protocol.DryRun)
-		if err := a.checkRequest(r); err != nil {
+		if err := a.checkRequest(action.Request(protocol.DryRun)); err != nil {
 			return nil, fmt.Errorf("action %d: %w", id, err)
 		}
-		requests = append(requests, r)
+		plans = append(plans, action.Plan)
 	}
-	return requests, nil
+	return plans, nil
 }
 
 // checkRounds checks once, or round after round until it is stopped.
 func (a *app) checkRounds(
-	ctx context.Context, f *preflightFlags, requests []protocol.Request,
+	ctx context.Context, f *preflightFlags, plans []gate.Plan,
 ) error {
 	for {
-		report, err := a.checkOnce(ctx, f, requests)
+		round, err := a.checkOnce(ctx, f, plans)
 		if err != nil {
 			return err
 		}
-		if err := a.printReport(report, f); err != nil {
+		if err := a.printReport(ctx, round, f); err != nil {
+			return err
+		}
+		if err := a.keep(ctx, round, f); err != nil {
 			return err
 		}
 		if f.watch > 0 && a.pause(ctx, f.watch) {
 			continue
 		}
-		if !report.May(f.strict) {
+		if !round.report.May(f.strict) {
 			return exit(ExitRefused)
 		}
 		return nil
@@ -202,23 +213,28 @@ func (a *app) pause(ctx context.Context, d time.Duration) bool {
 
 // checkOnce makes all checks, and counts what they came to.
 func (a *app) checkOnce(
-	ctx context.Context, f *preflightFlags, requests []protocol.Request,
-) (preflight.Report, error) {
+	ctx context.Context, f *preflightFlags, plans []gate.Plan,
+) (checked, error) {
 	p, files, err := a.loadPolicy()
 	if err != nil {
-		return preflight.Report{}, err
+		return checked{}, err
 	}
 	env, err := a.pluginEnvironment(files)
 	if err != nil {
-		return preflight.Report{}, err
+		return checked{}, err
+	}
+	var requests []protocol.Request
+	for _, p := range plans {
+		requests = append(requests, p.Request(protocol.DryRun))
 	}
 	look := func(ctx context.Context, region string) (ec2checks.Reader, error) {
 		return a.Look(ctx, env, region, a.timeout, a.log)
 	}
 	executors := a.newGate(p, env).Run.(*plugin)
 	executors.tellPlan = true
+	told := &dryRuns{run: executors.Run}
 	config := ec2checks.Config{
-		Registry: a.Registry, Connect: look, DryRun: executors.Run, Expected: f.expected,
+		Registry: a.Registry, Connect: look, DryRun: told.Run, Expected: f.expected,
 		Ledger:   func() preflight.Check { return executor.CheckStateStore(parseEnviron(env)) },
 		Tags:     tagsOf(p),
 		Patience: min(a.timeout/3, 10*time.Second),
@@ -230,7 +246,7 @@ func (a *app) checkOnce(
 		set.Checks(c.Name, string(c.Verdict))
 	}
 	set.Finish(a.env, a.log)
-	return report, nil
+	return checked{plans: plans, report: report, told: told, plugin: executors}, nil
 }
 
 // ownRegion is the region that the environment names, and the variable that does.
@@ -258,7 +274,8 @@ func tagsOf(p *policy.Policy) func(string, map[string]string) []string {
 }
 
 // printReport writes a report as a document, or as a table with what to do below it.
-func (a *app) printReport(r preflight.Report, f *preflightFlags) error {
+func (a *app) printReport(ctx context.Context, c checked, f *preflightFlags) error {
+	r := c.report
 	return a.print(r, func(w io.Writer) {
 		if f.watch > 0 {
 			fmt.Fprintln(w, a.Now().UTC().Format(time.RFC3339))
@@ -277,8 +294,26 @@ func (a *app) printReport(r preflight.Report, f *preflightFlags) error {
 			lines = append(lines, line)
 		}
 		a.tabulate(w, header, lines)
+		a.showCards(w, a.cards(ctx, c))
+		fmt.Fprintln(w)
 		a.printAdvice(w, r, f.strict)
 	})
+}
+
+// keep writes the evidence of a round, if it is asked for.
+func (a *app) keep(ctx context.Context, c checked, f *preflightFlags) error {
+	if f.evidence == "" {
+		return nil
+	}
+	d, err := a.take(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := evidence.WriteFile(f.evidence, d); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "actionctl: evidence: %s %s\n", printable(f.evidence), d.Digest)
+	return nil
 }
 
 func (a *app) printAdvice(w io.Writer, r preflight.Report, strict bool) {

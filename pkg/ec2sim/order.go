@@ -10,13 +10,20 @@ func WithAnyOrder(seed uint64) Option {
 	return func(c *config) { c.order = rand.New(rand.NewPCG(seed, 0)) }
 }
 
+// SetAnyOrder has the answers from now on list what they list in another order.
+func (s *Sim) SetAnyOrder(seed uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	WithAnyOrder(seed)(&s.cfg)
+}
+
 // ordered is an answer in the order that it is told in.
 func (s *Sim) ordered(body any) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.cfg.order == nil || body == nil {
 		return body
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return shuffled(reflect.ValueOf(body), s.cfg.order).Interface()
 }
 

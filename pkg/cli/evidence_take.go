@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"slices"
+	"sync"
+
+	"aws-provider-executor/pkg/evidence"
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/preflight"
+	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/view"
+)
+
+// dryRuns remembers what an executor answered, for evidence.
+type dryRuns struct {
+	run func(context.Context, protocol.Request) (protocol.Result, error)
+	mu  sync.Mutex
+	by  map[string]evidence.Outcome
+}
+
+// Run asks the executor, and remembers the answer by the request's key.
+func (d *dryRuns) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
+	result, err := d.run(ctx, r)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.by == nil {
+		d.by = map[string]evidence.Outcome{}
+	}
+	if err != nil {
+		d.by[r.IdempotencyKey] = evidence.Outcome{Message: err.Error()}
+		return result, err
+	}
+	o, unread := evidence.OutcomeOf(result.Status)
+	if unread != nil {
+		// A plan that can't be read is one that was not told.
+		o.Changes, o.UndoChanges = nil, nil
+	}
+	d.by[r.IdempotencyKey] = o
+	return result, nil
+}
+
+// checked is a round of checks, with all that stands behind it.
+type checked struct {
+	plans  []gate.Plan
+	report preflight.Report
+	told   *dryRuns
+	plugin *plugin
+}
+
+// program is the executor that told the plans.
+func (c checked) program(ctx context.Context) evidence.Program {
+	p, err := c.plugin.program.Identify(ctx)
+	if err != nil {
+		return evidence.Program{Name: c.plugin.Plugin}
+	}
+	return evidence.Program{
+		Name: c.plugin.Plugin, Version: c.plugin.program.Version(ctx), Digest: p.Digest,
+	}
+}
+
+// cards are what the executor said of each plan.
+func (a *app) cards(ctx context.Context, c checked) []view.Card {
+	var cards []view.Card
+	for i, p := range c.plans {
+		x := gate.Action{Plan: p}
+		said := asked{at: a.Now(), outcome: c.told.by[p.IdempotencyKey]}
+		if region := p.Target["region"]; a.Network != nil && region != "" && i < maxCards {
+			said.names = a.names(ctx, region, subjectOf(x, said.outcome))
+		}
+		card := a.card(x, said)
+		card.Title = p.IdempotencyKey
+		cards = append(cards, card)
+	}
+	return cards
+}
+
+// take makes evidence of a round of checks: of the plans, what the executor said of each, and the
+// network around them.
+func (a *app) take(ctx context.Context, c checked) (evidence.Document, error) {
+	plans, told, report := c.plans, c.told, c.report
+	seen := evidence.Seen{
+		Identity: identityOf(report), Checks: evidence.ChecksOf(report),
+	}
+	for _, p := range plans {
+		s := subjectOf(gate.Action{Plan: p}, told.by[p.IdempotencyKey])
+		if verb, ok := a.Registry.Resolve(p.Request(protocol.DryRun)); ok {
+			s.Action = verb.Name
+			if s.Undo == "" {
+				s.Undo = verb.Undo
+			}
+		}
+		seen.Subjects = append(seen.Subjects, s)
+		n := a.surroundings(ctx, p.Target["region"], s)
+		seen.Network = seen.Network.With(n)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return evidence.New(evidence.Taken{
+		At: a.Now(), By: operator(), Host: host,
+		Program: evidence.Program{Name: "actionctl", Version: a.Version},
+		Plugin:  c.program(ctx),
+	}, seen)
+}
+
+// identityOf are the texts that the check of the identity tells.
+func identityOf(report preflight.Report) map[string]string {
+	identity := map[string]string{}
+	i := slices.IndexFunc(report.Checks, func(c preflight.Check) bool { return c.Name == "identity" })
+	if i < 0 {
+		return identity
+	}
+	for name, value := range report.Checks[i].Facts {
+		if text, ok := value.(string); ok {
+			identity[name] = text
+		}
+	}
+	return identity
+}
