@@ -54,8 +54,8 @@ func evidenceOf(t *testing.T, s *site) evidence.Document {
 	return d
 }
 
-// TestEvidenceInAnyOrder: runs that differ in the order of the provider's answers, and in time, have
-// seen the same. One that sees another world has not.
+// TestEvidenceInAnyOrder: runs that differ in the order of the provider's answers, and in time,
+// have seen the same. One that sees another world has not.
 func TestEvidenceInAnyOrder(t *testing.T) {
 	s := newSite(t)
 	first := evidenceOf(t, s)
