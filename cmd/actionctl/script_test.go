@@ -46,6 +46,7 @@ func executorMain() {
 //	age DURATION         makes every record of the executor that much older
 //	agents TEXT          every call had the text in its user agent
 //	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
+//	field FILE FIELD TO  writes a text of a JSON file into another file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -55,7 +56,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"remove": remove, "age": age, "role": role,
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
-			"json": checkJSON, "agents": agents,
+			"json": checkJSON, "field": writeField, "agents": agents,
 		},
 	})
 }
@@ -185,9 +186,23 @@ func truncated(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
+	got := valueAt(ts, ts.ReadFile("stdout"), args[0])
+	if (got == args[1]) == neg {
+		ts.Fatalf("%s is %q, want %q", args[0], got, args[1])
+	}
+}
+
+// writeField writes a text of a JSON document, by its path, into a file.
+func writeField(ts *testscript.TestScript, _ bool, args []string) {
+	text := valueAt(ts, ts.ReadFile(args[0]), args[1])
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o600))
+}
+
+// valueAt is what a JSON document has at a path, - for nothing.
+func valueAt(ts *testscript.TestScript, document, path string) string {
 	var v any
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &v))
-	for step := range strings.SplitSeq(args[0], ".") {
+	ts.Check(json.Unmarshal([]byte(document), &v))
+	for step := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {
 		case map[string]any:
 			v = x[step]
@@ -204,13 +219,10 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 			v = nil
 		}
 	}
-	got := "-"
-	if v != nil {
-		got = fmt.Sprint(v)
+	if v == nil {
+		return "-"
 	}
-	if (got == args[1]) == neg {
-		ts.Fatalf("%s is %q, want %q", args[0], got, args[1])
-	}
+	return fmt.Sprint(v)
 }
 
 // agents holds that every call had a text in its user agent.

@@ -17,7 +17,7 @@ func TestApproveByDigest(t *testing.T) {
 	d.run(0, "", "approve", "1", "--by", "ann", "--digest", shown.Digest)
 	d.run(ExitUsage, "", "approve", "1", "2", "--by", "ann", "--digest", shown.Digest)
 	d.run(ExitFailed, "", "approve", "9", "--by", "ann")
-	if rows := d.rows("list"); rows[0].ApprovedBy != "ann" {
+	if rows := d.rows("list"); rows[0].ApprovedBy != "ann (self-declared)" {
 		t.Errorf("%+v", rows)
 	}
 }

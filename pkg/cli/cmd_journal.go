@@ -1,18 +1,25 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/journal"
+	"aws-provider-executor/pkg/signature"
 )
 
 func (a *app) journal() *cobra.Command {
 	var q gate.EventQuery
 	var verify bool
+	var heads []string
 	c := &cobra.Command{
 		Use:   "journal",
 		Short: "show the event log, or verify the journal",
@@ -23,6 +30,13 @@ that wrote it; what is not as it was written is named, and it ends with 1.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if q.Limit < 0 || q.After < 0 {
 				return usage("--limit and --after are 0 or more")
+			}
+			if len(heads) > 0 && !verify {
+				return usage("--head goes with --verify")
+			}
+			kept, err := keptHeads(heads)
+			if err != nil {
+				return err
 			}
 			j, err := a.openJournal(c.Context())
 			if err != nil {
@@ -39,35 +53,135 @@ that wrote it; what is not as it was written is named, and it ends with 1.`,
 				}
 				return a.print(events, func(w io.Writer) { a.eventTable(w, events) })
 			}
-			r, err := j.Verify(c.Context())
-			if err != nil {
-				return err
-			}
-			if err := a.print(r, func(w io.Writer) {
-				if len(r.Faults) == 0 {
-					fmt.Fprintf(w, "the journal is as it was written: %d events, %d actions, head %s\n", r.Events,
-						r.Actions, firstOf(r.Head, "none"))
-				}
-			}); err != nil {
-				return err
-			}
-			for _, f := range r.Faults {
-				fmt.Fprintln(a.stderr, "actionctl:", printable(f))
-			}
-			if len(r.Faults) > 0 {
-				return exit(ExitFailed)
-			}
-			return nil
+			return a.verify(c.Context(), j, kept)
 		},
 	}
 	c.Flags().BoolVar(&verify, "verify", false, "check that everything is as it was written")
+	c.Flags().StringArrayVar(&heads, "head", nil,
+		"with --verify: a `head` that was kept elsewhere, HASH or HASH@EVENT; it must be in the log")
 	c.Flags().IntVar(&q.Limit, "limit", 0, "the most to show; 0 is all")
 	c.Flags().Int64Var(&q.After, "after", 0, "go on after this `event`")
 	c.Flags().BoolVar(&q.Newest, "newest", false, "the newest first")
 	for _, name := range []string{"limit", "after", "newest"} {
 		c.MarkFlagsMutuallyExclusive("verify", name)
+		c.MarkFlagsMutuallyExclusive("head", name)
 	}
+	c.AddCommand(a.journalHead())
 	return c
+}
+
+// keptHeads reads heads as they are kept: HASH, or HASH@EVENT.
+func keptHeads(texts []string) ([]journal.Head, error) {
+	var all []journal.Head
+	for _, text := range texts {
+		hash, seq, numbered := strings.Cut(text, "@")
+		h := journal.Head{Hash: hash}
+		if len(hash) != 64 || strings.Trim(hash, "0123456789abcdef") != "" {
+			return nil, usage("--head is %q, want HASH or HASH@EVENT, as journal head prints it", text)
+		}
+		if numbered {
+			n, err := strconv.ParseInt(seq, 10, 64)
+			if err != nil || n < 0 {
+				return nil, usage("--head is %q, want HASH or HASH@EVENT, as journal head prints it", text)
+			}
+			h.Seq = n
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+func (a *app) verify(ctx context.Context, j *journal.Journal, kept []journal.Head) error {
+	r, err := j.Verify(ctx, kept...)
+	if err != nil {
+		return err
+	}
+	if err := a.print(r, func(w io.Writer) {
+		if len(r.Faults) == 0 {
+			fmt.Fprintf(w, "the journal is as it was written: %d events, %d actions, head %s\n", r.Events,
+				r.Actions, firstOf(r.Head, "none"))
+		}
+	}); err != nil {
+		return err
+	}
+	for _, f := range r.Faults {
+		fmt.Fprintln(a.stderr, "actionctl:", printable(f))
+	}
+	if len(r.Faults) > 0 {
+		return exit(ExitFailed)
+	}
+	return nil
+}
+
+// signedHead is the end of a log, and who says so when.
+type signedHead struct {
+	journal.Head
+	// Statement is canonical JSON of the head and the time, and Signature that of it.
+	Statement string `json:"statement,omitempty"`
+	Signature string `json:"signature,omitempty"`
+}
+
+// headStatement is what is signed of a head.
+type headStatement struct {
+	Format string `json:"format"`
+	journal.Head
+	At time.Time `json:"at"`
+}
+
+const headFormat = "aws-provider-executor/journal-head/v1"
+
+func (a *app) journalHead() *cobra.Command {
+	var key string
+	c := &cobra.Command{
+		Use:   "head",
+		Short: "print the end of the log, to be kept elsewhere",
+		Long: `head prints the end of the log as HASH@EVENT. Keep it where who can write the journal
+can't: journal --verify --head then finds a log whose end was taken off, and an older copy of the
+file in the newer's place. With --sign it is signed as ssh-keygen -Y sign does.`,
+		Example: "  actionctl journal head >> /mnt/elsewhere/heads\n" +
+			"  actionctl journal head --sign ~/.ssh/id_ed25519 -o json",
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			j, err := a.openJournal(c.Context())
+			if err != nil {
+				return err
+			}
+			defer j.Close()
+			var h signedHead
+			if h.Head, err = j.Head(c.Context()); err != nil {
+				return err
+			}
+			if key != "" {
+				if err := a.signHead(&h, key); err != nil {
+					return err
+				}
+			}
+			return a.print(h, func(w io.Writer) {
+				fmt.Fprintf(w, "%s@%d\n", h.Hash, h.Seq)
+				if h.Signature != "" {
+					fmt.Fprintf(w, "%s\n%s", h.Statement, h.Signature)
+				}
+			})
+		},
+	}
+	c.Flags().Var(&once{to: &key}, "sign", "sign it with this `key`: a file, or agent:COMMENT")
+	return c
+}
+
+func (a *app) signHead(h *signedHead, key string) error {
+	sign, release, err := a.signer(key, signature.HeadNamespace)
+	if err != nil {
+		return err
+	}
+	defer release()
+	at := a.Now().UTC().Truncate(time.Second)
+	text, err := evidence.Canonical(headStatement{headFormat, h.Head, at})
+	if err != nil {
+		return err
+	}
+	armored, err := sign(text)
+	h.Statement, h.Signature = string(text), string(armored)
+	return err
 }
 
 func (a *app) eventTable(w io.Writer, events []gate.Event) {
@@ -101,10 +215,19 @@ func eventText(e gate.Event) string {
 		return text("error")
 	case text("message") != "":
 		return text("message")
+	case text("by") != "" && text("signature") != "":
+		return "by " + text("by") + " (signed)" + reasonOf(text("reason"))
 	case text("by") != "":
-		return "by " + text("by")
+		return "by " + text("by") + " (self-declared)" + reasonOf(text("reason"))
 	case text("claimant") != "":
 		return "by " + text("claimant")
 	}
 	return text("source")
+}
+
+func reasonOf(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }

@@ -39,9 +39,35 @@ type askedDetail struct {
 }
 
 type approvalDetail struct {
-	By     string    `json:"by"`
-	At     time.Time `json:"at"`
-	Digest string    `json:"digest"`
+	By string `json:"by"`
+	// SelfDeclared is set where nobody signed.
+	SelfDeclared bool      `json:"selfDeclared"`
+	User         string    `json:"user,omitempty"`
+	Key          string    `json:"key,omitempty"`
+	At           time.Time `json:"at"`
+	Digest       string    `json:"digest"`
+	Evidence     string    `json:"evidence,omitempty"`
+	Statement    string    `json:"statement,omitempty"`
+	Signature    string    `json:"signature,omitempty"`
+}
+
+func detail(p policy.Approval) approvalDetail {
+	d := approvalDetail{
+		By: p.By, SelfDeclared: p.Signed == nil, User: p.User, Key: p.Key(),
+		At: p.At, Digest: p.Digest, Evidence: p.Evidence,
+	}
+	if p.Signed != nil {
+		d.Statement, d.Signature = p.Signed.Statement, p.Signed.Signature
+	}
+	return d
+}
+
+// named is who approved, and what stands for it.
+func (d approvalDetail) named() string {
+	if d.SelfDeclared {
+		return d.By + " (self-declared, user " + firstOf(d.User, "unknown") + ")"
+	}
+	return d.By + " (signed, " + firstOf(d.Key, "not by a key that can be read") + ")"
 }
 
 func (a *app) show() *cobra.Command {
@@ -118,7 +144,7 @@ func describe(x gate.Action, approvals []policy.Approval, events []gate.Event) d
 		d.ClaimedBy, d.ClaimUntil = x.Claim.By, &x.Claim.Until
 	}
 	for _, p := range approvals {
-		d.Approvals = append(d.Approvals, approvalDetail{By: p.By, At: p.At, Digest: p.Digest})
+		d.Approvals = append(d.Approvals, detail(p))
 	}
 	if d.Events == nil {
 		d.Events = []gate.Event{}
@@ -163,7 +189,8 @@ func (a *app) showTable(w io.Writer, d details) {
 		if p.Digest != d.Digest {
 			note = ", of another plan"
 		}
-		line("approved by", p.By+", "+when(&p.At)+note)
+		line("approved by", p.named()+", "+when(&p.At)+note)
+		line("evidence", p.Evidence)
 	}
 	if len(d.Approvals) == 0 && d.ApprovedBy != "" {
 		line("approved by", d.ApprovedBy+", "+when(d.ApprovedAt))

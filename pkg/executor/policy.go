@@ -14,8 +14,8 @@ import (
 )
 
 // enforcement holds requests against the policy that the environment names. Of the policy, what is
-// about an action's history (approvals, evidence, the wait) is the gate's to enforce: one request
-// does not show it.
+// about an action's history (evidence, the wait, approvals that are not signed) is the gate's to
+// enforce: one request does not show it. Signed approvals a request carries.
 type enforcement struct {
 	settings settings
 	// faults are what is wrong with the environment.
@@ -44,6 +44,7 @@ func (e *enforcement) check(r protocol.Request) error {
 	reasons := p.Subject(e.subject)
 	if r.Mode == protocol.Execute {
 		reasons = append(reasons, p.Execution(time.Now(), 0)...)
+		reasons = append(reasons, p.Carries(r, time.Now())...)
 	}
 	return e.deny(reasons)
 }

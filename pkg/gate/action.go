@@ -15,7 +15,7 @@ import (
 // Status is how far an action has come.
 type Status string
 
-// The states, under the core's names.
+// The states, under the core's names where it has one.
 const (
 	Pending    Status = "pending"
 	Approved   Status = "approved"
@@ -24,11 +24,13 @@ const (
 	Failed     Status = "failed"
 	Skipped    Status = "skipped"
 	RolledBack Status = "rolledBack"
+	// Rejected is the gate's own: no core takes it for one to be run.
+	Rejected Status = "rejected"
 )
 
 // Statuses lists the states, in their order.
 func Statuses() []Status {
-	return []Status{Pending, Approved, Running, Succeeded, Failed, Skipped, RolledBack}
+	return []Status{Pending, Approved, Running, Succeeded, Failed, Skipped, RolledBack, Rejected}
 }
 
 // Plan is what a planner proposes.

@@ -151,7 +151,8 @@ func TestOnePersonApprovesOnce(t *testing.T) {
 		}
 	}
 	r.all(r.Approve(context.Background(), ids, "zoe lee", ""))(gate.Done)
-	if a := r.get(ids[0]); a.Status != gate.Approved || a.ApprovedBy != "Zo\u00eb Lee, zoe lee" {
+	const both = "Zo\u00eb Lee (self-declared), zoe lee (self-declared)"
+	if a := r.get(ids[0]); a.Status != gate.Approved || a.ApprovedBy != both {
 		t.Errorf("%s by %q", a.Status, a.ApprovedBy)
 	}
 }

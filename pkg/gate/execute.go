@@ -259,6 +259,20 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 
 // execute claims an action, runs it and records the result.
 func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error) {
+	reasons, err := g.mayExecute(ctx, a, begun)
+	if err == nil && len(reasons) == 0 {
+		reasons, err = g.stillSo(ctx, a)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(reasons) > 0 {
+		return g.deny(ctx, a, "execution", reasons)
+	}
+	carried, err := g.carried(ctx, a)
+	if err != nil {
+		return Outcome{}, err
+	}
 	held, reasons, err := g.claim(ctx, a, begun, ToExecute, g.mayExecute)
 	if err != nil {
 		return Outcome{}, err
@@ -267,10 +281,25 @@ func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error
 		return g.deny(ctx, held.Action, "execution", reasons)
 	}
 	replaced := g.replaced(ctx, held.Action)
-	result, err := g.runClaimed(ctx, held, held.Request(protocol.Execute))
+	request := held.Request(protocol.Execute)
+	request.Approvals = carried
+	result, err := g.runClaimed(ctx, held, request)
 	o, err := g.record(context.WithoutCancel(ctx), held.Action, result, err)
 	o.Message += replaced
 	return o, err
+}
+
+// carried are the signed approvals of an action, the latest first, for an executor that asks.
+func (g *Gate) carried(ctx context.Context, a Action) (all protocol.Approvals, err error) {
+	h, _, err := g.history(ctx, a)
+	for _, approval := range slices.Backward(h.Approvals) {
+		if s := approval.Signed; s != nil && len(all.List) < protocol.MaxApprovals {
+			all.List = append(all.List, protocol.Approval{
+				Principal: approval.By, Signature: s.Signature, Statement: s.Statement,
+			})
+		}
+	}
+	return all, err
 }
 
 // held is an action with this process's claim on it.

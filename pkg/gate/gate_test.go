@@ -264,7 +264,8 @@ func TestTheWholeRoad(t *testing.T) {
 	r.all(r.Approve(context.Background(), []int64{id}, "ann", ""))(gate.Done)
 	r.all(r.execute(id))(gate.Done)
 	a := r.get(id)
-	if a.Status != gate.Succeeded || a.ApprovedBy != "ann" || a.ResultMessage != "did it" ||
+	if a.Status != gate.Succeeded || a.ApprovedBy != "ann (self-declared)" ||
+		a.ResultMessage != "did it" ||
 		a.Observed["priorAssigned"] != "false" ||
 		a.Claim != nil {
 		t.Errorf("%+v", a)
@@ -480,7 +481,8 @@ func TestTwoApprovalsAreNeeded(t *testing.T) {
 		t.Error(o.Message)
 	}
 	r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Done)
-	if a := r.get(id); a.Status != gate.Approved || a.ApprovedBy != "ann, bob" {
+	const both = "ann (self-declared), bob (self-declared)"
+	if a := r.get(id); a.Status != gate.Approved || a.ApprovedBy != both {
 		t.Errorf("%+v", a)
 	}
 	r.all(r.execute(id))(gate.Done)

@@ -250,6 +250,10 @@ func (g *Gate) mayRollBack(ctx context.Context, a Action, begun int) (policy.Den
 }
 
 func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, error) {
+	carried, err := g.carried(ctx, a)
+	if err != nil {
+		return Outcome{}, err
+	}
 	held, reasons, err := g.claim(ctx, a, begun, ToRollBack, g.mayRollBack)
 	if err != nil {
 		return Outcome{}, err
@@ -257,7 +261,9 @@ func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, erro
 	if len(reasons) > 0 {
 		return g.deny(ctx, held.Action, "rollback", reasons)
 	}
-	result, err := g.runClaimed(ctx, held, held.undoRequest(protocol.Execute))
+	request := held.undoRequest(protocol.Execute)
+	request.Approvals = carried
+	result, err := g.runClaimed(ctx, held, request)
 	return g.recordRollback(context.WithoutCancel(ctx), held.Action, result, err)
 }
 

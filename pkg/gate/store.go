@@ -105,6 +105,7 @@ const (
 	EventRequeued       EventKind = "requeued"
 	EventDenied         EventKind = "denied"
 	EventApproved       EventKind = "approved"
+	EventRejected       EventKind = "rejected"
 	EventClaimed        EventKind = "claimed"
 	EventTakenUp        EventKind = "taken-up"
 	EventClaimSeen      EventKind = "claim-seen"

@@ -108,9 +108,7 @@ func (j *Journal) Approvals(ctx context.Context, id int64) ([]policy.Approval, e
 			"WHERE action_id = ? AND kind = ? ORDER BY seq",
 			[]any{id, string(gate.EventApproved)},
 			func(e gate.Event) error {
-				by, _ := e.Data["by"].(string)
-				digest, _ := e.Data["digest"].(string)
-				all = append(all, policy.Approval{By: by, At: e.At, Digest: digest})
+				all = append(all, gate.ApprovalIn(e))
 				return nil
 			},
 		)

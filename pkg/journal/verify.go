@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +11,45 @@ import (
 
 	"aws-provider-executor/pkg/gate"
 )
+
+// Head names an event by its hash, and its place in the log where that is known.
+type Head struct {
+	// Journal is the journal's id; empty where it is not known.
+	Journal string `json:"journal,omitempty"`
+	// Seq is the event's number; 0 where it is not known.
+	Seq  int64  `json:"seq"`
+	Hash string `json:"hash"`
+}
+
+// Head is the end of the log: what to keep elsewhere, so that nobody can take the log's end off, or
+// put an older copy of the file in its place, unseen.
+func (j *Journal) Head(ctx context.Context) (Head, error) {
+	var e end
+	err := j.read(ctx, func(v view) (err error) {
+		e, err = v.end()
+		return err
+	})
+	return Head{Journal: e.id, Seq: e.seq, Hash: e.hash}, err
+}
+
+// keptHead holds the log against a head that was kept elsewhere.
+func (v *verification) keptHead(kept Head) error {
+	const look = "SELECT seq FROM %s WHERE hash = ?"
+	var seq int64
+	row := v.QueryRowContext(v.ctx, fmt.Sprintf(look, v.journal.tables().events), kept.Hash)
+	switch err := row.Scan(&seq); {
+	case errors.Is(err, sql.ErrNoRows) && kept.Hash == v.journal.id && kept.Seq == 0:
+	case errors.Is(err, sql.ErrNoRows):
+		v.fault("the event that was kept (%.12s…) is not in the log: it is another journal, an older"+
+			" copy of this one, or it was rewritten", kept.Hash)
+	case err != nil:
+		return err
+	case kept.Seq != 0 && kept.Seq != seq:
+		v.fault("the event that was kept (%.12s…) is event %d in the log, and was event %d",
+			kept.Hash, seq, kept.Seq)
+	}
+	return nil
+}
 
 // Report is what Verify found.
 type Report struct {
@@ -26,7 +67,9 @@ const maxFaults = 50
 // triggers, every event's hash and its link to the one before, that the log ends where it should,
 // and every action's row against the event that wrote it. An error means that it could not be
 // checked.
-func (j *Journal) Verify(ctx context.Context) (Report, error) {
+//
+// Heads that were kept elsewhere must be in the log.
+func (j *Journal) Verify(ctx context.Context, kept ...Head) (Report, error) {
 	report := Report{Faults: []string{}}
 	err := j.read(ctx, func(seen view) error {
 		v := verification{
@@ -34,6 +77,11 @@ func (j *Journal) Verify(ctx context.Context) (Report, error) {
 			report:    &report,
 			written:   map[int64]writtenRow{},
 			approvals: map[approval]int{},
+		}
+		for _, h := range kept {
+			if err := v.keptHead(h); err != nil {
+				return err
+			}
 		}
 		return v.run()
 	})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"aws-provider-executor/pkg/protocol"
 )
 
 // Approval is one person's yes to exactly one plan.
@@ -11,6 +13,13 @@ type Approval struct {
 	By     string
 	At     time.Time
 	Digest string
+	// User is the operating system's user that gave it.
+	User string
+	// Evidence is the digest of what the approver saw, and EvidenceAt when that was; empty for none.
+	Evidence   string
+	EvidenceAt time.Time
+	// Signed is nil for an approval that anybody could have given in that name.
+	Signed *Signed
 	// Plugin is the digest of the program that would have been run then; empty where nobody knows.
 	Plugin string
 }
@@ -21,9 +30,16 @@ type History struct {
 	Digest string
 	// Imported is when the action began to wait for its decision.
 	Imported time.Time
-	// Evidence is the digest of the plan whose dry-run succeeded last; empty for none.
-	Evidence  string
-	Approvals []Approval
+	// Evidence is the digest of the plan whose dry-run succeeded last; empty for none. EvidenceAt is
+	// when.
+	Evidence   string
+	EvidenceAt time.Time
+	Approvals  []Approval
+	// Journal is the id of the journal, Request what would be carried out, and Importer the user who
+	// imported it.
+	Journal  string
+	Request  protocol.Request
+	Importer string
 	// SamePerson reports whether two names are one person's; without it they all are.
 	SamePerson func(a, b string) bool
 }
@@ -31,7 +47,7 @@ type History struct {
 // Approved decides whether enough people approved, in time, exactly what would run.
 func (p *Policy) Approved(h History, now time.Time) Denial {
 	return p.decide(func(p *Policy, d *Denial) {
-		*d = p.Evidence(h)
+		*d = p.Evidence(h, now)
 		needed := p.Approvals()
 		if needed == 0 {
 			*d = append(*d, p.Wait(h, now)...)
@@ -39,19 +55,21 @@ func (p *Policy) Approved(h History, now time.Time) Denial {
 		}
 		valid := p.ValidApprovals(h, now)
 		if len(valid) >= needed {
+			p.otherThanImporter(d, valid, h)
 			return
 		}
 		field := "requireApproval"
 		if needed > 1 {
 			field = "approvals"
 		}
-		d.add(field, "%d of %d approvals%s", len(valid), needed, p.others(h, now))
+		d.add(field, "%d of %d approvals%s%s", len(valid), needed, p.others(h, now),
+			p.unsoundOf(h, now))
 	})
 }
 
 // others tells of the approvals that do not count, and why.
 func (p *Policy) others(h History, now time.Time) (text string) {
-	other, late, before, ahead, expired := 0, 0, 0, 0, 0
+	other, late, before, ahead, expired, blind := 0, 0, 0, 0, 0, 0
 	var furthest time.Time
 	for _, a := range h.Approvals {
 		switch {
@@ -68,6 +86,8 @@ func (p *Policy) others(h History, now time.Time) (text string) {
 			}
 		case p.expired(a, now):
 			expired++
+		case p.sawTooLittle(a, now):
+			blind++
 		}
 	}
 	if other > 0 {
@@ -91,20 +111,43 @@ func (p *Policy) others(h History, now time.Time) (text string) {
 	if expired > 0 {
 		text += fmt.Sprintf("; %d older than %s", expired, p.ApprovalTTL)
 	}
+	if blind > 0 {
+		text += fmt.Sprintf("; %d of who saw no evidence younger than %s (maxEvidenceAge)", blind,
+			p.MaxEvidenceAge)
+	}
 	return text
 }
 
 // Evidence decides whether there is a dry-run where one is needed.
-func (p *Policy) Evidence(h History) Denial {
+func (p *Policy) Evidence(h History, now time.Time) Denial {
 	return p.decide(func(p *Policy, d *Denial) {
 		switch {
-		case !p.RequireEvidence || h.Evidence != "" && h.Evidence == h.Digest:
+		case !p.RequireEvidence:
+		case h.Evidence != "" && h.Evidence == h.Digest:
+			p.evidenceAge(d, h, now)
 		case h.Evidence == "":
 			d.add("requireEvidence", "no dry-run of it has succeeded; run one first")
 		default:
 			d.add("requireEvidence", "the plan has changed since its dry-run; run another first")
 		}
 	})
+}
+
+// sawTooLittle tells an approval of who saw nothing that is young enough.
+func (p *Policy) sawTooLittle(a Approval, now time.Time) bool {
+	return p.MaxEvidenceAge > 0 && (a.Evidence == "" || now.Sub(a.EvidenceAt) > p.MaxEvidenceAge)
+}
+
+func (p *Policy) evidenceAge(d *Denial, h History, now time.Time) {
+	switch age := now.Sub(h.EvidenceAt); {
+	case p.MaxEvidenceAge == 0:
+	case -age > clockSlack:
+		d.add("maxEvidenceAge", "its dry-run was at %s, and it is %s by this clock: look at the clocks",
+			h.EvidenceAt.Format(time.RFC3339), now.Format(time.RFC3339))
+	case age > p.MaxEvidenceAge:
+		d.add("maxEvidenceAge", "its dry-run is %s old, older than %s; run another, and approve it",
+			age.Round(time.Second), p.MaxEvidenceAge)
+	}
 }
 
 // Plugin decides by the digest of the program that would be run; empty where that is not known.
@@ -149,9 +192,12 @@ func (p *Policy) tooLong(waited time.Duration) bool {
 func (p *Policy) ValidApprovals(h History, now time.Time) []Approval {
 	var valid []Approval
 	for _, a := range h.Approvals {
-		again := func(v Approval) bool { return h.SamePerson == nil || h.SamePerson(v.By, a.By) }
+		again := func(v Approval) bool {
+			return p.any(func(p *Policy) bool { return p.samePerson(v, a, h.SamePerson) })
+		}
 		counts := func(p *Policy) bool {
-			return !p.late(a, h) && !p.before(a, h) && !p.expired(a, now)
+			return !p.late(a, h) && !p.before(a, h) && !p.expired(a, now) &&
+				p.unsound(a, h, now) == nil && !p.sawTooLittle(a, now)
 		}
 		if a.Digest == h.Digest && h.Digest != "" && !early(a, now) && p.all(counts) &&
 			!slices.ContainsFunc(valid, again) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/document"
+	"aws-provider-executor/pkg/signature"
 )
 
 // maxBytes is the largest policy that is read.
@@ -17,20 +18,11 @@ const maxBytes = 1 << 20
 
 // Load reads the policy in a file. Its errors name the file.
 func Load(path string) (*Policy, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("cannot read the policy: %w", err)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("cannot read the policy: %s is not a regular file", path)
-	case info.Size() > maxBytes:
-		return nil, fmt.Errorf("cannot read the policy: %s is larger than %d bytes", path, maxBytes)
-	}
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the policy: %w", err)
 	}
-	p, err := Parse(data)
+	p, err := parse(data, filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("the policy %s is refused:\n%w", path, err)
 	}
@@ -59,8 +51,11 @@ func LoadAll(list string) (*Policy, error) {
 }
 
 // Parse reads a policy, in YAML or JSON. The error is a document.Faults with every fault and its
-// line.
-func Parse(data []byte) (*Policy, error) {
+// line. A file that it names must have an absolute path.
+func Parse(data []byte) (*Policy, error) { return parse(data, "") }
+
+// parse reads a policy that lies in a directory.
+func parse(data []byte, dir string) (*Policy, error) {
 	if len(data) > maxBytes {
 		return nil, document.Faults{{Reason: fmt.Sprintf("is larger than %d bytes", maxBytes)}}
 	}
@@ -68,7 +63,7 @@ func Parse(data []byte) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := reader{}
+	r := reader{dir: dir}
 	// A null is refused: an empty variable of a template must not lift a restriction.
 	r.FullFields(doc, "",
 		document.Field{Name: "apiVersion", Required: true, Read: r.exactly(APIVersion)},
@@ -85,6 +80,8 @@ func Parse(data []byte) (*Policy, error) {
 type reader struct {
 	document.Faults
 	policy Policy
+	// dir is where the policy lies; empty where that is not known.
+	dir string
 }
 
 type readFunc = func(n *document.Node, path string)
@@ -115,6 +112,7 @@ func (r *reader) metadata(n *document.Node, path string) {
 func (r *reader) spec(n *document.Node, path string) {
 	p := &r.policy
 	dryRunOnly, requireApproval := true, true
+	var revoked []string
 	r.FullFields(n, path,
 		document.Field{Name: "enabled", Read: r.bool(&p.Enabled)},
 		document.Field{Name: "dryRunOnly", Read: r.bool(&dryRunOnly)},
@@ -136,8 +134,13 @@ func (r *reader) spec(n *document.Node, path string) {
 		document.Field{Name: "maxDecisionWait", Read: r.duration(&p.MaxDecisionWait)},
 		document.Field{Name: "allowIrreversible", Read: r.maybe(&p.allowIrreversible)},
 		document.Field{Name: "allowedPlugins", Read: r.digests},
+		document.Field{Name: "approvers", Read: r.approvers},
+		document.Field{Name: "revokedKeys", Read: r.strings(&revoked, "none")},
+		document.Field{Name: "approverOtherThanImporter", Read: r.bool(&p.NotImporter)},
+		document.Field{Name: "maxEvidenceAge", Read: r.duration(&p.MaxEvidenceAge)},
 	)
 	p.dryRunAllowed, p.approvalWaived = !dryRunOnly, !requireApproval
+	r.revoke(n, path, revoked)
 	if p.approvalWaived && p.approvals > 0 {
 		r.Add(
 			n.Line,
@@ -237,6 +240,75 @@ func (r *reader) digests(n *document.Node, path string) {
 		}
 		r.policy.Plugins = append(r.policy.Plugins, s)
 	})
+}
+
+// approvers reads who may approve: the path of a file as ssh-keygen's allowed_signers, or its
+// lines.
+func (r *reader) approvers(n *document.Node, path string) {
+	var text string
+	switch file := ""; {
+	case n.Kind == document.List:
+		r.filled(n, path, "names that nobody vouches for")
+		text = strings.Join(r.Strings(n, path), "\n")
+	default:
+		if file = r.String(n, path); file == "" {
+			return
+		}
+		if !filepath.IsAbs(file) && r.dir == "" {
+			r.Add(n.Line, path, "is %q: write an absolute path", file)
+			return
+		}
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(r.dir, file)
+		}
+		data, err := readFile(file)
+		if err != nil {
+			r.Add(n.Line, path, "can't be read: %v", err)
+			return
+		}
+		text = string(data)
+	}
+	signers, faults := signature.ParseSigners(text)
+	for _, f := range faults {
+		r.Add(n.Line, path, "%v", f)
+	}
+	r.policy.Approvers = signers
+}
+
+// readFile reads a small regular file.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > maxBytes:
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxBytes)
+	}
+	return os.ReadFile(path)
+}
+
+// revoke takes keys out of the list of approvers, and refuses what is about approval where none is
+// needed.
+func (r *reader) revoke(n *document.Node, path string, revoked []string) {
+	p := &r.policy
+	for _, key := range revoked {
+		if p.Approvers == nil {
+			r.Add(n.Line, path, "revokedKeys goes with approvers: without it no key counts")
+			return
+		}
+		if err := p.Approvers.Revoke(key); err != nil {
+			r.Add(n.Line, path, "revokedKeys has %q: %v", key, err)
+		}
+	}
+	if p.approvalWaived && (p.Approvers != nil || p.NotImporter) {
+		r.Add(n.Line, path, "approvers and approverOtherThanImporter ask for approvals, and"+
+			" requireApproval is false: take one of them out")
+	}
+	if p.MaxEvidenceAge > 0 && !p.RequireEvidence {
+		r.Add(n.Line, path, "maxEvidenceAge goes with requireEvidence: true")
+	}
 }
 
 func (r *reader) windows(n *document.Node, path string) {

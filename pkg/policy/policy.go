@@ -36,8 +36,15 @@
 // for dry-runs too. dryRunOnly, executionWindow, maxActionsPerRun (absent, as 0: none), and what
 // concerns approval hold for execution. With approvals, different people must have approved exactly
 // the plan that runs, no longer than approvalTTL ago. With requireEvidence, a dry-run of exactly
-// that plan must have succeeded. With maxDecisionWait, an action must be approved within that time
+// that plan must have succeeded, not longer than maxEvidenceAge ago, and what it saw must be so
+// still. With maxDecisionWait, an action must be approved within that time
 // of its import, or executed where no approval is needed; an approval from later does not count.
+//
+// With approvers an approval counts only if it is signed by a key of that list, for exactly the
+// plan, in the journal that it is in, and while the signature holds; several are of several persons
+// with several keys. With approverOtherThanImporter one of them is not of who imported the action.
+// An executor that enforces such a policy asks each request that executes for the signed approvals
+// themselves, in spec.context.approvals.
 //
 // With allowedPlugins only a program with one of these digests is run, dry-runs too.
 //
@@ -53,6 +60,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/signature"
 )
 
 // The document type.
@@ -83,6 +91,12 @@ type Policy struct {
 	ApprovalTTL     time.Duration // 0: an approval does not expire
 	RequireEvidence bool
 	MaxDecisionWait time.Duration // 0: no limit
+	// Approvers, when not nil, says whose signatures make an approval count.
+	Approvers *signature.Signers
+	// NotImporter asks for an approval of somebody else than who imported the action.
+	NotImporter bool
+	// MaxEvidenceAge is how old evidence may be; 0: no limit.
+	MaxEvidenceAge time.Duration
 	// Plugins are the digests of the programs that may be run; nil: no restriction.
 	Plugins []string
 

@@ -66,6 +66,7 @@ func Decode(r io.Reader) (Request, Faults) {
 		Parameters:     spec.Strings("parameters"),
 		Mode:           Mode(spec.Required("mode")),
 		IdempotencyKey: spec.Required("idempotencyKey"),
+		Approvals:      spec.approvals(),
 		Ignored:        spec.unknown(),
 		Traceparent:    spec.Traceparent(),
 	}
@@ -155,7 +156,7 @@ func (s *Spec) unknown() []string {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.object)) {
-		if slices.Contains(specFields, key) || isEmpty(s.object[key]) || s.isTrace(key) {
+		if slices.Contains(specFields, key) || isEmpty(s.object[key]) || s.isRead(key) {
 			continue
 		}
 		all = append(all, key)
@@ -174,10 +175,12 @@ const (
 	traceparentMember = "traceparent"
 )
 
-// isTrace reports whether a field is a context with nothing in it but a traceparent, which is read.
-func (s *Spec) isTrace(key string) bool {
+// isRead reports whether a field is a context with nothing in it but what is read of it.
+func (s *Spec) isRead(key string) bool {
+	read := func(m JSONMember) bool { return m.Key == traceparentMember || m.Key == approvalsMember }
 	members := s.object[key].Members
-	return key == contextField && len(members) == 1 && members[0].Key == traceparentMember
+	return key == contextField && len(members) > 0 &&
+		!slices.ContainsFunc(members, func(m JSONMember) bool { return !read(m) })
 }
 
 // Traceparent is the traceparent that the context has, empty for none. Of a value that is no text

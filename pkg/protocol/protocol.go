@@ -51,6 +51,8 @@ type Request struct {
 	Mode               Mode
 	// IdempotencyKey is the same for every attempt at one action.
 	IdempotencyKey string
+	// Approvals are those that the request carries in its context. Only a policy asks for them.
+	Approvals Approvals
 	// Ignored names the fields of the document that nothing reads, sorted.
 	Ignored []string
 	// Traceparent is the caller's trace, as the context has it; it may be malformed. It is no part of

@@ -21,6 +21,11 @@ type wireSpec struct {
 	Parameters     map[string]string `json:"parameters,omitempty"`
 	Mode           Mode              `json:"mode"`
 	IdempotencyKey string            `json:"idempotencyKey"`
+	Context        *wireContext      `json:"context,omitempty"`
+}
+
+type wireContext struct {
+	Approvals []Approval `json:"approvals"`
 }
 
 // EncodeRequest writes a request as one line, closed by a newline. The same request gives the same
@@ -30,11 +35,16 @@ func EncodeRequest(r Request) []byte {
 	if target == nil {
 		target = map[string]string{}
 	}
+	var context *wireContext
+	if len(r.Approvals.List) > 0 {
+		context = &wireContext{r.Approvals.List}
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	err := e.Encode(wireRequest{APIVersion, RequestKind, wireSpec{
 		r.Action, r.Provider, r.ProviderRef, target, r.Parameters, r.Mode, r.IdempotencyKey,
+		context,
 	}})
 	if err != nil {
 		// A struct of texts and maps of texts has no value that JSON lacks.
@@ -61,6 +71,6 @@ func UndoOf(r Request, verb string, observed, own map[string]string) Request {
 	maps.Copy(parameters, own)
 	r.Action, r.Parameters = verb, parameters
 	r.IdempotencyKey += UndoKeySuffix
-	r.Ignored = nil
+	r.Ignored, r.Approvals = nil, Approvals{}
 	return r
 }
