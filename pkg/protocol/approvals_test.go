@@ -15,11 +15,13 @@ func withContext(context string) string {
 		`"provider":"aws","target":{},"mode":"execute","idempotencyKey":"k","context":` + context + `}}`
 }
 
-// TestApprovalsAreReadAndDecideNothing: what is wrong with them is no fault of the request, and they
-// are not named among what is ignored.
+// TestApprovalsAreReadAndDecideNothing: what is wrong with them is no fault of the request, and
+// they are not named among what is ignored.
 func TestApprovalsAreReadAndDecideNothing(t *testing.T) {
 	const one = `{"principal":"ann","signature":"s","statement":"t"}`
-	many := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + "]" }
+	many := func(n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + "]"
+	}
 	ann := Approval{Principal: "ann", Signature: "s", Statement: "t"}
 	for name, tt := range map[string]struct {
 		context string
@@ -35,9 +37,11 @@ func TestApprovalsAreReadAndDecideNothing(t *testing.T) {
 		"seventeen":             {`{"approvals":` + many(17) + `}`, 0, "there are 17, at most 16", "[]"},
 		"no list":               {`{"approvals":{"a":1}}`, 0, "want an array", "[]"},
 		"not an object":         {`{"approvals":["x"]}`, 0, "approval 1 is not an object", "[]"},
-		"a member too few":      {`{"approvals":[{"principal":"a","signature":"s"}]}`, 0, "approval 1", "[]"},
+		"a member too few": {
+			`{"approvals":[{"principal":"a","signature":"s"}]}`, 0, "approval 1", "[]"},
 		"a member too many": {
-			`{"approvals":[{"principal":"a","signature":"s","statement":"t","x":1}]}`, 0, "approval 1", "[]"},
+			`{"approvals":[{"principal":"a","signature":"s","statement":"t","x":1}]}`, 0,
+			"approval 1", "[]"},
 		"an empty one": {
 			`{"approvals":[{"principal":"","signature":"s","statement":"t"}]}`, 0, "approval 1", "[]"},
 		"null": {`{"approvals":null}`, 0, "", "[]"},
@@ -66,7 +70,8 @@ func TestApprovalsAreReadAndDecideNothing(t *testing.T) {
 			}
 		}
 	}
-	if json.Valid(EncodeRequest(Request{})) && strings.Contains(string(EncodeRequest(Request{})), "context") {
+	plain := EncodeRequest(Request{})
+	if !json.Valid(plain) || bytes.Contains(plain, []byte("context")) {
 		t.Error("a request without approvals has a context")
 	}
 }
