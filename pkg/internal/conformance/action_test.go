@@ -25,6 +25,8 @@ type actions struct {
 	last     request
 	observed map[string]string
 	count    int
+	// spent is the processor time of all runs of the executor.
+	spent time.Duration
 }
 
 // request is what an ExecuteActionRequest says.
@@ -136,6 +138,7 @@ func (a *actions) start(t *testing.T, r request, within string) result {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("the executor ended with %v on %s\n%s%s", err, input, &stdout, &stderr)
 	}
+	a.spent += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	var got result
 	lines := json.NewDecoder(&stdout)
 	lines.DisallowUnknownFields()

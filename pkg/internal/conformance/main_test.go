@@ -21,7 +21,7 @@ import (
 var house struct {
 	python peers.Python
 	// aws has a program of that name in it: the AWS CLI.
-	aws, executor, inventory, actionctl, ec2sim string
+	aws, executor, inventory, actionctl, fenceAgent, ec2sim string
 	// dir is the run's own, removed at its end; home is an empty one in it.
 	dir, home string
 }
@@ -74,12 +74,13 @@ func buildPrograms() error {
 	build := exec.Command("go", "build", "-o", house.dir+"/",
 		"aws-provider-executor/cmd/aws-provider-executor",
 		"aws-provider-executor/cmd/aws-provider-inventory", "aws-provider-executor/cmd/actionctl",
-		"aws-provider-executor/cmd/ec2sim")
+		"aws-provider-executor/cmd/ec2sim", "aws-provider-executor/cmd/fence_aws_executor")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build the programs: %w\n%s", err, text)
 	}
 	house.executor = filepath.Join(house.dir, "aws-provider-executor")
+	house.fenceAgent = filepath.Join(house.dir, "fence_aws_executor")
 	house.inventory = filepath.Join(house.dir, "aws-provider-inventory")
 	house.actionctl = filepath.Join(house.dir, "actionctl")
 	house.ec2sim = filepath.Join(house.dir, "ec2sim")
