@@ -26,7 +26,7 @@ FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/p
 BROWSER_PACKAGES := chromium fonts-dejavu-core
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build every program into bin/
 	@mkdir -p bin

@@ -41,7 +41,21 @@ func (r *run) ask(verb string, mode protocol.Mode, key, instance string,
 	r.log.Info("the executor says", "verb", verb, "mode", string(mode), "resource", instance,
 		"status", string(result.Status.Status), "failureClass", class(result.Status),
 		"said", result.Status.Message)
+	result.Status.Message = r.inOptions(result.Status.Message)
 	return result.Status, nil
+}
+
+// inOptions is a text of a verb's, with its parameters by the names of the options.
+func (r *run) inOptions(text string) string {
+	pairs := []string{"interface<N>Sg", "interface<N>_sg", "EXECUTOR_TIMEOUT", optPowerTimeout}
+	for _, o := range r.in.table {
+		for _, param := range []string{o.off, o.on} {
+			if param != "" && param != o.name {
+				pairs = append(pairs, param, o.name)
+			}
+		}
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
 }
 
 // class is the failure class of a result; empty if it did not fail.

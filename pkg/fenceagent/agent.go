@@ -217,7 +217,8 @@ func actionOf(said string) string {
 }
 
 func (r *run) unknownAction() string {
-	said := "action is " + protocol.Quote(r.action) + ", want one of " + strings.Join(actions, ", ")
+	said := "action is " + protocol.Quote(r.action) + ", want one of " +
+		strings.Join(knownActions, ", ")
 	if r.action == "reboot" {
 		said += "; groups can't reboot: fence with off, and unfence with on"
 	}

@@ -77,7 +77,7 @@ func (r *run) missing() []string {
 func (r *run) formFault(o option, v string) []string {
 	verb, param := verbOff, o.off
 	switch {
-	case strings.HasSuffix(o.name, "_sg") && o.name != optTransition:
+	case isOfInterface(o.name):
 		param = exactParam(0)
 	case o.off == "" && o.on != "":
 		verb, param = verbOn, o.on

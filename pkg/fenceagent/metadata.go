@@ -27,8 +27,8 @@ In a cluster of two nodes that fence each other, give one of them a delay. A tag
 Credentials are those that the AWS SDK finds by itself: the instance profile, or the AWS ` +
 	`configuration files of root.`
 
-// What the agent can be told to do, as the metadata lists it.
-var actions = []string{"on", "off", "status", "list", "list-status", "monitor", "metadata",
+// knownActions are what the agent can be told to do, as the metadata lists it.
+var knownActions = []string{"on", "off", "status", "list", "list-status", "monitor", "metadata",
 	"manpage", "validate-all"}
 
 // escaped is a text inside XML.
@@ -57,7 +57,7 @@ func writeMetadata(w io.Writer, name string) {
 		o.writeParameter(w, o.name, obsoletes+deprecated)
 	}
 	fmt.Fprint(w, "</parameters>\n<actions>\n")
-	for _, a := range actions {
+	for _, a := range knownActions {
 		automatic := ""
 		if a == "on" {
 			// A cluster then unfences a node before it gives it work.

@@ -233,3 +233,38 @@ func find(table []option, name string) (o option, current, ok bool) {
 	}
 	return option{}, false, false
 }
+
+// OptionDoc is an option as a page tells of it.
+type OptionDoc struct {
+	// Name is the option, Old the deprecated names that it has too, Default what holds without it.
+	Name    string
+	Old     []string
+	Default string
+	Doc     string
+}
+
+// Options are the options in the order of the help. Those for one interface each are one.
+func Options() []OptionDoc {
+	var all []OptionDoc
+	for _, o := range options() {
+		switch {
+		case o.name == positionOption(0), o.name == deviceOption(0):
+			last := positionOption(interfaces - 1)
+			if o.name == deviceOption(0) {
+				last = deviceOption(interfaces - 1)
+			}
+			o.name += "` … `" + last
+			o.doc = strings.NewReplacer("place 0, counted", "this place, counted",
+				"device index 0", "this device index").Replace(o.doc)
+		case isOfInterface(o.name):
+			continue
+		}
+		all = append(all, OptionDoc{o.name, o.old, o.initial, o.doc})
+	}
+	return all
+}
+
+// isOfInterface reports whether an option is for the groups of one interface.
+func isOfInterface(name string) bool {
+	return name != optTransition && strings.HasSuffix(name, "_sg")
+}

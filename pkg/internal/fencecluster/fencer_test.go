@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -134,29 +135,8 @@ func (l *lab) killed(action string, k kill, once bool) (kills int, ok bool) {
 	if action == "--unfence" {
 		l.must("stonith_admin", "--fence", "node-b")
 	}
-	var count atomic.Int64
-	var calls, victim int
-	var of string
-	remove := l.sim.OnCall(func(c ec2sim.Call) ec2sim.Verdict {
-		pids := running(agentPath)
-		if len(pids) != 1 || once && count.Load() > 0 && c.Seq != victim {
-			return ec2sim.Proceed
-		}
-		if pids[0] != of {
-			of, calls = pids[0], 0
-		}
-		if c.Phase == ec2sim.BeforeEffect {
-			if calls++; calls == k.call {
-				victim = c.Seq
-			}
-		}
-		if c.Seq != victim || c.Phase != k.phase {
-			return ec2sim.Proceed
-		}
-		count.Add(1)
-		slay(pids[0])
-		return k.verdict
-	})
+	h := &hunter{kill: k, once: once}
+	remove := l.sim.OnCall(h.call)
 	said, ok := l.run("stonith_admin", action, "node-b")
 	remove()
 	l.wait("the agent has ended", func() bool { return len(running(agentPath)) == 0 })
@@ -173,7 +153,43 @@ func (l *lab) killed(action string, k kill, once bool) (kills int, ok bool) {
 	}
 	l.must("stonith_admin", "--unfence", "node-b")
 	l.same(when)
-	return int(count.Load()), ok
+	return int(h.kills.Load()), ok
+}
+
+// hunter kills the agent at one of its calls, in its first run or in every one.
+type hunter struct {
+	kill
+	once  bool
+	kills atomic.Int64
+
+	mu sync.Mutex
+	// of is the run that makes calls, of which there were so many; victim is the call to kill at.
+	of            string
+	calls, victim int
+}
+
+// call sees a call, and says if it goes on.
+func (h *hunter) call(c ec2sim.Call) ec2sim.Verdict {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	pids := running(agentPath)
+	if len(pids) != 1 || h.once && h.kills.Load() > 0 && c.Seq != h.victim {
+		return ec2sim.Proceed
+	}
+	if pids[0] != h.of {
+		h.of, h.calls = pids[0], 0
+	}
+	if c.Phase == ec2sim.BeforeEffect {
+		if h.calls++; h.calls == h.kill.call {
+			h.victim = c.Seq
+		}
+	}
+	if c.Seq != h.victim || c.Phase != h.phase {
+		return ec2sim.Proceed
+	}
+	h.kills.Add(1)
+	slay(pids[0])
+	return h.verdict
 }
 
 // same holds the world against what it was.

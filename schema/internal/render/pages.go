@@ -9,14 +9,15 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/fenceagent"
 	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/protocol"
 )
 
 // pages are written by hand but for the tables in them. A table stands between its marker and
 // the end marker, each on a line of its own.
-var pages = []string{"README.md", ".github/docs/contract.md", ".github/docs/monitoring.md",
-	".github/docs/preflight.md"}
+var pages = []string{"README.md", ".github/docs/contract.md", ".github/docs/fencing.md",
+	".github/docs/monitoring.md", ".github/docs/preflight.md"}
 
 const (
 	tableBegins = "<!-- generated: "
@@ -31,6 +32,7 @@ func (g Generator) tables() map[string]func(*strings.Builder) {
 		"failure classes": failureClasses,
 		"metrics":         metricsTable,
 		"facts":           commonFacts,
+		"fence options":   fenceOptions,
 		"settings":        settings,
 		"verbs":           g.verbTable,
 	}
@@ -104,6 +106,21 @@ func metricsTable(b *strings.Builder) {
 			labels = append(labels, code(l))
 		}
 		t.row(b, code(f.Name), string(f.Kind), strings.Join(labels, " "), f.Help, f.Of)
+	}
+}
+
+func fenceOptions(b *strings.Builder) {
+	t := table{"option", "meaning", "default"}
+	t.head(b)
+	for _, o := range fenceagent.Options() {
+		name, initial := code(o.Name), ""
+		for _, old := range o.Old {
+			name += ", deprecated " + code(old)
+		}
+		if o.Default != "" {
+			initial = code(o.Default)
+		}
+		t.row(b, name, o.Doc, initial)
 	}
 }
 
