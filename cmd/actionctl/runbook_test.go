@@ -118,6 +118,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT[0-9:.]+Z(  +\d+)?`), "TIME"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`), "TIME"},
 	{regexp.MustCompile(`\b\d{8}T\d{6}Z`), "TIME"},
+	{regexp.MustCompile(`TIME UTC, (just now|\d+\w* ago|[^\n]* ago)`), "TIME"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},
 	{regexp.MustCompile(` +`), " "},
 }

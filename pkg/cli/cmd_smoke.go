@@ -128,6 +128,12 @@ func (a *app) smokeConfig(
 		Connect: func(ctx context.Context, region string) (smoke.Reader, error) {
 			return a.connect(ctx, region)
 		},
+		Preflight: func(
+			ctx context.Context, requests []protocol.Request,
+		) (preflight.Report, error) {
+			looked, err := a.checkOnce(ctx, &preflightFlags{}, plansOf(requests))
+			return looked.report, err
+		},
 		Wait: sleep,
 	}
 	if !f.yes {
@@ -271,8 +277,11 @@ func (a *app) keepSmoke(f smokeFlags, c smoke.Config, out smoke.Outcome) (string
 			ProviderRef: q.ProviderRef, Target: q.Target, Parameters: q.Parameters, Undo: verb.Undo,
 		})
 	}
+	seen.Checks = evidence.ChecksOf(preflight.Report{Checks: out.Checks})
 	for _, s := range out.Steps {
-		seen.Checks = append(seen.Checks, evidence.Check{Check: s, Facts: smokeFacts(s.Name, out)})
+		facts := smokeFacts(s.Name, out)
+		s.Name = "smoke/" + s.Name
+		seen.Checks = append(seen.Checks, evidence.Check{Check: s, Facts: facts})
 	}
 	d, err := evidence.New(evidence.Taken{
 		At: a.Now(), By: c.Gate.Actor, Host: host,

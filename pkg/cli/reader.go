@@ -7,6 +7,7 @@ import (
 
 	"aws-provider-executor/pkg/awsec2"
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	process "aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/smoke"
 )
 
@@ -24,13 +25,17 @@ func (a *app) connection(ctx context.Context, region string) (*awsec2.Connection
 	return awsec2.Connect(ctx, region, a.timeout, log)
 }
 
-// connect opens a region for reading.
+// connect opens a region for reading, with the identity that an executor has.
 func (a *app) connect(ctx context.Context, region string) (labReader, error) {
-	c, err := a.connection(ctx, region)
+	env, err := a.pluginEnvironment("")
 	if err != nil {
 		return nil, err
 	}
-	reader, ok := c.Reader().(labReader)
+	r, err := a.Look(ctx, env, region, a.timeout, process.NewLog(a.stderr, slog.LevelError))
+	if err != nil {
+		return nil, err
+	}
+	reader, ok := r.(labReader)
 	if !ok {
 		return nil, fmt.Errorf("the reader of %s can't read a lab", region)
 	}

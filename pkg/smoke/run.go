@@ -267,6 +267,7 @@ func (r *run) preflight(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.out.Checks = report.Checks
 	if refused := report.Refused(false); len(refused) > 0 {
 		return report.Summary(), fmt.Errorf("%s: %s; %s",
 			refused[0].Name, refused[0].Seen, refused[0].Advice)

@@ -123,6 +123,8 @@ type Config struct {
 type Outcome struct {
 	// Steps are the steps that were taken, in order.
 	Steps []preflight.Check
+	// Checks are those of the preflight.
+	Checks []preflight.Check
 	// Plan are the changes that were made and taken back, and Undo how.
 	Plan, Undo []protocol.Change
 	// Before and After are what was read, After last of all. Either may be nil.
