@@ -188,11 +188,33 @@ func Test(t *testing.T) {
 	}
 }
 
-// TestFailingTestsTellNothing: where the tests fail without a mutant, nothing is judged.
+// TestFailingTestsTellNothing: where the tests fail without a mutant, nothing is judged, and what
+// they print is told.
 func TestFailingTestsTellNothing(t *testing.T) {
 	world(t, code, strings.Replace(test, "b.v != 3", "b.v != 4", 1))
-	if exit, out := mutate(t, "."); exit != 2 || strings.Contains(out, "survived:") {
-		t.Errorf("exit %d, want 2 and no survivors\n%s", exit, out)
+	exit, out := mutate(t, ".")
+	if exit != 2 || strings.Contains(out, "survived:") || !strings.Contains(out, "not put") {
+		t.Errorf("exit %d, want 2, no survivors, and what the test says\n%s", exit, out)
+	}
+}
+
+// TestOrdinaryUsersMayEnter: a test may start its own binary as another user, and give it a folder.
+func TestOrdinaryUsersMayEnter(t *testing.T) {
+	world(t, code, strings.Replace(test, `import "testing"`, `import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestFolders(t *testing.T) {
+	for _, dir := range []string{os.TempDir(), filepath.Dir(os.Args[0])} {
+		if i, err := os.Stat(dir); err != nil || i.Mode().Perm() != 0o755 {
+			t.Error(dir, i.Mode(), err)
+		}
+	}
+}`, 1))
+	if exit, out := mutate(t, "-sample", "1", "-least", "0", "."); exit != 0 {
+		t.Errorf("exit %d, want 0\n%s", exit, out)
 	}
 }
 

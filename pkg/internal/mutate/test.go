@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -51,7 +52,7 @@ func mutatePackage(ctx context.Context, where string, s settings, equivalents ma
 	if err != nil {
 		return false, err
 	}
-	dir, err := os.MkdirTemp("", "mutate")
+	dir, err := folder("", "mutate")
 	if err != nil {
 		return false, err
 	}
@@ -75,6 +76,16 @@ func mutatePackage(ctx context.Context, where string, s settings, equivalents ma
 		}
 	}
 	return r.print(out) >= s.least && len(r.complaints) == 0, nil
+}
+
+// folder makes a temporary folder that every user may enter, as the one that go test runs in: a test
+// may start its own binary as an ordinary user.
+func folder(parent, name string) (string, error) {
+	dir, err := os.MkdirTemp(parent, name)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
 }
 
 // sample returns n of the mutants, chosen at random, in their order; all of them if n is 0.
@@ -113,10 +124,12 @@ func (l *laboratory) try(
 		return nil, fmt.Errorf("cannot build the mutants: %w", err)
 	}
 	start := time.Now()
-	f, computed := l.test(ctx, binary, 0)
+	var said bytes.Buffer
+	f, computed := l.test(ctx, binary, 0, &said)
 	switch {
 	case f != survived:
-		return nil, fmt.Errorf("the tests of the package as it is do not pass within %s: %s", l.limit, f)
+		return nil, fmt.Errorf("the tests of the package as it is do not pass within %s: %s\n%s",
+			l.limit, f, said.Bytes())
 	case computed > how.limit:
 		return nil, fmt.Errorf("the tests of the package as it is compute for %s, at most %s are allowed",
 			computed, how.limit)
@@ -134,7 +147,7 @@ func (l *laboratory) try(
 		fates[m.id] = f
 	}
 	each(how.parallel, s.built, func(m mutant) {
-		f, _ := l.test(ctx, binary, m.id)
+		f, _ := l.test(ctx, binary, m.id, nil)
 		tell(m, f)
 	})
 	each(how.parallel, outside, func(m mutant) { tell(m, l.alone(ctx, m)) })
@@ -164,7 +177,7 @@ func (l *laboratory) alone(ctx context.Context, m mutant) fate {
 	if l.build(ctx, binary, changed) != nil {
 		return rejected
 	}
-	became, _ := l.test(ctx, binary, 0)
+	became, _ := l.test(ctx, binary, 0, nil)
 	return became
 }
 
@@ -196,11 +209,11 @@ func (l *laboratory) build(ctx context.Context, binary string, files map[string]
 }
 
 // test runs a test binary with a mutant chosen, in the package's folder, as go test does. It
-// returns how long the tests computed, too.
+// returns how long the tests computed, too. What they print goes to out, unless that is nil.
 func (l *laboratory) test(
-	ctx context.Context, binary string, id int,
+	ctx context.Context, binary string, id int, out io.Writer,
 ) (f fate, computed time.Duration) {
-	dir, err := os.MkdirTemp(l.dir, "run")
+	dir, err := folder(l.dir, "run")
 	if err != nil {
 		return survived, 0 // nothing was tested
 	}
@@ -209,7 +222,7 @@ func (l *laboratory) test(
 	defer cancel()
 	shell := fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, memory)
 	cmd := exec.CommandContext(limited, "sh", "-c", shell, binary, "-test.failfast")
-	cmd.Dir = l.source.dir
+	cmd.Dir, cmd.Stdout, cmd.Stderr = l.source.dir, out, out
 	cmd.Env = append(os.Environ(), variable+"="+strconv.Itoa(id), "TMPDIR="+dir)
 	// What the tests started goes with them.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
