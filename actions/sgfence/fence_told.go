@@ -1,6 +1,7 @@
 package sgfence
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,8 @@ func (f *fence) facts(transitions []action.Transition, seen action.Seen) map[str
 		case attrPower:
 			if t.From == on && f.first.power() == off {
 				// An earlier attempt under this key stopped it.
-				facts[factPriorState] = "running"
+				own, _ := f.req.Own(t.Resource, attrPower)
+				facts[factPriorState] = cmp.Or(own.Facts[factPriorState], "running")
 			}
 		case attrGroups:
 			facts[factPrior+t.Resource] = f.base(t.Resource)

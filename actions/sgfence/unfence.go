@@ -64,8 +64,14 @@ func (l leg) fenced() bool {
 	return !l.given && !l.free() && (len(l.over) > 0 || !l.back.Known && !l.aside)
 }
 
-// free reports whether it has afterwards what it had before all fences, or nothing tells.
-func (l leg) free() bool { return l.base == "" || l.back.To == l.base }
+// free reports whether it has afterwards what it had before all fences. Where nothing tells what that
+// was, it is free unless other fences in force left what it has.
+func (l leg) free() bool {
+	if l.base == "" {
+		return len(l.over) == 0
+	}
+	return l.back.To == l.base
+}
 
 func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
 	u := unfence{
@@ -116,8 +122,8 @@ func (u *unfence) restore(ctx context.Context) (*action.Plan, error) {
 	}
 	u.sweep()
 	p, err := u.plan()
-	stays := !slices.ContainsFunc(u.legs, func(l leg) bool { return l.changes() || !l.back.Idle })
-	if stays && u.req.Parameters[factPriorFence] == fenceUnstopped && !power {
+	changes := slices.ContainsFunc(u.legs, func(l leg) bool { return l.changes() || !l.fenced() })
+	if !changes && u.req.Parameters[factPriorFence] == fenceUnstopped && !power {
 		p.Skip = u.instance + " was fenced before the action: it stays fenced, and stopped; " +
 			paramPowerOn + "=true starts it"
 	}
@@ -149,7 +155,7 @@ func (u *unfence) skip(why string, err error) (*action.Plan, error) {
 	return p, err
 }
 
-// told are the interfaces that the facts tell of, in order.
+// told are the interfaces that the facts tell of.
 func (u *unfence) told() []string {
 	var nics []string
 	for key := range u.req.Parameters {
@@ -157,7 +163,6 @@ func (u *unfence) told() []string {
 			nics = append(nics, nic)
 		}
 	}
-	slices.Sort(nics)
 	return nics
 }
 

@@ -207,7 +207,7 @@ func (u *unfence) overDrift() action.Request {
 
 // fencesOver are the keys of other fences in force that left the groups which an undo leads to.
 func (u *unfence) fencesOver(l leg) ([]string, error) {
-	if l.given || l.aside || l.free() {
+	if l.given || l.aside || l.back.To == l.base {
 		return nil, nil
 	}
 	own, _ := u.req.Own(l.at.Resource, attrGroups)

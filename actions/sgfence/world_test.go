@@ -86,6 +86,9 @@ func (w *world) DescribeSecurityGroups(
 	}
 	var found []ec2model.SecurityGroup
 	for _, id := range ids {
+		if id == "" {
+			w.t.Error("a group without an id was asked for")
+		}
 		vpc := w.elsewhere[id]
 		if vpc == "" {
 			vpc = "vpc-1"
