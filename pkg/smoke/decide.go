@@ -49,16 +49,19 @@ func (r *run) prepareFallback(ctx context.Context) (string, error) {
 	if err := r.decide(ctx, r.fallback, question, cards); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("after %s without a decision: stop %s; approved by %s", r.MaxDecisionWait,
-		strings.Join(instances, ", "), r.By), nil
+	return fmt.Sprintf("after %s without a decision: stop %s; approved by %s%s", r.MaxDecisionWait,
+		strings.Join(instances, ", "), r.By, selfDeclared), nil
 }
+
+// selfDeclared goes with a name that nobody signed with.
+const selfDeclared = " (self-declared)"
 
 // approve has the plan approved, by as many people as the policy asks for.
 func (r *run) approve(ctx context.Context) (string, error) {
 	if err := r.decide(ctx, r.ids, "Carry this out, and roll it back?", r.cards); err != nil {
 		return "", err
 	}
-	return "by " + r.By, nil
+	return "by " + r.By + selfDeclared, nil
 }
 
 // decide asks a person, notes the yes, and waits for the others that the policy asks for.
