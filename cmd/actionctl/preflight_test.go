@@ -320,6 +320,12 @@ func lookedAt() []looked {
 			parameters: values{"securityGroups": ec2sim.LabGroupWeb + "," + ec2sim.LabGroupFence,
 				"invertSgRemoval": "true"},
 			want: values{"fence-leaves": "warn: sg-01088000000000002 (web) allows"}},
+		{name: "a fence that leaves a group that nobody shows", verb: fence, target: ofDB,
+			parameters: values{"securityGroups": ec2sim.LabGroupWeb},
+			world: edit(ec2sim.LabDBInterface1, func(i *ec2sim.Interface) {
+				i.Groups = append(i.Groups, "sg-0108800000000dead")
+			}),
+			want: values{"fence-leaves": "unknown: sg-0108800000000dead"}},
 		{name: "a fence with a group of another VPC", verb: fence, target: ofDB, code: 3,
 			parameters: values{"securityGroups": ec2sim.LabOtherGroup, "invertSgRemoval": "true"},
 			want:       values{"fence-groups": "fail: is of vpc-01077000000000000"}},

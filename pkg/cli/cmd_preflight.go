@@ -14,6 +14,7 @@ import (
 	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/iampolicy"
 	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/preflight"
@@ -28,6 +29,9 @@ type preflightFlags struct {
 	strict   bool
 	watch    time.Duration
 	expected ec2checks.Expected
+	role     roleSource
+	// granted reads the policies of the role; nil if they are not asked for.
+	granted func(context.Context) (iampolicy.Granted, error)
 }
 
 // minWatch is the shortest pause between two rounds of checks.
@@ -43,10 +47,15 @@ executor's own identity. Each check is pass, warn, fail or unknown, with what wa
 do; what could not be read is unknown, never pass. The plan and the plan of the undo are what the
 executor's dry-run tells.
 
+With --iam the policies of the executor's role are held against what the requests need, too: what
+is missing, and what is more than needed. They are read from files, or from IAM with the
+credentials at hand.
+
 It ends with 0 only if nothing failed, else with 3. With --strict, warnings and what is unknown
 are against it, too. With --watch it goes on until it is stopped, and ends as the last round did.`,
 		Example: `  actionctl preflight -f request.json --expect-account 123456789012
   actionctl preflight mobility-7/assign --strict -o json
+  actionctl preflight -f request.json --iam --role lab-router
   actionctl preflight -f failover.json --watch 5m --expect-role lab-router`,
 		Args:              func(_ *cobra.Command, args []string) error { return f.check(args) },
 		ValidArgsFunction: a.completeActions(gate.Pending, gate.Approved),
@@ -54,6 +63,10 @@ are against it, too. With --watch it goes on until it is stopped, and ends as th
 			plans, err := a.preflightPlans(c.Context(), f.file, args)
 			if err != nil {
 				return err
+			}
+			if f.role.compare && len(plans) > 0 {
+				// The checks make the environment the executor's, and the operator reads the role.
+				f.granted = a.readerOfRole(c.Context(), plans[0].Target["region"], &f.role)
 			}
 			return a.checkRounds(c.Context(), f, plans)
 		},
@@ -71,6 +84,7 @@ are against it, too. With --watch it goes on until it is stopped, and ends as th
 	flags.Var(&once{to: &f.expected.Role}, "expect-role",
 		"the `name` or ARN of the role or user that is meant")
 	flags.Var(&once{to: &f.expected.Region}, "expect-region", "the `region` that is meant")
+	f.role.addFlags(c, "iam", "compare the policies of the executor's role with what is needed")
 	return c
 }
 
@@ -80,6 +94,9 @@ func (f *preflightFlags) check(args []string) error {
 		return usage("preflight takes -f FILE, or ids of actions: one of them")
 	case f.watch != 0 && f.watch < minWatch:
 		return usage("--watch is %s, want at least %s", f.watch, minWatch)
+	}
+	if faults := f.role.faults(); len(faults) > 0 {
+		return usage("%v", faults)
 	}
 	return nil
 }
@@ -241,6 +258,9 @@ func (a *app) checkOnce(
 	}
 	config.OwnRegion, config.OwnRegionName = a.ownRegion()
 	report := ec2checks.Run(ctx, config, requests)
+	if f.granted != nil {
+		report.Checks = append(report.Checks, a.roleChecks(ctx, f, p, requests)...)
+	}
 	set := metrics.New(programName, a.Version)
 	for _, c := range report.Checks {
 		set.Checks(c.Name, string(c.Verdict))

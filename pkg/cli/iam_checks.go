@@ -15,18 +15,26 @@ import (
 	"aws-provider-executor/pkg/preflight"
 )
 
-// iamChecks are what iam-policy checks instead of printing a policy.
-type iamChecks struct {
-	compare, probe, strict  bool
+// roleSource is where the policies of a role are read from.
+type roleSource struct {
+	// compare reports whether they are to be read; name is the flag that says so.
+	compare                 bool
+	name                    string
 	role, profile, boundary string
 	documents               []string
-	subnet                  string
 }
 
-func (i *iamChecks) addFlags(c *cobra.Command) {
+// iamChecks are what iam-policy checks instead of printing a policy.
+type iamChecks struct {
+	roleSource
+	probe, strict bool
+	subnet        string
+}
+
+func (i *roleSource) addFlags(c *cobra.Command, name, doc string) {
+	i.name = name
 	flags := c.Flags()
-	flags.BoolVar(&i.compare, "compare", false,
-		"compare a role's real policies with the smallest one, instead of printing it")
+	flags.BoolVar(&i.compare, name, false, doc)
 	flags.Var(&once{to: &i.role}, "role", "the `name` of the role whose policies are read from IAM")
 	flags.Var(&once{to: &i.profile}, "instance-profile",
 		"the `name` of the instance profile whose role that is")
@@ -34,6 +42,12 @@ func (i *iamChecks) addFlags(c *cobra.Command) {
 		"a `file` with one of the role's policies, instead; may be given several times")
 	flags.Var(&once{to: &i.boundary}, "boundary",
 		"a `file` with the role's permissions boundary, beside --document")
+}
+
+func (i *iamChecks) addFlags(c *cobra.Command) {
+	i.roleSource.addFlags(c, "compare",
+		"compare a role's real policies with the smallest one, instead of printing it")
+	flags := c.Flags()
 	flags.BoolVar(&i.probe, "probe", false,
 		"ask EC2 itself, by DryRun alone and with the credentials at hand, what they may do")
 	flags.Var(&once{to: &i.subnet}, "subnet",
@@ -42,7 +56,7 @@ func (i *iamChecks) addFlags(c *cobra.Command) {
 }
 
 // ways counts the places that the role's policies are to be read from.
-func (i *iamChecks) ways() int {
+func (i *roleSource) ways() int {
 	n := 0
 	for _, given := range []bool{i.role != "", i.profile != "", len(i.documents) > 0} {
 		if given {
@@ -53,16 +67,23 @@ func (i *iamChecks) ways() int {
 }
 
 // faults are what is wrong with the flags together.
-func (i *iamChecks) faults() iampolicy.Faults {
-	var faults iampolicy.Faults
+func (i *roleSource) faults() iampolicy.Faults {
 	switch ways := i.ways(); {
 	case i.compare && ways != 1:
-		faults = append(faults, "--compare takes one of --role, --instance-profile and --document")
+		return iampolicy.Faults{
+			"--" + i.name + " takes one of --role, --instance-profile and --document"}
 	case !i.compare && (ways > 0 || i.boundary != ""):
-		faults = append(faults, "--role, --instance-profile, --document and --boundary are for --compare")
+		return iampolicy.Faults{
+			"--role, --instance-profile, --document and --boundary are for --" + i.name}
 	case i.boundary != "" && len(i.documents) == 0:
-		faults = append(faults, "--boundary goes with --document: IAM tells a role's own")
+		return iampolicy.Faults{"--boundary goes with --document: IAM tells a role's own"}
 	}
+	return nil
+}
+
+// faults are what is wrong with the flags together.
+func (i *iamChecks) faults() iampolicy.Faults {
+	faults := i.roleSource.faults()
 	_, err := action.SubnetID.Canonical(i.subnet)
 	switch {
 	case i.subnet != "" && !i.probe:
@@ -82,7 +103,7 @@ func (a *app) checkIAM(ctx context.Context, w iampolicy.Wanted, i *iamChecks) er
 	defer cancel()
 	var report preflight.Report
 	if i.compare {
-		granted, err := a.granted(ctx, w, i)
+		granted, err := a.granted(ctx, w.Scope.Region, &i.roleSource)
 		if err != nil {
 			return err
 		}
@@ -112,25 +133,37 @@ func (a *app) checkIAM(ctx context.Context, w iampolicy.Wanted, i *iamChecks) er
 
 // granted reads a role's policies, from files or from IAM.
 func (a *app) granted(
-	ctx context.Context, w iampolicy.Wanted, i *iamChecks,
+	ctx context.Context, region string, i *roleSource,
 ) (iampolicy.Granted, error) {
-	if len(i.documents) > 0 {
-		return a.grantedByFiles(i)
-	}
-	c, err := a.connection(ctx, w.Scope.Region)
-	if err != nil {
-		return iampolicy.Granted{}, err
-	}
-	reader, role := awsiam.New(c.Config()), i.role
-	if role == "" {
-		if role, err = reader.RoleOf(ctx, i.profile); err != nil {
-			return iampolicy.Granted{}, err
-		}
-	}
-	return reader.Role(ctx, role)
+	return a.readerOfRole(ctx, region, i)(ctx)
 }
 
-func (a *app) grantedByFiles(i *iamChecks) (iampolicy.Granted, error) {
+// readerOfRole returns what reads a role's policies, afresh each time. Who reads them is settled
+// now, by the environment as it is.
+func (a *app) readerOfRole(
+	ctx context.Context, region string, i *roleSource,
+) func(context.Context) (iampolicy.Granted, error) {
+	if len(i.documents) > 0 {
+		return func(context.Context) (iampolicy.Granted, error) { return a.grantedByFiles(i) }
+	}
+	c, err := a.connection(ctx, region)
+	if err != nil {
+		return func(context.Context) (iampolicy.Granted, error) { return iampolicy.Granted{}, err }
+	}
+	reader := awsiam.New(c.Config())
+	return func(ctx context.Context) (iampolicy.Granted, error) {
+		role := i.role
+		if role == "" {
+			var err error
+			if role, err = reader.RoleOf(ctx, i.profile); err != nil {
+				return iampolicy.Granted{}, err
+			}
+		}
+		return reader.Role(ctx, role)
+	}
+}
+
+func (a *app) grantedByFiles(i *roleSource) (iampolicy.Granted, error) {
 	g := iampolicy.Granted{Role: "the role of " + strings.Join(i.documents, ", ")}
 	var errs []error
 	read := func(file string) iampolicy.Source {

@@ -59,7 +59,7 @@ func (w *Wanted) Compare(g Granted) []preflight.Check {
 	policies := preflight.Check{Name: CheckPolicies, Verdict: preflight.Pass,
 		Seen: fmt.Sprintf("%s has %d policies%s", g.Role, len(g.Policies), bounded(g)),
 		Facts: map[string]any{"role": g.Role, "policies": sourceNames(g.Policies),
-			"boundary": g.Boundary != nil, "unread": r.unread}}
+			"boundary": g.Boundary != nil, "unread": len(r.unread)}}
 	if len(r.unread) > 0 {
 		policies.Verdict = preflight.Unknown
 		policies.Seen += "; not all could be read: " + strings.Join(r.unread, "; ")

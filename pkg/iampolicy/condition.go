@@ -101,15 +101,15 @@ func (c condition) holds(of call) truth {
 		return maybe
 	}
 	o := parseOperator(c.operator)
-	switch {
-	case o.name == "Null":
+	if o.name == "Null" {
 		return known(slices.Contains(c.values, "true") == (len(values) == 0))
-	case len(values) == 0:
-		return known(!o.forAny && (o.negate || o.ifExists || o.forAll))
 	}
 	compare, judged := comparisons[o.name]
-	if !judged {
+	switch {
+	case !judged:
 		return maybe
+	case len(values) == 0:
+		return known(!o.forAny && (o.negate || o.ifExists || o.forAll))
 	}
 	// Of several values one must match, or all, or none.
 	least, most := yes, no

@@ -29,6 +29,7 @@ func TestConditions(t *testing.T) {
 		{"ForAnyValue:StringEqualsIfExists", "gone", "a", no},
 		{"Null", "gone", "true", yes}, {"Null", "gone", "false", no}, {"Null", "k", "false", yes},
 		{"ArnLike", "arn", "arn:*:ec2:*:*:vpc/*", yes}, {"ArnEquals", "arn", "arn:*", no},
+		{"NumericEquals", "gone", "1", maybe}, {"stringnotequals", "gone", "a", maybe},
 		{"NumericEquals", "k", "a", maybe}, {"StringEquals", "other", "a", maybe},
 		{"Null", "other", "true", maybe}, {"StringEquals", "k", "${aws:username}", maybe},
 	} {
@@ -88,5 +89,22 @@ func TestRestrictedTo(t *testing.T) {
 		if g.restrictedTo([]string{"r"}, "ec2:Vpc") {
 			t.Error("a condition on another key narrows")
 		}
+	}
+}
+
+// TestForAllValuesRestrictsNoTag: it holds for a resource without the tag, too.
+func TestForAllValuesRestrictsNoTag(t *testing.T) {
+	for operator, want := range map[string]bool{
+		"StringEquals": true, "ForAllValues:StringEquals": false, "StringEqualsIfExists": false,
+	} {
+		g := grant{conditions: []condition{{operator, "aws:ResourceTag/lab", []string{"yes"}}}}
+		if got := g.restrictedTo([]string{"yes"}, "aws:ResourceTag/lab"); got != want {
+			t.Errorf("%s: %t, want %t", operator, got, want)
+		}
+	}
+	keys := grant{conditions: []condition{
+		{"ForAllValues:StringEquals", "aws:TagKeys", []string{"lastfence"}}}}
+	if !keys.restrictedTo([]string{"lastfence"}, "aws:TagKeys") {
+		t.Error("keys of tags are restricted by ForAllValues, and that is not seen")
 	}
 }

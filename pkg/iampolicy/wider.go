@@ -110,6 +110,10 @@ func (g grant) restrictedTo(values []string, keys ...string) bool {
 		if _, judged := comparisons[o.name]; !judged || o.negate || o.ifExists || o.forAny {
 			return false
 		}
+		// ForAllValues holds also where the key is absent, as the tag of a resource may be.
+		if o.forAll && strings.Contains(strings.ToLower(c.key), ":resourcetag/") {
+			return false
+		}
 		isKey := func(k string) bool { return strings.EqualFold(k, c.key) }
 		return slices.ContainsFunc(keys, isKey) && !slices.ContainsFunc(c.values, func(v string) bool {
 			return strings.Contains(v, "${") ||

@@ -163,7 +163,11 @@ func lookFenceLeaves(s *subject) finding {
 	rules := map[string]any{}
 	for _, groups := range e.to {
 		for _, id := range groups {
-			g := e.rules[id]
+			g, found := e.rules[id]
+			if !found {
+				return unknown("the rules of "+id+" can't be seen: it is another account's, or gone",
+					"ask the owner of the group what it allows")
+			}
 			rules[id] = map[string]any{"ingress": sorted(g.Ingress), "egress": sorted(g.Egress)}
 			if n := len(g.Ingress) + len(g.Egress); n > 0 {
 				left[fmt.Sprintf("%s (%s) allows %d in and %d out", id, g.Name, len(g.Ingress),
