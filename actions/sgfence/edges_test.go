@@ -91,8 +91,8 @@ func TestLastFenceThatStays(t *testing.T) {
 	}
 }
 
-// TestWrittenByARecord: a recorded fence tells what it wrote into the tags while it is in force; and
-// its recorded end does, unless that was undone.
+// TestWrittenByARecord: a recorded fence tells what it wrote into the tags while it is in force.
+// Its recorded end does, too, unless that was undone.
 func TestWrittenByARecord(t *testing.T) {
 	text := (&backup{at: then, of: []saved{{eni0, []string{group(1)}}}}).text()
 	other := strings.Replace(text, then, "1", 1)

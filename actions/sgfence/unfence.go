@@ -64,8 +64,8 @@ func (l leg) fenced() bool {
 	return !l.given && !l.free() && (len(l.over) > 0 || !l.back.Known && !l.aside)
 }
 
-// free reports whether it has afterwards what it had before all fences. Where nothing tells what that
-// was, it is free unless other fences in force left what it has.
+// free reports whether it has afterwards what it had before all fences. Where nothing tells what
+// that was, it is free unless other fences in force left what it has.
 func (l leg) free() bool {
 	if l.base == "" {
 		return len(l.over) == 0

@@ -78,8 +78,8 @@ func mutatePackage(ctx context.Context, where string, s settings, equivalents ma
 	return r.print(out) >= s.least && len(r.complaints) == 0, nil
 }
 
-// folder makes a temporary folder that every user may enter, as the one that go test runs in: a test
-// may start its own binary as an ordinary user.
+// folder makes a temporary folder that every user may enter, as the one that go test runs in:
+// a test may start its own binary as an ordinary user.
 func folder(parent, name string) (string, error) {
 	dir, err := os.MkdirTemp(parent, name)
 	if err != nil {
