@@ -146,12 +146,12 @@ func TestEveryReadingOfTheRecordIsNeeded(t *testing.T) {
 		with     []string
 		undoes   bool
 	}{
-		"a fence":                   {fence, append(groups, backups), []string{named}, false},
-		"a fence over tags":         {fence, groups, parts, false},
-		"an end":                    {unfence, append(groups, backups, stop), nil, false},
-		"an end by the tags":        {unfence, groups, nil, false},
-		"an end by tags alone":      {unfence, nil, nil, false},
-		"an undo":                   {unfence, append(groups, backups), nil, true},
+		"a fence":              {fence, append(groups, backups), []string{named}, false},
+		"a fence over tags":    {fence, groups, parts, false},
+		"an end":               {unfence, append(groups, backups, stop), nil, false},
+		"an end by the tags":   {unfence, groups, nil, false},
+		"an end by tags alone": {unfence, nil, nil, false},
+		"an undo":              {unfence, append(groups, backups), nil, true},
 		"an end without restoring": {unfence, append(groups, backups),
 			[]string{paramNoRestore + "=true"}, false},
 		"an end that starts it too": {unfence, append(groups, backups, stop),
