@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,8 +44,20 @@ func hurried() {
 		}
 		return ctx.Err()
 	}
-	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	var stdin io.Reader = os.Stdin
+	switch os.Getenv("BUG") {
+	case "wait":
+		p.Wait = func(context.Context, time.Duration) error { panic("a bug") }
+	case "read":
+		stdin = buggy{}
+	}
+	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), stdin, os.Stdout, os.Stderr))
 }
+
+// buggy panics in whatever goroutine reads it.
+type buggy struct{}
+
+func (buggy) Read([]byte) (int, error) { panic("a bug") }
 
 // later is a clock that is a second later in each run of a script: fences are named by seconds.
 func later() time.Time {
@@ -58,6 +71,9 @@ func later() time.Time {
 //
 //	agent CODE ACTION [NAME=VALUE]...    runs the agent with lines on its standard input, and holds
 //	                                     its exit code, and what the rules of its output are
+//	flood CODE ACTION [NAME=VALUE]...    does so with 1 MiB of comments before the last line's end
+//	signal SIGNAL CODE ACTION [NAME=VALUE]...
+//	                                     does so, and sends a signal once EC2 was called
 //	command CODE [ARG]...                runs it with arguments
 //	configure [NAME=VALUE]...            what is in the configuration from here on
 //	says TEXT | warns TEXT               what the last run wrote; '-' is nothing
@@ -81,7 +97,8 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"agent": agent, "command": command, "configure": configure, "says": says, "warns": warns,
+			"agent": agent, "flood": flood, "signal": signalled, "command": command,
+			"configure": configure, "says": says, "warns": warns,
 			"calls": calls, "groups": groupsAre, "regroup": regroup, "become": become, "is": stateIs,
 			"tag": tag, "untag": untag, "tagged": tagged, "plug": plug, "unplug": unplug,
 			"instances": instances, "twin": twin, "fault": fault, "lift": lift,
@@ -96,6 +113,7 @@ type world struct {
 	sim            *ec2sim.Sim
 	mark           ec2sim.State
 	called, runs   int
+	signal         syscall.Signal
 	configuration  []string
 	stdout, stderr string
 }
@@ -134,13 +152,35 @@ func of(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
 func region(ts *testscript.TestScript) *ec2sim.Region { return of(ts).sim.Region(ec2sim.LabRegion) }
 
 func agent(ts *testscript.TestScript, _ bool, args []string) {
+	run(ts, args[0], strings.NewReader(options(ts, args)))
+}
+
+// flood has more on standard input than the agent takes: without its last letters, the last line
+// says something else.
+func flood(ts *testscript.TestScript, _ bool, args []string) {
+	const limit = 1 << 20
+	head, last := options(ts, args[:len(args)-1]), args[len(args)-1]
+	comment := "#" + strings.Repeat("x", limit-len(head)-len(last)-2+len("89abcdef0")) + "\n"
+	run(ts, args[0], strings.NewReader(head+comment+last+"\n"))
+}
+
+func signalled(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts).signal = map[string]syscall.Signal{
+		"QUIT": syscall.SIGQUIT, "ABRT": syscall.SIGABRT, "TERM": syscall.SIGTERM,
+	}[args[0]]
+	agent(ts, false, args[1:])
+	of(ts).signal = 0
+}
+
+// options are what a cluster writes to the agent.
+func options(ts *testscript.TestScript, args []string) string {
 	lines := append([]string{"# as a cluster has it", "", "action=" + args[1]},
 		of(ts).configuration...)
 	if slices.Contains([]string{"on", "off", "status"}, args[1]) {
 		lines = append(lines, "nodename=node1")
 	}
 	lines = append(lines, args[2:]...)
-	run(ts, args[0], strings.NewReader(strings.Join(lines, "\n")+"\n"))
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func command(ts *testscript.TestScript, _ bool, args []string) {
@@ -155,7 +195,7 @@ func run(ts *testscript.TestScript, want string, stdin io.Reader, args ...string
 	ts.Check(err)
 	cmd.Path, cmd.Err = path, nil
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "GORACE", "WAITED", "HTTP_PROXY",
+	for _, name := range []string{"PATH", "HOME", "GORACE", "WAITED", "BUG", "HTTP_PROXY",
 		"PCMK_service", "EXECUTOR_STATE_DIR", "EXECUTOR_POLICY", "EXECUTOR_METRICS_DIR",
 		"TRACEPARENT"} {
 		if v := ts.Getenv(name); v != "" {
@@ -174,7 +214,12 @@ func run(ts *testscript.TestScript, want string, stdin io.Reader, args ...string
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
 	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+	ts.Check(cmd.Start())
+	if w.signal != 0 {
+		waitFor(ts, "a call", func() bool { return len(w.sim.Calls()) > w.called })
+		ts.Check(cmd.Process.Signal(w.signal))
+	}
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)
 	}
 	w.stdout, w.stderr = stdout.String(), stderr.String()
@@ -286,11 +331,14 @@ func become(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func stateIs(ts *testscript.TestScript, _ bool, args []string) {
-	for end := time.Now().Add(5 * time.Second); instance(ts, args[0]).State != args[1]; {
+	waitFor(ts, args[0]+" "+args[1], func() bool { return instance(ts, args[0]).State == args[1] })
+}
+
+func waitFor(ts *testscript.TestScript, what string, isSo func() bool) {
+	for end := time.Now().Add(5 * time.Second); !isSo(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			ts.Fatalf("%s is %s, want %s", args[0], instance(ts, args[0]).State, args[1])
+			ts.Fatalf("%s: it is not so in time", what)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 

@@ -179,10 +179,12 @@ func (r *run) unfenced(id string, s protocol.Status) (string, error) {
 	case s.Status != protocol.Skipped, r.in.bool(optNoRestore):
 		return s.Message, nil
 	}
-	closed, err := r.closed(id)
+	closed, all, err := r.closed(id)
 	switch {
 	case err != nil:
 		return "", err
+	case r.removes() && !all:
+		// A fence leaves its groups on no interface: this instance has none.
 	case len(closed) > 0:
 		return "", fmt.Errorf("%s has the groups of the fence on %s, and nothing tells what was there"+
 			" before: give them by interface0_sg and so on beside secg, or by hand; nothing was changed",
@@ -197,7 +199,7 @@ func (r *run) notUnfenced(id string, s protocol.Status) (string, error) {
 	if class(s) != string(protocol.Drift) {
 		return "", refusal(s)
 	}
-	if closed, err := r.closed(id); err != nil || len(closed) > 0 {
+	if closed, _, err := r.closed(id); err != nil || len(closed) > 0 {
 		return "", refusal(s)
 	}
 	return id + " is not fenced: somebody gave its interfaces other groups since, and they stay", nil

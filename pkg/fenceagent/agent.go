@@ -8,8 +8,8 @@
 // Whoever calls it may rely on this. The exit code is 0 for off only where the instance was read
 // to be cut off: every interface has the groups of the fence, or the instance is stopped or
 // terminated, read twice. What can't be known is 1, never off. 2 is for status alone, and means
-// off. Killed at any instant and called again, it finds out what became of the call before. No
-// output has a secret in it. Options keep their names.
+// off; a crash of the program is no 2. Killed at any instant and called again, it finds out what
+// became of the call before. No output has a secret in it. Options keep their names.
 package fenceagent
 
 import (
@@ -19,6 +19,7 @@ import (
 	"io"
 	"log/slog"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -85,7 +86,9 @@ type Asker interface {
 func (p *Program) Main(
 	ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer,
 ) int {
-	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	neverCrashAsOff()
+	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP,
+		syscall.SIGQUIT, syscall.SIGABRT)
 	defer restore()
 	// A cluster that has gone away must not kill a run half-way.
 	signal.Ignore(syscall.SIGPIPE)
@@ -104,12 +107,31 @@ func (p *Program) Main(
 		return r.fail(errors.New("the options did not end in time: close the input after them"))
 	}
 	defer r.close()
-	code, err := r.answer()
+	code, err := r.survive(r.answer)
 	if err != nil {
 		code = r.fail(err)
 	}
 	r.tell(code)
 	return code
+}
+
+// neverCrashAsOff has the Go runtime end a crash by SIGABRT. Else it exits with 2, which is off in
+// an answer of status. No core file is left: it would have the credentials.
+func neverCrashAsOff() {
+	debug.SetTraceback("crash")
+	// Where that is refused, a core file is what the administrator wants.
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+}
+
+// survive makes a failure of a panic.
+func (r *run) survive(do func() (int, error)) (code int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			code, err = exitFailed, fmt.Errorf("a bug in the agent stopped it: %v; look at the instance"+
+				" before you try again", p)
+		}
+	}()
+	return do()
 }
 
 // tell counts what a call came to that asked EC2, once it is told.

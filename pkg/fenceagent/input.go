@@ -2,6 +2,7 @@ package fenceagent
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -37,8 +38,17 @@ const maxInput = 1 << 20
 // left out.
 func readLines(r io.Reader) *input {
 	in := newInput()
-	lines := bufio.NewScanner(io.LimitReader(r, maxInput))
-	lines.Buffer(nil, maxInput)
+	all, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	switch {
+	case err != nil:
+		in.faults = append(in.faults, "standard input can't be read: "+err.Error())
+	case len(all) > maxInput:
+		// Cut off, an id may be that of another instance, and what follows would be lost.
+		in.faults = append(in.faults, "standard input has more than 1 MiB; nothing of it is taken")
+		return in
+	}
+	lines := bufio.NewScanner(bytes.NewReader(all))
+	lines.Buffer(nil, maxInput+1)
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -50,9 +60,6 @@ func readLines(r io.Reader) *input {
 			value = value[1 : n-1]
 		}
 		in.set(name, value)
-	}
-	if err := lines.Err(); err != nil {
-		in.faults = append(in.faults, "standard input can't be read: "+err.Error())
 	}
 	return in
 }
@@ -166,6 +173,8 @@ func (in *input) set(name, value string) {
 		in.node = strings.TrimSpace(value)
 	case !ok:
 		in.unknown = append(in.unknown, strings.TrimSpace(name))
+	case o.value == separates && value != "" && strings.TrimSpace(value) == "":
+		in.given[o.name] = value
 	case current || spell(name) == o.name:
 		in.given[o.name] = strings.TrimSpace(value)
 	default:

@@ -56,6 +56,9 @@ const (
 	optRetryOn      = "retry_on"
 )
 
+// separates is the value of options that may be a blank.
+const separates = "char"
+
 // option is one option of the agent. Parsing, checking, help and metadata go by it alone.
 type option struct {
 	// name is the option on standard input; on the command line it has dashes.
@@ -184,9 +187,9 @@ func commonOptions() []option {
 			value: "debugfile", doc: "A file to add the whole log to."},
 		{name: optVersion, short: 'V', kind: boolean, doc: "Tell the version and exit."},
 		{name: optHelp, short: 'h', kind: boolean, doc: "Tell the options and exit."},
-		{name: optPlugSep, kind: text, value: "char", initial: ",",
+		{name: optPlugSep, kind: text, value: separates, initial: ",",
 			doc: "What separates several plugs."},
-		{name: optSep, short: 'C', kind: text, value: "char", initial: ",",
+		{name: optSep, short: 'C', kind: text, value: separates, initial: ",",
 			doc: "What separates the columns of list."},
 		{name: optDelay, kind: second, value: "seconds", initial: "0",
 			doc: "Wait so long before a fence begins. In a cluster of two nodes give one of them a " +

@@ -249,25 +249,25 @@ func sorted(list string) []string {
 }
 
 // closed are the interfaces of an instance, read now, that have the groups that the fence gives.
+// All reports whether every interface of it is one.
 // Where a fence removes groups, and an interface has none of those, nothing tells that one from an
 // interface that never had them; after a drift it counts as closed.
-func (r *run) closed(id string) ([]string, error) {
+func (r *run) closed(id string) (closed []string, all bool, err error) {
 	if r.in.value(optGroups) == "" && !r.in.hasExact() {
-		return nil, nil
+		return nil, false, nil
 	}
 	i, err := r.read(id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	fence, err := r.fenceOf(i)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var closed []string
 	for _, n := range i.Interfaces {
 		if fence(n) {
 			closed = append(closed, n.ID)
 		}
 	}
-	return closed, nil
+	return closed, len(closed) == len(i.Interfaces), nil
 }
