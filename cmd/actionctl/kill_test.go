@@ -192,7 +192,7 @@ func TestKilledAtAnyInstant(t *testing.T) {
 		for _, both := range []bool{false, true} {
 			for i := range instants {
 				// Beside others it takes longer than alone: they lie close at first, and reach far.
-				after := whole*time.Duration(i)/20 + whole*time.Duration(i*i)/instants/instants*2
+				after := whole*time.Duration(i)/20 + whole*time.Duration(i*i)/instants/instants*8
 				slots <- struct{}{}
 				wait.Go(func() {
 					defer func() { <-slots }()
