@@ -1,15 +1,18 @@
 package main
 
 import (
-	"bytes"
+	"errors"
 	"flag"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
 
 	"aws-provider-executor/pkg/ec2sim"
@@ -92,22 +95,38 @@ func runbookEnv(t *testing.T) []string {
 		"ACTIONCTL_JOURNAL="+filepath.Join(dir, "journal.db"), "ACTIONCTL_POLICY=policy.yaml")
 }
 
-// ran is what a command prints, on both streams.
+// ran is what a command prints on a terminal that shows neither colours nor progress.
 func ran(t *testing.T, env []string, command string) string {
 	t.Helper()
-	var out bytes.Buffer
+	screen, line, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Close()
+	if err := pty.Setsize(screen, &pty.Winsize{Cols: 120, Rows: 40}); err != nil {
+		t.Fatal(err)
+	}
 	c := exec.Command("sh", "-c", command)
-	c.Env, c.Stdout, c.Stderr = env, &out, &out
+	c.Env, c.Stdout, c.Stderr = append(env, "TERM=dumb"), line, line
 	for _, e := range env {
 		if dir, ok := strings.CutPrefix(e, "PWD="); ok {
 			c.Dir = dir
 		}
 	}
-	_ = c.Run()
-	if out.Len() > 0 && !strings.HasSuffix(out.String(), "\n") {
-		out.WriteString("\n")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
 	}
-	return out.String()
+	line.Close()
+	out, err := io.ReadAll(screen)
+	if err != nil && !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	text := strings.ReplaceAll(string(out), "\r\n", "\n")
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return text
 }
 
 // masks are the rules by which two runs are alike.

@@ -45,6 +45,9 @@ func executorMain() {
 //	role FILES           makes the instance's role one with these policies; of=FILE is its boundary
 //	age DURATION         makes every record of the executor that much older
 //	agents TEXT          every call had the text in its user agent
+//	terminal WANT COLUMNS TYPED ARGS...
+//	                     runs actionctl on a terminal
+//	narrow COLUMNS       holds the length of the lines of the last output
 //	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
 //	field FILE FIELD TO  writes a text of a JSON file into another file
 func TestScripts(t *testing.T) {
@@ -56,7 +59,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"remove": remove, "age": age, "role": role,
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
-			"json": checkJSON, "field": writeField, "agents": agents,
+			"json": checkJSON, "field": writeField, "agents": agents, "terminal": terminal,
+			"narrow": narrow,
 		},
 	})
 }

@@ -117,7 +117,9 @@ type app struct {
 	tty io.Writer
 
 	journalPath, policyPath, pluginPath, format string
-	pluginEnv                                   []string
+	// wide has tables show all of their columns.
+	wide      bool
+	pluginEnv []string
 	// asked reads the answers of a person, once one is asked.
 	asked *answers
 	// metrics counts what this run does, and log tells it to whoever reads logs.
@@ -192,11 +194,14 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		"output",
 		"o",
 		"table",
-		"`form` of the output: table, json or yaml; what has no table is JSON",
+		"`form` of the output: table, wide (a table with all columns), json or yaml; what has no "+
+			"table is JSON",
 	)
 	_ = root.RegisterFlagCompletionFunc(
 		"output",
-		cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp),
+		cobra.FixedCompletions(
+			[]string{"table", "wide", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp,
+		),
 	)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		return a.checkFlags(c.Name() == "report")
@@ -206,6 +211,7 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		a.undo(),
 		a.importPlans(),
 		a.list(),
+		a.status(),
 		a.show(),
 		a.approve(),
 		a.reject(),
@@ -240,8 +246,10 @@ func (a *app) checkFlags(mayBePage bool) error {
 	case a.format == formHTML && mayBePage:
 	case mayBePage:
 		return usage("-o is %q, want table, json, yaml or html", a.format)
+	case a.format == "wide":
+		a.format, a.wide = "table", true
 	default:
-		return usage("-o is %q, want table, json or yaml", a.format)
+		return usage("-o is %q, want table, wide, json or yaml", a.format)
 	}
 	if a.timeout < 500*time.Millisecond || a.timeout > time.Hour {
 		return usage("--timeout is %s, want from 500ms to 1h", a.timeout)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -20,12 +21,19 @@ func (a *app) journal() *cobra.Command {
 	var q gate.EventQuery
 	var verify bool
 	var heads []string
+	var f filter
+	var w watching
 	c := &cobra.Command{
 		Use:   "journal",
 		Short: "show the event log, or verify the journal",
 		Long: `journal shows the event log. With --verify it checks the whole journal: every event's
 hash and its link to the one before, the end of the log, and every action's row against the event
-that wrote it; what is not as it was written is named, and it ends with 1.`,
+that wrote it; what is not as it was written is named, and it ends with 1. With --follow it goes
+on, and shows each event as it is written, until it is interrupted.`,
+		Example: `  actionctl journal --newest --limit 20
+  actionctl journal --key 'mobility-7/*' --kind denied,result --since 24h
+  actionctl journal --follow -o json
+  actionctl journal --verify`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if q.Limit < 0 || q.After < 0 {
@@ -38,11 +46,17 @@ that wrote it; what is not as it was written is named, and it ends with 1.`,
 			if err != nil {
 				return err
 			}
+			if err := errors.Join(f.events(&q, a.Now()), w.check()); err != nil {
+				return err
+			}
 			j, err := a.openJournal(c.Context())
 			if err != nil {
 				return err
 			}
 			defer j.Close()
+			if w.on {
+				return a.follow(c.Context(), j, q, w)
+			}
 			if !verify {
 				events, err := j.Events(c.Context(), q)
 				if err != nil {
@@ -62,9 +76,16 @@ that wrote it; what is not as it was written is named, and it ends with 1.`,
 	c.Flags().IntVar(&q.Limit, "limit", 0, "the most to show; 0 is all")
 	c.Flags().Int64Var(&q.After, "after", 0, "go on after this `event`")
 	c.Flags().BoolVar(&q.Newest, "newest", false, "the newest first")
-	for _, name := range []string{"limit", "after", "newest"} {
+	f.flagsOfEvents(c)
+	c.Flags().StringSliceVar(&f.kinds, "kind", nil,
+		"only events of this `kind`, as denied or result; several are separated by commas")
+	w.flags(c, "follow", "go on, and show each event as it is written")
+	for _, name := range []string{"limit", "after", "newest", "follow", "key", "kind", "since"} {
 		c.MarkFlagsMutuallyExclusive("verify", name)
 		c.MarkFlagsMutuallyExclusive("head", name)
+	}
+	for _, name := range []string{"limit", "newest"} {
+		c.MarkFlagsMutuallyExclusive("follow", name)
 	}
 	c.AddCommand(a.journalHead())
 	return c
@@ -182,22 +203,6 @@ func (a *app) signHead(h *signedHead, key string) error {
 	armored, err := sign(text)
 	h.Statement, h.Signature = string(text), string(armored)
 	return err
-}
-
-func (a *app) eventTable(w io.Writer, events []gate.Event) {
-	lines := make([][]string, len(events))
-	for i, e := range events {
-		lines[i] = []string{
-			fmt.Sprint(e.Seq),
-			when(&e.At),
-			string(e.Kind),
-			e.Key,
-			e.Actor,
-			eventText(e),
-			e.Hash[:min(12, len(e.Hash))],
-		}
-	}
-	a.tabulate(w, []string{"EVENT", "AT", "KIND", "KEY", "ACTOR", "WHAT", "HASH"}, lines)
 }
 
 // eventText is what is most worth knowing of an event.

@@ -116,7 +116,11 @@ func (a *app) completeActions(statuses ...gate.Status) cobra.CompletionFunc {
 		byKey := strings.Trim(begun, "0123456789") != ""
 		var offered []string
 		for _, status := range statuses {
-			actions, err := j.List(c.Context(), gate.Query{Status: status, Newest: true, Limit: completed})
+			q := gate.Query{Newest: true, Limit: completed}
+			if status != "" {
+				q.Statuses = []gate.Status{status}
+			}
+			actions, err := j.List(c.Context(), q)
 			if err != nil {
 				return nil, nothingElse
 			}

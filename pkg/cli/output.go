@@ -8,8 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
@@ -83,26 +81,6 @@ func plain(n *yaml.Node) {
 	}
 }
 
-// tabulate writes lines of cells in columns; the one called STATUS or VERDICT is coloured.
-func (a *app) tabulate(w io.Writer, header []string, lines [][]string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	status := max(slices.Index(header, "STATUS"), slices.Index(header, "VERDICT"))
-	for i, cells := range append([][]string{header}, lines...) {
-		line := make([]string, len(cells))
-		for k, c := range cells {
-			line[k] = printable(c)
-			if k == status {
-				line[k] = a.paint(line[k])
-			}
-			if i > 0 && line[k] == "" {
-				line[k] = "-"
-			}
-		}
-		fmt.Fprintln(t, strings.Join(line, "\t"))
-	}
-	_ = t.Flush()
-}
-
 // printable is a text of one line without what a terminal obeys, or nobody sees.
 func printable(s string) string { return display.Text(s) }
 
@@ -120,12 +98,17 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func isTerminal(w any) bool {
-	if o, ok := w.(*output); ok {
-		w = o.Writer
+func isTerminal(w any) bool { return terminal(w) != nil }
+
+// terminal is the terminal that a stream is; nil where it is none.
+func terminal(stream any) *os.File {
+	if o, ok := stream.(*output); ok {
+		stream = o.Writer
 	}
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	if f, ok := stream.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
 }
 
 var colours = map[string]string{
@@ -151,13 +134,6 @@ func (a *app) paint(word string) string {
 // colours reports whether the output may have colours: on a terminal, unless told otherwise.
 func (a *app) colours() bool {
 	return isTerminal(a.stdout) && a.env["NO_COLOR"] == "" && a.env["TERM"] != "dumb"
-}
-
-func when(t *time.Time) string {
-	if t == nil {
-		return "-"
-	}
-	return t.Local().Format("2006-01-02 15:04:05")
 }
 
 // outcomeRow is what an operation did to a row of the journal.

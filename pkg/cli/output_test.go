@@ -94,7 +94,7 @@ func TestEveryFormPrintsWhatTheJournalHolds(t *testing.T) {
 				code = 3 // ann has approved it already
 			}
 			out, said := d.run(code, "", append(strings.Fields(command), "-o", format)...)
-			shown := func(r rune) bool { return r != '\n' && display.Hidden(r) }
+			shown := func(r rune) bool { return !strings.ContainsRune("\n\t", r) && display.Hidden(r) }
 			if strings.ContainsFunc(out+said, shown) {
 				t.Errorf("%s -o %s: %q, %q", command, format, out, said)
 			}
@@ -133,7 +133,7 @@ func TestErrorsAreEscaped(t *testing.T) {
 		{3, []string{"--policy", d.path("odd.yaml"), "approve", "k", "--by", "ann"}},
 	} {
 		_, said := d.run(tt.code, "", tt.args...)
-		shown := func(r rune) bool { return r != '\n' && display.Hidden(r) }
+		shown := func(r rune) bool { return !strings.ContainsRune("\n\t", r) && display.Hidden(r) }
 		if said == "" || strings.ContainsFunc(said, shown) {
 			t.Errorf("actionctl %q says %q", tt.args, said)
 		}

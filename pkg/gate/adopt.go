@@ -94,7 +94,7 @@ func (g *Gate) untilUnchanged(write func() ([]Outcome, error)) ([]Outcome, error
 // since: to undo them again might take away what came after. What was executed here since it was
 // taken stays as it is.
 func (g *Gate) CloseUndone(ctx context.Context, core Store, source string) ([]Outcome, error) {
-	undone, err := core.List(ctx, Query{Status: RolledBack})
+	undone, err := core.List(ctx, Query{Statuses: []Status{RolledBack}})
 	if err != nil || len(undone) == 0 {
 		return nil, err
 	}

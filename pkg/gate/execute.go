@@ -113,7 +113,7 @@ func (g *Gate) Execute(ctx context.Context, ids []int64, opt Options) ([]Outcome
 
 // AllApproved lists the actions that Execute takes when it is asked for all that are approved.
 func (g *Gate) AllApproved(ctx context.Context) (ids []int64, leftOut []Outcome, err error) {
-	actions, err := g.Store.List(ctx, Query{Status: Approved})
+	actions, err := g.Store.List(ctx, Query{Statuses: []Status{Approved}})
 	for _, a := range actions {
 		ids = append(ids, a.ID)
 	}

@@ -47,21 +47,6 @@ var (
 	)
 )
 
-// Query selects actions, in the order of their ids.
-type Query struct {
-	// Status, when not empty, is the only one.
-	Status Status
-	// After is the id to begin behind.
-	After int64
-	// Newest turns the order round; After is then the id to end before.
-	Newest bool
-	// Limit is the most to return; 0 is all.
-	Limit int
-	// Checked holds each against the log and sets Altered, as Get does. An action that only the log
-	// tells of then comes too, behind the others, with nothing but its ID and Altered.
-	Checked bool
-}
-
 // Change is one write: the action as it is to be, on the revision it has; a zero ID makes a new
 // one.
 type Change struct {
@@ -120,13 +105,12 @@ const (
 	EventRollbackFailed EventKind = "rollback-failed"
 )
 
-// EventQuery selects events, in their order.
-type EventQuery struct {
-	ActionID int64
-	Kind     EventKind
-	// After is the event to begin behind.
-	After int64
-	// Newest turns the order round.
-	Newest bool
-	Limit  int
+// EventKinds are all kinds of events.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventMigrated, EventImported, EventAdopted, EventRequeued, EventDenied, EventApproved,
+		EventRejected, EventClaimed, EventTakenUp, EventClaimSeen, EventClaimBroken, EventDryRun,
+		EventResult, EventNoResult, EventLateResult, EventRollbackClaim, EventRollbackDryRun,
+		EventRolledBack, EventRollbackFailed,
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -55,11 +56,17 @@ func (j *Journal) one(ctx context.Context, where string, arg any) (gate.Action, 
 	return a, err
 }
 
+// errEnough ends a reading that has found what it was for.
+var errEnough = errors.New("enough was read")
+
 // List finds actions.
 func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error) {
 	where, args := "WHERE 1", []any{}
-	if q.Status != "" {
-		where, args = where+" AND status = ?", append(args, string(q.Status))
+	if len(q.Statuses) > 0 {
+		where += " AND status IN (" + strings.Repeat("?, ", len(q.Statuses)-1) + "?)"
+		for _, s := range q.Statuses {
+			args = append(args, string(s))
+		}
 	}
 	order, beyond := " ORDER BY "+j.idColumn, " > "
 	if q.Newest {
@@ -68,19 +75,25 @@ func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error)
 	if q.After != 0 {
 		where, args = where+" AND "+j.idColumn+beyond+"?", append(args, q.After)
 	}
-	if q.Limit > 0 {
-		order, args = order+" LIMIT ?", append(args, q.Limit)
-	}
 	var all []gate.Action
 	err := j.read(ctx, func(v view) error {
 		err := v.rows(where+order, args, func(r row) (err error) {
 			a := r.action()
+			if !q.Matches(a) {
+				return nil
+			}
 			if q.Checked && !j.foreign {
 				a.Altered, err = v.altered(r)
 			}
 			all = append(all, a)
+			if err == nil && len(all) == q.Limit {
+				err = errEnough
+			}
 			return err
 		})
+		if errors.Is(err, errEnough) {
+			err = nil
+		}
 		if err == nil && q.Checked && !j.foreign {
 			err = v.lost(func(id int64) {
 				all = append(

@@ -199,18 +199,20 @@ func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, 
 	if q.After != 0 {
 		where, args = where+beyond, append(args, q.After)
 	}
-	if q.Limit > 0 {
-		order, args = order+" LIMIT ?", append(args, q.Limit)
-	}
 	var all []gate.Event
 	err := j.read(ctx, func(v view) error {
 		return v.stored(where+order, args, func(s stored) error {
 			e, err := s.event()
-			all = append(all, e)
-			return err
+			if err != nil || !q.Matches(e) {
+				return err
+			}
+			if all = append(all, e); len(all) == q.Limit {
+				return errEnough
+			}
+			return nil
 		})
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errEnough) {
 		return nil, fmt.Errorf(
 			"cannot read the event log: %w; actionctl journal --verify tells more",
 			err,

@@ -235,8 +235,8 @@ func TestList(t *testing.T) {
 	}{
 		{gate.Query{Limit: 3}, []int64{1, 2, 3}},
 		{gate.Query{Limit: 3, After: 3}, []int64{4, 5, 6}},
-		{gate.Query{Status: gate.Approved}, []int64{1, 3, 5, 7, 9}},
-		{gate.Query{Status: gate.Approved, After: 5, Limit: 1}, []int64{7}},
+		{gate.Query{Statuses: []gate.Status{gate.Approved}}, []int64{1, 3, 5, 7, 9}},
+		{gate.Query{Statuses: []gate.Status{gate.Approved}, After: 5, Limit: 1}, []int64{7}},
 		{gate.Query{Newest: true, Limit: 2}, []int64{10, 9}},
 		{gate.Query{Newest: true, Limit: 2, After: 9}, []int64{8, 7}},
 	}
