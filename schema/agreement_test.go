@@ -11,6 +11,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/schema"
@@ -66,7 +67,7 @@ type verdicts struct {
 func newVerdicts(t testing.TB) verdicts {
 	v := verdicts{registry: actions.Registry(), request: compile(t, schema.Request()),
 		verbs: map[string]*jsonschema.Schema{}}
-	for _, verb := range v.registry.Verbs() {
+	for _, verb := range requests() {
 		text, ok := schema.Verb(verb.Name)
 		if !ok {
 			t.Fatalf("there is no schema of %s", verb.Name)
@@ -84,6 +85,9 @@ func (v verdicts) binary(text string) (faults, beyond protocol.Faults) {
 		faults = append(faults, protocol.Fault{Path: "spec.provider", Reason: "is another"})
 	}
 	verb, known := v.registry.Resolve(r)
+	if q := awsexecutor.Preflight(v.registry); r.Action == q.Name {
+		verb, known = q.Verb(), true
+	}
 	if !known {
 		return append(faults, protocol.Fault{Path: "spec.action", Reason: "is unknown"}), nil
 	}
@@ -129,7 +133,7 @@ func TestSchemasAndBinaryAgreeOnCorpus(t *testing.T) {
 // TestVerbSchemasRefuseOtherVerbs: a verb's schema is for that verb only.
 func TestVerbSchemasRefuseOtherVerbs(t *testing.T) {
 	v := newVerdicts(t)
-	for _, verb := range v.registry.Verbs() {
+	for _, verb := range requests() {
 		for name, s := range v.verbs {
 			doc, err := jsonschema.UnmarshalJSON(strings.NewReader(marshal(full(verb))))
 			if err != nil {
@@ -150,8 +154,17 @@ func TestExecutorRefusesCorpus(t *testing.T) {
 	for _, r := range corpus() {
 		t.Run(r.name, func(t *testing.T) {
 			connected := false
+			preflight := executor.Inquiry{
+				Inquiry: awsexecutor.Preflight(actions.Registry()),
+				Look: func(context.Context, executor.Asked) executor.Findings {
+					connected = true
+					return executor.Findings{Failures: []*protocol.Failure{
+						protocol.Refuse(protocol.Unavailable, "there is no provider here")}}
+				},
+			}
 			e := executor.Executor{
-				Registry: actions.Registry(), Provider: "aws", Timeout: 10 * time.Second,
+				Inquiries: []executor.Inquiry{preflight},
+				Registry:  actions.Registry(), Provider: "aws", Timeout: 10 * time.Second,
 				Log: slog.New(slog.DiscardHandler),
 				Connect: func(context.Context, string, time.Duration) (executor.Connection, error) {
 					connected = true

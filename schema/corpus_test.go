@@ -314,7 +314,7 @@ func marshal(v any) string {
 // corpus returns every case.
 func corpus() []request {
 	var all []request
-	for _, v := range actions.Registry().Verbs() {
+	for _, v := range requests() {
 		c := cases{verb: v, all: &all}
 		c.add("what is required", true, base(v))
 		c.add("all it knows", true, full(v))

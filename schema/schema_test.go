@@ -7,14 +7,22 @@ import (
 	"testing"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/schema"
 
 	"github.com/google/go-cmp/cmp"
 )
 
+// requests describes all that may be asked for: the verbs, and the inquiries as such.
+func requests() []action.Verb {
+	verbs := actions.Registry()
+	return append(verbs.Verbs(), awsexecutor.Preflight(verbs).Verb())
+}
+
 func TestNames(t *testing.T) {
 	want := []string{"request", "result"}
-	for _, v := range actions.Registry().Verbs() {
+	for _, v := range requests() {
 		want = append(want, v.Name)
 	}
 	slices.Sort(want)
@@ -30,7 +38,7 @@ func TestNames(t *testing.T) {
 
 func TestDocuments(t *testing.T) {
 	texts := map[string][]byte{"request": schema.Request(), "result": schema.Result()}
-	for _, v := range actions.Registry().Verbs() {
+	for _, v := range requests() {
 		texts[v.Name], _ = schema.Verb(v.Name)
 	}
 	for name, text := range texts {

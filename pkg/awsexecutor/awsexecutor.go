@@ -19,6 +19,7 @@ const Name = "aws-provider-executor"
 func New(name, version string, verbs *action.Registry) *executor.Process {
 	return &executor.Process{
 		Name: name, Version: version, Registry: verbs, Provider: "aws",
+		Inquiries: []executor.Inquiry{{Inquiry: Preflight(verbs), Look: look(verbs)}},
 		Connect: func(
 			ctx context.Context, region string, budget time.Duration, log *slog.Logger,
 		) (executor.Connection, error) {

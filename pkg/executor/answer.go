@@ -186,7 +186,7 @@ func (r *run) result(
 	all := []string{said}
 	switch state {
 	case protocol.Succeeded:
-		all = append(all, r.dangers()...)
+		all = append(append(all, r.dangers()...), r.warnings...)
 	case protocol.Failed:
 		all = append(all, r.warnings...)
 	}
@@ -204,6 +204,9 @@ func (r *run) result(
 // dangers are what is dangerous about a success, for its sentence.
 func (r *run) dangers() []string {
 	var all []string
+	if r.plan == nil {
+		return nil
+	}
 	if r.plan.Dangers != nil {
 		all = r.plan.Dangers(r.plan.Transitions, r.seen)
 	}
@@ -220,7 +223,7 @@ func (r *run) dangers() []string {
 		}
 		all = append(all, countOn(slices.Compact(robbed))+what)
 	}
-	return append(all, r.warnings...)
+	return all
 }
 
 // undoAvailable reports whether the undo verb has what it needs: an action that succeeded, or one

@@ -24,6 +24,8 @@ import (
 type Executor struct {
 	// Registry holds the verbs.
 	Registry *action.Registry
+	// Inquiries are the requests beside the verbs, which only ask.
+	Inquiries []Inquiry
 	// Provider is the only spec.provider accepted.
 	Provider string
 	// Connect opens a region. The budget is the time for all calls together.
@@ -100,6 +102,9 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 	if err := r.validate(wire, faults); err != nil {
 		return r.failed(err)
 	}
+	if r.asks != nil {
+		return r.ask()
+	}
 	answer, err := r.answer()
 	switch {
 	case err == nil:
@@ -118,6 +123,8 @@ type run struct {
 	wire protocol.Request
 	verb action.Verb
 	req  action.Request
+	// asks is the inquiry that the request is; nil for a verb.
+	asks *Inquiry
 
 	conn   Connection
 	reader any

@@ -37,8 +37,7 @@ func (e *enforcement) check(r protocol.Request) error {
 	}
 	p, err := policy.LoadAll(e.settings.policy)
 	if err != nil {
-		return protocol.Refuse(protocol.Configuration, "EXECUTOR_POLICY: %s; nothing was changed",
-			strings.ReplaceAll(err.Error(), "\n", " "))
+		return protocol.Refuse(protocol.Configuration, "%s; nothing was changed", unreadablePolicy(err))
 	}
 	e.policy, e.subject = p, policy.RequestSubject(e.verbs, r)
 	reasons := p.Subject(e.subject)
@@ -47,6 +46,11 @@ func (e *enforcement) check(r protocol.Request) error {
 		reasons = append(reasons, p.Carries(r, time.Now())...)
 	}
 	return e.deny(reasons)
+}
+
+// unreadablePolicy says in one line why a policy can't be read.
+func unreadablePolicy(err error) string {
+	return "EXECUTOR_POLICY: " + strings.ReplaceAll(err.Error(), "\n", " ")
 }
 
 func (e *enforcement) deny(reasons policy.Denial) error {

@@ -21,8 +21,10 @@ type Process struct {
 	// Name and Version are what --version tells.
 	Name, Version string
 	Registry      *action.Registry
-	Provider      string
-	Connect       func(ctx context.Context, region string, budget time.Duration,
+	// Inquiries are the requests beside the verbs, which only ask.
+	Inquiries []Inquiry
+	Provider  string
+	Connect   func(ctx context.Context, region string, budget time.Duration,
 		log *slog.Logger) (Connection, error)
 	// Disk holds the ledger; nil is the machine's file system.
 	Disk ledger.Disk
@@ -44,7 +46,8 @@ func (p *Process) Main(
 // the policy and the deadline are those that the call's settings and environment name.
 func (p *Process) Answer(ctx context.Context, call plugin.Call) protocol.Result {
 	s, faults := parseSettings(call)
-	return p.run(ctx, s, faults, call.Log, call.Request)
+	own := &enforcement{settings: s, faults: faults, verbs: p.Registry}
+	return p.run(ctx, own, p.inquiries(call.Env, own), call.Log, call.Request)
 }
 
 // result is a result that a program writes.
@@ -65,15 +68,16 @@ func (r result) TooLarge() plugin.Result {
 }
 
 func (p *Process) run(
-	ctx context.Context, s settings, faults []string, log *slog.Logger, stdin io.Reader,
+	ctx context.Context, own *enforcement, inquiries []Inquiry, log *slog.Logger, stdin io.Reader,
 ) protocol.Result {
 	var store *ledger.Ledger
-	own := &enforcement{settings: s, faults: faults, verbs: p.Registry}
+	s := own.settings
 	e := &Executor{
-		Registry: p.Registry,
-		Provider: p.Provider,
-		Timeout:  s.left(time.Now()),
-		Log:      log,
+		Registry:  p.Registry,
+		Inquiries: inquiries,
+		Provider:  p.Provider,
+		Timeout:   s.left(time.Now()),
+		Log:       log,
 		Connect: func(ctx context.Context, region string, budget time.Duration) (Connection, error) {
 			conn, err := p.Connect(ctx, region, budget, plugin.Traced(ctx, log))
 			if err != nil {
@@ -119,10 +123,11 @@ one ExecuteActionResult on standard output. A core starts it without arguments.
 
 Verbs:
   %s
-
+%s
 Environment:
   %s
 and the AWS SDK's own.
 `, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "),
+		p.inquiryUsage(),
 		strings.Join(settingNames(), "\n  "))
 }

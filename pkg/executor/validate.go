@@ -17,6 +17,9 @@ func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
 		fault("spec.provider", "is "+protocol.Quote(wire.Provider)+", want \""+r.Provider+"\"")
 	}
 	verb, known := r.Registry.Resolve(wire)
+	if q, asks := r.inquiry(wire.Action); asks {
+		r.asks, verb, known = &q, q.Verb(), true
+	}
 	switch {
 	case known:
 		r.verb = verb
@@ -24,7 +27,7 @@ func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
 		r.req = req
 		faults = append(faults, withoutSamePath(more, faults)...)
 	case wire.Action != "":
-		fault("spec.action", "is "+protocol.Quote(wire.Action)+", want one of "+r.Registry.Names())
+		fault("spec.action", "is "+protocol.Quote(wire.Action)+", want one of "+r.names())
 	}
 	if len(faults) == 0 {
 		return nil

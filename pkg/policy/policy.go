@@ -128,6 +128,17 @@ func (p *Policy) ReadsTags() bool {
 	return p.any(func(p *Policy) bool { return len(p.RequiredTags)+len(p.DeniedTags) > 0 })
 }
 
+// AllowsVerb reports whether a verb may be used at all: whether allowedActions covers it or, with
+// allowUndo, one of those that it undoes.
+func (p *Policy) AllowsVerb(name string, undoes ...string) bool {
+	return p.all(func(p *Policy) bool {
+		is := func(allowed string) bool {
+			return allowed == "*" || allowed == name || p.AllowUndo && slices.Contains(undoes, allowed)
+		}
+		return slices.ContainsFunc(p.Actions, is)
+	})
+}
+
 // AllowsIrreversible reports whether an action that nothing can undo may be run by that name.
 func (p *Policy) AllowsIrreversible(name string) bool {
 	return p.all(func(p *Policy) bool {

@@ -6,10 +6,14 @@ import (
 	"os"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/schema/internal/render"
 )
 
 func main() {
-	g := render.Generator{Registry: actions.Registry(), Provider: "aws"}
+	verbs := actions.Registry()
+	g := render.Generator{Registry: verbs, Provider: "aws",
+		Inquiries: []action.Inquiry{awsexecutor.Preflight(verbs)}}
 	os.Exit(g.Main(".", os.Args[1:], os.Stderr))
 }

@@ -51,6 +51,9 @@ func (g Generator) reference() string {
 	for _, v := range verbs {
 		g.verbReference(&b, v)
 	}
+	for _, q := range g.Inquiries {
+		g.inquiryReference(&b, q)
+	}
 	b.WriteString("\n## Facts of any verb\n\nWhat `observed` may hold besides a verb's own facts.\n\n")
 	commonFacts(&b)
 	b.WriteString("\n## Failure classes\n\nWhat `failureClass` says when a request failed.\n\n")
@@ -67,6 +70,23 @@ func (g Generator) verbReference(b *strings.Builder, v action.Verb) {
 		fmt.Fprintf(b, " The undo of %s.", link(u.Name))
 	}
 	fmt.Fprintf(b, "\nSchema: [%s](../schema/%s).\n", fileName(v.Name), fileName(v.Name))
+	g.details(b, v)
+}
+
+const inquiryRules = `It is no verb: it changes nothing, has no undo, and nothing is recorded of it.
+Both modes are answered alike, and no policy judges it. What it does not know is ignored, and named
+in ` + "`ignoredKeys`" + `; a key that is nearly one of its own is refused.
+[More on it](../.github/docs/preflight.md#the-executors-own).
+`
+
+func (g Generator) inquiryReference(b *strings.Builder, q action.Inquiry) {
+	fmt.Fprintf(b, "\n## %s\n\n%s %sSchema: [%s](../schema/%s).\n",
+		q.Name, q.Doc, inquiryRules, fileName(q.Name), fileName(q.Name))
+	g.details(b, q.Verb())
+}
+
+// details are the tables of a verb or an inquiry.
+func (g Generator) details(b *strings.Builder, v action.Verb) {
 	fields(b, "target", v.Target)
 	if c := v.Choice; c != nil {
 		table{}.row(b, code(c.Field), "text", "no", c.Doc)

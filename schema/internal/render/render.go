@@ -23,8 +23,19 @@ import (
 // Generator is what the files are generated from.
 type Generator struct {
 	Registry *action.Registry
+	// Inquiries are the requests beside the verbs.
+	Inquiries []action.Inquiry
 	// Provider is the only spec.provider that the executor accepts.
 	Provider string
+}
+
+// requests describes all that may be asked for: the verbs, and the inquiries as such.
+func (g Generator) requests() []action.Verb {
+	all := g.Registry.Verbs()
+	for _, q := range g.Inquiries {
+		all = append(all, q.Verb())
+	}
+	return all
 }
 
 // File is a generated file, by its path in the module.
@@ -50,7 +61,7 @@ func (g Generator) Files(root string) ([]File, error) {
 		return err
 	}
 	errs := []error{add("request", g.request()), add("result", g.result())}
-	for _, v := range g.Registry.Verbs() {
+	for _, v := range g.requests() {
 		errs = append(errs, add(v.Name, g.verb(v)))
 	}
 	written := func() ([]File, error) { return g.pageFiles(root) }

@@ -8,13 +8,19 @@ import (
 	"testing"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsexecutor"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 const root = "../../.."
 
-func generator() Generator { return Generator{Registry: actions.Registry(), Provider: "aws"} }
+func generator() Generator {
+	verbs := actions.Registry()
+	return Generator{Registry: verbs, Provider: "aws",
+		Inquiries: []action.Inquiry{awsexecutor.Preflight(verbs)}}
+}
 
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	var stderr strings.Builder

@@ -19,7 +19,7 @@ const (
 
 // request is the schema of a request for any of the verbs.
 func (g Generator) request() node {
-	verbs := g.Registry.Verbs()
+	verbs := g.requests()
 	names := make([]string, len(verbs))
 	var ways []node
 	defs := properties{{"strings", stringMap()}}

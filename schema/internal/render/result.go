@@ -78,7 +78,7 @@ func (g Generator) observed() node {
 		n.Properties = append(n.Properties, property{f.Name, text})
 	}
 	seen := map[string]bool{}
-	for _, v := range g.Registry.Verbs() {
+	for _, v := range g.requests() {
 		for _, f := range v.Facts {
 			if seen[f.Name] {
 				continue

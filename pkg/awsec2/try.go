@@ -1,0 +1,43 @@
+package awsec2
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"aws-provider-executor/pkg/protocol"
+)
+
+// shortPage is the least that EC2 lets a page be limited to.
+const shortPage = 5
+
+// Try finds out whether this identity may make a reading operation, named as IAM does without its
+// service: it asks for one short page, and nobody looks at that. It returns nil where it may.
+func (r *Reader) Try(ctx context.Context, operation string) error {
+	what := "read with " + operation
+	page := aws.Int32(shortPage)
+	var err error
+	switch operation {
+	case "DescribeInstances":
+		_, err = call(ctx, r.api.DescribeInstances, &ec2.DescribeInstancesInput{MaxResults: page})
+	case "DescribeNetworkInterfaces":
+		_, err = call(ctx, r.api.DescribeNetworkInterfaces,
+			&ec2.DescribeNetworkInterfacesInput{MaxResults: page})
+	case "DescribeRouteTables":
+		_, err = call(ctx, r.api.DescribeRouteTables, &ec2.DescribeRouteTablesInput{MaxResults: page})
+	case "DescribeSecurityGroups":
+		_, err = call(ctx, r.api.DescribeSecurityGroups,
+			&ec2.DescribeSecurityGroupsInput{MaxResults: page})
+	case "DescribeSubnets":
+		_, err = call(ctx, r.api.DescribeSubnets, &ec2.DescribeSubnetsInput{MaxResults: page})
+	case "DescribeTags":
+		_, err = call(ctx, r.api.DescribeTags, &ec2.DescribeTagsInput{MaxResults: page})
+	default:
+		return protocol.Refuse(protocol.Internal, "there is no way to try %s", operation)
+	}
+	if err != nil {
+		return failure(operation, what, err)
+	}
+	return nil
+}
