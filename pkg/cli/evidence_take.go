@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -20,16 +21,24 @@ type dryRuns struct {
 	by  map[string]evidence.Outcome
 }
 
-// Run asks the executor, and remembers the answer by the request's key.
+// of is what the executor answered for a plan.
+func (d *dryRuns) of(p gate.Plan) evidence.Outcome {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.by[string(protocol.EncodeRequest(p.Request(protocol.DryRun)))]
+}
+
+// Run asks the executor, and remembers the answer by the whole request: two may have one key.
 func (d *dryRuns) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
 	result, err := d.run(ctx, r)
+	key := string(protocol.EncodeRequest(r))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.by == nil {
 		d.by = map[string]evidence.Outcome{}
 	}
 	if err != nil {
-		d.by[r.IdempotencyKey] = evidence.Outcome{Message: err.Error()}
+		d.by[key] = evidence.Outcome{Message: err.Error()}
 		return result, err
 	}
 	o, unread := evidence.OutcomeOf(result.Status)
@@ -37,7 +46,7 @@ func (d *dryRuns) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 		// A plan that can't be read is one that was not told.
 		o.Changes, o.UndoChanges = nil, nil
 	}
-	d.by[r.IdempotencyKey] = o
+	d.by[key] = o
 	return result, nil
 }
 
@@ -63,11 +72,17 @@ func (c checked) program(ctx context.Context) evidence.Program {
 // cards are what the executor said of each plan.
 func (a *app) cards(ctx context.Context, c checked) []view.Card {
 	var cards []view.Card
+	known := map[string]map[string]string{}
 	for i, p := range c.plans {
 		x := gate.Action{Plan: p}
-		said := asked{at: a.Now(), outcome: c.told.by[p.IdempotencyKey]}
+		said := asked{at: a.Now(), outcome: c.told.of(p)}
 		if region := p.Target["region"]; a.Network != nil && region != "" && i < maxCards {
-			said.names = a.names(ctx, region, subjectOf(x, said.outcome))
+			subject := subjectOf(x, said.outcome)
+			around := fmt.Sprint(region, subject.Around())
+			if _, read := known[around]; !read {
+				known[around] = a.names(ctx, region, subject)
+			}
+			said.names = known[around]
 		}
 		card := a.card(x, said)
 		card.Title = p.IdempotencyKey
@@ -84,7 +99,7 @@ func (a *app) take(ctx context.Context, c checked) (evidence.Document, error) {
 		Identity: identityOf(report), Checks: evidence.ChecksOf(report),
 	}
 	for _, p := range plans {
-		s := subjectOf(gate.Action{Plan: p}, told.by[p.IdempotencyKey])
+		s := subjectOf(gate.Action{Plan: p}, told.of(p))
 		if verb, ok := a.Registry.Resolve(p.Request(protocol.DryRun)); ok {
 			s.Action = verb.Name
 			if s.Undo == "" {
