@@ -833,33 +833,14 @@ func (x *explorer) finish(s state, add func(state, string, ...any)) {
 		if w.to[i] == '-' {
 			continue
 		}
-		a := &d.attrs[i]
-		if w.end {
-			// What an end leaves is what was before all.
-			a.by = 0
-		}
 		if d.proc.undo {
-			x.checkLeft(d, i)
-			v, _ := x.undo(d, i)
-			for _, e := range v.Withdrawn(w.name, nextSeq(a.entries)+1, text(a.value)) {
-				a.entries = put(a.entries, x.rule.withdrawn(e))
-			}
-			continue
-		}
-		for j := range a.entries {
-			e := &a.entries[j]
-			made := e.Key == w.name && !w.ends() && e.To == text(w.to[i])
-			if made && e.State == Pending || w.ends() && e.Seq == d.proc.ends[i] {
-				e.State = Live
-			}
+			x.finishUndo(&d, i)
+		} else {
+			x.finishAction(&d, i)
 		}
 	}
 	x.forget(&d)
-	for k, other := range x.keys {
-		if w.end && other.tagged {
-			d.cores[k].untagged = true
-		}
-	}
+	x.untag(&d, w)
 	c.phase = done
 	if d.proc.undo || w.ends() {
 		c.phase = closed
@@ -868,6 +849,41 @@ func (x *explorer) finish(s state, add func(state, string, ...any)) {
 	d.written(w.name)
 	d.proc = process{}
 	add(d, "%s is answered", w.name)
+}
+
+// finishUndo writes what the undo of an action left of an attribute.
+func (x *explorer) finishUndo(s *state, i int) {
+	x.checkLeft(*s, i)
+	a, w := &s.attrs[i], x.keys[s.proc.key]
+	v, _ := x.undo(*s, i)
+	for _, e := range v.Withdrawn(w.name, nextSeq(a.entries)+1, text(a.value)) {
+		a.entries = put(a.entries, x.rule.withdrawn(e))
+	}
+}
+
+// finishAction writes that an action, a release or an end was read to be so.
+func (x *explorer) finishAction(s *state, i int) {
+	a, w := &s.attrs[i], x.keys[s.proc.key]
+	if w.end {
+		// What an end leaves is what was before all.
+		a.by = 0
+	}
+	for j := range a.entries {
+		e := &a.entries[j]
+		made := e.Key == w.name && !w.ends() && e.To == text(w.to[i])
+		if made && e.State == Pending || w.ends() && e.Seq == s.proc.ends[i] {
+			e.State = Live
+		}
+	}
+}
+
+// untag removes the tags that actions left, as an end does.
+func (x *explorer) untag(s *state, w wants) {
+	for k, other := range x.keys {
+		if w.end && other.tagged {
+			s.cores[k].untagged = true
+		}
+	}
 }
 
 // forget removes the records that no later answer rests on, as the ledger does: one by one, whole.
