@@ -61,6 +61,61 @@ func TestPlanOfTheStop(t *testing.T) {
 	if want := attrPower + " of " + here + ": " + on + " -> " + off; got[len(got)-1] != want {
 		t.Errorf("the last transition is %s, want %s", got[len(got)-1], want)
 	}
+	for _, tr := range p.Transitions {
+		if tr.Lasting != (tr.Attribute == attrPower) {
+			t.Errorf("the %s stays while other things change: %t", tr.Attribute, tr.Lasting)
+		}
+	}
+}
+
+// TestEveryChangeNamesItsCall: what is to be changed says by which call, that a refusal of it can
+// be told.
+func TestEveryChangeNamesItsCall(t *testing.T) {
+	i := fenced(group(5), group(1))
+	open := running(nic(eni0, 0, group(1), group(2)))
+	gone := i
+	gone.State, gone.Interfaces = terminated, nil
+	calls := map[string]string{attrGroups: callModify, attrBackup: callDeleteTags}
+	for name, c := range map[string]struct {
+		instance ec2model.Instance
+		fence    bool
+		with     string
+		changes  int
+	}{
+		"fence":         {open, true, paramPowerOff + "=true", 3},
+		"unfence":       {i, false, paramPowerOff + "=true", 2},
+		"of terminated": {gone, false, paramPowerOff + "=true", 1},
+	} {
+		r, req := &cloud{instances: []ec2model.Instance{c.instance}}, request(c.with)
+		p, err := planUnfence(t.Context(), r, req)
+		if c.fence {
+			req.Parameters[paramGroups] = group(1)
+			p, err = planFence(t.Context(), r, req, new(noon).clock())
+			calls[attrPower], calls[attrBackup] = callStop, callCreateTags
+		}
+		if err != nil || len(p.Transitions) != c.changes {
+			t.Fatalf("%s: %v, %v", name, err, p)
+		}
+		for _, tr := range p.Transitions {
+			if tr.Call != calls[tr.Attribute] || tr.Set == nil {
+				t.Errorf("%s: the %s is changed by %q", name, tr.Attribute, tr.Call)
+			}
+		}
+		calls[attrBackup] = callDeleteTags
+	}
+}
+
+// TestPowerOfEveryState: an instance that is on its way down is taken for down.
+func TestPowerOfEveryState(t *testing.T) {
+	for state, want := range map[string]string{
+		"pending": on, "running": on,
+		"stopping": off, "stopped": off, "shutting-down": off, "terminated": off,
+	} {
+		var now reading
+		if now.State = state; now.power() != want {
+			t.Errorf("%s: %s, want %s", state, now.power(), want)
+		}
+	}
 }
 
 // stubborn answers that it removed tags, and leaves them.
@@ -164,7 +219,8 @@ func TestEveryReadingOfTheRecordIsNeeded(t *testing.T) {
 			req.Keeps, req.Undoes = true, c.undoes
 			req.Past = &action.Past{Key: "k", History: func(resource, attribute string) (
 				[]action.Recorded, error) {
-				if calls++; calls > n {
+				// A fence looks once more at what it read before without a failure.
+				if calls++; calls == n+1 || calls > n && name == "a fence" {
 					return nil, errFlaky
 				}
 				return read(resource, attribute)
