@@ -181,12 +181,7 @@ func checkResult(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("a success has a message alone, all else the same text as message and error\n%s",
 			ts.ReadFile("stdout"))
 	}
-	for fact := range s.Observed {
-		if !registry.IsFact(fact) && !asks.IsFact(fact) {
-			ts.Fatalf("%s is no fact that a verb declares: its undo would ignore it\n%s", fact,
-				ts.ReadFile("stdout"))
-		}
-	}
+	checkFacts(ts, s.Observed)
 	got, present := map[string]string{
 		"status": s.Status, "message": s.Message, "error": s.Error,
 		"undoAvailable": strconv.FormatBool(s.UndoAvailable),
@@ -200,6 +195,16 @@ func checkResult(ts *testscript.TestScript, neg bool, args []string) {
 	if match := got == args[1] || free && strings.Contains(got, args[1]); match == neg {
 		ts.Fatalf("%s is %q, want %q (negated: %t)\n%s", args[0], got, args[1], neg,
 			ts.ReadFile("stdout"))
+	}
+}
+
+// checkFacts holds that each fact is one that a verb or the preflight declares.
+func checkFacts(ts *testscript.TestScript, observed map[string]string) {
+	for fact := range observed {
+		if !registry.IsFact(fact) && !asks.IsFact(fact) {
+			ts.Fatalf("%s is no fact that a verb declares: its undo would ignore it\n%s", fact,
+				ts.ReadFile("stdout"))
+		}
 	}
 }
 

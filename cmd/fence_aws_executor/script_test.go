@@ -213,6 +213,7 @@ func run(ts *testscript.TestScript, want string, stdin io.Reader, args ...string
 	cmd.Env = append(cmd.Env, "RUNS="+strconv.Itoa(w.runs))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
+	full(ts, cmd)
 	var exit *exec.ExitError
 	ts.Check(cmd.Start())
 	if w.signal != 0 {
@@ -234,6 +235,16 @@ func run(ts *testscript.TestScript, want string, stdin io.Reader, args ...string
 		ts.Fatalf("it says that it failed\n%s", said)
 	case strings.Contains(said, ts.Getenv("SECRET")), strings.Contains(said, "hush"):
 		ts.Fatalf("it tells a secret\n%s", said)
+	}
+}
+
+// full gives a command the standard output that the variable STDOUT names.
+func full(ts *testscript.TestScript, cmd *exec.Cmd) {
+	if name := ts.Getenv("STDOUT"); name != "" {
+		file, err := os.OpenFile(name, os.O_WRONLY, 0)
+		ts.Check(err)
+		ts.Defer(func() { file.Close() })
+		cmd.Stdout = file
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -95,7 +96,7 @@ func (p *Program) Main(
 	set := metrics.New(p.Name, p.Version)
 	r := &run{
 		Program: p, ctx: metrics.NewContext(ctx, set), metrics: set, began: time.Now(),
-		env: plugin.Environment(environ), out: stdout, err: stderr,
+		env: plugin.Environment(environ), out: &output{Writer: stdout}, err: stderr,
 	}
 	var ended bool
 	if len(args) > 1 {
@@ -108,6 +109,9 @@ func (p *Program) Main(
 	}
 	defer r.close()
 	code, err := r.survive(r.answer)
+	if err == nil {
+		err = r.untold()
+	}
 	if err != nil {
 		code = r.fail(err)
 	}
@@ -169,10 +173,11 @@ func readWithin(ctx context.Context, limit time.Duration, stdin io.Reader) (*inp
 // run is one call of the agent.
 type run struct {
 	*Program
-	ctx      context.Context
-	in       *input
-	env      map[string]string
-	out, err io.Writer
+	ctx context.Context
+	in  *input
+	env map[string]string
+	out *output
+	err io.Writer
 
 	action string
 	log    *slog.Logger
@@ -341,6 +346,31 @@ func (r *run) ec2() (EC2, error) {
 	}
 	r.connection, err = r.Connect(r.ctx, region, r.left(), r.log)
 	return r.connection, err
+}
+
+// output is standard output, and the first error of writing to it.
+type output struct {
+	io.Writer
+	failed error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if o.failed == nil {
+		o.failed = err
+	}
+	return n, err
+}
+
+// untold returns why what was asked for could not be written. Of what changes or judges a node, the
+// exit code is the answer, and it stays.
+func (r *run) untold() error {
+	asksForText := r.in.bool(optHelp) || r.in.bool(optVersion) ||
+		slices.Contains([]string{"metadata", "manpage", "list", "list-status"}, r.action)
+	if r.out.failed == nil || !asksForText {
+		return nil
+	}
+	return fmt.Errorf("the answer could not be written: %w", r.out.failed)
 }
 
 // say writes a line to standard output.
