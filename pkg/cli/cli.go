@@ -371,8 +371,11 @@ func (l *lazyFile) Read(p []byte) (n int, err error) {
 // read reads a file, or standard input as "-".
 func (a *app) read(path string) ([]byte, error) {
 	in := a.stdin
-	if path != "-" {
+	switch {
+	case path != "-":
 		in.Reader = &lazyFile{path: path}
+	case isTerminal(in.Reader):
+		fmt.Fprintln(a.stderr, "actionctl: waiting for standard input; Ctrl-D on a new line ends it")
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxFileBytes))
 	if err == nil && len(data) == maxFileBytes {

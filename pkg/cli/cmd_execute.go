@@ -11,8 +11,8 @@ import (
 
 // batch is what execute and rollback are told.
 type batch struct {
-	all, dryRun, breakClaim bool
-	opt                     gate.Options
+	all, dryRun, breakClaim, yes bool
+	opt                          gate.Options
 }
 
 func (a *app) execute() *cobra.Command {
@@ -51,6 +51,7 @@ approval.`,
 
 func (b *batch) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&b.dryRun, "dry-run", false, "ask what would be done, and change nothing")
+	c.Flags().BoolVar(&b.yes, "yes", false, "do not ask a person at a terminal")
 	c.Flags().BoolVar(&b.opt.KeepGoing, "keep-going", false, "go on after a failure or a refusal")
 	c.Flags().BoolVar(&b.breakClaim, "break-claim", false,
 		"end the claims of another machine's processes on what is named: you know that they are no more")
@@ -108,12 +109,15 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 			return a.report(outcomes, false, err)
 		}
 	}
+	if b.all && len(ids)+len(leftOut) == 0 {
+		fmt.Fprintln(a.stderr, "actionctl: nothing was done: no action is", of.chosen)
+	}
 	operate := of.run
 	if b.dryRun {
 		operate = of.dryRun
 	}
-	if b.all && len(ids)+len(leftOut) == 0 {
-		fmt.Fprintln(a.stderr, "actionctl: nothing was done: no action is", of.chosen)
+	if err := a.confirmAll(ctx, g, b, ids, of); err != nil {
+		return err
 	}
 	step, clear := a.progress(len(ids))
 	g.Progress = step
@@ -124,4 +128,29 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 		a.showCards(a.stdout, a.cardsOf(outcomes, of.what == "rollback"))
 	}
 	return reported
+}
+
+// confirmAll asks a person at a terminal before all actions are gone through, and shows what they
+// would change. A script is not asked: there is nobody to answer.
+func (a *app) confirmAll(
+	ctx context.Context, g *gate.Gate, b batch, ids []int64, of batchOf,
+) error {
+	if !b.all || b.dryRun || b.yes || len(ids) == 0 || !a.atTerminal() {
+		return nil
+	}
+	cards, err := a.recordedCards(ctx, g.Store, ids[:min(len(ids), maxCards)])
+	if err != nil {
+		return err
+	}
+	if len(ids) > maxCards {
+		fmt.Fprintf(a.stderr, "the first %d of %d are shown; actionctl show ID tells of each\n",
+			maxCards, len(ids))
+	}
+	question := fmt.Sprintf("The %s of %s: begin?", of.what, found(len(ids), "action"))
+	yes, err := a.ask(ctx, question, cards)
+	if err == nil && !yes {
+		fmt.Fprintln(a.stderr, "actionctl: nothing was begun")
+		return exit(ExitRefused)
+	}
+	return err
 }

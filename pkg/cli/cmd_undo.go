@@ -115,6 +115,10 @@ func (u *undoing) fromPairs(a *app) ([]protocol.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pair %d is no JSON: %w", len(pairs)+1, err)
 	}
+	if len(pairs) == 0 {
+		return nil, fmt.Errorf("%s is empty: undo wants pairs ({\"request\": ..., \"result\": ...}), "+
+			"or ids of actions, or --all", firstOf(u.pairs, "standard input"))
+	}
 	var requests []protocol.Request
 	for i, pair := range pairs {
 		n := i + 1
