@@ -50,7 +50,7 @@ command goes on with them. It does not hold them against the event log.`,
 
 // goesOn says what goes on with actions of a status.
 var goesOn = map[gate.Status]string{
-	gate.Pending:  "actionctl approve --status pending --by WHO",
+	gate.Pending:  "actionctl approve ID... --by WHO",
 	gate.Approved: "actionctl execute --all-approved",
 	gate.Running:  "actionctl list --status running",
 	gate.Failed:   "actionctl list --status failed",
