@@ -91,14 +91,18 @@ func (s *site) interruptedAt(n int) (code int, said string) {
 	c := s.command(s.smoke("--yes")...)
 	c.Stdout, c.Stderr = &out, &out
 	var made atomic.Int64
+	started := make(chan struct{})
 	remove := s.sim.OnCall(func(call ec2sim.Call) ec2sim.Verdict {
 		if int(made.Add(1)) == n+1 {
+			<-started
 			_ = c.Process.Signal(os.Interrupt)
 		}
 		return ec2sim.Proceed
 	})
 	defer remove()
-	if err := c.Start(); err != nil {
+	err := c.Start()
+	close(started)
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	_ = c.Wait()

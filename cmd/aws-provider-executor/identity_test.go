@@ -246,7 +246,7 @@ func TestCaseSTSIsBusy(t *testing.T) {
 				(hint == "sts:AssumeRole") {
 				t.Errorf("permissionHint %q", hint)
 			}
-			if c.status != 0 && !strings.Contains(got.stderr, fmt.Sprintf(`"status":%d`, c.status)) {
+			if c.status != 0 && !strings.Contains(got.stderr, fmt.Sprintf(`"httpStatus":%d`, c.status)) {
 				t.Errorf("the log does not show what STS answered:\n%s", got.stderr)
 			}
 			for _, want := range []string{`"source":"STS, for the role ` + routerRole,

@@ -26,10 +26,11 @@ func TestUndoOfPairs(t *testing.T) {
 	}
 	out, _ = d.run(0, pair("a"), "undo", "--mode", "dry-run")
 	d.says(out, `"mode": "dry-run"`)
-	if out, _ := d.run(0, "", "undo"); out != "" {
+	out, said := d.run(ExitFailed, "", "undo")
+	if d.says(said, "standard input is empty"); out != "" {
 		t.Errorf("%q", out)
 	}
-	_, said := d.run(ExitFailed, pair("a")+"{", "undo")
+	_, said = d.run(ExitFailed, pair("a")+"{", "undo")
 	d.says(said, "pair 2 is no JSON")
 	_, said = d.run(ExitFailed, `{"request":{},"result":{}}`, "undo")
 	d.says(said, "pair 1: the request: apiVersion: is required")
