@@ -263,9 +263,11 @@ func (l *lab) start(r request, w way) *process {
 	}
 	p.cmd = exec.Command(path)
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, &p.out, &p.log
-	p.cmd.Stdin = strings.NewReader(r.json())
-	if w.stdin != nil {
-		p.cmd.Stdin = w.stdin
+	p.cmd.Stdin = w.stdin
+	if w.stdin == nil {
+		stdin := filled(l.t, r.json())
+		defer stdin.Close()
+		p.cmd.Stdin = stdin
 	}
 	if err := p.cmd.Start(); err != nil {
 		l.t.Fatal(err)
@@ -275,6 +277,22 @@ func (l *lab) start(r request, w way) *process {
 		close(p.ended)
 	}()
 	return p
+}
+
+// filled is a pipe that has a text in it and is at its end: a process that reads it waits for
+// nobody, however busy this one is.
+func filled(t testing.TB, text string) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	// A pipe takes 64 KiB before it blocks. A request of the proofs has less than one.
+	if _, err := w.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // made reports whether a call is the process's own.
