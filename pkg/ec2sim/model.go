@@ -43,7 +43,7 @@ type Error = refusal.Error
 // and no text of its own.
 func StandardError(code string) Error { return refusal.Standard(code) }
 
-// Operations returns the names of the operations there are, sorted.
+// Operations returns the names of the operations that are carried out, sorted.
 func Operations() []string { return api.Names() }
 
 // What goes wrong when it is asked for.

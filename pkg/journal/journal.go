@@ -25,6 +25,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite" // also the driver named sqlite
 	sqlite3 "modernc.org/sqlite/lib"
@@ -309,10 +310,15 @@ func (j *Journal) findID(ctx context.Context) error {
 	return err
 }
 
+// flushPatience is how long Flush waits for others, flushPause how long between two tries.
+const flushPatience, flushPause = 2 * time.Second, 5 * time.Millisecond
+
 // Flush brings what was written into the file itself: the log beside it may be lost alone, as by
-// who copies or tidies. It waits for readers that are in the way.
+// who copies or tidies. It waits for others that read, write or do the same, for a while.
 func (j *Journal) Flush(ctx context.Context) error {
-	for _, mode := range []string{"PASSIVE", "FULL"} {
+	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	defer cancel()
+	for mode := "PASSIVE"; ; mode = "FULL" {
 		var busy, logged, moved int
 		row := j.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")")
 		if err := row.Scan(&busy, &logged, &moved); err != nil {
@@ -321,8 +327,12 @@ func (j *Journal) Flush(ctx context.Context) error {
 		if busy == 0 && logged == moved {
 			return nil
 		}
+		select {
+		case <-ctx.Done():
+			return errors.New("cannot bring the journal's log into its file: another process reads it")
+		case <-time.After(flushPause):
+		}
 	}
-	return errors.New("cannot bring the journal's log into its file: another process reads it")
 }
 
 // coreColumns are the core's, in its order.

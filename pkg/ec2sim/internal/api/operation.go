@@ -163,5 +163,10 @@ func All() map[string]Operation {
 	return all
 }
 
-// Names returns the names of the operations there are, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(All())) }
+// Names returns the names of the operations that are carried out, sorted. Those that answer a
+// DryRun alone are not among them.
+func Names() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(All())), func(name string) bool {
+		return onlyDry[name] != nil
+	})
+}
