@@ -93,7 +93,8 @@ var escaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 func (all samples) write(w io.StringWriter) {
 	for _, f := range table {
 		of, told := all[f]
-		if !told {
+		// Series that another version wrote were left out, maybe all of them.
+		if !told || len(of) == 0 && !f.Whole {
 			continue
 		}
 		_, _ = w.WriteString("# HELP " + f.Name + " " + f.Help + "\n" +
