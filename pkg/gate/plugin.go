@@ -58,7 +58,8 @@ func (g *Gate) addPlugin(ctx context.Context, data map[string]any) {
 	}
 }
 
-// replaced tells that the program is not the one of the latest approval that names one.
+// replaced returns what to add to a message where the program is not the one of the latest approval
+// that names one.
 func (g *Gate) replaced(ctx context.Context, a Action) string {
 	now, ok := g.plugin(ctx)
 	h, _, err := g.history(ctx, a)
