@@ -1,0 +1,79 @@
+package nodes
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNotFound is the answer for a node or a manager that there is none of.
+var ErrNotFound = errors.New("there is no such node")
+
+// ErrConflict is the answer for a write that rests on what is not so any more.
+var ErrConflict = errors.New("it was changed since it was read")
+
+// Store keeps nodes. Each method is one transaction: whenever the process is killed, all of it
+// happened or nothing. Methods are safe for goroutines and for processes; what two write at once
+// happens one after the other, and neither is lost. What is told late never lowers what is known.
+type Store interface {
+	ManagerStore
+	ScanStore
+	Close() error
+}
+
+// ManagerStore keeps managers.
+type ManagerStore interface {
+	// CreateManager adds a manager, with an id of the store's, and returns it. The name of another
+	// one is refused.
+	CreateManager(ctx context.Context, m Manager) (Manager, error)
+	// Manager finds a manager by its id or its name; ErrNotFound where there is none.
+	Manager(ctx context.Context, idOrName string) (Manager, error)
+	// Managers lists all, the manual one included, in the order in which they were added.
+	Managers(ctx context.Context) ([]Manager, error)
+	// UpdateManager writes what people set. Where the revision is not the one that is there, it is
+	// ErrConflict. Nodes in accounts and regions that the manager does not cover any more are no
+	// longer its own; all others stay as they are.
+	UpdateManager(ctx context.Context, m Manager) (Manager, error)
+	// RecordCheck writes what a try to look came to, unless a later one is there.
+	RecordCheck(ctx context.Context, managerID string, c Check) error
+	// DeleteManager deletes a manager. Of its nodes, those of other managers stay as they are. The
+	// state is for SetState.
+	DeleteManager(ctx context.Context, id string, d Disposition, s State, by string) (Deletion, error)
+}
+
+// ScanStore takes over what scans saw.
+type ScanStore interface {
+	// ApplyScan takes over one region of one account by one manager: its verdict, and where it is
+	// complete its nodes, those that it no longer shows, and whom to ask for by id. A scan that is
+	// applied again changes nothing more. An older one than the region's last does not replace the
+	// verdict, nor count any node as absent.
+	ApplyScan(ctx context.Context, s Scan) (Summary, error)
+	// ApplyAnswer takes over what a cloud said of suspects by their ids.
+	ApplyAnswer(ctx context.Context, a Answer) (Summary, error)
+	// Regions lists the last scan of each region by a manager, in the order of account and region;
+	// of all managers where the id is empty.
+	Regions(ctx context.Context, managerID string) ([]RegionScan, error)
+	// ApplyEvent takes over a change of state that a cloud told of one node. It makes a node that
+	// runs known, and no other.
+	ApplyEvent(ctx context.Context, e Event) (Received, error)
+}
+
+// Event is a change of state that a cloud told.
+type Event struct {
+	Source Source
+	Type   Type
+	State  State
+	At     time.Time
+	// Manager is the id of the manager that is told by it.
+	Manager string
+}
+
+// Observation is what the event says.
+func (e *Event) Observation() Observation {
+	return Observation{
+		Identities: []Identity{e.Source.Identity(e.Type)},
+		Type:       e.Type, Source: e.Source, Manager: e.Manager, State: e.State,
+		Evidence: Evidence{Kind: ByEvent, By: e.Manager, At: e.At},
+		Origin:   OriginCloud, Fallback: fallbackName(e.Type, e.Source), StateOnly: true,
+	}
+}
