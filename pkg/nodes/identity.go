@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -47,4 +48,14 @@ func (i Identity) ID() string {
 		return ""
 	}
 	return id
+}
+
+// Answer has the node answer to identities besides those that it has.
+func (n *Node) Answer(identities []Identity) {
+	own := []Identity{IDIdentity(n.ID), n.Source.Identity(n.Type)}
+	for _, i := range identities {
+		if i != "" && !slices.Contains(own, i) {
+			n.Aliases = united(n.Aliases, []Identity{i})
+		}
+	}
 }

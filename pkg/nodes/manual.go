@@ -129,3 +129,6 @@ func (n *Node) Command(s State, by string, now time.Time) ([]Change, error) {
 	}
 	return n.setState(s, Evidence{Kind: ByCommand, By: by, At: now}), nil
 }
+
+// SetByDeletion sets the state of a node whose manager is deleted, as somebody asked for.
+func (n *Node) SetByDeletion(s State, e Evidence) []Change { return n.setState(s, e) }

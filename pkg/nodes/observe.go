@@ -3,6 +3,7 @@ package nodes
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -69,7 +70,7 @@ func (o *Observation) New(id string) (*Node, []Change) {
 // Apply takes over what the observation says, where nothing newer is known, and returns what
 // changed. A terminated node takes nothing over, but from its cloud.
 func (n *Node) Apply(o *Observation) []Change {
-	if n.State == StateTerminated && !o.Seen {
+	if n.Ignores(o) {
 		return nil
 	}
 	// What is older than what the same kind of evidence said says nothing of the present.
@@ -277,4 +278,32 @@ func (n *Node) Revive(o *Observation) []Change {
 	e := o.Evidence
 	e.Kind = ByRevival
 	return n.takeState(o.State, e)
+}
+
+// Ignores reports whether the node takes nothing over: it is terminated, and its cloud does not
+// show it.
+func (n *Node) Ignores(o *Observation) bool { return n.State == StateTerminated && !o.Seen }
+
+// MergeEvidence is that of a merge because of the observation.
+func (o *Observation) MergeEvidence() Evidence {
+	return Evidence{Kind: ByMerge, By: o.Evidence.By, At: o.Evidence.At,
+		Note: "one " + string(o.Evidence.Kind) + " has the identities of both"}
+}
+
+// Clean replaces what no text of a store may have in it: bytes that are no UTF-8, and NUL.
+func (o *Observation) Clean() {
+	o.Name, o.Fallback = clean(o.Name), clean(o.Fallback)
+	tags := o.Tags
+	if tags == nil {
+		return
+	}
+	o.Tags = make(map[string]string, len(tags))
+	for k, v := range tags {
+		o.Tags[clean(k)] = clean(v)
+	}
+}
+
+func clean(s string) string {
+	const replacement = "\uFFFD"
+	return strings.ReplaceAll(strings.ToValidUTF8(s, replacement), "\x00", replacement)
 }

@@ -75,3 +75,19 @@ func (r Results) clone() Results {
 	}
 	return r
 }
+
+// StatusOf is the status of a result; empty where there is none.
+func (x *Result) StatusOf() ResultStatus {
+	if x == nil {
+		return ""
+	}
+	return x.Status
+}
+
+// EndedAt is when a result ended; zero where there is none.
+func (x *Result) EndedAt() time.Time {
+	if x == nil {
+		return time.Time{}
+	}
+	return x.EndTime
+}

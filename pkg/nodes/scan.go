@@ -318,3 +318,16 @@ type Summary struct {
 func (r RegionScan) RegionName() string {
 	return strings.Trim(r.AccountID+"/"+r.Region, "/")
 }
+
+// Next is what is kept of a region after one more scan.
+func (r RegionScan) Next(s *Scan) RegionScan {
+	next := RegionScan{
+		ManagerID: s.ManagerID, AccountID: s.AccountID, Region: s.Region, Type: s.Type,
+		Verdict: s.Verdict, Reason: s.Reason, Begun: s.Begun.UTC(), Ended: s.Ended.UTC(),
+		Calls: s.Calls, Throttled: s.Throttled, Seen: r.Seen, LastComplete: r.LastComplete,
+	}
+	if s.Verdict == Complete {
+		next.Seen, next.LastComplete = len(s.Seen), next.Begun
+	}
+	return next
+}

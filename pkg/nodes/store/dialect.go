@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+)
+
+// dialect is what differs between the two engines. All else is the same SQL.
+type dialect struct {
+	name string
+	// words replace those of the migrations.
+	words *strings.Replacer
+	// numbered is set where parameters are $1, $2 and not ?.
+	numbered bool
+	// lock, when not empty, makes a transaction the only one that writes.
+	lock string
+}
+
+// writeLock is the number of the lock that writers of nodes take in PostgreSQL.
+const writeLock = 0x4e4f444553
+
+var sqlite = &dialect{
+	name: "SQLite",
+	words: strings.NewReplacer("SERIAL_KEY", "INTEGER PRIMARY KEY AUTOINCREMENT",
+		"WITHOUT_ROWID", "WITHOUT ROWID"),
+}
+
+var postgres = &dialect{
+	name: "PostgreSQL",
+	words: strings.NewReplacer("SERIAL_KEY", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+		" WITHOUT_ROWID", "", "TEXT", `TEXT COLLATE "C"`, "INTEGER", "BIGINT"),
+	numbered: true,
+	lock:     "SELECT pg_advisory_xact_lock(" + strconv.Itoa(writeLock) + ")",
+}
+
+// bind writes the parameters of a query as the engine has them. No query of ours has a ? in a text.
+func (d *dialect) bind(query string) string {
+	if !d.numbered {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	for {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		n++
+		b.WriteString("$" + strconv.Itoa(n))
+		query = after
+	}
+}
+
+// querier is a database or a transaction, that speaks a dialect.
+type querier struct {
+	*dialect
+	on interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	}
+}
+
+func (q querier) exec(ctx context.Context, query string, args ...any) error {
+	_, err := q.on.ExecContext(ctx, q.bind(query), args...)
+	return err
+}
+
+func (q querier) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return q.on.QueryRowContext(ctx, q.bind(query), args...)
+}
+
+// each calls a function for each row of an answer.
+func (q querier) each(
+	ctx context.Context, scan func(*sql.Rows) error, query string, args ...any,
+) error {
+	rows, err := q.on.QueryContext(ctx, q.bind(query), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// marks are the parameters of a list of n values.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

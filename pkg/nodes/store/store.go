@@ -1,0 +1,144 @@
+// Package store keeps nodes in a SQLite file, or in PostgreSQL where several machines share them.
+//
+// It guarantees what nodes.Store promises, on both engines alike: each method is one transaction.
+// What a process writes, another sees as a whole or not at all, whenever one is killed. Writers
+// queue up. All SQL on nodes is here. It decides nothing: pkg/nodes says what evidence does.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/nodes"
+)
+
+// Store is an open store. It is safe for concurrent use, by goroutines and by processes.
+type Store struct {
+	db *sql.DB
+	*dialect
+	options Options
+}
+
+var _ nodes.Store = (*Store)(nil)
+
+// Options say how a store is opened.
+type Options struct {
+	// Create makes the store where there is none.
+	Create bool
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// NewID makes the ids of nodes and managers; random ones when nil.
+	NewID func() string
+	// Keep is how long the changes of a node are kept; DefaultKeep when 0.
+	Keep time.Duration
+}
+
+// DefaultKeep is how long the changes of a node are kept.
+const DefaultKeep = 90 * 24 * time.Hour
+
+// Open opens the store at a place: a file, or a URL as postgres://HOST/DATABASE. Where there is no
+// such file, and it is not to be made, the error is fs.ErrNotExist.
+func Open(ctx context.Context, place string, o Options) (*Store, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = newID
+	}
+	if o.Keep == 0 {
+		o.Keep = DefaultKeep
+	}
+	s := &Store{dialect: sqlite, options: o}
+	var err error
+	if isPostgres(place) {
+		s.dialect = postgres
+		s.db, err = openServer(ctx, place)
+	} else {
+		s.db, err = openFile(ctx, place, o.Create)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, s.db, s.dialect); err != nil {
+		_ = s.db.Close()
+		return nil, fmt.Errorf("cannot open the store of nodes: %w", err)
+	}
+	return s, nil
+}
+
+func isPostgres(place string) bool {
+	return strings.HasPrefix(place, "postgres://") || strings.HasPrefix(place, "postgresql://")
+}
+
+// Close closes it.
+func (s *Store) Close() error { return s.db.Close() }
+
+// newID makes a random UUID.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func (s *Store) read() querier { return querier{s.dialect, s.db} }
+
+// writer is a transaction that writes. There is one at a time.
+type writer struct {
+	querier
+	store *Store
+	now   time.Time
+	// types are the managers' by their ids.
+	types map[string]nodes.ManagerType
+}
+
+// write runs a function in a transaction that is the only one to write.
+func (s *Store) write(ctx context.Context, do func(*writer) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	w := &writer{querier: querier{s.dialect, tx}, store: s, now: s.options.Now().UTC()}
+	if s.lock != "" {
+		if err := w.exec(ctx, s.lock); err != nil {
+			return err
+		}
+	}
+	w.types = map[string]nodes.ManagerType{}
+	managers, err := w.managers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range managers {
+		w.types[m.ID] = m.Type
+	}
+	if err := do(w); err != nil {
+		return err
+	}
+	old := nanos(w.now.Add(-s.options.Keep))
+	if err := w.exec(ctx, "DELETE FROM node_changes WHERE recorded_at < ?", old); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// nanos is a time as the tables have it.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func notFound(err error, what, name string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("there is no %s %q: %w", what, name, nodes.ErrNotFound)
+	}
+	return err
+}
