@@ -1,14 +1,13 @@
 package ec2sim
 
 import (
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim/internal/api"
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 	"aws-provider-executor/pkg/ec2sim/internal/sigv4"
+	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
 // maxSkew is how far a signature's time may be from ours.
@@ -24,40 +23,44 @@ func (s *Sim) authenticate(r *http.Request, body []byte) (identity, *Error) {
 	if err != nil {
 		return identity{}, refusal.AuthFailure()
 	}
-	who := identity{sig.AccessKeyID, sig.Region, defaultARN, sig.Service}
-	if _, served := api.Services[sig.Service]; !served || !slices.Contains(s.regions(), sig.Region) {
+	who := identity{sig.AccessKeyID, sig.Region, s.cfg.anyone(), sig.Service}
+	known, ok := s.credential(sig.AccessKeyID)
+	if known.ARN != "" {
+		who.arn = known.ARN
+	}
+	if _, served := api.Services[sig.Service]; !served || !s.serves(who) {
 		return who, refusal.AuthFailure()
 	}
 	now := s.cfg.now()
 	if skew := now.Sub(sig.Time).Abs(); skew > maxSkew {
 		return who, refusal.New("RequestExpired", "Request has expired.")
 	}
-	if len(s.cfg.credentials) == 0 {
+	if !ok && len(s.cfg.credentials) == 0 {
 		return who, nil
 	}
-	known, ok := s.cfg.credentials[sig.AccessKeyID]
 	if !ok || sig.Token != known.SessionToken || sig.Verify(r, body, known.SecretAccessKey) != nil {
 		return who, refusal.AuthFailure()
 	}
 	if !known.Expires.IsZero() && now.After(known.Expires) {
 		return who, refusal.New("RequestExpired", "Request has expired.")
 	}
-	if known.ARN != "" {
-		who.arn = known.ARN
-	}
 	return who, nil
 }
 
-// regions returns the regions a call may be made in: EC2's, and those somebody has filled.
-func (s *Sim) regions() []string {
+// credential returns the credential with an access key, of those that may call and of sessions.
+func (s *Sim) credential(accessKeyID string) (Credential, bool) {
+	if known, ok := s.cfg.credentials[accessKeyID]; ok {
+		return known, true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := map[string]bool{}
-	for _, name := range api.CommonRegions {
-		names[name] = true
-	}
-	for name := range s.mem.worlds {
-		names[name] = true
-	}
-	return slices.Sorted(maps.Keys(names))
+	made, ok := s.mem.sessions[accessKeyID]
+	return made.credential, ok
+}
+
+// serves reports whether the caller's account has the region.
+func (s *Sim) serves(who identity) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mem.served(world.Place{Account: s.mem.accountOf(who.arn), Region: who.region})
 }

@@ -103,8 +103,18 @@ func parsePolicies(documents []string) ([]iam.Policy, error) {
 
 // authorize refuses a call that the caller's policies do not allow on everything it touches.
 func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
+	if in.op.Anyone {
+		return nil
+	}
+	if w.Denied && in.service.Prefix == "ec2" {
+		return refusal.Unauthorized(in.arn, in.call.Operation, in.resource,
+			"with an explicit deny in a service control policy")
+	}
 	rights, ok := m.rights[in.call.AccessKeyID]
-	if !ok || in.service.Anyone {
+	if made, isSession := m.sessions[in.call.AccessKeyID]; isSession && made.rights != nil {
+		rights, ok = *made.rights, true
+	}
+	if !ok {
 		return nil
 	}
 	resources := []string{""}

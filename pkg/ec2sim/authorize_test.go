@@ -141,7 +141,7 @@ func TestOnlyDry(t *testing.T) {
 	p := lab(t)
 	before := p.sim.State()
 	terminate := func(more ...string) answer {
-		return p.call("TerminateInstances", append([]string{"InstanceId.1=" + ec2sim.LabDB}, more...)...)
+		return p.call("RebootInstances", append([]string{"InstanceId.1=" + ec2sim.LabDB}, more...)...)
 	}
 	if a := terminate("DryRun=true"); a.code != "DryRunOperation" {
 		t.Errorf("answered %d %s", a.status, a.code)
@@ -149,11 +149,11 @@ func TestOnlyDry(t *testing.T) {
 	if a := terminate(); a.code != "UnsupportedOperation" {
 		t.Errorf("answered %d %s", a.status, a.code)
 	}
-	if a := p.call("TerminateInstances"); a.code != "MissingParameter" {
+	if a := p.call("RebootInstances"); a.code != "MissingParameter" {
 		t.Errorf("answered %d %s", a.status, a.code)
 	}
 	if err := p.sim.SetPolicies(ec2sim.LabCredential.AccessKeyID, policy(`{"Effect":"Allow",`+
-		`"Action":"ec2:TerminateInstances","Resource":"*","Condition":`+
+		`"Action":"ec2:RebootInstances","Resource":"*","Condition":`+
 		`{"StringEquals":{"aws:ResourceTag/Name":"router-a"}}}`)); err != nil {
 		t.Fatal(err)
 	}

@@ -8,18 +8,18 @@ import (
 // Its methods panic when asked for what EC2 could not hold, for a seed is code. What a value leaves
 // out is filled in; the completed value is returned.
 type Region struct {
-	sim  *Sim
-	name string
+	sim           *Sim
+	account, name string
 }
 
-// Region returns the named region, which may be one EC2 does not have.
-func (s *Sim) Region(name string) *Region { return &Region{s, name} }
+// Region returns the named region of the Sim's own account. It may be one EC2 does not have.
+func (s *Sim) Region(name string) *Region { return &Region{s, s.cfg.owner, name} }
 
 // with runs fill on the region's world and returns a copy of what it made.
 func with[T world.Resource[T]](r *Region, fill func(*world.World, world.Minter) *T) T {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
-	return world.Copy(fill(r.sim.mem.own(r.name), r.sim.mem.mint))
+	return world.Copy(fill(r.sim.mem.own(r.place()), r.sim.mem.mint))
 }
 
 // AddVPC adds a VPC with its default security group and its main route table. The group lets its

@@ -14,6 +14,7 @@ type Call struct {
 	Operation string    `json:"operation"`
 	// Params are as on the wire, without Action and Version.
 	Params      map[string]string `json:"params,omitempty"`
+	Account     string            `json:"account,omitempty"` // where it is not the Sim's own
 	Region      string            `json:"region,omitempty"`
 	AccessKeyID string            `json:"accessKeyId,omitempty"`
 	UserAgent   string            `json:"userAgent,omitempty"`

@@ -49,6 +49,14 @@ func controls() []control {
 			`{"interfaceId": "eni-…"}`, taking((*Sim).detach)},
 		{post, "remove", "takes a resource of any kind away behind the API's back",
 			`{"id": "eni-…"}`, taking((*Sim).remove)},
+		{post, "launch", "launches instances that are alike, which run after a while",
+			`{"region": "eu-west-1", "count": 3, "instance": {"tags": {"Name": "web-{n}"}}}`,
+			answering((*Sim).launchJSON)},
+		{post, "terminate", "terminates instances behind the API's back",
+			`{"region": "eu-west-1", "ids": ["i-…"]}`, taking((*Sim).terminateJSON)},
+		{put, "region", "has an account opt in to a region or not, or a policy deny it",
+			`{"account": "…", "region": "af-south-1", "optInStatus": "not-opted-in", "denied": false}`,
+			taking((*Sim).regionJSON)},
 		{get, "quotas", "the quotas that are not EC2's default", "",
 			telling(func(s *Sim) any { return s.Quotas() })},
 		{put, "quotas", "replaces the quotas", `{"groupsPerInterface": 16}`, taking((*Sim).SetQuotas)},
@@ -85,6 +93,17 @@ func taking[T any](run func(*Sim, T) error) func(*Sim, *http.Request) (any, erro
 			return nil, err
 		}
 		return nil, run(s, in)
+	}
+}
+
+// answering is taking with an answer.
+func answering[T, U any](run func(*Sim, T) (U, error)) func(*Sim, *http.Request) (any, error) {
+	return func(s *Sim, r *http.Request) (any, error) {
+		var in T
+		if err := readJSON(r, &in); err != nil {
+			return nil, err
+		}
+		return run(s, in)
 	}
 }
 

@@ -1,8 +1,8 @@
 // Package ec2sim is a stand-in for Amazon EC2: stateful, in memory, over HTTP.
 //
 // It speaks the EC2 Query API, version 2016-11-15, so that the AWS CLI, boto3 and every AWS SDK can
-// be pointed at it. Of STS it has GetCallerIdentity, of IAM the reading of roles, at the same
-// address. Whoever tests against it can rely on this:
+// be pointed at it. Of STS it has AssumeRole and GetCallerIdentity, of IAM the reading of roles, at
+// the same address. Whoever tests against it can rely on this:
 //
 //   - It answers with EC2's codes, texts and HTTP statuses, refuses what EC2 refuses (unknown
 //     parameters and filters among it), and honours DryRun where EC2 has it. Only the operations
@@ -10,6 +10,8 @@
 //     is refused aloud.
 //   - A refused call changes nothing. A call that is carried out is carried out whole.
 //   - It verifies signatures, and IAM policies when it is given some.
+//   - It holds several accounts, each with regions of its own. Credentials of one see nothing of
+//     another. A region may be one that the account has not opted into, or that a policy denies.
 //   - Faults happen when they are asked for (Fault), at the call they are asked for, and never
 //     else.
 //   - State returns everything it holds as one comparable value, deeply copied, in a fixed order:

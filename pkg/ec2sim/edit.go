@@ -50,14 +50,16 @@ func (r *Region) EditRouteTable(id string, edit func(*RouteTable)) RouteTable {
 func (r *Region) Remove(id string) {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
-	mustChange(r.sim.mem.own(r.name).Remove(id))
+	mustChange(r.sim.mem.own(r.place()).Remove(id))
 }
 
 // removeJSON names a resource of any kind. Without a region it is in the first.
 type removeJSON struct{ Region, ID string }
 
 func (s *Sim) remove(in removeJSON) error {
-	return s.change(in.Region, func(c *world.Change) error { return c.World.Remove(in.ID) })
+	return s.change(s.placed("", in.Region), true, func(c *world.Change) error {
+		return c.World.Remove(in.ID)
+	})
 }
 
 // State returns what the region holds.
@@ -98,33 +100,46 @@ type attachJSON struct {
 }
 
 func (s *Sim) attach(in attachJSON) error {
-	return s.change(in.Region, func(c *world.Change) error {
+	return s.change(s.placed("", in.Region), true, func(c *world.Change) error {
 		_, err := c.Attach(in.InterfaceID, in.InstanceID, in.DeviceIndex, 0)
 		return err
 	})
 }
 
 func (s *Sim) detach(in attachJSON) error {
-	return s.change(in.Region, func(c *world.Change) error {
+	return s.change(s.placed("", in.Region), true, func(c *world.Change) error {
 		return c.DetachInterface(in.InterfaceID)
 	})
 }
 
-// change runs what an operation does, behind the API's back: no fault strikes it, no one is asked,
-// no call is logged, and it is over at once.
-func (s *Sim) change(region string, run func(*world.Change) error) error {
+// placed is a region of an account, or what it is where they are left out: the first region that
+// holds something, of the Sim's own account.
+func (s *Sim) placed(account, region string) world.Place {
+	if account == "" {
+		account = s.cfg.owner
+	}
 	if region == "" {
 		region = s.firstRegion()
 	}
+	return world.Place{Account: account, Region: region}
+}
+
+// change runs what an operation does, behind the API's back: no fault strikes it, no one is asked,
+// and no call is logged. What takes time in EC2 may be over at once.
+func (s *Sim) change(at world.Place, atOnce bool, run func(*world.Change) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.now()
-	changed := s.mem.settled(region, now).Clone()
-	c := world.Change{World: changed, Now: now, Mint: s.mem.mint, Quotas: s.mem.quotas}
+	changed := s.mem.settled(at, now).Clone()
+	c := world.Change{World: changed, Now: now, Mint: s.mem.mint, Quotas: s.mem.quotas,
+		Shown: s.cfg.shown}
+	if !atOnce {
+		c.Transition = s.cfg.transition
+	}
 	if err := run(&c); err != nil {
 		return err
 	}
 	changed.Settle(now)
-	s.mem.worlds[region] = changed
+	s.mem.worlds[at] = changed
 	return nil
 }

@@ -138,6 +138,9 @@ func (s *Sim) admit(in *inbound, r *http.Request, body []byte) *Error {
 	if service, served := api.Services[who.service]; served {
 		in.service = service
 	}
+	if account := in.mem.accountOf(who.arn); account != in.mem.owner {
+		in.call.Account = account
+	}
 	if authErr != nil {
 		return inWordsOf(who.service, authErr)
 	}
@@ -160,7 +163,7 @@ func (s *Sim) admit(in *inbound, r *http.Request, body []byte) *Error {
 	in.call.Change = op.Changes
 	in.plan, in.call.Faults = in.mem.faults.Strike(fault.Subject{
 		Operation: name, Change: op.Changes, Region: who.region, AccessKeyID: who.accessKeyID,
-		Params: in.call.Params,
+		Account: in.mem.accountOf(who.arn), Params: in.call.Params,
 	})
 	return nil
 }
@@ -216,18 +219,24 @@ func (s *Sim) effect(in *inbound) reply {
 func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Change, reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, now, region := in.mem, s.cfg.now(), in.call.Region
-	present := m.settled(region, now)
+	m, now := in.mem, s.cfg.now()
+	at := world.Place{Account: m.accountOf(in.arn), Region: in.call.Region}
+	present := m.settled(at, now)
 	if refused, over := m.refuses(in, present, p, unprepared, now); over {
 		return nil, refused
 	}
 	c := &world.Change{
 		World: present, Now: now, Mint: m.mint, Quotas: m.quotas,
-		Transition: s.cfg.transition, SameRouteRefused: s.cfg.sameRouteRefused, Caller: in.arn,
-		Roles: m.roles,
+		Transition: s.cfg.transition, Shown: s.cfg.shown,
+		SameRouteRefused: s.cfg.sameRouteRefused, Caller: in.arn,
+		Regions: func() []world.RegionStatus { return s.regionStatuses(m, at.Account) },
+		Assume:  func(asked world.AssumeRole) (world.Session, error) { return s.assume(m, asked) },
+	}
+	if at.Account == m.owner {
+		c.Roles = m.roles
 	}
 	if !in.op.Changes {
-		if old := m.staleWorld(now, region); old != nil {
+		if old := m.staleWorld(now, at); old != nil {
 			c.World = old
 		}
 		// The tables are lent, and the world around them is the read's own.
@@ -239,10 +248,10 @@ func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Chang
 	c.World = present.Clone()
 	out := replyOf(p.Run(*c))
 	if out.err == nil && !in.plan.NoEffect {
-		m.worlds[region] = c.World
+		m.worlds[at] = c.World
 		in.call.Effect = true
 		if in.plan.Stale != nil {
-			m.stale[region] = fault.NewView(present, *in.plan.Stale, now)
+			m.stale[at] = fault.NewView(present, *in.plan.Stale, now)
 		}
 	}
 	return nil, out
@@ -255,7 +264,8 @@ func (m *memory) refuses(
 ) (refused reply, over bool) {
 	in.call.DryRun, in.resource = p.DryRun, "*"
 	cost := fault.Cost{
-		Region: in.call.Region, Operation: in.call.Operation, Plain: p.Plain, Units: p.Units,
+		Account: m.accountOf(in.arn), Region: in.call.Region, Operation: in.call.Operation,
+		Plain: p.Plain, Units: p.Units,
 	}
 	if limited := m.buckets.Spend(now, cost); limited != nil {
 		return reply{err: limited}, true

@@ -31,6 +31,7 @@ type peer struct {
 	key    ec2sim.Credential
 	region string
 	client *http.Client
+	now    func() time.Time // what signatures are dated by; time.Now when nil
 }
 
 // lab serves a lab of its own for the test.
@@ -48,7 +49,7 @@ func serve(t *testing.T, options ...ec2sim.Option) *peer {
 	}
 	t.Cleanup(srv.Close)
 	return &peer{t, s, srv.URL(), ec2sim.LabCredential, ec2sim.LabRegion,
-		&http.Client{Timeout: 10 * time.Second}}
+		&http.Client{Timeout: 10 * time.Second}, nil}
 }
 
 // answer is what a call was answered.
@@ -69,10 +70,21 @@ func (p *peer) request(operation string, params ...string) *http.Request {
 		key, value, _ := strings.Cut(param, "=")
 		form.Set(key, value)
 	}
-	return p.signed(form, time.Now())
+	return p.signed(form, p.time())
+}
+
+func (p *peer) time() time.Time {
+	if p.now == nil {
+		return time.Now()
+	}
+	return p.now()
 }
 
 func (p *peer) signed(form url.Values, at time.Time) *http.Request {
+	return p.signedFor("ec2", form, at)
+}
+
+func (p *peer) signedFor(service string, form url.Values, at time.Time) *http.Request {
 	p.t.Helper()
 	body := form.Encode()
 	r, err := http.NewRequest(http.MethodPost, p.url+"/", strings.NewReader(body))
@@ -84,7 +96,7 @@ func (p *peer) signed(form url.Values, at time.Time) *http.Request {
 	err = v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{
 		AccessKeyID: p.key.AccessKeyID, SecretAccessKey: p.key.SecretAccessKey,
 		SessionToken: p.key.SessionToken,
-	}, r, hex.EncodeToString(digest[:]), "ec2", p.region, at)
+	}, r, hex.EncodeToString(digest[:]), service, p.region, at)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package ec2sim
 
 import (
+	"fmt"
+
 	"aws-provider-executor/pkg/document"
 	"aws-provider-executor/pkg/ec2sim/internal/fault"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
@@ -33,10 +35,18 @@ func (s *Sim) Load(data []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	worlds, quotas, err := world.Load(doc, s.mem.owner, s.mem.mint, s.cfg.now())
+	loaded, err := world.Load(doc, s.mem.owner, s.mem.mint, s.cfg.now())
 	if err != nil {
 		return err
 	}
-	s.mem.worlds, s.mem.quotas, s.mem.stale = worlds, quotas, map[string]*fault.View{}
+	for account, roles := range loaded.Roles {
+		for _, r := range roles {
+			if err := checkRole(r); err != nil {
+				return fmt.Errorf("account %s: %w", account, err)
+			}
+		}
+	}
+	s.mem.worlds, s.mem.accountRoles, s.mem.quotas = loaded.Worlds, loaded.Roles, loaded.Quotas
+	s.mem.stale = map[world.Place]*fault.View{}
 	return nil
 }

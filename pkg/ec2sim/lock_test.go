@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"sync"
 	"testing"
-	"time"
 
 	"aws-provider-executor/pkg/ec2sim/internal/api"
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
@@ -67,7 +66,7 @@ func TestReadsAtTheSameTimeSeeAllOfIt(t *testing.T) {
 			}),
 		})
 	}
-	if worlds[0] == worlds[1] || worlds[0] == s.mem.own(LabRegion) {
+	if worlds[0] == worlds[1] || worlds[0] == s.mem.own(s.mem.at(LabRegion)) {
 		t.Error("what one read notes in its world shows in another's")
 	}
 	var all sync.WaitGroup
@@ -108,7 +107,7 @@ func TestReadsSeeOneWorld(t *testing.T) {
 		"a builder": func() { r.AddInterface(Interface{SubnetID: LabSubnetA}) },
 		"a removal": func() { r.Remove(LabDBInterface1) },
 		"a state that settles": func() {
-			s.mem.own(LabRegion).Transit(LabDB, time.Time{}, "stopped")
+			s.mem.own(s.mem.at(LabRegion)).Transit(LabDB, world.Transition{To: "stopped"})
 			s.State()
 		},
 	} {

@@ -18,5 +18,5 @@ func (s simSource) Now() time.Time { return s.sim.cfg.now() }
 func (s simSource) Read(region string, read func(*world.World)) {
 	s.sim.mu.Lock()
 	defer s.sim.mu.Unlock()
-	read(s.sim.mem.settled(region, s.sim.cfg.now()))
+	read(s.sim.mem.settled(s.sim.mem.at(region), s.sim.cfg.now()))
 }

@@ -14,6 +14,8 @@ import (
 // What a region holds, and what limits it.
 type (
 	RegionState      = world.RegionState
+	AccountState     = world.AccountState
+	AccountRole      = world.AccountRole
 	Tags             = world.Tags
 	VPC              = world.VPC
 	Subnet           = world.Subnet

@@ -115,9 +115,13 @@ func (s *Sim) borrow() (time.Time, map[string]*world.World) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, worlds := s.cfg.now(), map[string]*world.World{}
-	for name, w := range s.mem.worlds {
+	for at, w := range s.mem.worlds {
+		name := at.Region
+		if at.Account != s.mem.owner {
+			name += " of account " + at.Account
+		}
 		if !w.Empty() {
-			worlds[name] = s.mem.settled(name, now)
+			worlds[name] = s.mem.settled(at, now)
 			worlds[name].Lent = true
 		}
 	}

@@ -29,7 +29,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal("no certificate")
 	}
 	p := &peer{t, s, srv.URL(), ec2sim.LabCredential, ec2sim.LabRegion,
-		&http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}}
+		&http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}, nil}
 	p.ok("DescribeVpcs")
 	written, err := os.ReadFile(srv.CAFile())
 	if err != nil || string(written) != string(srv.CAPEM()) {
@@ -72,7 +72,7 @@ func TestHandlerWithoutAServer(t *testing.T) {
 	s := ec2sim.New(ec2sim.Lab())
 	srv := httptest.NewServer(s)
 	defer srv.Close()
-	p := &peer{t, s, srv.URL, ec2sim.LabCredential, ec2sim.LabRegion, srv.Client()}
+	p := &peer{t, s, srv.URL, ec2sim.LabCredential, ec2sim.LabRegion, srv.Client(), nil}
 	p.ok("DescribeVpcs")
 }
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,10 +36,14 @@ const programName = "ec2sim"
 // under way while it happens goes on with the old one.
 type memory struct {
 	owner      string
-	worlds     map[string]*world.World
-	stale      map[string]*fault.View
+	worlds     map[world.Place]*world.World
+	stale      map[world.Place]*fault.View
 	mint       world.Minter
 	requestIDs world.Minter
+	sessionIDs world.Minter
+
+	accountRoles map[string][]AccountRole
+	sessions     map[string]session // by access key
 
 	calls   []*Call
 	seq     int // of the last call
@@ -58,6 +63,7 @@ type config struct {
 	now         func() time.Time
 	owner       string
 	transition  time.Duration
+	shown       time.Duration
 	throttling  bool
 	quotas      Quotas
 	log         func(Call)
@@ -90,6 +96,9 @@ func WithOwner(account string) Option { return func(c *config) { c.owner = accou
 
 // WithTransitionTime sets how long an instance is stopping or pending; 20 ms when not given.
 func WithTransitionTime(d time.Duration) Option { return func(c *config) { c.transition = d } }
+
+// WithTerminatedShown sets how long a terminated instance is described; an hour when not given.
+func WithTerminatedShown(d time.Duration) Option { return func(c *config) { c.shown = d } }
 
 // WithSameRouteRefused has CreateRoute refuse a route that is there already with the same target.
 // What the real EC2 does has been reported both ways; without this option it is a success that
@@ -156,16 +165,16 @@ func Seed(fill func(*Sim)) Option {
 	return func(c *config) { c.seeds = append(c.seeds, fill) }
 }
 
-// The account and identity of a Sim that is not told another.
-const (
-	DefaultOwner = "123456789012"
-	defaultARN   = "arn:aws:iam::" + DefaultOwner + ":user/anyone"
-)
+// DefaultOwner is the account of a Sim that is not told another.
+const DefaultOwner = "123456789012"
+
+// anyone is who calls where nobody is known.
+func (c config) anyone() string { return "arn:aws:iam::" + c.owner + ":user/anyone" }
 
 // New returns a Sim. It panics when a seed cannot be what it says it is.
 func New(options ...Option) *Sim {
 	s := &Sim{cfg: config{
-		now: time.Now, owner: DefaultOwner, transition: 20 * time.Millisecond,
+		now: time.Now, owner: DefaultOwner, transition: 20 * time.Millisecond, shown: time.Hour,
 		credentials: map[string]Credential{}, rights: map[string]iam.Rights{},
 	}}
 	for _, o := range options {
@@ -201,9 +210,11 @@ func (s *Sim) forget() {
 	}
 	s.mem = &memory{
 		owner:  s.cfg.owner,
-		worlds: map[string]*world.World{}, stale: map[string]*fault.View{},
+		worlds: map[world.Place]*world.World{}, stale: map[world.Place]*fault.View{},
 		buckets: fault.NewBuckets(s.cfg.throttling),
 		mint:    world.NewMinter(s.cfg.seed, 1), requestIDs: world.NewMinter(s.cfg.seed, 2),
+		sessionIDs:   world.NewMinter(s.cfg.seed, 3),
+		accountRoles: map[string][]AccountRole{}, sessions: map[string]session{},
 		rights: maps.Clone(s.cfg.rights), roles: slices.Clone(s.cfg.roles),
 		quotas: s.cfg.quotas, ended: make(chan struct{}),
 	}
@@ -229,8 +240,11 @@ func (s *Sim) firstRegion() string {
 
 // State is everything a Sim holds, by region. A region that holds nothing is left out.
 type State struct {
-	Regions map[string]RegionState `json:"regions"`
-	Quotas  Quotas                 `json:"quotas,omitzero"` // those that are not EC2's default
+	Regions map[string]RegionState `json:"regions"` // of the Sim's own account, as Roles
+	Roles   []AccountRole          `json:"roles,omitempty"`
+	// Accounts are the others, by their ids.
+	Accounts map[string]AccountState `json:"accounts,omitempty"`
+	Quotas   Quotas                  `json:"quotas,omitzero"` // those that are not EC2's default
 }
 
 // State returns everything the Sim holds. It is a copy: nothing the caller does to it reaches the
@@ -239,20 +253,63 @@ func (s *Sim) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := State{Regions: map[string]RegionState{}, Quotas: s.mem.quotas}
-	for name, w := range s.mem.worlds {
-		if !w.Empty() {
-			state.Regions[name] = s.mem.settled(name, s.cfg.now()).Snapshot()
+	for at, w := range s.mem.worlds {
+		if w.Empty() {
+			continue
 		}
+		region := s.mem.settled(at, s.cfg.now()).Snapshot()
+		if at.Account == s.mem.owner {
+			state.Regions[at.Region] = region
+			continue
+		}
+		account := state.account(at.Account)
+		if account.Regions == nil {
+			account.Regions = map[string]RegionState{}
+		}
+		account.Regions[at.Region] = region
+		state.Accounts[at.Account] = account
+	}
+	for id, roles := range s.mem.accountRoles {
+		list := cloneRoles(roles)
+		if id == s.mem.owner {
+			state.Roles = list
+			continue
+		}
+		account := state.account(id)
+		account.Roles = list
+		state.Accounts[id] = account
 	}
 	return state
 }
 
+// account returns what is known of another account.
+func (s *State) account(id string) world.AccountState {
+	if s.Accounts == nil {
+		s.Accounts = map[string]world.AccountState{}
+	}
+	return s.Accounts[id]
+}
+
+func cloneRoles(roles []AccountRole) []AccountRole {
+	var list []AccountRole
+	for _, r := range roles {
+		list = append(list, r.Clone())
+	}
+	slices.SortFunc(list, func(a, b AccountRole) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// at is a region of the Sim's own account.
+func (m *memory) at(region string) world.Place {
+	return world.Place{Account: m.owner, Region: region}
+}
+
 // settled returns the region's world with the transitions that are due ended. The caller holds
 // s.mu.
-func (m *memory) settled(region string, now time.Time) *world.World {
-	w := m.world(region)
+func (m *memory) settled(at world.Place, now time.Time) *world.World {
+	w := m.world(at)
 	if w.Due(now) {
-		w = m.own(region)
+		w = m.own(at)
 		w.Settle(now)
 	}
 	return w
@@ -260,34 +317,34 @@ func (m *memory) settled(region string, now time.Time) *world.World {
 
 // own returns the region's world to change it in place: a copy, when somebody may be reading it.
 // The caller holds s.mu.
-func (m *memory) own(region string) *world.World {
-	w := m.world(region)
+func (m *memory) own(at world.Place) *world.World {
+	w := m.world(at)
 	if w.Lent {
 		w = w.Clone()
-		m.worlds[region] = w
+		m.worlds[at] = w
 	}
 	return w
 }
 
 // world returns the region's world to read it, which is empty when nobody has filled it. The caller
 // holds s.mu.
-func (m *memory) world(region string) *world.World {
-	w := m.worlds[region]
+func (m *memory) world(at world.Place) *world.World {
+	w := m.worlds[at]
 	if w == nil {
-		w = world.New(region, m.owner)
-		m.worlds[region] = w
+		w = world.New(at.Region, at.Account)
+		m.worlds[at] = w
 	}
 	return w
 }
 
 // staleWorld returns the world a read of the region is to see, or nil when it is the present one.
-func (m *memory) staleWorld(now time.Time, region string) *world.World {
-	v := m.stale[region]
+func (m *memory) staleWorld(now time.Time, at world.Place) *world.World {
+	v := m.stale[at]
 	if v == nil {
 		return nil
 	}
 	if v.Over(now) {
-		delete(m.stale, region)
+		delete(m.stale, at)
 		return nil
 	}
 	return v.Next()

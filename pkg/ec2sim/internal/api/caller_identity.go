@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"strings"
+
+	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
 type getCallerIdentityIn struct{}
@@ -16,10 +18,15 @@ type callerIdentityXML struct {
 
 // getCallerIdentity tells who signed the call.
 func getCallerIdentity(c *call, _ *getCallerIdentityIn) (any, error) {
-	parts := strings.SplitN(c.Caller, ":", 6)
 	return callerIdentityXML{
-		ARN: c.Caller, Account: parts[4], UserID: userID(parts[4], parts[5]),
+		ARN: c.Caller, Account: world.AccountOf(c.Caller), UserID: userIDOf(c.Caller),
 	}, nil
+}
+
+// userIDOf is the unique id of whom an ARN names.
+func userIDOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	return userID(parts[4], parts[5])
 }
 
 // userID is the unique id of a principal of an account. A session's is that of its role, with the

@@ -20,10 +20,19 @@ type stopInstancesIn struct {
 	Hibernate      bool `query:"unheld"`
 }
 
-func (in *startInstancesIn) resources(*world.World) []string { return in.InstanceId }
-func (in *startInstancesIn) units() int                      { return len(in.InstanceId) }
-func (in *stopInstancesIn) resources(*world.World) []string  { return in.InstanceId }
-func (in *stopInstancesIn) units() int                       { return len(in.InstanceId) }
+type terminateInstancesIn struct {
+	dryRun
+	InstanceId     []string `query:"required"`
+	Force          bool
+	SkipOsShutdown bool
+}
+
+func (in *startInstancesIn) resources(*world.World) []string     { return in.InstanceId }
+func (in *startInstancesIn) units() int                          { return len(in.InstanceId) }
+func (in *stopInstancesIn) resources(*world.World) []string      { return in.InstanceId }
+func (in *terminateInstancesIn) resources(*world.World) []string { return in.InstanceId }
+func (in *terminateInstancesIn) units() int                      { return len(in.InstanceId) }
+func (in *stopInstancesIn) units() int                           { return len(in.InstanceId) }
 
 type stateChangeXML struct {
 	ID       string           `xml:"instanceId"`
@@ -42,6 +51,10 @@ func startInstances(c *call, in *startInstancesIn) (any, error) {
 // stopInstances makes no difference between a graceful stop and a forced one: no guest here hangs.
 func stopInstances(c *call, in *stopInstancesIn) (any, error) {
 	return c.changeStates(in.InstanceId, c.Stop)
+}
+
+func terminateInstances(c *call, in *terminateInstancesIn) (any, error) {
+	return c.changeStates(in.InstanceId, c.Terminate)
 }
 
 func (c *call) changeStates(ids []string, change func(*world.Instance) error) (any, error) {

@@ -18,7 +18,6 @@ var onlyDry = map[string][]string{
 	"DeleteRouteTable":              {"RouteTableId"},
 	"DeleteSecurityGroup":           {"GroupId"},
 	"RebootInstances":               {"InstanceId"},
-	"TerminateInstances":            {"InstanceId"},
 }
 
 // asking is an operation that is only asked for.

@@ -25,6 +25,8 @@ func (c *call) view() view { return view{c.World} }
 // Operation is one operation of the API.
 type Operation struct {
 	Changes bool
+	// Anyone reports whether IAM has no say: whoever is known to AWS may call.
+	Anyone  bool
 	Prepare func(name string, form url.Values) (Prepared, error)
 }
 
@@ -110,6 +112,7 @@ var Operations = withOnlyDry(map[string]Operation{
 	"ReplaceRoute":                    changing(replaceRoute),
 	"StartInstances":                  changing(startInstances),
 	"StopInstances":                   changing(stopInstances),
+	"TerminateInstances":              changing(terminateInstances),
 	"UnassignIpv6Addresses":           changing(unassignIPv6Addresses),
 	"ModifyNetworkInterfaceAttribute": changing(modifyNetworkInterfaceAttribute),
 	"UnassignPrivateIpAddresses":      changing(unassignPrivateIPAddresses),
@@ -122,8 +125,6 @@ type Service struct {
 	Name, Prefix, Version string
 
 	Operations map[string]Operation
-	// Anyone reports whether IAM has no say: whoever is known to AWS may call.
-	Anyone bool
 	// Answer and Refusal write an answer and an error.
 	Answer  func(operation, requestID string, body any) ([]byte, error)
 	Refusal func(requestID, code, message string) ([]byte, error)
@@ -144,9 +145,7 @@ var Services = map[string]Service{
 	},
 	STS: {
 		Name: "AWSSecurityTokenService", Prefix: "sts", Version: query.STSVersion,
-		Operations: map[string]Operation{"GetCallerIdentity": reading(getCallerIdentity)},
-		Anyone:     true,
-		Answer:     query.STSAnswer, Refusal: query.STSRefusal,
+		Operations: stsOperations, Answer: query.STSAnswer, Refusal: query.STSRefusal,
 	},
 	IAM: {
 		Name: "AWSIdentityAndAccessManagement", Prefix: "iam", Version: query.IAMVersion,

@@ -23,6 +23,7 @@ type Fault struct {
 	// holds patterns of parameters by their wire names.
 	Operation   string
 	Params      map[string]string
+	Account     string // of the caller
 	Region      string
 	AccessKeyID string
 	Nth         int     // the first of the matching calls it strikes, from 1; 0 is 1

@@ -13,6 +13,7 @@ type JSON struct {
 	Name        string            `json:"name,omitempty"`
 	Operation   string            `json:"operation,omitempty"`
 	Params      map[string]string `json:"params,omitempty"`
+	Account     string            `json:"account,omitempty"`
 	Region      string            `json:"region,omitempty"`
 	AccessKeyID string            `json:"accessKeyId,omitempty"`
 	Nth         int               `json:"nth,omitempty"`
@@ -40,9 +41,9 @@ type StaleJSON struct {
 // Fault reads the fault.
 func (j JSON) Fault() (Fault, error) {
 	f := Fault{
-		Name: j.Name, Operation: j.Operation, Params: j.Params, Region: j.Region,
-		AccessKeyID: j.AccessKeyID,
-		Nth:         j.Nth, Count: j.Count, Probability: j.Probability, ChanceSeed: j.ChanceSeed,
+		Name: j.Name, Operation: j.Operation, Params: j.Params, Account: j.Account,
+		Region: j.Region, AccessKeyID: j.AccessKeyID,
+		Nth: j.Nth, Count: j.Count, Probability: j.Probability, ChanceSeed: j.ChanceSeed,
 		NoEffect: j.NoEffect, Answer: j.Answer, Error: j.Error, Text: j.Text,
 	}
 	if f.Answer == AnswerAsIs && f.Error != nil {
@@ -78,9 +79,9 @@ func ToJSON(states []State) []JSON {
 	for _, s := range states {
 		f := s.Fault
 		j := JSON{
-			Name: f.Label(), Operation: f.Operation, Params: f.Params, Region: f.Region,
-			AccessKeyID: f.AccessKeyID,
-			Nth:         f.Nth, Count: f.Count, Probability: f.Probability, ChanceSeed: f.ChanceSeed,
+			Name: f.Label(), Operation: f.Operation, Params: f.Params, Account: f.Account,
+			Region: f.Region, AccessKeyID: f.AccessKeyID,
+			Nth: f.Nth, Count: f.Count, Probability: f.Probability, ChanceSeed: f.ChanceSeed,
 			DelayBefore: durationText(f.DelayBefore), DelayAfter: durationText(f.DelayAfter),
 			NoEffect: f.NoEffect, Answer: f.Answer, Error: f.Error, Text: f.Text, Seen: s.Seen,
 			Struck: s.Struck,

@@ -24,6 +24,7 @@ const notXML = "It works!\n"
 type Subject struct {
 	Operation           string
 	Change              bool
+	Account             string
 	Region, AccessKeyID string
 	Params              map[string]string
 }
@@ -89,6 +90,7 @@ func (a *armed) strikes(c Subject) bool {
 
 func (a *armed) matches(c Subject) bool {
 	if !Matches(a.Operation, c.Operation, c.Change) ||
+		a.Account != "" && a.Account != c.Account ||
 		a.Region != "" && a.Region != c.Region ||
 		a.AccessKeyID != "" && a.AccessKeyID != c.AccessKeyID {
 		return false

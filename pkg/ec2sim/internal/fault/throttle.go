@@ -43,9 +43,9 @@ func NewBuckets(on bool) *Buckets { return &Buckets{on: on, held: map[string]*bu
 
 // Cost is what a call pays for.
 type Cost struct {
-	Region, Operation string
-	Plain             bool // neither filtered nor paged, of an operation where that costs more
-	Units             int  // resources that the call names
+	Account, Region, Operation string
+	Plain                      bool // neither filtered nor paged, where that costs more
+	Units                      int  // resources that the call names
 }
 
 type bucket struct {
@@ -67,11 +67,12 @@ func (bs *Buckets) Spend(now time.Time, c Cost) *refusal.Error {
 			name, r = c.Operation+" (plain)", plainDescribe
 		}
 	}
-	if !bs.take(c.Region+" "+name, r, 1, now) {
+	of := c.Account + " " + c.Region + " " + name
+	if !bs.take(of, r, 1, now) {
 		return refusal.Throttled()
 	}
 	if r, ok := resourceRates[c.Operation]; ok &&
-		!bs.take(c.Region+" "+name+" (resources)", r, float64(c.Units), now) {
+		!bs.take(of+" (resources)", r, float64(c.Units), now) {
 		return refusal.Throttled()
 	}
 	return nil

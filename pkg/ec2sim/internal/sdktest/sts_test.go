@@ -10,6 +10,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
@@ -121,5 +122,28 @@ func TestAnswersAreDated(t *testing.T) {
 	}
 	if got := response.Response.Header.Get("Date"); got != ahead.Format(http.TimeFormat) {
 		t.Errorf("the answer is of %s, want %s", got, ahead.Format(http.TimeFormat))
+	}
+}
+
+// The SDK's own provider of a role's credentials gets some, and uses them.
+func TestSDKAssumesARole(t *testing.T) {
+	s, srv := start(t, ec2sim.ServerOptions{})
+	const account = "222233334444"
+	s.Account(account).AddRole(ec2sim.AccountRole{Name: "reader", ExternalID: "word"})
+	role := stscreds.NewAssumeRoleProvider(stsClient(t, srv, ec2sim.LabCredential),
+		"arn:aws:iam::"+account+":role/reader",
+		func(o *stscreds.AssumeRoleOptions) { o.ExternalID = aws.String("word") })
+	got, err := role.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.CanExpire || time.Until(got.Expires) < 14*time.Minute {
+		t.Errorf("they expire at %s", got.Expires)
+	}
+	who, err := stsClient(t, srv, ec2sim.Credential{AccessKeyID: got.AccessKeyID,
+		SecretAccessKey: got.SecretAccessKey, SessionToken: got.SessionToken}).
+		GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	if err != nil || aws.ToString(who.Account) != account {
+		t.Errorf("it is %+v, %v", who, err)
 	}
 }

@@ -108,21 +108,27 @@ func AddressesOf(i *Interface) []string {
 
 // Free returns the lowest n addresses of the subnet that may be given out and that nobody holds.
 func (w *World) Free(subnet *Subnet, n int) []string {
-	taken := map[string]bool{}
-	for _, eni := range w.Interfaces {
-		if eni.SubnetID == subnet.ID {
-			for _, a := range eni.PrivateAddresses {
-				taken[a.Address] = true
-			}
-		}
-	}
 	if subnet.IPv6Only() {
 		return nil
+	}
+	taken := map[string]bool{}
+	var delegated []netip.Prefix
+	for _, eni := range w.Interfaces {
+		if eni.SubnetID != subnet.ID {
+			continue
+		}
+		for _, a := range eni.PrivateAddresses {
+			taken[a.Address] = true
+		}
+		for _, p := range eni.Prefixes {
+			delegated = append(delegated, netip.MustParsePrefix(p))
+		}
 	}
 	prefix := netip.MustParsePrefix(subnet.CIDR)
 	var list []string
 	for a := prefix.Addr(); prefix.Contains(a) && len(list) < n; a = a.Next() {
-		if !Reserved(prefix, a) && !taken[a.String()] && w.Delegatee(subnet.ID, a.String()) == nil {
+		given := slices.ContainsFunc(delegated, func(p netip.Prefix) bool { return p.Contains(a) })
+		if !Reserved(prefix, a) && !taken[a.String()] && !given {
 			list = append(list, a.String())
 		}
 	}

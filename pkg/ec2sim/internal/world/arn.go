@@ -2,8 +2,11 @@ package world
 
 import "strings"
 
-// ARNOf is the ARN of what has the id, whether or not it exists.
+// ARNOf is the ARN of what has the id, whether or not it exists. An ARN is its own.
 func (w *World) ARNOf(id string) string {
+	if strings.HasPrefix(id, "arn:") {
+		return id
+	}
 	kind := ResourceType(id)
 	if kind == "" {
 		kind = "*"

@@ -25,7 +25,7 @@ func (c *Change) Attach(interfaceID, instanceID string, index, card int) (*Attac
 		ID: c.Mint.id("eni-attach"), InstanceID: i.ID, InstanceOwner: c.World.Owner,
 		DeviceIndex: index, Status: "attaching", AttachTime: c.Now.UTC(),
 	}
-	c.World.Transit(eni.ID, c.Now.Add(c.Transition), "attached")
+	c.World.Transit(eni.ID, Transition{c.Now.Add(c.Transition), "attached"})
 	return eni.Attachment, nil
 }
 
@@ -87,7 +87,7 @@ func (c *Change) Detach(attachment string) error {
 			eni.Attachment.NetworkCardIndex)
 	}
 	eni.Attachment.Status = "detaching"
-	c.World.Transit(eni.ID, c.Now.Add(c.Transition), "detached")
+	c.World.Transit(eni.ID, Transition{c.Now.Add(c.Transition), "detached"})
 	return nil
 }
 

@@ -129,6 +129,13 @@ func (m Minter) mac() string {
 		byte(n>>32))
 }
 
+// Session makes a key of temporary credentials.
+func (m Minter) Session() Session {
+	long := func() string { return fmt.Sprintf("%016x%016x", m.rand.Uint64(), m.rand.Uint64()) }
+	return Session{AccessKeyID: fmt.Sprintf("ASIA%016X", m.rand.Uint64()),
+		SecretAccessKey: long(), Token: long() + long()}
+}
+
 // UUID makes an id of a request.
 func (m Minter) UUID() string {
 	a, b := m.rand.Uint64(), m.rand.Uint64()

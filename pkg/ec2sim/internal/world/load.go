@@ -13,31 +13,76 @@ import (
 	"aws-provider-executor/pkg/document"
 )
 
-// Load makes worlds, by region, and quotas of a document in the form of State. The error is a
+// Loaded is what a document says there is.
+type Loaded struct {
+	Worlds map[Place]*World
+	Roles  map[string][]AccountRole // by account
+	Quotas Quotas
+}
+
+// Load makes worlds, roles and quotas of a document in the form of State. The error is a
 // document.Faults that names every fault with its line.
-func Load(
-	doc *document.Node, owner string, mint Minter, now time.Time,
-) (map[string]*World, Quotas, error) {
-	l := loader{owner: owner, mint: mint, now: now, worlds: map[string]*World{}}
+func Load(doc *document.Node, owner string, mint Minter, now time.Time) (Loaded, error) {
+	l := loader{owner: owner, mint: mint, now: now,
+		to: Loaded{Worlds: map[Place]*World{}, Roles: map[string][]AccountRole{}}}
 	l.Fields(doc, "",
 		document.Field{Name: "regions", Required: true, Read: l.regions},
+		document.Field{Name: "roles", Read: l.roles},
+		document.Field{Name: "accounts", Read: l.accounts},
 		document.Field{Name: "quotas", Read: l.setQuotas})
-	return l.worlds, l.quotas, l.Err()
+	return l.to, l.Err()
 }
 
 // loader makes worlds of a document.
 type loader struct {
 	document.Faults
-	owner  string
-	mint   Minter
-	now    time.Time
-	worlds map[string]*World
-	quotas Quotas
+	owner string // the account that is being read
+	mint  Minter
+	now   time.Time
+	to    Loaded
+}
+
+var accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+
+// accounts reads the accounts beside the Sim's own.
+func (l *loader) accounts(n *document.Node, path string) {
+	if n.Kind != document.Object {
+		l.Add(n.Line, path, "is %s, want an object of accounts", n.Kind)
+		return
+	}
+	own := l.owner
+	defer func() { l.owner = own }()
+	for _, e := range n.Entries {
+		at := path + "." + e.Key
+		switch {
+		case !accountForm.MatchString(e.Key):
+			l.Add(e.Line, at, "is not an account: want 12 digits, in quotes")
+			continue
+		case e.Key == own:
+			l.Add(e.Line, at, "is the account of the regions and roles beside accounts")
+			continue
+		}
+		l.owner = e.Key
+		l.Fields(e.Value, at,
+			document.Field{Name: "regions", Read: l.regions},
+			document.Field{Name: "roles", Read: l.roles})
+	}
+}
+
+func (l *loader) roles(n *document.Node, path string) {
+	l.Each(n, path, func(n *document.Node, path string) {
+		var r AccountRole
+		l.value(n, path, reflect.ValueOf(&r).Elem())
+		if r.Name == "" {
+			l.Add(n.Line, path, "has no name")
+		}
+		l.to.Roles[l.owner] = append(l.to.Roles[l.owner], r)
+	})
 }
 
 func (l *loader) setQuotas(n *document.Node, path string) {
-	l.value(n, path, reflect.ValueOf(&l.quotas).Elem())
-	if err := l.quotas.Check(); err != nil {
+	l.value(n, path, reflect.ValueOf(&l.to.Quotas).Elem())
+	if err := l.to.Quotas.Check(); err != nil {
 		l.Add(n.Line, path, "%v", err)
 	}
 }
@@ -72,6 +117,7 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		hosts  []item[Instance]
 		nics   []item[Interface]
 		eips   []item[Address]
+		fleets []item[fleet]
 	)
 	before := len(l.Faults)
 	l.Fields(n, path,
@@ -79,7 +125,13 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		items(l, "securityGroups", &groups, SecurityGroup{}), items(l, "gateways", &gates, Gateway{}),
 		items(l, "routeTables", &tables, RouteTable{}), items(l, "instances", &hosts, Instance{}),
 		items(l, "interfaces", &nics, Interface{SourceDestCheck: true}),
-		items(l, "addresses", &eips, Address{}))
+		items(l, "addresses", &eips, Address{}), items(l, "fleets", &fleets, fleet{}),
+		document.Field{Name: "denied", Read: func(n *document.Node, path string) {
+			w.Denied = l.Bool(n, path)
+		}},
+		document.Field{Name: "optInStatus", Read: func(n *document.Node, path string) {
+			w.OptIn = l.optIn(n, path)
+		}})
 	if len(l.Faults) > before {
 		return
 	}
@@ -111,7 +163,25 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		}
 	}
 	add(l, eips, w.AddAddress)
-	l.worlds[name] = w
+	l.fleets(w, fleets)
+	l.to.Worlds[Place{l.owner, name}] = w
+}
+
+func (l *loader) optIn(n *document.Node, path string) string {
+	status := l.String(n, path)
+	if !slices.Contains(OptInStatuses, status) {
+		l.Add(n.Line, path, "is %q, want one of %s", status, strings.Join(OptInStatuses, ", "))
+	}
+	return status
+}
+
+func (l *loader) fleets(w *World, fleets []item[fleet]) {
+	for _, it := range fleets {
+		err := attempt(func() { w.AddFleet(l.mint, it.value.Instance, it.value.Count, l.now) })
+		if err != nil {
+			l.Add(it.line, it.path, "%v", err)
+		}
+	}
 }
 
 // placeInstances puts an instance that does not say where it is into the subnet of its first

@@ -46,6 +46,30 @@ func (c *Change) Stop(i *Instance) error {
 	return nil
 }
 
+// Terminate ends an instance in any state. One that is terminated or about to be is left as it is.
+func (c *Change) Terminate(i *Instance) error {
+	if i.State == "shutting-down" || i.State == "terminated" {
+		return nil
+	}
+	i.StateReason = "Client.UserInitiatedShutdown: User initiated shutdown"
+	i.State = "shutting-down"
+	ended := c.Now.Add(c.Transition)
+	c.World.Transit(i.ID, Transition{ended, "terminated"}, Transition{ended.Add(c.Shown), Gone})
+	return nil
+}
+
+// Launch adds instances that are alike, which are pending.
+func (c *Change) Launch(like Instance, count int) (added []*Instance, err error) {
+	err = attempt(func() {
+		added = c.World.AddFleet(c.Mint, like, count, c.Now)
+	})
+	for _, i := range added {
+		i.LaunchTime = c.Now.UTC()
+		c.transit(i, "pending", "running")
+	}
+	return added, err
+}
+
 // takePublic gives the public address of EC2's own pool back. The next start gets the next one.
 func (c *Change) takePublic(i *Instance) {
 	for _, eni := range c.World.Attached(i.ID) {
@@ -59,5 +83,5 @@ func (c *Change) takePublic(i *Instance) {
 // passed.
 func (c *Change) transit(i *Instance, now, then string) {
 	i.State = now
-	c.World.Transit(i.ID, c.Now.Add(c.Transition), then)
+	c.World.Transit(i.ID, Transition{c.Now.Add(c.Transition), then})
 }

@@ -18,6 +18,12 @@ type RegionState struct {
 	Instances      []Instance      `json:"instances,omitempty"`
 	Interfaces     []Interface     `json:"interfaces,omitempty"`
 	Addresses      []Address       `json:"addresses,omitempty"`
+
+	// OptIn is opt-in-not-required, opted-in or not-opted-in. Empty follows from the region's name.
+	// Who calls in a region that is not opted in is not known there.
+	OptIn string `json:"optInStatus,omitempty"`
+	// Denied has a service control policy deny every call of EC2 in the region.
+	Denied bool `json:"denied,omitempty"`
 }
 
 // Tags are the tags of a resource; none is nil.

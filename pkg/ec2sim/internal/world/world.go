@@ -62,6 +62,9 @@ func (t Table[T]) snapshot() []T {
 // World is one region.
 type World struct {
 	Region, Owner string
+	// OptIn and Denied are as in RegionState.
+	OptIn  string
+	Denied bool
 
 	VPCs       Table[VPC]
 	Subnets    Table[Subnet]
@@ -75,17 +78,22 @@ type World struct {
 	// byInstance are the interfaces by the instance that they are attached to, once indexed.
 	byInstance map[string][]*Interface
 
-	transitions map[string]transition // by instance or interface
+	// transitions are what is to come, in order, by instance or interface.
+	transitions map[string][]Transition
 
 	// Lent is set when somebody may be reading the world without the lock. It is not changed any more.
 	Lent bool
 }
 
-// transition is a change that is under way: of an instance's state, or of an attachment's status.
-type transition struct {
-	at time.Time
-	to string
+// Transition is a change that is under way: of an instance's state, or of an attachment's status.
+// An instance that gets to Gone is not there any more.
+type Transition struct {
+	At time.Time
+	To string
 }
+
+// Gone is the last transition of an instance.
+const Gone = "gone"
 
 // New returns an empty region.
 func New(region, owner string) *World {
@@ -94,14 +102,14 @@ func New(region, owner string) *World {
 		VPCs: Table[VPC]{}, Subnets: Table[Subnet]{}, Groups: Table[SecurityGroup]{},
 		Gateways: Table[Gateway]{}, Routes: Table[RouteTable]{}, Instances: Table[Instance]{},
 		Interfaces: Table[Interface]{}, Addresses: Table[Address]{},
-		transitions: map[string]transition{},
+		transitions: map[string][]Transition{},
 	}
 }
 
 // Clone returns a deep copy.
 func (w *World) Clone() *World {
 	return &World{
-		Region: w.Region, Owner: w.Owner,
+		Region: w.Region, Owner: w.Owner, OptIn: w.OptIn, Denied: w.Denied,
 		VPCs: w.VPCs.clone(), Subnets: w.Subnets.clone(), Groups: w.Groups.clone(),
 		Gateways: w.Gateways.clone(), Routes: w.Routes.clone(), Instances: w.Instances.clone(),
 		Interfaces: w.Interfaces.clone(), Addresses: w.Addresses.clone(),
@@ -116,6 +124,7 @@ func (w *World) Snapshot() RegionState {
 		Gateways: w.Gateways.snapshot(), RouteTables: w.Routes.snapshot(),
 		Instances:  w.Instances.snapshot(),
 		Interfaces: w.Interfaces.snapshot(), Addresses: w.Addresses.snapshot(),
+		OptIn: w.OptIn, Denied: w.Denied,
 	}
 	for i := range s.Interfaces {
 		eni := &s.Interfaces[i]
@@ -143,7 +152,7 @@ func (w *World) Snapshot() RegionState {
 
 // Empty reports whether nobody has put anything into the region.
 func (w *World) Empty() bool {
-	return len(w.VPCs)+len(w.Gateways)+len(w.Addresses) == 0
+	return len(w.VPCs)+len(w.Gateways)+len(w.Addresses) == 0 && w.OptIn == "" && !w.Denied
 }
 
 func compareAddresses(a, b string) int {
@@ -172,37 +181,67 @@ func IsPrefixList(destination string) bool { return strings.HasPrefix(destinatio
 
 // Due reports whether a transition is to end.
 func (w *World) Due(now time.Time) bool {
-	for _, t := range w.transitions {
-		if !now.Before(t.at) {
+	for _, list := range w.transitions {
+		if !now.Before(list[0].At) {
 			return true
 		}
 	}
 	return false
 }
 
-// Transit has the instance or the attachment of the interface get to a state at a time.
-func (w *World) Transit(id string, at time.Time, to string) {
-	w.transitions[id] = transition{at, to}
-}
+// Transit has the instance or the attachment of the interface get to states, in order. What was
+// under way for it is not any more.
+func (w *World) Transit(id string, steps ...Transition) { w.transitions[id] = steps }
 
 // CallOff has what is under way for an instance or an interface not happen.
 func (w *World) CallOff(id string) { delete(w.transitions, id) }
 
 // Settle ends the transitions that are due.
 func (w *World) Settle(now time.Time) {
-	for id, t := range w.transitions {
-		if now.Before(t.at) {
+	for id, list := range w.transitions {
+		for len(list) > 0 && !now.Before(list[0].At) {
+			w.reach(id, list[0].To)
+			list = list[1:]
+		}
+		if w.transitions[id] = list; len(list) == 0 {
+			delete(w.transitions, id)
+		}
+	}
+}
+
+// reach ends a transition.
+func (w *World) reach(id, to string) {
+	if i := w.Instances[id]; i != nil {
+		switch i.State = to; to {
+		case "terminated":
+			w.releaseInterfaces(i.ID)
+		case Gone:
+			delete(w.Instances, id)
+		}
+	}
+	if eni := w.Interfaces[id]; eni != nil && eni.Attachment != nil {
+		if eni.Attachment.Status = to; to == "detached" {
+			eni.Attachment = nil
+		}
+	}
+}
+
+// releaseInterfaces takes the interfaces of a terminated instance from it. Those that are to go
+// with it go.
+func (w *World) releaseInterfaces(instance string) {
+	for _, eni := range w.Attached(instance) {
+		goes := eni.Attachment.DeleteOnTermination
+		eni.Attachment, eni.PublicIP = nil, ""
+		if !goes {
 			continue
 		}
-		if i := w.Instances[id]; i != nil {
-			i.State = t.to
-		}
-		if eni := w.Interfaces[id]; eni != nil && eni.Attachment != nil {
-			if eni.Attachment.Status = t.to; t.to == "detached" {
-				eni.Attachment = nil
+		for _, a := range w.Addresses {
+			if a.InterfaceID == eni.ID {
+				a.AssociationID, a.InterfaceID, a.PrivateIP = "", "", ""
 			}
 		}
-		delete(w.transitions, id)
+		delete(w.Interfaces, eni.ID)
+		delete(w.transitions, eni.ID)
 	}
 }
 
