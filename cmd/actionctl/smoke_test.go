@@ -148,7 +148,7 @@ func TestNobodyDecides(t *testing.T) {
 			if !c.stopped {
 				return
 			}
-			s.must("rollback", "--all")
+			s.must("rollback", "--all", "--yes")
 			if got := s.instance(ec2sim.LabDB); got != "running" {
 				t.Errorf("after the rollback db is %s", got)
 			}

@@ -61,7 +61,7 @@ func (s *site) notForgotten(before ec2sim.State) {
 		!strings.Contains(said, "may have changed something") {
 		s.t.Errorf("requeued with another plan: exit %d, %s", code, said)
 	}
-	s.must("rollback", "--all")
+	s.must("rollback", "--all", "--yes")
 	if d := cmp.Diff(before, s.sim.State()); d != "" {
 		s.t.Errorf("after the rollback the world differs from before:\n%s", d)
 	}

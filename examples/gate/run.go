@@ -73,7 +73,7 @@ func (s *stage) road(plans string) error {
 		func() error { return s.expect(0, "priorAssigned=false", "show", "1") },
 		func() error {
 			s.step("The rollback goes backwards, by the facts of the actions.")
-			return s.expect(0, "rolledBack", "rollback", "--all", policy)
+			return s.expect(0, "rolledBack", "rollback", "--all", "--yes", policy)
 		},
 		func() error { return s.same(before) },
 		func() error { return s.expect(0, "rolled-back", "journal") },

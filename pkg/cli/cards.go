@@ -196,36 +196,3 @@ func (a *app) cardsOf(outcomes []gate.Outcome, undo bool) []view.Card {
 	}
 	return cards
 }
-
-// recordedCards are the cards of actions as the log tells of them.
-func (a *app) recordedCards(
-	ctx context.Context, s gate.Store, ids []int64,
-) ([]view.Card, error) {
-	var cards []view.Card
-	for _, id := range ids {
-		x, err := s.Get(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		said, _, err := lastAsked(ctx, s, x)
-		if err != nil {
-			return nil, err
-		}
-		cards = append(cards, a.card(x, said))
-	}
-	return cards, nil
-}
-
-// showRecorded shows people what actions would change, as the log tells.
-func (a *app) showRecorded(ctx context.Context, s gate.Store, ids []int64) error {
-	if a.format != "table" {
-		return nil
-	}
-	cards, err := a.recordedCards(ctx, s, ids[:min(len(ids), maxCards+1)])
-	if err != nil {
-		return err
-	}
-	a.showCards(a.stdout, cards)
-	fmt.Fprintln(a.stdout)
-	return nil
-}

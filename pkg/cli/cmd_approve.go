@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 // approving is what approve is told.
 type approving struct {
+	choice
 	by, digest, key, evidence string
 	holds                     time.Duration
 }
@@ -24,22 +26,28 @@ type approving struct {
 func (a *app) approve() *cobra.Command {
 	var yes approving
 	c := &cobra.Command{
-		Use:   "approve ID... --by WHO [--sign KEY]",
+		Use:   "approve ID...|FLAGS --by WHO [--sign KEY]",
 		Short: "record one person's approval of exactly the plans as they are",
 		Long: `approve records that one person says yes to each of the plans, by the digest of exactly
 what will run. How many different people have to is the policy's to say. It executes nothing, and
 tells what the policy would still refuse.
 
+Actions are named, or chosen by flags: then those that are pending, unless --status says otherwise.
+At a terminal it shows what they would change, and asks. Elsewhere flags that choose need --yes.
+What is approved is what was shown, whatever comes into the journal meanwhile.
+
 With --sign the approval is somebody's: it is signed as ssh-keygen -Y sign does, for the plan, what
 the approver saw, and this journal, until it expires. KEY is a file (the passphrase is asked for on
 the terminal), a public key's file or agent:COMMENT for a key that an agent has, a hardware key too.
 Without it the name is self-declared.`,
-		Example: "  actionctl approve 7 --by ann@example.org --sign ~/.ssh/id_ed25519\n" +
-			"  actionctl approve 7 --by ann@example.org --sign agent:yubikey --evidence seen.json",
-		Args:              someActions,
+		Example: `  actionctl approve 7 --by ann@example.org
+  actionctl approve 7 --by ann@example.org --sign ~/.ssh/id_ed25519
+  actionctl approve 7 --by ann@example.org --sign agent:yubikey --evidence seen.json
+  actionctl approve --key 'mobility-7/*' --by ann@example.org --yes`,
+		Args:              yes.args,
 		ValidArgsFunction: a.completeActions(gate.Pending),
 		RunE: func(c *cobra.Command, args []string) error {
-			if yes.digest != "" && len(args) > 1 {
+			if yes.digest != "" && len(args) != 1 {
 				return usage("--digest goes with one action")
 			}
 			if yes.holds <= 0 {
@@ -50,20 +58,11 @@ Without it the name is self-declared.`,
 				return a.refused(c.Context(), err, "approval", args)
 			}
 			defer done()
-			ids, err := findAll(c.Context(), g.Store, args)
+			ids, err := yes.ids(c.Context(), a, g.Store, args, gate.Pending)
 			if err != nil {
 				return err
 			}
-			if err := a.showRecorded(c.Context(), g.Store, ids); err != nil {
-				return err
-			}
-			given, release, err := a.given(yes)
-			if err != nil {
-				return err
-			}
-			defer release()
-			outcomes, err := g.ApproveWith(c.Context(), ids, given)
-			return a.report(outcomes, false, err)
+			return a.approveShown(c.Context(), g, ids, yes)
 		},
 	}
 	c.Flags().Var(&once{to: &yes.by}, "by", "`who` approves")
@@ -74,11 +73,40 @@ Without it the name is self-declared.`,
 	c.Flags().Var(&once{to: &yes.evidence}, "evidence",
 		"the `file` of evidence that the approver saw (default the latest dry-run)")
 	_ = c.MarkFlagRequired("by")
+	yes.flags(a, c)
 	return c
 }
 
-// given opens what an approval is given with.
-func (a *app) given(yes approving) (given gate.Approving, release func(), err error) {
+// approveShown shows what actions would change, and approves exactly that.
+func (a *app) approveShown(
+	ctx context.Context, g *gate.Gate, ids []int64, yes approving,
+) error {
+	shown, err := a.previewOf(ctx, g, ids, false)
+	if err != nil {
+		return err
+	}
+	q := question{what: "approval", chosen: yes.given(), yes: yes.yes, preview: shown}
+	if !a.asks(q) && a.format == "table" && (q.yes || !q.chosen) {
+		a.showCards(a.stdout, shown.cards(a))
+		fmt.Fprintln(a.stdout)
+	}
+	if err := a.confirm(ctx, q); err != nil {
+		return err
+	}
+	given, release, err := a.openYes(yes)
+	if err != nil {
+		return err
+	}
+	defer release()
+	given.Shown = shown.shown()
+	outcomes, err := a.operate(ctx, g, ids, "approval", func() ([]gate.Outcome, error) {
+		return g.ApproveWith(ctx, ids, given)
+	})
+	return a.reportWith(afterApproval, outcomes, false, err)
+}
+
+// openYes opens what an approval is given with.
+func (a *app) openYes(yes approving) (given gate.Approving, release func(), err error) {
 	given = gate.Approving{By: yes.by, Digest: yes.digest, Holds: yes.holds}
 	release = func() {}
 	if yes.evidence != "" {
@@ -124,15 +152,4 @@ func (a *app) passphrase(file string) ([]byte, error) {
 	fmt.Fprintf(tty, "Passphrase of %s: ", printable(file))
 	defer fmt.Fprintln(tty)
 	return term.ReadPassword(int(tty.Fd()))
-}
-
-func someActions(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return usage(
-			"%s takes ids or idempotency keys of actions; see %s --help",
-			c.CommandPath(),
-			c.CommandPath(),
-		)
-	}
-	return nil
 }

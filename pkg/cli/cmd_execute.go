@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -11,8 +10,9 @@ import (
 
 // batch is what execute and rollback are told.
 type batch struct {
-	all, dryRun, breakClaim, yes bool
-	opt                          gate.Options
+	choice
+	all, dryRun, breakClaim bool
+	opt                     gate.Options
 }
 
 func (a *app) execute() *cobra.Command {
@@ -24,7 +24,13 @@ func (a *app) execute() *cobra.Command {
 nothing when one of them would be refused, and stops at the first that fails, unless told to keep
 going. What failed is tried again, and what a killed process left running is taken up, which finds
 out what is so. With --dry-run it asks what would be done, and changes nothing; that needs no
-approval.`,
+approval.
+
+A person at a terminal is asked before --all-approved goes on. On Ctrl-C nothing more is begun, and
+what is under way is brought to an end that is known.`,
+		Example: `  actionctl execute 7 --dry-run
+  actionctl execute 7 8
+  actionctl execute --all-approved --keep-going --parallel 4`,
 		Args: b.args("--all-approved"),
 		ValidArgsFunction: func(
 			c *cobra.Command, args []string, begun string,
@@ -37,8 +43,9 @@ approval.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runBatch(c.Context(), b, args, batchOf{
-				what: "execution", chosen: "approved", all: (*gate.Gate).AllApproved, run: (*gate.Gate).Execute,
-				dryRun: (*gate.Gate).DryRun,
+				what: "execution", chosen: "approved", all: (*gate.Gate).AllApproved,
+				run: (*gate.Gate).Execute, dryRun: (*gate.Gate).DryRun,
+				after: afterExecution, afterDryRun: afterDryRun,
 			})
 		},
 	}
@@ -51,7 +58,7 @@ approval.`,
 
 func (b *batch) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&b.dryRun, "dry-run", false, "ask what would be done, and change nothing")
-	c.Flags().BoolVar(&b.yes, "yes", false, "do not ask a person at a terminal")
+	b.yesFlag(c)
 	c.Flags().BoolVar(&b.opt.KeepGoing, "keep-going", false, "go on after a failure or a refusal")
 	c.Flags().BoolVar(&b.breakClaim, "break-claim", false,
 		"end the claims of another machine's processes on what is named: you know that they are no more")
@@ -63,10 +70,10 @@ func (b *batch) args(all string) cobra.PositionalArgs {
 		if b.opt.Parallel < 0 || b.opt.Parallel > 64 {
 			return usage("--parallel is %d, want 1 to 64", b.opt.Parallel)
 		}
-		if b.breakClaim && (b.all || b.dryRun) {
+		if b.breakClaim && (b.byFlags() || b.dryRun) {
 			return usage("--break-claim goes with the ids or keys of actions, and changes something")
 		}
-		if b.all == (len(args) > 0) {
+		if b.byFlags() == (len(args) > 0) || b.all && b.given() {
 			return usage(
 				"%s takes either ids or idempotency keys of actions, or %s; see %s --help",
 				c.CommandPath(),
@@ -78,13 +85,22 @@ func (b *batch) args(all string) cobra.PositionalArgs {
 	}
 }
 
+// byFlags reports whether no action is named.
+func (b *batch) byFlags() bool { return b.all || b.given() }
+
 // batchOf are the gate's operations behind a command.
 type batchOf struct {
 	what string
 	// chosen is what an action is that all chooses.
-	chosen      string
-	all         func(*gate.Gate, context.Context) (ids []int64, leftOut []gate.Outcome, err error)
+	chosen string
+	all    func(*gate.Gate, context.Context, gate.Query) (
+		ids []int64, leftOut []gate.Outcome, err error)
 	run, dryRun func(*gate.Gate, context.Context, []int64, gate.Options) ([]gate.Outcome, error)
+	// undo is set where the actions are undone.
+	undo bool
+	// needsYes is set where nobody at a terminal is nobody who said that all are meant.
+	needsYes           bool
+	after, afterDryRun summary
 }
 
 func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) error {
@@ -93,13 +109,7 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 		return a.refused(ctx, err, of.what, args)
 	}
 	defer done()
-	var ids []int64
-	var leftOut []gate.Outcome
-	if b.all {
-		ids, leftOut, err = of.all(g, ctx)
-	} else {
-		ids, err = findAll(ctx, g.Store, args)
-	}
+	ids, leftOut, err := a.batchIDs(ctx, g, b, args, of)
 	if err != nil {
 		return err
 	}
@@ -109,48 +119,75 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 			return a.report(outcomes, false, err)
 		}
 	}
-	if b.all && len(ids)+len(leftOut) == 0 {
-		fmt.Fprintln(a.stderr, "actionctl: nothing was done: no action is", of.chosen)
-	}
-	operate := of.run
+	operate, after := of.run, of.after
 	if b.dryRun {
-		operate = of.dryRun
+		operate, after = of.dryRun, of.afterDryRun
 	}
-	if err := a.confirmAll(ctx, g, b, ids, of); err != nil {
+	if err := a.confirmBatch(ctx, g, b, ids, of); err != nil {
 		return err
 	}
-	step, clear := a.progress(len(ids))
-	g.Progress = step
-	outcomes, err := operate(g, ctx, ids, b.opt)
-	clear()
-	reported := a.report(append(leftOut, outcomes...), b.dryRun, err)
-	if b.dryRun && a.format == "table" {
-		a.showCards(a.stdout, a.cardsOf(outcomes, of.what == "rollback"))
+	outcomes, err := a.operate(ctx, g, ids, of.what, func() ([]gate.Outcome, error) {
+		return operate(g, ctx, ids, b.opt)
+	})
+	cards := func() { a.showCards(a.stdout, a.cardsOf(outcomes, of.undo)) }
+	if !b.dryRun || a.format != "table" {
+		cards = func() {}
 	}
-	return reported
+	return a.reportThen(after, append(leftOut, outcomes...), b.dryRun, err, cards)
 }
 
-// confirmAll asks a person at a terminal before all actions are gone through, and shows what they
-// would change. A script is not asked: there is nobody to answer.
-func (a *app) confirmAll(
+// batchIDs finds the actions of a command, once, and tells which were left out.
+func (a *app) batchIDs(
+	ctx context.Context, g *gate.Gate, b batch, args []string, of batchOf,
+) (ids []int64, leftOut []gate.Outcome, err error) {
+	if !b.byFlags() {
+		ids, err = findAll(ctx, g.Store, args)
+		return ids, nil, err
+	}
+	q, err := b.query(a.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	ids, leftOut, err = of.all(g, ctx, q)
+	if err == nil && len(ids)+len(leftOut) == 0 {
+		these := ""
+		if b.given() {
+			these = " and chosen by these flags"
+		}
+		a.tell("nothing was done: no action is %s%s", of.chosen, these)
+	}
+	return ids, leftOut, err
+}
+
+// operate shows how far an operation has come, and tells a person who interrupts it what is waited
+// for.
+func (a *app) operate(
+	ctx context.Context, g *gate.Gate, ids []int64, what string,
+	run func() ([]gate.Outcome, error),
+) ([]gate.Outcome, error) {
+	bar := a.progress(int64(len(ids)))
+	g.Progress = func(gate.Outcome) { bar.add(1) }
+	defer bar.clear()
+	stop := context.AfterFunc(ctx, func() {
+		bar.clear()
+		a.tell("interrupted: nothing more is begun; the %s under way is brought to an end that is "+
+			"known", what)
+	})
+	defer stop()
+	return run()
+}
+
+// confirmBatch asks a person at a terminal before all actions are gone through, and shows what they
+// would change.
+func (a *app) confirmBatch(
 	ctx context.Context, g *gate.Gate, b batch, ids []int64, of batchOf,
 ) error {
-	if !b.all || b.dryRun || b.yes || len(ids) == 0 || !a.atTerminal() {
+	if !b.byFlags() || b.dryRun || b.yes || !of.needsYes && !a.atTerminal() {
 		return nil
 	}
-	cards, err := a.recordedCards(ctx, g.Store, ids[:min(len(ids), maxCards)])
+	shown, err := a.previewOf(ctx, g, ids, of.undo)
 	if err != nil {
 		return err
 	}
-	if len(ids) > maxCards {
-		fmt.Fprintf(a.stderr, "the first %d of %d are shown; actionctl show ID tells of each\n",
-			maxCards, len(ids))
-	}
-	question := fmt.Sprintf("The %s of %s: begin?", of.what, found(len(ids), "action"))
-	yes, err := a.ask(ctx, question, cards)
-	if err == nil && !yes {
-		fmt.Fprintln(a.stderr, "actionctl: nothing was begun")
-		return exit(ExitRefused)
-	}
-	return err
+	return a.confirm(ctx, question{what: of.what, chosen: true, preview: shown})
 }

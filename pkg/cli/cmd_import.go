@@ -52,7 +52,7 @@ only read.`,
 			if err != nil {
 				return err
 			}
-			return a.report(outcomes, false, nil)
+			return a.reportWith(afterImport, outcomes, false, nil)
 		},
 	}
 	c.Flags().VarP(&once{to: &file}, "file", "f",

@@ -31,7 +31,7 @@ first, for run -f -. What --all leaves out is told, and it ends with 3 then.`,
 			if err != nil {
 				return err
 			}
-			a.explain(leftOut)
+			a.explain(leftOut, true)
 			if err := a.printRequests(requests); err != nil || len(leftOut) == 0 {
 				return err
 			}
@@ -209,7 +209,7 @@ func (u *undoing) fromJournal(
 	defer done()
 	var ids []int64
 	if u.all {
-		ids, leftOut, err = g.InForce(ctx)
+		ids, leftOut, err = g.InForce(ctx, gate.Query{})
 	} else {
 		ids, err = findAll(ctx, g.Store, args)
 	}

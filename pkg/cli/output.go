@@ -148,21 +148,41 @@ type outcomeRow struct {
 
 // report prints the outcomes of an operation and makes the exit code of them.
 func (a *app) report(outcomes []gate.Outcome, dryRun bool, err error) error {
+	return a.reportWith(summary{}, outcomes, dryRun, err)
+}
+
+// reportWith is report with a closing summary.
+func (a *app) reportWith(s summary, outcomes []gate.Outcome, dryRun bool, err error) error {
+	return a.reportThen(s, outcomes, dryRun, err, func() {})
+}
+
+// reportThen is reportWith that shows more before the summary.
+func (a *app) reportThen(
+	s summary, outcomes []gate.Outcome, dryRun bool, err error, more func(),
+) error {
 	if a.format == "table" {
 		a.reportTable(outcomes)
 	} else if printErr := a.printDocument(outcomeRows(outcomes, dryRun)); printErr != nil {
 		return printErr
 	}
-	a.explain(outcomes)
+	more()
+	a.explain(outcomes, s.word == nil)
 	a.countRefused(outcomes, dryRun)
+	a.summarize(s, outcomes)
 	if err != nil {
 		return err
 	}
+	notBegun := slices.ContainsFunc(outcomes, func(o gate.Outcome) bool {
+		return o.Verdict == gate.NotReached
+	})
 	switch failed, refused := gate.Failures(outcomes); {
 	case failed:
 		return exit(ExitFailed)
 	case refused:
 		return exit(ExitRefused)
+	case notBegun:
+		// The command was interrupted.
+		return exit(ExitFailed)
 	}
 	return nil
 }
@@ -196,8 +216,9 @@ func (a *app) reportTable(outcomes []gate.Outcome) {
 	}
 }
 
-// explain tells people why something was not done.
-func (a *app) explain(outcomes []gate.Outcome) {
+// explain tells people why something was not done. Where no summary follows it counts what was not
+// begun.
+func (a *app) explain(outcomes []gate.Outcome, last bool) {
 	notReached := 0
 	for _, o := range outcomes {
 		switch o.Verdict {
@@ -221,7 +242,7 @@ func (a *app) explain(outcomes []gate.Outcome) {
 			)
 		}
 	}
-	if notReached > 0 {
+	if notReached > 0 && (last || a.format != "table") {
 		fmt.Fprintf(a.stderr, "actionctl: %d not begun, because of what came before\n", notReached)
 	}
 }
@@ -233,28 +254,6 @@ func (a *app) explainReasons(reasons policy.Denial) {
 			fmt.Fprintln(a.stderr, "  name one with --policy or ACTIONCTL_POLICY")
 		}
 	}
-}
-
-// progress shows how far many actions have come, on a terminal only.
-func (a *app) progress(total int) (step func(gate.Outcome), done func()) {
-	if total < 2 || !isTerminal(a.tty) || a.env["TERM"] == "dumb" {
-		return nil, func() {}
-	}
-	const width = 40
-	n := 0
-	draw := func() {
-		full := n * width / total
-		fmt.Fprintf(
-			a.tty,
-			"\r[%s%s] %d/%d",
-			strings.Repeat("#", full),
-			strings.Repeat(".", width-full),
-			n,
-			total,
-		)
-	}
-	draw()
-	return func(gate.Outcome) { n++; draw() }, func() { fmt.Fprint(a.tty, "\r\x1b[K") }
 }
 
 // sortedPairs are the entries of a map, in order.

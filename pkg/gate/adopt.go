@@ -18,7 +18,7 @@ func (g *Gate) Adoptable(
 ) (adoptable []Action, leftOut []Outcome, err error) {
 	there := *g
 	there.Store = core
-	ids, leftOut, err := there.InForce(ctx)
+	ids, leftOut, err := there.InForce(ctx, Query{})
 	if err != nil {
 		return nil, nil, err
 	}

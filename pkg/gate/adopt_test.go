@@ -62,7 +62,7 @@ func TestWhatIsAdoptedComesAfterWhatRanHere(t *testing.T) {
 	)
 	id := r.approved("own")[0]
 	r.all(r.execute(id))(gate.Done)
-	ids, leftOut, err := r.InForce(context.Background())
+	ids, leftOut, err := r.InForce(context.Background(), gate.Query{})
 	if err != nil || len(leftOut) > 0 {
 		t.Fatal(leftOut, err)
 	}

@@ -23,6 +23,9 @@ type Approving struct {
 	By string
 	// Digest, when not empty, is that of the only plan to approve.
 	Digest string
+	// Shown is what the person was shown of each action. One that it names is approved only while
+	// that is so.
+	Shown map[int64]Shown
 	// Evidence, when not nil, is what the person saw; else it is the latest dry-run in the log.
 	Evidence *evidence.Document
 	// Sign, when not nil, makes an armored signature of a statement. Holds is for how long the
@@ -45,7 +48,7 @@ func (g *Gate) ApproveWith(ctx context.Context, ids []int64, yes Approving) ([]O
 	if name, err := person.Name(yes.By); err == nil {
 		yes.By = name
 	}
-	return g.each(ids, func(id int64) (Outcome, error) {
+	return g.each(ctx, ids, func(ctx context.Context, id int64) (Outcome, error) {
 		for range attempts {
 			o, err := g.approve(ctx, id, yes)
 			if !errors.Is(err, ErrChanged) {
@@ -56,11 +59,23 @@ func (g *Gate) ApproveWith(ctx context.Context, ids []int64, yes Approving) ([]O
 	})
 }
 
-// each operates on one action after the other, whatever becomes of each.
-func (g *Gate) each(ids []int64, operate func(id int64) (Outcome, error)) ([]Outcome, error) {
+// each operates on one action after the other, whatever becomes of each. When the context ends
+// the others are not begun, and the one that is under way is brought to its end.
+func (g *Gate) each(
+	ctx context.Context, ids []int64, operate func(context.Context, int64) (Outcome, error),
+) ([]Outcome, error) {
 	var outcomes []Outcome
+	lasting := context.WithoutCancel(ctx)
 	for _, id := range ids {
-		o, err := operate(id)
+		if ctx.Err() != nil {
+			a, err := g.Store.Get(lasting, id)
+			if err != nil {
+				return outcomes, err
+			}
+			outcomes = append(outcomes, notBegun(ctx, a))
+			continue
+		}
+		o, err := operate(lasting, id)
 		if err != nil {
 			return outcomes, err
 		}
@@ -94,7 +109,8 @@ func (g *Gate) approve(ctx context.Context, id int64, yes Approving) (Outcome, e
 	if err != nil {
 		return Outcome{}, err
 	}
-	reasons = slices.Concat(g.mayApprove(a, h, yes.By, yes.Digest, now, busy), reasons)
+	reasons = slices.Concat(g.mayApprove(a, h, yes.By, yes.Digest, now, busy), reasons,
+		yes.notAsShown(a, saw))
 	if len(reasons) > 0 {
 		return g.deny(ctx, a, "approval", reasons)
 	}
@@ -129,11 +145,7 @@ func (g *Gate) sawBefore(
 	if errors.Is(err, ErrAltered) {
 		return names{}, nil
 	}
-	n := latest(events)
-	if n.seen.Plan != h.Digest {
-		n = names{}
-	}
-	return n, err
+	return seenOf(latest(events), h.Digest), err
 }
 
 // sign has the approver sign what is approved.

@@ -121,7 +121,7 @@ func (g *Gate) BreakClaim(ctx context.Context, ids []int64) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
 	}
-	return g.each(ids, func(id int64) (Outcome, error) {
+	return g.each(ctx, ids, func(ctx context.Context, id int64) (Outcome, error) {
 		a, err := g.Store.Get(ctx, id)
 		if err != nil {
 			return Outcome{}, err

@@ -161,8 +161,8 @@ func TestAStaleClaimIsTakenUp(t *testing.T) {
 		t.Errorf("a rollback that failed leaves it %s, %t, %v", a.Status, a.MayHaveChanged, a.Claim)
 	}
 	r.answer = nil
-	if all, leftOut, err := r.InForce(context.Background()); err != nil || len(all) != 1 ||
-		len(leftOut) != 0 {
+	all, leftOut, err := r.InForce(context.Background(), gate.Query{})
+	if err != nil || len(all) != 1 || len(leftOut) != 0 {
 		t.Errorf("in force: %v, %v, %v", all, leftOut, err)
 	}
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)

@@ -14,7 +14,7 @@ func (g *Gate) Deny(
 	what string,
 	reasons policy.Denial,
 ) ([]Outcome, error) {
-	return g.each(ids, func(id int64) (Outcome, error) {
+	return g.each(ctx, ids, func(ctx context.Context, id int64) (Outcome, error) {
 		a, err := g.Store.Get(ctx, id)
 		if err != nil {
 			return Outcome{}, err

@@ -111,9 +111,13 @@ func (g *Gate) Execute(ctx context.Context, ids []int64, opt Options) ([]Outcome
 	return g.run(ctx, ids, opt, g.execute)
 }
 
-// AllApproved lists the actions that Execute takes when it is asked for all that are approved.
-func (g *Gate) AllApproved(ctx context.Context) (ids []int64, leftOut []Outcome, err error) {
-	actions, err := g.Store.List(ctx, Query{Statuses: []Status{Approved}})
+// AllApproved lists the actions that Execute takes when it is asked for all that are approved, of
+// those that the query asks for.
+func (g *Gate) AllApproved(
+	ctx context.Context, q Query,
+) (ids []int64, leftOut []Outcome, err error) {
+	q.Statuses = []Status{Approved}
+	actions, err := g.Store.List(ctx, q)
 	for _, a := range actions {
 		ids = append(ids, a.ID)
 	}
@@ -128,7 +132,13 @@ func (g *Gate) foresee(
 	what string,
 ) ([]Outcome, error) {
 	var refused, rest []Outcome
+	stop := ctx
+	ctx = context.WithoutCancel(ctx)
 	for _, id := range ids {
+		if stop.Err() != nil {
+			// What follows begins nothing then, and says so of each.
+			return nil, nil
+		}
 		a, err := g.Store.Get(ctx, id)
 		if err != nil {
 			return nil, err
@@ -188,11 +198,7 @@ func (g *Gate) run(
 			mu.Unlock()
 			break
 		}
-		outcomes[i] = Outcome{
-			Action:  a,
-			Verdict: NotReached,
-			Message: "not begun, because of what came before it",
-		}
+		outcomes[i] = notBegun(ctx, a)
 		if stopped {
 			<-slots
 			continue
@@ -203,13 +209,15 @@ func (g *Gate) run(
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				// It may have run, and that could not be written down.
-				outcomes[i].Verdict, outcomes[i].Message = Unsuccessful, err.Error()
+				if o.Verdict != NotReached {
+					// It may have run, and that could not be written down.
+					outcomes[i].Verdict, outcomes[i].Message = Unsuccessful, err.Error()
+				}
 				failure, stop = err, true
 				return
 			}
 			outcomes[i] = o
-			if o.Verdict == Refused {
+			if o.Verdict == Refused || o.Verdict == NotReached {
 				begun--
 			}
 			stop = stop || o.Verdict != Done && !opt.KeepGoing
@@ -218,6 +226,15 @@ func (g *Gate) run(
 	}
 	wait.Wait()
 	return slices.DeleteFunc(outcomes, func(o Outcome) bool { return o.Action.ID == 0 }), failure
+}
+
+// notBegun is the outcome of an action that nothing was started for.
+func notBegun(ctx context.Context, a Action) Outcome {
+	o := Outcome{Action: a, Verdict: NotReached, Message: "not begun, because of what came before it"}
+	if ctx.Err() != nil {
+		o.Message = "not begun: interrupted before it"
+	}
+	return o
 }
 
 // mayExecute decides whether an action may run now; begun is how many this run let through before.
@@ -258,35 +275,55 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 }
 
 // execute claims an action, runs it and records the result.
+//
+// Only the executor is told that the command is asked to stop: what is decided is written down.
 func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error) {
-	reasons, err := g.mayExecute(ctx, a, begun)
+	lasting := context.WithoutCancel(ctx)
+	reasons, err := g.mayExecute(lasting, a, begun)
 	if err == nil && len(reasons) == 0 {
 		reasons, err = g.stillSo(ctx, a)
 	}
-	if err != nil {
-		return Outcome{}, err
+	if err != nil || ctx.Err() != nil {
+		return notBegun(ctx, a), unlessInterrupted(ctx, err)
 	}
 	if len(reasons) > 0 {
-		return g.deny(ctx, a, "execution", reasons)
+		return g.deny(lasting, a, "execution", reasons)
 	}
-	carried, err := g.carried(ctx, a)
+	carried, err := g.carried(lasting, a)
 	if err != nil {
-		return Outcome{}, err
+		return notBegun(ctx, a), err
 	}
-	held, reasons, err := g.claim(ctx, a, begun, ToExecute, g.mayExecute)
+	held, reasons, err := g.claim(lasting, a, begun, ToExecute, g.mayExecute)
 	if err != nil {
-		return Outcome{}, err
+		return notBegun(ctx, a), err
 	}
 	if len(reasons) > 0 {
-		return g.deny(ctx, held.Action, "execution", reasons)
+		return g.deny(lasting, held.Action, "execution", reasons)
 	}
-	replaced := g.replaced(ctx, held.Action)
+	replaced := g.replaced(lasting, held.Action)
 	request := held.Request(protocol.Execute)
 	request.Approvals = carried
 	result, err := g.runClaimed(ctx, held, request)
-	o, err := g.record(context.WithoutCancel(ctx), held.Action, result, err)
+	o, err := g.record(lasting, held.Action, result, err)
 	o.Message += replaced
-	return o, err
+	return asInterrupted(ctx, o), err
+}
+
+// unlessInterrupted is an error that is not only told because the command is asked to stop.
+func unlessInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// asInterrupted tells an action whose executor was not started because the command is asked to
+// stop from one that failed.
+func asInterrupted(ctx context.Context, o Outcome) Outcome {
+	if o.NotStarted && ctx.Err() != nil {
+		o.Verdict, o.Message = NotReached, notBegun(ctx, o.Action).Message
+	}
+	return o
 }
 
 // carried are the signed approvals of an action, the latest first, for an executor that asks.
@@ -390,7 +427,7 @@ func (g *Gate) runClaimed(
 	h held,
 	r protocol.Request,
 ) (protocol.Result, error) {
-	if err := g.Store.Flush(ctx); err != nil {
+	if err := g.Store.Flush(context.WithoutCancel(ctx)); err != nil {
 		return protocol.Result{}, &NotStarted{Cause: err}
 	}
 	if late := g.Machine.Uptime() - h.since; late > lateStart(g.Timeout) {
@@ -428,7 +465,8 @@ func (g *Gate) record(
 	var notStarted *NotStarted
 	switch reasons := deniedByExecutor(result); {
 	case errors.As(runErr, &notStarted):
-		o = Outcome{Verdict: Unsuccessful, Message: runErr.Error() + "; " + a.didNotRun(claim.From)}
+		o = Outcome{Verdict: Unsuccessful, NotStarted: true,
+			Message: runErr.Error() + "; " + a.didNotRun(claim.From)}
 		kind, data = EventNoResult, map[string]any{"error": runErr.Error()}
 	case runErr != nil:
 		a.learn(nil, true)

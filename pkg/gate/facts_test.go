@@ -245,7 +245,7 @@ func (r *rig) sticks(id int64, may bool) {
 	if d := cmp.Diff(observed, a.Observed); d != "" {
 		r.t.Error("the facts are lost", d)
 	}
-	ids, leftOut, err := r.InForce(context.Background())
+	ids, leftOut, err := r.InForce(context.Background(), gate.Query{})
 	if a.MayHaveChanged != may || (a.Status == gate.Failed) != may || (len(ids) == 1) != may ||
 		len(leftOut) > 0 ||
 		err != nil {
@@ -365,7 +365,7 @@ func TestRollbackOfAllTellsWhatItLeavesOut(t *testing.T) {
 		`UPDATE action_executions SET observed_json = '{"priorHolder":"eni-01088600000000012"}' ` +
 			`WHERE idempotency_key = 'altered'`,
 	)
-	found, leftOut, err := r.InForce(context.Background())
+	found, leftOut, err := r.InForce(context.Background(), gate.Query{})
 	if err != nil || !cmp.Equal(found, ids[:1]) {
 		t.Errorf("in force: %v, %v", found, err)
 	}
@@ -400,7 +400,7 @@ func TestRollbackOfAllOverlooksNoRowThatWasChanged(t *testing.T) {
 			r.all(r.execute(ids...))(gate.Done)
 			r.imported("new")
 			r.sql(change)
-			found, leftOut, err := r.InForce(context.Background())
+			found, leftOut, err := r.InForce(context.Background(), gate.Query{})
 			if err != nil || !cmp.Equal(found, ids[:1]) {
 				t.Errorf("in force: %v, %v", found, err)
 			}

@@ -93,6 +93,8 @@ type Outcome struct {
 	Result *protocol.Result
 	// Names are what people call the things in it, by their ids.
 	Names map[string]string
+	// NotStarted is set where the executor could not be started, or was not to be any more.
+	NotStarted bool
 }
 
 // deny refuses, and logs it.

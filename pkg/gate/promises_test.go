@@ -94,9 +94,9 @@ func TestAStoreThatFailsIsTold(t *testing.T) {
 			_, err := r.UndoRequests(ctx, []int64{id}, protocol.Execute)
 			return err
 		},
-		"in force": func(r *rig, _ int64) error { _, _, err := r.InForce(ctx); return err },
+		"in force": func(r *rig, _ int64) error { _, _, err := r.InForce(ctx, gate.Query{}); return err },
 		"all approved": func(r *rig, _ int64) error {
-			_, _, err := r.AllApproved(ctx)
+			_, _, err := r.AllApproved(ctx, gate.Query{})
 			return err
 		},
 	}
@@ -144,7 +144,7 @@ func TestADenialThatCannotBeLoggedIsAnError(t *testing.T) {
 		t.Errorf("dry-run: %v", err)
 	}
 	r.claimed(id)
-	if _, _, err := r.InForce(ctx); !errors.Is(err, errDisk) {
+	if _, _, err := r.InForce(ctx, gate.Query{}); !errors.Is(err, errDisk) {
 		t.Errorf("in force: %v", err)
 	}
 }
@@ -282,7 +282,8 @@ func TestOneRefusedKeepsAllFromRunning(t *testing.T) {
 		t.Error(outcomes[0].Message)
 	}
 	refusedFor(pending, "execution")
-	if ids, _, err := r.AllApproved(ctx); err != nil || len(ids) != 1 || ids[0] != approved {
+	ids, _, err := r.AllApproved(ctx, gate.Query{})
+	if err != nil || len(ids) != 1 || ids[0] != approved {
 		t.Errorf("approved: %v, %v", ids, err)
 	}
 	r.all(r.Execute(ctx, []int64{pending}, gate.Options{KeepGoing: true}))(gate.Refused)

@@ -16,7 +16,7 @@ func (g *Gate) Rollback(ctx context.Context, ids []int64, opt Options) ([]Outcom
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
 	}
-	ids, err := g.lastFirst(ctx, ids)
+	ids, err := g.lastFirst(context.WithoutCancel(ctx), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -91,10 +91,12 @@ func (g *Gate) UndoRequests(
 	return requests, nil
 }
 
-// InForce lists the actions that have something to roll back, and tells of each that may have
-// changed something and is left out why it is. Of one that is not as the log left it nobody knows.
-func (g *Gate) InForce(ctx context.Context) (ids []int64, leftOut []Outcome, err error) {
-	all, err := g.Store.List(ctx, Query{Checked: true})
+// InForce lists the actions that the query asks for and that have something to roll back. It tells
+// of each that may have changed something and is left out why it is. Of one that is not as the log
+// left it nobody knows.
+func (g *Gate) InForce(ctx context.Context, q Query) (ids []int64, leftOut []Outcome, err error) {
+	q.Checked = true
+	all, err := g.Store.List(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -250,21 +252,23 @@ func (g *Gate) mayRollBack(ctx context.Context, a Action, begun int) (policy.Den
 }
 
 func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, error) {
-	carried, err := g.carried(ctx, a)
+	lasting := context.WithoutCancel(ctx)
+	carried, err := g.carried(lasting, a)
 	if err != nil {
-		return Outcome{}, err
+		return notBegun(ctx, a), err
 	}
-	held, reasons, err := g.claim(ctx, a, begun, ToRollBack, g.mayRollBack)
+	held, reasons, err := g.claim(lasting, a, begun, ToRollBack, g.mayRollBack)
 	if err != nil {
-		return Outcome{}, err
+		return notBegun(ctx, a), err
 	}
 	if len(reasons) > 0 {
-		return g.deny(ctx, held.Action, "rollback", reasons)
+		return g.deny(lasting, held.Action, "rollback", reasons)
 	}
 	request := held.undoRequest(protocol.Execute)
 	request.Approvals = carried
 	result, err := g.runClaimed(ctx, held, request)
-	return g.recordRollback(context.WithoutCancel(ctx), held.Action, result, err)
+	o, err := g.recordRollback(lasting, held.Action, result, err)
+	return asInterrupted(ctx, o), err
 }
 
 // recordRollback writes down what became of an undo. The facts of the action stay. An undo that
@@ -288,8 +292,10 @@ func (g *Gate) recordRollback(
 		if errors.As(runErr, &notStarted) {
 			what = "rollback: " + runErr.Error()
 		}
-		a.Error = what
-		o = Outcome{Verdict: Unsuccessful, Message: what}
+		if !errors.Is(runErr, context.Canceled) || notStarted == nil {
+			a.Error = what
+		}
+		o = Outcome{Verdict: Unsuccessful, Message: what, NotStarted: notStarted != nil}
 		kind, data = EventRollbackFailed, map[string]any{"error": runErr.Error()}
 	case len(o.Reasons) > 0:
 		kind, data["what"], data["reasons"] = EventDenied, "rollback", texts(o.Reasons)

@@ -161,7 +161,7 @@ func TestAnUndoThatAnotherProgramLeftOut(t *testing.T) {
 			t.Errorf("%+v", req)
 		}
 	}
-	inForce, leftOut, err := r.InForce(t.Context())
+	inForce, leftOut, err := r.InForce(t.Context(), gate.Query{})
 	if !slices.Equal(inForce, ids) || len(leftOut) > 0 || err != nil {
 		t.Error(inForce, leftOut, err)
 	}
@@ -216,7 +216,7 @@ func TestWhyThereIsNothingToRollBack(t *testing.T) {
 			if o.Reasons[0].Field != c.field || o.Reasons[0].Text != c.says || len(r.requests) > 0 {
 				t.Errorf("%+v, %d requests", o.Reasons, len(r.requests))
 			}
-			inForce, leftOut, err := r.InForce(t.Context())
+			inForce, leftOut, err := r.InForce(t.Context(), gate.Query{})
 			if err != nil || len(inForce) > 0 || len(leftOut) > 0 != c.leftOut {
 				t.Fatal(inForce, leftOut, err)
 			}

@@ -451,7 +451,7 @@ func TestARejectionStands(t *testing.T) {
 	r := newRig(t, lab+"  requireApproval: false\n")
 	ids := r.approved("k")
 	reject := func(reason string) ([]gate.Outcome, error) {
-		return r.Reject(context.Background(), ids, "bob", reason)
+		return r.Reject(context.Background(), ids, gate.Rejecting{By: "bob", Reason: reason})
 	}
 	r.all(reject(" "))(gate.Refused)
 	r.all(reject("the wrong interface"))(gate.Done)
@@ -487,7 +487,7 @@ func TestARejectionOfWhatMayHaveChangedLeavesTheWayBack(t *testing.T) {
 	r.answers(failed(protocol.Ambiguous, nil))
 	r.all(r.execute(ids...))(gate.Unsuccessful)
 	r.answer = nil
-	r.all(r.Reject(context.Background(), ids, "bob", "no"))(gate.Done)
+	r.all(r.Reject(context.Background(), ids, gate.Rejecting{By: "bob", Reason: "no"}))(gate.Done)
 	o := r.all(r.execute(ids...))(gate.Refused)[0]
 	if !strings.Contains(o.Message, "rejected: bob rejected it at") ||
 		r.get(ids[0]).Status != gate.Failed {
