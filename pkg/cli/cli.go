@@ -228,6 +228,7 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		a.iamPolicy(),
 		a.metricsCommand(),
 		a.preflight(),
+		a.nodes(),
 		a.version(),
 	)
 	for _, c := range root.Commands() {

@@ -3,6 +3,8 @@ package nodes
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -17,6 +19,7 @@ var ErrConflict = errors.New("it was changed since it was read")
 // happens one after the other, and neither is lost. What is told late never lowers what is known.
 type Store interface {
 	ManagerStore
+	NodeStore
 	ScanStore
 	Close() error
 }
@@ -76,4 +79,34 @@ func (e *Event) Observation() Observation {
 		Evidence: Evidence{Kind: ByEvent, By: e.Manager, At: e.At},
 		Origin:   OriginCloud, Fallback: fallbackName(e.Type, e.Source), StateOnly: true,
 	}
+}
+
+// NodeStore finds single nodes and writes what people and reports say of them.
+type NodeStore interface {
+	// Find finds a node by its id, an alias, its name or its cloud's id. Where several have the name
+	// it is an Ambiguous.
+	Find(ctx context.Context, name string) (*Node, error)
+	// History lists the changes of a node, the oldest first, as long as they are kept.
+	History(ctx context.Context, nodeID string) ([]Change, error)
+	// AddManual adds machines by their addresses: all of them or none.
+	AddManual(ctx context.Context, m Manual) ([]*Node, error)
+	// Command sets a node's state by a person's word. A terminated node stays so: ErrTerminated.
+	Command(ctx context.Context, nodeID string, s State, by string) (*Node, []Change, error)
+	// ApplyReport takes over a report.
+	ApplyReport(ctx context.Context, r Report) (Received, error)
+	// ApplyProbe takes over what a try to reach a node came to.
+	ApplyProbe(ctx context.Context, p Probe) ([]Change, error)
+	// Due lists the manual nodes that were not probed since a time, as Node.Due says.
+	Due(ctx context.Context, since time.Time) ([]*Node, error)
+}
+
+// Ambiguous is the answer where a name leads to several nodes.
+type Ambiguous struct {
+	Name string
+	IDs  []string
+}
+
+func (a *Ambiguous) Error() string {
+	return fmt.Sprintf("%q is the name of %d nodes: say which by its id: %s", a.Name, len(a.IDs),
+		strings.Join(a.IDs, ", "))
 }
