@@ -73,11 +73,11 @@ func (c *cloud) send(
 		Connect: func(context.Context, string, time.Duration) (executor.Connection, error) {
 			return c, nil
 		},
-		OpenStore: func(dryRun bool) (executor.Store, error) {
+		OpenStore: func(ctx context.Context, dryRun bool) (executor.Store, error) {
 			if dryRun {
-				return ledger.Read(state, ledger.OSDisk{}, time.Now)
+				return ledger.Read(ctx, state, ledger.OSDisk{}, time.Now)
 			}
-			return ledger.Open(state, ledger.OSDisk{}, time.Now)
+			return ledger.Open(ctx, state, ledger.OSDisk{}, time.Now)
 		},
 	}
 	return e.Run(t.Context(), strings.NewReader(string(text))).Status

@@ -187,13 +187,13 @@ type store struct {
 	*world
 }
 
-func (s store) History(resource, attribute string) ([]ledger.Record, error) {
+func (s store) History(ctx context.Context, resource, attribute string) ([]ledger.Record, error) {
 	for _, call := range []string{"History " + resource, "History " + attribute} {
 		if err := s.failing(call); err != nil {
 			return nil, err
 		}
 	}
-	return s.Store.History(resource, attribute)
+	return s.Store.History(ctx, resource, attribute)
 }
 
 // send gives a request to a new executor, and returns its answer.
@@ -217,12 +217,12 @@ func (w *world) send(
 		},
 	}
 	if w.dir != "" {
-		e.OpenStore = func(dryRun bool) (executor.Store, error) {
+		e.OpenStore = func(ctx context.Context, dryRun bool) (executor.Store, error) {
 			open := ledger.Open
 			if dryRun {
 				open = ledger.Read
 			}
-			l, err := open(w.dir, ledger.OSDisk{}, time.Now)
+			l, err := open(ctx, w.dir, ledger.OSDisk{}, time.Now)
 			return store{l, w}, err
 		}
 	}

@@ -130,7 +130,7 @@ func look(verbs *action.Registry) func(context.Context, executor.Asked) executor
 			l.fail(a.Wrong)
 		}
 		region := l.region(ctx)
-		l.stateStore()
+		l.stateStore(ctx)
 		// What is wrong with the environment is told before any call.
 		if region != "" && a.Wrong == nil {
 			l.ask(ctx, region)
@@ -181,8 +181,8 @@ func (l *looker) region(ctx context.Context) string {
 }
 
 // stateStore looks at where prior facts would be kept.
-func (l *looker) stateStore() {
-	check := executor.CheckStateStore(l.Env)
+func (l *looker) stateStore(ctx context.Context) {
+	check := executor.CheckStateStore(ctx, l.Env)
 	_, kept := executor.StateDir(l.Env)
 	said := storeWritable
 	switch check.Verdict {

@@ -51,7 +51,7 @@ func (a *app) surveyLedger(ctx context.Context, to *metrics.Set) error {
 	if !kept {
 		return nil
 	}
-	store, err := ledger.Read(dir, ledger.OSDisk{}, time.Now)
+	store, err := ledger.Read(ctx, dir, ledger.OSDisk{}, time.Now)
 	if err != nil {
 		return err
 	}

@@ -252,7 +252,7 @@ func (a *app) checkOnce(
 	told := &dryRuns{run: executors.Run}
 	config := ec2checks.Config{
 		Registry: a.Registry, Connect: look, DryRun: told.Run, Expected: f.expected,
-		Ledger:   func() preflight.Check { return executor.CheckStateStore(parseEnviron(env)) },
+		Ledger:   func() preflight.Check { return executor.CheckStateStore(ctx, parseEnviron(env)) },
 		Tags:     tagsOf(p),
 		Patience: min(a.timeout/3, 10*time.Second),
 	}

@@ -32,7 +32,7 @@ type Executor struct {
 	Connect func(ctx context.Context, region string, budget time.Duration) (Connection, error)
 	// OpenStore opens the store of prior facts, for a dry-run one that nothing is written to; nil
 	// keeps none.
-	OpenStore func(dryRun bool) (Store, error)
+	OpenStore func(ctx context.Context, dryRun bool) (Store, error)
 	// Policy, when not nil, refuses a request by an error.
 	Policy func(protocol.Request) error
 	// Timeout is the deadline of one request, counted from the call of Run; nothing is
@@ -62,15 +62,18 @@ type Store interface {
 	// LockKey does so for one more key.
 	LockKey(ctx context.Context, key string) (release func(), err error)
 	// Get reads the record of a key.
-	Get(key string) (ledger.Record, bool, error)
+	Get(ctx context.Context, key string) (ledger.Record, bool, error)
 	// History reads the records that have an entry of an attribute.
-	History(resource, attribute string) ([]ledger.Record, error)
+	History(ctx context.Context, resource, attribute string) ([]ledger.Record, error)
 	// Put writes a record whole. It survives a loss of power.
-	Put(ledger.Record) error
+	Put(context.Context, ledger.Record) error
+	// Done writes a record of which only the outcome is new. A loss of power may take that back to
+	// what Put wrote, until another record of the attribute is written.
+	Done(context.Context, ledger.Record) error
 	// Remove removes the record of a key, if there is one.
-	Remove(key string) error
+	Remove(ctx context.Context, key string) error
 	// Tidy removes other records of some attributes that no later answer rests on.
-	Tidy(own string, attributes ...ledger.Attribute)
+	Tidy(ctx context.Context, own string, attributes ...ledger.Attribute)
 }
 
 var _ Store = (*ledger.Ledger)(nil)

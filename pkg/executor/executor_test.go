@@ -247,12 +247,12 @@ func send(t *testing.T, stop context.Context, c *cloud, stateDir, request string
 }
 
 // openStore opens a ledger below a directory.
-func openStore(dir string) func(dryRun bool) (Store, error) {
-	return func(dryRun bool) (Store, error) {
+func openStore(dir string) func(ctx context.Context, dryRun bool) (Store, error) {
+	return func(ctx context.Context, dryRun bool) (Store, error) {
 		if dryRun {
-			return ledger.Read(dir, ledger.OSDisk{}, time.Now)
+			return ledger.Read(ctx, dir, ledger.OSDisk{}, time.Now)
 		}
-		return ledger.Open(dir, ledger.OSDisk{}, time.Now)
+		return ledger.Open(ctx, dir, ledger.OSDisk{}, time.Now)
 	}
 }
 
@@ -530,11 +530,11 @@ func TestStopDuringAReading(t *testing.T) {
 				got.UndoAvailable {
 				t.Errorf("%s: %+v", word, got)
 			}
-			l, err := ledger.Open(dir, ledger.OSDisk{}, time.Now)
+			l, err := ledger.Open(t.Context(), dir, ledger.OSDisk{}, time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r, ok, err := l.Get("k"); ok || err != nil {
+			if r, ok, err := l.Get(t.Context(), "k"); ok || err != nil {
 				t.Errorf("%s: the key holds %+v (%v) although nothing was to be changed", word, r, err)
 			}
 		})

@@ -170,11 +170,11 @@ func TestMoot(t *testing.T) {
 			if !slices.Equal(c.calls, []string{"read a"}) {
 				t.Errorf("%s: it called %v", verb, c.calls)
 			}
-			l, err := ledger.Open(dir, ledger.OSDisk{}, time.Now)
+			l, err := ledger.Open(t.Context(), dir, ledger.OSDisk{}, time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, kept, err := l.Get("k"); kept || err != nil {
+			if _, kept, err := l.Get(t.Context(), "k"); kept || err != nil {
 				t.Errorf("%s: it is on record, %v", verb, err)
 			}
 		}

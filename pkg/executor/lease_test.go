@@ -79,11 +79,11 @@ func (l *leaseRig) send(request string, clock ...time.Time) (protocol.Status, []
 // record is the state and the prior value that are kept under the key; empty where nothing is.
 func (l *leaseRig) record() string {
 	l.t.Helper()
-	store, err := ledger.Open(l.dir, ledger.OSDisk{}, time.Now)
+	store, err := ledger.Open(l.t.Context(), l.dir, ledger.OSDisk{}, time.Now)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	rec, ok, err := store.Get("k")
+	rec, ok, err := store.Get(l.t.Context(), "k")
 	switch {
 	case err != nil:
 		l.t.Fatal(err)

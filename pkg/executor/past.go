@@ -33,7 +33,7 @@ func (r *run) undoes() string {
 
 // learn reads what is recorded under a key, and lets the plan know it.
 func (r *run) learn(key string) error {
-	record, found, err := r.store.Get(key)
+	record, found, err := r.store.Get(r.times.verify, key)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (r *run) history(resource, attribute string) ([]action.Recorded, error) {
 	if all, ok := r.histories[at]; ok {
 		return all, nil
 	}
-	records, err := r.store.History(resource, attribute)
+	records, err := r.store.History(r.times.verify, resource, attribute)
 	if err != nil {
 		return nil, r.unread(err)
 	}
@@ -253,7 +253,7 @@ func (r *run) openStore() error {
 		return nil
 	}
 	var err error
-	if r.store, err = r.OpenStore(r.wire.Mode == protocol.DryRun); err != nil {
+	if r.store, err = r.OpenStore(r.times.plan, r.wire.Mode == protocol.DryRun); err != nil {
 		return r.unread(err)
 	}
 	r.past.History, r.past.Match = r.history, r.match

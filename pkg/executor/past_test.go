@@ -11,7 +11,7 @@ import (
 // open opens the ledger as another program would.
 func (c *core) open() *ledger.Ledger {
 	c.t.Helper()
-	l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
+	l, err := ledger.Open(c.t.Context(), c.dir, ledger.OSDisk{}, time.Now)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestAKeyInUseIsNamed(t *testing.T) {
 		is(t, c.set("k", "a", "on"), protocol.Succeeded)
 		record, _ := c.record("k")
 		record.Action = "later"
-		if err := c.open().Put(record); err != nil {
+		if err := c.open().Put(t.Context(), record); err != nil {
 			t.Fatal(err)
 		}
 		is(t, c.send("reset", "k:undo", "a", nil), protocol.Succeeded, "changed=true")

@@ -94,11 +94,11 @@ func (p *Process) run(
 		if disk == nil {
 			disk = ledger.OSDisk{}
 		}
-		e.OpenStore = func(dryRun bool) (Store, error) {
+		e.OpenStore = func(ctx context.Context, dryRun bool) (Store, error) {
 			if dryRun {
-				return ledger.Read(s.stateDir, disk, time.Now)
+				return ledger.Read(ctx, s.stateDir, disk, time.Now)
 			}
-			opened, err := ledger.Open(s.stateDir, disk, time.Now)
+			opened, err := ledger.Open(ctx, s.stateDir, disk, time.Now)
 			if err != nil {
 				return nil, err
 			}

@@ -72,11 +72,11 @@ func TestProcessAnswersAndRemembers(t *testing.T) {
 	if p.budget <= 0 || p.budget > 9*time.Second {
 		t.Errorf("%s for all calls together, want less than the 9 s for the answer", p.budget)
 	}
-	ledger, err := ledger.Open(p.dir, ledger.OSDisk{}, time.Now)
+	ledger, err := ledger.Open(t.Context(), p.dir, ledger.OSDisk{}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if record, found, err := ledger.Get("k"); err != nil || !found {
+	if record, found, err := ledger.Get(t.Context(), "k"); err != nil || !found {
 		t.Errorf("nothing is recorded: %+v, %v", record, err)
 	}
 }

@@ -60,7 +60,7 @@ func (r *run) recordIntent() error {
 		return r.recordUndoing()
 	}
 	r.enter(r.entries...)
-	return r.store.Put(r.record)
+	return r.store.Put(r.times.verify, r.record)
 }
 
 // recordDone marks what was read to be so. The record that is there already is enough to undo by,
@@ -83,7 +83,7 @@ func (r *run) recordDone() {
 		return
 	}
 	r.enter(r.entries...)
-	if err := r.store.Put(r.record); err != nil {
+	if err := r.store.Done(r.times.verify, r.record); err != nil {
 		r.Log.Warn("the record stays marked as pending", "error", err)
 		r.checkKept()
 	}
@@ -91,7 +91,7 @@ func (r *run) recordDone() {
 
 // checkKept tells where the record is lost that was written before the change: somebody removed it.
 func (r *run) checkKept() {
-	if _, found, err := r.store.Get(r.record.Key); found && err == nil {
+	if _, found, err := r.store.Get(r.times.verify, r.record.Key); found && err == nil {
 		return
 	}
 	r.lost = true
@@ -149,7 +149,7 @@ func (r *run) recordUndoing() error {
 		return nil
 	}
 	r.enter(entries...)
-	return r.store.Put(r.record)
+	return r.store.Put(r.times.verify, r.record)
 }
 
 // recordUndone marks the action undone, and forgets what no later answer rests on.
@@ -170,7 +170,7 @@ func (r *run) recordUndone() {
 	if err == nil && len(entries) > 0 {
 		r.enter(entries...)
 		if err = r.keep(); err == nil {
-			r.store.Tidy(r.record.Key, attributes(r.record)...)
+			r.store.Tidy(r.times.verify, r.record.Key, attributes(r.record)...)
 		}
 	}
 	if err != nil {
@@ -222,9 +222,9 @@ func (r *run) keep() error {
 		r.leaveOut(a, history.Spent(entries, r.record.Key))
 	}
 	if rests {
-		return r.store.Put(r.record)
+		return r.store.Put(r.times.verify, r.record)
 	}
-	return r.store.Remove(r.record.Key)
+	return r.store.Remove(r.times.verify, r.record.Key)
 }
 
 // leaveOut takes entries of one attribute out of the record.
@@ -273,9 +273,9 @@ func (r *run) forget(before *ledger.Record) {
 	}
 	var err error
 	if before == nil {
-		err = r.store.Remove(r.record.Key)
+		err = r.store.Remove(r.times.verify, r.record.Key)
 	} else {
-		err = r.store.Put(*before)
+		err = r.store.Put(r.times.verify, *before)
 	}
 	if err != nil {
 		r.Log.Warn("the record stays although nothing was changed", "key", r.record.Key, "error", err)

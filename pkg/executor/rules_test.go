@@ -243,37 +243,46 @@ func (m mortal) Lock(ctx context.Context, key string, things ...string) (func(),
 	return m.Store.Lock(ctx, key, things...)
 }
 
-func (m mortal) Get(key string) (ledger.Record, bool, error) {
+func (m mortal) Get(ctx context.Context, key string) (ledger.Record, bool, error) {
 	if m.breaks == "get" {
 		return ledger.Record{}, false, errDisk
 	}
-	return m.Store.Get(key)
+	return m.Store.Get(ctx, key)
 }
 
-func (m mortal) History(resource, attribute string) ([]ledger.Record, error) {
+func (m mortal) History(ctx context.Context, resource, attribute string) ([]ledger.Record, error) {
 	if m.breaks == "history" || m.breaks == "history "+resource {
 		return nil, errDisk
 	}
 	m.opened++
-	return m.Store.History(resource, attribute)
+	return m.Store.History(ctx, resource, attribute)
 }
 
-func (m mortal) Put(r ledger.Record) error {
+func (m mortal) Put(ctx context.Context, r ledger.Record) error {
 	if m.breaks == "put" {
 		return errDisk
 	}
 	m.point(m.counts, "before put")
 	defer m.point(m.counts, "after put")
-	return m.Store.Put(r)
+	return m.Store.Put(ctx, r)
 }
 
-func (m mortal) Remove(key string) error {
+func (m mortal) Done(ctx context.Context, r ledger.Record) error {
+	if m.breaks == "put" {
+		return errDisk
+	}
+	m.point(m.counts, "before put")
+	defer m.point(m.counts, "after put")
+	return m.Store.Done(ctx, r)
+}
+
+func (m mortal) Remove(ctx context.Context, key string) error {
 	if m.breaks == "remove" {
 		return errDisk
 	}
 	m.point(m.counts, "before remove")
 	defer m.point(m.counts, "after remove")
-	return m.Store.Remove(key)
+	return m.Store.Remove(ctx, key)
 }
 
 // died is the status of a process that did.
@@ -289,7 +298,7 @@ func (c *core) send(verb, key, name string, parameters map[string]string) protoc
 		Connect: func(context.Context, string, time.Duration) (Connection, error) { return m, nil },
 	}
 	if c.dir != "" {
-		e.OpenStore = func(dryRun bool) (Store, error) {
+		e.OpenStore = func(ctx context.Context, dryRun bool) (Store, error) {
 			if c.breaks == "open" {
 				return nil, errDisk
 			}
@@ -297,7 +306,7 @@ func (c *core) send(verb, key, name string, parameters map[string]string) protoc
 			if dryRun {
 				open = ledger.Read
 			}
-			l, err := open(c.dir, ledger.OSDisk{}, time.Now)
+			l, err := open(ctx, c.dir, ledger.OSDisk{}, time.Now)
 			m.Store = l
 			return m, err
 		}
@@ -395,11 +404,11 @@ func (c *core) free(key string, want bool) {
 // record is what is recorded under a key.
 func (c *core) record(key string) (ledger.Record, bool) {
 	c.t.Helper()
-	l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
+	l, err := ledger.Open(c.t.Context(), c.dir, ledger.OSDisk{}, time.Now)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	r, found, err := l.Get(key)
+	r, found, err := l.Get(c.t.Context(), key)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -1112,7 +1121,7 @@ func TestUndoByFacts(t *testing.T) {
 	rule(t, "while another process has the action's key", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
 		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
-		l, err := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
+		l, err := ledger.Open(t.Context(), c.dir, ledger.OSDisk{}, time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -1346,8 +1355,8 @@ func TestTwoAtOnce(t *testing.T) {
 		failed(t, c.set("k", "a", "on"), protocol.Throttled)
 		is(t, <-ended, protocol.Succeeded, "prior=off")
 		c.now("a=off b=on")
-		l, _ := ledger.Open(c.dir, ledger.OSDisk{}, time.Now)
-		if r, ok, err := l.Get("k"); err != nil || !ok || r.Entries[0].Resource != "b" {
+		l, _ := ledger.Open(t.Context(), c.dir, ledger.OSDisk{}, time.Now)
+		if r, ok, err := l.Get(t.Context(), "k"); err != nil || !ok || r.Entries[0].Resource != "b" {
 			t.Errorf("the record of the second: %t, %+v, %v", ok, r, err)
 		}
 	})

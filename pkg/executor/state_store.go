@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -13,11 +14,11 @@ const StateStoreCheck = "ledger"
 
 // CheckStateStore looks, for a preflight, at where an executor with this environment would keep
 // prior facts. It leaves nothing behind.
-func CheckStateStore(env map[string]string) preflight.Check {
-	return checkStateStore(stateDir(env), ledger.OSDisk{})
+func CheckStateStore(ctx context.Context, env map[string]string) preflight.Check {
+	return checkStateStore(ctx, stateDir(env), ledger.OSDisk{})
 }
 
-func checkStateStore(dir string, disk ledger.Disk) preflight.Check {
+func checkStateStore(ctx context.Context, dir string, disk ledger.Disk) preflight.Check {
 	c := preflight.Check{
 		Name: StateStoreCheck, Verdict: preflight.Pass, Facts: map[string]any{"directory": dir},
 	}
@@ -26,7 +27,7 @@ func checkStateStore(dir string, disk ledger.Disk) preflight.Check {
 		c.Advice = "an undo has only the facts that it is given: name a directory to keep them in"
 		return c
 	}
-	p, err := ledger.Try(dir, disk, time.Now)
+	p, err := ledger.Try(ctx, dir, disk, time.Now)
 	switch {
 	case errors.Is(err, ledger.ErrNotTried):
 		c.Verdict, c.Seen = preflight.Unknown, "whether "+p.Tried+" can be written was not tried: "+

@@ -34,7 +34,7 @@ func TestCheckStateStore(t *testing.T) {
 		{"not absolute", "state", preflight.Fail, "want an absolute path"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := CheckStateStore(map[string]string{"EXECUTOR_STATE_DIR": tt.dir})
+			c := CheckStateStore(t.Context(), map[string]string{"EXECUTOR_STATE_DIR": tt.dir})
 			if c.Name != "ledger" || c.Verdict != tt.want || !strings.Contains(c.Seen, tt.seen) {
 				t.Errorf("it is %+v", c)
 			}
@@ -58,14 +58,14 @@ func TestCheckStateStoreTellsAMigration(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(dir, "records"), os.DirFS(old+"/records")); err != nil {
 		t.Fatal(err)
 	}
-	c := checkStateStore(dir, ledger.OSDisk{})
+	c := checkStateStore(t.Context(), dir, ledger.OSDisk{})
 	if c.Verdict != preflight.Warn || !strings.Contains(c.Seen, "records of an older program") {
 		t.Errorf("a store of an older program is %+v", c)
 	}
-	if _, err := ledger.Open(dir, ledger.OSDisk{}, time.Now); err != nil {
+	if _, err := ledger.Open(t.Context(), dir, ledger.OSDisk{}, time.Now); err != nil {
 		t.Fatal(err)
 	}
-	if c := checkStateStore(dir, ledger.OSDisk{}); c.Verdict != preflight.Pass {
+	if c := checkStateStore(t.Context(), dir, ledger.OSDisk{}); c.Verdict != preflight.Pass {
 		t.Errorf("a store of the present form is %+v", c)
 	}
 }

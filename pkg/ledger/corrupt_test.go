@@ -34,22 +34,22 @@ func pathOf(r Record) string { return "/s/keys/" + keyName(r.Key) + recordEnding
 func refuses(t *testing.T, m *memory, l *Ledger, path string) {
 	t.Helper()
 	before := maps.Clone(m.files)
-	_, _, err := l.Get("k")
+	_, _, err := l.Get(background, "k")
 	wantClass(t, err, protocol.StateStore, path, "nothing was changed")
-	wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.StateStore, path)
-	wantClass(t, l.Put(rec("k", "b", "new", "on")), protocol.StateStore, path)
-	wantClass(t, l.Remove("k"), protocol.StateStore, path)
+	wantClass(t, l.Put(background, rec("k", "a", "new", "on")), protocol.StateStore, path)
+	wantClass(t, l.Put(background, rec("k", "b", "new", "on")), protocol.StateStore, path)
+	wantClass(t, l.Remove(background, "k"), protocol.StateStore, path)
 	// Whether k needs what the neighbour would take away can't be told.
-	_, err = l.History("a", "value")
+	_, err = l.History(background, "a", "value")
 	wantClass(t, err, protocol.StateStore, path)
 	if !maps.Equal(before, m.files) {
 		t.Fatalf("files (-before +after):\n%s", cmp.Diff(before, m.files, cmp.AllowUnexported(file{})))
 	}
 
-	l.Tidy("neighbour", Attribute{"a", "value"})
+	l.Tidy(background, "neighbour", Attribute{"a", "value"})
 	serves(t, l, "neighbour", "a")
 	serves(t, l, "stranger", "b")
-	if all, err := l.History("b", "value"); err != nil || len(all) != 1 {
+	if all, err := l.History(background, "b", "value"); err != nil || len(all) != 1 {
 		t.Errorf("another resource's records: %v, %v", all, err)
 	}
 	if m.files[path] != before[path] {
@@ -64,7 +64,7 @@ func serves(t *testing.T, l *Ledger, key, resource string) {
 	if !ok {
 		t.Fatalf("%s has no record", key)
 	}
-	if err := l.Remove(key); err != nil {
+	if err := l.Remove(background, key); err != nil {
 		t.Error(err)
 	}
 	put(t, l, was)
@@ -80,12 +80,12 @@ func TestARecordSpoiltAnywhereIsRefusedByName(t *testing.T) {
 	spoilt := 0
 	try := func(data string) {
 		m.files[path] = file{data: data, at: whole.at}
-		if _, _, err := l.Get("k"); spoilt%8 == 0 {
+		if _, _, err := l.Get(background, "k"); spoilt%8 == 0 {
 			// The whole of it takes its time.
 			refuses(t, m, l, path)
 		} else {
 			wantClass(t, err, protocol.StateStore, path)
-			wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.StateStore, path)
+			wantClass(t, l.Put(background, rec("k", "a", "new", "on")), protocol.StateStore, path)
 			if m.files[path].data != data || len(m.recordFiles()) != 3 {
 				t.Error("it was touched")
 			}
@@ -120,11 +120,11 @@ func TestRecordsInEachOthersFilesAreRefused(t *testing.T) {
 	path := pathOf(rec("k", "a", "", ""))
 	m.files[path], m.files[pathOf(other)] = m.files[pathOf(other)], m.files[path]
 	before := maps.Clone(m.files)
-	_, _, err := l.Get("k")
+	_, _, err := l.Get(background, "k")
 	wantClass(t, err, protocol.StateStore, path, "another key")
-	_, _, err = l.Get(other.Key)
+	_, _, err = l.Get(background, other.Key)
 	wantClass(t, err, protocol.StateStore, pathOf(other))
-	wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.StateStore, path)
+	wantClass(t, l.Put(background, rec("k", "a", "new", "on")), protocol.StateStore, path)
 	if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
 		t.Errorf("files (-before +after):\n%s", diff)
 	}
@@ -150,7 +150,7 @@ func TestARecordOfAnotherFormIsRefused(t *testing.T) {
 			}
 			m.files[pathOf(r)] = file{data: string(data)}
 			refuses(t, m, l, pathOf(r))
-			_, _, err = l.Get("k")
+			_, _, err = l.Get(background, "k")
 			wantClass(t, err, protocol.StateStore, tt.says)
 		})
 	}
@@ -159,7 +159,7 @@ func TestARecordOfAnotherFormIsRefused(t *testing.T) {
 		path := pathOf(rec("k", "a", "", ""))
 		m.files[path] = file{data: `{"ledger":3,"key":["k"],"entries":{"a":"off"},"sum":7}`}
 		refuses(t, m, l, path)
-		_, _, err := l.Get("k")
+		_, _, err := l.Get(background, "k")
 		wantClass(t, err, protocol.StateStore, "newer version")
 	})
 }

@@ -36,14 +36,14 @@ var operations = []struct {
 	do   func(*Ledger) error
 	has  string
 }{
-	{"put", func(l *Ledger) error { return l.Put(rec("k", "a", "new", "on")) }, "new"},
+	{"put", func(l *Ledger) error { return l.Put(background, rec("k", "a", "new", "on")) }, "new"},
 	{"put for another attribute", func(l *Ledger) error {
-		return l.Put(rec("k", "c", "new", "on"))
+		return l.Put(background, rec("k", "c", "new", "on"))
 	}, "new"},
 	{"put for one more attribute", func(l *Ledger) error {
-		return l.Put(both(rec("k", "a", "new", "on"), rec("k", "c", "new", "on")))
+		return l.Put(background, both(rec("k", "a", "new", "on"), rec("k", "c", "new", "on")))
 	}, "new"},
-	{"remove", func(l *Ledger) error { return l.Remove("k") }, absent},
+	{"remove", func(l *Ledger) error { return l.Remove(background, "k") }, absent},
 }
 
 func begins(t *testing.T) []begin {
@@ -134,7 +134,7 @@ func check(t *testing.T, m *memory, before, after string, done bool) {
 	if got := has(t, l, "k"); got != "next" || len(m.recordFiles()) != 3 {
 		t.Errorf("afterwards the key has %q, in %d records", got, len(m.recordFiles()))
 	}
-	if err := l.Remove("k"); err != nil || has(t, l, "k") != absent {
+	if err := l.Remove(background, "k"); err != nil || has(t, l, "k") != absent {
 		t.Errorf("afterwards it can't be removed: %v", err)
 	}
 }
@@ -151,7 +151,7 @@ func indexed(t *testing.T, m *memory, l *Ledger) {
 				want = append(want, r.Key)
 			}
 		}
-		all, err := l.History(resource, "value")
+		all, err := l.History(background, resource, "value")
 		if err != nil {
 			t.Errorf("the history of %s: %v", resource, err)
 		}
@@ -175,7 +175,7 @@ func TestNoStepOfADiskCanLoseARecord(t *testing.T) {
 				start := newMemory()
 				b.make(t, start)
 				breakEach(t, start, func(m *memory) error {
-					l, err := Open("/s", m, m.clock)
+					l, err := Open(background, "/s", m, m.clock)
 					if err != nil {
 						return err
 					}
@@ -211,19 +211,19 @@ func TestAStoreThatCannotBeReadIsRefused(t *testing.T) {
 		return none
 	}
 	step = "ReadFile"
-	_, _, err := l.Get("k")
+	_, _, err := l.Get(background, "k")
 	wantClass(t, err, protocol.StateStore, "/s/keys/", errBroken.Error())
-	wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.StateStore, "/s/keys/")
-	wantClass(t, l.Remove("k"), protocol.StateStore, "/s/keys/")
-	_, err = l.History("a", "value")
+	wantClass(t, l.Put(background, rec("k", "a", "new", "on")), protocol.StateStore, "/s/keys/")
+	wantClass(t, l.Remove(background, "k"), protocol.StateStore, "/s/keys/")
+	_, err = l.History(background, "a", "value")
 	wantClass(t, err, protocol.StateStore, "/s/keys/")
 	step = "ReadDir"
-	_, err = l.History("a", "value")
+	_, err = l.History(background, "a", "value")
 	wantClass(t, err, protocol.StateStore, "/s/attributes/")
 	step = "ModTime"
-	_, err = Open("/s", m, time.Now)
+	_, err = Open(background, "/s", m, time.Now)
 	wantClass(t, err, protocol.StateStore, "/s/records/"+marker)
-	_, err = Read("/s", m, time.Now)
+	_, err = Read(background, "/s", m, time.Now)
 	wantClass(t, err, protocol.StateStore, "/s/records/"+marker)
 	if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
 		t.Errorf("files (-before +after):\n%s", diff)
@@ -244,14 +244,14 @@ func TestAForeignIndexEntryIsRefusedByName(t *testing.T) {
 			put(t, l, rec("k", "a", "off", "on"))
 			path := filepath.Join(l.indexPath(Attribute{"a", "value"}), name)
 			m.files[path] = file{data: "mine"}
-			_, err := l.History("a", "value")
+			_, err := l.History(background, "a", "value")
 			wantClass(t, err, protocol.StateStore, path)
-			l.Tidy("k", Attribute{"a", "value"})
+			l.Tidy(background, "k", Attribute{"a", "value"})
 			if m.files[path].data != "mine" {
 				t.Error("the foreign file was touched")
 			}
 			delete(m.files, path)
-			if all, err := l.History("a", "value"); err != nil || len(all) != 1 {
+			if all, err := l.History(background, "a", "value"); err != nil || len(all) != 1 {
 				t.Errorf("with the file moved away: %v, %v", all, err)
 			}
 		})
@@ -261,7 +261,7 @@ func TestAForeignIndexEntryIsRefusedByName(t *testing.T) {
 // attempt is run in a process of its own, as a user of its own: it says what each step of a run on
 // the ledger at dir comes to.
 func attempt(dir string) {
-	l, err := Open(dir, OSDisk{}, timeNow)
+	l, err := Open(background, dir, OSDisk{}, timeNow)
 	say := func(step string, err error) { fmt.Printf("%s: %v\n", step, err) }
 	say("open", err)
 	if err != nil {
@@ -273,17 +273,17 @@ func attempt(dir string) {
 		return
 	}
 	defer release()
-	r, ok, err := l.Get("k")
+	r, ok, err := l.Get(background, "k")
 	say("get", err)
 	if ok {
 		say("has", fmt.Errorf("%s", r.Entries[0].From))
 	}
-	say("put", l.Put(rec("k", "a", "new", "on")))
-	r, _, err = l.Get("k")
+	say("put", l.Put(background, rec("k", "a", "new", "on")))
+	r, _, err = l.Get(background, "k")
 	if err == nil && len(r.Entries) > 0 {
 		say("then", fmt.Errorf("%s", r.Entries[0].From))
 	}
-	if err := l.Put(rec("k", "elsewhere", "new", "on")); err != nil && r.Entries != nil {
+	if err := l.Put(background, rec("k", "elsewhere", "new", "on")); err != nil && r.Entries != nil {
 		say("put elsewhere", err)
 	}
 }

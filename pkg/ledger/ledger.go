@@ -11,10 +11,28 @@
 // record has an index entry, an empty file. It is made before the record, and removed after
 // it. So a record always has its index entries. An index entry without its record is ignored.
 //
-// Every error is a *protocol.Failure of class state-store or, from Open and Lock, conflict.
+// Every error is a *protocol.Failure of class state-store or, where another process has what is
+// wanted, conflict.
+//
+// # Another store
+//
+// What an executor needs of a ledger is its interface Store. Another store beside the files has to
+// promise the same, to requests of all machines that share it:
+//
+//   - Lock and LockKey let one request at a time act under a key or on a thing. The locks of a
+//     process that died are free, at the latest when its changes can't be on their way any more.
+//     A store that can't promise it refuses the Put of a request that lost its locks.
+//   - Get and History show all that Put returned for before, whoever wrote it. A history is whole,
+//     or it is an error.
+//   - Put writes all entries of a record at once or none, and returns once nothing can lose them.
+//   - Done may lose what it writes: the record is then as Put left it. What another record of the
+//     attribute rests on is lasting before that record is.
+//   - Remove may come back to life no later than Put of another record of its attributes returns.
+//   - Tidy is the store's own business. It removes only what history.Rests allows.
 package ledger
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -48,14 +66,14 @@ func (l *Ledger) Counts() (created, removed int) {
 }
 
 // Open prepares the directory for records. It migrates the records of an older program.
-func Open(dir string, disk Disk, now func() time.Time) (*Ledger, error) {
+func Open(ctx context.Context, dir string, disk Disk, now func() time.Time) (*Ledger, error) {
 	l := &Ledger{dir: dir, disk: disk, now: now}
 	if err := l.absolute(); err != nil {
 		return nil, err
 	}
 	ready, err := l.ready()
 	if err == nil && !ready {
-		err = l.prepare()
+		err = l.prepare(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -65,7 +83,7 @@ func Open(dir string, disk Disk, now func() time.Time) (*Ledger, error) {
 
 // Read opens the ledger for a dry-run, which changes and locks nothing. A directory that is not
 // there holds nothing. The records of an older program are read as if they were migrated.
-func Read(dir string, disk Disk, now func() time.Time) (*Ledger, error) {
+func Read(ctx context.Context, dir string, disk Disk, now func() time.Time) (*Ledger, error) {
 	l := &Ledger{dir: dir, disk: disk, now: now, reading: true}
 	if err := l.absolute(); err != nil {
 		return nil, err
@@ -108,7 +126,7 @@ func recordName(file string) (name string, is bool) {
 func (l *Ledger) indexPath(a Attribute) string { return filepath.Join(l.indexes(), indexName(a)) }
 
 // Get returns the record of a key, and whether there is one.
-func (l *Ledger) Get(key string) (Record, bool, error) {
+func (l *Ledger) Get(ctx context.Context, key string) (Record, bool, error) {
 	if l.held != nil {
 		r, ok := l.held[key]
 		return r, ok, nil
@@ -117,7 +135,7 @@ func (l *Ledger) Get(key string) (Record, bool, error) {
 }
 
 // History returns the records that have an entry of an attribute, in no particular order.
-func (l *Ledger) History(resource, attribute string) ([]Record, error) {
+func (l *Ledger) History(ctx context.Context, resource, attribute string) ([]Record, error) {
 	a := Attribute{resource, attribute}
 	if l.held != nil {
 		var all []Record

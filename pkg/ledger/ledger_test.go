@@ -30,7 +30,7 @@ func rec(key, resource, from, to string) Record {
 
 func open(t *testing.T, dir string, disk Disk) *Ledger {
 	t.Helper()
-	l, err := Open(dir, disk, time.Now)
+	l, err := Open(background, dir, disk, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func inAWhile() time.Time { return time.Now().Add(2 * repeatable) }
 // later opens a ledger in a while.
 func later(t *testing.T, dir string, disk Disk) *Ledger {
 	t.Helper()
-	l, err := Open(dir, disk, inAWhile)
+	l, err := Open(background, dir, disk, inAWhile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func later(t *testing.T, dir string, disk Disk) *Ledger {
 
 func put(t *testing.T, l *Ledger, r Record) {
 	t.Helper()
-	if err := l.Put(r); err != nil {
+	if err := l.Put(background, r); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -60,7 +60,7 @@ func put(t *testing.T, l *Ledger, r Record) {
 // mustGet reads a key's record without what the ledger itself adds.
 func mustGet(t *testing.T, l *Ledger, key string) (Record, bool) {
 	t.Helper()
-	r, ok, err := l.Get(key)
+	r, ok, err := l.Get(background, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestFirstWriteReadRemove(t *testing.T) {
 	}
 	want := rec("k", "a", "off", "on")
 	put(t, l, want)
-	got, ok, err := open(t, dir, OSDisk{}).Get("k")
+	got, ok, err := open(t, dir, OSDisk{}).Get(background, "k")
 	if err != nil || !ok || got.Revision != 1 || time.Since(got.Written) > time.Hour {
 		t.Fatalf("got %+v, %t, %v", got, ok, err)
 	}
@@ -121,11 +121,11 @@ func TestFirstWriteReadRemove(t *testing.T) {
 
 	want.Entries[0].State = history.Live
 	put(t, l, want)
-	if got, _, _ := l.Get("k"); got.Revision != 2 || got.Entries[0].State != history.Live {
+	if got, _, _ := l.Get(background, "k"); got.Revision != 2 || got.Entries[0].State != history.Live {
 		t.Errorf("after a second write: %+v", got)
 	}
 	for range 2 {
-		if err := l.Remove("k"); err != nil {
+		if err := l.Remove(background, "k"); err != nil {
 			t.Fatal(err)
 		}
 		if _, ok := mustGet(t, l, "k"); ok {
@@ -167,7 +167,7 @@ func TestPutForOtherAttributes(t *testing.T) {
 	if n := len(m.indexFiles()); n != 2 {
 		t.Errorf("%d index entries, want 2: %v", n, m.indexFiles())
 	}
-	if err := l.Remove("k"); err != nil || len(m.indexFiles()) != 0 {
+	if err := l.Remove(background, "k"); err != nil || len(m.indexFiles()) != 0 {
 		t.Errorf("%v, left behind: %v", err, m.indexFiles())
 	}
 	if m.filled("/s/attributes") {
@@ -191,7 +191,7 @@ func TestAnIndexDirectoryThatGoesMeanwhile(t *testing.T) {
 	put(t, l, rec("k", "a", "off", "on"))
 	m.before = nil
 	indexed(t, m, l)
-	if all, err := l.History("a", "value"); gone == 0 || err != nil || len(all) != 1 {
+	if all, err := l.History(background, "a", "value"); gone == 0 || err != nil || len(all) != 1 {
 		t.Errorf("%d times gone: %v, %v", gone, all, err)
 	}
 }
@@ -217,7 +217,7 @@ func TestHistory(t *testing.T) {
 		{"of an attribute that none has", "b", "brightness", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			all, err := l.History(tt.resource, tt.attribute)
+			all, err := l.History(background, tt.resource, tt.attribute)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -246,7 +246,7 @@ func TestAnIndexEntryThatLeadsNowhereIsIgnored(t *testing.T) {
 	for _, key := range []string{"never", "other"} {
 		m.files[l.indexPath(Attribute{"a", "value"})+"/"+keyName(key)] = file{}
 	}
-	all, err := l.History("a", "value")
+	all, err := l.History(background, "a", "value")
 	if err != nil || len(all) != 1 || all[0].Key != "k" {
 		t.Errorf("%v, %v", all, err)
 	}
@@ -284,17 +284,17 @@ func TestReadChangesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, ok, err := l.Get("k")
+			r, ok, err := l.Get(background, "k")
 			if err != nil || ok != (name != "no directory") || ok && r.Entries[0].From != "D" {
 				t.Errorf("got %t, %v, %+v", ok, err, r)
 			}
-			all, err := l.History("a", "value")
+			all, err := l.History(background, "a", "value")
 			if err != nil || ok != slices.ContainsFunc(all, func(r Record) bool { return r.Key == "k" }) {
 				t.Errorf("the history: %v, %v", all, err)
 			}
-			wantClass(t, l.Put(rec("k", "a", "new", "on")), protocol.Internal)
-			wantClass(t, l.Remove("k"), protocol.Internal)
-			l.Tidy("k", Attribute{"a", "value"})
+			wantClass(t, l.Put(background, rec("k", "a", "new", "on")), protocol.Internal)
+			wantClass(t, l.Remove(background, "k"), protocol.Internal)
+			l.Tidy(background, "k", Attribute{"a", "value"})
 			release()
 			again()
 			if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
@@ -308,7 +308,7 @@ func TestReadChangesNothing(t *testing.T) {
 			}
 		})
 	}
-	_, err := Read("state", newMemory(), time.Now)
+	_, err := Read(background, "state", newMemory(), time.Now)
 	wantClass(t, err, protocol.StateStore, "absolute")
 }
 
@@ -326,10 +326,10 @@ func TestCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer release()
-		if _, _, err := l.Get(r.Key); err != nil {
+		if _, _, err := l.Get(background, r.Key); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := l.History("a", "value"); err != nil {
+		if _, err := l.History(background, "a", "value"); err != nil {
 			t.Fatal(err)
 		}
 		put(t, l, r)
@@ -376,18 +376,18 @@ func TestCostDoesNotGrow(t *testing.T) {
 		l = open(t, "/s", m)
 		dry := mustRead(t, m)
 		for _, l := range []*Ledger{dry, l} {
-			if _, ok, err := l.Get("key 0"); !ok || err != nil {
+			if _, ok, err := l.Get(background, "key 0"); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
-			if all, err := l.History("0", "value"); len(all) != 1 || err != nil {
+			if all, err := l.History(background, "0", "value"); len(all) != 1 || err != nil {
 				t.Fatal(all, err)
 			}
 		}
 		put(t, l, rec("k", "0", "on", "off"))
 		put(t, l, rec("k", "0", "on", "off"))
 		put(t, l, both(rec("k", "0", "on", "off"), rec("k", "new", "off", "on")))
-		l.Tidy("k", Attribute{"0", "value"}, Attribute{"new", "value"})
-		if err := l.Remove("k"); err != nil {
+		l.Tidy(background, "k", Attribute{"0", "value"}, Attribute{"new", "value"})
+		if err := l.Remove(background, "k"); err != nil {
 			t.Fatal(err)
 		}
 		return m.calls

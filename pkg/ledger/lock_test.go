@@ -94,7 +94,7 @@ func testBinary(t *testing.T) string {
 }
 
 func mustLock(dir, key string, things ...string) func() {
-	l, err := Open(dir, OSDisk{}, time.Now)
+	l, err := Open(background, dir, OSDisk{}, time.Now)
 	if err != nil {
 		panic(err)
 	}
@@ -276,14 +276,14 @@ func actAndUndo(dir, name string) {
 	}
 	shared := Attribute{"shared", "value"}
 	for round := range 25 {
-		l, err := Open(dir, OSDisk{}, time.Now)
+		l, err := Open(background, dir, OSDisk{}, time.Now)
 		must(err)
 		r := rec(name+" "+strconv.Itoa(round), shared.Resource, "on", "on")
 		r.Entries[0].State = history.Live
 		for _, undo := range []bool{false, true} {
 			release, err := l.Lock(background, r.Key, shared.Resource)
 			must(err)
-			all, err := l.History(shared.Resource, shared.Name)
+			all, err := l.History(background, shared.Resource, shared.Name)
 			must(err)
 			seqs := map[int64]string{}
 			next := int64(1)
@@ -303,8 +303,8 @@ func actAndUndo(dir, name string) {
 			} else {
 				r.Entries[0].Seq, r.Entries[0].Begins = next, next == 1
 			}
-			must(l.Put(r))
-			l.Tidy(r.Key, shared)
+			must(l.Put(background, r))
+			l.Tidy(background, r.Key, shared)
 			release()
 		}
 	}
@@ -328,7 +328,7 @@ func TestProcessesOnOneAttribute(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	later(t, dir, OSDisk{}).Tidy("", Attribute{"shared", "value"})
+	later(t, dir, OSDisk{}).Tidy(background, "", Attribute{"shared", "value"})
 	if diff := cmp.Diff([]string{"records/" + marker, "swept"}, listing(t, dir)); diff != "" {
 		t.Errorf("files left (-want +got):\n%s", diff)
 	}

@@ -58,11 +58,11 @@ func (l *Ledger) ready() (bool, error) {
 }
 
 // prepare makes a store ready, alone. A kill at any step leaves a store that can be prepared.
-func (l *Ledger) prepare() error {
+func (l *Ledger) prepare(ctx context.Context) error {
 	if err := l.makeDir(l.locks()); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), prepareWait)
+	ctx, cancel := context.WithTimeout(ctx, prepareWait)
 	defer cancel()
 	unlock, err := l.lock(ctx, []lock{{"the directory " + l.dir, storeLock}})
 	if err != nil {

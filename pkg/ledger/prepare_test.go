@@ -99,7 +99,7 @@ var wantFixture = []string{
 func TestCaseAStoreOfTheLastProgram(t *testing.T) {
 	dir := fixture(t)
 	before := listing(t, dir)
-	dry, err := Read(dir, OSDisk{}, time.Now)
+	dry, err := Read(background, dir, OSDisk{}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestCaseAStoreOfTheLastProgram(t *testing.T) {
 	}
 
 	wantStore(t, open(t, dir, OSDisk{}))
-	dry, err = Read(dir, OSDisk{}, time.Now)
+	dry, err = Read(background, dir, OSDisk{}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,14 +123,14 @@ func TestCaseAStoreOfTheLastProgram(t *testing.T) {
 
 	// It serves, with the digests and facts of then.
 	l := open(t, dir, OSDisk{})
-	r, ok, err := l.Get("address-2")
+	r, ok, err := l.Get(background, "address-2")
 	if err != nil || !ok || !strings.HasPrefix(r.Digest, "2:1e7c754e") || r.Revision != 2 ||
 		r.Facts["priorHolder"] != "eni-01088600000000011" || r.Target != nil ||
 		!r.Acted.Equal(time.Date(2026, 11, 28, 19, 15, 1, 245108231, time.UTC)) {
 		t.Errorf("address-2: %t, %v, %+v", ok, err, r)
 	}
 	put(t, l, r)
-	l.Tidy("address-2", Attribute{"vpc-01088000000000000/10.88.60.40", "holder"})
+	l.Tidy(background, "address-2", Attribute{"vpc-01088000000000000/10.88.60.40", "holder"})
 	if _, ok := mustGet(t, l, "gone-1"); ok {
 		t.Error("what was withdrawn and holds nothing is kept for ever")
 	}
@@ -142,7 +142,7 @@ func wantStore(t *testing.T, l *Ledger) {
 	var all []Record
 	for _, line := range wantFixture {
 		key := strings.Fields(line)[0]
-		r, ok, err := l.Get(key)
+		r, ok, err := l.Get(background, key)
 		if err != nil || !ok {
 			t.Fatalf("%s: %t, %v", key, ok, err)
 		}
@@ -153,7 +153,7 @@ func wantStore(t *testing.T, l *Ledger) {
 	}
 	for _, line := range wantFixture {
 		words := strings.Fields(line)
-		found, err := l.History(words[1], words[2])
+		found, err := l.History(background, words[1], words[2])
 		if err != nil || !slices.ContainsFunc(found, func(r Record) bool { return r.Key == words[0] }) {
 			t.Errorf("by attribute, %q: %v, %v", line, found, err)
 		}
@@ -269,7 +269,7 @@ func TestConvert(t *testing.T) {
 				old1(t, m, one(t, text, at(i)))
 			}
 			l := open(t, "/s", m)
-			all, err := l.History("a", "value")
+			all, err := l.History(background, "a", "value")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -294,7 +294,7 @@ func TestConvertKeepsWhatARecordSays(t *testing.T) {
 	old1(t, m, older)
 	older.Transitions[0].To = "S"
 	old1(t, m, r)
-	got, ok, err := open(t, "/s", m).Get("k")
+	got, ok, err := open(t, "/s", m).Get(background, "k")
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -322,7 +322,7 @@ func TestTiesAreBrokenByKey(t *testing.T) {
 	for _, key := range []string{"b", "a", "c"} {
 		old1(t, m, one(t, key+" in-force S>S", at(1)))
 	}
-	all, err := open(t, "/s", m).History("a", "value")
+	all, err := open(t, "/s", m).History(background, "a", "value")
 	want := []string{
 		"a a value S > S live begins", "b a value S > S live", "c a value S > S live",
 	}
@@ -355,14 +355,14 @@ func wantMigrated(t *testing.T, l *Ledger) {
 	t.Helper()
 	var byKey, byAttribute []Record
 	for _, key := range []string{"k", "b", "c", "d"} {
-		r, _, err := l.Get(key)
+		r, _, err := l.Get(background, key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		byKey = append(byKey, r)
 	}
 	for _, resource := range []string{"a", "b"} {
-		all, err := l.History(resource, "value")
+		all, err := l.History(background, resource, "value")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -427,14 +427,14 @@ func breakEach(
 }
 
 func openAt(m *memory) error {
-	_, err := Open("/s", m, m.clock)
+	_, err := Open(background, "/s", m, m.clock)
 	return err
 }
 
 // TestNoStepOfAMigrationLosesARecord breaks each step of a migration, and migrates again.
 func TestNoStepOfAMigrationLosesARecord(t *testing.T) {
 	breakEach(t, oldStore(t), openAt, func(t *testing.T, m *memory, _ bool) {
-		dry, err := Read("/s", m, m.clock)
+		dry, err := Read(background, "/s", m, m.clock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -450,7 +450,7 @@ func TestNoStepOfAMigrationLosesARecord(t *testing.T) {
 		wantMigrated(t, l)
 		wantTidyStore(t, m)
 		put(t, l, rec("new", "a", "T", "U"))
-		if err := l.Remove("d"); err != nil {
+		if err := l.Remove(background, "d"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -471,7 +471,7 @@ func wantTidyStore(t *testing.T, m *memory) {
 // TestNoStepOfANewStoreIsInTheWay breaks each step of making a store.
 func TestNoStepOfANewStoreIsInTheWay(t *testing.T) {
 	breakEach(t, newMemory(), openAt, func(t *testing.T, m *memory, _ bool) {
-		if _, ok, err := mustRead(t, m).Get("k"); ok || err != nil {
+		if _, ok, err := mustRead(t, m).Get(background, "k"); ok || err != nil {
 			t.Error(ok, err)
 		}
 		l := open(t, "/s", m)
@@ -485,7 +485,7 @@ func TestNoStepOfANewStoreIsInTheWay(t *testing.T) {
 
 func mustRead(t *testing.T, m *memory) *Ledger {
 	t.Helper()
-	l, err := Read("/s", m, m.clock)
+	l, err := Read(background, "/s", m, m.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -560,7 +560,7 @@ func TestATornRecordOfForm1IsRefusedByName(t *testing.T) {
 			m := oldStore(t)
 			bad := s.do(m)
 			before := maps.Clone(m.files)
-			_, err := Read("/s", m, m.clock)
+			_, err := Read(background, "/s", m, m.clock)
 			wantClass(t, err, protocol.StateStore, bad, s.says, "nothing was changed")
 			wantClass(t, openAt(m), protocol.StateStore, bad, s.says, "nothing was changed")
 			delete(m.files, "/s/locks")
@@ -569,7 +569,7 @@ func TestATornRecordOfForm1IsRefusedByName(t *testing.T) {
 			}
 			// Moved away, the others are migrated.
 			delete(m.files, bad)
-			if r, ok, err := open(t, "/s", m).Get("d"); !ok || err != nil {
+			if r, ok, err := open(t, "/s", m).Get(background, "d"); !ok || err != nil {
 				t.Error(r, ok, err)
 			}
 		})
@@ -589,7 +589,7 @@ func TestAMarkerMovedAway(t *testing.T) {
 	delete(m.files, "/s/records/"+marker)
 	path := old1(t, m, one(t, "k in-force D>S", at(1)))
 	before := maps.Clone(m.files)
-	_, err := Read("/s", m, m.clock)
+	_, err := Read(background, "/s", m, m.clock)
 	wantClass(t, err, protocol.StateStore, path, "an older program wrote it beside")
 	wantClass(t, openAt(m), protocol.StateStore, path, "an older program wrote it beside")
 	if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
@@ -611,7 +611,7 @@ func TestKeysThatAreMissingAreRefused(t *testing.T) {
 	l := open(t, "/s", m)
 	put(t, l, rec("k", "a", "off", "on"))
 	maps.DeleteFunc(m.files, func(path string, _ file) bool { return within(path, l.keys()) })
-	_, err := Read("/s", m, m.clock)
+	_, err := Read(background, "/s", m, m.clock)
 	wantClass(t, err, protocol.StateStore, "/s/keys", "missing")
 	wantClass(t, openAt(m), protocol.StateStore, "/s/keys", "missing")
 }
@@ -628,7 +628,7 @@ func TestAMigrationWaitsForTheOlderProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(dir, OSDisk{}, time.Now)
+	_, err = Open(background, dir, OSDisk{}, time.Now)
 	wantClass(t, err, protocol.Conflict, "try again")
 	var f *protocol.Failure
 	if errors.As(err, &f); !f.MayRetry() {
@@ -649,13 +649,13 @@ func TestTwoProcessesMigrateOnce(t *testing.T) {
 	const programs = 4
 	for range programs {
 		go func() {
-			l, err := Open(dir, OSDisk{}, time.Now)
+			l, err := Open(background, dir, OSDisk{}, time.Now)
 			if err == nil {
 				var release func()
 				if release, err = l.Lock(context.Background(), "address-1"); err == nil {
 					var r Record
-					if r, _, err = l.Get("address-1"); err == nil {
-						err = l.Put(r)
+					if r, _, err = l.Get(background, "address-1"); err == nil {
+						err = l.Put(background, r)
 					}
 					release()
 				}
@@ -670,7 +670,7 @@ func TestTwoProcessesMigrateOnce(t *testing.T) {
 	}
 	l := open(t, dir, OSDisk{})
 	wantStore(t, l)
-	if r, _, err := l.Get("address-1"); err != nil || r.Revision != 2+programs {
+	if r, _, err := l.Get(background, "address-1"); err != nil || r.Revision != 2+programs {
 		t.Errorf("revision %d, want %d: somebody's write was lost (%v)", r.Revision, 2+programs, err)
 	}
 }
@@ -690,7 +690,7 @@ func TestReadMeanwhile(t *testing.T) {
 			}
 			return none
 		}
-		dry, err := Read("/s", m, m.clock)
+		dry, err := Read(background, "/s", m, m.clock)
 		if err != nil {
 			t.Fatalf("step %d: %v", n, err)
 		}

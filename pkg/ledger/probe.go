@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -27,9 +28,9 @@ var ErrNotTried = errors.New("the file system can't hold a file without a name")
 // Try finds out whether records could be kept below a directory. It reads what is there as a
 // dry-run does, and writes and syncs one block of a file that has no name, which is gone when it is
 // closed, whatever happens. An error is ErrNotTried, or says why records can't be kept.
-func Try(dir string, disk Disk, now func() time.Time) (Probe, error) {
+func Try(ctx context.Context, dir string, disk Disk, now func() time.Time) (Probe, error) {
 	p := Probe{Tried: dir}
-	l, err := Read(dir, disk, now)
+	l, err := Read(ctx, dir, disk, now)
 	if err != nil {
 		return p, err
 	}

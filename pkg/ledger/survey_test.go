@@ -22,7 +22,7 @@ func TestSurvey(t *testing.T) {
 		t.Errorf("of nothing: %+v, %v", s, err)
 	}
 	now := time.Unix(1_700_000_000, 0).UTC()
-	l, err := Open(dir, OSDisk{}, func() time.Time { return now })
+	l, err := Open(background, dir, OSDisk{}, func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestSurvey(t *testing.T) {
 			record.Entries = append(record.Entries, e)
 		}
 		now = time.Unix(1_700_000_000+int64(r.at), 0).UTC()
-		if err := l.Put(record); err != nil {
+		if err := l.Put(background, record); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +103,7 @@ func TestCountsOfALedger(t *testing.T) {
 	e := Entry{Resource: "eni-1", Attribute: "x"}
 	e.State, e.Seq = history.Live, 1
 	for range 2 {
-		if err := l.Put(Record{Key: "k", Action: "a", Entries: []Entry{e}}); err != nil {
+		if err := l.Put(background, Record{Key: "k", Action: "a", Entries: []Entry{e}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestCountsOfALedger(t *testing.T) {
 		t.Errorf("%d, %d", created, removed)
 	}
 	for range 2 {
-		if err := l.Remove("k"); err != nil {
+		if err := l.Remove(background, "k"); err != nil {
 			t.Fatal(err)
 		}
 	}

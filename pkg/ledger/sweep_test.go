@@ -30,11 +30,11 @@ func sweepAt(t *testing.T, dir string, disk Disk, now time.Time, times int) {
 		if err := os.Chtimes(stamp, long, long); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
-		l, err := Open(dir, disk, func() time.Time { return now })
+		l, err := Open(background, dir, disk, func() time.Time { return now })
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.Tidy("nobody")
+		l.Tidy(background, "nobody")
 	}
 }
 
@@ -165,7 +165,7 @@ func TestSweepComesAtMostOnceADay(t *testing.T) {
 	l.now = func() time.Time { return time.Now().Add(-2 * MaxAge) }
 	put(t, l, release("k", "a"))
 	for range 2 * oldSweeps {
-		open(t, dir, OSDisk{}).Tidy("nobody")
+		open(t, dir, OSDisk{}).Tidy(background, "nobody")
 	}
 	if names := recordNames(t, dir); len(names) != 1 {
 		t.Errorf("swept again: %v", names)
@@ -313,7 +313,7 @@ func TestSweepLeavesARecordThatIsWrittenAnewMeanwhile(t *testing.T) {
 	put(t, l, release("k", "a"))
 	later := m.clock().Add(MaxAge + time.Hour)
 	l.now = func() time.Time { return later }
-	r, _, err := l.Get("k")
+	r, _, err := l.Get(background, "k")
 	if err != nil {
 		t.Fatal(err)
 	}

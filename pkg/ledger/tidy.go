@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,7 @@ import (
 // Tidy removes those records of some attributes that no later answer rests on. The caller has
 // the locks of its own key and of what the attributes are of. Tidy is called after the answer:
 // what it can't remove stays. Once a day it also sweeps a part of the store.
-func (l *Ledger) Tidy(own string, attributes ...Attribute) {
+func (l *Ledger) Tidy(ctx context.Context, own string, attributes ...Attribute) {
 	if l.reading {
 		return
 	}
@@ -33,7 +34,7 @@ func (l *Ledger) Tidy(own string, attributes ...Attribute) {
 		}
 	}
 	if _, ok := found[own]; !ok {
-		if r, ok, err := l.Get(own); ok && err == nil {
+		if r, ok, err := l.Get(ctx, own); ok && err == nil {
 			found[own] = r
 		}
 	}

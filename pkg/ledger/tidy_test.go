@@ -52,7 +52,7 @@ func (p *player) act(resource, key, what string, cut bool) {
 		now = "D"
 	}
 	seq, entries := int64(1), []history.Entry(nil)
-	all, err := p.l.History(resource, "value")
+	all, err := p.l.History(background, resource, "value")
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func (p *player) act(resource, key, what string, cut bool) {
 // put writes a key's record with entries of a resource, each in the place of the one before it.
 func (p *player) put(key, resource string, entries ...history.Entry) {
 	p.t.Helper()
-	r, _, err := p.l.Get(key)
+	r, _, err := p.l.Get(background, key)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestTidy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l.Tidy(tt.own, Attribute{"a", "value"})
+			l.Tidy(background, tt.own, Attribute{"a", "value"})
 			release()
 			if diff := cmp.Diff(append([]string{}, tt.want...), left(t, m, l)); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
@@ -193,9 +193,9 @@ func TestNoStepOfATidyTakesWhatIsNeeded(t *testing.T) {
 			newPlayer(t, open(t, "/s", start)).play(tt.play...)
 			sweptNow(start)
 			breakEach(t, start, func(m *memory) error {
-				l, err := Open("/s", m, inAWhile)
+				l, err := Open(background, "/s", m, inAWhile)
 				if err == nil {
-					l.Tidy(tt.own, Attribute{"a", "value"})
+					l.Tidy(background, tt.own, Attribute{"a", "value"})
 				}
 				return err
 			}, func(t *testing.T, m *memory, _ bool) {
@@ -207,7 +207,7 @@ func TestNoStepOfATidyTakesWhatIsNeeded(t *testing.T) {
 					}
 				}
 				// And the next one takes what this one left.
-				l.Tidy(tt.own, Attribute{"a", "value"})
+				l.Tidy(background, tt.own, Attribute{"a", "value"})
 				if diff := cmp.Diff(append([]string{}, tt.want...), left(t, m, l)); diff != "" {
 					t.Errorf("records (-want +got):\n%s", diff)
 				}
@@ -225,12 +225,12 @@ func TestTidyLeavesWhatIsInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Tidy("b", Attribute{"a", "value"})
+	l.Tidy(background, "b", Attribute{"a", "value"})
 	if diff := cmp.Diff([]string{"k"}, left(t, m, l)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 	release()
-	l.Tidy("", Attribute{"a", "value"})
+	l.Tidy(background, "", Attribute{"a", "value"})
 	if diff := cmp.Diff([]string{}, left(t, m, l)); diff != "" {
 		t.Errorf("records, later (-want +got):\n%s", diff)
 	}
@@ -249,7 +249,7 @@ func TestTidyLeavesWhatIsWrittenMeanwhile(t *testing.T) {
 		}
 		return none
 	}
-	later(t, "/s", m).Tidy("b", Attribute{"a", "value"})
+	later(t, "/s", m).Tidy(background, "b", Attribute{"a", "value"})
 	if m.before != nil {
 		t.Fatal("no lock was taken")
 	}
@@ -275,11 +275,11 @@ func TestARunIsKeptForAWhile(t *testing.T) {
 			l := open(t, "/s", m)
 			newPlayer(t, l).play(tt.play...)
 			sweptNow(m)
-			l.Tidy("b", Attribute{"a", "value"})
+			l.Tidy(background, "b", Attribute{"a", "value"})
 			if diff := cmp.Diff(tt.want, left(t, m, l)); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
 			}
-			later(t, "/s", m).Tidy("b", Attribute{"a", "value"})
+			later(t, "/s", m).Tidy(background, "b", Attribute{"a", "value"})
 			if diff := cmp.Diff([]string{}, left(t, m, l)); diff != "" {
 				t.Errorf("records, later (-want +got):\n%s", diff)
 			}
@@ -298,7 +298,7 @@ func TestABackupKeepsNothing(t *testing.T) {
 			r.Entries[0].State, r.Entries[0].Undone, r.Entries[0].Aim = history.Withdrawn, 2, "off"
 		}
 		put(t, l, r)
-		l.Tidy("k", Attribute{"a", "value"}, Attribute{"b", "value"})
+		l.Tidy(background, "k", Attribute{"a", "value"}, Attribute{"b", "value"})
 		if _, ok := mustGet(t, l, "k"); ok == undone {
 			t.Errorf("undone: %t, and there is a record: %t", undone, ok)
 		}
@@ -308,7 +308,7 @@ func TestABackupKeepsNothing(t *testing.T) {
 	r := rec("k", "a", "x", "x")
 	r.Entries[0].Backup = true
 	put(t, l, r)
-	l.Tidy("k", Attribute{"a", "value"})
+	l.Tidy(background, "k", Attribute{"a", "value"})
 	if _, ok := mustGet(t, l, "k"); ok {
 		t.Error("a backup alone is kept")
 	}
@@ -323,12 +323,12 @@ func TestWhatCannotBeReadKeepsAll(t *testing.T) {
 	torn := pathOf(rec("b", "a", "", ""))
 	m.files[torn] = file{data: "torn"}
 	before := maps.Clone(m.files)
-	l.Tidy("k", Attribute{"a", "value"})
+	l.Tidy(background, "k", Attribute{"a", "value"})
 	delete(m.files, "/s/swept")
 	if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
 		t.Errorf("files (-before +after):\n%s", diff)
 	}
-	wantClass(t, func() error { _, err := l.History("a", "value"); return err }(),
+	wantClass(t, func() error { _, err := l.History(background, "a", "value"); return err }(),
 		protocol.StateStore, torn)
 }
 
@@ -347,13 +347,13 @@ func TestTidyTakesStrayIndexEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Tidy("own", Attribute{"a", "value"})
+	l.Tidy(background, "own", Attribute{"a", "value"})
 	names, err := m.ReadDir(dir)
 	if diff := cmp.Diff([]string{keyName("busy")}, names); err != nil || diff != "" {
 		t.Errorf("%v, index entries (-want +got):\n%s", err, diff)
 	}
 	release()
-	l.Tidy("own", Attribute{"a", "value"})
+	l.Tidy(background, "own", Attribute{"a", "value"})
 	if m.files[dir].dir {
 		t.Error("the empty directory stays")
 	}
@@ -370,12 +370,12 @@ func TestWhatAReleaseEndedNeverComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Tidy("b", Attribute{"a", "value"})
+	l.Tidy(background, "b", Attribute{"a", "value"})
 	if diff := cmp.Diff([]string{"b", "k", "op"}, left(t, m, l)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 	unlock()
-	l.Tidy("b", Attribute{"a", "value"})
+	l.Tidy(background, "b", Attribute{"a", "value"})
 	if diff := cmp.Diff([]string{"b"}, left(t, m, l)); diff != "" {
 		t.Errorf("records, later (-want +got):\n%s", diff)
 	}
@@ -412,7 +412,7 @@ func TestOneRecordHasToGoBeforeAnother(t *testing.T) {
 	l := open(t, "/s", m)
 	newPlayer(t, l).play("b: z S", "a: op S", "a: op undo", "b: op release", "b: c T")
 	sweptNow(m)
-	l.Tidy("c", Attribute{"a", "value"}, Attribute{"b", "value"})
+	l.Tidy(background, "c", Attribute{"a", "value"}, Attribute{"b", "value"})
 	if diff := cmp.Diff([]string{"c"}, left(t, m, l)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}

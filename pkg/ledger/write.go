@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 
 // Put writes a key's record. When it returns nil, the record survives a kill and a loss of
 // power.
-func (l *Ledger) Put(r Record) error {
+func (l *Ledger) Put(ctx context.Context, r Record) error {
 	if err := l.mayChange(); err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (l *Ledger) replace(name string, data []byte) error {
 }
 
 // Remove removes a key's record. One that has no record is free already.
-func (l *Ledger) Remove(key string) error {
+func (l *Ledger) Remove(ctx context.Context, key string) error {
 	if err := l.mayChange(); err != nil {
 		return err
 	}
@@ -143,3 +144,7 @@ func (l *Ledger) removeIndex(name, dir string) {
 		_ = l.disk.Remove(dir)
 	}
 }
+
+// Done writes a record of which only the outcome is new: what was pending is live. A loss of power
+// may take that back to what Put wrote, until another record of the attribute is written.
+func (l *Ledger) Done(ctx context.Context, r Record) error { return l.Put(ctx, r) }

@@ -157,7 +157,7 @@ func (s scenario) undoes(l *lab, r request, facts protocol.Status, c clean, when
 // warm makes the store as a first use leaves it.
 func (l *lab) warm() {
 	l.t.Helper()
-	if _, err := ledger.Open(l.store, ledger.OSDisk{}, time.Now); err != nil {
+	if _, err := ledger.Open(l.t.Context(), l.store, ledger.OSDisk{}, time.Now); err != nil {
 		l.t.Fatal(err)
 	}
 }

@@ -159,7 +159,7 @@ func TestSignalBeforeTheRequestEnds(t *testing.T) {
 func TestSignalWhileItWaitsForItsTurn(t *testing.T) {
 	l := newLab(t, nil)
 	before := l.state()
-	store, err := ledger.Open(l.store, ledger.OSDisk{}, time.Now)
+	store, err := ledger.Open(t.Context(), l.store, ledger.OSDisk{}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@
 package ledgertest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,7 +17,8 @@ import (
 // Age makes every record below a state directory that much older, as a host whose clock was
 // behind would have written it.
 func Age(dir string, by time.Duration) error {
-	old, err := ledger.Open(dir, ledger.OSDisk{}, func() time.Time { return time.Now().Add(-by) })
+	past := func() time.Time { return time.Now().Add(-by) }
+	old, err := ledger.Open(context.Background(), dir, ledger.OSDisk{}, past)
 	if err != nil {
 		return err
 	}
@@ -33,7 +35,7 @@ func Age(dir string, by time.Duration) error {
 		if err := json.Unmarshal(data, &named); err != nil {
 			return err
 		}
-		r, found, err := old.Get(named.Key)
+		r, found, err := old.Get(context.Background(), named.Key)
 		switch {
 		case err != nil:
 			return err
@@ -41,7 +43,7 @@ func Age(dir string, by time.Duration) error {
 			return fmt.Errorf("%s is not the record of %q", file, named.Key)
 		}
 		r.Acted = r.Acted.Add(-by)
-		if err := old.Put(r); err != nil {
+		if err := old.Put(context.Background(), r); err != nil {
 			return err
 		}
 	}
