@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -297,6 +300,15 @@ func lookedAt() []looked {
 			target:     with(newRoute, "address", ec2sim.LabRoute, "nicRef", ec2sim.LabRouterBInterface),
 			parameters: values{"allowReassignment": "true"},
 			want:       values{"route-holder": "warn: would be taken"}},
+		{name: "a route that is there already", verb: lead,
+			target: with(newRoute, "address", ec2sim.LabRoute),
+			want:   values{"route-holder": "pass: to eni-01088600000000011", "already-so": "warn: nothing"}},
+		{name: "a route that is there already, and leads nowhere", verb: lead,
+			target: with(newRoute, "address", ec2sim.LabRoute),
+			world: func(s *ec2sim.Sim) {
+				s.Region(ec2sim.LabRegion).EditInstance(ec2sim.LabRouterA,
+					func(i *ec2sim.Instance) { i.State = "stopped" })
+			}, want: values{"route-holder": "warn: to eni-01088600000000011, a black hole"}},
 		{name: "tables can't be read", verb: lead, target: newRoute,
 			denied: []string{"DescribeRouteTables"},
 			want: values{"route-destination": "unknown: ", "route-holder": "unknown: ",
@@ -377,24 +389,52 @@ func TestPreflight(t *testing.T) {
 			row.run(t)
 		})
 	}
-	t.Run("every verdict of every check has a world", func(t *testing.T) {
-		for _, c := range ec2checks.Checks() {
-			for verdict, doc := range map[preflight.Verdict]string{
-				preflight.Pass: c.Pass, preflight.Warn: c.Warn, preflight.Fail: c.Fail,
-				preflight.Unknown: c.Unknown,
-			} {
-				given := slices.ContainsFunc(rows, func(l looked) bool {
-					return strings.HasPrefix(l.want[c.Name], string(verdict)+": ")
-				})
-				if os.Geteuid() != 0 && c.Name == "ledger" && verdict == preflight.Unknown {
-					continue
-				}
-				if given != (doc != "") {
-					t.Errorf("%s %s: documented %t, in a world %t", c.Name, verdict, doc != "", given)
-				}
+	t.Run("every check has its worlds", func(t *testing.T) { checkWorlds(t, rows) })
+}
+
+// neverAgainst are the checks that can't be against an action, each with the reason.
+var neverAgainst = values{
+	"subnet":            "an interface is always in a subnet; what is in it is other checks' to judge",
+	"source-dest-check": "on or off, either is only recorded as what was before",
+}
+
+// checkWorlds sees that every check there is has a world in which it passes, one in which it is
+// against the action or warns, and one in which it can't be known; and that no other verdict than
+// those that are documented has one.
+func checkWorlds(t *testing.T, rows []looked) {
+	given := func(check string, v preflight.Verdict) bool {
+		return slices.ContainsFunc(rows, func(l looked) bool {
+			return strings.HasPrefix(l.want[check], string(v)+": ")
+		})
+	}
+	names := map[string]bool{}
+	for _, c := range ec2checks.Checks() {
+		names[c.Name] = true
+		for verdict, doc := range map[preflight.Verdict]string{
+			preflight.Pass: c.Pass, preflight.Warn: c.Warn, preflight.Fail: c.Fail,
+			preflight.Unknown: c.Unknown,
+		} {
+			if os.Geteuid() != 0 && c.Name == "ledger" && verdict == preflight.Unknown {
+				continue // untried says why
+			}
+			if got := given(c.Name, verdict); got != (doc != "") {
+				t.Errorf("%s %s: documented %t, in a world %t", c.Name, verdict, doc != "", got)
 			}
 		}
-	})
+		against := given(c.Name, preflight.Warn) || given(c.Name, preflight.Fail)
+		switch _, never := neverAgainst[c.Name]; {
+		case against == never:
+			t.Errorf("%s: in a world that it is against %t, and said never to be %t", c.Name, against,
+				never)
+		case !given(c.Name, preflight.Pass) || c.Unknown == "":
+			t.Errorf("%s has no world in which it passes, or none in which it can't be known", c.Name)
+		}
+	}
+	for name := range neverAgainst {
+		if !names[name] {
+			t.Errorf("there is no check %s", name)
+		}
+	}
 }
 
 func (l looked) run(t *testing.T) {
@@ -535,40 +575,68 @@ func TestPreflightReadsOnce(t *testing.T) {
 	}
 }
 
-// TestPreflightWatches: it goes on until it is stopped, and ends as the last round did.
+// metricsAt reads from what a program says where it serves its metrics, and returns what asks for
+// them. It must be on this machine alone.
+func metricsAt(t *testing.T, said io.Reader) func() string {
+	t.Helper()
+	lines := bufio.NewReader(said)
+	url := ""
+	for url == "" {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("it does not say where: %s %v", line, err)
+		}
+		_, url, _ = strings.Cut(strings.TrimSpace(line), "metrics at ")
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	if !strings.HasPrefix(url, "http://127.0.0.1:") || !strings.HasSuffix(url, "/metrics") {
+		t.Fatalf("it serves at %s", url)
+	}
+	get := func(url string, want int) string {
+		t.Helper()
+		r, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		if err != nil || r.StatusCode != want {
+			t.Fatalf("%s: %d %s %v", url, r.StatusCode, text, err)
+		}
+		return string(text)
+	}
+	get(strings.TrimSuffix(url, "metrics"), http.StatusNotFound)
+	return func() string { return get(url, http.StatusOK) }
+}
+
+// TestPreflightWatches: it goes on until it is stopped, serves what each round came to, and ends as
+// the last one did.
 func TestPreflightWatches(t *testing.T) {
-	bin, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
 	sim := ec2sim.New(ec2sim.Lab())
-	srv, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
 	dir := t.TempDir()
-	cmd := exec.Command(filepath.Join(bin, "actionctl"), "preflight", "-f", "-", "-o", "json",
-		"--watch", "1s", "--expect-account", "123456789012")
-	cmd.Env = append(srv.Env(), "PATH="+os.Getenv("PATH"), "EXECUTOR_METRICS_DIR="+dir,
-		"EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"))
-	cmd.Stdin = bytes.NewReader(looked{verb: assign, target: toRouterA}.request())
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	cmd, rounds, metrics := startWatching(t, sim, dir)
+	next := func() (r preflight.Report) {
+		t.Helper()
+		if err := rounds.Decode(&r); err != nil {
+			t.Fatal(err)
+		}
+		return r
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	subnet := func(verdict string) string {
+		return `provideraction_preflight_checks{check="subnet",program="actionctl",verdict="` +
+			verdict + `"} 1`
 	}
-	rounds := json.NewDecoder(bufio.NewReader(out))
-	var first, second preflight.Report
-	if err := rounds.Decode(&first); err != nil {
-		t.Fatal(err)
+	first := next()
+	if told := metrics(); !strings.Contains(told, subnet("pass")) ||
+		!strings.Contains(told, "\nprovideraction_preflight_timestamp_seconds{") ||
+		!strings.Contains(told, `operation="DescribeSubnets"`) {
+		t.Errorf("it serves\n%s", told)
 	}
-	sim.Region(ec2sim.LabRegion).Remove(ec2sim.LabSpareInterface)
 	deny(t, sim, []string{"DescribeSubnets"})
-	if err := rounds.Decode(&second); err != nil {
-		t.Fatal(err)
+	second := next()
+	if told := metrics(); !strings.Contains(told, subnet("unknown")) ||
+		strings.Contains(told, subnet("pass")) {
+		t.Errorf("after the second round it serves\n%s", told)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -585,4 +653,31 @@ func TestPreflightWatches(t *testing.T) {
 	if err != nil || !strings.Contains(string(told), `check="subnet"`) {
 		t.Errorf("the metrics are %s: %v", told, err)
 	}
+}
+
+// startWatching starts a preflight that goes on. It returns its rounds, and what reads its metrics.
+func startWatching(
+	t *testing.T, sim *ec2sim.Sim, dir string,
+) (cmd *exec.Cmd, rounds *json.Decoder, metrics func() string) {
+	t.Helper()
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := ec2sim.Start(sim, ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	cmd = exec.Command(filepath.Join(bin, "actionctl"), "preflight", "-f", "-", "-o", "json",
+		"--watch", "1s", "--listen", "0", "--expect-account", "123456789012")
+	cmd.Env = append(srv.Env(), "PATH="+os.Getenv("PATH"), "EXECUTOR_METRICS_DIR="+dir,
+		"EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"))
+	cmd.Stdin = bytes.NewReader(looked{verb: assign, target: toRouterA}.request())
+	out, err1 := cmd.StdoutPipe()
+	said, err2 := cmd.StderrPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, json.NewDecoder(bufio.NewReader(out)), metricsAt(t, said)
 }

@@ -28,6 +28,8 @@ type preflightFlags struct {
 	evidence string
 	strict   bool
 	watch    time.Duration
+	// listen is where metrics are served; empty for nowhere.
+	listen   string
 	expected ec2checks.Expected
 	role     roleSource
 	// granted reads the policies of the role; nil if they are not asked for.
@@ -52,11 +54,13 @@ is missing, and what is more than needed. They are read from files, or from IAM 
 credentials at hand.
 
 It ends with 0 only if nothing failed, else with 3. With --strict, warnings and what is unknown
-are against it, too. With --watch it goes on until it is stopped, and ends as the last round did.`,
+are against it, too. With --watch it goes on until it is stopped, and ends as the last round did.
+With --listen it also serves what the last round came to at /metrics, for Prometheus: on this
+machine alone, unless a host is named.`,
 		Example: `  actionctl preflight -f request.json --expect-account 123456789012
   actionctl preflight mobility-7/assign --strict -o json
   actionctl preflight -f request.json --iam --role lab-router
-  actionctl preflight -f failover.json --watch 5m --expect-role lab-router`,
+  actionctl preflight -f failover.json --watch 5m --listen 9108 --expect-role lab-router`,
 		Args:              func(_ *cobra.Command, args []string) error { return f.check(args) },
 		ValidArgsFunction: a.completeActions(gate.Pending, gate.Approved),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -79,6 +83,8 @@ are against it, too. With --watch it goes on until it is stopped, and ends as th
 	flags.BoolVar(&f.strict, "strict", false, "refuse warnings and what is unknown, too")
 	flags.DurationVar(&f.watch, "watch", 0,
 		"check again after each `interval`, until it is stopped")
+	flags.Var(&once{to: &f.listen}, "listen",
+		"the `address` to serve /metrics at while it watches; a port alone is one of loopback")
 	flags.Var(&once{to: &f.expected.Account}, "expect-account",
 		"the `number` of the account that is meant")
 	flags.Var(&once{to: &f.expected.Role}, "expect-role",
@@ -94,6 +100,14 @@ func (f *preflightFlags) check(args []string) error {
 		return usage("preflight takes -f FILE, or ids of actions: one of them")
 	case f.watch != 0 && f.watch < minWatch:
 		return usage("--watch is %s, want at least %s", f.watch, minWatch)
+	case f.listen != "" && f.watch == 0:
+		return usage("--listen goes with --watch: who checks once ends before it is asked")
+	}
+	if f.listen != "" {
+		var err error
+		if f.listen, err = listenAddress(f.listen); err != nil {
+			return err
+		}
 	}
 	if faults := f.role.faults(); len(faults) > 0 {
 		return usage("%v", faults)
@@ -195,6 +209,13 @@ func (a *app) plansOfActions(ctx context.Context, ids []string) ([]gate.Plan, er
 func (a *app) checkRounds(
 	ctx context.Context, f *preflightFlags, plans []gate.Plan,
 ) error {
+	if f.listen != "" {
+		stop, err := a.serveMetrics(ctx, f.listen)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	for {
 		round, err := a.checkOnce(ctx, f, plans)
 		if err != nil {
@@ -261,12 +282,21 @@ func (a *app) checkOnce(
 	if f.granted != nil {
 		report.Checks = append(report.Checks, a.roleChecks(ctx, f, p, requests)...)
 	}
-	set := metrics.New(programName, a.Version)
-	for _, c := range report.Checks {
-		set.Checks(c.Name, string(c.Verdict))
-	}
-	set.Finish(a.env, a.log)
+	a.countChecks(report)
 	return checked{plans: plans, report: report, told: told, plugin: executors}, nil
+}
+
+// countChecks tells what the checks came to: to whoever asks this process, and in the file of a
+// textfile collector after each round.
+func (a *app) countChecks(report preflight.Report) {
+	var all []metrics.CheckOutcome
+	for _, c := range report.Checks {
+		all = append(all, metrics.CheckOutcome{Check: c.Name, Verdict: string(c.Verdict)})
+	}
+	a.metrics.Preflight(all...)
+	set := metrics.New(programName, a.Version)
+	set.Preflight(all...)
+	set.Finish(a.env, a.log)
 }
 
 // ownRegion is the region that the environment names, and the variable that does.

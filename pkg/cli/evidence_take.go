@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -121,16 +122,35 @@ func (a *app) take(ctx context.Context, c checked) (evidence.Document, error) {
 	}, seen)
 }
 
-// identityOf are the texts that the check of the identity tells.
+// identityOf are the texts that the check of the identity tells. Where it is of several regions, a
+// text in which they agree is told once.
 func identityOf(report preflight.Report) map[string]string {
 	identity := map[string]string{}
-	i := slices.IndexFunc(report.Checks, func(c preflight.Check) bool { return c.Name == "identity" })
-	if i < 0 {
+	c, found := report.Lookup("identity", "")
+	if !found {
 		return identity
 	}
-	for name, value := range report.Checks[i].Facts {
-		if text, ok := value.(string); ok {
-			identity[name] = text
+	by := map[string][]string{}
+	regions := slices.Sorted(maps.Keys(c.Facts))
+	for _, name := range regions {
+		switch value := c.Facts[name].(type) {
+		case string:
+			identity[name] = value
+		case map[string]any:
+			for fact, value := range value {
+				if text, ok := value.(string); ok {
+					identity[fact+" in "+name] = text
+					by[fact] = append(by[fact], text)
+				}
+			}
+		}
+	}
+	for fact, texts := range by {
+		if len(texts) == len(regions) && len(slices.Compact(slices.Clone(texts))) == 1 {
+			identity[fact] = texts[0]
+			for _, region := range regions {
+				delete(identity, fact+" in "+region)
+			}
 		}
 	}
 	return identity

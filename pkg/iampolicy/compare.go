@@ -54,8 +54,13 @@ func readRole(g Granted) role {
 
 // Compare holds a role's policies against what is wanted: what is missing, and what is more than
 // needed. Resolve must have been called. What can't be judged is Unknown, never Pass.
-func (w *Wanted) Compare(g Granted) []preflight.Check {
-	r := readRole(g)
+func (w *Wanted) Compare(g Granted) []preflight.Check { return Compare(g, w) }
+
+// Compare holds a role's policies against all that is wanted of them, such as in several regions.
+// Missing is what any of it lacks, and more than needed is what none of it needs. Resolve must have
+// been called on each. What can't be judged is Unknown, never Pass.
+func Compare(g Granted, of ...*Wanted) []preflight.Check {
+	r, all := readRole(g), wants(of)
 	policies := preflight.Check{Name: CheckPolicies, Verdict: preflight.Pass,
 		Seen: fmt.Sprintf("%s has %d policies%s", g.Role, len(g.Policies), bounded(g)),
 		Facts: map[string]any{"role": g.Role, "policies": sourceNames(g.Policies),
@@ -65,7 +70,20 @@ func (w *Wanted) Compare(g Granted) []preflight.Check {
 		policies.Seen += "; not all could be read: " + strings.Join(r.unread, "; ")
 		policies.Advice = "read them with an identity that may, or give the documents by file"
 	}
-	return []preflight.Check{policies, w.compareNeeded(r), w.compareExcess(r)}
+	return []preflight.Check{policies, all.compareNeeded(r), all.compareExcess(r)}
+}
+
+// wants are all that one role is wanted for, each in a place of its own.
+type wants []*Wanted
+
+// nameOf names a call. A reading is of no resource, so where there are several regions it is told
+// by its region.
+func (w wants) nameOf(c call, region string) string {
+	name := c.permission.Action + " on " + c.resource
+	if len(w) > 1 && c.resource == anything {
+		name += " in " + region
+	}
+	return name
 }
 
 func bounded(g Granted) string {
@@ -85,15 +103,17 @@ func sourceNames(all []Source) []string {
 }
 
 // compareNeeded checks that the role may do everything that is wanted.
-func (w *Wanted) compareNeeded(r role) preflight.Check {
+func (w wants) compareNeeded(r role) preflight.Check {
 	facts, findings := map[string]any{}, []finding(nil)
-	for _, c := range w.calls() {
-		f := r.decide(c)
-		name := c.permission.Action + " on " + c.resource
-		facts[name] = string(f.verdict)
-		if f.verdict != preflight.Pass {
-			f.text = name + " " + f.text
-			findings = append(findings, f)
+	for _, of := range w {
+		for _, c := range of.calls() {
+			f := r.decide(c)
+			name := w.nameOf(c, of.Scope.Region)
+			facts[name] = string(f.verdict)
+			if f.verdict != preflight.Pass {
+				f.text = name + " " + f.text
+				findings = append(findings, f)
+			}
 		}
 	}
 	check := checkOf(CheckNeeded, findings,
@@ -179,7 +199,7 @@ func (r role) effect(c call, deny bool, lists ...[]grant) (t truth, because stri
 }
 
 // compareExcess says what the role may do that nothing asks for.
-func (w *Wanted) compareExcess(r role) preflight.Check {
+func (w wants) compareExcess(r role) preflight.Check {
 	var findings []finding
 	for _, g := range r.own {
 		if !g.deny {
@@ -202,7 +222,7 @@ func (w *Wanted) compareExcess(r role) preflight.Check {
 }
 
 // excessOf is what one statement allows beyond what is wanted.
-func (w *Wanted) excessOf(g grant, r role) []finding {
+func (w wants) excessOf(g grant, r role) []finding {
 	var all []finding
 	add := func(v preflight.Verdict, format string, args ...any) {
 		all = append(all, finding{v, g.where + " " + fmt.Sprintf(format, args...)})
@@ -254,14 +274,16 @@ func (r role) outside(pattern string) bool {
 
 // surplus says why an action pattern is more than needed; empty if it is one action that is. It
 // reports whether the pattern takes in a change of identities.
-func (w *Wanted) surplus(pattern string) (what string, changesIAM bool) {
+func (w wants) surplus(pattern string) (what string, changesIAM bool) {
 	service, _, _ := strings.Cut(strings.ToLower(pattern), ":")
 	if isIAMWrite(pattern) {
 		return "", true
 	}
-	for _, p := range w.Needed {
-		if strings.EqualFold(p.Action, pattern) {
-			return "", false
+	for _, of := range w {
+		for _, p := range of.Needed {
+			if strings.EqualFold(p.Action, pattern) {
+				return "", false
+			}
 		}
 	}
 	switch {

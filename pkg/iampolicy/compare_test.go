@@ -270,3 +270,47 @@ func TestTagsOfAFence(t *testing.T) {
 	checks := w.Compare(iampolicy.Granted{Policies: []iampolicy.Source{{Text: string(text)}}})
 	told(t, checks, preflight.Pass, preflight.Pass, preflight.Warn, "which removes every tag")
 }
+
+// TestCompareSeveral: what is wanted in two regions is held against one role. What either needs is
+// no excess, and what each lacks is told by its region.
+func TestCompareSeveral(t *testing.T) {
+	const pass, warn, fail = preflight.Pass, preflight.Warn, preflight.Fail
+	scope := func(region, nic string) iampolicy.Scope {
+		return iampolicy.Scope{Region: region, Account: "123456789012",
+			IDs: map[action.Kind][]string{action.NetworkInterface: {nic}}}
+	}
+	here := forwarding(t, scope("ap-northeast-1", nic))
+	there := forwarding(t, scope("eu-west-1", holder))
+	elsewhere := func(text string) string {
+		return strings.NewReplacer("ap-northeast-1", "eu-west-1", nic, holder).Replace(text)
+	}
+	both := `{"Effect":"Allow","Action":"ec2:DescribeNetworkInterfaces","Resource":"*",` +
+		`"Condition":{"StringEquals":{"ec2:Region":["ap-northeast-1","eu-west-1"]}}}`
+	third := strings.ReplaceAll(both, "eu-west-1", "us-east-1")
+	for _, tt := range []struct {
+		name           string
+		statements     []string
+		needed, excess preflight.Verdict
+		words          string
+	}{
+		{"exactly", []string{reads, changes, elsewhere(reads), elsewhere(changes)}, pass, pass,
+			"all 4 permissions"},
+		{"one statement for both", []string{both, changes, elsewhere(changes)}, pass, pass,
+			"all 4 permissions"},
+		{"a third region", []string{both, changes, elsewhere(changes), third}, pass, warn,
+			"in other regions than ap-northeast-1, eu-west-1"},
+		{"the first alone", []string{reads, changes}, fail, pass,
+			"ec2:DescribeNetworkInterfaces on * in eu-west-1 is not allowed"},
+		{"the second alone", []string{elsewhere(reads), elsewhere(changes)}, fail, pass,
+			"ec2:DescribeNetworkInterfaces on * in ap-northeast-1 is not allowed"},
+		{"the one's interface in the other's region",
+			[]string{both, changes, strings.ReplaceAll(changes, "ap-northeast-1", "eu-west-1")}, fail,
+			warn, "wider than what is named"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			checks := iampolicy.Compare(iampolicy.Granted{Role: "r", Policies: []iampolicy.Source{
+				{Name: "p", Text: document(tt.statements...)}}}, &here, &there)
+			told(t, checks, pass, tt.needed, tt.excess, tt.words)
+		})
+	}
+}

@@ -15,70 +15,66 @@ var regionKeys = []string{"ec2:Region", "aws:RequestedRegion"}
 
 // wider says where a statement allows what is needed on more than is named. Pattern is one of its
 // actions.
-func (w *Wanted) wider(g grant, pattern string) []finding {
-	var reads, writes []action.Permission
-	for _, p := range w.Needed {
-		switch {
-		case !wildcard.Plain.Match(strings.ToLower(pattern), strings.ToLower(p.Action)):
-		case p.Resource == anything:
-			reads = append(reads, p)
-		default:
-			writes = append(writes, p)
+func (w wants) wider(g grant, pattern string) []finding {
+	var regions, named []string
+	var changed []change
+	for _, of := range w {
+		for _, p := range of.Needed {
+			switch {
+			case !wildcard.Plain.Match(strings.ToLower(pattern), strings.ToLower(p.Action)):
+			case p.Resource == anything:
+				regions = append(regions, of.Scope.Region)
+			default:
+				changed = append(changed, change{p, of.Scope})
+				named = append(named, of.Scope.arns(action.Kind(p.Resource))...)
+			}
 		}
 	}
 	var all []finding
-	if len(reads) > 0 && !g.restrictedTo([]string{w.Scope.Region}, regionKeys...) {
-		all = append(all, g.more(regionKeys, pattern+" in other regions than "+w.Scope.Region))
+	if regions = sortedOnce(regions); len(regions) > 0 && !g.restrictedTo(regions, regionKeys...) {
+		all = append(all, g.more(regionKeys,
+			pattern+" in other regions than "+strings.Join(regions, ", ")))
 	}
-	if len(writes) == 0 || g.resources.not {
+	if len(changed) == 0 || g.resources.not {
 		return all
-	}
-	var named []string
-	for _, p := range writes {
-		named = append(named, w.Scope.arns(action.Kind(p.Resource))...)
 	}
 	for _, resource := range g.resources.list {
 		if !slices.ContainsFunc(named, func(arn string) bool { return covers(arn, resource) }) {
 			all = append(all, g.more(regionKeys, pattern+" on "+resource+", wider than what is named"))
 		}
 	}
-	return append(all, w.unconditioned(g, pattern, writes)...)
+	return append(all, g.unconditioned(pattern, changed)...)
+}
+
+// change is a permission to change something that is needed in a scope.
+type change struct {
+	action.Permission
+	scope Scope
 }
 
 // concerns reports whether a statement is for some of the resources that a permission is needed on.
-func (w *Wanted) concerns(g grant, p action.Permission) bool {
-	return slices.ContainsFunc(w.Scope.arns(action.Kind(p.Resource)), func(arn string) bool {
+func (g grant) concerns(c change) bool {
+	return slices.ContainsFunc(c.scope.arns(action.Kind(c.Resource)), func(arn string) bool {
 		return g.resources.matchesResource(arn) != no
 	})
 }
 
 // unconditioned says which conditions a statement lacks that the smallest policy has.
-func (w *Wanted) unconditioned(g grant, pattern string, writes []action.Permission) []finding {
+func (g grant) unconditioned(pattern string, changed []change) []finding {
 	var all []finding
-	aside, inVPC := true, false
-	var keys []string
-	for _, p := range writes {
-		if !w.concerns(g, p) {
-			continue
-		}
-		aside = aside && kinds[action.Kind(p.Resource)].aside
-		inVPC = inVPC || kinds[action.Kind(p.Resource)].inVPC
-		keys = append(keys, p.TagKeys...)
-	}
-	keys = sortedOnce(keys)
+	keys, vpcs, tags := g.wantedConditions(changed)
 	lacks := func(what string, values []string, keys ...string) {
 		if !g.restrictedTo(values, keys...) {
 			all = append(all, g.more(append(keys, regionKeys...), pattern+" "+what))
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(w.Scope.Tags)) {
-		if !aside {
-			lacks("whatever the tag "+key+" says", []string{w.Scope.Tags[key]},
-				"aws:ResourceTag/"+key, "ec2:ResourceTag/"+key)
-		}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		lacks("whatever the tag "+key+" says", tags[key],
+			"aws:ResourceTag/"+key, "ec2:ResourceTag/"+key)
 	}
-	if w.Scope.VPC != "" && inVPC {
-		lacks("in other VPCs than "+w.Scope.VPC, []string{w.Scope.arn("vpc", w.Scope.VPC)}, "ec2:Vpc")
+	if len(vpcs) > 0 {
+		lacks("in other VPCs than "+strings.Join(slices.Sorted(maps.Keys(vpcs)), ", "),
+			slices.Collect(maps.Values(vpcs)), "ec2:Vpc")
 	}
 	if len(keys) > 0 {
 		lacks("of other tags than "+strings.Join(keys, ", "), keys, "aws:TagKeys")
@@ -88,6 +84,31 @@ func (w *Wanted) unconditioned(g grant, pattern string, writes []action.Permissi
 		}
 	}
 	return all
+}
+
+// wantedConditions are those that the smallest policy has for the changes that a statement
+// concerns: the keys of tags, the ARNs of VPCs by their ids, and the values of tags by their
+// keys.
+func (g grant) wantedConditions(changed []change) (
+	keys []string, vpcs map[string]string, tags map[string][]string,
+) {
+	vpcs, tags = map[string]string{}, map[string][]string{}
+	for _, c := range changed {
+		if !g.concerns(c) {
+			continue
+		}
+		traits := kinds[action.Kind(c.Resource)]
+		keys = append(keys, c.TagKeys...)
+		if c.scope.VPC != "" && traits.inVPC {
+			vpcs[c.scope.VPC] = c.scope.arn("vpc", c.scope.VPC)
+		}
+		for key, value := range c.scope.Tags {
+			if !traits.aside {
+				tags[key] = append(tags[key], value)
+			}
+		}
+	}
+	return sortedOnce(keys), vpcs, tags
 }
 
 // more is a finding of more than is needed. Where the statement has a condition that is not one of

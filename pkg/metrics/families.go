@@ -101,6 +101,9 @@ var (
 	checks = Family{Name: "provideraction_preflight_checks", Kind: Gauge, Whole: true,
 		Help:   "Checks of the last preflight by their verdicts.",
 		Labels: []string{"program", "check", "verdict"}, Of: "actionctl preflight"}
+	checksMade = Family{Name: "provideraction_preflight_timestamp_seconds", Kind: Gauge,
+		Help:   "When the last preflight had made its checks.",
+		Labels: []string{"program"}, Of: "actionctl preflight"}
 	build = Family{Name: "provideraction_build_info", Kind: Gauge, Whole: true,
 		Help:   "1, with the version of the program that ran last.",
 		Labels: []string{"program", "version"}, Of: everyProgram}
@@ -117,7 +120,8 @@ var (
 var table = []*Family{
 	&operations, &lastOperation, &failures, &drifts, &calls, &retries, &throttles, &faults,
 	&recordsCreated, &recordsRemoved, &ledgerActions, &ledgerBytes, &ledgerUnreadable,
-	&oldestPending, &journalActions, &stateRead, &checks, &build, &standInCalls, &standInFaults,
+	&oldestPending, &journalActions, &stateRead, &checks, &checksMade, &build,
+	&standInCalls, &standInFaults,
 }
 
 // Families lists every metric that any program tells, in the order in which they are written.

@@ -161,8 +161,26 @@ func (s *Set) LedgerRecords(created, removed int) {
 	s.add(&recordsRemoved, float64(removed))
 }
 
-// Checks tells the checks of a preflight, by their names and verdicts.
-func (s *Set) Checks(check, verdict string) { s.add(&checks, 1, check, verdict) }
+// CheckOutcome is what a check of a preflight came to.
+type CheckOutcome struct{ Check, Verdict string }
+
+// Preflight tells the checks of a preflight as a whole: those of an earlier one are told no more.
+// Whoever asks meanwhile sees the one or the other.
+func (s *Set) Preflight(all ...CheckOutcome) {
+	if s == nil {
+		return
+	}
+	told := samples{&checks: {}}
+	for _, c := range all {
+		if v := told.at(&checks, key(&checks, []string{s.program, c.Check, c.Verdict})); v != nil {
+			v.value++
+		}
+	}
+	s.mu.Lock()
+	s.counted[&checks] = told[&checks]
+	s.mu.Unlock()
+	s.set(&checksMade, float64(s.now().UnixMilli())/1000)
+}
 
 // LedgerState is what a ledger holds, read through.
 type LedgerState struct {

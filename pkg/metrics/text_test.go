@@ -33,8 +33,8 @@ func everything() *Set {
 		Bytes:   4096, Unreadable: 1, OldestPending: time.Unix(1_600_000_000, 0),
 	})
 	s.Journal(map[string]int{"approved": 3})
-	s.Checks("identity", "pass")
-	s.Checks("identity", "pass")
+	s.Preflight(CheckOutcome{"identity", "fail"}, CheckOutcome{"plan", "pass"})
+	s.Preflight(CheckOutcome{"identity", "pass"}, CheckOutcome{"identity", "pass"})
 	s.StandInCall("DescribeInstances", "OK", 300*time.Microsecond, 2)
 	return s
 }
@@ -182,7 +182,7 @@ func TestNoSet(t *testing.T) {
 	s.LedgerRecords(1, 1)
 	s.Ledger(LedgerState{Actions: map[string]map[string]int{"a": {"b": 1}}})
 	s.Journal(map[string]int{"a": 1})
-	s.Checks("", "")
+	s.Preflight(CheckOutcome{})
 	s.StandInCall("", "", 0, 1)
 	s.Finish(map[string]string{Variable: t.TempDir()}, nil)
 	var b strings.Builder

@@ -65,8 +65,73 @@ type Check struct {
 	// Facts are what was read, for evidence. Their values are texts, Booleans, whole numbers, and
 	// lists and maps of those. The same state of the world gives the same facts: what the provider
 	// lists in any order is sorted, and nothing in them differs from one reading to the next, such as
-	// a time or a request id.
+	// a time or a request id. Those of joined parts are maps, by the names of the parts.
 	Facts map[string]any `json:"-"`
+}
+
+// Part is a check of one part of what is checked, such as one of several regions.
+type Part struct {
+	// Of is the name of the part. It is told beside what was seen.
+	Of string
+	Check
+}
+
+// Join makes one check of the parts' checks, which have one name. Its verdict is the worst of
+// theirs. What parts have in common is told once, and the worst first. With one part it is that
+// part's own check. No parts at all are Unknown.
+func Join(parts ...Part) Check {
+	switch len(parts) {
+	case 0:
+		return Check{Verdict: Unknown, Seen: "nothing was checked", Advice: "name what to check"}
+	case 1:
+		return parts[0].Check
+	}
+	out := Check{Name: parts[0].Name, Request: parts[0].Request, Verdict: Pass,
+		Facts: map[string]any{}}
+	alike := groupAlike(parts)
+	slices.SortStableFunc(alike, func(a, b []Part) int {
+		return b[0].Verdict.rank() - a[0].Verdict.rank()
+	})
+	var seen, advice []string
+	for _, group := range alike {
+		var names []string
+		for _, p := range group {
+			names = append(names, p.Of)
+			out.Facts[p.Of] = present(p.Facts)
+		}
+		of := strings.Join(names, ", ")
+		out.Verdict = out.Verdict.Worse(group[0].Verdict)
+		seen = append(seen, of+": "+group[0].Seen)
+		if text := group[0].Advice; text != "" && !slices.Contains(advice, text) {
+			advice = append(advice, text)
+		}
+	}
+	out.Seen, out.Advice = strings.Join(seen, "; "), strings.Join(advice, "; ")
+	return out
+}
+
+// present is never nil: what was not read is told as nothing.
+func present(facts map[string]any) map[string]any {
+	if facts == nil {
+		return map[string]any{}
+	}
+	return facts
+}
+
+// groupAlike puts those parts together that came to the same, in the order of the first of each.
+func groupAlike(parts []Part) [][]Part {
+	var groups [][]Part
+	for _, p := range parts {
+		i := slices.IndexFunc(groups, func(g []Part) bool {
+			return g[0].Verdict == p.Verdict && g[0].Seen == p.Seen && g[0].Advice == p.Advice
+		})
+		if i < 0 {
+			groups = append(groups, []Part{p})
+			continue
+		}
+		groups[i] = append(groups[i], p)
+	}
+	return groups
 }
 
 // Report is what all checks came to, in the order in which they are told.

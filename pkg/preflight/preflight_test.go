@@ -111,3 +111,42 @@ func TestOfAndLookup(t *testing.T) {
 		}
 	}
 }
+
+// TestJoin: the worst part decides and is told first. Parts that came to the same are told once.
+func TestJoin(t *testing.T) {
+	part := func(of string, v preflight.Verdict, seen, advice string) preflight.Part {
+		return preflight.Part{Of: of, Check: preflight.Check{Name: "clock", Request: "k", Verdict: v,
+			Seen: seen, Advice: advice, Facts: map[string]any{"of": of}}}
+	}
+	good, other := part("a", preflight.Pass, "right", ""), part("c", preflight.Pass, "right", "")
+	bad := part("b", preflight.Fail, "wrong", "mend it")
+	bare := part("d", preflight.Unknown, "unread", "mend it")
+	bare.Facts = nil
+	for _, tt := range []struct {
+		name  string
+		parts []preflight.Part
+		want  preflight.Check
+	}{
+		{"none", nil, preflight.Check{Verdict: preflight.Unknown, Seen: "nothing was checked",
+			Advice: "name what to check"}},
+		{"one is itself", []preflight.Part{bad}, bad.Check},
+		{"alike", []preflight.Part{good, other}, preflight.Check{Name: "clock", Request: "k",
+			Verdict: preflight.Pass, Seen: "a, c: right",
+			Facts: map[string]any{"a": good.Facts, "c": other.Facts}}},
+		{"the worst first, and what to do once", []preflight.Part{good, bare, bad, other},
+			preflight.Check{Name: "clock", Request: "k", Verdict: preflight.Fail,
+				Seen: "b: wrong; d: unread; a, c: right", Advice: "mend it",
+				Facts: map[string]any{"a": good.Facts, "b": bad.Facts, "c": other.Facts,
+					"d": map[string]any{}}}},
+		{"no verdict is the worst", []preflight.Part{bad, part("e", "", "?", "look")},
+			preflight.Check{Name: "clock", Request: "k", Verdict: "", Seen: "e: ?; b: wrong",
+				Advice: "look; mend it",
+				Facts:  map[string]any{"b": bad.Facts, "e": map[string]any{"of": "e"}}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, preflight.Join(tt.parts...)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"aws-provider-executor/pkg/action"
@@ -74,11 +75,11 @@ func Run(ctx context.Context, c Config, requests []protocol.Request) preflight.R
 	if len(requests) == 0 {
 		return report
 	}
-	shared := &subject{run: r, ctx: ctx, place: r.place(ctx, requests[0].Target["region"])}
 	subjects := make([]*subject, len(requests))
 	for i, request := range requests {
 		subjects[i] = r.subject(ctx, request)
 	}
+	regions := r.regions(ctx, requests)
 	// The clock is looked at last, when answers have told it, and told with the others.
 	var own []preflight.Check
 	for _, s := range subjects {
@@ -90,7 +91,7 @@ func Run(ctx context.Context, c Config, requests []protocol.Request) preflight.R
 	}
 	for _, check := range Checks() {
 		if check.About == nil {
-			report.Checks = append(report.Checks, check.make(shared))
+			report.Checks = append(report.Checks, check.ofAll(regions))
 		}
 	}
 	report.Checks = append(report.Checks, own...)
@@ -120,6 +121,19 @@ func (r *run) place(ctx context.Context, region string) *place {
 	p.reader, p.err = r.Connect(ctx, region)
 	r.places[region] = p
 	return p
+}
+
+// regions are the places of some requests, each once, in the order in which requests name them.
+// Each is a subject without a request.
+func (r *run) regions(ctx context.Context, requests []protocol.Request) []*subject {
+	var all []*subject
+	for _, request := range requests {
+		p := r.place(ctx, request.Target["region"])
+		if !slices.ContainsFunc(all, func(s *subject) bool { return s.place == p }) {
+			all = append(all, &subject{run: r, ctx: ctx, place: p})
+		}
+	}
+	return all
 }
 
 // subject is one request that is checked.

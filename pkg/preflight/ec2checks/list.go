@@ -20,7 +20,21 @@ type Check struct {
 	// For says in words which requests are.
 	For string
 
+	// once is of a check about all requests: one look is enough, in whatever region.
+	once bool
 	look func(*subject) finding
+}
+
+// ofAll makes a check that is about all requests: it looks at each region of theirs.
+func (c Check) ofAll(regions []*subject) preflight.Check {
+	if c.once {
+		regions = regions[:1]
+	}
+	found := make([]preflight.Part, len(regions))
+	for i, s := range regions {
+		found[i] = preflight.Part{Of: s.region, Check: c.make(s)}
+	}
+	return preflight.Join(found...)
 }
 
 func (c Check) make(s *subject) preflight.Check {
@@ -79,7 +93,8 @@ const throttled = "EC2 refuses or throttles the reading, or does not answer"
 
 func sharedChecks() []Check {
 	return []Check{
-		{Name: "identity", Reads: "who signs the calls, as STS says (`sts:GetCallerIdentity`)",
+		{Name: "identity", Reads: "who signs the calls in each region of the requests, as STS says " +
+			"(`sts:GetCallerIdentity`)",
 			Pass: "STS knows the identity", Fail: "there are no credentials, or they are not valid",
 			Unknown: "STS refuses, throttles or does not answer", look: lookIdentity},
 		{Name: "expected-identity",
@@ -93,12 +108,13 @@ func sharedChecks() []Check {
 			Pass: "it can, or the first execution can make it", Warn: "no prior facts are kept, or " +
 				"records of an older program are to be migrated",
 			Fail:    "it can't be read or written, or holds something else",
-			Unknown: "the file system does not let it be tried", look: lookLedger},
-		{Name: "clock", Reads: "this machine's clock against the dates of the answers",
+			Unknown: "the file system does not let it be tried", once: true, look: lookLedger},
+		{Name: "clock", Reads: "this machine's clock against the dates of each region's answers",
 			Pass: "less than 5 s apart", Warn: "5 s to 4 min apart: leases end at the wrong time",
 			Fail:    "4 min apart and more: signatures are refused from 15 min on",
 			Unknown: "no answer had a date", look: lookClock},
-		{Name: "proxy", Reads: "where calls to EC2 and STS go, and through which proxy",
+		{Name: "proxy", Reads: "where each region's calls to EC2 and STS go, and through which " +
+			"proxy",
 			Pass: "directly, or by TLS through a proxy", Warn: "in clear through a proxy",
 			Fail:    "the settings name no usable proxy or endpoint",
 			Unknown: "the settings could not be read", look: lookProxy},
@@ -186,14 +202,16 @@ func routeChecks() []Check {
 				"interface is in another VPC", Unknown: throttled, look: lookDestination},
 		{Name: "route-holder", Reads: "where the destination leads now", About: routes, For: about,
 			Actions: []string{describeTables},
-			Pass:    "nowhere, or to the interface", Warn: "elsewhere, from which the request takes it",
-			Fail: "elsewhere, and the request may not take it", Unknown: throttled,
+			Pass:    "nowhere, or to the interface",
+			Warn:    "elsewhere, from which the request takes it, or to the interface as a black hole",
+			Fail:    "elsewhere, and the request may not take it", Unknown: throttled,
 			look: lookRouteHolder},
-		{Name: "route-room", Reads: "how many routes of the family the table has", About: routes,
-			For: about, Actions: []string{describeTables},
-			Pass: "below the default quota, or none is added",
-			Warn: "at the default quota; your own is not read",
-			Fail: "at the largest quota that AWS grants", Unknown: throttled, look: lookRouteRoom},
+		{Name: "route-room", Reads: "how many routes of the family were made in the table, the " +
+			"propagated ones not counted", About: routes, For: about,
+			Actions: []string{describeTables},
+			Pass:    "below the default quota, or none is added",
+			Warn:    "at the default quota; your own is not read",
+			Fail:    "at the largest quota that AWS grants", Unknown: throttled, look: lookRouteRoom},
 	}
 }
 

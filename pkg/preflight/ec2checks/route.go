@@ -80,6 +80,9 @@ func lookRouteHolder(s *subject) finding {
 	}
 	facts := []any{"target", r.Target, "blackhole", r.Blackhole}
 	switch {
+	case r.Target == s.nic() && r.Blackhole:
+		return warn(seen, "the route is there already, and nobody gets anywhere by it: attach the "+
+			"interface, and see that its instance runs").with(facts...)
 	case r.Target == s.nic():
 		return pass(seen).with(facts...)
 	case s.req.Bool("allowReassignment"):
@@ -89,7 +92,8 @@ func lookRouteHolder(s *subject) finding {
 	return fail(seen, "name another destination, or say allowReassignment=true").with(facts...)
 }
 
-// The quotas of routes in a table, of each family beside the local ones.
+// The quotas of routes in a table, for each family. Routes that were propagated have a quota of
+// their own, and those of the VPC's blocks have none.
 const (
 	defaultRoutes = 500
 	mostRoutes    = 1000
@@ -102,11 +106,11 @@ func lookRouteRoom(s *subject) finding {
 	}
 	to, n := s.destination(), 0
 	for _, r := range t.Routes {
-		if !r.Own && r.Destination.Addr().Is4() == to.Addr().Is4() {
+		if r.Static && r.Destination.Addr().Is4() == to.Addr().Is4() {
 			n++
 		}
 	}
-	seen := fmt.Sprintf("%s has %s of the family beside the local ones", t.ID, count(n, "route"))
+	seen := fmt.Sprintf("%s has %s of the family that were made by hand", t.ID, count(n, "route"))
 	_, there := t.To(to)
 	switch {
 	case there:
