@@ -113,17 +113,22 @@ type chunk struct {
 	At json.Number `json:"t"`
 }
 
+// encode writes the tag's value.
+func (c chunk) encode() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
 // chunks spreads an interface's groups over as many values as they need.
 func chunks(s saved, at string) []string {
 	encode := func(groups []string, index, total int) string {
 		var c chunk
 		c.Of.Interface, c.Of.Groups, c.At = s.nic, groups, json.Number(at)
 		c.Of.Chunk.Index, c.Of.Chunk.Total = index, total
-		text, err := json.Marshal(c)
-		if err != nil {
-			panic(err)
-		}
-		return string(text)
+		return c.encode()
 	}
 	var lists [][]string
 	for _, g := range s.groups {
@@ -247,11 +252,7 @@ func decodeChunk(value string) (chunk, error) {
 		return c, errors.New("is not JSON as a fence writes it")
 	}
 	// Written again, it is the same unless a field is unknown, missing or of another form.
-	text, err := json.Marshal(c)
-	if err != nil {
-		return c, err
-	}
-	written, err := protocol.ReadOneJSON(text, chunkDepth)
+	written, err := protocol.ReadOneJSON([]byte(c.encode()), chunkDepth)
 	if err != nil || !reflect.DeepEqual(read.Any(), written.Any()) {
 		return c, errors.New("has other fields than a fence writes")
 	}

@@ -144,7 +144,9 @@ func TestNoTimeToReadTwice(t *testing.T) {
 	d := &diary{cloud: cloud{instances: []ec2model.Instance{stopped}}}
 	_, err := planFence(ctx, d, request("securityGroups="+group(1)), d.clock())
 	var f *protocol.Failure
-	if !errors.As(err, &f) || f.Class != protocol.Timeout || !f.MayRetry() {
+	const says = here + " is stopped, and the time was up before that was read once more, 2s later"
+	if !errors.As(err, &f) || f.Class != protocol.Timeout || !f.MayRetry() ||
+		!strings.HasPrefix(f.Message, says) {
 		t.Errorf("%v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +76,10 @@ func TestEveryChangeNamesItsCall(t *testing.T) {
 	open := running(nic(eni0, 0, group(1), group(2)))
 	gone := i
 	gone.State, gone.Interfaces = terminated, nil
-	calls := map[string]string{attrGroups: callModify, attrBackup: callDeleteTags}
+	const tags, untags = "ec2:CreateTags", "ec2:DeleteTags"
+	calls := map[string]string{
+		attrGroups: "ec2:ModifyNetworkInterfaceAttribute", attrBackup: untags,
+	}
 	for name, c := range map[string]struct {
 		instance ec2model.Instance
 		fence    bool
@@ -91,7 +95,7 @@ func TestEveryChangeNamesItsCall(t *testing.T) {
 		if c.fence {
 			req.Parameters[paramGroups] = group(1)
 			p, err = planFence(t.Context(), r, req, new(noon).clock())
-			calls[attrPower], calls[attrBackup] = callStop, callCreateTags
+			calls[attrPower], calls[attrBackup] = "ec2:StopInstances", tags
 		}
 		if err != nil || len(p.Transitions) != c.changes {
 			t.Fatalf("%s: %v, %v", name, err, p)
@@ -101,7 +105,7 @@ func TestEveryChangeNamesItsCall(t *testing.T) {
 				t.Errorf("%s: the %s is changed by %q", name, tr.Attribute, tr.Call)
 			}
 		}
-		calls[attrBackup] = callDeleteTags
+		calls[attrBackup] = untags
 	}
 }
 
@@ -195,6 +199,12 @@ func TestEveryReadingOfTheRecordIsNeeded(t *testing.T) {
 	named, parts := paramGroups+"="+cut, []string{paramGroups + "=" + group(7), paramInvert + "=true"}
 	groups := []action.Recorded{
 		entry("one", 1, eni0, group(1), cut), entry("one", 1, eni1, group(2), cut)}
+	// Another fence lies below, and its tags are gone.
+	below := backups
+	below.Key, below.To = "two", strings.Replace(kept.text(), then, "1600000000", 1)
+	over := []action.Recorded{
+		below, entry("two", 1, eni0, group(1), group(6)), entry("one", 2, eni0, group(6), cut),
+		entry("one", 2, eni1, group(2), cut)}
 	for name, c := range map[string]struct {
 		plan     func(action.Request) error
 		recorded []action.Recorded
@@ -207,6 +217,7 @@ func TestEveryReadingOfTheRecordIsNeeded(t *testing.T) {
 		"an end by the tags":   {unfence, groups, nil, false},
 		"an end by tags alone": {unfence, nil, nil, false},
 		"an undo":              {unfence, append(groups, backups), nil, true},
+		"an undo over another": {unfence, over, nil, true},
 		"an end without restoring": {unfence, append(groups, backups),
 			[]string{paramNoRestore + "=true"}, false},
 		"an end that starts it too": {unfence, append(groups, backups, stop),
@@ -226,7 +237,9 @@ func TestEveryReadingOfTheRecordIsNeeded(t *testing.T) {
 				return read(resource, attribute)
 			}}
 			if c.undoes {
-				req.Past.Key, req.Past.Own = "one", c.recorded
+				req.Past.Key = "one"
+				req.Past.Own = slices.DeleteFunc(slices.Clone(c.recorded),
+					func(r action.Recorded) bool { return r.Key != "one" })
 			}
 			err := c.plan(req)
 			if calls <= n {

@@ -288,6 +288,11 @@ func TestPlanFence(t *testing.T) {
 				"fenceBackup of " + here + ": none -> 1700000000 " + eni0 + "=" + group(1) + "," + group(2),
 				"securityGroups of " + eni0 + ": " + group(1) + "," + group(2) + " -> " + group(2),
 			}},
+		{name: "one stale reading with nothing to remove, and one of what can't be fenced",
+			cloud: cloud{
+				instances: []ec2model.Instance{running(nic(eni0, 0, group(2))),
+					running(nic(eni0, 0, group(1), group(2)), managed)}},
+			with: []string{"securityGroups=" + group(1)}, refuse: protocol.Authorization, says: eni1},
 		{name: "two network cards, other indexes",
 			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), second)}},
 			with:  []string{"interface0Sg=" + group(5), "interface1Sg=" + group(6)},
@@ -298,7 +303,8 @@ func TestPlanFence(t *testing.T) {
 		{name: "two network cards, the same index",
 			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1)), sameIndex)}},
 			with:  []string{"interface0Sg=" + group(5)}, refuse: protocol.InvalidRequest,
-			says: "different network cards"},
+			says: "both " + eni0 + " and " + eni1 + " of " + here + " have the device index 0, on " +
+				"different network cards: interface0Sg does not say which is meant; use securityGroups"},
 		{name: "an AWS service's interface",
 			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(1), group(2)), managed)}},
 			with:  []string{"securityGroups=" + group(2)}, refuse: protocol.Authorization, says: eni1},

@@ -240,7 +240,6 @@ func checkGroups(ctx context.Context, r Reader, now reading, needs []need) error
 	if len(ask) == 0 {
 		return nil
 	}
-	slices.Sort(ask)
 	found, err := r.DescribeSecurityGroups(ctx, ask...)
 	if err != nil {
 		return err

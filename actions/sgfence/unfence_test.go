@@ -196,14 +196,20 @@ func withdrawn(r action.Recorded) action.Recorded {
 	return r
 }
 
-// TestAnUnfenceEndsWhatTheFencesRecorded: power and tags that fences recorded are ended with them.
+// TestAnUnfenceEndsWhatTheFencesRecorded: tags and power that fences recorded, and groups of an
+// interface that is not attached any more, are ended with them.
 func TestAnUnfenceEndsWhatTheFencesRecorded(t *testing.T) {
 	stopped := entry("one", 1, here, on, off)
 	stopped.Attribute = attrPower
-	r := request()
+	kept := &backup{at: then, of: []saved{{eni0, []string{group(1)}}, {eni1, []string{group(2)}}}}
+	backed := entry("one", 1, here, none, kept.text())
+	backed.Attribute = attrBackup
+	r := request(action.OnDrift.Name + "=restore")
 	r.Keeps = true
-	r.Past = &action.Past{Key: "x", History: of(entry("one", 1, eni0, group(1), group(3)), stopped)}
-	i := fenced(group(3), "")
+	r.Past = &action.Past{Key: "x", History: of(backed, stopped,
+		entry("one", 1, eni0, group(1), group(3)), entry("one", 1, eni1, group(2), group(3)))}
+	i := fenced(group(3), group(1))
+	i.Tags = kept.tags(here, 0)
 	i.State = "stopped"
 	p, err := planUnfence(t.Context(), &cloud{instances: []ec2model.Instance{i}}, r)
 	if err != nil {
@@ -215,13 +221,17 @@ func TestAnUnfenceEndsWhatTheFencesRecorded(t *testing.T) {
 			t.Fatalf("%s is not ended", tr.Attribute)
 		}
 		for _, e := range tr.Back.Outcome(tr.To) {
-			got = append(got, e.Attribute+" "+e.From+" "+e.To)
+			got = append(got, e.Resource+" "+e.Attribute+" "+e.From+" "+e.To)
 			if e.Ends == 0 || e.State != history.Live {
 				t.Errorf("%+v ends nothing", e)
 			}
 		}
 	}
-	want := []string{attrGroups + " " + group(3) + " " + group(1), attrPower + " off off"}
+	want := []string{
+		eni0 + " " + attrGroups + " " + group(3) + " " + group(1),
+		here + " " + attrBackup + " " + kept.text() + " " + none, here + " " + attrPower + " off off",
+		eni1 + " " + attrGroups + " " + detached + " " + detached,
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("it ends %q, want %q", got, want)
 	}

@@ -86,8 +86,8 @@ func (w *world) DescribeSecurityGroups(
 	}
 	var found []ec2model.SecurityGroup
 	for _, id := range ids {
-		if id == "" {
-			w.t.Error("a group without an id was asked for")
+		if _, err := action.SecurityGroupID.Canonical(id); err != nil {
+			w.t.Error("what is no id of a group was asked for: ", err)
 		}
 		vpc := w.elsewhere[id]
 		if vpc == "" {
