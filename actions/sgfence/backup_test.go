@@ -234,3 +234,22 @@ func FuzzDecodeChunk(f *testing.F) {
 		}
 	})
 }
+
+// TestAValueIsFilled: groups go into one value as long as it keeps to the limit with the longest
+// numbers that a chunk may have.
+func TestAValueIsFilled(t *testing.T) {
+	all := groups(4)
+	for i := range 9 {
+		all = append(all, fmt.Sprintf("sg-%08x", i))
+	}
+	const at = "946684800"
+	for _, c := range []struct {
+		more []string
+		want int
+	}{{nil, 1}, {[]string{"sg-ffffffff"}, 2}} {
+		values := chunks(saved{eni0, append(slices.Clone(all), c.more...)}, at)
+		if len(values) != c.want {
+			t.Errorf("%d values, want %d: %q", len(values), c.want, values)
+		}
+	}
+}

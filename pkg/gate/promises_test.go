@@ -3,7 +3,6 @@ package gate_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -65,69 +64,6 @@ func (f *failing) Note(ctx context.Context, events ...gate.Event) error {
 		return err
 	}
 	return f.Store.Note(ctx, events...)
-}
-
-// TestAStoreThatFailsIsTold: what of the journal can't be read or written is the error of the
-// operation, and nothing runs that was not claimed before.
-func TestAStoreThatFailsIsTold(t *testing.T) {
-	ctx := context.Background()
-	type operation func(r *rig, id int64) error
-	last := func(_ []gate.Outcome, err error) error { return err }
-	operations := map[string]operation{
-		"approve": func(r *rig, id int64) error {
-			return last(r.Approve(ctx, []int64{id}, "bob", ""))
-		},
-		"execute": func(r *rig, id int64) error { return last(r.execute(id)) },
-		"execute on": func(r *rig, id int64) error {
-			return last(r.Execute(ctx, []int64{id}, gate.Options{KeepGoing: true}))
-		},
-		"dry-run": func(r *rig, id int64) error {
-			return last(r.DryRun(ctx, []int64{id}, gate.Options{}))
-		},
-		"rollback": func(r *rig, id int64) error {
-			return last(r.Rollback(ctx, []int64{id}, gate.Options{}))
-		},
-		"rollback dry-run": func(r *rig, id int64) error {
-			return last(r.RollbackDryRun(ctx, []int64{id}, gate.Options{}))
-		},
-		"undo": func(r *rig, id int64) error {
-			_, err := r.UndoRequests(ctx, []int64{id}, protocol.Execute)
-			return err
-		},
-		"in force": func(r *rig, _ int64) error { _, _, err := r.InForce(ctx, gate.Query{}); return err },
-		"all approved": func(r *rig, _ int64) error {
-			_, _, err := r.AllApproved(ctx, gate.Query{})
-			return err
-		},
-	}
-	for name, methods := range map[string][]string{
-		"approve":    {"Get", "History", "Apply"},
-		"execute":    {"Get", "Get+1", "History", "History+1", "Apply"},
-		"execute on": {"Get", "History", "Apply"}, "dry-run": {"Get"},
-		"rollback": {"Get", "Get+1", "Get+2", "Apply"}, "rollback dry-run": {"Get", "Get+1"},
-		"undo": {"Get", "Get+1"}, "in force": {"List"}, "all approved": {"List"},
-	} {
-		for _, method := range methods {
-			t.Run(name+" "+method, func(t *testing.T) {
-				r := newRig(t, lab)
-				id := r.approved("k")[0]
-				if strings.HasPrefix(name, "rollback") || name == "undo" {
-					r.all(r.execute(id))(gate.Done)
-				}
-				before := len(r.requests)
-				f := &failing{Store: r.Store, err: errDisk}
-				f.method, _, _ = strings.Cut(method, "+")
-				_, _ = fmt.Sscanf(method, f.method+"+%d", &f.after)
-				r.Store = f
-				if err := operations[name](r, id); !errors.Is(err, errDisk) {
-					t.Errorf("%v", err)
-				}
-				if len(r.requests) != before {
-					t.Error("it ran all the same")
-				}
-			})
-		}
-	}
 }
 
 // TestADenialThatCannotBeLoggedIsAnError: of what the gate refused, and of what it left out.

@@ -129,6 +129,82 @@ func TestNoneIsRolledBackWhereOneIsRefused(t *testing.T) {
 	}
 }
 
+// TestARefusalIsLoggedOnce: what is refused before anything begins is not asked again.
+func TestARefusalIsLoggedOnce(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.imported("k")[0]
+	ids := []int64{id}
+	r.all(r.Rollback(t.Context(), ids, gate.Options{}))(gate.Refused)
+	r.Policy = nil
+	r.all(r.execute(id))(gate.Refused)
+	if got := r.kinds(id); got != "imported denied denied" {
+		t.Errorf("logged %s", got)
+	}
+}
+
+// TestAnActionThatRunsIsNotUndone: who is at work on it is told, and that it runs.
+func TestAnActionThatRunsIsNotUndone(t *testing.T) {
+	r := newRig(t, lab)
+	id := r.approved("k")[0]
+	r.claimed(id)
+	o := r.all(r.RollbackDryRun(t.Context(), []int64{id}, gate.Options{}))(gate.Refused)[0]
+	if len(o.Reasons) != 2 || o.Reasons[0].Field != "claim" || o.Reasons[1].Field != "status" ||
+		len(r.requests) > 0 {
+		t.Errorf("%+v, %d requests", o.Reasons, len(r.requests))
+	}
+}
+
+// TestWhatEndedLastIsUndoneFirst: the log tells the order, by the last event of each one's
+// execution: its claim, its result, or that there was none.
+func TestWhatEndedLastIsUndoneFirst(t *testing.T) {
+	order := func(r *rig, ids []int64) []string {
+		t.Helper()
+		requests, err := r.UndoRequests(t.Context(), ids, protocol.Execute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, req := range requests {
+			keys = append(keys, strings.TrimSuffix(req.IdempotencyKey, protocol.UndoKeySuffix))
+		}
+		return keys
+	}
+	// within has b run while a does, which then ends with an error or without one.
+	within := func(end error) func(*rig, []int64) {
+		return func(r *rig, ids []int64) {
+			r.answer = func(protocol.Request) (protocol.Result, error) {
+				r.answer = nil
+				r.all(r.execute(ids[1]))(gate.Done)
+				return succeeded(nil), end
+			}
+			_, _ = r.execute(ids[0])
+		}
+	}
+	for name, run := range map[string]func(r *rig, ids []int64){
+		"a ended last":                   within(nil),
+		"a ended last, without a result": within(errLost),
+		"a was begun last, and cut off": func(r *rig, ids []int64) {
+			r.all(r.execute(ids[1]))(gate.Done)
+			r.claimed(ids[0])
+			r.seen(ids[0])
+		},
+		"a was executed again": func(r *rig, ids []int64) {
+			r.answers(errLost)
+			r.all(r.execute(ids[0]))(gate.Unsuccessful)
+			r.answer = nil
+			r.all(r.execute(ids[1]))(gate.Done)
+			r.all(r.execute(ids[0]))(gate.Done)
+		},
+	} {
+		r := newRig(t, lab)
+		ids := r.approved("a", "b")
+		run(r, ids)
+		if got := order(r, ids); !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestARollbackIsTriedByThePolicyAlone: a dry-run of a rollback needs a policy, as the rollback
 // does.
 func TestARollbackIsTriedByThePolicyAlone(t *testing.T) {
@@ -215,6 +291,10 @@ func TestWhyThereIsNothingToRollBack(t *testing.T) {
 			o := r.all(r.RollbackDryRun(t.Context(), []int64{id}, gate.Options{}))(gate.Refused)[0]
 			if o.Reasons[0].Field != c.field || o.Reasons[0].Text != c.says || len(r.requests) > 0 {
 				t.Errorf("%+v, %d requests", o.Reasons, len(r.requests))
+			}
+			requests, err := r.UndoRequests(t.Context(), []int64{id}, protocol.Execute)
+			if len(requests) > 0 || err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("undo: %v, %v", requests, err)
 			}
 			inForce, leftOut, err := r.InForce(t.Context(), gate.Query{})
 			if err != nil || len(inForce) > 0 || len(leftOut) > 0 != c.leftOut {
