@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/pem"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -153,9 +154,11 @@ func TestWhatIsNoSignatureOfATextIsRefused(t *testing.T) {
 			`for the namespace "file", want "approval@`},
 		"a flipped bit": {text, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: flipped}),
 			"not one of this text"},
-		"two of them":       {text, append(bytes.Clone(good), good...), "not one signature"},
-		"words before it":   {text, append([]byte("see: "), good...), "not one signature"},
-		"nothing":           {text, nil, "not one signature"},
+		"two of them":     {text, append(bytes.Clone(good), good...), "not one signature"},
+		"words before it": {text, append([]byte("see: "), good...), "not one signature"},
+		"nothing":         {text, nil, "not one signature"},
+		"of no signature's form": {text, pem.EncodeToMemory(&pem.Block{
+			Type: block.Type, Bytes: []byte("abc")}), "the signature can't be read"},
 		"too much":          {text, bytes.Repeat(good, 100), "larger than"},
 		"a short RSA key":   {text, sign(t, text, weak, signature.ApprovalNamespace), "1024 bits"},
 		"of another format": {text, []byte("-----BEGIN PGP SIGNATURE-----\n"), "not one signature"},
@@ -236,8 +239,8 @@ func TestLinesThatAreNotSupportedAreNamed(t *testing.T) {
 		"ann":                                 "no key",
 		"ann ssh-ed25519 AAAA":                "want principals, options and a public key",
 		`"ann ` + public:                      "a quote has no end",
-		"# nobody":                            "nobody is named",
-		"":                                    "nobody is named",
+		"# nobody\n# but us":                  "line 2: nobody is named",
+		"":                                    "line 1: nobody is named",
 	} {
 		_, faults := signature.ParseSigners(line)
 		if len(faults) != 1 || !strings.Contains(faults[0].Error(), want) {
@@ -364,5 +367,47 @@ func TestAKeyThatOthersMayReadIsRefused(t *testing.T) {
 	_, _, err := signing.Keys{}.Key(path)
 	if err == nil || !strings.Contains(err.Error(), "may be read by others (mode 0640)") {
 		t.Error(err)
+	}
+}
+
+// TestWhoseAKeyIs is told of one that is refused: nobody's, or another's.
+func TestWhoseAKeyIs(t *testing.T) {
+	one, public := ed(t)
+	two, _ := ed(t)
+	signers, faults := signature.ParseSigners("ann " + public)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for want, c := range map[string]struct {
+		who string
+		key ssh.PublicKey
+	}{
+		"is not one of bob":           {"bob", one.PublicKey()},
+		"is nobody's who may approve": {"ann", two.PublicKey()},
+	} {
+		err := signers.Check(c.who, signature.Key{PublicKey: c.key}, "any", time.Now())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", c.who, err, want)
+		}
+	}
+}
+
+// TestTheShortestRSAKey: a modulus of 2,048 bits is taken, whatever it begins with. One of 2,040
+// is not.
+func TestTheShortestRSAKey(t *testing.T) {
+	for size, want := range map[int]string{256: "", 255: "2040 bits, want at least 2048"} {
+		modulus := new(big.Int).SetBytes(bytes.Repeat([]byte("~"), size))
+		key, err := ssh.NewPublicKey(&rsa.PublicKey{N: modulus, E: 65537})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, faults := signature.ParseSigners("ann " + string(ssh.MarshalAuthorizedKey(key)))
+		said := ""
+		for _, f := range faults {
+			said += f.Error()
+		}
+		if (said != "") != (want != "") || !strings.Contains(said, want) {
+			t.Errorf("%d bytes: %q, want %q", size, said, want)
+		}
 	}
 }

@@ -50,12 +50,12 @@ func ParseSigners(text string) (*Signers, []LineError) {
 		one, err := parseSigner(line)
 		if err != nil {
 			faults = append(faults, LineError{number, err})
-			continue
+		} else {
+			s.lines = append(s.lines, one)
 		}
-		s.lines = append(s.lines, one)
 	}
 	if len(s.lines) == 0 && len(faults) == 0 {
-		faults = append(faults, LineError{max(number, 1), errors.New("nobody is named")})
+		faults = append(faults, LineError{number, errors.New("nobody is named")})
 	}
 	return s, faults
 }
