@@ -119,7 +119,7 @@ func (r *run) heldBy() []string {
 // another one changed something, even where that one came from what it led to.
 func (r *run) done() protocol.Result {
 	return r.result(protocol.Succeeded, r.plan.Words.Did, r.facts(),
-		map[string]string{protocol.FactChanged: strconv.FormatBool(r.changes() || r.began)})
+		map[string]string{protocol.FactChanged: strconv.FormatBool(r.changes() || r.began())})
 }
 
 // holders are the keys of the actions that count on what the undo found, or on what it leads to.

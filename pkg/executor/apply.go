@@ -17,8 +17,10 @@ import (
 type progress int
 
 const (
-	// sent is a change whose answer was lost.
+	// sent is a change that is on its way, or whose answer was lost.
 	sent progress = iota + 1
+	// refused is a change that certainly was not made.
+	refused
 	// taken is a change that the provider took, and that is not read back yet.
 	taken
 	// made is read to be To.
@@ -62,6 +64,17 @@ func (r *run) beginMoves() {
 			r.moves[i].progress = made
 		}
 	}
+}
+
+// began reports whether a change may have left: of what was pending, something is not as it was
+// read.
+func (r *run) began() bool {
+	for i, m := range r.moves {
+		if r.pending(i) && m.progress != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // steps are the plan's stages, in order. Where a value is passed by on the way, that is a step of
@@ -109,18 +122,21 @@ func (r *run) take(s step) error {
 	if err := r.heedLeaseAgain(); err != nil {
 		return err
 	}
-	refused, unknown := r.send(s)
-	if refused != nil && !r.foundDone(refused, s) {
-		return r.giveUp(s, refused)
+	failed, unknown := r.send(s)
+	if failed != nil && !r.foundDone(failed, s) {
+		return r.giveUp(s, failed)
 	}
 	return r.verify(s, unknown)
 }
 
-// send makes the changes of one step. Refused tells of those that were certainly not made, unknown
+// send makes the changes of one step. Failed tells of those that were certainly not made, unknown
 // is the last of those whose answer was lost.
-func (r *run) send(s step) (refused, unknown error) {
+func (r *run) send(s step) (failed, unknown error) {
 	ctx := r.whileLeased()
-	r.began, r.touched = true, true
+	r.touched = true
+	for _, i := range s.which {
+		r.moves[i].progress = sent
+	}
 	errs := r.setAll(ctx, s)
 	for _, i := range s.which {
 		var certain *protocol.Failure
@@ -128,23 +144,26 @@ func (r *run) send(s step) (refused, unknown error) {
 		switch {
 		case errs[i] == nil:
 			m.now, m.progress = s.to[i], taken
-		case errors.As(errs[i], &certain) && m.MayFail:
-			r.warn(*m, certain)
 		case errors.As(errs[i], &certain):
-			refused = errors.Join(refused, certain)
+			m.progress = refused
+			if m.MayFail {
+				r.warn(*m, certain)
+			} else {
+				failed = errors.Join(failed, certain)
+			}
 		default:
 			r.Log.Warn("the outcome of a change is unknown, reading back",
 				"call", m.Call, "resource", m.Resource, "error", errs[i])
-			m.now, m.progress, unknown = s.to[i], sent, errs[i]
+			m.now, unknown = s.to[i], errs[i]
 		}
 	}
-	return refused, unknown
+	return failed, unknown
 }
 
 // foundDone reports whether what was refused is so: an earlier attempt made it, and the reading
 // that it was planned by was from before that.
-func (r *run) foundDone(refused error, s step) bool {
-	class := allFailures(refused).Class
+func (r *run) foundDone(failed error, s step) bool {
+	class := allFailures(failed).Class
 	may := class == protocol.Conflict || class == protocol.NotFound
 	if !may || len(r.past.Own) == 0 && !r.takesBack() {
 		return false

@@ -112,7 +112,7 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 	switch {
 	case err == nil:
 		return answer
-	case !r.began && r.times.stopped():
+	case !r.began() && r.times.stopped():
 		return r.failed(r.outOfTime())
 	}
 	return r.failed(err)
@@ -156,8 +156,8 @@ type run struct {
 	moves []move
 	// changedBefore reports whether an earlier attempt changed something, and is not undone.
 	changedBefore bool
-	// began is set once a change may have left, touched while one may be in force.
-	began, touched bool
+	// touched is set while a change may be in force.
+	touched bool
 	// lost reports whether the record of this action was removed by somebody, once it was written.
 	lost bool
 	// warnings are what went wrong without making the result a failure.
@@ -255,7 +255,7 @@ func (r *run) outOfTime() error {
 		why = "a signal stopped the executor"
 	}
 	what := "anything"
-	if r.began {
+	if r.began() {
 		what = "the rest"
 	}
 	return protocol.Refuse(protocol.Timeout, "%s before %s was changed; try again", why, what)

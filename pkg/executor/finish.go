@@ -21,7 +21,7 @@ func (r *run) verifyTime() (context.Context, context.CancelFunc) {
 // finish lets the plan correct what an end part-way would leave untrue. A signal to stop does not
 // keep it from that: it is a part of finding out what is so.
 func (r *run) finish() {
-	if r.plan.Finally == nil || !r.began {
+	if r.plan.Finally == nil || !r.began() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.times.verify), r.finishTime())

@@ -27,7 +27,7 @@ func (r *run) leaseEnded() *protocol.Failure {
 // whileLeased is the context for a change. Of the first ones, which may be sent again when the
 // provider throttles them, no attempt is begun after the lease.
 func (r *run) whileLeased() context.Context {
-	if until, ok := r.lease(); ok && !r.began {
+	if until, ok := r.lease(); ok && !r.began() {
 		return action.WithLease(r.times.change, until)
 	}
 	return r.times.change
@@ -50,7 +50,7 @@ func (r *run) heedLease() error {
 // its end: half-way it would be nobody's.
 func (r *run) heedLeaseAgain() error {
 	ended := r.leaseEnded()
-	if ended == nil || r.began {
+	if ended == nil || r.began() {
 		return nil
 	}
 	r.forget(r.before)

@@ -11,7 +11,7 @@ import (
 // planFacts tell the plan and the plan of its undo, if the environment asks for them. A dry-run
 // that failed has none: execute would not carry it out. Nor has an execution that began nothing.
 func (r *run) planFacts(state protocol.State) map[string]string {
-	if !r.ObservePlan || r.plan == nil || state == protocol.Failed && !r.began {
+	if !r.ObservePlan || r.plan == nil || state == protocol.Failed && !r.began() {
 		return nil
 	}
 	facts := map[string]string{}
