@@ -63,10 +63,6 @@ func (f *fence) leave() *action.Plan {
 	return &action.Plan{
 		Moot: f.instance + " is " + state + ", not fenced: " + then,
 		Seen: f.seen(f.first, nil),
-		Read: func(ctx context.Context) (action.Seen, error) {
-			now, err := read(ctx, f.r, f.instance)
-			return f.seen(now, nil), err
-		},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
 			return map[string]string{
 				factIsFenced: "false", factCutOff: state,

@@ -1,7 +1,6 @@
 package sgfence
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -77,22 +76,8 @@ func (u *unfence) terminated() (*action.Plan, error) {
 	if len(u.tags) == 0 {
 		return action.NothingLeft(map[string]string{factState: u.first.State}, already), nil
 	}
-	transitions := []action.Transition{{
-		Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none,
-		Backup: true, MayFail: true, Call: callDeleteTags, Set: u.removeTags(),
-	}}
-	return &action.Plan{
-		TargetGone: true, Transitions: transitions,
-		Seen: u.seen(u.first, transitions),
-		Read: func(ctx context.Context) (action.Seen, error) {
-			now, err := read(ctx, u.r, u.instance)
-			return u.seen(now, transitions), err
-		},
-		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
-			return action.Merge(seen.Facts)
-		},
-		Words: action.Words{
-			Would: "remove " + from, Did: "removed " + from, Already: already,
-		},
-	}, nil
+	p := u.planOf([]action.Transition{u.untag()})
+	p.TargetGone = true
+	p.Words = action.Words{Would: "remove " + from, Did: "removed " + from, Already: already}
+	return p, nil
 }

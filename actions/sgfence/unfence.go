@@ -256,8 +256,17 @@ func (u *unfence) check(ctx context.Context) error {
 
 func (u *unfence) plan() (*action.Plan, error) {
 	transitions, err := u.transitions()
+	p := u.planOf(transitions)
+	p.Leaves, p.Words = u.req.Bool(paramNoRestore), u.words()
+	p.Finally = func(ctx context.Context, writer any, last action.Seen) string {
+		return u.endFence(ctx, writer, transitions, last)
+	}
+	return p, err
+}
+
+// planOf makes a plan of transitions, without words.
+func (u *unfence) planOf(transitions []action.Transition) *action.Plan {
 	return &action.Plan{
-		Leaves:      u.req.Bool(paramNoRestore),
 		Transitions: transitions,
 		Seen:        u.seen(u.first, transitions),
 		Read: func(ctx context.Context) (action.Seen, error) {
@@ -265,11 +274,7 @@ func (u *unfence) plan() (*action.Plan, error) {
 			return u.seen(now, transitions), err
 		},
 		Facts: u.facts,
-		Finally: func(ctx context.Context, writer any, last action.Seen) string {
-			return u.endFence(ctx, writer, transitions, last)
-		},
-		Words: u.words(),
-	}, err
+	}
 }
 
 // transitions are the groups, the tags and the power, each only once what is before it was read
@@ -282,10 +287,7 @@ func (u *unfence) transitions() ([]action.Transition, error) {
 			Call: callModify, Set: setGroups(l.at.Resource),
 		})
 	}
-	tags := action.Transition{
-		Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 1,
-		Backup: true, MayFail: true, Call: callDeleteTags, Set: u.removeTags(),
-	}
+	tags := u.untag()
 	power := action.Transition{
 		Resource: u.instance, Attribute: attrPower, From: u.first.power(), To: u.first.power(),
 		Stage: 2, Call: callStart, Set: setPower(u.instance),
@@ -326,11 +328,16 @@ func (u *unfence) release(t action.Transition) (*action.Back, error) {
 	return &back, err
 }
 
-func (u *unfence) removeTags() action.SetFunc {
-	return action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
-		u.asked = true
-		return w.DeleteTags(ctx, u.instance, u.tags)
-	})
+// untag is the removal of the fence's tags.
+func (u *unfence) untag() action.Transition {
+	return action.Transition{
+		Resource: u.instance, Attribute: attrBackup, From: u.tagsText(u.first), To: none, Stage: 1,
+		Backup: true, MayFail: true, Call: callDeleteTags,
+		Set: action.SetWith(func(ctx context.Context, w Writer, _, _ string) error {
+			u.asked = true
+			return w.DeleteTags(ctx, u.instance, u.tags)
+		}),
+	}
 }
 
 // tagsText is the value of the fence's tags: as a fence tells it, while any that are to be removed
