@@ -57,6 +57,17 @@ func (b *backup) groupsOf(nic string) (groups []string, ok bool) {
 	return nil, false
 }
 
+// groups are the values of the groups of every interface in it.
+func (b *backup) groups() map[string]string {
+	all := map[string]string{}
+	if b != nil {
+		for _, s := range b.of {
+			all[s.nic] = groupText(s.groups)
+		}
+	}
+	return all
+}
+
 // text is the backup as a transition's value: 1700000000 eni-1=sg-1,sg-2 eni-2=sg-1.
 func (b *backup) text() string {
 	if b == nil {

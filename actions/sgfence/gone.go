@@ -30,36 +30,17 @@ func (u *unfence) isOwn(own action.Recorded) bool {
 // survivors tells what the interfaces had that the fence changed: one that outlived its instance
 // keeps the groups that the fence gave it.
 func (u *unfence) survivors() string {
-	var had []string
-	for _, s := range u.recordedGroups() {
-		had = append(had, s.nic+" had "+groupText(s.groups))
-	}
+	had := u.first.backup.groups()
+	maps.Copy(had, u.had())
 	if len(had) == 0 {
 		return ""
 	}
+	var all []string
+	for _, nic := range slices.Sorted(maps.Keys(had)) {
+		all = append(all, nic+" had "+had[nic])
+	}
 	return "; an interface that outlived it keeps the groups that the fence gave it (" +
-		strings.Join(had, ", ") + " before)"
-}
-
-// recordedGroups are the groups before the fence, by the facts, the record or the tags.
-func (u *unfence) recordedGroups() []saved {
-	byNIC := map[string][]string{}
-	if u.first.backup != nil {
-		for _, s := range u.first.backup.of {
-			byNIC[s.nic] = s.groups
-		}
-	}
-	for _, own := range u.ownGroups() {
-		byNIC[own.Resource] = split(own.From)
-	}
-	for _, nic := range u.told() {
-		byNIC[nic] = split(u.req.Parameters[factPrior+nic])
-	}
-	var all []saved
-	for _, nic := range slices.Sorted(maps.Keys(byNIC)) {
-		all = append(all, saved{nic, byNIC[nic]})
-	}
-	return all
+		strings.Join(all, ", ") + " before)"
 }
 
 // terminated undoes the fence of a terminated instance, which has no interfaces any more. The

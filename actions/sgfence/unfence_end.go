@@ -23,7 +23,7 @@ func (u *unfence) end() error {
 			u.untold = append(u.untold, n.ID)
 		}
 	}
-	had := map[string]string{}
+	var had map[string]string
 	if now := u.first; exact == nil && !u.tagless {
 		switch at := u.req.Parameters[factTimestamp]; {
 		case now.own != nil && at != "" && at != now.own[lastFence]:
@@ -33,11 +33,8 @@ func (u *unfence) end() error {
 				"the tags say that %s is fenced (%s=%s), but its backup can't be used: %s; nothing is "+
 					"guessed: give the groups with %s or the facts of the fence; nothing was changed",
 				u.instance, lastFence, now.own[lastFence], now.why, paramExact)
-		case now.backup != nil:
-			for _, s := range now.backup.of {
-				had[s.nic] = groupText(s.groups)
-			}
 		}
+		had = now.backup.groups()
 	}
 	return u.missing(had)
 }

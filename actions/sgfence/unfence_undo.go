@@ -37,24 +37,24 @@ func (u *unfence) undo() error {
 			u.untold = append(u.untold, n.ID)
 		}
 	}
+	return u.missing(u.had())
+}
+
+// had is what each interface had before the action, by its record where that changed groups, and
+// by the facts.
+func (u *unfence) had() map[string]string {
 	had := map[string]string{}
-	for _, own := range u.ownGroups() {
-		had[own.Resource] = cmp.Or(own.Facts[factPrior+own.Resource], own.From)
+	if past := u.req.Past; past != nil {
+		for _, own := range past.Own {
+			if own.Attribute == attrGroups && own.From != own.To {
+				had[own.Resource] = cmp.Or(own.Facts[factPrior+own.Resource], own.From)
+			}
+		}
 	}
 	for _, nic := range u.told() {
 		had[nic] = u.req.Parameters[factPrior+nic]
 	}
-	return u.missing(had)
-}
-
-// ownGroups are what the action recorded of groups that it changed.
-func (u *unfence) ownGroups() []action.Recorded {
-	if u.req.Past == nil {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(u.req.Past.Own), func(own action.Recorded) bool {
-		return own.Attribute != attrGroups || own.From == own.To
-	})
+	return had
 }
 
 // missing refuses to go on without an interface that the fence changed and that is not attached,
