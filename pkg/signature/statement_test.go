@@ -52,11 +52,12 @@ func TestAStatementIsReadInOneWay(t *testing.T) {
 	}
 	longest := good + strings.Repeat(" ", protocol.MaxRequestBytes-len(good))
 	for name, c := range map[string]struct{ text, want string }{
-		"the longest":     {longest, ""},
-		"longer":          {longest + " ", "is larger than 1048576 bytes"},
-		"nothing":         {"", "the statement "},
-		"two":             {good + good, "the statement "},
-		"a key twice":     {strings.Replace(good, "{", `{"plan":"x",`, 1), "plan: the key is there twice"},
+		"the longest": {longest, ""},
+		"longer":      {longest + " ", "is larger than 1048576 bytes"},
+		"nothing":     {"", "the statement "},
+		"two":         {good + good, "the statement "},
+		"a key twice": {strings.Replace(good, "{", `{"plan":"x",`, 1),
+			"plan: the key is there twice"},
 		"an unknown key":  {strings.Replace(good, "{", `{"until":"x",`, 1), "can't be read"},
 		"a time of words": {strings.Replace(good, "2026-03-03T12", "noon", 1), "can't be read"},
 		"another form": {strings.Replace(good, "/v1", "/v2", 1),
