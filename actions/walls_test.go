@@ -38,10 +38,13 @@ var walls = []wall{
 	{name: "the ledger knows no provider", of: "pkg/ledger",
 		forbidding: []string{"github.com/aws/...", module + "pkg/awsec2/...", module + "actions/..."}},
 	{name: "only the seams and the stand-in know the provider's wire", of: "...",
-		except:     []string{"pkg/awsec2/...", "pkg/awsiam", "pkg/ec2sim/..."},
+		except:     []string{"pkg/awsec2/...", "pkg/awsiam", "pkg/ec2sim/...", "pkg/nodes/awscloud"},
 		forbidding: []string{"github.com/aws/..."}},
 	{name: "only actionctl reads roles", of: "...", except: []string{"pkg/cli"},
 		forbidding: []string{module + "pkg/awsiam"}},
+	{name: "a scan knows no provider and no SQL", of: "pkg/nodes/scan",
+		only:       []string{"pkg/nodes"},
+		forbidding: []string{"github.com/...", "database/...", "net/...", "os"}},
 	{name: "the gate knows no SQL, no SDK and no processes", of: "pkg/gate",
 		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "os/exec"}},
 	{name: "what ships imports nothing that only tests and benches use", of: "...",
@@ -94,6 +97,31 @@ func TestWalls(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A plugin is started for each request: it links nothing that none needs.
+func TestPluginsLinkNoNodes(t *testing.T) {
+	for _, plugin := range []string{"aws-provider-executor", "aws-provider-inventory"} {
+		cmd := exec.Command("go", "list", "-deps", "./cmd/"+plugin)
+		cmd.Dir = ".."
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		deps := strings.Fields(string(out))
+		if !slices.Contains(deps, module+"pkg/awsec2") {
+			t.Fatalf("%s links no EC2: %d packages", plugin, len(deps))
+		}
+		for _, d := range deps {
+			for _, heavy := range []string{module + "pkg/nodes/...", "database/sql", "golang.org/x/time/...",
+				"github.com/aws/aws-sdk-go-v2/service/secretsmanager/...",
+				"github.com/aws/aws-sdk-go-v2/service/ssm/...", "github.com/Azure/..."} {
+				if matches(heavy, d) {
+					t.Errorf("%s links %s", plugin, d)
+				}
+			}
+		}
 	}
 }
 

@@ -51,6 +51,11 @@ func Connect(ctx context.Context, region string, timeout time.Duration,
 
 func connect(ctx context.Context, out network, region string, timeout time.Duration,
 	log *slog.Logger) (*Connection, error) {
+	return connectAs(ctx, out, region, "", timeout, log)
+}
+
+func connectAs(ctx context.Context, out network, region, profile string, timeout time.Duration,
+	log *slog.Logger) (*Connection, error) {
 	own := &credentials{limit: timeout / 2, secrets: &secrets{}, region: region, log: log}
 	metadata, container, parent := &metadataService{}, &lateClient{}, trace.FromContext(ctx)
 	options := append(sharedFiles(),
@@ -69,13 +74,19 @@ func connect(ctx context.Context, out network, region string, timeout time.Durat
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = metadata }),
 		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = container }),
 	)
+	if profile != "" {
+		options = append(options, config.WithSharedConfigProfile(profile))
+	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return nil, unloadable(own.secrets, err)
 	}
 	env, shared := loaded(cfg)
 	own.secrets.add(knownSecrets(env, shared)...)
-	own.chain = chainOf(env, shared)
+	if own.chain = chainOf(env, shared); profile != "" {
+		// A profile that is asked for holds before the keys of the environment.
+		own.chain = profileChain(env, shared, false)
+	}
 	own.logChain()
 	own.inner = cfg.Credentials
 	if with := withHelper(cfg, own.chain, shared, own.secrets); with != nil {

@@ -39,6 +39,13 @@ func (a *Account) AddRole(r AccountRole) {
 	}), r.Clone())
 }
 
+// SetAlias sets what people call the account.
+func (a *Account) SetAlias(alias string) {
+	a.sim.mu.Lock()
+	defer a.sim.mu.Unlock()
+	a.sim.mem.aliases[a.id] = alias
+}
+
 // checkRole refuses a role that has no name, or policies that cannot be read.
 func checkRole(r AccountRole) error {
 	if r.Name == "" {

@@ -369,10 +369,12 @@ regions:
       - {count: 3, instance: {state: terminated}}
   af-south-1: {optInStatus: opted-in}
   us-west-1: {denied: true}
+alias: acme
 roles:
   - {name: own}
 accounts:
   "222233334444":
+    alias: acme-shop
     roles:
       - {name: reader, externalId: word, trusts: ["arn:aws:iam::123456789012:*"]}
     regions:
@@ -402,15 +404,23 @@ func TestAFleetIsDescribedBriefly(t *testing.T) {
 	if !names["web-1"] || !names["web-1200"] || !names["spare-30"] || names["web-1201"] {
 		t.Error("the instances are not numbered from 1")
 	}
+	checkOtherAccount(t, state)
+	if diff := cmp.Diff(state, loads(t, string(dump(t, s))).State()); diff != "" {
+		t.Errorf("dumped and loaded it is another: %s", diff)
+	}
+}
+
+func checkOtherAccount(t *testing.T, state ec2sim.State) {
+	t.Helper()
 	others := state.Accounts["222233334444"].Regions["eu-west-1"].Instances
 	if len(others) != 7 || others[0].AvailabilityZone != "eu-west-1b" {
 		t.Errorf("the other account has %+v", others)
 	}
+	if state.Alias != "acme" || state.Accounts["222233334444"].Alias != "acme-shop" {
+		t.Error("the accounts have not their aliases")
+	}
 	if !state.Regions["us-west-1"].Denied || state.Regions["af-south-1"].OptIn != "opted-in" {
 		t.Errorf("regions are %+v", state.Regions["us-west-1"])
-	}
-	if diff := cmp.Diff(state, loads(t, string(dump(t, s))).State()); diff != "" {
-		t.Errorf("dumped and loaded it is another: %s", diff)
 	}
 }
 

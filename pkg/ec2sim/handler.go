@@ -232,7 +232,7 @@ func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Chang
 		Regions: func() []world.RegionStatus { return s.regionStatuses(m, at.Account) },
 		Assume:  func(asked world.AssumeRole) (world.Session, error) { return s.assume(m, asked) },
 	}
-	if at.Account == m.owner {
+	if c.Alias = m.aliases[at.Account]; at.Account == m.owner {
 		c.Roles = m.roles
 	}
 	if !in.op.Changes {

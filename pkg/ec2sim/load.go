@@ -47,6 +47,7 @@ func (s *Sim) Load(data []byte) error {
 		}
 	}
 	s.mem.worlds, s.mem.accountRoles, s.mem.quotas = loaded.Worlds, loaded.Roles, loaded.Quotas
+	s.mem.aliases = loaded.Alias
 	s.mem.stale = map[world.Place]*fault.View{}
 	return nil
 }

@@ -43,6 +43,7 @@ type memory struct {
 	sessionIDs world.Minter
 
 	accountRoles map[string][]AccountRole
+	aliases      map[string]string  // by account
 	sessions     map[string]session // by access key
 
 	calls   []*Call
@@ -215,7 +216,8 @@ func (s *Sim) forget() {
 		mint:    world.NewMinter(s.cfg.seed, 1), requestIDs: world.NewMinter(s.cfg.seed, 2),
 		sessionIDs:   world.NewMinter(s.cfg.seed, 3),
 		accountRoles: map[string][]AccountRole{}, sessions: map[string]session{},
-		rights: maps.Clone(s.cfg.rights), roles: slices.Clone(s.cfg.roles),
+		aliases: map[string]string{},
+		rights:  maps.Clone(s.cfg.rights), roles: slices.Clone(s.cfg.roles),
 		quotas: s.cfg.quotas, ended: make(chan struct{}),
 	}
 	s.mu.Unlock()
@@ -242,6 +244,7 @@ func (s *Sim) firstRegion() string {
 type State struct {
 	Regions map[string]RegionState `json:"regions"` // of the Sim's own account, as Roles
 	Roles   []AccountRole          `json:"roles,omitempty"`
+	Alias   string                 `json:"alias,omitempty"`
 	// Accounts are the others, by their ids.
 	Accounts map[string]AccountState `json:"accounts,omitempty"`
 	Quotas   Quotas                  `json:"quotas,omitzero"` // those that are not EC2's default
@@ -268,6 +271,15 @@ func (s *Sim) State() State {
 		}
 		account.Regions[at.Region] = region
 		state.Accounts[at.Account] = account
+	}
+	for id, alias := range s.mem.aliases {
+		if id == s.mem.owner {
+			state.Alias = alias
+			continue
+		}
+		account := state.account(id)
+		account.Alias = alias
+		state.Accounts[id] = account
 	}
 	for id, roles := range s.mem.accountRoles {
 		list := cloneRoles(roles)

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
@@ -41,6 +42,8 @@ func (s *steps) take() error {
 // faulty is SQLite with steps that fail. What fails is not begun.
 var faulty = new(steps)
 
+func init() { sql.Register("faulty", faultyDriver{}) }
+
 type faultyDriver struct{}
 
 func (faultyDriver) Open(name string) (sqldriver.Conn, error) {
@@ -51,10 +54,19 @@ func (faultyDriver) Open(name string) (sqldriver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return faultyConn{c.(conn)}, nil
+	return faultyConn{c.(realConn)}, nil
 }
 
-type faultyConn struct{ conn }
+// realConn is what database/sql uses of a connection of SQLite's.
+type realConn interface {
+	sqldriver.Conn
+	sqldriver.ConnBeginTx
+	sqldriver.ConnPrepareContext
+	sqldriver.ExecerContext
+	sqldriver.QueryerContext
+}
+
+type faultyConn struct{ realConn }
 
 func (c faultyConn) BeginTx(
 	ctx context.Context, options sqldriver.TxOptions,
@@ -62,7 +74,7 @@ func (c faultyConn) BeginTx(
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	tx, err := c.conn.BeginTx(ctx, options)
+	tx, err := c.realConn.BeginTx(ctx, options)
 	return faultyTx{tx}, err
 }
 
@@ -70,11 +82,11 @@ func (c faultyConn) PrepareContext(ctx context.Context, query string) (sqldriver
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	s, err := c.conn.PrepareContext(ctx, query)
+	s, err := c.realConn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	return faultyStmt{s.(statement)}, nil
+	return faultyStmt{s.(realStmt)}, nil
 }
 
 func (c faultyConn) ExecContext(
@@ -83,7 +95,7 @@ func (c faultyConn) ExecContext(
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	return c.conn.ExecContext(ctx, query, args)
+	return c.realConn.ExecContext(ctx, query, args)
 }
 
 func (c faultyConn) QueryContext(
@@ -92,7 +104,7 @@ func (c faultyConn) QueryContext(
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	rows, err := c.conn.QueryContext(ctx, query, args)
+	rows, err := c.realConn.QueryContext(ctx, query, args)
 	return faultyRows{rows}, err
 }
 
@@ -106,7 +118,13 @@ func (t faultyTx) Commit() error {
 	return t.Tx.Commit()
 }
 
-type faultyStmt struct{ statement }
+type realStmt interface {
+	sqldriver.Stmt
+	sqldriver.StmtExecContext
+	sqldriver.StmtQueryContext
+}
+
+type faultyStmt struct{ realStmt }
 
 func (s faultyStmt) ExecContext(
 	ctx context.Context, args []sqldriver.NamedValue,
@@ -114,17 +132,7 @@ func (s faultyStmt) ExecContext(
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	return s.statement.ExecContext(ctx, args)
-}
-
-func (s faultyStmt) QueryContext(
-	ctx context.Context, args []sqldriver.NamedValue,
-) (sqldriver.Rows, error) {
-	if err := faulty.take(); err != nil {
-		return nil, err
-	}
-	rows, err := s.statement.QueryContext(ctx, args)
-	return faultyRows{rows}, err
+	return s.realStmt.ExecContext(ctx, args)
 }
 
 type faultyRows struct{ sqldriver.Rows }
@@ -140,8 +148,8 @@ func (r faultyRows) Next(to []sqldriver.Value) error {
 // took.
 func withFaults(n int, do func() error) (taken int, err error) {
 	*faulty = steps{fails: n}
-	driver = faultyDriver{}
-	defer func() { driver = new(sqlite.Driver) }()
+	driver = "faulty"
+	defer func() { driver = "sqlite" }()
 	err = do()
 	faulty.mu.Lock()
 	defer faulty.mu.Unlock()

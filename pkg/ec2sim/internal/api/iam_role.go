@@ -19,6 +19,7 @@ var iamOperations = map[string]Operation{
 	"GetPolicyVersion":         reading(getPolicyVersion),
 	"GetRole":                  reading(getRole),
 	"GetRolePolicy":            reading(getRolePolicy),
+	"ListAccountAliases":       reading(listAccountAliases),
 	"ListAttachedRolePolicies": reading(listAttachedRolePolicies),
 	"ListRolePolicies":         reading(listRolePolicies),
 }
@@ -101,6 +102,23 @@ func getInstanceProfile(c *call, in *instanceProfileIn) (any, error) {
 		}
 	}
 	return nil, noSuchEntity("Instance Profile %s cannot be found.", in.InstanceProfileName)
+}
+
+type listAccountAliasesIn struct {
+	Marker   string
+	MaxItems *int
+}
+
+// listAccountAliases lists the one alias that an account may have.
+func listAccountAliases(c *call, _ *listAccountAliasesIn) (any, error) {
+	var out struct {
+		Aliases query.Members[string] `xml:"AccountAliases"`
+		More    bool                  `xml:"IsTruncated"`
+	}
+	if c.Alias != "" {
+		out.Aliases.Member = []string{c.Alias}
+	}
+	return out, nil
 }
 
 type attachedXML struct {

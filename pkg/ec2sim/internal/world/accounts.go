@@ -12,6 +12,7 @@ type Place struct{ Account, Region string }
 
 // AccountState is what the Sim holds of an account that is not its own.
 type AccountState struct {
+	Alias   string                 `json:"alias,omitempty"`
 	Regions map[string]RegionState `json:"regions,omitempty"`
 	Roles   []AccountRole          `json:"roles,omitempty"`
 }

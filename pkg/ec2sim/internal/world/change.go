@@ -34,6 +34,8 @@ type Change struct {
 	Caller string
 	// Roles are those of IAM.
 	Roles []Role
+	// Alias is what people call the caller's account.
+	Alias string
 	// Regions returns EC2's regions, as the caller's account sees them.
 	Regions func() []RegionStatus
 	// Assume makes a session of a role that STS lets others assume.

@@ -17,6 +17,7 @@ import (
 type Loaded struct {
 	Worlds map[Place]*World
 	Roles  map[string][]AccountRole // by account
+	Alias  map[string]string        // by account
 	Quotas Quotas
 }
 
@@ -24,10 +25,12 @@ type Loaded struct {
 // document.Faults that names every fault with its line.
 func Load(doc *document.Node, owner string, mint Minter, now time.Time) (Loaded, error) {
 	l := loader{owner: owner, mint: mint, now: now,
-		to: Loaded{Worlds: map[Place]*World{}, Roles: map[string][]AccountRole{}}}
+		to: Loaded{Worlds: map[Place]*World{}, Roles: map[string][]AccountRole{},
+			Alias: map[string]string{}}}
 	l.Fields(doc, "",
 		document.Field{Name: "regions", Required: true, Read: l.regions},
 		document.Field{Name: "roles", Read: l.roles},
+		document.Field{Name: "alias", Read: l.alias},
 		document.Field{Name: "accounts", Read: l.accounts},
 		document.Field{Name: "quotas", Read: l.setQuotas})
 	return l.to, l.Err()
@@ -65,8 +68,13 @@ func (l *loader) accounts(n *document.Node, path string) {
 		l.owner = e.Key
 		l.Fields(e.Value, at,
 			document.Field{Name: "regions", Read: l.regions},
-			document.Field{Name: "roles", Read: l.roles})
+			document.Field{Name: "roles", Read: l.roles},
+			document.Field{Name: "alias", Read: l.alias})
 	}
+}
+
+func (l *loader) alias(n *document.Node, path string) {
+	l.to.Alias[l.owner] = l.String(n, path)
 }
 
 func (l *loader) roles(n *document.Node, path string) {

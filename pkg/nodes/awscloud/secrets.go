@@ -1,0 +1,137 @@
+package awscloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/scan"
+)
+
+// Secrets reads what references lead to, with an identity. It keeps nothing.
+type Secrets struct{ cfg aws.Config }
+
+// NewSecrets returns secrets that the identity of cfg may read.
+func NewSecrets(cfg aws.Config) Secrets { return Secrets{cfg} }
+
+// Resolve reads a secret. The error has nothing of it.
+func (s Secrets) Resolve(ctx context.Context, ref nodes.SecretRef) (string, error) {
+	if err := ref.Check(); err != nil {
+		return "", err
+	}
+	if path, ok := strings.CutPrefix(string(ref), "file:"); ok {
+		return readSecret(path)
+	}
+	at, err := arn.Parse(string(ref))
+	if err != nil {
+		return "", err
+	}
+	cfg := s.cfg.Copy()
+	cfg.Region = at.Region
+	text := ""
+	if at.Service == "secretsmanager" {
+		var out *secretsmanager.GetSecretValueOutput
+		out, err = secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx,
+			&secretsmanager.GetSecretValueInput{SecretId: aws.String(string(ref))})
+		if err == nil {
+			text = aws.ToString(out.SecretString)
+		}
+	} else {
+		var out *ssm.GetParameterOutput
+		out, err = ssm.NewFromConfig(cfg).GetParameter(ctx, &ssm.GetParameterInput{
+			Name: aws.String(string(ref)), WithDecryption: aws.Bool(true)})
+		if err == nil && out.Parameter != nil {
+			text = aws.ToString(out.Parameter.Value)
+		}
+	}
+	switch {
+	case err != nil:
+		return "", failure(err)
+	case text == "":
+		return "", fmt.Errorf("%s is empty, or is not text", ref)
+	}
+	return text, nil
+}
+
+// maxSecret is far above what a secret is.
+const maxSecret = 64 << 10
+
+// readSecret reads a file that only its owner may read.
+func readSecret(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err // names the file
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s is no regular file", path)
+	case info.Mode().Perm()&0o077 != 0:
+		return "", fmt.Errorf("%s can be read by others: chmod 600 it", path)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret))
+	return string(text), err
+}
+
+// secretKeys are the keys that a secret holds.
+type secretKeys struct {
+	secrets Secrets
+	ref     nodes.SecretRef
+}
+
+// Retrieve reads the keys. The secret is an object in JSON with accessKeyId and secretAccessKey,
+// and sessionToken for temporary ones, or these names as the environment has them.
+func (k secretKeys) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	text, err := k.secrets.Resolve(ctx, k.ref)
+	if err != nil {
+		var f *scan.Failure
+		if errors.As(err, &f) {
+			told := *f
+			told.Reason = "the credentials can't be read: " + f.Reason
+			if !f.Again {
+				told.Verdict = nodes.Denied
+			}
+			return aws.Credentials{}, &told
+		}
+		return aws.Credentials{}, denied("the credentials can't be read: %v", err)
+	}
+	var fields map[string]any
+	if json.Unmarshal([]byte(text), &fields) != nil {
+		return aws.Credentials{}, denied("%s is no object in JSON", k.ref)
+	}
+	get := func(names ...string) string {
+		for _, name := range names {
+			if value, ok := fields[name].(string); ok && value != "" {
+				return value
+			}
+		}
+		return ""
+	}
+	c := aws.Credentials{
+		AccessKeyID:     get("accessKeyId", "AccessKeyId", "AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: get("secretAccessKey", "SecretAccessKey", "AWS_SECRET_ACCESS_KEY"),
+		SessionToken:    get("sessionToken", "SessionToken", "AWS_SESSION_TOKEN"),
+		Source:          "a secret",
+	}
+	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
+		return c, denied("%s has no accessKeyId or no secretAccessKey", k.ref)
+	}
+	return c, nil
+}
+
+func denied(format string, args ...any) *scan.Failure {
+	return &scan.Failure{Verdict: nodes.Denied, Reason: fmt.Sprintf(format, args...)}
+}
