@@ -142,3 +142,11 @@ const (
 	// IgnoredUnknown is that of a change of state that makes no node known.
 	IgnoredUnknown Outcome = "ignored: unknown"
 )
+
+// Missed has a node that ought to have reported be missing. A new report has it run again.
+func (n *Node) Missed(now time.Time) []Change {
+	return n.setState(StateMissing, Evidence{
+		Kind: ByReport, By: n.ID, At: now, Inferred: true,
+		Note: "not heard of since " + n.LastContact.UTC().Format(time.RFC3339),
+	})
+}

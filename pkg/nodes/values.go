@@ -13,15 +13,11 @@ func (n *Node) Managed() string {
 // TagField is the field of a tag, as filters name it.
 func TagField(key string) string { return "tag:" + key }
 
-// Values are the fields of which a node may have several values, and those that it has. Types are
-// the managers' by their ids.
-func (n *Node) Values(types map[string]ManagerType) map[string][]string {
+// Values are the fields of which a node may have several values, and those that it has.
+func (n *Node) Values() map[string][]string {
 	all := map[string][]string{}
-	for _, m := range n.Managers {
-		all["manager"] = append(all["manager"], m)
-		if t := types[m]; t != "" {
-			all["managerType"] = append(all["managerType"], string(t))
-		}
+	if n.Managers != nil {
+		all["manager"] = n.Managers
 	}
 	if n.Projects != nil {
 		all["project"] = n.Projects

@@ -27,40 +27,47 @@ func (s Syntax) Match(pattern, text string) bool {
 	if !strings.ContainsAny(pattern, `*?\`) {
 		return pattern == text
 	}
-	matched, _ := match(s.parse(pattern), text)
+	matched, _ := match(s.Tokens(pattern), text)
 	return matched
 }
 
-// token is one element of a pattern.
-type token struct {
-	kind kind
-	char rune // of a literal
+// Token is one element of a pattern.
+type Token struct {
+	Kind Kind
+	Char rune // of a Literal
 }
 
-type kind int
+// Kind is what a token stands for.
+type Kind int
 
 const (
-	literal  kind = iota
-	one           // exactly one character
-	optional      // one character or none
-	any           // any text
+	// Literal stands for its character.
+	Literal Kind = iota
+	// One stands for exactly one character.
+	One
+	// Optional stands for one character or none.
+	Optional
+	// Any stands for any text.
+	Any
 )
 
-func (s Syntax) parse(pattern string) []token {
-	tokens := make([]token, 0, len(pattern))
+// Tokens are the elements of a pattern, in order. A pattern in another language that stands for the
+// same, token by token, matches the same texts.
+func (s Syntax) Tokens(pattern string) []Token {
+	tokens := make([]Token, 0, len(pattern))
 	for i := 0; i < len(pattern); {
 		char, size := utf8.DecodeRuneInString(pattern[i:])
 		i += size
-		t := token{literal, char}
+		t := Token{Literal, char}
 		switch {
 		case char == '*':
-			t.kind = any
+			t.Kind = Any
 		case char == '?' && s == Filter:
-			t.kind = optional
+			t.Kind = Optional
 		case char == '?':
-			t.kind = one
+			t.Kind = One
 		case char == '\\' && s == Filter && i < len(pattern):
-			t.char, size = utf8.DecodeRuneInString(pattern[i:])
+			t.Char, size = utf8.DecodeRuneInString(pattern[i:])
 			i += size
 		}
 		tokens = append(tokens, t)
@@ -70,7 +77,7 @@ func (s Syntax) parse(pattern string) []token {
 
 // match follows all the ways through the pattern at once. reached[i] says that the text so far can
 // be what the first i tokens stand for. It returns how many tokens it looked at, too.
-func match(tokens []token, text string) (matched bool, steps int) {
+func match(tokens []Token, text string) (matched bool, steps int) {
 	reached := make([]bool, len(tokens)+1)
 	next := make([]bool, len(tokens)+1)
 	reached[0] = true
@@ -84,9 +91,9 @@ func match(tokens []token, text string) (matched bool, steps int) {
 				continue
 			}
 			switch {
-			case t.kind == any:
+			case t.Kind == Any:
 				next[i] = true
-			case t.kind != literal || t.char == char:
+			case t.Kind != Literal || t.Char == char:
 				next[i+1] = true
 			default:
 				continue
@@ -103,10 +110,10 @@ func match(tokens []token, text string) (matched bool, steps int) {
 }
 
 // passEmpty goes on past the tokens that may stand for no character.
-func passEmpty(tokens []token, reached []bool) (steps int) {
+func passEmpty(tokens []Token, reached []bool) (steps int) {
 	for i, t := range tokens {
 		steps++
-		if reached[i] && (t.kind == any || t.kind == optional) {
+		if reached[i] && (t.Kind == Any || t.Kind == Optional) {
 			reached[i+1] = true
 		}
 	}

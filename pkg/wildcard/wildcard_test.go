@@ -61,7 +61,7 @@ func TestStepsAreBounded(t *testing.T) {
 		{strings.Repeat("a*?", 80) + "b", strings.Repeat("ab", 127) + "a", false},
 	} {
 		for _, s := range []Syntax{Plain, Filter} {
-			got, steps := match(s.parse(tt.pattern), tt.text)
+			got, steps := match(s.Tokens(tt.pattern), tt.text)
 			most := 2 * (len(tt.pattern) + 1) * (len(tt.text) + 1)
 			if got != tt.want || steps > most {
 				t.Errorf("%.20q… of %.20q… in syntax %d: %t in %d steps, at most %d", tt.pattern, tt.text, s,
@@ -72,25 +72,25 @@ func TestStepsAreBounded(t *testing.T) {
 }
 
 // naive is what the patterns mean, told without regard to time.
-func naive(tokens []token, text []rune) bool {
+func naive(tokens []Token, text []rune) bool {
 	if len(tokens) == 0 {
 		return len(text) == 0
 	}
 	t, rest := tokens[0], tokens[1:]
-	if t.kind == any {
+	if t.Kind == Any {
 		return naive(rest, text) || len(text) > 0 && naive(tokens, text[1:])
 	}
-	if t.kind == optional && naive(rest, text) {
+	if t.Kind == Optional && naive(rest, text) {
 		return true
 	}
-	return len(text) > 0 && (t.kind != literal || t.char == text[0]) && naive(rest, text[1:])
+	return len(text) > 0 && (t.Kind != Literal || t.Char == text[0]) && naive(rest, text[1:])
 }
 
 func TestMatchIsWhatPatternsMean(t *testing.T) {
 	texts := words("ab", 4)
 	for _, pattern := range words(`ab*?\`, 4) {
 		for _, s := range []Syntax{Plain, Filter} {
-			tokens := s.parse(pattern)
+			tokens := s.Tokens(pattern)
 			for _, text := range texts {
 				if got, want := s.Match(pattern, text), naive(tokens, []rune(text)); got != want {
 					t.Fatalf("%q of %q in syntax %d: %t", pattern, text, s, got)
@@ -128,7 +128,7 @@ func TestAMatchIsGivenUpWhereNothingIsReached(t *testing.T) {
 		{"a?", "a" + strings.Repeat("b", 1000), false, 2 + 3*2 + 2*2},
 		{"a?", "ab", true, 2 + 2*2 + 2*2},
 	} {
-		if matched, steps := match(Plain.parse(c.pattern), c.text); matched != c.matched ||
+		if matched, steps := match(Plain.Tokens(c.pattern), c.text); matched != c.matched ||
 			steps != c.steps {
 			t.Errorf("%q of %.9q: %t, %d steps; want %t, %d", c.pattern, c.text, matched, steps,
 				c.matched, c.steps)

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
+
+	"aws-provider-executor/pkg/wildcard"
 )
 
 // dialect is what differs between the two engines. All else is the same SQL.
@@ -16,23 +18,27 @@ type dialect struct {
 	numbered bool
 	// lock, when not empty, makes a transaction the only one that writes.
 	lock string
+	// match adds that a pattern with a wildcard matches a column.
+	match func(w *where, column, pattern string, tokens []wildcard.Token)
 }
 
 // writeLock is the number of the lock that writers of nodes take in PostgreSQL.
 const writeLock = 0x4e4f444553
 
-var sqlite = &dialect{
+var onSQLite = &dialect{
 	name: "SQLite",
 	words: strings.NewReplacer("SERIAL_KEY", "INTEGER PRIMARY KEY AUTOINCREMENT",
 		"WITHOUT_ROWID", "WITHOUT ROWID"),
+	match: matchSQLite,
 }
 
-var postgres = &dialect{
+var onPostgres = &dialect{
 	name: "PostgreSQL",
 	words: strings.NewReplacer("SERIAL_KEY", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
 		" WITHOUT_ROWID", "", "TEXT", `TEXT COLLATE "C"`, "INTEGER", "BIGINT"),
 	numbered: true,
 	lock:     "SELECT pg_advisory_xact_lock(" + strconv.Itoa(writeLock) + ")",
+	match:    matchPostgres,
 }
 
 // bind writes the parameters of a query as the engine has them. No query of ours has a ? in a text.

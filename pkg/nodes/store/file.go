@@ -25,7 +25,7 @@ const (
 // openFile opens a store in a file, and makes it first where that is asked for.
 func openFile(ctx context.Context, path string, create bool) (*sql.DB, error) {
 	path, err := filepath.Abs(path)
-	if err != nil {
+	if err = errors.Join(err, registerMatch()); err != nil {
 		return nil, err
 	}
 	// SQLite keeps its log beside the name that it is given.
@@ -112,7 +112,7 @@ func makeFile(ctx context.Context, path string) error {
 	}
 	_, err = db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
 	if err == nil {
-		err = migrate(ctx, db, sqlite)
+		err = migrate(ctx, db, onSQLite)
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err

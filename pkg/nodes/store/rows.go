@@ -44,6 +44,7 @@ var cells = []cell{
 	{"state", text(func(n *nodes.Node) nodes.State { return n.State })},
 	{"status", text(func(n *nodes.Node) nodes.Status { return n.Status })},
 	{"managed", text((*nodes.Node).Managed)},
+	{"managers", text(func(n *nodes.Node) string { return strings.Join(n.Managers, ",") })},
 	{"run_status", text(func(n *nodes.Node) nodes.ResultStatus { return n.Runs.Last.StatusOf() })},
 	{"run_before", text(func(n *nodes.Node) nodes.ResultStatus {
 		return n.Runs.Penultimate.StatusOf()
@@ -85,9 +86,9 @@ func cellsOf(n *nodes.Node) []any {
 type valueOf struct{ field, value string }
 
 // valuesOf are those of a node, each once.
-func (w *writer) valuesOf(n *nodes.Node) map[valueOf]bool {
+func valuesOf(n *nodes.Node) map[valueOf]bool {
 	all := map[valueOf]bool{}
-	for field, values := range n.Values(w.types) {
+	for field, values := range n.Values() {
 		for _, v := range values {
 			all[valueOf{field, v}] = true
 		}
@@ -159,7 +160,7 @@ func (w *writer) update(ctx context.Context, n, was *nodes.Node, changes []nodes
 
 // replace brings the values and identities of a node from what they were to what they are.
 func (w *writer) replace(ctx context.Context, seq int64, was, is *nodes.Node) error {
-	before, after := w.valuesOf(was), w.valuesOf(is)
+	before, after := valuesOf(was), valuesOf(is)
 	for v := range before {
 		if after[v] {
 			continue

@@ -53,10 +53,10 @@ func Open(ctx context.Context, place string, o Options) (*Store, error) {
 	if o.Keep == 0 {
 		o.Keep = DefaultKeep
 	}
-	s := &Store{dialect: sqlite, options: o}
+	s := &Store{dialect: onSQLite, options: o}
 	var err error
 	if isPostgres(place) {
-		s.dialect = postgres
+		s.dialect = onPostgres
 		s.db, err = openServer(ctx, place)
 	} else {
 		s.db, err = openFile(ctx, place, o.Create)
@@ -93,8 +93,6 @@ type writer struct {
 	querier
 	store *Store
 	now   time.Time
-	// types are the managers' by their ids.
-	types map[string]nodes.ManagerType
 }
 
 // write runs a function in a transaction that is the only one to write.
@@ -109,14 +107,6 @@ func (s *Store) write(ctx context.Context, do func(*writer) error) error {
 		if err := w.exec(ctx, s.lock); err != nil {
 			return err
 		}
-	}
-	w.types = map[string]nodes.ManagerType{}
-	managers, err := w.managers(ctx)
-	if err != nil {
-		return err
-	}
-	for _, m := range managers {
-		w.types[m.ID] = m.Type
 	}
 	if err := do(w); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -97,4 +98,23 @@ func TestScanIsAppliedOnce(t *testing.T) {
 			b.Fatal(regions, err)
 		}
 	})
+}
+
+var background = context.Background()
+
+// scratch are the folders that are made once and outlive a test.
+var scratch []string
+
+func tempDir() (string, error) {
+	dir, err := os.MkdirTemp("", "nodes")
+	scratch = append(scratch, dir)
+	return dir, err
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, dir := range scratch {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
 }

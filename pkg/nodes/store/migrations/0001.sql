@@ -20,6 +20,7 @@ CREATE TABLE nodes (
 	state TEXT NOT NULL,
 	status TEXT NOT NULL,
 	managed TEXT NOT NULL,
+	managers TEXT NOT NULL,
 	run_status TEXT NOT NULL,
 	run_before TEXT NOT NULL,
 	scan_status TEXT NOT NULL,
@@ -34,15 +35,16 @@ CREATE TABLE nodes (
 	scan_at INTEGER NOT NULL
 );
 
--- One index for each order in which nodes are listed. The states stand in each one, so that a filter
--- by them need not leave it.
+-- One index for each order in which nodes are listed.
 CREATE INDEX nodes_by_name ON nodes (name, id);
 CREATE INDEX nodes_by_type ON nodes (type, id);
 CREATE INDEX nodes_by_region ON nodes (region, id);
-CREATE INDEX nodes_by_account ON nodes (account_id, region, id);
+CREATE INDEX nodes_by_account ON nodes (account_id, id);
+CREATE INDEX nodes_by_place ON nodes (account_id, region);
 CREATE INDEX nodes_by_platform ON nodes (platform, id);
 CREATE INDEX nodes_by_state ON nodes (state, id);
 CREATE INDEX nodes_by_status ON nodes (status, id);
+CREATE INDEX nodes_by_managers ON nodes (managers, id);
 CREATE INDEX nodes_by_source ON nodes (source_id, id);
 CREATE INDEX nodes_by_since ON nodes (state_since, id);
 CREATE INDEX nodes_by_added ON nodes (added_at, id);
@@ -54,8 +56,8 @@ CREATE TABLE node_documents (
 	document TEXT NOT NULL
 );
 
--- What a node has several values of: its managers and their types, projects, addresses, interfaces,
--- subnets, and each tag under tag:KEY.
+-- What a node has several values of: its managers, projects, addresses, interfaces, subnets, and
+-- each tag under tag:KEY.
 CREATE TABLE node_values (
 	field TEXT NOT NULL,
 	value TEXT NOT NULL,

@@ -1,0 +1,345 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/filter"
+)
+
+// Query says which nodes are listed, and how.
+type Query struct {
+	// Filter chooses nodes; nil is all.
+	Filter *filter.Filter
+	// Sort is one of SortFields; by name when empty. Nodes that are alike there go by their ids.
+	Sort       string
+	Descending bool
+	// Limit is the most to list: 100 when 0, and MostListed at most.
+	Limit int
+	// After is where a page before ended: its Next.
+	After string
+}
+
+const (
+	defaultLimit = 100
+	// MostListed is how many nodes are listed at once at most.
+	MostListed = 10_000
+)
+
+// Page is one page of nodes.
+type Page struct {
+	Nodes []*nodes.Node
+	// Next is where the next page goes on; empty where this was the last.
+	Next string
+}
+
+// sorts are the columns by which nodes are listed. Each has an index.
+var sorts = map[string]string{
+	"id": "id", "name": "name", "type": "type", "region": "region", "accountId": "account_id",
+	"platform": "platform", "state": "state", "status": "status", "sourceId": "source_id",
+	"manager": "managers", "stateSince": "state_since", "addedAt": "added_at",
+	"lastContact": "last_contact",
+}
+
+// SortFields are the fields by which nodes are listed, in a fixed order.
+func SortFields() []string {
+	var all []string
+	for name := range sorts {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// mark is where a page ended.
+type mark struct {
+	// List is a digest of what was listed, so that it is not gone on with as something else.
+	List string `json:"l"`
+	ID   string `json:"i"`
+	// Text or Number is what the last node had in the column of the order.
+	Text   string `json:"t,omitempty"`
+	Number int64  `json:"n,omitempty"`
+}
+
+// ErrOtherList is the refusal to go on with a list as another one.
+var ErrOtherList = errors.New("the page is one of another list: begin without it")
+
+// List lists nodes, a page at a time. A node that is there all the while is listed once, also while
+// others are added and deleted; each page costs the same, however far it is.
+func (s *Store) List(ctx context.Context, q Query) (Page, error) {
+	if q.Sort == "" {
+		q.Sort = "name"
+	}
+	column, ok := sorts[q.Sort]
+	if !ok {
+		return Page{}, fmt.Errorf("nodes are not sorted by %q: want one of %s", q.Sort,
+			strings.Join(SortFields(), ", "))
+	}
+	if q.Limit == 0 {
+		q.Limit = defaultLimit
+	}
+	q.Limit = min(q.Limit, MostListed)
+	last, err := q.mark()
+	if err != nil {
+		return Page{}, err
+	}
+	r := s.read()
+	w, err := r.where(ctx, q.Filter)
+	if err != nil {
+		return Page{}, err
+	}
+	way, order := ">", ""
+	if q.Descending {
+		way, order = "<", " DESC"
+	}
+	if q.After != "" {
+		w.add(" AND (n."+column+", n.id) "+way+" (?, ?)", last.value(q.Sort), last.ID)
+	}
+	if column == "id" {
+		w.add(" ORDER BY n.id" + order)
+	} else {
+		w.add(" ORDER BY n." + column + order + ", n.id" + order)
+	}
+	w.add(" LIMIT ?", q.Limit+1)
+	all, err := r.load(ctx, "WHERE "+w.text.String(), w.args...)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Nodes: all}
+	if len(all) > q.Limit {
+		page.Nodes = all[:q.Limit]
+		page.Next = q.markOf(all[q.Limit-1])
+	}
+	return page, nil
+}
+
+func (q *Query) digest() string {
+	text := fmt.Sprint(q.Sort, q.Descending)
+	if q.Filter != nil {
+		text += q.Filter.String()
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (q *Query) mark() (m mark, err error) {
+	if q.After == "" {
+		return m, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(q.After)
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil || m.List != q.digest() {
+		return m, ErrOtherList
+	}
+	return m, nil
+}
+
+func (q *Query) markOf(n *nodes.Node) string {
+	m := mark{List: q.digest(), ID: n.ID}
+	for _, c := range cells {
+		if c.column != sorts[q.Sort] {
+			continue
+		}
+		switch v := c.of(n).(type) {
+		case string:
+			m.Text = v
+		case int64:
+			m.Number = v
+		}
+	}
+	text, _ := json.Marshal(m) // texts and numbers
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func (m mark) value(sort string) any {
+	if f, ok := filter.Lookup(sort); ok && f.Kind == filter.Time {
+		return m.Number
+	}
+	return m.Text
+}
+
+// Totals counts the nodes that a filter has.
+type Totals struct {
+	All      int                  `json:"all"`
+	ByState  map[nodes.State]int  `json:"byState"`
+	ByStatus map[nodes.Status]int `json:"byStatus"`
+}
+
+// Count counts the nodes that a filter has: all, by state and by status.
+func (s *Store) Count(ctx context.Context, f *filter.Filter) (Totals, error) {
+	t := Totals{ByState: map[nodes.State]int{}, ByStatus: map[nodes.Status]int{}}
+	r := s.read()
+	w, err := r.where(ctx, f)
+	if err != nil {
+		return t, err
+	}
+	return t, r.each(ctx, func(rows *sql.Rows) error {
+		var state nodes.State
+		var status nodes.Status
+		var n int
+		if err := rows.Scan(&state, &status, &n); err != nil {
+			return err
+		}
+		t.All += n
+		t.ByState[state] += n
+		t.ByStatus[status] += n
+		return nil
+	}, "SELECT n.state, n.status, count(*) FROM nodes n WHERE "+w.text.String()+
+		" GROUP BY n.state, n.status", w.args...)
+}
+
+// ValueCount is a value of a field, and how many nodes have it.
+type ValueCount struct {
+	Value string `json:"value"`
+	// Name is that of a manager; its id is the value.
+	Name  string `json:"name,omitempty"`
+	Nodes int    `json:"nodes"`
+}
+
+// Values lists the values of a field that the nodes of a filter have, sorted. The field is one of
+// the filter's, in singular or plural; tags lists the keys, and tags:KEY the values of one.
+func (s *Store) Values(
+	ctx context.Context, field string, f *filter.Filter,
+) ([]ValueCount, error) {
+	of, ok := fieldValues(field)
+	if !ok {
+		return nil, fmt.Errorf("there are no values of %q: did you mean %s? Of tags there are tags "+
+			"and tags:KEY", field, filter.Nearest(field))
+	}
+	r := s.read()
+	w, err := r.where(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	const join = " FROM node_values v JOIN nodes n ON n.seq = v.node WHERE "
+	query, args := "", w.args
+	switch {
+	case of.Name == "tags":
+		query = "SELECT substr(v.field, 5), count(*)" + join + w.text.String() +
+			" AND v.field >= 'tag:' AND v.field < 'tag;' GROUP BY v.field ORDER BY v.field"
+	case of.Kind == filter.Several:
+		query = "SELECT v.value, count(*)" + join + w.text.String() +
+			" AND v.field = ? GROUP BY v.value ORDER BY v.value"
+		args = append(args, of.Name)
+	case of.Kind == filter.Manager:
+		return r.managerValues(ctx, of, w)
+	default:
+		column := "n." + columns[of.Name]
+		query = "SELECT " + column + ", count(*) FROM nodes n WHERE " + w.text.String() +
+			" GROUP BY " + column + " ORDER BY " + column
+	}
+	all := []ValueCount{}
+	return all, r.each(ctx, func(rows *sql.Rows) error {
+		var v ValueCount
+		if err := rows.Scan(&v.Value, &v.Nodes); err != nil {
+			return err
+		}
+		all = append(all, v)
+		return nil
+	}, query, args...)
+}
+
+// managerValues counts the nodes of each manager, or of each type of managers.
+func (q querier) managerValues(
+	ctx context.Context, of filter.Field, w *where,
+) ([]ValueCount, error) {
+	managers, err := q.managers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []ValueCount{}
+	for _, m := range managers {
+		v := ValueCount{Value: m.ID, Name: m.Name}
+		ids := []string{m.ID}
+		if of.Name == "managerType" {
+			v = ValueCount{Value: string(m.Type)}
+			ids = ids[:0]
+			for _, other := range managers {
+				if other.Type == m.Type {
+					ids = append(ids, other.ID)
+				}
+			}
+		}
+		one := where{args: slices.Clone(w.args)}
+		one.text.WriteString(w.text.String() + " AND ")
+		one.managers(ids)
+		if err := q.row(ctx, "SELECT count(*) FROM nodes n WHERE "+one.text.String(),
+			one.args...).Scan(&v.Nodes); err != nil {
+			return nil, err
+		}
+		if v.Nodes > 0 && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	slices.SortFunc(all, func(x, y ValueCount) int { return strings.Compare(x.Value, y.Value) })
+	return all, nil
+}
+
+// ErrNoFilter is the refusal to delete everything.
+var ErrNoFilter = errors.New("nodes are deleted by a filter that says which; an empty one says all")
+
+// Delete deletes the nodes that a filter has, with all that is known of them, and returns their
+// names by id.
+func (s *Store) Delete(ctx context.Context, f *filter.Filter) (map[string]string, error) {
+	if f == nil || f.IsEmpty() {
+		return nil, ErrNoFilter
+	}
+	gone := map[string]string{}
+	return gone, s.write(ctx, func(w *writer) error {
+		c, err := w.where(ctx, f)
+		if err != nil {
+			return err
+		}
+		if err := w.each(ctx, func(rows *sql.Rows) error {
+			var id, name string
+			if err := rows.Scan(&id, &name); err != nil {
+				return err
+			}
+			gone[id] = name
+			return nil
+		}, "SELECT n.id, n.name FROM nodes n WHERE "+c.text.String(), c.args...); err != nil {
+			return err
+		}
+		for id := range gone {
+			if err := w.delete(ctx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// MarkMissing has the nodes that run and were not heard of since a time be missing, and returns how
+// many. Nodes that their cloud shows are none of them: the cloud knows.
+func (s *Store) MarkMissing(ctx context.Context, since time.Time) (int, error) {
+	count := 0
+	return count, s.write(ctx, func(w *writer) error {
+		all, err := w.load(ctx, "WHERE n.state = ? AND n.last_contact > 0 AND n.last_contact < ? "+
+			"AND n.seen_at < ? ORDER BY n.id", string(nodes.StateRunning), nanos(since), nanos(since))
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			was := n.Clone()
+			if err := w.update(ctx, n, was, n.Missed(w.now)); err != nil {
+				return err
+			}
+			if n.State == nodes.StateMissing {
+				count++
+			}
+		}
+		return nil
+	})
+}
