@@ -204,7 +204,7 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		),
 	)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
-		return a.checkFlags(c.Name() == "report")
+		return a.checkFlags(c.CommandPath() == "actionctl report")
 	}
 	root.AddCommand(
 		a.run(),

@@ -52,6 +52,12 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 		n.show(),
 		n.add(),
 		n.setState(),
+		n.list(),
+		n.count(),
+		n.fields(),
+		n.explainFilter(),
+		n.credentials(),
+		n.reportNodes(),
 	)
 	return c
 }

@@ -8,8 +8,16 @@ import (
 	"time"
 )
 
-// ErrNotFound is the answer for a node or a manager that there is none of.
+// ErrNotFound is the answer for a node or a manager that there is none of. It comes as a Missing.
 var ErrNotFound = errors.New("there is no such node")
+
+// Missing says what there is none of.
+type Missing struct{ What, Name string }
+
+func (m *Missing) Error() string { return fmt.Sprintf("there is no %s %q", m.What, m.Name) }
+
+// Is reports whether the target is ErrNotFound.
+func (m *Missing) Is(target error) bool { return target == ErrNotFound }
 
 // ErrConflict is the answer for a write that rests on what is not so any more.
 var ErrConflict = errors.New("it was changed since it was read")

@@ -56,13 +56,14 @@ func expect(t *testing.T, text string, has, hasNot []*nodes.Node) {
 
 type list = []*nodes.Node
 
-// TestA6_F1: a name without a wildcard is exact; with one it is a pattern, wherever the wildcard is.
+// TestA6_F1: a name without a wildcard is exact; with one, wherever it is, it is a pattern.
 func TestA6_F1(t *testing.T) {
 	expect(t, "name=web", list{named("web")}, list{named("web-1"), named("Web"), named("")})
 	expect(t, "name=web*", list{named("web"), named("web-1")}, list{named("a-web")})
 	expect(t, "name=*web", list{named("a-web")}, list{named("web-1")})
 	expect(t, "name=a?c*", list{named("abc"), named("ac"), named("abcd")}, list{named("abbc")})
-	expect(t, "region=eu-west-1", list{in("eu-west-1")}, list{in("eu-west-10"), in("x-eu-west-1")})
+	expect(t, "region=eu-west-1", list{in("eu-west-1")},
+		list{in("eu-west-10"), in("x-eu-west-1")})
 }
 
 // TestA6_F2: alternatives of one key don't let in what another key leaves out.

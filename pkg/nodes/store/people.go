@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"aws-provider-executor/pkg/nodes"
@@ -32,7 +31,7 @@ func (q querier) find(ctx context.Context, name string) (*nodes.Node, error) {
 	case err != nil:
 		return nil, err
 	case len(all) == 0 || name == "":
-		return nil, fmt.Errorf("there is no node %q: %w", name, nodes.ErrNotFound)
+		return nil, &nodes.Missing{What: "node", Name: name}
 	case len(all) > 1:
 		ambiguous := &nodes.Ambiguous{Name: name}
 		for _, n := range all {

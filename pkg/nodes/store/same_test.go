@@ -74,7 +74,8 @@ func (b *bed) all(q store.Query) []*nodes.Node {
 	}
 }
 
-// pieces are what random texts are made of: what the engines' patterns take for something else, too.
+// pieces are what random texts are made of: what the engines' patterns take for something else,
+// too.
 var pieces = []string{
 	"a", "b", "ab", "A", "é", "*", "?", "[", "]", "%", "_", `\`, "'", `"`, ",", "=", ".", "^", "$",
 	"(", "+", "-", "\U0001f600", "\ud7ff", "\n",
@@ -97,6 +98,7 @@ func (b *bed) crowd(r *rand.Rand) []nodes.Manager {
 			b.Fatal(err)
 		}
 	}
+	states := []nodes.State{nodes.StateRunning, nodes.StateStopped, nodes.StatePending}
 	for i, region := range []string{"eu-west-1", "us-west-1", "a", "é"} {
 		m, err := b.CreateManager(b.Context(), nodes.Manager{
 			Name: fmt.Sprintf("m%d", i), Type: nodes.ManagerEC2,
@@ -110,8 +112,10 @@ func (b *bed) crowd(r *rand.Rand) []nodes.Manager {
 		for k := range 40 {
 			scan.Seen = append(scan.Seen, nodes.Sighting{
 				ID: fmt.Sprintf("i-%d-%d", i, k), Name: randomText(r, 2),
-				State: []nodes.State{nodes.StateRunning, nodes.StateStopped, nodes.StatePending}[r.IntN(3)],
-				Tags:  map[string]string{"env": randomText(r, 2), randomText(r, 1) + "k": randomText(r, 1)},
+				State: states[r.IntN(len(states))],
+				Tags: map[string]string{
+					"env": randomText(r, 2), randomText(r, 1) + "k": randomText(r, 1),
+				},
 				Details: nodes.Details{
 					Zone: randomText(r, 1), InstanceType: randomText(r, 1), LaunchTime: at(r.IntN(100)),
 					Interfaces: []nodes.Interface{{

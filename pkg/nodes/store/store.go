@@ -128,7 +128,7 @@ func nanos(t time.Time) int64 {
 
 func notFound(err error, what, name string) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("there is no %s %q: %w", what, name, nodes.ErrNotFound)
+		return &nodes.Missing{What: what, Name: name}
 	}
 	return err
 }
