@@ -21,6 +21,7 @@ func (a *app) journal() *cobra.Command {
 	var q gate.EventQuery
 	var verify bool
 	var heads []string
+	var from string
 	var f filter
 	var w watching
 	c := &cobra.Command{
@@ -28,21 +29,23 @@ func (a *app) journal() *cobra.Command {
 		Short: "show the event log, or verify the journal",
 		Long: `journal shows the event log. With --verify it checks the whole journal: every event's
 hash and its link to the one before, the end of the log, and every action's row against the event
-that wrote it; what is not as it was written is named, and it ends with 1. With --follow it goes
-on, and shows each event as it is written, until it is interrupted.`,
+that wrote it; what is not as it was written is named, and it ends with 1. With --from HEAD it
+checks only what came after a head that was kept elsewhere: those events, and the rows that they
+wrote. With --follow it goes on, and shows each event as it is written, until it is interrupted.`,
 		Example: `  actionctl journal --newest --limit 20
   actionctl journal --key 'mobility-7/*' --kind denied,result --since 24h
   actionctl journal --follow -o json
-  actionctl journal --verify`,
+  actionctl journal --verify
+  actionctl journal --verify --from "$(tail -n 1 /mnt/elsewhere/heads)"`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if q.Limit < 0 || q.After < 0 {
 				return usage("--limit and --after are 0 or more")
 			}
-			if len(heads) > 0 && !verify {
-				return usage("--head goes with --verify")
+			if !verify && (len(heads) > 0 || from != "") {
+				return usage("--head and --from go with --verify")
 			}
-			kept, err := keptHeads(heads)
+			how, err := verification(heads, from)
 			if err != nil {
 				return err
 			}
@@ -67,12 +70,15 @@ on, and shows each event as it is written, until it is interrupted.`,
 				}
 				return a.print(events, func(w io.Writer) { a.eventTable(w, events) })
 			}
-			return a.verify(c.Context(), j, kept)
+			return a.verify(c.Context(), j, how)
 		},
 	}
 	c.Flags().BoolVar(&verify, "verify", false, "check that everything is as it was written")
 	c.Flags().StringArrayVar(&heads, "head", nil,
 		"with --verify: a `head` that was kept elsewhere, HASH or HASH@EVENT; it must be in the log")
+	c.Flags().StringVar(&from, "from", "",
+		"with --verify: check only what came after this `head`, HASH or HASH@EVENT, which was kept "+
+			"elsewhere")
 	c.Flags().IntVar(&q.Limit, "limit", 0, "the most to show; 0 is all")
 	c.Flags().Int64Var(&q.After, "after", 0, "go on after this `event`")
 	c.Flags().BoolVar(&q.Newest, "newest", false, "the newest first")
@@ -83,6 +89,7 @@ on, and shows each event as it is written, until it is interrupted.`,
 	for _, name := range []string{"limit", "after", "newest", "follow", "key", "kind", "since"} {
 		c.MarkFlagsMutuallyExclusive("verify", name)
 		c.MarkFlagsMutuallyExclusive("head", name)
+		c.MarkFlagsMutuallyExclusive("from", name)
 	}
 	for _, name := range []string{"limit", "newest"} {
 		c.MarkFlagsMutuallyExclusive("follow", name)
@@ -91,36 +98,56 @@ on, and shows each event as it is written, until it is interrupted.`,
 	return c
 }
 
-// keptHeads reads heads as they are kept: HASH, or HASH@EVENT.
-func keptHeads(texts []string) ([]journal.Head, error) {
-	var all []journal.Head
-	for _, text := range texts {
-		hash, seq, numbered := strings.Cut(text, "@")
-		h := journal.Head{Hash: hash}
-		if len(hash) != 64 || strings.Trim(hash, "0123456789abcdef") != "" {
-			return nil, usage("--head is %q, want HASH or HASH@EVENT, as journal head prints it", text)
+// verification is what the flags ask for.
+func verification(heads []string, from string) (how journal.Verification, err error) {
+	for _, text := range heads {
+		h, err := keptHead("--head", text)
+		if err != nil {
+			return how, err
 		}
-		if numbered {
-			n, err := strconv.ParseInt(seq, 10, 64)
-			if err != nil || n < 0 {
-				return nil, usage("--head is %q, want HASH or HASH@EVENT, as journal head prints it", text)
-			}
-			h.Seq = n
-		}
-		all = append(all, h)
+		how.Kept = append(how.Kept, h)
 	}
-	return all, nil
+	if from != "" {
+		h, err := keptHead("--from", from)
+		if err != nil {
+			return how, err
+		}
+		how.From = &h
+	}
+	return how, nil
 }
 
-func (a *app) verify(ctx context.Context, j *journal.Journal, kept []journal.Head) error {
-	r, err := j.Verify(ctx, kept...)
+// keptHead reads a head as it is kept: HASH, or HASH@EVENT.
+func keptHead(flag, text string) (journal.Head, error) {
+	hash, seq, numbered := strings.Cut(text, "@")
+	h := journal.Head{Hash: hash}
+	wrong := usage("%s is %q, want HASH or HASH@EVENT, as journal head prints it", flag, text)
+	if len(hash) != 64 || strings.Trim(hash, "0123456789abcdef") != "" {
+		return h, wrong
+	}
+	if numbered {
+		n, err := strconv.ParseInt(seq, 10, 64)
+		if err != nil || n < 0 {
+			return h, wrong
+		}
+		h.Seq = n
+	}
+	return h, nil
+}
+
+func (a *app) verify(ctx context.Context, j *journal.Journal, how journal.Verification) error {
+	r, err := j.VerifyWith(ctx, how)
 	if err != nil {
 		return err
 	}
 	if err := a.print(r, func(w io.Writer) {
 		if len(r.Faults) == 0 {
-			fmt.Fprintf(w, "the journal is as it was written: %d events, %d actions, head %s\n", r.Events,
-				r.Actions, firstOf(r.Head, "none"))
+			since := ""
+			if how.From != nil {
+				since = fmt.Sprintf(" after event %d", r.From)
+			}
+			fmt.Fprintf(w, "the journal is as it was written%s: %d events, %d actions, head %s\n",
+				since, r.Events, r.Actions, firstOf(r.Head, "none"))
 		}
 	}); err != nil {
 		return err

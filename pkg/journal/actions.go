@@ -1,10 +1,8 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,18 +14,6 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
 )
-
-// encode is the canonical JSON of maps, lists and strings: sorted keys, no blanks, no more escapes
-// than needed.
-func encode(v any) (string, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return "", err
-	}
-	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
-}
 
 // Get finds an action by its id.
 func (j *Journal) Get(ctx context.Context, id int64) (gate.Action, error) {
@@ -130,75 +116,45 @@ func (j *Journal) Approvals(ctx context.Context, id int64) ([]policy.Approval, e
 }
 
 // Apply makes the changes, or none of them.
-func (j *Journal) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Action, error) {
-	actions := make([]gate.Action, len(changes))
-	err := j.write(ctx, func(w *writer) error {
-		for i, c := range changes {
-			a, err := w.put(c.Action, c.Event.At)
-			if err != nil {
-				return err
-			}
-			actions[i] = a
-			if p := c.Approval; p != nil {
-				if _, err := w.exec("INSERT INTO "+ours.approvals+" (action_id, approved_by, approved_at, "+
-					"digest) VALUES (?, ?, ?, ?)", a.ID, p.By, formatTime(p.At), p.Digest); err != nil {
-					return err
-				}
-			}
-			if err := w.logRow(a, c.Event); err != nil {
-				return err
-			}
-		}
-		return nil
+func (j *Journal) Apply(
+	ctx context.Context, changes ...gate.Change,
+) (made []gate.Action, err error) {
+	err = j.write(ctx, func(w *writer) (err error) {
+		made, err = w.apply(changes)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return actions, nil
+	return made, nil
 }
 
-// writer is one transaction.
-type writer struct {
-	ctx        context.Context
-	journal    *Journal
-	tx         *sql.Tx
-	statements map[string]*sql.Stmt
-	head       head
-}
+const insertApproval = "INSERT INTO " + prefix +
+	"approvals (action_id, approved_by, approved_at, digest) VALUES (?, ?, ?, ?)"
 
-// write runs one transaction, which ends with the head of the log.
-func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
-	return j.transact(ctx, func(w *writer) error {
-		err := w.findHead()
-		if err == nil {
-			err = do(w)
+func (w *writer) apply(changes []gate.Change) ([]gate.Action, error) {
+	made := make([]gate.Action, len(changes))
+	for i, c := range changes {
+		// Many take a while.
+		if err := w.wanted.Err(); err != nil {
+			return nil, err
 		}
-		if err == nil {
-			err = w.saveHead()
+		a, values, err := w.put(c.Action, c.Event.At)
+		if err != nil {
+			return nil, err
 		}
-		return err
-	})
-}
-
-// transact runs one transaction.
-func (j *Journal) transact(ctx context.Context, do func(*writer) error) error {
-	if j.readOnly {
-		return gate.ErrReadOnly
+		made[i] = a
+		if p := c.Approval; p != nil {
+			_, err := w.exec(insertApproval, a.ID, p.By, formatTime(p.At), p.Digest)
+			if err != nil {
+				return nil, err
+			}
+		}
+		if err := w.logRow(a, values, c.Event); err != nil {
+			return nil, err
+		}
 	}
-	tx, err := j.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("cannot write the journal: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	w := &writer{ctx: ctx, journal: j, tx: tx, statements: map[string]*sql.Stmt{}}
-	if err = do(w); err == nil {
-		err = tx.Commit()
-	}
-	switch {
-	case err == nil, errors.Is(err, gate.ErrChanged), errors.Is(err, gate.ErrAltered):
-		return err
-	}
-	return fmt.Errorf("cannot write the journal: %w", err)
+	return made, nil
 }
 
 // findHead finds where the log goes on. Nothing is decided on a log that does not end where it
@@ -234,15 +190,7 @@ func (w *writer) saveHead() error {
 }
 
 func (w *writer) exec(query string, args ...any) (sql.Result, error) {
-	s := w.statements[query]
-	if s == nil {
-		var err error
-		if s, err = w.tx.PrepareContext(w.ctx, query); err != nil {
-			return nil, err
-		}
-		w.statements[query] = s
-	}
-	return s.ExecContext(w.ctx, args...)
+	return w.tx.ExecContext(w.ctx, query, args...)
 }
 
 var (
@@ -256,11 +204,12 @@ var (
 		"?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
 )
 
-// put writes an action on the revision it has, where its row is as the log left it.
-func (w *writer) put(a gate.Action, at time.Time) (gate.Action, error) {
+// put writes an action on the revision it has, where its row is as the log left it. It returns the
+// values of the row, too.
+func (w *writer) put(a gate.Action, at time.Time) (gate.Action, []any, error) {
 	if a.ID != 0 {
 		if err := w.checkRow(a.ID); err != nil {
-			return a, err
+			return a, nil, err
 		}
 	}
 	before := a.Revision
@@ -269,33 +218,35 @@ func (w *writer) put(a gate.Action, at time.Time) (gate.Action, error) {
 	if a.ID == 0 {
 		a.CreatedAt = a.UpdatedAt
 	}
-	core, err := coreValues(a)
+	values, err := valuesOf(a)
 	if err != nil {
-		return a, err
+		return a, nil, err
 	}
+	core, state := values[coreAt:stateAt:stateAt], values[stateAt:rowLength:rowLength]
 	if a.ID == 0 {
 		done, err := w.exec(insertAction, core...)
 		if isDuplicate(err) {
-			return a, gate.ErrChanged
+			return a, nil, gate.ErrChanged
 		}
 		if err != nil {
-			return a, err
+			return a, nil, err
 		}
 		if a.ID, err = done.LastInsertId(); err != nil {
-			return a, err
+			return a, nil, err
 		}
-		_, err = w.exec(insertState, append(stateValues(a), a.ID)...)
-		return a, err
+		values[0] = a.ID
+		_, err = w.exec(insertState, append(state, a.ID)...)
+		return a, values, err
 	}
-	done, err := w.exec(updateState, append(stateValues(a), a.ID, before)...)
+	done, err := w.exec(updateState, append(state, a.ID, before)...)
 	if err != nil {
-		return a, err
+		return a, nil, err
 	}
 	if n, err := done.RowsAffected(); err != nil || n != 1 {
-		return a, errors.Join(gate.ErrChanged, err)
+		return a, nil, errors.Join(gate.ErrChanged, err)
 	}
 	_, err = w.exec(updateAction, append(core, a.ID)...)
-	return a, err
+	return a, values, err
 }
 
 // checkRow refuses to write over a row that was changed behind the log's back: that would vouch for
@@ -313,42 +264,12 @@ func (w *writer) checkRow(id int64) error {
 	return err
 }
 
-func coreValues(a gate.Action) ([]any, error) {
-	texts := make([]string, 4)
-	for i, v := range []any{a.Target, a.Parameters, a.Undo, a.Observed} {
-		var err error
-		if texts[i], err = encode(v); err != nil {
-			return nil, err
-		}
-		if texts[i] == "null" {
-			texts[i] = "{}"
-		}
+// valuesOf are the values of an action's row, in the order of a row.
+func valuesOf(a gate.Action) ([]any, error) {
+	undo, err := encodeUndo(a.Undo)
+	if err != nil {
+		return nil, err
 	}
-	return []any{
-		a.IdempotencyKey,
-		a.Source,
-		a.Provider,
-		a.ProviderRef,
-		a.Plan.Action,
-		texts[0],
-		texts[1],
-		texts[2],
-		a.RiskLevel,
-		string(
-			a.Status,
-		),
-		a.ApprovedBy,
-		formatTime(a.ApprovedAt),
-		formatTime(a.ExecutedAt),
-		a.ResultMessage,
-		a.Error,
-		formatTime(a.CreatedAt),
-		formatTime(a.UpdatedAt),
-		texts[3],
-	}, nil
-}
-
-func stateValues(a gate.Action) []any {
 	c := gate.Claim{}
 	if a.Claim != nil {
 		c = *a.Claim
@@ -362,8 +283,36 @@ func stateValues(a gate.Action) []any {
 		// A struct of texts and a number has no value that JSON lacks.
 		process, _ = encode(c.Process)
 	}
-	return []any{a.Name, a.Description, a.Mode, a.Digest(), formatTime(a.Imported), a.Revision,
-		string(c.Purpose), c.By, formatTime(c.At), formatTime(c.Until), string(c.From), mark, process}
+	return []any{
+		a.ID,
+		a.IdempotencyKey, a.Source, a.Provider, a.ProviderRef, a.Plan.Action,
+		encodeObject(a.Target), encodeObject(a.Parameters), undo, a.RiskLevel,
+		string(a.Status), a.ApprovedBy, formatTime(a.ApprovedAt), formatTime(a.ExecutedAt),
+		a.ResultMessage, a.Error, formatTime(a.CreatedAt), formatTime(a.UpdatedAt),
+		encodeObject(a.Observed),
+		a.Name, a.Description, a.Mode, a.Digest(), formatTime(a.Imported), a.Revision,
+		string(c.Purpose), c.By, formatTime(c.At), formatTime(c.Until), string(c.From), mark, process,
+	}, nil
+}
+
+// encodeObject makes absent and empty the same.
+func encodeObject(m map[string]string) string {
+	if len(m) == 0 {
+		return "{}"
+	}
+	// A map of texts has no value that JSON lacks.
+	text, _ := encode(m)
+	return text
+}
+
+func encodeUndo(u *gate.Undo) (string, error) {
+	switch {
+	case u == nil:
+		return "{}", nil
+	case len(u.Parameters) == 0:
+		return string(append(appendString([]byte(`{"action":`), u.Action), '}')), nil
+	}
+	return encode(u)
 }
 
 func isDuplicate(err error) bool {

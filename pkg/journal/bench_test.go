@@ -8,7 +8,7 @@ import (
 	"aws-provider-executor/pkg/gate"
 )
 
-func filled(b *testing.B, n int) *Journal {
+func filled(b testing.TB, n int) *Journal {
 	j := open(b, newPath(b))
 	var changes []gate.Change
 	for i := range n {

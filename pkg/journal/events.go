@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
+	"strconv"
 	"time"
 
 	"aws-provider-executor/pkg/gate"
@@ -44,13 +44,9 @@ const eventColumns = "seq, at, kind, action_id, idempotency_key, actor, data_jso
 // rowKey is where an event keeps the digest of the action's row as it left it.
 const rowKey = "row"
 
-// logRow logs an event that changed an action's row.
-func (w *writer) logRow(a gate.Action, e gate.Event) error {
-	core, err := coreValues(a)
-	if err != nil {
-		return err
-	}
-	digest, err := rowDigest(slices.Concat([]any{a.ID}, core, stateValues(a)))
+// logRow logs an event that changed an action's row to these values.
+func (w *writer) logRow(a gate.Action, values []any, e gate.Event) error {
+	digest, err := rowDigest(values)
 	if err != nil {
 		return err
 	}
@@ -62,6 +58,9 @@ func (w *writer) logRow(a gate.Action, e gate.Event) error {
 	e.ActionID, e.Key, e.Data = a.ID, a.IdempotencyKey, data
 	return w.log(e)
 }
+
+const insertEvent = "INSERT INTO " + prefix + "events (" + eventColumns + ") " +
+	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 func (w *writer) log(e gate.Event) error {
 	s := stored{
@@ -84,18 +83,8 @@ func (w *writer) log(e gate.Event) error {
 		return err
 	}
 	w.head = head{s.seq, s.hash}
-	_, err = w.exec(
-		"INSERT INTO "+ours.events+" ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		s.seq,
-		s.at,
-		s.kind,
-		s.action,
-		s.key,
-		s.actor,
-		s.data,
-		s.prev,
-		s.hash,
-	)
+	_, err = w.exec(insertEvent,
+		s.seq, s.at, s.kind, s.action, s.key, s.actor, s.data, s.prev, s.hash)
 	return err
 }
 
@@ -115,20 +104,35 @@ type stored struct {
 // sum is the event's hash: SHA-256 over the canonical JSON of everything else in it, the hash of
 // the one before included.
 func (s stored) sum() (string, error) {
-	var data map[string]any
-	if err := json.Unmarshal([]byte(s.data), &data); err != nil {
-		return "", fmt.Errorf("its data is no JSON: %w", err)
+	if !isCanonical(s.data) {
+		var data map[string]any
+		if err := json.Unmarshal([]byte(s.data), &data); err != nil {
+			return "", fmt.Errorf("its data is no JSON: %w", err)
+		}
+		if canonical, err := encode(data); err != nil || canonical != s.data {
+			return "", errors.Join(errors.New("its data is not as it was written"), err)
+		}
 	}
-	if canonical, err := encode(data); err != nil || canonical != s.data {
-		return "", errors.Join(errors.New("its data is not as it was written"), err)
-	}
-	text, err := encode(map[string]any{"seq": s.seq, "at": s.at, "kind": s.kind, "actionId": s.action,
-		"idempotencyKey": s.key, "actor": s.actor, "data": data, "prev": s.prev})
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:]), nil
+	return sumOf(s.text()), nil
+}
+
+// text is the canonical JSON that is hashed. The data in it is canonical already.
+func (s stored) text() []byte {
+	b := make([]byte, 0, 256+len(s.data)+len(s.key))
+	b = strconv.AppendInt(append(b, `{"actionId":`...), s.action, 10)
+	b = appendString(append(b, `,"actor":`...), s.actor)
+	b = appendString(append(b, `,"at":`...), s.at)
+	b = append(append(b, `,"data":`...), s.data...)
+	b = appendString(append(b, `,"idempotencyKey":`...), s.key)
+	b = appendString(append(b, `,"kind":`...), s.kind)
+	b = appendString(append(b, `,"prev":`...), s.prev)
+	b = strconv.AppendInt(append(b, `,"seq":`...), s.seq, 10)
+	return append(b, '}')
+}
+
+func sumOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 func (s stored) event() (gate.Event, error) {
@@ -160,12 +164,11 @@ func rowDigest(values []any) (string, error) {
 			values = values[:markAt]
 		}
 	}
-	text, err := encode(values)
+	text, err := appendJSON(make([]byte, 0, 1024), values)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:]), nil
+	return sumOf(text), nil
 }
 
 // Note logs events that change no action.

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
@@ -42,8 +41,6 @@ func (s *steps) take() error {
 // faulty is SQLite with steps that fail. What fails is not begun.
 var faulty = new(steps)
 
-func init() { sql.Register("faulty", faultyDriver{}) }
-
 type faultyDriver struct{}
 
 func (faultyDriver) Open(name string) (sqldriver.Conn, error) {
@@ -54,19 +51,10 @@ func (faultyDriver) Open(name string) (sqldriver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return faultyConn{c.(realConn)}, nil
+	return faultyConn{c.(conn)}, nil
 }
 
-// realConn is what database/sql uses of a connection of SQLite's.
-type realConn interface {
-	sqldriver.Conn
-	sqldriver.ConnBeginTx
-	sqldriver.ConnPrepareContext
-	sqldriver.ExecerContext
-	sqldriver.QueryerContext
-}
-
-type faultyConn struct{ realConn }
+type faultyConn struct{ conn }
 
 func (c faultyConn) BeginTx(
 	ctx context.Context, options sqldriver.TxOptions,
@@ -74,7 +62,7 @@ func (c faultyConn) BeginTx(
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	tx, err := c.realConn.BeginTx(ctx, options)
+	tx, err := c.conn.BeginTx(ctx, options)
 	return faultyTx{tx}, err
 }
 
@@ -82,11 +70,11 @@ func (c faultyConn) PrepareContext(ctx context.Context, query string) (sqldriver
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	s, err := c.realConn.PrepareContext(ctx, query)
+	s, err := c.conn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	return faultyStmt{s.(realStmt)}, nil
+	return faultyStmt{s.(statement)}, nil
 }
 
 func (c faultyConn) ExecContext(
@@ -95,7 +83,7 @@ func (c faultyConn) ExecContext(
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	return c.realConn.ExecContext(ctx, query, args)
+	return c.conn.ExecContext(ctx, query, args)
 }
 
 func (c faultyConn) QueryContext(
@@ -104,7 +92,7 @@ func (c faultyConn) QueryContext(
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	rows, err := c.realConn.QueryContext(ctx, query, args)
+	rows, err := c.conn.QueryContext(ctx, query, args)
 	return faultyRows{rows}, err
 }
 
@@ -118,13 +106,7 @@ func (t faultyTx) Commit() error {
 	return t.Tx.Commit()
 }
 
-type realStmt interface {
-	sqldriver.Stmt
-	sqldriver.StmtExecContext
-	sqldriver.StmtQueryContext
-}
-
-type faultyStmt struct{ realStmt }
+type faultyStmt struct{ statement }
 
 func (s faultyStmt) ExecContext(
 	ctx context.Context, args []sqldriver.NamedValue,
@@ -132,7 +114,17 @@ func (s faultyStmt) ExecContext(
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	return s.realStmt.ExecContext(ctx, args)
+	return s.statement.ExecContext(ctx, args)
+}
+
+func (s faultyStmt) QueryContext(
+	ctx context.Context, args []sqldriver.NamedValue,
+) (sqldriver.Rows, error) {
+	if err := faulty.take(); err != nil {
+		return nil, err
+	}
+	rows, err := s.statement.QueryContext(ctx, args)
+	return faultyRows{rows}, err
 }
 
 type faultyRows struct{ sqldriver.Rows }
@@ -148,8 +140,8 @@ func (r faultyRows) Next(to []sqldriver.Value) error {
 // took.
 func withFaults(n int, do func() error) (taken int, err error) {
 	*faulty = steps{fails: n}
-	driver = "faulty"
-	defer func() { driver = "sqlite" }()
+	driver = faultyDriver{}
+	defer func() { driver = new(sqlite.Driver) }()
 	err = do()
 	faulty.mu.Lock()
 	defer faulty.mu.Unlock()

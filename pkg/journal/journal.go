@@ -16,6 +16,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	_ "embed"
 	"encoding/hex"
 	"errors"
@@ -27,7 +28,7 @@ import (
 	"strings"
 	"time"
 
-	"modernc.org/sqlite" // also the driver named sqlite
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"aws-provider-executor/pkg/gate"
@@ -45,6 +46,7 @@ type Journal struct {
 	id string
 	// idColumn is what a core's table calls by number.
 	idColumn string
+	queue    queue
 }
 
 var _ gate.Store = (*Journal)(nil)
@@ -55,11 +57,11 @@ var schema string
 const (
 	// applicationID marks a SQLite file as ours.
 	applicationID = 0x41435447
-	version       = 4
+	version       = 5
 )
 
 // driver is SQLite's, but in tests of what fails.
-var driver = "sqlite"
+var driver sqldriver.Driver = new(sqlite.Driver)
 
 // busyTimeout is how long one process waits for another's write.
 const busyTimeout = "_pragma=busy_timeout(15000)"
@@ -174,10 +176,7 @@ func (j *Journal) connect(ctx context.Context, query string) error {
 
 func connect(ctx context.Context, path, query string) (*sql.DB, error) {
 	u := url.URL{Scheme: "file", Path: path, RawQuery: query}
-	db, err := sql.Open(driver, u.String())
-	if err != nil {
-		return nil, err
-	}
+	db := sql.OpenDB(connector{driver, u.String()})
 	// One connection: statements of one process queue up here, where that is cheap.
 	db.SetMaxOpenConns(1)
 	// The first look into the file is what fails where it can't be read.
@@ -292,7 +291,7 @@ func (j *Journal) checkVersion(ctx context.Context) error {
 	case found < 1 || found > version:
 		return fmt.Errorf("it is of version %d, and this program knows version %d", j.version, version)
 	case j.readOnly:
-		return nil
+		return j.findID(ctx)
 	}
 	if err := j.migrate(ctx); err != nil {
 		return fmt.Errorf("cannot bring it from version %d to %d: %w", found, version, err)

@@ -25,7 +25,7 @@ func (j *Journal) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return j.transact(ctx, func(w *writer) error {
+	return asWriting(j.transact(ctx, func(w *writer) error {
 		if j.version, err = findVersion(ctx, w.tx); err != nil || j.version == version {
 			return err // another process was faster
 		}
@@ -44,24 +44,28 @@ func (j *Journal) migrate(ctx context.Context) error {
 		if err := w.moveTables(form, j.version); err != nil {
 			return err
 		}
+		from := j.version
 		j.version = version
-		if err := w.nameJournal(); err != nil {
-			return err
+		if from < 4 {
+			if err := w.nameJournal(); err != nil {
+				return err
+			}
 		}
 		for _, a := range marked {
 			e := gate.Event{
 				At: time.Now(), Kind: gate.EventMigrated, Actor: "actionctl",
 				Data: map[string]any{"mayHaveChanged": "true"},
 			}
-			if a, err = w.put(a, a.UpdatedAt); err == nil {
-				err = w.logRow(a, e)
+			a, values, err := w.put(a, a.UpdatedAt)
+			if err == nil {
+				err = w.logRow(a, values, e)
 			}
 			if err != nil {
 				return err
 			}
 		}
 		return w.saveHead()
-	})
+	}))
 }
 
 // longestClaim is how far ahead the end of a claim is believed: beyond it a clock was wrong.
@@ -84,45 +88,70 @@ func (w *writer) nobodyIsAtWork(now time.Time) error {
 }
 
 // moveTables makes the tables of this version, and moves into them what is in those of an earlier
-// one. Those of version 3 that are as they were stay where they are.
+// one. Tables that are as they were stay where they are.
 func (w *writer) moveTables(form map[string]part, from int) error {
-	const approvals = "id, action_id, approved_by, approved_at, digest"
-	old := tablesOf(from)
-	move := func(to, columns, values, from string) string {
-		return "INSERT INTO " + to + " (" + columns + ") SELECT " + values + " FROM " + from
-	}
 	var statements []string
-	if from == 3 {
-		old.states, old.head = before4+old.states, before4+old.head
+	switch from {
+	case 4:
 		statements = []string{
-			"ALTER TABLE " + ours.states + " RENAME TO " + old.states,
-			"ALTER TABLE " + ours.head + " RENAME TO " + old.head,
-			form["table "+ours.states].text,
-			form["table "+ours.head].text,
+			form["index "+countingIndex].text,
+			fmt.Sprintf("UPDATE %s SET version = %d", ours.head, version),
 		}
-	} else {
-		statements = append(makingOf(form),
-			"DROP INDEX IF EXISTS action_executions_by_status",
-			move(ours.approvals, approvals, approvals, old.approvals+" ORDER BY id"),
-			move(ours.events, eventColumns, eventColumns, old.events+" ORDER BY seq"),
-			"DROP TABLE "+old.approvals,
-			"DROP TABLE "+old.events,
-		)
+	case 3:
+		statements = movingStates(form)
+	default:
+		statements = movingAll(form, from)
 	}
-	statements = append(statements,
-		move(ours.states, "action_id, "+stateColumns, "action_id, "+statesOf(from), old.states),
-		move(ours.head, "version, id, one, seq, hash",
-			fmt.Sprint(version)+", '', one, seq, hash", old.head),
-		"DROP TABLE "+old.states,
-		"DROP TABLE "+old.head,
-		fmt.Sprintf("PRAGMA user_version = %d", version),
-	)
+	statements = append(statements, fmt.Sprintf("PRAGMA user_version = %d", version))
 	for _, s := range statements {
 		if _, err := w.tx.ExecContext(w.ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// countingIndex is what version 5 brought.
+const countingIndex = prefix + "actions_by_verb"
+
+// movingStates moves what version 4 changed of version 3.
+func movingStates(form map[string]part) []string {
+	old := tablesOf(3)
+	old.states, old.head = before4+old.states, before4+old.head
+	return append([]string{
+		"ALTER TABLE " + ours.states + " RENAME TO " + old.states,
+		"ALTER TABLE " + ours.head + " RENAME TO " + old.head,
+		form["table "+ours.states].text,
+		form["table "+ours.head].text,
+		form["index "+countingIndex].text,
+	}, movingStatesAndHead(old, 3)...)
+}
+
+// movingAll moves every table from its old name.
+func movingAll(form map[string]part, from int) []string {
+	const approvals = "id, action_id, approved_by, approved_at, digest"
+	old := tablesOf(from)
+	return append(append(makingOf(form),
+		"DROP INDEX IF EXISTS action_executions_by_status",
+		moving(ours.approvals, approvals, approvals, old.approvals+" ORDER BY id"),
+		moving(ours.events, eventColumns, eventColumns, old.events+" ORDER BY seq"),
+		"DROP TABLE "+old.approvals,
+		"DROP TABLE "+old.events,
+	), movingStatesAndHead(old, from)...)
+}
+
+func movingStatesAndHead(old tables, from int) []string {
+	return []string{
+		moving(ours.states, "action_id, "+stateColumns, "action_id, "+statesOf(from), old.states),
+		moving(ours.head, "version, id, one, seq, hash",
+			fmt.Sprint(version)+", '', one, seq, hash", old.head),
+		"DROP TABLE " + old.states,
+		"DROP TABLE " + old.head,
+	}
+}
+
+func moving(to, columns, values, from string) string {
+	return "INSERT INTO " + to + " (" + columns + ") SELECT " + values + " FROM " + from
 }
 
 // before4 begins the names of tables of version 3 on their way.
@@ -187,10 +216,7 @@ func (v view) unmarked() ([]gate.Action, error) {
 
 // wantedSchema is what a journal is made of, by kind and name, as SQLite keeps it.
 func wantedSchema(ctx context.Context) (map[string]part, error) {
-	db, err := sql.Open(driver, ":memory:")
-	if err != nil {
-		return nil, err
-	}
+	db := sql.OpenDB(connector{driver, ":memory:"})
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	if _, err := db.ExecContext(ctx, schema); err != nil {

@@ -22,6 +22,7 @@ CREATE TABLE action_executions (
 	observed_json TEXT NOT NULL
 );
 CREATE INDEX actionctl_actions_by_status ON action_executions (status, id);
+CREATE INDEX actionctl_actions_by_verb ON action_executions (status, action);
 
 -- What the gate keeps of an action besides.
 CREATE TABLE actionctl_states (

@@ -34,12 +34,17 @@ func (j *Journal) read(ctx context.Context, look func(view) error) error {
 	return fmt.Errorf("cannot read the journal: %w", err)
 }
 
-// stored reads events as they lie in the file.
+// stored reads events as they lie in the file, each with what follows it.
 func (v view) stored(where string, args []any, do func(stored) error) error {
 	t := v.journal.tables()
-	rows, err := v.QueryContext(v.ctx, "SELECT "+eventColumns+", coalesce("+
-		"(SELECT prev_hash FROM "+t.events+" n WHERE n.seq = e.seq + 1), "+
-		"(SELECT hash FROM "+t.head+" h WHERE h.seq = e.seq)) FROM "+t.events+" e "+where, args...)
+	return v.events("coalesce((SELECT prev_hash FROM "+t.events+" n WHERE n.seq = e.seq + 1), "+
+		"(SELECT hash FROM "+t.head+" h WHERE h.seq = e.seq))", where, args, do)
+}
+
+// events reads events as they lie in the file, and what next asks for.
+func (v view) events(next, where string, args []any, do func(stored) error) error {
+	rows, err := v.QueryContext(v.ctx, "SELECT "+eventColumns+", "+next+" FROM "+
+		v.journal.tables().events+" e "+where, args...)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,6 @@
 -- What version 2 had otherwise: other names, and no version in a table.
 DROP INDEX actionctl_actions_by_status;
+DROP INDEX actionctl_actions_by_verb;
 CREATE INDEX action_executions_by_status ON action_executions (status, id);
 CREATE TABLE action_state (
 	action_id INTEGER PRIMARY KEY REFERENCES action_executions (id),

@@ -1,0 +1,213 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"aws-provider-executor/pkg/gate"
+)
+
+// writer is one transaction.
+type writer struct {
+	// ctx lasts as long as the transaction; wanted is of who asked for the write that is made now.
+	ctx, wanted context.Context
+	journal     *Journal
+	tx          *sql.Tx
+	head        head
+}
+
+// writing is one write that waits for its transaction.
+type writing struct {
+	ctx context.Context
+	do  func(*writer) error
+	// over is told once: lead says that this write has to carry out those that wait.
+	over chan result
+}
+
+type result struct {
+	lead bool
+	err  error
+}
+
+// queue joins the writes of one process that come at the same time into one transaction: what a
+// write waits for is the disk, and one wait does for all.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*writing
+	// leading is set while a write carries out those that waited.
+	leading bool
+}
+
+// maxJoined is how many writes are joined at most.
+const maxJoined = 64
+
+// write makes one write, which ends with the head of the log. It is whole or not there, whatever
+// becomes of those that it is joined with.
+func (j *Journal) write(ctx context.Context, do func(*writer) error) error {
+	if j.readOnly {
+		return gate.ErrReadOnly
+	}
+	return j.finish(j.queue.join(ctx, do))
+}
+
+// finish waits for a write to be over, and carries out those that wait when it is told to.
+func (j *Journal) finish(w *writing) error {
+	for {
+		r := <-w.over
+		if !r.lead {
+			return r.err
+		}
+		j.writeAll(j.queue.take())
+		j.queue.next()
+	}
+}
+
+// join adds a write. It leads where nobody carries out those that wait.
+func (q *queue) join(ctx context.Context, do func(*writer) error) *writing {
+	w := &writing{ctx: ctx, do: do, over: make(chan result, 1)}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, w)
+	if !q.leading {
+		q.leading = true
+		w.over <- result{lead: true}
+	}
+	return w
+}
+
+// take takes those that wait, the first first.
+func (q *queue) take() []*writing {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(len(q.waiting), maxJoined)
+	taken := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	return taken
+}
+
+// next has the first of those that came meanwhile lead.
+func (q *queue) next() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.leading = len(q.waiting) > 0; q.leading {
+		q.waiting[0].over <- result{lead: true}
+	}
+}
+
+// writeAll carries writes out in one transaction, and tells each what became of it.
+func (j *Journal) writeAll(all []*writing) {
+	outcomes := make([]error, len(all))
+	ctx, forget := whileWanted(all)
+	defer forget()
+	err := j.transact(ctx, func(w *writer) error {
+		if err := w.findHead(); err != nil {
+			return err
+		}
+		written := false
+		for i, one := range all {
+			var err error
+			if outcomes[i], err = w.one(one, len(all) > 1); err != nil {
+				return err
+			}
+			written = written || outcomes[i] == nil
+		}
+		if !written {
+			return errNothing
+		}
+		return w.saveHead()
+	})
+	for i, one := range all {
+		if err != nil && outcomes[i] == nil {
+			outcomes[i] = err
+		}
+		one.over <- result{err: asWriting(outcomes[i])}
+	}
+}
+
+// whileWanted is a context that ends when nobody wants any of the writes.
+func whileWanted(all []*writing) (ctx context.Context, forget func()) {
+	ctx, giveUp := context.WithCancel(context.WithoutCancel(all[0].ctx))
+	var left atomic.Int64
+	left.Store(int64(len(all)))
+	stops := make([]func() bool, len(all))
+	for i, one := range all {
+		stops[i] = context.AfterFunc(one.ctx, func() {
+			if left.Add(-1) == 0 {
+				giveUp()
+			}
+		})
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		giveUp()
+	}
+}
+
+// errNothing ends a transaction in which nothing was written.
+var errNothing = errors.New("nothing was written")
+
+// one makes one write of several. What fails leaves nothing; err is of what fails them all.
+func (w *writer) one(one *writing, several bool) (outcome, err error) {
+	if err := one.ctx.Err(); err != nil {
+		return err, nil
+	}
+	before := w.head
+	if several {
+		if _, err := w.exec("SAVEPOINT one"); err != nil {
+			return nil, err
+		}
+	}
+	w.wanted = one.ctx
+	if outcome = one.do(w); outcome != nil {
+		w.head = before
+	}
+	if several && outcome != nil {
+		_, err = w.exec("ROLLBACK TO one")
+	}
+	if several && err == nil {
+		_, err = w.exec("RELEASE one")
+	}
+	return outcome, err
+}
+
+// transact runs one transaction. Who gives up while it waits for others gets nothing done; what is
+// begun is ended, for those whose it is too.
+func (j *Journal) transact(ctx context.Context, do func(*writer) error) error {
+	if j.readOnly {
+		return gate.ErrReadOnly
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	begun, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	stop := context.AfterFunc(ctx, giveUp)
+	tx, err := j.db.BeginTx(begun, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if !stop() {
+		return ctx.Err()
+	}
+	w := &writer{ctx: begun, wanted: ctx, journal: j, tx: tx}
+	if err := do(w); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// asWriting is the error of a write.
+func asWriting(err error) error {
+	if err == nil || errors.Is(err, gate.ErrChanged) || errors.Is(err, gate.ErrAltered) ||
+		errors.Is(err, gate.ErrReadOnly) {
+		return err
+	}
+	return fmt.Errorf("cannot write the journal: %w", err)
+}
