@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -86,6 +87,11 @@ func ReadJSON(data []byte, depth int) ([]JSON, error) {
 // SplitJSON takes values apart that follow one another, and leaves them unread: they have an Offset
 // and Raw only. The error, a *JSONFault, is of what follows them and is no JSON.
 func SplitJSON(data []byte) ([]JSON, error) {
+	if json.Valid(data) {
+		// Most texts are one value.
+		at := len(data) - len(bytes.TrimLeft(data, blanks))
+		return []JSON{{Offset: at, Raw: bytes.TrimRight(data[at:], blanks)}}, nil
+	}
 	var values []JSON
 	for d := json.NewDecoder(bytes.NewReader(data)); ; {
 		var one json.RawMessage
@@ -173,112 +179,182 @@ func (v JSON) Any() any {
 // maxTwice is how many keys that are there twice are named.
 const maxTwice = 64
 
+// blanks may stand between the parts of a text.
+const blanks = " \t\r\n"
+
 // jsonReader reads documents that are known to be well-formed.
 type jsonReader struct {
-	*json.Decoder
 	data  []byte
 	depth int
-	// start is where the document begins in data.
-	start int
+	// at is where it is in data, and end where the document ends.
+	at, end int
 	// twice are the keys that are there twice.
 	twice []error
 }
 
 // document reads a value that SplitJSON found.
 func (r *jsonReader) document(v JSON) (JSON, error) {
-	r.Decoder, r.start = json.NewDecoder(bytes.NewReader(v.Raw)), v.Offset
-	r.UseNumber()
+	r.at, r.end = v.Offset, v.Offset+len(v.Raw)
 	return r.value(nil, 0)
 }
 
-// next is where the next token begins.
-func (r *jsonReader) next() int {
-	at := r.end()
-	for at < len(r.data) && bytes.IndexByte([]byte(" \t\r\n:,"), r.data[at]) >= 0 {
-		at++
+// next goes to where the next part begins, and returns its first character; 0 at the end.
+func (r *jsonReader) next() byte {
+	for r.at < r.end {
+		switch c := r.data[r.at]; c {
+		case ' ', '\t', '\r', '\n', ':', ',':
+			r.at++
+		default:
+			return c
+		}
 	}
-	return at
+	return 0
 }
 
-// end is where the last token ended.
-func (r *jsonReader) end() int { return r.start + int(r.InputOffset()) }
-
 // value reads one value. Of a key that is there twice the first value counts.
-func (r *jsonReader) value(at *place, depth int) (JSON, error) {
-	v := JSON{Offset: r.next()}
-	token, err := r.Token()
-	if err != nil {
-		return v, &JSONFault{at.path(), r.end(), "cannot be read: " + err.Error(), true}
-	}
-	switch t := token.(type) {
-	case json.Delim:
+func (r *jsonReader) value(at *place, depth int) (v JSON, err error) {
+	c := r.next()
+	v.Offset = r.at
+	switch c {
+	case '[', '{':
+		r.at++
 		if depth++; depth > r.depth {
 			reason := fmt.Sprintf("nests deeper than %d", r.depth)
-			return v, &JSONFault{Offset: r.end() - 1, Reason: reason}
+			return v, &JSONFault{Offset: v.Offset, Reason: reason}
 		}
-		if t == '[' {
+		if c == '[' {
 			v.Kind = JSONArray
 			err = r.items(&v, at, depth)
 		} else {
 			v.Kind = JSONObject
 			err = r.members(&v, at, depth)
 		}
-	case string:
-		v.Kind, v.Text = JSONString, t
-	case json.Number:
-		v.Kind, v.Text = JSONNumber, t.String()
-	case bool:
-		v.Kind = JSONBoolean
-	case nil:
-		v.Kind = JSONNull
+	case '"':
+		v.Kind = JSONString
+		v.Text, err = r.text(at)
+	default:
+		v.Kind, v.Text = kindOfWord(c), r.word()
 	}
-	v.Raw = r.data[v.Offset:r.end()]
-	if v.Kind == JSONBoolean || v.Kind == JSONNull {
-		v.Text = string(v.Raw)
-	}
+	v.Raw = r.data[v.Offset:r.at]
 	return v, err
+}
+
+// text reads a string.
+func (r *jsonReader) text(at *place) (string, error) {
+	from, plain := r.at, true
+	for r.at++; r.at < r.end && r.data[r.at] != '"'; r.at++ {
+		if r.data[r.at] == '\\' {
+			plain = false
+			r.at++
+		}
+	}
+	if r.at++; r.at > r.end {
+		return "", &JSONFault{at.path(), from, "has a string without an end", true}
+	}
+	if plain {
+		return string(r.data[from+1 : r.at-1]), nil
+	}
+	var s string
+	if err := json.Unmarshal(r.data[from:r.at], &s); err != nil {
+		return "", &JSONFault{at.path(), from, "cannot be read: " + err.Error(), true}
+	}
+	return s, nil
+}
+
+// kindOfWord tells a scalar without quotes by its first character.
+func kindOfWord(first byte) JSONKind {
+	switch first {
+	case 't', 'f':
+		return JSONBoolean
+	case 'n':
+		return JSONNull
+	}
+	return JSONNumber
+}
+
+// word reads a scalar without quotes.
+func (r *jsonReader) word() string {
+	from := r.at
+	for r.at < r.end && !strings.ContainsRune(blanks+",]}", rune(r.data[r.at])) {
+		r.at++
+	}
+	return string(r.data[from:r.at])
 }
 
 // items reads the rest of an array.
 func (r *jsonReader) items(v *JSON, at *place, depth int) error {
-	for r.More() {
+	for c := r.next(); c != ']'; c = r.next() {
+		if c == 0 {
+			return &JSONFault{at.path(), r.at, "has a list without an end", true}
+		}
 		item, err := r.value(&place{within: at, inList: true, index: len(v.Items)}, depth)
 		if err != nil {
 			return err
 		}
 		v.Items = append(v.Items, item)
 	}
-	_, err := r.Token()
-	return err
+	r.at++
+	return nil
 }
 
 // members reads the rest of an object.
 func (r *jsonReader) members(v *JSON, at *place, depth int) error {
-	seen := map[string]bool{}
-	for r.More() {
-		m := JSONMember{Offset: r.next()}
-		token, err := r.Token()
-		key, ok := token.(string)
-		if err != nil || !ok {
-			return &JSONFault{at.path(), m.Offset, "has a key that cannot be read", true}
+	seen := seenKeys{members: &v.Members}
+	for c := r.next(); c != '}'; c = r.next() {
+		m := JSONMember{Offset: r.at}
+		if c != '"' {
+			return &JSONFault{at.path(), r.at, "has a key that cannot be read", true}
 		}
-		m.Key = key
-		member := &place{within: at, key: key}
-		if seen[key] && len(r.twice) < maxTwice {
+		var err error
+		if m.Key, err = r.text(at); err != nil {
+			return err
+		}
+		member := &place{within: at, key: m.Key}
+		before := seen.has(m.Key)
+		if before && len(r.twice) < maxTwice {
 			r.twice = append(r.twice, &JSONFault{
-				Path: member.path(), Offset: r.end() - 1, Reason: "the key is there twice",
+				Path: member.path(), Offset: r.at - 1, Reason: "the key is there twice",
 			})
 		}
 		if m.Value, err = r.value(member, depth); err != nil {
 			return err
 		}
-		if !seen[key] {
-			seen[key] = true
+		if !before {
 			v.Members = append(v.Members, m)
 		}
 	}
-	_, err := r.Token()
-	return err
+	r.at++
+	return nil
+}
+
+// seenKeys tells which keys an object has. One with few keys needs no table of them.
+type seenKeys struct {
+	members *[]JSONMember
+	table   map[string]bool
+}
+
+// fewKeys is how many keys are looked through one by one.
+const fewKeys = 16
+
+// has reports whether a key is there.
+func (s *seenKeys) has(key string) bool {
+	if len(*s.members) < fewKeys {
+		for i := range *s.members {
+			if (*s.members)[i].Key == key {
+				return true
+			}
+		}
+		return false
+	}
+	if s.table == nil {
+		s.table = map[string]bool{}
+		for i := range *s.members {
+			s.table[(*s.members)[i].Key] = true
+		}
+	}
+	before := s.table[key]
+	s.table[key] = true
+	return before
 }
 
 // place is where a value is. Its path is only spelt out for a fault: a deep list
