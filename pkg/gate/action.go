@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -54,21 +55,47 @@ type Undo struct {
 	Parameters map[string]string `json:"parameters,omitempty"`
 }
 
-// Digest is that of exactly what runs, and of how it is undone; an approval is bound to it.
+// Digest is that of exactly what runs, and of how it is undone; an approval is bound to it. It is
+// SHA-256 over JSON as encoding/json writes it, with sorted keys.
 func (p Plan) Digest() string {
-	what := map[string]any{
-		"action": p.Action, "provider": p.Provider, "providerRef": p.ProviderRef,
-		"target": full(p.Target), "parameters": full(p.Parameters), "idempotencyKey": p.IdempotencyKey,
-	}
+	b := make([]byte, 0, 512)
+	b = appendText(append(b, `{"action":`...), p.Action)
+	b = appendText(append(b, `,"idempotencyKey":`...), p.IdempotencyKey)
+	b = appendTexts(append(b, `,"parameters":`...), p.Parameters)
+	b = appendText(append(b, `,"provider":`...), p.Provider)
+	b = appendText(append(b, `,"providerRef":`...), p.ProviderRef)
+	b = appendTexts(append(b, `,"target":`...), p.Target)
 	if p.Undo != nil {
-		what["undo"] = map[string]any{"action": p.Undo.Action, "parameters": full(p.Undo.Parameters)}
+		b = appendText(append(b, `,"undo":{"action":`...), p.Undo.Action)
+		b = appendTexts(append(b, `,"parameters":`...), p.Undo.Parameters)
+		b = append(b, '}')
 	}
-	text, err := json.Marshal(what)
-	if err != nil {
-		panic(err)
-	}
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(append(b, '}'))
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// appendText appends a text as JSON.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || strings.IndexByte(`"\<>&`, c) >= 0 {
+			// A text has no value that JSON lacks.
+			text, _ := json.Marshal(s)
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+// appendTexts appends a map as JSON; absent and empty are the same.
+func appendTexts(b []byte, m map[string]string) []byte {
+	b = append(b, '{')
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(append(appendText(b, key), ':'), m[key])
+	}
+	return append(b, '}')
 }
 
 // full makes absent and empty the same.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,8 +41,8 @@ func (g *Gate) importOnce(
 	requeue bool,
 ) ([]Outcome, error) {
 	im := importing{Gate: g, source: source, requeue: requeue}
-	for _, p := range im.check(plans) {
-		if err := im.add(ctx, p); err != nil {
+	for some := range slices.Chunk(im.check(plans), foundAtOnce) {
+		if err := im.addAll(ctx, some); err != nil {
 			return nil, err
 		}
 	}
@@ -139,13 +140,37 @@ func (p numbered) called() string {
 	return fmt.Sprintf("plan %d (%s)", p.number, protocol.Quote(p.IdempotencyKey))
 }
 
-func (im *importing) add(ctx context.Context, p numbered) error {
-	there, err := im.Store.Find(ctx, p.IdempotencyKey)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		im.change(Action{Source: im.source, Plan: p.Plan, Status: Pending}, EventImported, "imported")
-	case err != nil:
+// foundAtOnce is how many keys are looked for at once.
+const foundAtOnce = 256
+
+// addAll decides on several plans.
+func (im *importing) addAll(ctx context.Context, plans []numbered) error {
+	q := Query{Checked: true}
+	for _, p := range plans {
+		q.Only = append(q.Only, p.IdempotencyKey)
+	}
+	found, err := im.Store.List(ctx, q)
+	if err != nil {
 		return err
+	}
+	there := make(map[string]Action, len(found))
+	for _, a := range found {
+		there[a.IdempotencyKey] = a
+	}
+	for _, p := range plans {
+		a, ok := there[p.IdempotencyKey]
+		if !ok {
+			im.change(Action{Source: im.source, Plan: p.Plan, Status: Pending}, EventImported, "imported")
+		} else if err := im.add(ctx, p, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add decides on a plan whose key is there.
+func (im *importing) add(ctx context.Context, p numbered, there Action) error {
+	switch {
 	case len(intact(there)) > 0:
 		im.refuse("%s: action %d: %s", p.called(), there.ID, intact(there).Error())
 	case im.requeue:

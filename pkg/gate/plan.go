@@ -189,6 +189,10 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 			"is "+protocol.Quote(p.Undo.Action)+", and what undoes "+p.Action+" is "+verb.Undo,
 		)
 	}
+	if len(p.Undo.Parameters) == 0 {
+		// What else an undo is made of is the plan's own, or comes with the facts.
+		return nil
+	}
 	request := Action{Plan: p}.undoRequest(protocol.Execute)
 	faults := protocol.Validate(request)
 	undo, more := g.Registry.Check(undoVerb, request)

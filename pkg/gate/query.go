@@ -16,6 +16,8 @@ type Query struct {
 	// Actions are verbs, Keys idempotency keys in which * and ? stand for any text and any
 	// character.
 	Actions, Keys []string
+	// Only are idempotency keys as they are: of no other action anything is looked at.
+	Only []string
 	// Targets are ids or addresses: an action fits that has one among the values of its target.
 	Targets []string
 	// Since is the earliest time of the last change.
@@ -28,19 +30,21 @@ type Query struct {
 	Limit int
 	// Checked holds each against the log and sets Altered, as Get does. An action that only the log
 	// tells of then comes too, behind the others, with nothing but its ID and Altered; no filter
-	// leaves it out.
+	// but Only leaves it out.
 	Checked bool
 }
 
 // Filters reports whether the query asks for anything of an action but its place.
 func (q Query) Filters() bool {
-	return len(q.Statuses)+len(q.Actions)+len(q.Keys)+len(q.Targets) > 0 || !q.Since.IsZero()
+	return len(q.Statuses)+len(q.Actions)+len(q.Keys)+len(q.Only)+len(q.Targets) > 0 ||
+		!q.Since.IsZero()
 }
 
 // Matches reports whether an action is one that the filters ask for.
 func (q Query) Matches(a Action) bool {
 	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, a.Status)) &&
 		(len(q.Actions) == 0 || slices.Contains(q.Actions, a.Plan.Action)) &&
+		(len(q.Only) == 0 || slices.Contains(q.Only, a.IdempotencyKey)) &&
 		matchesKey(q.Keys, a.IdempotencyKey) &&
 		(len(q.Targets) == 0 || slices.ContainsFunc(q.Targets, a.isAimedAt)) &&
 		!a.UpdatedAt.Before(q.Since)

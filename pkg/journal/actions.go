@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -47,23 +46,10 @@ var errEnough = errors.New("enough was read")
 
 // List finds actions.
 func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error) {
-	where, args := "WHERE 1", []any{}
-	if len(q.Statuses) > 0 {
-		where += " AND status IN (" + strings.Repeat("?, ", len(q.Statuses)-1) + "?)"
-		for _, s := range q.Statuses {
-			args = append(args, string(s))
-		}
-	}
-	order, beyond := " ORDER BY "+j.idColumn, " > "
-	if q.Newest {
-		order, beyond = order+" DESC", " < "
-	}
-	if q.After != 0 {
-		where, args = where+" AND "+j.idColumn+beyond+"?", append(args, q.After)
-	}
+	where, args := j.where(q)
 	var all []gate.Action
 	err := j.read(ctx, func(v view) error {
-		err := v.rows(where+order, args, func(r row) (err error) {
+		err := v.rows(where, args, func(r row) (err error) {
 			a := r.action()
 			if !q.Matches(a) {
 				return nil
@@ -80,7 +66,7 @@ func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error)
 		if errors.Is(err, errEnough) {
 			err = nil
 		}
-		if err == nil && q.Checked && !j.foreign {
+		if err == nil && q.Checked && !j.foreign && len(q.Only) == 0 {
 			err = v.lost(func(id int64) {
 				all = append(
 					all,

@@ -188,23 +188,24 @@ func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, 
 	if j.foreign {
 		return nil, nil
 	}
-	where, args := "WHERE 1", []any{}
+	var s selection
 	if q.ActionID != 0 {
-		where, args = where+" AND action_id = ?", append(args, q.ActionID)
+		s.add("action_id = ?", q.ActionID)
 	}
 	if q.Kind != "" {
-		where, args = where+" AND kind = ?", append(args, string(q.Kind))
+		s.add("kind = ?", string(q.Kind))
 	}
-	order, beyond := " ORDER BY seq", " AND seq > ?"
+	addAll(&s, "kind", q.Kinds)
+	order, beyond := " ORDER BY seq", "seq > ?"
 	if q.Newest {
-		order, beyond = order+" DESC", " AND seq < ?"
+		order, beyond = order+" DESC", "seq < ?"
 	}
 	if q.After != 0 {
-		where, args = where+beyond, append(args, q.After)
+		s.add(beyond, q.After)
 	}
 	var all []gate.Event
 	err := j.read(ctx, func(v view) error {
-		return v.stored(where+order, args, func(s stored) error {
+		return v.events("NULL", s.text()+order, s.args, func(s stored) error {
 			e, err := s.event()
 			if err != nil || !q.Matches(e) {
 				return err
