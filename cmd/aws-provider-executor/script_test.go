@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +35,34 @@ func hurried() {
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	}))
 	ctx := context.Background()
+	if os.Getenv(streamedVar) != "" && len(os.Args) == 1 {
+		os.Exit(streamed(func(stdin io.Reader, stdout io.Writer) int {
+			return p.Main(ctx, []string{os.Args[0], "serve"}, os.Environ(), stdin, stdout, os.Stderr)
+		}))
+	}
 	os.Exit(p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// streamedVar has the program answer its request as one of a stream.
+const streamedVar = "TEST_STREAMED"
+
+// streamed gives a program that serves one request, and writes its answer as a single run would:
+// without the number, and indented.
+func streamed(serve func(io.Reader, io.Writer) int) int {
+	var stdout bytes.Buffer
+	code := serve(os.Stdin, &stdout)
+	line, ok := strings.CutPrefix(stdout.String(), `{"request":1,`)
+	if !ok {
+		fmt.Fprintln(os.Stderr, "no answer to the request 1:", stdout.String())
+		return 70
+	}
+	var answer bytes.Buffer
+	if err := json.Indent(&answer, []byte("{"+line), "", "  "); err != nil {
+		fmt.Fprintln(os.Stderr, "not one answer:", err, stdout.String())
+		return 70
+	}
+	_, _ = os.Stdout.Write(answer.Bytes())
+	return code
 }
 
 // TestScripts runs the program as a core does, on a stand-in of its own for each script. Beside
@@ -76,11 +105,31 @@ func hurried() {
 //	agents TEXT                                  every user agent since the last time has the text;
 //	                                             none: none names a trace
 //	forwards ENI true|false                      what the source/dest check makes of an interface
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata", false) }
+
+// TestScriptsByServe: each request of the scripts is answered the same as the only one of a stream.
+func TestScriptsByServe(t *testing.T) { runScripts(t, "testdata", true) }
+
+// runScripts runs the scripts in a directory. The condition streamed tells them how they are run.
+func runScripts(t *testing.T, dir string, stream bool) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+		Dir:                 dir,
 		RequireExplicitExec: true,
-		Setup:               setup,
+		Setup: func(env *testscript.Env) error {
+			if err := setup(env); err != nil {
+				return err
+			}
+			if stream {
+				env.Setenv(streamedVar, "1")
+			}
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "streamed" {
+				return false, fmt.Errorf("there is no condition %s", name)
+			}
+			return stream, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"request": writeRequest, "result": checkResult, "unchanged": unchanged, "mark": mark,
 			"calls": calls, "changes": changes, "reached": reached, "fault": fault, "holds": holds,

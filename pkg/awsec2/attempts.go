@@ -10,6 +10,8 @@ import (
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
+
+	"aws-provider-executor/pkg/protocol"
 )
 
 // attempts records what happened to one call, over all its attempts. Once the context has ended the
@@ -169,5 +171,9 @@ func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, 
 	if known.sent && ctx.Err() != nil && known.last != nil {
 		err = known.last
 	}
-	return out, &callError{err, log.own, known}
+	failed := &callError{err, log.own, known}
+	if log.own != nil && classOf(failed) == protocol.Authentication {
+		log.own.refused.Store(true)
+	}
+	return out, failed
 }

@@ -14,7 +14,6 @@ import (
 
 	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/protocol"
-	"aws-provider-executor/pkg/trace"
 )
 
 // attemptKey carries how many attempts at a call were made.
@@ -76,7 +75,7 @@ func (c *credentials) count(
 	}
 	call.ForIdentity = call.Service != serviceEC2
 	metrics.FromContext(ctx).Call(call)
-	c.log.Debug("called", "service", call.Service, "operation", call.Operation,
+	c.logOf(ctx).Debug("called", "service", call.Service, "operation", call.Operation,
 		"code", call.Code, "attempt", number, "millis", took.Milliseconds())
 }
 
@@ -101,13 +100,4 @@ func codeOf(err error) (code string, fault bool) {
 		return metrics.Timeout, true
 	}
 	return metrics.NoAnswer, true
-}
-
-// addTrace tells the provider's log which trace a call is a part of: CloudTrail shows the user
-// agent.
-func addTrace(parent trace.Parent) func(*middleware.Stack) error {
-	if parent.String() == "" {
-		return func(*middleware.Stack) error { return nil }
-	}
-	return awsmiddleware.AddUserAgentKeyValue("traceparent", parent.String())
 }

@@ -63,7 +63,7 @@ func unloadable(s *secrets, err error) *protocol.Failure {
 
 // check names all that is wrong with the settings before any call: what the SDK or net/http could
 // never send, they would try until the deadline.
-func (c *Connection) check(env config.EnvConfig, shared config.SharedConfig, out network) error {
+func (c *way) check(env config.EnvConfig, shared config.SharedConfig, out network) error {
 	var faults []string
 	fault := func(text string) {
 		if text != "" {
@@ -100,7 +100,7 @@ func (c *Connection) check(env config.EnvConfig, shared config.SharedConfig, out
 }
 
 // endpointFaults are those of the way to EC2.
-func (c *Connection) endpointFaults(shared config.SharedConfig, out network) []string {
+func (c *way) endpointFaults(shared config.SharedConfig, out network) []string {
 	o := ec2.NewFromConfig(c.cfg).Options()
 	fips := o.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
 	dual := o.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled

@@ -23,7 +23,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 
 	"aws-provider-executor/pkg/action"
@@ -32,14 +31,17 @@ import (
 
 // Connection is one region, seen with the executor's own identity.
 type Connection struct {
+	*way
+	asker
+	absent *absences
+	dates  *dates
+}
+
+// way is how a region is reached, and as whom. Connections may have it in common.
+type way struct {
 	cfg      aws.Config
 	own      *credentials
-	absent   *absences
 	metadata *metadataService
-	dates    *dates
-	log      *slog.Logger
-	// parent is the trace that the calls are a part of.
-	parent trace.Parent
 }
 
 // Connect prepares calls to a region; nothing is sent yet. Timeout bounds the
@@ -56,20 +58,35 @@ func connect(ctx context.Context, out network, region string, timeout time.Durat
 
 func connectAs(ctx context.Context, out network, region, profile string, timeout time.Duration,
 	log *slog.Logger) (*Connection, error) {
+	a := asker{log, trace.FromContext(ctx)}
+	w, err := findWay(a.asks(ctx), out, region, profile, timeout, log)
+	if err != nil {
+		return nil, err
+	}
+	return w.connection(a, timeout), nil
+}
+
+// connection is one asker's use of a way, for calls that may take so long together.
+func (w *way) connection(a asker, timeout time.Duration) *Connection {
+	return &Connection{way: w, asker: a, absent: newAbsences(timeout, a.log), dates: &dates{}}
+}
+
+// findWay reads the environment and the shared files, and checks them. The log is for what no asker
+// is behind.
+func findWay(ctx context.Context, out network, region, profile string, timeout time.Duration,
+	log *slog.Logger) (*way, error) {
 	own := &credentials{limit: timeout / 2, secrets: &secrets{}, region: region, log: log}
-	metadata, container, parent := &metadataService{}, &lateClient{}, trace.FromContext(ctx)
+	metadata, container := &metadataService{}, &lateClient{}
 	options := append(sharedFiles(),
 		config.WithRegion(region),
 		config.WithHTTPClient(out.client(timeout)),
-		config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
-			log.Debug("the AWS SDK says", "text", own.secrets.tell(fmt.Sprintf(format, args...)))
-		})),
+		config.WithLogger(sdkLog{own, ctx}),
 		// The modes set time-outs and retries, which are ours; "auto" would ask the metadata service.
 		config.WithDefaultsMode(aws.DefaultsModeLegacy),
 		// For the credential sources only, like the middleware: EC2's own are below.
 		config.WithRetryer(own.retryer),
 		config.WithAPIOptions([]func(*middleware.Stack) error{
-			own.addAttemptLog, own.addSourceLog, own.addCallCount, addTrace(parent),
+			own.addAttemptLog, own.addSourceLog, own.addCallCount, addTrace,
 		}),
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = metadata }),
 		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = container }),
@@ -99,12 +116,11 @@ func connectAs(ctx context.Context, out network, region, profile string, timeout
 	metadata.out, container.build = out, func() aws.HTTPClient { return out.containerClient(client) }
 	metadata.cfg, metadata.from = cfg.Copy(), client
 	cfg.Credentials, cfg.APIOptions = own, nil
-	c := &Connection{cfg: cfg, own: own, absent: newAbsences(timeout, log), metadata: metadata,
-		dates: &dates{}, log: log, parent: parent}
-	if err := c.check(env, shared, out); err != nil {
+	w := &way{cfg: cfg, own: own, metadata: metadata}
+	if err := w.check(env, shared, out); err != nil {
 		return nil, err
 	}
-	return c, nil
+	return w, nil
 }
 
 // sharedFiles keeps the SDK from looking for .aws below the working directory, where anyone may
@@ -160,7 +176,7 @@ func ConnectReader(ctx context.Context, region string, timeout time.Duration,
 // eachCall is what every call to EC2 goes through.
 func (c *Connection) eachCall() []func(*middleware.Stack) error {
 	return []func(*middleware.Stack) error{
-		c.own.addAttemptLog, c.own.addCallCount, addAnswerCheck, addTrace(c.parent),
+		c.asker.add, c.own.addAttemptLog, c.own.addCallCount, addAnswerCheck, addTrace,
 	}
 }
 
@@ -172,7 +188,7 @@ func (c *Connection) reader() *Reader {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, append(c.eachCall(), addDescribeOnly, c.dates.add)...)
-	}), metadata: c.metadata, absent: c.absent, log: c.log, of: c}
+	}), absent: c.absent, log: c.log, of: c}
 }
 
 // Writer returns a *Writer, which changes.

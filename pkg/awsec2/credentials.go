@@ -36,6 +36,8 @@ type credentials struct {
 	region string
 	// instanceRole is the role that the metadata service named.
 	instanceRole atomic.Pointer[string]
+	// refused is set once they are not good any more, or there are none.
+	refused atomic.Bool
 }
 
 var _ aws.CredentialsProvider = (*credentials)(nil)
@@ -65,14 +67,14 @@ func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 			err = known.last
 		}
 		failure := c.explain(ctx, err, known)
-		c.log.Debug("no credentials", "class", failure.class, "because", failure.because)
+		c.logOf(ctx).Debug("no credentials", "class", failure.class, "because", failure.because)
 		return aws.Credentials{}, failure
 	}
 	c.secrets.add(got.SecretAccessKey, got.SessionToken)
 	if fault := keyFault(got); fault != "" {
 		return aws.Credentials{}, c.unusable(fault)
 	}
-	c.log.Debug("credentials found", "from", c.base().text, "expire", got.CanExpire)
+	c.logOf(ctx).Debug("credentials found", "from", c.base().text, "expire", got.CanExpire)
 	return got, nil
 }
 
@@ -305,7 +307,7 @@ func (c *credentials) addSourceLog(stack *middleware.Stack) error {
 			if err != nil {
 				line = append(line, "error", transportText(err))
 			}
-			c.log.Debug("asked for an identity", line...)
+			c.logOf(ctx).Debug("asked for an identity", line...)
 			return out, metadata, err
 		}), middleware.After)
 }

@@ -75,17 +75,26 @@ func (h *helper) Retrieve(ctx context.Context) (aws.Credentials, error) {
 type memory struct {
 	mu   sync.Mutex
 	kept aws.Credentials
+	// until is when others are asked for.
+	until time.Time
 }
+
+// renewal is how long before they expire credentials are renewed.
+const renewal = time.Minute
 
 func (m *memory) get(ask func() (aws.Credentials, error)) (aws.Credentials, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.kept.HasKeys() && !m.kept.Expired() {
+	if m.kept.HasKeys() && (!m.kept.CanExpire || time.Now().Before(m.until)) {
 		return m.kept, nil
 	}
 	got, err := ask()
 	if err == nil {
-		m.kept = got
+		m.kept, m.until = got, got.Expires
+		// What is about to expire would be refused on its way. Of what lasts no longer, all is used.
+		if early := got.Expires.Add(-renewal); time.Until(early) > renewal {
+			m.until = early
+		}
 	}
 	return got, err
 }

@@ -25,7 +25,7 @@ const metadataPatience = 2 * time.Second
 // InstanceID asks the instance metadata service which instance this program runs on. It
 // answers within two seconds; an error means that it could not be found out.
 func (r *Reader) InstanceID(ctx context.Context) (string, error) {
-	id, err := r.metadata.ask(ctx, "instance-id")
+	id, err := r.of.metadata.ask(r.of.asker.asks(ctx), "instance-id")
 	if err != nil {
 		return "", err
 	}

@@ -21,10 +21,9 @@ import (
 // *protocol.Failure, and an absent resource is never an empty answer. That something does not
 // exist is said only after two readings, some time apart.
 type Reader struct {
-	api      *ec2.Client
-	absent   *absences
-	metadata *metadataService
-	log      *slog.Logger
+	api    *ec2.Client
+	absent *absences
+	log    *slog.Logger
 	// of is the connection that it reads by.
 	of *Connection
 }

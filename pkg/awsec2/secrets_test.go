@@ -69,8 +69,9 @@ func TestWhatCantBeBuiltIsNotRetried(t *testing.T) {
 			"")
 	})
 	t.Setenv("AWS_ENDPOINT_URL_EC2", "127.0.0.1:4000")
-	broken := &Connection{cfg: c.cfg.Copy(), own: c.own, absent: c.absent, metadata: c.metadata,
-		log: c.log}
+	way := *c.way
+	way.cfg = c.cfg.Copy()
+	broken := &Connection{way: &way, asker: c.asker, absent: c.absent, dates: c.dates}
 	address := "127.0.0.1:4000"
 	broken.cfg.BaseEndpoint, broken.cfg.ConfigSources = &address, nil
 	for name, act := range map[string]func(context.Context) error{

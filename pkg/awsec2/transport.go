@@ -20,6 +20,8 @@ type network struct {
 	proxy func(*http.Request) (*url.URL, error)
 	// dial, when not nil, connects in the place of the operating system.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// idle is how many connections to a host are kept open; 0 is a handful.
+	idle int
 }
 
 // machine is the network of the machine this runs on.
@@ -37,6 +39,7 @@ func (n network) client(timeout time.Duration) *awshttp.BuildableClient {
 			// A handful of calls gains nothing from HTTP/2, and pays for setting it up.
 			t.ForceAttemptHTTP2 = false
 			t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, n.idle)
 			t.Proxy = noteWay(n.unlessLocal)
 			t.OnProxyConnectResponse = refusedByProxy
 			if n.dial != nil {

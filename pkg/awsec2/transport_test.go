@@ -134,7 +134,7 @@ func TestCaseSelfFenceBehindAProxy(t *testing.T) {
 			if id, err := r.InstanceID(t.Context()); err != nil || id != ec2sim.LabRouterA {
 				t.Errorf("this machine is %q, %v", id, err)
 			}
-			if region, err := r.metadata.ask(t.Context(), "placement/region"); err != nil ||
+			if region, err := r.of.metadata.ask(t.Context(), "placement/region"); err != nil ||
 				region != ec2sim.LabRegion {
 				t.Errorf("the region is %q, %v", region, err)
 			}

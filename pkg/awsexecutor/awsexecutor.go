@@ -25,5 +25,13 @@ func New(name, version string, verbs *action.Registry) *executor.Process {
 		) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},
+		Keep: func(log *slog.Logger) executor.Connect {
+			kept := awsec2.NewKept(log)
+			return func(
+				ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+			) (executor.Connection, error) {
+				return kept.Connect(ctx, region, budget, log)
+			}
+		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -213,12 +214,14 @@ func (r *run) undone(seen action.Seen) []int {
 	return undone
 }
 
-// setAll sends the changes of one step at once: none of them rests on another.
+// setAll sends the changes of one step at once: none of them rests on another. A panic of one is
+// this goroutine's, once all are sent.
 func (r *run) setAll(ctx context.Context, s step) map[int]error {
 	writer := r.conn.Writer()
 	errs := map[int]error{}
 	var all sync.WaitGroup
 	var mu sync.Mutex
+	var panicked any
 	for _, i := range s.which {
 		m, to := r.moves[i], s.to[i]
 		r.Log.Info("changing", "call", m.Call, "resource", m.Resource, "attribute", m.Attribute,
@@ -233,9 +236,22 @@ func (r *run) setAll(ctx context.Context, s step) map[int]error {
 			set()
 			break
 		}
-		all.Go(set)
+		all.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					r.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
+					mu.Lock()
+					defer mu.Unlock()
+					panicked = p
+				}
+			}()
+			set()
+		})
 	}
 	all.Wait()
+	if panicked != nil {
+		panic(panicked)
+	}
 	return errs
 }
 

@@ -33,6 +33,9 @@ type Executor struct {
 	// OpenStore opens the store of prior facts, for a dry-run one that nothing is written to; nil
 	// keeps none.
 	OpenStore func(ctx context.Context, dryRun bool) (Store, error)
+	// Turn, when not nil, waits until the request may be acted on. It is asked once the request is
+	// known to be valid, and before anything else.
+	Turn func(context.Context) error
 	// Policy, when not nil, refuses a request by an error.
 	Policy func(protocol.Request) error
 	// Timeout is the deadline of one request, counted from the call of Run; nothing is
@@ -80,9 +83,27 @@ var _ Store = (*ledger.Ledger)(nil)
 
 // Run answers one request. The context is the signal to stop: no new change is
 // begun after it ends, what was begun is found out, and the answer is given soon.
-func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol.Result) {
+func (e *Executor) Run(stop context.Context, request io.Reader) protocol.Result {
+	return e.goThrough(stop, func(r *run) (protocol.Request, protocol.Faults, bool) {
+		return plugin.Decode(r.times.plan,
+			func() (protocol.Request, protocol.Faults) { return protocol.Decode(request) })
+	})
+}
+
+// RunDecoded answers one request that was decoded, with these faults.
+func (e *Executor) RunDecoded(
+	stop context.Context, wire protocol.Request, faults protocol.Faults,
+) protocol.Result {
+	return e.goThrough(stop, func(*run) (protocol.Request, protocol.Faults, bool) {
+		return wire, faults, true
+	})
+}
+
+func (e *Executor) goThrough(
+	stop context.Context, decode func(*run) (_ protocol.Request, _ protocol.Faults, ended bool),
+) (result protocol.Result) {
 	r := &run{Executor: e, times: newTimes(stop, e.Timeout), past: &action.Past{}}
-	defer r.times.cancel()
+	defer func() { r.times.cancel() }()
 	defer r.tell(stop, time.Now(), &result)
 	defer func() {
 		if p := recover(); p != nil {
@@ -93,13 +114,14 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 		}
 	}()
 	if e.Timeout <= 0 {
-		return r.failed(protocol.Refuse(protocol.Timeout,
-			"the caller's deadline passed before the executor began; nothing was changed; try again"))
+		return r.failed(tooLateToBegin())
 	}
-	wire, faults, ended := plugin.Decode(r.times.plan,
-		func() (protocol.Request, protocol.Faults) { return protocol.Decode(request) })
+	wire, faults, ended := decode(r)
 	if !ended && r.times.stopped() {
 		return r.failed(r.outOfTime())
+	}
+	if !r.heedDeadline(stop, wire.Deadline) {
+		return r.failed(tooLateToBegin())
 	}
 	r.trace(wire.Traceparent)
 	if err := r.validate(wire, faults); err != nil {
@@ -116,6 +138,26 @@ func (e *Executor) Run(stop context.Context, request io.Reader) (result protocol
 		return r.failed(r.outOfTime())
 	}
 	return r.failed(err)
+}
+
+// tooLateToBegin is the answer where the caller gave up before anything was begun.
+func tooLateToBegin() error {
+	return protocol.Refuse(protocol.Timeout,
+		"the caller's deadline passed before the executor began; nothing was changed; try again")
+}
+
+// heedDeadline shortens the time of a request that has a deadline of its own. It reports whether
+// any is left.
+func (r *run) heedDeadline(stop context.Context, deadline time.Time) bool {
+	end, ok := r.times.end()
+	if deadline.IsZero() || ok && end.Before(deadline) {
+		return true
+	}
+	own := *r.Executor
+	own.Timeout = time.Until(deadline)
+	r.times.cancel()
+	r.Executor, r.times = &own, newTimes(stop, own.Timeout)
+	return own.Timeout > 0
 }
 
 // run is one request on its way through.
@@ -168,6 +210,11 @@ type run struct {
 
 // answer goes the way from a valid request to a result.
 func (r *run) answer() (protocol.Result, error) {
+	if r.Turn != nil {
+		if err := r.Turn(r.times.plan); err != nil {
+			return protocol.Result{}, err
+		}
+	}
 	if r.Policy != nil {
 		if err := r.Policy(r.wire); err != nil {
 			return protocol.Result{}, err

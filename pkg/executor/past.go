@@ -263,18 +263,23 @@ func (r *run) openStore() error {
 		}
 		return err
 	}
-	var things []string
-	for _, f := range r.verb.Target {
-		if value := r.req.Target[f.Name]; f.Exclusive && value != "" {
-			things = append(things, value)
-		}
-	}
-	release, err := r.store.Lock(r.times.plan, r.past.Key, things...)
+	release, err := r.store.Lock(r.times.plan, r.past.Key, exclusive(r.verb, r.req)...)
 	if err != nil {
 		return err
 	}
 	r.locks = append(r.locks, release)
 	return r.learn(r.past.Key)
+}
+
+// exclusive are the things that no two requests may act on at the same time.
+func exclusive(verb action.Verb, req action.Request) []string {
+	var things []string
+	for _, f := range verb.Target {
+		if value := req.Target[f.Name]; f.Exclusive && value != "" {
+			things = append(things, value)
+		}
+	}
+	return things
 }
 
 // closeStore gives the locks back.

@@ -24,30 +24,100 @@ type Process struct {
 	// Inquiries are the requests beside the verbs, which only ask.
 	Inquiries []Inquiry
 	Provider  string
-	Connect   func(ctx context.Context, region string, budget time.Duration,
-		log *slog.Logger) (Connection, error)
+	Connect   Connect
+	// Keep makes a Connect for all requests of a stream, which keeps what they have in common. Nil
+	// keeps nothing. The log is for what no request is behind.
+	Keep func(log *slog.Logger) Connect
 	// Disk holds the ledger; nil is the machine's file system.
 	Disk ledger.Disk
 }
+
+// Connect opens a region of the provider. The budget is the time for all calls together.
+type Connect func(
+	ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+) (Connection, error)
+
+// Capability is what a manifest of a plugin calls requests for actions.
+const Capability = "execute.providerAction"
 
 // Main runs the program and returns its exit code, as plugin.Program does.
 func (p *Process) Main(
 	ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer,
 ) int {
+	return p.program().Main(ctx, args, environ, stdin, stdout, stderr)
+}
+
+func (p *Process) program() plugin.Program {
 	return plugin.Program{
-		Name: p.Name, Version: p.Version, Usage: p.usage,
+		Name: p.Name, Version: p.Version, Usage: p.usage, Capability: Capability,
 		Answer: func(ctx context.Context, call plugin.Call) plugin.Result {
 			return result{p.Answer(ctx, call)}
 		},
-	}.Main(ctx, args, environ, stdin, stdout, stderr)
+		Serve: p.serve,
+	}
 }
 
 // Answer answers one request, for a program that has the executor in its own process. The ledger,
 // the policy and the deadline are those that the call's settings and environment name.
 func (p *Process) Answer(ctx context.Context, call plugin.Call) protocol.Result {
+	return p.answer(ctx, call, p.Connect, func(e *Executor) protocol.Result {
+		return e.Run(ctx, call.Request)
+	})
+}
+
+// answer wires an executor for one request, and has it run.
+func (p *Process) answer(
+	ctx context.Context, call plugin.Call, connect Connect, run func(*Executor) protocol.Result,
+) protocol.Result {
 	s, faults := parseSettings(call)
 	own := &enforcement{settings: s, faults: faults, verbs: p.Registry}
-	return p.run(ctx, own, p.inquiries(call.Env, own), call.Log, call.Request)
+	var store *ledger.Ledger
+	e := &Executor{
+		Registry:  p.Registry,
+		Inquiries: p.inquiries(call.Env, own),
+		Provider:  p.Provider,
+		Timeout:   s.left(time.Now()),
+		Log:       call.Log,
+		Connect: func(ctx context.Context, region string, budget time.Duration) (Connection, error) {
+			conn, err := connect(ctx, region, budget, plugin.Traced(ctx, call.Log))
+			if err != nil {
+				return nil, err
+			}
+			return conn, own.checkTags(ctx, conn)
+		},
+		ObservePlan:  s.observePlan,
+		Policy:       own.check,
+		ObserveCalls: s.observeCalls,
+	}
+	if s.stateDir != noState {
+		e.OpenStore = p.opener(s.stateDir, func(opened *ledger.Ledger) { store = opened })
+	}
+	result := run(e)
+	if store != nil {
+		metrics.FromContext(ctx).LedgerRecords(store.Counts())
+	}
+	return result
+}
+
+// opener opens the ledger in a directory, and tells of one that is opened to be written.
+func (p *Process) opener(
+	dir string, opened func(*ledger.Ledger),
+) func(ctx context.Context, dryRun bool) (Store, error) {
+	disk := p.Disk
+	if disk == nil {
+		disk = ledger.OSDisk{}
+	}
+	return func(ctx context.Context, dryRun bool) (Store, error) {
+		if dryRun {
+			return ledger.Read(ctx, dir, disk, time.Now)
+		}
+		store, err := ledger.Open(ctx, dir, disk, time.Now)
+		if err != nil {
+			return nil, err
+		}
+		opened(store)
+		return store, nil
+	}
 }
 
 // result is a result that a program writes.
@@ -67,58 +137,13 @@ func (r result) TooLarge() plugin.Result {
 	return result{protocol.NewResult(status)}
 }
 
-func (p *Process) run(
-	ctx context.Context, own *enforcement, inquiries []Inquiry, log *slog.Logger, stdin io.Reader,
-) protocol.Result {
-	var store *ledger.Ledger
-	s := own.settings
-	e := &Executor{
-		Registry:  p.Registry,
-		Inquiries: inquiries,
-		Provider:  p.Provider,
-		Timeout:   s.left(time.Now()),
-		Log:       log,
-		Connect: func(ctx context.Context, region string, budget time.Duration) (Connection, error) {
-			conn, err := p.Connect(ctx, region, budget, plugin.Traced(ctx, log))
-			if err != nil {
-				return nil, err
-			}
-			return conn, own.checkTags(ctx, conn)
-		},
-		ObservePlan:  s.observePlan,
-		Policy:       own.check,
-		ObserveCalls: s.observeCalls,
-	}
-	if s.stateDir != noState {
-		disk := p.Disk
-		if disk == nil {
-			disk = ledger.OSDisk{}
-		}
-		e.OpenStore = func(ctx context.Context, dryRun bool) (Store, error) {
-			if dryRun {
-				return ledger.Read(ctx, s.stateDir, disk, time.Now)
-			}
-			opened, err := ledger.Open(ctx, s.stateDir, disk, time.Now)
-			if err != nil {
-				return nil, err
-			}
-			store = opened
-			return store, nil
-		}
-	}
-	result := e.Run(ctx, stdin)
-	if store != nil {
-		metrics.FromContext(ctx).LedgerRecords(store.Counts())
-	}
-	return result
-}
-
 // usage is what a person is told who starts the program by hand.
 func (p *Process) usage() string {
 	return fmt.Sprintf(`%s reads one ExecuteActionRequest (JSON) on standard input and writes
 one ExecuteActionResult on standard output. A core starts it without arguments.
 
   %s < request.json
+  %s serve < requests.json
   %s --version
 
 Verbs:
@@ -127,7 +152,7 @@ Verbs:
 Environment:
   %s
 and the AWS SDK's own.
-`, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "),
+`, p.Name, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "),
 		p.inquiryUsage(),
 		strings.Join(settingNames(), "\n  "))
 }

@@ -212,7 +212,8 @@ func TestAResultThatCanNotBeWrittenIsNoSuccess(t *testing.T) {
 func TestProcessExplainsItself(t *testing.T) {
 	const help = "switcher reads one ExecuteActionRequest (JSON) on standard input and writes\n" +
 		"one ExecuteActionResult on standard output. A core starts it without arguments.\n\n" +
-		"  switcher < request.json\n  switcher --version\n\nVerbs:\n  on\n  off\n\nEnvironment:\n"
+		"  switcher < request.json\n  switcher serve < requests.json\n" +
+		"  switcher --version\n\nVerbs:\n  on\n  off\n\nEnvironment:\n"
 	for _, c := range []struct {
 		args           string
 		code           int

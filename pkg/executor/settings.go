@@ -24,22 +24,31 @@ type settings struct {
 	deadline time.Time
 	// observePlan has results tell the plan.
 	observePlan bool
+	// arrived is when the request was there, if that is not now.
+	arrived time.Time
 	// observeCalls has results tell the calls that were sent.
 	observeCalls bool
 }
 
 // left is the time for the answer.
 func (s settings) left(now time.Time) time.Duration {
-	if s.deadline.IsZero() {
-		return s.Timeout
+	left := s.Timeout
+	if !s.arrived.IsZero() {
+		left -= now.Sub(s.arrived)
 	}
-	return min(s.Timeout, s.deadline.Sub(now))
+	if s.deadline.IsZero() {
+		return left
+	}
+	return min(left, s.deadline.Sub(now))
 }
 
 // parseSettings reads the environment and names everything wrong with it.
 func parseSettings(call plugin.Call) (settings, []string) {
 	env, faults := call.Env, call.Faults
-	s := settings{Settings: call.Settings, stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"]}
+	s := settings{
+		Settings: call.Settings, arrived: call.Arrived,
+		stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"],
+	}
 	if s.stateDir != noState && !filepath.IsAbs(s.stateDir) {
 		faults = append(faults, "EXECUTOR_STATE_DIR is "+protocol.Quote(s.stateDir)+
 			", want an absolute path, or "+noState)

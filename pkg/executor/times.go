@@ -48,6 +48,9 @@ func newTimes(stop context.Context, timeout time.Duration) times {
 // stopped reports whether the signal to stop came.
 func (t times) stopped() bool { return t.stop.Err() != nil }
 
+// end is when the answer must be there.
+func (t times) end() (time.Time, bool) { return t.verify.Deadline() }
+
 // up reports whether no change may be begun any more.
 func (t times) up() bool { return t.plan.Err() != nil || t.stopped() }
 

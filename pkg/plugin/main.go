@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/protocol"
@@ -21,10 +22,15 @@ import (
 type Program struct {
 	// Name and Version are what --version tells.
 	Name, Version string
+	// Capability is what a manifest calls the requests that are answered.
+	Capability string
 	// Usage is what --help tells.
 	Usage func() string
 	// Answer answers one request. Its context ends when the process is asked to stop.
 	Answer func(context.Context, Call) Result
+	// Serve makes what answers the requests of a stream, for a program that does. Its call is what
+	// all of them have in common.
+	Serve func(Call) Server
 }
 
 // Call is one start of a program.
@@ -37,8 +43,12 @@ type Call struct {
 	Log *slog.Logger
 	// Metrics counts what this start does. The context of Answer carries it too.
 	Metrics *metrics.Set
-	// Request is the standard input.
+	// Request is the standard input, or the part of it that is one request of a stream.
 	Request io.Reader
+	// Arrived is when a request of a stream was there. It is zero of another one.
+	Arrived time.Time
+	// Last reports whether the end of a stream's request can't be told: nothing follows it.
+	Last bool
 }
 
 // Result is what a program answers.
@@ -60,24 +70,36 @@ func (p Program) Main(
 	// A reader of the log that has gone away must not kill a run half-way.
 	signal.Ignore(syscall.SIGPIPE)
 
-	if len(args) > 1 {
+	switch {
+	case p.Serve != nil && slices.Equal(args[min(len(args), 1):], []string{serveArgument}):
+		return p.ServeStream(ctx, environ, stdin, stdout, stderr)
+	case len(args) > 1:
 		return p.explain(args[1:], stdout, stderr)
 	}
 	call := Call{Env: Environment(environ), Request: stdin}
 	call.Settings, call.Faults = Parse(call.Env)
+	call, ctx = p.begin(ctx, call, stderr)
+	return p.end(call, Write(stdout, p.Answer(ctx, call)))
+}
+
+// begin gives one request its own log and metrics, and a context that carries them.
+func (p Program) begin(
+	ctx context.Context, call Call, stderr io.Writer,
+) (Call, context.Context) {
 	call.Log = NewLog(stderr, call.LogLevel)
 	call.Metrics = metrics.New(p.Name, p.Version)
-	ctx = Trace(metrics.NewContext(ctx, call.Metrics), call.Log, call.Env[trace.Variable])
-	err := Write(stdout, p.Answer(ctx, call))
+	return call, Trace(metrics.NewContext(ctx, call.Metrics), call.Log, call.Env[trace.Variable])
+}
+
+// end is the end of one request, whose answer was written or could not be.
+func (p Program) end(call Call, err error) (code int) {
 	if err != nil {
 		call.Log.Error("cannot write the result", "error", err)
+		code = 1
 	}
 	// The answer is out: whatever comes of the metrics, it stands.
 	call.Metrics.Finish(call.Env, call.Log)
-	if err != nil {
-		return 1
-	}
-	return 0
+	return code
 }
 
 // Trace returns a context that carries the trace whose traceparent a caller gave. One that is
@@ -159,6 +181,8 @@ func (p Program) explain(args []string, stdout, stderr io.Writer) int {
 	case slices.Equal(args, []string{"--version"}):
 		fmt.Fprintln(stdout, p.Name, p.Version)
 		return 0
+	case slices.Equal(args, []string{"--capabilities"}):
+		return p.tellCapabilities(stdout)
 	case slices.Equal(args, []string{"--help"}), slices.Equal(args, []string{"-h"}):
 		fmt.Fprint(stdout, p.Usage())
 		return 0

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -69,6 +70,7 @@ func Decode(r io.Reader) (Request, Faults) {
 		Approvals:      spec.approvals(),
 		Ignored:        spec.unknown(),
 		Traceparent:    spec.Traceparent(),
+		Deadline:       spec.deadline(),
 	}
 	if req.Mode != "" && req.Mode != DryRun && req.Mode != Execute {
 		spec.Fault("mode", fmt.Sprintf("is %s, want %q or %q", Quote(string(req.Mode)), DryRun, Execute))
@@ -173,11 +175,14 @@ func (s *Spec) unknown() []string {
 const (
 	contextField      = "context"
 	traceparentMember = "traceparent"
+	deadlineMember    = "executorDeadline"
 )
 
 // isRead reports whether a field is a context with nothing in it but what is read of it.
 func (s *Spec) isRead(key string) bool {
-	read := func(m JSONMember) bool { return m.Key == traceparentMember || m.Key == approvalsMember }
+	read := func(m JSONMember) bool {
+		return m.Key == traceparentMember || m.Key == approvalsMember || m.Key == deadlineMember
+	}
 	members := s.object[key].Members
 	return key == contextField && len(members) > 0 &&
 		!slices.ContainsFunc(members, func(m JSONMember) bool { return !read(m) })
@@ -196,6 +201,22 @@ func (s *Spec) Traceparent() string {
 		}
 	}
 	return ""
+}
+
+// deadline is the deadline that the context has, zero for none. Unlike a traceparent, one that is
+// malformed is a fault: what is begun too late does harm.
+func (s *Spec) deadline() time.Time {
+	v, there := s.object[contextField].fields()[deadlineMember]
+	if !there || v.Kind == JSONNull {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, v.Text)
+	if v.Kind != JSONString || err != nil {
+		s.d.fault(Join(Join(s.path, contextField), deadlineMember),
+			"is not a time as in 2026-01-02T15:04:05.5Z, in a string")
+		return time.Time{}
+	}
+	return at
 }
 
 // isEmpty reports whether a value says nothing, so that nothing is lost by ignoring it.

@@ -8,6 +8,8 @@
 // The package imports nothing of this module, so a core in Go may import it.
 package protocol
 
+import "time"
+
 // The document types of the wire.
 const (
 	APIVersion  = "provideraction.routerd.net/v1alpha1"
@@ -58,6 +60,9 @@ type Request struct {
 	// Traceparent is the caller's trace, as the context has it; it may be malformed. It is no part of
 	// what is asked.
 	Traceparent string
+	// Deadline, if it is not zero, is when the caller gives up, as the context has it: nothing is
+	// begun after it. It is no part of what is asked either.
+	Deadline time.Time
 }
 
 // State is the outcome of a request.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"time"
 )
 
 // wireRequest is an ExecuteActionRequest as it is written.
@@ -25,7 +26,8 @@ type wireSpec struct {
 }
 
 type wireContext struct {
-	Approvals []Approval `json:"approvals"`
+	Approvals []Approval `json:"approvals,omitempty"`
+	Deadline  string     `json:"executorDeadline,omitempty"`
 }
 
 // EncodeRequest writes a request as one line, closed by a newline. The same request gives the same
@@ -36,8 +38,11 @@ func EncodeRequest(r Request) []byte {
 		target = map[string]string{}
 	}
 	var context *wireContext
-	if len(r.Approvals.List) > 0 {
-		context = &wireContext{r.Approvals.List}
+	if len(r.Approvals.List) > 0 || !r.Deadline.IsZero() {
+		context = &wireContext{Approvals: r.Approvals.List}
+	}
+	if !r.Deadline.IsZero() {
+		context.Deadline = r.Deadline.UTC().Format(time.RFC3339Nano)
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -71,6 +76,6 @@ func UndoOf(r Request, verb string, observed, own map[string]string) Request {
 	maps.Copy(parameters, own)
 	r.Action, r.Parameters = verb, parameters
 	r.IdempotencyKey += UndoKeySuffix
-	r.Ignored, r.Approvals = nil, Approvals{}
+	r.Ignored, r.Approvals, r.Deadline = nil, Approvals{}, time.Time{}
 	return r
 }

@@ -1,0 +1,116 @@
+package awsec2
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"aws-provider-executor/pkg/trace"
+)
+
+// Kept connects to regions, and keeps for later connections what does not depend on who asks: open
+// connections to EC2, the SDK's settings, and credentials until they are renewed. It is safe for
+// concurrent use.
+//
+// A later connection finds what Connect would find: after the shared files were changed, and after
+// credentials were refused, all is read anew.
+type Kept struct {
+	out network
+	log *slog.Logger
+
+	mu   sync.Mutex
+	ways map[keptBy]*way
+}
+
+// keptBy is what a way depends on.
+type keptBy struct {
+	region string
+	// timeout is that of all calls together, as coarse gives it.
+	timeout time.Duration
+	// files are the shared files as they were when they were read.
+	files [2]fileStamp
+}
+
+// fileStamp changes whenever a file does.
+type fileStamp struct {
+	path     string
+	size     int64
+	modified time.Time
+}
+
+// NewKept returns a Kept that keeps nothing yet. The log is for what no request is behind.
+func NewKept(log *slog.Logger) *Kept {
+	out := machine()
+	out.idle = maxIdle
+	return &Kept{out: out, log: log, ways: map[keptBy]*way{}}
+}
+
+const (
+	// maxIdle is how many connections to a region are kept open.
+	maxIdle = 64
+	// maxWays is how many ways are kept. With more, as of requests for many regions, all are found
+	// anew.
+	maxWays = 64
+)
+
+// Connect prepares calls to a region as the function Connect does.
+func (k *Kept) Connect(
+	ctx context.Context, region string, timeout time.Duration, log *slog.Logger,
+) (*Connection, error) {
+	a := asker{log, trace.FromContext(ctx)}
+	w, err := k.way(a.asks(ctx), keptBy{region, coarse(timeout), sharedFileStamps()})
+	if err != nil {
+		return nil, err
+	}
+	return w.connection(a, timeout), nil
+}
+
+func (k *Kept) way(ctx context.Context, by keptBy) (*way, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if w := k.ways[by]; w != nil && !w.own.refused.Load() {
+		return w, nil
+	}
+	w, err := findWay(ctx, k.out, by.region, "", by.timeout, k.log)
+	if err != nil {
+		return nil, err
+	}
+	if len(k.ways) >= maxWays {
+		clear(k.ways)
+	}
+	k.ways[by] = w
+	return w, nil
+}
+
+// coarse is a time that is at most an eighth longer. There are few of them, so requests that have a
+// little more or less time left have one way.
+func coarse(d time.Duration) time.Duration {
+	step := time.Millisecond
+	for d >= 16*step {
+		step *= 2
+	}
+	return (d + step - 1) / step * step
+}
+
+// sharedFileStamps are those of the files that the SDK reads.
+func sharedFileStamps() (stamps [2]fileStamp) {
+	home := os.Getenv("HOME")
+	for i, file := range []struct{ variable, name string }{
+		{"AWS_CONFIG_FILE", "config"}, {"AWS_SHARED_CREDENTIALS_FILE", "credentials"},
+	} {
+		path := os.Getenv(file.variable)
+		if path == "" && home == "" {
+			continue
+		}
+		s := fileStamp{path: cmp.Or(path, filepath.Join(home, ".aws", file.name))}
+		if info, err := os.Stat(s.path); err == nil {
+			s.size, s.modified = info.Size(), info.ModTime()
+		}
+		stamps[i] = s
+	}
+	return stamps
+}

@@ -1,0 +1,182 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+
+	"aws-provider-executor/pkg/plugin"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// maxAtOnce is how many requests of a stream are acted on at a time.
+const maxAtOnce = 64
+
+// server answers the requests of a stream. They have the connections to the provider in common, and
+// nothing else: each reads the policy and the ledger for itself.
+type server struct {
+	*Process
+	connect Connect
+	turns   turns
+	// acting holds one for each request that is acted on.
+	acting chan struct{}
+}
+
+func (p *Process) serve(call plugin.Call) plugin.Server {
+	s := &server{
+		Process: p, connect: p.Connect, turns: turns{last: map[string]*turn{}},
+		acting: make(chan struct{}, maxAtOnce),
+	}
+	if p.Keep != nil {
+		s.connect = p.Keep(call.Log)
+	}
+	return s
+}
+
+// Begin takes in a request. It has its place behind the earlier requests of the same key or of the
+// same thing from now on.
+func (s *server) Begin(call plugin.Call) func(context.Context) plugin.Result {
+	wire, faults, err := s.decode(call)
+	if err != nil {
+		return func(context.Context) plugin.Result { return result{failedEarly(err)} }
+	}
+	t := s.turns.take(s.contended(wire, faults))
+	return func(ctx context.Context) plugin.Result {
+		defer t.end()
+		return result{s.answer(ctx, call, s.connect, func(e *Executor) protocol.Result {
+			e.Turn = func(ctx context.Context) error { return s.wait(ctx, t) }
+			return e.RunDecoded(ctx, wire, faults)
+		})}
+	}
+}
+
+// decode reads a request. A panic is an error: the other requests go on.
+func (s *server) decode(
+	call plugin.Call,
+) (wire protocol.Request, faults protocol.Faults, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			call.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	wire, faults = protocol.Decode(call.Request)
+	if call.Last {
+		faults = append(faults, protocol.Fault{Reason: "where the request ends can't be told, so " +
+			"nothing after it is read: mend it, and begin a new stream"})
+	}
+	return wire, faults, nil
+}
+
+// failedEarly is the answer to a request that nothing is known of.
+func failedEarly(err error) protocol.Result {
+	r := &run{Executor: &Executor{Log: slog.New(slog.DiscardHandler)}}
+	return r.failed(err)
+}
+
+// contended names what no other request may be acted on for at the same time: the key that counts
+// for a request, and the things that it acts on. A request that is at fault contends for nothing.
+func (s *server) contended(wire protocol.Request, faults protocol.Faults) []string {
+	verb, known := s.Registry.Resolve(wire)
+	if !known || len(faults) > 0 {
+		return nil
+	}
+	req, more := s.Registry.Check(verb, wire)
+	if len(more) > 0 {
+		return nil
+	}
+	key := wire.IdempotencyKey
+	if undone, ok := s.Registry.Undone(verb, key); ok {
+		key = undone
+	}
+	return append(exclusive(verb, req), "the key "+key)
+}
+
+// wait waits until no earlier request has anything that this one contends for, and until there is
+// room to act. What is acted on goes on in the order in which the requests came.
+func (s *server) wait(ctx context.Context, t *turn) error {
+	if of, ok := t.wait(ctx); !ok {
+		again := true
+		f := protocol.Refuse(protocol.Conflict,
+			"an earlier request of the stream has %s and did not finish in time; nothing was changed;"+
+				" try again", protocol.Quote(of))
+		f.Retryable = &again
+		return f
+	}
+	select {
+	case s.acting <- struct{}{}:
+		t.onEnd = func() { <-s.acting }
+		return nil
+	case <-ctx.Done():
+		return protocol.Refuse(protocol.Timeout,
+			"other requests of the stream took all of the time; nothing was changed; try again")
+	}
+}
+
+// turns are the requests that contend for something, in the order in which they came.
+type turns struct {
+	mu sync.Mutex
+	// last is the latest request that contends for a thing.
+	last map[string]*turn
+}
+
+// turn is a request's place among those that contend for the same things.
+type turn struct {
+	of    *turns
+	names []string
+	// before are the requests to wait for, nil for none, in the order of the names.
+	before []*turn
+	ended  chan struct{}
+	// onEnd, if not nil, is called at the end.
+	onEnd func()
+}
+
+// take takes the place behind all earlier requests that contend for one of these names.
+func (t *turns) take(names []string) *turn {
+	mine := &turn{of: t, names: names, ended: make(chan struct{})}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, name := range names {
+		before := t.last[name]
+		if before == mine {
+			before = nil
+		}
+		mine.before = append(mine.before, before)
+		t.last[name] = mine
+	}
+	return mine
+}
+
+// wait waits for all earlier requests. If the context ends before, it names what one of them has.
+func (t *turn) wait(ctx context.Context) (of string, ok bool) {
+	for i, before := range t.before {
+		if before == nil {
+			continue
+		}
+		select {
+		case <-before.ended:
+		case <-ctx.Done():
+			return t.names[i], false
+		}
+	}
+	return "", true
+}
+
+// end lets the later requests go on.
+func (t *turn) end() {
+	if t.onEnd != nil {
+		t.onEnd()
+	}
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	for _, name := range t.names {
+		if t.of.last[name] == t {
+			delete(t.of.last, name)
+		}
+	}
+	// What is waited for still must not keep all that came before it.
+	t.before = nil
+	close(t.ended)
+}
