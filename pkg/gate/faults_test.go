@@ -95,65 +95,73 @@ func TestEveryCallOfTheStoreIsNeeded(t *testing.T) {
 	ctx := context.Background()
 	last := func(_ []gate.Outcome, err error) error { return err }
 	on, yes := gate.Options{KeepGoing: true}, gate.Approving{By: "bob"}
-	for name, operate := range map[string]func(r *rig, id int64) error{
-		"approve": func(r *rig, id int64) error {
+	const approved, executed, held, stale = "approved", "executed", "another's", "another's, stale"
+	rows := map[string]func(r *rig) int64{
+		approved: func(r *rig) int64 { return r.approved("k")[0] },
+		executed: func(r *rig) int64 { return r.executed("k")[0] },
+		held: func(r *rig) int64 {
+			id := r.approved("k")[0]
+			r.claimed(id)
+			return id
+		},
+		stale: func(r *rig) int64 {
+			id := r.approved("k")[0]
+			r.claimed(id)
+			r.seen(id)
+			return id
+		},
+	}
+	for name, c := range map[string]struct {
+		operate func(r *rig, id int64) error
+		of      []string
+	}{
+		"approve": {func(r *rig, id int64) error {
 			return last(r.ApproveWith(ctx, []int64{id}, yes))
-		},
-		"reject": func(r *rig, id int64) error {
+		}, []string{approved, stale}},
+		"reject": {func(r *rig, id int64) error {
 			return last(r.Reject(ctx, []int64{id}, gate.Rejecting{By: "bob", Reason: "no"}))
-		},
-		"execute":    func(r *rig, id int64) error { return last(r.execute(id)) },
-		"execute on": func(r *rig, id int64) error { return last(r.Execute(ctx, []int64{id}, on)) },
-		"dry-run": func(r *rig, id int64) error {
+		}, []string{approved, stale}},
+		"execute": {func(r *rig, id int64) error { return last(r.execute(id)) },
+			[]string{approved, stale}},
+		"execute on": {func(r *rig, id int64) error {
+			return last(r.Execute(ctx, []int64{id}, on))
+		}, []string{approved, executed}},
+		"dry-run": {func(r *rig, id int64) error {
 			return last(r.DryRun(ctx, []int64{id}, on))
-		},
-		"rollback": func(r *rig, id int64) error {
+		}, []string{approved}},
+		"rollback": {func(r *rig, id int64) error {
 			return last(r.Rollback(ctx, []int64{id}, gate.Options{}))
-		},
-		"rollback on": func(r *rig, id int64) error {
+		}, []string{executed, stale, approved}},
+		"rollback on": {func(r *rig, id int64) error {
 			return last(r.Rollback(ctx, []int64{id}, on))
-		},
-		"rollback dry-run": func(r *rig, id int64) error {
+		}, []string{executed}},
+		"rollback dry-run": {func(r *rig, id int64) error {
 			return last(r.RollbackDryRun(ctx, []int64{id}, on))
-		},
-		"undo": func(r *rig, id int64) error {
+		}, []string{executed, held}},
+		"undo": {func(r *rig, id int64) error {
 			_, err := r.UndoRequests(ctx, []int64{id}, protocol.Execute)
 			return err
-		},
-		"in force": func(r *rig, _ int64) error {
+		}, []string{executed, held}},
+		"in force": {func(r *rig, _ int64) error {
 			_, _, err := r.InForce(ctx, gate.Query{})
 			return err
-		},
-		"all approved": func(r *rig, _ int64) error {
+		}, []string{executed, held}},
+		"all approved": {func(r *rig, _ int64) error {
 			_, _, err := r.AllApproved(ctx, gate.Query{})
 			return err
-		},
-		"break claim": func(r *rig, id int64) error {
+		}, []string{approved}},
+		"break claim": {func(r *rig, id int64) error {
 			return last(r.BreakClaim(ctx, []int64{id}))
-		},
+		}, []string{held}},
 	} {
-		for row, prepare := range map[string]func(r *rig) int64{
-			"approved": func(r *rig) int64 { return r.approved("k")[0] },
-			"executed": func(r *rig) int64 { return r.executed("k")[0] },
-			"another's, who is at it": func(r *rig) int64 {
-				id := r.approved("k")[0]
-				r.claimed(id)
-				return id
-			},
-			"another's, who was at it": func(r *rig) int64 {
-				id := r.approved("k")[0]
-				r.claimed(id)
-				r.seen(id)
-				return id
-			},
-		} {
+		for _, row := range c.of {
 			t.Run(name+" of "+row, func(t *testing.T) {
 				for n := 1; ; n++ {
 					r := newRig(t, lab)
-					id := prepare(r)
+					id := rows[row](r)
 					store := &counting{Store: r.Store, rig: r, fails: n}
 					r.Store = store
-					err := operate(r, id)
+					err := c.operate(r, id)
 					if store.calls < n {
 						var refused *gate.Refusal
 						if err != nil && !errors.As(err, &refused) || n == 1 {
