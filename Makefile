@@ -13,7 +13,7 @@ SOAK ?= 3m
 PKG ?= ./actions/forwarding ./actions/power ./actions/route ./actions/sgfence \
 	./pkg/policy/decide.go ./pkg/journal \
 	./pkg/ledger/sweep.go $(addprefix ./pkg/gate/,approve.go execute.go rollback.go) \
-	./pkg/history ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/signature \
+	./pkg/history ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/signature ./pkg/fenceagent \
 	$(addprefix ./pkg/executor/,process.go record.go giveup.go apply.go plan.go past.go answer.go)
 MUTATE_FLAGS ?=
 # Debian's packages that fence-cluster needs.
