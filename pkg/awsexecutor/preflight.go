@@ -73,7 +73,7 @@ func Preflight(verbs *action.Registry) action.Inquiry {
 			{Name: factStateStore,
 				Form: action.OneOf(storeWritable, storeMigrates, storeNone, storeUnwritable, unknown),
 				Doc: "whether prior facts can be kept; `none`: `EXECUTOR_STATE_DIR` is so; `migrates`: " +
-					"the first execution brings an older program's records to the present form"},
+					"executions bring an older program's records to the present form"},
 			{Name: permissionPrefix + "<action>", Key: action.OneOf(names...),
 				Form: action.OneOf(allowed, denied, unknown),
 				Doc:  "whether one short page could be read with the IAM action; left out if not tried"},

@@ -77,6 +77,9 @@ type Store interface {
 	Remove(ctx context.Context, key string) error
 	// Tidy removes other records of some attributes that no later answer rests on.
 	Tidy(ctx context.Context, own string, attributes ...ledger.Attribute)
+	// Sweep looks after the store for a short time, once the answer is known and all locks of the
+	// request are given back.
+	Sweep(ctx context.Context)
 }
 
 var _ Store = (*ledger.Ledger)(nil)

@@ -282,10 +282,13 @@ func exclusive(verb action.Verb, req action.Request) []string {
 	return things
 }
 
-// closeStore gives the locks back.
+// closeStore gives the locks back. After an execution the store looks after itself for a moment.
 func (r *run) closeStore() {
 	for _, release := range slices.Backward(r.locks) {
 		release()
+	}
+	if len(r.locks) > 0 {
+		r.store.Sweep(r.times.verify)
 	}
 }
 

@@ -38,8 +38,8 @@ func checkStateStore(ctx context.Context, dir string, disk ledger.Disk) prefligh
 		c.Advice = "repair it, or name another directory with EXECUTOR_STATE_DIR"
 	case p.Migrates:
 		c.Verdict, c.Seen = preflight.Warn, dir+" can be written, and holds records of an older program"
-		c.Advice = "the first execution brings them to the present form, and the older program " +
-			"refuses the directory then"
+		c.Advice = "executions bring them to the present form as they are used, and the older program " +
+			"refuses the directory after the first"
 	case !p.Exists:
 		c.Seen = dir + " is not there yet; the first execution makes it in " + p.Tried +
 			", which can be written"

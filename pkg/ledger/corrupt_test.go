@@ -144,7 +144,7 @@ func TestARecordOfAnotherFormIsRefused(t *testing.T) {
 			m, l := stock(t)
 			r := rec("k", "a", "off", "on")
 			r.Version = tt.version
-			data, err := encode(r)
+			data, _, err := encode(r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,7 +168,7 @@ func TestARecordOfAnotherFormIsRefused(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	seed := rec("k", "eni-1", "true", "false")
 	seed.Version, seed.Revision, seed.Written = version, 3, time.Unix(1700000000, 0).UTC()
-	whole, err := encode(seed)
+	whole, _, err := encode(seed)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte(strings.Repeat("[", 10000)), "", "", "", 0)
 	f.Fuzz(func(t *testing.T, data []byte, key, resource, value string, revision int) {
 		if r, err := decode(data); err == nil {
-			again, err := encode(r)
+			again, _, err := encode(r)
 			if err != nil || !bytes.Equal(again, data) || r.Version != version {
 				t.Errorf("took %q for %+v, which is written as %q (%v)", data, r, again, err)
 			}
@@ -191,7 +191,7 @@ func FuzzRecord(f *testing.F) {
 		want := rec(key, resource, value, value+"'")
 		want.Version, want.Revision = version, revision
 		want.Written = time.Unix(int64(revision)%(1<<33), 0).UTC()
-		written, err := encode(want)
+		written, _, err := encode(want)
 		if err != nil {
 			t.Fatal(err)
 		}

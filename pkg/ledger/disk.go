@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -16,13 +15,14 @@ import (
 type Disk interface {
 	// MkdirAll makes a directory for the owner only.
 	MkdirAll(dir string) error
-	// ReadDir lists the names in a directory, sorted.
+	// ReadDir lists the names in a directory, in no particular order.
 	ReadDir(dir string) ([]string, error)
 	// ReadSome lists some hundreds of the names in a directory, from a place on that it returned
 	// before. The first place is 0. It returns 0 after the last names.
 	ReadSome(dir string, from int64) (names []string, next int64, err error)
 	ReadFile(path string) ([]byte, error)
-	// Create makes a file for the owner only. Its bytes are on the disk after SyncTree only.
+	// Create makes a file for the owner only, or gives it other bytes. They are on the disk after
+	// Sync or SyncTree only. Before that a loss of power may leave any bytes in it.
 	Create(path string, data []byte) error
 	// Write makes a file for the owner only, and returns once its bytes are on the disk.
 	Write(path string, data []byte) error
@@ -32,17 +32,21 @@ type Disk interface {
 	Remove(path string) error
 	// ModTime is when the file was last written.
 	ModTime(path string) (time.Time, error)
-	// SyncDir returns once the directory's names are on the disk.
-	SyncDir(dir string) error
+	// Sync returns once the bytes of some files, and the names in some directories, are on the disk.
+	Sync(paths ...string) error
 	// SyncTree returns once all files and names below the directory are on the disk.
 	SyncTree(dir string) error
-	// TryLock takes the lock that a file stands for, until it is unlocked or the process ends.
-	// It fails with ErrHeld if another has it.
-	TryLock(path string) (unlock func(), err error)
+	// TryLock takes a lock, until it is unlocked or the process ends. Locks are the places in one
+	// file, which is there and stays. It fails with ErrHeld if another has the lock, be it in the
+	// same process.
+	TryLock(path string, place int64) (unlock func(), err error)
+	// TryOldLock takes the lock that a file stands for, as programs before form 3 do. The file goes
+	// when it is unlocked.
+	TryOldLock(path string) (unlock func(), err error)
 }
 
-// ErrHeld means that another process has a lock.
-var ErrHeld = errors.New("held by another process")
+// ErrHeld means that another has a lock.
+var ErrHeld = errors.New("held by another")
 
 // OSDisk is the machine's file system.
 type OSDisk struct{}
@@ -65,9 +69,7 @@ func (OSDisk) ReadDir(dir string) ([]string, error) {
 		return nil, err
 	}
 	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	slices.Sort(names)
-	return names, err
+	return d.Readdirnames(-1)
 }
 
 // ReadSome lists a part of a directory.
@@ -153,9 +155,22 @@ func (OSDisk) ModTime(path string) (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// SyncDir syncs a directory.
-func (OSDisk) SyncDir(dir string) error {
-	f, err := openFile(dir, os.O_RDONLY)
+// Sync syncs files and directories, one by one if they are few, or else with all of the file
+// system. A sync of each of thousands of new files would take minutes.
+func (OSDisk) Sync(paths ...string) error {
+	if len(paths) > manyFiles {
+		return syncFileSystem(paths[0])
+	}
+	for _, path := range paths {
+		if err := syncOne(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncOne(path string) error {
+	f, err := openFile(path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -167,8 +182,7 @@ func (OSDisk) SyncDir(dir string) error {
 	return err
 }
 
-// SyncTree syncs a directory and all below it: one by one if that is little, or else with all of
-// the file system. A sync of each of thousands of new files would take minutes.
+// SyncTree syncs a directory and all below it.
 func (d OSDisk) SyncTree(dir string) error {
 	var paths []string
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -178,28 +192,21 @@ func (d OSDisk) SyncTree(dir string) error {
 	if err != nil {
 		return err
 	}
-	if len(paths) > manyFiles {
-		return syncFileSystem(dir)
-	}
-	for _, path := range paths {
-		if err := d.SyncDir(path); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.Sync(paths...)
 }
 
-// manyFiles is how many files SyncTree syncs one by one.
+// manyFiles is how many files Sync syncs one by one.
 const manyFiles = 30
 
-// TryLock locks a file, which it makes.
-func (OSDisk) TryLock(path string) (unlock func(), err error) {
-	f, err := openFile(path, os.O_RDWR|os.O_CREATE)
+// TryLock locks a place in a file.
+func (OSDisk) TryLock(path string, place int64) (unlock func(), err error) {
+	return tryLock(path, place)
+}
+
+// TryOldLock locks a file, which it makes.
+func (OSDisk) TryOldLock(path string) (unlock func(), err error) {
+	f, err := lockedFile(path, os.O_CREATE, lockFile)
 	if err != nil {
-		return nil, err
-	}
-	if err := lockFile(f, path); err != nil {
-		_ = f.Close()
 		return nil, err
 	}
 	return func() {
@@ -210,15 +217,33 @@ func (OSDisk) TryLock(path string) (unlock func(), err error) {
 	}, nil
 }
 
-// lockFile fails with ErrHeld if another has the lock, or had it and took its name away.
-func lockFile(f *os.File, path string) error {
+// lockedFile opens a file, and locks it.
+func lockedFile(path string, flags int, lock func(*os.File) error) (*os.File, error) {
+	f, err := openFile(path, os.O_RDWR|flags)
+	if err != nil {
+		return nil, err
+	}
+	if err = lock(f); err == nil {
+		err = stillThere(f, path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// lockFile locks a whole file. It fails with ErrHeld if another has the lock.
+func lockFile(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {
 		return ErrHeld
 	}
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// stillThere fails with ErrHeld if a file has lost its name: others lock another one then.
+func stillThere(f *os.File, path string) error {
 	mine, err := f.Stat()
 	if err != nil {
 		return err

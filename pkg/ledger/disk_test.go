@@ -339,10 +339,10 @@ func TestABadDirectory(t *testing.T) {
 			cannot("put elsewhere: cannot write", "attributes/INDEX/KEY", denied))},
 		{"the index can't be read", mode("attributes", 0o300), nil, append(got[:4:4],
 			"put: <nil>", "then: new", cannot("put elsewhere: cannot sync", "attributes", denied))},
-		{"the locks can't be written", mode("locks", 0o500), nil,
-			[]string{"open: <nil>", cannot("lock: cannot lock", "locks", denied)}},
+		{"the lock can't be written", mode("lock", 0o400), nil,
+			[]string{"open: <nil>", cannot("lock: cannot lock", "lock", denied)}},
 		{"read-only", same, mounted("mount --bind $DIR $DIR && mount -o remount,bind,ro $DIR"),
-			[]string{"open: <nil>", cannot("lock: cannot lock", "locks", "read-only file system")}},
+			[]string{"open: <nil>", cannot("lock: cannot lock", "lock", "read-only file system")}},
 		{"full", same, mounted("cp -r $DIR $DIR.kept && mount -t tmpfs -o size=64k,mode=777 x $DIR" +
 			" && cp -r $DIR.kept/. $DIR" +
 			" && (dd if=/dev/zero of=$DIR/filler bs=1k || true) 2>/dev/null"),
@@ -505,7 +505,7 @@ func TestOSDiskWaitsForNoPipe(t *testing.T) {
 	if info, err := os.Stat(pipe); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if err := d.SyncDir(pipe); err != nil {
+	if err := d.Sync(pipe); err != nil {
 		t.Error(err)
 	}
 }

@@ -81,7 +81,7 @@ func (r form1) encode() ([]byte, error) {
 func (r form1) fileName() string {
 	parts := make([]string, len(r.Transitions))
 	for i, t := range r.Transitions {
-		parts[i] = hash(t.Resource)[:8]
+		parts[i] = hash(t.Resource)[:oldDigits]
 	}
 	slices.Sort(parts)
 	name := strings.Join(append([]string{keyName(r.Key)}, slices.Compact(parts)...), "-")
@@ -96,45 +96,16 @@ func isForm1Name(name string) bool {
 	}
 	parts := strings.Split(stem, "-")
 	for _, part := range parts[1:] {
-		if len(part) != 8 || strings.Trim(part, "0123456789abcdef") != "" {
+		if len(part) != oldDigits || strings.Trim(part, "0123456789abcdef") != "" {
 			return false
 		}
 	}
 	return isName(parts[0])
 }
 
-// readForm1 returns the records that an older program left, one for each key. It refuses a
-// directory that holds anything else, as that program did.
-func (l *Ledger) readForm1() ([]form1, error) {
-	names, err := l.disk.ReadDir(l.records())
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-		return nil, l.broken("read", l.records(), err)
-	}
-	latest := map[string]form1{}
-	for _, name := range names {
-		if isTemporary(name) || name == migrating || name == marker {
-			continue
-		}
-		r, ok, err := l.readOneForm1(name)
-		if err != nil {
-			return nil, err
-		}
-		// A kill may have left two records of a key.
-		if before, twice := latest[r.Key]; ok && (!twice || before.Revision < r.Revision) {
-			latest[r.Key] = r
-		}
-	}
-	all := make([]form1, 0, len(latest))
-	for _, r := range latest {
-		all = append(all, r)
-	}
-	slices.SortFunc(all, func(a, b form1) int {
-		return cmp.Or(a.Written.Compare(b.Written), cmp.Compare(a.Key, b.Key))
-	})
-	return all, nil
+// compareForm1 orders records by the times of writing. Of one time, the keys decide.
+func compareForm1(a, b form1) int {
+	return cmp.Or(a.Written.Compare(b.Written), cmp.Compare(a.Key, b.Key))
 }
 
 // readOneForm1 returns a record, and whether it is still there.
@@ -159,27 +130,6 @@ func (l *Ledger) readOneForm1(name string) (form1, bool, error) {
 		return form1{}, false, l.broken("trust", path, err)
 	}
 	return r, true, nil
-}
-
-// removeForm1 removes the records of form 1, once they are migrated.
-func (l *Ledger) removeForm1() error {
-	names, err := l.disk.ReadDir(l.records())
-	if err != nil {
-		return l.broken("read", l.records(), err)
-	}
-	for _, name := range names {
-		if !isForm1Name(name) && !isTemporary(name) {
-			continue
-		}
-		path := filepath.Join(l.records(), name)
-		if err := ignoreMissing(l.disk.Remove(path)); err != nil {
-			return l.broken("remove", path, err)
-		}
-	}
-	if err := l.disk.SyncDir(l.records()); err != nil {
-		return l.broken("sync", l.records(), err)
-	}
-	return nil
 }
 
 // convert returns records of form 1 in form 2. They come in the order in which they were written.

@@ -56,6 +56,9 @@ type Ledger struct {
 	reading bool
 	// held, if not nil, are the records by key, in place of those on the disk.
 	held map[string]Record
+	// old are the records of form 1 that may be left. It is nil if there are none.
+	old   *oldRecords
+	known known
 	// created and removed count records.
 	created, removed atomic.Int64
 }
@@ -65,7 +68,8 @@ func (l *Ledger) Counts() (created, removed int) {
 	return int(l.created.Load()), int(l.removed.Load())
 }
 
-// Open prepares the directory for records. It migrates the records of an older program.
+// Open prepares the directory for records. That takes the same time whatever is in it: what an
+// older program left is migrated where it is used. The context bounds the wait for such a program.
 func Open(ctx context.Context, dir string, disk Disk, now func() time.Time) (*Ledger, error) {
 	l := &Ledger{dir: dir, disk: disk, now: now}
 	if err := l.absolute(); err != nil {
@@ -90,7 +94,7 @@ func Read(ctx context.Context, dir string, disk Disk, now func() time.Time) (*Le
 	}
 	ready, err := l.ready()
 	if err == nil && !ready {
-		err = l.hold()
+		err = l.readUnready(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -105,9 +109,9 @@ func (l *Ledger) absolute() error {
 	return l.broken("use", l.dir, errors.New("want an absolute path"))
 }
 
-func (l *Ledger) keys() string    { return filepath.Join(l.dir, "keys") }
-func (l *Ledger) indexes() string { return filepath.Join(l.dir, "attributes") }
-func (l *Ledger) locks() string   { return filepath.Join(l.dir, "locks") }
+func (l *Ledger) keys() string     { return filepath.Join(l.dir, "keys") }
+func (l *Ledger) indexes() string  { return filepath.Join(l.dir, "attributes") }
+func (l *Ledger) lockPath() string { return filepath.Join(l.dir, "lock") }
 
 // recordPath returns the path of the record with a name that keyName makes.
 func (l *Ledger) recordPath(name string) string {
@@ -125,47 +129,68 @@ func recordName(file string) (name string, is bool) {
 // indexPath returns the directory with the index entries of an attribute.
 func (l *Ledger) indexPath(a Attribute) string { return filepath.Join(l.indexes(), indexName(a)) }
 
+// indexEntry returns the index entry of the record with a name in the history of an attribute.
+func (l *Ledger) indexEntry(a Attribute, name string) string {
+	return filepath.Join(l.indexPath(a), name)
+}
+
 // Get returns the record of a key, and whether there is one.
 func (l *Ledger) Get(ctx context.Context, key string) (Record, bool, error) {
 	if l.held != nil {
 		r, ok := l.held[key]
 		return r, ok, nil
 	}
-	return l.read(keyName(key))
+	name := keyName(key)
+	older, err := l.older(ctx, oldTouch{key: name})
+	if err != nil {
+		return Record{}, false, err
+	}
+	r, ok, err := l.read(name)
+	if older, left := older[key]; left && !ok && err == nil {
+		return older, true, nil
+	}
+	return r, ok, err
 }
 
 // History returns the records that have an entry of an attribute, in no particular order.
 func (l *Ledger) History(ctx context.Context, resource, attribute string) ([]Record, error) {
 	a := Attribute{resource, attribute}
 	if l.held != nil {
-		var all []Record
-		for _, r := range l.held {
-			if r.has(a) {
-				all = append(all, r)
-			}
-		}
-		return all, nil
+		return having(l.held, a), nil
 	}
-	all, _, err := l.history(a)
+	all, _, err := l.history(ctx, a)
 	return all, err
+}
+
+// having returns those of some records that have an entry of an attribute.
+func having(records map[string]Record, a Attribute) (all []Record) {
+	for _, r := range records {
+		if r.has(a) {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // history returns the records that have an entry of an attribute, and the names of the index
 // entries that lead to none.
-func (l *Ledger) history(a Attribute) (all []Record, strays []string, err error) {
-	names, err := l.disk.ReadDir(l.indexPath(a))
+func (l *Ledger) history(
+	ctx context.Context, a Attribute,
+) (all []Record, strays []string, err error) {
+	older, err := l.older(ctx, oldTouch{resource: hash(a.Resource)[:oldDigits]})
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, nil
-		}
+		return nil, nil, err
+	}
+	names, err := l.disk.ReadDir(l.indexPath(a))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, l.broken("read", l.indexPath(a), err)
 	}
 	for _, name := range names {
 		if !isName(name) {
-			return nil, nil, l.broken("use", filepath.Join(l.indexPath(a), name),
+			return nil, nil, l.broken("use", l.indexEntry(a, name),
 				errors.New("it is no index entry of this ledger; move it away"))
 		}
-		r, ok, err := l.read(name)
+		r, ok, err := l.readLasting(name, a)
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -175,11 +200,26 @@ func (l *Ledger) history(a Attribute) (all []Record, strays []string, err error)
 			strays = append(strays, name)
 		}
 	}
+	for key, r := range older {
+		_, migrated, err := l.read(keyName(key))
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !migrated && r.has(a):
+			all = append(all, r)
+		}
+	}
 	return all, strays, nil
 }
 
 // read returns the record with a name, and whether there is one.
 func (l *Ledger) read(name string) (Record, bool, error) {
+	r, _, found, err := l.readMarked(name)
+	return r, found, err
+}
+
+// readFile returns the record with a name as its own file has it, and whether there is one.
+func (l *Ledger) readFile(name string) (Record, bool, error) {
 	path := l.recordPath(name)
 	data, err := l.disk.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,41 +1,61 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"io/fs"
-	"path/filepath"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"aws-provider-executor/pkg/protocol"
 )
 
-// Lock makes this process the only one that acts under the key and on the named things. It
+// Lock makes this request the only one that acts under the key and on the named things. It
 // waits for its turn until the context ends, and then fails with conflict, retryable. The
 // kernel frees the locks of a process that dies.
 func (l *Ledger) Lock(
 	ctx context.Context, key string, things ...string,
 ) (release func(), err error) {
-	wanted := []lock{{"the key " + key, keyLock(keyName(key))}}
+	wanted := []lock{{"the key " + key, keyPlace(keyName(key))}}
 	for _, thing := range things {
-		wanted = append(wanted, lock{thing, hash(thing)[:nameLength]})
+		wanted = append(wanted, lock{thing, placeOf(hash(thing))})
 	}
-	return l.lock(ctx, wanted)
+	unlock, err := l.lock(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	l.known.hold(keyName(key))
+	return func() {
+		l.known.release(keyName(key))
+		unlock()
+	}, nil
 }
 
 // LockKey takes the lock of one more key: that of an action that was found by its facts. It
-// waits as Lock does. It must not be a key that this process has already.
+// waits as Lock does. It must not be a key that this request has already.
 func (l *Ledger) LockKey(ctx context.Context, key string) (release func(), err error) {
 	return l.Lock(ctx, key)
 }
 
-// lock is a lock: what it is of, for people, and the name of its file.
-type lock struct{ of, file string }
+// lock is a lock: what it is of, for people, and its place in the file of locks.
+type lock struct {
+	of    string
+	place int64
+}
 
-// keyLock returns the name of the lock file of a key, from the name of its record.
-func keyLock(name string) string { return "key-" + name }
+// storePlace is the place of the lock on the migration of older records.
+const storePlace = 0
+
+// placeOf returns the place of a lock from the hash of what it is of.
+func placeOf(sum string) int64 {
+	const digits = 15 // of which a place beyond any file is made
+	place, _ := strconv.ParseInt(sum[:digits], 16, 64)
+	return place + 1
+}
+
+// keyPlace returns the place of the lock of a key, from the name of its record.
+func keyPlace(name string) int64 { return placeOf(hash("key " + name)) }
 
 func (l *Ledger) lock(ctx context.Context, wanted []lock) (release func(), err error) {
 	var held []func()
@@ -47,10 +67,11 @@ func (l *Ledger) lock(ctx context.Context, wanted []lock) (release func(), err e
 	if l.reading {
 		return release, nil
 	}
-	// One order for all, so that no two processes wait for each other.
-	slices.SortFunc(wanted, func(a, b lock) int { return strings.Compare(a.file, b.file) })
-	for _, one := range slices.Compact(wanted) {
-		unlock, err := l.await(ctx, one.file)
+	// One order for all, so that no two requests wait for each other.
+	slices.SortFunc(wanted, func(a, b lock) int { return cmp.Compare(a.place, b.place) })
+	wanted = slices.CompactFunc(wanted, func(a, b lock) bool { return a.place == b.place })
+	for _, one := range wanted {
+		unlock, err := await(ctx, func() (func(), error) { return l.tryLock(one.place) })
 		if err == nil {
 			held = append(held, unlock)
 			continue
@@ -59,7 +80,7 @@ func (l *Ledger) lock(ctx context.Context, wanted []lock) (release func(), err e
 		if errors.Is(err, ErrHeld) {
 			return nil, busy(one.of)
 		}
-		return nil, l.broken("lock", l.locks(), err)
+		return nil, l.broken("lock", l.lockPath(), err)
 	}
 	return release, nil
 }
@@ -74,11 +95,10 @@ func busy(of string) error {
 	return failure
 }
 
-// await takes the lock with a file name. It fails with ErrHeld if another process has it until
-// the context ends.
-func (l *Ledger) await(ctx context.Context, file string) (unlock func(), err error) {
+// await takes a lock. It fails with ErrHeld if another has it until the context ends.
+func await(ctx context.Context, try func() (func(), error)) (unlock func(), err error) {
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		unlock, err := l.tryLock(file)
+		unlock, err := try()
 		if !errors.Is(err, ErrHeld) {
 			return unlock, err
 		}
@@ -90,16 +110,7 @@ func (l *Ledger) await(ctx context.Context, file string) (unlock func(), err err
 	}
 }
 
-// tryLock takes the lock with a file name, or fails with ErrHeld. The directory of the locks is
-// made anew if somebody removed it.
-func (l *Ledger) tryLock(file string) (unlock func(), err error) {
-	path := filepath.Join(l.locks(), file)
-	unlock, err = l.disk.TryLock(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := l.disk.MkdirAll(l.locks()); err != nil {
-			return nil, err
-		}
-		unlock, err = l.disk.TryLock(path)
-	}
-	return unlock, err
+// tryLock takes the lock with a place, or fails with ErrHeld.
+func (l *Ledger) tryLock(place int64) (unlock func(), err error) {
+	return l.disk.TryLock(l.lockPath(), place)
 }

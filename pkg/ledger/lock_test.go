@@ -329,7 +329,7 @@ func TestProcessesOnOneAttribute(t *testing.T) {
 		}
 	}
 	later(t, dir, OSDisk{}).Tidy(background, "", Attribute{"shared", "value"})
-	if diff := cmp.Diff([]string{"records/" + marker, "swept"}, listing(t, dir)); diff != "" {
+	if diff := cmp.Diff([]string{"lock", "records/" + marker}, listing(t, dir)); diff != "" {
 		t.Errorf("files left (-want +got):\n%s", diff)
 	}
 }
@@ -338,7 +338,7 @@ func TestProcessesOnOneAttribute(t *testing.T) {
 // who made a new one.
 func TestALockThatLostItsNameIsNone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := OSDisk{}.TryLock(path)
+	unlock, err := OSDisk{}.TryOldLock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,16 +348,16 @@ func TestALockThatLostItsNameIsNone(t *testing.T) {
 	}
 	defer late.Close()
 	unlock()
-	if err := lockFile(late, path); !errors.Is(err, ErrHeld) {
+	if err := errors.Join(lockFile(late), stillThere(late, path)); !errors.Is(err, ErrHeld) {
 		t.Errorf("a file without its name: %v", err)
 	}
-	unlock, err = OSDisk{}.TryLock(path)
+	unlock, err = OSDisk{}.TryOldLock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unlock()
 	for range 2 {
-		if _, err := (OSDisk{}).TryLock(path); !errors.Is(err, ErrHeld) {
+		if _, err := (OSDisk{}).TryOldLock(path); !errors.Is(err, ErrHeld) {
 			t.Errorf("a third one: %v", err)
 		}
 	}
@@ -375,7 +375,7 @@ func TestNobodyTakesAnothersLockFileAway(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for turns.Load() < 2000 && !t.Failed() {
-				unlock, err := OSDisk{}.TryLock(path)
+				unlock, err := OSDisk{}.TryOldLock(path)
 				if err != nil {
 					continue
 				}
@@ -406,8 +406,23 @@ func TestALockNamesNothingOutsideItsDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if names, _ := os.ReadDir(filepath.Join(dir, "locks")); len(names) != 4 {
-		t.Errorf("%d lock files, want 4", len(names))
+	want := []string{"attributes", "keys", "lock", "records"}
+	if diff := cmp.Diff(want, entries(t, dir)); diff != "" {
+		t.Errorf("names in the store (-want +got):\n%s", diff)
 	}
 	release()
+}
+
+// entries are the names in a directory, sorted.
+func entries(t *testing.T, dir string) []string {
+	t.Helper()
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name())
+	}
+	return names
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 //
 // Names are kept in two states: as the living machine shows them, and as they would be after a
 // loss of power. That keeps the bytes of what was written (Write syncs them, and Create does not).
-// Of the changes of names it keeps those that SyncDir confirmed, and any first few of the rest.
+// Of the changes of names it keeps those that Sync confirmed, and any first few of the rest.
 type memory struct {
 	files map[string]file // as the machine shows them
 	kept  map[string]file // as a loss of power leaves them
@@ -41,6 +42,9 @@ type file struct {
 type change struct {
 	dir   string
 	apply func(map[string]file)
+	// path, if not empty, is a file whose bytes were not synced: whole is what they are to be.
+	path  string
+	whole file
 }
 
 // fault is what happens to a step.
@@ -122,7 +126,7 @@ func (m *memory) step(name string, do func(torn bool)) error {
 // name records a change of names as done and not yet confirmed.
 func (m *memory) name(dir string, apply func(map[string]file)) {
 	apply(m.files)
-	m.late = append(m.late, change{dir, apply})
+	m.late = append(m.late, change{dir: dir, apply: apply})
 }
 
 var _ Disk = (*memory)(nil)
@@ -196,9 +200,10 @@ func (m *memory) Create(path string, data []byte) error {
 			whole = half
 		}
 		m.files[path] = whole
-		m.late = append(m.late, change{filepath.Dir(path), func(files map[string]file) {
-			files[path] = half
-		}})
+		m.late = append(m.late, change{
+			dir: filepath.Dir(path), path: path, whole: whole,
+			apply: func(files map[string]file) { files[path] = half },
+		})
 	})
 	if err == nil && missing {
 		err = &fs.PathError{Op: "create", Path: path, Err: fs.ErrNotExist}
@@ -296,11 +301,27 @@ func (m *memory) SyncTree(dir string) error {
 	})
 }
 
-func (m *memory) TryLock(path string) (unlock func(), err error) {
-	if !m.files[filepath.Dir(path)].dir {
+func (m *memory) TryLock(path string, place int64) (unlock func(), err error) {
+	if _, there := m.files[path]; !there {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
 	err = m.step("TryLock", func(bool) {})
+	key := fmt.Sprint(path, " ", place)
+	switch {
+	case err != nil:
+		return nil, err
+	case m.locked[key]:
+		return nil, ErrHeld
+	}
+	m.locked[key] = true
+	return func() { delete(m.locked, key) }, nil
+}
+
+func (m *memory) TryOldLock(path string) (unlock func(), err error) {
+	if !m.files[filepath.Dir(path)].dir {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	err = m.step("TryOldLock", func(bool) {})
 	switch {
 	case err != nil:
 		return nil, err
@@ -326,18 +347,42 @@ func (m *memory) ModTime(path string) (time.Time, error) {
 	return f.at, nil
 }
 
-func (m *memory) SyncDir(dir string) error {
-	return m.step("SyncDir", func(torn bool) {
+// Sync confirms the names in directories, and the bytes of files. Half done it confirms the first.
+func (m *memory) Sync(paths ...string) error {
+	return m.step("Sync", func(torn bool) {
 		if torn {
-			return
+			paths = paths[:len(paths)/2]
 		}
-		m.late = slices.DeleteFunc(m.late, func(l change) bool {
-			if l.dir == dir {
-				l.apply(m.kept)
+		for _, path := range paths {
+			if path == "/" || m.files[path].dir {
+				m.syncNames(path)
+			} else {
+				m.syncBytes(path)
 			}
-			return l.dir == dir
-		})
+		}
 	})
+}
+
+func (m *memory) syncNames(dir string) {
+	m.late = slices.DeleteFunc(m.late, func(l change) bool {
+		if l.dir == dir {
+			l.apply(m.kept)
+		}
+		return l.dir == dir
+	})
+}
+
+func (m *memory) syncBytes(path string) {
+	for i, l := range m.late {
+		if l.path != path {
+			continue
+		}
+		whole := l.whole
+		m.late[i].apply = func(files map[string]file) { files[path] = whole }
+		if _, named := m.kept[path]; named {
+			m.kept[path] = whole
+		}
+	}
 }
 
 // recordFiles are the names and bytes of the records, without those on their way.

@@ -5,37 +5,53 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
 
-// A store is ready when three names are there: keys, attributes, and the final marker in records.
-// Until then it is in one of these states, each of which a kill may leave:
+// A store is ready when these names are there: keys, attributes, lock, and one of two markers in
+// records. One marker says that records of form 1 may be left beside it, the other that none are.
 //
-//   - No keys: the records of form 1, if any, are the truth. What is in building is not.
-//   - Keys, and the marker of a migration: the keys are the truth. Records of form 1 may be left.
+// Until then the store is in one of these states, each of which a kill may leave:
+//
+//   - No keys: the records of form 1, if any, are all that there is.
+//   - Keys, and a marker of form 2 or of this form: the records in keys count.
 //   - Keys without a marker: somebody moved the marker away, and an older program may have
 //     written records of form 1 since.
 //   - Keys without attributes: somebody removed the index, to have it made anew.
 
 // The markers lie where a program that knows form 1 only keeps its records. That program refuses
-// a directory that holds any other name, and prints the name.
+// a directory that holds any other name, and prints the name. One that knows form 2 does the same
+// where its own marker is missing.
 const (
-	marker    = "this-ledger-has-form-2-and-needs-a-newer-program"
-	migrating = "this-ledger-is-being-migrated-to-form-2-by-a-newer-program"
+	marker    = "this-ledger-has-form-3-and-needs-a-newer-program"
+	migrating = "this-ledger-is-being-migrated-to-form-3-by-a-newer-program"
+	// The markers of form 2.
+	marker2    = "this-ledger-has-form-2-and-needs-a-newer-program"
+	migrating2 = "this-ledger-is-being-migrated-to-form-2-by-a-newer-program"
 )
 
-// storeLock is the file of the lock on the whole store. It is taken only to prepare the store.
-const storeLock = "store"
+// isMarker reports whether a name is that of a marker.
+func isMarker(name string) bool {
+	return slices.Contains([]string{marker, migrating, marker2, migrating2}, name)
+}
+
+// oldStoreLock is the file of the lock on the whole store. It is taken only to prepare the store.
+const oldStoreLock = "store"
 
 // prepareWait is how long Open waits for other processes, if the store is not ready.
 var prepareWait = 2 * time.Second
 
-func (l *Ledger) records() string       { return filepath.Join(l.dir, "records") }
-func (l *Ledger) markerPath() string    { return filepath.Join(l.records(), marker) }
-func (l *Ledger) migratingPath() string { return filepath.Join(l.records(), migrating) }
+func (l *Ledger) records() string { return filepath.Join(l.dir, "records") }
 
-// building is where keys and attributes are made before they get their places.
+// markerPath returns the path of a marker.
+func (l *Ledger) markerPath(marker string) string { return filepath.Join(l.records(), marker) }
+
+// oldLocks is where older programs make a file for each lock.
+func (l *Ledger) oldLocks() string { return filepath.Join(l.dir, "locks") }
+
+// building is where attributes are made anew before they get their place.
 func (l *Ledger) building() string { return filepath.Join(l.dir, "building") }
 
 // exists reports whether all of some paths are there.
@@ -52,19 +68,39 @@ func (l *Ledger) exists(paths ...string) (bool, error) {
 	return true, nil
 }
 
-// ready reports whether the store needs no preparation.
+// either reports whether one of two markers is there.
+func (l *Ledger) either(one, other string) (bool, error) {
+	there, err := l.exists(l.markerPath(one))
+	if err != nil || there {
+		return there, err
+	}
+	return l.exists(l.markerPath(other))
+}
+
+// ready reports whether the store needs no preparation. Records of form 1 may be left.
 func (l *Ledger) ready() (bool, error) {
-	return l.exists(l.markerPath(), l.keys(), l.indexes())
+	final, err := l.exists(l.markerPath(marker))
+	if err != nil {
+		return false, err
+	}
+	if !final {
+		moving, err := l.exists(l.markerPath(migrating))
+		if err != nil || !moving {
+			return false, err
+		}
+		l.old = &oldRecords{}
+	}
+	return l.exists(l.keys(), l.indexes(), l.lockPath())
 }
 
 // prepare makes a store ready, alone. A kill at any step leaves a store that can be prepared.
 func (l *Ledger) prepare(ctx context.Context) error {
-	if err := l.makeDir(l.locks()); err != nil {
+	if err := l.makeDir(l.oldLocks()); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, prepareWait)
 	defer cancel()
-	unlock, err := l.lock(ctx, []lock{{"the directory " + l.dir, storeLock}})
+	unlock, err := l.lockStore(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,58 +115,16 @@ func (l *Ledger) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !hasKeys {
-		err = l.migrate(ctx)
-	} else {
-		err = l.restoreIndex(ctx)
-	}
+	final, err := l.exists(l.markerPath(marker))
 	if err != nil {
 		return err
 	}
-	return l.settle()
-}
-
-func (l *Ledger) makeDir(dir string) error {
-	if err := l.disk.MkdirAll(dir); err != nil {
-		return l.broken("create", dir, err)
+	if final {
+		// Somebody took a part of the store away.
+		return l.makeStore(ctx, hasKeys)
 	}
-	return nil
-}
-
-// keyed reports whether the keys are the truth. It refuses a store that has lost its keys, and
-// one where an older program may have written beside the keys.
-func (l *Ledger) keyed() (bool, error) {
-	// The marker comes after the keys. So it is looked for before them.
-	marked, err := l.exists(l.markerPath())
+	left, err := l.mayHoldForm1()
 	if err != nil {
-		return false, err
-	}
-	hasKeys, err := l.exists(l.keys())
-	if err != nil {
-		return false, err
-	}
-	if !hasKeys && marked {
-		return false, l.broken("use", l.keys(), errors.New(
-			"the directory is missing, and all records with it; restore it from a backup"))
-	}
-	moving, err := l.exists(l.migratingPath())
-	if err != nil || !hasKeys || marked || moving {
-		return hasKeys, err
-	}
-	old, err := l.readForm1()
-	if err == nil && len(old) > 0 {
-		err = l.broken("use", filepath.Join(l.records(), old[0].fileName()), errors.New(
-			"an older program wrote it beside records of form 2;"+
-				" have that program undo its action, or move it away once you have its prior facts"))
-	}
-	return hasKeys, err
-}
-
-// migrate makes the keys and attributes of a store from what an older program left. That is
-// nothing for a new store.
-func (l *Ledger) migrate(ctx context.Context) error {
-	// What can't be read is refused before anything is changed.
-	if _, err := l.readForm1(); err != nil {
 		return err
 	}
 	// From here on an older program that starts refuses. One that is at work is waited for.
@@ -140,55 +134,175 @@ func (l *Ledger) migrate(ctx context.Context) error {
 	if err := l.quiet(ctx); err != nil {
 		return err
 	}
-	old, err := l.readForm1()
-	if err != nil {
+	if err := l.makeStore(ctx, hasKeys); err != nil {
 		return err
 	}
-	if err := l.build(convert(old), true); err != nil {
-		return err
+	if l.old = nil; left {
+		l.old = &oldRecords{}
+		return nil
 	}
-	// A kill may have left attributes. Without keys they lead to nothing.
-	if err := l.removeTree(l.indexes()); err != nil {
-		return err
-	}
-	if err := l.install(l.indexes()); err != nil {
-		return err
-	}
-	return l.install(l.keys())
+	return l.settle()
 }
 
-// mark puts the marker of a migration on the disk.
-func (l *Ledger) mark() error {
-	if err := l.disk.Write(l.migratingPath(), nil); err != nil {
-		return l.broken("write", l.migratingPath(), err)
+// lockStore takes the lock by which programs of all forms keep each other from preparing the store.
+func (l *Ledger) lockStore(ctx context.Context) (unlock func(), err error) {
+	path := filepath.Join(l.oldLocks(), oldStoreLock)
+	free, err := await(ctx, func() (func(), error) {
+		free, err := l.disk.TryOldLock(path)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return free, err
+		}
+		// Another process has just prepared the store.
+		if err := l.disk.MkdirAll(l.oldLocks()); err != nil {
+			return nil, err
+		}
+		return l.disk.TryOldLock(path)
+	})
+	switch {
+	case errors.Is(err, ErrHeld):
+		return nil, busy("the directory " + l.dir)
+	case err != nil:
+		return nil, l.broken("lock", path, err)
 	}
+	return func() {
+		free()
+		_ = l.disk.Remove(l.oldLocks())
+	}, nil
+}
+
+func (l *Ledger) makeDir(dir string) error {
+	if err := l.disk.MkdirAll(dir); err != nil {
+		return l.broken("create", dir, err)
+	}
+	return nil
+}
+
+// keyed reports whether there are keys. It refuses a store that has lost them, and one where an
+// older program may have written beside them.
+func (l *Ledger) keyed() (bool, error) {
+	// The final marker and the lock come after the keys. So they are looked for before them.
+	final, err := l.either(marker, marker2)
+	if err != nil {
+		return false, err
+	}
+	locked, err := l.exists(l.lockPath())
+	if err != nil {
+		return false, err
+	}
+	hasKeys, err := l.exists(l.keys())
+	if err != nil {
+		return false, err
+	}
+	if !hasKeys && (final || locked) {
+		return false, l.broken("use", l.keys(), errors.New(
+			"the directory is missing, and all records with it; restore it from a backup"))
+	}
+	if !hasKeys || final {
+		return hasKeys, nil
+	}
+	moving, err := l.either(migrating, migrating2)
+	if err != nil || moving {
+		return hasKeys, err
+	}
+	l.old = &oldRecords{}
+	defer func() { l.old = nil }()
+	names, err := l.oldNames()
+	if err == nil && len(names) > 0 {
+		err = l.broken("use", filepath.Join(l.records(), slices.Min(names)), errors.New(
+			"an older program wrote it beside records of a newer form;"+
+				" have that program undo its action, or move it away once you have its prior facts"))
+	}
+	return hasKeys, err
+}
+
+// mayHoldForm1 reports whether records of form 1 may be there. It does not look at all names.
+func (l *Ledger) mayHoldForm1() (bool, error) {
+	names, next, err := l.disk.ReadSome(l.records(), 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, l.broken("read", l.records(), err)
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return !isMarker(name) }) {
+		return true, nil
+	}
+	if next != 0 {
+		names, _, err = l.disk.ReadSome(l.records(), next)
+	}
+	return len(names) > 0 && err == nil, nil
+}
+
+// mark puts the marker of a migration on the disk, in the place of those of form 2.
+func (l *Ledger) mark() error {
+	path := l.markerPath(migrating)
+	if err := l.disk.Write(path, nil); err != nil {
+		return l.broken("write", path, err)
+	}
+	if err := l.syncMarkers(); err != nil {
+		return err
+	}
+	for _, old := range []string{marker2, migrating2} {
+		if err := ignoreMissing(l.disk.Remove(l.markerPath(old))); err != nil {
+			return l.broken("remove", l.markerPath(old), err)
+		}
+	}
+	return l.syncMarkers()
+}
+
+func (l *Ledger) syncMarkers() error {
 	for _, dir := range []string{l.records(), l.dir} {
-		if err := l.disk.SyncDir(dir); err != nil {
+		if err := l.disk.Sync(dir); err != nil {
 			return l.broken("sync", dir, err)
 		}
 	}
 	return nil
 }
 
-// quiet waits until no other process has a lock. Those that start now wait for the store, or
+// quiet waits until no older program has a lock. Those that start now wait for the store, or
 // refuse it.
 func (l *Ledger) quiet(ctx context.Context) error {
-	files, err := l.disk.ReadDir(l.locks())
+	files, err := l.disk.ReadDir(l.oldLocks())
 	if err != nil {
-		return l.broken("read", l.locks(), err)
+		return l.broken("read", l.oldLocks(), err)
 	}
 	for _, file := range files {
-		if file == storeLock {
+		if file == oldStoreLock {
 			continue
 		}
-		unlock, err := l.await(ctx, file)
+		path := filepath.Join(l.oldLocks(), file)
+		unlock, err := await(ctx, func() (func(), error) { return l.disk.TryOldLock(path) })
 		switch {
 		case errors.Is(err, ErrHeld):
-			return busy("a lock in " + l.locks())
+			return busy("a lock in " + l.oldLocks())
 		case err != nil:
-			return l.broken("lock", filepath.Join(l.locks(), file), err)
+			return l.broken("lock", path, err)
 		}
 		unlock()
+	}
+	return nil
+}
+
+// makeStore makes the directories that are missing, and then the file of the locks.
+func (l *Ledger) makeStore(ctx context.Context, hasKeys bool) error {
+	if hasKeys {
+		if err := l.restoreIndex(ctx); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{l.indexes(), l.keys()} {
+		if err := l.makeDir(dir); err != nil {
+			return err
+		}
+		if err := l.disk.Sync(l.dir); err != nil {
+			return l.broken("sync", l.dir, err)
+		}
+	}
+	if err := l.syncParents(); err != nil {
+		return err
+	}
+	if err := l.disk.Create(l.lockPath(), nil); err != nil {
+		return l.broken("create", l.lockPath(), err)
+	}
+	if err := l.disk.Sync(l.dir); err != nil {
+		return l.broken("sync", l.dir, err)
 	}
 	return nil
 }
@@ -198,21 +312,35 @@ func (l *Ledger) restoreIndex(ctx context.Context) error {
 	if there, err := l.exists(l.indexes()); err != nil || there {
 		return err
 	}
-	if err := l.quiet(ctx); err != nil {
-		return err
-	}
-	records, err := l.all()
+	records, err := l.all(ctx)
 	if err != nil {
 		return err
 	}
-	if err := l.build(records, false); err != nil {
+	b := &Ledger{dir: l.building(), disk: l.disk, now: l.now}
+	if err := l.removeTree(b.dir); err != nil {
 		return err
 	}
-	return l.install(l.indexes())
+	if err := l.makeDir(b.indexes()); err != nil {
+		return err
+	}
+	for _, r := range records {
+		for _, a := range r.attributes() {
+			if err := b.makeIndex(b.indexPath(a), keyName(r.Key)); err != nil {
+				return l.broken("write", b.indexEntry(a, keyName(r.Key)), err)
+			}
+		}
+	}
+	if err := l.disk.SyncTree(b.dir); err != nil {
+		return l.broken("sync", b.dir, err)
+	}
+	if err := l.disk.Rename(b.indexes(), l.indexes()); err != nil {
+		return l.broken("create", l.indexes(), err)
+	}
+	return nil
 }
 
-// all returns all records.
-func (l *Ledger) all() ([]Record, error) {
+// all returns all records, as their own files have them.
+func (l *Ledger) all(ctx context.Context) ([]Record, error) {
 	files, err := l.disk.ReadDir(l.keys())
 	if err != nil {
 		return nil, l.broken("read", l.keys(), err)
@@ -223,7 +351,10 @@ func (l *Ledger) all() ([]Record, error) {
 		if !is {
 			continue
 		}
-		r, ok, err := l.read(name)
+		if ctx.Err() != nil {
+			return nil, busy("the index in " + l.dir)
+		}
+		r, ok, err := l.readFile(name)
 		if err != nil {
 			return nil, err
 		}
@@ -232,53 +363,6 @@ func (l *Ledger) all() ([]Record, error) {
 		}
 	}
 	return all, nil
-}
-
-// build makes the attributes of some records, and their keys too if wanted, beside those in use.
-// All of it is on the disk when it returns.
-func (l *Ledger) build(records []Record, keys bool) error {
-	b := &Ledger{dir: l.building(), disk: l.disk, now: l.now}
-	if err := l.removeTree(b.dir); err != nil {
-		return err
-	}
-	for _, dir := range []string{b.keys(), b.indexes()} {
-		if err := l.makeDir(dir); err != nil {
-			return err
-		}
-	}
-	for _, r := range records {
-		name := keyName(r.Key)
-		for _, a := range r.attributes() {
-			if err := b.makeIndex(b.indexPath(a), name); err != nil {
-				return l.broken("write", filepath.Join(b.indexPath(a), name), err)
-			}
-		}
-		if !keys {
-			continue
-		}
-		data, err := encode(r)
-		if err == nil {
-			err = l.disk.Create(b.recordPath(name), data)
-		}
-		if err != nil {
-			return l.broken("write", b.recordPath(name), err)
-		}
-	}
-	if err := l.disk.SyncTree(b.dir); err != nil {
-		return l.broken("sync", b.dir, err)
-	}
-	return nil
-}
-
-// install gives a directory that was built its place.
-func (l *Ledger) install(dir string) error {
-	if err := l.disk.Rename(filepath.Join(l.building(), filepath.Base(dir)), dir); err != nil {
-		return l.broken("create", dir, err)
-	}
-	if err := l.disk.SyncDir(l.dir); err != nil {
-		return l.broken("sync", l.dir, err)
-	}
-	return nil
 }
 
 // removeTree removes a directory and all below it, if it is there.
@@ -302,29 +386,37 @@ func (l *Ledger) removeTree(path string) error {
 	return nil
 }
 
-// settle ends a preparation: the records of form 1 go, and then the final marker is set.
+// settle ends a migration, once no record of form 1 is left: what a kill left of it goes, and the
+// final marker is set.
 func (l *Ledger) settle() error {
-	if err := l.syncParents(); err != nil {
-		return err
-	}
 	if err := l.removeTree(l.building()); err != nil {
 		return err
 	}
-	marked, err := l.exists(l.markerPath())
-	if err != nil || marked {
-		return err
+	names, err := l.disk.ReadDir(l.records())
+	if err != nil {
+		return l.broken("read", l.records(), err)
 	}
-	if err := l.removeForm1(); err != nil {
-		return err
+	for _, name := range names {
+		if !isTemporary(name) {
+			continue
+		}
+		path := filepath.Join(l.records(), name)
+		if err := ignoreMissing(l.disk.Remove(path)); err != nil {
+			return l.broken("remove", path, err)
+		}
 	}
-	return l.markReady()
+	err = l.disk.Rename(l.markerPath(migrating), l.markerPath(marker))
+	if err := ignoreMissing(err); err != nil {
+		return l.broken("write", l.markerPath(marker), err)
+	}
+	return l.syncMarkers()
 }
 
 // syncParents puts the directories on the disk that the store is in. A record lasts no longer.
 func (l *Ledger) syncParents() error {
 	for d := l.dir; d != filepath.Dir(d); {
 		d = filepath.Dir(d)
-		err := l.disk.SyncDir(d)
+		err := l.disk.Sync(d)
 		// A directory that can't be opened or written was not made here.
 		if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
 			return l.broken("sync", d, err)
@@ -333,47 +425,30 @@ func (l *Ledger) syncParents() error {
 	return nil
 }
 
-// markReady puts the final marker in the place of the marker of a migration.
-func (l *Ledger) markReady() error {
-	err := l.disk.Rename(l.migratingPath(), l.markerPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		err = l.disk.Write(l.markerPath(), nil)
-	}
-	if err != nil {
-		return l.broken("write", l.markerPath(), err)
-	}
-	for _, dir := range []string{l.records(), l.dir} {
-		if err := l.disk.SyncDir(dir); err != nil {
-			return l.broken("sync", dir, err)
-		}
-	}
-	return nil
-}
-
-// hold reads the records of a store that is not ready, as they are once it is prepared.
-func (l *Ledger) hold() error {
+// readUnready prepares to read a store that is not ready, as it is once it is prepared.
+func (l *Ledger) readUnready(ctx context.Context) error {
 	hasKeys, err := l.keyed()
 	if err != nil {
 		return err
 	}
-	var records []Record
+	l.old = &oldRecords{}
 	if !hasKeys {
-		old, err := l.readForm1()
-		if err != nil {
-			return err
-		}
-		// Another process may have migrated meanwhile, and removed what was to be read.
-		if hasKeys, err = l.exists(l.keys()); err != nil {
-			return err
-		}
-		records = convert(old)
+		return nil
 	}
-	if hasKeys {
-		if records, err = l.all(); err != nil {
-			return err
-		}
+	if indexed, err := l.exists(l.indexes()); err != nil || indexed {
+		return err
 	}
-	l.held = make(map[string]Record, len(records))
+	records, err := l.all(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := l.oldNames()
+	if err != nil {
+		return err
+	}
+	if l.held, err = l.convertConnected(names, touchAll(names)...); err != nil {
+		return err
+	}
 	for _, r := range records {
 		l.held[r.Key] = r
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,11 +115,12 @@ func TestCaseAStoreOfTheLastProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantStore(t, dry)
-	after := listing(t, dir)
-	if diff := cmp.Diff([]string{"records/" + marker}, slices.DeleteFunc(after, func(f string) bool {
-		return !strings.HasPrefix(f, "records/")
-	})); diff != "" {
-		t.Errorf("left in records (-want +got):\n%s", diff)
+	// All records were asked for, so none of form 1 is left. A sweep sees that.
+	for _, want := range []string{migrating, marker} {
+		if diff := cmp.Diff([]string{want}, entries(t, filepath.Join(dir, "records"))); diff != "" {
+			t.Errorf("left in records (-want +got):\n%s", diff)
+		}
+		open(t, dir, OSDisk{}).Sweep(background)
 	}
 
 	// It serves, with the digests and facts of then.
@@ -431,9 +433,25 @@ func openAt(m *memory) error {
 	return err
 }
 
+// migrateAt asks for some records of oldStore, and has the rest swept.
+func migrateAt(m *memory) error {
+	l, err := Open(background, "/s", m, m.clock)
+	if err != nil {
+		return err
+	}
+	if _, _, err := l.Get(background, "b"); err != nil {
+		return err
+	}
+	if _, err := l.History(background, "a", "value"); err != nil {
+		return err
+	}
+	l.Sweep(background)
+	return nil
+}
+
 // TestNoStepOfAMigrationLosesARecord breaks each step of a migration, and migrates again.
 func TestNoStepOfAMigrationLosesARecord(t *testing.T) {
-	breakEach(t, oldStore(t), openAt, func(t *testing.T, m *memory, _ bool) {
+	breakEach(t, oldStore(t), migrateAt, func(t *testing.T, m *memory, _ bool) {
 		dry, err := Read(background, "/s", m, m.clock)
 		if err != nil {
 			t.Fatal(err)
@@ -448,8 +466,8 @@ func TestNoStepOfAMigrationLosesARecord(t *testing.T) {
 		}
 		l := open(t, "/s", m)
 		wantMigrated(t, l)
-		wantTidyStore(t, m)
 		put(t, l, rec("new", "a", "T", "U"))
+		wantTidyStore(t, m)
 		if err := l.Remove(background, "d"); err != nil {
 			t.Error(err)
 		}
@@ -459,12 +477,15 @@ func TestNoStepOfAMigrationLosesARecord(t *testing.T) {
 // wantTidyStore checks that nothing is left of a migration but its marker.
 func wantTidyStore(t *testing.T, m *memory) {
 	t.Helper()
+	for range 2 {
+		open(t, "/s", m).Sweep(background)
+	}
 	left := m.below("/s/records/")
 	if _, ready := left[marker]; !ready || len(left) != 1 || len(m.below("/s/building/")) != 0 {
 		t.Errorf("left of the migration: %v, %v", left, m.below("/s/building/"))
 	}
-	if n := len(m.below("/s/locks/")); n != 0 {
-		t.Errorf("%d locks left", n)
+	if locks := m.below("/s/locks/"); len(locks) != 0 {
+		t.Errorf("locks of older programs are left: %v", locks)
 	}
 }
 
@@ -559,18 +580,35 @@ func TestATornRecordOfForm1IsRefusedByName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := oldStore(t)
 			bad := s.do(m)
-			before := maps.Clone(m.files)
-			_, err := Read(background, "/s", m, m.clock)
-			wantClass(t, err, protocol.StateStore, bad, s.says, "nothing was changed")
-			wantClass(t, openAt(m), protocol.StateStore, bad, s.says, "nothing was changed")
-			delete(m.files, "/s/locks")
-			if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
-				t.Errorf("files (-before +after):\n%s", diff)
+			before := m.below("/s/records/")
+			for _, l := range []*Ledger{mustRead(t, m), open(t, "/s", m)} {
+				_, err := l.History(background, "a", "value")
+				wantClass(t, err, protocol.StateStore, bad, s.says, "nothing was changed")
+				_, _, err = l.Get(background, "k")
+				wantClass(t, err, protocol.StateStore, bad, s.says, "nothing was changed")
+				// It is in the way only of what it has to do with. A foreign name is of all.
+				_, ok, err := l.Get(background, "d")
+				if foreign := name == "a foreign file"; ok == foreign || (err != nil) != foreign {
+					t.Errorf("another resource: %t, %v", ok, err)
+				}
+				l.Sweep(background)
+			}
+			after := m.below("/s/records/")
+			delete(after, migrating)
+			for _, other := range []form1{one(t, "d in-force off>on", at(4))} {
+				other.Transitions[0].Resource = "b"
+				delete(before, other.fileName())
+				delete(after, other.fileName())
+			}
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("records of form 1 (-before +after):\n%s", diff)
 			}
 			// Moved away, the others are migrated.
 			delete(m.files, bad)
-			if r, ok, err := open(t, "/s", m).Get(background, "d"); !ok || err != nil {
-				t.Error(r, ok, err)
+			for _, key := range []string{"k", "c", "d"} {
+				if _, ok, err := open(t, "/s", m).Get(background, key); !ok || err != nil {
+					t.Error(key, ok, err)
+				}
 			}
 		})
 	}
@@ -624,7 +662,7 @@ func TestAMigrationWaitsForTheOlderProgram(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "locks"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := OSDisk{}.TryLock(filepath.Join(dir, "locks", keyName("the key address-1")))
+	unlock, err := OSDisk{}.TryOldLock(filepath.Join(dir, "locks", keyName("the key address-1")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -705,17 +743,17 @@ func TestReadMeanwhile(t *testing.T) {
 }
 
 // TestWhatWasBuiltBeforeIsNotTaken: after a migration that was cut short the records of form 1 are
-// the truth, and not what was built of them before.
+// the truth, and not what was made of them before.
 func TestWhatWasBuiltBeforeIsNotTaken(t *testing.T) {
 	m := oldStore(t)
 	m.before = func(_ int, name string) fault {
-		if name == "SyncTree" {
+		if name == "Rename" {
 			return killed
 		}
 		return none
 	}
-	if !dies(func() { _ = openAt(m) }) {
-		t.Fatal("no tree was synced")
+	if !dies(func() { _ = migrateAt(m) }) {
+		t.Fatal("no record got its place")
 	}
 	m = m.clone()
 	delete(m.files, "/s/records/"+one(t, "c intended S>T", at(2)).fileName())
@@ -723,7 +761,147 @@ func TestWhatWasBuiltBeforeIsNotTaken(t *testing.T) {
 	if r, ok := mustGet(t, l, "c"); ok {
 		t.Errorf("there is a record of c: %+v", r)
 	}
-	if n := len(m.indexFiles()); n != 3 {
-		t.Errorf("%d index entries, want 3", n)
+	all, err := l.History(background, "a", "value")
+	want := []string{"k a value D > S withdrawn begins", "b a value S > S live"}
+	if diff := cmp.Diff(want, tell(all)); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestWhatWasUndoneSinceDoesNotComeBack: a kill that leaves a record of form 1 beside the migrated
+// one does not bring the record back, once that is removed.
+func TestWhatWasUndoneSinceDoesNotComeBack(t *testing.T) {
+	for n := 1; ; n++ {
+		m, removals := oldStore(t), 0
+		m.before = func(_ int, name string) fault {
+			if name == "Remove" {
+				removals++
+			}
+			if removals == n {
+				return killed
+			}
+			return none
+		}
+		died := dies(func() { _ = migrateAt(m) })
+		m.before = nil
+		for late := range len(m.late) + 1 {
+			m := m.afterPowerLoss(late)
+			l := open(t, "/s", m)
+			if err := l.Remove(background, "c"); err != nil {
+				t.Fatal(err)
+			}
+			for lost := range len(m.late) + 1 {
+				if r, ok := mustGet(t, open(t, "/s", m.afterPowerLoss(lost)), "c"); ok {
+					t.Fatalf("killed at removal %d, then a loss of power: %+v", n, r)
+				}
+			}
+		}
+		if !died {
+			return
+		}
+	}
+}
+
+// TestAMigrationIsOfWhatIsAskedFor: records of other resources stay as they are until they are
+// asked for, or a sweep comes to them.
+func TestAMigrationIsOfWhatIsAskedFor(t *testing.T) {
+	m := oldStore(t)
+	l := open(t, "/s", m)
+	if n := len(m.below("/s/records/")); n != 5 || len(m.recordFiles()) != 0 {
+		t.Errorf("opened, and %d names are in records, %d records migrated", n, len(m.recordFiles()))
+	}
+	put(t, l, rec("new", "b", "on", "off"))
+	if _, ok := m.recordFiles()[keyName("d")+recordEnding]; !ok || len(m.recordFiles()) != 2 {
+		t.Errorf("written to b, and there are %v", m.recordFiles())
+	}
+	// A dry-run sees both kinds.
+	dry := mustRead(t, m)
+	dry.disk = withoutNew{m}
+	wantMigrated(t, dry)
+	l.Sweep(background)
+	if n := len(m.recordFiles()); n != 5 {
+		t.Errorf("swept, and %d records are migrated, want 5", n)
+	}
+	wantMigrated(t, &Ledger{dir: l.dir, disk: withoutNew{m}, now: l.now})
+}
+
+// withoutNew is a disk without the record of the key "new".
+type withoutNew struct{ Disk }
+
+func (d withoutNew) ReadFile(path string) ([]byte, error) {
+	if path == pathOf(Record{Key: "new"}) {
+		return nil, os.ErrNotExist
+	}
+	return d.Disk.ReadFile(path)
+}
+
+// TestManyOldRecordsAreMigratedInParts: a sweep migrates a bounded number, and the store is ready
+// after the last.
+func TestManyOldRecordsAreMigratedInParts(t *testing.T) {
+	m, many := newMemory(), 3*oldBatch
+	for i := range many {
+		r := one(t, "key-"+strconv.Itoa(i)+" in-force D>S", at(i))
+		r.Transitions[0].Resource = strconv.Itoa(i)
+		old1(t, m, r)
+	}
+	sweeps := 0
+	for before := 0; ; sweeps++ {
+		done := len(m.recordFiles())
+		if done-before > oldBatch {
+			t.Errorf("%d records at once", done-before)
+		}
+		if _, ready := m.below("/s/records/")[marker]; ready {
+			break
+		}
+		if sweeps > many {
+			t.Fatalf("%d records are left", many-done)
+		}
+		before = done
+		open(t, "/s", m).Sweep(background)
+	}
+	if n := len(m.recordFiles()); n != many || len(m.below("/s/records/")) != 1 {
+		t.Errorf("%d records of %d after %d sweeps, and %v", n, many, sweeps, m.below("/s/records/"))
+	}
+}
+
+// TestAStoreOfForm2 is ready at once. An older program is refused, and waited for.
+func TestAStoreOfForm2(t *testing.T) {
+	m := newMemory()
+	put(t, open(t, "/s", m), rec("k", "a", "off", "on"))
+	for _, name := range []string{"/s/lock", "/s/records/" + marker} {
+		delete(m.files, name)
+	}
+	m.files["/s/records/"+marker2] = file{}
+	m.mkdirAll("/s/locks")
+	m.files["/s/locks/key-x"] = file{}
+	m.kept, m.late = maps.Clone(m.files), nil
+	if got := has(t, mustRead(t, m), "k"); got != "off" {
+		t.Errorf("a dry-run finds %q", got)
+	}
+	breakEach(t, m, openAt, func(t *testing.T, m *memory, _ bool) {
+		if got := has(t, mustRead(t, m), "k"); got != "off" {
+			t.Errorf("a dry-run finds %q", got)
+		}
+		l := open(t, "/s", m)
+		if got := has(t, l, "k"); got != "off" {
+			t.Errorf("the key has %q", got)
+		}
+		if _, there := m.files["/s/records/"+marker2]; there {
+			t.Error("a program of form 2 would go on")
+		}
+		// A file without a lock may be left.
+		delete(m.files, "/s/locks/key-x")
+		wantTidyStore(t, m)
+	})
+	held, err := m.TryOldLock("/s/locks/key-x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held()
+	defer func(before time.Duration) { prepareWait = before }(prepareWait)
+	prepareWait = time.Millisecond
+	wantClass(t, openAt(m), protocol.Conflict, "try again")
+	if _, ready := m.files["/s/lock"]; ready {
+		t.Error("it is ready although an older program is at work")
 	}
 }

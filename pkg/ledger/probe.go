@@ -16,8 +16,8 @@ type Probe struct {
 	Tried string
 	// Exists reports whether the ledger's directory is there.
 	Exists bool
-	// Migrates reports whether there are records of an older program, which the first execution
-	// brings to the present form.
+	// Migrates reports whether there are records of an older program, which executions bring to the
+	// present form.
 	Migrates bool
 }
 
@@ -41,13 +41,24 @@ func Try(ctx context.Context, dir string, disk Disk, now func() time.Time) (Prob
 			return p, l.broken("use", p.Tried, errors.New("it is no directory"))
 		case err == nil:
 			p.Exists = p.Tried == dir
-			p.Migrates = p.Exists && len(l.held) > 0
+			if p.Migrates, err = l.migrates(); err != nil {
+				return p, err
+			}
 			return p, l.tried(p.Tried, writeUnnamed(p.Tried))
 		case !errors.Is(err, fs.ErrNotExist) || p.Tried == filepath.Dir(p.Tried):
 			return p, l.broken("look at", p.Tried, err)
 		}
 		p.Tried = filepath.Dir(p.Tried)
 	}
+}
+
+// migrates reports whether there are records of an older program.
+func (l *Ledger) migrates() (bool, error) {
+	if l.old == nil {
+		return false, nil
+	}
+	names, err := l.oldNames()
+	return len(names) > 0, err
 }
 
 func (l *Ledger) tried(dir string, err error) error {

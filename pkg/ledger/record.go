@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -70,6 +71,15 @@ func (r Record) has(a Attribute) bool {
 	return slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.attribute() == a })
 }
 
+// same reports whether two records say the same.
+func (r Record) same(other Record) bool {
+	return r.Version == other.Version && r.Key == other.Key && r.Action == other.Action &&
+		r.Digest == other.Digest && r.Revision == other.Revision && r.Sum == other.Sum &&
+		r.Acted.Equal(other.Acted) && r.Written.Equal(other.Written) &&
+		maps.Equal(r.Target, other.Target) && maps.Equal(r.Facts, other.Facts) &&
+		slices.Equal(r.Entries, other.Entries)
+}
+
 var errTorn = errors.New(
 	"it is torn or was changed by someone else; move it away once you have its prior facts")
 
@@ -80,15 +90,15 @@ const (
 	sumLength = 64
 )
 
-// encode returns the bytes of a record, with their sum.
-func encode(r Record) ([]byte, error) {
+// encode returns the bytes of a record, and their sum, which they end with.
+func encode(r Record) (data []byte, sum string, err error) {
 	r.Sum = ""
-	data, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
+	if data, err = json.Marshal(r); err != nil {
+		return nil, "", err
 	}
 	body := data[:len(data)-len("}")]
-	return slices.Concat(body, []byte(sumBegins+hash(string(body))+sumEnds)), nil
+	sum = hash(string(body))
+	return slices.Concat(body, []byte(sumBegins+sum+sumEnds)), sum, nil
 }
 
 // decode accepts only bytes that carry their own sum.

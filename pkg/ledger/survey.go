@@ -33,6 +33,9 @@ func (l *Ledger) Survey(ctx context.Context) (Survey, error) {
 		}
 		return s, nil
 	}
+	if err := l.surveyOld(&s); err != nil {
+		return s, err
+	}
 	for place := int64(0); ; {
 		names, next, err := l.disk.ReadSome(l.keys(), place)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -53,6 +56,31 @@ func (l *Ledger) Survey(ctx context.Context) (Survey, error) {
 	}
 }
 
+// surveyOld adds the records of form 1 that are left.
+func (l *Ledger) surveyOld(s *Survey) error {
+	if l.old == nil {
+		return nil
+	}
+	names, err := l.oldNames()
+	if err != nil {
+		return err
+	}
+	records, err := l.convertConnected(names, touchAll(names)...)
+	if err != nil {
+		return err
+	}
+	for key, r := range records {
+		migrated, err := l.exists(l.recordPath(keyName(key)))
+		if err != nil {
+			return err
+		}
+		if !migrated {
+			s.add(r)
+		}
+	}
+	return nil
+}
+
 // survey adds the record of a file, if the file is one.
 func (l *Ledger) survey(s *Survey, file string) {
 	name, is := recordName(file)
@@ -67,6 +95,11 @@ func (l *Ledger) survey(s *Survey, file string) {
 	if readable {
 		r, err = decode(data)
 		readable = err == nil && keyName(r.Key) == name
+	}
+	if readable {
+		marked, err := l.marks(r)
+		readable = err == nil
+		r.makeLive(marked)
 	}
 	s.Bytes += int64(len(data))
 	if !readable {

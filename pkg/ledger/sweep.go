@@ -1,10 +1,13 @@
 package ledger
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -16,9 +19,11 @@ const (
 	// oldSweeps is how many sweeps find a record too old before it goes. A clock that was wrong,
 	// when it was written or since, is put right before that.
 	oldSweeps = 30
-	// sweepNames is how many records at most wait for their age, and how many index entries at
-	// most a sweep looks at.
+	// sweepNames is how many records at most wait for their age, and how many records and index
+	// entries at most a sweep looks at, each.
 	sweepNames = 256
+	// sweepTime is after which time a sweep begins nothing more.
+	sweepTime = 100 * time.Millisecond
 	// temporaryAge is more than any run takes to rename what it wrote.
 	temporaryAge = time.Hour
 )
@@ -36,74 +41,119 @@ type leftover struct {
 // counting begin anew.
 func (l *Ledger) stamp() string { return filepath.Join(l.dir, "swept") }
 
-// sweepIfDue sweeps a part of the store once a day. It is no reason to fail.
-func (l *Ledger) sweepIfDue() {
-	at, err := l.disk.ModTime(l.stamp())
-	age := l.now().Sub(at)
-	never := errors.Is(err, fs.ErrNotExist)
-	if !never && (err != nil || 0 <= age && age < sweepEvery) {
-		return
-	}
-	var last leftover
-	if data, err := l.disk.ReadFile(l.stamp()); err == nil && json.Unmarshal(data, &last) != nil {
-		last = leftover{}
-	}
-	keys, nextKey := l.some(l.keys(), last.Keys)
-	dirs, nextDir := l.some(l.indexes(), last.Attributes)
-	j := l.newJudge()
-	old, aged, unneeded := l.countOld(j, keys, last.Old)
-	data, err := json.Marshal(leftover{nextKey, nextDir, old})
-	if err != nil || l.disk.Write(l.stamp(), data) != nil {
-		return
-	}
-	j.drop(unneeded, "")
-	for _, r := range aged {
-		if j.onlyReleases(r) {
-			j.remove(r, "")
+// Sweep looks after the store once the answer is known, and the locks of the request are given
+// back. It migrates some of what an older program left, or else, once a day, sweeps a part of the
+// store. It takes a short time, however much there is. It is no reason to fail.
+func (l *Ledger) Sweep(ctx context.Context) {
+	switch {
+	case l.reading:
+	case l.old != nil:
+		l.sweepOld()
+	case l.due():
+		s := &sweep{
+			Ledger: l, judge: l.newJudge(ctx), end: l.now().Add(sweepTime),
+			records: sweepNames, entries: sweepNames,
 		}
+		s.run()
 	}
-	l.sweepTemporaries(keys)
-	l.sweepIndexes(dirs)
 }
 
-// some lists a part of a directory, and begins anew after the last part.
-func (l *Ledger) some(dir string, from int64) (names []string, next int64) {
-	names, next, err := l.disk.ReadSome(dir, from)
-	if (err != nil || len(names) == 0) && from != 0 {
-		names, next, err = l.disk.ReadSome(dir, 0)
-	}
+// due reports whether the last sweep was long enough ago.
+func (l *Ledger) due() bool {
+	at, err := l.disk.ModTime(l.stamp())
 	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	age := l.now().Sub(at)
+	return age < 0 || age >= sweepEvery
+}
+
+// sweep is one sweep of a part of the store.
+type sweep struct {
+	*Ledger
+	judge *judge
+	// end is when the time for it is up.
+	end time.Time
+	// records and entries are how many records and index entries it may still look at.
+	records, entries int
+}
+
+// may takes one from what is left to look at. It reports whether there was one, and time.
+func (s *sweep) may(left *int) bool {
+	if *left == 0 || !s.now().Before(s.end) {
+		return false
+	}
+	*left--
+	return true
+}
+
+func (s *sweep) run() {
+	var last leftover
+	if data, err := s.disk.ReadFile(s.stamp()); err == nil && json.Unmarshal(data, &last) != nil {
+		last = leftover{}
+	}
+	keys, nextKey := s.some(s.keys(), last.Keys)
+	dirs, nextDir := s.some(s.indexes(), last.Attributes)
+	old, aged, unneeded := s.countOld(keys, last.Old)
+	data, err := json.Marshal(leftover{nextKey, nextDir, old})
+	if err != nil || s.disk.Write(s.stamp(), data) != nil {
+		return
+	}
+	s.judge.drop(unneeded, "")
+	for _, r := range aged {
+		if s.judge.onlyReleases(r) {
+			s.judge.remove(r, "")
+		}
+	}
+	s.sweepTemporaries(keys)
+	s.sweepIndexes(dirs)
+}
+
+// some lists a part of a directory, and begins anew after the last part. The names are turned, so
+// that in time each is among the first.
+func (s *sweep) some(dir string, from int64) (names []string, next int64) {
+	names, next, err := s.disk.ReadSome(dir, from)
+	if (err != nil || len(names) == 0) && from != 0 {
+		names, next, err = s.disk.ReadSome(dir, 0)
+	}
+	if err != nil || len(names) == 0 {
 		return nil, 0
 	}
-	return names, next
+	first := rand.IntN(len(names))
+	return slices.Concat(names[first:], names[:first]), next
 }
 
 // countOld counts how many sweeps, this one among them, have found which record too old. It also
 // returns those found often enough, and those that are not needed.
-func (l *Ledger) countOld(
-	j *judge, names []string, before map[string]int,
+func (s *sweep) countOld(
+	names []string, before map[string]int,
 ) (old map[string]int, aged, unneeded []Record) {
 	old = map[string]int{}
 	look := func(name string) {
-		r, ok, err := l.read(name)
+		r, ok, err := s.read(name)
 		switch {
 		case err != nil || !ok:
-		case !j.needs(r):
+		case !s.judge.needs(r):
 			unneeded = append(unneeded, r)
-		case l.now().Sub(r.Written) > MaxAge && j.onlyReleases(r):
+		case s.now().Sub(r.Written) > MaxAge && s.judge.onlyReleases(r):
 			if old[name] = before[name] + 1; old[name] >= oldSweeps {
 				aged = append(aged, r)
 			}
 		}
 	}
-	for name := range before {
-		if isName(name) {
+	for name, times := range before {
+		switch {
+		case !isName(name):
+		case s.may(&s.records):
 			look(name)
+		default:
+			old[name] = times
 		}
 	}
 	for _, file := range names {
 		name, is := recordName(file)
-		if _, counted := before[name]; is && !counted && len(old) < sweepNames {
+		_, counted := before[name]
+		if is && !counted && len(old) < sweepNames && s.may(&s.records) {
 			look(name)
 		}
 	}
@@ -111,34 +161,33 @@ func (l *Ledger) countOld(
 }
 
 // sweepTemporaries removes the files that a kill left on their way.
-func (l *Ledger) sweepTemporaries(names []string) {
+func (s *sweep) sweepTemporaries(names []string) {
 	for _, name := range names {
 		if !isTemporary(name) {
 			continue
 		}
-		path := filepath.Join(l.keys(), name)
-		if at, err := l.disk.ModTime(path); err == nil && l.now().Sub(at) > temporaryAge {
-			_ = l.disk.Remove(path)
+		path := filepath.Join(s.keys(), name)
+		if at, err := s.disk.ModTime(path); err == nil && s.now().Sub(at) > temporaryAge {
+			_ = s.disk.Remove(path)
 		}
 	}
 }
 
 // sweepIndexes removes the index entries that lead to no record.
-func (l *Ledger) sweepIndexes(dirs []string) {
-	left := sweepNames
+func (s *sweep) sweepIndexes(dirs []string) {
 	for _, dir := range dirs {
-		names, _ := l.some(filepath.Join(l.indexes(), dir), 0)
+		names, _ := s.some(filepath.Join(s.indexes(), dir), 0)
 		for _, name := range names {
-			if left--; left < 0 {
+			if !s.may(&s.entries) {
 				return
 			}
-			_, err := l.disk.ModTime(l.recordPath(name))
+			_, err := s.disk.ModTime(s.recordPath(name))
 			if isName(name) && errors.Is(err, fs.ErrNotExist) {
-				l.removeStray(dir, name, "")
+				s.removeStray(dir, name, "")
 			}
 		}
 		if len(names) == 0 && isName(dir) {
-			_ = l.disk.Remove(filepath.Join(l.indexes(), dir))
+			_ = s.disk.Remove(filepath.Join(s.indexes(), dir))
 		}
 	}
 }

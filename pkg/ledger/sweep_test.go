@@ -34,7 +34,7 @@ func sweepAt(t *testing.T, dir string, disk Disk, now time.Time, times int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.Tidy(background, "nobody")
+		l.Sweep(background)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestSweepTakesStrayIndexEntries(t *testing.T) {
 		for range n {
 			delete(m.files, "/s/swept.old")
 			m.files["/s/swept"] = file{data: m.files["/s/swept"].data}
-			l.sweepIfDue()
+			l.Sweep(background)
 		}
 	}
 	sweeps(4)
@@ -165,7 +165,7 @@ func TestSweepComesAtMostOnceADay(t *testing.T) {
 	l.now = func() time.Time { return time.Now().Add(-2 * MaxAge) }
 	put(t, l, release("k", "a"))
 	for range 2 * oldSweeps {
-		open(t, dir, OSDisk{}).Tidy(background, "nobody")
+		open(t, dir, OSDisk{}).Sweep(background)
 	}
 	if names := recordNames(t, dir); len(names) != 1 {
 		t.Errorf("swept again: %v", names)
@@ -248,9 +248,9 @@ func (c *counted) Remove(path string) error {
 	return c.OSDisk.Remove(path)
 }
 
-func (c *counted) TryLock(path string) (func(), error) {
+func (c *counted) TryLock(path string, place int64) (func(), error) {
 	c.calls["TryLock"]++
-	return c.OSDisk.TryLock(path)
+	return c.OSDisk.TryLock(path, place)
 }
 
 // TestAWrongClockLosesNoRecord: a record that was written, or looked at, by a clock that was wrong
@@ -318,7 +318,7 @@ func TestSweepLeavesARecordThatIsWrittenAnewMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Written = m.clock()
-	data, err := encode(r)
+	data, _, err := encode(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestSweepLeavesARecordThatIsWrittenAnewMeanwhile(t *testing.T) {
 			}
 			return none
 		}
-		l.sweepIfDue()
+		l.Sweep(background)
 		if _, ok := mustGet(t, l, "k"); ok != meanwhile {
 			t.Errorf("written meanwhile: %t, and it is there: %t", meanwhile, ok)
 		}
@@ -359,7 +359,7 @@ func TestSweepIsNoReasonToFail(t *testing.T) {
 			}
 			return none
 		}
-		l.sweepIfDue()
+		l.Sweep(background)
 		m.before = nil
 		if got := m.recordFiles(); !maps.Equal(before, got) {
 			t.Errorf("step %d: %v", n, got)

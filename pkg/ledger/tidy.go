@@ -12,16 +12,16 @@ import (
 )
 
 // Tidy removes those records of some attributes that no later answer rests on. The caller has
-// the locks of its own key and of what the attributes are of. Tidy is called after the answer:
-// what it can't remove stays. Once a day it also sweeps a part of the store.
+// the locks of its own key and of what the attributes are of. Tidy is called once the outcome is
+// recorded: what it can't remove stays.
 func (l *Ledger) Tidy(ctx context.Context, own string, attributes ...Attribute) {
 	if l.reading {
 		return
 	}
-	j := l.newJudge()
+	j := l.newJudge(ctx)
 	found := map[string]Record{}
 	for _, a := range attributes {
-		records, strays, err := l.history(a)
+		records, strays, err := l.history(ctx, a)
 		if err != nil {
 			continue
 		}
@@ -39,7 +39,6 @@ func (l *Ledger) Tidy(ctx context.Context, own string, attributes ...Attribute) 
 		}
 	}
 	j.drop(slices.Collect(maps.Values(found)), own)
-	l.sweepIfDue()
 }
 
 // removeUnused removes a record unless somebody is at work under its key, or was. The caller
@@ -47,21 +46,21 @@ func (l *Ledger) Tidy(ctx context.Context, own string, attributes ...Attribute) 
 func (l *Ledger) removeUnused(r Record, own string) bool {
 	name := keyName(r.Key)
 	if r.Key != own {
-		unlock, err := l.tryLock(keyLock(name))
+		unlock, err := l.tryLock(keyPlace(name))
 		if err != nil {
 			return false
 		}
 		defer unlock()
 	}
 	now, ok, err := l.read(name)
-	return err == nil && ok && now.Sum == r.Sum && l.remove(now) == nil
+	return err == nil && ok && now.same(r) && l.remove(now) == nil
 }
 
 // removeStray removes an index entry, of the directory with a name, if it leads to no record with
 // an entry of that attribute. One whose record may just be written stays.
 func (l *Ledger) removeStray(dir, name, own string) {
 	if name != keyName(own) {
-		unlock, err := l.tryLock(keyLock(name))
+		unlock, err := l.tryLock(keyPlace(name))
 		if err != nil {
 			return
 		}
@@ -81,13 +80,14 @@ func (l *Ledger) removeStray(dir, name, own string) {
 
 // judge tells which records a later answer may rest on. It reads each history once.
 type judge struct {
+	ctx    context.Context
 	ledger *Ledger
 	// entries are those of an attribute, needed those of them that are needed.
 	entries, needed map[Attribute][]history.Entry
 }
 
-func (l *Ledger) newJudge() *judge {
-	return &judge{l, map[Attribute][]history.Entry{}, map[Attribute][]history.Entry{}}
+func (l *Ledger) newJudge(ctx context.Context) *judge {
+	return &judge{ctx, l, map[Attribute][]history.Entry{}, map[Attribute][]history.Entry{}}
 }
 
 // know sets the entries of an attribute.
@@ -98,7 +98,7 @@ func (j *judge) know(a Attribute, all []history.Entry) {
 // read returns the entries of an attribute, and those that are needed.
 func (j *judge) read(a Attribute) (all, needed []history.Entry, err error) {
 	if _, known := j.entries[a]; !known {
-		records, _, err := j.ledger.history(a)
+		records, _, err := j.ledger.history(j.ctx, a)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -112,7 +112,7 @@ func (p *player) put(key, resource string, entries ...history.Entry) {
 
 // sweptNow makes a store that is not due for a sweep.
 func sweptNow(m *memory) {
-	m.files["/s/swept"] = file{at: time.Now()}
+	m.files["/s/swept"] = file{at: m.clock()}
 	m.kept["/s/swept"] = m.files["/s/swept"]
 }
 
@@ -391,7 +391,7 @@ func TestWhatAReleaseEndedNeverComesBack(t *testing.T) {
 	l.now = func() time.Time { return time.Now().Add(2 * MaxAge) }
 	for range 2 * oldSweeps {
 		m.files["/s/swept"] = file{data: m.files["/s/swept"].data}
-		l.sweepIfDue()
+		l.Sweep(background)
 	}
 	if diff := cmp.Diff([]string{"k", "op"}, left(t, m, l)); diff != "" {
 		t.Errorf("records, old (-want +got):\n%s", diff)
@@ -399,7 +399,7 @@ func TestWhatAReleaseEndedNeverComesBack(t *testing.T) {
 	unlock()
 	for range 2 * oldSweeps {
 		m.files["/s/swept"] = file{data: m.files["/s/swept"].data}
-		l.sweepIfDue()
+		l.Sweep(background)
 	}
 	if diff := cmp.Diff([]string{}, left(t, m, l)); diff != "" {
 		t.Errorf("records, in the end (-want +got):\n%s", diff)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -83,8 +84,11 @@ func (d *mortalDisk) Rename(from, to string) error {
 func (d *mortalDisk) Remove(path string) error {
 	return d.step(func() error { return d.OSDisk.Remove(path) })
 }
-func (d *mortalDisk) SyncDir(dir string) error {
-	return d.step(func() error { return d.OSDisk.SyncDir(dir) })
+func (d *mortalDisk) Create(path string, data []byte) error {
+	return d.step(func() error { return d.OSDisk.Create(path, data) })
+}
+func (d *mortalDisk) Sync(paths ...string) error {
+	return d.step(func() error { return d.OSDisk.Sync(paths...) })
 }
 func (d *mortalDisk) MkdirAll(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
@@ -401,6 +405,59 @@ func TestKilledAroundEveryLedgerStep(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d kills around steps of the ledger: nothing lost", kills.Load())
+}
+
+// TestTheOutcomeIsForgotten: a loss of power takes what was written of an action's outcome without
+// a sync. Then the action counts as begun. Sent again, and undone at once, it comes to the same.
+func TestTheOutcomeIsForgotten(t *testing.T) {
+	t.Parallel()
+	var forgotten atomic.Int64
+	var cases []func()
+	for _, s := range scenarios {
+		c := s.clean(t)
+		if s.alone {
+			continue
+		}
+		cases = append(cases, func() {
+			when := s.name + ", its outcome is forgotten"
+			s.killed(t, c, false, when, func(l *lab, r request) bool {
+				l.must(l.run(r), protocol.Succeeded, "execute")
+				forgotten.Add(int64(l.forgetOutcomes()))
+				return true
+			})
+			l := newLab(t, s.seed)
+			r := s.request("k")
+			did := l.must(l.run(r), protocol.Succeeded, "execute")
+			forgotten.Add(int64(l.forgetOutcomes()))
+			s.happens(l)
+			s.undoes(l, r, did.Status, c, when)
+		})
+	}
+	abreast(cases)
+	if forgotten.Load() == 0 {
+		t.Error("no outcome was there to be forgotten")
+	}
+	t.Logf("%d outcomes forgotten: nothing lost", forgotten.Load())
+}
+
+// forgetOutcomes empties the index entries that tell an outcome, and returns how many did.
+func (l *lab) forgetOutcomes() (n int) {
+	l.t.Helper()
+	entries, err := filepath.Glob(filepath.Join(l.store, "attributes", "*", "*"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, entry := range entries {
+		info, err := os.Stat(entry)
+		if err == nil && info.Size() > 0 {
+			n++
+			err = os.Truncate(entry, 0)
+		}
+		if err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	return n
 }
 
 // TestKilledWhileTheStoreIsMade: the first use of all makes directories.
