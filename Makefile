@@ -11,7 +11,7 @@ SOAK ?= 3m
 # What mutate breaks: what decides on a change, its undo and its evidence. One package or file with
 # PKG, a random sample with MUTATE_FLAGS="-sample 100".
 PKG ?= ./actions/forwarding ./actions/power ./actions/route ./actions/sgfence \
-	./pkg/policy/decide.go ./pkg/journal \
+	./pkg/policy/decide.go ./pkg/policy/signed.go ./pkg/journal \
 	./pkg/ledger/sweep.go $(addprefix ./pkg/gate/,approve.go execute.go rollback.go) \
 	./pkg/history ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/signature ./pkg/fenceagent \
 	$(addprefix ./pkg/executor/,process.go record.go giveup.go apply.go plan.go past.go answer.go)

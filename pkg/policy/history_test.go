@@ -172,3 +172,68 @@ func TestOnlyPinnedProgramsAreAllowed(t *testing.T) {
 		}
 	}
 }
+
+// TestEvidenceIsYoungEnough: a dry-run counts for as long as the policy says, by clocks that may
+// differ by five minutes.
+func TestEvidenceIsYoungEnough(t *testing.T) {
+	p := mustParse(t, open+"  requireEvidence: true\n  maxEvidenceAge: 1h\n")
+	for _, tt := range []struct {
+		age  time.Duration
+		want string
+	}{
+		{time.Hour, ""},
+		{time.Hour + 1, "maxEvidenceAge: its dry-run is 1h0m0s old, older than 1h0m0s; run another, " +
+			"and approve it"},
+		{-5 * time.Minute, ""},
+		{-5*time.Minute - 1, "maxEvidenceAge: its dry-run was at 2026-03-03T12:05:00Z, and it is " +
+			"2026-03-03T12:00:00Z by this clock: look at the clocks"},
+	} {
+		h := History{Digest: "d", Evidence: "d", EvidenceAt: noon.Add(-tt.age)}
+		if got := p.Evidence(h, noon).Error(); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.age, got, tt.want)
+		}
+		if got := mustParse(t, open+"  requireEvidence: true\n").Evidence(h, noon); len(got) > 0 {
+			t.Errorf("%s, without a limit: %v", tt.age, got)
+		}
+	}
+}
+
+// TestWithoutALimitNoClockIsLookedAt: an import from the future is told where waiting is limited.
+func TestWithoutALimitNoClockIsLookedAt(t *testing.T) {
+	h := History{Digest: "d", Imported: noon.Add(time.Hour)}
+	if got := mustParse(t, open).Wait(h, noon); len(got) > 0 {
+		t.Error(got)
+	}
+	if got := mustParse(t, open+"  maxDecisionWait: 1h\n").Wait(h, noon); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
+// TestWhatIsAboutApprovalFitsTogether: each contradiction is told by its line.
+func TestWhatIsAboutApprovalFitsTogether(t *testing.T) {
+	line := newApprover(t, "ann").line()
+	for spec, want := range map[string]string{
+		"  requireApproval: false\n  approvers: [" + line + "]\n": "spec: approvers and " +
+			"approverOtherThanImporter ask for approvals, and requireApproval is false: take one of " +
+			"them out",
+		"  requireApproval: false\n  approverOtherThanImporter: true\n": "spec: approvers and",
+		"  maxEvidenceAge: 1h\n":        "spec: maxEvidenceAge goes with requireEvidence: true",
+		"  revokedKeys: ['SHA256:x']\n": "spec: revokedKeys goes with approvers",
+		"  revokedKeys: ['SHA256:x']\n  approvers: [" + line + "]\n": `spec: revokedKeys has "SHA256:x": ` +
+			"want 43 characters",
+		"  approvers: []\n": "spec.approvers: is an empty list: name what is allowed, or take the " +
+			"field out, which allows names that nobody vouches for",
+		"  allowedPlugins: []\n": "spec.allowedPlugins: is an empty list: name what is allowed, or " +
+			"take the field out, which allows any",
+		"  approvers: ['ann']\n":   "spec.approvers: line 1: it has principals, and no key",
+		"  approvers: signers\n":   `spec.approvers: is "signers": write an absolute path`,
+		"  approvers: /dev/null\n": "spec.approvers: can't be read: /dev/null is not a regular file",
+		"  allowedPlugins: [sha256:x]\n": `spec.allowedPlugins[0]: is "sha256:x", want the SHA-256 of ` +
+			"a file",
+	} {
+		_, err := Parse([]byte(header + open + spec))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", spec, err, want)
+		}
+	}
+}

@@ -236,7 +236,6 @@ func (r *reader) digests(n *document.Node, path string) {
 		hex, ok := strings.CutPrefix(s, "sha256:")
 		if !ok || len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {
 			r.Add(n.Line, path, "is %q, %s", s, digestForm)
-			return
 		}
 		r.policy.Plugins = append(r.policy.Plugins, s)
 	})
