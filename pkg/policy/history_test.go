@@ -219,8 +219,8 @@ func TestWhatIsAboutApprovalFitsTogether(t *testing.T) {
 		"  requireApproval: false\n  approverOtherThanImporter: true\n": "spec: approvers and",
 		"  maxEvidenceAge: 1h\n":        "spec: maxEvidenceAge goes with requireEvidence: true",
 		"  revokedKeys: ['SHA256:x']\n": "spec: revokedKeys goes with approvers",
-		"  revokedKeys: ['SHA256:x']\n  approvers: [" + line + "]\n": `spec: revokedKeys has "SHA256:x": ` +
-			"want 43 characters",
+		"  revokedKeys: ['SHA256:x']\n  approvers: [" + line + "]\n": "spec: revokedKeys has " +
+			`"SHA256:x": want 43 characters`,
 		"  approvers: []\n": "spec.approvers: is an empty list: name what is allowed, or take the " +
 			"field out, which allows names that nobody vouches for",
 		"  allowedPlugins: []\n": "spec.allowedPlugins: is an empty list: name what is allowed, or " +

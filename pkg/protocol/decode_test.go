@@ -549,3 +549,26 @@ func TestNilMapsAreEmpty(t *testing.T) {
 		t.Errorf("%v %v", got, faults)
 	}
 }
+
+// TestHowMuchIsToldOfFaults: as many as begin within 32 KiB, and how many more there are.
+func TestHowMuchIsToldOfFaults(t *testing.T) {
+	const limit = 32 << 10
+	first := strings.Repeat("x", limit-len("; "))
+	f := Faults{{Reason: first}, {Reason: "b"}, {Reason: "c"}, {Reason: "d"}}
+	if got, want := f.Error(), first+"; b; and 2 more"; got != want {
+		t.Errorf("%d bytes, which end with %q; want %d", len(got), got[limit-10:], len(want))
+	}
+}
+
+// TestALongKeyIsQuoted: an error repeats no more of it than of other texts.
+func TestALongKeyIsQuoted(t *testing.T) {
+	longest := strings.Repeat("k", 80)
+	if got := Join("a", longest); got != "a."+longest {
+		t.Error(got)
+	}
+	for _, key := range []string{longest + "k", "", "a b", "a.b", `a"b`, "é"} {
+		if got := Join("a", key); got != "a."+Quote(key) || !strings.Contains(got, `"`) {
+			t.Errorf("%q: %s", key, got)
+		}
+	}
+}

@@ -143,3 +143,19 @@ func TestKeyList(t *testing.T) {
 		t.Errorf("of %d keys %d are told, the last %q (%v)", len(many), len(back), back[len(back)-1], err)
 	}
 }
+
+// TestNearlyIsBounded: a key of many bytes is near nothing, and names of ten letters are long.
+func TestNearlyIsBounded(t *testing.T) {
+	dashes := strings.Repeat("-", 96-len("nicRef"))
+	if !Nearly("nicRef"+dashes, "nicRef") || Nearly("nicRef"+dashes+"-", "nicRef") {
+		t.Error("the limit is not 96 bytes")
+	}
+	for key, name := range map[string]string{"abcdefgh": "abcdefghij", "abcdefghxy": "abcdefghij"} {
+		if !Nearly(key, name) || Nearly(key[1:], name[1:]) {
+			t.Errorf("%s and %s: two edits are near from ten letters on", key, name)
+		}
+	}
+	if got := Plain("A-z_0.9 é"); got != "az09" {
+		t.Error(got)
+	}
+}

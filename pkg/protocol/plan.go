@@ -100,7 +100,6 @@ func decodeChange(item JSON) (Change, error) {
 		*to = m.Value.Text
 		delete(fields, m.Key)
 	}
-	delete(fields, "via")
 	for _, name := range []string{"resource", "attribute", "from", "to"} {
 		if _, missing := fields[name]; missing {
 			return c, fmt.Errorf("has no %s", name)

@@ -41,7 +41,7 @@ func TestAPlanIsToldWholeOrNotAtAll(t *testing.T) {
 		many[i] = one
 	}
 	long := one
-	long.To = strings.Repeat("x", MaxPlanBytes)
+	long.To = strings.Repeat("x", 256<<10)
 	for name, changes := range map[string][]Change{"many": many, "long": {long}} {
 		if text, err := EncodeChanges(changes); err == nil || text != "" {
 			t.Errorf("%s: %d bytes, %v", name, len(text), err)
@@ -56,7 +56,11 @@ func TestAPlanIsToldWholeOrNotAtAll(t *testing.T) {
 	}
 	const element = `{"resource":"r","attribute":"a","from":"b","to":"c"}`
 	tooMany := "[" + strings.Repeat(element+",", MaxChanges) + element + "]"
-	tooLong := "[]" + strings.Repeat(" ", MaxPlanBytes)
+	const limit = 256 << 10
+	tooLong := "[]" + strings.Repeat(" ", limit-1)
+	if _, err := DecodeChanges(tooLong[:limit]); err != nil {
+		t.Error("the longest: ", err)
+	}
 	for name, text := range map[string]string{"many": tooMany, "long": tooLong} {
 		if read, err := DecodeChanges(text); err == nil {
 			t.Errorf("%s: %d changes are read", name, len(read))
