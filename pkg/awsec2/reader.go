@@ -28,6 +28,11 @@ type Reader struct {
 	of *Connection
 }
 
+// CredentialSource tells where the credentials come from, and no secret of them. It asks nobody.
+func (r *Reader) CredentialSource() string {
+	return r.of.own.secrets.tell(r.of.own.base().text)
+}
+
 // DescribeNetworkInterfaces reads the interfaces with these ids, in their order. One that does not
 // exist fails the whole, as not-found.
 func (r *Reader) DescribeNetworkInterfaces(

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 
@@ -31,8 +30,9 @@ func isDatabase(path string) bool {
 }
 
 // adopt takes what a core's journal has in force into ours.
-func (a *app) adopt(ctx context.Context, file, source string, requeue bool) error {
-	if requeue {
+func (a *app) adopt(ctx context.Context, im importing) error {
+	file := im.file
+	if im.requeue {
 		return usage("--requeue is for plans, and %s is a core's journal", file)
 	}
 	g, err := a.gate()
@@ -56,25 +56,32 @@ func (a *app) adopt(ctx context.Context, file, source string, requeue bool) erro
 		fmt.Fprintln(a.stderr, "actionctl: nothing was taken:"+
 			" no action of the core's journal that can be rolled back is in force")
 	}
-	j, err := a.openJournal(ctx)
-	if errors.Is(err, fs.ErrNotExist) {
+	done, err := a.openForImport(ctx, g, im.dryRun, func() error {
 		if len(adoptable) == 0 {
-			return a.report(outcomes, false, nil)
+			return errNothingToAdopt
 		}
-		j, err = a.createJournal(ctx)
+		return nil
+	})
+	if errors.Is(err, errNothingToAdopt) {
+		return a.report(outcomes, false, nil)
 	}
 	if err != nil {
 		return err
 	}
-	defer j.Close()
-	g.Store = j
-	closed, err := g.CloseUndone(ctx, core, source)
+	defer done()
+	closed, err := g.CloseUndone(ctx, core, im.source)
 	if err != nil {
 		return err
 	}
-	taken, err := g.Adopt(ctx, adoptable, source)
-	return a.report(slices.Concat(outcomes, closed, taken), false, err)
+	taken, err := g.Adopt(ctx, adoptable, im.source)
+	outcomes = slices.Concat(outcomes, closed, taken)
+	if im.dryRun {
+		return a.reportRehearsal(outcomes, err)
+	}
+	return a.reportWith(afterImport, outcomes, false, err)
 }
+
+var errNothingToAdopt = errors.New("there is nothing to take")
 
 // createJournal makes the journal where there is none.
 func (a *app) createJournal(ctx context.Context) (*journal.Journal, error) {

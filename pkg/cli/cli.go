@@ -72,9 +72,7 @@ func (p *Program) Main(
 	root := a.root()
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
-	root.SetOut(out)
 	root.SetErr(a.stderr)
-	checkCobrasOwn(root)
 	err := root.ExecuteContext(ctx)
 	code, tell := exitCode(err)
 	if tell && (out.err == nil || !errors.Is(err, out.err)) {
@@ -94,6 +92,8 @@ func checkCobrasOwn(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		switch c.Name() {
 		case "help":
+			c.Short, c.Long = "tell about a command", "help tells about a command, as --help does."
+			c.Example = "  actionctl help import"
 			c.Args = func(_ *cobra.Command, args []string) error {
 				if _, rest, _ := root.Find(args); len(rest) > 0 {
 					return usage("there is no command %q; see actionctl --help", strings.Join(args, " "))
@@ -101,6 +101,12 @@ func checkCobrasOwn(root *cobra.Command) {
 				return nil
 			}
 		case "completion":
+			c.Short = "write the completion of a shell"
+			c.Example = "  actionctl completion bash > /etc/bash_completion.d/actionctl"
+			for _, shell := range c.Commands() {
+				shell.Short = "write the completion of " + shell.Name()
+				shell.Example = "  actionctl completion " + shell.Name()
+			}
 			c.Args = noArguments
 			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 		}
@@ -136,11 +142,16 @@ func (a *app) root() *cobra.Command {
 		Use:   "actionctl",
 		Short: "the gate for provider actions: policy, approval, journal",
 		Long: `actionctl takes plans into a journal, has them approved, and runs them through an
-executor, as a policy allows. Nothing changes the provider but execute, rollback, and run of a
-request that says execute. An action is named by its id or its idempotency key; where that is
-unclear, by id=ID or key=KEY.
+executor, as a policy allows. Nothing changes the provider but execute, rollback, smoke, lab
+teardown, and run of a request that says execute. An action is named by its id or its idempotency
+key; where that is unclear, by id=ID or key=KEY.
 
 Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
+		Example: `  actionctl import -f plans.yaml
+  actionctl execute 1 2 --dry-run
+  actionctl approve 1 2 --by ann@example.org
+  actionctl execute --all-approved
+  actionctl rollback --all`,
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if version {
@@ -209,6 +220,7 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 	root.AddCommand(
 		a.run(),
 		a.undo(),
+		a.plan(),
 		a.importPlans(),
 		a.list(),
 		a.status(),
@@ -228,6 +240,7 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		a.iamPolicy(),
 		a.metricsCommand(),
 		a.preflight(),
+		a.doctor(),
 		a.nodes(),
 		a.version(),
 	)
@@ -237,6 +250,10 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 			c.ValidArgsFunction = cobra.NoFileCompletions
 		}
 	}
+	// The commands that cobra adds keep the output that they find.
+	root.SetOut(a.stdout)
+	checkCobrasOwn(root)
+	setHelp(root)
 	return root
 }
 

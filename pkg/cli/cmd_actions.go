@@ -36,8 +36,10 @@ type permissionDetail struct {
 
 func (a *app) actions() *cobra.Command {
 	return &cobra.Command{
-		Use:               "actions [VERB]",
-		Short:             "list the actions there are, or describe one",
+		Use:   "actions [VERB]",
+		Short: "list the actions there are, or describe one",
+		Example: `  actionctl actions
+  actionctl actions assign-secondary-ip`,
 		Args:              atMostOneVerb,
 		ValidArgsFunction: a.completeVerb,
 		RunE: func(_ *cobra.Command, args []string) error {

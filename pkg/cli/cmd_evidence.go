@@ -19,6 +19,8 @@ func (a *app) evidence() *cobra.Command {
 		Short: "verify and show what was seen before an action",
 		Long: `Evidence is one file in canonical JSON, which preflight writes: the checks with the facts
 behind them, the plans, the network around, who looked and when. Its digest covers all of it.`,
+		Example: `  actionctl preflight -f request.json --evidence evidence.json
+  actionctl evidence show evidence.json`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -115,7 +117,9 @@ func (a *app) evidenceShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show FILE",
 		Short: "show a file of evidence: what was seen, what would change, the undo",
-		Args:  args, ValidArgsFunction: complete,
+		Example: `  actionctl evidence show evidence.json
+  actionctl evidence show evidence.json -o json`,
+		Args: args, ValidArgsFunction: complete,
 		RunE: func(_ *cobra.Command, args []string) error {
 			d, err := a.readEvidence(args[0])
 			if err != nil {

@@ -5,95 +5,183 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/document"
 	"aws-provider-executor/pkg/gate"
-	"aws-provider-executor/pkg/journal"
 )
 
+// importing is what import is told.
+type importing struct {
+	file, source    string
+	requeue, dryRun bool
+}
+
 func (a *app) importPlans() *cobra.Command {
-	var file, source string
-	var requeue bool
+	var im importing
 	c := &cobra.Command{
-		Use:   "import -f PLANS",
+		Use:   "import -f PLANS|REQUESTS",
 		Short: "take plans into the journal, all or none",
-		Long: `import takes plans (YAML or JSON: one, a list, several documents, or {actionPlans:
-[...]}) into the journal, all or none. A key is taken once; the same plan again changes nothing.
+		Long: `import takes plans or requests into the journal, all or none. A key is taken once; the same
+plan again changes nothing. With --dry-run it tells what would be taken, and writes nothing.
+
+Plans are YAML or JSON: one, a list, several documents, or {actionPlans: [...]}; actionctl plan
+writes one. Requests are those that an executor takes. Their mode is not obeyed: whether something
+is executed is said to the gate alone.
 
 Of a core's journal (its SQLite file) it takes the actions that are in force, with their facts, so
 that rollback can undo them. What is left out is told, and it ends with 3 then. The core's file is
 only read.`,
+		Example: `  actionctl import -f plans.yaml --dry-run
+  actionctl import -f plans.yaml
+  actionctl import -f request.json --source mobility-7
+  actionctl import -f core.db`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if isDatabase(file) {
-				return a.adopt(c.Context(), file, firstOf(source, file), requeue)
+			im.source = firstOf(im.source, im.file)
+			if isDatabase(im.file) {
+				return a.adopt(c.Context(), im)
 			}
-			plans, err := a.readPlans(file)
-			var refusal *gate.Refusal
-			if err != nil && !errors.As(err, &refusal) {
-				return err
-			}
-			g, err := a.gate()
-			if err != nil {
-				return err
-			}
-			j, err := a.openOrCreateJournal(c.Context(), g, plans, refusal)
-			if err != nil {
-				return err
-			}
-			defer j.Close()
-			g.Store = j
-			if refusal != nil {
-				return g.RefuseImport(c.Context(), firstOf(source, file), refusal)
-			}
-			outcomes, err := g.Import(c.Context(), plans, firstOf(source, file), requeue)
-			if err != nil {
-				return err
-			}
-			return a.reportWith(afterImport, outcomes, false, nil)
+			return a.importFile(c.Context(), im)
 		},
 	}
-	c.Flags().VarP(&once{to: &file}, "file", "f",
-		"the plans' `file`, or a core's journal; - is standard input")
-	c.Flags().StringVar(&source, "source", "",
+	c.Flags().VarP(&once{to: &im.file}, "file", "f",
+		"the `file` of plans or requests, or a core's journal; - is standard input")
+	c.Flags().StringVar(&im.source, "source", "",
 		"where the plans come from, for the journal (default the file)")
-	c.Flags().BoolVar(&requeue, "requeue", false,
+	c.Flags().BoolVar(&im.requeue, "requeue", false,
 		"put actions that are not running and not in force back to pending, facts kept, to be "+
 			"approved anew")
+	c.Flags().BoolVar(&im.dryRun, "dry-run", false, "tell what would be taken, and write nothing")
 	_ = c.MarkFlagRequired("file")
 	return c
 }
 
-// openOrCreateJournal makes a journal for plans, unless they are refused.
-func (a *app) openOrCreateJournal(
-	ctx context.Context,
-	g *gate.Gate,
-	plans []gate.Plan,
-	refusal *gate.Refusal,
-) (*journal.Journal, error) {
-	j, err := a.openJournal(ctx)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return j, err
+// importFile imports plans or requests.
+func (a *app) importFile(ctx context.Context, im importing) error {
+	plans, err := a.readPlans(im.file)
+	var refusal *gate.Refusal
+	if err != nil && !errors.As(err, &refusal) {
+		return err
 	}
+	g, err := a.gate()
+	if err != nil {
+		return err
+	}
+	done, err := a.openForImport(ctx, g, im.dryRun, func() error {
+		if refusal != nil {
+			return refusal
+		}
+		return g.CheckPlans(plans)
+	})
+	if err != nil {
+		return err
+	}
+	defer done()
 	if refusal != nil {
-		return nil, refusal
+		return g.RefuseImport(ctx, im.source, refusal)
 	}
-	if err := g.CheckPlans(plans); err != nil {
-		return nil, err
+	bar := a.progress(importSteps * int64(len(plans)))
+	defer bar.clear()
+	told := gate.WithProgress(ctx, func() { bar.add(1) })
+	outcomes, err := g.Import(told, plans, im.source, im.requeue)
+	bar.clear()
+	switch {
+	case im.dryRun:
+		return a.reportRehearsal(outcomes, err)
+	case err != nil:
+		return unlessStopped(ctx, err)
 	}
-	return a.createJournal(ctx)
+	return a.reportWith(afterImport, outcomes, false, nil)
 }
 
+// importSteps is how many steps an import has for each plan.
+const importSteps = 3
+
+// unlessStopped says of an error that comes of an interruption what it means to a command that
+// does all or nothing.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return errors.New("interrupted: nothing was done")
+	}
+	return err
+}
+
+// reportRehearsal tells what an import would do. Where anything is refused that is nothing.
+func (a *app) reportRehearsal(outcomes []gate.Outcome, err error) error {
+	for i, o := range outcomes {
+		switch o.Message {
+		case "imported", "requeued", "taken, to be rolled back":
+			outcomes[i].Message = "would be " + o.Message
+		}
+	}
+	if gate.IsRefusal(err) {
+		a.tell("nothing would be taken, since something is refused: it is all or none")
+	}
+	return a.reportWith(afterRehearsal, outcomes, false, err)
+}
+
+// openForImport opens the journal that an import writes to. One that is not there is made once
+// nothing is refused whatever would be in it. For a dry-run all of that is rehearsed.
+func (a *app) openForImport(
+	ctx context.Context, g *gate.Gate, dryRun bool, check func() error,
+) (done func(), err error) {
+	j, err := a.openJournal(ctx)
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case missing && dryRun:
+		g.Store = gate.Rehearse(nil)
+		return func() {}, nil
+	case missing:
+		if err := check(); err != nil {
+			return nil, err
+		}
+		j, err = a.createJournal(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if g.Store = j; dryRun {
+		g.Store = gate.Rehearse(j)
+	}
+	return func() { _ = j.Close() }, nil
+}
+
+// readPlans reads plans, or requests as plans.
 func (a *app) readPlans(file string) ([]gate.Plan, error) {
 	data, err := a.read(file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the plans: %w", err)
 	}
-	plans, err := gate.ParsePlans(data)
+	plans, err := a.plansOrRequests(data, file)
 	if err != nil {
 		return nil, &gate.Refusal{What: "import of " + file, Reasons: faultLines(err)}
+	}
+	return plans, nil
+}
+
+// plansOrRequests reads plans, or requests as plans. All of a file are the one or the other.
+func (a *app) plansOrRequests(data []byte, file string) ([]gate.Plan, error) {
+	if !hasRequests(data) {
+		return gate.ParsePlans(data)
+	}
+	requests, err := a.decodeRequests(data, file, "")
+	if err != nil {
+		return nil, err
+	}
+	plans := plansOf(requests)
+	for i, r := range requests {
+		if len(r.Ignored) > 0 {
+			a.tell("%s, request %d: not taken, since nothing reads it: %s", printable(file), i+1,
+				printable(strings.Join(r.Ignored, ", ")))
+		}
+		if r.Approvals.List != nil {
+			a.tell("%s, request %d: its approvals are not taken: the journal has its own",
+				printable(file), i+1)
+		}
+		plans[i].Mode = string(r.Mode)
 	}
 	return plans, nil
 }
@@ -102,7 +190,7 @@ func (a *app) readPlans(file string) ([]gate.Plan, error) {
 func faultLines(err error) []string {
 	faults, ok := err.(document.Faults)
 	if !ok {
-		return []string{err.Error()}
+		return strings.Split(err.Error(), "\n")
 	}
 	lines := make([]string, len(faults))
 	for i, f := range faults {

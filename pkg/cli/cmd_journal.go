@@ -136,7 +136,7 @@ func keptHead(flag, text string) (journal.Head, error) {
 }
 
 func (a *app) verify(ctx context.Context, j *journal.Journal, how journal.Verification) error {
-	r, err := j.VerifyWith(ctx, how)
+	r, err := a.verified(ctx, j, how)
 	if err != nil {
 		return err
 	}
@@ -159,6 +159,28 @@ func (a *app) verify(ctx context.Context, j *journal.Journal, how journal.Verifi
 		return exit(ExitFailed)
 	}
 	return nil
+}
+
+// verified verifies a journal, and shows on a terminal how far that has come.
+func (a *app) verified(
+	ctx context.Context, j *journal.Journal, how journal.Verification,
+) (journal.Report, error) {
+	var bar *progress
+	how.Progress = func(done, of int64) {
+		if bar == nil {
+			bar = a.progress(of)
+		}
+		bar.set(done)
+	}
+	r, err := j.VerifyWith(ctx, how)
+	if bar != nil {
+		bar.set(bar.total)
+		bar.clear()
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = errors.New("interrupted: not all of the journal was looked at")
+	}
+	return r, err
 }
 
 // signedHead is the end of a log, and who says so when.

@@ -33,8 +33,10 @@ func (a *app) lab() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lab",
 		Short: "what a lab still runs, and how to stop it",
-		Args:  noArguments,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: `  actionctl lab cost --tag lab=smoke --region ap-northeast-1
+  actionctl lab teardown --tag lab=smoke --region ap-northeast-1 --by alice`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.labCost(), a.labTeardown())
 	return c

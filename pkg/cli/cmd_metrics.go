@@ -27,6 +27,8 @@ force. It prints Prometheus' text format. With EXECUTOR_METRICS_DIR it also keep
 of a textfile collector, beside what the runs of actionctl came to. It takes as long as there are
 many records, so a timer runs it. Neither ledger nor journal is changed. One that is not there
 holds nothing.`,
+		Example: `  actionctl metrics
+  EXECUTOR_METRICS_DIR=/var/lib/node_exporter actionctl metrics`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			state := metrics.New(programName, a.Version)

@@ -37,6 +37,8 @@ from, and scans look there. Reports, probes and people say more. State is the cl
 status says if a node answers. Only newer evidence changes what is known, and terminated is final.
 
 The store is a file, or postgres://HOST/DATABASE where several machines share it.`,
+		Example: `  actionctl nodes add 10.0.0.9 --name-prefix rack4
+  actionctl nodes show rack4-10.0.0.9`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("there is no command %q; see actionctl nodes --help",

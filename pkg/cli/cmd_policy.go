@@ -24,9 +24,10 @@ type decision struct {
 
 func (a *app) policy() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "policy",
-		Short: "check policies",
-		Args:  noArguments,
+		Use:     "policy",
+		Short:   "check policies",
+		Example: "  actionctl policy check -f policy.yaml",
+		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return usage("policy takes a subcommand: " +
 				"check")
@@ -41,6 +42,8 @@ func (a *app) policyCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check -f POLICY [-f REQUEST]",
 		Short: "check a policy, and what it says of a request",
+		Example: `  actionctl policy check -f policy.yaml
+  actionctl policy check -f policy.yaml -f request.json`,
 		Long: `check reads the policy of the first file, not that of --policy, and tells every line that
 is wrong. With a request (as run takes it) in a second file it reports whether the policy allows
 that now, every reason against, and what it needs besides. A policy that is refused, and a request

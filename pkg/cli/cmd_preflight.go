@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -158,7 +157,7 @@ func (a *app) checkRequest(r protocol.Request) error {
 // requestsOrPlans reads requests or plans, as plans: a request names its kind.
 func (a *app) requestsOrPlans(data []byte, file string) ([]gate.Plan, error) {
 	var all []gate.Plan
-	if bytes.Contains(data, []byte(protocol.RequestKind)) {
+	if hasRequests(data) {
 		requests, err := a.decodeRequests(data, file, protocol.DryRun)
 		for _, r := range requests {
 			all = append(all, gate.Plan{

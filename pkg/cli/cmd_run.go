@@ -20,6 +20,8 @@ func (a *app) run() *cobra.Command {
 		Long: `run hands a request, or several one after the other, to the executor and prints each
 result, as a core would. It stops at the first that fails. Nothing is journaled. To execute needs
 a policy, and one that asks for neither approval nor evidence; a dry-run needs none.`,
+		Example: `  actionctl run -f request.json --mode dry-run
+  actionctl run -f request.json --policy policy.yaml`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch protocol.Mode(mode) {

@@ -15,6 +15,8 @@ func (a *app) schema() *cobra.Command {
 		Short: "print the JSON Schema of a request, of one verb's, or of a result",
 		Long: "schema prints the JSON Schema of any request; with a verb, of its requests; with " +
 			"result, of a result.",
+		Example: `  actionctl schema > request.schema.json
+  actionctl schema assign-secondary-ip`,
 		Args: atMostOneVerb,
 		ValidArgsFunction: func(
 			c *cobra.Command, args []string, begun string,

@@ -76,6 +76,8 @@ func (a *app) show() *cobra.Command {
 		Short: "show one action: plan, digest, approvals, facts and events",
 		Long: `show tells everything of one action that the journal has. What is called altered is not
 as the log left it: it is neither executed nor rolled back.`,
+		Example: `  actionctl show 7
+  actionctl show mobility-7/assign -o json`,
 		Args: exactly(1, "the id or the idempotency key of an action"),
 		ValidArgsFunction: func(
 			c *cobra.Command, args []string, begun string,

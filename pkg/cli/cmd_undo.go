@@ -24,6 +24,9 @@ func (a *app) undo() *cobra.Command {
 result; of pairs of them ({"request": ..., "result": ...}), one after the other on standard input
 or in a file; or of actions in a journal, a core's too. Several are printed a line each, the last
 first, for run -f -. What --all leaves out is told, and it ends with 3 then.`,
+		Example: `  actionctl undo --request request.json --result result.json
+  actionctl undo 7 --mode dry-run
+  actionctl undo --all | actionctl run -f - --policy policy.yaml`,
 		Args:              func(_ *cobra.Command, args []string) error { return u.check(args) },
 		ValidArgsFunction: a.completeActions(gate.Succeeded, gate.Failed),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -11,7 +11,9 @@ func (a *app) version() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "tell the version",
-		Args:  noArguments,
+		Example: `  actionctl version
+  actionctl version -o json`,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return a.print(
 				map[string]string{"version": a.Version},

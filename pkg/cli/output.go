@@ -201,13 +201,21 @@ func outcomeRows(outcomes []gate.Outcome, dryRun bool) []outcomeRow {
 	return rows
 }
 
+// idText is an action's id, empty where it would be given one.
+func idText(x gate.Action) string {
+	if x.ID == 0 {
+		return ""
+	}
+	return fmt.Sprint(x.ID)
+}
+
 func (a *app) reportTable(outcomes []gate.Outcome) {
 	var lines [][]string
 	for _, o := range outcomes {
 		if o.Verdict == gate.Done {
 			lines = append(
 				lines,
-				[]string{fmt.Sprint(o.Action.ID), o.Action.IdempotencyKey, string(o.Action.Status), o.Message},
+				[]string{idText(o.Action), o.Action.IdempotencyKey, string(o.Action.Status), o.Message},
 			)
 		}
 	}

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
+	"aws-provider-executor/pkg/document"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -22,11 +25,28 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 	return a.decodeRequests(data, file, mode)
 }
 
+// hasRequests reports whether a document of a file says that it is a request.
+func hasRequests(data []byte) bool {
+	nodes, err := document.Parse(data)
+	if err != nil {
+		// What is no document is no request's either, unless it begins as one.
+		return requestLine.Match(data)
+	}
+	return slices.ContainsFunc(nodes, func(n *document.Node) bool {
+		return slices.ContainsFunc(n.Entries, func(e document.Entry) bool {
+			return e.Key == "kind" && e.Value.Text == protocol.RequestKind
+		})
+	})
+}
+
+var requestLine = regexp.MustCompile(`(?m)^[ {]*"?kind"?: *"?` + protocol.RequestKind)
+
 // decodeRequests is readRequests of a file that was read.
 func (a *app) decodeRequests(
 	data []byte, file string, mode protocol.Mode,
 ) ([]protocol.Request, error) {
 	var requests []protocol.Request
+	var wrong []error
 	texts, err := split(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -48,9 +68,13 @@ func (a *app) decodeRequests(
 			faults = append(faults, a.Registry.Strays(verb, r).Faults...)
 		}
 		if len(faults) > 0 {
-			return nil, fmt.Errorf("%s, request %d: %w", file, i+1, faults)
+			wrong = append(wrong, fmt.Errorf("%s, request %d: %w", file, i+1, faults))
+			continue
 		}
 		requests = append(requests, r)
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
 	}
 	return requests, nil
 }

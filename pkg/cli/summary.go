@@ -189,14 +189,21 @@ var afterApproval = summary{
 // afterRejection tells how a no is taken back.
 var afterRejection = summary{word: wordOf, next: func(*app, []gate.Outcome) []next { return nil }}
 
+// afterRehearsal names no command: the one that was given, without --dry-run, does it.
+var afterRehearsal = summary{word: afterImportWord, next: func(*app, []gate.Outcome) []next {
+	return nil
+}}
+
+func afterImportWord(o gate.Outcome) string {
+	if isDone(o) {
+		return strings.SplitN(o.Message, ",", 2)[0]
+	}
+	return wordOf(o)
+}
+
 // afterImport goes on to ask what would be done.
 var afterImport = summary{
-	word: func(o gate.Outcome) string {
-		if isDone(o) {
-			return strings.SplitN(o.Message, ",", 2)[0]
-		}
-		return wordOf(o)
-	},
+	word: afterImportWord,
 	next: func(a *app, all []gate.Outcome) (n []next) {
 		pending := func(o gate.Outcome) bool { return o.Action.Status == gate.Pending }
 		if ids := idsWhere(all, pending); len(ids) > 0 && len(ids) <= maxNamed {

@@ -16,6 +16,8 @@ import (
 // changes nothing. With requeue, an action that is not running and not in force goes back to
 // pending, with the plan as it is now and its facts kept; it has to be approved anew. What failed
 // and may have changed something stays so, and keeps its plan.
+//
+// With a refusal it returns what would have become of the plans that are not refused.
 func (g *Gate) Import(
 	ctx context.Context,
 	plans []Plan,
@@ -41,13 +43,16 @@ func (g *Gate) importOnce(
 	requeue bool,
 ) ([]Outcome, error) {
 	im := importing{Gate: g, source: source, requeue: requeue}
-	for some := range slices.Chunk(im.check(plans), foundAtOnce) {
+	for some := range slices.Chunk(im.check(ctx, plans), foundAtOnce) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if err := im.addAll(ctx, some); err != nil {
 			return nil, err
 		}
 	}
 	if len(im.reasons) > 0 {
-		return nil, g.RefuseImport(ctx, source, im.refusal())
+		return im.outcomes, g.RefuseImport(ctx, source, im.refusal())
 	}
 	actions, err := g.Store.Apply(ctx, im.changes...)
 	if err != nil {
@@ -62,7 +67,7 @@ func (g *Gate) importOnce(
 // CheckPlans refuses what Import would refuse whatever is in the journal.
 func (g *Gate) CheckPlans(plans []Plan) error {
 	im := importing{Gate: g}
-	im.check(plans)
+	im.check(context.Background(), plans)
 	if len(im.reasons) == 0 {
 		return nil
 	}
@@ -103,7 +108,7 @@ func (im *importing) refuse(format string, args ...any) {
 func (im *importing) refusal() *Refusal { return &Refusal{What: "import", Reasons: im.reasons} }
 
 // check refuses what is wrong with the plans, and returns the others, completed.
-func (im *importing) check(plans []Plan) []numbered {
+func (im *importing) check(ctx context.Context, plans []Plan) []numbered {
 	if names := providers(plans); len(names) > 1 {
 		im.refuse(
 			"plans of several providers (%s); import each provider's on its own",
@@ -113,6 +118,7 @@ func (im *importing) check(plans []Plan) []numbered {
 	var good []numbered
 	seen := map[string]int{}
 	for i, plan := range plans {
+		Step(ctx)
 		p := numbered{plan, i + 1}
 		if faults := im.complete(&p.Plan); len(faults) > 0 {
 			im.refuse("%s: %s", p.called(), strings.Join(faults, "; "))
@@ -158,6 +164,7 @@ func (im *importing) addAll(ctx context.Context, plans []numbered) error {
 		there[a.IdempotencyKey] = a
 	}
 	for _, p := range plans {
+		Step(ctx)
 		a, ok := there[p.IdempotencyKey]
 		if !ok {
 			im.change(Action{Source: im.source, Plan: p.Plan, Status: Pending}, EventImported, "imported")
@@ -236,6 +243,6 @@ func (im *importing) change(a Action, kind EventKind, message string) {
 		}
 	}
 	im.changed = append(im.changed, len(im.outcomes))
-	im.outcomes = append(im.outcomes, Outcome{Verdict: Done, Message: message})
+	im.outcomes = append(im.outcomes, Outcome{Action: a, Verdict: Done, Message: message})
 	im.changes = append(im.changes, Change{Action: a, Event: im.event(kind, a, data)})
 }

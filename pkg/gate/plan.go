@@ -117,9 +117,30 @@ func (p Plan) line(path string) int {
 	}
 }
 
-// complete gives a plan that does not say how it is undone the undo its verb has, and names
-// everything wrong with it.
+// Complete gives a plan that does not say how it is undone the undo its verb has, and names
+// everything that is wrong with it. The paths of the faults begin at the plan, as target.nicRef.
+func (g *Gate) Complete(p *Plan) protocol.Faults {
+	faults := g.faultsOf(p)
+	for i := range faults {
+		faults[i].Path = strings.TrimPrefix(faults[i].Path, "spec.")
+	}
+	return slices.Compact(faults)
+}
+
+// complete is Complete with each fault in words, and its line.
 func (g *Gate) complete(p *Plan) []string {
+	var texts []string
+	for _, f := range g.Complete(p) {
+		text := protocol.Faults{f}.Error()
+		if line := p.line(f.Path); line > 0 {
+			text = fmt.Sprintf("line %d: %s", line, text)
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+func (g *Gate) faultsOf(p *Plan) protocol.Faults {
 	verb, known := g.Registry.Resolve(p.Request(protocol.Execute))
 	if known && p.Undo == nil && verb.Undo != "" {
 		p.Undo = &Undo{Action: verb.Undo}
@@ -148,15 +169,7 @@ func (g *Gate) complete(p *Plan) []string {
 		faults = append(faults, more...)
 		faults = append(faults, g.undoFaults(*p, verb)...)
 	}
-	texts := make([]string, len(faults))
-	for i, f := range faults {
-		f.Path = strings.TrimPrefix(f.Path, "spec.")
-		texts[i] = protocol.Faults{f}.Error()
-		if line := p.line(f.Path); line > 0 {
-			texts[i] = fmt.Sprintf("line %d: %s", line, texts[i])
-		}
-	}
-	return slices.Compact(texts)
+	return faults
 }
 
 // undoFaults finds why the undo can't be described.

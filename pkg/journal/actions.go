@@ -139,6 +139,7 @@ func (w *writer) apply(changes []gate.Change) ([]gate.Action, error) {
 		if err := w.logRow(a, values, c.Event); err != nil {
 			return nil, err
 		}
+		gate.Step(w.wanted)
 	}
 	return made, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/preflight"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -85,7 +87,16 @@ func lookClock(s *subject) finding {
 	if s.place.err != nil {
 		return unread(s.place.err)
 	}
-	c, known := s.reader.Clock()
+	return clockFinding(s.reader.Clock())
+}
+
+// JudgeClock is what comes of a look at a clock, as the check of a run says it.
+func JudgeClock(c ec2model.Clock, known bool) preflight.Check {
+	f := clockFinding(c, known)
+	return preflight.Check{Name: "clock", Verdict: f.verdict, Seen: f.seen, Advice: f.advice}
+}
+
+func clockFinding(c ec2model.Clock, known bool) finding {
 	if !known {
 		return unknown("no answer of the provider had a date",
 			"mend what kept the provider from answering, and run it again")

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/actions"
+)
+
+// tree is the tree of commands as a run of the program makes it.
+func tree(t *testing.T) *cobra.Command {
+	t.Helper()
+	p := &Program{Version: "test", Registry: actions.Registry(), Provider: "aws", Now: time.Now}
+	a := &app{
+		Program: p, env: map[string]string{}, stdout: io.Discard, stderr: io.Discard,
+		stdin: interruptible{t.Context(), strings.NewReader("")},
+	}
+	return a.root()
+}
+
+// everyCommand calls do for each command of a tree.
+func everyCommand(c *cobra.Command, do func(*cobra.Command)) {
+	do(c)
+	for _, sub := range c.Commands() {
+		everyCommand(sub, do)
+	}
+}
+
+// TestEveryHelp fits a terminal, says what the command does, and has an example that is one of it:
+// a command that there is, with flags and arguments that it takes.
+func TestEveryHelp(t *testing.T) {
+	commands := 0
+	everyCommand(tree(t), func(c *cobra.Command) {
+		commands++
+		t.Run(c.CommandPath(), func(t *testing.T) {
+			var help bytes.Buffer
+			c.SetOut(&help)
+			if err := c.Help(); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(help.String()) {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > helpWidth {
+					t.Errorf("%d columns: %s", n, line)
+				}
+				if strings.HasSuffix(line, " \n") {
+					t.Errorf("a blank at the end: %q", line)
+				}
+			}
+			if c.Short == "" || !strings.Contains(help.String(), "\nExamples:\n") {
+				t.Errorf("what it does and an example are not told:\n%s", &help)
+			}
+			own := false
+			for _, line := range exampleLines(c.Example) {
+				of := checkExample(t, line)
+				own = own || of == c.CommandPath() || strings.HasPrefix(of, c.CommandPath()+" ")
+			}
+			if !own {
+				t.Errorf("no example is of it: %q", c.Example)
+			}
+		})
+	})
+	if commands < 40 {
+		t.Errorf("there are %d commands", commands)
+	}
+}
+
+// exampleLines are the command lines of an example.
+func exampleLines(text string) []string {
+	text = strings.ReplaceAll(text, "\\\n", " ")
+	var lines []string
+	for line := range strings.Lines(text) {
+		for part := range strings.SplitSeq(line, " | ") {
+			lines = append(lines, strings.TrimSpace(part))
+		}
+	}
+	return lines
+}
+
+// checkExample parses a command line as the program does, and returns which command it is of.
+func checkExample(t *testing.T, line string) string {
+	t.Helper()
+	words, err := shellWords(line)
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
+		return ""
+	}
+	for len(words) > 0 && strings.Contains(words[0], "=") {
+		words = words[1:]
+	}
+	if len(words) == 0 || words[0] != "actionctl" {
+		t.Errorf("%q does not run actionctl", line)
+		return ""
+	}
+	root := tree(t)
+	c, rest, err := root.Find(words[1:])
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
+		return ""
+	}
+	path := c.CommandPath()
+	c.InitDefaultHelpFlag()
+	if err := c.ParseFlags(rest); err != nil {
+		t.Errorf("%s: %v", line, err)
+		return path
+	}
+	if c.Flags().Changed("help") {
+		return path
+	}
+	err = errors.Join(c.ValidateArgs(c.Flags().Args()), c.ValidateRequiredFlags(),
+		c.ValidateFlagGroups())
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
+	}
+	return path
+}
+
+// shellWords are the words of a command line as a shell takes them, up to where its output goes.
+func shellWords(line string) (words []string, err error) {
+	word, quote, in := "", rune(0), false
+	for _, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word += string(r)
+		case r == '\'' || r == '"':
+			quote, in = r, true
+		case r == '>':
+			return words, nil
+		case r == ' ':
+			if in {
+				words = append(words, word)
+			}
+			word, in = "", false
+		default:
+			word += string(r)
+			in = true
+		}
+	}
+	if quote != 0 {
+		return nil, errors.New("a quote is not closed")
+	}
+	if in {
+		words = append(words, word)
+	}
+	return words, nil
+}
+
+// TestGroupsNameCommands: what the help groups is there, but for what comes later.
+func TestGroupsNameCommands(t *testing.T) {
+	root := tree(t)
+	for _, g := range groups {
+		for _, name := range g.commands {
+			if c, _, err := root.Find([]string{name}); err != nil || c == root {
+				t.Errorf("there is no command %s", name)
+			}
+		}
+	}
+}
