@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 
 	"aws-provider-executor/pkg/ec2sim/simproc"
 )
@@ -37,8 +38,8 @@ func (s *stage) expect(code int, says string, args ...string) error {
 	c := exec.Command(s.actionctl, args...)
 	c.Env = s.env
 	said, err := c.CombinedOutput()
-	for line := range strings.Lines(string(said)) {
-		fmt.Fprint(s.out, "  "+line)
+	if err := indent(s.out, string(said)); err != nil {
+		return err
 	}
 	got := 0
 	var exit *exec.ExitError
@@ -55,6 +56,19 @@ func (s *stage) expect(code int, says string, args ...string) error {
 			says)
 	}
 	return nil
+}
+
+// indent shows what a program says. Off a terminal its tables are separated by tabs, for programs;
+// people get columns.
+func indent(out io.Writer, said string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for line := range strings.Lines(said) {
+		if line != "\n" {
+			line = "  " + line
+		}
+		fmt.Fprint(w, line)
+	}
+	return w.Flush()
 }
 
 // world is everything that the provider holds.
