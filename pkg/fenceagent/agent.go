@@ -102,6 +102,7 @@ func (p *Program) Main(
 	if len(args) > 1 {
 		r.in, ended = readArguments(args[1:]), true
 	} else {
+		plugin.TellWaiting(p.Name, "options, a line name=value each,", askTimeout, stdin, stderr)
 		r.in, ended = readWithin(ctx, askTimeout, stdin)
 	}
 	if !ended {

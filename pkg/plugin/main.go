@@ -78,6 +78,7 @@ func (p Program) Main(
 	}
 	call := Call{Env: Environment(environ), Request: stdin}
 	call.Settings, call.Faults = Parse(call.Env)
+	TellWaiting(p.Name, "one request (JSON)", call.Timeout, stdin, stderr)
 	call, ctx = p.begin(ctx, call, stderr)
 	return p.end(call, Write(stdout, p.Answer(ctx, call)))
 }
