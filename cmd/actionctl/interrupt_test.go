@@ -32,11 +32,14 @@ type screen struct {
 	more  chan struct{}
 }
 
-// terminal starts actionctl on a terminal.
-func (s *site) terminal(args ...string) *screen {
+// terminal starts actionctl on a terminal that can't move its cursor.
+func (s *site) terminal(args ...string) *screen { return s.terminalOf("dumb", args...) }
+
+// terminalOf starts actionctl on a kind of terminal.
+func (s *site) terminalOf(kind string, args ...string) *screen {
 	s.t.Helper()
 	c := s.command(args...)
-	c.Env = append(c.Env, "TERM=dumb")
+	c.Env = append(c.Env, "TERM="+kind)
 	f, err := pty.StartWithSize(c, &pty.Winsize{Cols: 120, Rows: 40})
 	if err != nil {
 		s.t.Fatal(err)
