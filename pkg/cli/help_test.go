@@ -57,8 +57,12 @@ func TestEveryHelp(t *testing.T) {
 				t.Errorf("what it does and an example are not told:\n%s", &help)
 			}
 			own := false
-			for _, line := range exampleLines(c.Example) {
-				of := checkExample(t, line)
+			examples, err := shellWords(c.Example)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, words := range examples {
+				of := checkExample(t, words)
 				own = own || of == c.CommandPath() || strings.HasPrefix(of, c.CommandPath()+" ")
 			}
 			if !own {
@@ -71,33 +75,13 @@ func TestEveryHelp(t *testing.T) {
 	}
 }
 
-// exampleLines are the command lines of an example.
-func exampleLines(text string) []string {
-	text = strings.ReplaceAll(text, "\\\n", " ")
-	var lines []string
-	for line := range strings.Lines(text) {
-		for part := range strings.SplitSeq(line, " | ") {
-			lines = append(lines, strings.TrimSpace(part))
-		}
-	}
-	return lines
-}
-
 // checkExample parses a command line as the program does, and returns which command it is of.
-func checkExample(t *testing.T, line string) string {
+func checkExample(t *testing.T, words []string) string {
 	t.Helper()
-	words, err := shellWords(line)
-	if err != nil {
-		t.Errorf("%s: %v", line, err)
+	if words[0] != "actionctl" {
 		return ""
 	}
-	for len(words) > 0 && strings.Contains(words[0], "=") {
-		words = words[1:]
-	}
-	if len(words) == 0 || words[0] != "actionctl" {
-		t.Errorf("%q does not run actionctl", line)
-		return ""
-	}
+	line := strings.Join(words, " ")
 	root := tree(t)
 	c, rest, err := root.Find(words[1:])
 	if err != nil {
@@ -121,10 +105,26 @@ func checkExample(t *testing.T, line string) string {
 	return path
 }
 
-// shellWords are the words of a command line as a shell takes them, up to where its output goes.
-func shellWords(line string) (words []string, err error) {
-	word, quote, in := "", rune(0), false
-	for _, r := range line {
+// shellWords are the commands of a shell's text, each as its words up to where its output goes.
+// Variables that are set before a command are left out.
+func shellWords(text string) (commands [][]string, err error) {
+	var words []string
+	word, quote, in, skip := "", rune(0), false, false
+	endWord := func() {
+		isVariable := len(words) == 0 && strings.Contains(word, "=")
+		if in && !skip && !isVariable {
+			words = append(words, word)
+		}
+		word, in = "", false
+	}
+	endCommand := func() {
+		endWord()
+		if len(words) > 0 {
+			commands = append(commands, words)
+		}
+		words, skip = nil, false
+	}
+	for _, r := range strings.ReplaceAll(text, "\\\n", " ") {
 		switch {
 		case quote != 0 && r == quote:
 			quote = 0
@@ -132,25 +132,23 @@ func shellWords(line string) (words []string, err error) {
 			word += string(r)
 		case r == '\'' || r == '"':
 			quote, in = r, true
+		case r == '|' || r == '\n':
+			endCommand()
 		case r == '>':
-			return words, nil
+			endWord()
+			skip = true
 		case r == ' ':
-			if in {
-				words = append(words, word)
-			}
-			word, in = "", false
+			endWord()
 		default:
 			word += string(r)
 			in = true
 		}
 	}
+	endCommand()
 	if quote != 0 {
-		return nil, errors.New("a quote is not closed")
+		err = errors.New("a quote is not closed")
 	}
-	if in {
-		words = append(words, word)
-	}
-	return words, nil
+	return commands, err
 }
 
 // TestGroupsNameCommands: what the help groups is there, but for what comes later.
