@@ -107,48 +107,55 @@ func checkExample(t *testing.T, words []string) string {
 
 // shellWords are the commands of a shell's text, each as its words up to where its output goes.
 // Variables that are set before a command are left out.
-func shellWords(text string) (commands [][]string, err error) {
-	var words []string
-	word, quote, in, skip := "", rune(0), false, false
-	endWord := func() {
-		isVariable := len(words) == 0 && strings.Contains(word, "=")
-		if in && !skip && !isVariable {
-			words = append(words, word)
-		}
-		word, in = "", false
-	}
-	endCommand := func() {
-		endWord()
-		if len(words) > 0 {
-			commands = append(commands, words)
-		}
-		words, skip = nil, false
-	}
+func shellWords(text string) ([][]string, error) {
+	var s shell
+	quote := rune(0)
 	for _, r := range strings.ReplaceAll(text, "\\\n", " ") {
 		switch {
 		case quote != 0 && r == quote:
 			quote = 0
 		case quote != 0:
-			word += string(r)
+			s.word += string(r)
 		case r == '\'' || r == '"':
-			quote, in = r, true
-		case r == '|' || r == '\n':
-			endCommand()
-		case r == '>':
-			endWord()
-			skip = true
-		case r == ' ':
-			endWord()
+			quote, s.in = r, true
+		case strings.ContainsRune("|\n> ", r):
+			s.end(r)
 		default:
-			word += string(r)
-			in = true
+			s.word += string(r)
+			s.in = true
 		}
 	}
-	endCommand()
+	s.end('\n')
 	if quote != 0 {
-		err = errors.New("a quote is not closed")
+		return nil, errors.New("a quote is not closed")
 	}
-	return commands, err
+	return s.commands, nil
+}
+
+// shell takes words together.
+type shell struct {
+	commands [][]string
+	words    []string
+	word     string
+	// in is set within a word, and skip behind a >.
+	in, skip bool
+}
+
+// end ends a word, and what else a character ends.
+func (s *shell) end(by rune) {
+	isVariable := len(s.words) == 0 && strings.Contains(s.word, "=")
+	if s.in && !s.skip && !isVariable {
+		s.words = append(s.words, s.word)
+	}
+	s.word, s.in = "", false
+	s.skip = s.skip || by == '>'
+	if by != '|' && by != '\n' {
+		return
+	}
+	if len(s.words) > 0 {
+		s.commands = append(s.commands, s.words)
+	}
+	s.words, s.skip = nil, false
 }
 
 // TestGroupsNameCommands: what the help groups is there, but for what comes later.
