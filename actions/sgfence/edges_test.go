@@ -74,11 +74,14 @@ func TestPlanOfTheStop(t *testing.T) {
 func TestEveryChangeNamesItsCall(t *testing.T) {
 	i := fenced(group(5), group(1))
 	open := running(nic(eni0, 0, group(1), group(2)))
-	gone := i
+	down, gone := i, i
+	down.State = "stopped"
 	gone.State, gone.Interfaces = terminated, nil
 	const tags, untags = "ec2:CreateTags", "ec2:DeleteTags"
+	const starts, stops = "ec2:StartInstances", "ec2:StopInstances"
 	calls := map[string]string{
 		attrGroups: "ec2:ModifyNetworkInterfaceAttribute", attrBackup: untags,
+		attrPower: starts,
 	}
 	for name, c := range map[string]struct {
 		instance ec2model.Instance
@@ -88,6 +91,7 @@ func TestEveryChangeNamesItsCall(t *testing.T) {
 	}{
 		"fence":         {open, true, paramPowerOff + "=true", 3},
 		"unfence":       {i, false, paramPowerOff + "=true", 2},
+		"unfence, on":   {down, false, paramPowerOn + "=true", 3},
 		"of terminated": {gone, false, paramPowerOff + "=true", 1},
 	} {
 		r, req := &cloud{instances: []ec2model.Instance{c.instance}}, request(c.with)
@@ -95,17 +99,30 @@ func TestEveryChangeNamesItsCall(t *testing.T) {
 		if c.fence {
 			req.Parameters[paramGroups] = group(1)
 			p, err = planFence(t.Context(), r, req, new(noon).clock())
-			calls[attrPower], calls[attrBackup] = "ec2:StopInstances", tags
+			calls[attrPower], calls[attrBackup] = stops, tags
 		}
 		if err != nil || len(p.Transitions) != c.changes {
 			t.Fatalf("%s: %v, %v", name, err, p)
 		}
 		for _, tr := range p.Transitions {
-			if tr.Call != calls[tr.Attribute] || tr.Set == nil {
-				t.Errorf("%s: the %s is changed by %q", name, tr.Attribute, tr.Call)
+			if tr.Call != calls[tr.Attribute] || tr.Set == nil || tr.Backup != (tr.Attribute == attrBackup) {
+				t.Errorf("%s: the %s is changed by %q, as a backup %t",
+					name, tr.Attribute, tr.Call, tr.Backup)
 			}
 		}
-		calls[attrBackup] = untags
+		calls[attrPower], calls[attrBackup] = starts, untags
+	}
+}
+
+// TestOnlyUnknownGroupsAreAskedFor: a group that an interface has is there. Others are asked for
+// once.
+func TestOnlyUnknownGroupsAreAskedFor(t *testing.T) {
+	c := &cloud{instances: []ec2model.Instance{
+		running(nic(eni0, 0, group(1), group(2)), nic(eni1, 1, group(2)))}}
+	named := paramGroups + "=" + strings.Join([]string{group(2), group(5), group(6)}, ",")
+	_, err := planFence(t.Context(), c, request(named, paramInvert+"=true"), new(noon).clock())
+	if want := []string{group(5), group(6)}; err != nil || !slices.Equal(c.asked, want) {
+		t.Errorf("it asks for %q, want %q; %v", c.asked, want, err)
 	}
 }
 

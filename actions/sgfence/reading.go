@@ -183,12 +183,8 @@ func givesExact(parameters map[string]string) bool {
 	return false
 }
 
-// exactGroups are the groups that each interface is given by its device index; nil when none is
-// given.
+// exactGroups are the groups that each interface is given by its device index.
 func exactGroups(now reading, parameters map[string]string) (map[string][]string, error) {
-	if !givesExact(parameters) {
-		return nil, nil
-	}
 	byIndex := map[string][]string{}
 	for key, groups := range parameters {
 		if exactField.Matches(key) {

@@ -81,6 +81,10 @@ func planUnfence(ctx context.Context, r Reader, req action.Request) (*action.Pla
 	if u.first, err = read(ctx, r, u.instance); err != nil {
 		return u.vanished(err)
 	}
+	if past := req.Past; past != nil {
+		// What an earlier plan of this request found is found again, by this reading.
+		past.PutBack = nil
+	}
 	if u.backups, err = req.History(u.instance, attrBackup); err != nil {
 		return nil, err
 	}

@@ -125,9 +125,7 @@ func TestUnfenceByTheHistory(t *testing.T) {
 			with:    append(told(web, cut), factPriorFence+"="+fenceSame)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := planUnfence(t.Context(),
-				&cloud{instances: []ec2model.Instance{fenced(c.now, c.kept)}},
-				undoing(c.undoes, c.history, c.with...))
+			p, err := plannedTwice(t, fenced(c.now, c.kept), undoing(c.undoes, c.history, c.with...))
 			if err != nil || c.refuse != "" {
 				refused(t, err, c.refuse, c.says...)
 				return
@@ -156,6 +154,18 @@ func TestUnfenceByTheHistory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// plannedTwice plans an unfence, and holds that a second plan of the same request is the same one.
+func plannedTwice(t *testing.T, i ec2model.Instance, req action.Request) (*action.Plan, error) {
+	t.Helper()
+	r := &cloud{instances: []ec2model.Instance{i}}
+	p, err := planUnfence(t.Context(), r, req)
+	again, errAgain := planUnfence(t.Context(), r, req)
+	if err == nil && (errAgain != nil || !slices.Equal(values(again), values(p))) {
+		t.Errorf("planned again: %v, %v; want %q", again, errAgain, values(p))
+	}
+	return p, err
 }
 
 // undoing is a request with a history. It undoes the action under a key, or is one with a key of

@@ -16,7 +16,6 @@ import (
 // undo takes one action back on every interface that its facts or its record tell of.
 func (u *unfence) undo() error {
 	if past := u.req.Past; past != nil {
-		past.PutBack = nil
 		keys, err := putBack(u.req, u.first, u.backups)
 		if err != nil {
 			return err
