@@ -147,10 +147,7 @@ func (w *world) beginSmoke(t *testing.T, lines []string) *smokeRun {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	// The executor gets no keys from actionctl: both find them in a file.
-	keys := `printf '[default]\naws_access_key_id=%s\naws_secret_access_key=%s\n' ` +
-		`"$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" > ` + dir + `/keys; ` +
-		`export AWS_SHARED_CREDENTIALS_FILE=` + dir + `/keys; `
-	cmd := a.shell(ctx, keys+`cd `+dir+`; exec "$@"`, house.actionctl, "smoke", "-f",
+	cmd := a.shell(ctx, keysInFile(dir)+`cd `+dir+`; exec "$@"`, house.actionctl, "smoke", "-f",
 		"requests.json", "--tag", "lab=smoke", "--by", "judge", "--hold", "--policy", "policy.yaml",
 		"--plugin", house.executor, "--patience", "30s")
 	cmd.Env = append(cmd.Env, "EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"),

@@ -65,10 +65,11 @@ func lookHolder(s *subject) finding {
 		return unread(err)
 	}
 	ip := s.address()
-	holders, err := once(s, n.VPCID+" "+ip,
-		func(ctx context.Context, r Reader) ([]ec2model.NetworkInterface, error) {
-			return r.DescribeNetworkInterfacesWithAddress(ctx, n.VPCID, ip)
-		})
+	in, err := s.inSubnet(n.SubnetID)
+	if err != nil {
+		return unread(err)
+	}
+	holders, err := s.holders(n, in)
 	if err != nil {
 		return unread(err)
 	}
@@ -88,7 +89,32 @@ func lookHolder(s *subject) finding {
 	case len(holders) == 1:
 		return pass(n.ID+" holds "+ip+" itself").with("holders", sorted(ids))
 	}
-	return s.delegated(n.SubnetID).with("holders", []string{})
+	return s.delegated(in).with("holders", []string{})
+}
+
+// holders are the interfaces that have the address: those that EC2 finds by it, and those that are
+// read to have it.
+func (s *subject) holders(
+	own ec2model.InterfaceDetail, in subnetInterfaces,
+) ([]ec2model.NetworkInterface, error) {
+	ip := s.address()
+	found, err := once(s, own.VPCID+" "+ip,
+		func(ctx context.Context, r Reader) ([]ec2model.NetworkInterface, error) {
+			return r.DescribeNetworkInterfacesWithAddress(ctx, own.VPCID, ip)
+		})
+	if err != nil {
+		return nil, err
+	}
+	holders := slices.Clone(found)
+	for _, n := range append(slices.Clone(in.found), own.NetworkInterface) {
+		known := slices.ContainsFunc(holders, func(h ec2model.NetworkInterface) bool {
+			return h.ID == n.ID
+		})
+		if n.Has(ip) && !known {
+			holders = append(holders, n)
+		}
+	}
+	return holders, nil
 }
 
 // heldBy judges that another interface holds the address.
@@ -111,21 +137,24 @@ func (s *subject) heldBy(h ec2model.NetworkInterface) finding {
 		"see that the holder may lose it; the undo gives it back")
 }
 
+// subnetInterfaces are interfaces of a subnet, and whether those are all.
+type subnetInterfaces struct {
+	found []ec2model.NetworkInterface
+	all   bool
+}
+
+func (s *subject) inSubnet(id string) (subnetInterfaces, error) {
+	return once(s, "interfaces of "+id,
+		func(ctx context.Context, r Reader) (in subnetInterfaces, err error) {
+			in.found, in.all, err = r.DescribeNetworkInterfacesOfSubnet(ctx, id)
+			return in, err
+		})
+}
+
 // delegated judges an address that no interface holds by itself: it may be in a block that is
 // delegated to one.
-func (s *subject) delegated(subnet string) finding {
-	type some struct {
-		found []ec2model.NetworkInterface
-		all   bool
-	}
+func (s *subject) delegated(in subnetInterfaces) finding {
 	ip := s.address()
-	in, err := once(s, "interfaces of "+subnet, func(ctx context.Context, r Reader) (some, error) {
-		found, all, err := r.DescribeNetworkInterfacesOfSubnet(ctx, subnet)
-		return some{found, all}, err
-	})
-	if err != nil {
-		return unread(err)
-	}
 	for _, n := range in.found {
 		if block, is := n.Delegated(ip); is {
 			return fail(fmt.Sprintf("%s is in %s, which is delegated to %s whole", ip, block, n.ID),
