@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -28,6 +29,34 @@ func addDescribeOnly(stack *middleware.Stack) error {
 			}
 			return next.HandleInitialize(ctx, in)
 		}), middleware.Before)
+}
+
+// errNotDryRun says that a prober was about to change something: a bug.
+var errNotDryRun = errors.New("a prober may only ask with DryRun")
+
+// addDryRunOnly puts a guard into the SDK's own stack, over the request as it is sent: without
+// DryRun=true it stays here.
+func addDryRunOnly(stack *middleware.Stack) error {
+	return stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("DryRunOnly",
+		func(
+			ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+		) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			request, ok := in.Request.(*smithyhttp.Request)
+			if !ok || !saysDryRun(request) {
+				return middleware.FinalizeOutput{}, middleware.Metadata{},
+					fmt.Errorf("%w, not %s", errNotDryRun, awsmiddleware.GetOperationName(ctx))
+			}
+			return next.HandleFinalize(ctx, in)
+		}), middleware.Before)
+}
+
+func saysDryRun(request *smithyhttp.Request) bool {
+	body, err := io.ReadAll(request.GetStream())
+	if err != nil || request.RewindStream() != nil {
+		return false
+	}
+	form, err := url.ParseQuery(string(bytes.TrimSpace(body)))
+	return err == nil && len(form["DryRun"]) == 1 && form.Get("DryRun") == "true"
 }
 
 // maxAnswerBytes bounds one answer of EC2; a page of a thousand interfaces is a tenth of it.

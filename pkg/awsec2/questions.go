@@ -134,15 +134,11 @@ func (p *Prober) interfaceChanges() map[string]question {
 	return map[string]question{
 		"ModifyNetworkInterfaceAttribute": asking(p.api.ModifyNetworkInterfaceAttribute,
 			"ModifyNetworkInterfaceAttribute", func(t Things) *ec2.ModifyNetworkInterfaceAttributeInput {
-				in := &ec2.ModifyNetworkInterfaceAttributeInput{
-					NetworkInterfaceId: aws.String(t[eni]), DryRun: dryRun,
-				}
 				if group := t[action.SecurityGroup]; group != "" {
-					in.Groups = []string{group}
-				} else {
-					in.SourceDestCheck = &types.AttributeBooleanValue{Value: aws.Bool(true)}
+					return dryGroups(t[eni], group)
 				}
-				return in
+				return &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: aws.String(t[eni]),
+					SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(true)}, DryRun: dryRun}
 			}, eni),
 		"DeleteNetworkInterface": asking(p.api.DeleteNetworkInterface, "DeleteNetworkInterface",
 			func(t Things) *ec2.DeleteNetworkInterfaceInput {
@@ -168,26 +164,18 @@ func (p *Prober) interfaceChanges() map[string]question {
 
 func (p *Prober) instanceChanges() map[string]question {
 	const kind = action.Instance
-	tag := types.Tag{Key: aws.String("lastfence"), Value: aws.String("0")}
+	const key, value = "lastfence", "0"
 	return map[string]question{
 		"CreateTags": asking(p.api.CreateTags, "CreateTags", func(t Things) *ec2.CreateTagsInput {
-			return &ec2.CreateTagsInput{
-				Resources: []string{t[kind]}, Tags: []types.Tag{tag}, DryRun: dryRun,
-			}
+			return dryCreateTag(t[kind], key, value)
 		}, kind),
 		"DeleteTags": asking(p.api.DeleteTags, "DeleteTags", func(t Things) *ec2.DeleteTagsInput {
-			return &ec2.DeleteTagsInput{
-				Resources: []string{t[kind]}, Tags: []types.Tag{tag}, DryRun: dryRun,
-			}
+			return dryDeleteTag(t[kind], key, value)
 		}, kind),
 		"StartInstances": asking(p.api.StartInstances, "StartInstances",
-			func(t Things) *ec2.StartInstancesInput {
-				return &ec2.StartInstancesInput{InstanceIds: []string{t[kind]}, DryRun: dryRun}
-			}, kind),
+			func(t Things) *ec2.StartInstancesInput { return dryStart(t[kind]) }, kind),
 		"StopInstances": asking(p.api.StopInstances, "StopInstances",
-			func(t Things) *ec2.StopInstancesInput {
-				return &ec2.StopInstancesInput{InstanceIds: []string{t[kind]}, DryRun: dryRun}
-			}, kind),
+			func(t Things) *ec2.StopInstancesInput { return dryStop(t[kind]) }, kind),
 		"TerminateInstances": asking(p.api.TerminateInstances, "TerminateInstances",
 			func(t Things) *ec2.TerminateInstancesInput {
 				return &ec2.TerminateInstancesInput{InstanceIds: []string{t[kind]}, DryRun: dryRun}
