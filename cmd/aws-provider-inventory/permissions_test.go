@@ -110,7 +110,8 @@ func (o observed) judge(t *testing.T, full observed, permission string) {
 		return
 	}
 	notRead, _ := json.Marshal(o["notRead"])
-	if !bytes.Contains(notRead, []byte(permission)) || !strings.Contains(o.text("message"), permission) {
+	if !bytes.Contains(notRead, []byte(permission)) ||
+		!strings.Contains(o.text("message"), permission) {
 		t.Errorf("it does not name it: %s, %s", o.text("message"), notRead)
 	}
 	for _, name := range lists {

@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/network"
@@ -139,11 +143,23 @@ func (a *app) card(x gate.Action, said asked) view.Card {
 	}
 	if verb, ok := a.Registry.Resolve(x.Request(protocol.DryRun)); ok {
 		c.Action, c.Risk, c.UndoVerb = verb.Name, verb.Risk, verb.Undo
+		c.IsUndo = a.takesBack(verb, x.IdempotencyKey, x.Parameters)
 	}
 	if x.Undo != nil {
-		c.UndoVerb = x.Undo.Action
+		c.UndoVerb, c.IsUndo = x.Undo.Action, false
 	}
 	return c
+}
+
+// takesBack reports whether a request undoes an action: by its key, or by the facts of what was
+// before. The same verb without either is an action of its own, which nothing takes back.
+func (a *app) takesBack(v action.Verb, key string, parameters map[string]string) bool {
+	if _, undone := a.Registry.Undone(v, key); undone {
+		return true
+	}
+	return len(a.Registry.Undoes(v.Name)) > 0 && slices.ContainsFunc(
+		slices.Collect(maps.Keys(parameters)),
+		func(name string) bool { return strings.HasPrefix(name, protocol.PriorPrefix) })
 }
 
 // undoCard is what a person sees of the undo of an action.

@@ -166,6 +166,7 @@ func (a *app) evidenceCards(d evidence.Document) []view.Card {
 		}
 		if verb, ok := a.Registry.Lookup(s.Action); ok {
 			c.Risk = verb.Risk
+			c.IsUndo = verb.Undo == s.Undo && a.takesBack(verb, s.Key, s.Parameters)
 		}
 		cards = append(cards, c)
 	}

@@ -14,6 +14,7 @@ import (
 	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/iampolicy"
+	"aws-provider-executor/pkg/journal"
 	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/preflight"
@@ -180,28 +181,16 @@ func (a *app) requestsOrPlans(data []byte, file string) ([]gate.Plan, error) {
 	return all, nil
 }
 
-func (a *app) plansOfActions(ctx context.Context, ids []string) ([]gate.Plan, error) {
-	j, err := a.openJournal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer j.Close()
-	found, err := findAll(ctx, j, ids)
-	if err != nil {
-		return nil, err
-	}
+func (a *app) plansOfActions(ctx context.Context, names []string) ([]gate.Plan, error) {
 	var plans []gate.Plan
-	for _, id := range found {
-		action, err := j.Get(ctx, id)
-		if err != nil {
-			return nil, err
+	err := a.eachNamed(ctx, names, func(_ *journal.Journal, x gate.Action) error {
+		if err := a.checkRequest(x.Request(protocol.DryRun)); err != nil {
+			return fmt.Errorf("action %d: %w", x.ID, err)
 		}
-		if err := a.checkRequest(action.Request(protocol.DryRun)); err != nil {
-			return nil, fmt.Errorf("action %d: %w", id, err)
-		}
-		plans = append(plans, action.Plan)
-	}
-	return plans, nil
+		plans = append(plans, x.Plan)
+		return nil
+	})
+	return plans, err
 }
 
 // checkRounds checks once, or round after round until it is stopped.

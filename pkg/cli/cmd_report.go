@@ -12,6 +12,7 @@ import (
 
 	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/journal"
 	"aws-provider-executor/pkg/network"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/preflight"
@@ -191,36 +192,27 @@ func targetFacts(target, parameters map[string]string) []report.Fact {
 func (a *app) journalItems(
 	ctx context.Context, f *reportFlags, names []string, seen *evidence.Document,
 ) ([]report.Item, error) {
-	j, err := a.openJournal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer j.Close()
-	ids, err := findAll(ctx, j, names)
-	if err != nil {
-		return nil, err
-	}
 	var items []report.Item
-	for _, id := range ids {
-		x, err := j.Get(ctx, id)
+	err := a.eachNamed(ctx, names, func(j *journal.Journal, x gate.Action) error {
+		approvals, err := j.Approvals(ctx, x.ID)
 		if err != nil {
-			return nil, err
-		}
-		approvals, err := j.Approvals(ctx, id)
-		if err != nil {
-			return nil, err
+			return err
 		}
 		said, _, err := lastAsked(ctx, j, x)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if seen != nil {
 			if _, of := seen.Subject(x.Digest()); !of {
-				return nil, &gate.Refusal{What: f.evidence, Reasons: []string{fmt.Sprintf(
-					"it is not about exactly the plan of action %d (%s)", id, x.Digest())}}
+				return &gate.Refusal{What: f.evidence, Reasons: []string{fmt.Sprintf(
+					"it is not about exactly the plan of action %d (%s)", x.ID, x.Digest())}}
 			}
 		}
 		items = append(items, a.journalItem(ctx, f, x, said, approvals, seen))
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return items, nil
 }
@@ -274,7 +266,7 @@ func approvalsOf(x gate.Action, approvals []policy.Approval) []report.Approval {
 	var all []report.Approval
 	for _, p := range approvals {
 		all = append(all, report.Approval{
-			By: p.By, At: p.At, How: "self-declared", Other: p.Digest != x.Digest(),
+			By: p.By, At: p.At, How: p.How(), Other: p.Digest != x.Digest(),
 		})
 	}
 	if len(approvals) == 0 && x.ApprovedBy != "" {

@@ -40,6 +40,8 @@ type askedDetail struct {
 
 type approvalDetail struct {
 	By string `json:"by"`
+	// how is what it rests on, for people.
+	how string
 	// SelfDeclared is set where nobody signed.
 	SelfDeclared bool      `json:"selfDeclared"`
 	User         string    `json:"user,omitempty"`
@@ -53,7 +55,7 @@ type approvalDetail struct {
 
 func detail(p policy.Approval) approvalDetail {
 	d := approvalDetail{
-		By: p.By, SelfDeclared: p.Signed == nil, User: p.User, Key: p.Key(),
+		By: p.By, how: p.How(), SelfDeclared: p.Signed == nil, User: p.User, Key: p.Key(),
 		At: p.At, Digest: p.Digest, Evidence: p.Evidence,
 	}
 	if p.Signed != nil {
@@ -65,9 +67,9 @@ func detail(p policy.Approval) approvalDetail {
 // named is who approved, and what stands for it.
 func (d approvalDetail) named() string {
 	if d.SelfDeclared {
-		return d.By + " (self-declared, user " + firstOf(d.User, "unknown") + ")"
+		return d.By + " (" + d.how + ", user " + firstOf(d.User, "unknown") + ")"
 	}
-	return d.By + " (signed, " + firstOf(d.Key, "not by a key that can be read") + ")"
+	return d.By + " (" + d.how + ")"
 }
 
 func (a *app) show() *cobra.Command {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/journal"
 )
 
 // find takes an id or an idempotency key. What is the id of one action and the key of another is
@@ -139,4 +140,30 @@ func (a *app) completeActions(statuses ...gate.Status) cobra.CompletionFunc {
 		}
 		return offered, nothingElse
 	}
+}
+
+// eachNamed does something with each action of the journal that is named by its id or its key, in
+// that order, until it fails.
+func (a *app) eachNamed(
+	ctx context.Context, names []string, do func(*journal.Journal, gate.Action) error,
+) error {
+	j, err := a.openJournal(ctx)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	ids, err := findAll(ctx, j, names)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		x, err := j.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := do(j, x); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -76,13 +76,24 @@ func (p *Policy) Unsound(a Approval, h History, now time.Time) Denial {
 	})
 }
 
-// Named is the name as it is shown: with whether somebody stands for it.
-func (a Approval) Named() string {
+// How says what an approval rests on: a signature of its plan, or the approver's word alone. It
+// does not say whether a policy lets it count.
+func (a Approval) How() string {
 	if a.Signed == nil {
-		return a.By + " (self-declared)"
+		return "self-declared"
 	}
-	return a.By + " (signed, " + a.Key() + ")"
+	s, key, err := a.Signed.read()
+	switch {
+	case err != nil:
+		return "its signature does not hold"
+	case s.Principal != a.By || s.Plan != a.Digest || s.Evidence != a.Evidence:
+		return "its signature is for something else"
+	}
+	return "signed, " + key.Fingerprint()
 }
+
+// Named is the name as it is shown: with what the approval rests on.
+func (a Approval) Named() string { return a.By + " (" + a.How() + ")" }
 
 // Key is the fingerprint of the key that an approval was signed with; empty for none.
 func (a Approval) Key() string {

@@ -69,7 +69,7 @@ func TestOnScreens(t *testing.T) {
 	hostile.Says, hostile.Network.Instances[0].Name, hostile.Status = long, long, "running"
 	hostile.Target = append(hostile.Target, report.Fact{Name: strings.Repeat("n", 60), Value: long})
 	for name, p := range map[string]report.Page{
-		"sample": page(takeover(), fence()), "one": page(fence()), "hostile": page(hostile),
+		"sample": page(takeover(), fence(), unfence()), "one": page(fence()), "hostile": page(hostile),
 	} {
 		text := rendered(t, p)
 		path := filepath.Join(t.TempDir(), name+".html")

@@ -156,6 +156,8 @@ func (i Item) changes() *html.Node {
 func (i Item) undo() *html.Node {
 	panel := el("div", attrs{"class", "panel"})
 	switch {
+	case i.IsUndo:
+		return with(panel, tag("p", "", "It is itself the way back of an action."))
 	case i.UndoVerb == "":
 		return with(panel, tag("p", "bad", "None: nothing takes it back."))
 	case i.Undo == nil:

@@ -71,7 +71,7 @@ func TestThePageTellsAll(t *testing.T) {
 		"router-b (eni-01088600000000012) loses 10.88.60.100",
 		"eni-01088600000000011 (router-a)", "address 10.88.60.100", "unassign-secondary-ip",
 		"4 minutes ago", "5 minutes ago", "address-free", "make sure that router-b is to lose it",
-		"could not be read", "signed by SHA256:5fT", "of another plan: does not count",
+		"could not be read", "signed, SHA256:5fT", "of another plan: does not count",
 		"sha256:1f40fc92da241694750979ee6cf582f2d5d7d28e18335de05abc54d0560e0f53", "identity",
 		"ann at ops-1 (self-declared)", "Before", "After", "leads nowhere",
 	} {
@@ -231,6 +231,11 @@ func TestAPlanThatIsNotKnownIsNoEmptyOne(t *testing.T) {
 	text = rendered(t, page(item))
 	if !strings.Contains(text, "Nothing.") || !strings.Contains(text, "nothing takes it back") {
 		t.Error("that nothing changes, or that nothing takes it back, is not said")
+	}
+	text = rendered(t, page(unfence()))
+	if strings.Contains(text, "nothing takes it back") ||
+		!strings.Contains(text, "It is itself the way back of an action.") {
+		t.Error("an undo is not said to be one")
 	}
 }
 

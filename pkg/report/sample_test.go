@@ -88,7 +88,8 @@ func takeover() report.Item {
 				Advice: "grant it, or count the addresses by hand"},
 		},
 		Approvals: []report.Approval{
-			{By: "ann", At: now.Add(-3 * time.Minute), How: "signed by SHA256:5fT…"},
+			{By: "ann", At: now.Add(-3 * time.Minute),
+				How: "signed, SHA256:5fT0Qk2a7YkXz7jP9m3d1rC8vLw6hN4bU0eSgItJxQo"},
 			{By: "bob", At: now.Add(-time.Hour), How: "self-declared", Other: true},
 		},
 		Digests: []report.Fact{{Name: "plan",
@@ -116,6 +117,15 @@ func fence() report.Item {
 	}
 	i.Undo = []protocol.Change{
 		groups("eni-01088600000000020", cut, web), groups("eni-01088600000000021", cut, web)}
+	return i
+}
+
+// unfence is the undo of the fence, as an action.
+func unfence() report.Item {
+	i := fence()
+	i.Title, i.Action = "fence/db:undo", i.UndoVerb
+	i.Says = "would give i-01088600000000020 its groups"
+	i.Changes, i.Undo, i.UndoVerb, i.IsUndo = i.Undo, nil, "", true
 	return i
 }
 
