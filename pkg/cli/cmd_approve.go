@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -142,14 +143,23 @@ func (a *app) signer(
 	}, release, nil
 }
 
-// passphrase asks for that of a key on the terminal, whatever standard input is. Nothing is shown.
+// passphrase asks for that of a key on the terminal, whatever standard input is. Nothing that is
+// typed is shown, not even what is typed before the question is.
 func (a *app) passphrase(file string) ([]byte, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return nil, errors.New("there is no terminal to ask on: use an agent (agent:COMMENT)")
 	}
 	defer tty.Close()
-	fmt.Fprintf(tty, "Passphrase of %s: ", printable(file))
-	defer fmt.Fprintln(tty)
-	return term.ReadPassword(int(tty.Fd()))
+	was, err := term.MakeRaw(int(tty.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask on the terminal: %w", err)
+	}
+	defer func() { _ = term.Restore(int(tty.Fd()), was) }()
+	typed, err := term.NewTerminal(tty, "").ReadPassword(
+		fmt.Sprintf("Passphrase of %s: ", printable(file)))
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("none was given")
+	}
+	return []byte(typed), err
 }

@@ -265,6 +265,11 @@ func TestAReplayedSignatureIsRefused(t *testing.T) {
 			}
 			id := outcomes[0].Action.ID
 			r.replayed(id, approved)
+			all, err := r.journal.Approvals(context.Background(), id)
+			if err != nil || len(all) != 1 || !tt.other &&
+				all[0].How() != "its signature is for something else" {
+				t.Errorf("it is shown as %v: %v", all, err)
+			}
 			o := r.all(r.execute(id))(gate.Refused)[0]
 			if !strings.Contains(o.Message, tt.want) || len(r.requests) != 0 {
 				t.Errorf("%q, want %q; %d requests", o.Message, tt.want, len(r.requests))

@@ -237,3 +237,16 @@ func TestWhatIsAboutApprovalFitsTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAnApprovalRestsOn: a word, a signature of the plan, or one that stands for nothing.
+func TestWhatAnApprovalRestsOn(t *testing.T) {
+	for want, a := range map[string]Approval{
+		"ann (self-declared)": {By: "ann"},
+		"ann (its signature does not hold)": {By: "ann",
+			Signed: &Signed{Statement: "{}", Signature: "none"}},
+	} {
+		if got := a.Named(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
