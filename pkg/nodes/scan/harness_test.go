@@ -58,6 +58,8 @@ type world struct {
 	keeper  *scan.Keeper
 	// hidden are ids that pages do not show.
 	hidden []string
+	// patience bounds a call.
+	patience time.Duration
 }
 
 // hiding is a cloud whose pages do not show everything.
@@ -90,7 +92,7 @@ func newWorld(t *testing.T, options ...ec2sim.Option) *world {
 	}
 	t.Cleanup(srv.Close)
 	environment(t, srv)
-	w := &world{t: t, sim: s, clock: &clock{now: time.Now().UTC()}}
+	w := &world{t: t, sim: s, clock: &clock{now: time.Now().UTC()}, patience: 30 * time.Second}
 	w.store, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "nodes.db"),
 		store.Options{Create: true, Now: w.clock.Now})
 	if err != nil {
@@ -117,7 +119,7 @@ func environment(t *testing.T, srv *ec2sim.Server) {
 
 func (w *world) limit(l scan.Limits) {
 	open := func(ctx context.Context, m nodes.Manager) (scan.Cloud, error) {
-		cloud, err := awscloud.Open(ctx, m, awscloud.Options{Timeout: 10 * time.Second})
+		cloud, err := awscloud.Open(ctx, m, awscloud.Options{Timeout: w.patience})
 		return hiding{cloud, w}, err
 	}
 	w.scanner = scan.New(w.store, open, scan.Options{Limits: l, Now: w.clock.Now, Wait: w.clock.Wait})
