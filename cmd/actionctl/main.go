@@ -25,7 +25,7 @@ func main() {
 	p := &cli.Program{
 		Version: version, Registry: actions.Registry(), Provider: "aws",
 		Plugin: "aws-provider-executor", Now: time.Now, Look: look,
-		Network: lookAt,
+		Network: lookAt, OpenCloud: openCloud,
 	}
 	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -49,6 +49,8 @@ func executorMain() {
 //	                     runs actionctl on a terminal
 //	narrow COLUMNS       holds the length of the lines of the last output
 //	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
+//	load FILE            replaces the provider's world
+//	fault [JSON]         puts a fault in force, or takes all away
 //	field FILE FIELD TO  writes a text of a JSON file into another file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -60,7 +62,7 @@ func TestScripts(t *testing.T) {
 			"remove": remove, "age": age, "role": role,
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
 			"json": checkJSON, "field": writeField, "agents": agents, "terminal": terminal,
-			"narrow": narrow,
+			"narrow": narrow, "load": load, "fault": fault,
 		},
 	})
 }

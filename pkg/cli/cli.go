@@ -23,6 +23,8 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/network"
+	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/scan"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/preflight/ec2checks"
 	display "aws-provider-executor/pkg/printable"
@@ -49,6 +51,8 @@ type Program struct {
 	) (ec2checks.Reader, error)
 	// Network, when not nil, opens a region to look at: names of things, and what lies around them.
 	Network func(ctx context.Context, region string, budget time.Duration) (network.Source, error)
+	// OpenCloud, when not nil, opens the cloud that a manager of nodes looks at.
+	OpenCloud func(ctx context.Context, m nodes.Manager, log *slog.Logger) (scan.Cloud, error)
 }
 
 // Main runs one command and returns the exit code. The first argument is the program's name.

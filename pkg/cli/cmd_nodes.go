@@ -51,6 +51,9 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 		"the store's `place`: a file or postgres://HOST/DATABASE (ACTIONCTL_NODES; default nodes.db "+
 			"beside the journal)")
 	c.AddCommand(
+		n.managers(),
+		n.scanCommand(),
+		n.watch(),
 		n.show(),
 		n.add(),
 		n.setState(),

@@ -104,7 +104,7 @@ func newWorld(t *testing.T, options ...ec2sim.Option) *world {
 }
 
 // environment is what the SDK reads, and nothing else that it would.
-func environment(t *testing.T, srv *ec2sim.Server) {
+func environment(t testing.TB, srv *ec2sim.Server) {
 	for _, line := range os.Environ() {
 		if name, _, _ := strings.Cut(line, "="); strings.HasPrefix(name, "AWS_") {
 			t.Setenv(name, "")

@@ -11,8 +11,9 @@ import (
 	"aws-provider-executor/pkg/nodes"
 )
 
-// Watcher scans each manager again and again. A manager is never scanned twice at a time, and none
-// waits for another. A region that was throttled or gave no answer is left out for longer each time.
+// Watcher scans each manager again and again. A manager is never scanned twice at a time, and
+// none waits for another. A region that was throttled or gave no answer is left out for longer
+// each time.
 type Watcher struct {
 	store   ManagerStore
 	scanner *Scanner
@@ -139,7 +140,9 @@ func (w *Watcher) due(m nodes.Manager, now time.Time) time.Time {
 	return next
 }
 
-func (w *Watcher) interval(m nodes.Manager) time.Duration { return cmp.Or(m.Interval, w.o.Interval) }
+func (w *Watcher) interval(m nodes.Manager) time.Duration {
+	return cmp.Or(m.Interval, w.o.Interval)
+}
 
 // jittered is a manager's interval, up to a tenth shorter, so that those that began together don't
 // stay together.

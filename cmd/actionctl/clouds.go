@@ -1,0 +1,21 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/awscloud"
+	"aws-provider-executor/pkg/nodes/scan"
+)
+
+// openCloud opens the cloud that a manager looks at.
+func openCloud(ctx context.Context, m nodes.Manager, log *slog.Logger) (scan.Cloud, error) {
+	switch m.Type {
+	case nodes.ManagerEC2, nodes.ManagerAWS:
+		return awscloud.Open(ctx, m, awscloud.Options{Log: log})
+	}
+	return nil, &scan.Failure{Verdict: nodes.Disabled,
+		Reason: fmt.Sprintf("this version does not look at managers of the type %s yet", m.Type)}
+}

@@ -1,0 +1,565 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/scan"
+	"aws-provider-executor/pkg/nodes/store"
+)
+
+// managers is the parent of all commands on managers.
+func (n *nodeCommands) managers() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "managers",
+		Short: "say where nodes come from: accounts, regions, identities",
+		Long: `managers keeps what scans go by. A manager looks with one identity at one account: the one
+that actionctl runs with, a role, a profile, or keys that a reference leads to. It keeps the
+reference and never a secret. Several managers may look with one identity, and at one account: a
+node that two of them see belongs to both.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(n.managerCreate(), n.managerUpdate(), n.managerList(), n.managerShow(),
+		n.managerConnect(), n.managerDelete())
+	return c
+}
+
+// openScanner opens the store, and a scanner that hands over to it.
+func (n *nodeCommands) openScanner(
+	ctx context.Context, create bool,
+) (*store.Store, *scan.Scanner, error) {
+	s, err := n.openNodes(ctx, create)
+	if err != nil {
+		return nil, nil, err
+	}
+	log := n.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	open := func(ctx context.Context, m nodes.Manager) (scan.Cloud, error) {
+		if n.OpenCloud == nil {
+			return nil, errors.New("this program looks at no cloud")
+		}
+		return n.OpenCloud(ctx, m, log)
+	}
+	return s, scan.New(s, open, scan.Options{Now: n.Now, Log: log}), nil
+}
+
+// managerRow is a manager as lists have it.
+type managerRow struct {
+	ID              string                 `json:"id"`
+	Name            string                 `json:"name"`
+	Type            nodes.ManagerType      `json:"type"`
+	Access          nodes.Access           `json:"access"`
+	Accounts        []string               `json:"accounts"`
+	Regions         []string               `json:"regions"`
+	ExcludedRegions []string               `json:"excludedRegions"`
+	Credentials     []nodes.CredentialRule `json:"credentials"`
+	Interval        string                 `json:"interval,omitempty"`
+	AddedAt         time.Time              `json:"addedAt,omitzero"`
+	Checked         nodes.Check            `json:"checked,omitzero"`
+	Revision        int64                  `json:"revision"`
+	// Scanned are the last scans of its regions; only show has them.
+	Scanned []nodes.RegionScan `json:"scanned,omitempty"`
+}
+
+func rowOfManager(m nodes.Manager) managerRow {
+	r := managerRow{
+		ID: m.ID, Name: m.Name, Type: m.Type, Access: m.Access, Accounts: asList(m.Accounts),
+		Regions: asList(m.Regions), ExcludedRegions: asList(m.ExcludedRegions),
+		Credentials: asList(m.Credentials), AddedAt: m.AddedAt, Checked: m.Checked,
+		Revision: m.Revision,
+	}
+	if m.Interval > 0 {
+		r.Interval = m.Interval.String()
+	}
+	return r
+}
+
+// asList is a list that is empty rather than absent.
+func asList[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// identity says as whom a manager looks.
+func (r managerRow) identity() string {
+	a := r.Access
+	text := ""
+	switch {
+	case r.Type == nodes.ManagerOfManual:
+		return ""
+	case a.Profile != "":
+		text = "profile " + a.Profile
+	case a.Secret != "":
+		text = "keys of " + string(a.Secret)
+	case a.RoleARN == "":
+		text = "ambient"
+	}
+	if a.RoleARN != "" {
+		if text != "" {
+			text += ", "
+		}
+		text += "role " + a.RoleARN
+	}
+	return text
+}
+
+var managerColumns = []column{
+	{name: "NAME", whole: true}, {name: "TYPE", whole: true}, {name: "STATUS", whole: true},
+	{name: "ACCOUNT", whole: true, spare: 1}, {name: "REGIONS", spare: 2},
+	{name: "IDENTITY", spare: 3}, {name: "CHECKED", spare: 4, whole: true}, {name: "REASON"},
+	{name: "ID", wide: true, whole: true}, {name: "INTERVAL", wide: true},
+}
+
+func (n *nodeCommands) managerTable(w io.Writer, rows []managerRow) {
+	lines := make([][]string, len(rows))
+	for i, r := range rows {
+		regions := strings.Join(r.Regions, " ")
+		for _, x := range r.ExcludedRegions {
+			regions = strings.TrimSpace(regions + " !" + x)
+		}
+		lines[i] = []string{r.Name, string(r.Type), string(r.Checked.Status), r.Checked.AccountID,
+			regions, r.identity(), moment(r.Checked.At), r.Checked.Reason, r.ID, r.Interval}
+	}
+	n.tabulateColumns(w, managerColumns, lines)
+}
+
+// managerFlags are what people say of a manager.
+type managerFlags struct {
+	kind, name, role, externalID, profile, secret string
+	accounts, regions, excluded, credentials      []string
+	interval                                      time.Duration
+	revive                                        bool
+}
+
+func (f *managerFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.name, "name", "", "how people call it; no other manager has the `name`")
+	flags.StringVar(&f.role, "role", "", "the `ARN` of a role to assume")
+	flags.StringVar(&f.externalID, "external-id", "",
+		"the `text` that the role's account wants to hear")
+	flags.StringVar(&f.profile, "profile", "", "a `profile` of the shared configuration")
+	flags.StringVar(&f.secret, "secret", "", "a `reference` to the keys to look with: file:/PATH, or "+
+		"the ARN of a Secrets Manager secret or an SSM parameter; never the keys themselves")
+	flags.StringSliceVar(&f.accounts, "accounts", nil,
+		"the only `accounts` that it may look at; an identity of another is refused")
+	flags.StringSliceVar(&f.regions, "regions", nil,
+		"`patterns` of the regions to look at, as us-*; default all that are enabled")
+	flags.StringSliceVar(&f.excluded, "exclude-regions", nil, "`patterns` of regions to leave out")
+	flags.StringArrayVar(&f.credentials, "credentials-by-tag", nil,
+		"a `rule` for the nodes that have a tag, as KEY=PATTERN=REFERENCE; may be given several times")
+	flags.DurationVar(&f.interval, "interval", 0,
+		"how long after a scan the next one is due, for nodes watch")
+	flags.BoolVar(&f.revive, "revive", false,
+		"have terminated nodes live again that the cloud shows alive")
+}
+
+// apply has a manager be as the flags say that were given.
+func (f *managerFlags) apply(m *nodes.Manager, given func(string) bool) error {
+	for name, set := range map[string]func(){
+		"name": func() { m.Name = f.name }, "accounts": func() { m.Accounts = f.accounts },
+		"regions":         func() { m.Regions = f.regions },
+		"exclude-regions": func() { m.ExcludedRegions = f.excluded },
+		"interval":        func() { m.Interval = f.interval },
+		"role":            func() { m.Access.RoleARN = f.role },
+		"external-id":     func() { m.Access.ExternalID = f.externalID },
+		"profile":         func() { m.Access.Profile = f.profile },
+		"secret":          func() { m.Access.Secret = nodes.SecretRef(f.secret) },
+	} {
+		if given(name) {
+			set()
+		}
+	}
+	a := &m.Access
+	switch {
+	case a.Profile != "" && a.Secret != "":
+		return usage("--profile and --secret exclude each other: a manager looks with one identity")
+	case a.Secret != "":
+		a.Kind = nodes.AccessSecret
+	case a.Profile != "":
+		a.Kind = nodes.AccessProfile
+	case a.RoleARN != "":
+		a.Kind = nodes.AccessRole
+	default:
+		a.Kind = nodes.AccessAmbient
+	}
+	if given("credentials-by-tag") {
+		rules, err := credentialRules(f.credentials)
+		if err != nil {
+			return err
+		}
+		m.Credentials = rules
+	}
+	if err := m.Check(); err != nil {
+		return usage("%v", err)
+	}
+	return nil
+}
+
+// credentialRules reads KEY=PATTERN=REFERENCE. Rules of one key and pattern are one.
+func credentialRules(texts []string) ([]nodes.CredentialRule, error) {
+	var rules []nodes.CredentialRule
+	for _, text := range texts {
+		key, rest, _ := strings.Cut(text, "=")
+		at := max(strings.LastIndex(rest, "=file:"), strings.LastIndex(rest, "=arn:"))
+		if key == "" || at < 0 {
+			// The text is not told: who has it wrong may have given a secret.
+			return nil, usage("a rule is KEY=PATTERN=REFERENCE, as env=prod*=file:/etc/keys/prod; the " +
+				"reference begins with file: or arn:")
+		}
+		pattern, ref := rest[:at], nodes.SecretRef(rest[at+1:])
+		i := slices.IndexFunc(rules, func(r nodes.CredentialRule) bool {
+			return r.Key == key && r.Value == pattern
+		})
+		if i < 0 {
+			rules = append(rules, nodes.CredentialRule{Key: key, Value: pattern})
+			i = len(rules) - 1
+		}
+		rules[i].Refs = append(rules[i].Refs, ref)
+	}
+	return rules, nil
+}
+
+func (n *nodeCommands) managerCreate() *cobra.Command {
+	var f managerFlags
+	c := &cobra.Command{
+		Use:   "create --type TYPE --name NAME",
+		Short: "create a manager, and scan it",
+		Long: `create writes a manager down and scans it at once. One that can't look yet stays, with the
+reason: mend that, and connect or scan it again. Nodes that another manager has already get this
+one as well.
+
+Terminated stays terminated. Where the cloud shows such a node alive, as after the deletion of
+its manager with --nodes terminated, create tells which ones; --revive has them live again.`,
+		Example: `  actionctl nodes managers create --type aws-ec2 --name own --regions 'eu-*,us-west-2'
+  actionctl nodes managers create --type aws-ec2 --name shop --external-id WORD \
+    --role arn:aws:iam::222233334444:role/nodes --accounts 222233334444`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			m := nodes.Manager{Type: nodes.ManagerType(f.kind)}
+			if f.kind == "" {
+				return usage("--type is needed: one of %v", nodes.ManagerTypes())
+			}
+			if err := f.apply(&m, c.Flags().Changed); err != nil {
+				return err
+			}
+			return n.keepManager(c.Context(), f.revive,
+				func(k *scan.Keeper, r scan.Request) (scan.Kept, error) {
+					return k.Create(c.Context(), m, r)
+				})
+		},
+	}
+	c.Flags().StringVar(&f.kind, "type", "",
+		"what its nodes are: aws-ec2 (an instance each) or aws-api (a region each)")
+	_ = c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(
+		[]string{string(nodes.ManagerEC2), string(nodes.ManagerAWS)}, cobra.ShellCompDirectiveNoFileComp))
+	f.add(c.Flags())
+	return c
+}
+
+func (n *nodeCommands) managerUpdate() *cobra.Command {
+	var f managerFlags
+	c := &cobra.Command{
+		Use:   "update MANAGER",
+		Short: "change a manager, and scan it",
+		Long: `update changes what is given and leaves the rest; an empty text takes a setting away. The
+manager keeps its nodes, but for those in accounts and regions that it does not cover any more.`,
+		Example: `  actionctl nodes managers update shop --name store --exclude-regions us-east-1
+  actionctl nodes managers update shop --profile ''`,
+		Args:              oneManager,
+		ValidArgsFunction: n.completeManagers,
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := n.openNodes(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			m, err := s.Manager(c.Context(), args[0])
+			if err = errors.Join(err, s.Close()); err != nil {
+				return err
+			}
+			if err := f.apply(&m, c.Flags().Changed); err != nil {
+				return err
+			}
+			return n.keepManager(c.Context(), f.revive,
+				func(k *scan.Keeper, r scan.Request) (scan.Kept, error) {
+					return k.Update(c.Context(), m, r)
+				})
+		},
+	}
+	f.add(c.Flags())
+	return c
+}
+
+// keptManager is what create and update came to.
+type keptManager struct {
+	Manager   managerRow  `json:"manager"`
+	Regions   []regionRow `json:"regions"`
+	Revivable []string    `json:"revivable"`
+	Revived   int         `json:"revived"`
+}
+
+// keepManager has a keeper keep a manager, and tells what came of it. A manager that can't look is
+// kept, and the exit code says that it could not.
+func (n *nodeCommands) keepManager(
+	ctx context.Context, revive bool, do func(*scan.Keeper, scan.Request) (scan.Kept, error),
+) error {
+	s, scanner, err := n.openScanner(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	seen := n.scanned()
+	kept, err := do(scan.NewKeeper(s, scanner),
+		scan.Request{Revive: revive, By: operator(), Progress: seen.tell})
+	seen.clear()
+	if err != nil {
+		return err
+	}
+	k := keptManager{Manager: rowOfManager(kept.Manager), Regions: regionRows(kept.Results),
+		Revivable: asList(kept.Revivable), Revived: kept.Revived}
+	err = n.print(k, func(w io.Writer) {
+		n.managerTable(w, []managerRow{k.Manager})
+		fmt.Fprintln(w)
+		n.regionTable(w, k.Regions)
+		if len(k.Revivable) > 0 {
+			fmt.Fprintf(w, "\n%d terminated nodes are shown alive, and stay terminated: %s\n"+
+				"To have them live again: actionctl nodes managers update %s --revive\n",
+				len(k.Revivable), strings.Join(k.Revivable, " "), printable(k.Manager.Name))
+		}
+		if k.Revived > 0 {
+			fmt.Fprintf(w, "\n%d terminated nodes live again.\n", k.Revived)
+		}
+	})
+	if err == nil && !allWhole(kept.Results) {
+		return exit(ExitFailed)
+	}
+	return err
+}
+
+func oneManager(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage("%s takes one MANAGER; see %s --help", c.CommandPath(), c.CommandPath())
+	}
+	return nil
+}
+
+// completeManagers offers the names of managers. It makes no store.
+func (n *nodeCommands) completeManagers(
+	c *cobra.Command, _ []string, _ string,
+) ([]string, cobra.ShellCompDirective) {
+	s, err := n.openNodes(c.Context(), false)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer s.Close()
+	all, err := s.Managers(c.Context())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, m := range all {
+		names = append(names, cobra.CompletionWithDesc(m.Name, string(m.Type)))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (n *nodeCommands) managerList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "list the managers, with what the last look came to",
+		Args:  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := n.openNodes(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			all, err := s.Managers(c.Context())
+			if err != nil {
+				return err
+			}
+			return n.printManagers(all)
+		},
+	}
+}
+
+func (n *nodeCommands) printManagers(all []nodes.Manager) error {
+	rows := make([]managerRow, len(all))
+	for i, m := range all {
+		rows[i] = rowOfManager(m)
+	}
+	return n.print(rows, func(w io.Writer) { n.managerTable(w, rows) })
+}
+
+func (n *nodeCommands) managerShow() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show MANAGER",
+		Short:             "show a manager, and how each of its regions was scanned last",
+		Args:              oneManager,
+		ValidArgsFunction: n.completeManagers,
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := n.openNodes(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			m, err := s.Manager(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			row := rowOfManager(m)
+			if row.Scanned, err = s.Regions(c.Context(), m.ID); err != nil {
+				return err
+			}
+			return n.print(row, func(w io.Writer) { n.showManager(w, row) })
+		},
+	}
+}
+
+func (n *nodeCommands) showManager(w io.Writer, r managerRow) {
+	n.managerTable(w, []managerRow{r})
+	for _, rule := range r.Credentials {
+		for _, ref := range rule.Refs {
+			fmt.Fprintf(w, "tag %s=%s: %s\n", printable(rule.Key), printable(rule.Value),
+				printable(string(ref)))
+		}
+	}
+	if len(r.Scanned) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	lines := make([][]string, len(r.Scanned))
+	for i, x := range r.Scanned {
+		lines[i] = []string{x.RegionName(), string(x.Verdict), strconv.Itoa(x.Seen), moment(x.Begun),
+			moment(x.LastComplete), x.Reason}
+	}
+	n.tabulate(w, []string{"REGION", "VERDICT", "SEEN", "SCANNED", "LAST COMPLETE", "REASON"}, lines)
+}
+
+func (n *nodeCommands) managerConnect() *cobra.Command {
+	return &cobra.Command{
+		Use:   "connect [MANAGER...]",
+		Short: "find out if managers can look, and why not",
+		Long: `connect asks who each manager's identity is and whether it may list regions, and keeps what
+came of that. Without names it asks for all managers.
+
+Exit: 0 all can look, 1 one can't.`,
+		ValidArgsFunction: n.completeManagers,
+		RunE: func(c *cobra.Command, args []string) error {
+			s, scanner, err := n.openScanner(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			managers, err := managersNamed(c.Context(), s, args)
+			if err != nil {
+				return err
+			}
+			all := true
+			keeper := scan.NewKeeper(s, scanner)
+			for i, m := range managers {
+				if managers[i], err = keeper.Connect(c.Context(), m.ID); err != nil {
+					return err
+				}
+				all = all && managers[i].Checked.Status != nodes.StatusUnreachable
+			}
+			if err := n.printManagers(managers); err != nil || all {
+				return err
+			}
+			return exit(ExitFailed)
+		},
+	}
+}
+
+// managersNamed are the managers with these names, in the order given; all of them where none is.
+func managersNamed(ctx context.Context, s *store.Store, names []string) ([]nodes.Manager, error) {
+	if len(names) == 0 {
+		return s.Managers(ctx)
+	}
+	var list []nodes.Manager
+	var faults []error
+	for _, name := range names {
+		m, err := s.Manager(ctx, name)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		if !slices.ContainsFunc(list, func(x nodes.Manager) bool { return x.ID == m.ID }) {
+			list = append(list, m)
+		}
+	}
+	return list, errors.Join(faults...)
+}
+
+func (n *nodeCommands) managerDelete() *cobra.Command {
+	var fate string
+	c := &cobra.Command{
+		Use:   "delete MANAGER --nodes keep|stopped|terminated|delete",
+		Short: "delete a manager, and say what becomes of its nodes",
+		Long: `delete deletes a manager. Nodes that other managers have stay as they are. What becomes of
+those that no other has is for you to say:
+
+  --nodes keep        they stay as they are, and belong to the manual manager
+  --nodes stopped     so, and their state is stopped
+  --nodes terminated  so, and their state is terminated, which is final
+  --nodes delete      they are forgotten, with their history
+
+Nothing is done to the machines themselves.`,
+		Args:              oneManager,
+		ValidArgsFunction: n.completeManagers,
+		RunE: func(c *cobra.Command, args []string) error {
+			disposition, state := nodes.SetState, nodes.State(fate)
+			switch fate {
+			case "keep":
+				disposition, state = nodes.KeepNodes, ""
+			case "delete":
+				disposition, state = nodes.DeleteNodes, ""
+			case string(nodes.StateStopped), string(nodes.StateTerminated):
+			case "":
+				return usage("say what becomes of its nodes: --nodes keep, stopped, terminated or delete")
+			default:
+				return usage("--nodes is %q, want keep, stopped, terminated or delete", fate)
+			}
+			s, err := n.openNodes(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			done, err := s.DeleteManager(c.Context(), args[0], disposition, state, operator())
+			if err != nil {
+				return err
+			}
+			return n.print(done, func(w io.Writer) {
+				lines := [][]string{}
+				for _, x := range []struct {
+					what string
+					ids  []string
+				}{{"deleted", done.Deleted}, {string(state), done.Changed}, {"kept", done.Kept},
+					{"of other managers too", done.Shared}} {
+					for _, id := range x.ids {
+						lines = append(lines, []string{id, x.what})
+					}
+				}
+				n.tabulate(w, []string{"NODE", "BECAME"}, lines)
+			})
+		},
+	}
+	c.Flags().StringVar(&fate, "nodes", "",
+		"what becomes of its `nodes`: keep, stopped, terminated or delete")
+	_ = c.RegisterFlagCompletionFunc("nodes", cobra.FixedCompletions(
+		[]string{"keep", "stopped", "terminated", "delete"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/scan"
+)
+
+// regionRow is what a scan of one region came to. The region is empty where a manager could not
+// look at all.
+type regionRow struct {
+	Manager   string        `json:"manager"`
+	ManagerID string        `json:"managerId"`
+	AccountID string        `json:"accountId"`
+	Region    string        `json:"region"`
+	Verdict   nodes.Verdict `json:"verdict,omitempty"`
+	Skipped   string        `json:"skipped,omitempty"`
+	Reason    string        `json:"reason,omitempty"`
+	Millis    int64         `json:"millis"`
+	Calls     int           `json:"calls"`
+	Throttled int           `json:"throttled"`
+	nodes.Summary
+}
+
+func regionRows(results []scan.Result) []regionRow {
+	rows := make([]regionRow, len(results))
+	for i, r := range results {
+		rows[i] = rowOfRegion(r)
+	}
+	return rows
+}
+
+func rowOfRegion(r scan.Result) regionRow {
+	return regionRow{
+		Manager: r.Manager.Name, ManagerID: r.Manager.ID, AccountID: r.AccountID, Region: r.Region,
+		Verdict: r.Verdict, Skipped: r.Skipped, Reason: r.Reason, Millis: r.Took.Milliseconds(),
+		Calls: r.Calls, Throttled: r.Throttled, Summary: r.Summary,
+	}
+}
+
+var regionColumns = []column{
+	{name: "MANAGER", whole: true, spare: 2}, {name: "ACCOUNT", whole: true, spare: 1},
+	{name: "REGION", whole: true}, {name: "VERDICT", whole: true}, {name: "NODES"}, {name: "NEW"},
+	{name: "CHANGED"}, {name: "ABSENT"}, {name: "GONE"}, {name: "CALLS", spare: 3},
+	{name: "TIME", spare: 4}, {name: "REASON"},
+}
+
+func (r regionRow) line() []string {
+	verdict := string(r.Verdict)
+	if r.Skipped != "" {
+		verdict = "left out"
+	}
+	return []string{r.Manager, r.AccountID, r.Region, verdict, strconv.Itoa(r.Seen - r.Ignored),
+		strconv.Itoa(r.Added), strconv.Itoa(r.Changed), strconv.Itoa(r.Absent), strconv.Itoa(r.Gone),
+		strconv.Itoa(r.Calls), (time.Duration(r.Millis) * time.Millisecond).String(),
+		firstOf(r.Reason, r.Skipped)}
+}
+
+func (n *nodeCommands) regionTable(w io.Writer, rows []regionRow) {
+	lines := make([][]string, len(rows))
+	for i, r := range rows {
+		lines[i] = r.line()
+	}
+	n.tabulateColumns(w, regionColumns, lines)
+}
+
+func allWhole(results []scan.Result) bool {
+	return !slices.ContainsFunc(results, func(r scan.Result) bool { return !r.Whole() })
+}
+
+// scanProgress tells at a terminal how far a scan has come.
+type scanProgress struct {
+	*nodeCommands
+	mu      sync.Mutex
+	regions int
+	told    bool
+}
+
+func (n *nodeCommands) scanned() *scanProgress { return &scanProgress{nodeCommands: n} }
+
+func (p *scanProgress) tell(r scan.Result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.regions++
+	if !isTerminal(p.tty) || p.env["TERM"] == "dumb" {
+		return
+	}
+	p.told = true
+	fmt.Fprintf(p.tty, "\r\x1b[K%d regions, last %s %s %s", p.regions, printable(r.Manager.Name),
+		printable(r.Region), r.Verdict)
+}
+
+// clear takes the line off the terminal.
+func (p *scanProgress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.told {
+		fmt.Fprint(p.tty, "\r\x1b[K")
+	}
+}
+
+func (n *nodeCommands) scanCommand() *cobra.Command {
+	revive := false
+	c := &cobra.Command{
+		Use:   "scan [MANAGER...]",
+		Short: "look at every region of managers",
+		Long: `scan reads every region that the managers cover, all of them where none is named, and tells
+one verdict of each:
+
+  complete     it was read to the end; only this concludes anything
+  denied       the identity may not read it
+  disabled     the account has not opted into it
+  throttled    it had the scan wait until that gave up
+  unreachable  it gave no answer, or one that nobody understands
+
+A region that was not complete leaves its nodes as they are. A node that two complete scans did
+not show is asked for by its id, and is terminated where there is none.
+
+Exit: 0 all regions were complete, 1 one was not.`,
+		Example: `  actionctl nodes scan
+  actionctl nodes scan shop -o json`,
+		ValidArgsFunction: n.completeManagers,
+		RunE: func(c *cobra.Command, args []string) error {
+			s, scanner, err := n.openScanner(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			managers, err := managersNamed(c.Context(), s, args)
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(managers, func(m nodes.Manager) bool {
+				return m.Type != nodes.ManagerOfManual
+			}) {
+				return errors.New("there is no manager to scan; see actionctl nodes managers create --help")
+			}
+			seen := n.scanned()
+			results, err := scanner.Scan(c.Context(), scan.Request{Managers: managers, Revive: revive,
+				By: operator(), Progress: seen.tell})
+			seen.clear()
+			rows := regionRows(results)
+			printed := n.print(rows, func(w io.Writer) { n.regionTable(w, rows) })
+			if err := errors.Join(err, printed); err != nil || allWhole(results) {
+				return err
+			}
+			return exit(ExitFailed)
+		},
+	}
+	c.Flags().BoolVar(&revive, "revive", false,
+		"have terminated nodes live again that the cloud shows alive")
+	return c
+}
+
+func (n *nodeCommands) watch() *cobra.Command {
+	var o scan.WatchOptions
+	c := &cobra.Command{
+		Use:   "watch [MANAGER...]",
+		Short: "scan managers again and again, each at its interval",
+		Long: `watch scans each manager at its own interval, a little early by chance so that they do not
+all come at once, until it is told to stop. It tells each region as it ends, a line each. Managers
+that are created meanwhile are scanned, too. A region that is throttled or gives no answer is left
+alone for longer each time; no manager waits for another.
+
+examples/nodes has a unit for systemd.`,
+		ValidArgsFunction: n.completeManagers,
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.Interval < time.Minute {
+				return usage("--interval is %s, want a minute or more", o.Interval)
+			}
+			s, scanner, err := n.openScanner(c.Context(), true)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			if len(args) > 0 {
+				managers, err := managersNamed(c.Context(), s, args)
+				if err != nil {
+					return err
+				}
+				for _, m := range managers {
+					o.Only = append(o.Only, m.ID)
+				}
+			}
+			o.Now, o.Result = n.Now, n.tellRegion
+			o.Failed = func(err error) { fmt.Fprintln(n.stderr, "actionctl:", err) }
+			scan.NewWatcher(s, scanner, o).Run(c.Context())
+			return nil
+		},
+	}
+	c.Flags().DurationVar(&o.Interval, "interval", time.Hour,
+		"how often managers are scanned that have no interval of their own")
+	return c
+}
+
+// tellRegion tells of a region as it ends: a line for people, a document in JSON or YAML.
+func (n *nodeCommands) tellRegion(r scan.Result) {
+	row := rowOfRegion(r)
+	_ = n.print(row, func(w io.Writer) { // what can't be written is told at the end
+		fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("%s %s/%s/%s %s: %d nodes, %d new, %d changed, "+
+			"%d gone %s", n.Now().UTC().Format(time.RFC3339), printable(row.Manager), row.AccountID,
+			row.Region, firstOf(string(row.Verdict), "left out"), row.Seen-row.Ignored, row.Added,
+			row.Changed, row.Gone, printable(firstOf(row.Reason, row.Skipped)))))
+	})
+}
