@@ -48,7 +48,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 lint: ## vet, staticcheck, form and words of code and commits, tidy and generated files
 	go vet ./...
-	go vet -tags conformance,fencecluster,monitoring,browser ./...
+	go vet -tags conformance,fencecluster,monitoring,browser,postgres ./...
 	go tool staticcheck ./...
 	go tool gocyclo -over 15 cmd pkg actions schema examples
 	go run ./pkg/internal/lint cmd pkg actions schema examples
@@ -65,6 +65,11 @@ generate: ## write the schemas and the reference from the descriptors
 
 conformance: build ## hold executor and stand-in against moto, boto3 and the AWS CLI
 	go test -tags conformance -count=1 -timeout 40m -v ./pkg/internal/conformance
+
+postgres: ## have what is kept in SQLite pass its tests on PostgreSQL too, which it installs
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; }
+	go test -tags postgres -count=1 ./pkg/nodes/store
 
 fence-cluster: ## as root: have fence-agents, Pacemaker and a whole cluster judge the fence agent
 	@dpkg-query -W $(FENCE_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
@@ -95,4 +100,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance fence-cluster monitoring browser bench soak mutate model
+.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance postgres fence-cluster monitoring browser bench soak mutate model

@@ -111,8 +111,14 @@ func tempDir() (string, error) {
 	return dir, err
 }
 
+// atEnd is what is done after all tests.
+var atEnd []func()
+
 func TestMain(m *testing.M) {
 	code := m.Run()
+	for _, end := range atEnd {
+		end()
+	}
 	for _, dir := range scratch {
 		_ = os.RemoveAll(dir)
 	}
