@@ -87,9 +87,11 @@ func (n *Node) Apply(o *Observation) []Change {
 	if o.Contact.After(n.LastContact) {
 		n.LastContact = o.Contact
 	}
+	if fresh || o.Origin == OriginReport {
+		changes = append(changes, n.takeTags(o, fresh)...)
+	}
 	if fresh {
 		changes = append(changes, n.takeName(o)...)
-		changes = append(changes, n.takeTags(o)...)
 		if o.Details != nil {
 			n.takeDetails(*o.Details)
 		}
@@ -155,19 +157,22 @@ func (n *Node) otherName(fallback string) string {
 	return fallback
 }
 
-// takeTags replaces the tags of an origin that says all of them, and adds to those of reports.
-func (n *Node) takeTags(o *Observation) []Change {
+// takeTags replaces the tags of an origin that says all of them, and adds to those of reports. A
+// report that comes late adds the tags that no later one had.
+func (n *Node) takeTags(o *Observation, fresh bool) []Change {
 	if o.Tags == nil {
 		return nil
 	}
 	before := n.Tags()
 	tags := maps.Clone(o.Tags)
-	if o.Origin == OriginReport {
-		tags = maps.Clone(n.TagsBy[o.Origin])
-		if tags == nil {
-			tags = map[string]string{}
+	if known := n.TagsBy[o.Origin]; o.Origin == OriginReport {
+		first, second := known, o.Tags
+		if !fresh {
+			first, second = second, first
 		}
-		maps.Copy(tags, o.Tags)
+		tags = map[string]string{}
+		maps.Copy(tags, first)
+		maps.Copy(tags, second)
 	}
 	if n.TagsBy == nil {
 		n.TagsBy = map[Origin]map[string]string{}

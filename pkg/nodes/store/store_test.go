@@ -115,6 +115,9 @@ func tempDir() (string, error) {
 var atEnd []func()
 
 func TestMain(m *testing.M) {
+	if place := os.Getenv(childPlace); place != "" {
+		os.Exit(runChild(place))
+	}
 	code := m.Run()
 	for _, end := range atEnd {
 		end()
