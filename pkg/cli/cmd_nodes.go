@@ -57,6 +57,7 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 		n.show(),
 		n.add(),
 		n.setState(),
+		n.probe(),
 		n.list(),
 		n.count(),
 		n.fields(),

@@ -102,8 +102,8 @@ type NodeStore interface {
 	Command(ctx context.Context, nodeID string, s State, by string) (*Node, []Change, error)
 	// ApplyReport takes over a report.
 	ApplyReport(ctx context.Context, r Report) (Received, error)
-	// ApplyProbe takes over what a try to reach a node came to.
-	ApplyProbe(ctx context.Context, p Probe) ([]Change, error)
+	// ApplyProbe takes over what a try to reach a node came to, and returns the node.
+	ApplyProbe(ctx context.Context, p Probe) (*Node, error)
 	// Due lists the manual nodes that were not probed since a time, as Node.Due says.
 	Due(ctx context.Context, since time.Time) ([]*Node, error)
 }

@@ -111,10 +111,10 @@ func (s *Store) Command(
 }
 
 // ApplyProbe takes over what a try to reach a node came to.
-func (s *Store) ApplyProbe(ctx context.Context, p nodes.Probe) ([]nodes.Change, error) {
-	_, changes, err := s.change(ctx, p.NodeID,
+func (s *Store) ApplyProbe(ctx context.Context, p nodes.Probe) (*nodes.Node, error) {
+	n, _, err := s.change(ctx, p.NodeID,
 		func(n *nodes.Node, _ time.Time) ([]nodes.Change, error) { return n.ApplyProbe(p), nil })
-	return changes, err
+	return n, err
 }
 
 // Due lists the manual nodes that were not probed since a time.

@@ -1,0 +1,209 @@
+// Package probe finds out if manual nodes answer: by TCP, or by SSH.
+//
+// It guarantees: a host whose key is not a known one is never taken for the node. A secret is read
+// when it is used, from a file that its owner alone may read, and is in no message. A probe ends
+// within its time.
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"aws-provider-executor/pkg/nodes"
+)
+
+// Prober probes nodes.
+type Prober struct {
+	// Timeout is how long one probe may take.
+	Timeout time.Duration
+	// AtOnce is how many are probed at once at most.
+	AtOnce int
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// All probes nodes, and calls done with what came of each, one at a time.
+func (p *Prober) All(ctx context.Context, all []*nodes.Node, done func(nodes.Probe)) {
+	results, free := make(chan nodes.Probe), make(chan struct{}, max(p.AtOnce, 1))
+	var running sync.WaitGroup
+	go func() {
+		for _, n := range all {
+			free <- struct{}{}
+			running.Go(func() {
+				defer func() { <-free }()
+				results <- p.One(ctx, n)
+			})
+		}
+		running.Wait()
+		close(results)
+	}()
+	for r := range results {
+		done(r)
+	}
+}
+
+// One probes one node. What is known of before it began is not told as of later.
+func (p *Prober) One(ctx context.Context, n *nodes.Node) nodes.Probe {
+	result := nodes.Probe{NodeID: n.ID, At: p.Now().UTC()}
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	note, err := p.reach(ctx, n.Target)
+	result.Reached, result.Note = err == nil, note
+	if err != nil {
+		result.Reason = err.Error()
+	}
+	return result
+}
+
+func (p *Prober) reach(ctx context.Context, t *nodes.Target) (note string, err error) {
+	if t == nil {
+		return "", errors.New("the node has no address to probe")
+	}
+	var config *ssh.ClientConfig
+	address := net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
+	if t.Protocol == nodes.SSH {
+		if config, err = configOf(t, address); err != nil {
+			return "", err
+		}
+	}
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("it does not answer on port %d: %w", t.Port, plainly(err))
+	}
+	defer connection.Close()
+	if config == nil {
+		return fmt.Sprintf("port %d is open", t.Port), nil
+	}
+	// Whatever the other end does, the connection ends with the time.
+	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
+	defer stop()
+	return shake(connection, address, config)
+}
+
+// plainly leaves out the address, which is the node's own.
+func plainly(err error) error {
+	var op *net.OpError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return errors.New("no answer in time")
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
+}
+
+// shake does an SSH handshake, and ends it. A host with the right key that does not let in who has
+// no credentials for it answers all the same.
+func shake(connection net.Conn, address string, config *ssh.ClientConfig) (string, error) {
+	known := false
+	check := config.HostKeyCallback
+	config.HostKeyCallback = func(host string, remote net.Addr, key ssh.PublicKey) error {
+		err := check(host, remote, key)
+		known = err == nil
+		return err
+	}
+	client, channels, requests, err := ssh.NewClientConn(connection, address, config)
+	var key *knownhosts.KeyError
+	switch {
+	case err == nil:
+		go ssh.DiscardRequests(requests)
+		go func() {
+			for c := range channels {
+				_ = c.Reject(ssh.Prohibited, "")
+			}
+		}()
+		return "logged in by SSH", client.Close()
+	case errors.As(err, &key) && len(key.Want) > 0:
+		return "", errors.New("the host has another key than the known one: it may be another machine")
+	case errors.As(err, &key):
+		return "", errors.New("the host's key is not known: add it to the file of known hosts")
+	case known && len(config.Auth) == 0 && strings.Contains(err.Error(), "unable to authenticate"):
+		return "the host has the known key; nobody was logged in", nil
+	case known && strings.Contains(err.Error(), "unable to authenticate"):
+		return "", errors.New("the host has the known key, and refuses the credential")
+	}
+	return "", fmt.Errorf("it does not speak SSH: %w", plainly(err))
+}
+
+// configOf is how to do a handshake with a target. The key algorithms are those of the known keys,
+// so that the host shows one that can be held against them.
+func configOf(t *nodes.Target, address string) (*ssh.ClientConfig, error) {
+	check, err := knownhosts.New(t.KnownHosts)
+	if err != nil {
+		return nil, fmt.Errorf("the file of known hosts can't be read: %w", err)
+	}
+	config := &ssh.ClientConfig{
+		User: t.User, HostKeyCallback: check, HostKeyAlgorithms: algorithms(check, address),
+	}
+	if t.Credential == "" {
+		return config, nil
+	}
+	signer, err := readKey(t.Credential)
+	if err != nil {
+		return nil, err
+	}
+	config.Auth = []ssh.AuthMethod{ssh.PublicKeys(signer)}
+	return config, nil
+}
+
+// unknownKey is a key that no file has: the refusal of it names those that are known.
+type unknownKey struct{}
+
+func (unknownKey) Type() string                        { return "none" }
+func (unknownKey) Marshal() []byte                     { return []byte("none") }
+func (unknownKey) Verify([]byte, *ssh.Signature) error { return errors.New("no key") }
+
+// algorithms are those of the known keys of a host; nil where none is known.
+func algorithms(check ssh.HostKeyCallback, address string) []string {
+	var key *knownhosts.KeyError
+	if err := check(address, &net.TCPAddr{}, unknownKey{}); !errors.As(err, &key) {
+		return nil
+	}
+	var all []string
+	for _, k := range key.Want {
+		kind := k.Key.Type()
+		if kind == ssh.KeyAlgoRSA {
+			// The name of the key is that of a signature which is not safe any more.
+			all = append(all, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+			continue
+		}
+		all = append(all, kind)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// readKey reads the key that a reference leads to. No message has anything of it.
+func readKey(ref nodes.SecretRef) (ssh.Signer, error) {
+	path, ok := strings.CutPrefix(string(ref), "file:")
+	if !ok {
+		return nil, errors.New("a probe reads keys from files only: name one as file:/PATH")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the key can't be read: %w", err)
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("the key %s may be read by others: chmod 600 it", path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("the key can't be read: %w", err)
+	}
+	signer, err := ssh.ParsePrivateKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no private key without a passphrase", path)
+	}
+	return signer, nil
+}
