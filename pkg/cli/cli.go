@@ -78,6 +78,9 @@ func (p *Program) Main(
 	root.SetIn(stdin)
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
+	for _, end := range a.atEnd {
+		end()
+	}
 	code, tell := exitCode(err)
 	if tell && (out.err == nil || !errors.Is(err, out.err)) {
 		fmt.Fprintln(a.stderr, "actionctl:", err)
@@ -135,6 +138,8 @@ type app struct {
 	// metrics counts what this run does, and log tells it to whoever reads logs.
 	metrics *metrics.Set
 	log     *slog.Logger
+	// atEnd is called once the command is through.
+	atEnd []func()
 	// printed counts the documents.
 	printed int
 	timeout time.Duration

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"aws-provider-executor/pkg/gate"
@@ -19,6 +20,12 @@ type plugin struct {
 	log     io.Writer
 	// tellPlan has results tell the plan, for the journal.
 	tellPlan bool
+
+	mu sync.Mutex
+	// begun is set once a request was run.
+	begun bool
+	// stream runs the later requests, if the executor can.
+	stream *runner.Stream
 }
 
 // observePlan is the executor's variable that has its results tell the plan.
@@ -26,11 +33,27 @@ const observePlan = "EXECUTOR_OBSERVE_PLAN"
 
 var _ gate.Runner = (*plugin)(nil)
 
-// Run carries out a request in a process of its own.
+// Run carries out a request. The first one of a command gets a process of its own: most commands
+// have no other. The later ones have one in common, if the executor can serve them.
 func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
 	found, err := p.program.Identify(ctx)
 	if err != nil {
 		return protocol.Result{}, &gate.NotStarted{Cause: err}
+	}
+	began := time.Now()
+	result, err := p.runner(ctx, found).Run(ctx, r)
+	p.ran(r, result, err, time.Since(began))
+	return result, err
+}
+
+// runner is what runs the next request.
+func (p *plugin) runner(ctx context.Context, found gate.Plugin) gate.Runner {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := !p.begun
+	p.begun = true
+	if p.stream != nil {
+		return p.stream
 	}
 	env := p.env
 	if p.tellPlan {
@@ -40,8 +63,10 @@ func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, 
 		Path: found.Path, Env: env, Timeout: p.timeout, Log: p.log,
 		Unchanged: p.program.Unchanged,
 	}
-	began := time.Now()
-	result, err := process.Run(ctx, r)
-	p.ran(r, result, err, time.Since(began))
-	return result, err
+	if first || !p.program.Serves(ctx) {
+		return &process
+	}
+	p.stream = &runner.Stream{Process: process}
+	p.atEnd = append(p.atEnd, p.stream.Close)
+	return p.stream
 }

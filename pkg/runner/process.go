@@ -42,6 +42,9 @@ type Process struct {
 
 var _ gate.Runner = (*Process)(nil)
 
+// defaultGrace is more than an executor takes to stop.
+const defaultGrace = 8 * time.Second
+
 // DeadlineVariable tells an executor when it is killed, so that one that was held up starts nothing
 // after that.
 const DeadlineVariable = "EXECUTOR_DEADLINE"
@@ -81,7 +84,7 @@ func (p *Process) Run(ctx context.Context, r protocol.Request) (protocol.Result,
 	}
 	stop := context.AfterFunc(ctx, func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		time.AfterFunc(cmp.Or(p.Grace, 8*time.Second), kill)
+		time.AfterFunc(cmp.Or(p.Grace, defaultGrace), kill)
 	})
 	defer stop()
 	err := cmd.Wait()

@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +35,7 @@ type Program struct {
 	seen    stamp
 	plugin  gate.Plugin
 	version *string
+	serves  *bool
 }
 
 var _ gate.Program = (*Program)(nil)
@@ -108,7 +111,7 @@ func (p *Program) Unchanged() error {
 }
 
 const (
-	// versionPatience is how long a program is asked for its version.
+	// versionPatience is how long a program is asked for its version, or for what it can do.
 	versionPatience = 2 * time.Second
 	maxVersion      = 100
 )
@@ -118,24 +121,47 @@ const (
 func (p *Program) Version(ctx context.Context) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.version != nil {
-		return *p.version
+	if p.version == nil {
+		line, _, _ := strings.Cut(string(p.ask(ctx, "--version")), "\n")
+		version := redact.Line(line, maxVersion)
+		p.version = &version
 	}
-	version := ""
+	return *p.version
+}
+
+// capabilityServe is that of an executor that serves a stream of requests.
+const capabilityServe = "serve"
+
+// Serves runs the program that was identified to ask for its capabilities, once, and reports
+// whether it serves a stream of requests.
+func (p *Program) Serves(ctx context.Context) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.serves == nil {
+		var told struct {
+			Capabilities []string `json:"capabilities"`
+		}
+		serves := json.Unmarshal(p.ask(ctx, "--capabilities"), &told) == nil &&
+			slices.Contains(told.Capabilities, capabilityServe)
+		p.serves = &serves
+	}
+	return *p.serves
+}
+
+// ask runs the program to have it tell something of itself. It returns nothing if it fails.
+func (p *Program) ask(ctx context.Context, argument string) []byte {
 	if p.plugin.Digest == "" || p.unchanged() != nil {
-		return version
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionPatience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.plugin.Path, "--version")
+	cmd := exec.CommandContext(ctx, p.plugin.Path, argument)
 	out := subprocess.NewBounded(4<<10, cancel)
 	cmd.Env, cmd.Stdin, cmd.Stdout = p.Env, bytes.NewReader(nil), out
 	cmd.WaitDelay = time.Second
 	defer subprocess.Group(cmd)()
-	if cmd.Run() == nil {
-		line, _, _ := strings.Cut(string(out.Bytes()), "\n")
-		version = redact.Line(line, maxVersion)
+	if cmd.Run() != nil {
+		return nil
 	}
-	p.version = &version
-	return version
+	return out.Bytes()
 }
