@@ -111,8 +111,8 @@ echo bye >&2; kill -9 $$`)
 	}
 }
 
-// TestStreamKillsWhatHangs: at the deadline of a request, with all that was started, so that nothing
-// is done after it. The next request has a new process.
+// TestStreamKillsWhatHangs: at the deadline of a request, with all that was started, so that
+// nothing is done after it. The next request has a new process.
 func TestStreamKillsWhatHangs(t *testing.T) {
 	s, dir := stream(t, `if [ $(grep -c . $DIR/starts) = 1 ]; then
 sleep 60 & echo $! >$DIR/child; wait; fi
@@ -225,8 +225,8 @@ func TestStreamOfAReplacedFile(t *testing.T) {
 	}
 }
 
-// TestStreamThatTakesNothingIn: a request that is not there as a whole at its deadline does nothing,
-// which is said.
+// TestStreamThatTakesNothingIn: a request that is not there as a whole at its deadline does
+// nothing, which is said.
 func TestStreamThatTakesNothingIn(t *testing.T) {
 	s, _ := stream(t, `sleep 60`)
 	s.Timeout = time.Second
@@ -268,7 +268,7 @@ func TestServesByItsCapabilities(t *testing.T) {
 		`echo '` + scriptResult + `'`:                                                         false,
 		`echo serve`:                                                                          false,
 		`echo '{"capabilities":["serve"]}'; exit 2`:                                           false,
-		`cat`:                                                                                 false,
+		`cat`: false,
 	} {
 		p, dir := script(t, "echo $* >>$DIR/starts\n"+text)
 		program := &runner.Program{Find: func() (string, error) { return p.Path, nil }, Env: p.Env}
