@@ -219,8 +219,9 @@ func (p *Past) WayBack(at At, e history.Entry) (string, error) {
 	return u.Aim, nil
 }
 
-// Expects reports whether a value is one that what is recorded explains, or nothing is recorded.
+// Expects reports whether one reading is enough: nothing is recorded, or what is recorded explains
+// the value, and no change of another key may be hidden.
 func (p *Past) Expects(at At) (bool, error) {
 	v, _, err := p.view(at)
-	return v.Empty() || v.Explained(), err
+	return v.Empty() || v.Expects(p.Key), err
 }

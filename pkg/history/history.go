@@ -36,7 +36,7 @@
 //   - A reading is confirmed, by another one that shows the same, before an undo goes on
 //     that has [Undo.Confirm], and before a release or an end that is [View.Doubtful]. It is
 //     confirmed, too, before an action, a release or an end goes on that changes nothing, and
-//     before an action that finds a value which is not explained.
+//     before an action that does not expect the value: see [View.Expects].
 //   - No stale reading reaches back to before the end of a run, or to a change that was
 //     refused in part and put back. What is so then is read before it is answered.
 //
@@ -145,8 +145,24 @@ type View struct {
 func At(entries []Entry, now string) View {
 	v := View{now: now, entries: slices.Clone(entries)}
 	slices.SortFunc(v.entries, compare)
+	v.settle()
 	v.end()
 	return v.counted()
+}
+
+// settle makes the pending entries live that the next one above found made. So an entry whose
+// outcome was not written, or was lost, counts as it did before from the next entry on.
+func (v *View) settle() {
+	for i := range v.entries {
+		e := &v.entries[i]
+		if e.State != Pending || e.Ends != 0 {
+			continue
+		}
+		above := slices.IndexFunc(v.entries[i+1:], Entry.found)
+		if above >= 0 && v.entries[i+1+above].From == e.To {
+			e.State = Live
+		}
+	}
 }
 
 // end takes out the entries that the latest release ended, and the release where it is

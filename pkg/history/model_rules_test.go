@@ -34,6 +34,22 @@ type rule struct {
 	believesAll, staleEnds bool
 	// stalePutBack lets a stale reading show a change that was put back.
 	stalePutBack bool
+	// neverSynced leaves what others rest on to a loss of power.
+	neverSynced bool
+	// expectsAll believes a reading that a recent attempt of another key explains.
+	expectsAll bool
+}
+
+func (r rule) expects(v View, key string) bool {
+	return v.Expects(key) || r.expectsAll && v.Explained()
+}
+
+// unsynced are the outcomes that a loss of power may still take once a request has read a history.
+func (r rule) unsynced(before byte, key byte) byte {
+	if r.neverSynced {
+		return before &^ (1 << key)
+	}
+	return 0
 }
 
 func (r rule) load(entries []Entry) []Entry {
@@ -564,6 +580,18 @@ func brokenReadings() []rule {
 			name:  "a reading may show a change that was put back",
 			world: "two attributes, one of them changed again", breaks: notRestored,
 			stalePutBack: true,
+		},
+		{
+			name:  "an outcome that others rest on may be lost",
+			world: "a stranger among three, back and forth", breaks: takenAway,
+			budget:      budget{strangers: 1, losses: 1},
+			neverSynced: true,
+		},
+		{
+			name:  "a reading that may hide a forgotten outcome is believed",
+			world: "to and fro", breaks: takenAway,
+			budget:     budget{losses: 1},
+			expectsAll: true,
 		},
 	}
 }

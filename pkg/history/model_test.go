@@ -58,6 +58,8 @@ type budget struct {
 	deaths, refusals int
 	// strangers is how often a stranger changes something.
 	strangers int
+	// losses is how often a loss of power takes what was written of an outcome.
+	losses int
 }
 
 type attribute struct {
@@ -119,6 +121,9 @@ type attrState struct {
 	// by is the action that made the value, counted from 1, or stranger. It is 0 for the
 	// first value, and where a refused change was put back.
 	by byte
+	// unsynced are the actions, a bit for each, whose outcome a loss of power may take. Forgotten
+	// are those whose outcome it took while nothing was recorded above them.
+	unsynced, forgotten byte
 }
 
 type step byte
@@ -151,6 +156,7 @@ type state struct {
 	cores                       [4]core
 	proc                        process
 	deaths, strangers, refusals byte
+	losses                      byte
 }
 
 func (s state) clone() state {
@@ -173,7 +179,7 @@ func (s state) encode(b *bytes.Buffer) []byte {
 	b.Reset()
 	for i := range s.attrs {
 		a := &s.attrs[i]
-		b.Write([]byte{a.value, a.old, a.foreign[0], a.foreign[1], a.by})
+		b.Write([]byte{a.value, a.old, a.foreign[0], a.foreign[1], a.by, a.unsynced, a.forgotten})
 		encodeEntries(b, a.entries)
 		encodeEntries(b, s.proc.before[i])
 	}
@@ -182,6 +188,7 @@ func (s state) encode(b *bytes.Buffer) []byte {
 	}
 	p := s.proc
 	b.Write([]byte{byte(p.step), p.key, bit(p.undo), p.attr, s.deaths, s.strangers, s.refusals})
+	b.WriteByte(s.losses)
 	b.Write([]byte{byte(p.ends[0]), byte(p.ends[1])})
 	b.Write([]byte{p.now[0], p.now[1], p.aim[0], p.aim[1], p.moved[0], p.moved[1]})
 	return b.Bytes()
@@ -256,7 +263,8 @@ type move struct {
 }
 
 func (x *explorer) start() state {
-	s := state{deaths: byte(x.deaths), strangers: byte(x.strangers), refusals: byte(x.refusals)}
+	s := state{deaths: byte(x.deaths), strangers: byte(x.strangers), refusals: byte(x.refusals),
+		losses: byte(x.losses)}
 	for i, a := range x.attrs {
 		s.attrs[i].value = a.base
 	}
@@ -358,6 +366,7 @@ func (x *explorer) outside(s state, add func(state, string, ...any)) {
 	if aged {
 		add(d, "a minute passes")
 	}
+	x.losePower(s, add)
 	if s.strangers == 0 {
 		return
 	}
@@ -373,6 +382,42 @@ func (x *explorer) outside(s state, add func(state, string, ...any)) {
 			add(d, "a stranger makes attribute %d %c", i, v)
 		}
 	}
+}
+
+// losePower takes back what was written of one outcome without a sync.
+func (x *explorer) losePower(s state, add func(state, string, ...any)) {
+	if s.losses == 0 {
+		return
+	}
+	for i := range x.attrs {
+		for k, w := range x.keys {
+			if s.attrs[i].unsynced&(1<<k) == 0 {
+				continue
+			}
+			d := s.clone()
+			d.losses--
+			a := &d.attrs[i]
+			a.unsynced &^= 1 << k
+			if e := latestOf(a.entries, w.name); e != nil {
+				e.State = Pending
+				if nextSeq(a.entries)-1 == max(e.Seq, e.Again) {
+					a.forgotten |= 1 << k
+				}
+			}
+			add(d, "a loss of power takes the outcome of %s, attribute %d", w.name, i)
+		}
+	}
+}
+
+// latestOf returns the entry of the latest attempt under a key.
+func latestOf(entries []Entry, key string) (latest *Entry) {
+	for i := range entries {
+		e := &entries[i]
+		if e.Key == key && (latest == nil || max(e.Seq, e.Again) > max(latest.Seq, latest.Again)) {
+			latest = e
+		}
+	}
+	return latest
 }
 
 // set changes the world; the next readings may be from before.
@@ -434,7 +479,7 @@ func (x *explorer) believes(s state, i int) bool {
 		// Where nothing is recorded, the provider refuses to take away what is not there.
 		return s.proc.now[i] == to && !v.Empty() && !v.Doubtful()
 	}
-	return s.proc.now[i] != to && !v.Empty() && v.Explained()
+	return s.proc.now[i] != to && !v.Empty() && x.rule.expects(v, x.sent(s))
 }
 
 // sent is the key that is being worked on.
@@ -472,6 +517,8 @@ func (x *explorer) decide(s state, add func(state, string, ...any)) {
 		if w.to[i] == '-' {
 			continue
 		}
+		// What a request rests on is synced before it records anything.
+		d.attrs[i].unsynced = x.rule.unsynced(d.attrs[i].unsynced, p.key)
 		p.before[i] = slices.Clone(d.attrs[i].entries)
 		switch {
 		case p.undo && !x.decideUndo(&d, i), w.end && !x.decideEnd(&d, i):
@@ -642,7 +689,7 @@ func (x *explorer) checkHolders(s state, i int, keys []string) {
 		switch c, w := s.cores[k], x.keys[k]; {
 		case c.phase == closed || c.phase == idle:
 			x.fail(heldByNone)
-		case c.phase == done && !w.foreign && w.to[i] != s.attrs[i].value:
+		case c.phase == done && !w.foreign && w.to[i] != s.attrs[i].value && !x.lost(s, i, key):
 			x.fail(heldByOther)
 		case !w.foreign && !slices.ContainsFunc(s.attrs[i].entries, func(e Entry) bool {
 			return e.Key == key && (e.State == Live || e.State == Pending)
@@ -652,6 +699,15 @@ func (x *explorer) checkHolders(s state, i int, keys []string) {
 			x.fail(heldByIdle)
 		}
 	}
+}
+
+// lost reports whether a loss of power took the outcome of an action that was answered. Then it may
+// hold what it found for as long as a reading may hide that it was made. And it does not count
+// where a later action found that it was not so any more.
+func (x *explorer) lost(s state, i int, key string) bool {
+	return slices.ContainsFunc(s.attrs[i].entries, func(e Entry) bool {
+		return e.Key == key && e.State == Pending
+	})
 }
 
 // checkReleased holds that what is told as released is gone, or was there again after that.
@@ -760,7 +816,16 @@ func (x *explorer) checkTaken(s state, i int) {
 func (x *explorer) countsOn(s state, i, k int) bool {
 	w, a := x.keys[k], s.attrs[i]
 	made := s.cores[k].phase == trying && a.by == byte(k)+1 && newest(a.entries) == w.name
-	return !w.ends() && !w.foreign && !ended(a.entries, w.name) && (s.cores[k].phase == done || made)
+	forgotten := x.lost(s, i, w.name) && a.forgotten&(1<<k) != 0
+	answered := s.cores[k].phase == done && !(forgotten && x.undoneOutside(s, i))
+	return !w.ends() && !w.foreign && !ended(a.entries, w.name) && (answered || made)
+}
+
+// undoneOutside reports whether something else than an undo of its own may have led an attribute
+// away from what an action wants: a stranger, or an undo over the heads of holders.
+func (x *explorer) undoneOutside(s state, i int) bool {
+	over := func(w wants) bool { return w.over }
+	return s.attrs[i].foreign[0] != 0 || slices.ContainsFunc(x.keys, over)
 }
 
 // ended reports whether an answered release or end ended all that is recorded of an action.
@@ -871,6 +936,9 @@ func (x *explorer) finishAction(s *state, i int) {
 	for j := range a.entries {
 		e := &a.entries[j]
 		made := e.Key == w.name && !w.ends() && e.To == text(w.to[i])
+		if made && e.State == Pending && x.losses > 0 {
+			a.unsynced |= 1 << s.proc.key
+		}
 		if made && e.State == Pending || w.ends() && e.Seq == s.proc.ends[i] {
 			e.State = Live
 		}
@@ -939,8 +1007,8 @@ func (s *state) rank(k int) {
 
 // checkLeft holds that an undo leaves a value that another action wants. Where none of them
 // wants what was there, that is what the latest of them wants, or else the base. An undo over
-// the heads of holders passes over those that want what was there. What died, was refused or
-// came from outside is left to the other invariants.
+// the heads of holders passes over those that want what was there. What died, was refused, was
+// lost or came from outside is left to the other invariants.
 func (x *explorer) checkLeft(s state, i int) {
 	if slices.ContainsFunc(x.keys, wants.ends) || !x.clean(s) {
 		return
@@ -965,10 +1033,10 @@ func (x *explorer) checkLeft(s state, i int) {
 	}
 }
 
-// clean reports whether nothing died, was refused or came from outside.
+// clean reports whether nothing died, was refused, was lost or came from outside.
 func (x *explorer) clean(s state) bool {
-	return s.deaths == byte(x.deaths) && s.refusals == byte(x.refusals) &&
-		s.strangers == byte(x.strangers)
+	return s.losses == byte(x.losses) && s.deaths == byte(x.deaths) &&
+		s.refusals == byte(x.refusals) && s.strangers == byte(x.strangers)
 }
 
 // check holds a state at rest against what must be so.
@@ -1266,7 +1334,9 @@ func TestModel(t *testing.T) {
 		t.Logf("%d states in %.1f s", total, time.Since(began).Seconds())
 	})
 	for _, w := range worlds() {
-		budgets := []budget{w.quick}
+		lossy := w.quick
+		lossy.losses, lossy.deaths, lossy.again = 1, 0, 0
+		budgets := []budget{w.quick, lossy}
 		if os.Getenv("MODEL") == "deep" {
 			budgets = append(budgets, w.deep...)
 		}

@@ -44,6 +44,14 @@ func (v View) Doubtful() bool {
 	return !v.Empty() && (!v.Explained() || slices.ContainsFunc(v.entries, recent))
 }
 
+// Expects reports whether an attempt under a key may rest on one reading: the value is explained,
+// and no attempt or undo of another key was cut short so recently that the reading may hide its
+// change.
+func (v View) Expects(key string) bool {
+	recent := func(e Entry) bool { return e.Fresh && e.State != Live && e.Key != key }
+	return v.Explained() && !slices.ContainsFunc(v.entries, recent)
+}
+
 // Needed returns the entries that a later answer may rest on. The others may be removed.
 //
 // A run is needed while an action of it is not undone. A run of undone actions alone is

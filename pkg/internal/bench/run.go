@@ -26,8 +26,8 @@ func run(args []string, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	floor := filepath.Join(dir, "floor")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", floor,
-		"./pkg/internal/bench/floor")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w",
+		"-o", floor, "./pkg/internal/bench/floor")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build the floor: %w: %s", err, text)

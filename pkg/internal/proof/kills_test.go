@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +38,6 @@ var hurriedClock = sgfence.Clock{
 
 // mortalMain is the program as cmd/aws-provider-executor wires it, on a disk that kills it.
 func mortalMain() int {
-	runtime.GOMAXPROCS(1)
 	p := awsexecutor.New(awsexecutor.Name, "mortal", actions.RegistryAt(hurriedClock))
 	p.Disk = newMortalDisk(os.Getenv(mortalVar))
 	return p.Main(context.Background(), os.Args[:1], os.Environ(), os.Stdin, os.Stdout, os.Stderr)

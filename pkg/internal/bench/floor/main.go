@@ -1,5 +1,7 @@
 // Command floor is what the executor is measured against: the standard library making the same
-// signed calls to EC2, and nothing else. It checks nothing, keeps nothing and can't undo.
+// signed calls to EC2, over HTTP/1.1 as the executor does. Before it changes anything it keeps what
+// was there, in one synced file, as every program has to that is to undo it. It checks nothing,
+// finds out about nothing and can't undo.
 package main
 
 import (
@@ -10,11 +12,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -29,8 +33,9 @@ func main() {
 func run() error {
 	var request struct {
 		Spec struct {
-			Mode   string
-			Target map[string]string
+			Mode           string
+			IdempotencyKey string
+			Target         map[string]string
 		}
 	}
 	if err := json.NewDecoder(os.Stdin).Decode(&request); err != nil {
@@ -48,6 +53,9 @@ func run() error {
 		return err
 	}
 	if request.Spec.Mode == "execute" {
+		if err := keep(request.Spec.IdempotencyKey, nic); err != nil {
+			return err
+		}
 		if _, err := c.call("AssignPrivateIpAddresses", url.Values{
 			"NetworkInterfaceId": {target["nicRef"]}, "PrivateIpAddress.1": {address},
 			"AllowReassignment": {"false"},
@@ -66,6 +74,35 @@ func run() error {
 	e := json.NewEncoder(os.Stdout)
 	e.SetIndent("", "  ")
 	return e.Encode(nic)
+}
+
+// keep puts what was there before on the disk.
+func keep(key string, before interfaces) error {
+	dir := os.Getenv("EXECUTOR_STATE_DIR") + "-floor"
+	data, err := json.Marshal(before)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, sha(key))
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 type interfaces struct {
@@ -99,7 +136,7 @@ func newClient(region string) (*client, error) {
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(pem)
 		c.http = &http.Client{
-			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
+			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 	}
 	return c, nil
 }
