@@ -152,11 +152,11 @@ func (l *Ledger) lockStore(ctx context.Context) (unlock func(), err error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return free, err
 		}
-		// Another process has just prepared the store.
+		// Another process has just prepared the store, and removed the directory.
 		if err := l.disk.MkdirAll(l.oldLocks()); err != nil {
 			return nil, err
 		}
-		return l.disk.TryOldLock(path)
+		return nil, ErrHeld
 	})
 	switch {
 	case errors.Is(err, ErrHeld):
