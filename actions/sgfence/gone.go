@@ -52,13 +52,13 @@ func (u *unfence) terminated() (*action.Plan, error) {
 	if !u.tagless {
 		u.tags = u.first.own
 	}
-	already := u.instance + " is terminated" + u.survivors()
-	from := "the tags of the fence from " + u.instance + ", which is terminated" + u.survivors()
 	if len(u.tags) == 0 {
-		return action.NothingLeft(map[string]string{factState: u.first.State}, already), nil
+		return action.NothingLeft(map[string]string{factState: u.first.State},
+			u.instance+" is terminated"+u.survivors()), nil
 	}
+	from := "the tags of the fence from " + u.instance + ", which is terminated" + u.survivors()
 	p := u.planOf([]action.Transition{u.untag()})
 	p.TargetGone = true
-	p.Words = action.Words{Would: "remove " + from, Did: "removed " + from, Already: already}
+	p.Words = action.Words{Would: "remove " + from, Did: "removed " + from}
 	return p, nil
 }
