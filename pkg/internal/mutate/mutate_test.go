@@ -56,6 +56,8 @@ var Limit = 3
 func unheld(a, b int) int { return minus(a, b) }
 
 func minus(a, b int) int { return a - b }
+
+func shout(text string) string { return string(append([]byte("!"), text...)) }
 `
 
 const test = `package it
@@ -69,6 +71,7 @@ func Test(t *testing.T) {
 	if Adult(17) || !Adult(18) || !Adult(19) { t.Error("wrong age") }
 	if Limit != 3 { t.Error("wrong limit") }
 	if minus(5, 3) != 2 { t.Error("wrong difference") }
+	if shout("a") != "!a" { t.Error("not shouted") }
 }
 `
 

@@ -348,7 +348,10 @@ func (m *finder) swapArguments(c *ast.CallExpr) {
 	}
 	n := len(c.Args)
 	if f.Variadic() {
-		list := f.Params().At(f.Params().Len() - 1).Type().(*types.Slice)
+		list, ok := f.Params().At(f.Params().Len() - 1).Type().(*types.Slice)
+		if !ok {
+			return // append(bytes, text...)
+		}
 		if i, ok := list.Elem().Underlying().(*types.Interface); !ok || !i.Empty() {
 			n = f.Params().Len() - 1
 		}
