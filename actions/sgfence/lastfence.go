@@ -224,11 +224,9 @@ func (u *unfence) restoreNothing() (*action.Plan, error) {
 // was none to restore.
 func (u *unfence) open(all []action.Transition, last action.Seen) bool {
 	there, restored, whole := false, false, true
-	groups := u.first.groups()
 	for i, t := range all {
 		switch now := last.Values[i]; t.Attribute {
 		case attrGroups:
-			groups[t.Resource] = now
 			restored = restored || now != t.From
 			whole = whole && now == t.To
 		case attrBackup, attrLastFence:
@@ -236,7 +234,8 @@ func (u *unfence) open(all []action.Transition, last action.Seen) bool {
 		}
 	}
 	b := u.first.backup
-	return there && (restored || whole || b != nil && !b.explains(u.first, groups))
+	// Where nothing was restored, the groups are those of the first reading.
+	return there && (restored || whole || b != nil && !b.explains(u.first, u.first.groups()))
 }
 
 // endFence removes lastfence where the transitions did not come to it and it is not true any more,

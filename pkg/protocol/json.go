@@ -444,8 +444,6 @@ func escapedUnit(b []byte) (uint16, bool) {
 			unit |= uint16(c-'a') + 10
 		case c >= 'A' && c <= 'F':
 			unit |= uint16(c-'A') + 10
-		default:
-			return 0, false
 		}
 	}
 	return unit, true

@@ -155,6 +155,9 @@ func TestNearlyIsBounded(t *testing.T) {
 			t.Errorf("%s and %s: two edits are near from ten letters on", key, name)
 		}
 	}
+	if !Nearly("address", "addresses") || !Nearly("addresses", "address") {
+		t.Error("a plural is not near")
+	}
 	if got := Plain("A-z_0.9 é"); got != "az09" {
 		t.Error(got)
 	}
