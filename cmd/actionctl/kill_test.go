@@ -34,7 +34,7 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 	}
 	built = dir
 	build := exec.Command("go", "build", "-trimpath", "-o", dir, "../actionctl",
-		"../aws-provider-executor")
+		"../aws-provider-executor", "../aws-provider-inventory", "../fence_aws_executor")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("cannot build the programs: %w: %s", err, said)

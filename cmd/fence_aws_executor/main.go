@@ -7,6 +7,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/fenceagent"
+	_ "aws-provider-executor/pkg/fenceagent/crash"
 	_ "aws-provider-executor/pkg/oneprocessor" // a start is most of a run
 )
 

@@ -38,6 +38,8 @@ type knownAttempts struct {
 	host, proxy string
 	// operation is what a credential source was asked last.
 	operation string
+	// wanting is the error of an attempt that lacked a file descriptor.
+	wanting error
 }
 
 type attemptsKey struct{}
@@ -79,7 +81,9 @@ func (a *attempts) ends(err error, over bool) error {
 	if err != nil && (neverLeft || errors.As(err, &address)) {
 		err = &unsendable{err}
 	}
-	a.last = err
+	if a.last = err; outOfFiles(err) {
+		a.wanting = err
+	}
 	return err
 }
 

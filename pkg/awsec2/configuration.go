@@ -21,6 +21,10 @@ import (
 
 // unloadable means that the SDK can't make sense of the environment or the shared files.
 func unloadable(s *secrets, err error) *protocol.Failure {
+	if outOfFiles(err) {
+		return protocol.Refuse(protocol.Unavailable, "the executor's environment can't be read: %s; "+
+			"nothing was changed; %s", s.tell(err.Error()), outOfFilesHint)
+	}
 	text := s.tell(err.Error())
 	var profile config.SharedConfigProfileNotExistError
 	name := "AWS_PROFILE"

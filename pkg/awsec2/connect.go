@@ -94,6 +94,9 @@ func findWay(ctx context.Context, out network, region, profile string, timeout t
 	if profile != "" {
 		options = append(options, config.WithSharedConfigProfile(profile))
 	}
+	if err := sharedFilesOpen(); err != nil {
+		return nil, err
+	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return nil, unloadable(own.secrets, err)

@@ -66,6 +66,10 @@ func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		if limited.Err() != nil && known.sent && known.last != nil {
 			err = known.last
 		}
+		if known.wanting != nil && (wasLost(err) || limited.Err() != nil) {
+			// Later attempts only waited.
+			err = known.wanting
+		}
 		failure := c.explain(ctx, err, known)
 		c.logOf(ctx).Debug("no credentials", "class", failure.class, "because", failure.because)
 		return aws.Credentials{}, failure
@@ -126,13 +130,15 @@ func (c *credentials) explain(ctx context.Context, err error, log knownAttempts)
 	if s.kind == fromHelper {
 		e.because = "there are no credentials: " + s.text + " " + what
 	}
-	e.hint = c.hint(e.class, s)
+	if e.hint = c.hint(e.class, s); outOfFiles(err) {
+		e.hint = outOfFilesHint
+	}
 	var operation *smithy.OperationError
 	if e.class == protocol.Authentication && api == "AccessDenied" && errors.As(err, &operation) {
 		e.permission = "sts:" + log.operation
 	}
 	// Whether there is a metadata service here is not known.
-	if s.implied && e.class == protocol.Unavailable && statusOf(err) == 0 {
+	if s.implied && e.class == protocol.Unavailable && statusOf(err) == 0 && !outOfFiles(err) {
 		yes := true
 		e.class, e.retryable = protocol.Authentication, &yes
 		e.hint = "nothing else in the environment names credentials; " +
@@ -166,6 +172,8 @@ func (c *credentials) classOf(ctx context.Context, err error) protocol.FailureCl
 	var api smithy.APIError
 	var file *fs.PathError
 	switch status := statusOf(err); {
+	case outOfFiles(err):
+		return protocol.Unavailable
 	case errors.As(err, &helper):
 		return helper.class()
 	case errors.As(err, &file):

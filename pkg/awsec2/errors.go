@@ -237,6 +237,9 @@ func (e *callError) advice(
 }
 
 func (e *callError) wayHint(s provider) string {
+	if outOfFiles(e.cause) {
+		return outOfFilesHint
+	}
 	if e.proxy != "" {
 		return "check the proxy, or name " + s.name + "'s endpoint in NO_PROXY"
 	}
@@ -264,6 +267,8 @@ func transportText(err error) string {
 	var unreadable *unreadableAnswer
 	var netError net.Error
 	switch {
+	case outOfFiles(err):
+		return outOfFilesText
 	case errors.As(err, &proxy):
 		return proxy.Error()
 	case errors.As(err, &op) && op.Op == "proxyconnect":

@@ -45,12 +45,19 @@ type helperError struct {
 	text string
 	// slow helpers did not answer in time; others are wrong, and will be next time.
 	slow bool
+	// cause is why it could not be started; nil if it was.
+	cause error
 }
 
 func (e *helperError) Error() string { return e.text }
+func (e *helperError) Unwrap() error { return e.cause }
 
 func wrong(format string, args ...any) *helperError {
 	return &helperError{text: fmt.Sprintf(format, args...)}
+}
+
+func notStarted(err error) *helperError {
+	return &helperError{text: fmt.Sprintf("can't be started: %v", err), cause: err}
 }
 
 func (e *helperError) class() protocol.FailureClass {
@@ -118,7 +125,7 @@ exec 3<&- sh -c "$0"`
 func (h *helper) run(ctx context.Context) ([]byte, error) {
 	watched, alive, err := os.Pipe()
 	if err != nil {
-		return nil, wrong("can't be started: %v", err)
+		return nil, notStarted(err)
 	}
 	defer alive.Close()
 	defer watched.Close()
@@ -132,7 +139,7 @@ func (h *helper) run(ctx context.Context) ([]byte, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = watched, out, said
 	defer subprocess.Group(cmd)()
 	if err := cmd.Start(); err != nil {
-		return nil, wrong("can't be started: %v", err)
+		return nil, notStarted(err)
 	}
 	err = cmd.Wait()
 	_ = subprocess.KillGroup(cmd)

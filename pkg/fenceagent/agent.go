@@ -19,7 +19,6 @@ import (
 	"io"
 	"log/slog"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -87,7 +86,6 @@ type Asker interface {
 func (p *Program) Main(
 	ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer,
 ) int {
-	neverCrashAsOff()
 	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP,
 		syscall.SIGQUIT, syscall.SIGABRT)
 	defer restore()
@@ -118,14 +116,6 @@ func (p *Program) Main(
 	}
 	r.tell(code)
 	return code
-}
-
-// neverCrashAsOff has the Go runtime end a crash by SIGABRT. Else it exits with 2, which is off in
-// an answer of status. No core file is left: it would have the credentials.
-func neverCrashAsOff() {
-	debug.SetTraceback("crash")
-	// Where that is refused, a core file is what the administrator wants.
-	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 }
 
 // survive makes a failure of a panic.

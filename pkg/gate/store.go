@@ -43,7 +43,7 @@ var (
 	ErrAltered  = errors.New("the journal was changed by something that is not the gate")
 	ErrReadOnly = errors.New(
 		"the journal is only read here: it belongs to another program, or may not be written by this " +
-			"user, or the disk is full",
+			"user, or the disk is full, or too many open files are in the way",
 	)
 )
 

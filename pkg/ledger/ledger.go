@@ -41,6 +41,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"aws-provider-executor/pkg/protocol"
@@ -239,10 +240,15 @@ func (l *Ledger) readFile(name string) (Record, bool, error) {
 }
 
 func (l *Ledger) broken(verb, what string, err error) error {
+	advice := "repair it, or name another directory with EXECUTOR_STATE_DIR"
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		// Nothing is wrong with the directory.
+		advice = "raise the limit on open files (ulimit -n, LimitNOFILE=), and send the same " +
+			"request again"
+	}
 	return protocol.Refuse(protocol.StateStore,
-		"cannot %s %s, where prior facts are kept: %s; nothing was changed;"+
-			" repair it, or name another directory with EXECUTOR_STATE_DIR",
-		verb, strconv.Quote(what), plain(err))
+		"cannot %s %s, where prior facts are kept: %s; nothing was changed; %s",
+		verb, strconv.Quote(what), plain(err), advice)
 }
 
 // plain takes the path, which the message names already, off an error of the file system.
