@@ -284,3 +284,31 @@ spec: {action: stop-instances, provider: aws, mode: execute, idempotencyKey: smo
 		t.Errorf("steps in the evidence (-want +got):\n%s", diff)
 	}
 }
+
+// TestSmokeWithoutAResult: an executor that changed something and told nothing leaves an undo
+// without the facts that it requires. The run says to send the action again first, which finds out
+// what is so, and these commands bring all back.
+func TestSmokeWithoutAResult(t *testing.T) {
+	s := newLab(t)
+	before := s.sim.State()
+	killed := s.wrapper(`cat >$DIR/in
+if grep -q '"mode": *"execute"' $DIR/in && grep -q '"ensure-forwarding-enabled"' $DIR/in; then
+	aws-provider-executor <$DIR/in >/dev/null
+	kill -9 $$
+fi
+exec aws-provider-executor <$DIR/in`)
+	code, _, said := s.run(s.smoke("--yes", "--plugin", killed)...)
+	const first, then = "run: actionctl execute 2   # first: it finds out", "run: actionctl rollback 1 2"
+	at, after := strings.Index(said, first), strings.Index(said, then)
+	if code != 1 || at < 0 || after < at {
+		t.Fatalf("exit %d: %s", code, said)
+	}
+	if cmp.Equal(before, s.sim.State()) {
+		t.Fatal("nothing was changed: the test tries nothing")
+	}
+	s.must("execute", "2")
+	s.must("rollback", "1", "2")
+	if diff := cmp.Diff(before, s.sim.State()); diff != "" {
+		t.Errorf("not as before (-before +now):\n%s", diff)
+	}
+}

@@ -16,15 +16,16 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/preflight"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/signature"
 	"aws-provider-executor/pkg/smoke"
 )
 
 // smokeFlags are what the run is told.
 type smokeFlags struct {
-	file, tag, by, evidence string
-	instances               []string
-	yes, hold               bool
-	wait, patience          time.Duration
+	file, tag, by, key, evidence string
+	instances                    []string
+	yes, hold                    bool
+	wait, patience               time.Duration
 }
 
 func (a *app) smoke() *cobra.Command {
@@ -40,7 +41,8 @@ lab's tag, a production tag, more than one provider, an undo that nothing descri
 rollback, at a result that is ambiguous or partial. After Ctrl-C it rolls back what it began.
 
 With --max-decision-wait it stops the lab's instances that --stop names when nobody decides for
-so long. That is approved at the start, as a part of the run.`,
+so long. That is approved at the start, as a part of the run. With --sign the approvals are
+signed, as approve signs them.`,
 		Example: `  actionctl smoke -f request.json --tag lab=smoke --by alice
   actionctl smoke -f request.json --tag lab=smoke --by alice --hold --max-decision-wait 20m \
     --stop i-0123456789abcdef0`,
@@ -51,6 +53,8 @@ so long. That is approved at the start, as a part of the run.`,
 	c.Flags().Var(&once{to: &f.tag}, "tag",
 		"the `tag` of the lab, KEY=VALUE: all that is touched has it")
 	c.Flags().Var(&once{to: &f.by}, "by", "`who` approves")
+	c.Flags().Var(&once{to: &f.key}, "sign",
+		"sign the approvals with this `key`: a file, or agent:COMMENT")
 	c.Flags().Var(&once{to: &f.evidence}, "evidence",
 		"the `file` to keep the evidence in (default in smoke/ beside the journal)")
 	c.Flags().StringArrayVar(&f.instances, "stop", nil,
@@ -100,6 +104,14 @@ func (a *app) runSmoke(ctx context.Context, f smokeFlags) error {
 	}
 	defer done()
 	config := a.smokeConfig(g, f, requests, faults)
+	if f.key != "" {
+		sign, release, err := a.signer(f.key, signature.ApprovalNamespace)
+		if err != nil {
+			return err
+		}
+		defer release()
+		config.Sign = sign
+	}
 	out := smoke.Run(ctx, config)
 	kept, err := a.keepSmoke(f, config, out)
 	if a.format != "table" {

@@ -7,8 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/view"
 )
@@ -49,19 +51,35 @@ func (r *run) prepareFallback(ctx context.Context) (string, error) {
 	if err := r.decide(ctx, r.fallback, question, cards); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("after %s without a decision: stop %s; approved by %s%s", r.MaxDecisionWait,
-		strings.Join(instances, ", "), r.By, selfDeclared), nil
+	return fmt.Sprintf("after %s without a decision: stop %s; approved by %s", r.MaxDecisionWait,
+		strings.Join(instances, ", "), r.approvers(ctx, r.fallback)), nil
 }
 
-// selfDeclared goes with a name that nobody signed with.
-const selfDeclared = " (self-declared)"
+// approvers are those who approved, each with what that rests on.
+func (r *run) approvers(ctx context.Context, ids []int64) string {
+	var all []string
+	for _, id := range ids {
+		a, err := r.Gate.Store.Get(ctx, id)
+		if err == nil && a.ApprovedBy != "" && !slices.Contains(all, a.ApprovedBy) {
+			all = append(all, a.ApprovedBy)
+		}
+	}
+	if len(all) == 0 {
+		// No policy asks for an approval, so nobody's is kept in the row.
+		return policy.Approval{By: r.By}.Named()
+	}
+	return strings.Join(all, ", ")
+}
+
+// signedFor is for how long a signed approval holds beyond the waiting. The undo's has no end.
+const signedFor = 24 * time.Hour
 
 // approve has the plan approved, by as many people as the policy asks for.
 func (r *run) approve(ctx context.Context) (string, error) {
 	if err := r.decide(ctx, r.ids, "Carry this out, and roll it back?", r.cards); err != nil {
 		return "", err
 	}
-	return "by " + r.By + selfDeclared, nil
+	return "by " + r.approvers(ctx, r.ids), nil
 }
 
 // decide asks a person, notes the yes, and waits for the others that the policy asks for.
@@ -73,7 +91,9 @@ func (r *run) decide(
 	if err := r.ask(ctx, question, shown); err != nil {
 		return err
 	}
-	outcomes, err := r.Gate.Approve(ctx, ids, r.By, "")
+	outcomes, err := r.Gate.ApproveWith(ctx, ids, gate.Approving{
+		By: r.By, Sign: r.Sign, Holds: signedFor + r.MaxDecisionWait,
+	})
 	if err != nil {
 		return err
 	}

@@ -514,15 +514,34 @@ func (r *run) inForce(ctx context.Context) ([]int64, error) {
 	return ids, nil
 }
 
-// left notes how to take back by hand what could not be.
+// left notes how to take back by hand what could not be. Where an undo lacks what it needs, since
+// nobody knows the result of the action, the action is sent again first: that finds out what is so.
 func (r *run) left(err error) error {
 	r.out.Left = append(r.out.Left, "the rollback did not end: "+err.Error())
-	command := "actionctl rollback"
-	for _, id := range r.ids {
-		command += fmt.Sprint(" ", id)
+	if unknown := r.withoutFacts(); len(unknown) > 0 {
+		r.out.Next = append(r.out.Next, "actionctl execute"+list(unknown)+
+			"   # first: it finds out what is so, and what was before")
 	}
-	r.out.Next = append(r.out.Next, command)
+	r.out.Next = append(r.out.Next, "actionctl rollback"+list(r.ids))
 	return err
+}
+
+// withoutFacts are the actions that may be in force, and whose undo lacks facts that it requires.
+func (r *run) withoutFacts() []int64 {
+	ctx := context.Background()
+	ids, err := r.inForce(ctx)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(ids, func(id int64) bool {
+		undo, err := r.Gate.UndoRequests(ctx, []int64{id}, protocol.Execute)
+		if err != nil || len(undo) != 1 {
+			return true
+		}
+		verb, known := r.Gate.Registry.Resolve(undo[0])
+		_, faults := r.Gate.Registry.Check(verb, undo[0])
+		return !known || len(faults) == 0
+	})
 }
 
 // asBefore reads the world, and holds it against what it was.

@@ -92,8 +92,9 @@ type Config struct {
 	Faults error
 	// Lab is the tag that everything touched must have.
 	Lab Tag
-	// By approves.
-	By string
+	// By approves. Sign, when not nil, makes an armored signature of each approval's statement.
+	By   string
+	Sign func(statement []byte) (armored []byte, err error)
 	// Source is where the plans come from, for the journal.
 	Source string
 	Gate   *gate.Gate
