@@ -169,6 +169,10 @@ func TestTheExecutorTakesASignedApproval(t *testing.T) {
 	if diff := cmp.Diff(before, g.sim.State()); diff != "" {
 		t.Error(diff)
 	}
+	// It holds until it expires, as the documentation says: here it can be sent again.
+	if s := g.runs(r, yes); s.Status != protocol.Succeeded || s.Observed["changed"] != "true" {
+		t.Errorf("again: %s: %s", s.Status, s.Error)
+	}
 }
 
 // TestTheExecutorRefusesApprovals that are nobody's, or of something else, and changes nothing.

@@ -25,6 +25,7 @@ import (
 type rig struct {
 	*gate.Gate
 	t       *testing.T
+	path    string
 	journal *journal.Journal
 	now     time.Time
 	// machine is where the gate runs.
@@ -62,12 +63,13 @@ func parsePolicy(t *testing.T, spec string) *policy.Policy {
 
 func newRig(t *testing.T, spec string) *rig {
 	t.Helper()
-	j, err := journal.OpenOrCreate(context.Background(), filepath.Join(t.TempDir(), "journal.db"))
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j, err := journal.OpenOrCreate(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() })
-	r := &rig{t: t, journal: j, now: time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)}
+	r := &rig{t: t, path: path, journal: j, now: time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)}
 	r.machine = &machine{rig: r, self: gate.Process{Host: "here", Boot: "b1", PID: 7, Start: "1"}}
 	r.Gate = &gate.Gate{
 		Store: j, Registry: actions.Registry(), Provider: "aws", Run: r, Timeout: time.Minute,
