@@ -298,7 +298,8 @@ if grep -q '"mode": *"execute"' $DIR/in && grep -q '"ensure-forwarding-enabled"'
 fi
 exec aws-provider-executor <$DIR/in`)
 	code, _, said := s.run(s.smoke("--yes", "--plugin", killed)...)
-	const first, then = "run: actionctl execute 2   # first: it finds out", "run: actionctl rollback 1 2"
+	const first = "run: actionctl execute 2   # first: it finds out"
+	const then = "run: actionctl rollback 1 2"
 	at, after := strings.Index(said, first), strings.Index(said, then)
 	if code != 1 || at < 0 || after < at {
 		t.Fatalf("exit %d: %s", code, said)
