@@ -97,13 +97,14 @@ func (w weighed) TryOldLock(path string) (func(), error) {
 
 var _ Disk = weighed{}
 
-// fill makes records without a sync, as Put makes them. Each has an attribute of its own.
+// fill makes records without a sync, as Put makes them. A few have an attribute in common.
 func fill(t *testing.T, l *Ledger, many int) {
 	t.Helper()
 	at := time.Now().Add(-48 * time.Hour).UTC()
 	for i := range many {
 		n := strconv.Itoa(i)
-		r := made(rec("other "+n, "resource "+n, "off", "on"))
+		r := made(rec("other "+n, "resource "+strconv.Itoa(i/4), "off", "on"))
+		r.Entries[0].Seq = int64(i%4 + 1)
 		r.Version, r.Revision, r.Written, r.Acted = version, 2, at, at
 		data, _, err := encode(r)
 		if err == nil {

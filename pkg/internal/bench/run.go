@@ -17,6 +17,8 @@ func run(args []string, out io.Writer) error {
 	bin := flags.String("bin", "bin", "where the built programs are")
 	rounds := flags.Int("rounds", 60, "how often each contender runs")
 	cliRounds := flags.Int("cli-rounds", 5, "how often the AWS CLI runs")
+	records := flags.String("records", "0,1000,100000",
+		"how many records the ledger has beside a measured action, in turn; empty for none")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -49,7 +51,11 @@ func run(args []string, out io.Writer) error {
 			return err
 		}
 	}
-	return nil
+	if *records == "" {
+		return nil
+	}
+	b := bench{dir: dir, executor: executor, rounds: *rounds, out: out}
+	return b.grown(filepath.Join(*bin, "ec2sim"), *records)
 }
 
 const (
