@@ -260,6 +260,38 @@ func TestASweepTakesEmptyDirectoriesOfItsOwnOnly(t *testing.T) {
 	}
 }
 
+// TestASweepTakesAllStraysOfADirectory that it comes to.
+func TestASweepTakesAllStraysOfADirectory(t *testing.T) {
+	m := newMemory()
+	l, err := Open(background, "/s", m, m.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := l.indexPath(Attribute{"a", "value"})
+	m.mkdirAll(dir)
+	for _, key := range []string{"k", "b"} {
+		m.files[dir+"/"+keyName(key)] = file{}
+	}
+	again(m, l)
+	if left := m.indexFiles(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestASweepLooksAtNoForeignName: what is counted is read only under a name of the ledger's own.
+func TestASweepLooksAtNoForeignName(t *testing.T) {
+	m, l, _ := dueStore(t)
+	m.files["/s/swept"] = file{data: `{"old":{"../../etc/x":29,"x":29}}`}
+	again(m, l)
+	if n := m.calls["ReadFile"]; n != 1 {
+		t.Errorf("%d files were read, want the stamp alone", n)
+	}
+	var last leftover
+	if decodeStamp(t, m, &last); len(last.Old) > 0 {
+		t.Errorf("they are counted on: %v", last.Old)
+	}
+}
+
 // TestNothingGoesWhenTheStampCannotBeWritten: else a store on a full disk would be swept each time.
 func TestNothingGoesWhenTheStampCannotBeWritten(t *testing.T) {
 	m, l, _ := dueStore(t)

@@ -19,8 +19,8 @@ const (
 	// oldSweeps is how many sweeps find a record too old before it goes. A clock that was wrong,
 	// when it was written or since, is put right before that.
 	oldSweeps = 30
-	// sweepNames is how many records at most wait for their age, and how many records and index
-	// entries at most a sweep looks at, each.
+	// sweepNames is how many records a sweep looks at at most, and how many index entries. Those
+	// records come first that wait for their age.
 	sweepNames = 256
 	// sweepTime is after which time a sweep begins nothing more.
 	sweepTime = 100 * time.Millisecond
@@ -153,7 +153,7 @@ func (s *sweep) countOld(
 	for _, file := range names {
 		name, is := recordName(file)
 		_, counted := before[name]
-		if is && !counted && len(old) < sweepNames && s.may(&s.records) {
+		if is && !counted && s.may(&s.records) {
 			look(name)
 		}
 	}

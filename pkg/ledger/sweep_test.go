@@ -284,13 +284,14 @@ func TestAWrongClockLosesNoRecord(t *testing.T) {
 // record.
 func TestACountThatCannotBeReadBeginsAnew(t *testing.T) {
 	for _, text := range []string{
-		"", "null", "[1]", `{"old":{"x": 99}`, `{"old":{"x": "99"}}`, `{"x": 99}`, `{"keys":-7}`,
+		"", "null", "[1]", `{"old":{"x": 99}`, `{"old":{"x": "99"}}`,
+		`{"old":{"x": 99, "y": "z"}}`, `{"x": 99}`, `{"keys":-7}`,
 		`{"keys":4611686018427387904,"attributes":"x"}`,
 	} {
 		dir := t.TempDir()
 		l := open(t, dir, OSDisk{})
 		put(t, l, release("k", "a"))
-		text = strings.ReplaceAll(text, "x", keyName("k"))
+		text = strings.ReplaceAll(text, `"x"`, strconv.Quote(keyName("k")))
 		if err := os.WriteFile(l.stamp(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
