@@ -216,7 +216,7 @@ func (c *cluster) call(stdin string, args ...string) string {
 	code := p.Main(c.t.Context(), append([]string{p.Name}, args...), environ,
 		strings.NewReader(stdin), &out, &complaints)
 	fmt.Fprintf(&b, "exit %d\n", code)
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(settled.Replace(out.String())) {
 		b.WriteString("> " + line)
 	}
 	for line := range strings.Lines(complaints.String()) {
@@ -244,6 +244,11 @@ func (c *cluster) call(stdin string, args ...string) string {
 	return b.String()
 }
 
+// settled takes an instance that is on its way for one that is there: how long that takes is the
+// machine's affair.
+var settled = strings.NewReplacer("stopping", "stopped", "pending", "running",
+	"; connections that are tracked already may go on until it has stopped", "")
+
 // node is the instance as it is: its state, the groups of its interfaces, and its fence's tag.
 func (c *cluster) node() string {
 	said, all := "", c.region.State()
@@ -257,7 +262,7 @@ func (c *cluster) node() string {
 		if i.ID != ec2sim.LabDB {
 			continue
 		}
-		said += i.State
+		said += settled.Replace(i.State)
 		if _, fenced := i.Tags["lastfence"]; fenced {
 			said += ", lastfence"
 		}
