@@ -141,3 +141,39 @@ func BenchmarkPage(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkScan applies a scan of one region: of nodes that are new, then of the same once more.
+func BenchmarkScan(b *testing.B) {
+	const count = 2000
+	for name, again := range map[string]bool{"new": false, "again": true} {
+		b.Run(name, func(b *testing.B) {
+			s, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "nodes.db"),
+				store.Options{Create: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			m, err := s.CreateManager(b.Context(), nodes.Manager{Name: "prod", Type: nodes.ManagerEC2,
+				Access: nodes.Access{Kind: nodes.AccessAmbient}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if again {
+				if _, err := s.ApplyScan(b.Context(), bigScan(m.ID, 0, count, 0)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			round := 0
+			measure(b, func() error {
+				round++
+				of := round
+				if again {
+					of = 0
+				}
+				_, err := s.ApplyScan(b.Context(), bigScan(m.ID, of, count, round))
+				return err
+			})
+			b.ReportMetric(count, "nodes/op")
+		})
+	}
+}

@@ -18,6 +18,11 @@ type dialect struct {
 	numbered bool
 	// lock, when not empty, makes a transaction the only one that writes.
 	lock string
+	// isolation is that of a transaction which reads as of one time.
+	isolation sql.IsolationLevel
+	// gather has the numbers of rows in one text, and member is true for those of a list that is an
+	// argument, between listBegin and listEnd.
+	gather, member, listBegin, listEnd string
 	// match adds that a pattern with a wildcard matches a column.
 	match func(w *where, column, pattern string, tokens []wildcard.Token)
 }
@@ -29,16 +34,20 @@ var onSQLite = &dialect{
 	name: "SQLite",
 	words: strings.NewReplacer("SERIAL_KEY", "INTEGER PRIMARY KEY AUTOINCREMENT",
 		"WITHOUT_ROWID", "WITHOUT ROWID"),
+	gather: "coalesce(group_concat(n.seq), '')",
+	member: "n.seq IN (SELECT value FROM json_each(?))", listBegin: "[", listEnd: "]",
 	match: matchSQLite,
 }
 
 var onPostgres = &dialect{
 	name: "PostgreSQL",
 	words: strings.NewReplacer("SERIAL_KEY", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-		" WITHOUT_ROWID", "", "TEXT", `TEXT COLLATE "C"`, "INTEGER", "BIGINT"),
-	numbered: true,
-	lock:     "SELECT pg_advisory_xact_lock(" + strconv.Itoa(writeLock) + ")",
-	match:    matchPostgres,
+		" WITHOUT_ROWID", "", "BLOB", "BYTEA", "TEXT", `TEXT COLLATE "C"`, "INTEGER", "BIGINT"),
+	numbered: true, isolation: sql.LevelRepeatableRead,
+	lock:   "SELECT pg_advisory_xact_lock(" + strconv.Itoa(writeLock) + ")",
+	gather: "coalesce(string_agg(n.seq::text, ','), '')",
+	member: "n.seq = ANY (?::text::bigint[])", listBegin: "{", listEnd: "}",
+	match: matchPostgres,
 }
 
 // bind writes the parameters of a query as the engine has them. No query of ours has a ? in a text.
@@ -98,3 +107,46 @@ func (q querier) each(
 
 // marks are the parameters of a list of n values.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// prepared is a transaction that prepares each statement once. A scan of a region says the same few
+// ones for each node.
+type prepared struct {
+	tx    *sql.Tx
+	known map[string]*sql.Stmt
+}
+
+func (p *prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s := p.known[query]; s != nil {
+		return s, nil
+	}
+	s, err := p.tx.PrepareContext(ctx, query)
+	if err == nil {
+		p.known[query] = s
+	}
+	return s, err
+}
+
+func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s, err := p.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := p.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (p *prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	s, err := p.statement(ctx, query)
+	if err != nil {
+		// The transaction itself tells what is wrong with the query.
+		return p.tx.QueryRowContext(ctx, query, args...)
+	}
+	return s.QueryRowContext(ctx, args...)
+}

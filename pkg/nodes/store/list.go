@@ -93,14 +93,75 @@ func (s *Store) List(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	r := s.read()
-	w, err := r.where(ctx, q.Filter)
-	if err != nil {
-		return Page{}, err
+	page := Page{}
+	return page, s.glance(ctx, func(r querier) error {
+		seqs, err := r.page(ctx, &q, column, last)
+		if err != nil {
+			return err
+		}
+		more := len(seqs) > q.Limit
+		seqs = seqs[:min(len(seqs), q.Limit)]
+		if page.Nodes, err = r.documents(ctx, seqs); err == nil && more {
+			page.Next = q.markOf(page.Nodes[len(page.Nodes)-1])
+		}
+		return err
+	})
+}
+
+const (
+	// fewMembers is up to how many nodes of a filter are ordered by themselves.
+	fewMembers = 2000
+	// walked is how far an order is gone through for nodes of a filter that has many.
+	walked = 4000
+)
+
+// page are the numbers of the nodes of a page, and of one more where there is one.
+func (r querier) page(ctx context.Context, q *Query, column string, last mark) ([]int64, error) {
+	if q.Filter == nil || q.Filter.IsEmpty() {
+		seqs, _, err := r.order(ctx, q, column, last, q.Limit+1, nil)
+		return seqs, err
 	}
+	has, err := r.matching(ctx, q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	var within where
+	if n := has.count(); n > fewMembers {
+		far := max(walked, q.Limit+1)
+		met, ended, err := r.order(ctx, q, column, last, far, nil)
+		met = slices.DeleteFunc(met, func(seq int64) bool { return !has.has(seq) })
+		// Where enough were met on the way, the rest of the order need not be looked at.
+		if err != nil || ended || len(met) > q.Limit {
+			return met, err
+		}
+		others, err := r.everyone(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if n > others.count()/2 {
+			others.keep(has, false)
+			has = others
+			within.add("NOT ")
+		}
+	}
+	within.add("("+r.member+")", has.list(r.listBegin, r.listEnd))
+	seqs, _, err := r.order(ctx, q, column, last, q.Limit+1, &within)
+	return seqs, err
+}
+
+// order are the numbers of nodes in an order, after a mark, as many as are asked for; ended reports
+// whether there are no more. Within, when not nil, is a condition.
+func (r querier) order(
+	ctx context.Context, q *Query, column string, last mark, most int, within *where,
+) (seqs []int64, ended bool, err error) {
 	way, order := ">", ""
 	if q.Descending {
 		way, order = "<", " DESC"
+	}
+	w := &where{}
+	w.add("1 = 1")
+	if within != nil {
+		w.add(" AND "+within.text.String(), within.args...)
 	}
 	if q.After != "" {
 		w.add(" AND (n."+column+", n.id) "+way+" (?, ?)", last.value(q.Sort), last.ID)
@@ -110,17 +171,43 @@ func (s *Store) List(ctx context.Context, q Query) (Page, error) {
 	} else {
 		w.add(" ORDER BY n." + column + order + ", n.id" + order)
 	}
-	w.add(" LIMIT ?", q.Limit+1)
-	all, err := r.load(ctx, "WHERE "+w.text.String(), w.args...)
-	if err != nil {
-		return Page{}, err
+	w.add(" LIMIT ?", most)
+	err = r.each(ctx, func(rows *sql.Rows) error {
+		var seq int64
+		err := rows.Scan(&seq)
+		seqs = append(seqs, seq)
+		return err
+	}, "SELECT n.seq FROM nodes n WHERE "+w.text.String(), w.args...)
+	return seqs, len(seqs) < most, err
+}
+
+// documents are the nodes of these numbers, in their order.
+func (r querier) documents(ctx context.Context, seqs []int64) ([]*nodes.Node, error) {
+	all := make([]*nodes.Node, len(seqs))
+	at := make(map[int64]int, len(seqs))
+	for i, seq := range seqs {
+		at[seq] = i
 	}
-	page := Page{Nodes: all}
-	if len(all) > q.Limit {
-		page.Nodes = all[:q.Limit]
-		page.Next = q.markOf(all[q.Limit-1])
+	for part := range slices.Chunk(seqs, mostParameters) {
+		args := make([]any, len(part))
+		for i, seq := range part {
+			args[i] = seq
+		}
+		err := r.each(ctx, func(rows *sql.Rows) error {
+			var seq int64
+			var document sql.RawBytes
+			if err := rows.Scan(&seq, &document); err != nil {
+				return err
+			}
+			n := &nodes.Node{}
+			all[at[seq]] = n
+			return json.Unmarshal(document, n)
+		}, "SELECT node, document FROM node_documents WHERE node IN ("+marks(len(part))+")", args...)
+		if err != nil {
+			return nil, err
+		}
 	}
-	return page, nil
+	return all, nil
 }
 
 func (q *Query) digest() string {
@@ -180,24 +267,39 @@ type Totals struct {
 // Count counts the nodes that a filter has: all, by state and by status.
 func (s *Store) Count(ctx context.Context, f *filter.Filter) (Totals, error) {
 	t := Totals{ByState: map[nodes.State]int{}, ByStatus: map[nodes.Status]int{}}
-	r := s.read()
-	w, err := r.where(ctx, f)
-	if err != nil {
-		return t, err
-	}
-	return t, r.each(ctx, func(rows *sql.Rows) error {
-		var state nodes.State
-		var status nodes.Status
-		var n int
-		if err := rows.Scan(&state, &status, &n); err != nil {
+	return t, s.glance(ctx, func(r querier) error {
+		has, err := r.matching(ctx, f)
+		if err != nil {
 			return err
 		}
-		t.All += n
-		t.ByState[state] += n
-		t.ByStatus[status] += n
+		t.All = has.count()
+		for _, state := range nodes.States() {
+			if err := r.common(ctx, has, "state", string(state), func(n int) {
+				t.ByState[state] = n
+			}); err != nil {
+				return err
+			}
+		}
+		for _, status := range nodes.Statuses() {
+			if err := r.common(ctx, has, "status", string(status), func(n int) {
+				t.ByStatus[status] = n
+			}); err != nil {
+				return err
+			}
+		}
 		return nil
-	}, "SELECT n.state, n.status, count(*) FROM nodes n WHERE "+w.text.String()+
-		" GROUP BY n.state, n.status", w.args...)
+	})
+}
+
+// common tells how many nodes of a set have a value, where there are any.
+func (r querier) common(
+	ctx context.Context, has members, field, value string, tell func(int),
+) error {
+	set, err := r.set(ctx, field, "v.value = ?", value)
+	if n := has.common(set); err == nil && n > 0 {
+		tell(n)
+	}
+	return err
 }
 
 // ValueCount is a value of a field, and how many nodes have it.
@@ -302,18 +404,13 @@ func (s *Store) Delete(ctx context.Context, f *filter.Filter) (map[string]string
 		if err != nil {
 			return err
 		}
-		if err := w.each(ctx, func(rows *sql.Rows) error {
-			var id, name string
-			if err := rows.Scan(&id, &name); err != nil {
-				return err
-			}
-			gone[id] = name
-			return nil
-		}, "SELECT n.id, n.name FROM nodes n WHERE "+c.text.String(), c.args...); err != nil {
+		all, err := w.load(ctx, "WHERE "+c.text.String(), c.args...)
+		if err != nil {
 			return err
 		}
-		for id := range gone {
-			if err := w.delete(ctx, id); err != nil {
+		for _, n := range all {
+			gone[n.ID] = n.Name
+			if err := w.delete(ctx, n); err != nil {
 				return err
 			}
 		}

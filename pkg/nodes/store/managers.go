@@ -216,7 +216,7 @@ func (w *writer) part(
 		list = &done.Shared
 	case d == nodes.DeleteNodes:
 		done.Deleted = append(done.Deleted, n.ID)
-		return w.delete(ctx, n.ID)
+		return w.delete(ctx, n)
 	case d == nodes.SetState:
 		list = &done.Changed
 	}

@@ -179,6 +179,7 @@ func (w *writer) replace(ctx context.Context, seq int64, was, is *nodes.Node) er
 			return err
 		}
 	}
+	w.resort(seq, setsOf(was, before), setsOf(is, after))
 	known := identitiesOf(was)
 	for i := range identitiesOf(is) {
 		if known[i] && was.ID != "" {
@@ -208,9 +209,14 @@ func (w *writer) log(ctx context.Context, seq int64, changes []nodes.Change) err
 	return nil
 }
 
-// delete removes a node and all that is known of it.
-func (w *writer) delete(ctx context.Context, id string) error {
-	return w.exec(ctx, "DELETE FROM nodes WHERE id = ?", id)
+// delete removes a node as it is in the store, and all that is known of it.
+func (w *writer) delete(ctx context.Context, n *nodes.Node) error {
+	var seq int64
+	if err := w.row(ctx, "DELETE FROM nodes WHERE id = ? RETURNING seq", n.ID).Scan(&seq); err != nil {
+		return err
+	}
+	w.resort(seq, setsOf(n, valuesOf(n)), nil)
+	return nil
 }
 
 // absorb removes a node that became a part of another. Its history goes over.
@@ -220,7 +226,7 @@ func (w *writer) absorb(ctx context.Context, gone, kept *nodes.Node) error {
 		kept.ID, gone.ID); err != nil {
 		return err
 	}
-	return w.delete(ctx, gone.ID)
+	return w.delete(ctx, gone)
 }
 
 func scanNode(row interface{ Scan(...any) error }) (*nodes.Node, error) {

@@ -18,6 +18,8 @@ func TestSameInSQL(t *testing.T) {
 	onEach(t, func(b *bed) {
 		r := rand.New(rand.NewPCG(14, 7))
 		managers := b.crowd(r)
+		// Nodes that come, change and go leave nothing behind that a filter would find.
+		b.change(r, managers)
 		all := b.all(store.Query{})
 		if len(all) < 150 {
 			b.Fatal(len(all))
@@ -43,6 +45,10 @@ func TestSameInSQL(t *testing.T) {
 			slices.Sort(got)
 			if !slices.Equal(got, want) {
 				b.Fatalf("%s has %d nodes in the store, %d by itself", text, len(got), len(want))
+			}
+			ids, err := b.Values(b.Context(), "id", f)
+			if err != nil || len(ids) != len(want) {
+				b.Fatalf("%s has %d ids, want %d (%v)", text, len(ids), len(want), err)
 			}
 			totals, err := b.Count(b.Context(), f)
 			if err != nil || totals.All != len(want) {
@@ -140,6 +146,29 @@ func (b *bed) crowd(r *rand.Rand) []nodes.Manager {
 	managers, err := b.Managers(b.Context())
 	must(err)
 	return managers
+}
+
+// change has a part of a crowd be deleted, and another have other values.
+func (b *bed) change(r *rand.Rand, managers []nodes.Manager) {
+	b.Helper()
+	if _, err := b.Delete(b.Context(), b.filter("sourceId=i-2-1*")); err != nil {
+		b.Fatal(err)
+	}
+	scan := nodes.Scan{
+		ManagerID: managers[1].ID, AccountID: "0", Region: "eu-west-1", Type: nodes.TypeInstance,
+		Verdict: nodes.Complete, Begun: at(500), Ended: at(500),
+	}
+	for k := range 60 {
+		scan.Seen = append(scan.Seen, nodes.Sighting{
+			ID: fmt.Sprint("i-0-", k), State: nodes.StateStopping, Name: randomText(r, 2),
+			Tags:    map[string]string{"env": randomText(r, 2)},
+			Details: nodes.Details{Zone: randomText(r, 1)},
+		})
+	}
+	b.now = at(500)
+	if _, err := b.ApplyScan(b.Context(), scan); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // randomFilter is a text that may be a filter.

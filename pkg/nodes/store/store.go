@@ -88,11 +88,23 @@ func newID() string {
 
 func (s *Store) read() querier { return querier{s.dialect, s.db} }
 
+// glance runs a function that reads all of what it reads as of one time.
+func (s *Store) glance(ctx context.Context, do func(querier) error) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.isolation})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	return do(querier{s.dialect, tx})
+}
+
 // writer is a transaction that writes. There is one at a time.
 type writer struct {
 	querier
 	store *Store
 	now   time.Time
+	// sets are the changes of sets that are not written yet.
+	sets map[setKey]map[uint16]bool
 }
 
 // write runs a function in a transaction that is the only one to write.
@@ -102,13 +114,18 @@ func (s *Store) write(ctx context.Context, do func(*writer) error) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	w := &writer{querier: querier{s.dialect, tx}, store: s, now: s.options.Now().UTC()}
+	statements := &prepared{tx: tx, known: map[string]*sql.Stmt{}}
+	w := &writer{querier: querier{s.dialect, statements}, store: s, now: s.options.Now().UTC(),
+		sets: map[setKey]map[uint16]bool{}}
 	if s.lock != "" {
 		if err := w.exec(ctx, s.lock); err != nil {
 			return err
 		}
 	}
 	if err := do(w); err != nil {
+		return err
+	}
+	if err := w.flush(ctx); err != nil {
 		return err
 	}
 	old := nanos(w.now.Add(-s.options.Keep))

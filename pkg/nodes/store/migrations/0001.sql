@@ -66,6 +66,16 @@ CREATE TABLE node_values (
 ) WITHOUT_ROWID;
 CREATE INDEX node_values_by_node ON node_values (node, field);
 
+-- Of the values that many nodes have: who has each, as numbers in chunks of 65,536. It is made from
+-- the documents like the columns, by the same writer.
+CREATE TABLE node_sets (
+	field TEXT NOT NULL,
+	value TEXT NOT NULL,
+	chunk INTEGER NOT NULL,
+	members BLOB NOT NULL,
+	PRIMARY KEY (field, value, chunk)
+) WITHOUT_ROWID;
+
 -- All that tells a node from others; each leads to one node.
 CREATE TABLE node_identities (
 	identity TEXT PRIMARY KEY,
