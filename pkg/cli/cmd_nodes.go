@@ -64,6 +64,7 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 		n.explainFilter(),
 		n.credentials(),
 		n.reportNodes(),
+		n.keep(),
 	)
 	return c
 }
@@ -231,6 +232,13 @@ func oneNode(c *cobra.Command, args []string) error {
 	return nil
 }
 
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usage("%s takes one argument at most; see %s --help", c.CommandPath(), c.CommandPath())
+	}
+	return nil
+}
+
 func detailsOfNode(n *nodes.Node, history []nodes.Change) nodeDetails {
 	d := nodeDetails{
 		nodeRow: rowOfNode(n), Aliases: n.Aliases, StateEvidence: n.Said,
@@ -319,6 +327,39 @@ func (n *nodeCommands) showNode(w io.Writer, d nodeDetails) {
 		lines[i] = []string{moment(c.At), c.Field, c.From, c.To, saidBy(c.Evidence)}
 	}
 	n.tabulate(w, []string{"WHEN", "FIELD", "FROM", "TO", "EVIDENCE"}, lines)
+}
+
+func (n *nodeCommands) keep() *cobra.Command {
+	return &cobra.Command{
+		Use:   "keep [DURATION]",
+		Short: "say how long the changes of nodes are kept",
+		Long: `keep tells how long the history of nodes is kept. With a DURATION, as 720h, it is kept that
+long from now on, by everybody who uses the store; what is older goes at once.`,
+		Example: `  actionctl nodes keep 2160h`,
+		Args:    atMostOne,
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := n.openNodes(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			if len(args) > 0 {
+				d, err := time.ParseDuration(args[0])
+				if err != nil || d <= 0 {
+					return usage("%q is no duration as 720h, more than 0", args[0])
+				}
+				if err := s.SetKeep(c.Context(), d); err != nil {
+					return err
+				}
+			}
+			kept, err := s.Keep(c.Context())
+			if err != nil {
+				return err
+			}
+			document := map[string]string{"keep": kept.String()}
+			return n.print(document, func(w io.Writer) { fmt.Fprintln(w, kept) })
+		},
+	}
 }
 
 func (n *nodeCommands) setState() *cobra.Command {

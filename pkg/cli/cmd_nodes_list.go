@@ -250,7 +250,7 @@ lists the keys of tags, and tags:KEY the values of one.
 		Example: `  actionctl nodes fields
   actionctl nodes fields regions
   actionctl nodes fields tags:env --filter 'region=us-*'`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			parsed, err := f.parse()
 			if err != nil {

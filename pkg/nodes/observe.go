@@ -285,6 +285,13 @@ func (n *Node) Revive(o *Observation) []Change {
 	return n.takeState(o.State, e)
 }
 
+// IsOf reports whether an observation may be of the node. Two places in a cloud are never one node,
+// though both have the uuid of the image that they were made from.
+func (n *Node) IsOf(o *Observation) bool {
+	own, other := n.Source.Identity(n.Type), o.Source.Identity(o.Type)
+	return own == "" || other == "" || own == other
+}
+
 // Ignores reports whether the node takes nothing over: it is terminated, and its cloud does not
 // show it.
 func (n *Node) Ignores(o *Observation) bool { return n.State == StateTerminated && !o.Seen }

@@ -20,6 +20,12 @@ const version = 1
 // migrate brings the tables of a database to this version. Each step is a transaction: a kill
 // leaves the version before or the one after.
 func migrate(ctx context.Context, db *sql.DB, d *dialect) error {
+	// Most often there is nothing to do, and who only reads need not wait for who writes.
+	var found int
+	row := querier{d, db}.row(ctx, "SELECT version FROM node_store")
+	if err := row.Scan(&found); err == nil && found == version {
+		return nil
+	}
 	for {
 		done, err := migrateStep(ctx, db, d)
 		if err != nil || done {
@@ -41,7 +47,7 @@ func migrateStep(ctx context.Context, db *sql.DB, d *dialect) (done bool, err er
 		}
 	}
 	const head = "CREATE TABLE IF NOT EXISTS node_store (one INTEGER PRIMARY KEY CHECK (one = 1), " +
-		"version INTEGER NOT NULL)"
+		"version INTEGER NOT NULL, keep BIGINT NOT NULL)"
 	if err := q.exec(ctx, head); err != nil {
 		return false, err
 	}
@@ -91,6 +97,6 @@ func (q querier) step(ctx context.Context, to int) error {
 			return err
 		}
 	}
-	return q.exec(ctx, "INSERT INTO node_store (one, version) VALUES (1, ?) "+
-		"ON CONFLICT (one) DO UPDATE SET version = excluded.version", to)
+	return q.exec(ctx, "INSERT INTO node_store (one, version, keep) VALUES (1, ?, ?) "+
+		"ON CONFLICT (one) DO UPDATE SET version = excluded.version", to, int64(DefaultKeep))
 }

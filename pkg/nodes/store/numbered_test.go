@@ -206,6 +206,26 @@ func TestA12_P2(t *testing.T) {
 	})
 }
 
+// TestOneUUIDOfTwoInstances: machines made from one image may report one uuid. They are two nodes,
+// and none takes the other's reports.
+func TestOneUUIDOfTwoInstances(t *testing.T) {
+	onEach(t, func(b *bed) {
+		m := b.manager("m")
+		b.report(report(uuidA, 0, source("i-1")))
+		b.scan(m.ID, 1, running("i-1", "i-2")...)
+		two := b.find("i-2").ID
+		b.now = at(5)
+		b.equal("the node of a known one", b.report(report(uuidA, 2, source("i-2"))).NodeID, two)
+		three := b.report(report(uuidA, 3, source("i-3")))
+		b.equal("the outcome of an unknown one", three.Outcome, nodes.Added)
+		b.equal("the node of the first", b.report(report(uuidA, 4, source("i-1"))).NodeID, uuidA)
+		b.equal("the count", b.count(""), 3)
+		b.equal("the first's source", b.find(uuidA).Source, source("i-1"))
+		b.equal("the third", b.find("i-3").ID, three.NodeID)
+		b.equal("the last contact of the second", b.find("i-2").LastContact, at(2))
+	})
+}
+
 // TestA12_P3: a name that changed is taken over, and two who disagree don't take turns.
 func TestA12_P3(t *testing.T) {
 	onEach(t, func(b *bed) {
@@ -1009,6 +1029,19 @@ func TestHistoryIsKeptForATime(t *testing.T) {
 		history, err := b.History(b.Context(), uuidA)
 		if err != nil || len(history) != 2 || history[0].To != "stopped" {
 			b.Error(history, err)
+		}
+		if err := b.SetKeep(b.Context(), time.Hour); err != nil {
+			b.Fatal(err)
+		}
+		b.now = b.now.Add(2 * time.Hour)
+		b.report(report(uuidB, 0, nodes.Source{}))
+		history, err = b.History(b.Context(), uuidA)
+		keep, err2 := b.Keep(b.Context())
+		if err = errors.Join(err, err2); err != nil || len(history) != 0 || keep != time.Hour {
+			b.Error(history, keep, err)
+		}
+		if b.SetKeep(b.Context(), 0) == nil {
+			b.Error("nothing is kept at all")
 		}
 	})
 }

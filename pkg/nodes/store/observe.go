@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"aws-provider-executor/pkg/nodes"
 )
@@ -15,10 +16,14 @@ func (w *writer) observe(
 	o.Clean()
 	candidates := map[nodes.Identity]*nodes.Node{}
 	for _, i := range o.Identities {
-		if n := found[i]; n != nil {
+		if n := found[i]; n != nil && n.IsOf(o) {
 			candidates[i] = n
 		}
 	}
+	// What leads to a node of another source is that one's.
+	o.Identities = slices.DeleteFunc(slices.Clone(o.Identities), func(i nodes.Identity) bool {
+		return found[i] != nil && candidates[i] == nil
+	})
 	known := distinct(candidates)
 	if len(known) == 0 {
 		return w.meet(ctx, o)
@@ -47,7 +52,7 @@ func (w *writer) meet(
 		return nil, nodes.Received{Outcome: nodes.IgnoredUnknown}, nil
 	}
 	id := o.ID
-	if id == "" {
+	if id == "" || !slices.Contains(o.Identities, nodes.IDIdentity(id)) {
 		id = w.store.options.NewID()
 	}
 	n, changes := o.New(id)

@@ -34,12 +34,27 @@ type Options struct {
 	Now func() time.Time
 	// NewID makes the ids of nodes and managers; random ones when nil.
 	NewID func() string
-	// Keep is how long the changes of a node are kept; DefaultKeep when 0.
-	Keep time.Duration
 }
 
-// DefaultKeep is how long the changes of a node are kept.
+// DefaultKeep is how long a new store keeps the changes of its nodes.
 const DefaultKeep = 90 * 24 * time.Hour
+
+// Keep is how long the changes of nodes are kept.
+func (s *Store) Keep(ctx context.Context) (time.Duration, error) { return s.read().keep(ctx) }
+
+func (q querier) keep(ctx context.Context) (d time.Duration, err error) {
+	return d, q.row(ctx, "SELECT keep FROM node_store").Scan(&d)
+}
+
+// SetKeep says how long the changes of nodes are kept from now on. What is older goes at once.
+func (s *Store) SetKeep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("changes are kept for %s: want more than 0", d)
+	}
+	return s.write(ctx, func(w *writer) error {
+		return w.exec(ctx, "UPDATE node_store SET keep = ?", int64(d))
+	})
+}
 
 // Open opens the store at a place: a file, or a URL as postgres://HOST/DATABASE. Where there is no
 // such file, and it is not to be made, the error is fs.ErrNotExist.
@@ -49,9 +64,6 @@ func Open(ctx context.Context, place string, o Options) (*Store, error) {
 	}
 	if o.NewID == nil {
 		o.NewID = newID
-	}
-	if o.Keep == 0 {
-		o.Keep = DefaultKeep
 	}
 	s := &Store{dialect: onSQLite, options: o}
 	var err error
@@ -128,7 +140,11 @@ func (s *Store) write(ctx context.Context, do func(*writer) error) error {
 	if err := w.flush(ctx); err != nil {
 		return err
 	}
-	old := nanos(w.now.Add(-s.options.Keep))
+	keep, err := w.keep(ctx)
+	if err != nil {
+		return err
+	}
+	old := nanos(w.now.Add(-keep))
 	if err := w.exec(ctx, "DELETE FROM node_changes WHERE recorded_at < ?", old); err != nil {
 		return err
 	}
