@@ -306,3 +306,28 @@ func TestA13_25(t *testing.T) {
 		t.Error(n.Name)
 	}
 }
+
+// TestOldWords: a cloud that showed the node before it was said to be terminated does not revive it,
+// though somebody asks; and who is heard of after a suspect was asked for is not gone.
+func TestOldWords(t *testing.T) {
+	n := &Node{ID: "n", State: StateTerminated, Said: Evidence{Kind: ByDeletion, At: at(5)}}
+	o := said(StateRunning, ByScan, 4)
+	o.Revive = true
+	if n.Apply(&o); n.State != StateTerminated {
+		t.Errorf("a sighting of before has it %s", n.State)
+	}
+	o = said(StateRunning, ByScan, 6)
+	o.Revive = true
+	if n.Apply(&o); n.State != StateRunning {
+		t.Errorf("a later one leaves it %s", n.State)
+	}
+
+	n.Absence = Absence{Scans: enoughAbsences, Since: at(7), Until: at(8)}
+	n.LastContact = at(10)
+	if n.ConcludeGone(at(9), "m"); n.State != StateRunning {
+		t.Errorf("it was heard of later, and is %s", n.State)
+	}
+	if n.ConcludeGone(at(11), "m"); n.State != StateTerminated {
+		t.Errorf("it was not heard of later, and is %s", n.State)
+	}
+}
