@@ -131,6 +131,14 @@ func TestOneSickRegion(t *testing.T) {
 		}
 		b.scan(m.ID, 9, seen(nodes.StateStopped, "i-1", "i-2")...)
 		b.equal("the count", b.count("state=stopped"), 2)
+		// One that began earlier and is told later does not replace the verdict.
+		late := scanOf(m.ID, 8)
+		late.Verdict, late.Reason = nodes.Throttled, "why"
+		b.equal("stale", b.apply(late).Stale, true)
+		regions, err := b.Regions(b.Context(), m.ID)
+		if err != nil || regions[0].Verdict != nodes.Complete || !regions[0].Begun.Equal(at(9)) {
+			b.Error(regions, err)
+		}
 	})
 }
 

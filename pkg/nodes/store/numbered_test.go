@@ -243,6 +243,8 @@ func TestA12_P3(t *testing.T) {
 			b.report(r)
 			b.scan(m.ID, minute, sighting)
 		}
+		r.LastContact = at(6)
+		b.report(r)
 		b.equal("the name", b.find(uuidA).Name, "tagged")
 	})
 }
