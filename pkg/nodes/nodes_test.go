@@ -307,8 +307,8 @@ func TestA13_25(t *testing.T) {
 	}
 }
 
-// TestOldWords: a cloud that showed the node before it was said to be terminated does not revive it,
-// though somebody asks; and who is heard of after a suspect was asked for is not gone.
+// TestOldWords: what showed the node before it was said to be terminated does not revive it, though
+// somebody asks. Who is heard of after a suspect was asked for is not gone.
 func TestOldWords(t *testing.T) {
 	n := &Node{ID: "n", State: StateTerminated, Said: Evidence{Kind: ByDeletion, At: at(5)}}
 	o := said(StateRunning, ByScan, 4)
