@@ -60,7 +60,14 @@ func openFile(path string, flags int) (*os.File, error) {
 }
 
 // MkdirAll makes a directory.
-func (OSDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+func (OSDisk) MkdirAll(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	for n := 0; errors.Is(err, fs.ErrExist) && n < 100; n++ {
+		// It was there, and another process removed it before it was seen to be a directory.
+		err = os.MkdirAll(dir, 0o700)
+	}
+	return err
+}
 
 // ReadDir lists a directory.
 func (OSDisk) ReadDir(dir string) ([]string, error) {
