@@ -57,7 +57,7 @@ const (
 // Verbs returns the pair.
 func Verbs() []action.Verb {
 	target := []action.Field{
-		{Name: "nicRef", Form: action.InterfaceID, Required: true, Exclusive: true, Decides: true,
+		{Name: "nicRef", Form: action.InterfaceID, Required: true, Decides: true,
 			Doc: "the interface"},
 		{Name: "address", Form: action.HostAddress, Required: true, Exclusive: true, Decides: true,
 			Doc: "the address, bare, as a `/32` or (IPv6) as a `/128`"},

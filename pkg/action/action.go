@@ -291,6 +291,14 @@ func LeaseOf(ctx context.Context) (until time.Time, ok bool) {
 	return until, ok
 }
 
+type aloneKey struct{}
+
+// Alone is a context for calls that are made for no other request at the same time.
+func Alone(ctx context.Context) context.Context { return context.WithValue(ctx, aloneKey{}, true) }
+
+// IsAlone reports whether Alone made the context.
+func IsAlone(ctx context.Context) bool { return ctx.Value(aloneKey{}) != nil }
+
 // LeaseOver refuses a change whose time is over; nil while it is not.
 func LeaseOver(until, now time.Time) *protocol.Failure {
 	if now.Before(until) {

@@ -35,6 +35,8 @@ type Connection struct {
 	asker
 	absent *absences
 	dates  *dates
+	// joints, if not nil, join its calls with those of others.
+	joints *joints
 }
 
 // way is how a region is reached, and as whom. Connections may have it in common.
@@ -42,6 +44,8 @@ type way struct {
 	cfg      aws.Config
 	own      *credentials
 	metadata *metadataService
+	// joints join the calls of connections that want it.
+	joints *joints
 }
 
 // Connect prepares calls to a region; nothing is sent yet. Timeout bounds the
@@ -179,7 +183,7 @@ func ConnectReader(ctx context.Context, region string, timeout time.Duration,
 // eachCall is what every call to EC2 goes through.
 func (c *Connection) eachCall() []func(*middleware.Stack) error {
 	return []func(*middleware.Stack) error{
-		c.asker.add, c.own.addAttemptLog, c.own.addCallCount, addAnswerCheck, addTrace,
+		c.asker.add, addMembers, c.own.addAttemptLog, c.own.addCallCount, addAnswerCheck, addTrace,
 	}
 }
 
@@ -200,7 +204,7 @@ func (c *Connection) Writer() any {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = leasedRetryer{retryer(retryChange)}
 		o.APIOptions = append(o.APIOptions, c.eachCall()...)
-	}), absent: c.absent, log: c.log}
+	}), absent: c.absent, log: c.log, of: c}
 }
 
 // retryer retries what the rule allows, with exponential backoff and jitter,

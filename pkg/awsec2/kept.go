@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/trace"
 )
 
@@ -66,7 +67,11 @@ func (k *Kept) Connect(
 	if err != nil {
 		return nil, err
 	}
-	return w.connection(a, timeout), nil
+	c := w.connection(a, timeout)
+	if !action.IsAlone(ctx) {
+		c.joints = w.joints
+	}
+	return c, nil
 }
 
 func (k *Kept) way(ctx context.Context, by keptBy) (*way, error) {
@@ -79,6 +84,7 @@ func (k *Kept) way(ctx context.Context, by keptBy) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.joints = &joints{of: map[string]*nicJoints{}}
 	if len(k.ways) >= maxWays {
 		clear(k.ways)
 	}

@@ -107,12 +107,22 @@ func (r *Reader) interfacesOnce(
 func (r *Reader) interfacesNamed(
 	ctx context.Context, ids []string,
 ) ([]ec2model.NetworkInterface, error) {
+	if out := r.jointly(ctx, ids); out != nil {
+		return ordered(ids, out, "describe "+ids[0])
+	}
 	what := "describe " + strings.Join(ids, ", ")
 	out, err := call(ctx, r.api.DescribeNetworkInterfaces,
 		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
 	if err != nil {
 		return nil, failure("DescribeNetworkInterfaces", what, err)
 	}
+	return ordered(ids, out, what)
+}
+
+// ordered are the interfaces that an answer has, in the order of the ids.
+func ordered(
+	ids []string, out *ec2.DescribeNetworkInterfacesOutput, what string,
+) ([]ec2model.NetworkInterface, error) {
 	found := map[string]ec2model.NetworkInterface{}
 	for _, n := range out.NetworkInterfaces {
 		found[aws.ToString(n.NetworkInterfaceId)] = networkInterface(n)

@@ -20,6 +20,8 @@ type Writer struct {
 	api    *ec2.Client
 	absent *absences
 	log    *slog.Logger
+	// of is the connection that it changes by.
+	of *Connection
 }
 
 // change sends one change.
@@ -39,29 +41,42 @@ func change[I, O, F any](
 func (w *Writer) AssignPrivateIPAddress(
 	ctx context.Context, nic, address string, allowReassignment bool,
 ) error {
-	what := fmt.Sprintf("assign %s to %s", address, nic)
-	return change(ctx, w, w.api.AssignPrivateIpAddresses, "AssignPrivateIpAddresses", what,
-		&ec2.AssignPrivateIpAddressesInput{
-			NetworkInterfaceId: &nic,
-			PrivateIpAddresses: []string{address},
-			AllowReassignment:  aws.Bool(allowReassignment),
-		})
+	alone := func(ctx context.Context) error {
+		return change(ctx, w, w.api.AssignPrivateIpAddresses, "AssignPrivateIpAddresses",
+			assigning(nic, address), &ec2.AssignPrivateIpAddressesInput{
+				NetworkInterfaceId: &nic,
+				PrivateIpAddresses: []string{address},
+				AllowReassignment:  aws.Bool(allowReassignment),
+			})
+	}
+	if allowReassignment {
+		return alone(ctx)
+	}
+	return w.jointly(ctx, jointAssign, nic, address, alone)
+}
+
+func assigning(nic, address string) string { return fmt.Sprintf("assign %s to %s", address, nic) }
+
+func unassigning(nic, address string) string {
+	return fmt.Sprintf("unassign %s from %s", address, nic)
 }
 
 // UnassignPrivateIPAddress takes a secondary address off the interface.
 func (w *Writer) UnassignPrivateIPAddress(ctx context.Context, nic, address string) error {
-	what := fmt.Sprintf("unassign %s from %s", address, nic)
-	return change(ctx, w, w.api.UnassignPrivateIpAddresses, "UnassignPrivateIpAddresses", what,
-		&ec2.UnassignPrivateIpAddressesInput{
-			NetworkInterfaceId: &nic,
-			PrivateIpAddresses: []string{address},
-		})
+	alone := func(ctx context.Context) error {
+		return change(ctx, w, w.api.UnassignPrivateIpAddresses, "UnassignPrivateIpAddresses",
+			unassigning(nic, address), &ec2.UnassignPrivateIpAddressesInput{
+				NetworkInterfaceId: &nic,
+				PrivateIpAddresses: []string{address},
+			})
+	}
+	return w.jointly(ctx, jointUnassign, nic, address, alone)
 }
 
 // AssignIPv6Address makes the address one of the interface's. EC2 takes it from no other: whoever
 // holds it has to let it go first.
 func (w *Writer) AssignIPv6Address(ctx context.Context, nic, address string) error {
-	what := fmt.Sprintf("assign %s to %s", address, nic)
+	what := assigning(nic, address)
 	return change(ctx, w, w.api.AssignIpv6Addresses, "AssignIpv6Addresses", what,
 		&ec2.AssignIpv6AddressesInput{
 			NetworkInterfaceId: &nic, Ipv6Addresses: []string{address},
@@ -70,7 +85,7 @@ func (w *Writer) AssignIPv6Address(ctx context.Context, nic, address string) err
 
 // UnassignIPv6Address takes an IPv6 address off the interface.
 func (w *Writer) UnassignIPv6Address(ctx context.Context, nic, address string) error {
-	what := fmt.Sprintf("unassign %s from %s", address, nic)
+	what := unassigning(nic, address)
 	return change(ctx, w, w.api.UnassignIpv6Addresses, "UnassignIpv6Addresses", what,
 		&ec2.UnassignIpv6AddressesInput{
 			NetworkInterfaceId: &nic, Ipv6Addresses: []string{address},

@@ -27,6 +27,8 @@ func Settings() []Setting {
 		{"EXECUTOR_POLICY", "a policy that the executor itself enforces, or several, like `PATH`: " +
 			"each must" +
 			" allow; one that can't be read allows nothing; approvals are the gate's", "none"},
+		{"EXECUTOR_JOIN", "`false` has a stream make each call for one request alone; otherwise one" +
+			" call may read an interface for several, or assign or unassign several addresses", "`true`"},
 		{"EXECUTOR_OBSERVE_PLAN", "`true` adds to `observed` what is changed (`plan`) and what the undo" +
 			" would change (`undoPlan`)", "`false`"},
 		{"EXECUTOR_OBSERVE_CALLS", "`true` adds to `observed` how many calls were sent (`calls`) and" +

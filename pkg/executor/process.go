@@ -79,6 +79,9 @@ func (p *Process) answer(
 		Timeout:   s.left(time.Now()),
 		Log:       call.Log,
 		Connect: func(ctx context.Context, region string, budget time.Duration) (Connection, error) {
+			if !s.join || own.policy != nil && !own.policy.JoinsCalls() {
+				ctx = action.Alone(ctx)
+			}
 			conn, err := connect(ctx, region, budget, plugin.Traced(ctx, call.Log))
 			if err != nil {
 				return nil, err

@@ -22,6 +22,8 @@ type settings struct {
 	// deadline, when not zero, is a time at which the caller will have given up: nothing is begun
 	// after it.
 	deadline time.Time
+	// join lets one call be made for several requests of a stream.
+	join bool
 	// observePlan has results tell the plan.
 	observePlan bool
 	// arrived is when the request was there, if that is not now.
@@ -53,11 +55,13 @@ func parseSettings(call plugin.Call) (settings, []string) {
 		faults = append(faults, "EXECUTOR_STATE_DIR is "+protocol.Quote(s.stateDir)+
 			", want an absolute path, or "+noState)
 	}
-	boolean := func(name string) bool {
+	boolean := func(name string, unset bool) bool {
 		switch text := env[name]; text {
 		case "true":
 			return true
-		case "", "false":
+		case "":
+			return unset
+		case "false":
 		default:
 			faults = append(faults, name+" is "+protocol.Quote(text)+", want true or false")
 		}
@@ -70,8 +74,9 @@ func parseSettings(call plugin.Call) (settings, []string) {
 				"EXECUTOR_DEADLINE is "+protocol.Quote(text)+", want a time as in 2026-01-02T15:04:05.5Z")
 		}
 	}
-	s.observePlan = boolean("EXECUTOR_OBSERVE_PLAN")
-	s.observeCalls = boolean("EXECUTOR_OBSERVE_CALLS")
+	s.observePlan = boolean("EXECUTOR_OBSERVE_PLAN", false)
+	s.observeCalls = boolean("EXECUTOR_OBSERVE_CALLS", false)
+	s.join = boolean("EXECUTOR_JOIN", true)
 	return s, faults
 }
 

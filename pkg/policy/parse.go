@@ -133,6 +133,7 @@ func (r *reader) spec(n *document.Node, path string) {
 		document.Field{Name: "requireEvidence", Read: r.bool(&p.RequireEvidence)},
 		document.Field{Name: "maxDecisionWait", Read: r.duration(&p.MaxDecisionWait)},
 		document.Field{Name: "allowIrreversible", Read: r.maybe(&p.allowIrreversible)},
+		document.Field{Name: "joinCalls", Read: r.maybe(&p.joinCalls)},
 		document.Field{Name: "allowedPlugins", Read: r.digests},
 		document.Field{Name: "approvers", Read: r.approvers},
 		document.Field{Name: "revokedKeys", Read: r.strings(&revoked, "none")},

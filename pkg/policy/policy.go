@@ -48,6 +48,8 @@
 //
 // With allowedPlugins only a program with one of these digests is run, dry-runs too.
 //
+// With joinCalls: false an executor that answers a stream makes each call for one request alone.
+//
 // Where a core's reading is a hole, this one is stricter. A list that is there and empty, a
 // malformed network or window, and an unknown field refuse the document.
 //
@@ -100,6 +102,8 @@ type Policy struct {
 	// Plugins are the digests of the programs that may be run; nil: no restriction.
 	Plugins []string
 
+	// joinCalls is nil where the document does not say it.
+	joinCalls *bool
 	// allowIrreversible is nil where the document does not say it.
 	allowIrreversible *bool
 
@@ -126,6 +130,11 @@ func (p *Policy) Approvals() int {
 // ReadsTags reports whether a decision needs the tags of what is targeted.
 func (p *Policy) ReadsTags() bool {
 	return p.any(func(p *Policy) bool { return len(p.RequiredTags)+len(p.DeniedTags) > 0 })
+}
+
+// JoinsCalls reports whether one call may be made for several requests together.
+func (p *Policy) JoinsCalls() bool {
+	return p.all(func(p *Policy) bool { return p.joinCalls == nil || *p.joinCalls })
 }
 
 // AllowsVerb reports whether a verb may be used at all: whether allowedActions covers it or, with

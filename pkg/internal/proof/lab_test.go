@@ -240,13 +240,7 @@ func (l *lab) start(r request, w way) *process {
 	path := executorBinary(l.t)
 	p := &process{lab: l, request: r, ended: make(chan struct{}),
 		app: fmt.Sprintf("run-%d", l.runs.Add(1))}
-	env := append([]string{
-		"PATH=" + os.Getenv("PATH"), "EXECUTOR_STATE_DIR=" + l.store, "EXECUTOR_LOG=debug",
-		"AWS_SDK_UA_APP_ID=" + p.app, "AWS_ENDPOINT_URL_EC2=" + l.url, "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ACCESS_KEY_ID=" + ec2sim.LabRoleCredential.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY=" + ec2sim.LabRoleCredential.SecretAccessKey,
-		"AWS_SESSION_TOKEN=" + ec2sim.LabRoleCredential.SessionToken,
-	}, w.env...)
+	env := append(l.env(p.app), w.env...)
 	if w.timeout == 0 {
 		w.timeout = normally
 	}
@@ -277,6 +271,17 @@ func (l *lab) start(r request, w way) *process {
 		close(p.ended)
 	}()
 	return p
+}
+
+// env is the environment of a process, whose calls have the app's name in their user agent.
+func (l *lab) env(app string) []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "EXECUTOR_STATE_DIR=" + l.store, "EXECUTOR_LOG=debug",
+		"AWS_SDK_UA_APP_ID=" + app, "AWS_ENDPOINT_URL_EC2=" + l.url, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ACCESS_KEY_ID=" + ec2sim.LabRoleCredential.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + ec2sim.LabRoleCredential.SecretAccessKey,
+		"AWS_SESSION_TOKEN=" + ec2sim.LabRoleCredential.SessionToken,
+	}
 }
 
 // filled is a pipe that has a text in it and is at its end: a process that reads it waits for

@@ -1,0 +1,309 @@
+package proof
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aws-provider-executor/actions"
+	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// stream is a process that serves, with all of its requests.
+type stream struct {
+	*process
+	requests []request
+}
+
+// serve starts a process that gets all of these requests at once.
+func (l *lab) serve(requests []request, env ...string) *stream {
+	l.t.Helper()
+	p := &process{lab: l, ended: make(chan struct{}), app: fmt.Sprintf("run-%d", l.runs.Add(1))}
+	s := &stream{process: p, requests: requests}
+	var all strings.Builder
+	for _, r := range requests {
+		all.WriteString(r.json())
+	}
+	p.cmd = exec.Command(executorBinary(l.t), "serve")
+	p.cmd.Env = append(append(l.env(p.app), "EXECUTOR_TIMEOUT="+normally.String()), env...)
+	p.cmd.Stdin = filled(l.t, all.String())
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
+	if err := p.cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	_ = p.cmd.Stdin.(io.Closer).Close()
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.ended)
+	}()
+	return s
+}
+
+// answers waits for the end, and returns those answers that there are, by the number of a request
+// from 0. Each is held against what every answer must be.
+func (s *stream) answers() map[int]protocol.Status {
+	l := s.lab
+	l.t.Helper()
+	<-s.ended
+	l.under.none()
+	got := map[int]protocol.Status{}
+	lines := bufio.NewScanner(bytes.NewReader(s.out.Bytes()))
+	lines.Buffer(nil, protocol.MaxResultBytes)
+	for lines.Scan() {
+		n, r, faults := protocol.DecodeStreamed(lines.Bytes())
+		_, twice := got[n-1]
+		if wrong := misput(r.Status); len(faults) > 0 || twice || n < 1 || n > len(s.requests) ||
+			wrong != "" {
+			l.t.Errorf("%v, twice %t, %s: %s", faults, twice, wrong, lines.Text())
+			continue
+		}
+		got[n-1] = r.Status
+	}
+	var calls []ec2sim.Call
+	for _, c := range l.sim.Calls() {
+		if s.made(c) {
+			calls = append(calls, c)
+		}
+	}
+	if err := onceOfUnknownOutcome(calls); err != nil {
+		l.t.Error(err)
+	}
+	return got
+}
+
+// hosts are the interfaces that streams assign addresses to.
+var hosts = []string{ec2sim.LabSpareInterface, ec2sim.LabRouterAInterface}
+
+// freeAddresses are n requests to assign a free address each, every fourth to the second host,
+// whose instance is small.
+func freeAddresses(n int) (all []request) {
+	for i := range n {
+		all = append(all, request{verb: "assign-secondary-ip", key: fmt.Sprint("stream-", i),
+			target: map[string]string{"nicRef": hosts[i%4/3],
+				"address": fmt.Sprint("10.88.60.", 150+i)}})
+	}
+	return all
+}
+
+// onTheirOwn is an answer without what tells of other requests, and of the time.
+func onTheirOwn(s protocol.Status) protocol.Status {
+	s.Observed = maps.Clone(s.Observed)
+	delete(s.Observed, "currentSecondaryIps")
+	delete(s.Observed, "requestId")
+	return s
+}
+
+// independent are requests that have nothing in common, so that their order makes no difference.
+func independent(r *rand.Rand) []request {
+	all := freeAddresses(6 + r.IntN(10))
+	take := map[string]string{"allowReassignment": "true"}
+	more := []request{
+		{verb: "assign-secondary-ip", target: map[string]string{
+			"nicRef": ec2sim.LabSpareInterface, "address": ec2sim.LabServiceAddress}},
+		{verb: "assign-secondary-ip", target: map[string]string{
+			"nicRef": ec2sim.LabSpareInterface, "address": "10.88.99.9"}},
+		{verb: "assign-secondary-ip", target: map[string]string{
+			"nicRef": ec2sim.LabSpareInterface, "address": newIPv6}},
+		{verb: "assign-secondary-ip", parameters: take, target: map[string]string{
+			"nicRef": ec2sim.LabSpareInterface, "address": ec2sim.LabFreeAddress}},
+		{verb: "unassign-secondary-ip", target: map[string]string{
+			"nicRef": ec2sim.LabRouterAInterface, "address": "10.88.60.140"}},
+		{verb: "ensure-forwarding-enabled", target: map[string]string{
+			"nicRef": ec2sim.LabRouterAInterface}},
+		{verb: "assign-secondary-ip", target: map[string]string{
+			"nicRef": "eni-0000000000000dead", "address": "10.88.60.141"}},
+		{verb: "assign-route-table-route", target: map[string]string{"nicRef": hosts[1],
+			"routeTableRef": ec2sim.LabRouteTable, "address": "10.200.0.9/32"}},
+	}
+	for i, m := range more {
+		if r.IntN(2) == 0 {
+			m.key = fmt.Sprint("more-", i)
+			all = append(all, m)
+		}
+	}
+	for i := range all {
+		all[i].dryRun = r.IntN(5) == 0
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// TestStreamsAreAsSingleRuns: of random requests that have nothing in common, the answers and the
+// world are those of single runs, whether calls are joined or not; and so are those of their undos.
+func TestStreamsAreAsSingleRuns(t *testing.T) {
+	t.Parallel()
+	var joined, alone atomic.Int64
+	var cases []func()
+	for seed := range uint64(8) {
+		for _, join := range []string{"true", "false"} {
+			cases = append(cases, func() {
+				all := independent(rand.New(rand.NewPCG(seed, 1)))
+				singly, streamed := newLab(t, nil), newLab(t, nil)
+				for _, undo := range []bool{false, true} {
+					var want []protocol.Status
+					for _, r := range all {
+						want = append(want, singly.run(r).Status)
+					}
+					got := streamed.serve(all, "EXECUTOR_JOIN="+join).answers()
+					for i, r := range all {
+						if diff := cmp.Diff(onTheirOwn(want[i]), onTheirOwn(got[i])); diff != "" {
+							t.Errorf("seed %d, join %s, undo %t: %s (-single +stream):\n%s", seed, join, undo,
+								r.json(), diff)
+						}
+					}
+					if diff := sameWorld(singly.state(), streamed.state()); diff != "" {
+						t.Errorf("seed %d, join %s, undo %t: the worlds differ (-single +stream):\n%s", seed,
+							join, undo, diff)
+					}
+					all = undosOf(all, want)
+				}
+				n := &alone
+				if join == "true" {
+					n = &joined
+				}
+				n.Add(int64(len(streamed.sim.Calls())))
+			})
+		}
+	}
+	abreast(cases)
+	if joined.Load() >= alone.Load() {
+		t.Errorf("%d calls joined, %d alone", joined.Load(), alone.Load())
+	}
+	t.Logf("%d calls where they are joined, %d where they are not", joined.Load(), alone.Load())
+}
+
+// undosOf are the undos of those that can be undone.
+func undosOf(all []request, did []protocol.Status) (undos []request) {
+	for i, r := range all {
+		verb, _ := actions.Registry().Lookup(r.verb)
+		if did[i].UndoAvailable {
+			undos = append(undos, r.undo(verb.Undo, did[i], nil))
+		}
+	}
+	return undos
+}
+
+// recoversAll sends each request again, alone, and then its undo: nothing is lost.
+func (l *lab) recoversAll(all []request, before ec2sim.State, when string) {
+	l.t.Helper()
+	var did []protocol.Status
+	for _, r := range all {
+		a := l.must(l.run(r), protocol.Succeeded, when+", the same key again")
+		if a.Observed["priorAssigned"] != "false" || a.Observed["changed"] != "true" {
+			l.t.Errorf("%s, the same key again: %+v", when, a.Status)
+		}
+		did = append(did, a.Status)
+	}
+	for _, u := range undosOf(all, did) {
+		l.must(l.run(u), protocol.Succeeded, when+", the undo")
+	}
+	l.same(before, when+", and the undos,")
+	if left := l.records(); len(left) > 0 {
+		l.t.Errorf("%s, and the undos, records are left: %v", when, left)
+	}
+}
+
+// claimed holds that every answer of an assignment is true of the world.
+func (s *stream) claimed(got map[int]protocol.Status, when string) {
+	s.lab.t.Helper()
+	world := s.lab.state()
+	for i, a := range got {
+		if a.Status != protocol.Succeeded {
+			continue
+		}
+		// Others are assigned at the same time.
+		if wrong := claims(world, s.requests[i], onTheirOwn(a).Observed); len(wrong) > 0 {
+			s.lab.t.Errorf("%s: not true of the world: %v\n%+v", when, wrong, a)
+		}
+	}
+}
+
+// TestStreamsKilledAtEveryCall: the process that serves, killed at every call with several requests
+// under way, calls joined and not; then the same keys again; then the undos.
+func TestStreamsKilledAtEveryCall(t *testing.T) {
+	t.Parallel()
+	var kills atomic.Int64
+	var cases []func()
+	for _, join := range []string{"true", "false"} {
+		for _, instant := range instants {
+			for n := 1; n <= map[string]int{"true": 6, "false": 12}[join]; n++ {
+				cases = append(cases, func() {
+					l := newLab(t, nil)
+					l.warm()
+					before, all := l.state(), freeAddresses(6)
+					when := fmt.Sprintf("join %s, killed at call %d %s", join, n, instant.name)
+					var s *stream
+					started := make(chan struct{})
+					var count, victim atomic.Int64
+					remove := l.sim.OnCall(func(c ec2sim.Call) ec2sim.Verdict {
+						if <-started; !s.made(c) {
+							return ec2sim.Proceed
+						}
+						if c.Phase == ec2sim.BeforeEffect && count.Add(1) == int64(n) {
+							victim.Store(int64(c.Seq))
+						}
+						if victim.Load() != int64(c.Seq) || c.Phase != instant.at {
+							return ec2sim.Proceed
+						}
+						s.kill()
+						kills.Add(1)
+						return instant.verdict
+					})
+					s = l.serve(all, "EXECUTOR_JOIN="+join)
+					close(started)
+					got := s.answers()
+					remove()
+					s.claimed(got, when)
+					l.recoversAll(all, before, when)
+				})
+			}
+		}
+	}
+	abreast(cases)
+	t.Logf("%d kills of a process that serves: nothing lost", kills.Load())
+}
+
+// TestStreamsMeetFaults: every fault of the stand-in at each of the first calls of a stream, joined
+// and not: every answer is true; the same keys again, and their undos, lose nothing.
+func TestStreamsMeetFaults(t *testing.T) {
+	t.Parallel()
+	var struck atomic.Int64
+	var cases []func()
+	for _, join := range []string{"true", "false"} {
+		for _, f := range faults {
+			for n := 1; n <= 4; n++ {
+				cases = append(cases, func() {
+					l := newLab(t, nil)
+					l.warm()
+					before, all := l.state(), freeAddresses(6)
+					when := fmt.Sprintf("join %s, %s at call %d", join, f.name, n)
+					if err := l.sim.Inject(f.of.OnNth(n)); err != nil {
+						t.Fatal(err)
+					}
+					s := l.serve(all, "EXECUTOR_JOIN="+join, "EXECUTOR_TIMEOUT="+(2*time.Second).String())
+					got := s.answers()
+					if len(got) != len(all) {
+						t.Errorf("%s: %d answers of %d\n%s", when, len(got), len(all), s.log.String())
+					}
+					l.sim.ClearFaults()
+					s.claimed(got, when)
+					struck.Add(1)
+					l.recoversAll(all, before, when)
+				})
+			}
+		}
+	}
+	abreast(cases)
+	t.Logf("%d faults of streams: every answer true, nothing lost", struck.Load())
+}
