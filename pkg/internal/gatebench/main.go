@@ -1,5 +1,5 @@
-// Command gatebench measures actionctl: how fast it carries out approved actions, one executor
-// process each, and how its journal does with 100,000 actions. It fails when a figure misses what
+// Command gatebench measures actionctl: how fast it carries out approved actions by an executor
+// that serves, and how its journal does with 100,000 actions. It fails when a figure misses what
 // the project promises.
 package main
 
