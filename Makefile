@@ -70,7 +70,8 @@ conformance: build ## hold executor and stand-in against moto, boto3 and the AWS
 postgres: ## have what is kept in SQLite pass its tests on PostgreSQL too, which it installs
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; }
-	go test -tags postgres -count=1 ./pkg/nodes/store
+	go test -tags postgres -count=1 -timeout 20m ./pkg/nodes/store ./pkg/gate
+	go test -tags postgres -count=1 -timeout 20m -run 'Server|PostgreSQL' ./pkg/journal ./cmd/actionctl
 
 fence-cluster: ## as root: have fence-agents, Pacemaker and a whole cluster judge the fence agent
 	@dpkg-query -W $(FENCE_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \

@@ -62,10 +62,13 @@ func (p *Program) Main(
 	stdin io.Reader,
 	stdout, stderr io.Writer,
 ) int {
+	env := parseEnviron(environ)
+	names := append([]string{env["ACTIONCTL_JOURNAL"]}, args...)
+	stdout, stderr = withoutSecrets(stdout, names...), withoutSecrets(stderr, names...)
 	out := &output{Writer: stdout}
 	a := &app{
 		Program: p,
-		env:     parseEnviron(environ),
+		env:     env,
 		stdin:   interruptible{ctx, stdin},
 		stdout:  out,
 		stderr:  display.Writer(stderr),
@@ -183,8 +186,8 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 	flags.Var(
 		&once{to: &a.journalPath},
 		"journal",
-		"the journal's `file` (ACTIONCTL_JOURNAL; default actionctl/journal.db in $XDG_STATE_HOME or "+
-			"~/.local/state)",
+		"the journal's `file`, or postgres://USER@HOST/DATABASE (ACTIONCTL_JOURNAL; default "+
+			"actionctl/journal.db in $XDG_STATE_HOME or ~/.local/state)",
 	)
 	flags.Var(
 		&once{to: &a.policyPath},
@@ -323,7 +326,8 @@ func isCobraUsage(err error) bool {
 	return false
 }
 
-// once is the text of a flag that may be given once: of two, one would be ignored.
+// once is the text of a flag that may be given once: of two that differ, one would be ignored. A
+// completion reads its flags twice.
 type once struct {
 	to    *string
 	given bool
@@ -333,7 +337,7 @@ func (o *once) String() string { return "" }
 func (o *once) Type() string   { return "string" }
 
 func (o *once) Set(text string) error {
-	if o.given {
+	if o.given && text != *o.to {
 		return errors.New("it is given twice")
 	}
 	*o.to, o.given = text, true

@@ -74,11 +74,11 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 func (n *nodeCommands) openNodes(ctx context.Context, create bool) (*store.Store, error) {
 	place := firstOf(n.place, n.env["ACTIONCTL_NODES"])
 	if place == "" {
-		journal, err := n.journalFile()
+		dir, err := n.besideJournal()
 		if err != nil {
 			return nil, err
 		}
-		place = filepath.Join(filepath.Dir(journal), "nodes.db")
+		place = filepath.Join(dir, "nodes.db")
 	}
 	return store.Open(ctx, place, store.Options{Create: create, Now: n.Now})
 }

@@ -340,11 +340,11 @@ func (a *app) evidenceFile(named string) (string, error) {
 	if named != "" {
 		return named, nil
 	}
-	journal, err := a.journalFile()
+	beside, err := a.besideJournal()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(filepath.Dir(journal), "smoke")
+	dir := filepath.Join(beside, "smoke")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -47,10 +48,33 @@ func (a *app) openJournal(ctx context.Context) (*journal.Journal, error) {
 	return journal.Open(ctx, path)
 }
 
+// journalFile is the journal's file, or the URL of the database that it is in.
 func (a *app) journalFile() (string, error) {
 	if path := firstOf(a.journalPath, a.env["ACTIONCTL_JOURNAL"]); path != "" {
 		return path, nil
 	}
+	dir, err := a.stateDir()
+	return filepath.Join(dir, "journal.db"), err
+}
+
+// besideJournal is where other things of the gate are kept: the directory of the journal's file,
+// and where the journal is on a server, the one in which it would be.
+func (a *app) besideJournal() (string, error) {
+	path, err := a.journalFile()
+	if err != nil || !journal.OnServer(path) {
+		return filepath.Dir(path), err
+	}
+	return a.stateDir()
+}
+
+// mayBeThere reports whether a journal is worth opening. Of one on a server nobody knows before.
+func mayBeThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil || journal.OnServer(path)
+}
+
+// stateDir is the user's directory for the state of the gate.
+func (a *app) stateDir() (string, error) {
 	state := a.env["XDG_STATE_HOME"]
 	if !filepath.IsAbs(state) {
 		if a.env["HOME"] == "" {
@@ -61,7 +85,7 @@ func (a *app) journalFile() (string, error) {
 		}
 		state = filepath.Join(a.env["HOME"], ".local", "state")
 	}
-	return filepath.Join(state, "actionctl", "journal.db"), nil
+	return filepath.Join(state, "actionctl"), nil
 }
 
 // policyFile is the policy that is named here; empty when none is.
@@ -122,10 +146,13 @@ func (a *app) refused(ctx context.Context, refusal error, what string, names []s
 	if !errors.As(refusal, &r) || err != nil || len(names) == 0 {
 		return refusal
 	}
-	if _, err := os.Stat(path); err != nil {
+	if !mayBeThere(path) {
 		return refusal
 	}
 	j, err := a.openJournal(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return refusal
+	}
 	if err != nil {
 		return errors.Join(refusal, err)
 	}

@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -97,6 +97,9 @@ func findAll(ctx context.Context, s gate.Store, names []string) ([]int64, error)
 // completed is how many actions of a status a completion offers, the newest.
 const completed = 50
 
+// completionTime is how long a completion waits for a journal on a server.
+const completionTime = 2 * time.Second
+
 // completeActions offers the ids of actions that are of one of the statuses, with their keys, or
 // the keys where one is begun. It makes no journal.
 func (a *app) completeActions(statuses ...gate.Status) cobra.CompletionFunc {
@@ -106,10 +109,12 @@ func (a *app) completeActions(statuses ...gate.Status) cobra.CompletionFunc {
 		if err != nil {
 			return nil, nothingElse
 		}
-		if _, err := os.Stat(path); err != nil {
+		if !mayBeThere(path) {
 			return nil, nothingElse
 		}
-		j, err := a.openJournal(c.Context())
+		ctx, cancel := context.WithTimeout(c.Context(), completionTime)
+		defer cancel()
+		j, err := a.openJournal(ctx)
 		if err != nil {
 			return nil, nothingElse
 		}
@@ -121,7 +126,7 @@ func (a *app) completeActions(statuses ...gate.Status) cobra.CompletionFunc {
 			if status != "" {
 				q.Statuses = []gate.Status{status}
 			}
-			actions, err := j.List(c.Context(), q)
+			actions, err := j.List(ctx, q)
 			if err != nil {
 				return nil, nothingElse
 			}

@@ -61,9 +61,12 @@ func parsePolicy(t *testing.T, spec string) *policy.Policy {
 	return p
 }
 
+// place names where a journal is made: a file, unless the tests run on a server.
+var place = func(t *testing.T) string { return filepath.Join(t.TempDir(), "journal.db") }
+
 func newRig(t *testing.T, spec string) *rig {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "journal.db")
+	path := place(t)
 	j, err := journal.OpenOrCreate(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -547,7 +550,13 @@ func TestExecuteRefuses(t *testing.T) {
 // sql changes the journal behind the gate's back.
 func (r *rig) sql(statements string) {
 	r.t.Helper()
-	db, err := sql.Open("sqlite", "file://"+r.journal.Path())
+	driver, name := "sqlite", "file://"+r.journal.Path()
+	if journal.OnServer(r.journal.Path()) {
+		driver, name = "pgx", r.journal.Path()+"&default_query_exec_mode=simple_protocol"
+		statements = strings.ReplaceAll(statements, "PRAGMA foreign_keys = 0", "SELECT 1")
+		statements = "SET session_replication_role = replica; " + statements
+	}
+	db, err := sql.Open(driver, name)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
 )
@@ -34,39 +31,28 @@ func (j *Journal) one(ctx context.Context, where string, arg any) (gate.Action, 
 		}
 		a = r.action()
 		if !j.foreign {
-			a.Altered, err = v.altered(r)
+			a.Altered, err = v.altered(digest(r))
 		}
 		return err
 	})
 	return a, err
 }
 
-// errEnough ends a reading that has found what it was for.
-var errEnough = errors.New("enough was read")
-
 // List finds actions.
-func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error) {
-	where, args := j.where(q)
-	var all []gate.Action
-	err := j.read(ctx, func(v view) error {
-		err := v.rows(where, args, func(r row) (err error) {
-			a := r.action()
-			if !q.Matches(a) {
-				return nil
+func (j *Journal) List(ctx context.Context, q gate.Query) (all []gate.Action, err error) {
+	checked := q.Checked && !j.foreign
+	err = j.read(ctx, func(v view) (err error) {
+		var digests []digested
+		all = nil
+		err = v.pages(q, func(r row, a gate.Action) {
+			if all = append(all, a); checked {
+				digests = append(digests, digest(r))
 			}
-			if q.Checked && !j.foreign {
-				a.Altered, err = v.altered(r)
-			}
-			all = append(all, a)
-			if err == nil && len(all) == q.Limit {
-				err = errEnough
-			}
-			return err
 		})
-		if errors.Is(err, errEnough) {
-			err = nil
+		for i := 0; i < len(digests) && err == nil; i++ {
+			all[i].Altered, err = v.altered(digests[i])
 		}
-		if err == nil && q.Checked && !j.foreign && len(q.Only) == 0 {
+		if err == nil && checked && len(q.Only) == 0 {
 			err = v.lost(func(id int64) {
 				all = append(
 					all,
@@ -82,6 +68,36 @@ func (j *Journal) List(ctx context.Context, q gate.Query) ([]gate.Action, error)
 	return all, err
 }
 
+// leastPage is how many rows are asked for at least where some may not be what is asked for.
+const leastPage = 100
+
+// pages reads the actions that a query asks for, so many at a time that what is not asked for is
+// not fetched.
+func (v view) pages(q gate.Query, do func(row, gate.Action)) error {
+	for found := 0; ; {
+		where, args := v.journal.where(q)
+		page := 0
+		if q.Limit > 0 {
+			page = max(q.Limit, leastPage)
+			where += fmt.Sprintf(" LIMIT %d", page)
+		}
+		read := 0
+		err := v.rows(where, args, func(r row) error {
+			read++
+			a := r.action()
+			q.After = a.ID
+			if q.Matches(a) && (q.Limit == 0 || found < q.Limit) {
+				found++
+				do(r, a)
+			}
+			return nil
+		})
+		if err != nil || page == 0 || read < page || found == q.Limit || q.After == 0 {
+			return err
+		}
+	}
+}
+
 // Approvals lists those of an action that the log tells of, in their order.
 func (j *Journal) Approvals(ctx context.Context, id int64) ([]policy.Approval, error) {
 	if j.foreign {
@@ -89,6 +105,7 @@ func (j *Journal) Approvals(ctx context.Context, id int64) ([]policy.Approval, e
 	}
 	var all []policy.Approval
 	err := j.read(ctx, func(v view) error {
+		all = nil
 		return v.vouched(
 			"WHERE action_id = ? AND kind = ? ORDER BY seq",
 			[]any{id, string(gate.EventApproved)},
@@ -148,12 +165,12 @@ func (w *writer) apply(changes []gate.Change) ([]gate.Action, error) {
 // should: what was done may be what is missing.
 func (w *writer) findHead() error {
 	t := w.journal.tables()
-	end, err := (view{w.ctx, w.tx, w.journal}).end()
+	end, err := w.view().lockedEnd()
 	// A log without an event ends with what the first one follows.
 	last := head{hash: end.id}
 	if w.head = end.head; err == nil {
-		err = w.tx.QueryRowContext(w.ctx, "SELECT seq, hash FROM "+t.events+" ORDER BY seq DESC LIMIT 1").
-			Scan(&last.seq, &last.hash)
+		err = w.view().QueryRowContext(w.ctx,
+			"SELECT seq, hash FROM "+t.events+" ORDER BY seq DESC LIMIT 1").Scan(&last.seq, &last.hash)
 	} else if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%w: the log has no head; journal --verify tells more", gate.ErrAltered)
 	}
@@ -177,12 +194,17 @@ func (w *writer) saveHead() error {
 }
 
 func (w *writer) exec(query string, args ...any) (sql.Result, error) {
-	return w.tx.ExecContext(w.ctx, query, args...)
+	return w.tx.ExecContext(w.ctx, w.journal.engine.say(query), args...)
+}
+
+// view is what the transaction sees.
+func (w *writer) view() view {
+	return view{w.ctx, spoken{w.tx, w.journal.engine}, w.journal}
 }
 
 var (
 	insertAction = "INSERT INTO action_executions (" + coreColumns + ") VALUES (?, ?, ?, ?, ?, ?, " +
-		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 	insertState = "INSERT INTO " + ours.states + " (" + stateColumns + ", action_id) VALUES (?, " +
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	updateAction = "UPDATE action_executions SET (" + coreColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, " +
@@ -209,16 +231,14 @@ func (w *writer) put(a gate.Action, at time.Time) (gate.Action, []any, error) {
 	if err != nil {
 		return a, nil, err
 	}
+	w.journal.engine.clean(values)
 	core, state := values[coreAt:stateAt:stateAt], values[stateAt:rowLength:rowLength]
 	if a.ID == 0 {
-		done, err := w.exec(insertAction, core...)
-		if isDuplicate(err) {
+		err := w.view().QueryRowContext(w.ctx, insertAction, core...).Scan(&a.ID)
+		if err != nil && w.journal.engine.isDuplicate(err) {
 			return a, nil, gate.ErrChanged
 		}
 		if err != nil {
-			return a, nil, err
-		}
-		if a.ID, err = done.LastInsertId(); err != nil {
 			return a, nil, err
 		}
 		values[0] = a.ID
@@ -239,12 +259,12 @@ func (w *writer) put(a gate.Action, at time.Time) (gate.Action, []any, error) {
 // checkRow refuses to write over a row that was changed behind the log's back: that would vouch for
 // it.
 func (w *writer) checkRow(id int64) error {
-	v := view{w.ctx, w.tx, w.journal}
+	v := w.view()
 	r, err := v.row("WHERE id = ?", id)
 	if err != nil {
 		return err
 	}
-	altered, err := v.altered(r)
+	altered, err := v.altered(digest(r))
 	if err == nil && altered != "" {
 		err = fmt.Errorf("%w: %s", gate.ErrAltered, altered)
 	}
@@ -300,9 +320,4 @@ func encodeUndo(u *gate.Undo) (string, error) {
 		return string(append(appendString([]byte(`{"action":`), u.Action), '}')), nil
 	}
 	return encode(u)
-}
-
-func isDuplicate(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }

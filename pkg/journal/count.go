@@ -16,8 +16,9 @@ type Count struct {
 // Counts counts all actions, by their status and then by their verb. Nothing is held against the
 // log.
 func (j *Journal) Counts(ctx context.Context) ([]Count, error) {
-	all := []Count{}
+	var all []Count
 	err := j.read(ctx, func(v view) error {
+		all = []Count{}
 		rows, err := v.QueryContext(v.ctx, "SELECT status, action, count(*) FROM "+coreTable+
 			" GROUP BY status, action ORDER BY status, action")
 		if err != nil {

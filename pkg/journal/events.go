@@ -29,12 +29,17 @@ type end struct {
 }
 
 // end reads it; sql.ErrNoRows when it is not there.
-func (v view) end() (e end, err error) {
+func (v view) end() (end, error) { return v.endOf("") }
+
+// lockedEnd is end for who goes on with the log: until its transaction is over nobody else does.
+func (v view) lockedEnd() (end, error) { return v.endOf(v.journal.engine.lock()) }
+
+func (v view) endOf(lock string) (e end, err error) {
 	id := "id"
 	if v.journal.version < 4 {
 		id = "''"
 	}
-	row := v.QueryRowContext(v.ctx, "SELECT seq, hash, "+id+" FROM "+v.journal.tables().head)
+	row := v.QueryRowContext(v.ctx, "SELECT seq, hash, "+id+" FROM "+v.journal.tables().head+lock)
 	err = row.Scan(&e.seq, &e.hash, &e.id)
 	return e, err
 }
@@ -63,13 +68,15 @@ const insertEvent = "INSERT INTO " + prefix + "events (" + eventColumns + ") " +
 	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 func (w *writer) log(e gate.Event) error {
+	texts := []any{e.Key, e.Actor}
+	w.journal.engine.clean(texts)
 	s := stored{
 		seq:    w.head.seq + 1,
 		at:     formatTime(e.At),
 		kind:   string(e.Kind),
 		action: e.ActionID,
-		key:    e.Key,
-		actor:  e.Actor,
+		key:    texts[0].(string),
+		actor:  texts[1].(string),
 		prev:   w.head.hash,
 	}
 	if e.Data == nil {
@@ -184,10 +191,54 @@ func (j *Journal) Note(ctx context.Context, events ...gate.Event) error {
 }
 
 // Events finds events.
-func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, error) {
+func (j *Journal) Events(ctx context.Context, q gate.EventQuery) (all []gate.Event, err error) {
 	if j.foreign {
 		return nil, nil
 	}
+	err = j.read(ctx, func(v view) (err error) {
+		all, err = v.eventPages(q)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf(
+			"cannot read the event log: %w; actionctl journal --verify tells more",
+			err,
+		)
+	}
+	return all, nil
+}
+
+// eventPages reads the events that a query asks for, so many at a time that what is not asked for
+// is not fetched.
+func (v view) eventPages(q gate.EventQuery) (all []gate.Event, err error) {
+	for {
+		where, args := whereOfEvents(q)
+		page := 0
+		if q.Limit > 0 {
+			page = max(q.Limit, leastPage)
+			where += fmt.Sprintf(" LIMIT %d", page)
+		}
+		read := 0
+		err := v.events("NULL", where, args, func(s stored) error {
+			read++
+			q.After = s.seq
+			if q.Limit > 0 && len(all) == q.Limit {
+				return nil
+			}
+			e, err := s.event()
+			if err == nil && q.Matches(e) {
+				all = append(all, e)
+			}
+			return err
+		})
+		if err != nil || page == 0 || read < page || len(all) == q.Limit {
+			return all, err
+		}
+	}
+}
+
+// whereOfEvents is what SQL can tell of a query, in the query's order.
+func whereOfEvents(q gate.EventQuery) (text string, args []any) {
 	var s selection
 	if q.ActionID != 0 {
 		s.add("action_id = ?", q.ActionID)
@@ -203,26 +254,7 @@ func (j *Journal) Events(ctx context.Context, q gate.EventQuery) ([]gate.Event, 
 	if q.After != 0 {
 		s.add(beyond, q.After)
 	}
-	var all []gate.Event
-	err := j.read(ctx, func(v view) error {
-		return v.events("NULL", s.text()+order, s.args, func(s stored) error {
-			e, err := s.event()
-			if err != nil || !q.Matches(e) {
-				return err
-			}
-			if all = append(all, e); len(all) == q.Limit {
-				return errEnough
-			}
-			return nil
-		})
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return nil, fmt.Errorf(
-			"cannot read the event log: %w; actionctl journal --verify tells more",
-			err,
-		)
-	}
-	return all, nil
+	return s.text() + order, s.args
 }
 
 // History finds the events of an action from its last import on, each as it was written.
@@ -232,6 +264,7 @@ func (j *Journal) History(ctx context.Context, id int64) ([]gate.Event, error) {
 	}
 	var all []gate.Event
 	err := j.read(ctx, func(v view) error {
+		all = nil
 		imports := "SELECT max(seq) FROM " + j.tables().events + " WHERE action_id = ? AND kind IN " +
 			"('imported', 'requeued', 'adopted')"
 		return v.vouched(

@@ -1,12 +1,16 @@
-// Package journal keeps the gate's actions in one SQLite file: the core's table action_executions,
-// the approvals, and an append-only log of events in which each one carries the hash of the one
-// before. A core that opens the file may add tables of its own beside them.
+// Package journal keeps the gate's actions in one SQLite file, or in a database of PostgreSQL that
+// several gates share: the core's table action_executions, the approvals, and an append-only log of
+// events in which each one carries the hash of the one before. A core that opens the file may add
+// tables of its own beside them.
 //
 // It guarantees that a write is whole or not there, with its event, whenever the process is killed;
 // that a write decided on an older revision, or on a row that is not as the log left it, does not
 // happen; that a byte changed in an event or in an action's row, and an event taken off the end,
 // are found and named by Verify; and that the journal of a core, which has its table and not ours,
 // opens read-only, as does ours for a user who may not write it.
+//
+// Times are those of the process that writes, and order nothing: the log's numbers do, which are
+// given under a lock.
 //
 // The columns of action_executions are the core's and stay compatible. All SQL is here.
 package journal
@@ -47,6 +51,9 @@ type Journal struct {
 	// idColumn is what a core's table calls by number.
 	idColumn string
 	queue    queue
+	engine   engine
+	// patience is how long is waited for what may go well in a while.
+	patience time.Duration
 }
 
 var _ gate.Store = (*Journal)(nil)
@@ -66,8 +73,12 @@ var driver sqldriver.Driver = new(sqlite.Driver)
 // busyTimeout is how long one process waits for another's write.
 const busyTimeout = "_pragma=busy_timeout(15000)"
 
-// Open opens the journal in a file. When there is none the error is fs.ErrNotExist.
+// Open opens the journal in a file, or in the database that a URL names. When there is none the
+// error is fs.ErrNotExist.
 func Open(ctx context.Context, path string) (*Journal, error) {
+	if OnServer(path) {
+		return openOnServer(ctx, path, false)
+	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
@@ -76,7 +87,7 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	j := &Journal{path: path, idColumn: "id", version: version}
+	j := &Journal{path: path, idColumn: "id", version: version, engine: sqliteEngine{}}
 	if err := j.open(ctx); err != nil {
 		if j.db != nil {
 			_ = j.db.Close()
@@ -93,8 +104,11 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 	return j, nil
 }
 
-// OpenOrCreate opens the journal in a file, and makes it when there is none.
+// OpenOrCreate opens the journal in a file or a database, and makes it when there is none.
 func OpenOrCreate(ctx context.Context, path string) (*Journal, error) {
+	if OnServer(path) {
+		return openOnServer(ctx, path, true)
+	}
 	j, err := Open(ctx, path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return j, err
@@ -121,7 +135,7 @@ func (j *Journal) IsACores() bool { return j.foreign }
 // core's, and in one of an earlier version that can't be written.
 func (j *Journal) ID() string { return j.id }
 
-// Path is the file.
+// Path is the file, or the URL without what is secret in it.
 func (j *Journal) Path() string { return j.path }
 
 func (j *Journal) open(ctx context.Context) error {
@@ -300,7 +314,7 @@ func (j *Journal) checkVersion(ctx context.Context) error {
 }
 
 func (j *Journal) findID(ctx context.Context) error {
-	e, err := (view{ctx, j.db, j}).end()
+	e, err := (view{ctx, spoken{j.db, j.engine}, j}).end()
 	if errors.Is(err, sql.ErrNoRows) {
 		// What is missing is for Verify to tell.
 		return nil
@@ -309,30 +323,10 @@ func (j *Journal) findID(ctx context.Context) error {
 	return err
 }
 
-// flushPatience is how long Flush waits for others, flushPause how long between two tries.
-const flushPatience, flushPause = 2 * time.Second, 5 * time.Millisecond
-
-// Flush brings what was written into the file itself: the log beside it may be lost alone, as by
-// who copies or tidies. It waits for others that read, write or do the same, for a while.
-func (j *Journal) Flush(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, flushPatience)
-	defer cancel()
-	for mode := "PASSIVE"; ; mode = "FULL" {
-		var busy, logged, moved int
-		row := j.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")")
-		if err := row.Scan(&busy, &logged, &moved); err != nil {
-			return fmt.Errorf("cannot bring the journal's log into its file: %w", err)
-		}
-		if busy == 0 && logged == moved {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.New("cannot bring the journal's log into its file: another process reads it")
-		case <-time.After(flushPause):
-		}
-	}
-}
+// Flush brings what was written to where it lasts by itself. A file has a log beside it, which may
+// be lost alone, as by who copies or tidies; Flush waits for others that read, write or do the
+// same, for a while. On a server a write lasts when it is told as done.
+func (j *Journal) Flush(ctx context.Context) error { return j.engine.flush(ctx, j) }
 
 // coreColumns are the core's, in its order.
 const coreColumns = "idempotency_key, source, provider, provider_ref, action, target_json, " +

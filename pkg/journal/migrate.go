@@ -37,7 +37,7 @@ func (j *Journal) migrate(ctx context.Context) error {
 		}
 		var marked []gate.Action
 		if j.version == 1 {
-			if marked, err = (view{ctx, w.tx, j}).unmarked(); err != nil {
+			if marked, err = w.view().unmarked(); err != nil {
 				return err
 			}
 		}
@@ -65,7 +65,7 @@ func (j *Journal) migrate(ctx context.Context) error {
 			}
 		}
 		return w.saveHead()
-	}))
+	}, nil))
 }
 
 // longestClaim is how far ahead the end of a claim is believed: beyond it a clock was wrong.
@@ -203,7 +203,7 @@ func (v view) unmarked() ([]gate.Action, error) {
 	})
 	var actions []gate.Action
 	for _, r := range rows {
-		altered, alteredErr := v.altered(r)
+		altered, alteredErr := v.altered(digest(r))
 		if err == nil {
 			err = alteredErr
 		}

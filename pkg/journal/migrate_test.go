@@ -51,8 +51,15 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv("JOURNAL_TO_MIGRATE"); path != "" {
 		migrateAndDie(path, os.Getenv("JOURNAL_DIES_AT"))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, end := range atEnd {
+		end()
+	}
+	os.Exit(code)
 }
+
+// atEnd is done when all tests are over.
+var atEnd []func()
 
 // migrateAndDie opens a journal, and is killed as it writes that row, or as it commits.
 func migrateAndDie(path, at string) {
@@ -136,7 +143,7 @@ func reading(t *testing.T, path string) *Journal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &Journal{path: path, idColumn: "id"}
+	j := &Journal{path: path, idColumn: "id", engine: sqliteEngine{}}
 	if err := j.connectReading(context.Background(), f); err != nil {
 		t.Fatal(err)
 	}

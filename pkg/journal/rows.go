@@ -195,10 +195,24 @@ func textOf(v any) text {
 	return text(fmt.Sprint(v))
 }
 
+// digested is an action's row, and the digest of what is in it.
+type digested struct {
+	id     int64
+	key    text
+	digest string
+	err    error
+}
+
+func digest(r row) digested {
+	d := digested{id: r.id(), key: textOf(r.values[coreAt])}
+	d.digest, d.err = r.digest()
+	return d
+}
+
 // altered says how a row is not as the log left it.
-func (v view) altered(r row) (string, error) {
-	named := fmt.Sprintf("the row of action %d", r.id())
-	written, err := v.lastWrite(r.id())
+func (v view) altered(d digested) (string, error) {
+	named := fmt.Sprintf("the row of action %d", d.id)
+	written, err := v.lastWrite(d.id)
 	switch {
 	case errors.Is(err, gate.ErrAltered):
 		return err.Error(), nil
@@ -206,8 +220,7 @@ func (v view) altered(r row) (string, error) {
 		return named + " was put in: the log knows nothing of it", nil
 	case err != nil:
 		return "", err
-	}
-	if digest, err := r.digest(); err != nil || digest != written.digest {
+	case d.err != nil || d.digest != written.digest:
 		return fmt.Sprintf("%s was changed: it is not as event %d left it", named, written.seq), nil
 	}
 	return "", nil

@@ -100,11 +100,11 @@ func TestTheTailNamesWhatWasDoneToIt(t *testing.T) {
 		"an approval put in": {"INSERT INTO actionctl_approvals (action_id, approved_by, approved_at," +
 			" digest) VALUES (1, 'eve', '', 'd')", `an approval of action 1 by "eve" is there`},
 		"a trigger": {"DROP TRIGGER actionctl_events_are_not_changed",
-			"the trigger actionctl_events_are_not_changed is not there"},
+			"the trigger actionctl_events_are_not_changed"},
 		"a row before": {"UPDATE action_executions SET status = 'x' WHERE id = 2", ""},
 	} {
 		j, known := grown(t)
-		if _, err := j.db.Exec("PRAGMA foreign_keys = 0;" + tt.sql); err != nil {
+		if err := tamper(j, tt.sql); err != nil {
 			t.Fatal(name, err)
 		}
 		said := strings.Join(tail(t, j, known).Faults, "\n")

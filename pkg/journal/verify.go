@@ -104,8 +104,9 @@ func (j *Journal) Verify(ctx context.Context, kept ...Head) (Report, error) {
 // events wrote. A row that no event after the head wrote, and the file's own structure, are for a
 // verification of the whole journal.
 func (j *Journal) VerifyWith(ctx context.Context, how Verification) (Report, error) {
-	report := Report{Faults: []string{}}
+	var report Report
 	err := j.read(ctx, func(seen view) error {
+		report = Report{Faults: []string{}}
 		v := verification{
 			view:      seen,
 			report:    &report,
@@ -125,7 +126,7 @@ func (j *Journal) VerifyWith(ctx context.Context, how Verification) (Report, err
 
 func (v *verification) run(from *Head) error {
 	if from == nil {
-		if err := v.structure(); err != nil {
+		if err := v.journal.engine.structure(v); err != nil {
 			return err
 		}
 	}
@@ -133,7 +134,7 @@ func (v *verification) run(from *Head) error {
 		v.fault("the journal is a core's: it has no event log to verify")
 		return nil
 	}
-	if err := v.schema(); err != nil {
+	if err := v.journal.engine.form(v); err != nil {
 		return err
 	}
 	at, err := v.end()
@@ -245,74 +246,6 @@ func (v *verification) fault(format string, args ...any) {
 	}
 }
 
-func (v *verification) structure() error {
-	rows, err := v.QueryContext(v.ctx, "PRAGMA integrity_check(10)")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			return err
-		}
-		if line != "ok" {
-			v.fault("the database is damaged: %s", line)
-		}
-	}
-	return rows.Err()
-}
-
-// schema finds what was taken off the tables, or put in: a trigger may undo a write as soon as it
-// is made. What another program has beside them is its own.
-func (v *verification) schema() error {
-	want, err := wantedSchema(v.ctx)
-	if err != nil {
-		return err
-	}
-	have, err := schemaOf(v.ctx, v)
-	if err != nil {
-		v.fault("the tables can't be read: %v", err)
-	}
-	if v.journal.version != version {
-		// It could not be brought to this one, whose tables are others.
-		return nil
-	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		switch part, ok := have[name]; {
-		case !ok:
-			v.fault("the %s is not there", name)
-		case !part.is(want[name]):
-			v.fault("the %s was changed", name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(have)) {
-		if _, ok := want[name]; !ok && !have[name].isAnothers() {
-			v.fault("the %s was put in", name)
-		}
-	}
-	return nil
-}
-
-// part is a table, an index, a trigger or a view, and what it belongs to.
-type part struct{ kind, name, table, text string }
-
-// is reports whether a part is as it was made. A core may add columns to its own table.
-func (p part) is(want part) bool {
-	grown := strings.TrimSuffix(want.text, ")") + ", "
-	isCores := p.kind == "table" && p.name == coreTable
-	return p.text == want.text || isCores && strings.HasPrefix(p.text, grown)
-}
-
-// isAnothers reports whether a part is of no concern here: it is on another program's table, or an
-// index on the one that is the core's.
-func (p part) isAnothers() bool {
-	// To SQLite a name is the same in capitals, and a trigger keeps its table's as it was written.
-	table, name := strings.ToLower(p.table), strings.ToLower(p.name)
-	ofOurs := strings.HasPrefix(table, prefix) || strings.HasPrefix(name, prefix)
-	return !ofOurs && (table != coreTable || p.kind == "index")
-}
-
 // chain follows the log from the last event that is known to its head. The events are hashed many
 // at once, and linked one after the other.
 func (v *verification) chain(end head) {
@@ -415,20 +348,6 @@ func (v *verification) link(c checked) {
 	if c.approval != nil {
 		v.approvals[*c.approval]++
 	}
-}
-
-// digested is an action's row, and the digest of what is in it.
-type digested struct {
-	id     int64
-	key    text
-	digest string
-	err    error
-}
-
-func digest(r row) digested {
-	d := digested{id: r.id(), key: textOf(r.values[coreAt])}
-	d.digest, d.err = r.digest()
-	return d
 }
 
 // actions checks rows, each against the event that wrote it last. It reports whether they could be

@@ -21,17 +21,39 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// read looks at one state of the journal, whatever is written meanwhile.
+// spoken asks in the engine's own form.
+type spoken struct {
+	querier
+	engine engine
+}
+
+func (s spoken) QueryContext(
+	ctx context.Context, query string, args ...any,
+) (*sql.Rows, error) {
+	return s.querier.QueryContext(ctx, s.engine.say(query), args...)
+}
+
+func (s spoken) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.querier.QueryRowContext(ctx, s.engine.say(query), args...)
+}
+
+// read looks at one state of the journal, whatever is written meanwhile. It looks again where the
+// engine had to give up for a reason that goes by: look begins anew each time.
 func (j *Journal) read(ctx context.Context, look func(view) error) error {
-	tx, err := j.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err == nil {
-		defer func() { _ = tx.Rollback() }()
-		err = look(view{ctx, tx, j})
-	}
+	err := j.patiently(ctx, func() error { return j.readOnce(ctx, look) })
 	if err == nil || errors.Is(err, gate.ErrNotFound) || errors.Is(err, gate.ErrAltered) {
 		return err
 	}
 	return fmt.Errorf("cannot read the journal: %w", err)
+}
+
+func (j *Journal) readOnce(ctx context.Context, look func(view) error) error {
+	tx, err := j.db.BeginTx(ctx, j.engine.reading())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	return look(view{ctx, spoken{tx, j.engine}, j})
 }
 
 // stored reads events as they lie in the file, each with what follows it.

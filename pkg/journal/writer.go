@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"aws-provider-executor/pkg/gate"
 )
@@ -103,29 +105,63 @@ func (j *Journal) writeAll(all []*writing) {
 	outcomes := make([]error, len(all))
 	ctx, forget := whileWanted(all)
 	defer forget()
-	err := j.transact(ctx, func(w *writer) error {
-		if err := w.findHead(); err != nil {
-			return err
-		}
-		written := false
-		for i, one := range all {
-			var err error
-			if outcomes[i], err = w.one(one, len(all) > 1); err != nil {
+	var last head
+	err := j.patiently(ctx, func() error {
+		if last.seq > 0 {
+			// The server was lost as it was told to keep what was written.
+			if kept, err := j.has(ctx, last); kept || err != nil {
 				return err
 			}
-			written = written || outcomes[i] == nil
 		}
-		if !written {
-			return errNothing
-		}
-		return w.saveHead()
+		last = head{}
+		clear(outcomes)
+		return j.transact(ctx, func(w *writer) error { return w.all(all, outcomes) }, &last)
 	})
+	if last.seq > 0 && err != nil {
+		err = fmt.Errorf("whether it was written is not known: %w", err)
+	}
 	for i, one := range all {
 		if err != nil && outcomes[i] == nil {
 			outcomes[i] = err
 		}
 		one.over <- result{err: asWriting(outcomes[i])}
 	}
+}
+
+// all makes several writes. It is an error where nothing is to be kept.
+func (w *writer) all(all []*writing, outcomes []error) error {
+	if err := w.findHead(); err != nil {
+		return err
+	}
+	written := false
+	for i, one := range all {
+		var err error
+		if outcomes[i], err = w.one(one, len(all) > 1); err != nil {
+			return err
+		}
+		written = written || outcomes[i] == nil
+	}
+	if !written {
+		return errNothing
+	}
+	return w.saveHead()
+}
+
+// has reports whether an event is in the log, once no writer is on the way that might still write
+// it.
+func (j *Journal) has(ctx context.Context, event head) (kept bool, err error) {
+	err = j.transact(ctx, func(w *writer) error {
+		if _, err := w.view().lockedEnd(); err != nil {
+			return err
+		}
+		var n int
+		row := w.view().QueryRowContext(ctx, "SELECT count(*) FROM "+ours.events+
+			" WHERE seq = ? AND hash = ?", event.seq, event.hash)
+		err := row.Scan(&n)
+		kept = n > 0
+		return err
+	}, nil)
+	return kept, err
 }
 
 // whileWanted is a context that ends when nobody wants any of the writes.
@@ -167,6 +203,9 @@ func (w *writer) one(one *writing, several bool) (outcome, err error) {
 	if outcome = one.do(w); outcome != nil {
 		w.head = before
 	}
+	if outcome != nil && w.journal.engine.passes(outcome) {
+		return nil, outcome
+	}
 	if several && outcome != nil {
 		_, err = w.exec("ROLLBACK TO one")
 	}
@@ -177,8 +216,9 @@ func (w *writer) one(one *writing, several bool) (outcome, err error) {
 }
 
 // transact runs one transaction. Who gives up while it waits for others gets nothing done; what is
-// begun is ended, for those whose it is too.
-func (j *Journal) transact(ctx context.Context, do func(*writer) error) error {
+// begun is ended, for those whose it is too. Where last is not nil it is the end of the log while
+// it is not known whether what was written is kept.
+func (j *Journal) transact(ctx context.Context, do func(*writer) error, last *head) error {
 	if j.readOnly {
 		return gate.ErrReadOnly
 	}
@@ -200,7 +240,36 @@ func (j *Journal) transact(ctx context.Context, do func(*writer) error) error {
 	if err := do(w); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if last != nil {
+		*last = w.head
+	}
+	err = tx.Commit()
+	if last != nil && !j.engine.passes(err) {
+		*last = head{}
+	}
+	return err
+}
+
+// patience is how long is waited for a server that is not there, or for another's write.
+const patience = 15 * time.Second
+
+// longestPause is the longest time between two tries.
+const longestPause = time.Second
+
+// patiently does something again as long as it may still go well.
+func (j *Journal) patiently(ctx context.Context, do func() error) error {
+	end := time.Now().Add(j.patience)
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, longestPause) {
+		err := do()
+		if err == nil || !j.engine.passes(err) || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		}
+	}
 }
 
 // asWriting is the error of a write.
