@@ -112,15 +112,28 @@ func isOpen(o gate.Outcome) bool { return o.Verdict != gate.Done }
 
 // afterExecution goes on with what is left, and tells how to take back what was done.
 var afterExecution = summary{word: wordOf, next: func(a *app, all []gate.Outcome) (n []next) {
-	if open := idsWhere(all, mayBeTried); len(open) > 0 {
-		n = append(n, next{"to go on", a.command("execute", open, "--all-approved")})
-	}
+	n = a.onwards("execute", all, mayBeTried, "--all-approved")
 	changed := func(o gate.Outcome) bool { return o.Action.MayHaveChanged }
 	if changed := idsWhere(all, changed); len(changed) > 0 {
 		n = append(n, next{"to take it back", a.command("rollback", changed, "--all")})
 	}
 	return n
 }}
+
+// onwards are the commands for what is left: what was refused first needs what the refusal says.
+func (a *app) onwards(
+	verb string, all []gate.Outcome, left func(gate.Outcome) bool, whole string,
+) (n []next) {
+	refused := func(o gate.Outcome) bool { return left(o) && o.Verdict == gate.Refused }
+	other := func(o gate.Outcome) bool { return left(o) && o.Verdict != gate.Refused }
+	if ids := idsWhere(all, other); len(ids) > 0 {
+		n = append(n, next{"to go on", a.command(verb, ids, whole)})
+	}
+	if ids := idsWhere(all, refused); len(ids) > 0 {
+		n = append(n, next{"once that is mended", a.command(verb, ids, whole)})
+	}
+	return n
+}
 
 // mayBeTried reports whether it is of use to execute an action again.
 func mayBeTried(o gate.Outcome) bool {
@@ -163,10 +176,7 @@ var afterUndoDryRun = summary{word: dryWord, next: func(a *app, all []gate.Outco
 // afterRollback goes on with what is left.
 var afterRollback = summary{word: wordOf, next: func(a *app, all []gate.Outcome) (n []next) {
 	open := func(o gate.Outcome) bool { return isOpen(o) && o.Action.Status != gate.RolledBack }
-	if ids := idsWhere(all, open); len(ids) > 0 {
-		n = append(n, next{"to go on", a.command("rollback", ids, "--all")})
-	}
-	return n
+	return a.onwards("rollback", all, open, "--all")
 }}
 
 // afterApproval goes on to execute what is approved.

@@ -38,6 +38,9 @@ type Executor struct {
 	Turn func(context.Context) error
 	// Policy, when not nil, refuses a request by an error.
 	Policy func(protocol.Request) error
+	// ByFacts, when not nil, refuses by an error an undo that rests on facts which the request
+	// carries: nothing is recorded of what it would take back.
+	ByFacts func(protocol.Request) error
 	// Timeout is the deadline of one request, counted from the call of Run; nothing is
 	// done where none is left.
 	Timeout time.Duration
@@ -278,6 +281,11 @@ func (r *run) execute() (protocol.Result, error) {
 	over, answer := r.nothingToDo()
 	if r.plan.Moot != "" {
 		return answer, nil
+	}
+	if r.ByFacts != nil && r.byFacts() {
+		if err := r.ByFacts(r.wire); err != nil {
+			return protocol.Result{}, err
+		}
 	}
 	if over && r.takesBack() {
 		r.recordUndone()

@@ -43,7 +43,26 @@ func (e *enforcement) check(r protocol.Request) error {
 	reasons := p.Subject(e.subject)
 	if r.Mode == protocol.Execute {
 		reasons = append(reasons, p.Execution(time.Now(), 0)...)
-		reasons = append(reasons, p.Carries(r, time.Now())...)
+		reasons = append(reasons, p.Carries(e.verbs, r, time.Now())...)
+	}
+	return e.deny(reasons)
+}
+
+// checkFacts refuses the request as an undo by facts that nothing here confirms, where the policy
+// asks for signatures and none is of the request itself. The facts of an undo are in no approval of
+// the action: whoever sends them could lead the target anywhere.
+func (e *enforcement) checkFacts(r protocol.Request) error {
+	if e.policy == nil {
+		return nil
+	}
+	reasons := e.policy.CarriesItself(r, time.Now())
+	if len(reasons) == 0 {
+		return nil
+	}
+	for i := range reasons {
+		reasons[i].Text = "nothing here records what the action changed, so the undo would go by the" +
+			" facts that it carries, which no approval of the action covers; have the undo itself" +
+			" approved: " + reasons[i].Text
 	}
 	return e.deny(reasons)
 }

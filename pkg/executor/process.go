@@ -90,6 +90,7 @@ func (p *Process) answer(
 		},
 		ObservePlan:  s.observePlan,
 		Policy:       own.check,
+		ByFacts:      own.checkFacts,
 		ObserveCalls: s.observeCalls,
 	}
 	if s.stateDir != noState {

@@ -137,6 +137,25 @@ func (r *run) recordedVerb() string {
 	return r.Registry.Undoes(r.verb.Name)[0].Name
 }
 
+// byFacts reports whether an undo would change, or enter into a history, what is not recorded of
+// its action.
+func (r *run) byFacts() bool {
+	if !r.takesBack() {
+		return false
+	}
+	for i, t := range r.plan.Transitions {
+		own := func(o action.Recorded) bool {
+			return o.Resource == t.Resource && o.Attribute == t.Attribute
+		}
+		now := r.plan.Seen.Values[i]
+		enters := t.Back != nil && len(t.Back.Outcome(now)) > 0
+		if (now != t.To || enters) && !slices.ContainsFunc(r.past.Own, own) {
+			return true
+		}
+	}
+	return false
+}
+
 // recordUndoing puts an undo's aims on the disk.
 func (r *run) recordUndoing() error {
 	var entries []ledger.Entry

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
@@ -104,12 +105,12 @@ func TestASignedApprovalIsSomebodys(t *testing.T) {
 		t.Fatalf("the request carries %+v", carried)
 	}
 	// An executor that trusts nobody lets it through, and its undo.
-	if d := r.Policy.Carries(r.requests[0], r.now); len(d) > 0 {
+	if d := r.Policy.Carries(actions.Registry(), r.requests[0], r.now); len(d) > 0 {
 		t.Error(d)
 	}
 	r.now = r.now.Add(48 * time.Hour)
 	r.all(r.Rollback(context.Background(), []int64{id}, gate.Options{}))(gate.Done)
-	if d := r.Policy.Carries(r.requests[1], r.now); len(d) > 0 {
+	if d := r.Policy.Carries(actions.Registry(), r.requests[1], r.now); len(d) > 0 {
 		t.Error(d)
 	}
 	r.verified()
@@ -412,33 +413,33 @@ func TestAnExecutorHoldsTheStatementAgainstTheRequest(t *testing.T) {
 			q.Target, q.Parameters = clone(good.Target), clone(good.Parameters)
 			q.Approvals.List = slices.Clone(good.Approvals.List)
 			tt.change(&q)
-			d := p.Carries(q, r.now)
+			d := p.Carries(actions.Registry(), q, r.now)
 			if len(d) != 1 || d[0].Field != "approvers" || !strings.Contains(d[0].Text, tt.want) {
 				t.Errorf("%v, want %q", d, tt.want)
 			}
 		})
 	}
-	if d := p.Carries(good, r.now); len(d) > 0 {
+	if d := p.Carries(actions.Registry(), good, r.now); len(d) > 0 {
 		t.Error(d)
 	}
-	if d := p.Carries(good, r.now.Add(time.Hour)); len(d) != 1 ||
+	if d := p.Carries(actions.Registry(), good, r.now.Add(time.Hour)); len(d) != 1 ||
 		!strings.Contains(d[0].Text, "expired") {
 		t.Errorf("expired: %v", d)
 	}
 	twice := good
 	twice.Approvals.List = append(slices.Clone(good.Approvals.List), good.Approvals.List...)
 	two := parsePolicy(t, lab+"  approvals: 2\n"+approvers(ann.line()))
-	if d := two.Carries(twice, r.now); len(d) != 1 || !strings.Contains(d[0].Text, "1 of 2") {
+	if d := two.Carries(actions.Registry(), twice, r.now); len(d) != 1 || !strings.Contains(d[0].Text, "1 of 2") {
 		t.Errorf("the same one twice: %v", d)
 	}
 	dry := good
 	dry.Mode, dry.Approvals = protocol.DryRun, protocol.Approvals{}
-	if d := p.Carries(dry, r.now); len(d) > 0 {
+	if d := p.Carries(actions.Registry(), dry, r.now); len(d) > 0 {
 		t.Errorf("a dry-run: %v", d)
 	}
 	none := good
 	none.Approvals = protocol.Approvals{Fault: "torn"}
-	if d := parsePolicy(t, lab).Carries(none, r.now); len(d) > 0 {
+	if d := parsePolicy(t, lab).Carries(actions.Registry(), none, r.now); len(d) > 0 {
 		t.Errorf("a policy that asks for none: %v", d)
 	}
 }

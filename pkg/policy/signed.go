@@ -2,10 +2,12 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/signature"
 )
@@ -158,8 +160,22 @@ func (p *Policy) otherThanImporter(d *Denial, valid []Approval, h History) {
 }
 
 // Carries decides by the approvals that a request carries, for an executor that does not trust who
-// sends it. Where no list of approvers asks, they are not looked at.
-func (p *Policy) Carries(r protocol.Request, now time.Time) Denial {
+// sends it. Where no list of approvers asks, they are not looked at. An approval of an action is one
+// of its undo too.
+func (p *Policy) Carries(verbs *action.Registry, r protocol.Request, now time.Time) Denial {
+	return p.carries(r, now, func(p *Policy, a Approval) error { return p.covered(verbs, a, r, now) })
+}
+
+// CarriesItself decides as Carries does, but by approvals of the request itself alone: not by those
+// of the action that it takes back.
+func (p *Policy) CarriesItself(r protocol.Request, now time.Time) Denial {
+	return p.carries(r, now, func(p *Policy, a Approval) error { return p.coveredItself(a, r, now) })
+}
+
+// carries counts the approvals of a request that covered has nothing against.
+func (p *Policy) carries(
+	r protocol.Request, now time.Time, covered func(*Policy, Approval) error,
+) Denial {
 	return p.decide(func(p *Policy, d *Denial) {
 		if p.Approvers == nil || r.Mode != protocol.Execute {
 			return
@@ -177,7 +193,7 @@ func (p *Policy) Carries(r protocol.Request, now time.Time) Denial {
 			again := func(v Approval) bool {
 				return p.samePerson(v, a, func(a, b string) bool { return strings.EqualFold(a, b) })
 			}
-			switch err := p.covered(a, r, now); {
+			switch err := covered(p, a); {
 			case err != nil:
 				others = append(others, fmt.Sprintf("; approval %d: %v", i+1, err))
 			case slices.ContainsFunc(valid, again):
@@ -195,23 +211,64 @@ func (p *Policy) Carries(r protocol.Request, now time.Time) Denial {
 
 // covered reports why an approval that a request carries is not one of it. That of an action is one
 // of its undo too, which has no end: what was let through must stay undoable.
-func (p *Policy) covered(a Approval, r protocol.Request, now time.Time) error {
-	s, key, err := a.Signed.read()
+func (p *Policy) covered(
+	verbs *action.Registry, a Approval, r protocol.Request, now time.Time,
+) error {
+	s, key, err := a.read()
 	if err != nil {
 		return err
 	}
-	if s.Principal != a.By {
-		return fmt.Errorf("the signature is %s's, and the approval names %s", s.Principal, a.By)
+	if !strings.HasSuffix(r.IdempotencyKey, protocol.UndoKeySuffix) || s.CoversUndo(r) != nil {
+		return p.coveredItself(a, r, now)
 	}
-	at := now
-	if strings.HasSuffix(r.IdempotencyKey, protocol.UndoKeySuffix) && s.CoversUndo(r) == nil {
-		if at = s.Issued; at.After(now) {
-			at = now
-		}
-	} else if err := s.Covers(r); err != nil {
-		return err
-	} else if err := s.Holds(now); err != nil {
-		return err
+	if name := added(verbs, s, r); name != "" {
+		return fmt.Errorf("the approval is of the action, and its undo may not say %s=%s;"+
+			" have the undo itself approved", name, protocol.Quote(r.Parameters[name]))
+	}
+	at := s.Issued
+	if at.After(now) {
+		at = now
 	}
 	return p.signedBy(s.Principal, key, at)
+}
+
+// coveredItself reports why an approval is not one of exactly the request.
+func (p *Policy) coveredItself(a Approval, r protocol.Request, now time.Time) error {
+	s, key, err := a.read()
+	if err != nil {
+		return err
+	}
+	if err := s.Covers(r); err != nil {
+		return err
+	}
+	if err := s.Holds(now); err != nil {
+		return err
+	}
+	return p.signedBy(s.Principal, key, now)
+}
+
+// read verifies an approval that a request carries, and reads what was signed.
+func (a Approval) read() (signature.Statement, signature.Key, error) {
+	s, key, err := a.Signed.read()
+	if err == nil && s.Principal != a.By {
+		err = fmt.Errorf("the signature is %s's, and the approval names %s", s.Principal, a.By)
+	}
+	return s, key, err
+}
+
+// added is the first parameter of an undo that its action's approval does not speak for: neither a
+// fact that the action tells, nor a parameter of the action. It is empty if there is none.
+func added(verbs *action.Registry, s signature.Statement, r protocol.Request) string {
+	undo, _ := verbs.Lookup(r.Action)
+	forward, _ := verbs.Lookup(s.Action)
+	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
+		matches := func(f action.Field) bool { return f.Matches(name) }
+		value := r.Parameters[name]
+		if value != "" && value != s.Parameters[name] &&
+			slices.ContainsFunc(undo.Parameters, matches) &&
+			!slices.ContainsFunc(forward.Facts, matches) {
+			return name
+		}
+	}
+	return ""
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/signature"
 	"aws-provider-executor/pkg/signing"
@@ -290,7 +291,7 @@ func TestARequestCarriesItsApprovals(t *testing.T) {
 		if c.change != nil {
 			c.change(&r)
 		}
-		d := c.p.Carries(r, noon.Add(c.at))
+		d := c.p.Carries(actions.Registry(), r, noon.Add(c.at))
 		told := fields(d) == "approvers"
 		if told != (c.want != "") || !told && len(d) > 0 || !strings.Contains(d.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, d, c.want)
@@ -300,7 +301,7 @@ func TestARequestCarriesItsApprovals(t *testing.T) {
 	a := ann.signs(nil)
 	broken.Approvals.List = []protocol.Approval{{
 		Principal: a.By, Statement: a.Signed.Statement, Signature: "no signature"}}
-	if d := one.Carries(broken, noon); !strings.Contains(d.Error(), "not one signature") {
+	if d := one.Carries(actions.Registry(), broken, noon); !strings.Contains(d.Error(), "not one signature") {
 		t.Errorf("without a signature: %v", d)
 	}
 	// A key that is valid from noon on signs nothing before it, an undo's approval included.
@@ -310,10 +311,10 @@ func TestARequestCarriesItsApprovals(t *testing.T) {
 	r.Approvals.List = []protocol.Approval{{
 		Principal: a.By, Statement: a.Signed.Statement, Signature: a.Signed.Signature}}
 	late := approvedBy(t, "", line)
-	if d := late.Carries(r, noon.Add(time.Hour)); len(d) > 0 {
+	if d := late.Carries(actions.Registry(), r, noon.Add(time.Hour)); len(d) > 0 {
 		t.Errorf("the undo, an hour later: %v", d)
 	}
-	if d := late.Carries(r, noon.Add(-time.Second)); !strings.Contains(d.Error(), "is valid from") {
+	if d := late.Carries(actions.Registry(), r, noon.Add(-time.Second)); !strings.Contains(d.Error(), "is valid from") {
 		t.Errorf("the undo, before the key is valid: %v", d)
 	}
 }
