@@ -28,6 +28,8 @@ func (n *nodeCommands) managers() *cobra.Command {
 that actionctl runs with, a role, a profile, or keys that a reference leads to. It keeps the
 reference and never a secret. Several managers may look with one identity, and at one account: a
 node that two of them see belongs to both.`,
+		Example: `  actionctl nodes managers create --type aws-ec2 --name own --regions 'eu-*'
+  actionctl nodes managers list`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -379,9 +381,10 @@ func (n *nodeCommands) completeManagers(
 
 func (n *nodeCommands) managerList() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "list the managers, with what the last look came to",
-		Args:  noArguments,
+		Use:     "list",
+		Short:   "list the managers, with what the last look came to",
+		Example: `  actionctl nodes managers list -o wide`,
+		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := n.openNodes(c.Context(), false)
 			if err != nil {
@@ -409,6 +412,7 @@ func (n *nodeCommands) managerShow() *cobra.Command {
 	return &cobra.Command{
 		Use:               "show MANAGER",
 		Short:             "show a manager, and how each of its regions was scanned last",
+		Example:           `  actionctl nodes managers show own`,
 		Args:              oneManager,
 		ValidArgsFunction: n.completeManagers,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -458,6 +462,8 @@ func (n *nodeCommands) managerConnect() *cobra.Command {
 came of that. Without names it asks for all managers.
 
 Exit: 0 all can look, 1 one can't.`,
+		Example: `  actionctl nodes managers connect
+  actionctl nodes managers connect own shop`,
 		ValidArgsFunction: n.completeManagers,
 		RunE: func(c *cobra.Command, args []string) error {
 			s, scanner, err := n.openScanner(c.Context(), false)
@@ -518,6 +524,7 @@ those that no other has is for you to say:
   --nodes delete      they are forgotten, with their history
 
 Nothing is done to the machines themselves.`,
+		Example:           `  actionctl nodes managers delete shop --nodes keep`,
 		Args:              oneManager,
 		ValidArgsFunction: n.completeManagers,
 		RunE: func(c *cobra.Command, args []string) error {

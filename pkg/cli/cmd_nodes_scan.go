@@ -173,6 +173,8 @@ that are created meanwhile are scanned, too. A region that is throttled or gives
 alone for longer each time; no manager waits for another.
 
 examples/nodes has a unit for systemd.`,
+		Example: `  actionctl nodes watch
+  actionctl nodes watch own shop`,
 		ValidArgsFunction: n.completeManagers,
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.Interval < time.Minute {

@@ -429,7 +429,8 @@ func TestAnExecutorHoldsTheStatementAgainstTheRequest(t *testing.T) {
 	twice := good
 	twice.Approvals.List = append(slices.Clone(good.Approvals.List), good.Approvals.List...)
 	two := parsePolicy(t, lab+"  approvals: 2\n"+approvers(ann.line()))
-	if d := two.Carries(actions.Registry(), twice, r.now); len(d) != 1 || !strings.Contains(d[0].Text, "1 of 2") {
+	d := two.Carries(actions.Registry(), twice, r.now)
+	if len(d) != 1 || !strings.Contains(d[0].Text, "1 of 2") {
 		t.Errorf("the same one twice: %v", d)
 	}
 	dry := good

@@ -160,16 +160,20 @@ func (p *Policy) otherThanImporter(d *Denial, valid []Approval, h History) {
 }
 
 // Carries decides by the approvals that a request carries, for an executor that does not trust who
-// sends it. Where no list of approvers asks, they are not looked at. An approval of an action is one
-// of its undo too.
+// sends it. Where no list of approvers asks, they are not looked at. An approval of an action is
+// one of its undo too.
 func (p *Policy) Carries(verbs *action.Registry, r protocol.Request, now time.Time) Denial {
-	return p.carries(r, now, func(p *Policy, a Approval) error { return p.covered(verbs, a, r, now) })
+	return p.carries(r, now, func(p *Policy, a Approval) error {
+		return p.covered(verbs, a, r, now)
+	})
 }
 
 // CarriesItself decides as Carries does, but by approvals of the request itself alone: not by those
 // of the action that it takes back.
 func (p *Policy) CarriesItself(r protocol.Request, now time.Time) Denial {
-	return p.carries(r, now, func(p *Policy, a Approval) error { return p.coveredItself(a, r, now) })
+	return p.carries(r, now, func(p *Policy, a Approval) error {
+		return p.coveredItself(a, r, now)
+	})
 }
 
 // carries counts the approvals of a request that covered has nothing against.

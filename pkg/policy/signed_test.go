@@ -301,7 +301,8 @@ func TestARequestCarriesItsApprovals(t *testing.T) {
 	a := ann.signs(nil)
 	broken.Approvals.List = []protocol.Approval{{
 		Principal: a.By, Statement: a.Signed.Statement, Signature: "no signature"}}
-	if d := one.Carries(actions.Registry(), broken, noon); !strings.Contains(d.Error(), "not one signature") {
+	d := one.Carries(actions.Registry(), broken, noon)
+	if !strings.Contains(d.Error(), "not one signature") {
 		t.Errorf("without a signature: %v", d)
 	}
 	// A key that is valid from noon on signs nothing before it, an undo's approval included.
@@ -314,7 +315,8 @@ func TestARequestCarriesItsApprovals(t *testing.T) {
 	if d := late.Carries(actions.Registry(), r, noon.Add(time.Hour)); len(d) > 0 {
 		t.Errorf("the undo, an hour later: %v", d)
 	}
-	if d := late.Carries(actions.Registry(), r, noon.Add(-time.Second)); !strings.Contains(d.Error(), "is valid from") {
+	d = late.Carries(actions.Registry(), r, noon.Add(-time.Second))
+	if !strings.Contains(d.Error(), "is valid from") {
 		t.Errorf("the undo, before the key is valid: %v", d)
 	}
 }
