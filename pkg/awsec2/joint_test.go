@@ -114,8 +114,12 @@ func TestJointMembersThatGo(t *testing.T) {
 			defer cancel()
 			go func() {
 				m := &member{ctx: ctx, call: func(ctx context.Context, members []*member) {
+					mu.Lock()
 					sizes = append(sizes, len(members))
+					mu.Unlock()
 					<-ctx.Done()
+					mu.Lock()
+					defer mu.Unlock()
 					ended = true
 				}}
 				f := j.come("eni-1", jointAssign, m)
@@ -125,11 +129,15 @@ func TestJointMembersThatGo(t *testing.T) {
 			}()
 		}
 		time.Sleep(2 * time.Second)
+		mu.Lock()
 		if ended || fates[0] != unbegun || fates[1] != abandoned {
 			t.Errorf("ended %t, fates %v", ended, fates)
 		}
+		mu.Unlock()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if !ended || !slices.Equal(sizes, []int{2}) || !j.of["eni-1"].idle() {
 			t.Errorf("ended %t, of %v", ended, sizes)
 		}
