@@ -319,7 +319,9 @@ func TestProcessesAtOnceNeverRunAnActionTwice(t *testing.T) {
 	s.plans(actions)
 	var wait sync.WaitGroup
 	for range processes {
-		wait.Go(func() { s.run("execute", "--all-approved", "--keep-going", "--parallel", "2") })
+		wait.Go(func() {
+			s.run("execute", unjoined, "--all-approved", "--keep-going", "--parallel", "2")
+		})
 	}
 	done := make(chan struct{})
 	go func() { wait.Wait(); close(done) }()

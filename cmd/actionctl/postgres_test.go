@@ -88,7 +88,7 @@ func TestGatesOnOneServerNeverRunAnActionTwice(t *testing.T) {
 			s.assignments(actions)
 			s.executeAmongKills(processes, 2*processes)
 			// What was cut off is taken up again: each is executed in the end.
-			s.run("execute", "--all-approved", "--keep-going", "--parallel", "2")
+			s.run("execute", unjoined, "--all-approved", "--keep-going", "--parallel", "2")
 			s.takeUp()
 			s.checkAllOnce(actions)
 		})
@@ -100,7 +100,7 @@ func TestGatesOnOneServerNeverRunAnActionTwice(t *testing.T) {
 func (s *site) executeAmongKills(processes, kills int) {
 	s.t.Helper()
 	begin := func() *exec.Cmd {
-		c := s.command("execute", "--all-approved", "--keep-going", "--parallel", "2")
+		c := s.command("execute", unjoined, "--all-approved", "--keep-going", "--parallel", "2")
 		if err := c.Start(); err != nil {
 			s.t.Fatal(err)
 		}

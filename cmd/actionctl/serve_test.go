@@ -155,6 +155,9 @@ func TestKilledWhileItServes(t *testing.T) {
 	}
 }
 
+// unjoined has each action make calls of its own, where a test counts them.
+const unjoined = "--plugin-env=EXECUTOR_JOIN=false"
+
 // executeAndKill executes all that is approved, and kills what serves it when a later changing call
 // than the nth is at a phase.
 func (s *site) executeAndKill(n int, phase ec2sim.Phase, plugin string) {
@@ -176,9 +179,8 @@ func (s *site) executeAndKill(n int, phase ec2sim.Phase, plugin string) {
 		return ec2sim.Proceed
 	})
 	defer remove()
-	// A joined call is one change of several actions: there would be too few to be killed at.
-	code, _, said := s.run("execute", plugin, "--plugin-env", "EXECUTOR_JOIN=false", "--keep-going",
-		"--parallel", "4", "--all-approved")
+	code, _, said := s.run("execute", plugin, unjoined, "--keep-going", "--parallel", "4",
+		"--all-approved")
 	if code != 1 || kills.Load() == 0 ||
 		!strings.Contains(said, "the executor ended with signal: killed") {
 		s.t.Errorf("exit %d after %d kills: %s", code, kills.Load(), said)
