@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"aws-provider-executor/pkg/plugin"
@@ -152,31 +153,60 @@ func (t *turns) take(names []string) *turn {
 // wait waits for all earlier requests. If the context ends before, it names what one of them has.
 func (t *turn) wait(ctx context.Context) (of string, ok bool) {
 	for i, before := range t.before {
-		if before == nil {
-			continue
-		}
-		select {
-		case <-before.ended:
-		case <-ctx.Done():
-			return t.names[i], false
+		for before != nil {
+			select {
+			case <-before.ended:
+				before = t.of.rest(before, t.names[i])
+			case <-ctx.Done():
+				return t.names[i], false
+			}
 		}
 	}
 	return "", true
 }
 
-// end lets the later requests go on.
+// rest is the request that one which has ended did not wait for to its end, nil for none.
+func (t *turns) rest(ended *turn, name string) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return ended.behind(name)
+}
+
+// behind is the request before this one that contends for a name, nil for none.
+func (t *turn) behind(name string) *turn {
+	return t.before[slices.Index(t.names, name)]
+}
+
+func (t *turn) hasEnded() bool {
+	select {
+	case <-t.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// end lets the later requests go on: behind those that this one did not wait for, if it gave up.
 func (t *turn) end() {
 	if t.onEnd != nil {
 		t.onEnd()
 	}
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
-	for _, name := range t.names {
-		if t.of.last[name] == t {
+	for i, name := range t.names {
+		// What has ended must not keep all that came before it.
+		before := t.before[i]
+		for before != nil && before.hasEnded() {
+			before = before.behind(name)
+		}
+		t.before[i] = before
+		switch {
+		case t.of.last[name] != t:
+		case before != nil:
+			t.of.last[name] = before
+		default:
 			delete(t.of.last, name)
 		}
 	}
-	// What is waited for still must not keep all that came before it.
-	t.before = nil
 	close(t.ended)
 }
