@@ -143,3 +143,91 @@ func TestAnUndoSaysNoMoreThanItsApproval(t *testing.T) {
 		})
 	}
 }
+
+// TestAnApprovalUndoesWhatItLetThrough: every verb's undo goes through under its action's approval,
+// and leads back. The same with a fact that was made up changes nothing.
+func TestAnApprovalUndoesWhatItLetThrough(t *testing.T) {
+	ann := newApprover(t, "ann@example.org")
+	for _, tt := range []struct {
+		name, verb, undo   string
+		target, parameters map[string]string
+		// forged are facts that lead elsewhere.
+		forged map[string]string
+	}{
+		{"address", "assign-secondary-ip", "unassign-secondary-ip",
+			map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": "10.88.60.9/32"},
+			nil, map[string]string{"priorAssigned": "true"}},
+		{"IPv6", "assign-secondary-ip", "unassign-secondary-ip",
+			map[string]string{"nicRef": ec2sim.LabRouterAInterface, "address": "2001:db8:1088:60::9/128"},
+			nil, map[string]string{"priorAssigned": "true"}},
+		{"take-over", "assign-secondary-ip", "unassign-secondary-ip",
+			map[string]string{"nicRef": ec2sim.LabRouterAInterface,
+				"address": ec2sim.LabServiceAddress + "/32"},
+			map[string]string{"allowReassignment": "true"},
+			map[string]string{"priorHolder": ec2sim.LabSpareInterface}},
+		{"forwarding", "ensure-forwarding-enabled", "ensure-forwarding-disabled",
+			map[string]string{"nicRef": ec2sim.LabRouterAInterface},
+			nil, map[string]string{"priorSourceDestCheck": "false"}},
+		{"route", "assign-route-table-route", "unassign-route-table-route",
+			map[string]string{"nicRef": ec2sim.LabRouterBInterface,
+				"routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
+			map[string]string{"allowReassignment": "true"},
+			map[string]string{"priorRouteTarget": ec2sim.LabInternetGateway}},
+		{"route by strategy", "assign-secondary-ip", "unassign-secondary-ip",
+			map[string]string{"nicRef": ec2sim.LabRouterBInterface, "captureStrategy": "route-table",
+				"routeTableRef": ec2sim.LabRouteTable, "address": ec2sim.LabRoute},
+			map[string]string{"allowReassignment": "true"},
+			map[string]string{"priorRouteTarget": ec2sim.LabInternetGateway}},
+		{"fence", "fence-security-groups", "unfence-security-groups",
+			map[string]string{"instanceRef": ec2sim.LabDB},
+			map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},
+			map[string]string{
+				"priorSecurityGroups.eni-01088600000000020": ec2sim.LabGroupAllowAll}},
+		{"exact groups", "fence-security-groups", "unfence-security-groups",
+			map[string]string{"instanceRef": ec2sim.LabDB},
+			map[string]string{"interface0Sg": ec2sim.LabGroupFence,
+				"interface1Sg": ec2sim.LabGroupFence},
+			map[string]string{
+				"priorSecurityGroups.eni-01088600000000021": ec2sim.LabGroupAllowAll}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGated(t, "", ann.line(""))
+			before, r := g.sim.State(), toApprove()
+			r.Action, r.Target = tt.verb, maps.Clone(tt.target)
+			r.Target["region"] = ec2sim.LabRegion
+			if tt.parameters != nil {
+				r.Parameters = tt.parameters
+			}
+			yes := ann.signedFor(t, r, signature.ApprovalNamespace, func(s *signature.Statement) {
+				s.Undo = tt.undo
+			})
+			did := g.runs(r, yes)
+			if did.Status != protocol.Succeeded || did.Observed["changed"] != "true" {
+				t.Fatalf("%s: %s", did.Status, did.Error)
+			}
+			left := g.sim.State()
+			facts := maps.Clone(did.Observed)
+			maps.Copy(facts, tt.forged)
+			s := g.runs(undoOf(r, tt.undo, facts), yes)
+			if s.Status == protocol.Succeeded {
+				t.Errorf("forged: %s: %s", s.Status, s.Message)
+			}
+			if diff := cmp.Diff(left, g.sim.State()); diff != "" {
+				t.Errorf("forged, it changed the world:\n%s", diff)
+			}
+			for name := range tt.forged {
+				facts[name] = did.Observed[name]
+			}
+			for _, changed := range []string{"true", "false"} {
+				s := g.runs(undoOf(r, tt.undo, facts), yes)
+				if s.Status == protocol.Failed || s.Observed["changed"] != changed {
+					t.Errorf("%s (changed %s): %s%s", s.Status, s.Observed["changed"], s.Error, s.Message)
+				}
+				if diff := cmp.Diff(before, g.sim.State()); diff != "" {
+					t.Errorf("undone, the world differs:\n%s", diff)
+				}
+			}
+		})
+	}
+}

@@ -301,12 +301,21 @@ func (l *serving) read(out io.Reader) {
 				lastWords(l.said.bytes()))}
 		}
 		if !asked {
-			l.kill(fmt.Errorf("the executor answered what it was not asked, and was killed (%d: %w)", n,
-				faults))
+			l.kill(unasked(n, faults))
 			return
 		}
 		to <- a
 	}
+}
+
+// unasked is the error of an answer to a request that waits for none.
+func unasked(n int, faults protocol.Faults) error {
+	why := fmt.Sprintf(
+		"the executor answered request %d, which waits for no answer, and was killed", n)
+	if len(faults) > 0 {
+		return fmt.Errorf("%s: %w", why, faults)
+	}
+	return errors.New(why)
 }
 
 // readLine reads one line that is no longer than an answer.

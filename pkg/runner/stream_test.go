@@ -142,9 +142,9 @@ func TestStreamHeedsTheEarlierDeadline(t *testing.T) {
 // TestStreamKillsWhatMakesNoSense: what is answered to nobody, twice, or without end.
 func TestStreamKillsWhatMakesNoSense(t *testing.T) {
 	for name, tt := range map[string]struct{ script, want string }{
-		"a request that was not sent": {`read a; say 2 x; read b`, "what it was not asked"},
-		"no request":                  {`read a; echo '{}'; read b`, "what it was not asked"},
-		"no JSON":                     {`read a; echo yes; read b`, "what it was not asked"},
+		"a request that was not sent": {`read a; say 2 x; read b`, "waits for no answer"},
+		"no request":                  {`read a; echo '{}'; read b`, "waits for no answer"},
+		"no JSON":                     {`read a; echo yes; read b`, "waits for no answer"},
 		"without end":                 {`read a; yes | tr -d '\n'`, "wrote more than is read"},
 		"words without end":           {`read a; yes >&2`, "wrote more than is read"},
 	} {
@@ -168,7 +168,7 @@ func TestStreamAnswersOnceOnly(t *testing.T) {
 	}
 	got := message(s.Run(t.Context(), request()))
 	// The second process plays from the start.
-	if got != "first" && !strings.Contains(got, "what it was not asked") {
+	if got != "first" && !strings.Contains(got, "waits for no answer") {
 		t.Error(got)
 	}
 }
