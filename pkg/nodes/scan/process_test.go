@@ -141,7 +141,14 @@ func (w *world) killAt(call int, place string) {
 		return ec2sim.Proceed
 	})
 	defer remove()
-	if err := cmd.Run(); err == nil {
+	// The first call may come before Start returns.
+	once.Lock()
+	err := cmd.Start()
+	once.Unlock()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
 		w.t.Fatalf("the process was not killed at %d", call)
 	}
 }
@@ -220,8 +227,8 @@ func TestA14TenThousandInstances(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d calls, %d MiB", len(w.sim.Calls()), kib>>10)
-	if kib > 100<<10 {
-		t.Errorf("it had %d MiB, want 100 at most", kib>>10)
+	if limit := 100 * raceFactor; kib > limit<<10 {
+		t.Errorf("it had %d MiB, want %d at most", kib>>10, limit)
 	}
 	scanned, err := s.Regions(t.Context(), "")
 	if err != nil {
