@@ -433,6 +433,14 @@ func TestExampleFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	srv, err := ec2sim.Start(ec2sim.New(world), ec2sim.ServerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	if env := srv.Env(); !slices.Contains(env, "AWS_REGION=eu-west-1") {
+		t.Errorf("the region is one that the other accounts do not know: %q", env)
+	}
 	p := serve(t, world)
 	p.region = "us-west-2"
 	if n := len(p.ok("DescribeInstances").values[instanceIDs]); n != 12 {

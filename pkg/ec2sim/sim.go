@@ -231,13 +231,19 @@ func (s *Sim) endDelays() {
 	s.mem.ended = make(chan struct{})
 }
 
-// firstRegion returns the first region that holds something.
+// firstRegion returns the first region that holds something. One that an account has to ask for
+// comes last: a session of another account, which did not ask, is not known there.
 func (s *Sim) firstRegion() string {
-	regions := s.State().Regions
+	regions := slices.Sorted(maps.Keys(s.State().Regions))
 	if len(regions) == 0 {
 		return "us-east-1"
 	}
-	return slices.Min(slices.Collect(maps.Keys(regions)))
+	for _, region := range regions {
+		if !slices.Contains(world.OptInRegions, region) {
+			return region
+		}
+	}
+	return regions[0]
 }
 
 // State is everything a Sim holds, by region. A region that holds nothing is left out.
