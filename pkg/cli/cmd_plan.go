@@ -245,7 +245,11 @@ func (a *app) writePlan(p *planning) error {
 		wrong = append(wrong, badMembers.Error())
 	}
 	for _, f := range g.Complete(&p.plan) {
-		wrong = append(wrong, p.called(f.Path)+": "+f.Reason)
+		reason := f.Reason
+		if f.Path == "idempotencyKey" && p.plan.IdempotencyKey == "" {
+			reason = "is required: the key, which no other action has"
+		}
+		wrong = append(wrong, p.called(f.Path)+": "+reason)
 	}
 	if len(wrong) > 0 {
 		return usage("this is no plan of %s; see actionctl plan %s --help:\n  %s", p.verb.Name,

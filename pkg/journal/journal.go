@@ -94,7 +94,7 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf(
-				"there is no journal %s, and only import makes one: %w",
+				"there is no journal %s, and only import, smoke and lab teardown make one: %w",
 				path,
 				fs.ErrNotExist,
 			)

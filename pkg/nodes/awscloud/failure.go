@@ -49,6 +49,9 @@ func words(err error, code string) string {
 	switch {
 	case operation == "AssumeRole" && code == "AccessDenied":
 		reason += "; check that the role is there and trusts the caller, and the external id"
+	case operation == "GetCallerIdentity" && code == "InvalidClientTokenId":
+		reason += "; where AWS_REGION is a region that has to be opted into, the account of the" +
+			" identity has to have done so as well: else name one that every account has"
 	case service == "EC2" && code == "AuthFailure":
 		reason += "; a region that is opted into does not know the tokens of STS's global endpoint"
 	}
