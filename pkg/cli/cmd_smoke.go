@@ -284,7 +284,14 @@ func (a *app) keepSmoke(f smokeFlags, c smoke.Config, out smoke.Outcome) (string
 	seen := evidence.Seen{Identity: map[string]string{}}
 	for i, q := range c.Requests {
 		verb, _ := a.Registry.Resolve(q)
+		var said evidence.Outcome
+		if i < len(out.Told) {
+			if said, err = evidence.OutcomeOf(out.Told[i]); err != nil {
+				return "", err
+			}
+		}
 		seen.Subjects = append(seen.Subjects, evidence.Subject{
+			Outcome: said,
 			Key: q.IdempotencyKey, Plan: c.Plans[i].Digest(), Action: q.Action, Provider: q.Provider,
 			ProviderRef: q.ProviderRef, Target: q.Target, Parameters: q.Parameters, Undo: verb.Undo,
 		})

@@ -357,6 +357,7 @@ func (r *run) plan(ctx context.Context) (string, error) {
 			return "", err
 		}
 		r.cards = append(r.cards, r.card(o, plan, undo))
+		r.out.Told = append(r.out.Told, o.Result.Status)
 		r.out.Plan = append(r.out.Plan, plan...)
 		r.out.Undo = append(undo, r.out.Undo...)
 	}

@@ -128,6 +128,9 @@ type Outcome struct {
 	Checks []preflight.Check
 	// Plan are the changes that were made and taken back, and Undo how.
 	Plan, Undo []protocol.Change
+	// Told is what the executor said of each request when it was asked what it would do. It is
+	// shorter than the requests where that step was not reached, or not passed.
+	Told []protocol.Status
 	// Before and After are what was read, After last of all. Either may be nil.
 	Before, After State
 	// Left tells what is not as before, or may not be. It is empty where all is.
