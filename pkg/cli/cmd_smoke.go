@@ -292,7 +292,7 @@ func (a *app) keepSmoke(f smokeFlags, c smoke.Config, out smoke.Outcome) (string
 		}
 		seen.Subjects = append(seen.Subjects, evidence.Subject{
 			Outcome: said,
-			Key: q.IdempotencyKey, Plan: c.Plans[i].Digest(), Action: q.Action, Provider: q.Provider,
+			Key:     q.IdempotencyKey, Plan: c.Plans[i].Digest(), Action: q.Action, Provider: q.Provider,
 			ProviderRef: q.ProviderRef, Target: q.Target, Parameters: q.Parameters, Undo: verb.Undo,
 		})
 	}
