@@ -202,7 +202,7 @@ func (c *cluster) call(stdin string, args ...string) string {
 		fmt.Fprintf(&b, "waits %s\n", d)
 		return ctx.Err()
 	}
-	p.Home = func() string { return "/home/cluster" }
+	p.Home = func() string { return "/var/lib/cluster" }
 	p.Setenv = func(name, value string) error {
 		fmt.Fprintf(&b, "sets %s=%s\n", name, value)
 		return nil

@@ -10,7 +10,7 @@ func WithProgress(ctx context.Context, step func()) context.Context {
 	return context.WithValue(ctx, progressKey{}, step)
 }
 
-// Step tells that an import has come one step further.
+// Step calls what WithProgress put into the context, once for each step of an import.
 func Step(ctx context.Context) {
 	if step, ok := ctx.Value(progressKey{}).(func()); ok {
 		step()
