@@ -82,14 +82,20 @@ func (r *run) notUndone() protocol.Result {
 	return r.result(protocol.Succeeded, said, r.facts(), facts, r.changed())
 }
 
+// maxNamed is how many actions a sentence names.
+const maxNamed = 20
+
 // countOn names the actions that count on a value.
 func countOn(holders []string) string {
 	var names []string
-	for _, key := range holders {
+	for _, key := range holders[:min(len(holders), maxNamed)] {
 		names = append(names, protocol.Quote(key))
 	}
 	if len(names) == 1 {
 		return "the action " + names[0] + " counts"
+	}
+	if more := len(holders) - len(names); more > 0 {
+		names = append(names, "and "+strconv.Itoa(more)+" more")
 	}
 	return "the actions " + strings.Join(names, ", ") + " count"
 }

@@ -256,7 +256,10 @@ func (r *run) dryRun() (protocol.Result, error) {
 	}
 	r.settled = true
 	if over, answer := r.nothingToDo(); over {
-		return answer, nil
+		return answer, r.checkSize(answer)
+	}
+	if err := r.checkSize(r.done()); err != nil {
+		return protocol.Result{}, err
 	}
 	if r.plan.Foresee == nil {
 		return r.would(nil), nil
@@ -286,6 +289,12 @@ func (r *run) execute() (protocol.Result, error) {
 		if err := r.ByFacts(r.wire); err != nil {
 			return protocol.Result{}, err
 		}
+	}
+	if !over {
+		answer = r.done()
+	}
+	if err := r.checkSize(answer); err != nil {
+		return protocol.Result{}, err
 	}
 	if over && r.takesBack() {
 		r.recordUndone()

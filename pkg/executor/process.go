@@ -130,17 +130,6 @@ type result struct{ protocol.Result }
 // Write writes the result as the protocol has it.
 func (r result) Write(w io.Writer) error { return protocol.Encode(w, r.Result) }
 
-// TooLarge says what a result that no core would read was about.
-func (r result) TooLarge() plugin.Result {
-	status := protocol.Say(protocol.Failed, fmt.Sprintf(
-		"the result (%s) is larger than %d bytes; look at the target before you try again",
-		r.Status.Status, protocol.MaxResultBytes))
-	status.Observed = map[string]string{
-		protocol.FactFailureClass: string(protocol.Internal), protocol.FactRetryable: "false",
-	}
-	return result{protocol.NewResult(status)}
-}
-
 // usage is what a person is told who starts the program by hand.
 func (p *Process) usage() string {
 	return fmt.Sprintf(`%s reads one ExecuteActionRequest (JSON) on standard input and writes

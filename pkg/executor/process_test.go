@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -153,40 +152,6 @@ func TestProcessTellsWhyItCanNotConnect(t *testing.T) {
 	if s := p.status(t); s.Observed["failureClass"] != string(protocol.Authentication) ||
 		!strings.Contains(s.Error, "there are no credentials") {
 		t.Errorf("%+v", s)
-	}
-}
-
-// told has a verb with a fact that is as long as its target asks for.
-var told = action.NewRegistry([]action.Verb{{
-	Name: "tell", Undo: "forget", Target: named,
-	Plan: action.PlanWith(
-		func(ctx context.Context, r reader, req action.Request) (*action.Plan, error) {
-			p, err := bringOn(ctx, r, req)
-			if err == nil {
-				p.Facts = func([]action.Transition, action.Seen) map[string]string {
-					return map[string]string{"told": strings.Repeat("x", protocol.MaxResultBytes)}
-				}
-			}
-			return p, err
-		}),
-}, {Name: "forget", Target: named, Plan: action.PlanWith(bringOn)}})
-
-// TestAResultTooLargeIsReplaced: a core would read none of it. What is said instead is a failure,
-// not to be repeated blindly, that tells what the result was.
-func TestAResultTooLargeIsReplaced(t *testing.T) {
-	p := newProcess(t)
-	p.Registry = told
-	if code := p.run(t, nil, request("tell", "k", "a", "")); code != 0 {
-		t.Errorf("exit %d, want 0: a result was written", code)
-	}
-	s := p.status(t)
-	if s.Status != protocol.Failed || s.Observed["failureClass"] != string(protocol.Internal) ||
-		s.Observed["retryable"] != "false" ||
-		!strings.Contains(s.Error, "the result (succeeded) is larger than") {
-		t.Errorf("%+v", s)
-	}
-	if p.stdout.Len() > protocol.MaxResultBytes {
-		t.Errorf("%d bytes", p.stdout.Len())
 	}
 }
 

@@ -482,12 +482,32 @@ func TestLargeResults(t *testing.T) {
 // TestTooLargeResults: what fits no form fails, and says what to ask for.
 func TestTooLargeResults(t *testing.T) {
 	text, s := largeResult(t, 30000)
-	if !strings.HasPrefix(s.Error, "limit-exceeded: ") ||
-		!strings.Contains(s.Error, "subnetRef or prefix") || s.IPs != nil {
-		t.Errorf("%+v", s)
+	const want = "limit-exceeded: the result, of 30009 addresses and 0 routes, has more than the " +
+		"4194304 bytes that a core reads; narrow it with subnetRef or prefix: subnet-a has 30007 of " +
+		"them, subnet-b has 2 of them"
+	if s.Error != want || s.Message != want || s.IPs != nil {
+		t.Errorf("%s\nwant\n%s", s.Error, want)
 	}
 	if strings.Count(text, "\n") < 2 {
 		t.Error("a failure is in one line")
+	}
+}
+
+// TestHowToNarrow: by subnet where there are several, the largest first; else by prefix alone.
+func TestHowToNarrow(t *testing.T) {
+	for _, c := range []struct {
+		subnets map[string]int
+		want    string
+	}{
+		{map[string]int{"a": 5}, "narrow it with prefix: all of them are in a"},
+		{map[string]int{"b": 5, "a": 5, "c": 9}, "narrow it with subnetRef or prefix: c has 9 of them," +
+			" a has 5 of them, b has 5 of them"},
+		{map[string]int{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, "narrow it with subnetRef or prefix:" +
+			" e has 5 of them, d has 4 of them, c has 3 of them, and there are 2 more subnets"},
+	} {
+		if got := narrower(c.subnets); got != c.want {
+			t.Errorf("%v: %s", c.subnets, got)
+		}
 	}
 }
 

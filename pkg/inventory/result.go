@@ -3,11 +3,14 @@ package inventory
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -88,9 +91,37 @@ func (r Result) Write(w io.Writer) error {
 
 // TooLarge says what to do about a result that no core would read to the end.
 func (r Result) TooLarge() plugin.Result {
+	o, n, subnets := r.Observation, 0, map[string]int{}
+	for _, a := range o.Addresses {
+		if a.InPrefix {
+			n++
+			subnets[a.Holder.SubnetID]++
+		}
+	}
 	return failed(protocol.Refuse(protocol.LimitExceeded,
-		"the result has more than the %d bytes that a core reads; narrow it with subnetRef or prefix",
-		protocol.MaxResultBytes))
+		"the result, of %d addresses and %d routes, has more than the %d bytes that a core reads; %s",
+		n, len(o.Routes), protocol.MaxResultBytes, narrower(subnets)))
+}
+
+// maxSubnets is how many subnets a sentence names.
+const maxSubnets = 3
+
+// narrower says how to ask for fewer addresses, by how many each subnet has.
+func narrower(subnets map[string]int) string {
+	ids := slices.SortedFunc(maps.Keys(subnets), func(a, b string) int {
+		return cmp.Or(cmp.Compare(subnets[b], subnets[a]), strings.Compare(a, b))
+	})
+	if len(ids) == 1 {
+		return "narrow it with prefix: all of them are in " + ids[0]
+	}
+	var have []string
+	for _, id := range ids[:min(len(ids), maxSubnets)] {
+		have = append(have, fmt.Sprintf("%s has %d of them", id, subnets[id]))
+	}
+	if more := len(ids) - len(have); more > 0 {
+		have = append(have, fmt.Sprintf("and there are %d more subnets", more))
+	}
+	return "narrow it with subnetRef or prefix: " + strings.Join(have, ", ")
 }
 
 // room is how many bytes may still be written.
