@@ -189,7 +189,7 @@ func (r *run) recordUndone() {
 	if err == nil && len(entries) > 0 {
 		r.enter(entries...)
 		if err = r.keep(); err == nil {
-			r.store.Tidy(r.times.verify, r.record.Key, attributes(r.record)...)
+			r.store.Tidy(r.times.verify, r.record.Key, r.record.Attributes()...)
 		}
 	}
 	if err != nil {
@@ -222,7 +222,7 @@ func (r *run) withdrawRest(done []ledger.Entry) ([]ledger.Entry, error) {
 // the record's earlier releases that no answer rests on: one key may end fence after fence.
 func (r *run) keep() error {
 	rests := false
-	for _, a := range attributes(r.record) {
+	for _, a := range r.record.Attributes() {
 		all, err := r.history(a.Resource, a.Name)
 		if err != nil {
 			return err
@@ -263,17 +263,6 @@ func plain(all []action.Recorded) []history.Entry {
 		entries[i] = r.Entry
 	}
 	return entries
-}
-
-// attributes are those that a record has entries of.
-func attributes(record ledger.Record) []ledger.Attribute {
-	var all []ledger.Attribute
-	for _, e := range record.Entries {
-		if a := (ledger.Attribute{Resource: e.Resource, Name: e.Attribute}); !slices.Contains(all, a) {
-			all = append(all, a)
-		}
-	}
-	return all
 }
 
 func ledgerEntries(all []action.Recorded) []ledger.Entry {

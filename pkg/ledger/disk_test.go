@@ -147,7 +147,7 @@ func indexed(t *testing.T, m *memory, l *Ledger) {
 		var want, got []string
 		for file := range m.recordFiles() {
 			name, _ := recordName(file)
-			if r, ok, err := l.read(name); err == nil && ok && r.has(Attribute{resource, "value"}) {
+			if r, ok, err := l.read(name); err == nil && ok && r.Has(Attribute{resource, "value"}) {
 				want = append(want, r.Key)
 			}
 		}

@@ -166,7 +166,7 @@ func (l *Ledger) History(ctx context.Context, resource, attribute string) ([]Rec
 // having returns those of some records that have an entry of an attribute.
 func having(records map[string]Record, a Attribute) (all []Record) {
 	for _, r := range records {
-		if r.has(a) {
+		if r.Has(a) {
 			all = append(all, r)
 		}
 	}
@@ -195,7 +195,7 @@ func (l *Ledger) history(
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case ok && r.has(a):
+		case ok && r.Has(a):
 			all = append(all, r)
 		default:
 			strays = append(strays, name)
@@ -206,7 +206,7 @@ func (l *Ledger) history(
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case !migrated && r.has(a):
+		case !migrated && r.Has(a):
 			all = append(all, r)
 		}
 	}
@@ -231,7 +231,7 @@ func (l *Ledger) readFile(name string) (Record, bool, error) {
 	}
 	r, err := decode(data)
 	if err == nil && keyName(r.Key) != name {
-		err = errors.New("it holds the record of another key")
+		err = errOfAnother
 	}
 	if err != nil {
 		return Record{}, false, l.broken("trust", path, err)

@@ -78,15 +78,15 @@ func (l *Ledger) lock(ctx context.Context, wanted []lock) (release func(), err e
 		}
 		release()
 		if errors.Is(err, ErrHeld) {
-			return nil, busy(one.of)
+			return nil, Busy(one.of)
 		}
 		return nil, l.broken("lock", l.lockPath(), err)
 	}
 	return release, nil
 }
 
-// busy is the answer where another process has what is wanted.
-func busy(of string) error {
+// Busy is the answer where another process has what is wanted.
+func Busy(of string) error {
 	again := true
 	failure := protocol.Refuse(protocol.Conflict,
 		"another executor process has %s and did not finish in time; nothing was changed; try again",

@@ -109,7 +109,7 @@ func (l *Ledger) readMarked(name string) (r Record, marked []Attribute, found bo
 
 // marks returns the attributes of a record that are marked live.
 func (l *Ledger) marks(r Record) (marked []Attribute, err error) {
-	for _, a := range r.attributes() {
+	for _, a := range r.Attributes() {
 		pending := func(e Entry) bool {
 			return e.attribute() == a && e.State == history.Pending && e.Ends == 0
 		}

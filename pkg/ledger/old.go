@@ -57,7 +57,7 @@ func (l *Ledger) older(ctx context.Context, t oldTouch) (map[string]Record, erro
 	}
 	unlock, err := await(ctx, func() (func(), error) { return l.tryLock(storePlace) })
 	if errors.Is(err, ErrHeld) {
-		return nil, busy("the records of an older program in " + l.records())
+		return nil, Busy("the records of an older program in " + l.records())
 	}
 	if err != nil {
 		return nil, l.broken("lock", l.lockPath(), err)

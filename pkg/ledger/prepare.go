@@ -160,7 +160,7 @@ func (l *Ledger) lockStore(ctx context.Context) (unlock func(), err error) {
 	})
 	switch {
 	case errors.Is(err, ErrHeld):
-		return nil, busy("the directory " + l.dir)
+		return nil, Busy("the directory " + l.dir)
 	case err != nil:
 		return nil, l.broken("lock", path, err)
 	}
@@ -271,7 +271,7 @@ func (l *Ledger) quiet(ctx context.Context) error {
 		unlock, err := await(ctx, func() (func(), error) { return l.disk.TryOldLock(path) })
 		switch {
 		case errors.Is(err, ErrHeld):
-			return busy("a lock in " + l.oldLocks())
+			return Busy("a lock in " + l.oldLocks())
 		case err != nil:
 			return l.broken("lock", path, err)
 		}
@@ -324,7 +324,7 @@ func (l *Ledger) restoreIndex(ctx context.Context) error {
 		return err
 	}
 	for _, r := range records {
-		for _, a := range r.attributes() {
+		for _, a := range r.Attributes() {
 			if err := b.makeIndex(b.indexPath(a), keyName(r.Key)); err != nil {
 				return l.broken("write", b.indexEntry(a, keyName(r.Key)), err)
 			}
@@ -352,7 +352,7 @@ func (l *Ledger) all(ctx context.Context) ([]Record, error) {
 			continue
 		}
 		if ctx.Err() != nil {
-			return nil, busy("the index in " + l.dir)
+			return nil, Busy("the index in " + l.dir)
 		}
 		r, ok, err := l.readFile(name)
 		if err != nil {

@@ -55,8 +55,8 @@ type Attribute struct{ Resource, Name string }
 // attribute returns the attribute that the entry is of.
 func (e Entry) attribute() Attribute { return Attribute{e.Resource, e.Attribute} }
 
-// attributes returns the attributes that the record has entries of, each once.
-func (r Record) attributes() []Attribute {
+// Attributes returns the attributes that the record has entries of, each once.
+func (r Record) Attributes() []Attribute {
 	var all []Attribute
 	for _, e := range r.Entries {
 		if !slices.Contains(all, e.attribute()) {
@@ -66,8 +66,8 @@ func (r Record) attributes() []Attribute {
 	return all
 }
 
-// has reports whether the record has an entry of an attribute.
-func (r Record) has(a Attribute) bool {
+// Has reports whether the record has an entry of an attribute.
+func (r Record) Has(a Attribute) bool {
 	return slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.attribute() == a })
 }
 
@@ -89,6 +89,25 @@ const (
 	sumEnds   = "\"}\n"
 	sumLength = 64
 )
+
+// Encode returns the bytes of a record of which only Revision and Written are not set yet, for
+// another store. Decode reads them.
+func Encode(r Record, revision int, written time.Time) ([]byte, error) {
+	r.Version, r.Revision, r.Written = version, revision, written.UTC()
+	data, _, err := encode(r)
+	return data, err
+}
+
+// Decode returns the record of a key. It accepts only bytes that Encode returned, whole.
+func Decode(data []byte, key string) (Record, error) {
+	r, err := decode(data)
+	if err == nil && r.Key != key {
+		err = errOfAnother
+	}
+	return r, err
+}
+
+var errOfAnother = errors.New("it holds the record of another key")
 
 // encode returns the bytes of a record, and their sum, which they end with.
 func encode(r Record) (data []byte, sum string, err error) {

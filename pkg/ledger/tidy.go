@@ -19,31 +19,38 @@ func (l *Ledger) Tidy(ctx context.Context, own string, attributes ...Attribute) 
 		return
 	}
 	j := l.newJudge(ctx)
-	found := map[string]Record{}
 	for _, a := range attributes {
 		records, strays, err := l.history(ctx, a)
 		if err != nil {
 			continue
 		}
-		j.know(a, j.ledger.entries(records, a))
-		for _, r := range records {
-			found[r.Key] = r
-		}
+		j.know(a, records)
 		for _, name := range strays {
 			l.removeStray(filepath.Base(l.indexPath(a)), name, own)
 		}
 	}
-	if _, ok := found[own]; !ok {
-		if r, ok, err := l.Get(ctx, own); ok && err == nil {
-			found[own] = r
-		}
-	}
-	j.drop(slices.Collect(maps.Values(found)), own)
+	j.tidy(own, attributes)
 }
 
-// removeUnused removes a record unless somebody is at work under its key, or was. The caller
-// has the lock of its own key. It reports whether the record is gone.
-func (l *Ledger) removeUnused(r Record, own string) bool {
+// Tidied is a store that Tidy tidies. An error of a method leaves records where they are.
+type Tidied interface {
+	Get(ctx context.Context, key string) (Record, bool, error)
+	History(ctx context.Context, resource, attribute string) ([]Record, error)
+	// RemoveUnused removes a record unless somebody is at work under its key, or was since it was
+	// read. The caller has the lock of its own key. It reports whether the record is gone.
+	RemoveUnused(ctx context.Context, r Record, own string) bool
+}
+
+// Tidy does for another store what Ledger.Tidy does.
+func Tidy(
+	ctx context.Context, store Tidied, now func() time.Time, own string, attributes ...Attribute,
+) {
+	newJudge(ctx, store, now).tidy(own, attributes)
+}
+
+// RemoveUnused removes a record unless somebody is at work under its key, or was since it was read.
+// The caller has the lock of its own key. It reports whether the record is gone.
+func (l *Ledger) RemoveUnused(_ context.Context, r Record, own string) bool {
 	name := keyName(r.Key)
 	if r.Key != own {
 		unlock, err := l.tryLock(keyPlace(name))
@@ -70,7 +77,7 @@ func (l *Ledger) removeStray(dir, name, own string) {
 	if err != nil {
 		return
 	}
-	for _, a := range r.attributes() {
+	for _, a := range r.Attributes() {
 		if indexName(a) == dir {
 			return
 		}
@@ -80,29 +87,56 @@ func (l *Ledger) removeStray(dir, name, own string) {
 
 // judge tells which records a later answer may rest on. It reads each history once.
 type judge struct {
-	ctx    context.Context
-	ledger *Ledger
+	ctx   context.Context
+	store Tidied
+	now   func() time.Time
+	// found are the records that were read, by their keys.
+	found map[string]Record
 	// entries are those of an attribute, needed those of them that are needed.
 	entries, needed map[Attribute][]history.Entry
 }
 
-func (l *Ledger) newJudge(ctx context.Context) *judge {
-	return &judge{ctx, l, map[Attribute][]history.Entry{}, map[Attribute][]history.Entry{}}
+func (l *Ledger) newJudge(ctx context.Context) *judge { return newJudge(ctx, l, l.now) }
+
+func newJudge(ctx context.Context, store Tidied, now func() time.Time) *judge {
+	return &judge{ctx: ctx, store: store, now: now, found: map[string]Record{},
+		entries: map[Attribute][]history.Entry{}, needed: map[Attribute][]history.Entry{}}
 }
 
-// know sets the entries of an attribute.
-func (j *judge) know(a Attribute, all []history.Entry) {
+// know takes in the records of an attribute.
+func (j *judge) know(a Attribute, records []Record) {
+	for _, r := range records {
+		j.found[r.Key] = r
+	}
+	j.set(a, entriesOf(records, a, j.now()))
+}
+
+// set sets the entries of an attribute.
+func (j *judge) set(a Attribute, all []history.Entry) {
 	j.entries[a], j.needed[a] = all, history.Needed(all)
+}
+
+// tidy drops those records of some attributes, and that of its own key, that are not needed.
+func (j *judge) tidy(own string, attributes []Attribute) {
+	for _, a := range attributes {
+		_, _, _ = j.read(a)
+	}
+	if _, ok := j.found[own]; !ok {
+		if r, ok, err := j.store.Get(j.ctx, own); ok && err == nil {
+			j.found[own] = r
+		}
+	}
+	j.drop(slices.Collect(maps.Values(j.found)), own)
 }
 
 // read returns the entries of an attribute, and those that are needed.
 func (j *judge) read(a Attribute) (all, needed []history.Entry, err error) {
 	if _, known := j.entries[a]; !known {
-		records, _, err := j.ledger.history(j.ctx, a)
+		records, err := j.store.History(j.ctx, a.Resource, a.Name)
 		if err != nil {
 			return nil, nil, err
 		}
-		j.know(a, j.ledger.entries(records, a))
+		j.know(a, records)
 	}
 	return j.entries[a], j.needed[a], nil
 }
@@ -110,13 +144,13 @@ func (j *judge) read(a Attribute) (all, needed []history.Entry, err error) {
 // repeatable is how long after an undo it may be sent again, as after a lost answer.
 const repeatable = time.Minute
 
-// entries returns the entries that some records have of an attribute.
-func (l *Ledger) entries(records []Record, a Attribute) []history.Entry {
+// entriesOf returns the entries that some records have of an attribute.
+func entriesOf(records []Record, a Attribute, now time.Time) []history.Entry {
 	var all []history.Entry
 	for _, r := range records {
 		for _, e := range r.Entries {
 			if e.attribute() == a {
-				e.Fresh = l.now().Sub(r.Written).Abs() < repeatable
+				e.Fresh = now.Sub(r.Written).Abs() < repeatable
 				all = append(all, e.Entry)
 			}
 		}
@@ -185,12 +219,12 @@ func first(r Record) int64 {
 
 // remove removes a record, and reports whether it is gone.
 func (j *judge) remove(r Record, own string) bool {
-	if !j.ledger.removeUnused(r, own) {
+	if !j.store.RemoveUnused(j.ctx, r, own) {
 		return false
 	}
-	for _, a := range r.attributes() {
+	for _, a := range r.Attributes() {
 		if all, ok := j.entries[a]; ok {
-			j.know(a, except(all, r.Key))
+			j.set(a, except(all, r.Key))
 		}
 	}
 	return true

@@ -21,8 +21,8 @@ func (l *Ledger) Put(ctx context.Context, r Record) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range r.attributes() {
-		if old.has(a) {
+	for _, a := range r.Attributes() {
+		if old.Has(a) {
 			continue
 		}
 		if _, err := l.older(ctx, oldTouch{resource: hash(a.Resource)[:oldDigits]}); err != nil {
@@ -43,8 +43,8 @@ func (l *Ledger) Put(ctx context.Context, r Record) error {
 	if !found {
 		l.created.Add(1)
 	}
-	for _, a := range old.attributes() {
-		if !r.has(a) {
+	for _, a := range old.Attributes() {
+		if !r.Has(a) {
 			l.removeIndex(name, l.indexPath(a))
 		}
 	}
@@ -61,8 +61,8 @@ func (l *Ledger) mayChange() error {
 // index makes the index entries that a record needs and its predecessor had not. It returns the
 // directories to sync before the record gets its place.
 func (l *Ledger) index(r, old Record) (dirs []string, err error) {
-	for _, a := range r.attributes() {
-		if old.has(a) {
+	for _, a := range r.Attributes() {
+		if old.Has(a) {
 			continue
 		}
 		dir := l.indexPath(a)
@@ -156,7 +156,7 @@ func (l *Ledger) remove(r Record) error {
 		return l.broken("sync", l.keys(), err)
 	}
 	l.known.set(keyName(r.Key), Record{}, false)
-	for _, a := range slices.Backward(r.attributes()) {
+	for _, a := range slices.Backward(r.Attributes()) {
 		l.removeIndex(keyName(r.Key), l.indexPath(a))
 	}
 	return nil
