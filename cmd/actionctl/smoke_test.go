@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,7 +56,8 @@ func (s *site) smoke(more ...string) []string {
 }
 
 // TestSmokeInterrupted sends SIGINT at each call to EC2 that a run makes, before it takes effect
-// and after. Whenever it comes, the run leaves the lab as it was.
+// and after: to it alone, or to its process group as a terminal does. Whenever it comes, the run
+// leaves the lab as it was.
 func TestSmokeInterrupted(t *testing.T) {
 	all := newLab(t)
 	all.must(all.smoke("--yes")...)
@@ -90,12 +92,17 @@ func (s *site) interruptedAt(n int) (code int, said string) {
 	var out bytes.Buffer
 	c := s.command(s.smoke("--yes")...)
 	c.Stdout, c.Stderr = &out, &out
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var made atomic.Int64
 	started := make(chan struct{})
 	remove := s.sim.OnCall(func(call ec2sim.Call) ec2sim.Verdict {
 		if int(made.Add(1)) == n+1 {
 			<-started
-			_ = c.Process.Signal(os.Interrupt)
+			to := c.Process.Pid
+			if n/2%2 == 1 {
+				to = -to
+			}
+			_ = syscall.Kill(to, syscall.SIGINT)
 		}
 		return ec2sim.Proceed
 	})

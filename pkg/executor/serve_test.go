@@ -88,6 +88,18 @@ func (s *served) answer() (n int, status protocol.Status) {
 	return n, r.Status
 }
 
+// answers are the next so many answers, by their numbers: what waits for a turn may be answered
+// before the answer of the one that gave it is written.
+func (s *served) answers(count int) map[int]protocol.Status {
+	s.t.Helper()
+	all := map[int]protocol.Status{}
+	for range count {
+		n, status := s.answer()
+		all[n] = status
+	}
+	return all
+}
+
 // end closes the input, and returns the exit code.
 func (s *served) end() int {
 	_ = s.in.Close()
@@ -121,9 +133,10 @@ func TestServeInOrderByKeyAndParallelOtherwise(t *testing.T) {
 		}
 		synctest.Wait()
 		close(held)
-		for want := 1; want <= 3; want++ {
-			if n, status := s.answer(); n != want || status.Status != protocol.Succeeded {
-				t.Errorf("%d came, want %d: %+v", n, want, status)
+		got := s.answers(3)
+		for n, changed := range map[int]string{1: "true", 2: "true", 3: ""} {
+			if got[n].Status != protocol.Succeeded || got[n].Observed["changed"] != changed {
+				t.Errorf("%d: %+v", n, got[n])
 			}
 		}
 		if code := s.end(); code != 0 || c.values["a"] != "off" || c.values["b"] != "on" {
@@ -183,11 +196,9 @@ func TestServeOutlivesAPanic(t *testing.T) {
 		return connection{c}, nil
 	}))
 	s.ask(request("on", "k", "a", ""), request("on", "k", "a", ""))
-	if n, status := s.answer(); n != 1 || status.Observed["failureClass"] != "internal" {
-		t.Errorf("%d: %+v", n, status)
-	}
-	if n, status := s.answer(); n != 2 || status.Status != protocol.Succeeded {
-		t.Errorf("%d: %+v", n, status)
+	got := s.answers(2)
+	if got[1].Observed["failureClass"] != "internal" || got[2].Status != protocol.Succeeded {
+		t.Errorf("%+v", got)
 	}
 	if code := s.end(); code != 0 || !strings.Contains(s.stderr.String(), `"request":1`) {
 		t.Errorf("exit %d: %s", code, &s.stderr)
@@ -262,6 +273,46 @@ func TestServeStops(t *testing.T) {
 			t.Errorf("exit %d, %v", code, c.values)
 		}
 	})
+}
+
+// TestServeBeginsNothingAfterTheStop: what was written before a signal and is read after it is
+// answered as a single run answers that is stopped before it begins.
+func TestServeBeginsNothingAfterTheStop(t *testing.T) {
+	c := &cloud{values: map[string]string{"a": "off", "b": "off"}}
+	connect := connecting(func(context.Context) (Connection, error) { return connection{c}, nil })
+	p := &Process{Name: "switcher", Version: "v9", Registry: testRegistry, Provider: "test",
+		Connect: connect}
+	stdin, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	defer in.Close()
+	asked := request("on", "k", "a", "")
+	_, _ = io.WriteString(in, asked+request("on", "l", "b", "")+request("off", "k:undo", "a",
+		`"prior.a":"off"`))
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	environ := []string{"EXECUTOR_STATE_DIR=none"}
+	var alone, stdout, stderr strings.Builder
+	p.program().Main(ctx, []string{"p"}, environ, strings.NewReader(asked), &alone, &stderr)
+	want, faults := protocol.DecodeResult([]byte(alone.String()))
+	if len(faults) > 0 || !strings.Contains(want.Status.Error, "before anything was changed") {
+		t.Fatalf("alone: %s%s", &alone, &stderr)
+	}
+	code := p.program().ServeStream(ctx, environ, stdin, &stdout, &stderr)
+	answered := 0
+	for line := range strings.Lines(stdout.String()) {
+		answered++
+		_, r, faults := protocol.DecodeStreamed([]byte(line))
+		if len(faults) > 0 || r.Status.Error != want.Status.Error ||
+			r.Status.Observed["failureClass"] != want.Status.Observed["failureClass"] {
+			t.Errorf("%v: %s", faults, line)
+		}
+	}
+	if code != 0 || answered != 3 || c.values["a"] != "off" || c.values["b"] != "off" {
+		t.Errorf("exit %d, %d answers, %v", code, answered, c.values)
+	}
 }
 
 // TestServeReadsThePolicyForEachRequest: a policy that was made stricter counts from the next one

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"aws-provider-executor/pkg/protocol"
@@ -32,8 +31,9 @@ const (
 	maxWaitingBytes = 4 << 20
 )
 
-// ServeStream answers the requests of a stream until it ends, or the context does. It returns 0
-// once each of them is answered, and 1 once an answer can't be written.
+// ServeStream answers the requests of a stream until it ends, or the context does: then it answers
+// what was written to it by then. It returns 0 once each request that it read is answered, and 1
+// once an answer can't be written.
 func (p Program) ServeStream(
 	ctx context.Context, environ []string, stdin io.Reader, stdout, stderr io.Writer,
 ) int {
@@ -45,25 +45,20 @@ func (p Program) ServeStream(
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	s := &stream{
-		Program: p, call: call, server: p.Serve(call), stop: stop,
+		Program: p, call: call, server: p.Serve(call), stop: stop, unread: make(chan struct{}),
 		out: stdout, writing: make(chan struct{}, 1), log: &sharedWriter{to: stderr},
 		room: newRoom(maxWaiting, maxWaitingBytes),
 	}
-	read := make(chan framed)
-	// A reader that waits for input can't be stopped, and is left behind.
-	go s.read(ctx, stdin, read)
-	for more := true; more; {
-		select {
-		case r, ok := <-read:
-			if more = ok; ok {
-				s.take(ctx, r)
-			}
-		case <-ctx.Done():
-			more = false
-		}
-	}
+	in, release := newInput(stdin, ctx)
+	defer release()
+	s.read(ctx, protocol.NewDocuments(in))
 	s.under.Wait()
-	return int(s.code.Load())
+	select {
+	case <-s.unread:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // stream is one stream of requests.
@@ -75,60 +70,52 @@ type stream struct {
 	room   *room
 	taken  int
 	under  sync.WaitGroup
-	// code is 1 once an answer could not be written. Then stop is called: nobody reads the others.
-	code atomic.Int32
-	stop func()
+	// unread is closed once an answer could not be written: nobody reads the others. Then stop is
+	// called.
+	unread chan struct{}
+	once   sync.Once
+	stop   func()
 
 	out io.Writer
 	// writing holds one while an answer is written.
 	writing chan struct{}
 }
 
-// framed is one document of a stream.
-type framed struct {
-	document []byte
-	arrived  time.Time
-	// last reports whether its end can't be told.
-	last bool
-}
-
-// read reads the documents of a stream, each once there is room for it.
-func (s *stream) read(ctx context.Context, stdin io.Reader, to chan<- framed) {
-	defer close(to)
-	documents := protocol.NewDocuments(stdin)
-	for s.room.await(ctx) {
+// read takes in the requests of a stream, each once there is room for it.
+func (s *stream) read(ctx context.Context, documents *protocol.Documents) {
+	for s.room.await(s.unread) {
 		document, err := documents.Next()
-		last := errors.Is(err, protocol.ErrUnframed)
-		if err != nil && !last {
-			if !errors.Is(err, io.EOF) {
-				s.call.Log.Error("cannot read the requests", "error", err)
+		switch {
+		case errors.Is(err, protocol.ErrUnframed):
+			if ctx.Err() != nil && errors.Is(err, io.ErrUnexpectedEOF) {
+				// The rest of it was not waited for, so it is no request.
+				return
 			}
+			s.take(ctx, document, true)
+			return
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			s.call.Log.Error("cannot read the requests", "error", err)
 			return
 		}
-		s.room.add(len(document))
-		select {
-		case to <- framed{document, time.Now(), last}:
-		case <-ctx.Done():
-			return
-		}
-		if last {
-			return
-		}
+		s.take(ctx, document, false)
 	}
 }
 
-// take takes a request in, and has it answered.
-func (s *stream) take(ctx context.Context, r framed) {
+// take takes a request in, and has it answered. It is the last one if its end can't be told.
+func (s *stream) take(ctx context.Context, document []byte, last bool) {
+	s.room.add(len(document))
 	s.taken++
 	n, call := s.taken, s.call
-	call.Request, call.Arrived, call.Last = bytes.NewReader(r.document), r.arrived, r.last
+	call.Request, call.Arrived, call.Last = bytes.NewReader(document), time.Now(), last
 	call, ctx = s.begin(ctx, call, s.log)
 	call.Log = call.Log.With(slog.Int("request", n))
 	answer := s.server.Begin(call)
 	s.under.Go(func() {
-		defer s.room.leave(len(r.document))
+		defer s.room.leave(len(document))
 		if s.end(call, s.write(n, answer(ctx))) != 0 {
-			s.code.Store(1)
+			s.once.Do(func() { close(s.unread) })
 			s.stop()
 		}
 	})
@@ -170,21 +157,29 @@ func newRoom(n, size int) *room {
 	return &room{freed: make(chan struct{}, 1), maxN: n, maxSize: size}
 }
 
-// await waits until there is room for one more, and reports whether the context let it.
-func (r *room) await(ctx context.Context) bool {
+// await waits until there is room for one more, and reports whether there was before over was
+// closed.
+func (r *room) await(over <-chan struct{}) bool {
 	for {
-		r.mu.Lock()
-		free := r.n < r.maxN && r.size < r.maxSize
-		r.mu.Unlock()
-		if free {
-			return ctx.Err() == nil
+		select {
+		case <-over:
+			return false
+		default:
+		}
+		if r.free() {
+			return true
 		}
 		select {
 		case <-r.freed:
-		case <-ctx.Done():
-			return false
+		case <-over:
 		}
 	}
+}
+
+func (r *room) free() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.n < r.maxN && r.size < r.maxSize
 }
 
 // add takes the room of one.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -194,4 +196,93 @@ func TestServeStopsReading(t *testing.T) {
 		}
 		_ = to.CloseWithError(errors.New("done"))
 	})
+}
+
+// TestServeAnswersWhatWasWrittenBeforeTheStop: in its order, though the pipe stays open. What is
+// not there as a whole is no request.
+func TestServeAnswersWhatWasWrittenBeforeTheStop(t *testing.T) {
+	for name, c := range map[string]struct {
+		written string
+		want    int
+	}{
+		"nothing":              {"", 0},
+		"some":                 {"{1}\n[2] {3}\n", 3},
+		"one that has no end":  {"{1}{2}{3", 2},
+		"one that has no form": {"{1}x", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, taken := serving(func(ctx context.Context, call plugin.Call) plugin.Result {
+				return document{fmt.Sprint("stopped ", ctx.Err() != nil)}
+			})
+			stdin, in, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdin.Close()
+			defer in.Close()
+			_, _ = in.WriteString(c.written)
+			ctx, stop := context.WithCancel(t.Context())
+			stop()
+			var stdout, stderr strings.Builder
+			code := p.ServeStream(ctx, nil, stdin, &stdout, &stderr)
+			if code != 0 || int(taken.Load()) != c.want || stderr.Len() > 0 ||
+				strings.Count(stdout.String(), `"said":"stopped true"}`+"\n") != c.want {
+				t.Errorf("exit %d after %d, want %d: %s%s", code, taken.Load(), c.want, &stdout, &stderr)
+			}
+		})
+	}
+}
+
+// TestServeAnswersAFileAsFarAsItIs: what is left of a file at a signal is not read. It has no
+// writer who waits.
+func TestServeAnswersAFileAsFarAsItIs(t *testing.T) {
+	p, taken := serving(echo)
+	path := filepath.Join(t.TempDir(), "requests")
+	if err := os.WriteFile(path, []byte("{1}{2}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for stopped, want := range map[bool]int64{false: 2, true: 0} {
+		stdin, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stdin.Close()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		if stopped {
+			stop()
+		}
+		taken.Store(0)
+		if code := p.ServeStream(ctx, nil, stdin, io.Discard, io.Discard); code != 0 ||
+			taken.Load() != want {
+			t.Errorf("stopped %t: exit %d after %d, want %d", stopped, code, taken.Load(), want)
+		}
+	}
+}
+
+// TestServeOfAPipeStops: also while it waits for a request, and it has answered what came before.
+func TestServeOfAPipeStops(t *testing.T) {
+	began := make(chan struct{}, 1)
+	p, taken := serving(func(ctx context.Context, _ plugin.Call) plugin.Result {
+		began <- struct{}{}
+		<-ctx.Done()
+		return document{"stopped"}
+	})
+	stdin, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	defer in.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	var stdout strings.Builder
+	code := make(chan int)
+	go func() { code <- p.ServeStream(ctx, nil, stdin, &stdout, io.Discard) }()
+	_, _ = in.WriteString("{1}")
+	<-began
+	stop()
+	if got := <-code; got != 0 || taken.Load() != 1 ||
+		stdout.String() != `{"request":1,"said":"stopped"}`+"\n" {
+		t.Errorf("exit %d after %d: %s", got, taken.Load(), &stdout)
+	}
 }

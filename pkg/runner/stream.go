@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -27,13 +28,18 @@ import (
 // of its own. After some deaths without an answer between them each request gets a process of its
 // own.
 //
+// Nothing is sent to a process that was asked to stop: a later request waits until it has ended,
+// and has a new one started. What a process did not read before it ended by itself was not begun,
+// and is handed to the next one.
+//
 // It is safe for concurrent use. Its process ends with Close, or with this one.
 type Stream struct {
 	// Process says what is run, and how; its Log gets all lines as they come.
 	Process
 
-	mu   sync.Mutex
-	live *serving
+	mu     sync.Mutex
+	live   *serving
+	closed bool
 	// deaths counts those since the last answer.
 	deaths int
 }
@@ -43,21 +49,31 @@ var _ gate.Runner = (*Stream)(nil)
 // maxDeaths is how many processes die in a row before no other is started to serve.
 const maxDeaths = 3
 
-// errUnsent means that a request did not reach the process as a whole, so that it does nothing.
+// errUnsent means that the process did not read a request as a whole, so that it does nothing.
 var errUnsent = errors.New("the executor ended before it had the request")
+
+// errClosed is of requests that come after Close.
+var errClosed = errors.New("this program is at its end")
 
 // Run hands a request to the process, and waits for its answer. When the context is canceled the
 // process is asked to stop, which it answers with a true result for each request that it has.
 func (s *Stream) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
+	deadline := time.Now().Add(s.Timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	r.Deadline = deadline
 	for {
 		if ctx.Err() != nil {
 			return protocol.Result{}, &gate.NotStarted{Cause: context.Cause(ctx)}
 		}
-		live, err := s.process()
+		live, err := s.process(ctx, deadline)
 		switch {
 		case err != nil:
 			return protocol.Result{}, &gate.NotStarted{Cause: err}
 		case live == nil:
+			ctx, cancel := context.WithDeadline(ctx, deadline)
+			defer cancel()
 			return s.Process.Run(ctx, r)
 		}
 		result, err := s.ask(ctx, live, r)
@@ -69,35 +85,52 @@ func (s *Stream) Run(ctx context.Context, r protocol.Request) (protocol.Result, 
 
 // process is the one that serves, which is started if there is none. It is nil after too many
 // deaths.
-func (s *Stream) process() (*serving, error) {
+func (s *Stream) process(ctx context.Context, deadline time.Time) (*serving, error) {
+	for {
+		live, stopping, err := s.liveOrNew()
+		if !stopping {
+			return live, err
+		}
+		if err := live.awaitEnd(ctx, deadline); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// liveOrNew is the process that serves, which is started if there is none. It may be stopping: then
+// it has to end before there is another.
+func (s *Stream) liveOrNew() (live *serving, stopping bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil, false, errClosed
+	}
 	if err := s.unchanged(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if s.live != nil {
-		select {
-		case <-s.live.ended:
-			s.live = nil
+		stopping := s.live.isStopping()
+		if !s.live.hasEnded() {
+			return s.live, stopping, nil
+		}
+		s.live = nil
+		if !stopping {
 			s.deaths++
-		default:
-			return s.live, nil
 		}
 	}
 	if s.deaths >= maxDeaths {
-		return nil, nil
+		return nil, false, nil
 	}
-	live, err := s.start()
-	if err != nil {
-		return nil, err
+	if live, err = s.start(); err != nil {
+		return nil, false, err
 	}
 	if err := s.unchanged(); err != nil {
 		live.kill(err)
 		<-live.ended
-		return nil, fmt.Errorf("the executor was killed: %w", err)
+		return nil, false, fmt.Errorf("the executor was killed: %w", err)
 	}
 	s.live = live
-	return live, nil
+	return live, false, nil
 }
 
 // answered notes that a process does its work.
@@ -111,16 +144,11 @@ func (s *Stream) answered() {
 func (s *Stream) ask(
 	ctx context.Context, live *serving, r protocol.Request,
 ) (protocol.Result, error) {
-	deadline := time.Now().Add(s.Timeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		deadline = d
-	}
-	r.Deadline = deadline
-	answers, err := live.send(protocol.EncodeRequest(r), deadline)
+	answers, err := live.send(protocol.EncodeRequest(r), r.Deadline)
 	if err != nil {
 		return protocol.Result{}, err
 	}
-	late := time.NewTimer(time.Until(deadline))
+	late := time.NewTimer(time.Until(r.Deadline))
 	defer late.Stop()
 	stopped := ctx.Done()
 	for {
@@ -143,15 +171,16 @@ func (s *Stream) ask(
 	}
 }
 
-// Close ends the process once it has answered what it has.
+// Close ends the process once it has answered what it has. Later requests are not begun.
 func (s *Stream) Close() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	live := s.live
-	if s.live = nil; live == nil {
+	s.live, s.closed = nil, true
+	s.mu.Unlock()
+	if live == nil {
 		return
 	}
-	_ = live.in.Close()
+	live.shut(nil)
 	late := time.AfterFunc(cmp.Or(s.Grace, defaultGrace), func() { live.kill(errors.New("closed")) })
 	defer late.Stop()
 	<-live.ended
@@ -168,18 +197,51 @@ type serving struct {
 	ended chan struct{}
 
 	mu sync.Mutex
-	// sent counts the requests. waiting are those without an answer, by their numbers.
-	sent    int
-	waiting map[int]chan answer
-	// killed is why it was killed, nil if it was not. Once over is set nothing more is sent.
-	killed error
-	over   bool
+	// sent counts the requests. waiting are those without an answer, by their numbers. cut is the
+	// number of one that was not written to its end, 0 for none.
+	sent, cut int
+	waiting   map[int]chan answer
+	// killed is why it was killed, nil if it was not. Once that, over or stopping is set nothing more
+	// is sent. stopping means that it was asked to end, over that it has.
+	killed         error
+	over, stopping bool
 }
 
 // answer is what came of a request.
 type answer struct {
 	result protocol.Result
 	err    error
+}
+
+// hasEnded reports whether the process has ended.
+func (l *serving) hasEnded() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// isStopping reports whether the process was asked to end.
+func (l *serving) isStopping() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopping
+}
+
+// awaitEnd waits for the end of a process that is stopping.
+func (l *serving) awaitEnd(ctx context.Context, deadline time.Time) error {
+	late := time.NewTimer(time.Until(deadline))
+	defer late.Stop()
+	select {
+	case <-l.ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-late.C:
+		return errors.New("an earlier process of the executor did not stop in time")
+	}
 }
 
 func (s *Stream) start() (*serving, error) {
@@ -251,32 +313,50 @@ func (l *serving) send(document []byte, deadline time.Time) (<-chan answer, erro
 	case <-late.C:
 		return nil, &gate.NotStarted{Cause: errors.New("the executor took in no request in time")}
 	}
-	answers := make(chan answer, 1)
-	l.mu.Lock()
-	if l.over || l.killed != nil {
-		l.mu.Unlock()
-		<-l.ended
+	n, answers := l.next(deadline)
+	if n == 0 {
 		return nil, errUnsent
 	}
-	l.sent++
-	n := l.sent
-	l.waiting[n] = answers
-	l.mu.Unlock()
 	l.said.more()
-	_ = l.in.SetWriteDeadline(deadline)
-	if _, err := l.in.Write(document); err != nil {
-		// What comes next would be taken for the rest of it.
-		l.mu.Lock()
-		delete(l.waiting, n)
-		l.mu.Unlock()
-		l.kill(errors.New("the executor took in no request in time, and was killed"))
-		<-l.ended
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, &gate.NotStarted{Cause: errors.New("the executor took in no request in time")}
-		}
+	written, err := l.in.Write(document)
+	if err == nil || written >= len(bytes.TrimSpace(document)) {
+		return answers, nil
+	}
+	if l.cutOff(n) {
 		return nil, errUnsent
 	}
-	return answers, nil
+	// What comes next would be taken for the rest of it.
+	l.kill(errors.New("the executor took in no request in time, and was killed"))
+	<-l.ended
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, &gate.NotStarted{Cause: errors.New("the executor took in no request in time")}
+	}
+	return nil, errUnsent
+}
+
+// next is the number of the next request, which is to be written by a deadline, and where its
+// answer comes. It is 0 if there is to be none.
+func (l *serving) next(deadline time.Time) (n int, answers chan answer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over || l.stopping || l.killed != nil {
+		return 0, nil
+	}
+	_ = l.in.SetWriteDeadline(deadline)
+	l.sent++
+	answers = make(chan answer, 1)
+	l.waiting[l.sent] = answers
+	return l.sent, answers
+}
+
+// cutOff notes that a request was not written to its end, and reports whether that is because the
+// process was asked to end.
+func (l *serving) cutOff(n int) (asked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.waiting, n)
+	l.cut = n
+	return l.stopping
 }
 
 // read hands out the answers as they come.
@@ -294,7 +374,11 @@ func (l *serving) read(out io.Reader) {
 		l.mu.Lock()
 		to, asked := l.waiting[n]
 		delete(l.waiting, n)
+		isCut := n > 0 && n == l.cut
 		l.mu.Unlock()
+		if isCut {
+			continue
+		}
 		a := answer{result: result}
 		if len(faults) > 0 {
 			a = answer{err: fmt.Errorf("the executor's answer can't be read: %w%s", faults,
@@ -344,18 +428,35 @@ func (l *serving) kill(why error) {
 
 // stop asks the process to stop, and kills it if it does not within the grace.
 func (l *serving) stop(grace time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.killed != nil || l.over {
-		return
-	}
-	_ = l.cmd.Process.Signal(syscall.SIGTERM)
-	time.AfterFunc(grace, func() {
-		l.kill(errors.New("the executor was asked to stop, did not, and was killed"))
+	l.shut(func() {
+		_ = l.cmd.Process.Signal(syscall.SIGTERM)
+		time.AfterFunc(grace, func() {
+			l.kill(errors.New("the executor was asked to stop, did not, and was killed"))
+		})
 	})
 }
 
-// end tells all that still wait that the process has ended.
+// shut ends what is sent to the process, once: a request that is being written is cut off, so that
+// all others were written before then is called and before the input ends.
+func (l *serving) shut(then func()) {
+	l.mu.Lock()
+	if l.over || l.stopping || l.killed != nil {
+		l.mu.Unlock()
+		return
+	}
+	l.stopping = true
+	_ = l.in.SetWriteDeadline(time.Now())
+	l.mu.Unlock()
+	l.writing <- struct{}{}
+	defer func() { <-l.writing }()
+	if then != nil {
+		then()
+	}
+	_ = l.in.Close()
+}
+
+// end tells all that still wait that the process has ended. One that ends by itself with exit code
+// 0 has answered all that it read.
 func (l *serving) end(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -366,7 +467,7 @@ func (l *serving) end(err error) {
 	case err != nil:
 		why = fmt.Errorf("the executor ended with %w", err)
 	default:
-		why = errors.New("the executor ended without an answer")
+		why = errUnsent
 	}
 	for _, to := range l.waiting {
 		to <- answer{err: fmt.Errorf("%w%s", why, lastWords(l.said.bytes()))}

@@ -191,6 +191,124 @@ while :; do sleep 0.05; done`)
 	}
 }
 
+// begunNothing holds that a request was not begun.
+func begunNothing(t *testing.T, r protocol.Result, err error) {
+	t.Helper()
+	var unstarted *gate.NotStarted
+	if !errors.As(err, &unstarted) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestStreamSendsNothingAfterTheStop: the next request waits until the process that was asked to
+// stop has ended, and has a new one. If there is no time for that, it is not begun.
+func TestStreamSendsNothingAfterTheStop(t *testing.T) {
+	s, dir := stream(t, `n=$(grep -c . $DIR/starts)
+if [ $n = 2 ]; then read a; say 1 "$* $n"; read b; exit; fi
+trap 'touch $DIR/stopping; while [ ! -e $DIR/go ]; do sleep 0.01; done
+read b && say 2 late; say 1 stopped; exit' TERM
+read a; touch $DIR/ready; while :; do sleep 0.01; done`)
+	ctx, cancel := context.WithCancel(t.Context())
+	got, next := make(chan string), make(chan string)
+	go func() { got <- message(s.Run(ctx, request())) }()
+	waitFor(t, filepath.Join(dir, "ready"))
+	cancel()
+	waitFor(t, filepath.Join(dir, "stopping"))
+	hasty, done := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer done()
+	r, err := s.Run(hasty, request())
+	begunNothing(t, r, err)
+	go func() { next <- message(s.Run(t.Context(), request())) }()
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, next := <-got, <-next; got != "stopped" || next != "serve 2" || starts(t, dir) != 2 {
+		t.Errorf("%s, then %s after %d starts", got, next, starts(t, dir))
+	}
+}
+
+// TestStreamIsStoppedManyTimes: a stop is no death, and what was not read by then was not begun.
+func TestStreamIsStoppedManyTimes(t *testing.T) {
+	s, dir := stream(t, `n=$(grep -c . $DIR/starts)
+trap 'exit 0' TERM
+if [ $n = 5 ]; then read a; say 1 "$* $n"; read b; exit; fi
+touch $DIR/ready$n; while :; do sleep 0.01; done`)
+	for n := 1; n < 5; n++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r, err := s.Run(ctx, request())
+			begunNothing(t, r, err)
+		}()
+		waitFor(t, filepath.Join(dir, fmt.Sprint("ready", n)))
+		cancel()
+		<-done
+	}
+	if got := message(s.Run(t.Context(), request())); got != "serve 5" {
+		t.Error(got)
+	}
+}
+
+// TestStreamHandsOnWhatWasNotRead: a process that ends by itself with exit code 0 has answered what
+// it read. Another one gets the rest; after some such ends each request has its own.
+func TestStreamHandsOnWhatWasNotRead(t *testing.T) {
+	s, dir := stream(t, `if [ "$1" != serve ]; then echo '`+scriptResult+`'; exit; fi
+n=$(grep -c . $DIR/starts); if [ $n = 2 ]; then read a; say 1 second; fi`)
+	for i, want := range []string{"second", "did it"} {
+		if got := message(s.Run(t.Context(), request())); got != want {
+			t.Errorf("request %d: %s, want %s", i, got, want)
+		}
+	}
+	if n := starts(t, dir); n != 5 {
+		t.Errorf("%d starts", n)
+	}
+}
+
+// TestStreamCutsOffWhatIsWrittenAtTheStop: it was not begun, and the next process gets it as a
+// whole. What the first one says of the part harms nobody.
+func TestStreamCutsOffWhatIsWrittenAtTheStop(t *testing.T) {
+	s, dir := stream(t, `n=$(grep -c . $DIR/starts)
+if [ $n = 2 ]; then read a; say 1 "whole $((${#a} > 500000))"; read b; exit; fi
+trap 'cat >$DIR/part; say 2 part; say 1 stopped; exit' TERM
+read a; touch $DIR/ready; dd bs=1 count=1 of=$DIR/byte 2>/dev/null; touch $DIR/writing
+while :; do sleep 0.01; done`)
+	ctx, cancel := context.WithCancel(t.Context())
+	got, next := make(chan string), make(chan string)
+	go func() { got <- message(s.Run(ctx, request())) }()
+	waitFor(t, filepath.Join(dir, "ready"))
+	go func() {
+		r := request()
+		r.Parameters = map[string]string{"long": strings.Repeat("x", 500_000)}
+		next <- message(s.Run(t.Context(), r))
+	}()
+	// It is larger than a pipe.
+	waitFor(t, filepath.Join(dir, "writing"))
+	cancel()
+	if got, next := <-got, <-next; got != "stopped" || next != "whole 1" {
+		t.Errorf("%s, then %s", got, next)
+	}
+	part, err := os.Stat(filepath.Join(dir, "part"))
+	if err != nil || part.Size() == 0 || part.Size() > 500_000 {
+		t.Errorf("the first process read %v, %v", part, err)
+	}
+}
+
+// TestStreamIsClosedForGood: a request that comes after Close is not begun.
+func TestStreamIsClosedForGood(t *testing.T) {
+	s, dir := stream(t, `read a; say 1 first; read b`)
+	if got := message(s.Run(t.Context(), request())); got != "first" {
+		t.Error(got)
+	}
+	s.Close()
+	r, err := s.Run(t.Context(), request())
+	begunNothing(t, r, err)
+	if n := starts(t, dir); n != 1 {
+		t.Errorf("%d starts", n)
+	}
+	s.Close()
+}
+
 // TestStreamIsKilledIfItDoesNotStop: after the grace.
 func TestStreamIsKilledIfItDoesNotStop(t *testing.T) {
 	s, dir := stream(t, `trap '' TERM; read a; touch $DIR/ready; while :; do sleep 0.05; done`)
