@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -148,8 +149,8 @@ func TestNobodyDecides(t *testing.T) {
 			}
 			s.interfacesAsBefore(t)
 			for _, row := range s.rows() {
-				if row == "approved" {
-					t.Errorf("an approval stands: %v", s.rows())
+				if row == "approved" || row == "pending" {
+					t.Errorf("it may still be approved or executed: %v", s.rows())
 				}
 			}
 			if !c.stopped {
@@ -161,6 +162,83 @@ func TestNobodyDecides(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestARunLeavesNothingToApprove ends a run while a person is asked. What it imported is executed
+// by nobody else while it lives, and is neither approved nor executed once it has ended, whatever
+// ended it. The next run ends what a killed one left.
+func TestARunLeavesNothingToApprove(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		signal os.Signal
+		want   []string
+	}{
+		{"Ctrl-C", os.Interrupt, []string{"rejected", "rejected", "rejected"}},
+		{"kill -9", os.Kill, []string{"approved", "pending", "pending"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newLab(t)
+			before := s.sim.State()
+			refused := func(why string, args ...string) {
+				t.Helper()
+				code, _, said := s.run(args...)
+				if code != 3 || !strings.Contains(said, why) {
+					t.Errorf("%v: exit %d, want 3 and %q\n%s", args, code, why, said)
+				}
+			}
+			run := s.asked("Carry this out", s.smoke("--stop", ec2sim.LabDB,
+				"--max-decision-wait", "120s")...)
+			refused("which alone executes it", "execute", "--all-approved", "--yes")
+			_ = run.Process.Signal(c.signal)
+			_ = run.Wait()
+			if diff := cmp.Diff(c.want, s.rows()); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+			if c.signal == os.Kill {
+				refused("which has ended", "approve", "--status", "pending", "--by", "bob", "--yes")
+				refused("which has ended", "approve", "1", "--by", "bob")
+				refused("which has ended", "execute", "--all-approved", "--yes")
+			}
+			if diff := cmp.Diff(before, s.sim.State()); diff != "" {
+				t.Errorf("it changed something (-before +now):\n%s", diff)
+			}
+			s.must(s.smoke("--yes")...)
+			want := []string{"rejected", "rolledBack", "rolledBack"}
+			if diff := cmp.Diff(want, s.rows()); diff != "" {
+				t.Errorf("rows after the next run (-want +got):\n%s", diff)
+			}
+			s.must("journal", "--verify")
+		})
+	}
+}
+
+// asked starts a run whose first question gets a yes, and returns once another question is asked.
+func (s *site) asked(question string, args ...string) *exec.Cmd {
+	s.t.Helper()
+	c := s.command(args...)
+	in, err := c.StdinPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	said, err := c.StderrPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, "yes\n"); err != nil {
+		s.t.Fatal(err)
+	}
+	var all bytes.Buffer
+	for b := make([]byte, 512); !strings.Contains(all.String(), question); {
+		n, err := said.Read(b)
+		all.Write(b[:n])
+		if err != nil {
+			s.t.Fatalf("it ended before %q was asked: %v\n%s", question, err, &all)
+		}
+	}
+	return c
 }
 
 // answered runs with somebody at standard input who gives some answers and then none.
@@ -204,11 +282,8 @@ func (s *site) interfacesAsBefore(t *testing.T) {
 func (s *site) rows() []string {
 	var all []string
 	for line := range strings.Lines(s.must("list")) {
-		words := strings.Fields(line)
-		for _, w := range words {
-			if slices.Contains([]string{"pending", "approved", "succeeded", "rolledBack", "failed"}, w) {
-				all = append(all, w)
-			}
+		if fields := strings.Split(line, "\t"); len(fields) > 1 && fields[0] != "ID" {
+			all = append(all, fields[1])
 		}
 	}
 	return all

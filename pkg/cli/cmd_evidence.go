@@ -138,9 +138,8 @@ func (a *app) showEvidence(w io.Writer, d evidence.Document) {
 	}
 	line("taken", view.Age(d.Taken.At, a.Now()))
 	line("by", d.Taken.By+" at "+d.Taken.Host+" (self-declared)")
-	line("with", strings.TrimSpace(d.Taken.Program.Name+" "+d.Taken.Program.Version))
-	line("executor", strings.TrimSpace(d.Taken.Plugin.Name+" "+d.Taken.Plugin.Version+" "+
-		d.Taken.Plugin.Digest))
+	line("with", programText(d.Taken.Program))
+	line("executor", programText(d.Taken.Plugin))
 	for _, pair := range sortedPairs(d.Seen.Identity) {
 		line("identity", pair)
 	}
@@ -149,10 +148,16 @@ func (a *app) showEvidence(w io.Writer, d evidence.Document) {
 	fmt.Fprintln(w)
 	var lines [][]string
 	for _, c := range d.Seen.Checks {
-		lines = append(lines, []string{c.Name, string(c.Verdict), c.Request, c.Seen, c.Advice})
+		lines = append(lines, []string{string(c.Verdict), c.Name, c.Request, c.Seen, c.Advice})
 	}
-	a.tabulate(w, []string{"CHECK", "STATUS", "OF", "SEEN", "WHAT TO DO"}, lines)
+	a.tabulate(w, []string{"VERDICT", "CHECK", "KEY", "SEEN", "WHAT TO DO"}, lines)
 	a.showCards(w, a.evidenceCards(d))
+}
+
+// programText names a program once: most begin what they say of their version with their name.
+func programText(p evidence.Program) string {
+	version := strings.TrimPrefix(p.Version, p.Name+" ")
+	return strings.Join(strings.Fields(p.Name+" "+version+" "+p.Digest), " ")
 }
 
 // evidenceCards are the cards of what evidence is about.

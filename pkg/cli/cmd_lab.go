@@ -214,13 +214,13 @@ func idsOf(outcomes []gate.Outcome) string {
 // stopPlans stop instances, each under a key of its own.
 func (a *app) stopPlans(f labFlags, run []labInstance) []gate.Plan {
 	tag, _ := smoke.ParseTag(f.tag)
-	begun := a.Now().UTC().Format("20060102T150405Z")
+	begun := a.Now()
 	var plans []gate.Plan
 	for _, i := range run {
 		like := protocol.Request{
 			Provider: a.Provider, ProviderRef: f.ref, Target: map[string]string{"region": i.Region},
 		}
-		plans = append(plans, stopPlan(like, i.ID, tag, "teardown/"+begun+"/"+i.ID))
+		plans = append(plans, stopPlan(like, i.ID, tag, smoke.TeardownKey(begun, i.ID)))
 	}
 	return plans
 }

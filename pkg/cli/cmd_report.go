@@ -138,9 +138,8 @@ func evidenceFacts(d evidence.Document, now time.Time) []report.Fact {
 	all := []report.Fact{
 		{Name: "taken", Value: view.Age(d.Taken.At, now)},
 		{Name: "by (self-declared)", Value: d.Taken.By + " at " + d.Taken.Host},
-		{Name: "with", Value: strings.TrimSpace(d.Taken.Program.Name + " " + d.Taken.Program.Version)},
-		{Name: "executor", Value: strings.TrimSpace(d.Taken.Plugin.Name + " " + d.Taken.Plugin.Version +
-			" " + d.Taken.Plugin.Digest)},
+		{Name: "with", Value: programText(d.Taken.Program)},
+		{Name: "executor", Value: programText(d.Taken.Plugin)},
 	}
 	for _, pair := range sortedPairs(d.Seen.Identity) {
 		name, value, _ := strings.Cut(pair, "=")

@@ -40,6 +40,9 @@ It stops hard, before anything is changed, at credentials in a request, a resour
 lab's tag, a production tag, more than one provider, an undo that nothing describes; and, with a
 rollback, at a result that is ambiguous or partial. After Ctrl-C it rolls back what it began.
 
+Only the run executes what it imported. What it did not carry out is rejected at its end; what a
+killed run left can't be approved or executed until it is imported again.
+
 With --max-decision-wait it stops the lab's instances that --stop names when nobody decides for
 so long. That is approved at the start, as a part of the run. With --sign the approvals are
 signed, as approve signs them.`,
@@ -103,7 +106,10 @@ func (a *app) runSmoke(ctx context.Context, f smokeFlags) error {
 		return err
 	}
 	defer done()
-	config := a.smokeConfig(g, f, requests, faults)
+	// Until the preflight there is nothing to tell of the plans but themselves.
+	seen := evidence.Seen{Subjects: a.subjects(plansOf(requests),
+		func(gate.Plan) evidence.Outcome { return evidence.Outcome{} })}
+	config := a.smokeConfig(g, f, requests, faults, &seen)
 	if f.key != "" {
 		sign, release, err := a.signer(f.key, signature.ApprovalNamespace)
 		if err != nil {
@@ -113,7 +119,7 @@ func (a *app) runSmoke(ctx context.Context, f smokeFlags) error {
 		config.Sign = sign
 	}
 	out := smoke.Run(ctx, config)
-	kept, err := a.keepSmoke(f, config, out)
+	kept, err := a.keepSmoke(context.WithoutCancel(ctx), f, g.Run.(*plugin), seen, out)
 	if a.format != "table" {
 		err = errors.Join(err, a.printDocument(smokeDocument(out, kept)))
 	}
@@ -129,9 +135,9 @@ func (a *app) runSmoke(ctx context.Context, f smokeFlags) error {
 	return exit(ExitFailed)
 }
 
-// smokeConfig makes the run of the requests.
+// smokeConfig makes the run of the requests. What its preflight sees is put into seen.
 func (a *app) smokeConfig(
-	g *gate.Gate, f smokeFlags, requests []protocol.Request, faults error,
+	g *gate.Gate, f smokeFlags, requests []protocol.Request, faults error, seen *evidence.Seen,
 ) smoke.Config {
 	tag, _ := smoke.ParseTag(f.tag)
 	c := smoke.Config{
@@ -144,6 +150,9 @@ func (a *app) smokeConfig(
 			ctx context.Context, requests []protocol.Request,
 		) (preflight.Report, error) {
 			looked, err := a.checkOnce(ctx, &preflightFlags{}, plansOf(requests))
+			if err == nil {
+				*seen = a.seen(ctx, looked)
+			}
 			return looked.report, err
 		},
 		Wait: sleep,
@@ -157,7 +166,7 @@ func (a *app) smokeConfig(
 	if len(requests) > 0 {
 		for _, id := range f.instances {
 			c.Fallback = append(c.Fallback, stopPlan(
-				requests[0], id, tag, requests[0].IdempotencyKey+"/nobody-decided/"+id))
+				requests[0], id, tag, smoke.FallbackKey(requests[0].IdempotencyKey, id)))
 		}
 	}
 	return c
@@ -274,39 +283,26 @@ func smokeDocument(out smoke.Outcome, kept string) smokeAnswer {
 	return d
 }
 
-// keepSmoke writes the evidence of a run, and returns where.
-func (a *app) keepSmoke(f smokeFlags, c smoke.Config, out smoke.Outcome) (string, error) {
+// keepSmoke writes the evidence of a run, and returns where: what its preflight saw, what the
+// executor told the approver, and every step.
+func (a *app) keepSmoke(
+	ctx context.Context, f smokeFlags, executor *plugin, seen evidence.Seen, out smoke.Outcome,
+) (string, error) {
 	path, err := a.evidenceFile(f.evidence)
 	if err != nil {
 		return "", err
 	}
-	host, _ := os.Hostname()
-	seen := evidence.Seen{Identity: map[string]string{}}
-	for i, q := range c.Requests {
-		verb, _ := a.Registry.Resolve(q)
-		var said evidence.Outcome
-		if i < len(out.Told) {
-			if said, err = evidence.OutcomeOf(out.Told[i]); err != nil {
-				return "", err
-			}
+	for i, said := range out.Told {
+		if seen.Subjects[i].Outcome, err = evidence.OutcomeOf(said); err != nil {
+			return "", err
 		}
-		seen.Subjects = append(seen.Subjects, evidence.Subject{
-			Outcome: said,
-			Key:     q.IdempotencyKey, Plan: c.Plans[i].Digest(), Action: q.Action, Provider: q.Provider,
-			ProviderRef: q.ProviderRef, Target: q.Target, Parameters: q.Parameters, Undo: verb.Undo,
-		})
 	}
-	seen.Checks = evidence.ChecksOf(preflight.Report{Checks: out.Checks})
 	for _, s := range out.Steps {
 		facts := smokeFacts(s.Name, out)
 		s.Name = "smoke/" + s.Name
 		seen.Checks = append(seen.Checks, evidence.Check{Check: s, Facts: facts})
 	}
-	d, err := evidence.New(evidence.Taken{
-		At: a.Now(), By: c.Gate.Actor, Host: host,
-		Program: evidence.Program{Name: "actionctl", Version: a.Version},
-		Plugin:  evidence.Program{Name: a.Plugin},
-	}, seen)
+	d, err := a.document(ctx, executor, seen)
 	if err != nil {
 		return "", err
 	}

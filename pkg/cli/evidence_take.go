@@ -59,14 +59,14 @@ type checked struct {
 	plugin *plugin
 }
 
-// program is the executor that told the plans.
-func (c checked) program(ctx context.Context) evidence.Program {
-	p, err := c.plugin.program.Identify(ctx)
+// asProgram is the executor, as evidence names it.
+func (p *plugin) asProgram(ctx context.Context) evidence.Program {
+	found, err := p.program.Identify(ctx)
 	if err != nil {
-		return evidence.Program{Name: c.plugin.Plugin}
+		return evidence.Program{Name: p.Plugin}
 	}
 	return evidence.Program{
-		Name: c.plugin.Plugin, Version: c.plugin.program.Version(ctx), Digest: p.Digest,
+		Name: p.Plugin, Version: p.program.Version(ctx), Digest: found.Digest,
 	}
 }
 
@@ -92,25 +92,50 @@ func (a *app) cards(ctx context.Context, c checked) []view.Card {
 	return cards
 }
 
-// take makes evidence of a round of checks: of the plans, what the executor said of each, and the
-// network around them.
+// take makes evidence of a round of checks.
 func (a *app) take(ctx context.Context, c checked) (evidence.Document, error) {
-	plans, told, report := c.plans, c.told, c.report
+	return a.document(ctx, c.plugin, a.seen(ctx, c))
+}
+
+// seen is what a round of checks saw: of the plans, what the executor said of each, and the network
+// around them.
+func (a *app) seen(ctx context.Context, c checked) evidence.Seen {
 	seen := evidence.Seen{
-		Identity: identityOf(report), Checks: evidence.ChecksOf(report),
+		Identity: identityOf(c.report), Checks: evidence.ChecksOf(c.report),
+		Subjects: a.subjects(c.plans, c.told.of),
 	}
+	read := map[string]bool{}
+	for _, s := range seen.Subjects {
+		region := s.Target["region"]
+		if around := fmt.Sprint(region, s.Around()); !read[around] {
+			read[around] = true
+			seen.Network = seen.Network.With(a.surroundings(ctx, region, s))
+		}
+	}
+	return seen
+}
+
+// subjects are plans with what the executor said of each, as evidence has them.
+func (a *app) subjects(
+	plans []gate.Plan, said func(gate.Plan) evidence.Outcome,
+) (all []evidence.Subject) {
 	for _, p := range plans {
-		s := subjectOf(gate.Action{Plan: p}, told.of(p))
+		s := subjectOf(gate.Action{Plan: p}, said(p))
 		if verb, ok := a.Registry.Resolve(p.Request(protocol.DryRun)); ok {
 			s.Action = verb.Name
 			if s.Undo == "" {
 				s.Undo = verb.Undo
 			}
 		}
-		seen.Subjects = append(seen.Subjects, s)
-		n := a.surroundings(ctx, p.Target["region"], s)
-		seen.Network = seen.Network.With(n)
+		all = append(all, s)
 	}
+	return all
+}
+
+// document makes evidence of what was seen, now, by the user of the operating system.
+func (a *app) document(
+	ctx context.Context, executor *plugin, seen evidence.Seen,
+) (evidence.Document, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -118,7 +143,7 @@ func (a *app) take(ctx context.Context, c checked) (evidence.Document, error) {
 	return evidence.New(evidence.Taken{
 		At: a.Now(), By: operator(), Host: host,
 		Program: evidence.Program{Name: "actionctl", Version: a.Version},
-		Plugin:  c.program(ctx),
+		Plugin:  executor.asProgram(ctx),
 	}, seen)
 }
 

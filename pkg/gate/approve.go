@@ -97,7 +97,7 @@ func (g *Gate) approve(ctx context.Context, id int64, yes Approving) (Outcome, e
 		return Outcome{}, err
 	}
 	now := g.Now()
-	h, reasons, err := g.history(ctx, a)
+	h, past, err := g.history(ctx, a)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -109,7 +109,7 @@ func (g *Gate) approve(ctx context.Context, id int64, yes Approving) (Outcome, e
 	if err != nil {
 		return Outcome{}, err
 	}
-	reasons = slices.Concat(g.mayApprove(a, h, yes.By, yes.Digest, now, busy), reasons,
+	reasons := slices.Concat(g.mayApprove(a, h, yes.By, yes.Digest, now, busy), past.against,
 		yes.notAsShown(a, saw))
 	if len(reasons) > 0 {
 		return g.deny(ctx, a, "approval", reasons)
@@ -285,19 +285,24 @@ func (g *Gate) mayApprove(
 	return reasons
 }
 
-// history gathers what the policy judges from the log, and says what of the log can't be trusted.
-// What counts is what came after the last import in the log, whatever the clocks said.
-func (g *Gate) history(
-	ctx context.Context,
-	a Action,
-) (policy.History, policy.Denial, error) {
+// past is what the log has against an action whatever the policy says.
+type past struct {
+	// against refuses its approval and its execution.
+	against policy.Denial
+	// run is the process whose run it is part of, or nil.
+	run *Process
+}
+
+// history gathers what the policy judges from the log, and what the log itself has against the
+// action. What counts is what came after the last import in the log, whatever the clocks said.
+func (g *Gate) history(ctx context.Context, a Action) (policy.History, past, error) {
 	h := policy.History{
 		Digest: a.Digest(), Imported: a.Imported, SamePerson: person.Same,
 		Journal: g.Store.ID(), Request: a.Request(protocol.Execute),
 	}
 	events, err := g.Store.History(ctx, a.ID)
 	if errors.Is(err, ErrAltered) {
-		return h, against("journal", "%v; journal --verify tells more", err), nil
+		return h, past{against: against("journal", "%v; journal --verify tells more", err)}, nil
 	}
 	if len(events) > 0 {
 		h.Importer = events[0].Actor
@@ -309,7 +314,11 @@ func (g *Gate) history(
 	}
 	saw := latest(events)
 	h.Evidence, h.EvidenceAt = saw.seen.Plan, saw.seen.At
-	return h, rejected(events), err
+	p := past{rejected(events), runOf(events)}
+	if len(p.against) == 0 {
+		p.against = g.ended(a, p.run)
+	}
+	return h, p, err
 }
 
 // ApprovalIn is an approval as the log has it.

@@ -262,11 +262,11 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 	if g.Policy == nil {
 		return append(reasons, noPolicy()...), nil
 	}
-	h, altered, err := g.history(ctx, a)
+	h, past, err := g.history(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(reasons, altered,
+	return slices.Concat(reasons, past.against, g.anothers(a, past.run),
 		g.Policy.Subject(g.subject(a.Plan)),
 		g.Policy.Execution(now, begun),
 		g.Policy.Approved(h, now),

@@ -24,11 +24,16 @@ func (g *Gate) Import(
 	source string,
 	requeue bool,
 ) ([]Outcome, error) {
+	return g.importAll(ctx, plans, importing{Gate: g, source: source, requeue: requeue})
+}
+
+// importAll imports until nobody else writes in between.
+func (g *Gate) importAll(ctx context.Context, plans []Plan, im importing) ([]Outcome, error) {
 	if g.Store.ReadOnly() {
 		return nil, ErrReadOnly
 	}
 	for range attempts {
-		outcomes, err := g.importOnce(ctx, plans, source, requeue)
+		outcomes, err := im.once(ctx, plans)
 		if !errors.Is(err, ErrChanged) {
 			return outcomes, err
 		}
@@ -36,13 +41,8 @@ func (g *Gate) Import(
 	return nil, ErrChanged
 }
 
-func (g *Gate) importOnce(
-	ctx context.Context,
-	plans []Plan,
-	source string,
-	requeue bool,
-) ([]Outcome, error) {
-	im := importing{Gate: g, source: source, requeue: requeue}
+// once imports, or says that somebody else wrote in between.
+func (im importing) once(ctx context.Context, plans []Plan) ([]Outcome, error) {
 	for some := range slices.Chunk(im.check(ctx, plans), foundAtOnce) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -52,9 +52,9 @@ func (g *Gate) importOnce(
 		}
 	}
 	if len(im.reasons) > 0 {
-		return im.outcomes, g.RefuseImport(ctx, source, im.refusal())
+		return im.outcomes, im.RefuseImport(ctx, im.source, im.refusal())
 	}
-	actions, err := g.Store.Apply(ctx, im.changes...)
+	actions, err := im.Store.Apply(ctx, im.changes...)
 	if err != nil {
 		return nil, err
 	}
@@ -90,10 +90,13 @@ func (g *Gate) RefuseImport(ctx context.Context, source string, refusal *Refusal
 	return errors.Join(refusal, err)
 }
 
+// importing is an import: how it is asked for, and what it comes to.
 type importing struct {
 	*Gate
-	source   string
-	requeue  bool
+	source  string
+	requeue bool
+	// run is the process whose run the plans are part of, or nil.
+	run      *Process
 	reasons  []string
 	outcomes []Outcome
 	changes  []Change
@@ -241,6 +244,9 @@ func (im *importing) change(a Action, kind EventKind, message string) {
 		if text != "" {
 			data[name] = text
 		}
+	}
+	if im.run != nil {
+		data["run"] = im.run.data()
 	}
 	im.changed = append(im.changed, len(im.outcomes))
 	im.outcomes = append(im.outcomes, Outcome{Action: a, Verdict: Done, Message: message})

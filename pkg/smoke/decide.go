@@ -216,22 +216,50 @@ func list(ids []int64) string {
 	return b.String()
 }
 
-// withdraw takes back the approvals of what this run did not carry out: nobody is to execute it
-// later by them.
-func (r *run) withdraw(ctx context.Context) {
-	for _, of := range []struct {
-		ids   []int64
-		plans []gate.Plan
-	}{{r.ids, r.Plans}, {r.fallback, r.Fallback}} {
-		for i, id := range of.ids {
-			a, err := r.Gate.Store.Get(ctx, id)
-			if err == nil && a.Status == gate.Approved {
-				_, err = r.Gate.Import(ctx, of.plans[i:i+1], r.Source, true)
-			}
-			if err != nil {
-				r.out.Left = append(r.out.Left,
-					fmt.Sprintf("the approval of the action %d may stand: %v", id, err))
-			}
+// withdraw rejects what was imported and not carried out: nobody is to approve or to execute it
+// later. It returns what may stand all the same.
+func (r *run) withdraw(ctx context.Context, why error) (left []string) {
+	said := briefly(why)
+	if ctx.Err() != nil {
+		said = "it was interrupted"
+	}
+	ctx = context.WithoutCancel(ctx)
+	for _, id := range r.imported {
+		a, err := r.Gate.Store.Get(ctx, id)
+		open := a.Status == gate.Pending || a.Status == gate.Approved
+		if err == nil && open && !a.MayHaveChanged {
+			err = r.reject(ctx, id, "the run ended without it: "+said)
+		}
+		if err != nil {
+			left = append(left, fmt.Sprintf("the action %d may still be approved and executed: %v",
+				id, err))
 		}
 	}
+	return left
+}
+
+// reject has an action end as rejected.
+func (r *run) reject(ctx context.Context, id int64, reason string) error {
+	outcomes, err := r.Gate.Reject(ctx, []int64{id},
+		gate.Rejecting{By: r.Gate.Actor, Reason: reason})
+	if err == nil && outcomes[0].Verdict != gate.Done {
+		err = errors.New(outcomes[0].Message)
+	}
+	return err
+}
+
+// briefly is why a run ended, in words of this program alone: the journal keeps it for good.
+func briefly(err error) string {
+	var s *Stopped
+	switch {
+	case err == nil:
+		return "it was not needed"
+	case errors.As(err, &s):
+		return "hard stop " + s.Name
+	case errors.Is(err, ErrDeclined):
+		return ErrDeclined.Error()
+	case errors.Is(err, ErrNoDecision):
+		return ErrNoDecision.Error()
+	}
+	return "a step of it failed"
 }

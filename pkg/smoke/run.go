@@ -20,7 +20,7 @@ import (
 func Run(ctx context.Context, c Config) Outcome {
 	r := &run{Config: c, readers: map[string]Reader{}, names: map[string]string{}}
 	r.out.Err = r.all(ctx)
-	r.withdraw(context.WithoutCancel(ctx))
+	r.out.Left = append(r.out.Left, r.withdraw(ctx, r.out.Err)...)
 	return r.out
 }
 
@@ -31,8 +31,9 @@ type run struct {
 	readers map[string]Reader
 	// names are what people call the resources.
 	names map[string]string
-	// ids are the actions in the journal, fallback those of the fallback.
-	ids, fallback []int64
+	// ids are the actions in the journal, fallback those of the fallback. imported are all that
+	// this run imported.
+	ids, fallback, imported []int64
 	// cards are what an approver sees of the actions.
 	cards []view.Card
 }
@@ -309,10 +310,17 @@ func (r *run) imports(ctx context.Context) (seen string, err error) {
 	return "as " + names(r.ids), nil
 }
 
+// importPlans takes plans into the journal. What killed runs left to be stopped there ends first.
 func (r *run) importPlans(ctx context.Context, plans []gate.Plan) ([]int64, error) {
-	outcomes, err := r.Gate.Import(ctx, plans, r.Source, true)
+	if _, err := r.Gate.RejectLeft(ctx, gate.Query{Keys: stopKeys}); err != nil {
+		return nil, err
+	}
+	outcomes, err := r.Gate.ImportForRun(ctx, plans, r.Source)
 	if err != nil {
 		return nil, err
+	}
+	for _, o := range outcomes {
+		r.imported = append(r.imported, o.Action.ID)
 	}
 	var ids []int64
 	for _, o := range outcomes {

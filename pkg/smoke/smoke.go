@@ -79,6 +79,23 @@ func ParseTag(text string) (Tag, error) {
 	return Tag{key, value}, nil
 }
 
+// What is in the keys of actions that stop a lab's instances.
+const (
+	keyUndecided = "/nobody-decided/"
+	keyTeardown  = "teardown/"
+)
+
+// FallbackKey is the key of what a run does to an instance when nobody decides on a request.
+func FallbackKey(request, instance string) string { return request + keyUndecided + instance }
+
+// TeardownKey is the key of what a teardown that began at a time does to an instance.
+func TeardownKey(begun time.Time, instance string) string {
+	return keyTeardown + begun.UTC().Format("20060102T150405Z") + "/" + instance
+}
+
+// stopKeys are patterns of these keys.
+var stopKeys = []string{"*" + keyUndecided + "*", keyTeardown + "*"}
+
 // Asker shows a person what would be done, asks, and returns whether that one said yes. It waits
 // for the context at most.
 type Asker func(ctx context.Context, question string, shown []view.Card) (bool, error)

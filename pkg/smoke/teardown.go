@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"aws-provider-executor/pkg/gate"
@@ -26,13 +27,27 @@ type Teardown struct {
 }
 
 // Run describes what it would do, has it approved, and does it. The outcomes are those of each
-// action. Whatever ended it, no approval of what was not carried out stands.
+// action. Whatever ended it, what was not carried out is rejected.
 func (t Teardown) Run(ctx context.Context) ([]gate.Outcome, error) {
 	r := &run{Config: Config{
 		Plans: t.Plans, By: t.By, Gate: t.Gate, Ask: t.Ask, Patience: t.Patience, Wait: t.Wait,
 		Source: "lab teardown",
 	}, names: t.Names}
-	defer r.withdraw(context.WithoutCancel(ctx))
+	outcomes, err := t.run(ctx, r)
+	why := err
+	if slices.ContainsFunc(outcomes, func(o gate.Outcome) bool { return o.Verdict != gate.Done }) {
+		why = errors.Join(err, errors.New("not all went well"))
+	}
+	if errors.Is(err, ErrDeclined) {
+		err = &gate.Refusal{What: "teardown", Reasons: []string{err.Error() + "; nothing was changed"}}
+	}
+	for _, left := range r.withdraw(ctx, why) {
+		err = errors.Join(err, errors.New(left))
+	}
+	return outcomes, err
+}
+
+func (t Teardown) run(ctx context.Context, r *run) ([]gate.Outcome, error) {
 	var err error
 	if r.ids, err = r.importPlans(ctx, t.Plans); err != nil {
 		return nil, err
@@ -53,9 +68,6 @@ func (t Teardown) Run(ctx context.Context) ([]gate.Outcome, error) {
 		cards = append(cards, r.card(o, plan, undo))
 	}
 	if err := r.decide(ctx, r.ids, "Stop these?", cards); err != nil {
-		if errors.Is(err, ErrDeclined) {
-			err = &gate.Refusal{What: "teardown", Reasons: []string{err.Error() + "; nothing was changed"}}
-		}
 		return nil, err
 	}
 	return r.carryOut(ctx, r.ids)
