@@ -191,9 +191,10 @@ func (a *app) newGate(p *policy.Policy, env []string) *gate.Gate {
 		Policy: p, Registry: a.Registry, Provider: a.Provider, Now: a.Now, Machine: machine,
 		Run: &plugin{app: a, env: env, program: program}, Program: program,
 		// From the claim to the start, through the executor's deadline and its end.
-		Timeout:  a.timeout*6/5 + 2e9,
-		Actor:    operator(),
-		Claimant: machine.Self().String(),
+		Timeout:    a.timeout*6/5 + 2e9,
+		Selections: &gate.SelectionCache{},
+		Actor:      operator(),
+		Claimant:   machine.Self().String(),
 	}
 }
 

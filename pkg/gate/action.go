@@ -44,6 +44,8 @@ type Plan struct {
 	IdempotencyKey                string
 	// Undo is nil for an action that nothing can undo.
 	Undo *Undo
+	// Selected is nil for a plan that is not one of a selection's.
+	Selected *Selected
 	// Lines are the lines of the values, by paths as in target.nicRef. Nil where the plan was not
 	// read from a document.
 	Lines map[string]int
@@ -55,8 +57,8 @@ type Undo struct {
 	Parameters map[string]string `json:"parameters,omitempty"`
 }
 
-// Digest is that of exactly what runs, and of how it is undone; an approval is bound to it. It is
-// SHA-256 over JSON as encoding/json writes it, with sorted keys.
+// Digest is that of exactly what runs, of how it is undone, and of the selection that it is one of;
+// an approval is bound to it. It is SHA-256 over JSON as encoding/json writes it, with sorted keys.
 func (p Plan) Digest() string {
 	b := make([]byte, 0, 512)
 	b = appendText(append(b, `{"action":`...), p.Action)
@@ -69,6 +71,10 @@ func (p Plan) Digest() string {
 		b = appendText(append(b, `,"undo":{"action":`...), p.Undo.Action)
 		b = appendTexts(append(b, `,"parameters":`...), p.Undo.Parameters)
 		b = append(b, '}')
+	}
+	if s := p.Selected; s != nil {
+		b = appendText(append(b, `,"selected":{"digest":`...), s.Digest)
+		b = append(appendText(append(b, `,"node":`...), s.Node), '}')
 	}
 	sum := sha256.Sum256(append(b, '}'))
 	return "sha256:" + hex.EncodeToString(sum[:])

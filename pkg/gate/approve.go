@@ -110,7 +110,7 @@ func (g *Gate) approve(ctx context.Context, id int64, yes Approving) (Outcome, e
 		return Outcome{}, err
 	}
 	reasons := slices.Concat(g.mayApprove(a, h, yes.By, yes.Digest, now, busy), past.against,
-		yes.notAsShown(a, saw))
+		yes.notAsShown(a, saw), g.notAsSelected(ctx, a.Plan))
 	if len(reasons) > 0 {
 		return g.deny(ctx, a, "approval", reasons)
 	}

@@ -19,6 +19,24 @@ type Options struct {
 	KeepGoing bool
 	// Parallel is how many run at once; less than 1 is 1, which keeps their order.
 	Parallel int
+	// Waves are how many actions each wave has, in their order. A wave begins when all of the one
+	// before it has ended well. Nil is one wave.
+	Waves []int
+	// Begins, when not nil, is told each wave that begins, from 0.
+	Begins func(wave int)
+}
+
+// begins is the wave that an action is the first of, by its place; -1 if it is the first of none.
+func (o Options) begins(place int) int {
+	for wave, n := range o.Waves {
+		if place == 0 {
+			return wave
+		}
+		if place -= n; place < 0 {
+			break
+		}
+	}
+	return -1
 }
 
 // DryRun asks the executor what executing would do now, and changes nothing.
@@ -35,7 +53,7 @@ func (g *Gate) mayDryRun(ctx context.Context, p Plan) policy.Denial {
 	if g.Policy == nil {
 		return noPolicy()
 	}
-	return append(g.Policy.Subject(g.subject(p)), g.pinned(ctx)...)
+	return slices.Concat(g.Policy.Subject(g.subject(p)), g.notAsSelected(ctx, p), g.pinned(ctx))
 }
 
 // dryRun runs a request that changes nothing, and logs what it said.
@@ -184,6 +202,10 @@ func (g *Gate) run(
 		slots    = make(chan struct{}, max(1, opt.Parallel))
 	)
 	for i, id := range ids {
+		wave := opt.begins(i)
+		if wave >= 0 {
+			wait.Wait()
+		}
 		slots <- struct{}{}
 		mu.Lock()
 		stopped, number := stop || ctx.Err() != nil, begun
@@ -191,6 +213,9 @@ func (g *Gate) run(
 			begun++
 		}
 		mu.Unlock()
+		if wave >= 0 && !stopped && opt.Begins != nil {
+			opt.Begins(wave)
+		}
 		a, err := g.Store.Get(context.WithoutCancel(ctx), id)
 		if err != nil {
 			mu.Lock()
@@ -268,6 +293,7 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 	}
 	return slices.Concat(reasons, past.against, g.anothers(a, past.run),
 		g.Policy.Subject(g.subject(a.Plan)),
+		g.notAsSelected(ctx, a.Plan),
 		g.Policy.Execution(now, begun),
 		g.Policy.Approved(h, now),
 		g.pinned(ctx),

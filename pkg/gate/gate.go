@@ -47,6 +47,8 @@ type Gate struct {
 	Names func(ctx context.Context, a Action, said protocol.Status) map[string]string
 	// Progress, when not nil, is told each outcome as it comes, one at a time.
 	Progress func(Outcome)
+	// Selections, when not nil, remembers those that were read.
+	Selections *SelectionCache
 }
 
 // Runner carries out one request, and has ended what it began by the deadline of the context. An
@@ -187,7 +189,7 @@ func intact(a Action) policy.Denial {
 	if a.Altered != "" {
 		reasons = against("journal", "%s; journal --verify tells more", a.Altered)
 	}
-	for _, column := range []string{"target", "parameters", "undo", "observed"} {
+	for _, column := range []string{"target", "parameters", "undo", "observed", "selected"} {
 		if text, ok := a.Unreadable[column]; ok {
 			reasons = append(
 				reasons,

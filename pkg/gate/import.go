@@ -43,7 +43,11 @@ func (g *Gate) importAll(ctx context.Context, plans []Plan, im importing) ([]Out
 
 // once imports, or says that somebody else wrote in between.
 func (im importing) once(ctx context.Context, plans []Plan) ([]Outcome, error) {
-	for some := range slices.Chunk(im.check(ctx, plans), foundAtOnce) {
+	good := im.check(ctx, plans)
+	if err := im.checkSelections(ctx, good); err != nil {
+		return nil, err
+	}
+	for some := range slices.Chunk(good, foundAtOnce) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -102,6 +106,8 @@ type importing struct {
 	changes  []Change
 	// changed says which outcome each change belongs to.
 	changed []int
+	// selections are those of the plans, by their digests.
+	selections map[string]*importedSelection
 }
 
 func (im *importing) refuse(format string, args ...any) {
@@ -125,6 +131,10 @@ func (im *importing) check(ctx context.Context, plans []Plan) []numbered {
 		p := numbered{plan, i + 1}
 		if faults := im.complete(&p.Plan); len(faults) > 0 {
 			im.refuse("%s: %s", p.called(), strings.Join(faults, "; "))
+			continue
+		}
+		if reasons := im.notAsSelected(ctx, p.Plan); len(reasons) > 0 {
+			im.refuse("%s: %s", p.called(), reasons.Error())
 			continue
 		}
 		if first, twice := seen[p.IdempotencyKey]; twice {
@@ -250,5 +260,7 @@ func (im *importing) change(a Action, kind EventKind, message string) {
 	}
 	im.changed = append(im.changed, len(im.outcomes))
 	im.outcomes = append(im.outcomes, Outcome{Action: a, Verdict: Done, Message: message})
-	im.changes = append(im.changes, Change{Action: a, Event: im.event(kind, a, data)})
+	im.changes = append(im.changes, Change{
+		Action: a, Event: im.event(kind, a, data), Before: im.selectedFirst(a.Plan),
+	})
 }

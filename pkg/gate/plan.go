@@ -12,7 +12,8 @@ import (
 )
 
 // ParsePlans reads plans, in YAML or JSON: one, a list of them, several documents, or an object
-// that has them as actionPlans. The error is a document.Faults.
+// that has them as actionPlans, beside the selection that they are of. The error is a
+// document.Faults.
 func ParsePlans(data []byte) ([]Plan, error) {
 	nodes, err := document.Parse(data)
 	if err != nil {
@@ -43,6 +44,8 @@ func (r *planReader) document(n *document.Node, path string) {
 		r.Each(n, path, r.plan)
 	case n.Kind == document.Object && len(n.Entries) == 1 && n.Entries[0].Key == "actionPlans":
 		r.Each(n.Entries[0].Value, "actionPlans", r.plan)
+	case n.Kind == document.Object && hasEntry(n, "selection"):
+		r.selected(n, path)
 	default:
 		r.plan(n, path)
 	}
@@ -78,6 +81,13 @@ func (r *planReader) plan(n *document.Node, path string) {
 		// What a planner expects is for people to read beside its plan.
 		document.Field{Name: "expectedEffects", Read: func(n *document.Node, path string) {
 			r.Strings(n, path)
+		}},
+		document.Field{Name: "selected", Read: func(n *document.Node, path string) {
+			p.Selected = &Selected{}
+			r.Fields(n, path,
+				document.Field{Name: "digest", Required: true, Read: text(&p.Selected.Digest)},
+				document.Field{Name: "node", Required: true, Read: text(&p.Selected.Node)},
+			)
 		}},
 		document.Field{Name: "undo", Read: func(n *document.Node, path string) {
 			p.Undo = &Undo{}

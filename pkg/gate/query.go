@@ -20,6 +20,8 @@ type Query struct {
 	Only []string
 	// Targets are ids or addresses: an action fits that has one among the values of its target.
 	Targets []string
+	// Selection is the digest of a selection: an action fits that is one of its.
+	Selection string
 	// Since is the earliest time of the last change.
 	Since time.Time
 	// After is the id to begin behind.
@@ -37,7 +39,7 @@ type Query struct {
 // Filters reports whether the query asks for anything of an action but its place.
 func (q Query) Filters() bool {
 	return len(q.Statuses)+len(q.Actions)+len(q.Keys)+len(q.Only)+len(q.Targets) > 0 ||
-		!q.Since.IsZero()
+		q.Selection != "" || !q.Since.IsZero()
 }
 
 // Matches reports whether an action is one that the filters ask for.
@@ -47,6 +49,7 @@ func (q Query) Matches(a Action) bool {
 		(len(q.Only) == 0 || slices.Contains(q.Only, a.IdempotencyKey)) &&
 		matchesKey(q.Keys, a.IdempotencyKey) &&
 		(len(q.Targets) == 0 || slices.ContainsFunc(q.Targets, a.isAimedAt)) &&
+		(q.Selection == "" || a.Selected != nil && a.Selected.Digest == q.Selection) &&
 		!a.UpdatedAt.Before(q.Since)
 }
 
@@ -87,6 +90,8 @@ func network(text string) (netip.Prefix, bool) {
 // EventQuery selects events, in their order.
 type EventQuery struct {
 	ActionID int64
+	// NoAction asks for events of no action.
+	NoAction bool
 	Kind     EventKind
 	// Kinds and Keys are as in a Query: of each one must fit, and an empty one asks for nothing.
 	Kinds []EventKind

@@ -13,6 +13,7 @@ type Row struct {
 	Target         map[string]string `json:"target"`
 	Parameters     map[string]string `json:"parameters,omitempty"`
 	Undo           *Undo             `json:"undo,omitempty"`
+	Selected       *Selected         `json:"selected,omitempty"`
 	RiskLevel      string            `json:"riskLevel,omitempty"`
 	Status         Status            `json:"status"`
 	ApprovedBy     string            `json:"approvedBy,omitempty"`
@@ -32,7 +33,7 @@ func (a Action) Row() Row {
 	return Row{
 		ID: a.ID, IdempotencyKey: a.IdempotencyKey, Source: a.Source,
 		Provider: a.Provider, ProviderRef: a.ProviderRef, Action: a.Action,
-		Target: full(a.Target), Parameters: a.Parameters, Undo: a.Undo, RiskLevel: a.RiskLevel,
+		Target: full(a.Target), Parameters: a.Parameters, Undo: a.Undo, Selected: a.Selected, RiskLevel: a.RiskLevel,
 		Status: a.Status, ApprovedBy: a.ApprovedBy, ApprovedAt: known(a.ApprovedAt),
 		ExecutedAt:    known(a.ExecutedAt),
 		ResultMessage: a.ResultMessage, Error: a.Error, Observed: a.Observed,

@@ -53,7 +53,9 @@ type Change struct {
 	Action Action
 	// Approval, when not nil, is recorded with it.
 	Approval *policy.Approval
-	Event    Event
+	// Before are events of no action that are logged before it.
+	Before []Event
+	Event  Event
 }
 
 // Event is one entry of the log. Each carries the hash of the one before.
@@ -87,6 +89,8 @@ const (
 	EventMigrated       EventKind = "migrated"
 	EventImported       EventKind = "imported"
 	EventAdopted        EventKind = "adopted"
+	EventSelected       EventKind = "selected"
+	EventSelectionSeen  EventKind = "selection-seen"
 	EventRequeued       EventKind = "requeued"
 	EventDenied         EventKind = "denied"
 	EventApproved       EventKind = "approved"
@@ -108,7 +112,7 @@ const (
 // EventKinds are all kinds of events.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventMigrated, EventImported, EventAdopted, EventRequeued, EventDenied, EventApproved,
+		EventMigrated, EventImported, EventAdopted, EventSelected, EventSelectionSeen, EventRequeued, EventDenied, EventApproved,
 		EventRejected, EventClaimed, EventTakenUp, EventClaimSeen, EventClaimBroken, EventDryRun,
 		EventResult, EventNoResult, EventLateResult, EventRollbackClaim, EventRollbackDryRun,
 		EventRolledBack, EventRollbackFailed,

@@ -142,6 +142,11 @@ func (w *writer) apply(changes []gate.Change) ([]gate.Action, error) {
 		if err := w.wanted.Err(); err != nil {
 			return nil, err
 		}
+		for _, e := range c.Before {
+			if err := w.log(e); err != nil {
+				return nil, err
+			}
+		}
 		a, values, err := w.put(c.Action, c.Event.At)
 		if err != nil {
 			return nil, err
@@ -206,11 +211,11 @@ var (
 	insertAction = "INSERT INTO action_executions (" + coreColumns + ") VALUES (?, ?, ?, ?, ?, ?, " +
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 	insertState = "INSERT INTO " + ours.states + " (" + stateColumns + ", action_id) VALUES (?, " +
-		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	updateAction = "UPDATE action_executions SET (" + coreColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, " +
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?"
 	updateState = "UPDATE " + ours.states + " SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, " +
-		"?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
+		"?, ?, ?, ?, ?, ?, ?) WHERE action_id = ? AND revision = ?"
 )
 
 // put writes an action on the revision it has, where its row is as the log left it. It returns the
@@ -285,10 +290,14 @@ func valuesOf(a gate.Action) ([]any, error) {
 	if a.MayHaveChanged {
 		mark = 1
 	}
-	process := ""
+	process, selected := "", ""
 	if c.Process != (gate.Process{}) {
 		// A struct of texts and a number has no value that JSON lacks.
 		process, _ = encode(c.Process)
+	}
+	if a.Selected != nil {
+		// Texts have no value that JSON lacks.
+		selected, _ = encode(a.Selected)
 	}
 	return []any{
 		a.ID,
@@ -299,6 +308,7 @@ func valuesOf(a gate.Action) ([]any, error) {
 		encodeObject(a.Observed),
 		a.Name, a.Description, a.Mode, a.Digest(), formatTime(a.Imported), a.Revision,
 		string(c.Purpose), c.By, formatTime(c.At), formatTime(c.Until), string(c.From), mark, process,
+		selected,
 	}, nil
 }
 

@@ -165,11 +165,8 @@ func (s stored) event() (gate.Event, error) {
 // rowDigest is that of the values of a row. What later versions added at the end is in it as far as
 // it says something: the digests of earlier ones stay.
 func rowDigest(values []any) (string, error) {
-	if values[processAt] == "" {
-		values = values[:processAt]
-		if values[markAt] == int64(0) {
-			values = values[:markAt]
-		}
+	for at := selectedAt; at >= markAt && (values[at] == "" || values[at] == int64(0)); at-- {
+		values = values[:at]
 	}
 	text, err := appendJSON(make([]byte, 0, 1024), values)
 	if err != nil {
@@ -240,8 +237,11 @@ func (v view) eventPages(q gate.EventQuery) (all []gate.Event, err error) {
 // whereOfEvents is what SQL can tell of a query, in the query's order.
 func whereOfEvents(q gate.EventQuery) (text string, args []any) {
 	var s selection
-	if q.ActionID != 0 {
+	if q.ActionID != 0 || q.NoAction {
 		s.add("action_id = ?", q.ActionID)
+	}
+	if len(q.Keys) == 1 {
+		s.addKey(q.Keys[0])
 	}
 	if q.Kind != "" {
 		s.add("kind = ?", string(q.Kind))

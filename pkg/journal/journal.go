@@ -64,7 +64,7 @@ var schema string
 const (
 	// applicationID marks a SQLite file as ours.
 	applicationID = 0x41435447
-	version       = 5
+	version       = 6
 )
 
 // driver is SQLite's, but in tests of what fails.

@@ -18,7 +18,7 @@ import (
 //
 // Until version 2 the tables had names of which a core uses one. Version 1 had no mark of what may
 // have been changed. The rows that should bear it get it, with an event. Version 3 had no id of the
-// journal, and no process of a claim. A row that is not as the log left it stays as it is, to be
+// journal, and no process of a claim, and version 5 no selection that a plan is one of. A row that is not as the log left it stays as it is, to be
 // found.
 func (j *Journal) migrate(ctx context.Context) error {
 	form, err := wantedSchema(ctx)
@@ -77,7 +77,7 @@ func (w *writer) nobodyIsAtWork(now time.Time) error {
 	var by, until string
 	claims := "SELECT claim_by, claim_until FROM " + w.journal.tables().states +
 		" WHERE claim_by <> '' AND claim_until > ? AND claim_until < ? ORDER BY claim_until DESC LIMIT 1"
-	row := w.tx.QueryRowContext(w.ctx, claims, formatTime(now), formatTime(now.Add(longestClaim)))
+	row := w.view().QueryRowContext(w.ctx, claims, formatTime(now), formatTime(now.Add(longestClaim)))
 	switch err := row.Scan(&by, &until); {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
@@ -93,10 +93,9 @@ func (w *writer) moveTables(form map[string]part, from int) error {
 	var statements []string
 	switch from {
 	case 4:
-		statements = []string{
-			form["index "+countingIndex].text,
-			fmt.Sprintf("UPDATE %s SET version = %d", ours.head, version),
-		}
+		statements = append(widenStates(form), form["index "+countingIndex].text)
+	case 5:
+		statements = widenStates(form)
 	case 3:
 		statements = movingStates(form)
 	default:
@@ -109,6 +108,18 @@ func (w *writer) moveTables(form map[string]part, from int) error {
 		}
 	}
 	return nil
+}
+
+// widenStates brings the column that version 6 added.
+func widenStates(form map[string]part) []string {
+	const old = prefix + "before_6_states"
+	return []string{
+		"ALTER TABLE " + ours.states + " RENAME TO " + old,
+		form["table "+ours.states].text,
+		moving(ours.states, "action_id, "+stateColumns, "action_id, "+statesOf(5), old),
+		"DROP TABLE " + old,
+		fmt.Sprintf("UPDATE %s SET version = %d", ours.head, version),
+	}
 }
 
 // countingIndex is what version 5 brought.

@@ -185,6 +185,16 @@ var earlier = map[string]struct {
 	"version 2": {version2SQL, asVersion2},
 	"version 3": {version3SQL, asVersion3},
 	"version 4": {version4SQL, asVersion4},
+	"version 5": {version5SQL(), asVersion4},
+}
+
+// version5SQL is a journal as version 5 made it of one of version 4: with one more index.
+func version5SQL() string {
+	const index = "CREATE INDEX actionctl_actions_by_verb ON action_executions (status, action);\n"
+	return strings.NewReplacer(
+		`INSERT INTO "actionctl_journal" VALUES(1,4,`, `INSERT INTO "actionctl_journal" VALUES(1,5,`,
+		"PRAGMA user_version = 4;", "PRAGMA user_version = 5;", "COMMIT;", index+"COMMIT;",
+	).Replace(version4SQL)
 }
 
 func madeBy(t testing.TB, sql string) (path string) {
@@ -269,7 +279,8 @@ func keepsItsChain(t *testing.T, path string, want Report) {
 	if j.ID() != id {
 		t.Errorf("its id is %q, want %q", j.ID(), id)
 	}
-	for _, name := range []string{before4 + ours.states, before4 + ours.head,
+	for _, name := range []string{
+		before4 + ours.states, before4 + ours.head, prefix + "before_6_states",
 		before3.states, before3.approvals, before3.events, before3.head} {
 		if there, err := hasTable(context.Background(), j.db, name); there || err != nil {
 			t.Errorf("%s is there still: %v, %v", name, there, err)

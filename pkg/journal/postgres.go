@@ -167,13 +167,49 @@ func (j *Journal) openTables(ctx context.Context, create bool) error {
 		// What is missing is for Verify to tell.
 		j.version, err = version, nil
 	}
-	if err == nil && j.version != version {
-		err = fmt.Errorf("it is of version %d, and this program knows version %d", j.version, version)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case j.version < firstOnServer || j.version > version:
+		return fmt.Errorf("it is of version %d, and this program knows version %d", j.version, version)
+	case j.version < version && !j.readOnly:
+		if err := j.widenOnServer(ctx); err != nil {
+			return fmt.Errorf("cannot bring it from version %d to %d: %w", j.version, version, err)
+		}
 	}
 	return j.findID(ctx)
+}
+
+// firstOnServer is the first version of which there are journals on servers.
+const firstOnServer = 5
+
+// widenOnServer brings the column that version 6 added, in one transaction. The rows and the log
+// stay as they are.
+func (j *Journal) widenOnServer(ctx context.Context) error {
+	return asWriting(j.transact(ctx, func(w *writer) error {
+		head := w.tx.QueryRowContext(w.ctx, "SELECT version FROM "+ours.head+" FOR UPDATE")
+		if err := head.Scan(&j.version); err != nil || j.version == version {
+			return err // another process was faster
+		}
+		if err := w.findHead(); err != nil {
+			return err
+		}
+		if err := w.nobodyIsAtWork(time.Now()); err != nil {
+			return err
+		}
+		for _, statement := range []string{
+			"ALTER TABLE " + ours.states +
+				` ADD COLUMN selected text COLLATE "C" NOT NULL DEFAULT ''`,
+			"ALTER TABLE " + ours.states + " ALTER COLUMN selected DROP DEFAULT",
+			fmt.Sprintf("UPDATE %s SET version = %d", ours.head, version),
+		} {
+			if _, err := w.tx.ExecContext(w.ctx, statement); err != nil {
+				return err
+			}
+		}
+		j.version = version
+		return nil
+	}, nil))
 }
 
 // hasTables reports whether our tables are there. It looks into the catalog itself: a session may

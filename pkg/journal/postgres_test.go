@@ -74,6 +74,7 @@ var onBoth = map[string]func(*testing.T){
 	"Tail":                   TestTheTailFromAKnownHead,
 	"TailTamperedWith":       TestTheTailNamesWhatWasDoneToIt,
 	"Progress":               TestProgressOfAVerification,
+	"WhatASelectionBrings":   TestWhatASelectionBrings,
 }
 
 func TestOnPostgreSQL(t *testing.T) {
@@ -333,6 +334,47 @@ func TestAServerThatIsAwayIsTold(t *testing.T) {
 		t.Error(got.Status, err)
 	}
 	if r, err := j.Verify(t.Context()); err != nil || len(r.Faults) > 0 || r.Events != 1 {
+		t.Error(r, err)
+	}
+}
+
+// TestAJournalOfVersion5OnTheServerIsBroughtToThisOne: rows, log and id stay as they are, also for
+// who may not write.
+func TestAJournalOfVersion5OnTheServerIsBroughtToThisOne(t *testing.T) {
+	u := freshURL(t)
+	made := open(t, u)
+	added := add(t, made, "k")
+	before, err := made.Find(t.Context(), "k")
+	if err != nil || before.ID != added.ID {
+		t.Fatal(err)
+	}
+	id := made.ID()
+	for _, statement := range []string{
+		"ALTER TABLE actionctl_states DROP COLUMN selected",
+		"UPDATE actionctl_journal SET version = 5",
+	} {
+		if _, err := made.db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, options := range []string{"&default_transaction_read_only=on", "", ""} {
+		j, err := Open(t.Context(), u+options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := j.Find(t.Context(), "k")
+		if d := cmp.Diff(before, a); d != "" || err != nil || j.ID() != id {
+			t.Errorf("%q: %v, the id %q: %s", options, err, j.ID(), d)
+		}
+		_ = j.Close()
+	}
+	j := open(t, u)
+	chosen := gate.Plan{IdempotencyKey: "batch/i-1", Action: "fence-security-groups",
+		Selected: &gate.Selected{Digest: "sha256:1", Node: "n1"}}
+	apply(t, j, gate.Change{
+		Action: gate.Action{Plan: chosen, Status: gate.Pending}, Event: event(gate.EventImported),
+	})
+	if r, err := j.Verify(t.Context()); err != nil || len(r.Faults) > 0 || r.Actions != 2 {
 		t.Error(r, err)
 	}
 }

@@ -11,21 +11,24 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// stateColumns1 are those of version 1; versions 2 and 4 added one each.
+// stateColumns1 are those of version 1; versions 2, 4 and 6 added one each.
 const (
 	stateColumns1 = "name, description, mode, digest, imported_at, revision, " +
 		"claim_purpose, claim_by, claim_at, claim_until, claim_from"
 	stateColumns2 = stateColumns1 + ", may_have_changed"
-	stateColumns  = stateColumns2 + ", claim_process"
+	stateColumns4 = stateColumns2 + ", claim_process"
+	stateColumns  = stateColumns4 + ", selected"
 )
 
 // statesOf are the values of all of stateColumns in a journal of a version.
 func statesOf(version int) string {
 	switch version {
 	case 1:
-		return stateColumns1 + ", 0, ''"
+		return stateColumns1 + ", 0, '', ''"
 	case 2, 3:
-		return stateColumns2 + ", ''"
+		return stateColumns2 + ", '', ''"
+	case 4, 5:
+		return stateColumns4 + ", ''"
 	}
 	return stateColumns
 }
@@ -37,7 +40,8 @@ const (
 	revisionAt = stateAt + 5
 	markAt     = stateAt + 11
 	processAt  = markAt + 1
-	rowLength  = processAt + 1
+	selectedAt = processAt + 1
+	rowLength  = selectedAt + 1
 )
 
 // row is an action's row as it lies in the file.
@@ -50,7 +54,7 @@ type row struct {
 // selectRows is the beginning of every query for rows.
 func (j *Journal) selectRows() string {
 	if j.foreign {
-		const none = "'', '', '', '', '', 0, '', '', '', '', '', 0, ''"
+		const none = "'', '', '', '', '', 0, '', '', '', '', '', 0, '', ''"
 		return "SELECT " + j.idColumn + ", " + coreColumns + ", " + none + " FROM action_executions "
 	}
 	// A row of the core's table without one of ours is not to be overlooked.
@@ -153,6 +157,7 @@ func (r row) action() gate.Action {
 		a.Claim.Until = state[9].time(&a, "claimUntil")
 		object(&a, "claimProcess", state[12], &a.Claim.Process)
 	}
+	object(&a, "selected", state[13], &a.Selected)
 	a.MayHaveChanged = r.values[markAt] != int64(0)
 	if r.unmarked {
 		a.MayHaveChanged = a.SeemsToHaveChanged()

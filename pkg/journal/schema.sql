@@ -39,7 +39,8 @@ CREATE TABLE actionctl_states (
 	claim_until TEXT NOT NULL,
 	claim_from TEXT NOT NULL,
 	may_have_changed INTEGER NOT NULL,
-	claim_process TEXT NOT NULL
+	claim_process TEXT NOT NULL,
+	selected TEXT NOT NULL
 );
 
 CREATE TABLE actionctl_approvals (

@@ -37,7 +37,8 @@ CREATE TABLE actionctl_states (
 	claim_until text COLLATE "C" NOT NULL,
 	claim_from text COLLATE "C" NOT NULL,
 	may_have_changed bigint NOT NULL,
-	claim_process text COLLATE "C" NOT NULL
+	claim_process text COLLATE "C" NOT NULL,
+	selected text COLLATE "C" NOT NULL
 );
 
 CREATE TABLE actionctl_approvals (

@@ -139,6 +139,9 @@ func (r *reader) spec(n *document.Node, path string) {
 		document.Field{Name: "revokedKeys", Read: r.strings(&revoked, "none")},
 		document.Field{Name: "approverOtherThanImporter", Read: r.bool(&p.NotImporter)},
 		document.Field{Name: "maxEvidenceAge", Read: r.duration(&p.MaxEvidenceAge)},
+		document.Field{Name: "maxNodes", Read: r.int(&p.MaxNodes, 1)},
+		document.Field{Name: "maxPercentPerRegion", Read: r.percent(&p.MaxPercentPerRegion)},
+		document.Field{Name: "allowedAccounts", Read: r.strings(&p.Accounts, "any")},
 	)
 	p.dryRunAllowed, p.approvalWaived = !dryRunOnly, !requireApproval
 	r.revoke(n, path, revoked)
@@ -158,6 +161,15 @@ func (r *reader) bool(to *bool) readFunc {
 
 func (r *reader) int(to *int, low int) readFunc {
 	return func(n *document.Node, path string) { *to = r.Int(n, path, low) }
+}
+
+// percent reads a share of all, as a whole number.
+func (r *reader) percent(to *int) readFunc {
+	return func(n *document.Node, path string) {
+		if *to = r.Int(n, path, 1); *to > 100 {
+			r.Add(n.Line, path, "is %d, want a share of all from 1 to 100", *to)
+		}
+	}
 }
 
 // maybe reads a choice for which to say nothing is a third answer.

@@ -48,6 +48,12 @@
 //
 // With allowedPlugins only a program with one of these digests is run, dry-runs too.
 //
+// maxNodes, maxPercentPerRegion and allowedAccounts hold for nodes that a selector chose: for all
+// that one selection has, whatever of it runs. A share is that of the nodes of the region that were
+// not terminated when they were chosen. With allowedAccounts a plan that no selection made is
+// refused, since it does not say its account. No undo is held to them. An executor can't know them:
+// only the gate holds them.
+//
 // With joinCalls: false an executor that answers a stream makes each call for one request alone.
 //
 // Where a core's reading is a hole, this one is stricter. A list that is there and empty, a
@@ -101,6 +107,9 @@ type Policy struct {
 	MaxEvidenceAge time.Duration
 	// Plugins are the digests of the programs that may be run; nil: no restriction.
 	Plugins []string
+	// MaxNodes and MaxPercentPerRegion bound a selection of nodes; 0: no limit.
+	MaxNodes, MaxPercentPerRegion int
+	Accounts                      []string // nil: no restriction
 
 	// joinCalls is nil where the document does not say it.
 	joinCalls *bool
