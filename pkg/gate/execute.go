@@ -39,6 +39,20 @@ func (o Options) begins(place int) int {
 	return -1
 }
 
+// waitBefore waits for what is under way before a wave.
+func (o Options) waitBefore(wave int, underWay *sync.WaitGroup) {
+	if wave >= 0 {
+		underWay.Wait()
+	}
+}
+
+// tell tells that a wave begins.
+func (o Options) tell(wave int, stopped bool) {
+	if wave >= 0 && !stopped && o.Begins != nil {
+		o.Begins(wave)
+	}
+}
+
 // DryRun asks the executor what executing would do now, and changes nothing.
 func (g *Gate) DryRun(ctx context.Context, ids []int64, opt Options) ([]Outcome, error) {
 	return g.run(ctx, ids, opt, func(ctx context.Context, a Action, _ int) (Outcome, error) {
@@ -203,9 +217,7 @@ func (g *Gate) run(
 	)
 	for i, id := range ids {
 		wave := opt.begins(i)
-		if wave >= 0 {
-			wait.Wait()
-		}
+		opt.waitBefore(wave, &wait)
 		slots <- struct{}{}
 		mu.Lock()
 		stopped, number := stop || ctx.Err() != nil, begun
@@ -213,9 +225,7 @@ func (g *Gate) run(
 			begun++
 		}
 		mu.Unlock()
-		if wave >= 0 && !stopped && opt.Begins != nil {
-			opt.Begins(wave)
-		}
+		opt.tell(wave, stopped)
 		a, err := g.Store.Get(context.WithoutCancel(ctx), id)
 		if err != nil {
 			mu.Lock()

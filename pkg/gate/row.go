@@ -33,7 +33,8 @@ func (a Action) Row() Row {
 	return Row{
 		ID: a.ID, IdempotencyKey: a.IdempotencyKey, Source: a.Source,
 		Provider: a.Provider, ProviderRef: a.ProviderRef, Action: a.Action,
-		Target: full(a.Target), Parameters: a.Parameters, Undo: a.Undo, Selected: a.Selected, RiskLevel: a.RiskLevel,
+		Target: full(a.Target), Parameters: a.Parameters, Undo: a.Undo, Selected: a.Selected,
+		RiskLevel: a.RiskLevel,
 		Status: a.Status, ApprovedBy: a.ApprovedBy, ApprovedAt: known(a.ApprovedAt),
 		ExecutedAt:    known(a.ExecutedAt),
 		ResultMessage: a.ResultMessage, Error: a.Error, Observed: a.Observed,

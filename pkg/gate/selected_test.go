@@ -173,9 +173,9 @@ func TestTheDigestBindsTheSelection(t *testing.T) {
 // execution; an undo is not held to it.
 func TestPolicyBoundsASelection(t *testing.T) {
 	for bound, want := range map[string]string{
-		"maxNodes: 3":                       "maxNodes: 4 nodes are chosen, and 3 are allowed",
-		"maxPercentPerRegion: 49":           "maxPercentPerRegion: 2 of 4 nodes in eu-west-1 are chosen, which is 50 %",
-		`allowedAccounts: ["222233334444"]`: `allowedAccounts: 4 of 4 nodes are of the account "111122223333"`,
+		"maxNodes: 3":                       "4 nodes are chosen, and 3 are allowed",
+		"maxPercentPerRegion: 49":           "2 of 4 nodes in eu-west-1 are chosen, which is 50 %",
+		`allowedAccounts: ["222233334444"]`: `4 of 4 nodes are of the account "111122223333"`,
 	} {
 		t.Run(bound, func(t *testing.T) {
 			r := newRig(t, lab)
@@ -203,7 +203,7 @@ func TestPolicyBoundsASelection(t *testing.T) {
 			refused("approve", outcomes, err)
 			_, more := batch(t, "maint-8", 4)
 			if _, err := r.Import(t.Context(), more, "test", false); !gate.IsRefusal(err) ||
-				!strings.Contains(err.Error(), want) {
+				!strings.Contains(err.Error(), bound[:8]) || !strings.Contains(err.Error(), want) {
 				t.Error(err)
 			}
 			if len(r.requests) != asked {
@@ -287,8 +287,14 @@ func TestWavesBeginOneAfterTheOther(t *testing.T) {
 	if n := len(r.requests) - asked; n != 3 {
 		t.Errorf("%d ran again", n)
 	}
-	asked = len(r.requests)
-	r.all(r.Rollback(t.Context(), ids, gate.Options{}))(gate.Done)
+	r.undoneLastWaveFirst(d, ids)
+}
+
+// undoneLastWaveFirst undoes a batch in waves of two.
+func (r *rig) undoneLastWaveFirst(d *selection.Document, ids []int64) {
+	r.t.Helper()
+	asked := len(r.requests)
+	r.all(r.Rollback(r.t.Context(), ids, gate.Options{}))(gate.Done)
 	waveOf := map[string]int{}
 	for i, n := range d.Nodes {
 		waveOf[n.Interface] = i / 2
@@ -296,7 +302,7 @@ func TestWavesBeginOneAfterTheOther(t *testing.T) {
 	last := 2
 	for _, q := range r.requests[asked:] {
 		if w := waveOf[q.Target["nicRef"]]; w > last {
-			t.Errorf("wave %d is undone after wave %d", w, last)
+			r.t.Errorf("wave %d is undone after wave %d", w, last)
 		} else {
 			last = w
 		}
@@ -362,24 +368,27 @@ actionPlans:
 	if err != nil || len(plans) != 1 || plans[0].Selected.Document == nil {
 		t.Fatal(plans, err)
 	}
+	const node = "{id: n1, sourceId: i-01, region: eu-west-1, interface: eni-00000001, by: [1]}"
+	mark := fmt.Sprintf("selected: {digest: %q, node: n1}", digest)
 	for want, change := range map[string][2]string{
-		"selected.digest":                        {digest, "sha256:0"},
-		"is required beside a selection":         {"selected: {digest: \"" + digest + "\", node: n1}", ""},
-		"and says that there are 0":              {"nodes: 2", "nodes: 0"},
-		"want a whole number from 1 up":          {"by: [1]", "by: [0]"},
-		"is by [2], and there are 1 selectors":   {"by: [1]", "by: [2]"},
-		"is no time as":                          {"2026-11-29T05:00:00Z", "yesterday"},
-		`want "actionctl-selection/1"`:           {"selection/1", "selection/2"},
-		"the selection has no node":              {"nodes: [{id: n1, sourceId: i-01, region: eu-west-1, interface: eni-00000001, by: [1]}]", "nodes: []"},
-		"actionPlans: is required":               {"actionPlans:", "actionPlan:"},
-		`* ? and \ can't be in it`:               {"key: maint-7\n", "key: maint-*\n"},
-		"selection.nodes[0].colour: is unknown":  {"id: n1", "id: n1, colour: red"},
-		"count each region of its nodes once":    {"regions: [{region: eu-west-1", "regions: [{region: eu-west-9"},
-		"node 1 of the selection must have id, ": {"id: n1", "id: ''"},
+		"selected.digest":                      {digest, "sha256:0"},
+		"is required beside a selection":       {mark, ""},
+		"and says that there are 0":            {"nodes: 2", "nodes: 0"},
+		"want a whole number from 1 up":        {"by: [1]", "by: [0]"},
+		"is by [2], and there are 1 selectors": {"by: [1]", "by: [2]"},
+		"is no time as":                        {"2026-11-29T05:00:00Z", "yesterday"},
+		`want "actionctl-selection/1"`:         {"selection/1", "selection/2"},
+		"the selection has no node":            {"[" + node + "]", "[]"},
+		"actionPlans: is required":             {"actionPlans:", "actionPlan:"},
+		`* ? and \ can't be in it`:             {"key: maint-7\n", "key: maint-*\n"},
+		"nodes[0].colour: is unknown":          {"id: n1", "id: n1, colour: red"},
+		"count each region of its nodes once": {
+			"regions: [{region: eu-west-1", "regions: [{region: eu-west-9"},
+		"nodes[0].id: is blank": {"id: n1", "id: ''"},
 	} {
 		broken := strings.Replace(fmt.Sprintf(text, digest), change[0], change[1], 1)
-		if _, err := gate.ParsePlans([]byte(broken)); err == nil ||
-			!strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "is blank") {
+		_, err := gate.ParsePlans([]byte(broken))
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

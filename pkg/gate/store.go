@@ -112,9 +112,9 @@ const (
 // EventKinds are all kinds of events.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventMigrated, EventImported, EventAdopted, EventSelected, EventSelectionSeen, EventRequeued, EventDenied, EventApproved,
-		EventRejected, EventClaimed, EventTakenUp, EventClaimSeen, EventClaimBroken, EventDryRun,
-		EventResult, EventNoResult, EventLateResult, EventRollbackClaim, EventRollbackDryRun,
-		EventRolledBack, EventRollbackFailed,
+		EventMigrated, EventImported, EventAdopted, EventSelected, EventSelectionSeen, EventRequeued,
+		EventDenied, EventApproved, EventRejected, EventClaimed, EventTakenUp, EventClaimSeen,
+		EventClaimBroken, EventDryRun, EventResult, EventNoResult, EventLateResult,
+		EventRollbackClaim, EventRollbackDryRun, EventRolledBack, EventRollbackFailed,
 	}
 }

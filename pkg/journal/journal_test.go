@@ -849,9 +849,9 @@ func TestWhatIsNoJournalIsRefused(t *testing.T) {
 		text:    "it is no SQLite database",
 		other:   "it has no table action_executions",
 		lacking: "it lacks source, provider,",
-		newer:   "it is of version 99, and this program knows version 5",
+		newer:   "it is of version 99, and this program knows version 6",
 		older:   "actionctl_journal says that it is of version 2",
-		robbed:  "it is of version 5, and its table actionctl_journal is not there",
+		robbed:  "it is of version 6, and its table actionctl_journal is not there",
 		dir:     "is a directory",
 		// A pipe is one too, and would be waited for.
 		os.DevNull: "it is not a regular file",

@@ -13,13 +13,13 @@ import (
 	"aws-provider-executor/pkg/gate"
 )
 
-// migrate brings a journal of an earlier version to this one, in one transaction. The log goes with
-// it event by event, and ends with the same hash.
+// migrate brings a journal of an earlier version to this one, in one transaction. The log goes
+// with it event by event, and ends with the same hash.
 //
-// Until version 2 the tables had names of which a core uses one. Version 1 had no mark of what may
-// have been changed. The rows that should bear it get it, with an event. Version 3 had no id of the
-// journal, and no process of a claim, and version 5 no selection that a plan is one of. A row that is not as the log left it stays as it is, to be
-// found.
+// Until version 2 the tables had names of which a core uses one. Version 1 had no mark of what
+// may have been changed. The rows that should bear it get it, with an event. Version 3 had no id
+// of the journal, and no process of a claim. Version 5 had no selection that a plan is one of. A
+// row that is not as the log left it stays as it is, to be found.
 func (j *Journal) migrate(ctx context.Context) error {
 	form, err := wantedSchema(ctx)
 	if err != nil {

@@ -15,7 +15,12 @@ func TestWhatASelectionBrings(t *testing.T) {
 	j := open(t, newPath(t))
 	add(t, j, "batch/other")
 	mine := &gate.Selected{Digest: "sha256:1", Node: "n1"}
-	selected := gate.Event{At: start, Kind: gate.EventSelected, Key: "batch", Data: map[string]any{"x": "y"}}
+	selected := gate.Event{
+		At:   start,
+		Kind: gate.EventSelected,
+		Key:  "batch",
+		Data: map[string]any{"x": "y"},
+	}
 	change := gate.Change{
 		Action: gate.Action{
 			Plan:   gate.Plan{IdempotencyKey: "batch/i-1", Action: "a", Selected: mine},
@@ -36,8 +41,14 @@ func TestWhatASelectionBrings(t *testing.T) {
 	if events, err := j.Events(t.Context(), q); err != nil || len(events) != 0 {
 		t.Errorf("of another key: %+v, %v", events, err)
 	}
+	keepsSelection(t, j, made.ID, mine)
+}
+
+// keepsSelection holds that a row keeps its selection, and that a change of it is found.
+func keepsSelection(t *testing.T, j *Journal, id int64, mine *gate.Selected) {
+	t.Helper()
 	found, err := j.List(t.Context(), gate.Query{Selection: "sha256:1", Checked: true})
-	if err != nil || len(found) != 1 || found[0].ID != made.ID || found[0].Altered != "" {
+	if err != nil || len(found) != 1 || found[0].ID != id || found[0].Altered != "" {
 		t.Fatal(found, err)
 	}
 	if d := cmp.Diff(mine, found[0].Selected); d != "" {
@@ -46,7 +57,7 @@ func TestWhatASelectionBrings(t *testing.T) {
 	if err := tamper(j, "UPDATE actionctl_states SET selected = ''"); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := j.Get(t.Context(), made.ID); err != nil || a.Altered == "" {
+	if a, err := j.Get(t.Context(), id); err != nil || a.Altered == "" {
 		t.Errorf("%+v, %v", a, err)
 	}
 }

@@ -57,7 +57,10 @@ func TestSelection(t *testing.T) {
 		"  allowedAccounts: []\n":      "is an empty list",
 		"  allowedAccounts: [123]\n":   "put it in quotes",
 	} {
-		if _, err := Parse([]byte(header + open + text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Parse(
+			[]byte(header + open + text),
+		); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
