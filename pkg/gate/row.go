@@ -35,7 +35,7 @@ func (a Action) Row() Row {
 		Provider: a.Provider, ProviderRef: a.ProviderRef, Action: a.Action,
 		Target: full(a.Target), Parameters: a.Parameters, Undo: a.Undo, Selected: a.Selected,
 		RiskLevel: a.RiskLevel,
-		Status: a.Status, ApprovedBy: a.ApprovedBy, ApprovedAt: known(a.ApprovedAt),
+		Status:    a.Status, ApprovedBy: a.ApprovedBy, ApprovedAt: known(a.ApprovedAt),
 		ExecutedAt:    known(a.ExecutedAt),
 		ResultMessage: a.ResultMessage, Error: a.Error, Observed: a.Observed,
 		CreatedAt: known(a.CreatedAt), UpdatedAt: known(a.UpdatedAt),
