@@ -11,10 +11,9 @@ import (
 // planStop plans a stop. The instance is read while the metadata service is asked.
 func planStop(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
 	m := newMachine(r, req)
-	check := make(chan string, 1)
-	go func() { check <- m.checkSelf(ctx) }()
+	check := action.Beside(func() string { return m.checkSelf(ctx) })
 	first, err := r.DescribeInstance(ctx, m.id)
-	selfCheck := <-check
+	selfCheck := check()
 	switch {
 	case selfCheck == "":
 		return nil, protocol.Refuse(protocol.SelfFence,

@@ -65,10 +65,9 @@ func planFence(ctx context.Context, r Reader, req action.Request,
 	if err := f.oneWay(); err != nil {
 		return nil, err
 	}
-	check := make(chan string, 1)
-	go func() { check <- f.checkSelf(ctx) }()
+	check := action.Beside(func() string { return f.checkSelf(ctx) })
 	first, err := read(ctx, r, f.instance)
-	if f.selfCheck = <-check; f.selfCheck == "" {
+	if f.selfCheck = check(); f.selfCheck == "" {
 		return nil, protocol.Refuse(protocol.SelfFence,
 			"%s is the machine that this runs on; fence it from another one, or with %s=true; "+
 				"nothing was changed", f.instance, paramSkipCheck)

@@ -69,7 +69,7 @@ func (e *helperError) class() protocol.FailureClass {
 
 // Retrieve runs the helper until the context ends, unless what it gave last is good still.
 func (h *helper) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	return h.answer.get(func() (aws.Credentials, error) {
+	return h.answer.get(ctx, func() (aws.Credentials, error) {
 		answer, err := h.run(ctx)
 		if err != nil {
 			return aws.Credentials{}, err
@@ -78,10 +78,12 @@ func (h *helper) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	})
 }
 
-// memory keeps credentials until they expire.
+// memory keeps credentials until they expire. Its zero value keeps none.
 type memory struct {
-	mu   sync.Mutex
-	kept aws.Credentials
+	once sync.Once
+	// asking holds one while credentials are looked at or asked for.
+	asking chan struct{}
+	kept   aws.Credentials
 	// until is when others are asked for.
 	until time.Time
 }
@@ -89,9 +91,23 @@ type memory struct {
 // renewal is how long before they expire credentials are renewed.
 const renewal = time.Minute
 
-func (m *memory) get(ask func() (aws.Credentials, error)) (aws.Credentials, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// get returns what is kept, or what ask gives. One asks at a time; the others wait for as long as
+// the context lets them.
+func (m *memory) get(
+	ctx context.Context, ask func() (aws.Credentials, error),
+) (aws.Credentials, error) {
+	m.once.Do(func() { m.asking = make(chan struct{}, 1) })
+	select {
+	case m.asking <- struct{}{}:
+		defer func() { <-m.asking }()
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return aws.Credentials{}, ctx.Err()
+		}
+		slow := wrong("did not answer another request in time")
+		slow.slow = true
+		return aws.Credentials{}, slow
+	}
 	if m.kept.HasKeys() && (!m.kept.CanExpire || time.Now().Before(m.until)) {
 		return m.kept, nil
 	}
@@ -113,7 +129,7 @@ type remembered struct {
 }
 
 func (r *remembered) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	return r.answer.get(func() (aws.Credentials, error) { return r.from.Retrieve(ctx) })
+	return r.answer.get(ctx, func() (aws.Credentials, error) { return r.from.Retrieve(ctx) })
 }
 
 // guarded runs a command, and beside it a watch that kills the group once standard input ends: that

@@ -104,8 +104,14 @@ func (m *metadataService) ask(ctx context.Context, path string) (string, error) 
 	}
 	done := make(chan answer, 1)
 	go func() {
-		text, err := m.read(ctx, path)
-		done <- answer{text, err}
+		var a answer
+		defer func() {
+			if p := recover(); p != nil {
+				a.err = fmt.Errorf("a bug stopped the question: %v", p)
+			}
+			done <- a
+		}()
+		a.text, a.err = m.read(ctx, path)
 	}()
 	select {
 	case a := <-done:

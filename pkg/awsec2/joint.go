@@ -61,7 +61,8 @@ type joint struct {
 // member is a request that waits for a joint call.
 type member struct {
 	ctx context.Context
-	// call makes the call for all members, if this one leads them. It gives each what it gets.
+	// call makes the call for all members, if this one leads them. It gives each what it gets, and
+	// does not panic.
 	call func(ctx context.Context, members []*member)
 	// address is what is assigned or unassigned; empty for a reading.
 	address string

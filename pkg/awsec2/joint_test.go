@@ -323,6 +323,22 @@ func comesTo(err error) string {
 	return err.Error()
 }
 
+// TestJointCallsThatPanic: the answer counts as lost, and the process lives on. A reading is made
+// by each alone then.
+func TestJointCallsThatPanic(t *testing.T) {
+	var log strings.Builder
+	c := &Connection{way: &way{own: &credentials{}},
+		asker: asker{log: slog.New(slog.NewTextHandler(&log, nil))}}
+	err := c.survive(func() error { panic("boom") })
+	if err == nil || didNothing(err) || comesTo(changeOutcome("AssignPrivateIpAddresses", "assign",
+		err)) != "unknown" || !strings.Contains(log.String(), "boom") {
+		t.Errorf("%v, %s", err, &log)
+	}
+	if err := c.survive(func() error { return nil }); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWhatIsNotJoined: an address that may be taken from its holder, and what is to be alone.
 func TestWhatIsNotJoined(t *testing.T) {
 	p := newJointPeer(t, func(w http.ResponseWriter, operation string, _ []string) {

@@ -3,6 +3,8 @@ package awsec2
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -81,8 +83,11 @@ func (r *Reader) jointly(ctx context.Context, ids []string) *ec2.DescribeNetwork
 		) (*ec2.DescribeNetworkInterfacesOutput, error) {
 			return r.api.DescribeNetworkInterfaces(ctx, in, once)
 		}
-		out, err := call(ctx, describe, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
-		if err != nil {
+		var out *ec2.DescribeNetworkInterfacesOutput
+		if r.of.survive(func() (err error) {
+			out, err = call(ctx, describe, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
+			return err
+		}) != nil {
 			return
 		}
 		for _, m := range members {
@@ -139,26 +144,12 @@ func (w *Writer) changeJointly(
 	for _, m := range members {
 		addresses = append(addresses, m.address)
 	}
-	var err error
-	if kind == jointAssign {
-		assign := func(
-			ctx context.Context, in *ec2.AssignPrivateIpAddressesInput, _ ...func(*ec2.Options),
-		) (*ec2.AssignPrivateIpAddressesOutput, error) {
-			return w.api.AssignPrivateIpAddresses(ctx, in, once)
+	err := w.of.survive(func() error {
+		if kind == jointAssign {
+			return w.assignAll(ctx, nic, addresses)
 		}
-		_, err = call(ctx, assign, &ec2.AssignPrivateIpAddressesInput{
-			NetworkInterfaceId: &nic, PrivateIpAddresses: addresses, AllowReassignment: aws.Bool(false),
-		})
-	} else {
-		unassign := func(
-			ctx context.Context, in *ec2.UnassignPrivateIpAddressesInput, _ ...func(*ec2.Options),
-		) (*ec2.UnassignPrivateIpAddressesOutput, error) {
-			return w.api.UnassignPrivateIpAddresses(ctx, in, once)
-		}
-		_, err = call(ctx, unassign, &ec2.UnassignPrivateIpAddressesInput{
-			NetworkInterfaceId: &nic, PrivateIpAddresses: addresses,
-		})
-	}
+		return w.unassignAll(ctx, nic, addresses)
+	})
 	refused := err != nil && didNothing(err)
 	for _, m := range members {
 		if !refused {
@@ -166,6 +157,45 @@ func (w *Writer) changeJointly(
 		}
 		m.refused = refused && !notSent(err) && isLooked(classOf(err))
 	}
+}
+
+// assignAll makes one attempt to assign addresses that are free.
+func (w *Writer) assignAll(ctx context.Context, nic string, addresses []string) error {
+	assign := func(
+		ctx context.Context, in *ec2.AssignPrivateIpAddressesInput, _ ...func(*ec2.Options),
+	) (*ec2.AssignPrivateIpAddressesOutput, error) {
+		return w.api.AssignPrivateIpAddresses(ctx, in, once)
+	}
+	_, err := call(ctx, assign, &ec2.AssignPrivateIpAddressesInput{
+		NetworkInterfaceId: &nic, PrivateIpAddresses: addresses, AllowReassignment: aws.Bool(false),
+	})
+	return err
+}
+
+// unassignAll makes one attempt to unassign addresses.
+func (w *Writer) unassignAll(ctx context.Context, nic string, addresses []string) error {
+	unassign := func(
+		ctx context.Context, in *ec2.UnassignPrivateIpAddressesInput, _ ...func(*ec2.Options),
+	) (*ec2.UnassignPrivateIpAddressesOutput, error) {
+		return w.api.UnassignPrivateIpAddresses(ctx, in, once)
+	}
+	_, err := call(ctx, unassign, &ec2.UnassignPrivateIpAddressesInput{
+		NetworkInterfaceId: &nic, PrivateIpAddresses: addresses,
+	})
+	return err
+}
+
+// survive makes a joint call, which is of no request alone: a panic of it would end all. It is told
+// as an answer that was lost.
+func (c *Connection) survive(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = &callError{cause: fmt.Errorf("a bug stopped the executor: %v", p), own: c.own,
+				knownAttempts: knownAttempts{sent: true, identified: true}}
+		}
+	}()
+	return call()
 }
 
 // looked reports whether EC2 made a change, or refused it for what it is.

@@ -3,6 +3,7 @@ package awsec2
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/trace"
 )
 
@@ -25,6 +27,8 @@ type Kept struct {
 
 	mu   sync.Mutex
 	ways map[keptBy]*way
+	// finding holds one while a way is found. The ways that are there wait for nobody.
+	finding chan struct{}
 }
 
 // keptBy is what a way depends on.
@@ -32,22 +36,22 @@ type keptBy struct {
 	region string
 	// timeout is that of all calls together, as coarse gives it.
 	timeout time.Duration
-	// files are the shared files as they were when they were read.
-	files [2]fileStamp
+	// files are the shared files as they were just before they were read.
+	files [2]fileState
 }
 
-// fileStamp changes whenever a file does.
-type fileStamp struct {
-	path     string
-	size     int64
-	modified time.Time
+// fileState is what a file is known by: what is in it, for a time of change is coarse. What can be
+// read only once, as a pipe, is known by its name alone.
+type fileState struct {
+	path   string
+	digest [sha256.Size]byte
 }
 
 // NewKept returns a Kept that keeps nothing yet. The log is for what no request is behind.
 func NewKept(log *slog.Logger) *Kept {
 	out := machine()
 	out.idle = maxIdle
-	return &Kept{out: out, log: log, ways: map[keptBy]*way{}}
+	return &Kept{out: out, log: log, ways: map[keptBy]*way{}, finding: make(chan struct{}, 1)}
 }
 
 const (
@@ -63,7 +67,7 @@ func (k *Kept) Connect(
 	ctx context.Context, region string, timeout time.Duration, log *slog.Logger,
 ) (*Connection, error) {
 	a := asker{log, trace.FromContext(ctx)}
-	w, err := k.way(a.asks(ctx), keptBy{region, coarse(timeout), sharedFileStamps()})
+	w, err := k.way(a.asks(ctx), keptBy{region, coarse(timeout), sharedFileStates()})
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +78,20 @@ func (k *Kept) Connect(
 	return c, nil
 }
 
+// way is the way that is kept, or a new one. Who needs a new one waits while another is found, for
+// as long as the context lets it.
 func (k *Kept) way(ctx context.Context, by keptBy) (*way, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if w := k.ways[by]; w != nil && !w.own.refused.Load() {
+	if w := k.kept(by); w != nil {
+		return w, nil
+	}
+	select {
+	case k.finding <- struct{}{}:
+		defer func() { <-k.finding }()
+	case <-ctx.Done():
+		return nil, protocol.Refuse(protocol.Timeout,
+			"the settings of the AWS SDK could not be read in time; nothing was changed; try again")
+	}
+	if w := k.kept(by); w != nil {
 		return w, nil
 	}
 	w, err := findWay(ctx, k.out, by.region, "", by.timeout, k.log)
@@ -85,11 +99,23 @@ func (k *Kept) way(ctx context.Context, by keptBy) (*way, error) {
 		return nil, err
 	}
 	w.joints = &joints{of: map[string]*nicJoints{}}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if len(k.ways) >= maxWays {
 		clear(k.ways)
 	}
 	k.ways[by] = w
 	return w, nil
+}
+
+// kept is a way that is kept, and whose credentials were not refused; nil for none.
+func (k *Kept) kept(by keptBy) *way {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if w := k.ways[by]; w != nil && !w.own.refused.Load() {
+		return w
+	}
+	return nil
 }
 
 // coarse is a time that is at most an eighth longer. There are few of them, so requests that have a
@@ -102,8 +128,8 @@ func coarse(d time.Duration) time.Duration {
 	return (d + step - 1) / step * step
 }
 
-// sharedFileStamps are those of the files that the SDK reads.
-func sharedFileStamps() (stamps [2]fileStamp) {
+// sharedFileStates are those of the files that the SDK reads.
+func sharedFileStates() (states [2]fileState) {
 	home := os.Getenv("HOME")
 	for i, file := range []struct{ variable, name string }{
 		{"AWS_CONFIG_FILE", "config"}, {"AWS_SHARED_CREDENTIALS_FILE", "credentials"},
@@ -112,11 +138,13 @@ func sharedFileStamps() (stamps [2]fileStamp) {
 		if path == "" && home == "" {
 			continue
 		}
-		s := fileStamp{path: cmp.Or(path, filepath.Join(home, ".aws", file.name))}
-		if info, err := os.Stat(s.path); err == nil {
-			s.size, s.modified = info.Size(), info.ModTime()
+		s := fileState{path: cmp.Or(path, filepath.Join(home, ".aws", file.name))}
+		if info, err := os.Stat(s.path); err == nil && info.Mode().IsRegular() {
+			if text, err := os.ReadFile(s.path); err == nil {
+				s.digest = sha256.Sum256(text)
+			}
 		}
-		stamps[i] = s
+		states[i] = s
 	}
-	return stamps
+	return states
 }

@@ -9,10 +9,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/trace"
@@ -105,6 +109,73 @@ func TestKeptConnections(t *testing.T) {
 	if want := "AKIABBBBBBBBBBBBBBBB2"; p.keys[3] != want || p.keys[2] == want {
 		t.Errorf("the keys are %v", p.keys)
 	}
+}
+
+// TestKeptCredentialsOfAFileThatLooksTheSame: one that is written again at the same size and time
+// is read anew.
+func TestKeptCredentialsOfAFileThatLooksTheSame(t *testing.T) {
+	p, k := newKeptPeer(t), NewKept(slog.New(slog.DiscardHandler))
+	file, at := os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), time.Now().Add(-time.Hour)
+	want := []string{"AKIAAAAAAAAAAAAAAAAA", "AKIABBBBBBBBBBBBBBBB"}
+	for _, key := range want {
+		p.writeKey(t, key)
+		if err := os.Chtimes(file, at, at); err != nil {
+			t.Fatal(err)
+		}
+		_ = p.read(t.Context(), t, k, 25*time.Second)
+	}
+	if !slices.Equal(p.keys, want) {
+		t.Errorf("the keys are %v, want %v", p.keys, want)
+	}
+}
+
+// TestKeptWaysWaitForNoOther: while one way is looked for and does not come, those that are there
+// are used, and who needs another one gives up in time.
+func TestKeptWaysWaitForNoOther(t *testing.T) {
+	p, k := newKeptPeer(t), NewKept(slog.New(slog.DiscardHandler))
+	if err := p.read(t.Context(), t, k, time.Second); !isNotFound(err) {
+		t.Fatal(err)
+	}
+	k.finding <- struct{}{}
+	if err := p.read(t.Context(), t, k, time.Second); !isNotFound(err) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := k.Connect(ctx, "eu-west-1", time.Second, slog.New(slog.DiscardHandler))
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Timeout {
+		t.Errorf("%v", err)
+	}
+	<-k.finding
+}
+
+// TestMemoryWaitsNoLongerThanItsRequest: who waits for credentials that another request asks for
+// gives up in time, and the next one asks.
+func TestMemoryWaitsNoLongerThanItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m memory
+		asked := 0
+		ask := func() (aws.Credentials, error) {
+			asked++
+			time.Sleep(10 * time.Second)
+			return aws.Credentials{}, errors.New("none")
+		}
+		go func() { _, _ = m.get(t.Context(), ask) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err := m.get(ctx, ask)
+		var h *helperError
+		if took := time.Since(began); took > time.Second || !errors.As(err, &h) ||
+			h.class() != protocol.Unavailable {
+			t.Errorf("%v after %s", err, took)
+		}
+		if _, err := m.get(t.Context(), ask); err == nil || asked != 2 {
+			t.Errorf("%v after %d", err, asked)
+		}
+	})
 }
 
 // TestKeptCredentialsThatAreRefused: the next request asks for others, as a process of its own

@@ -114,9 +114,7 @@ func (e *Executor) goThrough(
 	defer func() {
 		if p := recover(); p != nil {
 			r.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
-			result = r.failed(protocol.Refuse(protocol.Internal,
-				"a bug in the executor stopped it: %v;"+
-					" look at its log, and at the target before you try again", p))
+			result = r.failed(bug(p))
 		}
 	}()
 	if e.Timeout <= 0 {
@@ -144,6 +142,12 @@ func (e *Executor) goThrough(
 		return r.failed(r.outOfTime())
 	}
 	return r.failed(err)
+}
+
+// bug is the answer to a request during which the executor panicked.
+func bug(p any) error {
+	return protocol.Refuse(protocol.Internal, "a bug in the executor stopped it: %v;"+
+		" look at its log, and at the target before you try again", p)
 }
 
 // tooLateToBegin is the answer where the caller gave up before anything was begun.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -39,41 +40,55 @@ func (p *Process) serve(call plugin.Call) plugin.Server {
 // Begin takes in a request. It has its place behind the earlier requests of the same key or of the
 // same thing from now on.
 func (s *server) Begin(call plugin.Call) func(context.Context) plugin.Result {
-	wire, faults, err := s.decode(call)
-	if err != nil {
+	var wire protocol.Request
+	var faults protocol.Faults
+	var t *turn
+	if err := survive(call.Log, func() {
+		wire, faults = s.decode(call)
+		t = s.turns.take(s.contended(wire, faults))
+	}); err != nil {
 		return func(context.Context) plugin.Result { return result{failedEarly(err)} }
 	}
-	t := s.turns.take(s.contended(wire, faults))
 	return func(ctx context.Context) plugin.Result {
 		defer t.end()
-		return result{s.answer(ctx, call, s.connect, func(e *Executor) protocol.Result {
-			e.Turn = func(ctx context.Context) error { return s.wait(ctx, t) }
-			return e.RunDecoded(ctx, wire, faults)
-		})}
+		var answer protocol.Result
+		if err := survive(call.Log, func() {
+			answer = s.answer(ctx, call, s.connect, func(e *Executor) protocol.Result {
+				e.Turn = func(ctx context.Context) error { return s.wait(ctx, t) }
+				return e.RunDecoded(ctx, wire, faults)
+			})
+		}); err != nil {
+			answer = failedEarly(err)
+		}
+		return result{answer}
 	}
 }
 
-// decode reads a request. A panic is an error: the other requests go on.
-func (s *server) decode(
-	call plugin.Call,
-) (wire protocol.Request, faults protocol.Faults, err error) {
+// survive makes an error of a panic that no run of an executor has taken: the other requests go on.
+func survive(log *slog.Logger, do func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			call.Log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("%v", p)
+			log.Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = bug(p)
 		}
 	}()
+	do()
+	return nil
+}
+
+// decode reads a request.
+func (s *server) decode(call plugin.Call) (wire protocol.Request, faults protocol.Faults) {
 	wire, faults = protocol.Decode(call.Request)
 	if call.Last {
 		faults = append(faults, protocol.Fault{Reason: "where the request ends can't be told, so " +
 			"nothing after it is read: mend it, and begin a new stream"})
 	}
-	return wire, faults, nil
+	return wire, faults
 }
 
 // failedEarly is the answer to a request that nothing is known of.
 func failedEarly(err error) protocol.Result {
-	r := &run{Executor: &Executor{Log: slog.New(slog.DiscardHandler)}}
+	r := &run{Executor: &Executor{Log: slog.New(slog.DiscardHandler)}, past: &action.Past{}}
 	return r.failed(err)
 }
 

@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -50,8 +52,13 @@ func connecting(connect func(ctx context.Context) (Connection, error)) Connect {
 // serve starts a program. Its connections are what connect gives.
 func serve(t *testing.T, connect Connect, environ ...string) *served {
 	t.Helper()
-	p := &Process{Name: "switcher", Version: "v9", Registry: testRegistry, Provider: "test",
-		Connect: connect}
+	return serveProcess(t, &Process{Name: "switcher", Version: "v9", Registry: testRegistry,
+		Provider: "test", Connect: connect}, environ...)
+}
+
+// serveProcess starts a program that is as it is given.
+func serveProcess(t *testing.T, p *Process, environ ...string) *served {
+	t.Helper()
 	stdin, in := io.Pipe()
 	out, stdout := io.Pipe()
 	ctx, stop := context.WithCancel(t.Context())
@@ -198,6 +205,38 @@ func TestServeOutlivesAPanic(t *testing.T) {
 	s.ask(request("on", "k", "a", ""), request("on", "k", "a", ""))
 	got := s.answers(2)
 	if got[1].Observed["failureClass"] != "internal" || got[2].Status != protocol.Succeeded {
+		t.Errorf("%+v", got)
+	}
+	if code := s.end(); code != 0 || !strings.Contains(s.stderr.String(), `"request":1`) {
+		t.Errorf("exit %d: %s", code, &s.stderr)
+	}
+}
+
+// TestServeOutlivesABugBeforeTheRun: one in what finds a request's place in the order, as in a
+// check of a field, is the answer of its own request.
+func TestServeOutlivesABugBeforeTheRun(t *testing.T) {
+	c := &cloud{values: map[string]string{"a": "off"}}
+	checked := action.Text
+	checked.Canonical = func(text string) (string, error) {
+		if text == "boom" {
+			panic(text)
+		}
+		return action.Text.Canonical(text)
+	}
+	verbs := slices.Clone(onOff)
+	for i := range verbs {
+		verbs[i].Target = slices.Clone(verbs[i].Target)
+		verbs[i].Target[0].Form = checked
+	}
+	s := serveProcess(t, &Process{Name: "switcher", Version: "v9", Provider: "test",
+		Registry: action.NewRegistry(verbs),
+		Connect: connecting(func(context.Context) (Connection, error) {
+			return connection{c}, nil
+		})})
+	s.ask(request("on", "k", "boom", ""), request("on", "k", "a", ""))
+	got := s.answers(2)
+	if got[1].Observed["failureClass"] != "internal" || got[2].Status != protocol.Succeeded ||
+		!strings.Contains(got[1].Error, "a bug in the executor stopped it: boom") {
 		t.Errorf("%+v", got)
 	}
 	if code := s.end(); code != 0 || !strings.Contains(s.stderr.String(), `"request":1`) {

@@ -49,6 +49,7 @@ func (p Program) ServeStream(
 		out: stdout, writing: make(chan struct{}, 1), log: &sharedWriter{to: stderr},
 		room: newRoom(maxWaiting, maxWaitingBytes),
 	}
+	TellWaiting(p.Name, "requests (JSON), one after another,", 0, stdin, stderr)
 	in, release := newInput(stdin, ctx)
 	defer release()
 	s.read(ctx, protocol.NewDocuments(in))

@@ -143,7 +143,10 @@ func TestServeEndsWithItsReader(t *testing.T) {
 // TestServeDoesNotReadAhead: of requests whose answers nobody reads, so many are taken in and no
 // more, by number and by size.
 func TestServeDoesNotReadAhead(t *testing.T) {
-	for size, want := range map[int]int64{2: 512, 1 << 20: 4} {
+	for size, c := range map[int]struct {
+		all  int
+		want int64
+	}{2: {600, 512}, 1 << 20: {8, 4}} {
 		synctest.Test(t, func(t *testing.T) {
 			p, taken := serving(func(context.Context, plugin.Call) plugin.Result {
 				return document{"done"}
@@ -153,16 +156,15 @@ func TestServeDoesNotReadAhead(t *testing.T) {
 			code := make(chan int)
 			go func() { code <- p.ServeStream(t.Context(), nil, in, out, io.Discard) }()
 			request := `{` + strings.Repeat(" ", size-2) + `}`
-			const all = 600
 			go func() {
-				for range all {
+				for range c.all {
 					_, _ = io.WriteString(to, request)
 				}
 				_ = to.Close()
 			}()
 			synctest.Wait()
-			if got := taken.Load(); got != want {
-				t.Errorf("of %d bytes each %d are taken in, want %d", size, got, want)
+			if got := taken.Load(); got != c.want {
+				t.Errorf("of %d bytes each %d are taken in, want %d", size, got, c.want)
 			}
 			go func() {
 				if got := <-code; got != 0 {
@@ -171,8 +173,8 @@ func TestServeDoesNotReadAhead(t *testing.T) {
 				_ = out.Close()
 			}()
 			answers, err := io.ReadAll(from)
-			if n := bytes.Count(answers, []byte("\n")); n != all || err != nil {
-				t.Errorf("%d answers, want %d: %v", n, all, err)
+			if n := bytes.Count(answers, []byte("\n")); n != c.all || err != nil {
+				t.Errorf("%d answers, want %d: %v", n, c.all, err)
 			}
 		})
 	}
