@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -90,6 +91,8 @@ type asked struct {
 	at      time.Time
 	outcome evidence.Outcome
 	names   map[string]string
+	// ran is what became of the action, where it was carried out. The outcome is then of that.
+	ran *view.Ran
 }
 
 // lastAsked finds in the log what the executor said last of exactly this plan. It reports whether
@@ -111,7 +114,59 @@ func lastAsked(ctx context.Context, s gate.Store, x gate.Action) (asked, bool, e
 		// What can't be read is not told.
 		outcome.Changes, outcome.UndoChanges = nil, nil
 	}
-	return asked{e.At, outcome, textsOf(e.Data["names"])}, true, nil
+	return asked{at: e.At, outcome: outcome, names: textsOf(e.Data["names"])}, true, nil
+}
+
+// lastTold is what is known best of an action: what became of it where it was carried out since its
+// last import, else what the executor said that it would do. It reports whether there is any.
+func lastTold(ctx context.Context, s gate.Store, x gate.Action) (asked, bool, error) {
+	said, known, err := lastAsked(ctx, s, x)
+	if err != nil || !x.MayHaveChanged && !slices.Contains(
+		[]gate.Status{gate.Succeeded, gate.Failed, gate.Skipped, gate.RolledBack}, x.Status) {
+		return said, known, err
+	}
+	events, err := s.History(ctx, x.ID)
+	if err != nil && !errors.Is(err, gate.ErrAltered) {
+		return said, known, err
+	}
+	// Another program's journal has no log.
+	said.at, said.ran = time.Time{}, &view.Ran{
+		At: x.ExecutedAt, Says: firstOf(x.Error, x.ResultMessage), IsBack: x.Status == gate.RolledBack,
+		Failed: x.Status == gate.Failed,
+	}
+	for _, e := range events {
+		said.add(e)
+	}
+	if !x.MayHaveChanged && x.Status == gate.Failed {
+		// What a plan told was taken back, or not begun.
+		said.outcome.Changes = []protocol.Change{}
+	}
+	return said, true, nil
+}
+
+// add takes what an event tells of the action or of its undo.
+func (said *asked) add(e gate.Event) {
+	text := func(name string) string { v, _ := e.Data[name].(string); return v }
+	words := firstOf(text("error"), text("message"))
+	switch e.Kind {
+	case gate.EventResult, gate.EventNoResult:
+		*said.ran = view.Ran{At: e.At, Says: words,
+			Failed: text("status") != string(protocol.Succeeded)}
+	case gate.EventRolledBack, gate.EventRollbackFailed:
+		said.ran.TriedBack, said.ran.BackSays = e.At, words
+		said.ran.IsBack = e.Kind == gate.EventRolledBack
+	}
+	if e.Kind != gate.EventResult {
+		return
+	}
+	outcome, err := evidence.OutcomeOf(protocol.Status{
+		Status: protocol.State(text("status")), Message: words, Observed: textsOf(e.Data["observed"]),
+	})
+	// A second run finds what the first one made, and changes nothing. What can't be read is not
+	// told.
+	if err == nil && (len(outcome.Changes) > 0 || len(said.outcome.Changes) == 0) {
+		said.outcome = outcome
+	}
 }
 
 // textsOf are the texts of an object in the log.
@@ -136,6 +191,7 @@ func (a *app) card(x gate.Action, said asked) view.Card {
 		Title:   fmt.Sprintf("%d %s", x.ID, x.IdempotencyKey),
 		Action:  x.Plan.Action,
 		Says:    said.outcome.Message,
+		Ran:     said.ran,
 		Planned: x.RiskLevel,
 		Changes: said.outcome.Changes, Undo: said.outcome.UndoChanges,
 		Names: func(id string) string { return said.names[id] },

@@ -73,12 +73,35 @@ func (a *app) printPage(p report.Page) error {
 		return err
 	}
 	return a.print(reportRows(p), func(w io.Writer) {
-		var cards []view.Card
-		for _, i := range p.Items {
-			cards = append(cards, i.Card)
+		for n, i := range p.Items {
+			if n == maxCards {
+				fmt.Fprintln(w, "\nthere are more: report ID tells of each")
+				return
+			}
+			fmt.Fprint(w, "\n"+i.Text(a.paintSign))
+			writeStanding(w, i)
 		}
-		a.showCards(w, cards)
 	})
+}
+
+// writeStanding writes how far an action has come, who approved it, and what there is to sign.
+func writeStanding(w io.Writer, i report.Item) {
+	if i.Status != "" {
+		fmt.Fprint(w, view.Line("status", i.Status))
+		if len(i.Approvals) == 0 {
+			fmt.Fprint(w, view.Line("approved", "by nobody"))
+		}
+	}
+	for _, p := range i.Approvals {
+		said := "by " + p.String()
+		if p.Other {
+			said += "; of another plan: does not count"
+		}
+		fmt.Fprint(w, view.Line("approved", said))
+	}
+	for _, d := range i.Digests {
+		fmt.Fprint(w, view.Line(d.Name, d.Value))
+	}
 }
 
 // reportRow is an action of a report, for programs.
@@ -92,13 +115,19 @@ type reportRow struct {
 	Undo    []view.Block    `json:"undo"`
 	Network network.Network `json:"network"`
 	Digests []report.Fact   `json:"digests"`
+	// Status is how far it has come in the journal, and Approvals who said yes.
+	Status    string            `json:"status,omitempty"`
+	Approvals []report.Approval `json:"approvals"`
+	// Ran is what became of it: null where it was not carried out.
+	Ran *view.Ran `json:"ran"`
 }
 
 func reportRows(p report.Page) []reportRow {
 	rows := []reportRow{}
 	for _, i := range p.Items {
 		r := reportRow{Title: i.Title, Action: i.Action, Says: i.Says, Risk: string(i.Risk.Level),
-			Losses: view.Losses(i.Changes, i.Names), Network: i.Network.Sorted(), Digests: i.Digests}
+			Losses: view.Losses(i.Changes, i.Names), Network: i.Network.Sorted(), Digests: i.Digests,
+			Status: i.Status, Approvals: append([]report.Approval{}, i.Approvals...), Ran: i.Ran}
 		if i.Changes != nil {
 			r.Changes = view.Blocks(i.Changes, i.Names)
 		}
@@ -197,7 +226,7 @@ func (a *app) journalItems(
 		if err != nil {
 			return err
 		}
-		said, _, err := lastAsked(ctx, j, x)
+		said, _, err := lastTold(ctx, j, x)
 		if err != nil {
 			return err
 		}
@@ -227,7 +256,9 @@ func (a *app) journalItem(
 	}
 	if seen != nil {
 		s, _ := seen.Subject(x.Digest())
-		said = asked{outcome: s.Outcome}
+		if said.ran == nil {
+			said = asked{outcome: s.Outcome}
+		}
 		item.Network, item.Checks = seen.Seen.Network, ofRequest(seen.Report(), s.Key)
 		item.Digests = digestsOf(x.Digest(), seen)
 	} else {

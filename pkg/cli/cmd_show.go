@@ -115,9 +115,13 @@ as the log left it: it is neither executed nor rolled back.`,
 			if o := said.outcome; known {
 				d.Asked = &askedDetail{said.at, o.Status, o.Message, o.Changes, o.UndoChanges, said.names}
 			}
+			told, _, err := lastTold(c.Context(), j, x)
+			if err != nil {
+				return err
+			}
 			return a.print(d, func(w io.Writer) {
 				a.showTable(w, d)
-				a.showCards(w, []view.Card{a.card(x, said)})
+				a.showCards(w, []view.Card{a.card(x, told)})
 				fmt.Fprintln(w)
 				a.eventTable(w, d.Events)
 			})

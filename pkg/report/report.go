@@ -1,5 +1,6 @@
 // Package report writes what an approver sees as one page of HTML: what will change, the network
-// around it before and after, the checks, the undo, the approvals, and the digests to sign.
+// around it before and after, the checks, the undo, the approvals, and the digests to sign. Of what
+// was carried out it tells what was changed, when, and whether it is taken back.
 //
 // It guarantees that the page needs nothing but itself: no script, nothing fetched, which a content
 // security policy in the page enforces. All that comes from outside is escaped. The same content
@@ -10,6 +11,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/net/html"
@@ -53,12 +55,21 @@ type Fact struct {
 
 // Approval is one yes.
 type Approval struct {
-	By string
-	At time.Time
+	By string    `json:"by"`
+	At time.Time `json:"at"`
 	// How tells what it rests on: a signature, or the person's own word.
-	How string
+	How string `json:"how"`
 	// Other reports whether it is of another plan, and does not count.
-	Other bool
+	Other bool `json:"ofAnotherPlan"`
+}
+
+// String tells who, when, and what it rests on.
+func (a Approval) String() string {
+	said := a.By + ", " + a.At.UTC().Format("2006-01-02 15:04:05 UTC")
+	if a.How != "" {
+		said += ", " + a.How
+	}
+	return said
 }
 
 // HTML returns the page.
@@ -92,14 +103,18 @@ func (i Item) section(id string, alone bool) []*html.Node {
 	if alone {
 		heading = "h1"
 	}
+	lead, changes, losers := i.Says, "What will change", "Who loses what"
+	if i.Ran != nil {
+		lead, changes, losers = sentence(i.Done()), "What was changed", "Who lost what"
+	}
 	all := []*html.Node{
 		el(heading, attrs{"id", id}, txt(i.Title+": "+i.Action)),
 		i.badges(),
-		tag("p", "lead", i.Says),
-		tag("h3", "", "What will change"), i.changes(),
+		tag("p", "lead", lead),
+		tag("h3", "", changes), i.changes(),
 	}
 	if losses := view.Losses(i.Changes, i.Names); len(losses) > 0 {
-		all = append(all, tag("h3", "", "Who loses what"), list(losses))
+		all = append(all, tag("h3", "", losers), list(losses))
 	}
 	all = append(all, i.pictures(id)...)
 	all = append(all, tag("h3", "", "The way back"), i.undo())
@@ -134,15 +149,13 @@ func (i Item) badges() *html.Node {
 
 func (i Item) changes() *html.Node {
 	panel := el("div", attrs{"class", "panel"})
-	switch {
-	case i.Changes == nil && i.Says == "":
-		with(panel, tag("p", "chg", "Not known: the executor was not asked yet."))
-	case i.Changes == nil:
-		with(panel, tag("p", "chg", "Not known: the executor told no plan."))
-	case len(i.Changes) == 0:
-		with(panel, tag("p", "", "Nothing."))
-	default:
+	switch none := i.NoChanges(); {
+	case none == "":
 		with(panel, blocks(view.Blocks(i.Changes, i.Names)))
+	case i.Changes == nil:
+		with(panel, tag("p", "chg", sentence(none)))
+	default:
+		with(panel, tag("p", "", sentence(none)))
 	}
 	if !i.Asked.IsZero() {
 		with(panel, tag("p", "dim", "As the executor saw it at "+view.Age(i.Asked, i.Now)+"."))
@@ -153,13 +166,23 @@ func (i Item) changes() *html.Node {
 	return panel
 }
 
+// sentence is a text as a sentence.
+func sentence(s string) string {
+	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
+}
+
 func (i Item) undo() *html.Node {
 	panel := el("div", attrs{"class", "panel"})
+	if i.Ran != nil && i.UndoVerb != "" {
+		with(panel, tag("p", "", sentence(i.Back())))
+	}
 	switch {
 	case i.IsUndo:
 		return with(panel, tag("p", "", "It is itself the way back of an action."))
 	case i.UndoVerb == "":
 		return with(panel, tag("p", "bad", "None: nothing takes it back."))
+	case !i.HasWayBack():
+		return panel
 	case i.Undo == nil:
 		return with(panel, el("p", nil, code(i.UndoVerb),
 			txt(" takes it back; what it would change is not known.")))
@@ -275,10 +298,7 @@ func (i Item) approvals() *html.Node {
 	}
 	ul := el("ul", nil)
 	for _, a := range i.Approvals {
-		said := a.By + ", " + a.At.UTC().Format("2006-01-02 15:04:05 UTC")
-		if a.How != "" {
-			said += ", " + a.How
-		}
+		said := a.String()
 		if a.Other {
 			with(ul, tag("li", "del", said+"; of another plan: does not count"))
 			continue

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
 	"aws-provider-executor/pkg/network"
 	"aws-provider-executor/pkg/preflight"
 	"aws-provider-executor/pkg/report"
+	"aws-provider-executor/pkg/view"
 )
 
 func rendered(t *testing.T, p report.Page) string {
@@ -229,7 +231,8 @@ func TestAPlanThatIsNotKnownIsNoEmptyOne(t *testing.T) {
 	item = takeover()
 	item.Changes, item.UndoVerb = item.Changes[:0], ""
 	text = rendered(t, page(item))
-	if !strings.Contains(text, "Nothing.") || !strings.Contains(text, "nothing takes it back") {
+	if !strings.Contains(text, "Nothing is changed.") ||
+		!strings.Contains(text, "nothing takes it back") {
 		t.Error("that nothing changes, or that nothing takes it back, is not said")
 	}
 	text = rendered(t, page(unfence()))
@@ -266,5 +269,45 @@ func TestTheSamplePage(t *testing.T) {
 	}
 	if have, err := os.ReadFile(path); err != nil || string(have) != text {
 		t.Errorf("%s is not what is written (%v); go test ./pkg/report -update writes it", path, err)
+	}
+}
+
+// TestWhatWasCarriedOut: the page of an action that was carried out says what was done, when, and
+// whether it is taken back, and nowhere what would be.
+func TestWhatWasCarriedOut(t *testing.T) {
+	at := func(ago time.Duration) time.Time { return now.Add(-ago) }
+	for _, c := range []struct {
+		name string
+		ran  view.Ran
+		want []string
+		not  string
+	}{
+		{"in force", view.Ran{At: at(time.Minute), Says: "assigned it"},
+			[]string{"Done 2026-11-28 21:59:00 UTC, 60 seconds ago: assigned it.",
+				"It was not taken back.", "takes it back:"}, ""},
+		{"taken back", view.Ran{At: at(time.Hour), Says: "assigned it", TriedBack: at(time.Minute),
+			BackSays: "gave it back", IsBack: true},
+			[]string{"It was taken back 2026-11-28 21:59:00 UTC, 60 seconds ago: gave it back."},
+			"takes it back"},
+		{"not taken back",
+			view.Ran{At: at(time.Hour), TriedBack: at(time.Minute), BackSays: "drift"},
+			[]string{"It was tried to take it back 2026-11-28 21:59:00 UTC, 60 seconds ago: drift.",
+				"takes it back:"}, ""},
+		{"failed", view.Ran{At: at(time.Minute), Says: "it is full", Failed: true},
+			[]string{"Tried 2026-11-28 21:59:00 UTC, 60 seconds ago: it is full."}, "Done"},
+	} {
+		item := takeover()
+		item.Ran = &c.ran
+		text := rendered(t, page(item))
+		for _, want := range append(c.want, "What was changed", "Who lost what") {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: the page does not say %q", c.name, want)
+			}
+		}
+		for _, not := range []string{"would", "What will change", c.not} {
+			if not != "" && strings.Contains(text, not) {
+				t.Errorf("%s: the page says %q", c.name, not)
+			}
+		}
 	}
 }

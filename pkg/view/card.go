@@ -16,6 +16,9 @@ type Card struct {
 	Title, Action string
 	// Says is what the executor said that it would do.
 	Says string
+	// Ran is what became of it. Nil is an action that was not carried out. Else Changes are what it
+	// changed.
+	Ran  *Ran
 	Risk action.Risk
 	// Planned is the planner's own word on the risk. It may be empty.
 	Planned string
@@ -35,6 +38,55 @@ type Card struct {
 	Now        time.Time
 }
 
+// Ran is what became of an action that was carried out.
+type Ran struct {
+	// At is when it ended, and Says what was said of it then.
+	At   time.Time `json:"at"`
+	Says string    `json:"says"`
+	// Failed reports whether it ended otherwise than well.
+	Failed bool `json:"failed"`
+	// TriedBack is when its undo was tried last, and BackSays what was said of that. TriedBack is
+	// zero where it was not. IsBack reports whether the action is taken back.
+	TriedBack time.Time `json:"triedBack,omitzero"`
+	BackSays  string    `json:"backSays"`
+	IsBack    bool      `json:"isBack"`
+}
+
+// Done tells what was done, or was not, and when.
+func (c Card) Done() string {
+	how := "done "
+	if c.Ran.Failed {
+		how = "tried "
+	}
+	return how + Age(c.Ran.At, c.Now) + ": " + c.Ran.Says
+}
+
+// HasWayBack reports whether the undo of the action has still something to do.
+func (c Card) HasWayBack() bool {
+	return c.Ran == nil || !c.Ran.IsBack && !c.changedNothing()
+}
+
+// changedNothing reports whether an action failed and is known to have changed nothing.
+func (c Card) changedNothing() bool {
+	return c.Ran.Failed && c.Changes != nil && len(c.Changes) == 0
+}
+
+// Back tells how far an action that was carried out is taken back.
+func (c Card) Back() string {
+	switch when := Age(c.Ran.TriedBack, c.Now); {
+	case c.changedNothing():
+		return "there is nothing to take back"
+	case c.Ran.IsBack && c.Ran.TriedBack.IsZero():
+		return "it is taken back"
+	case c.Ran.IsBack:
+		return "it was taken back " + when + ": " + c.Ran.BackSays
+	case c.Ran.TriedBack.IsZero():
+		return "it was not taken back"
+	default:
+		return "it was tried to take it back " + when + ": " + c.Ran.BackSays
+	}
+}
+
 // Paint colours a text for a sign, or leaves it as it is.
 type Paint func(sign Sign, text string) string
 
@@ -48,17 +100,15 @@ func (c Card) Text(paint Paint) string {
 	}
 	t := &text{paint: paint}
 	t.line(0, Kept, "%s: %s", c.Title, c.Action)
-	if c.Says != "" {
+	switch {
+	case c.Ran != nil:
+		t.line(1, Kept, "%s", c.Done())
+	case c.Says != "":
 		t.line(1, Kept, "%s", c.Says)
 	}
-	switch {
-	case c.Changes == nil && c.Says == "":
-		t.line(1, Kept, "what it changes is not known: the executor was not asked yet")
-	case c.Changes == nil:
-		t.line(1, Kept, "what it changes is not known: the executor told no plan")
-	case len(c.Changes) == 0:
-		t.line(1, Kept, "nothing is changed")
-	default:
+	if unknown := c.NoChanges(); unknown != "" {
+		t.line(1, Kept, "%s", unknown)
+	} else {
 		t.blocks(1, Blocks(c.Changes, c.Names))
 	}
 	t.risk(c)
@@ -72,6 +122,30 @@ func (c Card) Text(paint Paint) string {
 	if c.Evidence != "" {
 		t.field("evidence", c.Evidence+", "+Age(c.EvidenceAt, c.Now))
 	}
+	return t.String()
+}
+
+// NoChanges is what to say where there are no changes to show. It is empty where there are some.
+func (c Card) NoChanges() string {
+	switch {
+	case c.Changes == nil && c.Ran != nil:
+		return "what it changed is not known: the executor told no plan"
+	case c.Changes == nil && c.Says == "":
+		return "what it changes is not known: the executor was not asked yet"
+	case c.Changes == nil:
+		return "what it changes is not known: the executor told no plan"
+	case len(c.Changes) == 0 && c.Ran != nil:
+		return "nothing was changed"
+	case len(c.Changes) == 0:
+		return "nothing is changed"
+	}
+	return ""
+}
+
+// Line is a line of a text with a name before it, as Text has them.
+func Line(name, said string) string {
+	var t text
+	t.field(name, said)
 	return t.String()
 }
 
@@ -107,16 +181,24 @@ func (t *text) risk(c Card) {
 }
 
 func (t *text) undo(c Card) {
+	said := c.UndoVerb
+	if c.Ran != nil {
+		said += "; " + c.Back()
+	}
 	switch {
 	case c.IsUndo:
 	case c.UndoVerb == "":
 		t.field("undo", "none: nothing takes it back")
+	case !c.HasWayBack():
+		t.field("undo", said)
 	case c.Undo == nil:
-		t.field("undo", c.UndoVerb+"; what it would change is not known")
+		t.field("undo", said+"; what it would change is not known")
+	case len(c.Undo) == 0 && c.Ran != nil:
+		t.field("undo", said+"; that would change nothing")
 	case len(c.Undo) == 0:
-		t.field("undo", c.UndoVerb+" would change nothing")
+		t.field("undo", said+" would change nothing")
 	default:
-		t.field("undo", c.UndoVerb)
+		t.field("undo", said)
 		t.blocks(2, Blocks(c.Undo, c.Names))
 	}
 }
