@@ -21,26 +21,15 @@ import (
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/journal"
+	"aws-provider-executor/pkg/testprograms"
 )
 
-// built is where programs put them.
-var built string
-
-// programs builds the programs as they are shipped, once: with the race detector in them they
-// would not keep their deadlines.
-var programs = sync.OnceValues(func() (dir string, err error) {
-	if dir, err = os.MkdirTemp("", "actionctl"); err != nil {
-		return "", err
-	}
-	built = dir
-	build := exec.Command("go", "build", "-trimpath", "-o", dir, "../actionctl",
-		"../aws-provider-executor", "../aws-provider-inventory", "../fence_aws_executor")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("cannot build the programs: %w: %s", err, said)
-	}
-	return dir, nil
-})
+// shipped builds the programs as they are shipped: with the race detector in them they would not
+// keep their deadlines.
+func shipped() (dir string, err error) {
+	return testprograms.Build("actionctl", "aws-provider-executor", "aws-provider-inventory",
+		"fence_aws_executor")
+}
 
 // site is a stand-in with a journal and a policy, and actionctl as a process on them.
 type site struct {
@@ -49,17 +38,6 @@ type site struct {
 	dir string
 	sim *ec2sim.Sim
 	env []string
-}
-
-// tests removes what was built when they are done.
-type tests struct{ *testing.M }
-
-func (t tests) Run() int {
-	code := t.M.Run()
-	if built != "" {
-		_ = os.RemoveAll(built)
-	}
-	return code
 }
 
 const sitePolicy = `apiVersion: hybrid.routerd.net/v1alpha1
@@ -78,7 +56,7 @@ func newSite(t testing.TB, settings ...ec2sim.Option) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	bin, err := programs()
+	bin, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -438,7 +438,7 @@ func checkWorlds(t *testing.T, rows []looked) {
 }
 
 func (l looked) run(t *testing.T) {
-	bin, err := programs()
+	bin, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -534,7 +534,7 @@ func (l looked) judge(t *testing.T, report preflight.Report) {
 // TestPreflightReadsOnce: what several requests have in common is asked for once.
 func TestPreflightReadsOnce(t *testing.T) {
 	l := looked{name: "three", verb: assign, target: toRouterA}
-	bin, err := programs()
+	bin, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -660,7 +660,7 @@ func startWatching(
 	t *testing.T, sim *ec2sim.Sim, dir string,
 ) (cmd *exec.Cmd, rounds *json.Decoder, metrics func() string) {
 	t.Helper()
-	bin, err := programs()
+	bin, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}

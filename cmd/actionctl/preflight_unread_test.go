@@ -132,7 +132,7 @@ func withoutIt(
 // report runs a preflight in a lab that is changed first.
 func (l looked) report(t *testing.T, change func(*ec2sim.Sim)) preflight.Report {
 	t.Helper()
-	bin, err := programs()
+	bin, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}

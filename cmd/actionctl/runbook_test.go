@@ -82,7 +82,7 @@ func runbookEnv(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	bin, err := programs()
+	bin, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,10 +21,11 @@ import (
 	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/ledger/ledgertest"
+	"aws-provider-executor/pkg/testprograms"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(tests{m},
+	testprograms.Main(m,
 		map[string]func(){"actionctl": main, "aws-provider-executor": executorMain})
 }
 
@@ -102,6 +103,8 @@ func setupWith(env *testscript.Env, options ...ec2sim.Option) error {
 		"USER=tester", "OSUSER="+osUser(),
 		"ACTIONCTL_JOURNAL="+filepath.Join(env.WorkDir, "journal.db"), "TZ=UTC",
 		"ROUTER_A="+ec2sim.LabRouterAInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey)
+	// The gate's road through a stream of its executor, many actions at once, and scans.
+	testprograms.Raced(env, "road", "bulk", "nodes_managers")
 	if err := copyFiles(env.WorkDir); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -70,13 +69,6 @@ func detach(ts *testscript.TestScript, _ bool, args []string) {
 
 // remove takes a resource away.
 func remove(ts *testscript.TestScript, _ bool, args []string) { lab(ts).Remove(args[0]) }
-
-// pause lets a program in the background get as far as a fault holds it.
-func pause(ts *testscript.TestScript, _ bool, args []string) {
-	d, err := time.ParseDuration(args[0])
-	ts.Check(err)
-	time.Sleep(d)
-}
 
 // noFaults takes every fault away.
 func noFaults(ts *testscript.TestScript, _ bool, _ []string) { of(ts).sim.ClearFaults() }

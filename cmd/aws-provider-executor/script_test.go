@@ -21,10 +21,11 @@ import (
 	"aws-provider-executor/actions/sgfence"
 	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/testprograms"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"aws-provider-executor": hurried})
+	testprograms.Main(m, map[string]func(){"aws-provider-executor": hurried})
 }
 
 // hurried is main, with a clock that is not waited for: what lies between two readings is for
@@ -87,7 +88,6 @@ func streamed(serve func(io.Reader, io.Writer) int) int {
 //	fault KIND OPERATION [ARG] [times=N] [nth=N]
 //	                                             puts a fault in force; times=-1 is always
 //	nofaults                                     takes every fault away
-//	pause DURATION                               lets a program in the background get on
 //	routes TABLE DESTINATION TARGET              where a table leads a destination; '-' is nowhere
 //	seed TABLE DESTINATION TARGET | unseed TABLE DESTINATION | detach ENI | remove ID
 //	                                             changes the world behind the executor's back
@@ -137,7 +137,7 @@ func runScripts(t *testing.T, dir string, stream bool) {
 			"forwards": forwards,
 			"metadata": metadata, "nokeys": noKeys, "may": may,
 			"routes": routes, "seed": seed, "unseed": unseed, "detach": detach, "remove": remove, "add": add,
-			"age": age, "records": records, "kept": kept, "pause": pause, "nofaults": noFaults,
+			"age": age, "records": records, "kept": kept, "nofaults": noFaults,
 			"agents": agents,
 		},
 	})
@@ -175,6 +175,9 @@ func setupWith(env *testscript.Env, options ...ec2sim.Option) error {
 		"SECRET="+ec2sim.LabCredential.SecretAccessKey,
 	)
 	env.Vars = append(env.Vars, routeVars(sim)...)
+	// Those that answer a stream, give up on what hangs, or are two at a time.
+	testprograms.Raced(env, "serve", "serve_joined", "lesson_a_hanging_provider_is_answered_in_time",
+		"lesson_replace_never_falls_into_create")
 	env.Values["world"] = &world{server: server, sim: sim, mark: sim.State()}
 	return nil
 }

@@ -15,10 +15,11 @@ import (
 
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/inventory"
+	"aws-provider-executor/pkg/testprograms"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"aws-provider-inventory": main})
+	testprograms.Main(m, map[string]func(){"aws-provider-inventory": main})
 }
 
 // TestScripts runs the program as a core does, on a stand-in of its own for each script;

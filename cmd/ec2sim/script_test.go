@@ -15,10 +15,11 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/awsexecutor"
+	"aws-provider-executor/pkg/testprograms"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ec2sim": main, "aws-provider-executor": theExecutor})
+	testprograms.Main(m, map[string]func(){"ec2sim": main, "aws-provider-executor": theExecutor})
 }
 
 // theExecutor is that of cmd/aws-provider-executor.

@@ -23,10 +23,11 @@ import (
 	"aws-provider-executor/actions/sgfence"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/fenceagent"
+	"aws-provider-executor/pkg/testprograms"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fence_aws_executor": hurried})
+	testprograms.Main(m, map[string]func(){"fence_aws_executor": hurried})
 }
 
 // hurried is main, with a clock that is not waited for: what lies between two readings is for
