@@ -159,8 +159,7 @@ func tooLateToBegin() error {
 // heedDeadline shortens the time of a request that has a deadline of its own. It reports whether
 // any is left.
 func (r *run) heedDeadline(stop context.Context, deadline time.Time) bool {
-	end, ok := r.times.end()
-	if deadline.IsZero() || ok && end.Before(deadline) {
+	if deadline.IsZero() || r.times.end().Before(deadline) {
 		return true
 	}
 	own := *r.Executor

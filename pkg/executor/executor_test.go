@@ -541,6 +541,33 @@ func TestStopDuringAReading(t *testing.T) {
 	}
 }
 
+// TestASignalEndsTheTimes one after the other: nothing is begun any more, and what is on its way
+// is found out about.
+func TestASignalEndsTheTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		ts := newTimes(stop, 20*time.Second)
+		defer ts.cancel()
+		time.Sleep(time.Second)
+		cancel()
+		for _, c := range []struct {
+			name string
+			of   context.Context
+			ends time.Duration
+		}{
+			{"planning", ts.plan, time.Second},
+			{"changes on their way", ts.change, time.Second + stopGrace/2},
+			{"reading back", ts.verify, time.Second + stopGrace},
+		} {
+			<-c.of.Done()
+			if took := time.Since(began); took != c.ends || !errors.Is(c.of.Err(), context.Canceled) {
+				t.Errorf("%s ends after %s, want %s: %v", c.name, took, c.ends, c.of.Err())
+			}
+		}
+	})
+}
+
 // TestStateDirectory: systemd gives a list; what an operator sets comes first.
 func TestStateDirectory(t *testing.T) {
 	for _, c := range []struct {

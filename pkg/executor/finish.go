@@ -11,11 +11,11 @@ func (r *run) finishTime() time.Duration { return min(lastPause, r.Timeout/8) }
 // verifyTime is the time for reading back. It ends early enough for the plan's Finally, if there is
 // one.
 func (r *run) verifyTime() (context.Context, context.CancelFunc) {
-	end, ok := r.times.verify.Deadline()
-	if r.plan.Finally == nil || !ok {
-		return context.WithCancel(r.times.verify)
+	end := r.times.end()
+	if r.plan.Finally != nil {
+		end = end.Add(-r.finishTime())
 	}
-	return context.WithDeadline(r.times.verify, end.Add(-r.finishTime()))
+	return context.WithDeadline(r.times.verify, end)
 }
 
 // finish lets the plan correct what an end part-way would leave untrue. A signal to stop does not

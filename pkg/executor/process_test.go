@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -152,6 +154,48 @@ func TestProcessTellsWhyItCanNotConnect(t *testing.T) {
 	if s := p.status(t); s.Observed["failureClass"] != string(protocol.Authentication) ||
 		!strings.Contains(s.Error, "there are no credentials") {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestCallsAreJoinedWhereAllowed: a request's connection is told to make its calls alone where the
+// environment or the policy does not want them made for others, too.
+func TestCallsAreJoinedWhereAllowed(t *testing.T) {
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	for _, c := range []struct {
+		name, join, policy string
+		alone              bool
+	}{
+		{"by themselves", "", "", false}, {"as wanted", "true", "", false},
+		{"not wanted", "false", "", true},
+		{"a policy that says nothing", "", "dryRunOnly: true", false},
+		{"a policy that allows it", "", "joinCalls: true", false},
+		{"a policy that does not", "", "joinCalls: false", true},
+		{"allowed and not wanted", "false", "joinCalls: true", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newProcess(t)
+			var alone []bool
+			p.Connect = func(ctx context.Context, _ string, _ time.Duration,
+				_ *slog.Logger) (Connection, error) {
+				alone = append(alone, action.IsAlone(ctx))
+				return connection{p.cloud}, nil
+			}
+			environ := []string{"EXECUTOR_JOIN=" + c.join}
+			if c.policy != "" {
+				environ = append(environ, "EXECUTOR_POLICY="+policy)
+				text := "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\n" +
+					"metadata: {name: lab}\nspec:\n  enabled: true\n  allowedProviders: [test]\n" +
+					"  allowedActions: ['on']\n  " + c.policy + "\n"
+				if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.run(t, environ, request("on?", "k", "a", ""))
+			is(t, p.status(t), protocol.Succeeded)
+			if !slices.Equal(alone, []bool{c.alone}) {
+				t.Errorf("alone: %v, want %t", alone, c.alone)
+			}
+		})
 	}
 }
 

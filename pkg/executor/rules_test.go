@@ -60,6 +60,9 @@ func pair(do, undo string) []action.Verb {
 				{Name: "to", Form: action.Text, Required: true, Decides: true},
 				{Name: "by", Form: action.Text}, {Name: "below", Form: action.Text},
 				{Name: "danger", Form: action.Text}, {Name: "unforeseen", Form: action.Text},
+				{Name: "quickly", Form: action.Boolean, Decides: true},
+				{Name: "kept", Form: action.Boolean, Default: "true", Decides: true},
+				{Name: "tone", Form: action.Text, Default: "low", Decides: true},
 			},
 			Plan: action.PlanWith(planSet),
 		},
@@ -604,6 +607,16 @@ func TestDigestConflict(t *testing.T) {
 		is(t, c.set("k", "a", "on", "mobilityLease=2", "nextHopIPAddress=10.0.0.1"), protocol.Succeeded,
 			"prior=off")
 		is(t, c.set("k", "a", "on"), protocol.Succeeded, "prior=off")
+	})
+	rule(t, "not for what goes without saying", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		for _, said := range []string{"quickly=false", "quickly=no", "kept=true", "kept=1", "tone=low"} {
+			is(t, c.set("k", "a", "on", said), protocol.Succeeded, "prior=off")
+		}
+		for _, said := range []string{"quickly=true", "kept=false", "tone=high", "tone=false"} {
+			failed(t, c.set("k", "a", "on", said), protocol.Conflict)
+		}
 	})
 	rule(t, "not after a definite failure that changed nothing", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")

@@ -38,6 +38,9 @@ func TestCheckStateStore(t *testing.T) {
 			if c.Name != "ledger" || c.Verdict != tt.want || !strings.Contains(c.Seen, tt.seen) {
 				t.Errorf("it is %+v", c)
 			}
+			if c.Facts["directory"] != tt.dir {
+				t.Errorf("the facts are %v", c.Facts)
+			}
 			if (c.Advice == "") != (c.Verdict == preflight.Pass) {
 				t.Errorf("the advice is %q", c.Advice)
 			}

@@ -49,7 +49,10 @@ func newTimes(stop context.Context, timeout time.Duration) times {
 func (t times) stopped() bool { return t.stop.Err() != nil }
 
 // end is when the answer must be there.
-func (t times) end() (time.Time, bool) { return t.verify.Deadline() }
+func (t times) end() time.Time {
+	end, _ := t.verify.Deadline()
+	return end
+}
 
 // up reports whether no change may be begun any more.
 func (t times) up() bool { return t.plan.Err() != nil || t.stopped() }
