@@ -28,24 +28,12 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 	case int64:
 		return strconv.AppendInt(b, v, 10), nil
 	case map[string]string:
-		if v == nil {
-			return append(b, "null"...), nil
-		}
 		return appendMap(b, v, appendText)
 	case map[string]any:
-		if v == nil {
-			return append(b, "null"...), nil
-		}
 		return appendMap(b, v, appendJSON)
 	case []string:
-		if v == nil {
-			return append(b, "null"...), nil
-		}
 		return appendList(b, v, appendText)
 	case []any:
-		if v == nil {
-			return append(b, "null"...), nil
-		}
 		return appendList(b, v, appendJSON)
 	}
 	return appendOther(b, v)
@@ -64,6 +52,9 @@ func appendOther(b []byte, v any) ([]byte, error) {
 func appendMap[T any](
 	b []byte, m map[string]T, value func([]byte, T) ([]byte, error),
 ) ([]byte, error) {
+	if m == nil {
+		return append(b, "null"...), nil
+	}
 	b = append(b, '{')
 	for i, key := range slices.Sorted(maps.Keys(m)) {
 		if i > 0 {
@@ -81,6 +72,9 @@ func appendMap[T any](
 func appendList[T any](
 	b []byte, list []T, value func([]byte, T) ([]byte, error),
 ) ([]byte, error) {
+	if list == nil {
+		return append(b, "null"...), nil
+	}
 	b = append(b, '[')
 	for i, v := range list {
 		if i > 0 {

@@ -60,6 +60,29 @@ func TestCanonicalTexts(t *testing.T) {
 	}
 }
 
+// TestValuesAreWrittenAsTheyWereHashed: whatever a row or an event is made of. What is no JSON is
+// told, wherever it is.
+func TestValuesAreWrittenAsTheyWereHashed(t *testing.T) {
+	for _, v := range []any{
+		nil, "", "a<b", "\x00\"", int64(-7), int64(1) << 62, 1.5, true,
+		map[string]string(nil), map[string]string{}, map[string]string{"b": "1", "a": "2", "c": ""},
+		map[string]any(nil), map[string]any{}, map[string]any{"b": nil, "a": []any{}, "c": int64(1)},
+		[]string(nil), []string{}, []string{"b", "a", ""}, []any(nil), []any{},
+		[]any{"b", nil, []string(nil), map[string]string{"z": "&", "y": ""}, false},
+		[]byte("text"), struct{ B, A string }{"1", "2"},
+	} {
+		if got, err := encode(v); err != nil || got != slowly(t, v) {
+			t.Errorf("%#v is written as %s, want %s; %v", v, got, slowly(t, v), err)
+		}
+	}
+	no := func() {}
+	for _, v := range []any{no, []any{"a", no}, []any{no, "a"}, map[string]any{"a": no, "b": "c"}} {
+		if got, err := encode(v); err == nil {
+			t.Errorf("%T is written as %s", v, got)
+		}
+	}
+}
+
 func TestMembersOfCanonicalTexts(t *testing.T) {
 	const text = `{"a":{"row":"no"},"b":["row"],"row":"yes","z":"\n"}`
 	for name, want := range map[string]string{"row": "yes", "z": "", "b": "", "c": ""} {

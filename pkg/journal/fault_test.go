@@ -26,6 +26,8 @@ var errDisk = errors.New("the disk failed")
 type steps struct {
 	mu          sync.Mutex
 	done, fails int
+	// keeps has a commit that fails be made all the same: only its answer is lost.
+	keeps bool
 }
 
 // take reports how the next step fails.
@@ -100,6 +102,9 @@ type faultyTx struct{ sqldriver.Tx }
 
 func (t faultyTx) Commit() error {
 	if err := faulty.take(); err != nil {
+		if faulty.keeps {
+			return errors.Join(t.Tx.Commit(), err)
+		}
 		_ = t.Tx.Rollback()
 		return err
 	}
@@ -139,7 +144,9 @@ func (r faultyRows) Next(to []sqldriver.Value) error {
 // withFaults does something on SQLite with its nth step failing, and returns how many steps it
 // took.
 func withFaults(n int, do func() error) (taken int, err error) {
-	*faulty = steps{fails: n}
+	faulty.mu.Lock()
+	faulty.done, faulty.fails = 0, n
+	faulty.mu.Unlock()
 	driver = faultyDriver{}
 	defer func() { driver = new(sqlite.Driver) }()
 	err = do()
