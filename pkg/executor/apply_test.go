@@ -125,6 +125,26 @@ func TestFoundDone(t *testing.T) {
 	})
 }
 
+// TestWhatTheProviderIsStillAt: where it passes by another value on its own, that value is no
+// refusal. Anything else is.
+func TestWhatTheProviderIsStillAt(t *testing.T) {
+	for value, want := range map[string]string{
+		"dim": "the provider took the change and is still at it: the value of a is dim, not on; ",
+		"off": "the provider took the change and does not show it: the value of a is off, not on; ",
+	} {
+		rule(t, value, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			c.cloud.changes = script{"a": {"ignore"}}
+			c.cloud.onChange = func() { c.cloud.values["a"] = value }
+			got := failed(t, c.set("k", "a", "on", "by=dim", "passes=true"), protocol.Unverified)
+			says(t, got, want)
+			if c.changes() != 1 {
+				t.Errorf("it called %v", c.cloud.calls)
+			}
+		})
+	}
+}
+
 // TestWhatIsNotKnownIsSaid: a change that can't be found out about is ambiguous, and the sentence
 // says which half is missing.
 func TestWhatIsNotKnownIsSaid(t *testing.T) {

@@ -489,13 +489,61 @@ func TestACallerThatNeverEndsItsRequestIsAnswered(t *testing.T) {
 }
 
 func TestAPanicIsAnInternalFailure(t *testing.T) {
+	var logged strings.Builder
 	e := &Executor{
 		Registry: testRegistry, Provider: "test", Timeout: time.Second,
-		Log:     slog.New(slog.DiscardHandler),
+		Log:     slog.New(slog.NewTextHandler(&logged, nil)),
 		Connect: func(context.Context, string, time.Duration) (Connection, error) { panic("boom") },
 	}
 	got := e.Run(t.Context(), strings.NewReader(request("on", "k", "a", ""))).Status
 	if got.Status != protocol.Failed || got.Observed["failureClass"] != "internal" {
+		t.Errorf("got %+v", got)
+	}
+	log := logged.String()
+	if !strings.Contains(log, "msg=panic value=boom stack=") || !strings.Contains(got.Error, "boom") {
+		t.Errorf("the log is %s, and the answer %+v", log, got)
+	}
+}
+
+// TestPanicsOfChangesAreOneFailure: of several changes at once, too, each in the log.
+func TestPanicsOfChangesAreOneFailure(t *testing.T) {
+	var logged strings.Builder
+	e := &Executor{
+		Registry: testRegistry, Provider: "test", Timeout: time.Second,
+		Log: slog.New(slog.NewTextHandler(&logged, nil)),
+		Connect: func(context.Context, string, time.Duration) (Connection, error) {
+			return clumsy{connection{&cloud{values: map[string]string{"a": "off", "b": "off"}}}}, nil
+		},
+	}
+	got := e.Run(t.Context(), strings.NewReader(request("on", "k", "a,b", ""))).Status
+	if got.Status != protocol.Failed || got.Observed["failureClass"] != "internal" ||
+		!strings.Contains(got.Error, "cannot hold ") {
+		t.Errorf("got %+v", got)
+	}
+	for _, name := range []string{"a", "b"} {
+		if want := `msg=panic value="cannot hold ` + name + `" stack=`; !strings.Contains(
+			logged.String(), want) {
+			t.Errorf("%s is not in %s", want, &logged)
+		}
+	}
+}
+
+// clumsy is a connection whose changes panic.
+type clumsy struct{ connection }
+
+func (c clumsy) Writer() any { return c }
+
+func (c clumsy) Switch(_ context.Context, name, _ string) error { panic("cannot hold " + name) }
+
+// TestASignalKeepsNoFaultBack: what was decoded before the signal is told to be wrong.
+func TestASignalKeepsNoFaultBack(t *testing.T) {
+	stop, cancel := context.WithCancel(t.Context())
+	cancel()
+	e := &Executor{Registry: testRegistry, Provider: "test", Timeout: time.Second,
+		Log: slog.New(slog.DiscardHandler)}
+	wire, faults := protocol.Decode(strings.NewReader(request("jump", "k", "a", "")))
+	got := e.RunDecoded(stop, wire, faults).Status
+	if got.Observed["failureClass"] != "invalid-request" || !strings.Contains(got.Error, "jump") {
 		t.Errorf("got %+v", got)
 	}
 }

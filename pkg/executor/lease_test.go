@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -210,6 +211,22 @@ func TestLeaseOfAnEarlierAttempt(t *testing.T) {
 			t.Errorf("%+v after %q, record %q", s, changes, l.record())
 		}
 	}))
+}
+
+// TestLeaseOfAnAttemptLongAgo: what it began would show by now, so nothing is waited for, and
+// nothing more is sent.
+func TestLeaseOfAnAttemptLongAgo(t *testing.T) {
+	inTime(func(t *testing.T, l *leaseRig) {
+		l.cloud.changes = script{"a": {"dropped"}}
+		l.send(request("on", "k", "a", lease), during)
+		time.Sleep(2 * staleFor)
+		before := len(l.cloud.calls)
+		s, changes := l.send(request("on", "k", "a", lease), after)
+		denied(t, s, changes)
+		if read := l.cloud.calls[before:]; !slices.Equal(read, []string{"read a"}) {
+			t.Errorf("it called %v", read)
+		}
+	})(t)
 }
 
 // TestLeaseOfAnEarlierAttemptThatDoesNotShow: it may still come, so it can be undone or sent again.

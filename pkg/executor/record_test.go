@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -211,6 +212,56 @@ func TestWhoseRecordAnUndoMakes(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		is(t, c.undo("x", "a", facts), protocol.Succeeded, "targetGone=true")
 	})
+}
+
+// TestWhatRestsOnFactsAlone is asked about: an undo that would change, or enter, what nothing here
+// records. Refused, it leaves everything as it is.
+func TestWhatRestsOnFactsAlone(t *testing.T) {
+	no := protocol.Refuse(protocol.Denied, "not by facts alone")
+	for _, tt := range []struct {
+		name, world, key string
+		others           bool
+		asked            bool
+		state            protocol.State
+	}{
+		{"it would change something", "a=on", "x:undo", false, true, protocol.Succeeded},
+		{"it would enter itself below another", "a=dim", "x:undo", true, true, protocol.Succeeded},
+		{"what is recorded", "a=off", "k:undo", true, false, protocol.Succeeded},
+		{"there is nothing to change", "a=off", "x:undo", false, false, protocol.Succeeded},
+	} {
+		rule(t, tt.name, func(t *testing.T) {
+			c := newCore(t, tt.world)
+			if tt.others {
+				is(t, c.set("k", "a", "on"), protocol.Succeeded)
+			}
+			before, recorded := maps.Clone(c.cloud.values), c.entries("k")
+			asked := 0
+			c.byFacts = func(r protocol.Request) error {
+				if asked++; r.IdempotencyKey != tt.key {
+					t.Errorf("asked about %+v", r)
+				}
+				return no
+			}
+			facts := map[string]string{"prior": "off", "to": tt.world[2:]}
+			if tt.key == "k:undo" || !tt.others {
+				facts["to"] = "on"
+			}
+			got := c.send("reset", tt.key, "a", facts)
+			if (asked == 1) != tt.asked {
+				t.Errorf("asked %d times: %+v", asked, got)
+			}
+			if !tt.asked {
+				is(t, got, tt.state)
+				return
+			}
+			failed(t, got, protocol.Denied)
+			if !maps.Equal(before, c.cloud.values) || c.entries("k") != recorded || c.entries("x") != "" {
+				t.Errorf("%v, %q, %q", c.cloud.values, c.entries("k"), c.entries("x"))
+			}
+			c.byFacts = nil
+			is(t, c.send("reset", tt.key, "a", facts), tt.state)
+		})
+	}
 }
 
 // TestAnUndoOfAPart: an undo ends the whole action. What it was not asked about stays as it is.

@@ -63,6 +63,7 @@ func pair(do, undo string) []action.Verb {
 				{Name: "quickly", Form: action.Boolean, Decides: true},
 				{Name: "kept", Form: action.Boolean, Default: "true", Decides: true},
 				{Name: "tone", Form: action.Text, Default: "low", Decides: true},
+				{Name: "passes", Form: action.Boolean},
 			},
 			Plan: action.PlanWith(planSet),
 		},
@@ -89,7 +90,7 @@ func planSet(ctx context.Context, r reader, req action.Request) (*action.Plan, e
 	if err != nil {
 		return nil, err
 	}
-	p.Transitions[0].Via = req.Parameters["by"]
+	p.Transitions[0].Via, p.Transitions[0].Passes = req.Parameters["by"], req.Bool("passes")
 	if danger := req.Parameters["danger"]; danger != "" {
 		p.Dangers = func([]action.Transition, action.Seen) []string { return []string{danger} }
 	}
@@ -162,7 +163,9 @@ type core struct {
 	dies string
 	// breaks names the call of the store that fails.
 	breaks string
-	mu     *sync.Mutex
+	// byFacts decides on undos that rest on the facts that they carry.
+	byFacts func(protocol.Request) error
+	mu      *sync.Mutex
 	// opened counts the histories that were read.
 	opened int
 	// log is what the processes said to people.
@@ -297,7 +300,7 @@ func (c *core) send(verb, key, name string, parameters map[string]string) protoc
 	m := mortal{core: c, counts: map[string]int{}}
 	e := &Executor{
 		Registry: ruleRegistry, Provider: "test", Timeout: c.timeout,
-		Log:     slog.New(c.log.handler()),
+		Log: slog.New(c.log.handler()), ByFacts: c.byFacts,
 		Connect: func(context.Context, string, time.Duration) (Connection, error) { return m, nil },
 	}
 	if c.dir != "" {

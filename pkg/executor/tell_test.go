@@ -90,6 +90,35 @@ func TestDriftIsCounted(t *testing.T) {
 	}
 }
 
+// TestOverwritingIsCountedAsDrift: an undo that was told to go over what somebody else brought
+// about has found it, too.
+func TestOverwritingIsCountedAsDrift(t *testing.T) {
+	p, dir := newProcess(t), t.TempDir()
+	p.Registry = ruleRegistry
+	env := []string{metrics.Variable + "=" + dir}
+	ask := func(verb, key, parameters string) {
+		t.Helper()
+		text := strings.Replace(request(verb, key, "a", parameters), `"names"`, `"switch"`, 1)
+		p.run(t, env, text)
+		is(t, p.status(t), protocol.Succeeded)
+	}
+	ask("set", "k", `"to":"on"`)
+	p.cloud.values["a"] = "dim"
+	ask("reset?", "k:undo", `"prior":"off","onDrift":"restore"`)
+	ask("reset", "k:undo", `"prior":"off","onDrift":"restore"`)
+	if p.cloud.values["a"] != "off" {
+		t.Errorf("the world is %v", p.cloud.values)
+	}
+	const of = `provideraction_drift_total{program="switcher",verb=`
+	want := []string{
+		of + `"reset",mode="dry-run"} 1`, of + `"reset",mode="execute"} 1`,
+		of + `"set",mode="execute"} 0`,
+	}
+	if diff := cmp.Diff(want, shown(t, dir, "_drift_total{")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestCallsAreObserved where that is asked for, in a failure as well, and else nowhere.
 func TestCallsAreObserved(t *testing.T) {
 	p := newProcess(t)

@@ -184,6 +184,24 @@ func TestWhatFailsTellsAPlanOnlyOnceBegun(t *testing.T) {
 	})
 }
 
+// TestAPlanTooLargeIsLeftOut, and nothing else of the answer; the log says so.
+func TestAPlanTooLargeIsLeftOut(t *testing.T) {
+	large := strings.Repeat("x", protocol.MaxPlanBytes)
+	p := newProcess(t)
+	p.cloud.values["a"] = large
+	p.run(t, []string{"EXECUTOR_OBSERVE_PLAN=true"}, request("on", "k", "a", ""))
+	s := is(t, p.status(t), protocol.Succeeded, "plan=", "undoPlan=", "changed=true", "now.a=on")
+	if s.Observed["prior.a"] != large {
+		t.Error("the prior value is not told")
+	}
+	for _, fact := range []string{protocol.FactPlan, protocol.FactUndoPlan} {
+		want := `"msg":"a plan is not told","fact":"` + fact + `","error":"the plan has 1 changes`
+		if !strings.Contains(p.stderr.String(), want) {
+			t.Errorf("%s is not in %s", want, &p.stderr)
+		}
+	}
+}
+
 // TestNothingIsToldUnasked: without the setting the answer is the same, byte for byte, but for the
 // two facts.
 func TestNothingIsToldUnasked(t *testing.T) {

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,8 +22,10 @@ func (passing) passes(err error) bool { return errors.Is(err, errDisk) }
 func TestWhatGoesByIsTriedAgain(t *testing.T) {
 	from := busyJournal(t)
 	for name, do := range map[string]func(*Journal) (any, error){
-		"get":       func(j *Journal) (any, error) { return j.Get(t.Context(), 1) },
-		"list":      func(j *Journal) (any, error) { return j.List(t.Context(), gate.Query{Checked: true}) },
+		"get": func(j *Journal) (any, error) { return j.Get(t.Context(), 1) },
+		"list": func(j *Journal) (any, error) {
+			return j.List(t.Context(), gate.Query{Checked: true})
+		},
 		"counts":    func(j *Journal) (any, error) { return j.Counts(t.Context()) },
 		"approvals": func(j *Journal) (any, error) { return j.Approvals(t.Context(), 1) },
 		"events":    func(j *Journal) (any, error) { return j.Events(t.Context(), gate.EventQuery{}) },
@@ -76,6 +79,44 @@ func tryEachStep(t *testing.T, from string, do func(*Journal) (any, error)) {
 	for step := opening + 1; step <= all; step++ {
 		if got, _ := attempt(step); !cmp.Equal(want, got) {
 			t.Errorf("step %d: %s", step, cmp.Diff(want, got))
+		}
+	}
+}
+
+// TestALostAnswerIsNoRefusal: where a write was given up, it is said whether that is because its
+// commit was not answered. Any other is not there.
+func TestALostAnswerIsNoRefusal(t *testing.T) {
+	from := busyJournal(t)
+	before := contents(t, from)
+	for _, keeps := range []bool{false, true} {
+		faulty.keeps = keeps
+		defer func() { faulty.keeps = false }()
+		opened, unknown := false, 0
+		everyStep(t, copied(t, from),
+			func(path string) error {
+				opened = false
+				return at(t.Context(), path, func(j *Journal) error {
+					opened, j.engine = true, passing{}
+					return j.Note(t.Context(), event(gate.EventDenied))
+				})
+			},
+			func(t *testing.T, step int, path string, err error) {
+				if !errors.Is(err, errDisk) {
+					t.Fatalf("step %d: %v", step, err)
+				}
+				isUnknown := strings.Contains(err.Error(), "whether it was written is not known")
+				if isUnknown {
+					unknown++
+				}
+				if !opened {
+					return
+				}
+				if written := !cmp.Equal(before, contents(t, path)); written != (isUnknown && keeps) {
+					t.Errorf("step %d: written: %t, kept: %t: %v", step, written, keeps, err)
+				}
+			})
+		if unknown != 1 {
+			t.Errorf("%d steps whose outcome is not known, want the commit", unknown)
 		}
 	}
 }
