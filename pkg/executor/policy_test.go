@@ -61,8 +61,8 @@ func underPolicy(t *testing.T, c *tagged, spec, request string) protocol.Status 
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	text := "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\n" +
-		"metadata: {name: lab}\nspec: {enabled: true, allowedProviders: [test], allowedActions: ['on', rest]," +
-		" " + spec + "}\n"
+		"metadata: {name: lab}\nspec: {enabled: true, allowedProviders: [test], " +
+		"allowedActions: ['on', rest], " + spec + "}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
