@@ -19,8 +19,10 @@ PKG ?= ./actions/forwarding ./actions/power ./actions/route ./actions/sgfence \
 MUTATE_FLAGS ?=
 # Debian's packages that fence-cluster needs.
 FENCE_PACKAGES := pacemaker pacemaker-cli-utils corosync fence-agents libxml2-utils xsltproc
-# What commits are new to: origin's head, or main, when empty.
+# What commits are new to: origin's head, or main, when empty. What bench-compare compares with.
 BASE ?=
+# As "-only journal,ledger", or -write.
+BENCH_FLAGS ?=
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
 	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk pkg/metrics:FuzzParse
 
@@ -88,10 +90,14 @@ browser: ## look at the report's page in headless Chromium, which it installs
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(BROWSER_PACKAGES); }
 	go test -tags browser -count=1 -timeout 10m ./pkg/report
 
-bench: build ## measure the executor beside the AWS CLI and a floor without an SDK; the gate; the inventory
-	go run ./pkg/internal/bench
-	go run ./pkg/internal/gatebench
-	go test -run '^$$' -bench Observe -benchtime 3x ./pkg/inventory
+bench: build ## measure what everything costs: some 10 minutes; BENCH_LARGE=1 for a million, BENCH_FLAGS=-write for the documents
+	go run ./pkg/internal/bench $(BENCH_FLAGS)
+
+bench-try: build ## see that all of the bench works, at sizes that tell nothing
+	go run ./pkg/internal/bench -tiny
+
+bench-compare: ## hold Go's benchmarks against those of the revision BASE, by benchstat
+	go run ./pkg/internal/benchcompare -base '$(BASE)'
 
 soak: ## run every fault in every scenario, then random ones for SOAK, and report what was lost
 	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^Test(Soak|Faults)$$' -v ./pkg/internal/proof
@@ -102,4 +108,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance postgres fence-cluster monitoring browser bench soak mutate model
+.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance postgres fence-cluster monitoring browser bench bench-try bench-compare soak mutate model

@@ -705,30 +705,49 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
+// crowded is a cloud with so many more interfaces.
+func crowded(n int) *cloud {
+	c := newCloud()
+	for i := range n {
+		c.interfaces = append(c.interfaces,
+			nic(fmt.Sprintf("eni-x%d", i), "subnet-a", "", 0, fmt.Sprintf("10.1.%d.%d", i/250, i%250)))
+	}
+	return c
+}
+
+// observeAndWrite observes a cloud by its routes, and writes the result.
+func observeAndWrite(tb testing.TB, c *cloud) {
+	o, err := Observe(tb.Context(), c, Request{ByRoute: true})
+	if err == nil {
+		err = Result{Observation: o}.Write(io.Discard)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // TestAllocationsAreLinear: four times as many interfaces take no more than four times the
 // allocations, to observe and to write.
 func TestAllocationsAreLinear(t *testing.T) {
 	allocations := func(n int) float64 {
-		c := newCloud()
-		for i := range n {
-			c.interfaces = append(
-				c.interfaces,
-				nic(fmt.Sprintf("eni-x%d", i), "subnet-a", "", 0, fmt.Sprintf("10.1.%d.%d", i/250, i%250)),
-			)
-		}
-		return testing.AllocsPerRun(1, func() {
-			o, err := Observe(t.Context(), c, Request{ByRoute: true})
-			if err == nil {
-				err = Result{Observation: o}.Write(io.Discard)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		})
+		c := crowded(n)
+		return testing.AllocsPerRun(1, func() { observeAndWrite(t, c) })
 	}
 	small, large := allocations(1000), allocations(4000)
 	if large > 4*small {
 		t.Errorf("%.0f allocations for 1000, %.0f for 4000", small, large)
+	}
+}
+
+// BenchmarkObserveAndWrite observes clouds that cost nothing to read.
+func BenchmarkObserveAndWrite(b *testing.B) {
+	for _, n := range []int{100, 1000, 10_000} {
+		c := crowded(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				observeAndWrite(b, c)
+			}
+		})
 	}
 }
 

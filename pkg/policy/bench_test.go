@@ -1,0 +1,45 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// withNetworks is a policy of so many networks. The last of them has the address of request.
+func withNetworks(n int) string {
+	networks := make([]string, n)
+	for i := range networks {
+		networks[i] = fmt.Sprintf("172.%d.%d.0/24", 16+i/256%16, i%256)
+	}
+	networks[n-1] = "10.88.60.0/24"
+	return strings.Replace(open, "10.88.60.0/24", strings.Join(networks, ", "), 1)
+}
+
+// BenchmarkParse reads policies of more and more networks.
+func BenchmarkParse(b *testing.B) {
+	for _, n := range []int{1, 1000, 10_000} {
+		text := []byte(header + withNetworks(n))
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Parse(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkDecide decides on one request under policies of more and more networks.
+func BenchmarkDecide(b *testing.B) {
+	for _, n := range []int{1, 1000, 10_000} {
+		p, s := mustParse(b, withNetworks(n)), subject(nil)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if err := p.Subject(s).Err(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
