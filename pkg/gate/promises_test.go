@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -112,15 +113,16 @@ func TestAReadThatFailsEndsARun(t *testing.T) {
 	}
 }
 
-// getting is a store that fails to get one action.
+// getting is a store that fails to get one action, but for the first times.
 type getting struct {
 	gate.Store
 	of  int64
 	get func() error
+	but int
 }
 
 func (g *getting) Get(ctx context.Context, id int64) (gate.Action, error) {
-	if id == g.of {
+	if g.but--; id == g.of && g.but < 0 {
 		return gate.Action{}, g.get()
 	}
 	return g.Store.Get(ctx, id)
@@ -288,12 +290,15 @@ func TestTheLogTellsHowARunEnded(t *testing.T) {
 func TestAnAlteredLogIsARefusal(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]
-	r.Store = &failing{Store: r.Store, method: "History", err: gate.ErrAltered}
+	altered := fmt.Errorf("%w: event 1 was changed", gate.ErrAltered)
+	r.Store = &failing{Store: r.Store, method: "History", err: altered}
 	for name, outcomes := range map[string][]gate.Outcome{
 		"approve": r.all(r.Approve(context.Background(), []int64{id}, "bob", ""))(gate.Refused),
 		"execute": r.all(r.execute(id))(gate.Refused),
 	} {
-		if !strings.Contains(outcomes[0].Message, "journal --verify tells more") {
+		const want = "event 1 was changed; journal --verify tells more"
+		if said := outcomes[0].Message; !strings.Contains(said, "journal: ") ||
+			!strings.Contains(said, want) {
 			t.Errorf("%s: %s", name, outcomes[0].Message)
 		}
 	}

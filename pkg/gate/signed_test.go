@@ -578,7 +578,9 @@ func TestAnApprovalNamesTheEvidenceOfAFile(t *testing.T) {
 		"saw that it would fail": document(ids[0], protocol.Failed),
 	} {
 		yes.Evidence = d
-		if _, err := r.signed(ids[0], yes); !gate.IsRefusal(err) || !strings.Contains(err.Error(), want) {
+		_, err := r.signed(ids[0], yes)
+		if !gate.IsRefusal(err) || !strings.HasPrefix(err.Error(), "approval refused:\n") ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
