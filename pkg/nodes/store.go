@@ -19,6 +19,25 @@ func (m *Missing) Error() string { return fmt.Sprintf("there is no %s %q", m.Wha
 // Is reports whether the target is ErrNotFound.
 func (m *Missing) Is(target error) bool { return target == ErrNotFound }
 
+// Exists is the refusal of a name that a manager has already.
+type Exists struct{ Name, ID string }
+
+func (e *Exists) Error() string {
+	return fmt.Sprintf("there is a manager %q already (%s)", e.Name, e.ID)
+}
+
+// ErrOwn is the refusal to change or delete what is the store's own.
+var ErrOwn = errors.New("the manual manager is the store's own: it stays as it is, and every store " +
+	"has it")
+
+// OtherCount is the refusal to delete another number of nodes than was meant.
+type OtherCount struct{ Has, Expected int }
+
+func (c *OtherCount) Error() string {
+	return fmt.Sprintf("the filter has %d nodes and not %d: look at them again; nothing was deleted",
+		c.Has, c.Expected)
+}
+
 // ErrConflict is the answer for a write that rests on what is not so any more.
 var ErrConflict = errors.New("it was changed since it was read")
 

@@ -1,5 +1,5 @@
 // Command generate writes the JSON Schemas and actions/README.md from the verbs'
-// descriptors; with -check it only names what is stale.
+// descriptors, and the code of services from their .proto; with -check it only names what is stale.
 package main
 
 import (
@@ -9,11 +9,12 @@ import (
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/schema/internal/render"
+	"aws-provider-executor/schema/internal/rpc"
 )
 
 func main() {
 	verbs := actions.Registry()
 	g := render.Generator{Registry: verbs, Provider: "aws",
-		Inquiries: []action.Inquiry{awsexecutor.Preflight(verbs)}}
+		Inquiries: []action.Inquiry{awsexecutor.Preflight(verbs)}, More: rpc.Files}
 	os.Exit(g.Main(".", os.Args[1:], os.Stderr))
 }

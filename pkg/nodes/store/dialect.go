@@ -20,6 +20,8 @@ type dialect struct {
 	lock string
 	// isolation is that of a transaction which reads as of one time.
 	isolation sql.IsolationLevel
+	// appendOnly has the audit log refuse changes.
+	appendOnly []string
 	// gather has the numbers of rows in one text, and member is true for those of a list that is an
 	// argument, between listBegin and listEnd.
 	gather, member, listBegin, listEnd string
@@ -37,6 +39,12 @@ var onSQLite = &dialect{
 	gather: "coalesce(group_concat(n.seq), '')",
 	member: "n.seq IN (SELECT value FROM json_each(?))", listBegin: "[", listEnd: "]",
 	match: matchSQLite,
+	appendOnly: []string{
+		"CREATE TRIGGER node_audit_is_not_changed BEFORE UPDATE ON node_audit " +
+			"BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
+		"CREATE TRIGGER node_audit_is_not_deleted BEFORE DELETE ON node_audit " +
+			"BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
+	},
 }
 
 var onPostgres = &dialect{
@@ -48,6 +56,12 @@ var onPostgres = &dialect{
 	gather: "coalesce(string_agg(n.seq::text, ','), '')",
 	member: "n.seq = ANY (?::text::bigint[])", listBegin: "{", listEnd: "}",
 	match: matchPostgres,
+	appendOnly: []string{
+		"CREATE FUNCTION node_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS " +
+			"$$BEGIN RAISE EXCEPTION 'the audit log is append-only'; END$$",
+		"CREATE TRIGGER node_audit_is_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON node_audit " +
+			"FOR EACH STATEMENT EXECUTE FUNCTION node_audit_refuse()",
+	},
 }
 
 // bind writes the parameters of a query as the engine has them. No query of ours has a ? in a text.

@@ -393,8 +393,11 @@ func (q querier) managerValues(
 var ErrNoFilter = errors.New("nodes are deleted by a filter that says which; an empty one says all")
 
 // Delete deletes the nodes that a filter has, with all that is known of them, and returns their
-// names by id.
-func (s *Store) Delete(ctx context.Context, f *filter.Filter) (map[string]string, error) {
+// names by id. Where these are another number than expected, it is an OtherCount and nothing is
+// deleted; a number below zero is any.
+func (s *Store) Delete(
+	ctx context.Context, f *filter.Filter, expected int,
+) (map[string]string, error) {
 	if f == nil || f.IsEmpty() {
 		return nil, ErrNoFilter
 	}
@@ -407,6 +410,9 @@ func (s *Store) Delete(ctx context.Context, f *filter.Filter) (map[string]string
 		all, err := w.load(ctx, "WHERE "+c.text.String(), c.args...)
 		if err != nil {
 			return err
+		}
+		if expected >= 0 && len(all) != expected {
+			return &nodes.OtherCount{Has: len(all), Expected: expected}
 		}
 		for _, n := range all {
 			gone[n.ID] = n.Name

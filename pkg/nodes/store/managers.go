@@ -86,7 +86,7 @@ func (w *writer) nameIsFree(ctx context.Context, m nodes.Manager) error {
 	case errors.Is(err, nodes.ErrNotFound):
 		return nil
 	case err == nil && other.ID != m.ID:
-		return fmt.Errorf("there is a manager %q already (%s)", m.Name, other.ID)
+		return &nodes.Exists{Name: m.Name, ID: other.ID}
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func (s *Store) UpdateManager(ctx context.Context, m nodes.Manager) (nodes.Manag
 		case err != nil:
 			return err
 		case was.ID == nodes.ManualManager:
-			return errors.New("the manual manager is the store's own, and stays as it is")
+			return nodes.ErrOwn
 		case was.Revision != m.Revision:
 			return fmt.Errorf("the manager %q: %w", was.Name, nodes.ErrConflict)
 		case was.Type != m.Type:
@@ -187,7 +187,7 @@ func (s *Store) DeleteManager(
 			return err
 		}
 		if m.ID == nodes.ManualManager {
-			return errors.New("the manual manager can't be deleted: every store has it")
+			return nodes.ErrOwn
 		}
 		all, err := w.nodesOf(ctx, m.ID)
 		if err != nil {

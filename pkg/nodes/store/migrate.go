@@ -15,7 +15,7 @@ import (
 var migrations embed.FS
 
 // version is that of the tables.
-const version = 1
+const version = 2
 
 // migrate brings the tables of a database to this version. Each step is a transaction: a kill
 // leaves the version before or the one after.
@@ -86,6 +86,13 @@ func (q querier) step(ctx context.Context, to int) error {
 		}
 		if err := q.exec(ctx, statement); err != nil {
 			return err
+		}
+	}
+	if to == 2 {
+		for _, statement := range q.appendOnly {
+			if err := q.exec(ctx, statement); err != nil {
+				return err
+			}
 		}
 	}
 	if to == 1 {

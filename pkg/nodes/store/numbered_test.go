@@ -789,7 +789,7 @@ func TestA13_28(t *testing.T) {
 		if err := errors.Join(err, err2); err != nil {
 			b.Error(err)
 		}
-		gone, err := b.Delete(b.Context(), b.filter("tag:env=prod,name=b*"))
+		gone, err := b.Delete(b.Context(), b.filter("tag:env=prod,name=b*"), -1)
 		if err != nil || len(gone) != 1 {
 			b.Error(gone, err)
 		}
@@ -818,12 +818,12 @@ func TestA6_F6(t *testing.T) {
 		b.scan(b.manager("m").ID, 0, append(running("i-1"), nodes.Sighting{ID: "i-2",
 			State: nodes.StateRunning, Tags: map[string]string{"env": "dev"}})...)
 		for _, f := range []*filter.Filter{nil, {}} {
-			if _, err := b.Delete(b.Context(), f); !errors.Is(err, store.ErrNoFilter) {
+			if _, err := b.Delete(b.Context(), f, -1); !errors.Is(err, store.ErrNoFilter) {
 				b.Error(err)
 			}
 		}
 		b.equal("the count", b.count(""), 2)
-		if _, err := b.Delete(b.Context(), b.filter("tag:env=dev")); err != nil {
+		if _, err := b.Delete(b.Context(), b.filter("tag:env=dev"), -1); err != nil {
 			b.Error(err)
 		}
 		b.equal("names", b.names(store.Query{}), "i-1")
@@ -949,7 +949,7 @@ func TestA13_37(t *testing.T) {
 		b.now = at(60*24 + 1)
 		b.report(report(uuidB, 60*24+1, nodes.Source{}))
 		b.equal("the state", b.find(uuidB).State, nodes.StateRunning)
-		if _, err := b.Delete(b.Context(), b.filter("name=name-of-b,sourceId=\"\"")); err != nil {
+		if _, err := b.Delete(b.Context(), b.filter("name=name-of-b,sourceId=\"\""), -1); err != nil {
 			b.Error(err)
 		}
 		b.missing(uuidB)
@@ -1004,7 +1004,7 @@ func TestPagesWhileNodesComeAndGo(t *testing.T) {
 			if page%10 == 3 {
 				b.event(fmt.Sprintf("i-new-%d", page), nodes.StateRunning, 1)
 				text := "sourceId=" + got.Nodes[0].Source.ID
-				if _, err := b.Delete(b.Context(), b.filter(text)); err != nil {
+				if _, err := b.Delete(b.Context(), b.filter(text), -1); err != nil {
 					b.Fatal(err)
 				}
 			}

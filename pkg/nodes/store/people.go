@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"aws-provider-executor/pkg/nodes"
@@ -58,6 +59,42 @@ func (s *Store) History(ctx context.Context, nodeID string) ([]nodes.Change, err
 		return json.Unmarshal([]byte(evidence), &all[len(all)-1].Evidence)
 	}, "SELECT n.id, c.happened_at, c.recorded_at, c.field, c.was, c.became, c.evidence "+
 		"FROM node_changes c JOIN nodes n ON n.seq = c.node WHERE n.id = ? ORDER BY c.seq", nodeID)
+}
+
+// NamedChange is a change, and how its node is called now.
+type NamedChange struct {
+	nodes.Change
+	Name string
+}
+
+// Changes lists what changed over all nodes, the latest first, and where the list goes on.
+func (s *Store) Changes(
+	ctx context.Context, limit int, page string,
+) ([]NamedChange, string, error) {
+	from, err := before(page)
+	if err != nil {
+		return nil, "", err
+	}
+	all := []NamedChange{}
+	last := make([]int64, 0, limit+1)
+	err = s.read().each(ctx, func(rows *sql.Rows) error {
+		var c NamedChange
+		var seq, happened, recorded int64
+		var evidence string
+		if err := rows.Scan(&seq, &c.NodeID, &c.Name, &happened, &recorded, &c.Field, &c.From, &c.To,
+			&evidence); err != nil {
+			return err
+		}
+		c.At, c.RecordedAt = fromNanos(happened), fromNanos(recorded)
+		all, last = append(all, c), append(last, seq)
+		return json.Unmarshal([]byte(evidence), &all[len(all)-1].Evidence)
+	}, "SELECT c.seq, n.id, n.name, c.happened_at, c.recorded_at, c.field, c.was, c.became, "+
+		"c.evidence FROM node_changes c JOIN nodes n ON n.seq = c.node WHERE c.seq < ? "+
+		"ORDER BY c.seq DESC LIMIT ?", from, limit+1)
+	if err != nil || len(all) <= limit {
+		return all, "", err
+	}
+	return all[:limit], strconv.FormatInt(last[limit-1], 10), nil
 }
 
 func fromNanos(n int64) time.Time {

@@ -122,6 +122,7 @@ func (w *writer) insert(ctx context.Context, n *nodes.Node, changes []nodes.Chan
 		string(document)); err != nil {
 		return err
 	}
+	w.touch(n.ID)
 	if err := w.replace(ctx, seq, &nodes.Node{}, n); err != nil {
 		return err
 	}
@@ -138,6 +139,7 @@ func (w *writer) update(ctx context.Context, n, was *nodes.Node, changes []nodes
 	if err != nil || string(before) == string(document) {
 		return err
 	}
+	w.touch(n.ID)
 	var seq int64
 	values, old := cellsOf(n), cellsOf(was)
 	if slices.Equal(values, old) {
@@ -195,6 +197,7 @@ func (w *writer) replace(ctx context.Context, seq int64, was, is *nodes.Node) er
 
 // log writes changes of a node to its history.
 func (w *writer) log(ctx context.Context, seq int64, changes []nodes.Change) error {
+	w.logged += len(changes)
 	for _, c := range changes {
 		evidence, err := json.Marshal(c.Evidence)
 		if err != nil {
@@ -215,6 +218,8 @@ func (w *writer) delete(ctx context.Context, n *nodes.Node) error {
 	if err := w.row(ctx, "DELETE FROM nodes WHERE id = ? RETURNING seq", n.ID).Scan(&seq); err != nil {
 		return err
 	}
+	w.touch(n.ID)
+	w.logged++
 	w.resort(seq, setsOf(n, valuesOf(n)), nil)
 	return nil
 }

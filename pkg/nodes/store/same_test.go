@@ -151,7 +151,7 @@ func (b *bed) crowd(r *rand.Rand) []nodes.Manager {
 // change has a part of a crowd be deleted, and another have other values.
 func (b *bed) change(r *rand.Rand, managers []nodes.Manager) {
 	b.Helper()
-	if _, err := b.Delete(b.Context(), b.filter("sourceId=i-2-1*")); err != nil {
+	if _, err := b.Delete(b.Context(), b.filter("sourceId=i-2-1*"), -1); err != nil {
 		b.Fatal(err)
 	}
 	scan := nodes.Scan{

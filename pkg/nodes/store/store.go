@@ -22,6 +22,8 @@ type Store struct {
 	db *sql.DB
 	*dialect
 	options Options
+	// call, when not nil, is the one that this is the store of.
+	call *audited
 }
 
 var _ nodes.Store = (*Store)(nil)
@@ -117,10 +119,33 @@ type writer struct {
 	now   time.Time
 	// sets are the changes of sets that are not written yet.
 	sets map[setKey]map[uint16]bool
+	// touched are the ids of the nodes that were written, and logged counts their changes.
+	touched []string
+	logged  int
 }
 
 // write runs a function in a transaction that is the only one to write.
 func (s *Store) write(ctx context.Context, do func(*writer) error) error {
+	if s.call == nil {
+		return s.transaction(ctx, do)
+	}
+	s.call.mu.Lock()
+	defer s.call.mu.Unlock()
+	was := s.call.entered
+	err := s.transaction(ctx, func(w *writer) error {
+		if err := do(w); err != nil {
+			return err
+		}
+		return w.enter(ctx, s.call)
+	})
+	if err != nil {
+		s.call.entered = was
+	}
+	return err
+}
+
+// transaction carries a function out as a whole or not at all.
+func (s *Store) transaction(ctx context.Context, do func(*writer) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -27,6 +27,8 @@ type Generator struct {
 	Inquiries []action.Inquiry
 	// Provider is the only spec.provider that the executor accepts.
 	Provider string
+	// More, when not nil, generates what does not come from the registry.
+	More func(root string) ([]File, error)
 }
 
 // requests describes all that may be asked for: the verbs, and the inquiries as such.
@@ -67,6 +69,10 @@ func (g Generator) Files(root string) ([]File, error) {
 	written := func() ([]File, error) { return g.pageFiles(root) }
 	for _, more := range []func() ([]File, error){g.inventory, g.iam, written} {
 		rendered, err := more()
+		files, errs = append(files, rendered...), append(errs, err)
+	}
+	if g.More != nil {
+		rendered, err := g.More(root)
 		files, errs = append(files, rendered...), append(errs, err)
 	}
 	return files, errors.Join(errs...)
