@@ -45,6 +45,11 @@ var walls = []wall{
 	{name: "a scan knows no provider and no SQL", of: "pkg/nodes/scan",
 		only:       []string{"pkg/nodes"},
 		forbidding: []string{"github.com/...", "database/...", "net/...", "os"}},
+	{name: "the service of nodes knows no provider and no SQL", of: "pkg/nodes/service/...",
+		forbidding: []string{"github.com/aws/...", "database/...", module + "pkg/nodes/awscloud",
+			module + "pkg/cli"}},
+	{name: "only actionctl serves nodes", of: "...", except: []string{"pkg/cli", "pkg/nodes/service/..."},
+		forbidding: []string{module + "pkg/nodes/service/..."}},
 	{name: "the gate knows no SQL, no SDK and no processes", of: "pkg/gate",
 		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "os/exec"}},
 	{name: "what ships imports nothing that only tests and benches use", of: "...",
@@ -115,6 +120,8 @@ func TestPluginsLinkNoNodes(t *testing.T) {
 		}
 		for _, d := range deps {
 			for _, heavy := range []string{module + "pkg/nodes/...", "database/sql", "golang.org/x/time/...",
+				"connectrpc.com/...", "google.golang.org/...", "golang.org/x/net/http2/...",
+				"github.com/aws/aws-sdk-go-v2/service/sqs/...",
 				"github.com/aws/aws-sdk-go-v2/service/secretsmanager/...",
 				"github.com/aws/aws-sdk-go-v2/service/ssm/...", "github.com/Azure/..."} {
 				if matches(heavy, d) {

@@ -65,6 +65,7 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 		n.credentials(),
 		n.reportNodes(),
 		n.keep(),
+		n.serve(),
 	)
 	return c
 }

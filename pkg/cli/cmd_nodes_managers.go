@@ -186,18 +186,8 @@ func (f *managerFlags) apply(m *nodes.Manager, given func(string) bool) error {
 			set()
 		}
 	}
-	a := &m.Access
-	switch {
-	case a.Profile != "" && a.Secret != "":
-		return usage("--profile and --secret exclude each other: a manager looks with one identity")
-	case a.Secret != "":
-		a.Kind = nodes.AccessSecret
-	case a.Profile != "":
-		a.Kind = nodes.AccessProfile
-	case a.RoleARN != "":
-		a.Kind = nodes.AccessRole
-	default:
-		a.Kind = nodes.AccessAmbient
+	if err := m.Access.SetKind(); err != nil {
+		return usage("%v", err)
 	}
 	if given("credentials-by-tag") {
 		rules, err := credentialRules(f.credentials)
@@ -528,17 +518,9 @@ Nothing is done to the machines themselves.`,
 		Args:              oneManager,
 		ValidArgsFunction: n.completeManagers,
 		RunE: func(c *cobra.Command, args []string) error {
-			disposition, state := nodes.SetState, nodes.State(fate)
-			switch fate {
-			case "keep":
-				disposition, state = nodes.KeepNodes, ""
-			case "delete":
-				disposition, state = nodes.DeleteNodes, ""
-			case string(nodes.StateStopped), string(nodes.StateTerminated):
-			case "":
-				return usage("say what becomes of its nodes: --nodes keep, stopped, terminated or delete")
-			default:
-				return usage("--nodes is %q, want keep, stopped, terminated or delete", fate)
+			disposition, state, err := nodes.ParseFate(fate)
+			if err != nil {
+				return usage("--nodes: %v", err)
 			}
 			s, err := n.openNodes(c.Context(), false)
 			if err != nil {

@@ -144,6 +144,23 @@ func (m *Manager) Check() error {
 	return errors.Join(faults...)
 }
 
+// SetKind has the kind be that of what is set.
+func (a *Access) SetKind() error {
+	switch {
+	case a.Profile != "" && a.Secret != "":
+		return errors.New("a profile and a secret exclude each other: a manager looks with one identity")
+	case a.Secret != "":
+		a.Kind = AccessSecret
+	case a.Profile != "":
+		a.Kind = AccessProfile
+	case a.RoleARN != "":
+		a.Kind = AccessRole
+	default:
+		a.Kind = AccessAmbient
+	}
+	return nil
+}
+
 func (a Access) check() error {
 	given := map[string]string{
 		"role": a.RoleARN, "profile": a.Profile, "secret": string(a.Secret),
@@ -177,6 +194,23 @@ const (
 	// DeleteNodes deletes them.
 	DeleteNodes Disposition = "nodes"
 )
+
+// ParseFate reads what becomes of the nodes of a manager that is deleted: keep, stopped, terminated
+// or delete. Stopped and terminated are a state to set.
+func ParseFate(text string) (Disposition, State, error) {
+	switch text {
+	case "keep":
+		return KeepNodes, "", nil
+	case "delete":
+		return DeleteNodes, "", nil
+	case string(StateStopped), string(StateTerminated):
+		return SetState, State(text), nil
+	case "":
+		return "", "", errors.New("say what becomes of its nodes: keep, stopped, terminated or delete")
+	}
+	return "", "", fmt.Errorf("what becomes of its nodes is %q, want keep, stopped, terminated or "+
+		"delete", text)
+}
 
 // Deletion is what deleting a manager came to.
 type Deletion struct {

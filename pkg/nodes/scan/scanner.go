@@ -70,7 +70,11 @@ type Scanner struct {
 	now    func() time.Time
 	wait   func(context.Context, time.Duration) error
 	log    *slog.Logger
+	turns  *turns
+}
 
+// turns are the limits of all places, for all that calls there.
+type turns struct {
 	mu       sync.Mutex
 	limiters map[place]*rate.Limiter
 }
@@ -90,7 +94,7 @@ type Options struct {
 func New(store Store, open Opener, o Options) *Scanner {
 	s := &Scanner{
 		store: store, open: open, limits: o.Limits.orDefault(), now: o.Now, wait: o.Wait, log: o.Log,
-		limiters: map[place]*rate.Limiter{},
+		turns: &turns{limiters: map[place]*rate.Limiter{}},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -102,6 +106,13 @@ func New(store Store, open Opener, o Options) *Scanner {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	return s
+}
+
+// On is a scanner that hands over to another store. The limits hold for both together.
+func (s *Scanner) On(store Store) *Scanner {
+	on := *s
+	on.store = store
+	return &on
 }
 
 func (l Limits) orDefault() Limits {
@@ -517,19 +528,25 @@ func (s *Scanner) turn(ctx context.Context, at place) error {
 	if at == (place{}) {
 		return ctx.Err()
 	}
-	s.mu.Lock()
-	l := s.limiters[at]
-	if l == nil {
-		l = rate.NewLimiter(rate.Limit(s.limits.Rate), s.limits.Burst)
-		s.limiters[at] = l
-	}
-	s.mu.Unlock()
+	l := s.turns.of(at, s.limits)
 	now := s.now()
 	r := l.ReserveN(now, 1)
 	if d := r.DelayFrom(now); d > 0 {
 		return s.wait(ctx, d)
 	}
 	return ctx.Err()
+}
+
+// of is the limit of a place.
+func (t *turns) of(at place, limits Limits) *rate.Limiter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.limiters[at]
+	if l == nil {
+		l = rate.NewLimiter(rate.Limit(limits.Rate), limits.Burst)
+		t.limiters[at] = l
+	}
+	return l
 }
 
 // backoff is the wait before another attempt: any part of a window that doubles, so that many

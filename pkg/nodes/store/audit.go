@@ -66,9 +66,9 @@ func (w *writer) enter(ctx context.Context, c *audited) error {
 	if err != nil {
 		return err
 	}
-	if err := w.exec(ctx, "INSERT INTO node_audit (happened_at, caller, call, asked, nodes, node_ids) "+
-		"VALUES (?, ?, ?, ?, ?, ?)", nanos(w.now), c.Caller, c.Name, cut(c.Asked), len(w.touched),
-		string(named)); err != nil {
+	if err := w.exec(ctx, "INSERT INTO node_audit (happened_at, caller, call, asked, nodes, "+
+		"node_ids) VALUES (?, ?, ?, ?, ?, ?)", nanos(w.now), c.Caller, c.Name, cut(c.Asked),
+		len(w.touched), string(named)); err != nil {
 		return fmt.Errorf("cannot enter the call into the audit log: %w", err)
 	}
 	c.entered = true

@@ -61,6 +61,15 @@ func SortFields() []string {
 	return all
 }
 
+// CheckSort refuses what nodes are not sorted by. Empty is by name.
+func CheckSort(field string) error {
+	if _, ok := sorts[field]; ok || field == "" {
+		return nil
+	}
+	return fmt.Errorf("nodes are not sorted by %q: want one of %s", field,
+		strings.Join(SortFields(), ", "))
+}
+
 // mark is where a page ended.
 type mark struct {
 	// List is a digest of what was listed, so that it is not gone on with as something else.
@@ -80,11 +89,10 @@ func (s *Store) List(ctx context.Context, q Query) (Page, error) {
 	if q.Sort == "" {
 		q.Sort = "name"
 	}
-	column, ok := sorts[q.Sort]
-	if !ok {
-		return Page{}, fmt.Errorf("nodes are not sorted by %q: want one of %s", q.Sort,
-			strings.Join(SortFields(), ", "))
+	if err := CheckSort(q.Sort); err != nil {
+		return Page{}, err
 	}
+	column := sorts[q.Sort]
 	if q.Limit == 0 {
 		q.Limit = defaultLimit
 	}
@@ -310,16 +318,24 @@ type ValueCount struct {
 	Nodes int    `json:"nodes"`
 }
 
+// CheckField refuses a field that has no values to list.
+func CheckField(field string) error {
+	if _, ok := fieldValues(field); ok {
+		return nil
+	}
+	return fmt.Errorf("there are no values of %q: did you mean %s? Of tags there are tags "+
+		"and tags:KEY", field, filter.Nearest(field))
+}
+
 // Values lists the values of a field that the nodes of a filter have, sorted. The field is one of
 // the filter's, in singular or plural; tags lists the keys, and tags:KEY the values of one.
 func (s *Store) Values(
 	ctx context.Context, field string, f *filter.Filter,
 ) ([]ValueCount, error) {
-	of, ok := fieldValues(field)
-	if !ok {
-		return nil, fmt.Errorf("there are no values of %q: did you mean %s? Of tags there are tags "+
-			"and tags:KEY", field, filter.Nearest(field))
+	if err := CheckField(field); err != nil {
+		return nil, err
 	}
+	of, _ := fieldValues(field)
 	r := s.read()
 	w, err := r.where(ctx, f)
 	if err != nil {

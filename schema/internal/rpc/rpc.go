@@ -26,8 +26,10 @@ const (
 	source = "nodes/v1/nodes.proto"
 )
 
-// generators are tools of go.mod.
-var generators = []string{"protoc-gen-go", "protoc-gen-connect-go"}
+// generators are tools of go.mod, and what each is told besides.
+var generators = []struct{ name, parameter string }{
+	{"protoc-gen-go", ""}, {"protoc-gen-connect-go", ",simple"},
+}
 
 // Files generates the code from the sources below the module's root.
 func Files(root string) ([]render.File, error) {
@@ -43,19 +45,14 @@ func Files(root string) ([]render.File, error) {
 	}
 	request := &pluginpb.CodeGeneratorRequest{
 		FileToGenerate: []string{source},
-		Parameter:      proto.String("module=" + module),
 		ProtoFile:      withImports(compiled[0], map[string]bool{}),
-	}
-	// The text of comments and not the compiler's version decides what is generated.
-	input, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
-	if err != nil {
-		return nil, err
 	}
 	var files []render.File
 	for _, generator := range generators {
-		generated, err := run(root, generator, input)
+		request.Parameter = proto.String("module=" + module + generator.parameter)
+		generated, err := run(root, generator.name, request)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", generator, err)
+			return nil, fmt.Errorf("%s: %w", generator.name, err)
 		}
 		files = append(files, generated...)
 	}
@@ -77,7 +74,13 @@ func withImports(
 	return append(all, protodesc.ToFileDescriptorProto(file))
 }
 
-func run(root, generator string, input []byte) ([]render.File, error) {
+func run(
+	root, generator string, request *pluginpb.CodeGeneratorRequest,
+) ([]render.File, error) {
+	input, err := proto.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command("go", "tool", generator)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = root, bytes.NewReader(input), &stdout, &stderr

@@ -103,48 +103,48 @@ const (
 type NodeServiceClient interface {
 	// ListNodes lists the nodes of a filter, a page at a time. A node that is there all the while is
 	// listed once, also while others come and go.
-	ListNodes(context.Context, *connect.Request[nodesv1.ListNodesRequest]) (*connect.Response[nodesv1.ListNodesResponse], error)
+	ListNodes(context.Context, *nodesv1.ListNodesRequest) (*nodesv1.ListNodesResponse, error)
 	// CountNodes counts the nodes of a filter: all, by state and by status.
-	CountNodes(context.Context, *connect.Request[nodesv1.CountNodesRequest]) (*connect.Response[nodesv1.CountNodesResponse], error)
+	CountNodes(context.Context, *nodesv1.CountNodesRequest) (*nodesv1.CountNodesResponse, error)
 	// GetNode tells all that is known of a node, with the history of its changes.
-	GetNode(context.Context, *connect.Request[nodesv1.GetNodeRequest]) (*connect.Response[nodesv1.GetNodeResponse], error)
+	GetNode(context.Context, *nodesv1.GetNodeRequest) (*nodesv1.GetNodeResponse, error)
 	// ListFields lists what a filter can ask for.
-	ListFields(context.Context, *connect.Request[nodesv1.ListFieldsRequest]) (*connect.Response[nodesv1.ListFieldsResponse], error)
+	ListFields(context.Context, *nodesv1.ListFieldsRequest) (*nodesv1.ListFieldsResponse, error)
 	// ListFieldValues lists the values of a field that nodes have, with how many nodes have each.
-	ListFieldValues(context.Context, *connect.Request[nodesv1.ListFieldValuesRequest]) (*connect.Response[nodesv1.ListFieldValuesResponse], error)
+	ListFieldValues(context.Context, *nodesv1.ListFieldValuesRequest) (*nodesv1.ListFieldValuesResponse, error)
 	// ExplainFilter says how a filter is read, and what is asked of EC2 for it.
-	ExplainFilter(context.Context, *connect.Request[nodesv1.ExplainFilterRequest]) (*connect.Response[nodesv1.ExplainFilterResponse], error)
+	ExplainFilter(context.Context, *nodesv1.ExplainFilterRequest) (*nodesv1.ExplainFilterResponse, error)
 	// ListNodeCredentials lists the references to credentials that a node has, and why.
-	ListNodeCredentials(context.Context, *connect.Request[nodesv1.ListNodeCredentialsRequest]) (*connect.Response[nodesv1.ListNodeCredentialsResponse], error)
+	ListNodeCredentials(context.Context, *nodesv1.ListNodeCredentialsRequest) (*nodesv1.ListNodeCredentialsResponse, error)
 	// ListChanges lists what changed, over all nodes, the latest first.
-	ListChanges(context.Context, *connect.Request[nodesv1.ListChangesRequest]) (*connect.Response[nodesv1.ListChangesResponse], error)
+	ListChanges(context.Context, *nodesv1.ListChangesRequest) (*nodesv1.ListChangesResponse, error)
 	// CreateManager writes a manager down and scans it. One that can't look yet stays, with its
 	// reason.
-	CreateManager(context.Context, *connect.Request[nodesv1.CreateManagerRequest]) (*connect.Response[nodesv1.CreateManagerResponse], error)
+	CreateManager(context.Context, *nodesv1.CreateManagerRequest) (*nodesv1.CreateManagerResponse, error)
 	// ListManagers lists all managers, the manual one included.
-	ListManagers(context.Context, *connect.Request[nodesv1.ListManagersRequest]) (*connect.Response[nodesv1.ListManagersResponse], error)
+	ListManagers(context.Context, *nodesv1.ListManagersRequest) (*nodesv1.ListManagersResponse, error)
 	// GetManager tells a manager, and how each of its regions was scanned last.
-	GetManager(context.Context, *connect.Request[nodesv1.GetManagerRequest]) (*connect.Response[nodesv1.GetManagerResponse], error)
+	GetManager(context.Context, *nodesv1.GetManagerRequest) (*nodesv1.GetManagerResponse, error)
 	// UpdateManager changes what the mask names, and scans the manager.
-	UpdateManager(context.Context, *connect.Request[nodesv1.UpdateManagerRequest]) (*connect.Response[nodesv1.UpdateManagerResponse], error)
+	UpdateManager(context.Context, *nodesv1.UpdateManagerRequest) (*nodesv1.UpdateManagerResponse, error)
 	// ConnectManager finds out if a manager can look, and why not, and keeps that.
-	ConnectManager(context.Context, *connect.Request[nodesv1.ConnectManagerRequest]) (*connect.Response[nodesv1.ConnectManagerResponse], error)
+	ConnectManager(context.Context, *nodesv1.ConnectManagerRequest) (*nodesv1.ConnectManagerResponse, error)
 	// DeleteManager deletes a manager, and does with its nodes as is said.
-	DeleteManager(context.Context, *connect.Request[nodesv1.DeleteManagerRequest]) (*connect.Response[nodesv1.DeleteManagerResponse], error)
+	DeleteManager(context.Context, *nodesv1.DeleteManagerRequest) (*nodesv1.DeleteManagerResponse, error)
 	// ScanManagers reads every region of managers, and tells each as it ends.
-	ScanManagers(context.Context, *connect.Request[nodesv1.ScanManagersRequest]) (*connect.ServerStreamForClient[nodesv1.ScanManagersResponse], error)
+	ScanManagers(context.Context, *nodesv1.ScanManagersRequest) (*connect.ServerStreamForClient[nodesv1.ScanManagersResponse], error)
 	// AddManualNodes adds machines by their addresses: all of them or none.
-	AddManualNodes(context.Context, *connect.Request[nodesv1.AddManualNodesRequest]) (*connect.Response[nodesv1.AddManualNodesResponse], error)
+	AddManualNodes(context.Context, *nodesv1.AddManualNodesRequest) (*nodesv1.AddManualNodesResponse, error)
 	// SetNodeState sets a node's state by the caller's word. Nothing is done to the machine.
-	SetNodeState(context.Context, *connect.Request[nodesv1.SetNodeStateRequest]) (*connect.Response[nodesv1.SetNodeStateResponse], error)
+	SetNodeState(context.Context, *nodesv1.SetNodeStateRequest) (*nodesv1.SetNodeStateResponse, error)
 	// DeleteNodes forgets the nodes of a filter, with their history. Nothing is done to the machines.
-	DeleteNodes(context.Context, *connect.Request[nodesv1.DeleteNodesRequest]) (*connect.Response[nodesv1.DeleteNodesResponse], error)
+	DeleteNodes(context.Context, *nodesv1.DeleteNodesRequest) (*nodesv1.DeleteNodesResponse, error)
 	// MarkMissing has running nodes be missing that were not heard of for a time.
-	MarkMissing(context.Context, *connect.Request[nodesv1.MarkMissingRequest]) (*connect.Response[nodesv1.MarkMissingResponse], error)
+	MarkMissing(context.Context, *nodesv1.MarkMissingRequest) (*nodesv1.MarkMissingResponse, error)
 	// ProcessNode takes over what a node, or who ran something on it, says of it.
-	ProcessNode(context.Context, *connect.Request[nodesv1.ProcessNodeRequest]) (*connect.Response[nodesv1.ProcessNodeResponse], error)
+	ProcessNode(context.Context, *nodesv1.ProcessNodeRequest) (*nodesv1.ProcessNodeResponse, error)
 	// ListAuditEntries lists the calls that changed something, the latest first.
-	ListAuditEntries(context.Context, *connect.Request[nodesv1.ListAuditEntriesRequest]) (*connect.Response[nodesv1.ListAuditEntriesResponse], error)
+	ListAuditEntries(context.Context, *nodesv1.ListAuditEntriesRequest) (*nodesv1.ListAuditEntriesResponse, error)
 }
 
 // NewNodeServiceClient constructs a client for the nodes.v1.NodeService service. By default, it
@@ -313,156 +313,236 @@ type nodeServiceClient struct {
 }
 
 // ListNodes calls nodes.v1.NodeService.ListNodes.
-func (c *nodeServiceClient) ListNodes(ctx context.Context, req *connect.Request[nodesv1.ListNodesRequest]) (*connect.Response[nodesv1.ListNodesResponse], error) {
-	return c.listNodes.CallUnary(ctx, req)
+func (c *nodeServiceClient) ListNodes(ctx context.Context, req *nodesv1.ListNodesRequest) (*nodesv1.ListNodesResponse, error) {
+	response, err := c.listNodes.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // CountNodes calls nodes.v1.NodeService.CountNodes.
-func (c *nodeServiceClient) CountNodes(ctx context.Context, req *connect.Request[nodesv1.CountNodesRequest]) (*connect.Response[nodesv1.CountNodesResponse], error) {
-	return c.countNodes.CallUnary(ctx, req)
+func (c *nodeServiceClient) CountNodes(ctx context.Context, req *nodesv1.CountNodesRequest) (*nodesv1.CountNodesResponse, error) {
+	response, err := c.countNodes.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // GetNode calls nodes.v1.NodeService.GetNode.
-func (c *nodeServiceClient) GetNode(ctx context.Context, req *connect.Request[nodesv1.GetNodeRequest]) (*connect.Response[nodesv1.GetNodeResponse], error) {
-	return c.getNode.CallUnary(ctx, req)
+func (c *nodeServiceClient) GetNode(ctx context.Context, req *nodesv1.GetNodeRequest) (*nodesv1.GetNodeResponse, error) {
+	response, err := c.getNode.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ListFields calls nodes.v1.NodeService.ListFields.
-func (c *nodeServiceClient) ListFields(ctx context.Context, req *connect.Request[nodesv1.ListFieldsRequest]) (*connect.Response[nodesv1.ListFieldsResponse], error) {
-	return c.listFields.CallUnary(ctx, req)
+func (c *nodeServiceClient) ListFields(ctx context.Context, req *nodesv1.ListFieldsRequest) (*nodesv1.ListFieldsResponse, error) {
+	response, err := c.listFields.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ListFieldValues calls nodes.v1.NodeService.ListFieldValues.
-func (c *nodeServiceClient) ListFieldValues(ctx context.Context, req *connect.Request[nodesv1.ListFieldValuesRequest]) (*connect.Response[nodesv1.ListFieldValuesResponse], error) {
-	return c.listFieldValues.CallUnary(ctx, req)
+func (c *nodeServiceClient) ListFieldValues(ctx context.Context, req *nodesv1.ListFieldValuesRequest) (*nodesv1.ListFieldValuesResponse, error) {
+	response, err := c.listFieldValues.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ExplainFilter calls nodes.v1.NodeService.ExplainFilter.
-func (c *nodeServiceClient) ExplainFilter(ctx context.Context, req *connect.Request[nodesv1.ExplainFilterRequest]) (*connect.Response[nodesv1.ExplainFilterResponse], error) {
-	return c.explainFilter.CallUnary(ctx, req)
+func (c *nodeServiceClient) ExplainFilter(ctx context.Context, req *nodesv1.ExplainFilterRequest) (*nodesv1.ExplainFilterResponse, error) {
+	response, err := c.explainFilter.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ListNodeCredentials calls nodes.v1.NodeService.ListNodeCredentials.
-func (c *nodeServiceClient) ListNodeCredentials(ctx context.Context, req *connect.Request[nodesv1.ListNodeCredentialsRequest]) (*connect.Response[nodesv1.ListNodeCredentialsResponse], error) {
-	return c.listNodeCredentials.CallUnary(ctx, req)
+func (c *nodeServiceClient) ListNodeCredentials(ctx context.Context, req *nodesv1.ListNodeCredentialsRequest) (*nodesv1.ListNodeCredentialsResponse, error) {
+	response, err := c.listNodeCredentials.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ListChanges calls nodes.v1.NodeService.ListChanges.
-func (c *nodeServiceClient) ListChanges(ctx context.Context, req *connect.Request[nodesv1.ListChangesRequest]) (*connect.Response[nodesv1.ListChangesResponse], error) {
-	return c.listChanges.CallUnary(ctx, req)
+func (c *nodeServiceClient) ListChanges(ctx context.Context, req *nodesv1.ListChangesRequest) (*nodesv1.ListChangesResponse, error) {
+	response, err := c.listChanges.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // CreateManager calls nodes.v1.NodeService.CreateManager.
-func (c *nodeServiceClient) CreateManager(ctx context.Context, req *connect.Request[nodesv1.CreateManagerRequest]) (*connect.Response[nodesv1.CreateManagerResponse], error) {
-	return c.createManager.CallUnary(ctx, req)
+func (c *nodeServiceClient) CreateManager(ctx context.Context, req *nodesv1.CreateManagerRequest) (*nodesv1.CreateManagerResponse, error) {
+	response, err := c.createManager.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ListManagers calls nodes.v1.NodeService.ListManagers.
-func (c *nodeServiceClient) ListManagers(ctx context.Context, req *connect.Request[nodesv1.ListManagersRequest]) (*connect.Response[nodesv1.ListManagersResponse], error) {
-	return c.listManagers.CallUnary(ctx, req)
+func (c *nodeServiceClient) ListManagers(ctx context.Context, req *nodesv1.ListManagersRequest) (*nodesv1.ListManagersResponse, error) {
+	response, err := c.listManagers.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // GetManager calls nodes.v1.NodeService.GetManager.
-func (c *nodeServiceClient) GetManager(ctx context.Context, req *connect.Request[nodesv1.GetManagerRequest]) (*connect.Response[nodesv1.GetManagerResponse], error) {
-	return c.getManager.CallUnary(ctx, req)
+func (c *nodeServiceClient) GetManager(ctx context.Context, req *nodesv1.GetManagerRequest) (*nodesv1.GetManagerResponse, error) {
+	response, err := c.getManager.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // UpdateManager calls nodes.v1.NodeService.UpdateManager.
-func (c *nodeServiceClient) UpdateManager(ctx context.Context, req *connect.Request[nodesv1.UpdateManagerRequest]) (*connect.Response[nodesv1.UpdateManagerResponse], error) {
-	return c.updateManager.CallUnary(ctx, req)
+func (c *nodeServiceClient) UpdateManager(ctx context.Context, req *nodesv1.UpdateManagerRequest) (*nodesv1.UpdateManagerResponse, error) {
+	response, err := c.updateManager.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ConnectManager calls nodes.v1.NodeService.ConnectManager.
-func (c *nodeServiceClient) ConnectManager(ctx context.Context, req *connect.Request[nodesv1.ConnectManagerRequest]) (*connect.Response[nodesv1.ConnectManagerResponse], error) {
-	return c.connectManager.CallUnary(ctx, req)
+func (c *nodeServiceClient) ConnectManager(ctx context.Context, req *nodesv1.ConnectManagerRequest) (*nodesv1.ConnectManagerResponse, error) {
+	response, err := c.connectManager.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // DeleteManager calls nodes.v1.NodeService.DeleteManager.
-func (c *nodeServiceClient) DeleteManager(ctx context.Context, req *connect.Request[nodesv1.DeleteManagerRequest]) (*connect.Response[nodesv1.DeleteManagerResponse], error) {
-	return c.deleteManager.CallUnary(ctx, req)
+func (c *nodeServiceClient) DeleteManager(ctx context.Context, req *nodesv1.DeleteManagerRequest) (*nodesv1.DeleteManagerResponse, error) {
+	response, err := c.deleteManager.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ScanManagers calls nodes.v1.NodeService.ScanManagers.
-func (c *nodeServiceClient) ScanManagers(ctx context.Context, req *connect.Request[nodesv1.ScanManagersRequest]) (*connect.ServerStreamForClient[nodesv1.ScanManagersResponse], error) {
-	return c.scanManagers.CallServerStream(ctx, req)
+func (c *nodeServiceClient) ScanManagers(ctx context.Context, req *nodesv1.ScanManagersRequest) (*connect.ServerStreamForClient[nodesv1.ScanManagersResponse], error) {
+	return c.scanManagers.CallServerStream(ctx, connect.NewRequest(req))
 }
 
 // AddManualNodes calls nodes.v1.NodeService.AddManualNodes.
-func (c *nodeServiceClient) AddManualNodes(ctx context.Context, req *connect.Request[nodesv1.AddManualNodesRequest]) (*connect.Response[nodesv1.AddManualNodesResponse], error) {
-	return c.addManualNodes.CallUnary(ctx, req)
+func (c *nodeServiceClient) AddManualNodes(ctx context.Context, req *nodesv1.AddManualNodesRequest) (*nodesv1.AddManualNodesResponse, error) {
+	response, err := c.addManualNodes.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // SetNodeState calls nodes.v1.NodeService.SetNodeState.
-func (c *nodeServiceClient) SetNodeState(ctx context.Context, req *connect.Request[nodesv1.SetNodeStateRequest]) (*connect.Response[nodesv1.SetNodeStateResponse], error) {
-	return c.setNodeState.CallUnary(ctx, req)
+func (c *nodeServiceClient) SetNodeState(ctx context.Context, req *nodesv1.SetNodeStateRequest) (*nodesv1.SetNodeStateResponse, error) {
+	response, err := c.setNodeState.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // DeleteNodes calls nodes.v1.NodeService.DeleteNodes.
-func (c *nodeServiceClient) DeleteNodes(ctx context.Context, req *connect.Request[nodesv1.DeleteNodesRequest]) (*connect.Response[nodesv1.DeleteNodesResponse], error) {
-	return c.deleteNodes.CallUnary(ctx, req)
+func (c *nodeServiceClient) DeleteNodes(ctx context.Context, req *nodesv1.DeleteNodesRequest) (*nodesv1.DeleteNodesResponse, error) {
+	response, err := c.deleteNodes.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // MarkMissing calls nodes.v1.NodeService.MarkMissing.
-func (c *nodeServiceClient) MarkMissing(ctx context.Context, req *connect.Request[nodesv1.MarkMissingRequest]) (*connect.Response[nodesv1.MarkMissingResponse], error) {
-	return c.markMissing.CallUnary(ctx, req)
+func (c *nodeServiceClient) MarkMissing(ctx context.Context, req *nodesv1.MarkMissingRequest) (*nodesv1.MarkMissingResponse, error) {
+	response, err := c.markMissing.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ProcessNode calls nodes.v1.NodeService.ProcessNode.
-func (c *nodeServiceClient) ProcessNode(ctx context.Context, req *connect.Request[nodesv1.ProcessNodeRequest]) (*connect.Response[nodesv1.ProcessNodeResponse], error) {
-	return c.processNode.CallUnary(ctx, req)
+func (c *nodeServiceClient) ProcessNode(ctx context.Context, req *nodesv1.ProcessNodeRequest) (*nodesv1.ProcessNodeResponse, error) {
+	response, err := c.processNode.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // ListAuditEntries calls nodes.v1.NodeService.ListAuditEntries.
-func (c *nodeServiceClient) ListAuditEntries(ctx context.Context, req *connect.Request[nodesv1.ListAuditEntriesRequest]) (*connect.Response[nodesv1.ListAuditEntriesResponse], error) {
-	return c.listAuditEntries.CallUnary(ctx, req)
+func (c *nodeServiceClient) ListAuditEntries(ctx context.Context, req *nodesv1.ListAuditEntriesRequest) (*nodesv1.ListAuditEntriesResponse, error) {
+	response, err := c.listAuditEntries.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // NodeServiceHandler is an implementation of the nodes.v1.NodeService service.
 type NodeServiceHandler interface {
 	// ListNodes lists the nodes of a filter, a page at a time. A node that is there all the while is
 	// listed once, also while others come and go.
-	ListNodes(context.Context, *connect.Request[nodesv1.ListNodesRequest]) (*connect.Response[nodesv1.ListNodesResponse], error)
+	ListNodes(context.Context, *nodesv1.ListNodesRequest) (*nodesv1.ListNodesResponse, error)
 	// CountNodes counts the nodes of a filter: all, by state and by status.
-	CountNodes(context.Context, *connect.Request[nodesv1.CountNodesRequest]) (*connect.Response[nodesv1.CountNodesResponse], error)
+	CountNodes(context.Context, *nodesv1.CountNodesRequest) (*nodesv1.CountNodesResponse, error)
 	// GetNode tells all that is known of a node, with the history of its changes.
-	GetNode(context.Context, *connect.Request[nodesv1.GetNodeRequest]) (*connect.Response[nodesv1.GetNodeResponse], error)
+	GetNode(context.Context, *nodesv1.GetNodeRequest) (*nodesv1.GetNodeResponse, error)
 	// ListFields lists what a filter can ask for.
-	ListFields(context.Context, *connect.Request[nodesv1.ListFieldsRequest]) (*connect.Response[nodesv1.ListFieldsResponse], error)
+	ListFields(context.Context, *nodesv1.ListFieldsRequest) (*nodesv1.ListFieldsResponse, error)
 	// ListFieldValues lists the values of a field that nodes have, with how many nodes have each.
-	ListFieldValues(context.Context, *connect.Request[nodesv1.ListFieldValuesRequest]) (*connect.Response[nodesv1.ListFieldValuesResponse], error)
+	ListFieldValues(context.Context, *nodesv1.ListFieldValuesRequest) (*nodesv1.ListFieldValuesResponse, error)
 	// ExplainFilter says how a filter is read, and what is asked of EC2 for it.
-	ExplainFilter(context.Context, *connect.Request[nodesv1.ExplainFilterRequest]) (*connect.Response[nodesv1.ExplainFilterResponse], error)
+	ExplainFilter(context.Context, *nodesv1.ExplainFilterRequest) (*nodesv1.ExplainFilterResponse, error)
 	// ListNodeCredentials lists the references to credentials that a node has, and why.
-	ListNodeCredentials(context.Context, *connect.Request[nodesv1.ListNodeCredentialsRequest]) (*connect.Response[nodesv1.ListNodeCredentialsResponse], error)
+	ListNodeCredentials(context.Context, *nodesv1.ListNodeCredentialsRequest) (*nodesv1.ListNodeCredentialsResponse, error)
 	// ListChanges lists what changed, over all nodes, the latest first.
-	ListChanges(context.Context, *connect.Request[nodesv1.ListChangesRequest]) (*connect.Response[nodesv1.ListChangesResponse], error)
+	ListChanges(context.Context, *nodesv1.ListChangesRequest) (*nodesv1.ListChangesResponse, error)
 	// CreateManager writes a manager down and scans it. One that can't look yet stays, with its
 	// reason.
-	CreateManager(context.Context, *connect.Request[nodesv1.CreateManagerRequest]) (*connect.Response[nodesv1.CreateManagerResponse], error)
+	CreateManager(context.Context, *nodesv1.CreateManagerRequest) (*nodesv1.CreateManagerResponse, error)
 	// ListManagers lists all managers, the manual one included.
-	ListManagers(context.Context, *connect.Request[nodesv1.ListManagersRequest]) (*connect.Response[nodesv1.ListManagersResponse], error)
+	ListManagers(context.Context, *nodesv1.ListManagersRequest) (*nodesv1.ListManagersResponse, error)
 	// GetManager tells a manager, and how each of its regions was scanned last.
-	GetManager(context.Context, *connect.Request[nodesv1.GetManagerRequest]) (*connect.Response[nodesv1.GetManagerResponse], error)
+	GetManager(context.Context, *nodesv1.GetManagerRequest) (*nodesv1.GetManagerResponse, error)
 	// UpdateManager changes what the mask names, and scans the manager.
-	UpdateManager(context.Context, *connect.Request[nodesv1.UpdateManagerRequest]) (*connect.Response[nodesv1.UpdateManagerResponse], error)
+	UpdateManager(context.Context, *nodesv1.UpdateManagerRequest) (*nodesv1.UpdateManagerResponse, error)
 	// ConnectManager finds out if a manager can look, and why not, and keeps that.
-	ConnectManager(context.Context, *connect.Request[nodesv1.ConnectManagerRequest]) (*connect.Response[nodesv1.ConnectManagerResponse], error)
+	ConnectManager(context.Context, *nodesv1.ConnectManagerRequest) (*nodesv1.ConnectManagerResponse, error)
 	// DeleteManager deletes a manager, and does with its nodes as is said.
-	DeleteManager(context.Context, *connect.Request[nodesv1.DeleteManagerRequest]) (*connect.Response[nodesv1.DeleteManagerResponse], error)
+	DeleteManager(context.Context, *nodesv1.DeleteManagerRequest) (*nodesv1.DeleteManagerResponse, error)
 	// ScanManagers reads every region of managers, and tells each as it ends.
-	ScanManagers(context.Context, *connect.Request[nodesv1.ScanManagersRequest], *connect.ServerStream[nodesv1.ScanManagersResponse]) error
+	ScanManagers(context.Context, *nodesv1.ScanManagersRequest, *connect.ServerStream[nodesv1.ScanManagersResponse]) error
 	// AddManualNodes adds machines by their addresses: all of them or none.
-	AddManualNodes(context.Context, *connect.Request[nodesv1.AddManualNodesRequest]) (*connect.Response[nodesv1.AddManualNodesResponse], error)
+	AddManualNodes(context.Context, *nodesv1.AddManualNodesRequest) (*nodesv1.AddManualNodesResponse, error)
 	// SetNodeState sets a node's state by the caller's word. Nothing is done to the machine.
-	SetNodeState(context.Context, *connect.Request[nodesv1.SetNodeStateRequest]) (*connect.Response[nodesv1.SetNodeStateResponse], error)
+	SetNodeState(context.Context, *nodesv1.SetNodeStateRequest) (*nodesv1.SetNodeStateResponse, error)
 	// DeleteNodes forgets the nodes of a filter, with their history. Nothing is done to the machines.
-	DeleteNodes(context.Context, *connect.Request[nodesv1.DeleteNodesRequest]) (*connect.Response[nodesv1.DeleteNodesResponse], error)
+	DeleteNodes(context.Context, *nodesv1.DeleteNodesRequest) (*nodesv1.DeleteNodesResponse, error)
 	// MarkMissing has running nodes be missing that were not heard of for a time.
-	MarkMissing(context.Context, *connect.Request[nodesv1.MarkMissingRequest]) (*connect.Response[nodesv1.MarkMissingResponse], error)
+	MarkMissing(context.Context, *nodesv1.MarkMissingRequest) (*nodesv1.MarkMissingResponse, error)
 	// ProcessNode takes over what a node, or who ran something on it, says of it.
-	ProcessNode(context.Context, *connect.Request[nodesv1.ProcessNodeRequest]) (*connect.Response[nodesv1.ProcessNodeResponse], error)
+	ProcessNode(context.Context, *nodesv1.ProcessNodeRequest) (*nodesv1.ProcessNodeResponse, error)
 	// ListAuditEntries lists the calls that changed something, the latest first.
-	ListAuditEntries(context.Context, *connect.Request[nodesv1.ListAuditEntriesRequest]) (*connect.Response[nodesv1.ListAuditEntriesResponse], error)
+	ListAuditEntries(context.Context, *nodesv1.ListAuditEntriesRequest) (*nodesv1.ListAuditEntriesResponse, error)
 }
 
 // NewNodeServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -472,127 +552,127 @@ type NodeServiceHandler interface {
 // and JSON codecs. They also support gzip compression.
 func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption) (string, http.Handler) {
 	nodeServiceMethods := nodesv1.File_nodes_v1_nodes_proto.Services().ByName("NodeService").Methods()
-	nodeServiceListNodesHandler := connect.NewUnaryHandler(
+	nodeServiceListNodesHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceListNodesProcedure,
 		svc.ListNodes,
 		connect.WithSchema(nodeServiceMethods.ByName("ListNodes")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceCountNodesHandler := connect.NewUnaryHandler(
+	nodeServiceCountNodesHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceCountNodesProcedure,
 		svc.CountNodes,
 		connect.WithSchema(nodeServiceMethods.ByName("CountNodes")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceGetNodeHandler := connect.NewUnaryHandler(
+	nodeServiceGetNodeHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceGetNodeProcedure,
 		svc.GetNode,
 		connect.WithSchema(nodeServiceMethods.ByName("GetNode")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceListFieldsHandler := connect.NewUnaryHandler(
+	nodeServiceListFieldsHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceListFieldsProcedure,
 		svc.ListFields,
 		connect.WithSchema(nodeServiceMethods.ByName("ListFields")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceListFieldValuesHandler := connect.NewUnaryHandler(
+	nodeServiceListFieldValuesHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceListFieldValuesProcedure,
 		svc.ListFieldValues,
 		connect.WithSchema(nodeServiceMethods.ByName("ListFieldValues")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceExplainFilterHandler := connect.NewUnaryHandler(
+	nodeServiceExplainFilterHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceExplainFilterProcedure,
 		svc.ExplainFilter,
 		connect.WithSchema(nodeServiceMethods.ByName("ExplainFilter")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceListNodeCredentialsHandler := connect.NewUnaryHandler(
+	nodeServiceListNodeCredentialsHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceListNodeCredentialsProcedure,
 		svc.ListNodeCredentials,
 		connect.WithSchema(nodeServiceMethods.ByName("ListNodeCredentials")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceListChangesHandler := connect.NewUnaryHandler(
+	nodeServiceListChangesHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceListChangesProcedure,
 		svc.ListChanges,
 		connect.WithSchema(nodeServiceMethods.ByName("ListChanges")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceCreateManagerHandler := connect.NewUnaryHandler(
+	nodeServiceCreateManagerHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceCreateManagerProcedure,
 		svc.CreateManager,
 		connect.WithSchema(nodeServiceMethods.ByName("CreateManager")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceListManagersHandler := connect.NewUnaryHandler(
+	nodeServiceListManagersHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceListManagersProcedure,
 		svc.ListManagers,
 		connect.WithSchema(nodeServiceMethods.ByName("ListManagers")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceGetManagerHandler := connect.NewUnaryHandler(
+	nodeServiceGetManagerHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceGetManagerProcedure,
 		svc.GetManager,
 		connect.WithSchema(nodeServiceMethods.ByName("GetManager")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceUpdateManagerHandler := connect.NewUnaryHandler(
+	nodeServiceUpdateManagerHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceUpdateManagerProcedure,
 		svc.UpdateManager,
 		connect.WithSchema(nodeServiceMethods.ByName("UpdateManager")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceConnectManagerHandler := connect.NewUnaryHandler(
+	nodeServiceConnectManagerHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceConnectManagerProcedure,
 		svc.ConnectManager,
 		connect.WithSchema(nodeServiceMethods.ByName("ConnectManager")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceDeleteManagerHandler := connect.NewUnaryHandler(
+	nodeServiceDeleteManagerHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceDeleteManagerProcedure,
 		svc.DeleteManager,
 		connect.WithSchema(nodeServiceMethods.ByName("DeleteManager")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceScanManagersHandler := connect.NewServerStreamHandler(
+	nodeServiceScanManagersHandler := connect.NewServerStreamHandlerSimple(
 		NodeServiceScanManagersProcedure,
 		svc.ScanManagers,
 		connect.WithSchema(nodeServiceMethods.ByName("ScanManagers")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceAddManualNodesHandler := connect.NewUnaryHandler(
+	nodeServiceAddManualNodesHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceAddManualNodesProcedure,
 		svc.AddManualNodes,
 		connect.WithSchema(nodeServiceMethods.ByName("AddManualNodes")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceSetNodeStateHandler := connect.NewUnaryHandler(
+	nodeServiceSetNodeStateHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceSetNodeStateProcedure,
 		svc.SetNodeState,
 		connect.WithSchema(nodeServiceMethods.ByName("SetNodeState")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceDeleteNodesHandler := connect.NewUnaryHandler(
+	nodeServiceDeleteNodesHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceDeleteNodesProcedure,
 		svc.DeleteNodes,
 		connect.WithSchema(nodeServiceMethods.ByName("DeleteNodes")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceMarkMissingHandler := connect.NewUnaryHandler(
+	nodeServiceMarkMissingHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceMarkMissingProcedure,
 		svc.MarkMissing,
 		connect.WithSchema(nodeServiceMethods.ByName("MarkMissing")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceProcessNodeHandler := connect.NewUnaryHandler(
+	nodeServiceProcessNodeHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceProcessNodeProcedure,
 		svc.ProcessNode,
 		connect.WithSchema(nodeServiceMethods.ByName("ProcessNode")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceListAuditEntriesHandler := connect.NewUnaryHandler(
+	nodeServiceListAuditEntriesHandler := connect.NewUnaryHandlerSimple(
 		NodeServiceListAuditEntriesProcedure,
 		svc.ListAuditEntries,
 		connect.WithSchema(nodeServiceMethods.ByName("ListAuditEntries")),
@@ -651,86 +731,86 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 // UnimplementedNodeServiceHandler returns CodeUnimplemented from all methods.
 type UnimplementedNodeServiceHandler struct{}
 
-func (UnimplementedNodeServiceHandler) ListNodes(context.Context, *connect.Request[nodesv1.ListNodesRequest]) (*connect.Response[nodesv1.ListNodesResponse], error) {
+func (UnimplementedNodeServiceHandler) ListNodes(context.Context, *nodesv1.ListNodesRequest) (*nodesv1.ListNodesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ListNodes is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) CountNodes(context.Context, *connect.Request[nodesv1.CountNodesRequest]) (*connect.Response[nodesv1.CountNodesResponse], error) {
+func (UnimplementedNodeServiceHandler) CountNodes(context.Context, *nodesv1.CountNodesRequest) (*nodesv1.CountNodesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.CountNodes is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) GetNode(context.Context, *connect.Request[nodesv1.GetNodeRequest]) (*connect.Response[nodesv1.GetNodeResponse], error) {
+func (UnimplementedNodeServiceHandler) GetNode(context.Context, *nodesv1.GetNodeRequest) (*nodesv1.GetNodeResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.GetNode is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ListFields(context.Context, *connect.Request[nodesv1.ListFieldsRequest]) (*connect.Response[nodesv1.ListFieldsResponse], error) {
+func (UnimplementedNodeServiceHandler) ListFields(context.Context, *nodesv1.ListFieldsRequest) (*nodesv1.ListFieldsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ListFields is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ListFieldValues(context.Context, *connect.Request[nodesv1.ListFieldValuesRequest]) (*connect.Response[nodesv1.ListFieldValuesResponse], error) {
+func (UnimplementedNodeServiceHandler) ListFieldValues(context.Context, *nodesv1.ListFieldValuesRequest) (*nodesv1.ListFieldValuesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ListFieldValues is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ExplainFilter(context.Context, *connect.Request[nodesv1.ExplainFilterRequest]) (*connect.Response[nodesv1.ExplainFilterResponse], error) {
+func (UnimplementedNodeServiceHandler) ExplainFilter(context.Context, *nodesv1.ExplainFilterRequest) (*nodesv1.ExplainFilterResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ExplainFilter is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ListNodeCredentials(context.Context, *connect.Request[nodesv1.ListNodeCredentialsRequest]) (*connect.Response[nodesv1.ListNodeCredentialsResponse], error) {
+func (UnimplementedNodeServiceHandler) ListNodeCredentials(context.Context, *nodesv1.ListNodeCredentialsRequest) (*nodesv1.ListNodeCredentialsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ListNodeCredentials is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ListChanges(context.Context, *connect.Request[nodesv1.ListChangesRequest]) (*connect.Response[nodesv1.ListChangesResponse], error) {
+func (UnimplementedNodeServiceHandler) ListChanges(context.Context, *nodesv1.ListChangesRequest) (*nodesv1.ListChangesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ListChanges is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) CreateManager(context.Context, *connect.Request[nodesv1.CreateManagerRequest]) (*connect.Response[nodesv1.CreateManagerResponse], error) {
+func (UnimplementedNodeServiceHandler) CreateManager(context.Context, *nodesv1.CreateManagerRequest) (*nodesv1.CreateManagerResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.CreateManager is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ListManagers(context.Context, *connect.Request[nodesv1.ListManagersRequest]) (*connect.Response[nodesv1.ListManagersResponse], error) {
+func (UnimplementedNodeServiceHandler) ListManagers(context.Context, *nodesv1.ListManagersRequest) (*nodesv1.ListManagersResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ListManagers is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) GetManager(context.Context, *connect.Request[nodesv1.GetManagerRequest]) (*connect.Response[nodesv1.GetManagerResponse], error) {
+func (UnimplementedNodeServiceHandler) GetManager(context.Context, *nodesv1.GetManagerRequest) (*nodesv1.GetManagerResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.GetManager is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) UpdateManager(context.Context, *connect.Request[nodesv1.UpdateManagerRequest]) (*connect.Response[nodesv1.UpdateManagerResponse], error) {
+func (UnimplementedNodeServiceHandler) UpdateManager(context.Context, *nodesv1.UpdateManagerRequest) (*nodesv1.UpdateManagerResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.UpdateManager is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ConnectManager(context.Context, *connect.Request[nodesv1.ConnectManagerRequest]) (*connect.Response[nodesv1.ConnectManagerResponse], error) {
+func (UnimplementedNodeServiceHandler) ConnectManager(context.Context, *nodesv1.ConnectManagerRequest) (*nodesv1.ConnectManagerResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ConnectManager is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) DeleteManager(context.Context, *connect.Request[nodesv1.DeleteManagerRequest]) (*connect.Response[nodesv1.DeleteManagerResponse], error) {
+func (UnimplementedNodeServiceHandler) DeleteManager(context.Context, *nodesv1.DeleteManagerRequest) (*nodesv1.DeleteManagerResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.DeleteManager is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ScanManagers(context.Context, *connect.Request[nodesv1.ScanManagersRequest], *connect.ServerStream[nodesv1.ScanManagersResponse]) error {
+func (UnimplementedNodeServiceHandler) ScanManagers(context.Context, *nodesv1.ScanManagersRequest, *connect.ServerStream[nodesv1.ScanManagersResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ScanManagers is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) AddManualNodes(context.Context, *connect.Request[nodesv1.AddManualNodesRequest]) (*connect.Response[nodesv1.AddManualNodesResponse], error) {
+func (UnimplementedNodeServiceHandler) AddManualNodes(context.Context, *nodesv1.AddManualNodesRequest) (*nodesv1.AddManualNodesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.AddManualNodes is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) SetNodeState(context.Context, *connect.Request[nodesv1.SetNodeStateRequest]) (*connect.Response[nodesv1.SetNodeStateResponse], error) {
+func (UnimplementedNodeServiceHandler) SetNodeState(context.Context, *nodesv1.SetNodeStateRequest) (*nodesv1.SetNodeStateResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.SetNodeState is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) DeleteNodes(context.Context, *connect.Request[nodesv1.DeleteNodesRequest]) (*connect.Response[nodesv1.DeleteNodesResponse], error) {
+func (UnimplementedNodeServiceHandler) DeleteNodes(context.Context, *nodesv1.DeleteNodesRequest) (*nodesv1.DeleteNodesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.DeleteNodes is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) MarkMissing(context.Context, *connect.Request[nodesv1.MarkMissingRequest]) (*connect.Response[nodesv1.MarkMissingResponse], error) {
+func (UnimplementedNodeServiceHandler) MarkMissing(context.Context, *nodesv1.MarkMissingRequest) (*nodesv1.MarkMissingResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.MarkMissing is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ProcessNode(context.Context, *connect.Request[nodesv1.ProcessNodeRequest]) (*connect.Response[nodesv1.ProcessNodeResponse], error) {
+func (UnimplementedNodeServiceHandler) ProcessNode(context.Context, *nodesv1.ProcessNodeRequest) (*nodesv1.ProcessNodeResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ProcessNode is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ListAuditEntries(context.Context, *connect.Request[nodesv1.ListAuditEntriesRequest]) (*connect.Response[nodesv1.ListAuditEntriesResponse], error) {
+func (UnimplementedNodeServiceHandler) ListAuditEntries(context.Context, *nodesv1.ListAuditEntriesRequest) (*nodesv1.ListAuditEntriesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("nodes.v1.NodeService.ListAuditEntries is not implemented"))
 }
