@@ -71,7 +71,7 @@ regions:
 		`ListNodes {"filter":["regoin=x"]}`: {"Code: InvalidArgument", "region"},
 		`DeleteManager {"manager":"manual","nodes":"keep"}`: {"Code: FailedPrecondition",
 			"the store's own"},
-		`UpdateManager {"manager":{"id":"own","revision":"9","name":"x"},"updateMask":{"paths":["name"]}}`: {
+		`UpdateManager {"manager":{"id":"own","name":"x"},"updateMask":{"paths":["name"]}}`: {
 			"Code: Aborted", "changed since it was read"},
 	} {
 		name, request, _ := strings.Cut(call, " ")
@@ -82,7 +82,9 @@ regions:
 			}
 		}
 	}
-	var audit struct{ Entries []struct{ Caller, Call string } }
+	var audit struct {
+		Entries []struct{ Caller, Call string }
+	}
 	g.call("ListAuditEntries", `{}`, &audit)
 	if len(audit.Entries) != 2 || audit.Entries[0].Call != "ScanManagers" ||
 		!strings.HasPrefix(audit.Entries[0].Caller, "uid ") {
@@ -140,7 +142,8 @@ func serveNodes(t *testing.T, p *place) string {
 func (g grpc) run(name, request string) string {
 	g.t.Helper()
 	out, _ := exec.Command(g.curl, "-plaintext", "-unix", "-import-path", "../../../schema", "-proto",
-		"nodes/v1/nodes.proto", "-d", request, g.atSocket, "nodes.v1.NodeService/"+name).CombinedOutput()
+		"nodes/v1/nodes.proto", "-d", request, g.atSocket, "nodes.v1.NodeService/"+name).
+		CombinedOutput()
 	return string(out)
 }
 

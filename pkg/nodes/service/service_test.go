@@ -3,12 +3,10 @@ package service_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -19,7 +17,6 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/net/http2"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -127,10 +124,11 @@ func (b *bed) client(o ...connect.ClientOption) nodesv1connect.NodeServiceClient
 }
 
 // plain speaks HTTP/2 without TLS, which gRPC needs.
-var plain = &http.Client{Transport: &http2.Transport{AllowHTTP: true,
-	DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, address)
-	}}}
+var plain = func() *http.Client {
+	var p http.Protocols
+	p.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{Protocols: &p}}
+}()
 
 // must fails the test where a call failed.
 func must[T any](b *bed) func(T, error) T {

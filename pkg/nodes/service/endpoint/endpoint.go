@@ -264,6 +264,7 @@ func (e *Endpoint) server(
 		ConnContext: withConnection,
 		ErrorLog:    slog.NewLogLogger(e.o.Log.Handler(), slog.LevelDebug),
 		Protocols:   &http.Protocols{},
+		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: mostRequests},
 	}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetHTTP2(true)
@@ -273,7 +274,8 @@ func (e *Endpoint) server(
 		s.TLSConfig = e.tls.Clone()
 	}
 	// The programs are built without the HTTP/2 of net/http, which their clients do not need.
-	err := http2.ConfigureServer(s, &http2.Server{MaxConcurrentStreams: mostRequests})
+	//lint:ignore SA1019 what replaces it is what they are built without
+	err := http2.ConfigureServer(s, nil)
 	if !isTLS {
 		s.TLSConfig = nil
 	}

@@ -23,8 +23,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"aws-provider-executor/pkg/nodes/service"
 	"aws-provider-executor/pkg/nodes/service/endpoint"
 )
@@ -111,10 +109,8 @@ func TestCallers(t *testing.T) {
 			t.Error(path, info.Mode(), err)
 		}
 	}
-	plain := &http.Client{Transport: &http2.Transport{AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, to string, _ *tls.Config) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, to)
-		}}}
+	plain := &http.Client{Transport: &http.Transport{Protocols: &http.Protocols{}}}
+	plain.Transport.(*http.Transport).Protocols.SetUnencryptedHTTP2(true)
 	for name, tt := range map[string]struct {
 		client *http.Client
 		url    string
@@ -293,7 +289,7 @@ func (a *authority) sign(name string) (cert, key string, pair tls.Certificate) {
 func (a *authority) by(show ...tls.Certificate) *http.Client {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
-	return &http.Client{Transport: &http2.Transport{
+	return &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true,
 		TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: show}}}
 }
 
