@@ -55,17 +55,33 @@ regions:
 	if len(page.Nodes) != 2 || page.Nodes[0].Tags["Name"] != "web" || page.NextPageToken == "" {
 		t.Errorf("%+v", page)
 	}
+	g.stream()
+	g.errors()
+	var audit struct{ Entries []struct{ Caller, Call string } }
+	g.call("ListAuditEntries", `{}`, &audit)
+	if len(audit.Entries) != 2 || audit.Entries[0].Call != "ScanManagers" ||
+		!strings.HasPrefix(audit.Entries[0].Caller, "uid ") {
+		t.Errorf("%+v", audit)
+	}
+}
+
+// stream holds that a scan is told a region at a time.
+func (g grpc) stream() {
 	out := g.run("ScanManagers", `{}`)
 	lines := 0
 	for d := json.NewDecoder(strings.NewReader(out)); d.More(); lines++ {
 		var line struct{ Region struct{ Verdict string } }
 		if err := d.Decode(&line); err != nil || line.Region.Verdict != "complete" {
-			t.Fatalf("%v: %s", err, out)
+			g.t.Fatalf("%v: %s", err, out)
 		}
 	}
 	if lines != 2 {
-		t.Errorf("%d lines: %s", lines, out)
+		g.t.Errorf("%d lines: %s", lines, out)
 	}
+}
+
+// errors holds gRPC's codes, and the words.
+func (g grpc) errors() {
 	for call, words := range map[string][]string{
 		`GetNode {"node":"nobody"}`:         {"Code: NotFound", `there is no node "nobody"`},
 		`ListNodes {"filter":["regoin=x"]}`: {"Code: InvalidArgument", "region"},

@@ -550,6 +550,8 @@ type NodeServiceHandler interface {
 //
 // By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
 // and JSON codecs. They also support gzip compression.
+//
+//gocyclo:ignore
 func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption) (string, http.Handler) {
 	nodeServiceMethods := nodesv1.File_nodes_v1_nodes_proto.Services().ByName("NodeService").Methods()
 	nodeServiceListNodesHandler := connect.NewUnaryHandlerSimple(
