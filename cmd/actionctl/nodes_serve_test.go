@@ -118,14 +118,20 @@ func TestNodesServe(t *testing.T) {
 		!strings.Contains(string(out), "another server serves") {
 		t.Errorf("%v, %s", err, out)
 	}
+	n.stop()
+}
+
+// stop tells the server to stop, and holds that it goes and leaves no socket.
+func (n *nodeServer) stop() {
+	n.Helper()
 	n.call("ListManagers", `{}`)
 	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+		n.Fatal(err)
 	}
 	if err := n.cmd.Wait(); err != nil || n.stderr.Len() > 0 {
-		t.Error(err, n.stderr.String())
+		n.Error(err, n.stderr.String())
 	}
 	if _, err := os.Lstat(filepath.Join(n.dir, "actionctl", "nodes.d", "socket")); err == nil {
-		t.Error("the socket is still there")
+		n.Error("the socket is still there")
 	}
 }

@@ -57,7 +57,9 @@ regions:
 	}
 	g.stream()
 	g.errors()
-	var audit struct{ Entries []struct{ Caller, Call string } }
+	var audit struct {
+		Entries []struct{ Caller, Call string }
+	}
 	g.call("ListAuditEntries", `{}`, &audit)
 	if len(audit.Entries) != 2 || audit.Entries[0].Call != "ScanManagers" ||
 		!strings.HasPrefix(audit.Entries[0].Caller, "uid ") {
@@ -94,17 +96,9 @@ func (g grpc) errors() {
 		said := g.run(name, request)
 		for _, w := range words {
 			if !strings.Contains(said, w) {
-				t.Errorf("%s: %s, want %s", call, said, w)
+				g.t.Errorf("%s: %s, want %s", call, said, w)
 			}
 		}
-	}
-	var audit struct {
-		Entries []struct{ Caller, Call string }
-	}
-	g.call("ListAuditEntries", `{}`, &audit)
-	if len(audit.Entries) != 2 || audit.Entries[0].Call != "ScanManagers" ||
-		!strings.HasPrefix(audit.Entries[0].Caller, "uid ") {
-		t.Errorf("%+v", audit)
 	}
 }
 
