@@ -27,8 +27,8 @@ func (e *Exists) Error() string {
 }
 
 // ErrOwn is the refusal to change or delete what is the store's own.
-var ErrOwn = errors.New("the manual manager is the store's own: it stays as it is, and every store " +
-	"has it")
+var ErrOwn = errors.New("the manual manager is the store's own: it stays as it is, and every " +
+	"store has it")
 
 // OtherCount is the refusal to delete another number of nodes than was meant.
 type OtherCount struct{ Has, Expected int }

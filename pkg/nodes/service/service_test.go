@@ -380,7 +380,8 @@ func TestErrorsAndTheirCodes(t *testing.T) {
 			return err
 		}, connect.CodeInvalidArgument, "an empty one says all"},
 		"delete more than meant": {func() error {
-			_, err := b.DeleteNodes(ctx, &nodesv1.DeleteNodesRequest{Filter: []string{"name=b"}, Expected: 1})
+			_, err := b.DeleteNodes(ctx, &nodesv1.DeleteNodesRequest{Filter: []string{"name=b"},
+				Expected: 1})
 			return err
 		}, connect.CodeAborted, "the filter has 2 nodes and not 1"},
 		"silence": {func() error {

@@ -36,7 +36,9 @@ var whoCalls = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 })
 
 // serve serves until the test ends, and returns where.
-func serve(t *testing.T, h http.Handler, o endpoint.Options) (addresses []string, stop func() error) {
+func serve(
+	t *testing.T, h http.Handler, o endpoint.Options,
+) (addresses []string, stop func() error) {
 	t.Helper()
 	e, err := endpoint.Open(t.Context(), o)
 	if err != nil {
@@ -188,7 +190,8 @@ func TestTokens(t *testing.T) {
 		text != "token bot by HTTP/1.1" {
 		t.Error(status, text)
 	}
-	for _, shown := range []string{"", "Bearer", "Bearer " + token[1:], "Bearer bot", "Token " + token} {
+	for _, shown := range []string{"", "Bearer", "Bearer " + token[1:], "Bearer bot",
+		"Token " + token} {
 		if status, text := ask("Authorization", shown); status != http.StatusUnauthorized ||
 			strings.Contains(text, token[1:]) {
 			t.Error(shown, status, text)
@@ -257,7 +260,8 @@ func newAuthority(t *testing.T) *authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.file = write(t, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	a.file = write(t, "ca.pem", string(text))
 	return a
 }
 
@@ -312,7 +316,8 @@ func TestOtherMachines(t *testing.T) {
 		t.Error(status, text)
 	}
 	for name, c := range map[string]*http.Client{"none": a.by(), "a stranger's": a.by(foreign)} {
-		if got, err := c.Do(request(t, "POST", certificates, "Authorization", "Bearer "+token)); err == nil {
+		r := request(t, "POST", certificates, "Authorization", "Bearer "+token)
+		if got, err := c.Do(r); err == nil {
 			t.Error(name, got.Status)
 		}
 	}
@@ -387,7 +392,8 @@ func TestRefusedAtStart(t *testing.T) {
 		"# only a remark\n#" + token + "\n": "no token in",
 	} {
 		_, err := endpoint.Open(t.Context(), with(at("127.0.0.1:0"), "", "", write(t, "t", text), ""))
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), token[1:]) {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), token[1:]) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -400,8 +406,8 @@ func with(o endpoint.Options, cert, key, tokens, ca string) endpoint.Options {
 	return o
 }
 
-// TestOneServerAtASocket: another one is refused while the first serves, and what a dead one left is
-// taken over.
+// TestOneServerAtASocket: another one is refused while the first serves, and what a dead one left
+// is taken over.
 func TestOneServerAtASocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	_, stop := serve(t, whoCalls, at("unix:"+path))

@@ -28,7 +28,8 @@ func call(address string) int {
 	if err != nil {
 		return 1
 	}
-	fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+	fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"+
+		"Content-Length: 0\r\n\r\n")
 	if _, err := io.Copy(os.Stdout, c); err != nil {
 		return 1
 	}
