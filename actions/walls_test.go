@@ -55,6 +55,8 @@ var walls = []wall{
 		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "os/exec"}},
 	{name: "what ships imports nothing that only tests and benches use", of: "...",
 		except: []string{"pkg/internal/..."}, forbidding: []string{module + "pkg/internal/..."}},
+	{name: "only the bench draws", of: "...", except: []string{"pkg/internal/bench"},
+		forbidding: []string{"github.com/go-analyze/..."}},
 	{name: "counting costs a plugin nothing: it links no client", of: "pkg/metrics",
 		only: []string{"pkg/protocol"}, forbidding: []string{"github.com/...", "net/..."}},
 	{name: "only the exporter knows Prometheus' client", of: "...",

@@ -79,34 +79,19 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// crowd is a VPC of so many interfaces, each on an instance of its own, of which some do not run.
-func crowd(n int) *ec2sim.Sim {
-	const vpc, subnet = "vpc-00000000000000001", "subnet-00000000000000001"
-	sim := ec2sim.New()
+// crowd is a VPC of so many interfaces, each on an instance of its own, of which some do not run;
+// and one of the interfaces.
+func crowd(n int) (sim *ec2sim.Sim, one string) {
+	sim = ec2sim.New()
 	r := sim.Region("ap-northeast-1")
-	r.AddVPC(ec2sim.VPC{ID: vpc, CIDR: "10.0.0.0/16"})
-	r.AddSubnet(ec2sim.Subnet{ID: subnet, VPCID: vpc, CIDR: "10.0.0.0/16"})
-	for i := range n {
-		state := "running"
-		if i%50 == 49 {
-			state = "stopped"
-		}
-		id := fmt.Sprintf("%017x", i+1)
-		tags := ec2sim.Tags{"Name": fmt.Sprintf("node-%d", i), "role": "worker", "team": "network"}
-		r.AddInstance(
-			ec2sim.Instance{ID: "i-" + id, Type: "m5.large", State: state, Tags: tags},
-			ec2sim.Interface{
-				ID:          "eni-" + id,
-				SubnetID:    subnet,
-				Tags:        tags,
-				Description: "an interface of an instance in the crowd",
-				PrivateAddresses: []ec2sim.PrivateAddress{
-					{Address: fmt.Sprintf("10.0.%d.%d", 1+i/250, 1+i%250), Primary: true},
-				},
-			},
-		)
-	}
-	return sim
+	vpc := r.AddVPC(ec2sim.VPC{CIDR: "10.0.0.0/16"})
+	subnet := r.AddSubnet(ec2sim.Subnet{VPCID: vpc.ID, CIDR: "10.0.0.0/16"})
+	like := ec2sim.Instance{SubnetID: subnet.ID, Type: "m5.large", State: "running",
+		Tags: ec2sim.Tags{"Name": "node-{n}", "role": "worker", "team": "network"}}
+	r.AddFleet(like, n-n/50)
+	like.State = "stopped"
+	r.AddFleet(like, n/50)
+	return sim, r.State().Interfaces[0].ID
 }
 
 type measured struct {
@@ -121,7 +106,7 @@ func observeCrowd(tb testing.TB, n int) measured {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	sim := crowd(n)
+	sim, own := crowd(n)
 	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{})
 	if err != nil {
 		tb.Fatal(err)
@@ -137,9 +122,8 @@ func observeCrowd(tb testing.TB, n int) measured {
 		fmt.Sprintf(
 			`{"apiVersion":%q,"kind":%q,"spec":{"provider":"aws","providerRef":"lab-aws",`+
 				`"strategy":"route-table",`+
-				`"selfNicRef":"eni-00000000000000001","target":{"region":"ap-northeast-1"}}}`,
-			inventory.APIVersion,
-			inventory.RequestKind,
+				`"selfNicRef":%q,"target":{"region":"ap-northeast-1"}}}`,
+			inventory.APIVersion, inventory.RequestKind, own,
 		),
 	)
 	var stdout, stderr bytes.Buffer

@@ -13,23 +13,15 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// crowd is a VPC of so many interfaces, each on an instance of its own.
-func crowd(n int) *ec2sim.Sim {
-	const vpc, subnet = "vpc-00000000000000001", "subnet-00000000000000001"
-	sim := ec2sim.New()
+// crowd is a VPC of so many interfaces, each on an instance of its own, and one of them.
+func crowd(n int) (sim *ec2sim.Sim, one string) {
+	sim = ec2sim.New()
 	r := sim.Region(region)
-	r.AddVPC(ec2sim.VPC{ID: vpc, CIDR: "10.0.0.0/16"})
-	r.AddSubnet(ec2sim.Subnet{ID: subnet, VPCID: vpc, CIDR: "10.0.0.0/16"})
-	for i := range n {
-		id := fmt.Sprintf("%017x", i+1)
-		tags := ec2sim.Tags{"Name": fmt.Sprintf("node-%d", i), "role": "worker", "team": "network"}
-		r.AddInstance(ec2sim.Instance{ID: "i-" + id, Type: "m5.large", State: "running", Tags: tags},
-			ec2sim.Interface{ID: "eni-" + id, SubnetID: subnet, Tags: tags,
-				Description: "an interface of an instance in the crowd",
-				PrivateAddresses: []ec2sim.PrivateAddress{
-					{Address: fmt.Sprintf("10.0.%d.%d", 1+i/250, 1+i%250), Primary: true}}})
-	}
-	return sim
+	vpc := r.AddVPC(ec2sim.VPC{CIDR: "10.0.0.0/16"})
+	subnet := r.AddSubnet(ec2sim.Subnet{VPCID: vpc.ID, CIDR: "10.0.0.0/16"})
+	r.AddFleet(ec2sim.Instance{SubnetID: subnet.ID, Type: "m5.large",
+		Tags: ec2sim.Tags{"Name": "node-{n}", "role": "worker", "team": "network"}}, n)
+	return sim, r.State().Interfaces[0].ID
 }
 
 // inventory measures observations of larger and larger VPCs.
@@ -75,7 +67,7 @@ func (b *bench) inventory(ctx context.Context) (section, error) {
 func (b *bench) observe(
 	ctx context.Context, n int,
 ) (took series, calls, size int, err error) {
-	sim := crowd(n)
+	sim, self := crowd(n)
 	server, err := ec2sim.Start(sim, ec2sim.ServerOptions{})
 	if err != nil {
 		return nil, 0, 0, err
@@ -83,8 +75,8 @@ func (b *bench) observe(
 	defer server.Close()
 	env := append(server.Env(), "PATH="+os.Getenv("PATH"), "EXECUTOR_TIMEOUT=10m")
 	request := fmt.Sprintf(`{"apiVersion":%q,"kind":%q,"spec":{"provider":"aws",`+
-		`"providerRef":"lab-aws","strategy":"route-table","selfNicRef":"eni-00000000000000001",`+
-		`"target":{"region":%q}}}`, inventory.APIVersion, inventory.RequestKind, region)
+		`"providerRef":"lab-aws","strategy":"route-table","selfNicRef":%q,"target":{"region":%q}}}`,
+		inventory.APIVersion, inventory.RequestKind, self, region)
 	for range b.few {
 		before := len(sim.Calls())
 		one, said, err := b.measured(ctx,
