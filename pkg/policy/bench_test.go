@@ -43,3 +43,28 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// TestManyNetworksAreLinear: four times as many networks take no more than four times the
+// allocations to read, and none to decide by.
+func TestManyNetworksAreLinear(t *testing.T) {
+	read := func(n int) float64 {
+		text := []byte(header + withNetworks(n))
+		return testing.AllocsPerRun(1, func() {
+			if p, err := Parse(text); err != nil || len(p.CIDRs) != n {
+				t.Fatal(err)
+			}
+		})
+	}
+	if small, large := read(2500), read(10_000); large > 4*small {
+		t.Errorf("2,500 networks take %.0f allocations, 10,000 take %.0f", small, large)
+	}
+	p, s := mustParse(t, withNetworks(10_000)), subject(nil)
+	decide := func() {
+		if err := p.Subject(s).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := testing.AllocsPerRun(3, decide); n > 0 {
+		t.Errorf("a decision takes %.0f allocations", n)
+	}
+}
