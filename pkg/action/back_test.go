@@ -473,7 +473,7 @@ func TestBegin(t *testing.T) {
 	r := undoOf("k2", entry(1, "k1 off on live"))
 	e, changed, err := r.Past.Begin(at("on"), "red", "dim")
 	want := history.Entry{Seq: 2, Key: "k2", From: "on", To: "red", Via: "dim",
-		State: history.Pending}
+		State: history.Pending, On: 1}
 	if diff := cmp.Diff(want, e); err != nil || changed || diff != "" {
 		t.Errorf("%t, %v (-want +got):\n%s", changed, err, diff)
 	}

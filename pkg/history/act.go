@@ -20,7 +20,9 @@ func (v View) Begin(key, to, via string, seq int64) Entry {
 	} else {
 		// A run that is over ends with what it left: records of it may go at any time.
 		e = Entry{Seq: seq, Key: key, From: v.now, To: to, Via: via}
-		e.Begins = !v.Explained() || v.over()
+		if e.Begins = !v.Explained() || v.over(); !e.Begins {
+			e.On = v.entries[len(v.entries)-1].Seq
+		}
 	}
 	e.State = v.stateOf(to)
 	return e

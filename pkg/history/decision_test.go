@@ -34,6 +34,8 @@ func parse(lines ...string) []Entry {
 				e.Under = number(value)
 			case "ends":
 				e.Ends = number(value)
+			case "on":
+				e.On = number(value)
 			case "fresh":
 				e.Fresh = true
 			case "begins":
@@ -95,23 +97,23 @@ func TestBegin(t *testing.T) {
 		},
 		{
 			"its undo was cut short, after the change", "1 k A B undoing undone=2 aim=A begins",
-			"A", "B", "", "9 k A B pending",
+			"A", "B", "", "9 k A B pending on=1",
 		},
 		{
 			"its undo was answered", "1 k A B withdrawn undone=2 aim=A begins; 3 b A A live",
-			"A", "B", "", "9 k A B pending",
+			"A", "B", "", "9 k A B pending on=3",
 		},
 		{
 			"another one lies above", "1 k A B live begins; 2 b B C live", "C", "B", "",
-			"9 k C B pending",
+			"9 k C B pending on=2",
 		},
 		{
 			"another one above wants the same", "1 k A B live begins; 2 b B B live", "B", "B", "",
-			"9 k B B live",
+			"9 k B B live on=2",
 		},
 		{
 			"another one above may have made it", "1 k A B live begins; 2 b B C pending", "B", "B",
-			"", "9 k B B live",
+			"", "9 k B B live on=2",
 		},
 		{
 			"another one above is undone", "1 k A B live begins; 2 b B C withdrawn undone=3 aim=B",
@@ -119,11 +121,11 @@ func TestBegin(t *testing.T) {
 		},
 		{
 			"its last one wants another value", "1 k A B live begins; 2 k B C live", "C", "B", "",
-			"9 k C B pending",
+			"9 k C B pending on=2",
 		},
 		{
 			"it changed nothing, and lies below another one", "1 k A B pending begins; " +
-				"2 b A C withdrawn undone=3 aim=A", "A", "B", "", "9 k A B pending",
+				"2 b A C withdrawn undone=3 aim=A", "A", "B", "", "9 k A B pending on=2",
 		},
 		{
 			"its own release is none of it", "1 k A B live ends=1 begins", "B", "B", "",
@@ -131,9 +133,9 @@ func TestBegin(t *testing.T) {
 		},
 		{
 			"a run below is over for it", "1 k A B live begins; 2 b S C withdrawn undone=3 aim=B begins",
-			"B", "B", "", "9 k B B live",
+			"B", "B", "", "9 k B B live on=2",
 		},
-		{"an action that found what it wants", "1 b A B live begins", "B", "B", "", "9 k B B live"},
+		{"an action that found what it wants", "1 b A B live begins", "B", "B", "", "9 k B B live on=1"},
 		{
 			"all below are undone", "1 a A B withdrawn undone=2 aim=A begins", "A", "B", "",
 			"9 k A B pending begins",
@@ -141,7 +143,7 @@ func TestBegin(t *testing.T) {
 		{
 			"all above one that wants this are undone",
 			"1 a A B live begins; 2 b S B withdrawn undone=3 aim=B begins", "B", "C", "",
-			"9 k B C pending",
+			"9 k B C pending on=2",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -84,6 +84,9 @@ type Entry struct {
 	State State  `json:"state"`
 	// Begins reports whether the entry found a stranger's value, and so begins a run.
 	Begins bool `json:"begins,omitempty"`
+	// On, if not 0, is the Seq of the entry that the attribute led to when this one was made, in
+	// the same run. That entry stays as long as the run is needed: see [Whole].
+	On int64 `json:"on,omitempty"`
 	// Under, if not 0, says that the entry was made after the fact. It lies directly
 	// below the entry with this Seq.
 	Under int64 `json:"under,omitempty"`

@@ -35,6 +35,7 @@ const (
 	heldByIdle      = "held by an action that changed nothing"
 	notReleased     = "released, and what was to be released is there"
 	notRestored     = "all is undone, and the value is not what it was before"
+	notWhole        = "what is recorded is not whole"
 	leftOver        = "all is undone, and entries are left"
 )
 
@@ -208,6 +209,7 @@ func encodeEntries(b *bytes.Buffer, entries []Entry) {
 			b.WriteByte(1)
 		}
 		b.Write([]byte{byte(e.Seq), byte(e.Undone), byte(e.Under), byte(e.Ends), byte(e.Again)})
+		b.WriteByte(byte(e.On))
 		b.Write([]byte{bit(e.Fresh), bit(e.Begins)})
 	}
 	b.WriteByte(0)
@@ -222,7 +224,7 @@ func renumber(one *int64, lists ...[]Entry) {
 		for _, entries := range lists {
 			for i := range entries {
 				e := &entries[i]
-				for _, n := range []*int64{&e.Seq, &e.Again, &e.Undone, &e.Under, &e.Ends} {
+				for _, n := range []*int64{&e.Seq, &e.Again, &e.Undone, &e.Under, &e.Ends, &e.On} {
 					do(n)
 				}
 			}
@@ -1043,6 +1045,11 @@ func (x *explorer) clean(s state) bool {
 func (x *explorer) check(s state) {
 	if s.proc.step != atRest {
 		return
+	}
+	for i := range x.attrs {
+		if !Whole(s.attrs[i].entries) {
+			x.fail(notWhole)
+		}
 	}
 	over, released := x.allOver(s)
 	if !over {

@@ -15,6 +15,8 @@ import (
 type Disk interface {
 	// MkdirAll makes a directory for the owner only.
 	MkdirAll(dir string) error
+	// Mkdir makes a directory for the owner only, in one that is there.
+	Mkdir(dir string) error
 	// ReadDir lists the names in a directory, in no particular order.
 	ReadDir(dir string) ([]string, error)
 	// ReadSome lists some hundreds of the names in a directory, from a place on that it returned
@@ -26,12 +28,14 @@ type Disk interface {
 	Create(path string, data []byte) error
 	// Write makes a file for the owner only, and returns once its bytes are on the disk.
 	Write(path string, data []byte) error
-	// Rename renames a file or a directory.
+	// Rename renames a file or a directory. A directory takes the place of an empty one.
 	Rename(from, to string) error
 	// Remove removes a file or an empty directory.
 	Remove(path string) error
 	// ModTime is when the file was last written.
 	ModTime(path string) (time.Time, error)
+	// SetModTime sets when the file was last written. A loss of power may forget that.
+	SetModTime(path string, at time.Time) error
 	// Sync returns once the bytes of some files, and the names in some directories, are on the disk.
 	Sync(paths ...string) error
 	// SyncTree returns once all files and names below the directory are on the disk.
@@ -68,6 +72,9 @@ func (OSDisk) MkdirAll(dir string) error {
 	}
 	return err
 }
+
+// Mkdir makes a directory in another one.
+func (OSDisk) Mkdir(dir string) error { return os.Mkdir(dir, 0o700) }
 
 // ReadDir lists a directory.
 func (OSDisk) ReadDir(dir string) ([]string, error) {
@@ -148,7 +155,17 @@ func (OSDisk) Write(path string, data []byte) error {
 }
 
 // Rename renames a file.
-func (OSDisk) Rename(from, to string) error { return os.Rename(from, to) }
+func (OSDisk) Rename(from, to string) error {
+	// A directory may take the place of an empty one, which os.Rename refuses.
+	err := syscall.Rename(from, to)
+	for errors.Is(err, syscall.EINTR) {
+		err = syscall.Rename(from, to)
+	}
+	if err != nil {
+		return &fs.PathError{Op: "rename", Path: from, Err: err}
+	}
+	return nil
+}
 
 // Remove removes a file.
 func (OSDisk) Remove(path string) error { return os.Remove(path) }
@@ -160,6 +177,11 @@ func (OSDisk) ModTime(path string) (time.Time, error) {
 		return time.Time{}, err
 	}
 	return info.ModTime(), nil
+}
+
+// SetModTime sets a file's time.
+func (OSDisk) SetModTime(path string, at time.Time) error {
+	return os.Chtimes(path, time.Time{}, at)
 }
 
 // Sync syncs files and directories, one by one if they are few, or else with all of the file

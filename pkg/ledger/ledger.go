@@ -44,6 +44,7 @@ import (
 	"syscall"
 	"time"
 
+	"aws-provider-executor/pkg/history"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -163,6 +164,14 @@ func (l *Ledger) History(ctx context.Context, resource, attribute string) ([]Rec
 	return all, err
 }
 
+var errNotWhole = errors.New("of this attribute a record is missing, or two have the same place" +
+	" in its history, as after a partial restore; see \"A history that is not whole\" in ledger.md")
+
+// whole reports whether some records may be all that have an entry of an attribute.
+func (l *Ledger) whole(records []Record, a Attribute) bool {
+	return history.Whole(entriesOf(records, a, l.now()))
+}
+
 // having returns those of some records that have an entry of an attribute.
 func having(records map[string]Record, a Attribute) (all []Record) {
 	for _, r := range records {
@@ -174,8 +183,26 @@ func having(records map[string]Record, a Attribute) (all []Record) {
 }
 
 // history returns the records that have an entry of an attribute, and the names of the index
-// entries that lead to none.
+// entries that lead to none. It refuses a history that is not whole.
 func (l *Ledger) history(
+	ctx context.Context, a Attribute,
+) (all []Record, strays []string, err error) {
+	all, strays, err = l.readHistory(ctx, a)
+	if err == nil && !l.whole(all, a) {
+		// Whoever reads without the lock of the resource may have met another one at work.
+		all, strays, err = l.readHistory(ctx, a)
+		if err == nil && !l.whole(all, a) {
+			err = l.broken("trust", l.indexPath(a), errNotWhole)
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return all, strays, nil
+}
+
+// readHistory returns what history does, be it whole or not.
+func (l *Ledger) readHistory(
 	ctx context.Context, a Attribute,
 ) (all []Record, strays []string, err error) {
 	older, err := l.older(ctx, oldTouch{resource: hash(a.Resource)[:oldDigits]})
@@ -215,7 +242,7 @@ func (l *Ledger) history(
 
 // read returns the record with a name, and whether there is one.
 func (l *Ledger) read(name string) (Record, bool, error) {
-	r, _, found, err := l.readMarked(name)
+	r, _, found, err := l.readMarked(name, nil)
 	return r, found, err
 }
 

@@ -114,14 +114,24 @@ func TestAReleaseGoesAfterItsTimeAndItsSweeps(t *testing.T) {
 	}
 }
 
-func TestATemporaryFileGoesAfterAnHour(t *testing.T) {
-	for age, gone := range map[time.Duration]bool{time.Hour: false, time.Hour + aTick: true} {
+// TestATemporaryFileGoesWhenNobodyWritesIt: whatever its time is, as after a step of the clock.
+func TestATemporaryFileGoesWhenNobodyWritesIt(t *testing.T) {
+	for _, age := range []time.Duration{-2 * time.Hour, 0, 2 * time.Hour} {
 		m, l, now := dueStore(t)
-		path := "/s/keys/.tmp-x.json"
+		path := l.temporaryPath(keyName("k"))
 		m.files[path] = file{at: now.Add(-age)}
-		again(m, l)
-		if _, there := m.files[path]; there == gone {
-			t.Errorf("%s old, it is there: %t", age, there)
+		release, err := l.Lock(background, "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, gone := range []bool{false, true} {
+			again(m, l)
+			if _, there := m.files[path]; there == gone {
+				t.Errorf("%s old, its key free: %t, and it is there: %t", age, gone, there)
+			}
+			if !gone {
+				release()
+			}
 		}
 	}
 }
@@ -149,8 +159,9 @@ func TestASweepLooksAtSoManyAtMost(t *testing.T) {
 	}
 	*now = now.Add(401 * day)
 	again(m, l)
-	if n := m.calls["ModTime"] - 1; n != mostNames {
-		t.Errorf("%d index entries were looked at, want %d", n, mostNames)
+	// Of a record its index entry is looked for, and of an index entry its record.
+	if n := m.calls["ModTime"] - 1; n != 2*mostNames {
+		t.Errorf("%d names were looked for, want %d", n, 2*mostNames)
 	}
 	counts := func() map[string]int {
 		var last leftover

@@ -329,7 +329,7 @@ func TestProcessesOnOneAttribute(t *testing.T) {
 		}
 	}
 	later(t, dir, OSDisk{}).Tidy(background, "", Attribute{"shared", "value"})
-	if diff := cmp.Diff([]string{"lock", "records/" + marker}, listing(t, dir)); diff != "" {
+	if diff := cmp.Diff([]string{"lock", "locks", "records/" + marker}, listing(t, dir)); diff != "" {
 		t.Errorf("files left (-want +got):\n%s", diff)
 	}
 }
@@ -406,7 +406,7 @@ func TestALockNamesNothingOutsideItsDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"attributes", "keys", "lock", "records"}
+	want := []string{"attributes", "keys", "lock", "locks", "records"}
 	if diff := cmp.Diff(want, entries(t, dir)); diff != "" {
 		t.Errorf("names in the store (-want +got):\n%s", diff)
 	}

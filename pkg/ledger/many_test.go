@@ -32,6 +32,11 @@ func (w weighed) MkdirAll(dir string) error {
 	return w.OSDisk.MkdirAll(dir)
 }
 
+func (w weighed) Mkdir(dir string) error {
+	w.count("Mkdir", 0, 0)
+	return w.OSDisk.Mkdir(dir)
+}
+
 func (w weighed) ReadDir(dir string) ([]string, error) {
 	names, err := w.OSDisk.ReadDir(dir)
 	w.count("ReadDir", len(names), 0)
@@ -73,6 +78,11 @@ func (w weighed) Remove(path string) error {
 func (w weighed) ModTime(path string) (time.Time, error) {
 	w.count("ModTime", 0, 0)
 	return w.OSDisk.ModTime(path)
+}
+
+func (w weighed) SetModTime(path string, at time.Time) error {
+	w.count("SetModTime", 0, 0)
+	return w.OSDisk.SetModTime(path, at)
 }
 
 func (w weighed) Sync(paths ...string) error {

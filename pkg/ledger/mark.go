@@ -22,8 +22,9 @@ import (
 // of readings counts from the time when a record was written.
 const soon = 5 * time.Second
 
-// markAge is after which time a mark is on the disk for certain, though it was not synced.
-const markAge = time.Hour
+// lasting is the time of a mark that was synced after it was written. Writing it gives it another
+// time, so no clock has a part in it.
+var lasting = time.Unix(1, 0)
 
 // Done writes a record of which only the outcome is new: what was pending is live. A loss of power
 // may take that back to what Put wrote, until another record of the attribute is written.
@@ -90,42 +91,70 @@ func (l *Ledger) writeMarks(stored Record, live []Attribute) error {
 }
 
 // readMarked returns the record with a name, the attributes of which a mark made it live, and
-// whether there is one.
-func (l *Ledger) readMarked(name string) (r Record, marked []Attribute, found bool, err error) {
+// whether there is one. It was found by its key, or else by an index entry of an attribute.
+//
+// It refuses a record that lacks an index entry. The attribute would seem to have less of a
+// history than it has, and what is so now would be taken for what was there before.
+func (l *Ledger) readMarked(
+	name string, by *Attribute,
+) (r Record, marked []Attribute, found bool, err error) {
 	if r, found, ok := l.known.get(name); ok {
 		return r, nil, found, nil
 	}
-	r, found, err = l.readFile(name)
-	if err == nil && found {
-		marked, err = l.marks(r)
-	}
-	if err != nil {
-		return Record{}, nil, false, err
+	for last := ""; ; last = r.Sum {
+		if r, found, err = l.readFile(name); err != nil {
+			return Record{}, nil, false, err
+		}
+		var missing string
+		if found {
+			marked, missing, err = l.marks(r, by)
+		}
+		if err == nil && missing != "" && last == r.Sum {
+			err = l.broken("find", missing, errMissingIndex)
+		}
+		if err != nil {
+			return Record{}, nil, false, err
+		}
+		if !found || missing == "" {
+			break
+		}
+		// Another process may have removed or written the record meanwhile. It is read again.
 	}
 	r.makeLive(marked)
 	l.known.set(name, r, found)
 	return r, marked, found, nil
 }
 
-// marks returns the attributes of a record that are marked live.
-func (l *Ledger) marks(r Record) (marked []Attribute, err error) {
+var errMissingIndex = errors.New("a record is there that has lost this index entry;" +
+	" others may have lost theirs; stop all executors, and remove the whole of attributes:" +
+	" the next execute makes it anew")
+
+// marks returns the attributes of a record that are marked live, or else the path of an index
+// entry that is missing. That by which the record was found, if any, is there.
+func (l *Ledger) marks(r Record, by *Attribute) (marked []Attribute, missing string, err error) {
 	for _, a := range r.Attributes() {
+		path := l.indexEntry(a, keyName(r.Key))
 		pending := func(e Entry) bool {
 			return e.attribute() == a && e.State == history.Pending && e.Ends == 0
 		}
-		if !slices.ContainsFunc(r.Entries, pending) {
-			continue
-		}
-		path := l.indexEntry(a, keyName(r.Key))
-		data, err := l.disk.ReadFile(path)
+		var err error
 		switch {
-		case err == nil && string(data) == r.Sum:
-			marked = append(marked, a)
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return nil, l.broken("read", path, err)
+		case slices.ContainsFunc(r.Entries, pending):
+			var data []byte
+			if data, err = l.disk.ReadFile(path); err == nil && string(data) == r.Sum {
+				marked = append(marked, a)
+			}
+		case by == nil || *by != a:
+			_, err = l.disk.ModTime(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, path, nil
+		}
+		if err != nil {
+			return nil, "", l.broken("read", path, err)
 		}
 	}
-	return marked, nil
+	return marked, "", nil
 }
 
 // makeLive sets the pending entries of some attributes live.
@@ -140,14 +169,17 @@ func (r *Record) makeLive(marked []Attribute) {
 // readLasting reads a record of an attribute's history, and makes lasting what this request may
 // rest on: the mark of another key's record.
 func (l *Ledger) readLasting(name string, a Attribute) (Record, bool, error) {
-	r, marked, found, err := l.readMarked(name)
+	r, marked, found, err := l.readMarked(name, &a)
 	if err != nil || l.reading || !slices.Contains(marked, a) || l.known.held(name) {
 		return r, found, err
 	}
 	path := l.indexEntry(a, name)
 	at, err := l.disk.ModTime(path)
-	if err == nil && l.now().Sub(at).Abs() < markAge {
-		err = l.disk.Sync(path)
+	if err == nil && !at.Equal(lasting) {
+		if err = l.disk.Sync(path); err == nil {
+			// Where the time can't be set the next one to rest on the mark syncs it again.
+			_ = l.disk.SetModTime(path, lasting)
+		}
 	}
 	if err = ignoreMissing(err); err != nil {
 		return Record{}, false, l.broken("sync", path, err)

@@ -130,23 +130,43 @@ func TestWhatOthersRestOnIsLasting(t *testing.T) {
 				t.Errorf("what another action rests on is %v", got)
 			}
 		})
+}
 
-	// After an hour it is on the disk for certain.
-	m := start.clone()
-	later := m.clock().Add(markAge)
-	l, err := Open(background, "/s", m, func() time.Time { return later })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, late := range []bool{true, false} {
-		if m.calls["Sync"] = 0; !late {
-			later = later.Add(-time.Second)
-		}
-		if _, err := l.History(background, "a", "value"); err != nil {
+// TestNoClockTellsWhatIsLasting: a mark is synced once for those who rest on it, whatever time it
+// has, as after a step of the clock or in a copy that kept the times. One that was written again is
+// synced again.
+func TestNoClockTellsWhatIsLasting(t *testing.T) {
+	for _, age := range []time.Duration{-time.Hour, 0, time.Hour, 10_000 * time.Hour} {
+		start := newMemory()
+		if err := actAt(rec("k", "a", "off", "on"))(start); err != nil {
 			t.Fatal(err)
 		}
-		if n := m.calls["Sync"]; (n == 0) != late {
-			t.Errorf("after an hour: %t, and %d syncs", late, n)
+		entry := "/s/attributes/" + indexName(Attribute{"a", "value"}) + "/" + keyName("k")
+		old := start.files[entry]
+		old.at = start.clock().Add(-age)
+		start.files[entry] = old
+		if err := actAt(rec("b", "a", "on", "on"))(start); err != nil {
+			t.Fatal(err)
+		}
+		if got := states(t, mustRead(t, start.afterPowerLoss(0)), "k"); got[0] != history.Live {
+			t.Errorf("%s old, and what another action rests on is %v", age, got)
+		}
+		syncs := func() int {
+			m := start.clone()
+			if _, err := open(t, "/s", m).History(background, "a", "value"); err != nil {
+				t.Fatal(err)
+			}
+			return m.calls["Sync"]
+		}
+		// The mark of b was not rested on yet, that of k was.
+		if n := syncs(); n != 1 {
+			t.Errorf("%s old, and read again with %d syncs", age, n)
+		}
+		if err := actAt(rec("k", "a", "off", "on"))(start); err != nil {
+			t.Fatal(err)
+		}
+		if n := syncs(); n != 1 {
+			t.Errorf("%s old, and marked again: read with %d syncs", age, n)
 		}
 	}
 }

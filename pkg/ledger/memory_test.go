@@ -25,8 +25,8 @@ type memory struct {
 	steps int
 	// calls counts the steps by name.
 	calls map[string]int
-	// locked are the locks that are held. A kill frees them.
-	locked map[string]bool
+	// locked are the locks that are held, each by an owner. A kill frees them.
+	locked map[string]*owner
 	// before may break the step that is about to be done.
 	before func(step int, name string) fault
 	clock  func() time.Time
@@ -66,7 +66,7 @@ var errBroken = errors.New("no space left on device")
 func newMemory() *memory {
 	return &memory{
 		files: map[string]file{}, kept: map[string]file{},
-		calls: map[string]int{}, locked: map[string]bool{},
+		calls: map[string]int{}, locked: map[string]*owner{},
 		clock: func() time.Time { return time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC) },
 	}
 }
@@ -76,7 +76,7 @@ func (m *memory) clone() *memory {
 	c.files, c.kept = maps.Clone(m.files), maps.Clone(m.kept)
 	c.late = slices.Clone(m.late)
 	c.before, c.steps = nil, 0
-	c.calls, c.locked = map[string]int{}, map[string]bool{}
+	c.calls, c.locked = map[string]int{}, map[string]*owner{}
 	return &c
 }
 
@@ -132,7 +132,36 @@ func (m *memory) name(dir string, apply func(map[string]file)) {
 var _ Disk = (*memory)(nil)
 
 func (m *memory) MkdirAll(dir string) error {
+	for up := dir; up != "/"; up = filepath.Dir(up) {
+		if f, there := m.files[up]; there && !f.dir {
+			return &fs.PathError{Op: "mkdir", Path: up, Err: syscall.ENOTDIR}
+		}
+	}
 	return m.step("MkdirAll", func(bool) { m.mkdirAll(dir) })
+}
+
+func (m *memory) Mkdir(dir string) error {
+	var err error
+	stepErr := m.step("Mkdir", func(bool) {
+		switch _, there := m.files[dir]; {
+		case there:
+			err = &fs.PathError{Op: "mkdir", Path: dir, Err: fs.ErrExist}
+		case !m.files[filepath.Dir(dir)].dir:
+			err = m.missing("mkdir", dir)
+		default:
+			m.mkdirAll(dir)
+		}
+	})
+	return errors.Join(stepErr, err)
+}
+
+// missing is the error of a name in a directory that is not there, or is a file.
+func (m *memory) missing(op, path string) error {
+	err := error(fs.ErrNotExist)
+	if f, there := m.files[filepath.Dir(path)]; there && !f.dir {
+		err = syscall.ENOTDIR
+	}
+	return &fs.PathError{Op: op, Path: path, Err: err}
 }
 
 func (m *memory) mkdirAll(dir string) {
@@ -189,9 +218,10 @@ func (m *memory) Write(path string, data []byte) error {
 
 // Create makes a file whose bytes a loss of power tears.
 func (m *memory) Create(path string, data []byte) error {
-	missing := false
+	missing, isDir := false, false
 	err := m.step("Create", func(torn bool) {
-		if missing = !m.files[filepath.Dir(path)].dir; missing {
+		missing, isDir = !m.files[filepath.Dir(path)].dir, m.files[path].dir
+		if missing || isDir {
 			return
 		}
 		half := file{data: string(data[:len(data)/2]), at: m.clock()}
@@ -205,8 +235,11 @@ func (m *memory) Create(path string, data []byte) error {
 			apply: func(files map[string]file) { files[path] = half },
 		})
 	})
-	if err == nil && missing {
-		err = &fs.PathError{Op: "create", Path: path, Err: fs.ErrNotExist}
+	switch {
+	case err == nil && missing:
+		err = m.missing("create", path)
+	case err == nil && isDir:
+		err = &fs.PathError{Op: "create", Path: path, Err: syscall.EISDIR}
 	}
 	return err
 }
@@ -221,11 +254,21 @@ func (m *memory) Rename(from, to string) error {
 	if m.files[from].dir && m.filled(to) {
 		return &fs.PathError{Op: "rename", Path: to, Err: syscall.ENOTEMPTY}
 	}
+	if !m.files[from].dir && m.files[to].dir {
+		return &fs.PathError{Op: "rename", Path: to, Err: syscall.EISDIR}
+	}
 	return m.step("Rename", func(torn bool) {
 		if torn {
 			return
 		}
 		dir := m.files[from].dir
+		for path, by := range maps.Clone(m.locked) {
+			// Who has locked a file has it wherever it goes.
+			if within(path, from) {
+				delete(m.locked, path)
+				m.locked[to+strings.TrimPrefix(path, from)] = by
+			}
+		}
 		m.name(filepath.Dir(to), func(files map[string]file) {
 			if !dir {
 				if f, ok := files[from]; ok {
@@ -307,31 +350,42 @@ func (m *memory) TryLock(path string, place int64) (unlock func(), err error) {
 	}
 	err = m.step("TryLock", func(bool) {})
 	key := fmt.Sprint(path, " ", place)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case m.locked[key]:
+	}
+	return m.lock(key)
+}
+
+// owner is who holds a lock.
+type owner struct{ _ byte }
+
+// lock takes a lock. It is given back wherever its file was moved.
+func (m *memory) lock(key string) (unlock func(), err error) {
+	if m.locked[key] != nil {
 		return nil, ErrHeld
 	}
-	m.locked[key] = true
-	return func() { delete(m.locked, key) }, nil
+	me := &owner{}
+	m.locked[key] = me
+	return func() {
+		maps.DeleteFunc(m.locked, func(_ string, by *owner) bool { return by == me })
+	}, nil
 }
 
 func (m *memory) TryOldLock(path string) (unlock func(), err error) {
 	if !m.files[filepath.Dir(path)].dir {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		return nil, m.missing("open", path)
 	}
 	err = m.step("TryOldLock", func(bool) {})
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case m.locked[path]:
-		return nil, ErrHeld
 	}
-	m.locked[path] = true
+	free, err := m.lock(path)
+	if err != nil {
+		return nil, err
+	}
 	m.files[path] = file{at: m.clock()}
 	return func() {
-		delete(m.locked, path)
+		free()
 		delete(m.files, path)
 	}, nil
 }
@@ -345,6 +399,23 @@ func (m *memory) ModTime(path string) (time.Time, error) {
 		return time.Time{}, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
 	}
 	return f.at, nil
+}
+
+// SetModTime sets the time of a file. A loss of power may keep that, though the bytes are not
+// synced that the file has then.
+func (m *memory) SetModTime(path string, at time.Time) error {
+	return m.step("SetModTime", func(torn bool) {
+		f, there := m.files[path]
+		if torn || !there {
+			return
+		}
+		f.at = at
+		m.files[path] = f
+		if kept, named := m.kept[path]; named {
+			kept.at = at
+			m.kept[path] = kept
+		}
+	})
 }
 
 // Sync confirms the names in directories, and the bytes of files. Half done it confirms the first.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -37,9 +39,6 @@ func isMarker(name string) bool {
 	return slices.Contains([]string{marker, migrating, marker2, migrating2}, name)
 }
 
-// oldStoreLock is the file of the lock on the whole store. It is taken only to prepare the store.
-const oldStoreLock = "store"
-
 // prepareWait is how long Open waits for other processes, if the store is not ready.
 var prepareWait = 2 * time.Second
 
@@ -48,8 +47,14 @@ func (l *Ledger) records() string { return filepath.Join(l.dir, "records") }
 // markerPath returns the path of a marker.
 func (l *Ledger) markerPath(marker string) string { return filepath.Join(l.records(), marker) }
 
-// oldLocks is where older programs make a file for each lock.
+// oldLocks is where older programs make a file for each lock. Here it is a file itself. So an older
+// program gets no lock, even one that looked for the marker before that was there. Whoever prepares
+// the store locks a place in it.
 func (l *Ledger) oldLocks() string { return filepath.Join(l.dir, "locks") }
+
+// asidePrefix begins the names of the directories of older programs' locks, once they were moved
+// aside. The locks that such a program holds stay held.
+const asidePrefix = "older-locks-"
 
 // building is where attributes are made anew before they get their place.
 func (l *Ledger) building() string { return filepath.Join(l.dir, "building") }
@@ -95,7 +100,11 @@ func (l *Ledger) ready() (bool, error) {
 
 // prepare makes a store ready, alone. A kill at any step leaves a store that can be prepared.
 func (l *Ledger) prepare(ctx context.Context) error {
-	if err := l.makeDir(l.oldLocks()); err != nil {
+	// What is refused for good is refused before anything is changed.
+	if _, err := l.keyed(); err != nil {
+		return err
+	}
+	if err := l.barOldLocks(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, prepareWait)
@@ -144,30 +153,54 @@ func (l *Ledger) prepare(ctx context.Context) error {
 	return l.settle()
 }
 
-// lockStore takes the lock by which programs of all forms keep each other from preparing the store.
+// lockStore takes the lock by which programs keep each other from preparing the store.
 func (l *Ledger) lockStore(ctx context.Context) (unlock func(), err error) {
-	path := filepath.Join(l.oldLocks(), oldStoreLock)
-	free, err := await(ctx, func() (func(), error) {
-		free, err := l.disk.TryOldLock(path)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return free, err
-		}
-		// Another process has just prepared the store, and removed the directory.
-		if err := l.disk.MkdirAll(l.oldLocks()); err != nil {
-			return nil, err
-		}
-		return nil, ErrHeld
+	unlock, err = await(ctx, func() (func(), error) {
+		return l.disk.TryLock(l.oldLocks(), storePlace)
 	})
 	switch {
 	case errors.Is(err, ErrHeld):
 		return nil, Busy("the directory " + l.dir)
 	case err != nil:
-		return nil, l.broken("lock", path, err)
+		return nil, l.broken("lock", l.oldLocks(), err)
 	}
-	return func() {
-		free()
-		_ = l.disk.Remove(l.oldLocks())
-	}, nil
+	return unlock, nil
+}
+
+// barOldLocks puts a file in the place of the directory that older programs make their locks in. It
+// moves that directory aside, and again if an older program makes another one meanwhile.
+func (l *Ledger) barOldLocks() error {
+	if err := l.makeDir(l.dir); err != nil {
+		return err
+	}
+	const tries = 100
+	var err error
+	for n := range tries {
+		if err = l.disk.Create(l.oldLocks(), nil); !errors.Is(err, syscall.EISDIR) {
+			break
+		}
+		// A directory gets the place of an empty one, and a file does not. So what another process
+		// has put there is never moved.
+		aside := filepath.Join(l.dir, asidePrefix+strconv.Itoa(n))
+		if err := l.makeDir(aside); err != nil {
+			return err
+		}
+		err := l.disk.Rename(l.oldLocks(), aside)
+		if err != nil && !isInTheWay(err) && !errors.Is(err, fs.ErrNotExist) {
+			return l.broken("rename", l.oldLocks(), err)
+		}
+	}
+	if err != nil {
+		return l.broken("create", l.oldLocks(), err)
+	}
+	return nil
+}
+
+// isInTheWay reports whether a directory could not be renamed since its new name is in use, or
+// since it is a file by now.
+func isInTheWay(err error) bool {
+	return errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) ||
+		errors.Is(err, syscall.EISDIR)
 }
 
 func (l *Ledger) makeDir(dir string) error {
@@ -193,17 +226,44 @@ func (l *Ledger) keyed() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if !hasKeys && (final || locked) {
-		return false, l.broken("use", l.keys(), errors.New(
-			"the directory is missing, and all records with it; restore it from a backup"))
-	}
-	if !hasKeys || final {
-		return hasKeys, nil
-	}
 	moving, err := l.either(migrating, migrating2)
-	if err != nil || moving {
-		return hasKeys, err
+	switch {
+	case err != nil:
+		return false, err
+	case !hasKeys:
+		return false, l.neverHadKeys(final || locked, moving)
+	case final || moving:
+		return true, nil
 	}
+	return true, l.noneBeside()
+}
+
+// neverHadKeys refuses a store that has lost its keys. Other names of it tell that it had some, or
+// else its index.
+func (l *Ledger) neverHadKeys(lost, moving bool) error {
+	if !lost && !moving {
+		// A migration to form 2 made the index before the keys. Else the keys come first: where
+		// they have come since, another process has just made the store.
+		indexed, err := l.holdsAny(l.indexes())
+		if err != nil {
+			return err
+		}
+		come, err := l.exists(l.keys())
+		if err != nil {
+			return err
+		}
+		lost = indexed && !come
+	}
+	if !lost {
+		return nil
+	}
+	return l.broken("use", l.keys(), errors.New(
+		"the directory is missing, and all records with it; restore it from a backup; or, to"+
+			" begin anew and lose all undos, move the whole directory away"))
+}
+
+// noneBeside refuses records of form 1 that an older program wrote beside those of a newer form.
+func (l *Ledger) noneBeside() error {
 	l.old = &oldRecords{}
 	defer func() { l.old = nil }()
 	names, err := l.oldNames()
@@ -212,7 +272,16 @@ func (l *Ledger) keyed() (bool, error) {
 			"an older program wrote it beside records of a newer form;"+
 				" have that program undo its action, or move it away once you have its prior facts"))
 	}
-	return hasKeys, err
+	return err
+}
+
+// holdsAny reports whether a directory is there and holds anything.
+func (l *Ledger) holdsAny(dir string) (bool, error) {
+	names, _, err := l.disk.ReadSome(dir, 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, l.broken("read", dir, err)
+	}
+	return len(names) > 0, nil
 }
 
 // mayHoldForm1 reports whether records of form 1 may be there. It does not look at all names.
@@ -256,27 +325,43 @@ func (l *Ledger) syncMarkers() error {
 	return nil
 }
 
-// quiet waits until no older program has a lock. Those that start now wait for the store, or
-// refuse it.
+// quiet waits until no older program has a lock. None gets one any more.
 func (l *Ledger) quiet(ctx context.Context) error {
-	files, err := l.disk.ReadDir(l.oldLocks())
+	names, err := l.disk.ReadDir(l.dir)
 	if err != nil {
-		return l.broken("read", l.oldLocks(), err)
+		return l.broken("read", l.dir, err)
 	}
-	for _, file := range files {
-		if file == oldStoreLock {
+	for _, name := range names {
+		if !strings.HasPrefix(name, asidePrefix) {
 			continue
 		}
-		path := filepath.Join(l.oldLocks(), file)
-		unlock, err := await(ctx, func() (func(), error) { return l.disk.TryOldLock(path) })
-		switch {
-		case errors.Is(err, ErrHeld):
-			return Busy("a lock in " + l.oldLocks())
-		case err != nil:
-			return l.broken("lock", path, err)
+		dir := filepath.Join(l.dir, name)
+		files, err := l.disk.ReadDir(dir)
+		if err != nil {
+			return l.broken("read", dir, err)
 		}
-		unlock()
+		for _, file := range files {
+			if err := l.awaitOldLock(ctx, filepath.Join(dir, file)); err != nil {
+				return err
+			}
+		}
+		if err := l.removeTree(dir); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// awaitOldLock waits until no older program has the lock that a file stands for.
+func (l *Ledger) awaitOldLock(ctx context.Context, path string) error {
+	unlock, err := await(ctx, func() (func(), error) { return l.disk.TryOldLock(path) })
+	switch {
+	case errors.Is(err, ErrHeld):
+		return Busy("a lock of an older program, " + path)
+	case err != nil:
+		return l.broken("lock", path, err)
+	}
+	unlock()
 	return nil
 }
 

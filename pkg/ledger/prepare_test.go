@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -484,9 +485,12 @@ func wantTidyStore(t *testing.T, m *memory) {
 	if _, ready := left[marker]; !ready || len(left) != 1 || len(m.below("/s/building/")) != 0 {
 		t.Errorf("left of the migration: %v, %v", left, m.below("/s/building/"))
 	}
-	if locks := m.below("/s/locks/"); len(locks) != 0 {
-		t.Errorf("locks of older programs are left: %v", locks)
+	for path := range m.files {
+		if within(path, "/s/locks/") || strings.HasPrefix(path, "/s/"+asidePrefix) {
+			t.Errorf("of the locks of older programs %s is left", path)
+		}
 	}
+	wantNoOldLock(t, m)
 }
 
 // TestNoStepOfANewStoreIsInTheWay breaks each step of making a store.
@@ -652,6 +656,48 @@ func TestKeysThatAreMissingAreRefused(t *testing.T) {
 	_, err := Read(background, "/s", m, m.clock)
 	wantClass(t, err, protocol.StateStore, "/s/keys", "missing")
 	wantClass(t, openAt(m), protocol.StateStore, "/s/keys", "missing")
+	// The lock alone says so, too.
+	maps.DeleteFunc(m.files, func(path string, _ file) bool {
+		return within(path, "/s/records") || within(path, l.indexes())
+	})
+	wantClass(t, openAt(m), protocol.StateStore, "/s/keys", "missing")
+}
+
+// TestAnIndexAloneIsRefused: a store of which only the index is left does not begin anew. One that
+// holds nothing, as a kill leaves it, does.
+func TestAnIndexAloneIsRefused(t *testing.T) {
+	start := newMemory()
+	l := open(t, "/s", start)
+	put(t, l, rec("k", "a", "off", "on"))
+	for _, gone := range [][]string{
+		{"keys", "records", "lock"}, {"keys", "records", "lock", "locks"},
+		{"keys", "records", "lock", "locks", "swept"},
+	} {
+		m := start.clone()
+		for _, name := range gone {
+			maps.DeleteFunc(m.files, func(path string, _ file) bool { return within(path, "/s/"+name) })
+		}
+		before := maps.Clone(m.files)
+		_, err := Read(background, "/s", m, m.clock)
+		for _, err := range []error{err, openAt(m)} {
+			wantClass(t, err, protocol.StateStore, "/s/keys", "missing", "restore it from a backup",
+				"move the whole directory away")
+		}
+		if diff := cmp.Diff(before, m.files, cmp.AllowUnexported(file{})); diff != "" {
+			t.Errorf("files (-before +after):\n%s", diff)
+		}
+		maps.DeleteFunc(m.files, func(path string, f file) bool {
+			return within(path, l.indexes()) && path != l.indexes()
+		})
+		put(t, open(t, "/s", m), rec("k", "a", "new", "on"))
+	}
+	// A migration to form 2 that was killed had made the index, and no keys yet.
+	m := oldStore(t)
+	m.files["/s/records/"+migrating2] = file{}
+	m.mkdirAll(l.indexPath(Attribute{"a", "value"}))
+	m.files[l.indexEntry(Attribute{"a", "value"}, keyName("k"))] = file{}
+	wantMigrated(t, mustRead(t, m))
+	wantMigrated(t, open(t, "/s", m))
 }
 
 // TestAMigrationWaitsForTheOlderProgram: as long as one is at work, nothing is migrated.
@@ -889,19 +935,114 @@ func TestAStoreOfForm2(t *testing.T) {
 		if _, there := m.files["/s/records/"+marker2]; there {
 			t.Error("a program of form 2 would go on")
 		}
-		// A file without a lock may be left.
-		delete(m.files, "/s/locks/key-x")
 		wantTidyStore(t, m)
 	})
+	// A kill between the steps leaves nothing that such a program could lock beside this one.
+	defer func(before time.Duration) { prepareWait = before }(prepareWait)
+	prepareWait = time.Millisecond
 	held, err := m.TryOldLock("/s/locks/key-x")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer held()
+	for range 2 {
+		wantClass(t, openAt(m), protocol.Conflict, "key-x", "try again")
+		if _, ready := m.files["/s/lock"]; ready {
+			t.Error("it is ready although an older program is at work")
+		}
+		wantNoOldLock(t, m)
+	}
+}
+
+// wantNoOldLock checks that an older program gets no lock, as it takes them: it makes the directory
+// where that is missing.
+func wantNoOldLock(t *testing.T, disk Disk) {
+	t.Helper()
+	dir := "/s/locks"
+	if _, err := disk.TryOldLock(dir + "/key-y"); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("an older program locks with %v", err)
+	}
+	if err := disk.MkdirAll(dir); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("an older program makes the directory of its locks with %v", err)
+	}
+}
+
+// TestAnOlderProgramThatWasPausedGetsNoLock: it found no marker and was paused before its lock,
+// with the lock's file open or not. The store was migrated meanwhile.
+func TestAnOlderProgramThatWasPausedGetsNoLock(t *testing.T) {
+	dir := fixture(t)
+	locks := filepath.Join(dir, "locks")
+	if err := os.Mkdir(locks, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(locks, "key-x")
+	opened, err := openFile(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	wantStore(t, open(t, dir, OSDisk{}))
+	if err := lockFile(opened); err != nil {
+		t.Fatal(err)
+	}
+	if err := stillThere(opened, path); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("the file that it opened before is its lock: %v", err)
+	}
+	if _, err := (OSDisk{}).TryOldLock(path); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("it locks with %v", err)
+	}
+	if err := (OSDisk{}).MkdirAll(locks); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("it makes the directory of its locks with %v", err)
+	}
+	want := []string{"attributes", "keys", "lock", "locks", "records", "swept"}
+	if diff := cmp.Diff(want, entries(t, dir)); diff != "" {
+		t.Errorf("names in the store (-want +got):\n%s", diff)
+	}
+}
+
+// TestAnOlderProgramMakesItsLocksAnew: one takes a lock between any two steps of a migration, and
+// makes the directory for that where it is missing. It is waited for.
+func TestAnOlderProgramMakesItsLocksAnew(t *testing.T) {
 	defer func(before time.Duration) { prepareWait = before }(prepareWait)
 	prepareWait = time.Millisecond
-	wantClass(t, openAt(m), protocol.Conflict, "try again")
-	if _, ready := m.files["/s/lock"]; ready {
-		t.Error("it is ready although an older program is at work")
+	waited, refused := 0, 0
+	for n := 1; ; n++ {
+		m := oldStore(t)
+		m.mkdirAll("/s/locks")
+		m.files["/s/locks/key-x"] = file{}
+		var unlock func()
+		m.before = func(step int, _ string) fault {
+			if step != n {
+				return none
+			}
+			m.before = nil
+			if m.MkdirAll("/s/locks") == nil {
+				unlock, _ = m.TryOldLock("/s/locks/key-y")
+			}
+			return none
+		}
+		err := openAt(m)
+		if m.before != nil {
+			break
+		}
+		if unlock == nil {
+			refused++
+			if err != nil {
+				t.Errorf("step %d: it got no lock, and this one: %v", n, err)
+			}
+			continue
+		}
+		waited++
+		wantClass(t, err, protocol.Conflict, "key-y")
+		if len(m.recordFiles()) != 0 {
+			t.Errorf("step %d: records are migrated", n)
+		}
+		unlock()
+		if err := openAt(m); err != nil {
+			t.Errorf("step %d: it has ended, and %v", n, err)
+		}
+	}
+	if waited < 3 || refused < 3 {
+		t.Errorf("%d were waited for, %d got no lock: want some of each", waited, refused)
 	}
 }

@@ -97,7 +97,7 @@ func (l *Ledger) survey(s *Survey, file string) {
 		readable = err == nil && keyName(r.Key) == name
 	}
 	if readable {
-		marked, err := l.marks(r)
+		marked, _, err := l.marks(r, nil)
 		readable = err == nil
 		r.makeLive(marked)
 	}

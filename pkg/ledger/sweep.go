@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,8 +25,6 @@ const (
 	sweepNames = 256
 	// sweepTime is after which time a sweep begins nothing more.
 	sweepTime = 100 * time.Millisecond
-	// temporaryAge is more than any run takes to rename what it wrote.
-	temporaryAge = time.Hour
 )
 
 // leftover is what one sweep leaves to the next. It is kept in the stamp.
@@ -160,15 +159,17 @@ func (s *sweep) countOld(
 	return old, aged, unneeded
 }
 
-// sweepTemporaries removes the files that a kill left on their way.
-func (s *sweep) sweepTemporaries(names []string) {
-	for _, name := range names {
-		if !isTemporary(name) {
+// sweepTemporaries removes the files that a kill left on their way. Nobody writes one whose key is
+// not locked.
+func (s *sweep) sweepTemporaries(files []string) {
+	for _, file := range files {
+		if !isTemporary(file) {
 			continue
 		}
-		path := filepath.Join(s.keys(), name)
-		if at, err := s.disk.ModTime(path); err == nil && s.now().Sub(at) > temporaryAge {
-			_ = s.disk.Remove(path)
+		name, _ := recordName(strings.TrimPrefix(file, temporaryPrefix))
+		if unlock, err := s.tryLock(keyPlace(name)); err == nil {
+			_ = s.disk.Remove(filepath.Join(s.keys(), file))
+			unlock()
 		}
 	}
 }

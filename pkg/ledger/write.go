@@ -86,7 +86,8 @@ func (l *Ledger) makeIndex(dir, name string) error {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := l.disk.MkdirAll(dir); err != nil {
+		// The index itself is not made anew: without its keys it would pass for a store that lost them.
+		if err := l.disk.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
