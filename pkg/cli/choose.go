@@ -31,7 +31,8 @@ func (ch *choice) yesFlag(c *cobra.Command) {
 
 // given reports whether a flag chooses.
 func (f *filter) given() bool {
-	return len(f.statuses)+len(f.actions)+len(f.keys)+len(f.targets) > 0 || f.since != ""
+	return len(f.statuses)+len(f.actions)+len(f.keys)+len(f.targets) > 0 || f.since != "" ||
+		f.selection != ""
 }
 
 // args wants either actions or flags that choose some.
@@ -57,6 +58,9 @@ func (ch *choice) ids(
 	}
 	q, err := ch.query(a.Now())
 	if err != nil {
+		return nil, err
+	}
+	if _, err := selectIn(ctx, s, ch.selection, &q); err != nil {
 		return nil, err
 	}
 	if len(q.Statuses) == 0 {

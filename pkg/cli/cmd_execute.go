@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -13,12 +15,15 @@ type batch struct {
 	choice
 	all, dryRun, breakClaim bool
 	opt                     gate.Options
+	waving                  waving
+	// parallel is set where it was said how many run at once.
+	parallel bool
 }
 
 func (a *app) execute() *cobra.Command {
 	var b batch
 	c := &cobra.Command{
-		Use:   "execute ID...|--all-approved",
+		Use:   "execute ID...|--all-approved|--selection KEY",
 		Short: "run approved actions through the executor",
 		Long: `execute runs actions, in the order they are named, as the policy allows. It begins
 nothing when one of them would be refused, and stops at the first that fails, unless told to keep
@@ -26,12 +31,20 @@ going. What failed is tried again, and what a killed process left running is tak
 out what is so. With --dry-run it asks what would be done, and changes nothing; that needs no
 approval.
 
-A person at a terminal is asked before --all-approved goes on. On Ctrl-C nothing more is begun, and
-what is under way is brought to an end that is known.`,
+With --selection it goes on with what is left of a selection of nodes, in its order. First it tells
+what changed since the nodes were chosen. With --wave so many run at once, and the next wave begins
+when all of the one before went well. A batch that was cut off goes on in the same way.
+
+A person at a terminal is asked before --all-approved and --selection go on. On Ctrl-C nothing more
+is begun, and what is under way is brought to an end that is known.`,
 		Example: `  actionctl execute 7 --dry-run
   actionctl execute 7 8
-  actionctl execute --all-approved --keep-going --parallel 4`,
-		Args: b.args("--all-approved"),
+  actionctl execute --all-approved --keep-going --parallel 4
+  actionctl execute --selection maint-7 --wave 10%`,
+		Args: func(c *cobra.Command, args []string) error {
+			b.parallel = c.Flags().Changed("parallel")
+			return cmp.Or(b.checkWaves(c), b.args("--all-approved")(c, args))
+		},
 		ValidArgsFunction: func(
 			c *cobra.Command, args []string, begun string,
 		) ([]string, cobra.ShellCompDirective) {
@@ -51,7 +64,9 @@ what is under way is brought to an end that is known.`,
 	}
 	c.Flags().BoolVar(&b.all, "all-approved", false, "all actions that are approved, by their ids")
 	c.Flags().IntVar(&b.opt.Parallel, "parallel", 1,
-		"how many run at once, up to 64; their order is then not kept")
+		"how many run at once, up to 64; their order is then not kept (with --wave, all of a wave)")
+	b.selectionFlag(a, c)
+	b.waving.flags(a, c)
 	b.flags(c)
 	return c
 }
@@ -109,7 +124,7 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 		return a.refused(ctx, err, of.what, args)
 	}
 	defer done()
-	ids, leftOut, err := a.batchIDs(ctx, g, b, args, of)
+	ids, leftOut, err := a.batchIDs(ctx, g, &b, args, of)
 	if err != nil {
 		return err
 	}
@@ -123,6 +138,12 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	if b.dryRun {
 		operate, after = of.dryRun, of.afterDryRun
 	}
+	if b.waving.document != nil {
+		after = b.waving.onwards(a, after)
+		if err := a.compareSelection(ctx, g, &b); err != nil {
+			return err
+		}
+	}
 	if err := a.confirmBatch(ctx, g, b, ids, of); err != nil {
 		return err
 	}
@@ -133,12 +154,17 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	if !b.dryRun || a.format != "table" {
 		cards = func() {}
 	}
-	return a.reportThen(after, append(leftOut, outcomes...), b.dryRun, err, cards)
+	outcomes = append(leftOut, outcomes...)
+	if b.waving.document == nil {
+		return a.reportThen(after, outcomes, b.dryRun, err, cards)
+	}
+	run, digestErr := b.waving.selectedRun(outcomes, b.dryRun)
+	return a.reportAs(run, after, outcomes, b.dryRun, errors.Join(err, digestErr), cards)
 }
 
 // batchIDs finds the actions of a command, once, and tells which were left out.
 func (a *app) batchIDs(
-	ctx context.Context, g *gate.Gate, b batch, args []string, of batchOf,
+	ctx context.Context, g *gate.Gate, b *batch, args []string, of batchOf,
 ) (ids []int64, leftOut []gate.Outcome, err error) {
 	if !b.byFlags() {
 		ids, err = findAll(ctx, g.Store, args)
@@ -148,7 +174,16 @@ func (a *app) batchIDs(
 	if err != nil {
 		return nil, nil, err
 	}
-	ids, leftOut, err = of.all(g, ctx, q)
+	d, err := selectIn(ctx, g.Store, b.selection, &q)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d != nil && !of.undo {
+		b.waving.document = d
+		ids, err = a.inSelection(ctx, g, b, q, b.parallel)
+	} else {
+		ids, leftOut, err = of.all(g, ctx, q)
+	}
 	if err == nil && len(ids)+len(leftOut) == 0 {
 		these := ""
 		if b.given() {

@@ -265,6 +265,10 @@ func eventText(e gate.Event) string {
 			all = append(all, strings.TrimSuffix(fmt.Sprint(r), ":"))
 		}
 		return text("what") + ": " + strings.Join(all, "; ")
+	case e.Kind == gate.EventSelected:
+		return text("nodes") + " nodes for " + text("action")
+	case e.Kind == gate.EventSelectionSeen:
+		return fmt.Sprint(e.Data["differences"])
 	case text("error") != "":
 		return text("error")
 	case text("message") != "":

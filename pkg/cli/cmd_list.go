@@ -45,6 +45,9 @@ whenever it changes; elsewhere each action follows once more as it changes.`,
 				return err
 			}
 			defer j.Close()
+			if _, err := selectIn(c.Context(), j, f.selection, &q); err != nil {
+				return err
+			}
 			if w.on {
 				return a.watchList(c.Context(), j, q, w)
 			}

@@ -15,6 +15,7 @@ import (
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/gate"
 	display "aws-provider-executor/pkg/printable"
+	"aws-provider-executor/pkg/selection"
 )
 
 func (a *app) plan() *cobra.Command {
@@ -25,10 +26,15 @@ func (a *app) plan() *cobra.Command {
 verb: actionctl plan VERB --help lists them. Every fault is named at once, and nothing is written
 then. It asks nobody and changes nothing.
 
+With --nodes it writes a plan for each node of a filter, and the frozen list of them that each plan
+is bound to: nodes that come later are never taken in.
+
 The region is that of AWS_REGION unless a flag says otherwise. Plans can be put into one file, one
 after the other.`,
 		Example: `  actionctl plan assign-secondary-ip --nic eni-0123456789abcdef0 --address 10.88.60.9 \
     --region ap-northeast-1 --key mobility-7/assign > plan.yaml
+  actionctl plan stop-instances --key maint-7 --param tag=env=lab \
+    --nodes 'region=us-west*,tag:Name=web*,!tag:env=prod' > plans.yaml
   actionctl plan fence-security-groups --help`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -49,6 +55,9 @@ type planning struct {
 	verb  action.Verb
 	plan  gate.Plan
 	flags []fieldFlag
+	// params are fields as KEY=VALUE.
+	params []string
+	nodes  selecting
 }
 
 // fieldFlag is the flag of a field. That of a family takes KEY=VALUE, once for each member.
@@ -60,14 +69,22 @@ type fieldFlag struct {
 }
 
 func (a *app) planOf(v action.Verb) *cobra.Command {
-	p := &planning{verb: v, flags: flagsOf(v)}
+	p := &planning{verb: v, flags: flagsOf(v), nodes: selecting{nodeCommands: nodeCommands{app: a}}}
 	c := &cobra.Command{
 		Use:     v.Name + " --key KEY" + requiredFlags(p.flags),
 		Short:   v.Doc,
 		Long:    p.about(),
 		Example: "  " + p.example(),
 		Args:    noArguments,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.writePlan(p) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("nodes") {
+				return a.planForNodes(c.Context(), p)
+			}
+			if err := p.nodes.onlyWithNodes(c); err != nil {
+				return err
+			}
+			return a.writePlan(p)
+		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
@@ -75,6 +92,11 @@ func (a *app) planOf(v action.Verb) *cobra.Command {
 		"the idempotency `key`: an action that has it runs once, however often it is sent (required)")
 	for i := range p.flags {
 		p.flags[i].add(c)
+	}
+	f.StringArrayVar(&p.params, "param", nil,
+		"a field as `KEY=VALUE`, by the name that requests have for it; may be given several times")
+	if kind, _ := selection.Kind(v); kind != "" {
+		p.nodes.flags(c)
 	}
 	f.Var(&once{to: &p.plan.ProviderRef}, "provider-ref",
 		"the `name` of the provider's account, for the policy")
@@ -222,10 +244,41 @@ func (p *planning) fill() error {
 			to[f.Of(member)] = value
 		}
 	}
+	wrong = append(wrong, p.fillParams()...)
 	if len(wrong) > 0 {
 		return usage("%s", strings.Join(wrong, "\n"))
 	}
 	return nil
+}
+
+// fillParams puts what was given by the names of fields into the plan, and says what is wrong.
+func (p *planning) fillParams() (wrong []string) {
+	for _, param := range p.params {
+		name, value, ok := strings.Cut(param, "=")
+		i := slices.IndexFunc(p.flags, func(f fieldFlag) bool { return f.Matches(name) })
+		if !ok || i < 0 {
+			wrong = append(wrong, fmt.Sprintf("--param: is %q, want KEY=VALUE with a key of %s: %s",
+				param, p.verb.Name, p.fieldNames()))
+			continue
+		}
+		to := p.plan.Parameters
+		if p.flags[i].isTarget {
+			to = p.plan.Target
+		}
+		if was, twice := to[name]; twice && was != value {
+			wrong = append(wrong, fmt.Sprintf("--param: %s is given twice, as %q and %q", name, was, value))
+		}
+		to[name] = value
+	}
+	return wrong
+}
+
+func (p *planning) fieldNames() string {
+	names := make([]string, len(p.flags))
+	for i, f := range p.flags {
+		names[i] = f.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // writePlan writes the plan, or names everything that is wrong with it.
@@ -353,6 +406,9 @@ func (p *planning) node() *yaml.Node {
 		add("undo", &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
 			text("action"), text(u.Action),
 		}})
+	}
+	if s := p.plan.Selected; s != nil {
+		texts("selected", map[string]string{"digest": s.Digest, "node": s.Node})
 	}
 	return object
 }

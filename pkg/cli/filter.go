@@ -15,7 +15,7 @@ import (
 // fit.
 type filter struct {
 	statuses, actions, keys, targets, kinds []string
-	since                                   string
+	since, selection                        string
 }
 
 func (f *filter) flags(a *app, c *cobra.Command) {
@@ -25,12 +25,20 @@ func (f *filter) flags(a *app, c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.actions, "action", nil, "only those of this `verb`, or of several")
 	c.Flags().StringArrayVar(&f.targets, "target", nil,
 		"only those whose target has this `id` or address; may be given several times")
+	f.selectionFlag(a, c)
 	f.flagsOfEvents(c)
 	_ = c.RegisterFlagCompletionFunc(
 		"status",
 		cobra.FixedCompletions(statusNames(), cobra.ShellCompDirectiveNoFileComp),
 	)
 	_ = c.RegisterFlagCompletionFunc("action", a.completeVerb)
+}
+
+// selectionFlag adds the one that chooses the plans of a selection.
+func (f *filter) selectionFlag(a *app, c *cobra.Command) {
+	c.Flags().StringVar(&f.selection, "selection", "",
+		"only the plans of the selection with this `key`, as actionctl plan --nodes was given it")
+	_ = c.RegisterFlagCompletionFunc("selection", a.completeSelections)
 }
 
 // flagsOfEvents adds those that choose among events, too.

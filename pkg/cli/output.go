@@ -160,9 +160,16 @@ func (a *app) reportWith(s summary, outcomes []gate.Outcome, dryRun bool, err er
 func (a *app) reportThen(
 	s summary, outcomes []gate.Outcome, dryRun bool, err error, more func(),
 ) error {
+	return a.reportAs(outcomeRows(outcomes, dryRun), s, outcomes, dryRun, err, more)
+}
+
+// reportAs is reportThen with a document of its own, where one is printed.
+func (a *app) reportAs(
+	document any, s summary, outcomes []gate.Outcome, dryRun bool, err error, more func(),
+) error {
 	if a.format == "table" {
 		a.reportTable(outcomes)
-	} else if printErr := a.printDocument(outcomeRows(outcomes, dryRun)); printErr != nil {
+	} else if printErr := a.printDocument(document); printErr != nil {
 		return printErr
 	}
 	more()
