@@ -86,7 +86,17 @@ func tryEachStep(t *testing.T, from string, do func(*Journal) (any, error)) {
 // TestALostAnswerIsNoRefusal: where a write was given up, it is said whether that is because its
 // commit was not answered. Any other is not there.
 func TestALostAnswerIsNoRefusal(t *testing.T) {
-	from := busyJournal(t)
+	empty := newPath(t)
+	if err := open(t, empty).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, from := range map[string]string{"the first event": empty, "a later": busyJournal(t)} {
+		t.Run(name, func(t *testing.T) { loseAnswers(t, from) })
+	}
+}
+
+// loseAnswers writes to a journal, with each step failing and its commit lost or not made.
+func loseAnswers(t *testing.T, from string) {
 	before := contents(t, from)
 	for _, keeps := range []bool{false, true} {
 		faulty.keeps = keeps

@@ -21,8 +21,6 @@ func encode(v any) (string, error) {
 // of, and leaves the rest to encoding/json.
 func appendJSON(b []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
-	case nil:
-		return append(b, "null"...), nil
 	case string:
 		return appendString(b, v), nil
 	case int64:

@@ -165,3 +165,20 @@ func TestARequestIsReadBack(t *testing.T) {
 		t.Error(faults)
 	}
 }
+
+// TestWhiteSpaceMeansNothing, of whatever kind and wherever it is.
+func TestWhiteSpaceMeansNothing(t *testing.T) {
+	for _, blank := range []string{"", " ", "\t", "\n", "\r", "\r\n\t "} {
+		parts := []string{`{`, `"a"`, `:`, `[`, `1`, `,`, `true`, `]`, `,`, `"b"`, `:`, `"x y"`, `}`}
+		text := blank + strings.Join(parts, blank) + blank
+		v, err := ReadOneJSON([]byte(text), 2)
+		if err != nil || len(v.Members) != 2 || v.Members[0].Key != "a" || v.Members[1].Key != "b" {
+			t.Errorf("%q: %+v, %v", text, v, err)
+			continue
+		}
+		a, b := v.Members[0].Value, v.Members[1].Value
+		if len(a.Items) != 2 || a.Items[0].Text != "1" || a.Items[1].Text != "true" || b.Text != "x y" {
+			t.Errorf("%q: %+v, %+v", text, a, b)
+		}
+	}
+}

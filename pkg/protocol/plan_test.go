@@ -36,7 +36,8 @@ func TestChangesAreToldAsOneText(t *testing.T) {
 // TestAPlanIsToldWholeOrNotAtAll: a part of a plan would hide the rest of it.
 func TestAPlanIsToldWholeOrNotAtAll(t *testing.T) {
 	one := Change{Resource: "r", Attribute: "a", From: "b", To: "c"}
-	many := make([]Change, MaxChanges+1)
+	const limitOfChanges = 1 << 10
+	many := make([]Change, limitOfChanges+1)
 	for i := range many {
 		many[i] = one
 	}
@@ -47,15 +48,15 @@ func TestAPlanIsToldWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v", name, len(text), err)
 		}
 	}
-	text, err := EncodeChanges(many[:MaxChanges])
+	text, err := EncodeChanges(many[:limitOfChanges])
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read, err := DecodeChanges(text); err != nil || len(read) != MaxChanges {
+	if read, err := DecodeChanges(text); err != nil || len(read) != limitOfChanges {
 		t.Errorf("%d changes, %v", len(read), err)
 	}
 	const element = `{"resource":"r","attribute":"a","from":"b","to":"c"}`
-	tooMany := "[" + strings.Repeat(element+",", MaxChanges) + element + "]"
+	tooMany := "[" + strings.Repeat(element+",", limitOfChanges) + element + "]"
 	const limit = 256 << 10
 	tooLong := "[]" + strings.Repeat(" ", limit-1)
 	if _, err := DecodeChanges(tooLong[:limit]); err != nil {
@@ -70,13 +71,16 @@ func TestAPlanIsToldWholeOrNotAtAll(t *testing.T) {
 
 func TestWhatIsNoPlan(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                      "there is no JSON",
-		`{}`:                    "an object, want an array",
-		`[] []`:                 "more than one JSON value",
-		`["x"]`:                 "change 1 of the plan is a string",
-		`[{"resource":"r"}]`:    "has no attribute",
-		`[{"resource":1}]`:      "has a number as resource",
-		`[{"resource":{"a":1}}`: "plan",
+		``:                   "there is no JSON",
+		`{}`:                 "an object, want an array",
+		`[] []`:              "more than one JSON value",
+		`["x"]`:              "change 1 of the plan is a string",
+		`[{"resource":"r"}]`: "has no attribute",
+		`[{"attribute":"a","from":"b","to":"c"}]`:                             "has no resource",
+		`[{"resource":"r","attribute":"a","to":"c"}]`:                         "has no from",
+		`[{"resource":"r","attribute":"a","from":""}]`:                        "has no to",
+		`[{"resource":1}]`:                                                    "has a number as resource",
+		`[{"resource":{"a":1}}`:                                               "plan",
 		`[{"resource":"r","attribute":"a","from":"b","to":"c","also":"d"}]`:   "unknown key",
 		`[{"resource":"r","attribute":"a","from":"b","to":"c","to":"d"}]`:     "twice",
 		`[{"resource":"r","attribute":"a","from":"b","to":"c","Resource":""}`: "plan",
