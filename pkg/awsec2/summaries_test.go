@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,13 +118,17 @@ func TestSummariesAreWhatTheSDKReads(t *testing.T) {
 // once in a quarter of the time, it is asked for pages.
 func TestInstancesPageByPage(t *testing.T) {
 	for _, slow := range []bool{false, true} {
+		// A call that was given up may still be under way when the next one comes.
+		var mu sync.Mutex
 		var asked []string
 		r := readerOf(t, func(w http.ResponseWriter, r *http.Request) {
 			if err := r.ParseForm(); err != nil {
 				t.Error(err)
 			}
 			size, token := r.PostForm.Get("MaxResults"), r.PostForm.Get("NextToken")
+			mu.Lock()
 			asked = append(asked, size+":"+token)
+			mu.Unlock()
 			if slow && size == "" {
 				<-r.Context().Done() // until the reader gives up
 				return
@@ -152,9 +157,11 @@ func TestInstancesPageByPage(t *testing.T) {
 		if slow {
 			want = []string{":", "1000:", "1000:page & 2"}
 		}
+		mu.Lock()
 		if diff := cmp.Diff([][]string{want, {"i-1", "i-2"}}, [][]string{asked, ids}); diff != "" {
 			t.Errorf("slow %t (-want +got):\n%s", slow, diff)
 		}
+		mu.Unlock()
 	}
 }
 
