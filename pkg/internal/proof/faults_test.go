@@ -3,7 +3,6 @@ package proof
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -223,7 +222,7 @@ func TestFaults(t *testing.T) {
 	var struck atomic.Int64
 	var cases []func()
 	for _, s := range scenarios {
-		if !s.plain && os.Getenv("PROOF_SOAK") == "" {
+		if !s.plain && !soaking() {
 			continue // they take their time
 		}
 		c := s.clean(t)

@@ -20,50 +20,32 @@ import (
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/ledger/ledgertest"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/testprograms"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// binary is the real program, built once for a run of the tests.
-var binary struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(mortalVar) != "" {
 		os.Exit(mortalMain())
 	}
 	code := m.Run()
-	if binary.dir != "" {
-		_ = os.RemoveAll(binary.dir)
-	}
+	testprograms.Remove()
 	os.Exit(code)
 }
 
+// executorBinary is the real program, built once for a run of the tests.
 func executorBinary(t testing.TB) string {
 	t.Helper()
-	binary.once.Do(func() {
-		if binary.dir, binary.err = os.MkdirTemp("", "proof-"); binary.err != nil {
-			return
-		}
-		binary.path = filepath.Join(binary.dir, "aws-provider-executor")
-		cmd := exec.Command("go", "build", "-o", binary.path,
-			"aws-provider-executor/cmd/aws-provider-executor")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			binary.err = fmt.Errorf("%w: %s", err, out)
-		}
-	})
-	if binary.err != nil {
-		t.Fatal(binary.err)
+	dir, err := testprograms.Build(awsexecutor.Name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return binary.path
+	return filepath.Join(dir, awsexecutor.Name)
 }
 
 // lab is a stand-in of EC2 with a store of its own, and processes that work on it.
@@ -491,11 +473,27 @@ func priors(observed map[string]string) map[string]string {
 	return all
 }
 
-// abreast runs many cases that mostly wait, some at a time.
+// taken reports whether a case is tried: one in so many, by its number, or each with PROOF_SOAK.
+func taken(number, oneIn int) bool { return soaking() || number%oneIn == 0 }
+
+// series returns the number to begin a series with and what to add for the next one. The series of
+// numbers that follow each other take turns. With PROOF_SOAK each is whole.
+func series(number, oneIn int) (begin, stride int) {
+	if soaking() {
+		return 1, 1
+	}
+	return 1 + number%oneIn, oneIn
+}
+
+// soaking reports whether all cases are tried, however long that takes.
+func soaking() bool { return os.Getenv("PROOF_SOAK") != "" }
+
+// abreast runs many cases that mostly wait, some at a time. More of them would keep the processes
+// from what they have deadlines for.
 func abreast(cases []func()) {
 	todo := make(chan func())
 	var all sync.WaitGroup
-	for range 40 {
+	for range 16 {
 		all.Go(func() {
 			for run := range todo {
 				func() {
