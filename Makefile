@@ -6,6 +6,19 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # Nothing here speaks HTTP/2, so nothing links it.
 GOFLAGS_BUILD := -trimpath -tags nethttpomithttp2 -ldflags "-s -w -X main.version=$(VERSION)"
+# What was compiled for the programs is not compiled again for tests.
+GOFLAGS_TEST := -vet=off -trimpath -tags nethttpomithttp2
+# What starts goroutines. The race detector looks at its tests, but for two of many nodes.
+RACE := ./pkg/action ./pkg/awsec2 ./pkg/cli ./pkg/ec2sim/... ./pkg/executor ./pkg/fenceagent \
+	./pkg/gate ./pkg/host ./pkg/metrics ./pkg/nodes/awscloud ./pkg/nodes/probe ./pkg/nodes/scan \
+	./pkg/nodes/service/... ./pkg/plugin ./pkg/runner ./pkg/signature ./pkg/subprocess
+RACE_SKIP := ^Test(A14TenThousandInstances|AKillLeavesNoHalfRegion)$$
+# Where the detector looks at some tests only: those of many at once, and the scripts in which a
+# program serves a stream, executes or scans many things, gives up on a call, or is not alone.
+RACE_SOME := ./cmd/actionctl ./cmd/aws-provider-executor ./pkg/journal ./pkg/ledger ./pkg/nodes/store
+RACE_SCRIPTS := serve.*|road|bulk|nodes_managers|lesson_(a_hanging|replace_never).*
+RACE_TESTS := AtOnce|Many(Joined|Writers|Make)|Processes|VerifyLooks|WaitsForItsTurn|LockFile
+RACE_RUN := TestScripts$$/^($(RACE_SCRIPTS))$$|$(RACE_TESTS)
 # A number of inputs, or a time; at the end of a time Go's fuzzer may call that a failure.
 FUZZTIME ?= 100000x
 SOAK ?= 3m
@@ -41,8 +54,16 @@ demo: build ## show the main job on the stand-in, step by step
 demo-gate: build ## show the gate on the stand-in: the whole road, and a denial at each gate
 	@go run ./examples/gate
 
-test: ## run all tests, with the race detector
-	go test -race -timeout 40m ./...
+# The race detector makes SQLite and the start of a program ten times slower. All tests run without
+# it. Then it looks at the packages that start goroutines: at all of their tests, or, where those
+# take minutes with it, at the ones that do many things at once.
+test: ## run all tests, then with the race detector what has goroutines; name the slowest
+	@told=$$(mktemp); trap 'rm -f "$$told"' EXIT; \
+	{ CGO_ENABLED=0 go test $(GOFLAGS_TEST) -timeout 30m ./... && \
+	go test -race -timeout 20m -skip '$(RACE_SKIP)' $(RACE) && \
+	go test -race -timeout 20m -run '$(RACE_RUN)' $(RACE_SOME); } | tee "$$told"; \
+	echo 'The slowest packages, in seconds:'; \
+	sed -n 's/^ok  *\t*\([^\t]*\)\t\([0-9.]*\)s.*/\2 \1/p' "$$told" | sort -rn | head -12
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@for target in $(FUZZ); do \
@@ -99,8 +120,8 @@ bench-try: build ## see that all of the bench works, at sizes that tell nothing
 bench-compare: ## hold Go's benchmarks against those of the revision BASE, by benchstat
 	go run ./pkg/internal/benchcompare -base '$(BASE)'
 
-soak: ## run every fault in every scenario, then random ones for SOAK, and report what was lost
-	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^Test(Soak|Faults)$$' -v ./pkg/internal/proof
+soak: ## run every kill and fault in every scenario, then random ones for SOAK; report what was lost
+	PROOF_SOAK=$(SOAK) go test -count=1 -timeout 2h -run '^Test(Soak|Faults|Killed.*)$$' -v ./pkg/internal/proof
 
 mutate: ## break the code in one place at a time, and name what PKG's own tests do not notice
 	go run ./pkg/internal/mutate $(MUTATE_FLAGS) $(PKG)

@@ -103,8 +103,6 @@ func setupWith(env *testscript.Env, options ...ec2sim.Option) error {
 		"USER=tester", "OSUSER="+osUser(),
 		"ACTIONCTL_JOURNAL="+filepath.Join(env.WorkDir, "journal.db"), "TZ=UTC",
 		"ROUTER_A="+ec2sim.LabRouterAInterface, "SECRET="+ec2sim.LabCredential.SecretAccessKey)
-	// The gate's road through a stream of its executor, many actions at once, and scans.
-	testprograms.Raced(env, "road", "bulk", "nodes_managers")
 	if err := copyFiles(env.WorkDir); err != nil {
 		return err
 	}

@@ -175,9 +175,6 @@ func setupWith(env *testscript.Env, options ...ec2sim.Option) error {
 		"SECRET="+ec2sim.LabCredential.SecretAccessKey,
 	)
 	env.Vars = append(env.Vars, routeVars(sim)...)
-	// Those that answer a stream, give up on what hangs, or are two at a time.
-	testprograms.Raced(env, "serve", "serve_joined", "lesson_a_hanging_provider_is_answered_in_time",
-		"lesson_replace_never_falls_into_create")
 	env.Values["world"] = &world{server: server, sim: sim, mark: sim.State()}
 	return nil
 }

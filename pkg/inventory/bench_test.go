@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/inventory"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/testprograms"
 )
 
 // measureProgram, in the environment, makes the test's binary run a program and tell its peak
@@ -29,9 +29,7 @@ func TestMain(m *testing.M) {
 		os.Exit(measureChild(program))
 	}
 	code := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(built)
-	}
+	testprograms.Remove()
 	os.Exit(code)
 }
 
@@ -52,32 +50,12 @@ func measureChild(program string) int {
 	return 0
 }
 
-// built is where the program was built, if it was.
-var built string
-
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "inventory")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "aws-provider-inventory")
-	build := exec.Command(
-		"go",
-		"build",
-		"-trimpath",
-		"-ldflags",
-		"-s -w",
-		"-o",
-		path,
-		"aws-provider-executor/cmd/aws-provider-inventory",
-	)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
+// program returns the path of the inventory, which is built once.
+func program() (string, error) {
+	const name = "aws-provider-inventory"
+	dir, err := testprograms.Build(name)
+	return filepath.Join(dir, name), err
+}
 
 // crowd is a VPC of so many interfaces, each on an instance of its own, of which some do not run;
 // and one of the interfaces.

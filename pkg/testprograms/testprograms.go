@@ -1,18 +1,12 @@
-// Package testprograms builds what tests start as processes: the programs in cmd/, and the test
-// binaries that are programs themselves. What it builds has no race detector.
-//
-// The detector finds races between the goroutines of one process. A program that answers one
-// request has next to none of them, and starts five times slower with the detector. The scripts
-// that do run programs with many goroutines ask for the detector by Raced.
+// Package testprograms has what tests start as processes: the programs of cmd/ as they are
+// shipped, and scripts that run many of them at a time.
 package testprograms
 
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -27,25 +21,15 @@ const module = "aws-provider-executor/cmd/"
 // flags are those of the Makefile's build. What that build compiled is not compiled again.
 var flags = []string{"-race=false", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w"}
 
-// start is the folder of the tested package, in which every test begins.
-var start, _ = os.Getwd()
-
-// Main is testscript.Main for scripts that mostly wait: many run at a time. If the test binary has
-// the race detector, the commands are run by a build of it without.
+// Main is testscript.Main for scripts that mostly wait: many run at a time.
 func Main(m testscript.TestingM, commands map[string]func()) {
-	testscript.Main(scripts{TestingM: m, commands: slices.Collect(maps.Keys(commands))}, commands)
+	testscript.Main(scripts{m}, commands)
 }
 
-// scripts are the tests of Main, and the commands that their scripts run.
-type scripts struct {
-	testscript.TestingM
-	commands []string
-}
+// scripts are the tests of Main.
+type scripts struct{ testscript.TestingM }
 
-// racedPath is the PATH by which commands have the race detector, if the test binary has it.
-var racedPath string
-
-// Run runs the tests once the commands are in PATH, and returns their exit code.
+// Run runs the tests, and returns their exit code.
 func (s scripts) Run() int {
 	defer Remove()
 	// Some programs run on one processor. Their tests do not.
@@ -54,32 +38,7 @@ func (s scripts) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	racedPath = os.Getenv("PATH")
-	if hasDetector {
-		if err := s.install(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
 	return s.TestingM.Run()
-}
-
-// install puts the commands without the race detector at the head of PATH.
-func (s scripts) install() error {
-	own, err := Own()
-	if err != nil {
-		return err
-	}
-	bin := filepath.Join(filepath.Dir(own), "bin")
-	if err := os.Mkdir(bin, 0o755); err != nil {
-		return err
-	}
-	for _, name := range s.commands {
-		if err := os.Link(own, filepath.Join(bin, name)); err != nil {
-			return err
-		}
-	}
-	return os.Setenv("PATH", bin+string(filepath.ListSeparator)+racedPath)
 }
 
 // manyAtATime has more parallel tests run than there are processors, unless a flag says how many.
@@ -94,14 +53,6 @@ func manyAtATime() error {
 	return flag.Set("test.parallel", many)
 }
 
-// Raced has the scripts of these names run the commands with the race detector, if the test binary
-// has it. The environment is that of a script which is set up.
-func Raced(env *testscript.Env, names ...string) {
-	if slices.Contains(names, strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")) {
-		env.Setenv("PATH", racedPath)
-	}
-}
-
 // built is where programs are built, and what was built there.
 var built struct {
 	sync.Mutex
@@ -109,28 +60,9 @@ var built struct {
 	done map[string]error
 }
 
-// Own returns the path of the test binary, built without the race detector.
-func Own() (string, error) {
-	if !hasDetector {
-		return os.Executable()
-	}
-	const name = "own.test"
-	dir, err := build(name, "test", "-c", ".")
-	return filepath.Join(dir, name), err
-}
-
-// Build builds programs of cmd/ as they are shipped, and returns the folder that they are in.
+// Build builds programs of cmd/ as they are shipped, without the race detector, and returns the
+// folder that they are in. What was built before is not built again.
 func Build(names ...string) (dir string, err error) {
-	args := make([]string, len(names))
-	for i, name := range names {
-		args[i] = module + name
-	}
-	return build("", "build", args...)
-}
-
-// build has a command of go write a file of the name, or files without one, and does so once. It
-// returns the folder that they are in.
-func build(name, command string, args ...string) (dir string, err error) {
 	built.Lock()
 	defer built.Unlock()
 	if built.dir == "" {
@@ -144,18 +76,27 @@ func build(name, command string, args ...string) (dir string, err error) {
 		}
 		built.dir, built.done = dir, map[string]error{}
 	}
-	what := strings.Join(args, " ")
+	what := strings.Join(names, " ")
 	err, done := built.done[what]
 	if !done {
-		out := built.dir + string(filepath.Separator) + name
-		cmd := exec.Command("go", slices.Concat([]string{command, "-o", out}, flags, args)...)
-		cmd.Dir, cmd.Env = start, append(os.Environ(), "CGO_ENABLED=0")
-		if said, failed := cmd.CombinedOutput(); failed != nil {
-			err = fmt.Errorf("cannot build %s: %w: %s", what, failed, said)
-		}
+		err = build(built.dir, names)
 		built.done[what] = err
 	}
 	return built.dir, err
+}
+
+// build builds programs into a folder.
+func build(dir string, names []string) error {
+	args := slices.Concat([]string{"build", "-o", dir + string(os.PathSeparator)}, flags)
+	for _, name := range names {
+		args = append(args, module+name)
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build %v: %w: %s", names, err, said)
+	}
+	return nil
 }
 
 // Remove removes what was built. It is called once all tests are done.

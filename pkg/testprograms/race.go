@@ -1,5 +1,0 @@
-//go:build race
-
-package testprograms
-
-const hasDetector = true
