@@ -10,6 +10,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/cli"
+	"aws-provider-executor/pkg/nodes/awscloud"
 )
 
 // version is set by the linker.
@@ -25,7 +26,7 @@ func main() {
 	p := &cli.Program{
 		Version: version, Registry: actions.Registry(), Provider: "aws",
 		Plugin: "aws-provider-executor", Now: time.Now, Look: look,
-		Network: lookAt, OpenCloud: openCloud,
+		Network: lookAt, OpenCloud: openCloud, ReadSecret: awscloud.ReadSecret,
 	}
 	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -53,6 +53,8 @@ type Program struct {
 	Network func(ctx context.Context, region string, budget time.Duration) (network.Source, error)
 	// OpenCloud, when not nil, opens the cloud that a manager of nodes looks at.
 	OpenCloud func(ctx context.Context, m nodes.Manager, log *slog.Logger) (scan.Cloud, error)
+	// ReadSecret, when not nil, reads what a reference leads to that is no file.
+	ReadSecret func(ctx context.Context, ref nodes.SecretRef, log *slog.Logger) (string, error)
 }
 
 // Main runs one command and returns the exit code. The first argument is the program's name.

@@ -66,6 +66,8 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 		n.reportNodes(),
 		n.keep(),
 		n.serve(),
+		n.forget(),
+		n.markMissing(),
 	)
 	return c
 }

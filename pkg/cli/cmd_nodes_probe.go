@@ -23,9 +23,25 @@ type probeRow struct {
 	Says    string       `json:"says,omitempty"`
 }
 
+func rowOfProbe(x *nodes.Node, p nodes.Probe) probeRow {
+	return probeRow{ID: x.ID, Name: x.Name, State: x.State, Status: x.Status, Reached: p.Reached,
+		Says: firstOf(p.Reason, p.Note)}
+}
+
+// prober reads keys when it uses them.
+func (n *nodeCommands) prober() probe.Prober {
+	p := probe.Prober{Now: n.Now}
+	if n.ReadSecret != nil {
+		p.Secret = func(ctx context.Context, ref nodes.SecretRef) (string, error) {
+			return n.ReadSecret(ctx, ref, n.log)
+		}
+	}
+	return p
+}
+
 func (n *nodeCommands) probe() *cobra.Command {
 	var due time.Duration
-	p := probe.Prober{Now: n.Now}
+	p := n.prober()
 	c := &cobra.Command{
 		Use:   "probe [NODE...]",
 		Short: "find out if manual nodes answer",
@@ -109,10 +125,7 @@ func probed(
 			errs = append(errs, err)
 			return
 		}
-		rows = append(rows, probeRow{
-			ID: x.ID, Name: x.Name, State: x.State, Status: x.Status, Reached: result.Reached,
-			Says: firstOf(result.Reason, result.Note),
-		})
+		rows = append(rows, rowOfProbe(x, result))
 	})
 	return rows, errors.Join(append(errs, context.Cause(ctx))...)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/probe"
 	"aws-provider-executor/pkg/nodes/scan"
 )
 
@@ -164,13 +165,16 @@ Exit: 0 all regions were complete, 1 one was not.`,
 
 func (n *nodeCommands) watch() *cobra.Command {
 	var o scan.WatchOptions
+	p := n.prober()
+	due := time.Duration(0)
 	c := &cobra.Command{
 		Use:   "watch [MANAGER...]",
-		Short: "scan managers again and again, each at its interval",
+		Short: "scan managers again and again, and probe manual nodes that are due",
 		Long: `watch scans each manager at its own interval, a little early by chance so that they do not
 all come at once, until it is told to stop. It tells each region as it ends, a line each. Managers
 that are created meanwhile are scanned, too. A region that is throttled or gives no answer is left
-alone for longer each time; no manager waits for another.
+alone for longer each time; no manager waits for another. Manual nodes that are due are probed, as
+nodes probe does, unless managers are named and the manual one is not among them.
 
 examples/nodes has a unit for systemd.`,
 		Example: `  actionctl nodes watch
@@ -179,6 +183,9 @@ examples/nodes has a unit for systemd.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.Interval < time.Minute {
 				return usage("--interval is %s, want a minute or more", o.Interval)
+			}
+			if due < 0 || p.Timeout <= 0 || p.AtOnce < 1 {
+				return usage("--probe-timeout and --at-once are more than 0, and --probe-due is 0 or more")
 			}
 			s, scanner, err := n.openScanner(c.Context(), true)
 			if err != nil {
@@ -194,15 +201,54 @@ examples/nodes has a unit for systemd.`,
 					o.Only = append(o.Only, m.ID)
 				}
 			}
-			o.Now, o.Result = n.Now, n.tellRegion
-			o.Failed = func(err error) { fmt.Fprintln(n.stderr, "actionctl:", err) }
+			t := &watchTeller{nodeCommands: n}
+			o.Now, o.Result, o.Failed = n.Now, t.region, t.failed
+			var probes sync.WaitGroup
+			if due > 0 && (len(o.Only) == 0 || slices.Contains(o.Only, nodes.ManualManager)) {
+				probes.Go(func() {
+					p.Watch(c.Context(), s, probe.WatchOptions{Due: due, Done: t.probed, Failed: t.failed})
+				})
+			}
 			scan.NewWatcher(s, scanner, o).Run(c.Context())
+			probes.Wait()
 			return nil
 		},
 	}
 	c.Flags().DurationVar(&o.Interval, "interval", time.Hour,
 		"how often managers are scanned that have no interval of their own")
+	c.Flags().DurationVar(&due, "probe-due", 24*time.Hour,
+		"how long after a probe of a manual node the next one is due; 0 probes none")
+	c.Flags().DurationVar(&p.Timeout, "probe-timeout", 10*time.Second, "how long one probe may take")
+	c.Flags().IntVar(&p.AtOnce, "at-once", 16, "how many nodes are probed at once")
 	return c
+}
+
+// watchTeller tells what a watch comes to, one thing after the other.
+type watchTeller struct {
+	*nodeCommands
+	mu sync.Mutex
+}
+
+func (t *watchTeller) region(r scan.Result) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tellRegion(r)
+}
+
+func (t *watchTeller) failed(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintln(t.stderr, "actionctl:", err)
+}
+
+func (t *watchTeller) probed(n *nodes.Node, p nodes.Probe) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	row := rowOfProbe(n, p)
+	_ = t.print(row, func(w io.Writer) { // what can't be written is told at the end
+		fmt.Fprintln(w, t.Now().UTC().Format(time.RFC3339), printable(row.Name), row.Status+":",
+			printable(row.Says))
+	})
 }
 
 // tellRegion tells of a region as it ends: a line for people, a document in JSON or YAML.

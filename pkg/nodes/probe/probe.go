@@ -1,7 +1,8 @@
 // Package probe finds out if manual nodes answer: by TCP, or by SSH.
 //
 // It guarantees: a host whose key is not a known one is never taken for the node. A secret is read
-// when it is used, from a file that its owner alone may read, and is in no message. A probe ends
+// when it is used, from where its reference leads, and is in no message. A file of it is one that
+// its owner alone may read. A probe ends
 // within its time.
 package probe
 
@@ -31,6 +32,9 @@ type Prober struct {
 	AtOnce int
 	// Now is the clock.
 	Now func() time.Time
+	// Secret, when not nil, reads what a reference leads to that is no file. Its error has nothing of
+	// it.
+	Secret func(ctx context.Context, ref nodes.SecretRef) (string, error)
 }
 
 // All probes nodes, and calls done with what came of each, one at a time.
@@ -73,7 +77,7 @@ func (p *Prober) reach(ctx context.Context, t *nodes.Target) (note string, err e
 	var config *ssh.ClientConfig
 	address := net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
 	if t.Protocol == nodes.SSH {
-		if config, err = configOf(t, address); err != nil {
+		if config, err = p.configOf(ctx, t, address); err != nil {
 			return "", err
 		}
 	}
@@ -138,7 +142,9 @@ func shake(connection net.Conn, address string, config *ssh.ClientConfig) (strin
 
 // configOf is how to do a handshake with a target. The key algorithms are those of the known keys,
 // so that the host shows one that can be held against them.
-func configOf(t *nodes.Target, address string) (*ssh.ClientConfig, error) {
+func (p *Prober) configOf(
+	ctx context.Context, t *nodes.Target, address string,
+) (*ssh.ClientConfig, error) {
 	check, err := knownhosts.New(t.KnownHosts)
 	if err != nil {
 		return nil, fmt.Errorf("the file of known hosts can't be read: %w", err)
@@ -149,7 +155,7 @@ func configOf(t *nodes.Target, address string) (*ssh.ClientConfig, error) {
 	if t.Credential == "" {
 		return config, nil
 	}
-	signer, err := readKey(t.Credential)
+	signer, err := p.readKey(ctx, t.Credential)
 	if err != nil {
 		return nil, err
 	}
@@ -185,25 +191,38 @@ func algorithms(check ssh.HostKeyCallback, address string) []string {
 }
 
 // readKey reads the key that a reference leads to. No message has anything of it.
-func readKey(ref nodes.SecretRef) (ssh.Signer, error) {
-	path, ok := strings.CutPrefix(string(ref), "file:")
-	if !ok {
-		return nil, errors.New("a probe reads keys from files only: name one as file:/PATH")
-	}
-	info, err := os.Stat(path)
+func (p *Prober) readKey(ctx context.Context, ref nodes.SecretRef) (ssh.Signer, error) {
+	path, isFile := strings.CutPrefix(string(ref), "file:")
+	var text []byte
+	var err error
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the key can't be read: %w", err)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("the key %s may be read by others: chmod 600 it", path)
+	case isFile:
+		text, err = readFile(path)
+	case p.Secret == nil:
+		err = errors.New("this program reads keys from files only: name one as file:/PATH")
+	default:
+		var secret string
+		secret, err = p.Secret(ctx, ref)
+		text = []byte(secret)
 	}
-	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the key can't be read: %w", err)
 	}
 	signer, err := ssh.ParsePrivateKey(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no private key without a passphrase", path)
+		return nil, fmt.Errorf("%s is no private key without a passphrase",
+			strings.TrimPrefix(string(ref), "file:"))
 	}
 	return signer, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%s may be read by others: chmod 600 it", path)
+	}
+	return os.ReadFile(path)
 }
