@@ -369,7 +369,7 @@ func (j *grownJournal) rows(tail int) []row {
 		for i, to := range map[int]*aim{
 			0: atMost(8000), 1: atMost(200), 3: atMost(2000), 4: atMost(200),
 		} {
-			rows[i].aim, rows[i].short = to, rows[i].what
+			rows[i].aim, rows[i].short = to, "a journal of "+rows[i].what
 		}
 	}
 	for _, what := range oneOfMany {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"aws-provider-executor/pkg/ec2sim"
@@ -50,12 +51,13 @@ func (b *bench) inventory(ctx context.Context) (section, error) {
 		}
 		if n == 10_000 {
 			for i, to := range map[int]*aim{0: atMost(15), 3: atMost(64)} {
-				rows[i].aim, rows[i].short = to, rows[i].what
+				rows[i].aim, rows[i].short = to, "an inventory of "+rows[i].what
 			}
 		}
 		if first := b.interfaces[0]; n != first {
 			beside := fmt.Sprintf("%sCPU of an interface beside %s", name, thousands(float64(first)))
-			rows = append(rows, row{beside, times, []float64{costs[n] / costs[first]}, atMost(1.25), beside})
+			rows = append(rows, row{beside, times, []float64{costs[n] / costs[first]}, atMost(1.25),
+				"an inventory of " + beside})
 		}
 		s.rows = append(s.rows, rows...)
 	}
@@ -121,9 +123,8 @@ const groupsEach = 16
 func (b *bench) fence(ctx context.Context) (section, error) {
 	s := section{about: fmt.Sprintf("One of %d groups is taken from every interface of an instance, "+
 		"and then given back.", groupsEach)}
-	base := map[string]float64{}
-	costs := map[int]float64{}
-	for _, n := range b.fenced {
+	var before series
+	for i, n := range b.fenced {
 		fenced, unfenced, calls, err := b.fenceRounds(ctx, n)
 		if err != nil {
 			return s, err
@@ -137,23 +138,21 @@ func (b *bench) fence(ctx context.Context) (section, error) {
 			row{name + "CPU of the fence", ms, fenced.millis(), nil, ""},
 			row{name + "CPU of the unfence", ms, unfenced.millis(), nil, ""},
 			row{name + "peak", mib, append(fenced.peaks(), unfenced.peaks()...), nil, ""})
-		costs[n] = fenced.cpu() + unfenced.cpu()
-		for what, took := range map[string]series{"fence": fenced, "unfence": unfenced} {
-			base[fmt.Sprint(what, n)] = took.cpu()
+		both := slices.Concat(fenced, unfenced)
+		if i > 0 && i == len(b.fenced)-1 {
+			r := linear(name, both, n, before, b.fenced[i-1])
+			r.short = "a fence of " + r.what
+			s.rows = append(s.rows, r)
 		}
-	}
-	if len(b.fenced) < 3 {
-		return s, nil
-	}
-	low, mid, high := b.fenced[0], b.fenced[1], b.fenced[2]
-	for _, what := range []string{"fence", "unfence"} {
-		at := func(n int) float64 { return base[fmt.Sprint(what, n)] }
-		more := (at(high) - at(mid)) / float64(high-mid)
-		s.rows = append(s.rows, row{
-			fmt.Sprintf("CPU of one more interface in a %s of %d beside one of %d", what, high, mid), times,
-			[]float64{more / ((at(mid) - at(low)) / float64(mid-low))}, atMost(1.5), ""})
+		before = both
 	}
 	return s, nil
+}
+
+// linear holds the cost at a size against that at a smaller one: it grows no faster than the size.
+func linear(name string, took series, size int, less series, smaller int) row {
+	what := fmt.Sprintf("%sCPU beside %s", name, thousands(float64(smaller)))
+	return row{what, times, took.over(less), atMost(float64(size) / float64(smaller)), ""}
 }
 
 // fenceRounds fences and unfences an instance with so many interfaces.
@@ -252,10 +251,6 @@ func (b *bench) policy(ctx context.Context) (section, error) {
 			}
 		}
 	}
-	// more is the cost of one of the networks beyond the first size.
-	more := func(n int) float64 {
-		return (all[n].cpu() - all[0].cpu()) / float64(b.networks[n]-b.networks[0])
-	}
 	for n, networks := range b.networks {
 		name := thousands(float64(networks)) + " networks: "
 		if networks == 1 {
@@ -264,10 +259,10 @@ func (b *bench) policy(ctx context.Context) (section, error) {
 		s.rows = append(s.rows, row{name + "CPU of a dry-run", ms, all[n].millis(), nil, ""},
 			row{name + "peak", mib, all[n].peaks(), nil, ""})
 	}
-	if last := len(b.networks) - 1; last > 1 {
-		s.rows = append(s.rows, row{fmt.Sprintf("CPU of one more network among %s beside %s",
-			thousands(float64(b.networks[last])), thousands(float64(b.networks[1]))), times,
-			[]float64{more(last) / more(1)}, atMost(1.25), ""})
-	}
+	last := len(b.networks) - 1
+	name := thousands(float64(b.networks[last])) + " networks: "
+	r := linear(name, all[last], b.networks[last], all[last-1], b.networks[last-1])
+	r.short = "a dry-run under a policy of " + r.what
+	s.rows = append(s.rows, r)
 	return s, nil
 }

@@ -44,7 +44,7 @@ func (b *bench) nodes(ctx context.Context) (section, error) {
 			{name + "peak", mib, took.peaks(), atMost(100), ""},
 		}
 		if n == 10_000 {
-			rows[0].short, rows[3].short = rows[0].what, rows[3].what
+			rows[0].short, rows[3].short = "nodes, "+rows[0].what, "nodes, "+rows[3].what
 		}
 		if first := b.scanned[0]; n != first {
 			beside := fmt.Sprintf("%sCPU of an instance beside %s", name, thousands(float64(first)))

@@ -31,7 +31,7 @@ const benchmarks = "^Benchmark(ActAndUndo|Canonical|Decide|Decode|Encode|Import1
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := run(ctx, ".", os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchcompare:", err)
@@ -57,7 +57,8 @@ type side struct {
 	results  string
 }
 
-func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
+// run compares the tree at a root.
+func run(ctx context.Context, root string, args []string, out, log io.Writer) (err error) {
 	c := comparison{log: log}
 	flags := flag.NewFlagSet("benchcompare", flag.ContinueOnError)
 	flags.StringVar(&c.base, "base", "", "the `revision` to compare with")
@@ -78,29 +79,40 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	}
 	defer os.RemoveAll(c.dir)
 	base := side{name: "base", root: filepath.Join(c.dir, "tree")}
-	if err := git(ctx, "worktree", "add", "--detach", base.root, c.base); err != nil {
+	if err := git(ctx, root, "worktree", "add", "--detach", base.root, c.base); err != nil {
 		return err
 	}
 	defer func() {
 		// Also after an interrupt.
 		ctx := context.WithoutCancel(ctx)
-		err = errors.Join(err, git(ctx, "worktree", "remove", "--force", base.root))
+		err = errors.Join(err, git(ctx, root, "worktree", "remove", "--force", base.root))
 	}()
-	return c.compare(ctx, &base, &side{name: "now", root: "."}, out)
+	now := side{name: "now", root: root}
+	if err := c.compare(ctx, &base, &now); err != nil {
+		return err
+	}
+	return c.tell(ctx, &base, &now, out)
 }
 
-func git(ctx context.Context, args ...string) error {
+func git(ctx context.Context, root string, args ...string) error {
+	args = append([]string{"-C", root}, args...)
 	if said, err := exec.CommandContext(ctx, "git", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(said))
 	}
 	return nil
 }
 
-func (c comparison) compare(ctx context.Context, base, now *side, out io.Writer) error {
+// compare runs the benchmarks of both, in turns.
+func (c comparison) compare(ctx context.Context, base, now *side) error {
 	sides := []*side{base, now}
 	for _, s := range sides {
 		if err := c.build(ctx, s); err != nil {
 			return err
+		}
+	}
+	for _, p := range c.packages {
+		if base.programs[p] == "" || now.programs[p] == "" {
+			fmt.Fprintf(c.log, "%s is left out: one of the two has no benchmarks of it\n", p)
 		}
 	}
 	var failed error
@@ -122,10 +134,15 @@ func (c comparison) compare(ctx context.Context, base, now *side, out io.Writer)
 			}
 		}
 	}
+	return failed
+}
+
+// tell has benchstat tell the difference.
+func (c comparison) tell(ctx context.Context, base, now *side, out io.Writer) error {
 	stat := exec.CommandContext(ctx, "go", "tool", "benchstat", base.name+"="+base.results,
 		now.name+"="+now.results)
 	stat.Stdout, stat.Stderr = out, c.log
-	return errors.Join(failed, stat.Run())
+	return stat.Run()
 }
 
 // build builds the benchmarks of one side. One without a package goes without its benchmarks.
@@ -144,7 +161,7 @@ func (c comparison) build(ctx context.Context, s *side) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			fmt.Fprintf(c.log, "%s has no benchmarks of %s: %s\n", s.name, p, bytes.TrimSpace(said))
+			fmt.Fprintf(c.log, "%s cannot build %s: %s\n", s.name, p, bytes.TrimSpace(said))
 			continue
 		}
 		// A package without tests builds nothing.
