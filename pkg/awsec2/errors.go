@@ -23,7 +23,7 @@ var throttleCodes = map[string]bool{
 	"RequestLimitExceeded": true, "Throttling": true, "ThrottlingException": true,
 	"ThrottledException": true, "RequestThrottled": true, "RequestThrottledException": true,
 	"TooManyRequestsException": true, "ConcurrentTagAccess": true, "EC2ThrottledException": true,
-	"SlowDown": true,
+	"SlowDown": true, "ProvisionedThroughputExceededException": true,
 }
 
 // codeClasses gives the class of a code that tells by itself.

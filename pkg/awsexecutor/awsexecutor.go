@@ -25,6 +25,7 @@ func New(name, version string, verbs *action.Registry) *executor.Process {
 		) (executor.Connection, error) {
 			return awsec2.Connect(ctx, region, budget, log)
 		},
+		Shared: openTable,
 		Keep: func(log *slog.Logger) executor.Connect {
 			kept := awsec2.NewKept(log)
 			return func(

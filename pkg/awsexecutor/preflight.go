@@ -182,13 +182,13 @@ func (l *looker) region(ctx context.Context) string {
 
 // stateStore looks at where prior facts would be kept.
 func (l *looker) stateStore(ctx context.Context) {
-	check := executor.CheckStateStore(ctx, l.Env)
-	_, kept := executor.StateDir(l.Env)
+	check := l.checkStateStore(ctx)
 	said := storeWritable
 	switch check.Verdict {
 	case preflight.Pass:
 	case preflight.Warn:
-		if said = storeMigrates; !kept {
+		said = storeMigrates
+		if _, kept := executor.StateDir(l.Env); !kept {
 			said = storeNone
 		}
 		l.warn(check.Seen + ": " + check.Advice)

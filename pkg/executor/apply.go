@@ -227,7 +227,7 @@ func (r *run) setAll(ctx context.Context, s step) map[int]error {
 		r.Log.Info("changing", "call", m.Call, "resource", m.Resource, "attribute", m.Attribute,
 			"from", m.now, "to", to)
 		set := func() {
-			err := m.Set(ctx, writer, m.now, to)
+			err := r.set(ctx, writer, m.Transition, m.now, to)
 			mu.Lock()
 			defer mu.Unlock()
 			errs[i] = err
@@ -253,6 +253,27 @@ func (r *run) setAll(ctx context.Context, s step) map[int]error {
 		panic(panicked)
 	}
 	return errs
+}
+
+// set makes one change, while the locks of the request are its own.
+func (r *run) set(
+	ctx context.Context, writer any, t *action.Transition, from, to string,
+) error {
+	ctx, cancel := r.holding(ctx)
+	defer cancel()
+	var lost *protocol.Failure
+	if errors.As(context.Cause(ctx), &lost) {
+		return lost
+	}
+	return t.Set(ctx, writer, from, to)
+}
+
+// holding is a context that ends when another request may have a lock of this one.
+func (r *run) holding(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.store == nil {
+		return ctx, func() {}
+	}
+	return r.store.Holding(ctx)
 }
 
 // mayFailPatience is how long a change that may fail is waited for.

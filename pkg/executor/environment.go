@@ -17,6 +17,8 @@ func Settings() []Setting {
 		{"EXECUTOR_STATE_DIR", "where prior facts are kept until they are undone; an absolute path;" +
 			" `none` keeps none, and each result says so",
 			"`$STATE_DIRECTORY`, else `" + defaultStateDir + "`"},
+		{StateTableVariable, "a table of DynamoDB in which machines share prior facts and locks, in " +
+			"place of the directory: its ARN, or its name with `AWS_REGION`", "none"},
 		{"EXECUTOR_TIMEOUT",
 			"the answer is written within this time; the core should wait a little longer;" +
 				" a Go duration", "`25s`"},

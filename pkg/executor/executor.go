@@ -67,6 +67,9 @@ type Store interface {
 	Lock(ctx context.Context, key string, things ...string) (release func(), err error)
 	// LockKey does so for one more key.
 	LockKey(ctx context.Context, key string) (release func(), err error)
+	// Holding returns a context that ends once another request may have a lock of this one: no
+	// change is begun then. Its cause is the failure to answer with.
+	Holding(ctx context.Context) (context.Context, context.CancelFunc)
 	// Get reads the record of a key.
 	Get(ctx context.Context, key string) (ledger.Record, bool, error)
 	// History reads the records that have an entry of an attribute.

@@ -26,5 +26,10 @@ func (r *run) finish() {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.times.verify), r.finishTime())
 	defer cancel()
+	ctx, release := r.holding(ctx)
+	defer release()
+	if ctx.Err() != nil {
+		return
+	}
 	r.note = r.plan.Finally(ctx, r.conn.Writer(), r.seen)
 }

@@ -160,9 +160,9 @@ func (r *run) inForce(stage int) bool {
 // revert gives one transition its From back. What it is at is what the last
 // change was to make it: a reading now might be from before that.
 func (r *run) revert(ctx context.Context, i int, at string) error {
-	t := r.plan.Transitions[i]
+	t := &r.plan.Transitions[i]
 	isBack := func(seen action.Seen) bool { return seen.Values[i] == t.From }
-	err := t.Set(ctx, r.conn.Writer(), at, t.From)
+	err := r.set(ctx, r.conn.Writer(), t, at, t.From)
 	if err == nil {
 		shown, readErr := r.await(ctx, 1, isBack)
 		switch {

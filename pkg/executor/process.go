@@ -30,6 +30,27 @@ type Process struct {
 	Keep func(log *slog.Logger) Connect
 	// Disk holds the ledger; nil is the machine's file system.
 	Disk ledger.Disk
+	// Shared opens the store that EXECUTOR_STATE_TABLE names; nil knows none.
+	Shared func(context.Context, Shared) (CountedStore, error)
+}
+
+// Shared says which store to open of those that machines share.
+type Shared struct {
+	// Name is what EXECUTOR_STATE_TABLE says, Env the whole environment.
+	Name string
+	Env  map[string]string
+	// Timeout is the time of the request.
+	Timeout time.Duration
+	// DryRun asks for a store that nothing is written to.
+	DryRun bool
+	Log    *slog.Logger
+}
+
+// CountedStore is a store that counts records.
+type CountedStore interface {
+	Store
+	// Counts returns how many records were written that were new, and how many were removed.
+	Counts() (created, removed int)
 }
 
 // Connect opens a region of the provider. The budget is the time for all calls together.
@@ -71,7 +92,7 @@ func (p *Process) answer(
 ) protocol.Result {
 	s, faults := parseSettings(call)
 	own := &enforcement{settings: s, faults: faults, verbs: p.Registry}
-	var store *ledger.Ledger
+	var store CountedStore
 	e := &Executor{
 		Registry:  p.Registry,
 		Inquiries: p.inquiries(call.Env, own),
@@ -93,8 +114,13 @@ func (p *Process) answer(
 		ByFacts:      own.checkFacts,
 		ObserveCalls: s.observeCalls,
 	}
-	if s.stateDir != noState {
-		e.OpenStore = p.opener(s.stateDir, func(opened *ledger.Ledger) { store = opened })
+	opened := func(s CountedStore) { store = s }
+	switch {
+	case s.stateTable != "":
+		shared := Shared{Name: s.stateTable, Env: call.Env, Timeout: e.Timeout, Log: call.Log}
+		e.OpenStore = p.sharedOpener(shared, opened)
+	case s.stateDir != noState:
+		e.OpenStore = p.opener(s.stateDir, opened)
 	}
 	result := run(e)
 	if store != nil {
@@ -105,7 +131,7 @@ func (p *Process) answer(
 
 // opener opens the ledger in a directory, and tells of one that is opened to be written.
 func (p *Process) opener(
-	dir string, opened func(*ledger.Ledger),
+	dir string, opened func(CountedStore),
 ) func(ctx context.Context, dryRun bool) (Store, error) {
 	disk := p.Disk
 	if disk == nil {
@@ -120,6 +146,27 @@ func (p *Process) opener(
 			return nil, err
 		}
 		opened(store)
+		return store, nil
+	}
+}
+
+// sharedOpener opens a store that machines share, and tells of one that is opened to be written.
+func (p *Process) sharedOpener(
+	s Shared, opened func(CountedStore),
+) func(ctx context.Context, dryRun bool) (Store, error) {
+	return func(ctx context.Context, dryRun bool) (Store, error) {
+		if p.Shared == nil {
+			return nil, protocol.Refuse(protocol.Configuration,
+				"%s is set, and this executor knows no table; unset it", StateTableVariable)
+		}
+		s.DryRun = dryRun
+		store, err := p.Shared(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if !dryRun {
+			opened(store)
+		}
 		return store, nil
 	}
 }

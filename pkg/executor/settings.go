@@ -11,6 +11,8 @@ import (
 
 const (
 	defaultStateDir = "/var/lib/aws-provider-executor"
+	// StateTableVariable names a table in which machines share prior facts.
+	StateTableVariable = "EXECUTOR_STATE_TABLE"
 	// noState as EXECUTOR_STATE_DIR keeps no prior facts.
 	noState = "none"
 )
@@ -19,6 +21,8 @@ const (
 type settings struct {
 	plugin.Settings
 	stateDir, policy string
+	// stateTable, when not empty, names a table that machines share, in place of the directory.
+	stateTable string
 	// deadline, when not zero, is a time at which the caller will have given up: nothing is begun
 	// after it.
 	deadline time.Time
@@ -49,7 +53,11 @@ func parseSettings(call plugin.Call) (settings, []string) {
 	env, faults := call.Env, call.Faults
 	s := settings{
 		Settings: call.Settings, arrived: call.Arrived,
-		stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"],
+		stateDir: stateDir(env), policy: env["EXECUTOR_POLICY"], stateTable: env[StateTableVariable],
+	}
+	if s.stateTable != "" && env["EXECUTOR_STATE_DIR"] != "" {
+		faults = append(faults, "EXECUTOR_STATE_DIR and "+StateTableVariable+
+			" both say where prior facts are kept; name one")
 	}
 	if s.stateDir != noState && !filepath.IsAbs(s.stateDir) {
 		faults = append(faults, "EXECUTOR_STATE_DIR is "+protocol.Quote(s.stateDir)+
@@ -81,9 +89,10 @@ func parseSettings(call plugin.Call) (settings, []string) {
 }
 
 // StateDir is the directory that an environment says the ledger is in, and whether one is kept.
+// None is where a table is shared.
 func StateDir(env map[string]string) (dir string, kept bool) {
 	dir = stateDir(env)
-	return dir, dir != noState
+	return dir, dir != noState && env[StateTableVariable] == ""
 }
 
 func stateDir(env map[string]string) string {

@@ -15,6 +15,12 @@ const StateStoreCheck = "ledger"
 // CheckStateStore looks, for a preflight, at where an executor with this environment would keep
 // prior facts. It leaves nothing behind.
 func CheckStateStore(ctx context.Context, env map[string]string) preflight.Check {
+	if table := env[StateTableVariable]; table != "" {
+		return preflight.Check{Name: StateStoreCheck, Verdict: preflight.Unknown,
+			Seen:   "whether the table " + table + " can be used was not tried",
+			Advice: "send the executor a request for the action preflight, which tries it",
+			Facts:  map[string]any{"table": table}}
+	}
 	return checkStateStore(ctx, stateDir(env), ledger.OSDisk{})
 }
 

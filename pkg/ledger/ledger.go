@@ -258,7 +258,7 @@ func (l *Ledger) readFile(name string) (Record, bool, error) {
 	}
 	r, err := decode(data)
 	if err == nil && keyName(r.Key) != name {
-		err = errOfAnother
+		err = errors.New("it holds the record of another key")
 	}
 	if err != nil {
 		return Record{}, false, l.broken("trust", path, err)

@@ -38,6 +38,11 @@ func (l *Ledger) LockKey(ctx context.Context, key string) (release func(), err e
 	return l.Lock(ctx, key)
 }
 
+// Holding returns the context as it is: the locks of a process last as long as it does.
+func (l *Ledger) Holding(ctx context.Context) (context.Context, context.CancelFunc) {
+	return ctx, func() {}
+}
+
 // lock is a lock: what it is of, for people, and its place in the file of locks.
 type lock struct {
 	of    string

@@ -98,16 +98,8 @@ func Encode(r Record, revision int, written time.Time) ([]byte, error) {
 	return data, err
 }
 
-// Decode returns the record of a key. It accepts only bytes that Encode returned, whole.
-func Decode(data []byte, key string) (Record, error) {
-	r, err := decode(data)
-	if err == nil && r.Key != key {
-		err = errOfAnother
-	}
-	return r, err
-}
-
-var errOfAnother = errors.New("it holds the record of another key")
+// Decode returns a record. It accepts only bytes that Encode returned, whole.
+func Decode(data []byte) (Record, error) { return decode(data) }
 
 // encode returns the bytes of a record, and their sum, which they end with.
 func encode(r Record) (data []byte, sum string, err error) {

@@ -19,6 +19,8 @@ import (
 type actions struct {
 	*world
 	state string
+	// table is the environment of a table in place of the directory, nil for none.
+	table []string
 	// before is a line of shell that may change the environment.
 	before string
 	// last is the last request that can be undone, and what it observed.
@@ -131,7 +133,11 @@ func (a *actions) start(t *testing.T, r request, within string) result {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := a.shell(ctx, a.before+` unset HOME; exec "$@"`, house.executor)
-	cmd.Env = append(cmd.Env, "EXECUTOR_STATE_DIR="+a.state, "EXECUTOR_TIMEOUT="+within)
+	cmd.Env = append(cmd.Env, "EXECUTOR_TIMEOUT="+within)
+	if a.table == nil {
+		cmd.Env = append(cmd.Env, "EXECUTOR_STATE_DIR="+a.state)
+	}
+	cmd.Env = append(cmd.Env, a.table...)
 	cmd.Stdin = bytes.NewReader(input)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -45,11 +45,11 @@ func TestScenarios(t *testing.T) {
 			t.Run("on", func(t *testing.T) {
 				t.Run(moto, func(t *testing.T) {
 					t.Parallel()
-					there = s.run(t, atMoto)
+					there = s.run(t, atMoto, nil)
 				})
 				t.Run("ec2sim", func(t *testing.T) {
 					t.Parallel()
-					here = s.run(t, atSim)
+					here = s.run(t, atSim, nil)
 				})
 			})
 			if diff := cmp.Diff(there, here); s.alike() && diff != "" {
@@ -68,10 +68,12 @@ func (s scenario) alike() bool {
 	return true
 }
 
-func (s scenario) run(t *testing.T, b *bench) []record {
+// run runs the scenario, with prior facts in the table that an environment names, if it does.
+func (s scenario) run(t *testing.T, b *bench, table []string) []record {
 	w, before := b.lab(t)
 	defer b.left(t)
 	a := w.actions(t)
+	a.table = table
 	var records []record
 	for _, step := range s.steps {
 		r := a.take(t, step)

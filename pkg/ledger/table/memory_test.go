@@ -1,0 +1,109 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// memory is a table in memory, which keeps every promise of a Backend.
+type memory struct {
+	mu    sync.Mutex
+	items map[Place]Item
+	// writes counts those that were asked for.
+	writes int
+}
+
+func newMemory() *memory { return &memory{items: map[Place]Item{}} }
+
+func (m *memory) Read(_ context.Context, places []Place) (map[Place]Item, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := map[Place]Item{}
+	for _, p := range places {
+		if i, ok := m.items[p]; ok {
+			i.Record = slices.Clone(i.Record)
+			found[p] = i
+		}
+	}
+	return found, nil
+}
+
+func (m *memory) List(_ context.Context, partition string) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for p := range m.items {
+		if p.Partition == partition {
+			names = append(names, p.Sort)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (m *memory) Write(_ context.Context, changes []Change) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writes++
+	places := map[Place]bool{}
+	for _, c := range changes {
+		if places[c.Place] {
+			return errors.New("a write has one item twice")
+		}
+		places[c.Place] = true
+		if !holds(c.If, m.items[c.Place]) {
+			return ErrMoved
+		}
+	}
+	for _, c := range changes {
+		m.make(c)
+	}
+	return nil
+}
+
+func holds(c Condition, i Item) bool {
+	switch {
+	case c.Lease != nil && (i.Epoch != c.Lease.Epoch || i.Holder != c.Lease.Holder ||
+		i.Holder != "" && i.Beat != c.Lease.Beat):
+		return false
+	case c.Holds != nil && (i.Epoch != c.Holds.Epoch || i.Holder != c.Holds.Holder):
+		return false
+	case c.Free && i.Holder != "":
+		return false
+	}
+	return c.Revision == nil || i.Revision == *c.Revision
+}
+
+func (m *memory) make(c Change) {
+	i := m.items[c.Place]
+	switch {
+	case c.Delete:
+		delete(m.items, c.Place)
+		return
+	case !c.Changes():
+		return
+	}
+	if c.Take != nil {
+		i.Lease = *c.Take
+	}
+	if c.Give {
+		i.Lease = Lease{Epoch: i.Epoch}
+	}
+	if c.Record != nil {
+		i.Record, i.Revision = slices.Clone(c.Record), c.Revision
+	}
+	if c.Drop {
+		i.Record, i.Revision = nil, 0
+	}
+	m.items[c.Place] = i
+}
+
+// snapshot is a copy of what the table holds.
+func (m *memory) snapshot() map[Place]Item {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.items)
+}
