@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/gate"
@@ -229,6 +230,9 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		),
 	)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := missingFlags(c); err != nil {
+			return err
+		}
 		return a.checkFlags(c.CommandPath() == "actionctl report")
 	}
 	root.AddCommand(
@@ -269,6 +273,27 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 	checkCobrasOwn(root)
 	setHelp(root)
 	return root
+}
+
+// missingFlags names the flags that a command needs and was not given, with what each is for.
+func missingFlags(c *cobra.Command) error {
+	var missing []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		required := f.Annotations[cobra.BashCompOneRequiredFlag]
+		if len(required) == 0 || required[0] != "true" || f.Changed {
+			return
+		}
+		_, usage := pflag.UnquoteUsage(f)
+		missing = append(missing, "--"+f.Name+" ("+usage+")")
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	verb := " is"
+	if len(missing) > 1 {
+		verb = " are"
+	}
+	return usage("%s%s required; see %s --help", strings.Join(missing, ", "), verb, c.CommandPath())
 }
 
 // checkFlags checks the flags that all commands have. A page is a form that a report has.
@@ -319,7 +344,7 @@ func exitCode(err error) (code int, tell bool) {
 
 // isCobraUsage tells the errors that cobra itself makes of arguments, which have no type.
 func isCobraUsage(err error) bool {
-	for _, begin := range []string{"unknown command", "required flag", "if any flags in the " +
+	for _, begin := range []string{"unknown command", "if any flags in the " +
 		"group", "at least one of the flags"} {
 		if strings.HasPrefix(err.Error(), begin) {
 			return true

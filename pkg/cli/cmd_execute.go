@@ -220,6 +220,12 @@ func (a *app) confirmBatch(
 	if !b.byFlags() || b.dryRun || b.yes || !of.needsYes && !a.atTerminal() {
 		return nil
 	}
+	if of.undo {
+		var err error
+		if ids, err = g.LastFirst(ctx, ids); err != nil {
+			return err
+		}
+	}
 	shown, err := a.previewOf(ctx, g, ids, of.undo)
 	if err != nil {
 		return err

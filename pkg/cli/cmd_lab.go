@@ -12,6 +12,7 @@ import (
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/smoke"
 )
@@ -190,6 +191,12 @@ func (a *app) teardown(ctx context.Context, f labFlags) error {
 		t.Ask = a.ask
 	}
 	outcomes, err := t.Run(ctx)
+	isNameless := func(r policy.Reason) bool { return r.Field == "allowedProviderRefs" }
+	if f.ref == "" && slices.ContainsFunc(outcomes, func(o gate.Outcome) bool {
+		return slices.ContainsFunc(o.Reasons, isNameless)
+	}) {
+		defer a.tell("name the provider with --provider-ref")
+	}
 	if reported := a.report(outcomes, false, err); reported != nil {
 		return reported
 	}

@@ -156,18 +156,40 @@ var nodeColumns = []column{
 	{name: "LAST CONTACT", wide: true, whole: true}, {name: "CONNECTION ERROR", wide: true},
 }
 
-func (n *nodeCommands) nodeTable(w io.Writer, rows []nodeRow) {
+// nodeTable shows nodes. Managers have the names that they have in the store.
+func (n *nodeCommands) nodeTable(
+	ctx context.Context, w io.Writer, s *store.Store, rows []nodeRow,
+) {
+	names := managerNames(ctx, s)
 	lines := make([][]string, len(rows))
 	for i, r := range rows {
 		lines[i] = []string{
 			r.ID, r.Name, r.SourceID, r.Region, r.AccountID, string(r.State), string(r.Status),
-			strings.Join(sortedPairs(r.Tags), " "), string(r.Type), strings.Join(r.Managers, " "),
+			strings.Join(sortedPairs(r.Tags), " "), string(r.Type), strings.Join(names(r.Managers), " "),
 			strings.TrimSpace(r.Platform + " " + r.PlatformRelease), r.InstanceType, r.Zone,
 			strings.Join(r.Addresses, " "), moment(r.StateSince), r.StateBy, moment(r.LastContact),
 			r.ConnectionError,
 		}
 	}
 	n.tabulateColumns(w, nodeColumns, lines)
+}
+
+// managerNames returns what people call managers, by their ids. One without a name that is known
+// has its id.
+func managerNames(ctx context.Context, s *store.Store) func(ids []string) []string {
+	known := map[string]string{}
+	// A table is shown, whether there are names or not.
+	managers, _ := s.Managers(ctx)
+	for _, m := range managers {
+		known[m.ID] = m.Name
+	}
+	return func(ids []string) []string {
+		names := make([]string, len(ids))
+		for i, id := range ids {
+			names[i] = firstOf(known[id], id)
+		}
+		return names
+	}
 }
 
 // moment is a time in a table; empty where there is none.
@@ -223,7 +245,9 @@ had before it turned out to be this one, its name, or its cloud's id.`,
 				return err
 			}
 			d := detailsOfNode(x, history)
-			return n.print(d, func(w io.Writer) { n.showNode(w, d) })
+			return n.print(d, func(w io.Writer) {
+				n.showNode(w, d, managerNames(c.Context(), s)(d.Managers))
+			})
 		},
 	}
 }
@@ -276,7 +300,7 @@ func saidBy(e nodes.Evidence) string {
 	return "(" + text + ")"
 }
 
-func (n *nodeCommands) showNode(w io.Writer, d nodeDetails) {
+func (n *nodeCommands) showNode(w io.Writer, d nodeDetails, managers []string) {
 	line := func(name string, values ...string) {
 		if text := strings.TrimSpace(strings.Join(values, " ")); text != "" {
 			fmt.Fprintf(w, "%-14s %s\n", name, printable(text))
@@ -292,7 +316,7 @@ func (n *nodeCommands) showNode(w io.Writer, d nodeDetails) {
 	line("since", moment(d.StateSince))
 	line("status", string(d.Status), saidBy(d.StatusEvidence))
 	line("error", d.ConnectionError)
-	line("managers", d.Managers...)
+	line("managers", managers...)
 	for _, i := range d.Aliases {
 		line("also", string(i))
 	}
@@ -405,7 +429,7 @@ Nothing is done to the node itself. What its cloud says later holds again. Termi
 				return fmt.Errorf("cannot set the state of %s: %w", printable(args[0]), err)
 			}
 			rows := []nodeRow{rowOfNode(x)}
-			return n.print(rows, func(w io.Writer) { n.nodeTable(w, rows) })
+			return n.print(rows, func(w io.Writer) { n.nodeTable(c.Context(), w, s, rows) })
 		},
 	}
 }
@@ -456,7 +480,7 @@ hosts: a host whose key is not in it is not taken for the node.`,
 			for i, x := range added {
 				rows[i] = rowOfNode(x)
 			}
-			return n.print(rows, func(w io.Writer) { n.nodeTable(w, rows) })
+			return n.print(rows, func(w io.Writer) { n.nodeTable(c.Context(), w, s, rows) })
 		},
 	}
 	f := c.Flags()

@@ -146,7 +146,7 @@ func listed(
 func (n *nodeCommands) listTable(
 	ctx context.Context, w io.Writer, s *store.Store, q store.Query, rows []nodeRow, next string,
 ) {
-	n.nodeTable(w, rows)
+	n.nodeTable(ctx, w, s, rows)
 	totals, err := s.Count(ctx, q.Filter)
 	if err != nil {
 		fmt.Fprintln(n.stderr, "actionctl: cannot count the nodes:", err)

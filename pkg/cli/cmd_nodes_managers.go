@@ -226,6 +226,24 @@ func credentialRules(texts []string) ([]nodes.CredentialRule, error) {
 	return rules, nil
 }
 
+// nodesOf says what the nodes of a type of managers are.
+var nodesOf = map[nodes.ManagerType]string{
+	nodes.ManagerEC2: "an instance each", nodes.ManagerAWS: "a region of an account each",
+	nodes.ManagerVM: "an Azure virtual machine each", nodes.ManagerAzure: "an Azure subscription each",
+}
+
+// managerKinds are the types that a manager may be made of, each with what its nodes are. The one
+// of manual nodes is there already.
+func managerKinds() []string {
+	var kinds []string
+	for _, k := range nodes.ManagerTypes() {
+		if what, ok := nodesOf[k]; ok {
+			kinds = append(kinds, string(k)+" ("+what+")")
+		}
+	}
+	return kinds
+}
+
 func (n *nodeCommands) managerCreate() *cobra.Command {
 	var f managerFlags
 	c := &cobra.Command{
@@ -244,7 +262,7 @@ its manager with --nodes terminated, create tells which ones; --revive has them 
 		RunE: func(c *cobra.Command, _ []string) error {
 			m := nodes.Manager{Type: nodes.ManagerType(f.kind)}
 			if f.kind == "" {
-				return usage("--type is needed: one of %v", nodes.ManagerTypes())
+				return usage("--type is required: %s", strings.Join(managerKinds(), ", "))
 			}
 			if err := f.apply(&m, c.Flags().Changed); err != nil {
 				return err
@@ -255,10 +273,17 @@ its manager with --nodes terminated, create tells which ones; --revive has them 
 				})
 		},
 	}
-	c.Flags().StringVar(&f.kind, "type", "",
-		"what its nodes are: aws-ec2 (an instance each) or aws-api (a region each)")
-	_ = c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(
-		[]string{string(nodes.ManagerEC2), string(nodes.ManagerAWS)}, cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().StringVar(&f.kind, "type", "", "the `type`, by what its nodes are: "+
+		strings.Join(managerKinds(), ", "))
+	_ = c.RegisterFlagCompletionFunc("type",
+		func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var kinds []string
+			for _, k := range managerKinds() {
+				name, what, _ := strings.Cut(k, " ")
+				kinds = append(kinds, cobra.CompletionWithDesc(name, strings.Trim(what, "()")))
+			}
+			return kinds, cobra.ShellCompDirectiveNoFileComp
+		})
 	f.add(c.Flags())
 	return c
 }
@@ -531,19 +556,7 @@ Nothing is done to the machines themselves.`,
 			if err != nil {
 				return err
 			}
-			return n.print(done, func(w io.Writer) {
-				lines := [][]string{}
-				for _, x := range []struct {
-					what string
-					ids  []string
-				}{{"deleted", done.Deleted}, {string(state), done.Changed}, {"kept", done.Kept},
-					{"of other managers too", done.Shared}} {
-					for _, id := range x.ids {
-						lines = append(lines, []string{id, x.what})
-					}
-				}
-				n.tabulate(w, []string{"NODE", "BECAME"}, lines)
-			})
+			return n.print(done, func(w io.Writer) { n.tellDeletion(w, args[0], state, done) })
 		},
 	}
 	c.Flags().StringVar(&fate, "nodes", "",
@@ -551,4 +564,35 @@ Nothing is done to the machines themselves.`,
 	_ = c.RegisterFlagCompletionFunc("nodes", cobra.FixedCompletions(
 		[]string{"keep", "stopped", "terminated", "delete"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+// tellDeletion says what became of each node of a manager that was deleted, and of all in a line.
+func (n *nodeCommands) tellDeletion(
+	w io.Writer, manager string, state nodes.State, done nodes.Deletion,
+) {
+	var lines [][]string
+	var counts []string
+	for _, x := range []struct {
+		ids  []string
+		what string
+	}{
+		{done.Deleted, "forgotten"},
+		{done.Changed, string(state) + ", of the manager " + nodes.ManualManager},
+		{done.Kept, "as before, of the manager " + nodes.ManualManager},
+		{done.Shared, "as before, of other managers"},
+	} {
+		for _, id := range x.ids {
+			lines = append(lines, []string{id, x.what})
+		}
+		if len(x.ids) > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", len(x.ids), x.what))
+		}
+	}
+	if len(lines) == 0 {
+		fmt.Fprintf(w, "the manager %s is deleted; it had no nodes\n", printable(manager))
+		return
+	}
+	n.tabulate(w, []string{"NODE", "BECAME"}, lines)
+	fmt.Fprintf(w, "the manager %s is deleted; its nodes: %s\n", printable(manager),
+		strings.Join(counts, "; "))
 }

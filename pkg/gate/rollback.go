@@ -138,6 +138,11 @@ func (g *Gate) withUndo(a Action) Action {
 	return a
 }
 
+// LastFirst puts actions in the order in which Rollback undoes them.
+func (g *Gate) LastFirst(ctx context.Context, ids []int64) ([]int64, error) {
+	return g.lastFirst(ctx, ids)
+}
+
 // lastFirst puts actions in the reverse order of their execution: by the log, since a clock may
 // have been set back; where there is none, as in a core's journal, by the time.
 func (g *Gate) lastFirst(ctx context.Context, ids []int64) ([]int64, error) {

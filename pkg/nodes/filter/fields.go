@@ -128,18 +128,32 @@ func Lookup(name string) (Field, bool) {
 	return fields[i], true
 }
 
-// Nearest is the name of the field that is most like a text.
-func Nearest(text string) string {
+// Meant asks if the field is meant that is most like a text, for an error. It is empty where none
+// is near.
+func Meant(text string) string {
 	best, least := "", 1<<30
 	for _, f := range fields {
 		for _, name := range append([]string{f.Name}, f.Synonyms...) {
-			if d := distance(strings.ToLower(text), strings.ToLower(name)); d < least {
+			d := distance(strings.ToLower(text), strings.ToLower(name))
+			if isNear(d, text) && d < least {
 				best, least = f.Name, d
 			}
 		}
 	}
-	return best
+	return meant(best)
 }
+
+// meant is the question if a name is meant. It is empty where there is no name.
+func meant(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; did you mean " + name + "?"
+}
+
+// isNear reports whether a name is so few edits away from a text that whoever wrote the text may
+// have meant the name: one for every three letters.
+func isNear(edits int, text string) bool { return 3*edits <= max(3, len(text)) }
 
 func text(
 	name, doc, ec2 string, of func(*nodes.Node) string, synonyms ...string,

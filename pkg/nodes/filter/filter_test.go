@@ -162,6 +162,24 @@ func TestA13_36(t *testing.T) {
 	}
 }
 
+// TestOnlyWhatIsNearIsMeant: a name or a value that nothing is near to has nobody asked if another
+// is meant.
+func TestOnlyWhatIsNearIsMeant(t *testing.T) {
+	for text, want := range map[string]string{
+		"env=prod":          `there is no field "env"; a tag`,
+		"colour=red":        `there is no field "colour"; a tag`,
+		"regions=eu-west-1": "; did you mean region?",
+		"acount=1":          "; did you mean accountId?",
+		"state=melted":      `state is never "melted"; it is one of`,
+		"state=stoped":      "; did you mean stopped?",
+	} {
+		_, err := filter.Parse([]string{text}, filter.Options{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
 // TestA13_28_refusals: what is asked for and left out in one filter, a field that there is not, and
 // a value that a field never has, are refused with what may be meant.
 func TestA13_28_refusals(t *testing.T) {

@@ -94,8 +94,7 @@ func (p *parser) condition(key string) *Condition {
 	case !ok && name != "" && p.options.BareTags:
 		field, read = Tag(name), name
 	case !ok:
-		p.fault("there is no field %q: did you mean %s? A tag is asked for as tag:%s", name,
-			Nearest(name), name)
+		p.fault("there is no field %q%s; a tag is asked for as tag:%s", name, Meant(name), name)
 		return nil
 	}
 	all := p.filter.conditions
@@ -143,7 +142,10 @@ func (p *parser) word(f Field, value string) string {
 	best := slices.MinFunc(f.Words, func(a, b string) int {
 		return distance(value, a) - distance(value, b)
 	})
-	p.fault("%s is never %q: did you mean %s? It is one of %s", f.Name, value, best,
+	if !isNear(distance(value, best), value) {
+		best = ""
+	}
+	p.fault("%s is never %q%s; it is one of %s", f.Name, value, meant(best),
 		strings.Join(f.Words, ", "))
 	return value
 }

@@ -323,8 +323,8 @@ func CheckField(field string) error {
 	if _, ok := fieldValues(field); ok {
 		return nil
 	}
-	return fmt.Errorf("there are no values of %q: did you mean %s? Of tags there are tags "+
-		"and tags:KEY", field, filter.Nearest(field))
+	return fmt.Errorf("there are no values of %q%s; of tags there are tags and tags:KEY", field,
+		filter.Meant(field))
 }
 
 // Values lists the values of a field that the nodes of a filter have, sorted. The field is one of
