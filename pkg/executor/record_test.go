@@ -264,6 +264,35 @@ func TestWhatRestsOnFactsAlone(t *testing.T) {
 	}
 }
 
+// TestForgedFactsOfWhatIsRecorded: an undo of a recorded action goes by the record. Facts that are
+// not the record's change nothing, so that nobody has to be asked about them.
+func TestForgedFactsOfWhatIsRecorded(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		facts []string
+	}{
+		{"another prior", []string{"prior=dim"}},
+		{"another end", []string{"to=dim"}},
+		{"both", []string{"prior=on", "to=off"}},
+	} {
+		rule(t, tt.name, func(t *testing.T) {
+			c := newCore(t, "a=off")
+			got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+			c.byFacts = func(r protocol.Request) error {
+				t.Errorf("asked about %+v", r)
+				return nil
+			}
+			recorded := c.entries("k")
+			failed(t, c.undo("k", "a", got, tt.facts...), protocol.Conflict)
+			if c.now("a=on"); c.entries("k") != recorded {
+				t.Errorf("recorded is %q, was %q", c.entries("k"), recorded)
+			}
+			is(t, c.undo("k", "a", got), protocol.Succeeded, "changed=true")
+			c.now("a=off")
+		})
+	}
+}
+
 // TestAnUndoOfAPart: an undo ends the whole action. What it was not asked about stays as it is.
 func TestAnUndoOfAPart(t *testing.T) {
 	held := func(t *testing.T) *core {

@@ -338,6 +338,8 @@ func TestImportRefuses(t *testing.T) {
 				Parameters: map[string]string{"password": "hush"},
 			}
 		}, "undo.parameters.password: carries a credential"},
+		{"an undo's key", func(p *gate.Plan) { p.IdempotencyKey = "k:undo" },
+			`idempotencyKey: is "k:undo", the key of an undo, and assign-secondary-ip takes nothing back`},
 		{"a blank key", func(p *gate.Plan) { p.IdempotencyKey = " " }, "idempotencyKey: is blank"},
 		{
 			"several faults",

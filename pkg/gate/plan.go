@@ -177,9 +177,22 @@ func (g *Gate) faultsOf(p *Plan) protocol.Faults {
 	} else {
 		_, more := g.Registry.Check(verb, p.Request(protocol.Execute))
 		faults = append(faults, more...)
+		faults = append(faults, g.keyFaults(*p, verb)...)
 		faults = append(faults, g.undoFaults(*p, verb)...)
 	}
 	return faults
+}
+
+// keyFaults refuses the key of an undo for what takes nothing back: <key>:undo always means the
+// action <key>, to executors, policies and people.
+func (g *Gate) keyFaults(p Plan, verb action.Verb) protocol.Faults {
+	_, undoes := g.Registry.Undone(verb, p.IdempotencyKey)
+	if undoes || !strings.HasSuffix(p.IdempotencyKey, protocol.UndoKeySuffix) {
+		return nil
+	}
+	return protocol.Faults{{Path: "spec.idempotencyKey", Reason: fmt.Sprintf(
+		"is %s, the key of an undo, and %s takes nothing back: give it a key of its own",
+		protocol.Quote(p.IdempotencyKey), verb.Name)}}
 }
 
 // undoFaults finds why the undo can't be described.

@@ -40,6 +40,61 @@ func TestConditions(t *testing.T) {
 	}
 }
 
+// TestConditionsOfSeveralValues: one of a condition's values has to match, and of a call's values
+// one, all, or none. What is not known of one of them counts only where it could turn the answer.
+func TestConditionsOfSeveralValues(t *testing.T) {
+	of := call{resource: "arn:aws:ec2:r:1:instance/i-1", keys: map[string][]string{
+		"one": {"a"}, "k": {"a", "b"}, "part": {"a", "x*"}, "gone": nil}}
+	for _, tt := range []struct {
+		operator, key string
+		values        []string
+		want          truth
+	}{
+		{"StringEquals", "one", []string{"c", "a"}, yes},
+		{"StringEquals", "one", []string{"a", "c"}, yes},
+		{"StringEquals", "one", []string{"c", "d"}, no},
+		{"StringEquals", "one", nil, no},
+		{"StringNotEquals", "one", nil, yes},
+		{"StringNotEquals", "one", []string{"c", "a"}, no},
+		{"StringNotEquals", "one", []string{"c", "d"}, yes},
+		{"StringNotEquals", "k", []string{"b"}, no},
+		{"StringEqualsIfExists", "one", []string{"c"}, no},
+		{"StringEqualsIfExists", "one", []string{"a"}, yes},
+		{"StringNotEqualsIfExists", "one", []string{"a"}, no},
+		{"StringNotEqualsIfExists", "gone", []string{"a"}, yes},
+		{"ForAllValues:StringEquals", "k", []string{"a", "b"}, yes},
+		{"ForAllValues:StringEquals", "k", []string{"b", "c"}, no},
+		{"ForAllValues:StringNotEquals", "k", []string{"b"}, no},
+		{"ForAllValues:StringNotEquals", "gone", []string{"b"}, yes},
+		{"ForAllValues:StringEqualsIfExists", "gone", []string{"b"}, yes},
+		{"ForAnyValue:StringEquals", "k", []string{"c", "b"}, yes},
+		{"ForAnyValue:StringEquals", "k", []string{"c", "d"}, no},
+		{"ForAnyValue:StringEquals", "gone", []string{"a"}, no},
+		{"ForAnyValue:StringNotEquals", "k", []string{"a", "b"}, no},
+		{"ForAnyValue:StringNotEqualsIfExists", "gone", []string{"a"}, no},
+		{"StringEquals", "part", []string{"a"}, yes},
+		{"StringEquals", "part", []string{"c"}, no},
+		{"StringEquals", "part", []string{"xyz"}, maybe},
+		{"StringNotEquals", "part", []string{"xyz"}, maybe},
+		{"StringNotEquals", "part", []string{"a", "xyz"}, no},
+		{"StringNotEquals", "part", []string{"c"}, yes},
+		{"ForAllValues:StringEquals", "part", []string{"a", "xyz"}, maybe},
+		{"ForAllValues:StringEquals", "part", []string{"xyz"}, no},
+		{"ForAllValues:StringLike", "part", []string{"a", "x*"}, yes},
+		{"ForAnyValue:StringNotEquals", "part", []string{"a", "xyz"}, maybe},
+		{"ForAnyValue:StringNotEquals", "part", []string{"xyz"}, yes},
+		{"StringEquals", "one", []string{"a", "${aws:username}"}, maybe},
+		{"StringEquals", "other", nil, maybe},
+		{"Null", "gone", []string{"false", "true"}, yes},
+		{"Null", "one", []string{"true"}, no},
+	} {
+		c := condition{operator: tt.operator, key: tt.key, values: tt.values}
+		if got := c.holds(of); got != tt.want {
+			t.Errorf("%s %s %q: %d, want %d", tt.operator, tt.key, tt.values, got, tt.want)
+		}
+	}
+}
+
 // TestKeysOfCalls: an instance has no VPC for IAM, and a reading nothing of EC2's but the region.
 func TestKeysOfCalls(t *testing.T) {
 	s := Scope{Region: "ap-northeast-1", VPC: "vpc-01234567"}
