@@ -54,7 +54,7 @@ be. With it they are deleted, all or none: where the filter has another number b
 				}
 				fmt.Fprintf(n.stderr, "actionctl: nothing was deleted; to delete these: --count %d\n",
 					len(rows))
-				return n.print(rows, func(w io.Writer) { n.nodeTable(w, rows) })
+				return n.print(rows, func(w io.Writer) { n.nodeTable(c.Context(), w, s, rows) })
 			}
 			as := s.As(store.Call{Caller: operator(), Name: "nodes delete", Asked: parsed.String()})
 			gone, err := as.Delete(c.Context(), parsed, count)
