@@ -106,10 +106,10 @@ monitoring: ## have Prometheus' own promtool judge metrics, alert rules and dash
 		{ apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
 	go test -tags monitoring -count=1 ./pkg/internal/monitoring
 
-browser: ## look at the report's page in headless Chromium, which it installs
+browser: ## look at the pages of reports and nodes in headless Chromium, which it installs
 	@dpkg-query -W $(BROWSER_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(BROWSER_PACKAGES); }
-	go test -tags browser -count=1 -timeout 10m ./pkg/report
+	go test -tags browser -count=1 -timeout 10m ./pkg/report ./pkg/nodes/service/page
 
 bench: build ## measure what everything costs: some 10 minutes; BENCH_LARGE=1 for a million, BENCH_FLAGS=-write for the documents
 	go run ./pkg/internal/bench $(BENCH_FLAGS)

@@ -13,6 +13,7 @@ import (
 
 	"aws-provider-executor/pkg/nodes/service"
 	"aws-provider-executor/pkg/nodes/service/endpoint"
+	"aws-provider-executor/pkg/nodes/service/page"
 )
 
 // servingRow is an address that is served.
@@ -37,6 +38,9 @@ gRPC-Web and Connect's JSON at one address:
 --tokens names a file with a line NAME TOKEN each, of 32 characters or more, that you alone may
 read. A caller shows one as Authorization: Bearer TOKEN, a browser as the password. Certificate and
 tokens are read again when their files change.
+
+At / is a page for people, which changes nothing: nodes and filters, regions and their verdicts,
+and what changed.
 
 Every call that changes something is in the audit log of the store, with its caller.`,
 		Example: `  actionctl nodes serve
@@ -94,6 +98,7 @@ func (n *nodeCommands) serveNodes(ctx context.Context, o endpoint.Options) error
 	calls := service.New(s, scanner, service.Options{Stopping: ctx, Now: n.Now, Log: o.Log})
 	mux := http.NewServeMux()
 	mux.Handle(calls.Handler())
+	mux.Handle("/", page.Handler(s, o.Log))
 	rows := []servingRow{}
 	for _, a := range e.Addresses() {
 		rows = append(rows, servingRow{Address: a})
