@@ -124,12 +124,14 @@ func since(was, now evidence.Outcome) (all []string) {
 	return all
 }
 
-// stillSo looks at the target again, and says what is not as the approvers saw it. What an earlier
-// run may have changed is not as it was; the executor finds out what became of that.
+// looksAgain reports whether the target of an action is looked at once more before it runs. What an
+// earlier run may have changed is not as it was; the executor finds out what became of that.
+func (g *Gate) looksAgain(a Action) bool {
+	return g.Policy != nil && g.Policy.RequireEvidence && !a.MayHaveChanged && a.Claim == nil
+}
+
+// stillSo looks at the target again, and says what is not as the approvers saw it.
 func (g *Gate) stillSo(ctx context.Context, a Action) (policy.Denial, error) {
-	if g.Policy == nil || !g.Policy.RequireEvidence || a.MayHaveChanged || a.Claim != nil {
-		return nil, nil
-	}
 	events, err := g.Store.History(ctx, a.ID)
 	if err != nil {
 		return nil, err

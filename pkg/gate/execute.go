@@ -315,17 +315,14 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 // Only the executor is told that the command is asked to stop: what is decided is written down.
 func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error) {
 	lasting := context.WithoutCancel(ctx)
-	reasons, err := g.mayExecute(lasting, a, begun)
-	if err == nil && len(reasons) == 0 {
-		reasons, err = g.stillSo(ctx, a)
-	}
+	reasons, err := g.mayBeLookedAt(ctx, a, begun)
 	if err != nil || ctx.Err() != nil {
 		return notBegun(ctx, a), unlessInterrupted(ctx, err)
 	}
 	if len(reasons) > 0 {
 		return g.deny(lasting, a, "execution", reasons)
 	}
-	carried, err := g.carried(lasting, a)
+	h, _, err := g.history(lasting, a)
 	if err != nil {
 		return notBegun(ctx, a), err
 	}
@@ -336,13 +333,26 @@ func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error
 	if len(reasons) > 0 {
 		return g.deny(lasting, held.Action, "execution", reasons)
 	}
-	replaced := g.replaced(lasting, held.Action)
+	replaced := g.replaced(lasting, h.Approvals)
 	request := held.Request(protocol.Execute)
-	request.Approvals = carried
+	request.Approvals = carried(h.Approvals)
 	result, err := g.runClaimed(ctx, held, request)
 	o, err := g.record(lasting, held.Action, result, err)
 	o.Message += replaced
 	return asInterrupted(ctx, o), err
+}
+
+// mayBeLookedAt decides before the claim whether an action whose target has to be looked at again
+// may run, and looks. Of another one the claim decides alone.
+func (g *Gate) mayBeLookedAt(ctx context.Context, a Action, begun int) (policy.Denial, error) {
+	if !g.looksAgain(a) {
+		return nil, nil
+	}
+	reasons, err := g.mayExecute(context.WithoutCancel(ctx), a, begun)
+	if err != nil || len(reasons) > 0 {
+		return reasons, err
+	}
+	return g.stillSo(ctx, a)
 }
 
 // unlessInterrupted is an error that is not only told because the command is asked to stop.
@@ -362,17 +372,17 @@ func asInterrupted(ctx context.Context, o Outcome) Outcome {
 	return o
 }
 
-// carried are the signed approvals of an action, the latest first, for an executor that asks.
-func (g *Gate) carried(ctx context.Context, a Action) (all protocol.Approvals, err error) {
-	h, _, err := g.history(ctx, a)
-	for _, approval := range slices.Backward(h.Approvals) {
+// carried are the signed ones of an action's approvals, the latest first, for an executor that
+// asks.
+func carried(approvals []policy.Approval) (all protocol.Approvals) {
+	for _, approval := range slices.Backward(approvals) {
 		if s := approval.Signed; s != nil && len(all.List) < protocol.MaxApprovals {
 			all.List = append(all.List, protocol.Approval{
 				Principal: approval.By, Signature: s.Signature, Statement: s.Statement,
 			})
 		}
 	}
-	return all, err
+	return all
 }
 
 // held is an action with this process's claim on it.

@@ -60,13 +60,12 @@ func (g *Gate) addPlugin(ctx context.Context, data map[string]any) {
 
 // replaced returns what to add to a message where the program is not the one of the latest approval
 // that names one.
-func (g *Gate) replaced(ctx context.Context, a Action) string {
+func (g *Gate) replaced(ctx context.Context, approvals []policy.Approval) string {
 	now, ok := g.plugin(ctx)
-	h, _, err := g.history(ctx, a)
-	if !ok || err != nil {
+	if !ok {
 		return ""
 	}
-	for _, approval := range slices.Backward(h.Approvals) {
+	for _, approval := range slices.Backward(approvals) {
 		if approval.Plugin != "" && approval.Plugin != now.Digest {
 			return fmt.Sprintf("; the executor is not the one of the approval: %s, not %s",
 				now.Digest, approval.Plugin)

@@ -258,7 +258,7 @@ func (g *Gate) mayRollBack(ctx context.Context, a Action, begun int) (policy.Den
 
 func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, error) {
 	lasting := context.WithoutCancel(ctx)
-	carried, err := g.carried(lasting, a)
+	h, _, err := g.history(lasting, a)
 	if err != nil {
 		return notBegun(ctx, a), err
 	}
@@ -270,7 +270,7 @@ func (g *Gate) rollBack(ctx context.Context, a Action, begun int) (Outcome, erro
 		return g.deny(lasting, held.Action, "rollback", reasons)
 	}
 	request := held.undoRequest(protocol.Execute)
-	request.Approvals = carried
+	request.Approvals = carried(h.Approvals)
 	result, err := g.runClaimed(ctx, held, request)
 	o, err := g.recordRollback(lasting, held.Action, result, err)
 	return asInterrupted(ctx, o), err

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -24,6 +26,9 @@ type Server interface {
 	Begin(Call) (answer func(context.Context) Result)
 }
 
+// collectAt is by how much the memory of a stream grows before garbage is collected, in percent.
+const collectAt = 400
+
 const (
 	// maxWaiting is how many requests of a stream are taken in at a time, and maxWaitingBytes how
 	// large they are together. More are not read before some are answered.
@@ -37,8 +42,12 @@ const (
 func (p Program) ServeStream(
 	ctx context.Context, environ []string, stdin io.Reader, stdout, stderr io.Writer,
 ) int {
-	// A single run does one thing after another. Here several processors have something to do.
+	// A single run does one thing after another. Here several processors have something to do, and
+	// all that is allocated is of requests that soon end.
 	runtime.SetDefaultGOMAXPROCS()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	call := Call{Env: Environment(environ)}
 	call.Settings, call.Faults = Parse(call.Env)
 	call.Log = NewEndlessLog(stderr, call.LogLevel)
