@@ -7,7 +7,9 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -181,6 +183,42 @@ func TestStreamsAreAsSingleRuns(t *testing.T) {
 		t.Errorf("%d calls joined, %d alone", joined.Load(), alone.Load())
 	}
 	t.Logf("%d calls where they are joined, %d where they are not", joined.Load(), alone.Load())
+}
+
+// TestAPolicyLeavesEachCallToOneRequest: with joinCalls: false the process that serves makes as
+// many calls as without joining at all; a policy that does not say it leaves fewer. The answers
+// are the same.
+func TestAPolicyLeavesEachCallToOneRequest(t *testing.T) {
+	t.Parallel()
+	all := freeAddresses(12)
+	calls := map[string]int{}
+	for _, spec := range []string{"", "joinCalls: true", "joinCalls: false"} {
+		l := newLab(t, nil)
+		l.warm()
+		policy := filepath.Join(t.TempDir(), "policy.yaml")
+		text := "apiVersion: hybrid.routerd.net/v1alpha1\nkind: ProviderActionPolicy\n" +
+			"metadata: {name: lab}\nspec:\n  enabled: true\n  dryRunOnly: false\n" +
+			"  maxActionsPerRun: 100\n  allowedProviders: [aws]\n" +
+			"  allowedActions: [assign-secondary-ip]\n  " + spec + "\n"
+		if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := len(l.sim.Calls())
+		s := l.serve(all, "EXECUTOR_POLICY="+policy)
+		got := s.answers()
+		calls[spec] = len(l.sim.Calls()) - before
+		for i := range all {
+			if got[i].Status != protocol.Succeeded || got[i].Observed["changed"] != "true" {
+				t.Errorf("%q: %+v", spec, got[i])
+			}
+		}
+		s.claimed(got, spec)
+	}
+	// Each reads, assigns and reads back.
+	if alone := calls["joinCalls: false"]; alone != 3*len(all) || calls[""] >= alone ||
+		calls["joinCalls: true"] >= alone {
+		t.Errorf("%v", calls)
+	}
 }
 
 // undosOf are the undos of those that can be undone.
