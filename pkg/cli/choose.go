@@ -60,9 +60,11 @@ func (ch *choice) ids(
 	if err != nil {
 		return nil, err
 	}
-	if _, err := selectIn(ctx, s, ch.selection, &q); err != nil {
+	d, err := selectIn(ctx, s, ch.selection, &q)
+	if err != nil {
 		return nil, err
 	}
+	a.tellSelection(d)
 	if len(q.Statuses) == 0 {
 		q.Statuses = usual
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -37,6 +36,28 @@ func selectIn(
 		q.Keys = []string{d.Key + "/*"}
 	}
 	return d, nil
+}
+
+// tellSelection tells what a selection is, if there is one.
+func (a *app) tellSelection(d *selection.Document) {
+	if d == nil {
+		return
+	}
+	a.tell("the selection %s: %s, chosen at %s by %s", printable(d.Key), countOfNodes(len(d.Nodes)),
+		when(&d.ChosenAt), printable(d.ChosenBy))
+	for _, s := range d.Selectors {
+		a.tell("  of %s", printable(s))
+	}
+	all := map[string]int{}
+	for _, r := range d.Regions {
+		all[r.Region] = r.Nodes
+	}
+	for _, c := range d.Chosen() {
+		a.tell("  %s: %d of %d", printable(c.Name), c.Nodes, all[c.Name])
+	}
+	for _, c := range d.Accounts() {
+		a.tell("  account %s: %d", printable(c.Name), c.Nodes)
+	}
 }
 
 // waving is what execute is told of a selection.
@@ -117,6 +138,7 @@ func (a *app) intoWaves(
 	if err != nil {
 		return usage("--wave %v", err)
 	}
+	places := w.document.Places()
 	w.waveOf, w.waves = map[int64]int{}, len(selection.Waves(len(w.document.Nodes), size))
 	var numbers []int
 	for _, id := range ids {
@@ -124,7 +146,7 @@ func (a *app) intoWaves(
 		if err != nil {
 			return err
 		}
-		number := w.document.Find(x.Selected.Node)/size + 1
+		number := places[x.Selected.Node]/size + 1
 		if w.waveOf[id] = number; len(numbers) == 0 || numbers[len(numbers)-1] != number {
 			numbers, b.opt.Waves = append(numbers, number), append(b.opt.Waves, 0)
 		}
@@ -186,9 +208,12 @@ func (s *selecting) present(
 		return now, err
 	}
 	now.Chosen = found.nodes
+	chosen := map[string]bool{}
+	for _, n := range found.nodes {
+		chosen[n.ID], chosen[n.Source.ID] = true, true
+	}
 	for _, was := range d.Nodes {
-		is := func(n *nodes.Node) bool { return n.ID == was.ID || n.Source.ID == was.SourceID }
-		if slices.ContainsFunc(found.nodes, is) {
+		if chosen[was.ID] || chosen[was.SourceID] {
 			continue
 		}
 		n, err := findNode(ctx, kept, was)
@@ -268,14 +293,6 @@ func (w *waving) onwards(a *app, of summary) summary {
 		return n
 	}
 	return of
-}
-
-// String names the waves that there are.
-func (w *waving) String() string {
-	if w.waves == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", in %d waves", w.waves)
 }
 
 // completeSelections offers the keys of the journal's selections.

@@ -11,6 +11,7 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/selection"
 	"aws-provider-executor/pkg/view"
 )
 
@@ -189,6 +190,9 @@ func (a *app) showTable(w io.Writer, d details) {
 		many("undo", append([]string{d.Undo.Action}, sortedPairs(d.Undo.Parameters)...))
 	} else {
 		line("undo", "none: it can't be undone")
+	}
+	if s := d.Selected; s != nil {
+		many("selection", []string{selection.KeyOfPlan(d.IdempotencyKey), s.Digest, "node " + s.Node})
 	}
 	line("digest", d.Digest)
 	line("altered", d.Altered)

@@ -157,17 +157,18 @@ func (g *Gate) notAsSelected(ctx context.Context, p Plan) policy.Denial {
 			return against("selected", "%v", err)
 		}
 	}
-	reasons := g.strays(p, d)
+	known := g.Selections.known(d)
+	reasons := g.strays(p, known)
 	if g.Policy != nil {
-		reasons = append(reasons, g.Policy.Selection(judged(d))...)
+		reasons = append(reasons, g.Policy.Selection(known.judged)...)
 	}
 	return reasons
 }
 
 // strays tells how a plan is not what its selection says of its node.
-func (g *Gate) strays(p Plan, d *selection.Document) (reasons policy.Denial) {
-	i := d.Find(p.Selected.Node)
-	if i < 0 {
+func (g *Gate) strays(p Plan, d *knownSelection) (reasons policy.Denial) {
+	i, there := d.places[p.Selected.Node]
+	if !there {
 		return against("selected", "the selection %s has no node %s", protocol.Quote(d.Key),
 			protocol.Quote(p.Selected.Node))
 	}
@@ -232,9 +233,30 @@ const (
 	selectionDocument = "document"
 )
 
-// SelectionCache remembers selections by their digests. It is safe for concurrent use, and its zero
-// value is empty.
-type SelectionCache struct{ documents sync.Map }
+// SelectionCache remembers selections by their digests, and what was found out of each. It is safe
+// for concurrent use, and its zero value is empty.
+type SelectionCache struct{ documents, all sync.Map }
+
+// knownSelection is a selection with what is asked of it for each of its plans.
+type knownSelection struct {
+	*selection.Document
+	places map[string]int
+	judged *policy.Nodes
+}
+
+// known is what is known of a document.
+func (c *SelectionCache) known(d *selection.Document) *knownSelection {
+	if c != nil {
+		if k, ok := c.all.Load(d); ok {
+			return k.(*knownSelection)
+		}
+	}
+	k := &knownSelection{d, d.Places(), judged(d)}
+	if c != nil {
+		c.all.Store(d, k)
+	}
+	return k
+}
 
 func (c *SelectionCache) find(digest string) *selection.Document {
 	if c == nil {
@@ -358,7 +380,8 @@ func (g *Gate) InSelection(
 		return nil, nil, err
 	}
 	actions = slices.DeleteFunc(actions, func(a Action) bool { return a.Selected == nil })
-	place := func(a Action) int { return d.Find(a.Selected.Node) }
+	places := d.Places()
+	place := func(a Action) int { return places[a.Selected.Node] }
 	slices.SortStableFunc(actions, func(a, b Action) int { return place(a) - place(b) })
 	for _, a := range actions {
 		switch a.Status {

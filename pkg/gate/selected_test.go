@@ -27,7 +27,7 @@ func batch(t *testing.T, key string, n int) (*selection.Document, []gate.Plan) {
 		region := d.Regions[min(i/2, 1)].Region
 		d.Nodes = append(d.Nodes, selection.Node{
 			ID: fmt.Sprint("node", i), SourceID: fmt.Sprintf("i-0%d", i), Region: region,
-			AccountID: "111122223333", State: "running", Interface: fmt.Sprintf("eni-0000000%d", i),
+			AccountID: "111122223333", State: "running", Interface: fmt.Sprintf("eni-%08x", i),
 			By: []int{1},
 		})
 	}

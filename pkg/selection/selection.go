@@ -79,9 +79,13 @@ func KeyOfPlan(key string) string {
 	return ""
 }
 
-// Find is the place of a node in the document; -1 if it is not there.
-func (d *Document) Find(id string) int {
-	return slices.IndexFunc(d.Nodes, func(n Node) bool { return n.ID == id })
+// Places are the places of the nodes in the document, by their ids.
+func (d *Document) Places() map[string]int {
+	places := make(map[string]int, len(d.Nodes))
+	for i, n := range d.Nodes {
+		places[n.ID] = i
+	}
+	return places
 }
 
 // Text is the document's one text: canonical JSON.

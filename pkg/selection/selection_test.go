@@ -226,6 +226,9 @@ func TestCounts(t *testing.T) {
 	if diff := cmp.Diff(want, d.Accounts()); diff != "" {
 		t.Error(diff)
 	}
+	if places := document().Places(); len(places) != 2 || places["n2"] != 1 {
+		t.Error(places)
+	}
 	if key := selection.KeyOfPlan("a/b/i-1"); key != "a/b" {
 		t.Error(key)
 	}
