@@ -74,8 +74,11 @@ func TestASelectionIsKeptWithItsPlans(t *testing.T) {
 	d, plans := batch(t, "maint-7", 4)
 	r.importedBatch(plans[:2])
 	r.importedBatch(plans)
+	_, others := batch(t, "maint-8", 1)
+	r.importedBatch(others)
+	r.imported("alone")
 	events, err := r.journal.Events(t.Context(), gate.EventQuery{Kind: gate.EventSelected})
-	if err != nil || len(events) != 1 || events[0].Key != "maint-7" || events[0].Data["nodes"] != "4" {
+	if err != nil || len(events) != 2 || events[0].Key != "maint-7" || events[0].Data["nodes"] != "4" {
 		t.Fatal(events, err)
 	}
 	for _, cache := range []*gate.SelectionCache{nil, {}} {
@@ -93,6 +96,9 @@ func TestASelectionIsKeptWithItsPlans(t *testing.T) {
 		}
 		if _, err := g.Selection(t.Context(), "maint", ""); err == nil {
 			t.Error("another key finds it")
+		}
+		if _, err := g.Selection(t.Context(), "maint-7", "sha256:0"); err == nil {
+			t.Error("another digest finds it")
 		}
 	}
 	all, err := r.journal.List(t.Context(), gate.Query{Selection: plans[0].Selected.Digest})
@@ -327,7 +333,7 @@ func TestASelectionThatWasTamperedWithRunsNothing(t *testing.T) {
 	_, plans := batch(t, "maint-7", 2)
 	ids := r.importedBatch(plans)
 	r.approvedBatch(ids)
-	r.sql("DROP TRIGGER actionctl_events_are_not_changed;" +
+	r.sql(eventsMayChange + ";" +
 		"UPDATE actionctl_events SET data_json = replace(data_json, 'i-01', 'i-0f') " +
 		"WHERE kind = 'selected'")
 	outcomes, err := r.Execute(t.Context(), ids, gate.Options{})

@@ -32,6 +32,11 @@ func TestWhatASelectionBrings(t *testing.T) {
 	if _, err := j.Apply(t.Context(), change); !errors.Is(err, gate.ErrChanged) {
 		t.Errorf("the key again: %v", err)
 	}
+	ofAction := selected
+	ofAction.ActionID = made.ID
+	if err := j.Note(t.Context(), ofAction); err != nil {
+		t.Fatal(err)
+	}
 	q := gate.EventQuery{NoAction: true, Kind: gate.EventSelected, Keys: []string{"batch"}}
 	events, err := j.Events(t.Context(), q)
 	if err != nil || len(events) != 1 || events[0].ActionID != 0 || events[0].Data["x"] != "y" {
