@@ -92,6 +92,9 @@ func (in *input) await() error {
 
 // readOrLeave reads, and leaves the reader behind if the program is to stop.
 func (in *input) readOrLeave(p []byte) (int, error) {
+	if in.stop.Err() != nil {
+		return 0, io.EOF
+	}
 	type read struct {
 		n   int
 		err error
