@@ -49,7 +49,7 @@ func serve(t *testing.T, options ...ec2sim.Option) *peer {
 	}
 	t.Cleanup(srv.Close)
 	return &peer{t, s, srv.URL(), ec2sim.LabCredential, ec2sim.LabRegion,
-		&http.Client{Timeout: 10 * time.Second}, nil}
+		&http.Client{Timeout: time.Minute}, nil}
 }
 
 // answer is what a call was answered.
