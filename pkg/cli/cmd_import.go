@@ -164,8 +164,12 @@ func (a *app) readPlans(file string) ([]gate.Plan, error) {
 
 // plansOrRequests reads plans, or requests as plans. All of a file are the one or the other.
 func (a *app) plansOrRequests(data []byte, file string) ([]gate.Plan, error) {
-	if !hasRequests(data) {
-		return gate.ParsePlans(data)
+	nodes, err := document.Parse(data)
+	switch requests := areRequests(data, nodes, err); {
+	case !requests && err != nil:
+		return nil, err
+	case !requests:
+		return gate.PlansOf(nodes)
 	}
 	requests, err := a.decodeRequests(data, file, "")
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -29,6 +30,9 @@ func (a *app) print(v any, table func(w io.Writer)) error {
 
 // printDocument writes a document that has no table: JSON unless YAML is asked for.
 func (a *app) printDocument(v any) error {
+	if rows, are := v.([]outcomeRow); are && len(rows) > 0 && a.format != "yaml" {
+		return a.printRows(rows)
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -46,6 +50,28 @@ func (a *app) printDocument(v any) error {
 	a.printed++
 	_, err := a.stdout.Write(text)
 	return err
+}
+
+// printRows writes rows as printDocument writes a list, one by one: there may be 100,000.
+func (a *app) printRows(rows []outcomeRow) error {
+	out := bufio.NewWriterSize(a.stdout, 64<<10)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("  ", "  ")
+	between := "[\n  "
+	for _, row := range rows {
+		b.Reset()
+		if err := e.Encode(row); err != nil {
+			return err
+		}
+		_, _ = out.WriteString(between)
+		_, _ = out.Write(display.JSON(bytes.TrimSuffix(b.Bytes(), []byte("\n"))))
+		between = ",\n  "
+	}
+	a.printed++
+	_, _ = out.WriteString("\n]\n")
+	return out.Flush()
 }
 
 // toYAML turns JSON, which is YAML, into the form that people read, its order kept. What the

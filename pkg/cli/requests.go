@@ -28,6 +28,11 @@ func (a *app) readRequests(file string, mode protocol.Mode) ([]protocol.Request,
 // hasRequests reports whether a document of a file says that it is a request.
 func hasRequests(data []byte) bool {
 	nodes, err := document.Parse(data)
+	return areRequests(data, nodes, err)
+}
+
+// areRequests reports whether a file has requests. It was read as documents, or could not be.
+func areRequests(data []byte, nodes []*document.Node, err error) bool {
 	if err != nil {
 		// What is no document is no request's either, unless it begins as one.
 		return requestLine.Match(data)

@@ -29,6 +29,7 @@ func parseJSON(data []byte) ([]*Node, error) {
 	nodes := make([]*Node, len(values))
 	for i, v := range values {
 		nodes[i] = l.node(v)
+		values[i] = protocol.JSON{}
 	}
 	return nodes, nil
 }
@@ -54,8 +55,11 @@ var kinds = map[protocol.JSONKind]Kind{
 
 func (l *lineCounter) node(v protocol.JSON) *Node {
 	n := &Node{Kind: kinds[v.Kind], Line: l.line(v.Offset), Text: v.Text}
-	for _, item := range v.Items {
+	// What is a node already is let go: of a large file both together would take twice the room.
+	n.Items = make([]*Node, 0, len(v.Items))
+	for i, item := range v.Items {
 		n.Items = append(n.Items, l.node(item))
+		v.Items[i] = protocol.JSON{}
 	}
 	for _, m := range v.Members {
 		line := l.line(m.Offset)

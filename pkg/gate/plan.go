@@ -19,6 +19,12 @@ func ParsePlans(data []byte) ([]Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	return PlansOf(nodes)
+}
+
+// PlansOf is ParsePlans of a file that was read. It uses the nodes up: of many plans they take more
+// room than the plans.
+func PlansOf(nodes []*document.Node) ([]Plan, error) {
 	var r planReader
 	for i, n := range nodes {
 		path := ""
@@ -98,6 +104,7 @@ func (r *planReader) plan(n *document.Node, path string) {
 		}},
 	)
 	r.plans = append(r.plans, p)
+	n.Entries = nil
 }
 
 // lines notes the lines of an object's values, and of those in them.
