@@ -29,7 +29,7 @@ PKG ?= ./actions/forwarding ./actions/power ./actions/route ./actions/sgfence \
 	./pkg/policy/decide.go ./pkg/policy/signed.go ./pkg/journal \
 	./pkg/ledger/sweep.go $(addprefix ./pkg/gate/,approve.go execute.go rollback.go) \
 	./pkg/history ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/signature ./pkg/fenceagent \
-	$(addprefix ./pkg/executor/,process.go record.go giveup.go apply.go plan.go past.go answer.go)
+	./pkg/executor
 MUTATE_FLAGS ?=
 # Debian's packages that fence-cluster needs.
 FENCE_PACKAGES := pacemaker pacemaker-cli-utils corosync fence-agents libxml2-utils xsltproc
