@@ -111,3 +111,60 @@ func TestOnlyTheKeysThatAreAskedForAreHeldAgainstTheLog(t *testing.T) {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
+
+// TestWhatIsAskedForMayLieFarBehind: as many are found as are asked for, however many others that
+// SQL can't tell from them come before, and none twice.
+func TestWhatIsAskedForMayLieFarBehind(t *testing.T) {
+	j := open(t, newPath(t))
+	var changes []gate.Change
+	for i := range 2*leastPage + 30 {
+		key, kind := fmt.Sprint("other/", i), gate.EventImported
+		if i%leastPage > 90 {
+			key, kind = fmt.Sprint("wanted/", i), gate.EventAdopted
+		}
+		changes = append(changes, gate.Change{Action: action(key), Event: event(kind)})
+	}
+	all := apply(t, j, changes...)
+	events, err := j.Events(t.Context(), gate.EventQuery{})
+	if err != nil || len(events) != len(all) {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	for _, keys := range [][]string{nil, {"wanted/*", "none"}, {"none", "never"}} {
+		for _, limit := range []int{0, 1, 9, 10, 18, 101} {
+			for _, after := range []int64{0, 95} {
+				for _, newest := range []bool{false, true} {
+					checkQuery(t, j, all, gate.Query{Keys: keys, Limit: limit, After: after, Newest: newest})
+					checkEvents(t, j, events,
+						gate.EventQuery{Keys: keys, Limit: limit, After: after, Newest: newest})
+				}
+			}
+		}
+	}
+	checkEvents(t, j, events, gate.EventQuery{Kind: gate.EventAdopted, Limit: 12})
+	checkEvents(t, j, events,
+		gate.EventQuery{Kinds: []gate.EventKind{gate.EventAdopted, gate.EventDenied}, Keys: []string{
+			"wanted/1*", "wanted/2*"}, Limit: 3, Newest: true})
+}
+
+func checkEvents(t *testing.T, j *Journal, all []gate.Event, q gate.EventQuery) {
+	t.Helper()
+	all = slices.Clone(all)
+	if q.Newest {
+		slices.Reverse(all)
+	}
+	var want, got []int64
+	for _, e := range all {
+		beyond := q.After == 0 || e.Seq > q.After && !q.Newest || e.Seq < q.After && q.Newest
+		fits := q.Matches(e) && (q.Kind == "" || e.Kind == q.Kind)
+		if beyond && fits && (q.Limit == 0 || len(want) < q.Limit) {
+			want = append(want, e.Seq)
+		}
+	}
+	found, err := j.Events(t.Context(), q)
+	for _, e := range found {
+		got = append(got, e.Seq)
+	}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%+v: %s %v", q, d, err)
+	}
+}
