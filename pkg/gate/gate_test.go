@@ -627,7 +627,10 @@ func TestALateResultIsNotLost(t *testing.T) {
 		r.all(other.Execute(context.Background(), ids, gate.Options{}))(gate.Done)
 		return succeeded(map[string]string{"priorAssigned": "late"}), nil
 	}
-	r.all(r.execute(id))(gate.Unsuccessful)
+	o := r.all(r.execute(id))(gate.Unsuccessful)[0]
+	if !strings.HasSuffix(o.Message, "; what this run found is in the log only: did it") {
+		t.Error(o.Message)
+	}
 	if a := r.get(id); a.Status != gate.Succeeded || a.Observed["priorAssigned"] != "false" {
 		t.Errorf("%+v", a)
 	}
