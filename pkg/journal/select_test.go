@@ -148,23 +148,28 @@ func TestWhatIsAskedForMayLieFarBehind(t *testing.T) {
 
 func checkEvents(t *testing.T, j *Journal, all []gate.Event, q gate.EventQuery) {
 	t.Helper()
-	all = slices.Clone(all)
-	if q.Newest {
-		slices.Reverse(all)
-	}
-	var want, got []int64
-	for _, e := range all {
-		beyond := q.After == 0 || e.Seq > q.After && !q.Newest || e.Seq < q.After && q.Newest
-		fits := q.Matches(e) && (q.Kind == "" || e.Kind == q.Kind)
-		if beyond && fits && (q.Limit == 0 || len(want) < q.Limit) {
-			want = append(want, e.Seq)
-		}
-	}
+	var got []int64
 	found, err := j.Events(t.Context(), q)
 	for _, e := range found {
 		got = append(got, e.Seq)
 	}
-	if d := cmp.Diff(want, got); d != "" || err != nil {
+	if d := cmp.Diff(fittingEvents(all, q), got); d != "" || err != nil {
 		t.Errorf("%+v: %s %v", q, d, err)
 	}
+}
+
+// fittingEvents are the events that a query asks for, by what it says itself.
+func fittingEvents(all []gate.Event, q gate.EventQuery) (numbers []int64) {
+	all = slices.Clone(all)
+	if q.Newest {
+		slices.Reverse(all)
+	}
+	for _, e := range all {
+		beyond := q.After == 0 || e.Seq > q.After && !q.Newest || e.Seq < q.After && q.Newest
+		fits := q.Matches(e) && (q.Kind == "" || e.Kind == q.Kind)
+		if beyond && fits && (q.Limit == 0 || len(numbers) < q.Limit) {
+			numbers = append(numbers, e.Seq)
+		}
+	}
+	return numbers
 }
