@@ -30,6 +30,8 @@ const (
 	patience = 30 * time.Second
 	// shownNodes and shownChanges are how many a page has.
 	shownNodes, shownChanges = 50, 30
+	// shownHistory is how many changes of one node are shown at most.
+	shownHistory = 1000
 	// longestFilter is how many bytes a filter may have.
 	longestFilter = 4096
 )
@@ -99,11 +101,15 @@ func (p *pages) overview(
 	if err != nil {
 		return "", 0, nil, err
 	}
-	regions, err := p.regions(ctx)
+	managers, err := p.store.Managers(ctx)
 	if err != nil {
 		return "", 0, nil, err
 	}
-	changes, err := p.changes(ctx)
+	regions, err := p.regions(ctx, managers)
+	if err != nil {
+		return "", 0, nil, err
+	}
+	changes, err := p.changes(ctx, namesOf(managers))
 	if err != nil {
 		return "", 0, nil, err
 	}
@@ -185,26 +191,23 @@ func pager(text, after, next string) *html.Node {
 }
 
 // regions are the last scans, and the managers that can't look.
-func (p *pages) regions(ctx context.Context) ([]*html.Node, error) {
-	managers, err := p.store.Managers(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (p *pages) regions(
+	ctx context.Context, managers []nodes.Manager,
+) ([]*html.Node, error) {
 	scans, err := p.store.Regions(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]string{}
+	names := namesOf(managers)
 	var rows [][]*html.Node
 	for _, m := range managers {
-		names[m.ID] = m.Name
 		if m.Checked.Status == nodes.StatusUnreachable {
 			rows = append(rows, []*html.Node{txt(m.Name), code(m.Checked.AccountID), txt("all"),
 				badge("can't look"), nil, moment(m.Checked.At), nil, txt(m.Checked.Reason)})
 		}
 	}
 	for _, x := range scans {
-		rows = append(rows, []*html.Node{txt(names[x.ManagerID]), code(x.AccountID), code(x.Region),
+		rows = append(rows, []*html.Node{txt(names.of(x.ManagerID)), code(x.AccountID), code(x.Region),
 			badge(string(x.Verdict)), number(x.Seen), moment(x.Begun), moment(x.LastComplete),
 			txt(x.Reason)})
 	}
@@ -216,8 +219,16 @@ func (p *pages) regions(ctx context.Context) ([]*html.Node, error) {
 			"Reason"}, rows)}, nil
 }
 
+func namesOf(managers []nodes.Manager) called {
+	names := called{}
+	for _, m := range managers {
+		names[m.ID] = m.Name
+	}
+	return names
+}
+
 // changes are the latest, over all nodes.
-func (p *pages) changes(ctx context.Context) ([]*html.Node, error) {
+func (p *pages) changes(ctx context.Context, names called) ([]*html.Node, error) {
 	all, _, err := p.store.Changes(ctx, shownChanges, "")
 	if err != nil {
 		return nil, err
@@ -227,7 +238,8 @@ func (p *pages) changes(ctx context.Context) ([]*html.Node, error) {
 	}
 	rows := make([][]*html.Node, len(all))
 	for i, c := range all {
-		rows[i] = append([]*html.Node{moment(c.At), nodeLink(c.NodeID, c.Name)}, changeCells(c.Change)...)
+		rows[i] = append([]*html.Node{moment(c.At), nodeLink(c.NodeID, c.Name)},
+			changeCells(c.Change, names)...)
 	}
 	return []*html.Node{table("The latest changes, the newest first",
 		[]string{"When", "Node", "What", "From", "To", "Evidence"}, rows)}, nil
@@ -250,13 +262,18 @@ func (p *pages) node(
 	if err != nil {
 		return "", 0, nil, err
 	}
-	history = history[max(len(history)-1000, 0):]
+	managers, err := p.store.Managers(ctx)
+	if err != nil {
+		return "", 0, nil, err
+	}
+	names := namesOf(managers)
+	history = history[max(len(history)-shownHistory, 0):]
 	rows := make([][]*html.Node, len(history))
 	for i, c := range history {
-		rows[len(history)-1-i] = append([]*html.Node{moment(c.At)}, changeCells(c)...)
+		rows[len(history)-1-i] = append([]*html.Node{moment(c.At)}, changeCells(c, names)...)
 	}
 	return n.Name, http.StatusOK, []*html.Node{
-		back(), section("known", "What is known", facts(n)),
+		back(), section("known", "What is known", facts(n, names)),
 		section("history", "History", table("Its changes, the newest first",
 			[]string{"When", "What", "From", "To", "Evidence"}, rows)),
 	}, nil

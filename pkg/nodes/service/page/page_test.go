@@ -126,7 +126,7 @@ func TestPage(t *testing.T) {
 	s := fill(t)
 	a := get(t, s, "/")
 	for _, want := range []string{"You are ann.", "61 nodes: 59 running, 2 stopped", "eu-west-1",
-		"complete", "denied", "throttled", "web-00", "env=prod", "command ann", "Next page"} {
+		"complete", "denied", "throttled", "web-00", "env=prod", "command ann", "scan own", "Next page"} {
 		if !strings.Contains(a.text, want) {
 			t.Errorf("%q is not in the page", want)
 		}

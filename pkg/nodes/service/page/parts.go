@@ -155,12 +155,36 @@ func totalsText(t store.Totals) string {
 	return text + "; status " + strings.Join(parts, ", ")
 }
 
-func changeCells(c nodes.Change) []*html.Node {
-	return []*html.Node{txt(c.Field), code(c.From), code(c.To), txt(evidenceText(c.Evidence))}
+// called are the names of managers, by their ids.
+type called map[string]string
+
+// of is how a manager is called, or the text itself where it is no manager's id.
+func (c called) of(id string) string {
+	if name := c[id]; name != "" {
+		return name
+	}
+	return id
 }
 
-func evidenceText(e nodes.Evidence) string {
-	text := strings.TrimSpace(string(e.Kind) + " " + e.By)
+// all are the names of several.
+func (c called) all(ids []string) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = c.of(id)
+	}
+	return strings.Join(names, ", ")
+}
+
+func changeCells(c nodes.Change, managers called) []*html.Node {
+	from, to := c.From, c.To
+	if c.Field == "managers" {
+		from, to = managers.all(strings.Split(from, ",")), managers.all(strings.Split(to, ","))
+	}
+	return []*html.Node{txt(c.Field), code(from), code(to), txt(evidenceText(c.Evidence, managers))}
+}
+
+func evidenceText(e nodes.Evidence, managers called) string {
+	text := strings.TrimSpace(string(e.Kind) + " " + managers.of(e.By))
 	if e.Inferred {
 		text += ", inferred"
 	}
@@ -171,7 +195,7 @@ func evidenceText(e nodes.Evidence) string {
 }
 
 // facts are what is known of a node.
-func facts(n *nodes.Node) *html.Node {
+func facts(n *nodes.Node, managers called) *html.Node {
 	list := el("dl", nil)
 	add := func(name string, values ...*html.Node) {
 		value := with(el("dd", nil), values...)
@@ -181,14 +205,14 @@ func facts(n *nodes.Node) *html.Node {
 	}
 	add("Id", code(n.ID))
 	add("Type", txt(string(n.Type)))
-	add("State", badge(string(n.State)), txt(" "+evidenceText(n.Said)))
+	add("State", badge(string(n.State)), txt(" "+evidenceText(n.Said, managers)))
 	add("Since", moment(n.StateSince))
-	add("Status", badge(string(n.Status)), txt(" "+evidenceText(n.StatusSaid)))
+	add("Status", badge(string(n.Status)), txt(" "+evidenceText(n.StatusSaid, managers)))
 	add("Error", txt(n.ConnectionError))
 	add("Source", code(n.Source.ID))
 	add("Region", code(n.Region))
 	add("Account", code(n.AccountID))
-	add("Managers", txt(strings.Join(n.Managers, ", ")))
+	add("Managers", txt(managers.all(n.Managers)))
 	add("Tags", txt(tagsText(n)))
 	add("Platform", txt(strings.TrimSpace(n.Platform+" "+n.PlatformRelease)))
 	add("Addresses", txt(strings.Join(n.Addresses, ", ")))

@@ -38,6 +38,12 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0;
   border-bottom: 1px solid var(--line); }
 dl { display: grid; grid-template-columns: fit-content(35%) 1fr; gap: .3rem 1rem; }
 dd { margin: 0; min-width: 0; }
+th { white-space: nowrap; }
+@media (min-width: 60.01rem) {
+  td[data-of=Region] > span, td[data-of=Account] > span { display: block; min-width: 8rem; }
+  td[data-of=Type] > span, td[data-of=What] > span { display: block; min-width: 5rem; }
+  td[data-of=Name] > span, td[data-of=Node] > span { display: block; min-width: 9rem; }
+  td time { white-space: nowrap; } }
 @media (max-width: 60rem) {
   body { padding: .75rem; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
