@@ -54,6 +54,8 @@ var walls = []wall{
 	{name: "a selection of nodes knows no SQL, no SDK, no disk and no network", of: "pkg/selection",
 		only:       []string{"pkg/nodes", "pkg/action", "pkg/evidence"},
 		forbidding: []string{"database/...", "github.com/...", "golang.org/...", "os/...", "net"}},
+	{name: "what listens to events knows no provider's queue", of: "pkg/nodes/events",
+		only: []string{"pkg/nodes"}, forbidding: []string{"github.com/...", "database/...", "net/..."}},
 	{name: "the gate knows no SQL, no SDK and no processes", of: "pkg/gate",
 		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "os/exec"}},
 	{name: "what ships imports nothing that only tests and benches use", of: "...",

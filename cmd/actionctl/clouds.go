@@ -7,6 +7,7 @@ import (
 
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/awscloud"
+	"aws-provider-executor/pkg/nodes/events"
 	"aws-provider-executor/pkg/nodes/scan"
 )
 
@@ -18,4 +19,9 @@ func openCloud(ctx context.Context, m nodes.Manager, log *slog.Logger) (scan.Clo
 	}
 	return nil, &scan.Failure{Verdict: nodes.Disabled,
 		Reason: fmt.Sprintf("this version does not look at managers of the type %s yet", m.Type)}
+}
+
+// openQueue opens a queue of changes of state.
+func openQueue(ctx context.Context, url string, log *slog.Logger) (events.Queue, error) {
+	return awscloud.OpenQueue(ctx, url, log)
 }

@@ -26,7 +26,7 @@ func main() {
 	p := &cli.Program{
 		Version: version, Registry: actions.Registry(), Provider: "aws",
 		Plugin: "aws-provider-executor", Now: time.Now, Look: look,
-		Network: lookAt, OpenCloud: openCloud, ReadSecret: awscloud.ReadSecret,
+		Network: lookAt, OpenCloud: openCloud, OpenQueue: openQueue, ReadSecret: awscloud.ReadSecret,
 	}
 	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -25,6 +25,7 @@ import (
 	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/network"
 	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/events"
 	"aws-provider-executor/pkg/nodes/scan"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/preflight/ec2checks"
@@ -54,6 +55,8 @@ type Program struct {
 	Network func(ctx context.Context, region string, budget time.Duration) (network.Source, error)
 	// OpenCloud, when not nil, opens the cloud that a manager of nodes looks at.
 	OpenCloud func(ctx context.Context, m nodes.Manager, log *slog.Logger) (scan.Cloud, error)
+	// OpenQueue, when not nil, opens a queue of a cloud's events by its URL.
+	OpenQueue func(ctx context.Context, url string, log *slog.Logger) (events.Queue, error)
 	// ReadSecret, when not nil, reads what a reference leads to that is no file.
 	ReadSecret func(ctx context.Context, ref nodes.SecretRef, log *slog.Logger) (string, error)
 }

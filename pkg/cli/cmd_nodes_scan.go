@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/events"
 	"aws-provider-executor/pkg/nodes/probe"
 	"aws-provider-executor/pkg/nodes/scan"
 )
@@ -166,7 +168,7 @@ Exit: 0 all regions were complete, 1 one was not.`,
 func (n *nodeCommands) watch() *cobra.Command {
 	var o scan.WatchOptions
 	p := n.prober()
-	due := time.Duration(0)
+	due, queueURL := time.Duration(0), ""
 	c := &cobra.Command{
 		Use:   "watch [MANAGER...]",
 		Short: "scan managers again and again, and probe manual nodes that are due",
@@ -175,6 +177,10 @@ all come at once, until it is told to stop. It tells each region as it ends, a l
 that are created meanwhile are scanned, too. A region that is throttled or gives no answer is left
 alone for longer each time; no manager waits for another. Manual nodes that are due are probed, as
 nodes probe does, unless managers are named and the manual one is not among them.
+
+--queue names a queue of SQS to which EventBridge sends EC2's changes of state: they are taken over
+as they happen, and scans find out what was lost. A message is deleted once it is in the store. One
+for an account or region of no manager, and one that is not understood, is left.
 
 examples/nodes has a unit for systemd.`,
 		Example: `  actionctl nodes watch
@@ -192,6 +198,10 @@ examples/nodes has a unit for systemd.`,
 				return err
 			}
 			defer s.Close()
+			queue, err := n.openQueue(c.Context(), queueURL)
+			if err != nil {
+				return err
+			}
 			if len(args) > 0 {
 				managers, err := managersNamed(c.Context(), s, args)
 				if err != nil {
@@ -201,21 +211,26 @@ examples/nodes has a unit for systemd.`,
 					o.Only = append(o.Only, m.ID)
 				}
 			}
-			t := &watchTeller{nodeCommands: n}
+			t := &watchTeller{nodeCommands: n, fates: map[events.Fate]int{}}
 			o.Now, o.Result, o.Failed = n.Now, t.region, t.failed
-			var probes sync.WaitGroup
+			var others sync.WaitGroup
 			if due > 0 && (len(o.Only) == 0 || slices.Contains(o.Only, nodes.ManualManager)) {
-				probes.Go(func() {
+				others.Go(func() {
 					p.Watch(c.Context(), s, probe.WatchOptions{Due: due, Done: t.probed, Failed: t.failed})
 				})
 			}
+			if queue != nil {
+				l := events.Listener{Queue: queue, Store: s, Now: n.Now, Told: t.event, Failed: t.failed}
+				others.Go(func() { l.Run(c.Context()) })
+			}
 			scan.NewWatcher(s, scanner, o).Run(c.Context())
-			probes.Wait()
+			others.Wait()
 			return nil
 		},
 	}
 	c.Flags().DurationVar(&o.Interval, "interval", time.Hour,
 		"how often managers are scanned that have no interval of their own")
+	c.Flags().StringVar(&queueURL, "queue", "", "the `URL` of a queue of EC2's changes of state")
 	c.Flags().DurationVar(&due, "probe-due", 24*time.Hour,
 		"how long after a probe of a manual node the next one is due; 0 probes none")
 	c.Flags().DurationVar(&p.Timeout, "probe-timeout", 10*time.Second, "how long one probe may take")
@@ -223,10 +238,53 @@ examples/nodes has a unit for systemd.`,
 	return c
 }
 
+// openQueue opens a queue; nil where none is named.
+func (n *nodeCommands) openQueue(ctx context.Context, url string) (events.Queue, error) {
+	switch {
+	case url == "":
+		return nil, nil
+	case n.OpenQueue == nil:
+		return nil, errors.New("this program listens to no queue")
+	}
+	q, err := n.OpenQueue(ctx, url, n.log)
+	if err != nil {
+		return nil, usage("--queue: %v", err)
+	}
+	return q, nil
+}
+
+// eventRow is what a message of a queue came to.
+type eventRow struct {
+	MessageID string        `json:"messageId"`
+	Fate      events.Fate   `json:"fate"`
+	Reason    string        `json:"reason,omitempty"`
+	SourceID  string        `json:"sourceId,omitempty"`
+	State     nodes.State   `json:"state,omitempty"`
+	NodeID    string        `json:"nodeId,omitempty"`
+	Outcome   nodes.Outcome `json:"outcome,omitempty"`
+}
+
+func (t *watchTeller) event(x events.Told) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fates[x.Fate]++
+	row := eventRow{MessageID: x.Message.ID, Fate: x.Fate, Reason: x.Reason,
+		SourceID: x.Event.Source.ID, State: x.Event.State, NodeID: x.Received.NodeID,
+		Outcome: x.Received.Outcome}
+	_ = t.print(row, func(w io.Writer) { // what can't be written is told at the end
+		text := strings.TrimSpace(row.SourceID + " " + string(row.State) + " " +
+			firstOf(row.Reason, string(row.Outcome)))
+		fmt.Fprintln(w, t.Now().UTC().Format(time.RFC3339), "event", printable(row.MessageID),
+			fmt.Sprintf("%s (%d so far):", row.Fate, t.fates[x.Fate]), printable(text))
+	})
+}
+
 // watchTeller tells what a watch comes to, one thing after the other.
 type watchTeller struct {
 	*nodeCommands
 	mu sync.Mutex
+	// fates counts the messages of the queue by what became of them.
+	fates map[events.Fate]int
 }
 
 func (t *watchTeller) region(r scan.Result) {
