@@ -8,12 +8,12 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 GOFLAGS_BUILD := -trimpath -tags nethttpomithttp2 -ldflags "-s -w -X main.version=$(VERSION)"
 # What was compiled for the programs is not compiled again for tests.
 GOFLAGS_TEST := -vet=off -trimpath -tags nethttpomithttp2
-# What starts goroutines. The race detector looks at its tests, but for two of many nodes.
+# What starts goroutines. The race detector looks at its tests, but for three of many worlds.
 RACE := ./pkg/action ./pkg/awsec2 ./pkg/cli ./pkg/ec2sim/... ./pkg/executor ./pkg/fenceagent \
 	./pkg/gate ./pkg/host ./pkg/ledger/table ./pkg/metrics ./pkg/nodes/awscloud ./pkg/nodes/probe \
 	./pkg/nodes/scan ./pkg/nodes/service/... ./pkg/plugin ./pkg/runner ./pkg/signature \
 	./pkg/subprocess
-RACE_SKIP := ^Test(A14TenThousandInstances|AKillLeavesNoHalfRegion)$$
+RACE_SKIP := ^Test(A14TenThousandInstances|AKillLeavesNoHalfRegion|TwoMachines)$$
 # Where the detector looks at some tests only: those of many at once, and the scripts in which a
 # program serves a stream, executes or scans many things, gives up on a call, or is not alone.
 RACE_SOME := ./cmd/actionctl ./cmd/aws-provider-executor ./pkg/journal ./pkg/ledger ./pkg/nodes/store
