@@ -167,9 +167,9 @@ func (l *Ledger) History(ctx context.Context, resource, attribute string) ([]Rec
 var errNotWhole = errors.New("of this attribute a record is missing, or two have the same place" +
 	" in its history, as after a partial restore; see \"A history that is not whole\" in ledger.md")
 
-// whole reports whether some records may be all that have an entry of an attribute.
-func (l *Ledger) whole(records []Record, a Attribute) bool {
-	return history.Whole(entriesOf(records, a, l.now()))
+// Whole reports whether some records may be all that have an entry of an attribute.
+func Whole(records []Record, a Attribute, now time.Time) bool {
+	return history.Whole(entriesOf(records, a, now))
 }
 
 // having returns those of some records that have an entry of an attribute.
@@ -188,10 +188,10 @@ func (l *Ledger) history(
 	ctx context.Context, a Attribute,
 ) (all []Record, strays []string, err error) {
 	all, strays, err = l.readHistory(ctx, a)
-	if err == nil && !l.whole(all, a) {
+	if err == nil && !Whole(all, a, l.now()) {
 		// Whoever reads without the lock of the resource may have met another one at work.
 		all, strays, err = l.readHistory(ctx, a)
-		if err == nil && !l.whole(all, a) {
+		if err == nil && !Whole(all, a, l.now()) {
 			err = l.broken("trust", l.indexPath(a), errNotWhole)
 		}
 	}

@@ -130,11 +130,28 @@ func (t *Table) decode(place Place, i Item) (ledger.Record, bool, error) {
 	return r, true, nil
 }
 
-// History returns the records that have an entry of an attribute, in no particular order.
+// History returns the records that have an entry of an attribute, in no particular order. It
+// refuses a history that is not whole.
 func (t *Table) History(
 	ctx context.Context, resource, attribute string,
 ) ([]ledger.Record, error) {
 	a := ledger.Attribute{Resource: resource, Name: attribute}
+	all, err := t.history(ctx, a)
+	if err == nil && !ledger.Whole(all, a, t.options.Now()) {
+		// Whoever reads without the lock of the resource may have met another one at work.
+		all, err = t.history(ctx, a)
+		if err == nil && !ledger.Whole(all, a, t.options.Now()) {
+			return nil, protocol.Refuse(protocol.StateStore,
+				"cannot trust the history of the %s of %s in the table %s: a record is missing, or two "+
+					"have the same place, as after a partial restore; nothing was changed; repair the table "+
+					"from a backup", attribute, resource, t.options.Name)
+		}
+	}
+	return all, err
+}
+
+// history returns what History does, be it whole or not.
+func (t *Table) history(ctx context.Context, a ledger.Attribute) ([]ledger.Record, error) {
 	names, err := t.backend.List(ctx, indexPartitionOf(a))
 	if err != nil {
 		return nil, t.broken(err)

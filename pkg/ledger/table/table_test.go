@@ -266,6 +266,31 @@ func TestForeignRecords(t *testing.T) {
 	})
 }
 
+// TestAHistoryThatIsNotWholeIsRefused: a record that was lost from below another one is missed.
+func TestAHistoryThatIsNotWholeIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, ctx := newMemory(), t.Context()
+		for i, key := range []string{"below", "above"} {
+			table, release := open(t, b, key, "eni-1")
+			e := entryOf("eni-1", "groups", int64(i+1), history.Live)
+			e.On = int64(i)
+			if err := table.Put(ctx, recordOf(key, e)); err != nil {
+				t.Fatal(err)
+			}
+			release()
+		}
+		table, release := open(t, b, "k", "eni-1")
+		defer release()
+		if all, err := table.History(ctx, "eni-1", "groups"); err != nil || len(all) != 2 {
+			t.Fatalf("whole it answers %v, %v", all, err)
+		}
+		delete(b.items, keyPlace("below"))
+		if _, err := table.History(ctx, "eni-1", "groups"); class(err) != protocol.StateStore {
+			t.Errorf("it answers %v", err)
+		}
+	})
+}
+
 // TestTooMany: a record that one transaction can't take is refused before anything is written.
 func TestTooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
