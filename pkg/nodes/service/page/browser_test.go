@@ -3,8 +3,14 @@
 package page_test
 
 import (
+	"aws-provider-executor/pkg/nodes/service"
+	"aws-provider-executor/pkg/nodes/service/page"
+	"aws-provider-executor/pkg/nodes/store"
 	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,6 +26,17 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
+
+// serve serves a store as the page does it, to the caller ann.
+func serve(t *testing.T, s *store.Store) string {
+	t.Helper()
+	h := page.Handler(s, slog.New(slog.DiscardHandler))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(service.WithCaller(r.Context(), "uid 0 (ann)")))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
 
 // browser starts a headless Chromium.
 func browser(t *testing.T) context.Context {

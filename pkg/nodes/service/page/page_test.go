@@ -66,17 +66,6 @@ func fill(t *testing.T) *store.Store {
 	return s
 }
 
-// serve serves a store as the page does it, to the caller ann.
-func serve(t *testing.T, s *store.Store) string {
-	t.Helper()
-	h := page.Handler(s, slog.New(slog.DiscardHandler))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r.WithContext(service.WithCaller(r.Context(), "uid 0 (ann)")))
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
 // answer is what a request gets: the status, the header, and the document with its text.
 type answer struct {
 	status int
