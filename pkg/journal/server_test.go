@@ -58,6 +58,7 @@ func TestWhatPassesOnAServer(t *testing.T) {
 		"canceled":      {wrapped(context.Canceled), false},
 		"cut off":       {errors.Join(context.Canceled, io.EOF), false},
 		"changed":       {wrapped(gate.ErrChanged), false},
+		"changed, away": {errors.Join(gate.ErrChanged, io.EOF), false},
 		"no network":    {wrapped(&net.OpError{Op: "dial", Err: errors.New("refused")}), true},
 		"bad":           {wrapped(sqldriver.ErrBadConn), true},
 		"done":          {wrapped(sql.ErrConnDone), true},
