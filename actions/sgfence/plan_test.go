@@ -249,6 +249,26 @@ func TestPlanFence(t *testing.T) {
 			cloud: cloud{instances: []ec2model.Instance{partly}},
 			with:  []string{"securityGroups=" + group(1)}, refuse: protocol.InvalidRequest,
 			says: "nothing to remove"},
+		{name: "another's fence, on the first interface, of a group that the second never had",
+			cloud: cloud{
+				instances: []ec2model.Instance{running(nic(eni0, 0, group(3)), nic(eni1, 1, group(2)))}},
+			with: []string{"securityGroups=" + group(1)}, record: record{},
+			others: []action.Recorded{entry("other", 3, eni0, group(1)+","+group(3), group(3))},
+			want: []string{
+				"fenceBackup of " + here + ": none -> none",
+				"securityGroups of " + eni0 + ": " + group(3) + " -> " + group(3),
+				"securityGroups of " + eni1 + ": " + group(2) + " -> " + group(2),
+			}},
+		{name: "another's fence, on the second interface, of a group that the first never had",
+			cloud: cloud{
+				instances: []ec2model.Instance{running(nic(eni0, 0, group(2)), nic(eni1, 1, group(3)))}},
+			with: []string{"securityGroups=" + group(1)}, record: record{},
+			others: []action.Recorded{entry("other", 3, eni1, group(1)+","+group(3), group(3))},
+			want: []string{
+				"fenceBackup of " + here + ": none -> none",
+				"securityGroups of " + eni0 + ": " + group(2) + " -> " + group(2),
+				"securityGroups of " + eni1 + ": " + group(3) + " -> " + group(3),
+			}},
 		{name: "made on the way of another fence, and sent again",
 			cloud: cloud{instances: []ec2model.Instance{running(nic(eni0, 0, group(3)))}},
 			with:  []string{"securityGroups=" + group(2)},

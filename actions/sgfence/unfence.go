@@ -118,8 +118,11 @@ func (u *unfence) restore(ctx context.Context) (*action.Plan, error) {
 	case len(u.legs) == 0 && unknown != "":
 		return u.skip(action.Untold(u.req, unknown))
 	case len(u.legs) == 0 && !power:
-		return u.skip("nothing to restore: "+u.instance+" has no tags of a fence in force, "+
-			"and no facts of one are given"+u.otherSets(), nil)
+		tags := u.instance + " has no tags of a fence in force"
+		if u.tagless {
+			tags = "the tags of " + u.instance + " are not looked at"
+		}
+		return u.skip("nothing to restore: "+tags+", and no facts of one are given"+u.otherSets(), nil)
 	}
 	if err := u.check(ctx); err != nil {
 		return nil, err
