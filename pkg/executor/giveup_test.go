@@ -162,6 +162,17 @@ func TestTheRecordIsAsItWasFound(t *testing.T) {
 			t.Errorf("%d readings: %v", got, c.cloud.calls)
 		}
 	})
+	rule(t, "of such an attempt, none from one moment to the next", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.dies = "before change"
+		is(t, c.set("k", "a", "on"), died)
+		time.Sleep(2 * time.Minute)
+		c.cloud.changes, c.dies = script{"a": {"refuse"}}, "after remove 1"
+		is(t, c.set("k", "a", "on"), died)
+		if r, found := c.record("k"); found {
+			t.Errorf("recorded is %+v", r)
+		}
+	})
 	rule(t, "of what is undone, while another may need it", func(t *testing.T) {
 		c := newCore(t, "a=off")
 		first := is(t, c.set("k1", "a", "on"), protocol.Succeeded)

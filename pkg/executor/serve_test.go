@@ -410,3 +410,34 @@ func TestServeHasALogForEachRequest(t *testing.T) {
 		t.Errorf("%d bytes: %.3000s", len(log), log)
 	}
 }
+
+// TestServeKeepsWhatRequestsHaveInCommon: a stream connects by what is kept for all of its
+// requests. A single request has nothing to keep.
+func TestServeKeepsWhatRequestsHaveInCommon(t *testing.T) {
+	c := &cloud{values: map[string]string{"a": "off"}}
+	var alone, kept, joint int
+	counted := func(n *int) Connect {
+		return connecting(func(context.Context) (Connection, error) {
+			*n++
+			return connection{c}, nil
+		})
+	}
+	p := &Process{Name: "switcher", Version: "v9", Registry: testRegistry, Provider: "test",
+		Connect: counted(&alone),
+		Keep:    func(*slog.Logger) Connect { kept++; return counted(&joint) }}
+	s := serveProcess(t, p)
+	for _, verb := range []string{"on", "off"} {
+		s.ask(request(verb, verb, "a", ""))
+		if n, status := s.answer(); status.Status != protocol.Succeeded {
+			t.Errorf("%d: %+v", n, status)
+		}
+	}
+	if code := s.end(); code != 0 || alone != 0 || kept != 1 || joint != 2 {
+		t.Errorf("exit %d; %d alone, %d by what was kept %d times", code, alone, joint, kept)
+	}
+	p.program().Main(t.Context(), []string{"switcher"}, []string{"EXECUTOR_STATE_DIR=none"},
+		strings.NewReader(request("on", "k", "a", "")), io.Discard, io.Discard)
+	if alone != 1 || kept != 1 || joint != 2 {
+		t.Errorf("a single request: %d alone, %d by what was kept %d times", alone, joint, kept)
+	}
+}

@@ -81,7 +81,8 @@ func TestAResultTooLargeIsSaidBeforeAnythingIsChanged(t *testing.T) {
 				if s.Status != protocol.Failed || s.Message != s.Error ||
 					s.Observed["failureClass"] != string(protocol.LimitExceeded) ||
 					s.Observed["retryable"] != "false" ||
-					!strings.Contains(s.Error, "nothing was changed; the most of it is the fact \"told\"") {
+					!strings.Contains(s.Error, "a core reads 4194304 bytes, of which 1048576 are kept for what"+
+						" goes wrong; nothing was changed; the most of it is the fact \"told\"") {
 					t.Errorf("%s: %.300s, %q", verb, s.Error, s.Observed["failureClass"])
 				}
 			}
