@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -56,7 +57,7 @@ var kinds = map[protocol.JSONKind]Kind{
 func (l *lineCounter) node(v protocol.JSON) *Node {
 	n := &Node{Kind: kinds[v.Kind], Line: l.line(v.Offset), Text: v.Text}
 	// What is a node already is let go: of a large file both together would take twice the room.
-	n.Items = make([]*Node, 0, len(v.Items))
+	n.Items = slices.Grow(n.Items, len(v.Items))
 	for i, item := range v.Items {
 		n.Items = append(n.Items, l.node(item))
 		v.Items[i] = protocol.JSON{}
