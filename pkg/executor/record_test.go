@@ -371,4 +371,22 @@ func TestHowLongARecordStays(t *testing.T) {
 		is(t, c.send("reset", "k2:undo", "b", nil), protocol.Succeeded)
 		c.now("a=off b=off")
 	})
+	rule(t, "of releases under one key, the last one alone", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		for _, key := range []string{"k1", "k2"} {
+			is(t, c.set(key, "a", "on"), protocol.Succeeded)
+			is(t, c.send("reset", "own", "a", nil), protocol.Succeeded)
+		}
+		c.now("a=off")
+		c.recorded("own", "a 4 on>off live")
+	})
+	rule(t, "of releases of two switches under one key, the last one of each", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		for _, name := range []string{"a", "b", "b"} {
+			is(t, c.set("k"+name, name, "on"), protocol.Succeeded)
+			is(t, c.send("reset", "own", name, nil), protocol.Succeeded)
+		}
+		c.now("a=off b=off")
+		c.recorded("own", "a 2 on>off live\nb 4 on>off live")
+	})
 }

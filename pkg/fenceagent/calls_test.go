@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -78,6 +79,9 @@ type cluster struct {
 	runs int
 	// shown is the node as it was told last.
 	shown string
+	// adjust changes the program before a call, and stdout, if not nil, takes what it says.
+	adjust func(*Program)
+	stdout io.Writer
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -207,14 +211,21 @@ func (c *cluster) call(stdin string, args ...string) string {
 		fmt.Fprintf(&b, "sets %s=%s\n", name, value)
 		return nil
 	}
+	if c.adjust != nil {
+		c.adjust(p)
+	}
 	var environ []string
 	for name, value := range c.environment {
 		environ = append(environ, name+"="+value)
 	}
 	var out, complaints bytes.Buffer
+	stdout := io.Writer(&out)
+	if c.stdout != nil {
+		stdout = c.stdout
+	}
 	c.sim.ForgetCalls()
 	code := p.Main(c.t.Context(), append([]string{p.Name}, args...), environ,
-		strings.NewReader(stdin), &out, &complaints)
+		strings.NewReader(stdin), stdout, &complaints)
 	fmt.Fprintf(&b, "exit %d\n", code)
 	for line := range strings.Lines(settled.Replace(out.String())) {
 		b.WriteString("> " + line)
