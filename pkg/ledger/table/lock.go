@@ -157,7 +157,11 @@ func (h *hold) write(ctx context.Context, items map[Place]Item) error {
 			lease.Epoch = 1 + mathrand.Int64N(1<<40)
 		}
 		leases[place] = lease
-		changes = append(changes, Change{Place: place, If: Condition{Lease: &was}, Take: &lease})
+		// Who had the lock may have written the record after all, which is no beat.
+		revision := items[place].Revision
+		changes = append(changes, Change{
+			Place: place, If: Condition{Lease: &was, Revision: &revision}, Take: &lease,
+		})
 	}
 	began := h.table.options.Now()
 	if err := h.table.backend.Write(ctx, changes); err != nil {
@@ -166,7 +170,7 @@ func (h *hold) write(ctx context.Context, items map[Place]Item) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.leases, h.until = leases, began.Add(h.period/2)
-	// Nobody wrote the record since it was read: that takes the lock, and so another epoch.
+	// Nobody wrote the record since it was read: that would have been another epoch or revision.
 	if r, found, err := h.table.decode(h.places[0], items[h.places[0]]); err == nil {
 		h.record, h.found = &r, found
 	}
@@ -302,6 +306,10 @@ func (h *hold) giveUp(ctx context.Context) {
 		c := Change{Place: place, If: Condition{Holds: &lease}}
 		// A key without a record leaves nothing behind.
 		c.Delete = place == h.places[0] && unused
+		if c.Delete {
+			none := 0
+			c.If.Revision = &none
+		}
 		c.Give = !c.Delete
 		changes = append(changes, c)
 	}

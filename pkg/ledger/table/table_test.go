@@ -124,6 +124,45 @@ func TestLateHolder(t *testing.T) {
 	})
 }
 
+// meddled is a backend where something happens once, right before a write.
+type meddled struct {
+	*memory
+	before func()
+}
+
+func (m *meddled) Write(ctx context.Context, changes []Change) error {
+	if before := m.before; before != nil {
+		m.before = nil
+		before()
+	}
+	return m.memory.Write(ctx, changes)
+}
+
+// TestTakesOverTheRecordAsItIs: who had the lock writes the record between the look and the write
+// of who takes over. That record is kept and known, with its index entry.
+func TestTakesOverTheRecordAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, ctx := newMemory(), t.Context()
+		late, release := open(t, b, "k", "eni-1")
+		late.holds[0].cancel()
+		r := recordOf("k", entryOf("eni-1", "groups", 1, history.Pending))
+		wrote := errors.New("it was not asked")
+		m := &meddled{memory: b, before: func() { wrote = late.Put(ctx, r) }}
+		later, give := open(t, m, "k", "eni-1")
+		if wrote != nil {
+			t.Fatalf("the lease was not taken yet, and Put answers %v", wrote)
+		}
+		if got, found, err := later.Get(ctx, "k"); err != nil || !found || got.Revision != 1 {
+			t.Errorf("who took over finds %+v, %t, %v", got, found, err)
+		}
+		give()
+		release()
+		if all, err := later.History(ctx, "eni-1", "groups"); err != nil || len(all) != 1 {
+			t.Errorf("it leaves %+v, %v", all, err)
+		}
+	})
+}
+
 // TestHoldingEnds: a request whose beats come goes on, and the context of its changes ends when
 // they do not.
 func TestHoldingEnds(t *testing.T) {
