@@ -34,7 +34,7 @@ func (c *Connection) StateTable(name string) *StateTable {
 		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions,
-			c.asker.add, c.own.addAttemptLog, c.own.addCallCount, addTrace)
+			c.asker.add, c.own.addAttemptLog, c.own.addCallCount, addTableAnswerCheck, addTrace)
 	})}
 }
 

@@ -147,3 +147,42 @@ func TestForeignItems(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswersThatAreNotDynamoDBs: a 200 that says less than DynamoDB does is no answer, and it is
+// asked again. Taken for one it would tell that there is no record, or that one was written.
+func TestAnswersThatAreNotDynamoDBs(t *testing.T) {
+	place := table.Place{Partition: "p", Sort: "s"}
+	reading := map[string]func(context.Context, *StateTable) error{
+		"BatchGetItem": func(ctx context.Context, s *StateTable) error {
+			_, err := s.Read(ctx, []table.Place{place})
+			return err
+		},
+		"Query": func(ctx context.Context, s *StateTable) error {
+			_, err := s.List(ctx, "p")
+			return err
+		},
+	}
+	writing := func(ctx context.Context, s *StateTable) error {
+		return s.Write(ctx, []table.Change{{Place: place, Enter: true}})
+	}
+	refused := func(
+		operation, answer string, ask func(context.Context, *StateTable) error,
+	) {
+		d := &dynamo{answers: []string{answer, `400 {"__type":"AccessDeniedException"}`}}
+		if err := ask(t.Context(), d.table(t)); err == nil || len(d.asked) != 2 {
+			t.Errorf("%q for an answer to %s: it asks %d times, and answers %v",
+				answer, operation, len(d.asked), err)
+		}
+	}
+	for _, answer := range []string{
+		"", "null", "[]", "<html></html>", `{"Responses":{"state":[`, `{"Items":[],`,
+		`{}`, `{"Responses":null,"Items":null}`,
+	} {
+		for operation, ask := range reading {
+			refused(operation, answer, ask)
+		}
+		if !strings.HasSuffix(answer, "}") {
+			refused("TransactWriteItems", answer, writing)
+		}
+	}
+}
