@@ -20,12 +20,8 @@ func New(name, version string, verbs *action.Registry) *executor.Process {
 	return &executor.Process{
 		Name: name, Version: version, Registry: verbs, Provider: "aws",
 		Inquiries: []executor.Inquiry{{Inquiry: Preflight(verbs), Look: look(verbs)}},
-		Connect: func(
-			ctx context.Context, region string, budget time.Duration, log *slog.Logger,
-		) (executor.Connection, error) {
-			return awsec2.Connect(ctx, region, budget, log)
-		},
-		Shared: openTable,
+		Connect:   connect,
+		Shared:    openTable,
 		Keep: func(log *slog.Logger) executor.Connect {
 			kept := awsec2.NewKept(log)
 			return func(
@@ -35,4 +31,10 @@ func New(name, version string, verbs *action.Registry) *executor.Process {
 			}
 		},
 	}
+}
+
+func connect(
+	ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+) (executor.Connection, error) {
+	return awsec2.Connect(ctx, region, budget, log)
 }

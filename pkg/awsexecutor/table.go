@@ -26,9 +26,14 @@ func newTable(ctx context.Context, s executor.Shared) (*table.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := awsec2.Connect(ctx, region, s.Timeout, plugin.Traced(ctx, s.Log))
+	opened, err := s.Connect(ctx, region, s.Timeout, plugin.Traced(ctx, s.Log))
 	if err != nil {
 		return nil, err
+	}
+	conn, ok := opened.(*awsec2.Connection)
+	if !ok {
+		return nil, protocol.Refuse(protocol.Internal,
+			"a connection is a %T, which knows no table; nothing was changed", opened)
 	}
 	return table.New(conn.StateTable(s.Name), table.Options{
 		Name: s.Name, Timeout: s.Timeout, Reading: s.DryRun,
@@ -66,7 +71,9 @@ func (l *looker) checkStateStore(ctx context.Context) preflight.Check {
 	}
 	c := preflight.Check{Name: executor.StateStoreCheck, Verdict: preflight.Pass,
 		Seen: "the table " + name + " can be written", Facts: map[string]any{"table": name}}
-	t, err := newTable(ctx, executor.Shared{Name: name, Env: l.Env, Timeout: l.Timeout, Log: l.Log})
+	t, err := newTable(ctx, executor.Shared{
+		Name: name, Env: l.Env, Timeout: l.Timeout, Log: l.Log, Connect: connect,
+	})
 	if err == nil {
 		err = t.Try(ctx)
 	}

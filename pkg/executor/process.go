@@ -44,6 +44,8 @@ type Shared struct {
 	// DryRun asks for a store that nothing is written to.
 	DryRun bool
 	Log    *slog.Logger
+	// Connect opens a region of the provider; the requests of a stream have it in common.
+	Connect Connect
 }
 
 // CountedStore is a store that counts records.
@@ -117,7 +119,9 @@ func (p *Process) answer(
 	opened := func(s CountedStore) { store = s }
 	switch {
 	case s.stateTable != "":
-		shared := Shared{Name: s.stateTable, Env: call.Env, Timeout: e.Timeout, Log: call.Log}
+		shared := Shared{
+			Name: s.stateTable, Env: call.Env, Timeout: e.Timeout, Log: call.Log, Connect: connect,
+		}
 		e.OpenStore = p.sharedOpener(shared, opened)
 	case s.stateDir != noState:
 		e.OpenStore = p.opener(s.stateDir, opened)

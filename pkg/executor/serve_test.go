@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -440,4 +441,34 @@ func TestServeKeepsWhatRequestsHaveInCommon(t *testing.T) {
 	if alone != 1 || kept != 1 || joint != 2 {
 		t.Errorf("a single request: %d alone, %d by what was kept %d times", alone, joint, kept)
 	}
+}
+
+// TestServedTableIsReachedByWhatIsKept: the requests of a stream reach the table by the connection
+// that they have in common. One of its own for each would stay open, one after the other.
+func TestServedTableIsReachedByWhatIsKept(t *testing.T) {
+	var kept atomic.Int64
+	enough := protocol.Refuse(protocol.StateStore, "that is enough")
+	s := serveProcess(t, &Process{
+		Name: "switcher", Version: "v9", Registry: testRegistry, Provider: "test",
+		Connect: connecting(func(context.Context) (Connection, error) {
+			return nil, protocol.Refuse(protocol.Internal, "a connection of its own")
+		}),
+		Keep: func(*slog.Logger) Connect {
+			return connecting(func(context.Context) (Connection, error) {
+				kept.Add(1)
+				return connection{&cloud{values: map[string]string{"a": "off"}}}, nil
+			})
+		},
+		Shared: func(ctx context.Context, s Shared) (CountedStore, error) {
+			if _, err := s.Connect(ctx, "region", s.Timeout, s.Log); err != nil {
+				return nil, err
+			}
+			return nil, enough
+		},
+	}, "EXECUTOR_STATE_DIR=", StateTableVariable+"=state")
+	s.ask(request("on", "k", "a", ""))
+	if _, got := s.answer(); got.Error != enough.Message || kept.Load() != 2 {
+		t.Errorf("it answers %+v, and %d connections are those that are kept", got, kept.Load())
+	}
+	s.end()
 }
