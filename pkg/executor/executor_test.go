@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -669,4 +670,41 @@ func settingsOf(environ ...string) (settings, []string) {
 	call := plugin.Call{Env: plugin.Environment(environ)}
 	call.Settings, call.Faults = plugin.Parse(call.Env)
 	return parseSettings(call)
+}
+
+// clinging is a store that takes long to have a lock given back.
+type clinging struct{ Store }
+
+func (c clinging) Lock(ctx context.Context, key string, things ...string) (func(), error) {
+	release, err := c.Store.Lock(ctx, key, things...)
+	return func() { time.Sleep(time.Minute); release() }, err
+}
+
+// TestAnswersInTimeWhateverTheLocks: a store that is slow to take its locks back, as a table out of
+// reach is, does not keep the answer beyond its time.
+func TestAnswersInTimeWhateverTheLocks(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		for _, changes := range []script{nil, {"a": {"dropped"}}} {
+			c := &cloud{values: map[string]string{"a": "off"}, changes: changes}
+			e := &Executor{
+				Registry: testRegistry, Provider: "test", Timeout: 20 * time.Second,
+				Log: slog.New(slog.DiscardHandler),
+				Connect: func(context.Context, string, time.Duration) (Connection, error) {
+					return connection{c}, nil
+				},
+				OpenStore: func(ctx context.Context, dryRun bool) (Store, error) {
+					store, err := openStore(dir)(ctx, dryRun)
+					return clinging{store}, err
+				},
+			}
+			began := time.Now()
+			key := fmt.Sprint("k", len(changes))
+			status := e.Run(t.Context(), strings.NewReader(request("on", key, "a", ""))).Status
+			if took := time.Since(began); took > e.Timeout || status.Observed["now.a"] == "" {
+				t.Errorf("after %s it answers %+v", took, status)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
 }

@@ -3,10 +3,12 @@ package executor
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/history"
 	"aws-provider-executor/pkg/ledger"
+	"aws-provider-executor/pkg/plugin"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -282,14 +284,32 @@ func exclusive(verb action.Verb, req action.Request) []string {
 	return things
 }
 
-// closeStore gives the locks back. After an execution the store looks after itself for a moment.
+// closeStore gives the locks back. After an execution the store looks after itself for a moment. A
+// store that is slow to take them back does not keep the answer beyond its time.
 func (r *run) closeStore() {
-	for _, release := range slices.Backward(r.locks) {
-		release()
+	if len(r.locks) == 0 {
+		return
 	}
-	if len(r.locks) > 0 {
-		r.store.Sweep(r.times.verify)
+	given := make(chan struct{})
+	go func() {
+		defer close(given)
+		for _, release := range slices.Backward(r.locks) {
+			release()
+		}
+	}()
+	select {
+	case <-given:
+	case <-r.times.verify.Done():
+		late := time.NewTimer(plugin.Margin(r.Timeout) / 2)
+		defer late.Stop()
+		select {
+		case <-given:
+		case <-late.C:
+			r.Log.Warn("the locks could not be given back in time", "key", r.past.Key)
+			return
+		}
 	}
+	r.store.Sweep(r.times.verify)
 }
 
 // resources names what a record's action acted on.
