@@ -46,6 +46,7 @@ const (
 	attrEpoch     = "epoch"
 	attrBeat      = "beat"
 	attrPeriod    = "periodMs"
+	attrWatched   = "watchedMs"
 	attrRevision  = "revision"
 	attrRecord    = "record"
 )
@@ -291,9 +292,14 @@ func (x expressions) update(c table.Change) *string {
 	if l := c.Take; l != nil {
 		set = append(set, x.is(attrHolder, text(l.Holder)), x.is(attrEpoch, number(l.Epoch)),
 			x.is(attrBeat, number(l.Beat)), x.is(attrPeriod, number(l.Period.Milliseconds())))
+		remove = append(remove, x.name(attrWatched))
 	}
 	if c.Give {
-		remove = append(remove, x.name(attrHolder), x.name(attrBeat), x.name(attrPeriod))
+		remove = append(remove,
+			x.name(attrHolder), x.name(attrBeat), x.name(attrPeriod), x.name(attrWatched))
+	}
+	if c.Watched != 0 {
+		set = append(set, x.is(attrWatched, number(c.Watched.Milliseconds())))
 	}
 	if c.Record != nil {
 		set = append(set, x.is(attrRecord, &types.AttributeValueMemberB{Value: c.Record}),
@@ -334,6 +340,7 @@ func itemOf(values map[string]types.AttributeValue) (p table.Place, i table.Item
 	p = table.Place{Partition: read.text(attrPartition), Sort: read.text(attrSort)}
 	i.Holder, i.Epoch = read.text(attrHolder), read.number(attrEpoch)
 	i.Beat, i.Period = read.number(attrBeat), time.Duration(read.number(attrPeriod))*time.Millisecond
+	i.Watched = time.Duration(read.number(attrWatched)) * time.Millisecond
 	i.Revision, i.Record = int(read.number(attrRevision)), read.bytes(attrRecord)
 	if read.foreign {
 		return p, i, errForeignItem

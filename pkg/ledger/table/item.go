@@ -14,6 +14,8 @@ type Place struct{ Partition, Sort string }
 // Item is what a place holds. The zero Item is that of a place that holds nothing.
 type Item struct {
 	Lease
+	// Watched is for how long requests that waited saw the lease stand still, one after the other.
+	Watched time.Duration
 	// Revision is that of the record, 0 if there is none.
 	Revision int
 	// Record is the record of a key, as ledger.Encode made it.
@@ -48,10 +50,12 @@ type Condition struct {
 type Change struct {
 	Place
 	If Condition
-	// Take, if not nil, makes this the lease.
+	// Take, if not nil, makes this the lease, which nobody has watched yet.
 	Take *Lease
 	// Give makes the lock free. It keeps the epoch.
 	Give bool
+	// Watched, if not 0, is for how long the lease was seen to stand still.
+	Watched time.Duration
 	// Record, if not nil, is the record from now on, with Revision.
 	Record   []byte
 	Revision int
@@ -65,7 +69,8 @@ type Change struct {
 
 // Changes reports whether the change is more than a condition.
 func (c Change) Changes() bool {
-	return c.Take != nil || c.Give || c.Record != nil || c.Drop || c.Enter || c.Delete
+	return c.Take != nil || c.Give || c.Watched != 0 || c.Record != nil || c.Drop || c.Enter ||
+		c.Delete
 }
 
 // The partitions of a table.

@@ -86,17 +86,17 @@ func (t *Table) newHold(key string, things []string) *hold {
 	return h
 }
 
-// sighting is a lease as it was seen, and since when.
+// sighting is a lease as it was seen.
 type sighting struct {
 	Lease
-	since time.Time
+	// since is when it was first seen, until when the last reading began that showed it.
+	since, until time.Time
+	// before is for how long earlier requests saw it.
+	before time.Duration
 }
 
-// stood reports whether a lease that is seen now, by a reading that began at a time, has stood
-// still for its whole period.
-func (s sighting) stood(now Lease, began time.Time) bool {
-	return s.Lease == now && began.Sub(s.since) >= now.Period
-}
+// stood is for how long a lease has stood still.
+func (s sighting) stood() time.Duration { return s.before + max(0, s.until.Sub(s.since)) }
 
 // take takes all locks at once. It watches those that others have.
 func (h *hold) take(ctx context.Context) error {
@@ -107,8 +107,8 @@ func (h *hold) take(ctx context.Context) error {
 		if err != nil {
 			return h.notTaken(ctx, seen, err)
 		}
-		h.see(seen, items, h.table.options.Now())
-		if h.mayTake(seen, items, began) {
+		h.see(seen, items, began, h.table.options.Now())
+		if h.mayTake(seen, items) {
 			err := h.write(ctx, items)
 			if err == nil {
 				return nil
@@ -125,24 +125,48 @@ func (h *hold) take(ctx context.Context) error {
 	}
 }
 
-// see notes since when the leases that others have are as they are.
-func (h *hold) see(seen map[Place]sighting, items map[Place]Item, now time.Time) {
+// see notes since when the leases that others have are as a reading shows them.
+func (h *hold) see(seen map[Place]sighting, items map[Place]Item, began, now time.Time) {
 	for _, place := range h.places {
-		lease := items[place].Lease
-		if lease.Holder == "" {
+		i, s := items[place], seen[place]
+		switch {
+		case i.Holder == "":
 			delete(seen, place)
-		} else if seen[place].Lease != lease {
-			seen[place] = sighting{lease, now}
+			continue
+		case s.Lease != i.Lease:
+			s = sighting{Lease: i.Lease, since: now, before: i.Watched}
 		}
+		s.until = began
+		seen[place] = s
 	}
 }
 
 // mayTake reports whether each lock is free, or stood still.
-func (h *hold) mayTake(seen map[Place]sighting, items map[Place]Item, began time.Time) bool {
+func (h *hold) mayTake(seen map[Place]sighting, items map[Place]Item) bool {
 	return !slices.ContainsFunc(h.places, func(place Place) bool {
 		lease := items[place].Lease
-		return lease.Holder != "" && !seen[place].stood(lease, began)
+		return lease.Holder != "" && seen[place].stood() < lease.Period
 	})
+}
+
+// handOn leaves in the table for how long leases stood still, where this request had no time to see
+// all of it: the next one goes on from there. Each measures on its own clock, none measures what
+// another did.
+func (h *hold) handOn(ctx context.Context, seen map[Place]sighting) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.period/4)
+	defer cancel()
+	var changes []Change
+	for place, s := range seen {
+		// Who is alive says so more often.
+		if s.stood() >= s.Period/4 {
+			changes = append(changes, Change{
+				Place: place, If: Condition{Lease: &s.Lease}, Watched: s.stood(),
+			})
+		}
+	}
+	if len(changes) > 0 {
+		_ = h.table.backend.Write(ctx, changes)
+	}
 }
 
 // write writes the leases of all locks, each in the place of the one that was read.
@@ -179,6 +203,9 @@ func (h *hold) write(ctx context.Context, items map[Place]Item) error {
 
 // notTaken is the error where a lock was not taken.
 func (h *hold) notTaken(ctx context.Context, seen map[Place]sighting, err error) error {
+	if ctx.Err() != nil {
+		h.handOn(ctx, seen)
+	}
 	for _, place := range h.places {
 		if _, busy := seen[place]; busy && ctx.Err() != nil {
 			return ledger.Busy(h.names[place])

@@ -87,10 +87,13 @@ func (m *memory) make(c Change) {
 		return
 	}
 	if c.Take != nil {
-		i.Lease = *c.Take
+		i.Lease, i.Watched = *c.Take, 0
 	}
 	if c.Give {
-		i.Lease = Lease{Epoch: i.Epoch}
+		i.Lease, i.Watched = Lease{Epoch: i.Epoch}, 0
+	}
+	if c.Watched != 0 {
+		i.Watched = c.Watched
 	}
 	if c.Record != nil {
 		i.Record, i.Revision = slices.Clone(c.Record), c.Revision

@@ -8,8 +8,9 @@
 // # Locks
 //
 // A lock is a lease with an epoch. Its holder says all the time that it is alive. Another request
-// takes the lease once it stood still for its whole period, measured on the taker's own clock.
-// Clocks of two machines are never compared; they only have to run about equally fast.
+// takes the lease once it stood still for its whole period, measured on the taker's own clock. Who
+// has less time leaves in the table how much of it was seen. Clocks of two machines are never
+// compared; they only have to run about equally fast.
 //
 // Every write of a request is refused if one of its locks was taken by another. A change of the
 // cloud can't be refused so. That is why a request begins none when half of the period has passed
@@ -368,8 +369,8 @@ func (t *Table) write(ctx context.Context, changes []Change) error {
 func (t *Table) lost() *protocol.Failure {
 	again := true
 	f := protocol.Refuse(protocol.Conflict,
-		"another machine has taken over what this request had locked in %s, since this one did not "+
-			"say in time that it is alive; nothing more was changed; try again", t.options.Name)
+		"another machine may have taken over what this request had locked in %s, since this one did "+
+			"not say in time that it is alive; nothing more was changed; try again", t.options.Name)
 	f.Retryable = &again
 	return f
 }

@@ -206,6 +206,71 @@ func TestWaitsItsTurn(t *testing.T) {
 	})
 }
 
+// TestShortRequestsTakeOver: requests each of which has less time than a lease must stand still
+// take over together what a machine that died has locked, and not before.
+func TestShortRequestsTakeOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemory()
+		died, release := open(t, b, "k", "eni-1")
+		defer release()
+		died.holds[0].cancel()
+		began, period := time.Now(), died.holds[0].period
+		attempt := func(patience time.Duration) error {
+			table := New(b, Options{Name: "test", Timeout: 2 * time.Second})
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			give, err := table.Lock(ctx, "k", "eni-1")
+			if err == nil {
+				give()
+			}
+			return err
+		}
+		// Two that watch at the same time see no more than one.
+		both := make(chan error)
+		for range 2 {
+			go func() { both <- attempt(period * 2 / 5) }()
+		}
+		for range 2 {
+			if err := <-both; class(err) != protocol.Conflict {
+				t.Fatalf("after %s: %v", time.Since(began), err)
+			}
+		}
+		tries := 2
+		for ; attempt(period*2/5) != nil && tries < 10; tries++ {
+			time.Sleep(time.Hour)
+		}
+		if tries != 3 {
+			t.Errorf("%d had no time to take over", tries)
+		}
+	})
+}
+
+// TestWatchingOneThatIsAlive: what requests saw of a lease counts no more once its holder says that
+// it is alive.
+func TestWatchingOneThatIsAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemory()
+		holder, release := open(t, b, "k", "eni-1")
+		defer release()
+		h := holder.holds[0]
+		h.cancel()
+		for range 8 {
+			table := New(b, Options{Name: "test", Timeout: 2 * time.Second})
+			ctx, cancel := context.WithTimeout(t.Context(), h.period*3/4)
+			if _, err := table.Lock(ctx, "k", "eni-1"); class(err) != protocol.Conflict {
+				t.Fatalf("it answers %v", err)
+			}
+			cancel()
+			if b.snapshot()[keyPlace("k")].Watched == 0 {
+				t.Error("nothing is handed on")
+			}
+			if !h.beatOnce(t.Context()) {
+				t.Fatal("the lease is lost")
+			}
+		}
+	})
+}
+
 // TestTidy removes what no later answer rests on, but not under a key where somebody is at work.
 func TestTidy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
