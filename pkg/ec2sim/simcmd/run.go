@@ -111,7 +111,9 @@ func environment(srv *ec2sim.Server, environ []string, dir string) []string {
 }
 
 // leadsOutside reports whether a variable of the caller's may lead to something real.
-func leadsOutside(name string) bool { return strings.HasPrefix(name, "AWS_") }
+func leadsOutside(name string) bool {
+	return strings.HasPrefix(name, "AWS_") || name == "EXECUTOR_STATE_TABLE"
+}
 
 // pointing are the lines that point at the server, and at nothing else: no other service is
 // reached, and no profile of the caller's is read.

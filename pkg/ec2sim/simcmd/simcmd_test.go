@@ -148,7 +148,7 @@ func TestAShellThatEvaluatesWhatItPrintsReachesNothingReal(t *testing.T) {
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/",
 		"AWS_ENDPOINT_URL_STS=https://sts.example",
 		"AWS_CONFIG_FILE=/etc/real-config", "AWS_USE_FIPS_ENDPOINT=true",
-		"AWS_SESSION_TOKEN=real", "OTHER=kept",
+		"AWS_SESSION_TOKEN=real", "OTHER=kept", "EXECUTOR_STATE_TABLE=real",
 		"AWS_ODD NAME=x", "AWS_$(false)=x",
 	}
 	signals := make(chan os.Signal)
