@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/host"
 	"aws-provider-executor/pkg/journal"
@@ -231,6 +232,10 @@ func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
 		if value, ok := a.env[name]; ok {
 			env[name] = value
 		}
+	}
+	if env[executor.StateTableVariable] != "" && a.env["AWS_REGION"] != "" {
+		// A table that is named by its name alone is in this region.
+		env["AWS_REGION"] = a.env["AWS_REGION"]
 	}
 	for _, setting := range a.pluginEnv {
 		name, value, given := strings.Cut(setting, "=")

@@ -15,7 +15,7 @@ func TestTheExecutorGetsAnEnvironmentOfItsOwn(t *testing.T) {
 			"PATH": "/bin", "HOME": "/root", "SHELL": "sh", "AWS_ACCESS_KEY_ID": "AKIA",
 			"AWS_SECRET_ACCESS_KEY": "hush", "AWS_SESSION_TOKEN": "hush",
 			"AWS_CONTAINER_AUTHORIZATION_TOKEN": "hush", "AWS_PROFILE": "lab", "EXECUTOR_TIMEOUT": "1h",
-			"EXECUTOR_POLICY": "/held/by/loadPolicy", "EXTRA": "1",
+			"EXECUTOR_POLICY": "/held/by/loadPolicy", "EXTRA": "1", "AWS_REGION": "eu-west-1",
 		},
 	}
 	got, err := a.pluginEnvironment("/policy.yaml")
@@ -48,5 +48,17 @@ func TestTheExecutorGetsAnEnvironmentOfItsOwn(t *testing.T) {
 		} else if strings.Contains(err.Error(), "hush") {
 			t.Errorf("%q: the secret is told: %v", secret, err)
 		}
+	}
+}
+
+// TestTheExecutorFindsATableByItsName: with the name of a table goes the region that it is in.
+func TestTheExecutorFindsATableByItsName(t *testing.T) {
+	a := &app{timeout: 30 * time.Second, env: map[string]string{
+		"EXECUTOR_STATE_TABLE": "state", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1",
+	}}
+	got, err := a.pluginEnvironment("")
+	want := []string{"AWS_REGION=eu-west-1", "EXECUTOR_STATE_TABLE=state", "EXECUTOR_TIMEOUT=25s"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
 	}
 }
