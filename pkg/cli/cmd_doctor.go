@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/gate"
@@ -347,28 +348,67 @@ func (x *examination) provider(ctx context.Context) {
 	if region == "" {
 		x.say("region", preflight.Warn, "neither AWS_REGION nor the instance tells one",
 			"requests name their own; name one with --region to have the rest looked at")
-		for _, name := range []string{"credentials", "identity", "clock"} {
-			x.say(name, preflight.Unknown, "there is no region to ask in", "name one with --region")
-		}
+		x.unasked("there is no region to ask in", "name one with --region")
 		return
 	}
-	x.pass("region", "%s (%s)", region, from)
+	seen := fmt.Sprintf("%s (%s)", region, from)
+	if _, err := action.Region.Canonical(region); err != nil {
+		x.say("region", preflight.Fail,
+			fmt.Sprintf("%s (%s): %v", protocol.Quote(region), from, err),
+			"mend the name: nothing is asked in it, and the executor refuses a request with it")
+		x.unasked("there is no region to ask in", "mend the check region first")
+		return
+	}
 	reader, err := x.Look(ctx, x.env, region, x.timeout, x.log)
 	if err != nil {
-		for _, name := range []string{"credentials", "identity", "clock"} {
-			x.say(name, preflight.Unknown, err.Error(), "mend what it names")
-		}
+		x.say("region", preflight.Unknown, seen+"; nothing could be asked there",
+			"mend the check credentials first")
+		x.unasked(err.Error(), "mend what it names")
 		return
-	}
-	if s, ok := reader.(sourced); ok {
-		x.pass("credentials", "from %s", s.CredentialSource())
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(x.timeout/2, 10*time.Second))
 	defer cancel()
 	id, err := reader.CallerIdentity(ctx)
-	x.identity(id, err)
 	clock, known := reader.Clock()
+	if known || x.readThere() {
+		x.pass("region", "%s", seen)
+	} else {
+		x.say("region", preflight.Unknown, seen+"; nothing there gave an answer",
+			"mend the check identity, and see that the name is that of a region")
+	}
+	if s, ok := reader.(sourced); ok {
+		x.credentials(s.CredentialSource(), err)
+	}
+	x.identity(id, err)
 	x.clock(clock, known)
+}
+
+// unasked says why the provider was not asked.
+func (x *examination) unasked(seen, advice string) {
+	for _, name := range []string{"credentials", "identity", "clock"} {
+		x.say(name, preflight.Unknown, seen, advice)
+	}
+}
+
+// readThere reports whether the executor had an answer of EC2.
+func (x *examination) readThere() bool {
+	for name, told := range x.facts {
+		if strings.HasPrefix(name, "permission.") && told != "unknown" {
+			return true
+		}
+	}
+	return false
+}
+
+// credentials tells their source. That one is asked is no sign that it gives any.
+func (x *examination) credentials(source string, err error) {
+	if err != nil {
+		x.say("credentials", preflight.Unknown,
+			"from "+source+"; they did not get through to an identity",
+			"mend the check identity")
+		return
+	}
+	x.pass("credentials", "from %s", source)
 }
 
 func (x *examination) identity(id ec2model.Identity, err error) {
