@@ -96,7 +96,11 @@ func (a *app) runSmoke(ctx context.Context, f smokeFlags) error {
 	if err := f.check(a); err != nil {
 		return err
 	}
-	requests, faults := a.readRequests(f.file, protocol.Execute)
+	data, err := a.read(f.file)
+	if err != nil {
+		return fmt.Errorf("cannot read the request: %w", err)
+	}
+	requests, faults := a.decodeRequests(data, f.file, protocol.Execute)
 	var wrong protocol.Faults
 	if faults != nil && !errors.As(faults, &wrong) {
 		return faults
@@ -110,6 +114,7 @@ func (a *app) runSmoke(ctx context.Context, f smokeFlags) error {
 	seen := evidence.Seen{Subjects: a.subjects(plansOf(requests),
 		func(gate.Plan) evidence.Outcome { return evidence.Outcome{} })}
 	config := a.smokeConfig(g, f, requests, faults, &seen)
+	config.Credentials = credentialsIn(data)
 	if f.key != "" {
 		sign, release, err := a.signer(f.key, signature.ApprovalNamespace)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 
@@ -82,6 +83,45 @@ func (a *app) decodeRequests(
 		return nil, errors.Join(wrong...)
 	}
 	return requests, nil
+}
+
+// credentialsIn finds the keys of requests that carry a credential where nothing reads it, and so
+// nothing refuses it: each as its path, with the number of the request.
+func credentialsIn(data []byte) (found []string) {
+	texts, err := split(data)
+	if err != nil {
+		return nil // whoever decodes them tells
+	}
+	for i, text := range texts {
+		var tree any
+		if json.Unmarshal(text, &tree) != nil {
+			continue // here too
+		}
+		for _, at := range credentialKeys("", tree) {
+			found = append(found, fmt.Sprintf("request %d: %s", i+1, at))
+		}
+	}
+	return found
+}
+
+// credentialKeys are the paths of the keys of a value that are the name of a credential.
+func credentialKeys(at string, value any) (found []string) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			path := protocol.Join(at, key)
+			if protocol.IsCredentialKey(key) {
+				found = append(found, path)
+				continue
+			}
+			found = append(found, credentialKeys(path, v[key])...)
+		}
+	case []any:
+		for i, one := range v {
+			found = append(found, credentialKeys(fmt.Sprintf("%s[%d]", at, i), one)...)
+		}
+	}
+	return found
 }
 
 // split takes documents one after the other apart, in JSON or else in YAML. What is neither is left

@@ -139,6 +139,9 @@ func (r *run) requests(context.Context) (string, error) {
 	if errors.As(r.Faults, &faults) && slices.ContainsFunc(faults, isCredential) {
 		return "", stop(StopCredentials, "%v", r.Faults)
 	}
+	if len(r.Credentials) > 0 {
+		return "", stop(StopCredentials, "carried in %s", strings.Join(r.Credentials, ", "))
+	}
 	if r.Faults != nil {
 		return "", r.Faults
 	}

@@ -107,6 +107,8 @@ type Config struct {
 	Plans    []gate.Plan
 	// Faults are those of the requests' text; a request that has them is not carried out.
 	Faults error
+	// Credentials are where the requests' text carries one that nothing reads, as in a context.
+	Credentials []string
 	// Lab is the tag that everything touched must have.
 	Lab Tag
 	// By approves. Sign, when not nil, makes an armored signature of each approval's statement.
