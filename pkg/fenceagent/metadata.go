@@ -112,10 +112,14 @@ const (
 	helpIndent = 36
 )
 
+// exampleNode is the id of an instance in the help's example.
+const exampleNode = "i-0123456789abcdef0"
+
 // writeHelp tells a person the options.
 func writeHelp(w io.Writer, name string) {
 	fmt.Fprintf(w, "Usage:\n   %s [options]\n   %s < FILE, with a line name=value for each option\n"+
-		"Options:\n", name, name)
+		"Example:\n   %s --action=status --plug=%s\nOptions:\n",
+		name, name, name, exampleNode)
 	for _, o := range options() {
 		said := o.doc
 		if o.initial != "" && o.initial != "0" && o.kind != boolean {
