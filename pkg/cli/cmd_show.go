@@ -12,6 +12,7 @@ import (
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/selection"
+	"aws-provider-executor/pkg/signature"
 	"aws-provider-executor/pkg/view"
 )
 
@@ -50,8 +51,10 @@ type approvalDetail struct {
 	At           time.Time `json:"at"`
 	Digest       string    `json:"digest"`
 	Evidence     string    `json:"evidence,omitempty"`
-	Statement    string    `json:"statement,omitempty"`
-	Signature    string    `json:"signature,omitempty"`
+	// Expires is when a signed one ends.
+	Expires   *time.Time `json:"expires,omitempty"`
+	Statement string     `json:"statement,omitempty"`
+	Signature string     `json:"signature,omitempty"`
 }
 
 func detail(p policy.Approval) approvalDetail {
@@ -61,6 +64,9 @@ func detail(p policy.Approval) approvalDetail {
 	}
 	if p.Signed != nil {
 		d.Statement, d.Signature = p.Signed.Statement, p.Signed.Signature
+		if said, err := signature.ParseStatement(d.Statement); err == nil {
+			d.Expires = &said.Expires
+		}
 	}
 	return d
 }
@@ -200,6 +206,13 @@ func (a *app) showTable(w io.Writer, d details) {
 		note := ""
 		if p.Digest != d.Digest {
 			note = ", of another plan"
+		}
+		if p.Expires != nil {
+			ends := ", until "
+			if !a.Now().Before(*p.Expires) {
+				ends = ", expired "
+			}
+			note = ends + when(p.Expires) + note
 		}
 		line("approved by", p.named()+", "+when(&p.At)+note)
 		line("evidence", p.Evidence)
