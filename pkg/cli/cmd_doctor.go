@@ -22,6 +22,7 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/metrics"
 	plugins "aws-provider-executor/pkg/plugin"
+	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/preflight"
 	"aws-provider-executor/pkg/preflight/ec2checks"
 	"aws-provider-executor/pkg/protocol"
@@ -76,6 +77,8 @@ type examination struct {
 	*app
 	preflight.Report
 	env []string
+	// policy is the one that is named, nil where there is none.
+	policy *policy.Policy
 	// region is the one that is named, and regionFrom where.
 	region, regionFrom string
 	// facts are what the executor answered of itself.
@@ -156,6 +159,7 @@ func (x *examination) settings() {
 // policies reads the policies, and returns the files that an executor gets.
 func (x *examination) policies() (files string) {
 	p, files, err := x.loadPolicy()
+	x.policy = p
 	var wrong *usageError
 	switch {
 	case errors.As(err, &wrong):
@@ -274,7 +278,11 @@ func (x *examination) plugin(ctx context.Context) {
 	version := run.program.Version(ctx)
 	seen := fmt.Sprintf("%s, %s, %s", found.Path, firstOf(version, "of an unknown version"),
 		found.Digest)
+	denial := x.policyOn(found.Digest)
 	switch {
+	case denial != "":
+		x.say("plugin", preflight.Fail, seen+"; "+denial,
+			"install the program that is meant, or allow this one: until then nothing is executed")
 	case version == "":
 		x.say("plugin", preflight.Warn, seen, "it does not tell its version: is it an executor?")
 	case !strings.HasSuffix(version, " "+x.Version):
@@ -284,6 +292,18 @@ func (x *examination) plugin(ctx context.Context) {
 		x.pass("plugin", "%s", seen)
 	}
 	x.ask(ctx, run)
+}
+
+// policyOn is what the policy has against the program with a digest; empty if nothing.
+func (x *examination) policyOn(digest string) string {
+	if x.policy == nil {
+		return ""
+	}
+	var against []string
+	for _, r := range x.policy.Plugin(digest) {
+		against = append(against, r.Field+": "+r.Text)
+	}
+	return strings.Join(against, "; ")
 }
 
 // ask has the executor look at itself.
