@@ -98,39 +98,56 @@ func helpExamples(t *testing.T, bin string) []string {
 		if err != nil {
 			t.Fatalf("actionctl %s --help: %v", strings.Join(of, " "), err)
 		}
-		section, line, top := "", "", len(of) == 0
-		for l := range strings.Lines(string(out)) {
-			l = strings.TrimRight(l, "\n")
-			name, rest, _ := strings.Cut(strings.TrimPrefix(l, "  "), " ")
-			switch {
-			case strings.HasSuffix(l, ":") && !strings.HasPrefix(l, " "):
-				section = l
-			case !strings.HasPrefix(l, "  "):
-			case section == "Examples:":
-				line += strings.TrimSpace(l)
-				if joined, more := strings.CutSuffix(line, `\`); more {
-					line = joined
-					continue
-				}
-				own := strings.HasPrefix(line, "actionctl ") || strings.HasPrefix(line, "EXECUTOR_")
-				if own && !slices.Contains(all, line) {
-					all = append(all, line)
-				}
-				line = ""
-			case name == "" || rest == "" || strings.HasPrefix(name, "-") || section == "Usage:":
-			case section == "Commands:" && (len(of) == 0 || of[0] != "plan"), top:
-				walk(append(slices.Clone(of), name)...)
+		examples, commands := readHelp(string(out), len(of) == 0)
+		for _, line := range examples {
+			own := strings.HasPrefix(line, "actionctl ") || strings.HasPrefix(line, "EXECUTOR_")
+			if own && !slices.Contains(all, line) {
+				all = append(all, line)
 			}
+		}
+		if len(of) > 0 && of[0] == "plan" {
+			return
+		}
+		for _, name := range commands {
+			walk(append(slices.Clone(of), name)...)
 		}
 	}
 	walk()
 	return all
 }
 
+// readHelp returns the examples of a help, each as one line, and the commands that it lists: on top
+// in any section, elsewhere in that of its commands.
+func readHelp(help string, top bool) (examples, commands []string) {
+	section, line := "", ""
+	for l := range strings.Lines(help) {
+		l = strings.TrimRight(l, "\n")
+		if !strings.HasPrefix(l, "  ") {
+			if strings.HasSuffix(l, ":") {
+				section = l
+			}
+			continue
+		}
+		if section == "Examples:" {
+			joined, more := strings.CutSuffix(line+strings.TrimSpace(l), `\`)
+			if line = joined; !more {
+				examples, line = append(examples, line), ""
+			}
+			continue
+		}
+		name, about, _ := strings.Cut(l[2:], " ")
+		isCommand := name != "" && about != "" && !strings.HasPrefix(name, "-")
+		if isCommand && section != "Usage:" && (top || section == "Commands:") {
+			commands = append(commands, name)
+		}
+	}
+	return examples, commands
+}
+
 // TestHelpExamplesRun runs the examples of the help as they stand, on a stand-in of their own.
 func TestHelpExamplesRun(t *testing.T) {
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
-		t.Skip("there is no ssh-keygen")
+		t.Fatal("there is no ssh-keygen, of Debian's openssh-client: ", err)
 	}
 	bin, err := shipped()
 	if err != nil {

@@ -1,12 +1,16 @@
 package service_test
 
+//lint:file-ignore SA1019 what replaces HTTP/2 of x/net is what the programs are built without
+
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -17,6 +21,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/http2"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -108,9 +113,13 @@ func newBed(t *testing.T, change ...func(*service.Options)) *bed {
 		h.ServeHTTP(w, r.WithContext(service.WithCaller(r.Context(), "ann")))
 	}))
 	server := httptest.NewUnstartedServer(mux)
+	// As it is shipped net/http has no HTTP/2 of its own.
 	server.Config.Protocols = &http.Protocols{}
 	server.Config.Protocols.SetHTTP1(true)
 	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	if err := http2.ConfigureServer(server.Config, nil); err != nil {
+		t.Fatal(err)
+	}
 	server.Start()
 	t.Cleanup(server.Close)
 	b.url = server.URL
@@ -124,11 +133,14 @@ func (b *bed) client(o ...connect.ClientOption) nodesv1connect.NodeServiceClient
 }
 
 // plain speaks HTTP/2 without TLS, which gRPC needs.
-var plain = func() *http.Client {
-	var p http.Protocols
-	p.SetUnencryptedHTTP2(true)
-	return &http.Client{Transport: &http.Transport{Protocols: &p}}
-}()
+var plain = &http.Client{Transport: &http2.Transport{
+	AllowHTTP: true,
+	DialTLSContext: func(
+		ctx context.Context, network, address string, _ *tls.Config,
+	) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	},
+}}
 
 // must fails the test where a call failed.
 func must[T any](b *bed) func(T, error) T {

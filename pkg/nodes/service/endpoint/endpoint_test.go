@@ -1,5 +1,7 @@
 package endpoint_test
 
+//lint:file-ignore SA1019 what replaces HTTP/2 of x/net is what the programs are built without
+
 import (
 	"context"
 	"crypto/ecdsa"
@@ -25,6 +27,8 @@ import (
 
 	"aws-provider-executor/pkg/nodes/service"
 	"aws-provider-executor/pkg/nodes/service/endpoint"
+
+	"golang.org/x/net/http2"
 )
 
 // token is long enough.
@@ -111,8 +115,14 @@ func TestCallers(t *testing.T) {
 			t.Error(path, info.Mode(), err)
 		}
 	}
-	plain := &http.Client{Transport: &http.Transport{Protocols: &http.Protocols{}}}
-	plain.Transport.(*http.Transport).Protocols.SetUnencryptedHTTP2(true)
+	plain := &http.Client{Transport: &http2.Transport{
+		AllowHTTP: true,
+		DialTLSContext: func(
+			ctx context.Context, network, address string, _ *tls.Config,
+		) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		},
+	}}
 	for name, tt := range map[string]struct {
 		client *http.Client
 		url    string
@@ -293,7 +303,7 @@ func (a *authority) sign(name string) (cert, key string, pair tls.Certificate) {
 func (a *authority) by(show ...tls.Certificate) *http.Client {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
-	return &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true,
+	return &http.Client{Transport: &http2.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: show}}}
 }
 
