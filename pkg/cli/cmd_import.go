@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,11 +71,15 @@ func (a *app) importFile(ctx context.Context, im importing) error {
 	if err != nil {
 		return err
 	}
+	bar := a.progress(importSteps * int64(len(plans)))
+	defer bar.clear()
+	told := gate.WithProgress(ctx, func() { bar.add(1) })
+	all := g.Importing(plans, im.source, im.requeue)
 	done, err := a.openForImport(ctx, g, im.dryRun, func() error {
 		if refusal != nil {
 			return refusal
 		}
-		return g.CheckPlans(plans)
+		return all.Check(told)
 	})
 	if err != nil {
 		return err
@@ -83,18 +88,18 @@ func (a *app) importFile(ctx context.Context, im importing) error {
 	if refusal != nil {
 		return g.RefuseImport(ctx, im.source, refusal)
 	}
-	bar := a.progress(importSteps * int64(len(plans)))
-	defer bar.clear()
-	told := gate.WithProgress(ctx, func() { bar.add(1) })
-	outcomes, err := g.Import(told, plans, im.source, im.requeue)
+	err = all.Do(told)
 	bar.clear()
 	switch {
 	case im.dryRun:
-		return a.reportRehearsal(outcomes, err)
+		return a.reportRehearsal(slices.Collect(all.Outcomes), err)
 	case err != nil:
 		return unlessStopped(ctx, err)
+	case a.format == "json":
+		// Nobody is told more than the document has, and there may be very many.
+		return a.printRows(outcomeRowsOf(all.Outcomes))
 	}
-	return a.reportWith(afterImport, outcomes, false, nil)
+	return a.reportWith(afterImport, slices.Collect(all.Outcomes), false, nil)
 }
 
 // importSteps is how many steps an import has for each plan.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func (a *app) print(v any, table func(w io.Writer)) error {
 // printDocument writes a document that has no table: JSON unless YAML is asked for.
 func (a *app) printDocument(v any) error {
 	if rows, are := v.([]outcomeRow); are && len(rows) > 0 && a.format != "yaml" {
-		return a.printRows(rows)
+		return a.printRows(slices.Values(rows))
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -53,14 +54,14 @@ func (a *app) printDocument(v any) error {
 }
 
 // printRows writes rows as printDocument writes a list, one by one: there may be 100,000.
-func (a *app) printRows(rows []outcomeRow) error {
+func (a *app) printRows(rows iter.Seq[outcomeRow]) error {
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("  ", "  ")
 	between := "[\n  "
-	for _, row := range rows {
+	for row := range rows {
 		b.Reset()
 		if err := e.Encode(row); err != nil {
 			return err
@@ -70,7 +71,11 @@ func (a *app) printRows(rows []outcomeRow) error {
 		between = ",\n  "
 	}
 	a.printed++
-	_, _ = out.WriteString("\n]\n")
+	end := "\n]\n"
+	if between == "[\n  " {
+		end = "[]\n"
+	}
+	_, _ = out.WriteString(end)
 	return out.Flush()
 }
 
@@ -223,15 +228,31 @@ func (a *app) reportAs(
 func outcomeRows(outcomes []gate.Outcome, dryRun bool) []outcomeRow {
 	rows := make([]outcomeRow, len(outcomes))
 	for i, o := range outcomes {
-		rows[i] = outcomeRow{Row: o.Action.Row(), Verdict: o.Verdict, Message: o.Message}
-		for _, r := range o.Reasons {
-			rows[i].Reasons = append(rows[i].Reasons, r.Field+": "+r.Text)
-		}
-		if dryRun && o.Result != nil {
-			rows[i].DryRun = &o.Result.Status
-		}
+		rows[i] = rowOf(o, dryRun)
 	}
 	return rows
+}
+
+func rowOf(o gate.Outcome, dryRun bool) outcomeRow {
+	row := outcomeRow{Row: o.Action.Row(), Verdict: o.Verdict, Message: o.Message}
+	for _, r := range o.Reasons {
+		row.Reasons = append(row.Reasons, r.Field+": "+r.Text)
+	}
+	if dryRun && o.Result != nil {
+		row.DryRun = &o.Result.Status
+	}
+	return row
+}
+
+// outcomeRowsOf makes the rows of outcomes as they are asked for.
+func outcomeRowsOf(outcomes iter.Seq[gate.Outcome]) iter.Seq[outcomeRow] {
+	return func(yield func(outcomeRow) bool) {
+		for o := range outcomes {
+			if !yield(rowOf(o, false)) {
+				return
+			}
+		}
+	}
 }
 
 // idText is an action's id, empty where it would be given one.

@@ -31,6 +31,14 @@ func (h hooked) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Actio
 	return actions, err
 }
 
+func (h hooked) ApplyEach(
+	ctx context.Context, n int, change func(int) gate.Change, made func(int, gate.Action),
+) error {
+	err := h.Store.ApplyEach(ctx, n, change, made)
+	h.after()
+	return err
+}
+
 // TestAClaimOutlastsItsExecutor: while one may be at work nobody else begins, and it has to end
 // before the claim does.
 func TestAClaimOutlastsItsExecutor(t *testing.T) {

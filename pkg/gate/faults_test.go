@@ -71,6 +71,15 @@ func (c *counting) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Ac
 	return c.Store.Apply(ctx, changes...)
 }
 
+func (c *counting) ApplyEach(
+	ctx context.Context, n int, change func(int) gate.Change, made func(int, gate.Action),
+) error {
+	if err := c.call("Apply"); err != nil {
+		return err
+	}
+	return c.Store.ApplyEach(ctx, n, change, made)
+}
+
 func (c *counting) Note(ctx context.Context, events ...gate.Event) error {
 	if err := c.call("Note"); err != nil {
 		return err

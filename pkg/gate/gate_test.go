@@ -1001,6 +1001,15 @@ func (f *full) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Action
 	return f.Store.Apply(ctx, changes...)
 }
 
+func (f *full) ApplyEach(
+	ctx context.Context, n int, change func(int) gate.Change, made func(int, gate.Action),
+) error {
+	if f.writes--; f.writes < 0 {
+		return errors.New("no space left on device")
+	}
+	return f.Store.ApplyEach(ctx, n, change, made)
+}
+
 func TestFactsThatCanNotBeWrittenAreTold(t *testing.T) {
 	r := newRig(t, lab)
 	id := r.approved("k")[0]

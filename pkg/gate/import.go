@@ -24,58 +24,144 @@ func (g *Gate) Import(
 	source string,
 	requeue bool,
 ) ([]Outcome, error) {
-	return g.importAll(ctx, plans, importing{Gate: g, source: source, requeue: requeue})
+	return g.Importing(slices.Clone(plans), source, requeue).all(ctx)
 }
 
-// importAll imports until nobody else writes in between.
-func (g *Gate) importAll(ctx context.Context, plans []Plan, im importing) ([]Outcome, error) {
-	if g.Store.ReadOnly() {
-		return nil, ErrReadOnly
+// Importing is Import of plans that may be very many, step by step. It uses the plans up: the
+// caller does not look at them any more.
+func (g *Gate) Importing(plans []Plan, source string, requeue bool) *Importing {
+	return &Importing{gate: g, source: source, requeue: requeue, plans: plans}
+}
+
+// Importing is an import: how it is asked for, and what it comes to.
+type Importing struct {
+	gate    *Gate
+	source  string
+	requeue bool
+	// run is the process whose run the plans are part of, or nil.
+	run   *Process
+	plans []Plan
+	// checked is set when the plans were checked. Those at good are completed then, and have no lines
+	// any more; wrong is what is wrong with the others.
+	checked bool
+	good    []int
+	wrong   []string
+
+	reasons   []string
+	decisions []decision
+	// before are the events that are logged before a decision's, by its place.
+	before map[int][]Event
+	// selections are those of the plans, by their digests.
+	selections map[string]*importedSelection
+}
+
+// decision is what becomes of a plan. Of very many plans it has to be small.
+type decision struct {
+	plan int
+	// there is the action that has the key, as it is to be; nil where there is none.
+	there *Action
+	// kind is empty where nothing is changed.
+	kind EventKind
+	at   time.Time
+
+	// What the journal gave the action as it was written.
+	id, revision     int64
+	created, updated time.Time
+}
+
+// Check refuses what is wrong with the plans whatever is in the journal. It looks once.
+func (im *Importing) Check(ctx context.Context) error {
+	if !im.checked {
+		im.check(ctx)
+		im.checked, im.wrong = true, im.reasons
 	}
-	for range attempts {
-		outcomes, err := im.once(ctx, plans)
-		if !errors.Is(err, ErrChanged) {
-			return outcomes, err
+	if len(im.wrong) == 0 {
+		return nil
+	}
+	return im.refusal()
+}
+
+// Do imports until nobody else writes in between.
+func (im *Importing) Do(ctx context.Context) error {
+	if im.gate.Store.ReadOnly() {
+		return ErrReadOnly
+	}
+	err := ErrChanged
+	for n := 0; n < attempts && errors.Is(err, ErrChanged); n++ {
+		err = im.once(ctx)
+	}
+	if err != nil && !IsRefusal(err) {
+		im.decisions = nil
+	}
+	return err
+}
+
+// Outcomes are what became of the plans, in their order; after a refusal, what would have become of
+// those that are not refused. They are made as they are asked for.
+func (im *Importing) Outcomes(yield func(Outcome) bool) {
+	messages := map[EventKind]string{
+		"": "there already", EventImported: "imported", EventRequeued: "requeued",
+	}
+	for _, d := range im.decisions {
+		a := im.action(d)
+		if d.revision > 0 {
+			a.ID, a.Revision, a.CreatedAt, a.UpdatedAt = d.id, d.revision, d.created, d.updated
+		}
+		if !yield(Outcome{Action: a, Verdict: Done, Message: messages[d.kind]}) {
+			return
 		}
 	}
-	return nil, ErrChanged
+}
+
+// all imports, and returns all outcomes.
+func (im *Importing) all(ctx context.Context) ([]Outcome, error) {
+	err := im.Do(ctx)
+	return slices.Collect(im.Outcomes), err
 }
 
 // once imports, or says that somebody else wrote in between.
-func (im importing) once(ctx context.Context, plans []Plan) ([]Outcome, error) {
-	good := im.check(ctx, plans)
-	if err := im.checkSelections(ctx, good); err != nil {
-		return nil, err
+func (im *Importing) once(ctx context.Context) error {
+	// What is refused whatever is in the journal is told with the rest.
+	_ = im.Check(ctx)
+	im.reasons, im.before = slices.Clone(im.wrong), map[int][]Event{}
+	im.decisions = make([]decision, 0, len(im.good))
+	if err := im.checkSelections(ctx); err != nil {
+		return err
 	}
-	for some := range slices.Chunk(good, foundAtOnce) {
+	for some := range slices.Chunk(im.good, foundAtOnce) {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		if err := im.addAll(ctx, some); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if len(im.reasons) > 0 {
-		return im.outcomes, im.RefuseImport(ctx, im.source, im.refusal())
+		return im.gate.RefuseImport(ctx, im.source, im.refusal())
 	}
-	actions, err := im.Store.Apply(ctx, im.changes...)
-	if err != nil {
-		return nil, err
+	return im.apply(ctx)
+}
+
+// apply writes what was decided.
+func (im *Importing) apply(ctx context.Context) error {
+	var changed []int
+	for i, d := range im.decisions {
+		if d.kind != "" {
+			changed = append(changed, i)
+		}
 	}
-	for i, j := range im.changed {
-		im.outcomes[j].Action = actions[i]
-	}
-	return im.outcomes, nil
+	return im.gate.Store.ApplyEach(ctx, len(changed),
+		func(n int) Change { return im.change(changed[n]) },
+		func(n int, a Action) {
+			d := &im.decisions[changed[n]]
+			d.id, d.revision, d.created, d.updated = a.ID, a.Revision, a.CreatedAt, a.UpdatedAt
+		},
+	)
 }
 
 // CheckPlans refuses what Import would refuse whatever is in the journal.
 func (g *Gate) CheckPlans(plans []Plan) error {
-	im := importing{Gate: g}
-	im.check(context.Background(), plans)
-	if len(im.reasons) == 0 {
-		return nil
-	}
-	return im.refusal()
+	return g.Importing(slices.Clone(plans), "", false).Check(context.Background())
 }
 
 // RefuseImport logs that a document was refused, and returns the refusal.
@@ -94,94 +180,70 @@ func (g *Gate) RefuseImport(ctx context.Context, source string, refusal *Refusal
 	return errors.Join(refusal, err)
 }
 
-// importing is an import: how it is asked for, and what it comes to.
-type importing struct {
-	*Gate
-	source  string
-	requeue bool
-	// run is the process whose run the plans are part of, or nil.
-	run      *Process
-	reasons  []string
-	outcomes []Outcome
-	changes  []Change
-	// changed says which outcome each change belongs to.
-	changed []int
-	// selections are those of the plans, by their digests.
-	selections map[string]*importedSelection
-}
-
-func (im *importing) refuse(format string, args ...any) {
+func (im *Importing) refuse(format string, args ...any) {
 	im.reasons = append(im.reasons, fmt.Sprintf(format, args...))
 }
 
-func (im *importing) refusal() *Refusal { return &Refusal{What: "import", Reasons: im.reasons} }
+func (im *Importing) refusal() *Refusal { return &Refusal{What: "import", Reasons: im.reasons} }
 
-// check refuses what is wrong with the plans, and returns the others, completed.
-func (im *importing) check(ctx context.Context, plans []Plan) []numbered {
-	if names := providers(plans); len(names) > 1 {
+// check refuses what is wrong with the plans, and completes the others.
+func (im *Importing) check(ctx context.Context) {
+	if names := providers(im.plans); len(names) > 1 {
 		im.refuse(
 			"plans of several providers (%s); import each provider's on its own",
 			strings.Join(names, ", "),
 		)
 	}
-	var good []numbered
-	seen := map[string]int{}
-	for i, plan := range plans {
+	seen := make(map[string]int, len(im.plans))
+	for i := range im.plans {
 		Step(ctx)
-		p := numbered{plan, i + 1}
-		if faults := im.complete(&p.Plan); len(faults) > 0 {
-			im.refuse("%s: %s", p.called(), strings.Join(faults, "; "))
+		p := &im.plans[i]
+		if faults := im.gate.complete(p); len(faults) > 0 {
+			im.refuse("%s: %s", im.called(i), strings.Join(faults, "; "))
 			continue
 		}
-		if reasons := im.notAsSelected(ctx, p.Plan); len(reasons) > 0 {
-			im.refuse("%s: %s", p.called(), reasons.Error())
+		if reasons := im.gate.notAsSelected(ctx, *p); len(reasons) > 0 {
+			im.refuse("%s: %s", im.called(i), reasons.Error())
 			continue
 		}
 		if first, twice := seen[p.IdempotencyKey]; twice {
-			im.refuse("%s: the key is that of plan %d too", p.called(), first)
+			im.refuse("%s: the key is that of plan %d too", im.called(i), first+1)
 			continue
 		}
-		seen[p.IdempotencyKey] = p.number
+		seen[p.IdempotencyKey] = i
 		p.Lines = nil
-		good = append(good, p)
+		im.good = append(im.good, i)
 	}
-	return good
 }
 
-// numbered is a plan and its place among the others, from 1.
-type numbered struct {
-	Plan
-	number int
-}
-
-// called is how a plan is named where it is refused.
-func (p numbered) called() string {
-	return fmt.Sprintf("plan %d (%s)", p.number, protocol.Quote(p.IdempotencyKey))
+// called is how a plan is named where it is refused: by its place among the others, from 1.
+func (im *Importing) called(i int) string {
+	return fmt.Sprintf("plan %d (%s)", i+1, protocol.Quote(im.plans[i].IdempotencyKey))
 }
 
 // foundAtOnce is how many keys are looked for at once.
 const foundAtOnce = 256
 
 // addAll decides on several plans.
-func (im *importing) addAll(ctx context.Context, plans []numbered) error {
+func (im *Importing) addAll(ctx context.Context, plans []int) error {
 	q := Query{Checked: true}
-	for _, p := range plans {
-		q.Only = append(q.Only, p.IdempotencyKey)
+	for _, i := range plans {
+		q.Only = append(q.Only, im.plans[i].IdempotencyKey)
 	}
-	found, err := im.Store.List(ctx, q)
+	found, err := im.gate.Store.List(ctx, q)
 	if err != nil {
 		return err
 	}
-	there := make(map[string]Action, len(found))
-	for _, a := range found {
-		there[a.IdempotencyKey] = a
+	there := make(map[string]*Action, len(found))
+	for i := range found {
+		there[found[i].IdempotencyKey] = &found[i]
 	}
-	for _, p := range plans {
+	for _, i := range plans {
 		Step(ctx)
-		a, ok := there[p.IdempotencyKey]
+		a, ok := there[im.plans[i].IdempotencyKey]
 		if !ok {
-			im.change(Action{Source: im.source, Plan: p.Plan, Status: Pending}, EventImported, "imported")
-		} else if err := im.add(ctx, p, a); err != nil {
+			im.decide(i, nil, EventImported)
+		} else if err := im.add(ctx, i, a); err != nil {
 			return err
 		}
 	}
@@ -189,34 +251,35 @@ func (im *importing) addAll(ctx context.Context, plans []numbered) error {
 }
 
 // add decides on a plan whose key is there.
-func (im *importing) add(ctx context.Context, p numbered, there Action) error {
+func (im *Importing) add(ctx context.Context, plan int, there *Action) error {
 	switch {
-	case len(intact(there)) > 0:
-		im.refuse("%s: action %d: %s", p.called(), there.ID, intact(there).Error())
+	case len(intact(*there)) > 0:
+		im.refuse("%s: action %d: %s", im.called(plan), there.ID, intact(*there).Error())
 	case im.requeue:
-		busy, err := im.atWork(ctx, there)
+		busy, err := im.gate.atWork(ctx, *there)
 		if err != nil {
 			return err
 		}
-		im.again(there, p, busy)
-	case there.Digest() != p.Digest():
+		im.again(there, plan, busy)
+	case there.Digest() != im.plans[plan].Digest():
 		im.refuse(
 			"%s: the key is there already, as action %d (%s), with another plan; --requeue replaces it",
-			p.called(),
+			im.called(plan),
 			there.ID,
 			there.Status,
 		)
 	default:
-		im.outcomes = append(im.outcomes, Outcome{Action: there, Verdict: Done, Message: "there already"})
+		im.decide(plan, there, "")
 	}
 	return nil
 }
 
 // again puts an action back to pending.
-func (im *importing) again(there Action, p numbered, busy policy.Denial) {
+func (im *Importing) again(there *Action, plan int, busy policy.Denial) {
 	refuse := func(format string, args ...any) {
-		im.refuse("%s: action %d "+format, append([]any{p.called(), there.ID}, args...)...)
+		im.refuse("%s: action %d "+format, append([]any{im.called(plan), there.ID}, args...)...)
 	}
+	p := im.plans[plan]
 	switch {
 	case len(busy) > 0:
 		refuse("is claimed: %s", busy.Error())
@@ -236,13 +299,38 @@ func (im *importing) again(there Action, p numbered, busy policy.Denial) {
 	case !there.MayHaveChanged:
 		there.Status = Pending
 	}
-	there.Plan, there.Source = p.Plan, im.source
+	there.Plan, there.Source = p, im.source
 	there.ApprovedBy, there.ApprovedAt = "", time.Time{}
-	im.change(there, EventRequeued, "requeued")
+	im.decide(plan, there, EventRequeued)
 }
 
-func (im *importing) change(a Action, kind EventKind, message string) {
-	a.Imported = im.Now()
+// decide notes what becomes of a plan.
+func (im *Importing) decide(plan int, there *Action, kind EventKind) {
+	if kind != "" {
+		if events := im.selectedFirst(im.plans[plan]); len(events) > 0 {
+			im.before[len(im.decisions)] = events
+		}
+	}
+	im.decisions = append(im.decisions, decision{plan: plan, there: there, kind: kind,
+		at: im.gate.Now()})
+}
+
+// action is the action that a decision makes, without what the journal gives it.
+func (im *Importing) action(d decision) Action {
+	a := Action{Source: im.source, Plan: im.plans[d.plan], Status: Pending}
+	if d.there != nil {
+		a = *d.there
+	}
+	if d.kind != "" {
+		a.Imported = d.at
+	}
+	return a
+}
+
+// change is the write that a decision takes.
+func (im *Importing) change(at int) Change {
+	d := im.decisions[at]
+	a := im.action(d)
 	data := map[string]any{
 		"digest": a.Digest(),
 		"source": im.source,
@@ -258,9 +346,7 @@ func (im *importing) change(a Action, kind EventKind, message string) {
 	if im.run != nil {
 		data["run"] = im.run.data()
 	}
-	im.changed = append(im.changed, len(im.outcomes))
-	im.outcomes = append(im.outcomes, Outcome{Action: a, Verdict: Done, Message: message})
-	im.changes = append(im.changes, Change{
-		Action: a, Event: im.event(kind, a, data), Before: im.selectedFirst(a.Plan),
-	})
+	event := im.gate.event(d.kind, a, data)
+	event.At = d.at
+	return Change{Action: a, Event: event, Before: im.before[at]}
 }

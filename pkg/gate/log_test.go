@@ -140,6 +140,16 @@ func (o *overtaken) Apply(ctx context.Context, changes ...gate.Change) ([]gate.A
 	return o.Store.Apply(ctx, changes...)
 }
 
+func (o *overtaken) ApplyEach(
+	ctx context.Context, n int, change func(int) gate.Change, made func(int, gate.Action),
+) error {
+	if do := o.faster; do != nil {
+		o.faster = nil
+		do()
+	}
+	return o.Store.ApplyEach(ctx, n, change, made)
+}
+
 // TestWhatAnotherRanMeanwhileDoesNotRunAgain: a claim that came too late is decided anew, and what
 // is refused then is logged.
 func TestWhatAnotherRanMeanwhileDoesNotRunAgain(t *testing.T) {

@@ -60,6 +60,15 @@ func (f *failing) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Act
 	return f.Store.Apply(ctx, changes...)
 }
 
+func (f *failing) ApplyEach(
+	ctx context.Context, n int, change func(int) gate.Change, made func(int, gate.Action),
+) error {
+	if err := f.fails("Apply"); err != nil {
+		return err
+	}
+	return f.Store.ApplyEach(ctx, n, change, made)
+}
+
 func (f *failing) Note(ctx context.Context, events ...gate.Event) error {
 	if err := f.fails("Note"); err != nil {
 		return err

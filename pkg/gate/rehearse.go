@@ -29,6 +29,17 @@ func (r rehearsal) Apply(ctx context.Context, changes ...Change) ([]Action, erro
 	return actions, nil
 }
 
+// ApplyEach is Apply, one by one.
+func (r rehearsal) ApplyEach(
+	ctx context.Context, n int, change func(int) Change, made func(int, Action),
+) error {
+	for i := range n {
+		made(i, change(i).Action)
+		Step(ctx)
+	}
+	return nil
+}
+
 func (rehearsal) Note(context.Context, ...Event) error { return nil }
 func (rehearsal) Flush(context.Context) error          { return nil }
 

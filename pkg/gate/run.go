@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"aws-provider-executor/pkg/policy"
@@ -13,7 +14,9 @@ import (
 // until its plan is imported again.
 func (g *Gate) ImportForRun(ctx context.Context, plans []Plan, source string) ([]Outcome, error) {
 	run := g.Machine.Self()
-	return g.importAll(ctx, plans, importing{Gate: g, source: source, requeue: true, run: &run})
+	im := g.Importing(slices.Clone(plans), source, true)
+	im.run = &run
+	return im.all(ctx)
 }
 
 // RejectLeft rejects the actions that a query selects and that a run left behind which has ended.

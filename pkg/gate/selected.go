@@ -315,7 +315,7 @@ type importedSelection struct {
 }
 
 // selectedFirst is the event that logs the selection of a plan, before the first plan of it.
-func (im *importing) selectedFirst(p Plan) []Event {
+func (im *Importing) selectedFirst(p Plan) []Event {
 	if p.Selected == nil || p.Selected.Document == nil {
 		return nil
 	}
@@ -327,7 +327,7 @@ func (im *importing) selectedFirst(p Plan) []Event {
 	// A document that was checked has a text.
 	text, _ := s.document.Text()
 	return []Event{{
-		At: im.Now(), Kind: EventSelected, Key: s.document.Key, Actor: im.Actor,
+		At: im.gate.Now(), Kind: EventSelected, Key: s.document.Key, Actor: im.gate.Actor,
 		Data: map[string]any{
 			selectionDigest: p.Selected.Digest, selectionDocument: text, "source": im.source,
 			"action": s.document.Action, "selectors": s.document.Selectors,
@@ -337,21 +337,21 @@ func (im *importing) selectedFirst(p Plan) []Event {
 }
 
 // checkSelections refuses a selection whose key is that of another one.
-func (im *importing) checkSelections(ctx context.Context, plans []numbered) error {
+func (im *Importing) checkSelections(ctx context.Context) error {
 	im.selections = map[string]*importedSelection{}
 	keys := map[string]string{}
-	for _, p := range plans {
-		s := p.Selected
+	for _, i := range im.good {
+		s := im.plans[i].Selected
 		if s == nil || s.Document == nil || im.selections[s.Digest] != nil {
 			continue
 		}
 		d := s.Document
 		im.selections[s.Digest] = &importedSelection{document: d}
 		if other, twice := keys[d.Key]; twice && other != s.Digest {
-			im.refuse("%s: two selections have the key %s", p.called(), protocol.Quote(d.Key))
+			im.refuse("%s: two selections have the key %s", im.called(i), protocol.Quote(d.Key))
 		}
 		keys[d.Key] = s.Digest
-		events, err := im.Store.Events(ctx, EventQuery{
+		events, err := im.gate.Store.Events(ctx, EventQuery{
 			NoAction: true, Kind: EventSelected, Keys: []string{d.Key},
 		})
 		if err != nil {
@@ -363,7 +363,7 @@ func (im *importing) checkSelections(ctx context.Context, plans []numbered) erro
 				continue
 			}
 			im.refuse("%s: the key %s is that of another selection, imported at %s: choose the nodes "+
-				"under another key", p.called(), protocol.Quote(d.Key), e.At.Format(time.RFC3339))
+				"under another key", im.called(i), protocol.Quote(d.Key), e.At.Format(time.RFC3339))
 		}
 	}
 	return nil

@@ -24,6 +24,10 @@ type Store interface {
 	// another revision than the change was decided on, or a new one's key is there already; ErrAltered
 	// when it is not as the log left it.
 	Apply(ctx context.Context, changes ...Change) ([]Action, error)
+	// ApplyEach is Apply of so many changes that they are not to be there at once. It asks for one
+	// after the other, by its number from 0, and tells each action. Where it has to begin anew it asks
+	// and tells again; what it told holds if it returns no error.
+	ApplyEach(ctx context.Context, n int, change func(int) Change, made func(int, Action)) error
 	// Note logs events that change no action.
 	Note(ctx context.Context, events ...Event) error
 	Events(ctx context.Context, q EventQuery) ([]Event, error)

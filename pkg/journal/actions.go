@@ -119,51 +119,63 @@ func (j *Journal) Approvals(ctx context.Context, id int64) ([]policy.Approval, e
 }
 
 // Apply makes the changes, or none of them.
-func (j *Journal) Apply(
-	ctx context.Context, changes ...gate.Change,
-) (made []gate.Action, err error) {
-	err = j.write(ctx, func(w *writer) (err error) {
-		made, err = w.apply(changes)
-		return err
-	})
+func (j *Journal) Apply(ctx context.Context, changes ...gate.Change) ([]gate.Action, error) {
+	actions := make([]gate.Action, len(changes))
+	err := j.ApplyEach(ctx, len(changes),
+		func(i int) gate.Change { return changes[i] },
+		func(i int, a gate.Action) { actions[i] = a },
+	)
 	if err != nil {
 		return nil, err
 	}
-	return made, nil
+	return actions, nil
+}
+
+// ApplyEach makes many changes, or none of them.
+func (j *Journal) ApplyEach(
+	ctx context.Context, n int, change func(int) gate.Change, made func(int, gate.Action),
+) error {
+	return j.write(ctx, func(w *writer) error { return w.applyEach(n, change, made) })
 }
 
 const insertApproval = "INSERT INTO " + prefix +
 	"approvals (action_id, approved_by, approved_at, digest) VALUES (?, ?, ?, ?)"
 
-func (w *writer) apply(changes []gate.Change) ([]gate.Action, error) {
-	made := make([]gate.Action, len(changes))
-	for i, c := range changes {
+func (w *writer) applyEach(
+	n int, change func(int) gate.Change, made func(int, gate.Action),
+) error {
+	for i := range n {
 		// Many take a while.
 		if err := w.wanted.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		for _, e := range c.Before {
-			if err := w.log(e); err != nil {
-				return nil, err
-			}
-		}
-		a, values, err := w.put(c.Action, c.Event.At)
+		a, err := w.apply(change(i))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		made[i] = a
-		if p := c.Approval; p != nil {
-			_, err := w.exec(insertApproval, a.ID, p.By, formatTime(p.At), p.Digest)
-			if err != nil {
-				return nil, err
-			}
-		}
-		if err := w.logRow(a, values, c.Event); err != nil {
-			return nil, err
-		}
+		made(i, a)
 		gate.Step(w.wanted)
 	}
-	return made, nil
+	return nil
+}
+
+func (w *writer) apply(c gate.Change) (gate.Action, error) {
+	for _, e := range c.Before {
+		if err := w.log(e); err != nil {
+			return gate.Action{}, err
+		}
+	}
+	a, values, err := w.put(c.Action, c.Event.At)
+	if err != nil {
+		return gate.Action{}, err
+	}
+	if p := c.Approval; p != nil {
+		_, err := w.exec(insertApproval, a.ID, p.By, formatTime(p.At), p.Digest)
+		if err != nil {
+			return gate.Action{}, err
+		}
+	}
+	return a, w.logRow(a, values, c.Event)
 }
 
 // findHead finds where the log goes on. Nothing is decided on a log that does not end where it

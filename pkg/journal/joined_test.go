@@ -45,7 +45,10 @@ func TestWritesThatAreJoined(t *testing.T) {
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	put := func(ctx context.Context, changes ...gate.Change) asked {
-		return asked{ctx, func(w *writer) error { _, err := w.apply(changes); return err }}
+		return asked{ctx, func(w *writer) error {
+			return w.applyEach(len(changes), func(i int) gate.Change { return changes[i] },
+				func(int, gate.Action) {})
+		}}
 	}
 	fresh := func(key string) gate.Change {
 		return gate.Change{Action: action(key), Event: event(gate.EventImported)}
