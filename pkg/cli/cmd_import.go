@@ -169,6 +169,9 @@ func (a *app) readPlans(file string) ([]gate.Plan, error) {
 
 // plansOrRequests reads plans, or requests as plans. All of a file are the one or the other.
 func (a *app) plansOrRequests(data []byte, file string) ([]gate.Plan, error) {
+	if plans, is, err := gate.PlansOfList(data); is {
+		return plans, err
+	}
 	nodes, err := document.Parse(data)
 	switch requests := areRequests(data, nodes, err); {
 	case !requests && err != nil:

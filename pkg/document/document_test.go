@@ -1,6 +1,8 @@
 package document
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,4 +115,34 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestEachItemIsWhatParseReads: one by one, of a list that Parse takes, and of nothing else.
+func TestEachItemIsWhatParseReads(t *testing.T) {
+	for text, want := range map[string]bool{
+		`[]`: true, "\xef\xbb\xbf [1]\n": true,
+		"[{\"a\":\n[1, [2, null]], \"b\": {\n\"c\": \"\\u00e9\"}},\n\"x\",\n true]": true,
+		"": false, " ": false, `{"a": [1]}`: false, "- 1\n": false, "[1] [2]": false, "[1,]": false,
+		"[a, b]": false, "[1": false, "[\"\xff\"]": false, `["\ud800"]`: false,
+		`[1, {"a": 1, "a": 2}]`:                           false,
+		strings.Repeat("[", 64) + strings.Repeat("]", 64): true,
+		strings.Repeat("[", 65) + strings.Repeat("]", 65): false,
+	} {
+		var items []*Node
+		is := EachItem([]byte(text), func(n *Node) { items = append(items, n) })
+		if is != want {
+			t.Errorf("%.40q: is a list: %v, want %v", text, is, want)
+		}
+		if !is {
+			continue
+		}
+		whole, err := ParseOne([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := func(a, b *Node) bool { return reflect.DeepEqual(a, b) }
+		if !slices.EqualFunc(whole.Items, items, same) {
+			t.Errorf("%.40q: %v, want %v", text, items, whole.Items)
+		}
+	}
 }

@@ -35,6 +35,15 @@ func parseJSON(data []byte) ([]*Node, error) {
 	return nodes, nil
 }
 
+// EachItem tells the values of a file that is one list in JSON, one by one: all of very many take
+// much more room than the file. It reports whether the file is one, without a fault. Where it is
+// not, what was told is void, and Parse tells what the file is.
+func EachItem(data []byte, do func(*Node)) bool {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	l := lineCounter{data: data}
+	return protocol.EachJSON(data, maxDepth, func(v protocol.JSON) { do(l.node(v)) })
+}
+
 // lineCounter tells the lines of offsets, which only go up.
 type lineCounter struct {
 	data []byte
@@ -62,6 +71,7 @@ func (l *lineCounter) node(v protocol.JSON) *Node {
 		n.Items = append(n.Items, l.node(item))
 		v.Items[i] = protocol.JSON{}
 	}
+	n.Entries = slices.Grow(n.Entries, len(v.Members))
 	for _, m := range v.Members {
 		line := l.line(m.Offset)
 		n.Entries = append(n.Entries, Entry{Key: m.Key, Line: line, Value: l.node(m.Value)})

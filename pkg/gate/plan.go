@@ -15,11 +15,30 @@ import (
 // that has them as actionPlans, beside the selection that they are of. The error is a
 // document.Faults.
 func ParsePlans(data []byte) ([]Plan, error) {
+	if plans, is, err := PlansOfList(data); is {
+		return plans, err
+	}
 	nodes, err := document.Parse(data)
 	if err != nil {
 		return nil, err
 	}
 	return PlansOf(nodes)
+}
+
+// PlansOfList is ParsePlans of a file that is one list in JSON, and reports whether it is. It may
+// have very many plans.
+func PlansOfList(data []byte) (plans []Plan, is bool, err error) {
+	var r planReader
+	n := 0
+	is = document.EachItem(data, func(item *document.Node) {
+		r.plan(item, fmt.Sprintf("[%d]", n))
+		n++
+	})
+	if !is {
+		return nil, false, nil
+	}
+	plans, err = r.all()
+	return plans, true, err
 }
 
 // PlansOf is ParsePlans of a file that was read. It uses the nodes up: of many plans they take more
@@ -33,6 +52,11 @@ func PlansOf(nodes []*document.Node) ([]Plan, error) {
 		}
 		r.document(n, path)
 	}
+	return r.all()
+}
+
+// all are the plans that were read; there is one at least.
+func (r *planReader) all() ([]Plan, error) {
 	if len(r.plans) == 0 && len(r.Faults) == 0 {
 		r.Add(0, "", "there is no plan in it")
 	}

@@ -84,6 +84,22 @@ func ReadJSON(data []byte, depth int) ([]JSON, error) {
 	return values, errors.Join(r.twice...)
 }
 
+// EachJSON tells the items of a text that is one array, one by one: of very many the values would
+// take much more room than the text. It reports whether the text is such an array, and ReadJSON
+// takes it. Where it is not, what was told is void.
+func EachJSON(data []byte, depth int, do func(item JSON)) bool {
+	at := len(data) - len(bytes.TrimLeft(data, blanks))
+	if at == len(data) || data[at] != '[' || !utf8.Valid(data) || !json.Valid(data) {
+		return false
+	}
+	if _, lone := loneSurrogate(data); lone {
+		return false
+	}
+	r := jsonReader{data: data, depth: depth, each: do, end: len(data)}
+	_, err := r.value(nil, 0)
+	return err == nil && len(r.twice) == 0
+}
+
 // SplitJSON takes values apart that follow one another, and leaves them unread: they have an Offset
 // and Raw only. The error, a *JSONFault, is of what follows them and is no JSON.
 func SplitJSON(data []byte) ([]JSON, error) {
@@ -190,6 +206,8 @@ type jsonReader struct {
 	at, end int
 	// twice are the keys that are there twice.
 	twice []error
+	// each, where it is not nil, takes the items of the outermost list, which are not kept then.
+	each func(JSON)
 }
 
 // document reads a value that SplitJSON found.
@@ -283,13 +301,21 @@ func (r *jsonReader) word() string {
 
 // items reads the rest of an array.
 func (r *jsonReader) items(v *JSON, at *place, depth int) error {
-	for c := r.next(); c != ']'; c = r.next() {
+	for n := 0; ; n++ {
+		c := r.next()
+		if c == ']' {
+			break
+		}
 		if c == 0 {
 			return &JSONFault{at.path(), r.at, "has a list without an end", true}
 		}
-		item, err := r.value(&place{within: at, inList: true, index: len(v.Items)}, depth)
+		item, err := r.value(&place{within: at, inList: true, index: n}, depth)
 		if err != nil {
 			return err
+		}
+		if r.each != nil && depth == 1 {
+			r.each(item)
+			continue
 		}
 		v.Items = append(v.Items, item)
 	}
