@@ -315,3 +315,37 @@ func TestAnAlteredLogIsARefusal(t *testing.T) {
 		t.Error("it ran all the same")
 	}
 }
+
+// TestAnImportInSteps: plans are checked once, and what could not be written has no outcomes.
+func TestAnImportInSteps(t *testing.T) {
+	r := newRig(t, lab)
+	store := r.Store
+	r.Store = &failing{Store: store, method: "Apply", err: errDisk}
+	outcomes, err := r.Import(t.Context(), []gate.Plan{plan("a")}, "test", false)
+	if !errors.Is(err, errDisk) || len(outcomes) > 0 {
+		t.Errorf("on a disk that is gone: %d outcomes, %v", len(outcomes), err)
+	}
+	r.Store = store
+	im := r.Importing([]gate.Plan{plan("a"), plan("b")}, "test", false)
+	checks := 0
+	ctx := gate.WithProgress(t.Context(), func() { checks++ })
+	if err := errors.Join(im.Check(ctx), im.Check(ctx)); err != nil || checks != 2 {
+		t.Fatalf("%d steps to check two plans, %v", checks, err)
+	}
+	if err := im.Do(ctx); err != nil || checks != 6 {
+		t.Errorf("%d steps to import two plans, %v", checks, err)
+	}
+	for range 2 {
+		var ids []int64
+		for o := range im.Outcomes {
+			ids = append(ids, o.Action.ID)
+			if there := r.get(o.Action.ID); there.Digest() != o.Action.Digest() ||
+				there.Revision != o.Action.Revision || !there.UpdatedAt.Equal(o.Action.UpdatedAt) {
+				t.Errorf("it told of %+v, and there is %+v", o.Action, there)
+			}
+		}
+		if len(ids) != 2 {
+			t.Errorf("the outcomes are of %v, want two", ids)
+		}
+	}
+}
