@@ -46,7 +46,7 @@ func (o Options) waitBefore(wave int, underWay *sync.WaitGroup) {
 	}
 }
 
-// tell tells that a wave begins.
+// tell says that a wave begins.
 func (o Options) tell(wave int, stopped bool) {
 	if wave >= 0 && !stopped && o.Begins != nil {
 		o.Begins(wave)
