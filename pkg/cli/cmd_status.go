@@ -63,18 +63,22 @@ func (a *app) statusTable(w io.Writer, s standing) {
 			statuses = append(statuses, n.Status)
 		}
 	}
-	var lines [][]string
+	var all, byVerb [][]string
 	for _, status := range statuses {
 		if n := s.Status[status]; n > 0 {
-			lines = append(lines, []string{string(status), fmt.Sprint(n), "", goesOn[status]})
+			all = append(all, []string{string(status), fmt.Sprint(n), goesOn[status]})
 		}
 		for _, n := range s.Counts {
 			if n.Status == status {
-				lines = append(lines, []string{string(status), fmt.Sprint(n.Number), n.Action, ""})
+				byVerb = append(byVerb, []string{string(status), fmt.Sprint(n.Number), n.Action})
 			}
 		}
 	}
-	a.tabulateColumns(w, []column{{name: "STATUS", whole: true}, {name: "ACTIONS", whole: true},
-		{name: "VERB"}, {name: "TO GO ON", whole: true}}, lines)
+	number := []column{{name: "STATUS", whole: true}, {name: "ACTIONS", whole: true}}
+	a.tabulateColumns(w, append(number, column{name: "TO GO ON", whole: true}), all)
+	if len(byVerb) > 0 {
+		fmt.Fprintln(w)
+		a.tabulateColumns(w, append(number, column{name: "VERB"}), byVerb)
+	}
 	a.hint("%s in %s", found(int(s.Actions), "action"), printable(s.Journal))
 }

@@ -38,6 +38,29 @@ func TestEveryGoFileIsLookedAt(t *testing.T) {
 	}
 }
 
+// TestLargeFiles: what git keeps is looked at, whatever it is called, and nothing else.
+func TestLargeFiles(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if faults, err := sizes(); len(faults) != 0 || err != nil {
+		t.Error("outside of a repository:", faults, err)
+	}
+	runGit(t, dir, "init", "-q", "-b", "main")
+	large := strings.Repeat("x", maxBytes)
+	write(t, "kept/as large as may be", large)
+	write(t, "kept/a program", large+"x")
+	write(t, "built", large+"x")
+	write(t, "deleted", large+"x")
+	runGit(t, dir, "add", "kept", "deleted")
+	if err := os.Remove("deleted"); err != nil {
+		t.Fatal(err)
+	}
+	faults, err := sizes()
+	if err != nil || len(faults) != 1 || !strings.HasPrefix(faults[0], "kept/a program: has 262145") {
+		t.Error(faults, err)
+	}
+}
+
 func TestSubjectFault(t *testing.T) {
 	for subject, good := range map[string]bool{
 		"journal: reject non-numeric timestamps":       true,

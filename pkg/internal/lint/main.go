@@ -1,5 +1,5 @@
 // The program lint checks what no other linter here does: that lines fit, that comments use the
-// house's words, and that the subjects of new commits have its form.
+// house's words, that no file is too large, and that the subjects of new commits have their form.
 package main
 
 import (
@@ -25,6 +25,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		faults, err = newSubjects(".", *base)
 	} else {
 		faults, err = sources(flags.Args())
+		if err == nil {
+			var large []string
+			large, err = sizes()
+			faults = append(faults, large...)
+		}
 	}
 	for _, f := range faults {
 		fmt.Fprintln(stdout, f)
