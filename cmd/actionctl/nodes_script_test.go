@@ -1,7 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -33,4 +39,70 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	f, err := j.Fault()
 	ts.Check(err)
 	ts.Check(w.sim.Inject(f))
+}
+
+// control calls a control path of the provider: control METHOD PATH JSON.
+func control(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: control METHOD PATH JSON")
+	}
+	w := httptest.NewRecorder()
+	of(ts).sim.ServeHTTP(w, httptest.NewRequest(args[0], "/_sim/"+args[1],
+		bytes.NewBufferString(args[2])))
+	if w.Code >= http.StatusMultipleChoices {
+		ts.Fatalf("%d: %s", w.Code, w.Body)
+	}
+}
+
+// deleted waits until as many messages were deleted of the provider's queues: deleted N.
+func deleted(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: deleted N")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	sim, more := of(ts).sim, make(chan struct{}, 1)
+	defer sim.OnCall(func(c ec2sim.Call) ec2sim.Verdict {
+		select {
+		case more <- struct{}{}:
+		default:
+		}
+		return ec2sim.Proceed
+	})()
+	for deletions(sim.Calls()) < want {
+		<-more
+	}
+}
+
+// deletions counts the messages that calls deleted, those among them that were sent twice once.
+func deletions(calls []ec2sim.Call) int {
+	seen := map[string]bool{}
+	for _, c := range calls {
+		for name, receipt := range c.Params {
+			if c.Operation == "DeleteMessageBatch" && c.Effect && strings.HasSuffix(name, "ReceiptHandle") {
+				seen[receipt] = true
+			}
+		}
+	}
+	return len(seen)
+}
+
+// called waits until the provider has refused a call with a code: called OPERATION CODE.
+func called(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: called OPERATION CODE")
+	}
+	sim, more := of(ts).sim, make(chan struct{}, 1)
+	defer sim.OnCall(func(ec2sim.Call) ec2sim.Verdict {
+		select {
+		case more <- struct{}{}:
+		default:
+		}
+		return ec2sim.Proceed
+	})()
+	for !slices.ContainsFunc(sim.Calls(), func(c ec2sim.Call) bool {
+		return c.Operation == args[0] && c.Code == args[1]
+	}) {
+		<-more
+	}
 }

@@ -52,6 +52,11 @@ func executorMain() {
 //	json FIELD WANT      compares a field of the last output, as in 0.status; '-' is absent
 //	load FILE            replaces the provider's world
 //	fault [JSON]         puts a fault in force, or takes all away
+//	control METHOD PATH JSON
+//	                     calls a control path of the provider
+//	deleted N            waits until N messages were deleted of the provider's queues
+//	called OPERATION CODE
+//	                     waits until the provider has refused a call with a code
 //	field FILE FIELD TO  writes a text of a JSON file into another file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -63,7 +68,8 @@ func TestScripts(t *testing.T) {
 			"remove": remove, "age": age, "role": role,
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
 			"json": checkJSON, "field": writeField, "agents": agents, "terminal": terminal,
-			"narrow": narrow, "load": load, "fault": fault,
+			"narrow": narrow, "load": load, "fault": fault, "control": control, "deleted": deleted,
+			"called": called,
 		},
 	})
 }

@@ -57,6 +57,13 @@ func controls() []control {
 		{put, "region", "has an account opt in to a region or not, or a policy deny it",
 			`{"account": "…", "region": "af-south-1", "optInStatus": "not-opted-in", "denied": false}`,
 			taking((*Sim).regionJSON)},
+		{get, "queues", "the queues of SQS", "", telling(func(s *Sim) any { return s.Queues() })},
+		{put, "queue", "makes a queue of SQS, or sets how it is: which sources of events go to it, and " +
+			"whether it gives messages out twice or the newest first",
+			`{"region": "eu-west-1", "name": "nodes", "events": ["aws.ec2"], "visibilitySeconds": 30, ` +
+				`"twice": false, "newestFirst": false}`, answering((*Sim).setQueue)},
+		{post, "message", "puts a message into a queue",
+			`{"region": "eu-west-1", "queue": "nodes", "body": "…"}`, taking((*Sim).Put)},
 		{get, "quotas", "the quotas that are not EC2's default", "",
 			telling(func(s *Sim) any { return s.Quotas() })},
 		{put, "quotas", "replaces the quotas", `{"groupsPerInterface": 16}`, taking((*Sim).SetQuotas)},

@@ -20,7 +20,11 @@ func (r *Region) EditInterface(id string, edit func(*Interface)) Interface {
 func (r *Region) EditInstance(id string, edit func(*Instance)) Instance {
 	return with(r, func(w *world.World, _ world.Minter) *Instance {
 		w.CallOff(id)
-		return world.Edit(w.Instances, id, edit)
+		state := world.Must(w.Instances, id).State
+		i := world.Edit(w.Instances, id, edit)
+		state, i.State = i.State, state
+		w.SetState(i, state, r.sim.cfg.now())
+		return i
 	})
 }
 
@@ -140,6 +144,6 @@ func (s *Sim) change(at world.Place, atOnce bool, run func(*world.Change) error)
 		return err
 	}
 	changed.Settle(now)
-	s.mem.worlds[at] = changed
+	s.mem.put(at, changed)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"aws-provider-executor/pkg/ec2sim/internal/api"
 	"aws-provider-executor/pkg/ec2sim/internal/fault"
+	"aws-provider-executor/pkg/ec2sim/internal/query"
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
 	"aws-provider-executor/pkg/metrics"
@@ -48,6 +49,10 @@ type inbound struct {
 	arn     string // of the caller
 
 	resource string // ARN of the first resource the call is about, or "*"
+
+	endpoint string          // the URL at which it came in
+	gone     <-chan struct{} // closed when the caller has gone
+	admitted bool            // it got as far as the operation
 }
 
 // reply is what an inbound call is answered.
@@ -85,13 +90,7 @@ func (s *Sim) count(in *inbound, took time.Duration) {
 
 // receive logs the call.
 func (s *Sim) receive(r *http.Request, body []byte) *inbound {
-	form := r.URL.Query()
-	// A body that is not a form has no parameters, and is refused for what it lacks.
-	if values, err := url.ParseQuery(string(body)); err == nil {
-		for key, v := range values {
-			form[key] = v
-		}
-	}
+	form := parameters(r, body)
 	call := &Call{
 		Operation: form.Get("Action"),
 		Params:    map[string]string{},
@@ -108,7 +107,23 @@ func (s *Sim) receive(r *http.Request, body []byte) *inbound {
 	call.Time = s.cfg.now()
 	call.RequestID = s.mem.requestIDs.UUID()
 	s.mem.log(call)
-	return &inbound{mem: s.mem, call: call, form: form, service: api.Services[api.EC2]}
+	return &inbound{mem: s.mem, call: call, form: form, service: api.Services[api.EC2],
+		gone: r.Context().Done(), endpoint: endpointOf(r)}
+}
+
+// parameters are those of a call, in the form of the Query protocol. A body that is of no form has
+// none, and is refused for what it lacks.
+func parameters(r *http.Request, body []byte) url.Values {
+	if form, isJSON := jsonParameters(r, body); isJSON {
+		return form
+	}
+	form := r.URL.Query()
+	if values, err := url.ParseQuery(string(body)); err == nil {
+		for key, v := range values {
+			form[key] = v
+		}
+	}
+	return form
 }
 
 func (s *Sim) answer(in *inbound, r *http.Request, body []byte) reply {
@@ -205,13 +220,18 @@ func (s *Sim) runHooks(in *inbound, phase Phase) Verdict {
 // effect.
 func (s *Sim) effect(in *inbound) reply {
 	p, err := in.op.Prepare(in.call.Operation, in.form)
-	c, out := s.carry(in, p, err)
-	if c == nil {
-		return out
+	until := time.Now().Add(p.Patience)
+	for {
+		c, out := s.carry(in, p, err)
+		if c != nil {
+			// A read needs no lock: nobody changes a world that is lent. However long it takes, it delays
+			// nobody.
+			return replyOf(p.Run(*c))
+		}
+		if nothing, may := out.body.(api.Nothing); !may || !nothing.Nothing() || !s.await(in, until) {
+			return out
+		}
 	}
-	// A read needs no lock: nobody changes a world that is lent. However long it takes, it delays
-	// nobody.
-	return replyOf(p.Run(*c))
 }
 
 // carry does what a call does under the lock: all of a change, and all but the reading of a read,
@@ -225,10 +245,11 @@ func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Chang
 	if refused, over := m.refuses(in, present, p, unprepared, now); over {
 		return nil, refused
 	}
+	in.admitted = true
 	c := &world.Change{
 		World: present, Now: now, Mint: m.mint, Quotas: m.quotas,
 		Transition: s.cfg.transition, Shown: s.cfg.shown,
-		SameRouteRefused: s.cfg.sameRouteRefused, Caller: in.arn,
+		SameRouteRefused: s.cfg.sameRouteRefused, Caller: in.arn, Endpoint: in.endpoint,
 		Regions: func() []world.RegionStatus { return s.regionStatuses(m, at.Account) },
 		Assume:  func(asked world.AssumeRole) (world.Session, error) { return s.assume(m, asked) },
 	}
@@ -248,7 +269,7 @@ func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Chang
 	c.World = present.Clone()
 	out := replyOf(p.Run(*c))
 	if out.err == nil && !in.plan.NoEffect {
-		m.worlds[at] = c.World
+		m.put(at, c.World)
 		in.call.Effect = true
 		if in.plan.Stale != nil {
 			m.stale[at] = fault.NewView(present, *in.plan.Stale, now)
@@ -262,6 +283,9 @@ func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Chang
 func (m *memory) refuses(
 	in *inbound, w *world.World, p api.Prepared, unprepared error, now time.Time,
 ) (refused reply, over bool) {
+	if in.admitted {
+		return reply{}, false // it has waited
+	}
 	in.call.DryRun, in.resource = p.DryRun, "*"
 	cost := fault.Cost{
 		Account: m.accountOf(in.arn), Region: in.call.Region, Operation: in.call.Operation,
@@ -326,7 +350,10 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 		http.Error(w, "cannot encode the answer: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.Header().Set("Content-Type", in.service.ContentType)
+	if out.err != nil && in.service.Target != "" {
+		w.Header().Set("X-Amzn-Query-Error", query.SQSQueryCode(out.err.Code)+";Sender")
+	}
 	w.Header().Set("X-Amzn-Requestid", in.call.RequestID)
 	w.Header().Set("Date", in.call.Time.UTC().Format(http.TimeFormat))
 	if in.plan.Text != "" {
@@ -352,7 +379,7 @@ func (in *inbound) encode(out reply) ([]byte, error) {
 
 // inWordsOf is the refusal of a caller as a service words it.
 func inWordsOf(service string, refused *Error) *Error {
-	if service != api.STS && service != api.IAM {
+	if service != api.STS && service != api.IAM && service != api.SQS {
 		return refused
 	}
 	code := "InvalidClientTokenId"

@@ -133,7 +133,7 @@ func (srv *Server) CAPEM() []byte { return slices.Clone(srv.caPEM) }
 func (srv *Server) CAFile() string { return srv.caFile }
 
 // Env returns KEY=VALUE lines that point an AWS SDK, the AWS CLI or the executor at the server, for
-// EC2, STS and IAM, with long-term credentials of the Sim's.
+// EC2, STS, IAM and SQS, with long-term credentials of the Sim's.
 func (srv *Server) Env() []string {
 	k := srv.sim.cfg.operator
 	if k.AccessKeyID == "" {
@@ -149,6 +149,7 @@ func (srv *Server) RoleEnv() []string {
 		"AWS_ENDPOINT_URL_EC2=" + srv.url,
 		"AWS_ENDPOINT_URL_STS=" + srv.url,
 		"AWS_ENDPOINT_URL_IAM=" + srv.url,
+		"AWS_ENDPOINT_URL_SQS=" + srv.url,
 		"AWS_REGION=" + srv.region,
 		"AWS_DEFAULT_REGION=" + srv.region, // the AWS CLI version 1 knows no other
 	}

@@ -56,6 +56,7 @@ type memory struct {
 	roles  []Role
 	quotas Quotas
 	ended  chan struct{} // closed when delays are to end
+	stirs  chan struct{} // closed when a world changes; nil where nobody waits
 }
 
 type config struct {
@@ -339,9 +340,19 @@ func (m *memory) own(at world.Place) *world.World {
 	w := m.world(at)
 	if w.Lent {
 		w = w.Clone()
-		m.worlds[at] = w
 	}
+	m.put(at, w)
 	return w
+}
+
+// put has a region's world be this one, and wakes whoever waits for a change. The caller holds
+// s.mu.
+func (m *memory) put(at world.Place, w *world.World) {
+	m.worlds[at] = w
+	if m.stirs != nil {
+		close(m.stirs)
+		m.stirs = nil
+	}
 }
 
 // world returns the region's world to read it, which is empty when nobody has filled it. The caller

@@ -1,92 +1,87 @@
-package awscloud_test
+package awscloud
 
 import (
-	"encoding/json"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"slices"
+	"os"
 	"strings"
 	"testing"
 
-	"aws-provider-executor/pkg/nodes/awscloud"
+	"aws-provider-executor/pkg/ec2sim"
 )
 
-// sqsOf answers as SQS does, in its JSON. It deletes what it is told to, but for "stays".
-func sqsOf(t *testing.T, bodies map[string]string, deleted *[]string) string {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var in struct {
-			QueueUrl        string
-			WaitTimeSeconds int
-			Entries         []struct{ Id, ReceiptHandle string }
-		}
-		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-			t.Error(err)
-		}
-		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		switch r.Header.Get("X-Amz-Target") {
-		case "AmazonSQS.ReceiveMessage":
-			if in.WaitTimeSeconds != 20 || !strings.HasSuffix(in.QueueUrl, "/123456789012/nodes") {
-				t.Error(in)
-			}
-			var all []map[string]string
-			for receipt, body := range bodies {
-				all = append(all, map[string]string{"MessageId": "m-" + receipt, "ReceiptHandle": receipt,
-					"Body": body})
-			}
-			_ = json.NewEncoder(w).Encode(map[string]any{"Messages": all})
-		case "AmazonSQS.DeleteMessageBatch":
-			var good, bad []map[string]any
-			for _, e := range in.Entries {
-				if e.ReceiptHandle == "stays" {
-					bad = append(bad, map[string]any{"Id": e.Id, "Code": "ReceiptHandleIsInvalid",
-						"SenderFault": true})
-					continue
-				}
-				*deleted = append(*deleted, e.ReceiptHandle)
-				good = append(good, map[string]any{"Id": e.Id})
-			}
-			_ = json.NewEncoder(w).Encode(map[string]any{"Successful": good, "Failed": bad})
-		default:
-			http.Error(w, `{"__type":"com.amazonaws.sqs#AccessDenied","message":"no"}`, http.StatusForbidden)
-		}
-	}))
-	t.Cleanup(server.Close)
-	t.Setenv("AWS_ENDPOINT_URL_SQS", server.URL)
-	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
-	t.Setenv("AWS_REGION", "eu-west-1")
-	return server.URL + "/123456789012/nodes"
-}
+const many = 13
 
-// TestQueue: messages come with what they are deleted by, and a deletion that failed is told.
-func TestQueue(t *testing.T) {
-	var deleted []string
-	address := sqsOf(t, map[string]string{"r1": "one"}, &deleted)
-	q, err := awscloud.OpenQueue(t.Context(), address, slog.New(slog.DiscardHandler))
+// filled opens a queue of a stand-in, into which many messages were put.
+func filled(t *testing.T) (*ec2sim.Sim, *Queue) {
+	t.Helper()
+	s, c := cloud(t)
+	if err := s.SetQueue(ec2sim.Queue{Region: c.cfg.Region, Name: "nodes"}); err != nil {
+		t.Fatal(err)
+	}
+	for range many {
+		err := s.Put(ec2sim.Message{Region: c.cfg.Region, Queue: "nodes", Body: "one"})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	q, err := OpenQueue(t.Context(), os.Getenv("AWS_ENDPOINT_URL_SQS")+s.Queues()[0].URL,
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, q
+}
+
+// TestQueue: messages come with what they are deleted by, and more are deleted than one call takes.
+func TestQueue(t *testing.T) {
+	s, q := filled(t)
+	var receipts []string
+	for len(receipts) < many {
+		all, err := q.Receive(t.Context())
+		if err != nil || len(all) == 0 {
+			t.Fatal(all, err)
+		}
+		for _, m := range all {
+			if m.ID == "" || m.Body != "one" {
+				t.Error(m)
+			}
+			receipts = append(receipts, m.Receipt)
+		}
+	}
+	if waits := s.Calls()[0].Params["WaitTimeSeconds"]; waits != "20" {
+		t.Errorf("it waits for %s s", waits)
+	}
+	if err := q.Delete(t.Context(), receipts); err != nil {
+		t.Error(err)
+	}
+	if left := s.Queues()[0]; left.Visible+left.Hidden != 0 {
+		t.Error(left)
+	}
+}
+
+// TestQueueFails: what fails is told with SQS's word, and nothing is taken for deleted.
+func TestQueueFails(t *testing.T) {
+	s, q := filled(t)
+	err := q.Delete(t.Context(), []string{"stray"})
+	if err == nil || !strings.Contains(err.Error(), "ReceiptHandleIsInvalid") {
+		t.Error(err)
+	}
+	if err := s.Inject(ec2sim.Fail("ReceiveMessage", "AccessDenied")); err != nil {
+		t.Fatal(err)
+	}
 	all, err := q.Receive(t.Context())
-	if err != nil || len(all) != 1 || all[0].ID != "m-r1" || all[0].Receipt != "r1" ||
-		all[0].Body != "one" {
+	if err == nil || len(all) > 0 || !strings.Contains(err.Error(), "AccessDenied") {
 		t.Error(all, err)
 	}
-	many := strings.Split("a b c d e f g h i j k", " ")
-	if err := q.Delete(t.Context(), many); err != nil || !slices.Equal(deleted, many) {
-		t.Error(deleted, err)
-	}
-	if err := q.Delete(t.Context(), []string{"stays"}); err == nil ||
-		!strings.Contains(err.Error(), "ReceiptHandleIsInvalid") {
-		t.Error(err)
+	if left := s.Queues()[0]; left.Visible != many {
+		t.Error(left)
 	}
 }
 
 func TestNoQueue(t *testing.T) {
 	for _, address := range []string{"", "nodes", "arn:aws:sqs:eu-west-1:123456789012:nodes",
 		"https://sqs.eu-west-1.amazonaws.com/", "ftp://h/1/n"} {
-		_, err := awscloud.OpenQueue(t.Context(), address, slog.New(slog.DiscardHandler))
+		_, err := OpenQueue(t.Context(), address, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), "is no URL of a queue") {
 			t.Error(address, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"time"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
@@ -39,8 +40,13 @@ type Prepared struct {
 	Conditions map[string][]string // IAM condition keys of the call's own
 	// Plain is set where the call is neither filtered nor paged, and that costs more.
 	Plain bool
-	Run   func(world.Change) (any, error)
+	// Patience is how long the call waits until Run has something to answer; see Nothing.
+	Patience time.Duration
+	Run      func(world.Change) (any, error)
 }
+
+// Nothing is the answer of an operation that has nothing to answer yet.
+type Nothing interface{ Nothing() bool }
 
 // dryRun is embedded in the parameters of the operations that have DryRun.
 type dryRun struct{ DryRun bool }
@@ -54,6 +60,7 @@ type (
 	resourced interface{ resources(*world.World) []string }
 	counted   interface{ units() int }
 	keyed     interface{ conditions() map[string][]string }
+	patient   interface{ patience() time.Duration }
 )
 
 func reading[In any](run func(*call, *In) (any, error)) Operation  { return withParams(false, run) }
@@ -78,6 +85,9 @@ func withParams[In any](changes bool, run func(*call, *In) (any, error)) Operati
 		}
 		if k, ok := any(in).(keyed); ok {
 			p.Conditions = k.conditions()
+		}
+		if w, ok := any(in).(patient); ok {
+			p.Patience = w.patience()
 		}
 		if u, ok := any(in).(counted); ok {
 			p.Units = u.units()
@@ -125,31 +135,45 @@ type Service struct {
 	Name, Prefix, Version string
 
 	Operations map[string]Operation
+	// ContentType is the form of its answers, and Target what the header X-Amz-Target of a call begins
+	// with, for a service that speaks JSON.
+	ContentType, Target string
 	// Answer and Refusal write an answer and an error.
 	Answer  func(operation, requestID string, body any) ([]byte, error)
 	Refusal func(requestID, code, message string) ([]byte, error)
 }
 
-// EC2, STS and IAM are the services there are, by the names that requests are signed for.
+// These are the services there are, by the names that requests are signed for.
 const (
 	EC2 = "ec2"
 	STS = "sts"
 	IAM = "iam"
+	SQS = "sqs"
 )
+
+const xmlType = "text/xml;charset=UTF-8"
 
 // Services are the services by those names.
 var Services = map[string]Service{
 	EC2: {
 		Name: "AmazonEC2", Prefix: "ec2", Version: query.Version, Operations: Operations,
-		Answer: query.Answer, Refusal: query.Refusal,
+		ContentType: xmlType,
+		Answer:      query.Answer, Refusal: query.Refusal,
 	},
 	STS: {
 		Name: "AWSSecurityTokenService", Prefix: "sts", Version: query.STSVersion,
-		Operations: stsOperations, Answer: query.STSAnswer, Refusal: query.STSRefusal,
+		Operations: stsOperations, ContentType: xmlType, Answer: query.STSAnswer,
+		Refusal: query.STSRefusal,
 	},
 	IAM: {
 		Name: "AWSIdentityAndAccessManagement", Prefix: "iam", Version: query.IAMVersion,
-		Operations: iamOperations, Answer: query.IAMAnswer, Refusal: query.IAMRefusal,
+		Operations: iamOperations, ContentType: xmlType, Answer: query.IAMAnswer,
+		Refusal: query.IAMRefusal,
+	},
+	SQS: {
+		Name: "AmazonSQS", Prefix: "sqs", Version: query.SQSVersion, Target: "AmazonSQS.",
+		Operations: sqsOperations, ContentType: query.JSONType, Answer: query.JSONAnswer,
+		Refusal: query.SQSRefusal,
 	},
 }
 

@@ -30,8 +30,8 @@ type Change struct {
 	// Shown is how long a terminated instance is described.
 	Shown time.Duration
 
-	// Caller is the ARN of who calls.
-	Caller string
+	// Caller is the ARN of who calls, and Endpoint the URL at which it called.
+	Caller, Endpoint string
 	// Roles are those of IAM.
 	Roles []Role
 	// Alias is what people call the caller's account.

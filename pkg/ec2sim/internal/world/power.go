@@ -52,7 +52,7 @@ func (c *Change) Terminate(i *Instance) error {
 		return nil
 	}
 	i.StateReason = "Client.UserInitiatedShutdown: User initiated shutdown"
-	i.State = "shutting-down"
+	c.World.SetState(i, "shutting-down", c.Now)
 	ended := c.Now.Add(c.Transition)
 	c.World.Transit(i.ID, Transition{ended, "terminated"}, Transition{ended.Add(c.Shown), Gone})
 	return nil
@@ -82,6 +82,6 @@ func (c *Change) takePublic(i *Instance) {
 // transit has the instance in one state now and in the other when the time of a transition has
 // passed.
 func (c *Change) transit(i *Instance, now, then string) {
-	i.State = now
+	c.World.SetState(i, now, c.Now)
 	c.World.Transit(i.ID, Transition{c.Now.Add(c.Transition), then})
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"aws-provider-executor/pkg/ec2sim/internal/queue"
 )
 
 // Resource is what a table can hold.
@@ -75,6 +77,10 @@ type World struct {
 	Interfaces Table[Interface]
 	Addresses  Table[Address]
 
+	// Queues are those of SQS by their names, and listening those to which events go, by source.
+	Queues    map[string]*queue.Queue
+	listening map[string][]string
+
 	// byInstance are the interfaces by the instance that they are attached to, once indexed.
 	byInstance map[string][]*Interface
 
@@ -98,8 +104,9 @@ const Gone = "gone"
 // New returns an empty region.
 func New(region, owner string) *World {
 	return &World{
-		Region: region, Owner: owner,
-		VPCs: Table[VPC]{}, Subnets: Table[Subnet]{}, Groups: Table[SecurityGroup]{},
+		Region: region, Owner: owner, Queues: map[string]*queue.Queue{},
+		listening: map[string][]string{},
+		VPCs:      Table[VPC]{}, Subnets: Table[Subnet]{}, Groups: Table[SecurityGroup]{},
 		Gateways: Table[Gateway]{}, Routes: Table[RouteTable]{}, Instances: Table[Instance]{},
 		Interfaces: Table[Interface]{}, Addresses: Table[Address]{},
 		transitions: map[string][]Transition{},
@@ -113,7 +120,8 @@ func (w *World) Clone() *World {
 		VPCs: w.VPCs.clone(), Subnets: w.Subnets.clone(), Groups: w.Groups.clone(),
 		Gateways: w.Gateways.clone(), Routes: w.Routes.clone(), Instances: w.Instances.clone(),
 		Interfaces: w.Interfaces.clone(), Addresses: w.Addresses.clone(),
-		transitions: maps.Clone(w.transitions),
+		transitions: maps.Clone(w.transitions), Queues: cloneQueues(w.Queues),
+		listening: maps.Clone(w.listening),
 	}
 }
 
@@ -198,9 +206,11 @@ func (w *World) CallOff(id string) { delete(w.transitions, id) }
 
 // Settle ends the transitions that are due.
 func (w *World) Settle(now time.Time) {
-	for id, list := range w.transitions {
+	// In the order of ids, in which they tell of it.
+	for _, id := range slices.Sorted(maps.Keys(w.transitions)) {
+		list := w.transitions[id]
 		for len(list) > 0 && !now.Before(list[0].At) {
-			w.reach(id, list[0].To)
+			w.reach(id, list[0])
 			list = list[1:]
 		}
 		if w.transitions[id] = list; len(list) == 0 {
@@ -210,17 +220,17 @@ func (w *World) Settle(now time.Time) {
 }
 
 // reach ends a transition.
-func (w *World) reach(id, to string) {
-	if i := w.Instances[id]; i != nil {
-		switch i.State = to; to {
-		case "terminated":
+func (w *World) reach(id string, t Transition) {
+	if i := w.Instances[id]; i != nil && t.To == Gone {
+		delete(w.Instances, id)
+	} else if i != nil {
+		w.SetState(i, t.To, t.At)
+		if t.To == "terminated" {
 			w.releaseInterfaces(i.ID)
-		case Gone:
-			delete(w.Instances, id)
 		}
 	}
 	if eni := w.Interfaces[id]; eni != nil && eni.Attachment != nil {
-		if eni.Attachment.Status = to; to == "detached" {
+		if eni.Attachment.Status = t.To; t.To == "detached" {
 			eni.Attachment = nil
 		}
 	}
