@@ -16,7 +16,6 @@ import (
 // CallerIdentity asks STS whose credentials calls are signed with. It needs no permission.
 func (r *Reader) CallerIdentity(ctx context.Context) (ec2model.Identity, error) {
 	api := sts.NewFromConfig(r.of.cfg, func(o *sts.Options) {
-		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, append(r.of.eachCall(), addIdentityOnly, r.of.dates.add)...)
 	})

@@ -73,7 +73,7 @@ func (c *credentials) count(
 		Code: c.secrets.tell(code), Took: took, Retry: number > 1, Fault: fault,
 		Throttled: throttled(err),
 	}
-	call.ForIdentity = call.Service != serviceEC2
+	call.ForIdentity = !forItself(call.Service)
 	metrics.FromContext(ctx).Call(call)
 	c.logOf(ctx).Debug("called", "service", call.Service, "operation", call.Operation,
 		"code", call.Code, "attempt", number, "millis", took.Milliseconds())

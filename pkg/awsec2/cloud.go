@@ -27,7 +27,6 @@ func (c *Connection) Region() string { return c.cfg.Region }
 // ReadOnce has a client of EC2 describe and nothing else, refuse what is not one whole answer, and
 // send each call once: who calls decides on another attempt.
 func ReadOnce(o *ec2.Options) {
-	o.HTTPClient = steadyClient{o.HTTPClient}
 	o.Retryer = aws.NopRetryer{}
 	o.APIOptions = append(o.APIOptions, addAnswerCheck, addDescribeOnly)
 }

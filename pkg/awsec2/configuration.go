@@ -2,7 +2,6 @@ package awsec2
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -12,9 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"aws-provider-executor/pkg/protocol"
 )
@@ -67,7 +64,7 @@ func unloadable(s *secrets, err error) *protocol.Failure {
 
 // check names all that is wrong with the settings before any call: what the SDK or net/http could
 // never send, they would try until the deadline.
-func (c *way) check(env config.EnvConfig, shared config.SharedConfig, out network) error {
+func (c *way) check(env config.EnvConfig, shared config.SharedConfig) error {
 	var faults []string
 	fault := func(text string) {
 		if text != "" {
@@ -94,57 +91,19 @@ func (c *way) check(env config.EnvConfig, shared config.SharedConfig, out networ
 		}
 	}
 	if c.own.region != "" {
-		faults = append(faults, c.endpointFaults(shared, out)...)
+		_, wrong := c.endpointOf(ofEC2)
+		faults = append(faults, wrong...)
 	}
 	if len(faults) == 0 {
 		return nil
 	}
-	return protocol.Refuse(protocol.Configuration,
-		"the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
+	return wrongEnvironment(faults)
 }
 
-// endpointFaults are those of the way to EC2.
-func (c *way) endpointFaults(shared config.SharedConfig, out network) []string {
-	o := ec2.NewFromConfig(c.cfg).Options()
-	fips := o.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
-	dual := o.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled
-	var special []string
-	if fips {
-		special = append(special, setBy("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", shared))
-	}
-	if dual {
-		special = append(special, setBy("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", shared))
-	}
-	if custom := aws.ToString(o.BaseEndpoint); custom != "" {
-		name := setBy("AWS_ENDPOINT_URL_EC2", "endpoint_url", shared)
-		if os.Getenv("AWS_ENDPOINT_URL_EC2") == "" && os.Getenv("AWS_ENDPOINT_URL") != "" {
-			name = "AWS_ENDPOINT_URL"
-		}
-		var faults []string
-		if text := addressFault(name, custom); text != "" {
-			faults = append(faults, text)
-		}
-		if len(special) > 0 {
-			faults = append(faults, strings.Join(append(special, name), " and ")+
-				" exclude each other: a custom endpoint is neither FIPS nor dual-stack; unset one")
-		}
-		if len(faults) > 0 {
-			return faults
-		}
-	}
-	endpoint, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(), ec2.EndpointParameters{
-		Region: &o.Region, UseFIPS: &fips, UseDualStack: &dual, Endpoint: o.BaseEndpoint,
-	})
-	if err != nil {
-		return []string{"there is no endpoint of EC2 for the region " + o.Region + " (partition " +
-			partitionOf(o.Region) + ") with " +
-			cmp.Or(strings.Join(special, " and "), "these settings") + ": " +
-			c.own.secrets.tell(err.Error())}
-	}
-	if text := proxyFault(&endpoint.URI, out); text != "" {
-		return []string{text}
-	}
-	return nil
+// wrongEnvironment tells all that is wrong with the settings at once.
+func wrongEnvironment(faults []string) error {
+	return protocol.Refuse(protocol.Configuration,
+		"the executor's environment is not right: %s; nothing was changed", strings.Join(faults, "; "))
 }
 
 // proxyFault names what is wrong with the proxy of an endpoint, or is empty. A proxy whose address

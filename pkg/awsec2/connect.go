@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"time"
 
@@ -123,8 +124,11 @@ func findWay(ctx context.Context, out network, region, profile string, timeout t
 	metadata.out, container.build = out, func() aws.HTTPClient { return out.containerClient(client) }
 	metadata.cfg, metadata.from = cfg.Copy(), client
 	cfg.Credentials, cfg.APIOptions = own, nil
+	cfg.HTTPClient = steadyClient{&http.Client{
+		Transport: client.GetTransport(), CheckRedirect: noRedirect,
+	}}
 	w := &way{cfg: cfg, own: own, metadata: metadata}
-	if err := w.check(env, shared, out); err != nil {
+	if err := w.check(env, shared); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -192,7 +196,6 @@ func (c *Connection) Reader() any { return c.reader() }
 
 func (c *Connection) reader() *Reader {
 	return &Reader{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
-		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, append(c.eachCall(), addDescribeOnly, c.dates.add)...)
 	}), absent: c.absent, log: c.log, of: c}
@@ -201,7 +204,6 @@ func (c *Connection) reader() *Reader {
 // Writer returns a *Writer, which changes.
 func (c *Connection) Writer() any {
 	return &Writer{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
-		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = leasedRetryer{retryer(retryChange)}
 		o.APIOptions = append(o.APIOptions, c.eachCall()...)
 	}), absent: c.absent, log: c.log, of: c}

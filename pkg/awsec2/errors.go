@@ -92,7 +92,7 @@ func classOf(err error) protocol.FailureClass {
 		return creds.class
 	case errors.As(err, &unsent):
 		return protocol.Configuration
-	case errors.Is(err, errNotDescribe), errors.Is(err, errNotDryRun):
+	case errors.Is(err, errNotDescribe), errors.Is(err, errNotDryRun), errors.Is(err, errUnlisted):
 		return protocol.Internal
 	case errors.As(err, &api):
 		return classOfCode(api, statusOf(err))
@@ -246,13 +246,17 @@ func (e *callError) wayHint(s provider) string {
 	return "check the way to " + s.name + "'s endpoint, and the region's name"
 }
 
-// changed tells the outcome of a change: nil, a failure that certainly changed
+// changeOutcome tells the outcome of a change: nil, a failure that certainly changed
 // nothing, or *action.Unknown.
 func changeOutcome(operation, what string, err error) error {
+	return ofEC2.changeOutcome(operation, what, err)
+}
+
+func (s provider) changeOutcome(operation, what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	f := failure(operation, what, err)
+	f := s.failure(operation, what, err)
 	if didNothing(err) {
 		return f
 	}

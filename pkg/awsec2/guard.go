@@ -3,10 +3,10 @@ package awsec2
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -68,47 +68,25 @@ const maxErrorBytes = 64 << 10
 
 // unreadableAnswer is a 200 that is not the operation's answer: cut short, or from
 // something that is not AWS. The SDK takes some of these for an empty answer.
-type unreadableAnswer struct{ operation string }
+type unreadableAnswer struct{ service, operation string }
 
 func (e *unreadableAnswer) Error() string {
-	of := "EC2"
-	if _, ok := tableAnswers[e.operation]; ok {
-		of = ofDynamoDB.name
-	}
-	return "the answer to " + e.operation + " was cut short or is not " + of + "'s"
+	return "the answer to " + e.operation + " was cut short or is not " + e.service + "'s"
 }
 
 // addAnswerCheck refuses a 200 whose body is not one whole answer to the operation, and bounds
 // every answer. It stands next to the wire.
 func addAnswerCheck(stack *middleware.Stack) error {
-	return addCheck(stack, func(operation string, body []byte) bool {
+	return addCheck(stack, func(operation string, _ http.Header, body []byte) bool {
 		return bytes.Contains(body, []byte("<"+operation+"Response")) &&
 			bytes.HasSuffix(bytes.TrimSpace(body), []byte("</"+operation+"Response>"))
 	})
 }
 
-// tableAnswers are the operations on a table, with the member that every answer has. A write is
-// answered by an object without any.
-var tableAnswers = map[string]string{
-	"BatchGetItem": "Responses", "Query": "Items", "TransactWriteItems": "",
-}
-
-// addTableAnswerCheck does so for DynamoDB: nothing there must not be told by less than its word.
-func addTableAnswerCheck(stack *middleware.Stack) error {
-	return addCheck(stack, func(operation string, body []byte) bool {
-		var members map[string]json.RawMessage
-		if json.Unmarshal(body, &members) != nil || members == nil {
-			return false
-		}
-		must := tableAnswers[operation]
-		value, ok := members[must]
-		return must == "" || ok && string(value) != "null"
-	})
-}
-
 // addCheck adds a check of the body of a 200.
 func addCheck(
-	stack *middleware.Stack, whole func(operation string, body []byte) bool,
+	stack *middleware.Stack,
+	whole func(operation string, header http.Header, body []byte) bool,
 ) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("AnswerCheck",
 		func(ctx context.Context, in middleware.DeserializeInput,
@@ -126,11 +104,12 @@ func addCheck(
 			body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 			_ = response.Body.Close()
 			operation := awsmiddleware.GetOperationName(ctx)
+			unreadable := &unreadableAnswer{awsmiddleware.GetServiceID(ctx), operation}
 			if err != nil {
-				return out, metadata, fmt.Errorf("%w: %w", &unreadableAnswer{operation}, err)
+				return out, metadata, fmt.Errorf("%w: %w", unreadable, err)
 			}
-			if !whole(operation, body) {
-				return out, metadata, &unreadableAnswer{operation}
+			if !whole(operation, response.Header, body) {
+				return out, metadata, unreadable
 			}
 			response.Body = io.NopCloser(bytes.NewReader(body))
 			return out, metadata, nil

@@ -22,7 +22,6 @@ type Prober struct{ api *ec2.Client }
 // Prober returns a Prober.
 func (c *Connection) Prober() *Prober {
 	return &Prober{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
-		o.HTTPClient = steadyClient{o.HTTPClient}
 		o.Retryer = retryer(retryRead)
 		o.APIOptions = append(o.APIOptions, append(c.eachCall(), addDryRunOnly)...)
 	})}

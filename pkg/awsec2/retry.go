@@ -69,7 +69,7 @@ func permanent(err error) bool {
 	return permanentTLS(err) || errors.As(err, &creds) || errors.As(err, &helper) ||
 		errors.As(err, &unsent) ||
 		errors.As(err, &proxy) && proxy.lasting() ||
-		errors.Is(err, errNotDescribe) || errors.Is(err, errNotDryRun) ||
+		errors.Is(err, errNotDescribe) || errors.Is(err, errNotDryRun) || errors.Is(err, errUnlisted) ||
 		errors.As(err, &dns) && dns.IsNotFound
 }
 

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"aws-provider-executor/pkg/ledger/table"
 	"aws-provider-executor/pkg/protocol"
@@ -22,20 +20,24 @@ import (
 //
 // A write whose answer was lost is sent again with the same token, by which DynamoDB makes it once.
 type StateTable struct {
-	api  *dynamodb.Client
+	api  *serviceClient
 	name string
 }
 
 var _ table.Backend = (*StateTable)(nil)
 
-// StateTable returns the table with a name or an ARN, in the region of the connection.
-func (c *Connection) StateTable(name string) *StateTable {
-	return &StateTable{name: name, api: dynamodb.NewFromConfig(c.cfg, func(o *dynamodb.Options) {
-		o.HTTPClient = steadyClient{o.HTTPClient}
-		o.Retryer = retryer(retryRead)
-		o.APIOptions = append(o.APIOptions,
-			c.asker.add, c.own.addAttemptLog, c.own.addCallCount, addTableAnswerCheck, addTrace)
-	})}
+// StateTable returns the table with a name or an ARN, in the region of the connection. One for
+// reading refuses to write.
+func (c *Connection) StateTable(name string, reading bool) (*StateTable, error) {
+	connect := c.serviceWriter
+	if reading {
+		connect = c.serviceReader
+	}
+	api, err := connect(&dynamoDB)
+	if err != nil {
+		return nil, err
+	}
+	return &StateTable{api: api, name: name}, nil
 }
 
 // The attributes of an item.
@@ -60,22 +62,20 @@ func (t *StateTable) Read(
 ) (map[table.Place]table.Item, error) {
 	items := map[table.Place]table.Item{}
 	for chunk := range slices.Chunk(places, maxBatch) {
-		keys := make([]map[string]types.AttributeValue, len(chunk))
+		keys := make([]values, len(chunk))
 		for i, p := range chunk {
 			keys[i] = keyOf(p)
 		}
 		for attempt := 1; len(keys) > 0; attempt++ {
-			out, err := call(ctx, t.api.BatchGetItem, &dynamodb.BatchGetItemInput{
-				RequestItems: map[string]types.KeysAndAttributes{
-					t.name: {Keys: keys, ConsistentRead: aws.Bool(true)},
-				},
+			out, err := serviceCall[batchAnswer](ctx, t.api, "BatchGetItem", &batchQuestion{
+				RequestItems: map[string]keysToRead{t.name: {Keys: keys, ConsistentRead: true}},
 			})
 			if err != nil {
 				return nil, t.failure("BatchGetItem", "read it", err)
 			}
 			for _, answered := range out.Responses {
-				for _, values := range answered {
-					place, item, err := itemOf(values)
+				for _, v := range answered {
+					place, item, err := itemOf(v)
 					if err != nil {
 						return nil, err
 					}
@@ -97,24 +97,24 @@ func (t *StateTable) Read(
 // List returns the sort keys of a partition.
 func (t *StateTable) List(ctx context.Context, partition string) ([]string, error) {
 	var names []string
-	in := &dynamodb.QueryInput{
-		TableName: &t.name, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("#p = :p"),
-		ProjectionExpression:      aws.String("#s"),
+	in := &query{
+		TableName: t.name, ConsistentRead: true,
+		KeyConditionExpression:    "#p = :p",
+		ProjectionExpression:      "#s",
 		ExpressionAttributeNames:  map[string]string{"#p": attrPartition, "#s": attrSort},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":p": text(partition)},
+		ExpressionAttributeValues: values{":p": text(partition)},
 	}
 	for {
-		out, err := call(ctx, t.api.Query, in)
+		out, err := serviceCall[queryPage](ctx, t.api, "Query", in)
 		if err != nil {
 			return nil, t.failure("Query", "read it", err)
 		}
-		for _, values := range out.Items {
-			name, ok := values[attrSort].(*types.AttributeValueMemberS)
-			if !ok {
+		for _, v := range out.Items {
+			name := v[attrSort].S
+			if name == nil {
 				return nil, errForeignItem
 			}
-			names = append(names, name.Value)
+			names = append(names, *name)
 		}
 		if len(out.LastEvaluatedKey) == 0 {
 			return names, nil
@@ -125,12 +125,12 @@ func (t *StateTable) List(ctx context.Context, partition string) ([]string, erro
 
 // Write makes all changes in one transaction, or none.
 func (t *StateTable) Write(ctx context.Context, changes []table.Change) error {
-	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: aws.String(rand.Text())}
+	in := &transaction{ClientRequestToken: rand.Text()}
 	for _, c := range changes {
 		in.TransactItems = append(in.TransactItems, t.change(c))
 	}
 	for attempt := 1; ; attempt++ {
-		_, err := call(ctx, t.api.TransactWriteItems, in)
+		_, err := serviceCall[struct{}](ctx, t.api, "TransactWriteItems", in)
 		if err == nil {
 			return nil
 		}
@@ -147,16 +147,21 @@ func (t *StateTable) Write(ctx context.Context, changes []table.Change) error {
 // canceled tells why a transaction was: moved reports whether a condition did not hold, busy
 // whether another transaction was at work on an item, or too many were.
 func canceled(err error) (moved, busy bool) {
-	var progress *types.TransactionInProgressException
-	if errors.As(err, &progress) {
-		return false, true
-	}
-	var c *types.TransactionCanceledException
-	if !errors.As(err, &c) {
+	var refused *refusal
+	if !errors.As(err, &refused) {
 		return false, false
 	}
-	for _, reason := range c.CancellationReasons {
-		switch aws.ToString(reason.Code) {
+	switch refused.Code {
+	case "TransactionInProgressException":
+		return false, true
+	case "TransactionCanceledException":
+	default:
+		return false, false
+	}
+	var said struct{ CancellationReasons []struct{ Code string } }
+	refused.read(&said)
+	for _, reason := range said.CancellationReasons {
+		switch reason.Code {
 		case "ConditionalCheckFailed":
 			moved = true
 		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
@@ -179,58 +184,33 @@ func again(ctx context.Context, attempt int) bool {
 	}
 }
 
-var ofDynamoDB = provider{"DynamoDB", "dynamodb"}
-
 func (t *StateTable) failure(operation, what string, err error) *protocol.Failure {
-	return ofDynamoDB.failure(operation, what, err)
+	return t.api.failure(operation, what, err)
 }
 
 // change is one change as DynamoDB takes it.
-func (t *StateTable) change(c table.Change) types.TransactWriteItem {
-	x := expressions{names: map[string]string{}, values: map[string]types.AttributeValue{}}
-	condition := x.condition(c.If)
+func (t *StateTable) change(c table.Change) transactItem {
+	x := expressions{names: map[string]string{}, values: values{}}
+	w := &write{TableName: t.name, ConditionExpression: x.condition(c.If)}
+	var item transactItem
 	switch {
 	case !c.Changes():
-		return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-			TableName: &t.name, Key: keyOf(c.Place), ConditionExpression: condition,
-			ExpressionAttributeNames: x.usedNames(), ExpressionAttributeValues: x.usedValues(),
-		}}
+		w.Key, item.ConditionCheck = keyOf(c.Place), w
 	case c.Delete:
-		return types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &t.name, Key: keyOf(c.Place), ConditionExpression: condition,
-			ExpressionAttributeNames: x.usedNames(), ExpressionAttributeValues: x.usedValues(),
-		}}
+		w.Key, item.Delete = keyOf(c.Place), w
 	case c.Enter:
-		return types.TransactWriteItem{Put: &types.Put{
-			TableName: &t.name, Item: keyOf(c.Place), ConditionExpression: condition,
-			ExpressionAttributeNames: x.usedNames(), ExpressionAttributeValues: x.usedValues(),
-		}}
+		w.Item, item.Put = keyOf(c.Place), w
+	default:
+		w.Key, w.UpdateExpression, item.Update = keyOf(c.Place), x.update(c), w
 	}
-	return types.TransactWriteItem{Update: &types.Update{
-		TableName: &t.name, Key: keyOf(c.Place), ConditionExpression: condition,
-		UpdateExpression:         x.update(c),
-		ExpressionAttributeNames: x.usedNames(), ExpressionAttributeValues: x.usedValues(),
-	}}
+	w.ExpressionAttributeNames, w.ExpressionAttributeValues = x.names, x.values
+	return item
 }
 
 // expressions are those of one change, with the names and values that they use.
 type expressions struct {
 	names  map[string]string
-	values map[string]types.AttributeValue
-}
-
-func (x expressions) usedNames() map[string]string {
-	if len(x.names) == 0 {
-		return nil
-	}
-	return x.names
-}
-
-func (x expressions) usedValues() map[string]types.AttributeValue {
-	if len(x.values) == 0 {
-		return nil
-	}
-	return x.values
+	values values
 }
 
 func (x expressions) name(attribute string) string {
@@ -238,13 +218,13 @@ func (x expressions) name(attribute string) string {
 	return "#" + attribute
 }
 
-func (x expressions) value(v types.AttributeValue) string {
+func (x expressions) value(v value) string {
 	name := ":v" + strconv.Itoa(len(x.values))
 	x.values[name] = v
 	return name
 }
 
-func (x expressions) is(attribute string, v types.AttributeValue) string {
+func (x expressions) is(attribute string, v value) string {
 	return x.name(attribute) + " = " + x.value(v)
 }
 
@@ -260,8 +240,8 @@ func (x expressions) isNumber(attribute string, n int64) string {
 	return x.is(attribute, number(n))
 }
 
-// condition is the expression of a condition, nil for none.
-func (x expressions) condition(c table.Condition) *string {
+// condition is the expression of a condition, empty for none.
+func (x expressions) condition(c table.Condition) string {
 	var all []string
 	if l := c.Lease; l != nil {
 		all = append(all, x.isNumber(attrEpoch, l.Epoch))
@@ -280,14 +260,11 @@ func (x expressions) condition(c table.Condition) *string {
 	if c.Revision != nil {
 		all = append(all, x.isNumber(attrRevision, int64(*c.Revision)))
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	return aws.String(strings.Join(all, " AND "))
+	return strings.Join(all, " AND ")
 }
 
 // update is the expression of a change of an item.
-func (x expressions) update(c table.Change) *string {
+func (x expressions) update(c table.Change) string {
 	var set, remove []string
 	if l := c.Take; l != nil {
 		set = append(set, x.is(attrHolder, text(l.Holder)), x.is(attrEpoch, number(l.Epoch)),
@@ -302,7 +279,7 @@ func (x expressions) update(c table.Change) *string {
 		set = append(set, x.is(attrWatched, number(c.Watched.Milliseconds())))
 	}
 	if c.Record != nil {
-		set = append(set, x.is(attrRecord, &types.AttributeValueMemberB{Value: c.Record}),
+		set = append(set, x.is(attrRecord, value{B: c.Record}),
 			x.is(attrRevision, number(int64(c.Revision))))
 	}
 	if c.Drop {
@@ -315,19 +292,11 @@ func (x expressions) update(c table.Change) *string {
 	if len(remove) > 0 {
 		all = append(all, "REMOVE "+strings.Join(remove, ", "))
 	}
-	return aws.String(strings.Join(all, " "))
+	return strings.Join(all, " ")
 }
 
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func keyOf(p table.Place) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		attrPartition: text(p.Partition), attrSort: text(p.Sort),
-	}
+func keyOf(p table.Place) values {
+	return values{attrPartition: text(p.Partition), attrSort: text(p.Sort)}
 }
 
 // errForeignItem is of an item that this program did not write.
@@ -335,8 +304,8 @@ var errForeignItem = protocol.Refuse(protocol.StateStore,
 	"it has an item that is none of this program; name a table that nothing else uses")
 
 // itemOf is the item of some values, and its place.
-func itemOf(values map[string]types.AttributeValue) (p table.Place, i table.Item, err error) {
-	read := reading{values: values}
+func itemOf(v values) (p table.Place, i table.Item, err error) {
+	read := reading{values: v}
 	p = table.Place{Partition: read.text(attrPartition), Sort: read.text(attrSort)}
 	i.Holder, i.Epoch = read.text(attrHolder), read.number(attrEpoch)
 	i.Beat, i.Period = read.number(attrBeat), time.Duration(read.number(attrPeriod))*time.Millisecond
@@ -350,41 +319,34 @@ func itemOf(values map[string]types.AttributeValue) (p table.Place, i table.Item
 
 // reading reads values, and notes one of another type than it should have.
 type reading struct {
-	values  map[string]types.AttributeValue
+	values  values
 	foreign bool
 }
 
 func (r *reading) text(name string) string {
-	switch v := r.values[name].(type) {
-	case nil:
-	case *types.AttributeValueMemberS:
-		return v.Value
-	default:
+	v, ok := r.values[name]
+	if ok && v.S == nil {
 		r.foreign = true
 	}
-	return ""
+	return aws.ToString(v.S)
 }
 
 func (r *reading) number(name string) int64 {
-	switch v := r.values[name].(type) {
-	case nil:
+	v, ok := r.values[name]
+	if !ok {
 		return 0
-	case *types.AttributeValueMemberN:
-		if n, err := strconv.ParseInt(v.Value, 10, 64); err == nil {
-			return n
-		}
 	}
-	r.foreign = true
-	return 0
+	n, err := strconv.ParseInt(aws.ToString(v.N), 10, 64)
+	if err != nil {
+		r.foreign = true
+	}
+	return n
 }
 
 func (r *reading) bytes(name string) []byte {
-	switch v := r.values[name].(type) {
-	case nil:
-	case *types.AttributeValueMemberB:
-		return v.Value
-	default:
+	v, ok := r.values[name]
+	if ok && v.B == nil {
 		r.foreign = true
 	}
-	return nil
+	return v.B
 }

@@ -34,6 +34,7 @@ func (d *dynamo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.answers = d.answers[1:]
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.Header().Set("X-Amzn-Requestid", "REQUESTOFTHETEST")
 	if rest, failed := strings.CutPrefix(answer, "503 "); failed {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		answer = rest
@@ -53,7 +54,11 @@ func canceledBy(codes ...string) string {
 func (d *dynamo) table(t *testing.T) *StateTable {
 	t.Helper()
 	c, _ := answering(t, d.ServeHTTP)
-	return c.StateTable("state")
+	s, err := c.StateTable("state", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // TestWritesAgainWithTheSameToken: what had no answer, and what another transaction was in the way

@@ -4,13 +4,13 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // steadyClient keeps connections. The SDK closes a request's body as soon as the answer's header is
 // there, which may be before net/http has seen the body's end. net/http would then drop the
 // connection, with the rest of the answer unread.
-type steadyClient struct{ ec2.HTTPClient }
+type steadyClient struct{ aws.HTTPClient }
 
 func (c steadyClient) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody {

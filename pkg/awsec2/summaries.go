@@ -106,7 +106,7 @@ func addSummaries(each func(ec2model.InstanceSummary)) func(*middleware.Stack) e
 				_ = response.Body.Close()
 				if err != nil {
 					return out, metadata, fmt.Errorf("%w: %w",
-						&unreadableAnswer{"DescribeInstances"}, err)
+						&unreadableAnswer{serviceEC2, "DescribeInstances"}, err)
 				}
 				response.Body = io.NopCloser(strings.NewReader(withoutInstances(token)))
 				return out, metadata, nil

@@ -102,7 +102,8 @@ func (n network) containerClient(from *awshttp.BuildableClient) *http.Client {
 	}
 }
 
-// noRedirect keeps tokens where they were sent.
+// noRedirect keeps requests, and the tokens in them, where they were sent. No service of AWS that
+// is called here redirects, and a change that was sent on could be made twice.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func direct(*http.Request) (*url.URL, error) { return nil, nil }

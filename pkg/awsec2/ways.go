@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -14,9 +12,9 @@ import (
 
 // Ways returns where the calls to EC2 and STS go, and through which proxy. Nothing is sent.
 func (r *Reader) Ways() ([]ec2model.Way, error) {
-	endpoint, err := r.ec2Endpoint()
-	if err != nil {
-		return nil, err
+	endpoint, faults := r.of.endpointOf(ofEC2)
+	if len(faults) > 0 {
+		return nil, wrongEnvironment(faults)
 	}
 	identity, err := r.stsEndpoint()
 	if err != nil {
@@ -35,15 +33,6 @@ func (r *Reader) way(service string, to *url.URL) ec2model.Way {
 	return w
 }
 
-func (r *Reader) ec2Endpoint() (*url.URL, error) {
-	o := r.api.Options()
-	e, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(), ec2.EndpointParameters{
-		Region: &o.Region, UseFIPS: fips(o.EndpointOptions.UseFIPSEndpoint),
-		UseDualStack: dual(o.EndpointOptions.UseDualStackEndpoint), Endpoint: o.BaseEndpoint,
-	})
-	return &e.URI, err
-}
-
 func (r *Reader) stsEndpoint() (*url.URL, error) {
 	o := sts.NewFromConfig(r.of.cfg).Options()
 	e, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(), sts.EndpointParameters{
@@ -51,10 +40,4 @@ func (r *Reader) stsEndpoint() (*url.URL, error) {
 		UseDualStack: dual(o.EndpointOptions.UseDualStackEndpoint), Endpoint: o.BaseEndpoint,
 	})
 	return &e.URI, err
-}
-
-func fips(s aws.FIPSEndpointState) *bool { return aws.Bool(s == aws.FIPSEndpointStateEnabled) }
-
-func dual(s aws.DualStackEndpointState) *bool {
-	return aws.Bool(s == aws.DualStackEndpointStateEnabled)
 }

@@ -35,7 +35,11 @@ func newTable(ctx context.Context, s executor.Shared) (*table.Table, error) {
 		return nil, protocol.Refuse(protocol.Internal,
 			"a connection is a %T, which knows no table; nothing was changed", opened)
 	}
-	return table.New(conn.StateTable(s.Name), table.Options{
+	backend, err := conn.StateTable(s.Name, s.DryRun)
+	if err != nil {
+		return nil, err
+	}
+	return table.New(backend, table.Options{
 		Name: s.Name, Timeout: s.Timeout, Reading: s.DryRun,
 	}), nil
 }
