@@ -24,6 +24,9 @@ type Verb struct {
 	Name string
 	// Undo is the verb that takes this one back; empty when there is none.
 	Undo string
+	// Irreversible marks an action that no verb takes back. A verb that is neither this nor has an
+	// undo takes others back.
+	Irreversible bool
 	// Doc is one sentence, for the reference.
 	Doc string
 	// Risk is what a person weighs who is to approve it.
@@ -189,6 +192,10 @@ type Plan struct {
 	// Dangers says what is dangerous about a success, from the same as Facts; each is told after
 	// the words. May be nil.
 	Dangers func(t []Transition, seen Seen) []string
+	// Judge says why an action is no success although its transitions are so, or why it is not known
+	// to be one while a value passes by Via. It goes by a reading, and is nil where nothing is wrong.
+	// May be nil.
+	Judge func(Seen) *protocol.Failure
 	// Skip, when not empty, says why there is nothing this undo may restore.
 	Skip string
 	// Moot, when not empty, says why the action has nothing to change and nothing to record. It

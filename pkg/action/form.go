@@ -428,6 +428,11 @@ func (v Verb) check(r protocol.Request) (Request, protocol.Faults) {
 				return
 			}
 			c, err := f.Form.Canonical(text)
+			var hidden *HiddenError
+			if errors.As(err, &hidden) {
+				faults = append(faults, protocol.Fault{Path: path + "." + key, Reason: hidden.Reason})
+				return
+			}
 			if err != nil {
 				faults = append(faults,
 					protocol.Fault{Path: path + "." + key,

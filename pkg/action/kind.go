@@ -18,6 +18,8 @@ const (
 	RouteTable       Kind = "route-table"
 	Subnet           Kind = "subnet"
 	SecurityGroup    Kind = "security-group"
+	// SSMDocument is a document of SSM. No target names one, so Kinds does not list it.
+	SSMDocument Kind = "document"
 )
 
 // Kinds lists the kinds, in the order in which resources are told.

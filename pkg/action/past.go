@@ -2,6 +2,7 @@ package action
 
 import (
 	"slices"
+	"time"
 
 	"aws-provider-executor/pkg/history"
 )
@@ -15,6 +16,8 @@ type Recorded struct {
 	Target map[string]string
 	// Facts are the prior facts that the action told.
 	Facts map[string]string
+	// Acted is when the action was last tried.
+	Acted time.Time
 }
 
 // Begun reports whether the action was begun and not yet read to be made.

@@ -11,9 +11,13 @@ import (
 // Registry holds the verbs, in the order they were listed.
 type Registry struct{ verbs []Verb }
 
+// TakesBack reports whether the verb takes other actions back, or releases what they led to.
+func (v Verb) TakesBack() bool { return v.Undo == "" && !v.Irreversible }
+
 // NewRegistry takes the list of verbs. It panics on a verb that is there twice, has no plan,
-// names an undo verb or a choice that is not in the list, or can be undone and has a required
-// field that decides nothing: a program with such a list must not start.
+// names an undo verb or a choice that is not in the list, is said to be irreversible and is not, or
+// is an action and has a required field that decides nothing: a program with such a list must not
+// start.
 func NewRegistry(verbs []Verb) *Registry {
 	r := &Registry{verbs: verbs}
 	seen := map[string]bool{}
@@ -27,8 +31,10 @@ func NewRegistry(verbs []Verb) *Registry {
 		if v.Undo != "" && !seen[v.Undo] {
 			panic(fmt.Sprintf("action: %s names an unknown undo verb %q", v.Name, v.Undo))
 		}
-		if i := slices.IndexFunc(slices.Concat(v.Target, v.Parameters), undecided); v.Undo !=
-			"" && i >= 0 {
+		if v.Irreversible && (v.Undo != "" || len(r.Undoes(v.Name)) > 0) {
+			panic(fmt.Sprintf("action: %s is irreversible, and has an undo or is one", v.Name))
+		}
+		if !v.TakesBack() && slices.ContainsFunc(slices.Concat(v.Target, v.Parameters), undecided) {
 			panic(
 				fmt.Sprintf("action: a required field of %s does not decide what it leaves behind", v.Name))
 		}

@@ -29,6 +29,17 @@ func TestNewRegistryPanics(t *testing.T) {
 			{Name: "a", Undo: "b", Target: []Field{{Name: "f", Required: true}}, Plan: planNothing},
 			{Name: "b", Plan: planNothing},
 		}},
+		{"an undo of what has none", `a is irreversible, and has an undo or is one`, []Verb{
+			{Name: "a", Undo: "b", Irreversible: true, Plan: planNothing},
+			{Name: "b", Plan: planNothing},
+		}},
+		{"an undo that has none", `b is irreversible, and has an undo or is one`, []Verb{
+			{Name: "a", Undo: "b", Plan: planNothing},
+			{Name: "b", Irreversible: true, Plan: planNothing},
+		}},
+		{"an undecided field of what has no undo", `a required field of a does not decide`, []Verb{
+			{Name: "a", Irreversible: true, Target: []Field{{Name: "f", Required: true}},
+				Plan: planNothing}}},
 		{"an unknown choice", `a leaves the choice of an unknown verb "b"`,
 			[]Verb{{Name: "a", Choice: &Choice{Field: "f", Value: "v", Verb: "b"}, Plan: planNothing}}},
 	} {

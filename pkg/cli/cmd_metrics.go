@@ -62,7 +62,7 @@ func (a *app) surveyLedger(ctx context.Context, to *metrics.Set) error {
 		return err
 	}
 	for _, v := range a.Registry.Verbs() {
-		if v.Undo != "" {
+		if !v.TakesBack() {
 			withZeros(found.Actions, v.Name)
 		}
 	}

@@ -109,9 +109,12 @@ func (a *app) planOf(v action.Verb) *cobra.Command {
 // about is what the help says of a verb's plan.
 func (p *planning) about() string {
 	text := "The plan of an action that does this: " + p.verb.Doc
-	if p.verb.Undo != "" {
+	switch {
+	case p.verb.Undo != "":
 		text += "\nIt is undone by " + p.verb.Undo + "."
-	} else {
+	case p.verb.Irreversible:
+		text += "\nNothing undoes it: it is only let through with allowIrreversible: true in the policy."
+	default:
 		text += "\nNothing undoes it: import takes it only under a policy that allows it by its name."
 	}
 	if p.verb.Risk.Doc != "" {

@@ -235,7 +235,10 @@ func (r *run) dangers() []string {
 // undoAvailable reports whether the undo verb has what it needs: an action that succeeded, or one
 // that failed and may have changed something, in this attempt or in an earlier one.
 func (r *run) undoAvailable(state protocol.State) bool {
-	if r.recordedOnly() {
+	switch {
+	case r.verb.Irreversible:
+		return false
+	case r.recordedOnly():
 		return state == protocol.Failed && r.mayBeInForce()
 	}
 	return r.plan != nil && r.plan.Moot == "" && r.verb.Undo != "" &&

@@ -262,6 +262,9 @@ func (r *run) dryRun() (protocol.Result, error) {
 	}
 	r.settled = true
 	if over, answer := r.nothingToDo(); over {
+		if err := r.judged(); err != nil {
+			return protocol.Result{}, err
+		}
 		return answer, r.checkSize(answer)
 	}
 	if err := r.checkSize(r.done()); err != nil {
@@ -310,7 +313,7 @@ func (r *run) execute() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	if over {
-		return answer, nil
+		return answer, r.judged()
 	}
 	err := r.apply()
 	r.finish()
@@ -318,7 +321,19 @@ func (r *run) execute() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	r.recordDone()
-	return r.done(), nil
+	return r.done(), r.judged()
+}
+
+// judged refuses to call a success what the plan's Judge says is none, though its transitions are
+// so and are recorded.
+func (r *run) judged() error {
+	if r.plan.Judge == nil {
+		return nil
+	}
+	if f := r.plan.Judge(r.seen); f != nil {
+		return f
+	}
+	return nil
 }
 
 // outOfTime is the answer when the deadline or a signal came before all was changed.

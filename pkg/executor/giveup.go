@@ -48,6 +48,9 @@ func (r *run) giveUp(s step, cause error) error {
 // moved, and what an earlier attempt under this key made of it and did not bring to its end. What
 // was in force when this run began stays.
 func (r *run) toPutBack(m move, i int) bool {
+	if r.verb.Irreversible {
+		return false
+	}
 	changed := m.From != m.To && m.now != m.From
 	return changed && (m.now != r.plan.Seen.Values[i] || !r.wasInForce(m.Transition))
 }

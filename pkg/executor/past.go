@@ -13,7 +13,7 @@ import (
 )
 
 // takesBack reports whether the request's verb is one that takes actions back.
-func (r *run) takesBack() bool { return r.verb.Undo == "" }
+func (r *run) takesBack() bool { return r.verb.TakesBack() }
 
 // named is the key of the action that the request's own key names: the request's, or the one
 // that it takes back.
@@ -71,7 +71,14 @@ func (r *run) learn(key string) error {
 // undoneBy refuses an undo by another verb than the one that undoes the recorded action.
 func (r *run) undoneBy(record ledger.Record) error {
 	forward, _ := r.Registry.Lookup(record.Action)
-	if forward.Undo == "" || forward.Undo == r.verb.Name || len(open(record)) == 0 {
+	switch {
+	case len(open(record)) == 0:
+		return nil
+	case forward.Irreversible:
+		return protocol.Refuse(protocol.Conflict,
+			"under the key %s %s was carried out, and nothing takes that back; nothing was changed",
+			protocol.Quote(record.Key), record.Action)
+	case forward.Undo == "" || forward.Undo == r.verb.Name:
 		return nil
 	}
 	return protocol.Refuse(protocol.Conflict,
@@ -101,7 +108,7 @@ func recorded(record ledger.Record, e ledger.Entry) action.Recorded {
 	e.Key, e.Fresh = record.Key, recent(record.Written)
 	return action.Recorded{
 		Entry: e.Entry, Resource: e.Resource, Attribute: e.Attribute,
-		Action: record.Action, Target: record.Target, Facts: record.Facts,
+		Action: record.Action, Target: record.Target, Facts: record.Facts, Acted: record.Acted,
 	}
 }
 

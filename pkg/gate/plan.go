@@ -226,6 +226,19 @@ func (g *Gate) keyFaults(p Plan, verb action.Verb) protocol.Faults {
 		protocol.Quote(p.IdempotencyKey), verb.Name)}}
 }
 
+// withoutUndo refuses a plan that nothing undoes, unless the policy takes it.
+func (g *Gate) withoutUndo(p Plan, verb action.Verb) protocol.Faults {
+	mend := "; add " + p.Action + " to allowedActions"
+	switch {
+	case g.Policy != nil && g.Policy.AllowsIrreversible(p.Action, verb.Irreversible):
+		return nil
+	case verb.Irreversible:
+		mend = "; write allowIrreversible: true"
+	}
+	return protocol.Faults{{Path: "undo",
+		Reason: p.Action + " can't be undone, and the policy does not take that" + mend}}
+}
+
 // undoFaults finds why the undo can't be described.
 func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 	var undoVerb action.Verb
@@ -237,11 +250,8 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 			Reason: reason}}
 	}
 	switch {
-	case p.Undo == nil && g.Policy != nil && g.Policy.AllowsIrreversible(p.Action):
-		return nil
 	case p.Undo == nil:
-		return fault("undo", p.Action+" can't be undone, and the policy does not take that;"+
-			" add "+p.Action+" to allowedActions")
+		return g.withoutUndo(p, verb)
 	case verb.Undo == "" && takesAgain(undoVerb, verb):
 	case verb.Undo == "":
 		return fault(

@@ -57,7 +57,7 @@ func TestTwoPoliciesAllowWhatBothAllow(t *testing.T) {
 				if both.DryRunOnly() != other.DryRunOnly() || both.Approvals() != other.Approvals() ||
 					both.ReadsTags() != other.ReadsTags() ||
 					both.RequireEvidence != other.RequireEvidence ||
-					both.AllowsIrreversible("x") != other.AllowsIrreversible("x") {
+					both.AllowsIrreversible("x", false) != other.AllowsIrreversible("x", false) {
 					t.Errorf("%+v does not say what %+v says", both, other)
 				}
 			}

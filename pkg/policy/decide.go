@@ -26,6 +26,11 @@ type Subject struct {
 	Undoes []string
 	// Irreversible is set for an action that nothing can undo.
 	Irreversible bool
+	// Final is set, beside Irreversible, where that is so of every action of the verb.
+	Final bool
+	// Document is the document that is run, if RunsDocument is set.
+	Document     string
+	RunsDocument bool
 	// NeedsAddress is set where allowedCIDRs have to hold for an address.
 	NeedsAddress bool
 }
@@ -80,6 +85,7 @@ func (p *Policy) Subject(s Subject) Denial {
 		}
 		p.refs(d, s)
 		p.irreversible(d, s)
+		p.document(d, s)
 	})
 }
 
@@ -158,7 +164,10 @@ func (p *Policy) action(d *Denial, s Subject) {
 
 func (p *Policy) irreversible(d *Denial, s Subject) {
 	switch {
-	case !s.Irreversible || s.Undo || p.AllowsIrreversible(s.Action):
+	case !s.Irreversible || s.Undo || p.AllowsIrreversible(s.Action, s.Final):
+	case s.Final:
+		d.add("allowIrreversible",
+			"%s can never be undone, and is only allowed with allowIrreversible: true", s.Action)
 	case p.allowIrreversible == nil && slices.Contains(p.Actions, "*"):
 		d.add("allowIrreversible",
 			"%s can't be undone, and allowedActions does not name it;"+
@@ -168,6 +177,14 @@ func (p *Policy) irreversible(d *Denial, s Subject) {
 		d.add("allowIrreversible",
 			"%s can't be undone, which is not allowed; to allow it write allowIrreversible: true",
 			s.Action)
+	}
+}
+
+// document holds the document that is run against the patterns. Without any none is run.
+func (p *Policy) document(d *Denial, s Subject) {
+	if s.RunsDocument && !matchAny(p.Documents, s.Document) {
+		d.add("allowedDocuments", "the document %q is not allowed; allowed: %s; to allow it %s",
+			s.Document, list(p.Documents), extend("allowedDocuments", p.Documents, s.Document))
 	}
 }
 

@@ -60,6 +60,8 @@ func TestSubject(t *testing.T) {
 		s.Action, s.Undo, s.Undoes = "unassign-secondary-ip", true, []string{"assign-secondary-ip"}
 	}
 	irreversible := func(s *Subject) { s.Irreversible = true }
+	final := func(s *Subject) { s.Irreversible, s.Final = true, true }
+	runs := func(s *Subject) { s.Document, s.RunsDocument = "AWS-RunShellScript", true }
 	anything := strings.Replace(open, "[assign-secondary-ip]", "['*']", 1)
 	anyAddress := strings.Replace(open, "10.88.60.0/24", "0.0.0.0/0, '::/0'", 1)
 	tests := []struct {
@@ -345,6 +347,16 @@ func TestSubject(t *testing.T) {
 			func(s *Subject) { undo(s); s.Irreversible = true },
 			"",
 		},
+		{"final, and only named", open, final, "allowIrreversible"},
+		{"final, and refused", open + "  allowIrreversible: false\n", final, "allowIrreversible"},
+		{"final, and allowed", open + "  allowIrreversible: true\n", final, ""},
+		{"final, covered and allowed", anything + "  allowIrreversible: true\n", final, ""},
+		{"a document, and none is allowed", open, runs, "allowedDocuments"},
+		{"a document of a pattern", open + "  allowedDocuments: [x, AWS-Run*]\n", runs, ""},
+		{"a document of no pattern", open + "  allowedDocuments: [AWS-RunPatch*]\n", runs,
+			"allowedDocuments"},
+		{"no document named", open + "  allowedDocuments: [AWS-*]\n",
+			func(s *Subject) { s.RunsDocument = true }, "allowedDocuments"},
 		{"not enabled", strings.Replace(open, "enabled: true", "enabled: false", 1), nil, "enabled"},
 	}
 	for _, tt := range tests {
@@ -542,6 +554,27 @@ func TestWhatADenialSaysToWriteAllowsIt(t *testing.T) {
 			"write allowIrreversible: true",
 			open + "  allowIrreversible: true\n",
 			func(s *Subject) { s.Irreversible = true },
+		},
+		{
+			"irreversible for good",
+			open,
+			"with allowIrreversible: true",
+			open + "  allowIrreversible: true\n",
+			func(s *Subject) { s.Irreversible, s.Final = true, true },
+		},
+		{
+			"a document",
+			open,
+			"write allowedDocuments: [AWS-RunShellScript]",
+			open + "  allowedDocuments: [AWS-RunShellScript]\n",
+			func(s *Subject) { s.Document, s.RunsDocument = "AWS-RunShellScript", true },
+		},
+		{
+			"another document",
+			open + "  allowedDocuments: [x]\n",
+			"add AWS-RunShellScript to allowedDocuments",
+			open + "  allowedDocuments: [x, AWS-RunShellScript]\n",
+			func(s *Subject) { s.Document, s.RunsDocument = "AWS-RunShellScript", true },
 		},
 		{"execution", without("dryRunOnly"), "write dryRunOnly: false", open, nil},
 		{

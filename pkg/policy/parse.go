@@ -126,6 +126,7 @@ func (r *reader) spec(n *document.Node, path string) {
 		document.Field{Name: "executionWindow", Read: r.windows},
 		document.Field{Name: "allowedRegions", Read: r.strings(&p.Regions, "any")},
 		document.Field{Name: "allowedTargets", Read: r.targets},
+		document.Field{Name: "allowedDocuments", Read: r.patterns(&p.Documents)},
 		document.Field{Name: "requiredTags", Read: r.tags(&p.RequiredTags)},
 		document.Field{Name: "deniedTags", Read: r.tags(&p.DeniedTags)},
 		document.Field{Name: "approvals", Read: r.int(&p.approvals, 1)},

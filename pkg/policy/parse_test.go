@@ -23,7 +23,7 @@ func mustParse(t testing.TB, spec string) *Policy {
 func TestZeroValuesAreSafe(t *testing.T) {
 	for name, p := range map[string]*Policy{"empty spec": mustParse(t, "  {}\n"), "zero Policy": {}} {
 		if p.Enabled || !p.DryRunOnly() || p.Approvals() != 1 || p.MaxActions != 0 || p.AllowUndo ||
-			p.AllowsIrreversible("a") {
+			p.AllowsIrreversible("a", false) {
 			t.Errorf("%s: %+v", name, p)
 		}
 		subject := p.Subject(
@@ -59,6 +59,7 @@ func TestParseWhole(t *testing.T) {
   allowedTargets: {nicRef: ["eni-0*"], instanceRef: [i-0abc]}
   requiredTags: {env: [lab, 'test-?']}
   deniedTags: {env: prod*, tier: "*"}
+  allowedDocuments: [AWS-RunShellScript, "acme-*"]
   approvals: 2
   approvalTTL: 24h
   requireEvidence: true
@@ -70,7 +71,7 @@ func TestParseWhole(t *testing.T) {
 		t.Errorf("windows: %v", p.Windows)
 	}
 	if p.Approvals() != 2 || p.ApprovalTTL != 24*time.Hour || p.MaxDecisionWait != 90*time.Minute ||
-		len(p.RequiredTags[0].Values) != 2 ||
+		len(p.RequiredTags[0].Values) != 2 || len(p.Documents) != 2 ||
 		len(p.DeniedTags) != 2 {
 		t.Errorf("%+v", p)
 	}

@@ -30,7 +30,10 @@
 //
 // An undo needs allowUndo, and either its own verb in allowedActions or one that it undoes. An
 // action that nothing can undo must be in allowedActions by its name. "*" covers it only with
-// allowIrreversible: true, and with false none is allowed.
+// allowIrreversible: true, and with false none is allowed. One of a verb that has no undo at all,
+// as run-command, needs allowIrreversible: true by whatever name it is allowed.
+//
+// A document of SSM is only run if its name matches a pattern of allowedDocuments.
 //
 // enabled, the lists, the tags, allowUndo and allowIrreversible say what may be acted on, and hold
 // for dry-runs too. dryRunOnly, executionWindow, maxActionsPerRun (absent, as 0: none), and what
@@ -93,6 +96,7 @@ type Policy struct {
 	Windows         []Window
 	Regions         []string // nil: no restriction
 	Targets         Targets  // nil: no restriction
+	Documents       []Pattern
 	RequiredTags    []Tag
 	DeniedTags      []Tag
 	approvals       int
@@ -157,13 +161,14 @@ func (p *Policy) AllowsVerb(name string, undoes ...string) bool {
 	})
 }
 
-// AllowsIrreversible reports whether an action that nothing can undo may be run by that name.
-func (p *Policy) AllowsIrreversible(name string) bool {
+// AllowsIrreversible reports whether an action that nothing can undo may be run by that name. Final
+// says that no action of that verb can be: then its name alone is not enough.
+func (p *Policy) AllowsIrreversible(name string, final bool) bool {
 	return p.all(func(p *Policy) bool {
 		if p.allowIrreversible != nil {
 			return *p.allowIrreversible
 		}
-		return slices.Contains(p.Actions, name)
+		return !final && slices.Contains(p.Actions, name)
 	})
 }
 

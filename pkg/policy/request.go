@@ -30,7 +30,12 @@ func RequestSubject(verbs *action.Registry, r protocol.Request) Subject {
 		s.Undoes = undone(verbs, verb, r)
 		s.Undo = len(s.Undoes) > 0
 	}
-	s.Irreversible = verb.Undo == ""
+	s.Irreversible, s.Final = verb.Undo == "", verb.Irreversible
+	for _, f := range verb.Parameters {
+		if f.Form.Name == action.DocumentName.Name {
+			s.Document, s.RunsDocument = r.Parameters[f.Name], true
+		}
+	}
 	s.NeedsAddress = slices.ContainsFunc(verb.Target, func(f action.Field) bool {
 		return f.Name == "address" && (f.Required || !s.Undo)
 	})

@@ -137,6 +137,18 @@ func TestTheCanonicalRequestIsJudged(t *testing.T) {
 	}
 }
 
+// TestADocumentIsJudged: what a verb runs is judged in the spelling that it is run by.
+func TestADocumentIsJudged(t *testing.T) {
+	plan := func(context.Context, any, action.Request) (*action.Plan, error) { return nil, nil }
+	verbs := action.NewRegistry([]action.Verb{{Name: "run", Irreversible: true, Plan: plan,
+		Parameters: []action.Field{{Name: "document", Form: action.DocumentName, Decides: true}}}})
+	got := policy.RequestSubject(verbs, protocol.Request{Action: "run",
+		Parameters: map[string]string{"document": "AWS-RunShellScript"}})
+	if !got.Irreversible || !got.Final || !got.RunsDocument || got.Document != "AWS-RunShellScript" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAnUndoOfSeveralVerbsUndoesEach(t *testing.T) {
 	plan := func(context.Context, any, action.Request) (*action.Plan, error) { return nil, nil }
 	verbs := action.NewRegistry(

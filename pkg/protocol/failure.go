@@ -26,6 +26,7 @@ const (
 	Ambiguous      FailureClass = "ambiguous"
 	SelfFence      FailureClass = "self-fence"
 	StateStore     FailureClass = "state-store"
+	CommandFailed  FailureClass = "command-failed"
 	Internal       FailureClass = "internal"
 )
 
@@ -72,6 +73,8 @@ func FailureClasses() []FailureClassDoc {
 		{Ambiguous, "whether the change was made could not be found out", true},
 		{SelfFence, "the target is the machine this runs on", false},
 		{StateStore, "prior facts could not be kept: nothing was changed", false},
+		{CommandFailed, "a command was run and did not succeed; it is not run again under its key",
+			false},
 		{Internal, "a bug", false},
 	}
 }

@@ -14,8 +14,8 @@ func TestFailureClassesAreDistinct(t *testing.T) {
 		}
 		seen[c.Class] = true
 	}
-	if len(seen) != 17 {
-		t.Errorf("%d classes, the contract has 17", len(seen))
+	if len(seen) != 18 {
+		t.Errorf("%d classes, the contract has 18", len(seen))
 	}
 }
 

@@ -25,6 +25,7 @@ unverified true
 ambiguous true
 self-fence false
 state-store false
+command-failed false
 internal false
 `
 

@@ -53,11 +53,8 @@ func inToken(r rune) bool {
 
 func isToken(word string) bool {
 	const capitals, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
-	for _, prefix := range []string{"AKIA", "ASIA"} {
-		_, id, found := strings.Cut(word, prefix)
-		if found && len(id) >= 16 && strings.Trim(id[:16], capitals+digits) == "" {
-			return true
-		}
+	if isAccessKey(word) {
+		return true
 	}
 	return len(word) >= minToken && strings.ContainsAny(word, capitals) &&
 		strings.ContainsAny(word, digits) && strings.ContainsAny(word, strings.ToLower(capitals))
@@ -149,4 +146,64 @@ func valueAfter(rest string, blank bool) int {
 		return -1
 	}
 	return stop + 1
+}
+
+// Credential names the credential that a text obviously has written out: an access key's id, a
+// private key, or a value that is assigned to a secret's name. It is empty where there is none. A
+// value that is only a reference, as $TOKEN or {{ssm-secure:name}}, is none.
+func Credential(text string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "-----BEGIN ") && strings.Contains(line, "PRIVATE KEY-----") {
+			return "a private key"
+		}
+		words := strings.FieldsFunc(line, func(r rune) bool { return !inToken(r) || r == '=' })
+		for _, word := range words {
+			if isAccessKey(word) {
+				return "an access key"
+			}
+		}
+		if name := assigned(line); name != "" {
+			return "a value for " + name
+		}
+	}
+	return ""
+}
+
+// secretNames are the ends of names that only a secret has.
+var secretNames = []string{"secret_access_key", "secretaccesskey", "session_token", "password",
+	"passwd", "client_secret", "api_key", "apikey", "auth_token", "secret_key"}
+
+// assigned is the secret's name that a line assigns a literal value to, as in db_password=hunter2.
+func assigned(line string) string {
+	lower := lowerASCII(line)
+	for _, name := range secretNames {
+		for from := 0; ; {
+			at := strings.Index(lower[from:], name)
+			if at < 0 {
+				break
+			}
+			from += at + len(name)
+			rest := strings.TrimLeft(strings.TrimLeft(line[from:], `"'`), " \t")
+			if rest == "" || rest[0] != '=' && rest[0] != ':' {
+				continue
+			}
+			value := strings.TrimLeft(rest[1:], " \t\"'")
+			if value != "" && !strings.ContainsRune("$`{<=%\r\n", rune(value[0])) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// isAccessKey reports whether a word holds an access key's id.
+func isAccessKey(word string) bool {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	for _, prefix := range []string{"AKIA", "ASIA"} {
+		_, id, found := strings.Cut(word, prefix)
+		if found && len(id) >= 16 && strings.Trim(id[:16], alphabet) == "" {
+			return true
+		}
+	}
+	return false
 }

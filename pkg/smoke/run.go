@@ -151,7 +151,11 @@ func (r *run) requests(context.Context) (string, error) {
 	providers := map[string]bool{}
 	for _, q := range r.Requests {
 		providers[joined("/", q.Provider, q.ProviderRef)] = true
-		if verb, ok := r.Gate.Registry.Resolve(q); ok && verb.Undo == "" {
+		verb, ok := r.Gate.Registry.Resolve(q)
+		if ok && verb.Irreversible {
+			return "", stop(StopNoUndo, "nothing takes %s back", q.Action)
+		}
+		if ok && verb.Undo == "" {
 			return "", stop(StopNoUndo, "%s is itself an undo: nothing describes how to take it back",
 				q.Action)
 		}

@@ -66,6 +66,9 @@ func (g Generator) verbReference(b *strings.Builder, v action.Verb) {
 	if v.Undo != "" {
 		fmt.Fprintf(b, " Undone by %s.", link(v.Undo))
 	}
+	if v.Irreversible {
+		b.WriteString(" Nothing undoes it.")
+	}
 	for _, u := range g.Registry.Undoes(v.Name) {
 		fmt.Fprintf(b, " The undo of %s.", link(u.Name))
 	}
