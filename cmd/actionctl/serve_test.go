@@ -105,7 +105,7 @@ func TestStreamIsJournaledAsSingleRunsAre(t *testing.T) {
 		sites = append(sites, s)
 	}
 	serve, single := sites[0], sites[1]
-	if n, m := len(serve.starts("serve")), len(serve.starts("")); n != 3 || m != 3 {
+	if n, m := len(serve.starts("serve")), len(serve.starts("")); n != 3 || m != 0 {
 		t.Errorf("%d processes served, and %d ran one request", n, m)
 	}
 	if n, m := len(single.starts("serve")), len(single.starts("")); n != 0 || m != 13 {
@@ -119,6 +119,29 @@ func TestStreamIsJournaledAsSingleRunsAre(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantEvents, events, timeless); diff != "" {
 		t.Errorf("the events (-single +serve):\n%s", diff)
+	}
+}
+
+// TestCommandOfManyHasOneExecutor: so it makes the calls for one interface together. A command of
+// one action has a process for that.
+func TestCommandOfManyHasOneExecutor(t *testing.T) {
+	t.Parallel()
+	const actions = 8
+	s := newSite(t)
+	s.watched(true)
+	s.plans(actions)
+	plugin := "--plugin=" + s.path("executor")
+	s.must("execute", plugin, "1")
+	if n, m := len(s.starts("serve")), len(s.starts("")); n != 0 || m != 1 {
+		t.Errorf("of one action %d processes served, and %d ran one request", n, m)
+	}
+	before := len(s.sim.Calls())
+	s.must("execute", plugin, "--all-approved", "--parallel", "8")
+	if n, m := len(s.starts("serve")), len(s.starts("")); n != 1 || m != 1 {
+		t.Errorf("of many actions %d processes served, and %d ran one request", n, m-1)
+	}
+	if calls := len(s.sim.Calls()) - before; calls > 2*(actions-1) {
+		t.Errorf("%d calls for %d addresses of one interface", calls, actions-1)
 	}
 }
 

@@ -166,6 +166,7 @@ func identified(ctx context.Context, in middleware.FinalizeInput, next middlewar
 // call runs one operation and returns the error that tells most.
 func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, ...F) (*O, error),
 	in *I) (*O, error) {
+	goesApart(ctx)
 	log := &attempts{}
 	out, err := operation(context.WithValue(ctx, attemptsKey{}, log), in)
 	if err == nil {

@@ -37,7 +37,7 @@ type Connection struct {
 	absent *absences
 	dates  *dates
 	// joints, if not nil, join its calls with those of others.
-	joints *joints
+	joints *joining
 }
 
 // way is how a region is reached, and as whom. Connections may have it in common.
@@ -45,8 +45,6 @@ type way struct {
 	cfg      aws.Config
 	own      *credentials
 	metadata *metadataService
-	// joints join the calls of connections that want it.
-	joints *joints
 }
 
 // Connect prepares calls to a region; nothing is sent yet. Timeout bounds the

@@ -3,6 +3,7 @@ package awsec2
 import (
 	"context"
 	"maps"
+	"math/bits"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,20 +17,27 @@ import (
 //
 //   - A reading begins after each request asked that it answers.
 //   - Only addresses that are taken from nobody are joined: one call means what several do.
-//   - What EC2 refuses is asked by each request alone, with its own retries. That answer counts.
+//   - What EC2 refuses to one request is asked by that request alone, with its own retries. That
+//     answer counts.
 //   - A change whose answer is lost is unknown to each, and is not sent again.
 //   - A joint call is attempted once, and not begun for a request that has gone, or whose lease
 //     has ended.
 type joints struct {
 	mu sync.Mutex
-	of map[string]*nicJoints
+	of map[nicAt]*nicJoints
 }
+
+func newJoints() *joints { return &joints{of: map[nicAt]*nicJoints{}} }
+
+// nicAt is an interface in a region.
+type nicAt struct{ region, nic string }
 
 // The limits of waiting for others.
 const (
-	// firstQuiet is how long nobody else came when a first call goes. afterQuiet is that of a later
-	// one, for which those are expected who had a call before.
+	// firstQuiet is how long nothing happens before the first call of a request goes, as far as is
+	// known alone.
 	firstQuiet = 3 * time.Millisecond
+	// afterQuiet is how long nothing happens before a call goes without requests that are expected.
 	afterQuiet = 100 * time.Millisecond
 	// maxGather is how long any call waits for others, and as long for a call under way.
 	maxGather = 500 * time.Millisecond
@@ -40,11 +48,31 @@ const (
 // nicJoints are the calls about one interface.
 type nicJoints struct {
 	all *joints
-	// expected is how many requests have had a call and none since. They may have another until a
-	// time.
-	expected int
-	until    time.Time
-	queues   map[jointKind]*joint
+	// known are the requests about the interface that have begun and are not over.
+	known  map[*Requester]bool
+	queues map[queueKey]*joint
+}
+
+// queueKey tells apart the calls that are not joined with each other.
+type queueKey struct {
+	kind jointKind
+	// files are the shared files, which tell who asks. Patience is the time of the request, within
+	// a factor of two.
+	files    [2]fileState
+	patience int
+}
+
+// joining is how a connection has its calls joined.
+type joining struct {
+	*joints
+	region string
+	// key is without a kind.
+	key queueKey
+}
+
+func (j *joints) joining(by keptBy) *joining {
+	patience := bits.Len64(uint64(max(0, by.timeout/time.Second)))
+	return &joining{j, by.region, queueKey{files: by.files, patience: patience}}
 }
 
 // joint is a call that requests wait for.
@@ -53,7 +81,8 @@ type joint struct {
 
 	waiting   []*member
 	gathering bool
-	arrived   chan struct{}
+	// changed has one when something happened that may end the waiting.
+	changed chan struct{}
 	// underWay holds one while a call is under way.
 	underWay chan struct{}
 }
@@ -66,6 +95,8 @@ type member struct {
 	call func(ctx context.Context, members []*member)
 	// address is what is assigned or unassigned; empty for a reading.
 	address string
+	// by is the request, nil if others did not expect it.
+	by *Requester
 	// begun is set once a call for it may be sent, done is closed once it has its answer.
 	begun bool
 	done  chan struct{}
@@ -89,13 +120,11 @@ const (
 )
 
 // come waits for a call of a kind about an interface, together with others.
-func (j *joints) come(nic string, kind jointKind, m *member) fate {
+func (j *joining) come(nic string, kind jointKind, m *member) fate {
 	m.done = make(chan struct{})
-	q := j.enter(nic, kind, m)
-	select {
-	case q.arrived <- struct{}{}:
-	default:
-	}
+	key := j.key
+	key.kind = kind
+	q := j.enter(nicAt{j.region, nic}, key, m)
 	select {
 	case <-m.done:
 		return told
@@ -107,44 +136,70 @@ func (j *joints) come(nic string, kind jointKind, m *member) fate {
 // maxIdleNICs is how many interfaces are remembered about which no call is wanted.
 const maxIdleNICs = 1024
 
+// about is what is known about an interface. The joints are locked.
+func (j *joints) about(at nicAt) *nicJoints {
+	if len(j.of) > maxIdleNICs {
+		maps.DeleteFunc(j.of, func(_ nicAt, of *nicJoints) bool { return of.idle() })
+	}
+	of := j.of[at]
+	if of == nil {
+		of = &nicJoints{all: j, known: map[*Requester]bool{}, queues: map[queueKey]*joint{}}
+		j.of[at] = of
+	}
+	return of
+}
+
 // enter adds a member to those that wait.
-func (j *joints) enter(nic string, kind jointKind, m *member) *joint {
+func (j *joints) enter(at nicAt, key queueKey, m *member) *joint {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.of) > maxIdleNICs {
-		maps.DeleteFunc(j.of, func(_ string, of *nicJoints) bool { return of.idle() })
+	of := j.about(at)
+	if m.by = requesterOf(m.ctx); !of.known[m.by] {
+		// It is for another interface.
+		m.by.moves(apart)
+		m.by = nil
 	}
-	of := j.of[nic]
-	if of == nil {
-		of = &nicJoints{all: j, queues: map[jointKind]*joint{}}
-		j.of[nic] = of
-	}
-	q := of.queues[kind]
+	q := of.queues[key]
 	if q == nil {
-		q = &joint{of: of, arrived: make(chan struct{}, 1), underWay: make(chan struct{}, 1)}
-		of.queues[kind] = q
+		q = &joint{of: of, changed: make(chan struct{}, 1), underWay: make(chan struct{}, 1)}
+		of.queues[key] = q
 	}
-	if q.waiting = append(q.waiting, m); !q.gathering {
+	m.by.moves(waits)
+	q.waiting = append(q.waiting, m)
+	of.changes()
+	if !q.gathering {
 		q.gathering = true
 		go q.gather()
 	}
 	return q
 }
 
-// idle reports whether nobody waits for a call about the interface.
+// idle reports whether nobody waits for a call about the interface, or is going to.
 func (n *nicJoints) idle() bool {
 	for _, q := range n.queues {
 		if q.gathering {
 			return false
 		}
 	}
-	return true
+	return len(n.known) == 0
+}
+
+// changes has all that gather look again. The joints are locked.
+func (n *nicJoints) changes() {
+	for _, q := range n.queues {
+		select {
+		case q.changed <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // leave takes a member out that waits no longer.
 func (q *joint) leave(m *member) fate {
 	q.of.all.mu.Lock()
 	defer q.of.all.mu.Unlock()
+	m.by.moves(apart)
+	q.of.changes()
 	if m.begun {
 		return abandoned
 	}
@@ -176,43 +231,67 @@ func (q *joint) gather() {
 	}
 }
 
-// awaits waits for one more member, and reports whether that is worth while still.
+// awaits waits for something to happen, and reports whether that is worth while still.
 func (q *joint) awaits(began time.Time) bool {
-	q.of.all.mu.Lock()
-	if time.Now().After(q.of.until) {
-		q.of.expected = 0
-	}
-	n, expected := len(q.waiting), q.of.expected
-	q.of.all.mu.Unlock()
-	quiet := firstQuiet
-	if expected > 0 {
-		quiet = afterQuiet
-	}
-	left := maxGather - time.Since(began)
-	if n >= maxJoined || expected > 0 && n >= expected || left <= 0 {
+	quiet := min(q.quiet(), maxGather-time.Since(began))
+	if quiet <= 0 {
 		return false
 	}
-	timer := time.NewTimer(min(quiet, left))
+	timer := time.NewTimer(quiet)
 	defer timer.Stop()
 	select {
-	case <-q.arrived:
+	case <-q.changed:
 		return true
 	case <-timer.C:
 		return false
 	}
 }
 
+// quiet is how long nothing has to happen before the call goes.
+func (q *joint) quiet() time.Duration {
+	q.of.all.mu.Lock()
+	defer q.of.all.mu.Unlock()
+	stage := q.stage()
+	switch {
+	case len(q.waiting) == 0, len(q.waiting) >= maxJoined:
+		return 0
+	case len(q.of.awaited(stage)) > 0:
+		return afterQuiet
+	case stage == 0:
+		return firstQuiet
+	}
+	return 0
+}
+
+// stage is how many joint calls that member has had that has had the fewest.
+func (q *joint) stage() int {
+	fewest := 0
+	for i, m := range q.waiting {
+		if stage := m.by.stage(); i == 0 || stage < fewest {
+			fewest = stage
+		}
+	}
+	return fewest
+}
+
 // begin takes the members of one call. Those that come later gather for another.
 func (q *joint) begin() []*member {
 	q.of.all.mu.Lock()
 	defer q.of.all.mu.Unlock()
+	if len(q.waiting) < maxJoined {
+		// Nobody waits for these a second time.
+		for _, r := range q.of.awaited(q.stage()) {
+			r.moves(apart)
+		}
+	}
 	n := min(len(q.waiting), maxJoined)
 	members := slices.Clone(q.waiting[:n])
 	q.waiting = slices.Delete(q.waiting, 0, n)
-	q.of.expected = max(0, q.of.expected-n)
 	for _, m := range members {
 		m.begun = true
+		m.by.moves(called)
 	}
+	q.of.changes()
 	if q.gathering = len(q.waiting) > 0; q.gathering {
 		go q.gather()
 	}
@@ -235,11 +314,13 @@ func (q *joint) make(members []*member) {
 	}
 	// A call of one is that one's own: with its retries, and in its time.
 	if len(members) > 1 {
-		members[0].call(context.WithValue(ctx, membersKey{}, members), members)
+		members[0].call(ctx, members)
 	}
 	q.of.all.mu.Lock()
-	q.of.expected += len(members)
-	q.of.until = time.Now().Add(maxGather)
+	for _, m := range members {
+		m.by.wasCalled()
+	}
+	q.of.changes()
 	q.of.all.mu.Unlock()
 	for _, m := range members {
 		close(m.done)

@@ -19,53 +19,161 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// TestJointCallsOfABurst: fifty requests that read, keep a record, change and read again make three
-// calls, though each takes its own time between them; and one alone waits for nobody after its
-// first call.
+// jointWorld is a world in which requests are about one interface. Each call takes some time.
+type jointWorld struct {
+	*joining
+	kept *Kept
+
+	mu sync.Mutex
+	// calls are how many members each joint call had, in the order of their ends.
+	calls []string
+}
+
+func newJointWorld() *jointWorld {
+	k := &Kept{joints: newJoints()}
+	return &jointWorld{kept: k, joining: k.joints.joining(keptBy{timeout: time.Minute})}
+}
+
+// callTakes is how long a joint call takes.
+const callTakes = 60 * time.Millisecond
+
+// request is one that looks, changes and looks again, and works for a while before each. It returns
+// how long it waited for others.
+func (w *jointWorld) request(t *testing.T, work ...time.Duration) (waited time.Duration) {
+	r := w.kept.Expect(map[string]string{"nicRef": "eni-1"})
+	r.Begin()
+	defer r.Over()
+	for i, kind := range []jointKind{jointRead, jointAssign, jointRead} {
+		time.Sleep(work[i])
+		began := time.Now()
+		m := &member{ctx: r.In(t.Context()), call: func(_ context.Context, members []*member) {
+			time.Sleep(callTakes)
+			for _, m := range members {
+				m.answer = &jointAnswer{}
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.calls = append(w.calls, fmt.Sprint(kind, "x", len(members)))
+		}}
+		if fate := w.come("eni-1", kind, m); fate != told {
+			t.Errorf("the fate is %d", fate)
+		}
+		if m.answer == nil {
+			waited += time.Since(began)
+			goesApart(m.ctx)
+			time.Sleep(callTakes)
+			w.mu.Lock()
+			w.calls = append(w.calls, fmt.Sprint(kind, "x1"))
+			w.mu.Unlock()
+		}
+	}
+	return waited
+}
+
+// TestJointCallsOfABurst: requests that look, keep a record, change and look again make three calls
+// if all are known before the first one changes something, and five if some come then. Each takes
+// its own time between its calls. One alone waits for nobody after its first call.
 func TestJointCallsOfABurst(t *testing.T) {
-	for n, want := range map[int]int{1: 0, 50: 3} {
-		synctest.Test(t, func(t *testing.T) {
-			j := &joints{of: map[string]*nicJoints{}}
-			var mu sync.Mutex
-			calls := 0
-			come := func(kind jointKind) {
-				m := &member{ctx: t.Context(), call: func(context.Context, []*member) {
-					time.Sleep(100 * time.Millisecond)
-					mu.Lock()
-					defer mu.Unlock()
-					calls++
-				}}
-				if fate := j.come("eni-1", kind, m); fate != told {
-					t.Errorf("the fate is %d", fate)
+	const (
+		look, assign = "0x", "1x"
+		ms           = time.Millisecond
+	)
+	for _, c := range []struct {
+		name string
+		// begins is when the nth of fifty begins, and work how long it works before each call.
+		n      int
+		begins func(i int) time.Duration
+		work   func(i int) []time.Duration
+		want   []string
+	}{
+		{"one", 1, func(int) time.Duration { return 0 },
+			func(int) []time.Duration { return []time.Duration{0, ms, ms} },
+			[]string{look + "1", assign + "1", look + "1"}},
+		{"at once", 50, func(int) time.Duration { return 0 },
+			func(i int) []time.Duration { return []time.Duration{time.Duration(i) * ms, 0, 0} },
+			[]string{look + "50", assign + "50", look + "50"}},
+		{"slow between calls", 50, func(i int) time.Duration { return time.Duration(i) * ms },
+			func(i int) []time.Duration {
+				return []time.Duration{0, time.Duration(i) * 2 * ms, time.Duration(50-i) * ms}
+			},
+			[]string{look + "50", assign + "50", look + "50"}},
+		// The first is on its way alone. What it changes, it changes with the others.
+		{"the first early", 50, func(i int) time.Duration { return time.Duration(min(i, 1)) * 50 * ms },
+			func(i int) []time.Duration { return []time.Duration{ms, time.Duration(i) * ms, 0} },
+			[]string{look + "1", look + "49", assign + "50", look + "50"}},
+		// The last look is one for all.
+		{"during the change", 50,
+			func(i int) time.Duration { return time.Duration(i/25) * (callTakes + 20*ms) },
+			func(int) []time.Duration { return []time.Duration{ms, ms, ms} },
+			[]string{look + "25", assign + "25", look + "25", assign + "25", look + "50"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newJointWorld()
+				var all sync.WaitGroup
+				for i := range c.n {
+					all.Go(func() {
+						time.Sleep(c.begins(i))
+						if waited := w.request(t, c.work(i)...); c.n == 1 && waited > 2*firstQuiet {
+							t.Errorf("one alone waited %s", waited)
+						}
+					})
 				}
-			}
-			began := time.Now()
-			var all sync.WaitGroup
-			for i := range n {
-				all.Go(func() {
-					time.Sleep(time.Duration(i) * 100 * time.Microsecond)
-					come(jointRead)
-					time.Sleep(time.Duration(i) * time.Millisecond)
-					come(jointAssign)
-					come(jointRead)
-				})
-			}
-			all.Wait()
-			// One that is alone makes its own calls.
-			if calls != want {
-				t.Errorf("%d requests make %d joint calls, want %d", n, calls, want)
-			}
-			if took := time.Since(began); n == 1 && took > 2*firstQuiet {
-				t.Errorf("one alone waited %s", took)
-			}
+				all.Wait()
+				if !slices.Equal(w.calls, c.want) {
+					t.Errorf("the calls are %v, want %v", w.calls, c.want)
+				}
+			})
 		})
 	}
+}
+
+// TestJointCallsGoWithoutWhomDoesNotCome: a request that makes calls of its own, or does nothing
+// that shows, is waited for once at most, and no call waits for long.
+func TestJointCallsGoWithoutWhomDoesNotCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newJointWorld()
+		hangs := w.kept.Expect(map[string]string{"nicRef": "eni-1"})
+		hangs.Begin()
+		own := w.kept.Expect(map[string]string{"nicRef": "eni-1"})
+		own.Begin()
+		goesApart(own.In(t.Context()))
+		if waited := w.request(t, 0, 0, 0); waited != afterQuiet {
+			t.Errorf("it waited %s", waited)
+		}
+		elsewhere := w.kept.Expect(map[string]string{"nicRef": "eni-1"})
+		elsewhere.Begin()
+		go w.come("eni-2", jointRead, &member{ctx: elsewhere.In(t.Context())})
+		synctest.Wait()
+		if waited := w.request(t, 0, 0, 0); waited != firstQuiet {
+			t.Errorf("it waited %s", waited)
+		}
+		// Many that come one after another are not waited for without end.
+		stop := make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(afterQuiet / 2):
+					w.kept.Expect(map[string]string{"nicRef": "eni-1"}).Begin()
+				}
+			}
+		}()
+		if waited := w.request(t, 0, 0, 0); waited > 3*maxGather {
+			t.Errorf("it waited %s", waited)
+		}
+		close(stop)
+		for _, r := range []*Requester{hangs, own, elsewhere} {
+			r.Over()
+		}
+	})
 }
 
 // TestJointReadingBeginsAfterItWasAskedFor: who asks while one is under way gets another.
 func TestJointReadingBeginsAfterItWasAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j := &joints{of: map[string]*nicJoints{}}
+		j := newJoints().joining(keptBy{})
 		var mu sync.Mutex
 		var began []time.Time
 		ask := func() (asked time.Time) {
@@ -104,7 +212,7 @@ func TestJointReadingBeginsAfterItWasAskedFor(t *testing.T) {
 // told so, and the others get their answer. Nothing goes on once all are gone.
 func TestJointMembersThatGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j := &joints{of: map[string]*nicJoints{}}
+		j := newJoints().joining(keptBy{})
 		var mu sync.Mutex
 		fates := map[int]fate{}
 		sizes := []int{}
@@ -138,7 +246,7 @@ func TestJointMembersThatGo(t *testing.T) {
 		synctest.Wait()
 		mu.Lock()
 		defer mu.Unlock()
-		if !ended || !slices.Equal(sizes, []int{2}) || !j.of["eni-1"].idle() {
+		if !ended || !slices.Equal(sizes, []int{2}) || !j.of[nicAt{"", "eni-1"}].idle() {
 			t.Errorf("ended %t, of %v", ended, sizes)
 		}
 	})
@@ -147,7 +255,7 @@ func TestJointMembersThatGo(t *testing.T) {
 // TestJointsForgetInterfaces: however many there were.
 func TestJointsForgetInterfaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j := &joints{of: map[string]*nicJoints{}}
+		j := newJoints().joining(keptBy{})
 		for i := range 3 * maxIdleNICs {
 			j.come(fmt.Sprint("eni-", i), jointRead, &member{ctx: t.Context()})
 		}
@@ -206,16 +314,16 @@ func (p *jointPeer) change(
 		if with != nil {
 			ctx = with(ctx, address)
 		}
+		// However slow this machine is, they wait for each other.
+		r := p.kept.Expect(map[string]string{"region": "ap-northeast-1", "nicRef": jointNIC})
+		r.Begin()
+		ctx = r.In(ctx)
 		c, err := p.kept.Connect(ctx, "ap-northeast-1", 5*time.Second, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.joints != nil {
-			// However slow this machine is, they wait for each other.
-			c.joints.of[jointNIC] = &nicJoints{all: c.joints, queues: map[jointKind]*joint{},
-				expected: len(addresses), until: time.Now().Add(time.Hour)}
-		}
 		all.Go(func() {
+			defer r.Over()
 			<-ready
 			err := do(ctx, c.Writer().(*Writer), address)
 			mu.Lock()
@@ -254,7 +362,7 @@ func TestJointChanges(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer func(w http.ResponseWriter, operation string, addresses []string)
-		// calls is how many there are, want what each address comes to: ok, unknown, or a class.
+		// calls is how many there are at most, want what each address comes to: ok, unknown, or a class.
 		calls int
 		want  map[string]string
 	}{
@@ -266,7 +374,7 @@ func TestJointChanges(t *testing.T) {
 				return
 			}
 			took(w, operation)
-		}, 4, map[string]string{"10.0.0.4": "ok", "10.0.0.5": "conflict", "10.0.0.6": "ok"}},
+		}, 5, map[string]string{"10.0.0.4": "ok", "10.0.0.5": "conflict", "10.0.0.6": "ok"}},
 		{"the joint one throttled", func(w http.ResponseWriter, operation string, addresses []string) {
 			if len(addresses) > 1 {
 				refuses(w, http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
@@ -285,7 +393,7 @@ func TestJointChanges(t *testing.T) {
 				return
 			}
 			refuses(w, http.StatusForbidden, "UnauthorizedOperation", "You are not authorized.")
-		}, 4, map[string]string{"10.0.0.4": "unknown", "10.0.0.5": "unknown", "10.0.0.6": "unknown"}},
+		}, 5, map[string]string{"10.0.0.4": "unknown", "10.0.0.5": "unknown", "10.0.0.6": "unknown"}},
 		{"the answer lost", func(w http.ResponseWriter, _ string, _ []string) {
 			refuses(w, http.StatusInternalServerError, "InternalError", "An internal error.")
 		}, 1, map[string]string{"10.0.0.4": "unknown", "10.0.0.5": "unknown", "10.0.0.6": "unknown"}},
@@ -301,10 +409,94 @@ func TestJointChanges(t *testing.T) {
 					t.Errorf("%s: %s (%v), want %s", address, got, errs[address], want)
 				}
 			}
-			if len(p.asked) != c.calls || p.asked[0] != strings.Join(jointAddresses, " ") {
+			if len(p.asked) > c.calls || p.asked[0] != strings.Join(jointAddresses, " ") {
 				t.Errorf("%d calls, want %d: %v", len(p.asked), c.calls, p.asked)
 			}
 		})
+	}
+}
+
+// TestJointChangeThatIsRefused: each member that EC2 would take alone is taken, no other is, and
+// those that need not ask alone cost few calls.
+func TestJointChangeThatIsRefused(t *testing.T) {
+	all := func(int) bool { return true }
+	for _, c := range []struct {
+		name  string
+		n     int
+		room  int
+		good  func(i int) bool
+		class protocol.FailureClass
+		// alone is how many may ask alone, and calls how many joint ones there are, both at most.
+		alone, calls int
+	}{
+		{"all are taken", 50, 50, all, "", 0, 1},
+		{"one more than there is room for", 50, 49, all, "", 1, 6},
+		{"room for most", 50, 40, all, "", 13, 8},
+		{"room for a few", 50, 10, all, "", 42, 8},
+		{"no room", 50, 0, all, "", 50, 6},
+		{"the first is held", 50, 50, func(i int) bool { return i != 0 }, protocol.Conflict, 2, 12},
+		{"the last is held", 50, 50, func(i int) bool { return i != 49 }, protocol.Conflict, 1, 6},
+		{"two are wrong", 50, 50, func(i int) bool { return i != 13 && i != 30 },
+			protocol.InvalidRequest, 6, 15},
+		{"each other one is held", 50, 50, func(i int) bool { return i%2 == 0 }, protocol.Conflict,
+			50, 8},
+		{"all are held", 50, 50, func(int) bool { return false }, protocol.Conflict, 50, 7},
+		{"the interface is gone", 50, 50, func(int) bool { return false }, protocol.NotFound, 50, 1},
+		{"throttled", 50, 50, func(int) bool { return false }, protocol.Throttled, 50, 1},
+		{"two, one of them held", 2, 2, func(i int) bool { return i == 0 }, protocol.Conflict, 2, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			number := map[*member]int{}
+			var members []*member
+			for i := range c.n {
+				members = append(members, &member{})
+				number[members[i]] = i
+			}
+			calls, room := 0, c.room
+			newHalving(c.n, func(some []*member) protocol.FailureClass {
+				calls++
+				if slices.ContainsFunc(some, func(m *member) bool { return !c.good(number[m]) }) {
+					return c.class
+				}
+				if len(some) > room {
+					return protocol.LimitExceeded
+				}
+				for _, m := range some {
+					if m.answer != nil {
+						t.Errorf("%d is taken twice", number[m])
+					}
+					m.answer = &jointAnswer{}
+				}
+				room -= len(some)
+				return ""
+			}).try(members, "")
+			alone := 0
+			for _, m := range members {
+				if m.answer == nil {
+					alone++
+				} else if !c.good(number[m]) {
+					t.Errorf("%d is taken", number[m])
+				}
+			}
+			if calls > c.calls || alone > c.alone {
+				t.Errorf("%d joint calls, and %d ask alone", calls, alone)
+			}
+		})
+	}
+}
+
+// TestJointChangeIsNotHalvedOnceUnknown: after an answer that was lost nothing more is sent for
+// several at a time.
+func TestJointChangeIsNotHalvedOnceUnknown(t *testing.T) {
+	var sizes []int
+	newHalving(8, func(some []*member) protocol.FailureClass {
+		if sizes = append(sizes, len(some)); len(sizes) > 1 {
+			return answerLost
+		}
+		return protocol.Conflict
+	}).try(make([]*member, 8), "")
+	if !slices.Equal(sizes, []int{8, 4}) {
+		t.Errorf("calls for %v", sizes)
 	}
 }
 
@@ -374,8 +566,9 @@ func TestJointChangeHeedsEachLease(t *testing.T) {
 	if got := comesTo(errs["10.0.0.5"]); got != "denied" {
 		t.Errorf("%s: %v", got, errs["10.0.0.5"])
 	}
-	slices.Sort(p.asked)
-	if !slices.Equal(p.asked, []string{"10.0.0.4", "10.0.0.6"}) {
+	asked := strings.Fields(strings.Join(p.asked, " "))
+	slices.Sort(asked)
+	if !slices.Equal(asked, []string{"10.0.0.4", "10.0.0.6"}) {
 		t.Errorf("asked %q", p.asked)
 	}
 }

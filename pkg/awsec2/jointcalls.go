@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"runtime/debug"
 	"time"
 
@@ -34,6 +35,10 @@ type jointAnswer struct {
 
 // membersKey carries the members of a joint call.
 type membersKey struct{}
+
+func withMembers(ctx context.Context, members []*member) context.Context {
+	return context.WithValue(ctx, membersKey{}, members)
+}
 
 // errMemberGone says that a joint call is not sent, since one of those it is for has gone or may
 // not change anything any more.
@@ -85,7 +90,8 @@ func (r *Reader) jointly(ctx context.Context, ids []string) *ec2.DescribeNetwork
 		}
 		var out *ec2.DescribeNetworkInterfacesOutput
 		if r.of.survive(func() (err error) {
-			out, err = call(ctx, describe, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
+			in := &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids}
+			out, err = call(withMembers(ctx, members), describe, in)
 			return err
 		}) != nil {
 			return
@@ -136,10 +142,81 @@ func (w *Writer) jointly(
 	return err
 }
 
-// changeJointly makes one change for all members.
+// changeJointly makes one change for all members. If EC2 refuses that, it makes one for each half
+// of them, and so on, as long as that finds out whose change it is that EC2 refuses.
 func (w *Writer) changeJointly(
 	ctx context.Context, kind jointKind, nic string, members []*member,
 ) {
+	newHalving(len(members), func(some []*member) protocol.FailureClass {
+		return w.changeOnce(withMembers(ctx, some), kind, nic, some)
+	}).try(members, "")
+}
+
+// halving makes a change for as many members as it can be made for. The others ask alone.
+type halving struct {
+	// change makes one change for some members. It returns why that failed, or nothing.
+	change func(some []*member) protocol.FailureClass
+	// left is how many refusals are still worth while: each success is worth one more.
+	left int
+}
+
+func newHalving(n int, change func([]*member) protocol.FailureClass) *halving {
+	return &halving{change: change, left: bits.Len(uint(n)) + 1}
+}
+
+// try makes the change for all of these members or for some, and returns why EC2 refused to make it
+// for all. It is known already if it is not empty. One member is not tried.
+func (h *halving) try(members []*member, known protocol.FailureClass) protocol.FailureClass {
+	if len(members) < 2 || h.left == 0 {
+		return known
+	}
+	refused := known
+	if refused == "" {
+		if refused = h.change(members); refused == "" {
+			h.left++
+			return ""
+		}
+		h.left--
+	}
+	if !divides(refused) {
+		h.left = 0
+		return refused
+	}
+	middle := (len(members) + 1) / 2
+	switch first := h.try(members[:middle], ""); first {
+	case "":
+		// So it is the other half that EC2 refuses, in the same way.
+		h.try(members[middle:], refused)
+	case protocol.LimitExceeded:
+		// What there was room for is taken.
+		h.left = 0
+	default:
+		h.try(members[middle:], "")
+	}
+	return refused
+}
+
+// divides reports whether a change that is refused for this may be made in part.
+func divides(class protocol.FailureClass) bool {
+	switch class {
+	case protocol.Conflict, protocol.InvalidRequest, protocol.LimitExceeded, memberGone:
+		return true
+	}
+	return false
+}
+
+// What stands for the class where EC2 did not refuse a change.
+const (
+	// memberGone is of one that is not sent since one of its members has gone.
+	memberGone = protocol.FailureClass("gone")
+	// answerLost is of one whose outcome is unknown. Its members know that.
+	answerLost = protocol.FailureClass("lost")
+)
+
+// changeOnce makes one change for some members. It returns why that failed, or nothing.
+func (w *Writer) changeOnce(
+	ctx context.Context, kind jointKind, nic string, members []*member,
+) protocol.FailureClass {
 	var addresses []string
 	for _, m := range members {
 		addresses = append(addresses, m.address)
@@ -150,13 +227,23 @@ func (w *Writer) changeJointly(
 		}
 		return w.unassignAll(ctx, nic, addresses)
 	})
-	refused := err != nil && didNothing(err)
-	for _, m := range members {
-		if !refused {
+	if err == nil || !didNothing(err) {
+		for _, m := range members {
 			m.answer = &jointAnswer{lost: err}
 		}
-		m.refused = refused && !notSent(err) && isLooked(classOf(err))
+		if err != nil {
+			return answerLost
+		}
+		return ""
 	}
+	class := classOf(err)
+	if errors.Is(err, errMemberGone) {
+		class = memberGone
+	}
+	for _, m := range members {
+		m.refused = m.refused || !notSent(err) && isLooked(class)
+	}
+	return class
 }
 
 // assignAll makes one attempt to assign addresses that are free.

@@ -24,6 +24,8 @@ import (
 type Kept struct {
 	out network
 	log *slog.Logger
+	// joints join the calls of connections that want it.
+	joints *joints
 
 	mu   sync.Mutex
 	ways map[keptBy]*way
@@ -51,7 +53,10 @@ type fileState struct {
 func NewKept(log *slog.Logger) *Kept {
 	out := machine()
 	out.idle = maxIdle
-	return &Kept{out: out, log: log, ways: map[keptBy]*way{}, finding: make(chan struct{}, 1)}
+	return &Kept{
+		out: out, log: log, joints: newJoints(),
+		ways: map[keptBy]*way{}, finding: make(chan struct{}, 1),
+	}
 }
 
 const (
@@ -67,13 +72,16 @@ func (k *Kept) Connect(
 	ctx context.Context, region string, timeout time.Duration, log *slog.Logger,
 ) (*Connection, error) {
 	a := asker{log, trace.FromContext(ctx)}
-	w, err := k.way(a.asks(ctx), keptBy{region, coarse(timeout), sharedFileStates()})
+	by := keptBy{region, coarse(timeout), sharedFileStates()}
+	w, err := k.way(a.asks(ctx), by)
 	if err != nil {
 		return nil, err
 	}
 	c := w.connection(a, timeout)
-	if !action.IsAlone(ctx) {
-		c.joints = w.joints
+	if action.IsAlone(ctx) {
+		goesApart(ctx)
+	} else {
+		c.joints = k.joints.joining(by)
 	}
 	return c, nil
 }
@@ -98,7 +106,6 @@ func (k *Kept) way(ctx context.Context, by keptBy) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.joints = &joints{of: map[string]*nicJoints{}}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.ways) >= maxWays {

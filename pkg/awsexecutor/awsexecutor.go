@@ -22,14 +22,20 @@ func New(name, version string, verbs *action.Registry) *executor.Process {
 		Inquiries: []executor.Inquiry{{Inquiry: Preflight(verbs), Look: look(verbs)}},
 		Connect:   connect,
 		Shared:    openTable,
-		Keep: func(log *slog.Logger) executor.Connect {
-			kept := awsec2.NewKept(log)
-			return func(
-				ctx context.Context, region string, budget time.Duration, log *slog.Logger,
-			) (executor.Connection, error) {
-				return kept.Connect(ctx, region, budget, log)
-			}
+		Keep:      keep,
+	}
+}
+
+// keep is what the requests of a stream have in common.
+func keep(log *slog.Logger) executor.Kept {
+	kept := awsec2.NewKept(log)
+	return executor.Kept{
+		Connect: func(
+			ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+		) (executor.Connection, error) {
+			return kept.Connect(ctx, region, budget, log)
 		},
+		Expect: func(target map[string]string) executor.Expected { return kept.Expect(target) },
 	}
 }
 

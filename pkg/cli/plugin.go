@@ -22,19 +22,27 @@ type plugin struct {
 	tellPlan bool
 
 	mu sync.Mutex
-	// begun is set once a request was run.
-	begun bool
-	// stream runs the later requests, if the executor can.
+	// many is set once a request was run, or several are to be.
+	many bool
+	// stream runs the requests of a command that has many, if the executor can.
 	stream *runner.Stream
 }
 
 // observePlan is the executor's variable that has its results tell the plan.
 const observePlan = "EXECUTOR_OBSERVE_PLAN"
 
-var _ gate.Runner = (*plugin)(nil)
+var _ gate.ManyRunner = (*plugin)(nil)
 
-// Run carries out a request. The first one of a command gets a process of its own: most commands
-// have no other. The later ones have one in common, if the executor can serve them.
+// ExpectMany has the next requests get one process in common.
+func (p *plugin) ExpectMany() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.many = true
+}
+
+// Run carries out a request. Those of a command that has several get one process in common, if the
+// executor can serve them. The first request of a command of which nothing else is known gets a
+// process of its own: most commands have no other.
 func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
 	found, err := p.program.Identify(ctx)
 	if err != nil {
@@ -50,8 +58,8 @@ func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, 
 func (p *plugin) runner(ctx context.Context, found gate.Plugin) gate.Runner {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	first := !p.begun
-	p.begun = true
+	many := p.many
+	p.many = true
 	if p.stream != nil {
 		return p.stream
 	}
@@ -63,7 +71,7 @@ func (p *plugin) runner(ctx context.Context, found gate.Plugin) gate.Runner {
 		Path: found.Path, Env: env, Timeout: p.timeout, Log: p.log,
 		Unchanged: p.program.Unchanged,
 	}
-	if first || !p.program.Serves(ctx) {
+	if !many || !p.program.Serves(ctx) {
 		return &process
 	}
 	p.stream = &runner.Stream{Process: process}

@@ -25,9 +25,9 @@ type Process struct {
 	Inquiries []Inquiry
 	Provider  string
 	Connect   Connect
-	// Keep makes a Connect for all requests of a stream, which keeps what they have in common. Nil
-	// keeps nothing. The log is for what no request is behind.
-	Keep func(log *slog.Logger) Connect
+	// Keep makes what all requests of a stream have in common. Nil keeps nothing. The log is for what
+	// no request is behind.
+	Keep func(log *slog.Logger) Kept
 	// Disk holds the ledger; nil is the machine's file system.
 	Disk ledger.Disk
 	// Shared opens the store that EXECUTOR_STATE_TABLE names; nil knows none.
@@ -59,6 +59,24 @@ type CountedStore interface {
 type Connect func(
 	ctx context.Context, region string, budget time.Duration, log *slog.Logger,
 ) (Connection, error)
+
+// Kept is what the requests of a stream have in common.
+type Kept struct {
+	// Connect opens a region for each of them.
+	Connect Connect
+	// Expect, if not nil, is told the target of each request before it is acted on. So the calls of
+	// several requests may be made together.
+	Expect func(target map[string]string) Expected
+}
+
+// Expected is a request whose calls those of others may wait for.
+type Expected interface {
+	// In returns the context that the request is answered in.
+	In(context.Context) context.Context
+	// Begin is called when nothing keeps the request from being acted on, Over when it is answered.
+	Begin()
+	Over()
+}
 
 // Capability is what a manifest of a plugin calls requests for actions.
 const Capability = "execute.providerAction"

@@ -20,19 +20,19 @@ const maxAtOnce = 64
 // nothing else: each reads the policy and the ledger for itself.
 type server struct {
 	*Process
-	connect Connect
-	turns   turns
+	kept  Kept
+	turns turns
 	// acting holds one for each request that is acted on.
 	acting chan struct{}
 }
 
 func (p *Process) serve(call plugin.Call) plugin.Server {
 	s := &server{
-		Process: p, connect: p.Connect, turns: turns{last: map[string]*turn{}},
+		Process: p, kept: Kept{Connect: p.Connect}, turns: turns{last: map[string]*turn{}},
 		acting: make(chan struct{}, maxAtOnce),
 	}
 	if p.Keep != nil {
-		s.connect = p.Keep(call.Log)
+		s.kept = p.Keep(call.Log)
 	}
 	return s
 }
@@ -45,7 +45,7 @@ func (s *server) Begin(call plugin.Call) func(context.Context) plugin.Result {
 	var t *turn
 	if err := survive(call.Log, func() {
 		wire, faults = s.decode(call)
-		t = s.turns.take(s.contended(wire, faults))
+		t = s.take(wire, faults)
 	}); err != nil {
 		return func(context.Context) plugin.Result { return result{failedEarly(err)} }
 	}
@@ -53,7 +53,10 @@ func (s *server) Begin(call plugin.Call) func(context.Context) plugin.Result {
 		defer t.end()
 		var answer protocol.Result
 		if err := survive(call.Log, func() {
-			answer = s.answer(ctx, call, s.connect, func(e *Executor) protocol.Result {
+			if t.expected != nil {
+				ctx = t.expected.In(ctx)
+			}
+			answer = s.answer(ctx, call, s.kept.Connect, func(e *Executor) protocol.Result {
 				e.Turn = func(ctx context.Context) error { return s.wait(ctx, t) }
 				return e.RunDecoded(ctx, wire, faults)
 			})
@@ -92,27 +95,54 @@ func failedEarly(err error) protocol.Result {
 	return r.failed(err)
 }
 
-// contended names what no other request may be acted on for at the same time: the key that counts
-// for a request, and the things that it acts on. A request that is at fault contends for nothing.
-func (s *server) contended(wire protocol.Request, faults protocol.Faults) []string {
+// take gives a request its place among those that contend for the same. If it need not wait, it
+// may be acted on from now on. A request that is at fault contends for nothing.
+func (s *server) take(wire protocol.Request, faults protocol.Faults) *turn {
 	verb, known := s.Registry.Resolve(wire)
 	if !known || len(faults) > 0 {
-		return nil
+		return s.turns.take(nil)
 	}
 	req, more := s.Registry.Check(verb, wire)
 	if len(more) > 0 {
-		return nil
+		return s.turns.take(nil)
 	}
-	key := wire.IdempotencyKey
+	t := s.turns.take(s.contended(verb, req, wire.IdempotencyKey))
+	if s.kept.Expect != nil {
+		t.expected = s.kept.Expect(req.Target)
+	}
+	if !t.waits() {
+		select {
+		case s.acting <- struct{}{}:
+			s.begin(t)
+		default:
+		}
+	}
+	return t
+}
+
+// contended names what no other request may be acted on for at the same time: the key that counts
+// for a request, and the things that it acts on.
+func (s *server) contended(verb action.Verb, req action.Request, key string) []string {
 	if undone, ok := s.Registry.Undone(verb, key); ok {
 		key = undone
 	}
 	return append(exclusive(verb, req), "the key "+key)
 }
 
+// begin has a request acted on, for which there is room.
+func (s *server) begin(t *turn) {
+	t.onEnd = func() { <-s.acting }
+	if t.expected != nil {
+		t.expected.Begin()
+	}
+}
+
 // wait waits until no earlier request has anything that this one contends for, and until there is
 // room to act. What is acted on goes on in the order in which the requests came.
 func (s *server) wait(ctx context.Context, t *turn) error {
+	if t.onEnd != nil {
+		return nil
+	}
 	if of, ok := t.wait(ctx); !ok {
 		again := true
 		f := protocol.Refuse(protocol.Conflict,
@@ -123,7 +153,7 @@ func (s *server) wait(ctx context.Context, t *turn) error {
 	}
 	select {
 	case s.acting <- struct{}{}:
-		t.onEnd = func() { <-s.acting }
+		s.begin(t)
 		return nil
 	case <-ctx.Done():
 		return protocol.Refuse(protocol.Timeout,
@@ -145,8 +175,10 @@ type turn struct {
 	// before are the requests to wait for, nil for none, in the order of the names.
 	before []*turn
 	ended  chan struct{}
-	// onEnd, if not nil, is called at the end.
+	// onEnd, if not nil, is called at the end. It is set once the request is acted on.
 	onEnd func()
+	// expected, if not nil, is the request for those that make calls together with it.
+	expected Expected
 }
 
 // take takes the place behind all earlier requests that contend for one of these names.
@@ -163,6 +195,11 @@ func (t *turns) take(names []string) *turn {
 		t.last[name] = mine
 	}
 	return mine
+}
+
+// waits reports whether an earlier request has to end before this one begins.
+func (t *turn) waits() bool {
+	return slices.ContainsFunc(t.before, func(before *turn) bool { return before != nil })
 }
 
 // wait waits for all earlier requests. If the context ends before, it names what one of them has.
@@ -205,6 +242,9 @@ func (t *turn) hasEnded() bool {
 func (t *turn) end() {
 	if t.onEnd != nil {
 		t.onEnd()
+	}
+	if t.expected != nil {
+		t.expected.Over()
 	}
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()

@@ -425,7 +425,7 @@ func TestServeKeepsWhatRequestsHaveInCommon(t *testing.T) {
 	}
 	p := &Process{Name: "switcher", Version: "v9", Registry: testRegistry, Provider: "test",
 		Connect: counted(&alone),
-		Keep:    func(*slog.Logger) Connect { kept++; return counted(&joint) }}
+		Keep:    func(*slog.Logger) Kept { kept++; return Kept{Connect: counted(&joint)} }}
 	s := serveProcess(t, p)
 	for _, verb := range []string{"on", "off"} {
 		s.ask(request(verb, verb, "a", ""))
@@ -453,11 +453,11 @@ func TestServedTableIsReachedByWhatIsKept(t *testing.T) {
 		Connect: connecting(func(context.Context) (Connection, error) {
 			return nil, protocol.Refuse(protocol.Internal, "a connection of its own")
 		}),
-		Keep: func(*slog.Logger) Connect {
-			return connecting(func(context.Context) (Connection, error) {
+		Keep: func(*slog.Logger) Kept {
+			return Kept{Connect: connecting(func(context.Context) (Connection, error) {
 				kept.Add(1)
 				return connection{&cloud{values: map[string]string{"a": "off"}}}, nil
-			})
+			})}
 		},
 		Shared: func(ctx context.Context, s Shared) (CountedStore, error) {
 			if _, err := s.Connect(ctx, "region", s.Timeout, s.Log); err != nil {

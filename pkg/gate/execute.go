@@ -215,6 +215,9 @@ func (g *Gate) run(
 		outcomes = make([]Outcome, len(ids))
 		slots    = make(chan struct{}, max(1, opt.Parallel))
 	)
+	if r, ok := g.Run.(ManyRunner); ok && len(ids) > 1 {
+		r.ExpectMany()
+	}
 	for i, id := range ids {
 		wave := opt.begins(i)
 		opt.waitBefore(wave, &wait)

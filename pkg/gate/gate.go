@@ -58,6 +58,12 @@ type Runner interface {
 	Run(ctx context.Context, r protocol.Request) (protocol.Result, error)
 }
 
+// ManyRunner is a Runner that is told when it is about to get several requests.
+type ManyRunner interface {
+	Runner
+	ExpectMany()
+}
+
 // NotStarted says that an executor could not be started, so that nothing was changed.
 type NotStarted struct{ Cause error }
 

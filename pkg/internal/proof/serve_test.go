@@ -26,6 +26,7 @@ import (
 type stream struct {
 	*process
 	requests []request
+	kills    atomic.Int64
 }
 
 // serve starts a process that gets all of these requests at once.
@@ -267,6 +268,139 @@ func (s *stream) claimed(got map[int]protocol.Status, when string) {
 	}
 }
 
+// partly are requests for one interface that has room for all but some of them: one asks for an
+// address that another interface holds.
+func partly(t *testing.T, n, room int) (*lab, []request) {
+	l := newLab(t, nil, ec2sim.WithQuotas(ec2sim.Quotas{AddressesPerInterface: 1 + room}))
+	var all []request
+	for i := range n {
+		all = append(all, request{verb: "assign-secondary-ip", key: fmt.Sprint("stream-", i),
+			target: map[string]string{"nicRef": ec2sim.LabSpareInterface,
+				"address": fmt.Sprint("10.88.60.", 150+i)}})
+	}
+	all[n/3].target["address"] = ec2sim.LabServiceAddress
+	return l, all
+}
+
+// withoutAddress is an answer in which the address that the request is for is not told.
+func withoutAddress(r request, s protocol.Status) string {
+	return strings.ReplaceAll(fmt.Sprintf("%+v", onTheirOwn(s)), r.target["address"], "ADDRESS")
+}
+
+// TestStreamsOfWhichEC2RefusesAPart: of many addresses for one interface one is held by another,
+// and not all have room. As many are assigned as by single runs, and each answer is one that a
+// single run gives: that of the held address is the same. Few calls are made.
+func TestStreamsOfWhichEC2RefusesAPart(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	for room, calls := range map[int]int{n: 16, n - 2: 22, 7: 36, 0: 36} {
+		singly, all := partly(t, n, room)
+		var want []protocol.Status
+		told := map[string]int{}
+		for _, r := range all {
+			a := singly.run(r).Status
+			want = append(want, a)
+			told[withoutAddress(r, a)]++
+		}
+		streamed, _ := partly(t, n, room)
+		before := streamed.state()
+		s := streamed.serve(all)
+		got := s.answers()
+		s.claimed(got, fmt.Sprintf("room for %d", room))
+		for i, r := range all {
+			told[withoutAddress(r, got[i])]--
+		}
+		for what, more := range told {
+			if more != 0 {
+				t.Errorf("room for %d, told by %+d more of the single runs: %s", room, more, what)
+			}
+		}
+		if diff := cmp.Diff(onTheirOwn(want[n/3]), onTheirOwn(got[n/3])); room == n && diff != "" {
+			t.Errorf("of the held address (-single +stream):\n%s", diff)
+		}
+		if made := len(streamed.sim.Calls()); made > calls {
+			t.Errorf("room for %d: %d calls, want at most %d", room, made, calls)
+		}
+		var did []protocol.Status
+		for i := range all {
+			did = append(did, got[i])
+		}
+		for _, a := range streamed.serve(undosOf(all, did)).answers() {
+			if a.Status != protocol.Succeeded {
+				t.Errorf("room for %d, an undo: %+v", room, a)
+			}
+		}
+		streamed.same(before, fmt.Sprintf("room for %d, after the undos,", room))
+	}
+}
+
+// TestPartlyRefusedStreamsKilledAtEveryCall: the process is killed between the parts. Then the same
+// keys again assign as many as there is room for, and their undos leave the world as it was.
+func TestPartlyRefusedStreamsKilledAtEveryCall(t *testing.T) {
+	t.Parallel()
+	const n, room = 8, 6
+	var cases []func()
+	for _, instant := range instants {
+		for call := 2; call <= 8; call++ {
+			cases = append(cases, func() {
+				l, all := partly(t, n, room)
+				before := l.state()
+				when := fmt.Sprintf("killed at call %d %s", call, instant.name)
+				l.serveKilled(all, call, instant.at, instant.verdict).claimedAll(when)
+				var assigned []request
+				var did []protocol.Status
+				for _, r := range all {
+					if a := l.run(r).Status; a.Status == protocol.Succeeded {
+						assigned, did = append(assigned, r), append(did, a)
+					}
+				}
+				if len(did) != room {
+					t.Errorf("%s: %d succeeded, want %d", when, len(did), room)
+				}
+				for _, u := range undosOf(assigned, did) {
+					l.must(l.run(u), protocol.Succeeded, when+", the undo")
+				}
+				l.same(before, when+", and the undos,")
+			})
+		}
+	}
+	abreast(cases)
+}
+
+// serveKilled starts a process that serves, and kills it at its nth call.
+func (l *lab) serveKilled(
+	all []request, n int, at ec2sim.Phase, verdict ec2sim.Verdict, env ...string,
+) (s *stream) {
+	l.t.Helper()
+	started := make(chan struct{})
+	var count, victim atomic.Int64
+	remove := l.sim.OnCall(func(c ec2sim.Call) ec2sim.Verdict {
+		if <-started; !s.made(c) {
+			return ec2sim.Proceed
+		}
+		if c.Phase == ec2sim.BeforeEffect && count.Add(1) == int64(n) {
+			victim.Store(int64(c.Seq))
+		}
+		if victim.Load() != int64(c.Seq) || c.Phase != at {
+			return ec2sim.Proceed
+		}
+		s.kill()
+		s.kills.Add(1)
+		return verdict
+	})
+	defer remove()
+	s = l.serve(all, env...)
+	close(started)
+	<-s.ended
+	return s
+}
+
+// claimedAll holds that every answer that there is is true of the world.
+func (s *stream) claimedAll(when string) {
+	s.lab.t.Helper()
+	s.claimed(s.answers(), when)
+}
+
 // TestStreamsKilledAtEveryCall: the process that serves, killed at every call with several requests
 // under way, calls joined and not; then the same keys again; then the undos.
 func TestStreamsKilledAtEveryCall(t *testing.T) {
@@ -281,28 +415,9 @@ func TestStreamsKilledAtEveryCall(t *testing.T) {
 					l.warm()
 					before, all := l.state(), freeAddresses(6)
 					when := fmt.Sprintf("join %s, killed at call %d %s", join, n, instant.name)
-					var s *stream
-					started := make(chan struct{})
-					var count, victim atomic.Int64
-					remove := l.sim.OnCall(func(c ec2sim.Call) ec2sim.Verdict {
-						if <-started; !s.made(c) {
-							return ec2sim.Proceed
-						}
-						if c.Phase == ec2sim.BeforeEffect && count.Add(1) == int64(n) {
-							victim.Store(int64(c.Seq))
-						}
-						if victim.Load() != int64(c.Seq) || c.Phase != instant.at {
-							return ec2sim.Proceed
-						}
-						s.kill()
-						kills.Add(1)
-						return instant.verdict
-					})
-					s = l.serve(all, "EXECUTOR_JOIN="+join)
-					close(started)
-					got := s.answers()
-					remove()
-					s.claimed(got, when)
+					s := l.serveKilled(all, n, instant.at, instant.verdict, "EXECUTOR_JOIN="+join)
+					s.claimedAll(when)
+					kills.Add(s.kills.Load())
 					l.recoversAll(all, before, when)
 				})
 			}
