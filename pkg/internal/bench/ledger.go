@@ -80,7 +80,8 @@ func (b *bench) ledger(ctx context.Context) (section, error) {
 	syscall.Sync()
 	for i := range warmUp + b.rounds {
 		for n := range all {
-			took, err := b.doAndUndo(ctx, env, all[n].dir, fmt.Sprintf("bench-%d", i))
+			own := append(env[:len(env):len(env)], "EXECUTOR_STATE_DIR="+all[n].dir)
+			took, err := b.doAndUndo(ctx, own, fmt.Sprintf("bench-%d", i))
 			if err != nil {
 				return s, err
 			}
@@ -98,17 +99,14 @@ func (b *bench) ledger(ctx context.Context) (section, error) {
 	return s, nil
 }
 
-// doAndUndo carries out an action and its undo on one ledger.
-func (b *bench) doAndUndo(ctx context.Context, env []string, dir, key string) (sample, error) {
-	env = append(env[:len(env):len(env)], "EXECUTOR_STATE_DIR="+dir)
+// doAndUndo carries out an action and its undo on one ledger, which the environment names.
+func (b *bench) doAndUndo(ctx context.Context, env []string, key string) (sample, error) {
 	did, err := b.asked(ctx, env, assign("execute", key))
 	if err != nil {
 		return did, err
 	}
 	undid, err := b.asked(ctx, env, unassign(key))
-	return sample{
-		cpu: did.cpu + undid.cpu, wall: did.wall + undid.wall, peak: max(did.peak, undid.peak),
-	}, err
+	return did.and(undid), err
 }
 
 func grownRows(all []grown) (rows []row, curves []curve) {

@@ -64,6 +64,7 @@ var sections = []struct {
 	{"serve", "Many actions, one executor", (*bench).serve},
 	{"joined", "Many addresses, one call", (*bench).joined},
 	{"ledger", "The ledger as it grows", (*bench).ledger},
+	{"table", "The ledger in a table", (*bench).table},
 	{"journal", "The journal as it grows", (*bench).journal},
 	{"inventory", "The inventory", (*bench).inventory},
 	{"fence", "A fence of many interfaces", (*bench).fence},

@@ -19,6 +19,13 @@ type sample struct {
 	peak float64
 }
 
+// and is what two runs took together.
+func (s sample) and(other sample) sample {
+	return sample{
+		cpu: s.cpu + other.cpu, wall: s.wall + other.wall, peak: max(s.peak, other.peak),
+	}
+}
+
 // command is a program to measure.
 type command struct {
 	argv  []string
