@@ -11,6 +11,7 @@ import (
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/secondaryip"
 	"aws-provider-executor/actions/sgfence"
+	"aws-provider-executor/actions/tags"
 	"aws-provider-executor/pkg/action"
 )
 
@@ -27,6 +28,7 @@ func RegistryAt(clock sgfence.Clock) *action.Registry {
 		route.Verbs(),
 		sgfence.Verbs(clock),
 		power.Verbs(),
+		tags.Verbs(),
 	))
 }
 

@@ -13,6 +13,7 @@ import (
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/secondaryip"
 	"aws-provider-executor/actions/sgfence"
+	"aws-provider-executor/actions/tags"
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2"
 )
@@ -29,6 +30,8 @@ var (
 	_ power.Writer       = (*awsec2.Writer)(nil)
 	_ sgfence.Reader     = (*awsec2.Reader)(nil)
 	_ sgfence.Writer     = (*awsec2.Writer)(nil)
+	_ tags.Reader        = (*awsec2.Reader)(nil)
+	_ tags.Writer        = (*awsec2.Writer)(nil)
 )
 
 // declaredFirst are the fields that programs declared whose records have digests of the first form.
@@ -40,6 +43,7 @@ assign-route-table-route: routeTableRef nicRef address region allowReassignment
 fence-security-groups: instanceRef region securityGroups invertSgRemoval interface<N>Sg` +
 	` onFencePoweroff skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup
 stop-instances:
+ensure-tags:
 `
 
 // deciding are the fields that decide what is left behind.
@@ -50,6 +54,7 @@ assign-route-table-route: routeTableRef nicRef address region
 fence-security-groups: instanceRef region securityGroups invertSgRemoval interface<N>Sg` +
 	` backupTags onFencePoweroff transitionSecurityGroup
 stop-instances: instanceRef region requiredTag
+ensure-tags: resourceRef region tag.<key>
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -21,8 +22,8 @@ import (
 //	Original_SG_Backup_<instance>_<unix seconds>_<interface from 1>_<chunk from 0> =
 //	    a chunk of an interface's groups
 const (
-	lastFence    = "lastfence"
-	backupPrefix = "Original_SG_Backup_"
+	lastFence    = ec2model.LastFence
+	backupPrefix = ec2model.FenceBackup
 	// maxTagValue is what the agent allows itself of EC2's 256.
 	maxTagValue = 254
 	// maxTags is how many tags of the user EC2 allows on a resource.

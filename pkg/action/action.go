@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"aws-provider-executor/pkg/protocol"
@@ -68,7 +69,7 @@ type Field struct {
 	Key  Form
 	Form Form
 	// Required fields must be there. An optional field may be empty, which is
-	// the same as absent, unless its form is Boolean.
+	// the same as absent, unless its form is Boolean or its empty text counts.
 	Required bool
 	// Exclusive fields name a thing that one process at a time may act on.
 	Exclusive bool
@@ -77,6 +78,8 @@ type Field struct {
 	Decides bool
 	// Default is what leaving out a field means that decides; of a Boolean, empty is false.
 	Default string
+	// EmptyCounts marks an optional field whose empty text is a value: it is not the same as absent.
+	EmptyCounts bool
 	// Newer marks a field that no program declared whose records have digests of the first form.
 	// Every field that is added gets it.
 	Newer bool
@@ -109,6 +112,9 @@ type Permission struct {
 	// Family is that of the addresses whose requests need the action: IPv4 or IPv6. It is empty where
 	// the addresses do not matter.
 	Family AddressFamily
+	// Of is a kind of resource. Only a request whose target names one of it needs the action. It is
+	// empty where the kind does not matter.
+	Of Kind
 	// With names parameters, of the request or of the action that it undoes. Only a request with one
 	// of them needs the action. Without any every request does.
 	With []string
@@ -258,8 +264,33 @@ type Transition struct {
 	// Call is the IAM action of the change from From to To.
 	Call string
 	// Set moves the attribute from one value to another: from From to To to
-	// apply, the other way round to revert.
+	// apply, the other way round to revert. It is nil where Together is not.
 	Set SetFunc
+	// Together, if not nil, moves the attribute beside others of its step that have the same one.
+	Together *Together
+}
+
+// Together moves several attributes by few calls, one after the other.
+type Together struct {
+	// Set carries the changes out. It returns what SetFunc does, for each.
+	Set func(ctx context.Context, writer any, changes []Change) []error
+}
+
+// Change is one attribute on its way from one value to another.
+type Change struct{ Resource, Attribute, From, To string }
+
+// TogetherWith makes a Together of a function that declares the writer it needs.
+func TogetherWith[W any](
+	set func(ctx context.Context, w W, changes []Change) []error,
+) *Together {
+	return &Together{func(ctx context.Context, writer any, changes []Change) []error {
+		typed, ok := writer.(W)
+		if !ok {
+			err := fmt.Errorf("the writer %T lacks what the verb changes with", writer)
+			return slices.Repeat([]error{err}, len(changes))
+		}
+		return set(ctx, typed, changes)
+	}}
 }
 
 // SetFunc carries out a change with a writer that has the methods it needs. A nil error means

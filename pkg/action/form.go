@@ -34,6 +34,7 @@ var (
 	InstanceID   = resourceID("instance id", "i")
 	RouteTableID = resourceID("route table id", "rtb")
 	SubnetID     = resourceID("subnet id", "subnet")
+	AllocationID = resourceID("allocation id of an Elastic IP", "eipalloc")
 
 	// Region is a region's name; whether it exists is the provider's to say.
 	Region = Form{
@@ -424,7 +425,7 @@ func (v Verb) check(r protocol.Request) (Request, protocol.Faults) {
 			case !present && f.Required, present && text == "" && f.Required:
 				faults = append(faults, protocol.Fault{Path: path + "." + key, Reason: "is required: " + f.Doc})
 				return
-			case !present, text == "" && f.Form.Name != Boolean.Name:
+			case !present, text == "" && f.Form.Name != Boolean.Name && !f.EmptyCounts:
 				return
 			}
 			c, err := f.Form.Canonical(text)

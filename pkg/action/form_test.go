@@ -147,6 +147,23 @@ func TestCanonical(t *testing.T) {
 		{form: ListOf(OneOf("a", "ab")), same: []string{"a", "ab", "a,ab,a"},
 			bad: []string{"aab", "a,b", ""}},
 		{form: ListOf(Text), same: []string{"", "a", ",", "a, b,,c"}},
+		{
+			form: TagKey,
+			same: []string{"role", "a", "aw", "aws", "AWS", "a:b", "awsx", "as:", "w:", "Name tag",
+				"_.:/+=@-", strings.Repeat("k", 128), "aws" + strings.Repeat("k", 125)},
+			bad: []string{"", "aws:", "aws:x", "AwS:x", "é", "a\n", "a,b", strings.Repeat("k", 129),
+				"aws" + strings.Repeat("k", 126), "a" + strings.Repeat("k", 128)},
+		},
+		{
+			form: FoundTag,
+			same: []string{"absent", `""`, `"a"`, `"a\"b"`, `"absent"`},
+			bad:  []string{"", `"`, "a", "Absent", `"a`, `a"`, "\"a\nb\"", "absent\n"},
+		},
+		{
+			form: Taggable,
+			same: []string{"eni-01234567", "i-0123456789abcdef0", "eipalloc-01234567"},
+			bad:  []string{"", "sg-01234567", "eipalloc-0", "eni-0123456G", "ami-01234567"},
+		},
 	} {
 		t.Run(c.form.Name, func(t *testing.T) {
 			want := map[string]string{}

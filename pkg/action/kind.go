@@ -18,12 +18,15 @@ const (
 	RouteTable       Kind = "route-table"
 	Subnet           Kind = "subnet"
 	SecurityGroup    Kind = "security-group"
+	ElasticIP        Kind = "elastic-ip"
 	// SSMDocument is a document of SSM. No target names one, so Kinds does not list it.
 	SSMDocument Kind = "document"
 )
 
 // Kinds lists the kinds, in the order in which resources are told.
-func Kinds() []Kind { return []Kind{NetworkInterface, Instance, RouteTable, Subnet, SecurityGroup} }
+func Kinds() []Kind {
+	return []Kind{NetworkInterface, Instance, RouteTable, Subnet, SecurityGroup, ElasticIP}
+}
 
 // kindOf is the kind of the resource that an id names; empty if it is none of the kinds.
 func kindOf(id string) Kind {
@@ -39,6 +42,8 @@ func kindOf(id string) Kind {
 		return Subnet
 	case "sg":
 		return SecurityGroup
+	case "eipalloc":
+		return ElasticIP
 	}
 	return ""
 }

@@ -65,8 +65,25 @@ func TestAFieldIsOfOneKind(t *testing.T) {
 	want := map[string]action.Kind{
 		"nicRef": action.NetworkInterface, "instanceRef": action.Instance,
 		"routeTableRef": action.RouteTable, "address": "", "region": "",
+		// The id itself tells the kind.
+		"resourceRef": action.Instance,
 	}
 	if d := cmp.Diff(want, kinds); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestTagText: a text in quotes is never taken for no tag, and gives the text back.
+func TestTagText(t *testing.T) {
+	for _, text := range []string{"", "absent", `"`, "a\nb", "é\u0085", `\`} {
+		value := action.TagText(text)
+		if got, ok := action.TextOf(value); got != text || !ok || value == action.NoTag {
+			t.Errorf("%q is %s, and that is %q, %t", text, value, got, ok)
+		}
+	}
+	for _, value := range []string{"", action.NoTag, "a", `"a`, "`a`", `'a'`, `"\x61"`} {
+		if got, ok := action.TextOf(value); ok {
+			t.Errorf("%s is taken for a tag: %q", value, got)
+		}
 	}
 }

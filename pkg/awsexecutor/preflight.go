@@ -110,7 +110,7 @@ func readsOf(verbs *action.Registry) []action.Permission {
 
 // optional reports whether some requests do without the permission.
 func optional(p action.Permission) bool {
-	return p.Foresees || p.Family != "" || len(p.With) > 0
+	return p.Foresees || p.Family != "" || p.Of != "" || len(p.With) > 0
 }
 
 // looker answers one preflight.

@@ -32,6 +32,7 @@ var scopedKinds = []struct {
 	{"route-table", "a route table that may be changed", action.RouteTable},
 	{"security-group", "a group that interfaces may be given, those that a fence takes off among them",
 		action.SecurityGroup},
+	{"elastic-ip", "the allocation of an Elastic IP that may be changed", action.ElasticIP},
 }
 
 func (a *app) iamPolicy() *cobra.Command {

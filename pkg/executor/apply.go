@@ -139,6 +139,7 @@ func (r *run) send(s step) (failed, unknown error) {
 		r.moves[i].progress = sent
 	}
 	errs := r.setAll(ctx, s)
+	told := map[*protocol.Failure]bool{}
 	for _, i := range s.which {
 		var certain *protocol.Failure
 		m := &r.moves[i]
@@ -147,10 +148,11 @@ func (r *run) send(s step) (failed, unknown error) {
 			m.now, m.progress = s.to[i], taken
 		case errors.As(errs[i], &certain):
 			m.progress = refused
-			if m.MayFail {
+			switch {
+			case m.MayFail:
 				r.warn(*m, certain)
-			} else {
-				failed = errors.Join(failed, certain)
+			case !told[certain]:
+				failed, told[certain] = errors.Join(failed, certain), true
 			}
 		default:
 			r.Log.Warn("the outcome of a change is unknown, reading back",
@@ -214,6 +216,34 @@ func (r *run) undone(seen action.Seen) []int {
 	return undone
 }
 
+// calls are the transitions of a step that are changed together, in order.
+func (r *run) calls(s step) [][]int {
+	var calls [][]int
+	place := map[*action.Together]int{}
+	for _, i := range s.which {
+		with := r.moves[i].Together
+		at, begun := place[with]
+		if with == nil || !begun {
+			at, place[with] = len(calls), len(calls)
+			calls = append(calls, nil)
+		}
+		calls[at] = append(calls[at], i)
+	}
+	return calls
+}
+
+// setTogether makes changes that go together.
+func (r *run) setTogether(ctx context.Context, writer any, s step, which []int) []error {
+	changes := make([]action.Change, len(which))
+	for n, i := range which {
+		m := r.moves[i]
+		changes[n] = action.Change{
+			Resource: m.Resource, Attribute: m.Attribute, From: m.now, To: s.to[i],
+		}
+	}
+	return r.set(ctx, writer, r.moves[which[0]].Transition, changes...)
+}
+
 // setAll sends the changes of one step at once: none of them rests on another. A panic of one is
 // this goroutine's, once all are sent.
 func (r *run) setAll(ctx context.Context, s step) map[int]error {
@@ -222,17 +252,22 @@ func (r *run) setAll(ctx context.Context, s step) map[int]error {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var panicked any
-	for _, i := range s.which {
-		m, to := r.moves[i], s.to[i]
-		r.Log.Info("changing", "call", m.Call, "resource", m.Resource, "attribute", m.Attribute,
-			"from", m.now, "to", to)
+	calls := r.calls(s)
+	for _, which := range calls {
+		for _, i := range which {
+			m := r.moves[i]
+			r.Log.Info("changing", "call", m.Call, "resource", m.Resource, "attribute", m.Attribute,
+				"from", m.now, "to", s.to[i])
+		}
 		set := func() {
-			err := r.set(ctx, writer, m.Transition, m.now, to)
+			made := r.setTogether(ctx, writer, s, which)
 			mu.Lock()
 			defer mu.Unlock()
-			errs[i] = err
+			for n, i := range which {
+				errs[i] = made[n]
+			}
 		}
-		if len(s.which) == 1 {
+		if len(calls) == 1 {
 			set()
 			break
 		}
@@ -255,17 +290,21 @@ func (r *run) setAll(ctx context.Context, s step) map[int]error {
 	return errs
 }
 
-// set makes one change, while the locks of the request are its own.
+// set makes changes of a transition and of those that go with it, while the locks of the request
+// are its own.
 func (r *run) set(
-	ctx context.Context, writer any, t *action.Transition, from, to string,
-) error {
+	ctx context.Context, writer any, t *action.Transition, changes ...action.Change,
+) []error {
 	ctx, cancel := r.holding(ctx)
 	defer cancel()
 	var lost *protocol.Failure
 	if errors.As(context.Cause(ctx), &lost) {
-		return lost
+		return slices.Repeat([]error{lost}, len(changes))
 	}
-	return t.Set(ctx, writer, from, to)
+	if t.Together != nil {
+		return t.Together.Set(ctx, writer, changes)
+	}
+	return []error{t.Set(ctx, writer, changes[0].From, changes[0].To)}
 }
 
 // holding is a context that ends when another request may have a lock of this one.

@@ -2,12 +2,14 @@ package executor
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -72,6 +74,22 @@ func TestWhatMayFail(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestCalls: what goes together is sent together, in its order. What does not goes alone.
+func TestCalls(t *testing.T) {
+	one, other := &action.Together{}, &action.Together{Set: func(
+		context.Context, any, []action.Change,
+	) []error {
+		return nil
+	}}
+	r := &run{}
+	for _, together := range []*action.Together{one, nil, one, other, one, nil} {
+		r.moves = append(r.moves, move{Transition: &action.Transition{Together: together}})
+	}
+	if got := fmt.Sprint(r.calls(step{which: []int{0, 1, 2, 3, 5}})); got != "[[0 2] [1] [3] [5]]" {
+		t.Errorf("calls %s", got)
+	}
 }
 
 // TestStages: they are made in their order, whatever the order of the transitions, and what a

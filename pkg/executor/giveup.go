@@ -165,7 +165,8 @@ func (r *run) inForce(stage int) bool {
 func (r *run) revert(ctx context.Context, i int, at string) error {
 	t := &r.plan.Transitions[i]
 	isBack := func(seen action.Seen) bool { return seen.Values[i] == t.From }
-	err := r.set(ctx, r.conn.Writer(), t, at, t.From)
+	err := r.set(ctx, r.conn.Writer(), t,
+		action.Change{Resource: t.Resource, Attribute: t.Attribute, From: at, To: t.From})[0]
 	if err == nil {
 		shown, readErr := r.await(ctx, 1, isBack)
 		switch {

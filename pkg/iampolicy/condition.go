@@ -41,7 +41,7 @@ func (s Scope) readKeys() map[string][]string {
 var idKeys = map[action.Kind]string{
 	action.NetworkInterface: "ec2:networkinterfaceid", action.Instance: "ec2:instanceid",
 	action.RouteTable: "ec2:routetableid", action.SecurityGroup: "ec2:securitygroupid",
-	action.Subnet: "ec2:subnetid",
+	action.Subnet: "ec2:subnetid", action.ElasticIP: "ec2:allocationid",
 }
 
 func (s Scope) changeKeys(p action.Permission, arn string) map[string][]string {

@@ -224,6 +224,9 @@ func TestPolicyOfRequests(t *testing.T) {
 			map[string]string{"instanceRef": instance},
 			map[string]string{"securityGroups": "sg-01088000000000003", "onFencePoweroff": "true"})},
 			[]string{instance}, []string{"onFencePoweroff"}, "", true},
+		{"tags of an instance", []protocol.Request{request("ensure-tags",
+			map[string]string{"resourceRef": instance}, map[string]string{"tag.a": "b"})},
+			[]string{instance}, nil, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := wanted(iampolicy.Choice{}, iampolicy.Scope{})
@@ -293,3 +296,41 @@ func TestTagKeysAreMergedByTheWider(t *testing.T) {
 }
 
 func noPlan(context.Context, any, action.Request) (*action.Plan, error) { return nil, nil }
+
+// TestKindsOfTargets: a verb whose target may be of several kinds needs to change those alone that
+// the scope names; without any of them, all.
+func TestKindsOfTargets(t *testing.T) {
+	all := []string{"network-interface", "instance", "elastic-ip"}
+	describes := map[string]string{"network-interface": "DescribeNetworkInterfaces",
+		"instance": "DescribeInstances", "elastic-ip": "DescribeAddresses"}
+	for _, c := range []struct {
+		name string
+		ids  map[action.Kind][]string
+		want []string
+	}{
+		{"none is named", nil, all},
+		{"an instance", map[action.Kind][]string{action.Instance: {instance}}, []string{"instance"}},
+		{"two", map[action.Kind][]string{action.Instance: {instance}, action.NetworkInterface: {nic}},
+			[]string{"network-interface", "instance"}},
+	} {
+		w := resolved(t, wanted(iampolicy.Choice{Verbs: []string{"ensure-tags"}},
+			iampolicy.Scope{IDs: c.ids}))
+		want := []string{"DescribeTags *"}
+		for _, kind := range c.want {
+			want = append(want, describes[kind]+" *", "CreateTags "+kind, "DeleteTags "+kind)
+		}
+		slices.Sort(want)
+		if diff := cmp.Diff(strings.Join(want, "\n"), grants(w.Policy())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+	// What is named is of no kind that the verb takes.
+	verbs := []string{"ensure-tags", "assign-route-table-route"}
+	ids := map[action.Kind][]string{action.RouteTable: {table}}
+	w := resolved(t, wanted(iampolicy.Choice{Verbs: verbs}, iampolicy.Scope{IDs: ids}))
+	for _, kind := range all {
+		if !strings.Contains(grants(w.Policy()), "CreateTags "+kind) {
+			t.Errorf("without %s: %s", kind, grants(w.Policy()))
+		}
+	}
+}

@@ -59,6 +59,8 @@ type Choice struct {
 	Verbs []string
 	// Family is the only family of addresses that is used; empty for both.
 	Family action.AddressFamily
+	// Of are the kinds of resources that targets name; empty for any.
+	Of []action.Kind
 	// With names extras, and parameters of the verbs that requests will have.
 	With []string
 	// Everything stands for every parameter.
@@ -106,7 +108,7 @@ func Needs(registry *action.Registry, extras []Extra, c Choice) ([]action.Permis
 	}
 	for _, v := range verbs {
 		for _, p := range v.Permissions {
-			if c.needs(p) {
+			if c.needs(v, p) {
 				needed = append(needed, p)
 			}
 		}
@@ -122,7 +124,7 @@ func Unneeded(registry *action.Registry, c Choice, needed []action.Permission) [
 		for _, p := range v.Permissions {
 			if !slices.ContainsFunc(needed, func(n action.Permission) bool {
 				return n.Action == p.Action && n.Resource == p.Resource
-			}) && c.familyNeeds(p) {
+			}) && c.familyNeeds(p) && c.kindNeeds(v, p) {
 				out = append(out, p)
 			}
 		}
@@ -178,12 +180,19 @@ func (c Choice) familyNeeds(p action.Permission) bool {
 	return c.Family == "" || p.Family == "" || p.Family == c.Family
 }
 
-func (c Choice) needs(p action.Permission) bool {
+// kindNeeds reports whether a request for the verb may need its permission, as far as the kind of
+// resource tells that it names. Where the choice has none of the verb's kinds, all are meant.
+func (c Choice) kindNeeds(v action.Verb, p action.Permission) bool {
+	chosen := func(p action.Permission) bool { return p.Of != "" && slices.Contains(c.Of, p.Of) }
+	return p.Of == "" || chosen(p) || !slices.ContainsFunc(v.Permissions, chosen)
+}
+
+func (c Choice) needs(v action.Verb, p action.Permission) bool {
 	if p.Foresees && !slices.Contains(c.With, Foresight) {
 		return false
 	}
 	optional := len(p.With) > 0 && !c.Everything
-	return c.familyNeeds(p) && (!optional ||
+	return c.familyNeeds(p) && c.kindNeeds(v, p) && (!optional ||
 		slices.ContainsFunc(p.With, func(name string) bool { return slices.Contains(c.With, name) }))
 }
 

@@ -41,6 +41,18 @@ var kinds = map[action.Kind]kindTraits{
 	action.RouteTable:       {form: action.RouteTableID, inVPC: true},
 	action.Subnet:           {form: action.SubnetID, inVPC: true},
 	action.SecurityGroup:    {form: action.SecurityGroupID, inVPC: true, aside: true},
+	action.ElasticIP:        {form: action.AllocationID},
+}
+
+// named are the kinds of resources that the scope names, in order.
+func (s Scope) named() []action.Kind {
+	var all []action.Kind
+	for _, kind := range slices.Sorted(maps.Keys(s.IDs)) {
+		if len(s.IDs[kind]) > 0 {
+			all = append(all, kind)
+		}
+	}
+	return all
 }
 
 // partitions are the partitions by the beginnings of their regions' names.

@@ -25,6 +25,9 @@ type Wanted struct {
 func (w *Wanted) Resolve(registry *action.Registry, known Faults) error {
 	var err error
 	faults := slices.Clone(known)
+	if len(w.Choice.Of) == 0 {
+		w.Choice.Of = w.Scope.named()
+	}
 	if w.Needed, err = Needs(registry, w.Extras, w.Choice); err != nil {
 		faults = append(faults, err.(Faults)...)
 	}
@@ -65,7 +68,9 @@ func (w *Wanted) Add(registry *action.Registry, requests []protocol.Request) (fa
 			faults.add("the request %s is for the region %q, and the policy for %s",
 				protocol.Quote(r.IdempotencyKey), r.Target["region"], w.Scope.Region)
 		}
-		for _, kind := range changedBy(registry, v) {
+		of := kindsOf(v, r.Target)
+		w.Choice.Of = append(w.Choice.Of, of...)
+		for _, kind := range changedBy(registry, v, of) {
 			ids, all := resourcesOf(v, r, kind, len(with) > 0)
 			named[kind] = append(named[kind], ids...)
 			open[kind] = open[kind] || !all
@@ -93,13 +98,26 @@ func (w *Wanted) addIDs(named map[action.Kind][]string, open map[action.Kind]boo
 	}
 }
 
-// changedBy are the kinds of resources that the verb and its undo change.
-func changedBy(registry *action.Registry, v action.Verb) []action.Kind {
+// kindsOf are the kinds of resources that a target of the verb names.
+func kindsOf(v action.Verb, target map[string]string) []action.Kind {
+	var all []action.Kind
+	for _, f := range v.Target {
+		if f.Form.Names != nil && target[f.Name] != "" {
+			all = append(all, f.Form.Names(target[f.Name]))
+		}
+	}
+	return all
+}
+
+// changedBy are the kinds of resources that the verb and its undo change where the target names
+// such kinds.
+func changedBy(registry *action.Registry, v action.Verb, of []action.Kind) []action.Kind {
 	var faults Faults
 	var all []action.Kind
 	for _, v := range (Choice{Verbs: []string{v.Name}}).verbs(registry, &faults) {
 		for _, p := range v.Permissions {
-			if p.Change && !slices.Contains(all, action.Kind(p.Resource)) {
+			needed := (Choice{Of: of}).kindNeeds(v, p)
+			if p.Change && needed && !slices.Contains(all, action.Kind(p.Resource)) {
 				all = append(all, action.Kind(p.Resource))
 			}
 		}

@@ -62,6 +62,7 @@ var undoes = map[string]string{
 	"assign-route-table-route":  "unassign-route-table-route",
 	"fence-security-groups":     "unfence-security-groups",
 	"stop-instances":            "start-instances",
+	"ensure-tags":               "restore-tags",
 }
 
 // targets are the names of targets, by how their ids begin. What is none of them is an address.
@@ -103,6 +104,8 @@ func (a *actions) parse(line string) (r request, within string) {
 			r.Target[cmp.Or(targets[kind], "address")] = id
 		case name == "region":
 			r.Target["region"] = value
+		case name == "of":
+			r.Target["resourceRef"] = a.id(value)
 		case name == "key":
 			r.IdempotencyKey = value
 		case name == "within":

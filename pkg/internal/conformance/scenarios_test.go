@@ -273,6 +273,34 @@ var scenarios = []scenario{
 				"-nic-a group-router, +nic-a group-fence, +router-a tag lastfence, +router-a tag of a " +
 					"fence's backup 1_0"}},
 	}},
+	{"tags are set and restored", []step{
+		{do: "dry-run ensure-tags of=nic-db1 tag.Name=edge tag.role=router",
+			want: `succeeded priorTag.Name="db" priorTag.role=absent`},
+		{do: "execute ensure-tags of=nic-db1 tag.Name=edge tag.role=router tag.empty=",
+			want: `succeeded changed=true priorTag.Name="db" priorTag.role=absent ` +
+				`priorTag.empty=absent ensuredTag.Name="edge" ensuredTag.empty="" undoable`,
+			changes: "+nic-db1 tag Name=edge, +nic-db1 tag empty=, +nic-db1 tag role=router, " +
+				"-nic-db1 tag Name=db"},
+		{do: "execute undo", want: "succeeded changed=true restoredTag.role=absent " +
+			`restoredTag.Name="db" restoredTag.empty=absent`,
+			changes: "+nic-db1 tag Name=db, -nic-db1 tag Name=edge, -nic-db1 tag empty=, " +
+				"-nic-db1 tag role=router"},
+		{do: "execute undo", want: "succeeded changed=false"},
+	}},
+	{"tags of an instance are set over one another", []step{
+		{do: "execute ensure-tags of=db tag.role=a key=a",
+			want: "succeeded changed=true priorTag.role=absent", changes: "+db tag role=a"},
+		{do: "execute ensure-tags of=db tag.role=b key=b",
+			want: `succeeded changed=true priorTag.role="a"`, changes: "-db tag role=a, +db tag role=b"},
+		{do: "execute restore-tags of=db key=a:undo",
+			want: `succeeded changed=false heldBy=["b"] restoredTag.role="b"`},
+		{do: "execute restore-tags of=db key=b:undo",
+			want: "succeeded changed=true restoredTag.role=absent", changes: "-db tag role=b"},
+	}},
+	{"what does not exist has no tags", []step{
+		{do: "dry-run ensure-tags of=eni-0123456789abcdef0 tag.role=a", want: "failed not-found"},
+		{do: "execute ensure-tags of=i-0123456789abcdef0 tag.role=a", want: "failed not-found"},
+	}},
 	// moto has no metadata service to tell which instance it is.
 	{"an instance is stopped and started", []step{
 		{do: "dry-run stop-instances db requiredTag=Name=db",

@@ -340,6 +340,52 @@ var scenarios = []scenario{
 		},
 	},
 	{
+		name: "set tags of an interface", verb: "ensure-tags", plain: true,
+		target:     map[string]string{"resourceRef": ec2sim.LabRouterAInterface},
+		parameters: map[string]string{"tag.Name": "edge", "tag.role": "router", "tag.empty": ""},
+	},
+	{
+		name: "set a tag of an interface that is there", verb: "ensure-tags", already: true,
+		target:     map[string]string{"resourceRef": ec2sim.LabRouterAInterface},
+		parameters: map[string]string{"tag.Name": "router-a"},
+	},
+	{
+		name: "set tags of an instance", verb: "ensure-tags",
+		target:     map[string]string{"resourceRef": ec2sim.LabDB},
+		parameters: map[string]string{"tag.Name": "edge", "tag.role": "router"},
+	},
+	{
+		name: "set tags of an Elastic IP", verb: "ensure-tags",
+		target:     map[string]string{"resourceRef": ec2sim.LabElasticIPAddress},
+		parameters: map[string]string{"tag.Name": "edge", "tag.role": "router"},
+	},
+	{
+		name: "set tags, and the interface is deleted", verb: "ensure-tags", beyond: true, old: true,
+		target:     map[string]string{"resourceRef": ec2sim.LabSpareInterface},
+		parameters: map[string]string{"tag.Name": "edge", "tag.role": "router"},
+		between:    deleted(ec2sim.LabSpareInterface),
+	},
+	{
+		name: "set tags, and the instance is gone", verb: "ensure-tags", beyond: true, old: true,
+		target:     map[string]string{"resourceRef": ec2sim.LabRouterB},
+		parameters: map[string]string{"tag.Name": "edge"},
+		between: func(r *ec2sim.Region) {
+			r.Remove(ec2sim.LabRouterBInterface)
+			r.Remove(ec2sim.LabRouterB)
+		},
+	},
+	{
+		name: "set tags, and the Elastic IP is released", verb: "ensure-tags", beyond: true, old: true,
+		target:     map[string]string{"resourceRef": ec2sim.LabElasticIPAddress},
+		parameters: map[string]string{"tag.Name": "edge"},
+		between:    deleted(ec2sim.LabElasticIPAddress),
+	},
+	{
+		name: "restore tags by facts", verb: "restore-tags", alone: true,
+		target:     map[string]string{"resourceRef": ec2sim.LabDB},
+		parameters: map[string]string{"priorTag.Name": `"edge"`, "ensuredTag.Name": `"db"`},
+	},
+	{
 		name: "start an instance", verb: "start-instances", alone: true,
 		seed: func(r *ec2sim.Region) {
 			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = "stopped" })

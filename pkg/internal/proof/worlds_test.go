@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aws-provider-executor/actions"
@@ -117,6 +118,13 @@ func randomRequest(r *rand.Rand, key string) request {
 	case "stop-instances":
 		q.target["instanceRef"] = pick(r, instances)
 		q.parameters["requiredTag"] = "Name=" + pick(r, []string{"db", "db", "router-b", "router-c"})
+	case "ensure-tags":
+		q.target["resourceRef"] = pick(r, slices.Concat(interfaces, instances,
+			[]string{ec2sim.LabElasticIPAddress, "eipalloc-0ffffffffffffffff"}))
+		for range 1 + r.IntN(3) {
+			q.parameters["tag."+pick(r, []string{"Name", "role", "a b", "lastfence"})] =
+				pick(r, []string{"", "router", "\"quoted\" =+", "db"})
+		}
 	default:
 		panic("no random request for " + q.verb + ": add one")
 	}
@@ -189,6 +197,10 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		"restoredSecurityGroups": groups,
 		"currentSecurityGroups":  groups,
 	}
+	tagged := func(key, value string) bool {
+		return tagOf(region, q.target["resourceRef"], key) == value
+	}
+	is["ensuredTag"], is["restoredTag"] = tagged, tagged
 	if strings.HasSuffix(q.verb, "-instances") {
 		is["instanceState"] = func(_, value string) bool {
 			return stateOf(region, q.target["instanceRef"]) == value
@@ -201,6 +213,24 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		}
 	}
 	return wrong
+}
+
+// tagOf is a tag of a resource as facts tell it.
+func tagOf(region ec2sim.RegionState, id, key string) string {
+	all := map[string]ec2sim.Tags{}
+	for _, i := range region.Interfaces {
+		all[i.ID] = i.Tags
+	}
+	for _, i := range region.Instances {
+		all[i.ID] = i.Tags
+	}
+	for _, a := range region.Addresses {
+		all[a.AllocationID] = a.Tags
+	}
+	if text, there := all[id][key]; there {
+		return strconv.Quote(text)
+	}
+	return "absent"
 }
 
 // stateOf is the state of an instance.

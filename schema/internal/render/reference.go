@@ -168,6 +168,9 @@ func needed(p action.Permission) string {
 	case action.IPv6:
 		when = append(when, "IPv6")
 	}
+	if p.Of != "" {
+		when = append(when, "of a "+string(p.Of))
+	}
 	var with []string
 	for _, name := range p.With {
 		with = append(with, code(name))

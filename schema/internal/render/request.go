@@ -206,7 +206,8 @@ func requiredNames(fields []action.Field) []string {
 	return names
 }
 
-// field is the schema of one text. An optional one may be empty, unless it is a boolean.
+// field is the schema of one text. An optional one may be empty, unless it is a boolean. Where the
+// empty text counts, the form's pattern allows it.
 func field(f action.Field) node {
 	n := node{Description: f.Doc, Type: "string", Examples: []any{f.Form.Example}}
 	if f.Required {
@@ -218,7 +219,7 @@ func field(f action.Field) node {
 	}
 	switch {
 	case f.Form.Pattern == "":
-	case f.Required, f.Form.Name == action.Boolean.Name:
+	case f.Required, f.Form.Name == action.Boolean.Name, f.EmptyCounts:
 		n.Pattern = f.Form.Pattern
 	default:
 		n.AnyOf = []node{{Const: ""}, {Title: f.Form.Name, Pattern: f.Form.Pattern}}
