@@ -122,29 +122,43 @@ func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
 		resources = p.On(w)
 	}
 	for _, id := range resources {
-		r := iam.Request{Action: in.service.Prefix + ":" + in.call.Operation, Resource: "*",
-			Keys: w.ConditionKeys(id)}
-		if id != "" {
-			r.Resource = w.ARNOf(id)
+		if err := in.mayDo(rights, w, in.call.Operation, id, p.Conditions); err != nil {
+			return err
 		}
-		for name, values := range p.Conditions {
-			r.Keys[name] = values
+	}
+	for _, id := range p.Tags {
+		made := maps.Clone(p.Conditions)
+		made["ec2:CreateAction"] = []string{in.call.Operation}
+		if err := in.mayDo(rights, w, "CreateTags", id, made); err != nil {
+			return err
 		}
-		because := ""
-		switch rights.Decide(r) {
-		case iam.NotAllowed:
-			because = refusal.NotAllowed(r.Action)
-		case iam.Bounded:
-			because = refusal.NotBounded(r.Action)
-		case iam.Denied:
-			because = "with an explicit deny in an identity-based policy"
-		default:
-			continue
-		}
-		if in.service.Prefix != "ec2" {
-			return refusal.AccessDenied(in.arn, r.Action, because)
-		}
-		return refusal.Unauthorized(in.arn, in.call.Operation, r.Resource, because)
 	}
 	return nil
+}
+
+// mayDo refuses an operation on what has an id that the caller's policies do not allow.
+func (in *inbound) mayDo(
+	rights iam.Rights, w *world.World, operation, id string, conditions map[string][]string,
+) *Error {
+	r := iam.Request{Action: in.service.Prefix + ":" + operation, Resource: "*",
+		Keys: w.ConditionKeys(id)}
+	if id != "" {
+		r.Resource = w.ARNOf(id)
+	}
+	maps.Copy(r.Keys, conditions)
+	because := ""
+	switch rights.Decide(r) {
+	case iam.NotAllowed:
+		because = refusal.NotAllowed(r.Action)
+	case iam.Bounded:
+		because = refusal.NotBounded(r.Action)
+	case iam.Denied:
+		because = "with an explicit deny in an identity-based policy"
+	default:
+		return nil
+	}
+	if in.service.Prefix != "ec2" {
+		return refusal.AccessDenied(in.arn, r.Action, because)
+	}
+	return refusal.Unauthorized(in.arn, operation, r.Resource, because)
 }

@@ -72,7 +72,7 @@ func TestCallLog(t *testing.T) {
 	}
 	p.call("UnassignPrivateIpAddresses", eniParam(ec2sim.LabRouterBInterface),
 		"PrivateIpAddress.1=10.88.60.9")
-	p.call("RunInstances")
+	p.call("CreateVolume")
 
 	calls := p.sim.Calls()
 	if len(calls) != 4 {

@@ -163,7 +163,7 @@ func TestControlRefusals(t *testing.T) {
 		{"wrong method", "GET", "reset", "", 404},
 		{"not JSON", "POST", "faults", "x", 400},
 		{"unknown field", "POST", "faults", `{"operatoin":"*"}`, 400},
-		{"unknown operation", "POST", "faults", `{"operation":"RunInstances"}`, 400},
+		{"unknown operation", "POST", "faults", `{"operation":"CreateVolume"}`, 400},
 		{"not a duration", "POST", "faults", `{"delayBefore":"soon"}`, 400},
 		{"negative duration", "POST", "faults", `{"delayAfter":"-1s"}`, 400},
 		{"not a duration of staleness", "POST", "faults", `{"stale":{"for":"1"}}`, 400},

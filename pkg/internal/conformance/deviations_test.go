@@ -209,7 +209,15 @@ var section10 = []apiCase{
 		moto: `ok {"Return": true} => -table-a 10.99.0.0/24 to nic-a, +table-a 10.99.0.0/24 to nic-b`},
 
 	// Interfaces that come and go.
-	{name: "delete an attached interface", needs: []string{"DeleteNetworkInterface"},
+	{name: "an interface with a held address", do: `create_network_interface ` +
+		`{"SubnetId":"@subnet-a","PrivateIpAddress":"10.88.60.100"} | length(NetworkInterface)`,
+		ec2: "InvalidIPAddress.InUse: Address 10.88.60.100 is in use.", moto: "ok * => *"},
+	{name: "one token makes one interface", do: `create_network_interface ` +
+		`{"SubnetId":"@subnet-a","ClientToken":"t"}
+			create_network_interface {"SubnetId":"@subnet-c","ClientToken":"t"} | length(NetworkInterface)`,
+		ec2: "IdempotentParameterMismatch: Arguments on this idempotent request are inconsistent with " +
+			"arguments used in previous request(s).", moto: "ok * => *"},
+	{name: "delete an attached interface",
 		do:  `delete_network_interface {"NetworkInterfaceId":"@nic-db1"}`,
 		ec2: "InvalidParameterValue: Network interface 'nic-db1' is currently in use.", moto: "ok => *"},
 	{name: "detach the first interface",

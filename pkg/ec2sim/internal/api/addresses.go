@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
-	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
@@ -32,13 +31,11 @@ type addressXML struct {
 func describeAddresses(c *call, in *describeAddressesIn) (any, error) {
 	ids := slices.Clone(in.AllocationId)
 	for _, ip := range in.PublicIp {
-		at := slices.IndexFunc(c.World.Addresses.List(), func(a *world.Address) bool {
-			return a.PublicIP == ip
-		})
-		if at < 0 {
-			return nil, refusal.New("InvalidAddress.NotFound", "Address '%s' not found.", ip)
+		id := allocationOf(c.World, ip)
+		if id == "" {
+			return nil, errNoAddress(ip)
 		}
-		ids = append(ids, c.World.Addresses.List()[at].AllocationID)
+		ids = append(ids, id)
 	}
 	list, _, err := listing[world.Address]{
 		ids:    world.AllocationIDs,

@@ -13,8 +13,6 @@ import (
 // them through. The values are the parameters that name resources.
 var onlyDry = map[string][]string{
 	"AuthorizeSecurityGroupIngress": {"GroupId"},
-	"CreateNetworkInterface":        {"SubnetId"},
-	"DeleteNetworkInterface":        {"NetworkInterfaceId"},
 	"DeleteRouteTable":              {"RouteTableId"},
 	"DeleteSecurityGroup":           {"GroupId"},
 	"RebootInstances":               {"InstanceId"},

@@ -36,7 +36,10 @@ type Prepared struct {
 	DryRun bool
 	Units  int // of the resource bucket, for the operations that have one
 	// On returns the ids of the resources IAM has a say about. It is nil where that is "*".
-	On         func(*world.World) []string
+	On func(*world.World) []string
+	// Tags are the ids, among them, of what the call tags as it makes it. For that IAM asks for
+	// CreateTags.
+	Tags       []string
 	Conditions map[string][]string // IAM condition keys of the call's own
 	// Plain is set where the call is neither filtered nor paged, and that costs more.
 	Plain bool
@@ -61,6 +64,7 @@ type (
 	counted   interface{ units() int }
 	keyed     interface{ conditions() map[string][]string }
 	patient   interface{ patience() time.Duration }
+	tagger    interface{ tagsOn() []string }
 )
 
 func reading[In any](run func(*call, *In) (any, error)) Operation  { return withParams(false, run) }
@@ -89,6 +93,9 @@ func withParams[In any](changes bool, run func(*call, *In) (any, error)) Operati
 		if w, ok := any(in).(patient); ok {
 			p.Patience = w.patience()
 		}
+		if t, ok := any(in).(tagger); ok {
+			p.Tags = t.tagsOn()
+		}
 		if u, ok := any(in).(counted); ok {
 			p.Units = u.units()
 		}
@@ -111,15 +118,22 @@ var Operations = withOnlyDry(map[string]Operation{
 	"DescribeTags":                      reading(describeTags),
 	"DescribeVpcs":                      reading(describeVPCs),
 
+	"AllocateAddress":                 changing(allocateAddress),
+	"AssociateAddress":                changing(associateAddress),
 	"AttachNetworkInterface":          changing(attachNetworkInterface),
 	"AssignPrivateIpAddresses":        changing(assignPrivateIPAddresses),
 	"AssignIpv6Addresses":             changing(assignIPv6Addresses),
+	"CreateNetworkInterface":          changing(createNetworkInterface),
 	"CreateRoute":                     changing(createRoute),
 	"CreateTags":                      changing(createTags),
+	"DeleteNetworkInterface":          changing(deleteNetworkInterface),
 	"DeleteRoute":                     changing(deleteRoute),
 	"DeleteTags":                      changing(deleteTags),
 	"DetachNetworkInterface":          changing(detachNetworkInterface),
+	"DisassociateAddress":             changing(disassociateAddress),
+	"ReleaseAddress":                  changing(releaseAddress),
 	"ReplaceRoute":                    changing(replaceRoute),
+	"RunInstances":                    changing(runInstances),
 	"StartInstances":                  changing(startInstances),
 	"StopInstances":                   changing(stopInstances),
 	"TerminateInstances":              changing(terminateInstances),

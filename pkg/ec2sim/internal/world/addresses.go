@@ -196,7 +196,7 @@ func (c *Change) Release(eni *Interface, addresses []string) {
 	for _, a := range addresses {
 		eni.drop(a)
 		if bound := c.World.Association(eni.ID, a); bound != nil {
-			bound.AssociationID, bound.InterfaceID, bound.PrivateIP = "", "", ""
+			bound.unbind()
 		}
 	}
 }

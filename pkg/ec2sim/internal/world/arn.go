@@ -2,6 +2,13 @@ package world
 
 import "strings"
 
+// The ids of what is to be made, for IAM: nothing has them.
+const (
+	NewInterfaceID  = "eni-*"
+	NewInstanceID   = "i-*"
+	NewAllocationID = "eipalloc-*"
+)
+
 // ARNOf is the ARN of what has the id, whether or not it exists. An ARN is its own.
 func (w *World) ARNOf(id string) string {
 	if strings.HasPrefix(id, "arn:") {

@@ -17,6 +17,10 @@ type Quotas struct {
 	AddressesPerInterface int `json:"addressesPerInterface,omitempty"`
 	// InterfacesPerInstance by default are what the instance's type has.
 	InterfacesPerInstance int `json:"interfacesPerInstance,omitempty"`
+	// Interfaces are those of the account in a region; 5000 by default.
+	Interfaces int `json:"interfaces,omitempty"`
+	// ElasticAddresses are those of the account in a region; 5 by default.
+	ElasticAddresses int `json:"elasticAddresses,omitempty"`
 	// RoutesPerTable are those of each family, beside the local ones; 500 by default.
 	RoutesPerTable int `json:"routesPerTable,omitempty"`
 	// TagsPerResource is 50 by default; EC2 grants no more. Tags of AWS are not counted.
@@ -27,7 +31,7 @@ type Quotas struct {
 func (q Quotas) Check() error {
 	for _, n := range []int{
 		q.GroupsPerInterface, q.AddressesPerInterface, q.InterfacesPerInstance,
-		q.RoutesPerTable, q.TagsPerResource,
+		q.Interfaces, q.ElasticAddresses, q.RoutesPerTable, q.TagsPerResource,
 	} {
 		if n < 0 {
 			return fmt.Errorf("cannot set a quota of %d", n)
@@ -40,6 +44,9 @@ const (
 	defaultGroups = 5
 	defaultRoutes = 500
 	defaultTags   = 50
+
+	defaultInterfaces       = 5000
+	defaultElasticAddresses = 5
 )
 
 // typeLimit is what an instance type has: interfaces, and addresses of each family on one of them.
@@ -105,6 +112,12 @@ func orDefault(set, otherwise int) int {
 func (q Quotas) groups() int { return orDefault(q.GroupsPerInterface, defaultGroups) }
 func (q Quotas) routes() int { return orDefault(q.RoutesPerTable, defaultRoutes) }
 func (q Quotas) tags() int   { return orDefault(q.TagsPerResource, defaultTags) }
+
+func (q Quotas) allInterfaces() int { return orDefault(q.Interfaces, defaultInterfaces) }
+
+func (q Quotas) elasticAddresses() int {
+	return orDefault(q.ElasticAddresses, defaultElasticAddresses)
+}
 
 // interfaces returns how many interfaces the instance may have.
 func (q Quotas) interfaces(i *Instance) int {

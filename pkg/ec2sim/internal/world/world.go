@@ -84,6 +84,9 @@ type World struct {
 	// byInstance are the interfaces by the instance that they are attached to, once indexed.
 	byInstance map[string][]*Interface
 
+	// made is what calls with client tokens made, by token.
+	made map[string]Made
+
 	// transitions are what is to come, in order, by instance or interface.
 	transitions map[string][]Transition
 
@@ -109,7 +112,7 @@ func New(region, owner string) *World {
 		VPCs:      Table[VPC]{}, Subnets: Table[Subnet]{}, Groups: Table[SecurityGroup]{},
 		Gateways: Table[Gateway]{}, Routes: Table[RouteTable]{}, Instances: Table[Instance]{},
 		Interfaces: Table[Interface]{}, Addresses: Table[Address]{},
-		transitions: map[string][]Transition{},
+		transitions: map[string][]Transition{}, made: map[string]Made{},
 	}
 }
 
@@ -121,7 +124,7 @@ func (w *World) Clone() *World {
 		Gateways: w.Gateways.clone(), Routes: w.Routes.clone(), Instances: w.Instances.clone(),
 		Interfaces: w.Interfaces.clone(), Addresses: w.Addresses.clone(),
 		transitions: maps.Clone(w.transitions), Queues: cloneQueues(w.Queues),
-		listening: maps.Clone(w.listening),
+		listening: maps.Clone(w.listening), made: maps.Clone(w.made),
 	}
 }
 
@@ -245,13 +248,7 @@ func (w *World) releaseInterfaces(instance string) {
 		if !goes {
 			continue
 		}
-		for _, a := range w.Addresses {
-			if a.InterfaceID == eni.ID {
-				a.AssociationID, a.InterfaceID, a.PrivateIP = "", "", ""
-			}
-		}
-		delete(w.Interfaces, eni.ID)
-		delete(w.transitions, eni.ID)
+		w.dropInterface(eni)
 	}
 }
 
