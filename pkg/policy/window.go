@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // a policy means the same on a machine without a time zone database
+
+	"aws-provider-executor/pkg/zones"
 )
 
 // Window is a time of the week in one time zone. One that ends before it begins goes on over
@@ -86,7 +87,7 @@ func parseWindow(s string) (Window, error) {
 	// Local and localtime are another zone on every machine; posixrules is New York's on most.
 	ownName := !slices.Contains([]string{"Local", "localtime", "posixrules"}, fields[2])
 	var err error
-	if w.zone, err = time.LoadLocation(fields[2]); err != nil || !ownName {
+	if w.zone, err = zones.Load(fields[2]); err != nil || !ownName {
 		return fail(strconv.Quote(fields[2]) + " is not in the time zone database")
 	}
 	return w, nil

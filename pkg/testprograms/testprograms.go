@@ -19,7 +19,11 @@ import (
 const module = "aws-provider-executor/cmd/"
 
 // flags are those of the Makefile's build. What that build compiled is not compiled again.
-var flags = []string{"-race=false", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w"}
+var flags = []string{
+	"-race=false", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w -funcalign=16",
+	"-gcflags=github.com/aws/...=-l", "-gcflags=go.yaml.in/...=-l",
+	"-gcflags=golang.org/x/crypto/...=-l",
+}
 
 // Main is testscript.Main for scripts that mostly wait: many run at a time.
 func Main(m testscript.TestingM, commands map[string]func()) {

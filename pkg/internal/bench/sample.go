@@ -77,8 +77,8 @@ func tail(said []byte) []byte {
 // build builds a program that is measured or measures.
 func build(dir, name string) (string, error) {
 	path := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w",
-		"-o", path, "aws-provider-executor/pkg/internal/bench/"+name)
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2",
+		"-ldflags", "-s -w -funcalign=16", "-o", path, "aws-provider-executor/pkg/internal/bench/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("cannot build %s: %w: %s", name, err, text)
