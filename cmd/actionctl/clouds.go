@@ -7,6 +7,7 @@ import (
 
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/awscloud"
+	"aws-provider-executor/pkg/nodes/azurecloud"
 	"aws-provider-executor/pkg/nodes/events"
 	"aws-provider-executor/pkg/nodes/scan"
 )
@@ -16,9 +17,11 @@ func openCloud(ctx context.Context, m nodes.Manager, log *slog.Logger) (scan.Clo
 	switch m.Type {
 	case nodes.ManagerEC2, nodes.ManagerAWS:
 		return awscloud.Open(ctx, m, awscloud.Options{Log: log})
+	case nodes.ManagerVM, nodes.ManagerAzure:
+		return azurecloud.Open(m, azurecloud.Options{Log: log})
 	}
 	return nil, &scan.Failure{Verdict: nodes.Disabled,
-		Reason: fmt.Sprintf("this version does not look at managers of the type %s yet", m.Type)}
+		Reason: fmt.Sprintf("nobody looks at managers of the type %s", m.Type)}
 }
 
 // openQueue opens a queue of changes of state.

@@ -57,6 +57,7 @@ func executorMain() {
 //	deleted N            waits until N messages were deleted of the provider's queues
 //	called OPERATION CODE
 //	                     waits until the provider has refused a call with a code
+//	azure FILE           has a stand-in of Azure answer as the file says, by path
 //	field FILE FIELD TO  writes a text of a JSON file into another file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -69,7 +70,7 @@ func TestScripts(t *testing.T) {
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
 			"json": checkJSON, "field": writeField, "agents": agents, "terminal": terminal,
 			"narrow": narrow, "load": load, "fault": fault, "control": control, "deleted": deleted,
-			"called": called,
+			"called": called, "azure": azure,
 		},
 	})
 }
@@ -86,6 +87,7 @@ func osUser() string {
 type world struct {
 	sim   *ec2sim.Sim
 	start ec2sim.State
+	azure *azureSim // nil until a script asks for it
 }
 
 func setup(env *testscript.Env) error { return setupWith(env) }

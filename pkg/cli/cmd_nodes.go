@@ -210,6 +210,9 @@ type nodeDetails struct {
 	Interfaces     []nodes.Interface `json:"interfaces,omitempty"`
 	VPCID          string            `json:"vpcId,omitempty"`
 	ImageID        string            `json:"imageId,omitempty"`
+	Subscription   string            `json:"subscription,omitempty"`
+	Resource       string            `json:"resource,omitempty"`
+	CloudState     string            `json:"cloudState,omitempty"`
 	LaunchTime     time.Time         `json:"launchTime,omitzero"`
 	LastProbe      time.Time         `json:"lastProbe,omitzero"`
 	Runs           nodes.Results     `json:"runs,omitzero"`
@@ -272,6 +275,7 @@ func detailsOfNode(n *nodes.Node, history []nodes.Change) nodeDetails {
 		StatusEvidence: n.StatusSaid, Absence: n.Absence, Interfaces: n.Interfaces, VPCID: n.VPCID,
 		ImageID: n.ImageID, LaunchTime: n.LaunchTime, LastProbe: n.LastProbe, Runs: n.Runs,
 		Scans: n.Scans, Projects: n.Projects, Target: n.Target, History: history,
+		Subscription: n.Subscription, Resource: n.Resource, CloudState: n.CloudState,
 	}
 	if d.Aliases == nil {
 		d.Aliases = []nodes.Identity{}
@@ -312,7 +316,10 @@ func (n *nodeCommands) showNode(w io.Writer, d nodeDetails, managers []string) {
 	line("source", d.SourceID)
 	line("region", d.Region)
 	line("account", d.AccountID)
+	line("subscription", d.Subscription)
+	line("resource", d.Resource)
 	line("state", string(d.State), saidBy(d.StateEvidence))
+	line("cloud says", d.CloudState)
 	line("since", moment(d.StateSince))
 	line("status", string(d.Status), saidBy(d.StatusEvidence))
 	line("error", d.ConnectionError)

@@ -158,9 +158,10 @@ func (f *managerFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.secret, "secret", "", "a `reference` to the keys to look with: file:/PATH, or "+
 		"the ARN of a Secrets Manager secret or an SSM parameter; never the keys themselves")
 	flags.StringSliceVar(&f.accounts, "accounts", nil,
-		"the only `accounts` that it may look at; an identity of another is refused")
+		"the only `accounts` that it may look at, in Azure subscriptions; an identity of another "+
+			"account is refused")
 	flags.StringSliceVar(&f.regions, "regions", nil,
-		"`patterns` of the regions to look at, as us-*; default all that are enabled")
+		"`patterns` of the regions or locations to look at, as us-*; default all that are enabled")
 	flags.StringSliceVar(&f.excluded, "exclude-regions", nil, "`patterns` of regions to leave out")
 	flags.StringArrayVar(&f.credentials, "credentials-by-tag", nil,
 		"a `rule` for the nodes that have a tag, as KEY=PATTERN=REFERENCE; may be given several times")
@@ -253,11 +254,17 @@ func (n *nodeCommands) managerCreate() *cobra.Command {
 reason: mend that, and connect or scan it again. Nodes that another manager has already get this
 one as well.
 
+An Azure manager looks with whatever identity Azure's own tools would find (environment, workload,
+managed identity, az login), or with that of --secret file:/PATH: JSON with tenantId, clientId and
+clientSecret. It looks at each subscription that the identity sees, location by location; the role
+Reader is enough. A cloud other than Azure's public one is named by AZURE_ENVIRONMENT.
+
 Terminated stays terminated. Where the cloud shows such a node alive, as after the deletion of
 its manager with --nodes terminated, create tells which ones; --revive has them live again.`,
 		Example: `  actionctl nodes managers create --type aws-ec2 --name own --regions 'eu-*,us-west-2'
   actionctl nodes managers create --type aws-ec2 --name shop --external-id WORD \
-    --role arn:aws:iam::222233334444:role/nodes --accounts 222233334444`,
+    --role arn:aws:iam::222233334444:role/nodes --accounts 222233334444
+  actionctl nodes managers create --type azure-vm --name azure --regions '*europe'`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			m := nodes.Manager{Type: nodes.ManagerType(f.kind)}

@@ -43,7 +43,8 @@ type Manager struct {
 	Type ManagerType `json:"type"`
 	// Access says as whom it looks.
 	Access Access `json:"access"`
-	// Accounts are the ids of the only accounts that it may look at; empty is any.
+	// Accounts are the ids of the only accounts that it may look at, in Azure of the subscriptions;
+	// empty is any.
 	Accounts []string `json:"accounts,omitempty"`
 	// Regions are patterns; a region that matches one of them is looked at, empty is all. Excluded
 	// ones, patterns too, are not.
@@ -97,10 +98,15 @@ type Check struct {
 	AccountID string `json:"accountId,omitempty"`
 }
 
+// SeesSeveral reports whether its identity sees several accounts, as one of Azure does
+// subscriptions. Any other is of one account.
+func (m *Manager) SeesSeveral() bool { return m.Type == ManagerVM || m.Type == ManagerAzure }
+
 // Covers reports whether the manager may look at a region of an account. The empty account or
 // region is one that is not known yet, which is covered.
 func (m *Manager) Covers(account, region string) bool {
-	if account != "" && len(m.Accounts) > 0 && !slices.Contains(m.Accounts, account) {
+	isAccount := func(allowed string) bool { return strings.EqualFold(allowed, account) }
+	if account != "" && len(m.Accounts) > 0 && !slices.ContainsFunc(m.Accounts, isAccount) {
 		return false
 	}
 	if region == "" {
@@ -128,6 +134,9 @@ func (m *Manager) Check() error {
 	if err := m.Access.check(); err != nil {
 		faults = append(faults, err)
 	}
+	if m.SeesSeveral() {
+		m.Access.checkAzure(&faults)
+	}
 	for _, r := range m.Credentials {
 		if err := r.Check(); err != nil {
 			faults = append(faults, err)
@@ -137,6 +146,9 @@ func (m *Manager) Check() error {
 		if slices.Contains(list, "") {
 			faults.add("an empty account or region selects nothing: leave it out")
 		}
+	}
+	if m.Type == ManagerAzure && len(m.Regions)+len(m.ExcludedRegions) > 0 {
+		faults.add("a subscription is in no region: leave the regions out")
 	}
 	if m.Interval < 0 {
 		faults.add("the interval is %s, want 0 or more", m.Interval)
@@ -181,6 +193,17 @@ func (a Access) check() error {
 		faults = append(faults, a.Secret.Check())
 	}
 	return errors.Join(faults...)
+}
+
+// checkAzure refuses what only AWS has.
+func (a Access) checkAzure(faults *faults) {
+	if a.RoleARN != "" || a.ExternalID != "" || a.Profile != "" {
+		faults.add("a role, an external id and a profile are of AWS: in Azure a manager looks as " +
+			"whoever runs the program, or by a secret")
+	}
+	if a.Secret != "" && !strings.HasPrefix(string(a.Secret), "file:") {
+		faults.add("an Azure manager's secret is a file: file:/PATH")
+	}
 }
 
 // Disposition says what becomes of the nodes of a manager that is deleted, and of no other one.

@@ -15,6 +15,7 @@
 package nodes
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -109,6 +110,12 @@ type Details struct {
 	LaunchTime      time.Time   `json:"launchTime,omitzero"`
 	Addresses       []string    `json:"addresses,omitempty"`
 	Interfaces      []Interface `json:"interfaces,omitempty"`
+	// Subscription is the one of Azure that the node is in, and Resource the id that it has there,
+	// which a later machine of its name has, too.
+	Subscription string `json:"subscription,omitempty"`
+	Resource     string `json:"resource,omitempty"`
+	// CloudState is the cloud's own word for the state where State is another, as deallocated.
+	CloudState string `json:"cloudState,omitempty"`
 }
 
 // Interface is one network interface of a node.
@@ -169,6 +176,10 @@ func (n *Node) Tags() map[string]string {
 	}
 	return all
 }
+
+// LookedAtAs is the account as which managers look at the node: its subscription in Azure, where an
+// identity sees several, and its account elsewhere.
+func (n *Node) LookedAtAs() string { return cmp.Or(n.Subscription, n.AccountID) }
 
 // HasManager reports whether the node belongs to a manager.
 func (n *Node) HasManager(id string) bool { return slices.Contains(n.Managers, id) }

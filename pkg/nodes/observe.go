@@ -98,9 +98,14 @@ func (n *Node) Apply(o *Observation) []Change {
 	}
 	n.takeResults(o)
 	if n.CanRevive(o) && o.Revive {
-		return append(changes, n.Revive(o)...)
+		changes = append(changes, n.Revive(o)...)
+	} else {
+		changes = append(changes, n.setState(o.State, o.Evidence)...)
 	}
-	return append(changes, n.setState(o.State, o.Evidence)...)
+	if said := n.Said; o.Details != nil && said.By == o.Evidence.By && said.At.Equal(o.Evidence.At) {
+		n.CloudState = o.Details.CloudState
+	}
+	return changes
 }
 
 // toldAt is the time of the newest evidence of the kind that the observation is of.
@@ -208,7 +213,7 @@ func (n *Node) takeDetails(d Details) {
 	for _, f := range []struct{ to, from *string }{
 		{&n.Platform, &d.Platform}, {&n.PlatformRelease, &d.PlatformRelease},
 		{&n.InstanceType, &d.InstanceType}, {&n.Zone, &d.Zone}, {&n.ImageID, &d.ImageID},
-		{&n.VPCID, &d.VPCID},
+		{&n.VPCID, &d.VPCID}, {&n.Subscription, &d.Subscription}, {&n.Resource, &d.Resource},
 	} {
 		if *f.from != "" {
 			*f.to = *f.from

@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -46,8 +47,11 @@ type Sighting struct {
 // all. Where the verdict is not Complete nothing but the verdict is taken over.
 type Scan struct {
 	ManagerID string
+	// AccountID is the account that was looked at: in Azure a subscription.
 	AccountID string
-	Region    string
+	// Tenant is the account that the nodes are of, where that is another: in Azure the tenant.
+	Tenant string
+	Region string
 	// Type is that of the nodes that were looked for.
 	Type    Type
 	Verdict Verdict
@@ -110,8 +114,11 @@ type faults []error
 func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
 
 func (s *Scan) source(x Sighting) Source {
-	return Source{ID: x.ID, Region: s.Region, AccountID: s.AccountID}
+	return Source{ID: x.ID, Region: s.Region, AccountID: s.Owner()}
 }
+
+// Owner is the account that the nodes are of.
+func (s *Scan) Owner() string { return cmp.Or(s.Tenant, s.AccountID) }
 
 // Observations are what a complete scan says of each node, in order; none of any other.
 func (s *Scan) Observations() []Observation {
@@ -214,16 +221,20 @@ func (n *Node) launched() time.Time {
 
 // Suspect is a node that two complete scans did not show.
 type Suspect struct {
-	NodeID  string
-	Source  Source
-	Absence Absence
+	NodeID string
+	Source Source
+	// Resource is the one that it was, where it can't be asked for by its source.
+	Resource string
+	Absence  Absence
 }
 
 // Answer is what a cloud said of suspects that it was asked for by their ids. One that is neither
 // found nor not found was not answered for, and stays as it is.
 type Answer struct {
 	ManagerID string
+	// AccountID and Tenant are as in a Scan.
 	AccountID string
+	Tenant    string
 	Region    string
 	Type      Type
 	// Begun is before the first call was sent.
@@ -237,8 +248,8 @@ type Answer struct {
 // Found as a scan's observations.
 func (a *Answer) scan() *Scan {
 	return &Scan{
-		ManagerID: a.ManagerID, AccountID: a.AccountID, Region: a.Region, Type: a.Type,
-		Verdict: Complete, Begun: a.Begun, Ended: a.Begun, Seen: a.Found, Revive: a.Revive,
+		ManagerID: a.ManagerID, AccountID: a.AccountID, Tenant: a.Tenant, Region: a.Region,
+		Type: a.Type, Verdict: Complete, Begun: a.Begun, Ended: a.Begun, Seen: a.Found, Revive: a.Revive,
 	}
 }
 
@@ -252,7 +263,7 @@ func (a *Answer) Observations() []Observation { return a.scan().Observations() }
 func (a *Answer) NotFoundIdentities() []Identity {
 	all := make([]Identity, len(a.NotFound))
 	for i, id := range a.NotFound {
-		all[i] = Source{ID: id, Region: a.Region, AccountID: a.AccountID}.Identity(a.Type)
+		all[i] = a.scan().source(Sighting{ID: id}).Identity(a.Type)
 	}
 	return all
 }

@@ -146,7 +146,7 @@ func (n *Node) setState(s State, e Evidence) []Change {
 // takeState sets the state without asking if it may.
 func (n *Node) takeState(s State, e Evidence) []Change {
 	was := n.State
-	n.State, n.Said = s, e
+	n.State, n.Said, n.CloudState = s, e, ""
 	if was == s {
 		return nil
 	}

@@ -28,6 +28,15 @@ func (n *Node) Values() map[string][]string {
 		all["subnet"] = append(all["subnet"], i.SubnetID)
 		all["address"] = append(append(all["address"], i.Private...), i.Public...)
 	}
+	if n.Subscription != "" {
+		all["subscription"] = []string{n.Subscription}
+	}
+	if n.Resource != "" {
+		all["resource"] = []string{n.Resource}
+	}
+	if n.CloudState != "" {
+		all["cloudState"] = []string{n.CloudState}
+	}
 	for k, v := range n.Tags() {
 		all[TagField(k)] = []string{v}
 	}

@@ -186,15 +186,15 @@ const pageSize = 1000
 
 // Page reads a page of a region's instances in all states. For a manager of regions it is the
 // region itself, once EC2 answered there.
-func (c *Cloud) Page(ctx context.Context, region, token string) (scan.Page, error) {
+func (c *Cloud) Page(ctx context.Context, at scan.Region, token string) (scan.Page, error) {
 	if c.kind == nodes.ManagerAWS {
-		return c.self(ctx, region)
+		return c.self(ctx, at.Name)
 	}
 	in := &ec2.DescribeInstancesInput{MaxResults: aws.Int32(pageSize)}
 	if token != "" {
 		in.NextToken = &token
 	}
-	out, err := send(ctx, c, c.in(region).DescribeInstances, in)
+	out, err := send(ctx, c, c.in(at.Name).DescribeInstances, in)
 	if err != nil {
 		return scan.Page{}, err
 	}
@@ -220,9 +220,15 @@ func (c *Cloud) self(ctx context.Context, region string) (scan.Page, error) {
 
 // Ask asks for instances by their ids. EC2 refuses the whole call where one of them is not there,
 // and names some or all of those; the others are asked for again.
-func (c *Cloud) Ask(ctx context.Context, region string, ids []string) (scan.Answer, error) {
+func (c *Cloud) Ask(
+	ctx context.Context, at scan.Region, suspects []nodes.Suspect,
+) (scan.Answer, error) {
 	if c.kind == nodes.ManagerAWS {
 		return scan.Answer{}, errors.New("a region has no id to ask for")
+	}
+	ids := make([]string, len(suspects))
+	for i, s := range suspects {
+		ids[i] = s.Source.ID
 	}
 	var a scan.Answer
 	// open are lists of ids, each to be asked for at once.
@@ -230,7 +236,7 @@ func (c *Cloud) Ask(ctx context.Context, region string, ids []string) (scan.Answ
 		list := open[len(open)-1]
 		open = open[:len(open)-1]
 		a.Calls++
-		out, err := send(ctx, c, c.in(region).DescribeInstances,
+		out, err := send(ctx, c, c.in(at.Name).DescribeInstances,
 			&ec2.DescribeInstancesInput{InstanceIds: list})
 		if err == nil {
 			found, err := sightings(out)

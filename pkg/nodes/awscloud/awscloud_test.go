@@ -52,6 +52,15 @@ func cloud(t *testing.T) (*ec2sim.Sim, *Cloud) {
 	return s, c
 }
 
+// suspects are nodes with the cloud's ids.
+func suspects(ids []string) []nodes.Suspect {
+	all := make([]nodes.Suspect, len(ids))
+	for i, id := range ids {
+		all[i].Source.ID = id
+	}
+	return all
+}
+
 // Asked for many ids at once, EC2 refuses all where one is not there. Each is answered for all the
 // same, but for what is no id.
 func TestAskTellsPresentFromAbsent(t *testing.T) {
@@ -75,7 +84,7 @@ func TestAskTellsPresentFromAbsent(t *testing.T) {
 		{"no id among others", slices.Concat([]string{"i-what"}, absent, present), present, absent, 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a, err := c.Ask(t.Context(), "eu-west-1", tt.ids)
+			a, err := c.Ask(t.Context(), scan.Region{Name: "eu-west-1"}, suspects(tt.ids))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +106,7 @@ func TestAskTellsPresentFromAbsent(t *testing.T) {
 	if err := s.Inject(f); err != nil {
 		t.Fatal(err)
 	}
-	a, err := c.Ask(t.Context(), "eu-west-1", absent)
+	a, err := c.Ask(t.Context(), scan.Region{Name: "eu-west-1"}, suspects(absent))
 	var failure *scan.Failure
 	if !errors.As(err, &failure) || failure.Verdict != nodes.Denied || len(a.NotFound) != 0 {
 		t.Errorf("refused, it says %v: %+v", err, a)

@@ -2,12 +2,8 @@ package awscloud
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -16,6 +12,7 @@ import (
 
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/scan"
+	"aws-provider-executor/pkg/nodes/secretfile"
 )
 
 // Secrets reads what references lead to, with an identity. It keeps nothing.
@@ -29,8 +26,8 @@ func (s Secrets) Resolve(ctx context.Context, ref nodes.SecretRef) (string, erro
 	if err := ref.Check(); err != nil {
 		return "", err
 	}
-	if path, ok := strings.CutPrefix(string(ref), "file:"); ok {
-		return readSecret(path)
+	if path, ok := secretfile.Path(ref); ok {
+		return secretfile.Read(path)
 	}
 	at, err := arn.Parse(string(ref))
 	if err != nil {
@@ -63,29 +60,6 @@ func (s Secrets) Resolve(ctx context.Context, ref nodes.SecretRef) (string, erro
 	return text, nil
 }
 
-// maxSecret is far above what a secret is.
-const maxSecret = 64 << 10
-
-// readSecret reads a file that only its owner may read.
-func readSecret(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err // names the file
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return "", err
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is no regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return "", fmt.Errorf("%s can be read by others: chmod 600 it", path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSecret))
-	return string(text), err
-}
-
 // secretKeys are the keys that a secret holds.
 type secretKeys struct {
 	secrets Secrets
@@ -108,22 +82,14 @@ func (k secretKeys) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		}
 		return aws.Credentials{}, denied("the credentials can't be read: %v", err)
 	}
-	var fields map[string]any
-	if json.Unmarshal([]byte(text), &fields) != nil {
+	fields, err := secretfile.ParseFields(text)
+	if err != nil {
 		return aws.Credentials{}, denied("%s is no object in JSON", k.ref)
 	}
-	get := func(names ...string) string {
-		for _, name := range names {
-			if value, ok := fields[name].(string); ok && value != "" {
-				return value
-			}
-		}
-		return ""
-	}
 	c := aws.Credentials{
-		AccessKeyID:     get("accessKeyId", "AccessKeyId", "AWS_ACCESS_KEY_ID"),
-		SecretAccessKey: get("secretAccessKey", "SecretAccessKey", "AWS_SECRET_ACCESS_KEY"),
-		SessionToken:    get("sessionToken", "SessionToken", "AWS_SESSION_TOKEN"),
+		AccessKeyID:     fields.Get("accessKeyId", "AccessKeyId", "AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: fields.Get("secretAccessKey", "SecretAccessKey", "AWS_SECRET_ACCESS_KEY"),
+		SessionToken:    fields.Get("sessionToken", "SessionToken", "AWS_SESSION_TOKEN"),
 		Source:          "a secret",
 	}
 	if c.AccessKeyID == "" || c.SecretAccessKey == "" {

@@ -17,15 +17,20 @@ type Cloud interface {
 	// Regions lists the regions that there are, those that the account has not enabled among them.
 	Regions(ctx context.Context) ([]Region, error)
 	// Page reads a page of a region. The token is empty for the first page, and Next for the others.
-	Page(ctx context.Context, region, token string) (Page, error)
+	Page(ctx context.Context, at Region, token string) (Page, error)
 	// Ask asks for nodes of a region by the cloud's ids.
-	Ask(ctx context.Context, region string, ids []string) (Answer, error)
+	Ask(ctx context.Context, at Region, suspects []nodes.Suspect) (Answer, error)
 }
 
 // Region is a region of a cloud. One that is not enabled can't be read.
 type Region struct {
 	Name    string
 	Enabled bool
+	// Account is the one that the region is looked at in, and Tenant the one that its nodes are of,
+	// where they are not the identity's own: in Azure the subscription and its tenant.
+	Account, Tenant string
+	// Failed says why the region can't be read, where that is known before; nil otherwise.
+	Failed *Failure
 }
 
 // Page is a part of what a region has.

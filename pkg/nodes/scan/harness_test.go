@@ -68,8 +68,8 @@ type hiding struct {
 	of *world
 }
 
-func (h hiding) Page(ctx context.Context, region, token string) (scan.Page, error) {
-	page, err := h.Cloud.Page(ctx, region, token)
+func (h hiding) Page(ctx context.Context, at scan.Region, token string) (scan.Page, error) {
+	page, err := h.Cloud.Page(ctx, at, token)
 	page.Seen = slices.DeleteFunc(page.Seen, func(x nodes.Sighting) bool {
 		return slices.Contains(h.of.hidden, x.ID)
 	})

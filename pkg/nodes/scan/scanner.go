@@ -255,7 +255,7 @@ func (s *Scanner) manager(
 	for range min(s.limits.Workers, len(regions)) {
 		workers.Go(func() {
 			for at := range work {
-				report(s.region(ctx, m, cloud, account, at, r))
+				report(s.region(ctx, m, cloud, at, r))
 			}
 		})
 	}
@@ -286,7 +286,7 @@ func (s *Scanner) connect(ctx context.Context, m nodes.Manager) (Cloud, string, 
 	switch {
 	case f != nil:
 		return nil, "", f
-	case !m.Covers(account, ""):
+	case !m.SeesSeveral() && !m.Covers(account, ""):
 		return nil, account, &Failure{Verdict: nodes.Denied, Reason: fmt.Sprintf(
 			"the identity is of the account %s, and the manager may look at %s only",
 			account, strings.Join(m.Accounts, ", "))}
@@ -322,22 +322,57 @@ func (s *Scanner) regions(
 	if err != nil {
 		return nil, failureOf(fmt.Errorf("the store can't tell which regions were read: %w", err))
 	}
-	known := map[string]bool{}
+	known := map[place]bool{}
 	for _, r := range before {
-		known[r.Region] = known[r.Region] || r.AccountID == account
+		known[place{r.AccountID, r.Region}] = true
 	}
 	var list []Region
 	for _, r := range listed {
-		wanted := r.Enabled || known[r.Name] || slices.Contains(m.Regions, r.Name)
-		if wanted && m.Covers("", r.Name) {
+		r.Account = cmp.Or(r.Account, account)
+		wanted := r.Enabled || known[place{r.Account, r.Name}] || slices.Contains(m.Regions, r.Name)
+		if wanted && m.Covers(r.Account, r.Name) {
 			list = append(list, r)
 		}
+	}
+	if m.SeesSeveral() {
+		list = unread(m, before, list)
 	}
 	if len(list) == 0 {
 		return nil, &Failure{Verdict: nodes.Disabled, Reason: fmt.Sprintf(
 			"no enabled region is one of %s", strings.Join(m.Regions, ", "))}
 	}
 	return list, nil
+}
+
+// unread has the regions that a manager has read before be told of though they can't be read: in an
+// account that its identity does not see any more, and in one that failed as a whole.
+func unread(m nodes.Manager, before []nodes.RegionScan, listed []Region) []Region {
+	failures := map[string]*Failure{} // by account; nil where it did not fail as a whole
+	for _, r := range listed {
+		failures[r.Account] = nil
+		if r.Name == "" {
+			failures[r.Account] = r.Failed
+		}
+	}
+	told := map[string]bool{}
+	var list []Region
+	for _, r := range before {
+		failed, seen := failures[r.AccountID]
+		if !seen {
+			failed = &Failure{Verdict: nodes.Denied,
+				Reason: "the identity does not see " + r.AccountID + " any more"}
+		}
+		if failed != nil && m.Covers(r.AccountID, r.Region) {
+			told[r.AccountID] = true
+			list = append(list, Region{Name: r.Region, Account: r.AccountID, Failed: failed})
+		}
+	}
+	for _, r := range listed {
+		if r.Failed == nil || !told[r.Account] {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 // listed are the regions that there are. Where they may not be listed, those that the manager names
@@ -350,14 +385,14 @@ func (s *Scanner) listed(ctx context.Context, m nodes.Manager, cloud Cloud) ([]R
 	})
 	if f == nil {
 		for _, name := range wholeNames(m.Regions) {
-			if !slices.ContainsFunc(list, func(r Region) bool { return r.Name == name }) {
+			if !slices.ContainsFunc(list, func(r Region) bool { return r.Name == name || r.Failed != nil }) {
 				return nil, &Failure{Verdict: nodes.Disabled, Reason: "there is no region " + name}
 			}
 		}
 		return list, nil
 	}
 	names := wholeNames(m.Regions)
-	if f.Verdict != nodes.Denied || len(names) == 0 || len(names) < len(m.Regions) {
+	if f.Verdict != nodes.Denied || len(names) == 0 || len(names) < len(m.Regions) || m.SeesSeveral() {
 		f.Reason = "the regions can't be listed: " + f.Reason
 		return nil, f
 	}
@@ -380,16 +415,22 @@ func wholeNames(patterns []string) []string {
 
 // region scans one region and hands it over.
 func (s *Scanner) region(
-	ctx context.Context, m nodes.Manager, cloud Cloud, account string, at Region, r Request,
+	ctx context.Context, m nodes.Manager, cloud Cloud, at Region, r Request,
 ) (Result, error) {
-	x := Result{Manager: m, AccountID: account, Region: at.Name}
+	x := Result{Manager: m, AccountID: at.Account, Region: at.Name}
 	if r.Skip != nil {
-		if x.Skipped = r.Skip(m.ID, account, at.Name); x.Skipped != "" {
+		if x.Skipped = r.Skip(m.ID, at.Account, at.Name); x.Skipped != "" {
 			return x, nil
 		}
 	}
+	if at.Failed != nil && at.Name == "" && TypeOf(m.Type) != nodes.TypeSubscription {
+		// No region of the account is known.
+		x.Verdict, x.Reason = at.Failed.Verdict, at.Failed.Reason
+		return x, nil
+	}
 	scan := nodes.Scan{
-		ManagerID: m.ID, AccountID: account, Region: at.Name, Type: TypeOf(m.Type),
+		ManagerID: m.ID, AccountID: at.Account, Tenant: at.Tenant, Region: at.Name,
+		Type:  TypeOf(m.Type),
 		Begun: s.now(), Revive: r.Revive, By: r.By,
 	}
 	limited, cancel := context.WithTimeout(ctx, s.limits.Region)
@@ -409,17 +450,20 @@ func (s *Scanner) region(
 		return x, err
 	}
 	if suspects := x.Summary.Suspects; len(suspects) > 0 {
-		err = s.ask(limited, keep(ctx), cloud, &scan, &x)
+		err = s.ask(limited, keep(ctx), cloud, at, &scan, &x)
 	}
 	x.Verdict, x.Reason, x.Took = scan.Verdict, cmp.Or(x.Reason, scan.Reason), s.now().Sub(scan.Begun)
 	x.Calls, x.Throttled = scan.Calls, scan.Throttled
-	s.log.Debug("scanned", "manager", m.Name, "account", account, "region", at.Name,
+	s.log.Debug("scanned", "manager", m.Name, "account", at.Account, "region", at.Name,
 		"verdict", x.Verdict, "seen", x.Summary.Seen, "calls", x.Calls, "reason", x.Reason)
 	return x, err
 }
 
 // read reads a region to the end.
 func (s *Scanner) read(ctx context.Context, cloud Cloud, at Region, scan *nodes.Scan) *Failure {
+	if at.Failed != nil {
+		return at.Failed
+	}
 	if !at.Enabled {
 		return &Failure{Verdict: nodes.Disabled, Reason: "the account has not opted into the region"}
 	}
@@ -430,14 +474,16 @@ func (s *Scanner) read(ctx context.Context, cloud Cloud, at Region, scan *nodes.
 		sent := s.now()
 		f := s.call(ctx, place{scan.AccountID, at.Name}, scan, func(ctx context.Context) (err error) {
 			sent = s.now()
-			page, err = cloud.Page(ctx, at.Name, token)
+			page, err = cloud.Page(ctx, at, token)
 			return err
 		})
 		if f != nil {
 			return f
 		}
 		for _, x := range page.Seen {
-			x.At = sent
+			if x.At.IsZero() {
+				x.At = sent
+			}
 			// What moved from one page to a later one while they were read is there twice.
 			if i, twice := seen[x.ID]; twice {
 				scan.Seen[i] = x
@@ -459,20 +505,17 @@ func (s *Scanner) read(ctx context.Context, cloud Cloud, at Region, scan *nodes.
 
 // ask asks for suspects by their ids, and hands over what is said of them.
 func (s *Scanner) ask(
-	ctx, kept context.Context, cloud Cloud, scan *nodes.Scan, x *Result,
+	ctx, kept context.Context, cloud Cloud, at Region, scan *nodes.Scan, x *Result,
 ) error {
-	var ids []string
-	for _, suspect := range x.Summary.Suspects {
-		if suspect.Source.ID != "" {
-			ids = append(ids, suspect.Source.ID)
-		}
-	}
-	for batch := range slices.Chunk(ids, askedAtOnce) {
+	suspects := slices.DeleteFunc(slices.Clone(x.Summary.Suspects), func(s nodes.Suspect) bool {
+		return s.Source.ID == ""
+	})
+	for batch := range slices.Chunk(suspects, askedAtOnce) {
 		answer := nodes.Answer{ManagerID: scan.ManagerID, AccountID: scan.AccountID,
-			Region: scan.Region, Type: scan.Type, Revive: scan.Revive}
+			Tenant: scan.Tenant, Region: scan.Region, Type: scan.Type, Revive: scan.Revive}
 		f := s.call(ctx, place{scan.AccountID, scan.Region}, scan, func(ctx context.Context) error {
 			answer.Begun = s.now()
-			said, err := cloud.Ask(ctx, scan.Region, batch)
+			said, err := cloud.Ask(ctx, at, batch)
 			scan.Calls += max(said.Calls-1, 0)
 			answer.Found, answer.NotFound = said.Found, said.NotFound
 			return err
@@ -480,7 +523,7 @@ func (s *Scanner) ask(
 		if f != nil {
 			// The region is complete all the same. Who is suspected is asked for after the next scan.
 			x.Reason = fmt.Sprintf("%d nodes that are not shown could not be asked for: %s",
-				len(ids), f.Reason)
+				len(suspects), f.Reason)
 			return nil
 		}
 		summary, err := s.store.ApplyAnswer(kept, answer)

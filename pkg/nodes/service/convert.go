@@ -60,7 +60,8 @@ func detailsOf(n *nodes.Node) *nodesv1.NodeDetails {
 		Aliases: texts(n.Aliases), StatusEvidence: evidenceOf(n.StatusSaid), VpcId: n.VPCID,
 		ImageId: n.ImageID, LaunchTime: stamp(n.LaunchTime), LastProbe: stamp(n.LastProbe),
 		Runs: resultsPair(n.Runs), Scans: resultsPair(n.Scans), Projects: n.Projects,
-		AbsentScans: int32(n.Absence.Scans),
+		AbsentScans: int32(n.Absence.Scans), Subscription: n.Subscription, Resource: n.Resource,
+		CloudState: n.CloudState,
 	}
 	for _, i := range n.Interfaces {
 		d.Interfaces = append(d.Interfaces, &nodesv1.NetworkInterface{

@@ -51,20 +51,20 @@ func (c *cloud) Regions(context.Context) ([]scan.Region, error) {
 	return []scan.Region{{Name: "eu-west-1", Enabled: true}, {Name: "us-west-2", Enabled: true}}, nil
 }
 
-func (c *cloud) Page(ctx context.Context, region, _ string) (scan.Page, error) {
+func (c *cloud) Page(ctx context.Context, at scan.Region, _ string) (scan.Page, error) {
 	if c.looking != nil {
 		c.looking(ctx)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	seen, ok := c.regions[region]
+	seen, ok := c.regions[at.Name]
 	if !ok {
 		return scan.Page{}, &scan.Failure{Verdict: nodes.Denied, Reason: "not allowed"}
 	}
 	return scan.Page{Seen: seen}, ctx.Err()
 }
 
-func (c *cloud) Ask(context.Context, string, []string) (scan.Answer, error) {
+func (c *cloud) Ask(context.Context, scan.Region, []nodes.Suspect) (scan.Answer, error) {
 	return scan.Answer{}, nil
 }
 

@@ -132,7 +132,7 @@ func (w *writer) withdraw(ctx context.Context, m nodes.Manager) error {
 		Note: "the manager does not cover its account or region any more",
 	}
 	for _, x := range all {
-		if m.Covers(x.AccountID, x.Region) {
+		if m.Covers(x.LookedAtAs(), x.Region) {
 			continue
 		}
 		was := x.Clone()

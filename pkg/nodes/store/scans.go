@@ -83,7 +83,7 @@ type application struct {
 // readRegion reads the nodes that are known in the region at once.
 func (a *application) readRegion(ctx context.Context) error {
 	all, err := a.load(ctx, "WHERE n.account_id = ? AND n.region = ? ORDER BY n.seq",
-		a.scan.AccountID, a.scan.Region)
+		a.scan.Owner(), a.scan.Region)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,8 @@ func (a *application) see(ctx context.Context, o *nodes.Observation) error {
 // ask for.
 func (a *application) noteAbsences(ctx context.Context) error {
 	for _, n := range a.found {
-		if n.Type != a.scan.Type || a.seen[n.ID] || n.State == nodes.StateTerminated {
+		if n.Type != a.scan.Type || a.seen[n.ID] || n.State == nodes.StateTerminated ||
+			n.LookedAtAs() != a.scan.AccountID {
 			continue
 		}
 		a.summary.Absent++
@@ -165,7 +166,7 @@ func (a *application) noteAbsences(ctx context.Context) error {
 		}
 		if n.Suspected() {
 			a.summary.Suspects = append(a.summary.Suspects, nodes.Suspect{
-				NodeID: n.ID, Source: n.Source, Absence: n.Absence,
+				NodeID: n.ID, Source: n.Source, Resource: n.Resource, Absence: n.Absence,
 			})
 		}
 	}

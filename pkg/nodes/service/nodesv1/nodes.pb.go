@@ -338,7 +338,12 @@ type NodeDetails struct {
 	Projects       []string               `protobuf:"bytes,10,rep,name=projects,proto3" json:"projects,omitempty"`
 	Target         *Target                `protobuf:"bytes,11,opt,name=target,proto3" json:"target,omitempty"`
 	// How many complete scans in a row did not show the node.
-	AbsentScans   int32 `protobuf:"varint,12,opt,name=absent_scans,json=absentScans,proto3" json:"absent_scans,omitempty"`
+	AbsentScans int32 `protobuf:"varint,12,opt,name=absent_scans,json=absentScans,proto3" json:"absent_scans,omitempty"`
+	// In Azure: the subscription, and the resource's id.
+	Subscription string `protobuf:"bytes,13,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Resource     string `protobuf:"bytes,14,opt,name=resource,proto3" json:"resource,omitempty"`
+	// The cloud's own word for the state, where the state is another.
+	CloudState    string `protobuf:"bytes,15,opt,name=cloud_state,json=cloudState,proto3" json:"cloud_state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -455,6 +460,27 @@ func (x *NodeDetails) GetAbsentScans() int32 {
 		return x.AbsentScans
 	}
 	return 0
+}
+
+func (x *NodeDetails) GetSubscription() string {
+	if x != nil {
+		return x.Subscription
+	}
+	return ""
+}
+
+func (x *NodeDetails) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *NodeDetails) GetCloudState() string {
+	if x != nil {
+		return x.CloudState
+	}
+	return ""
 }
 
 type NetworkInterface struct {
@@ -2109,7 +2135,7 @@ type Manager struct {
 	Profile    string `protobuf:"bytes,6,opt,name=profile,proto3" json:"profile,omitempty"`
 	// A reference to keys: an ARN, or file:/PATH on the server. Never the keys.
 	Secret string `protobuf:"bytes,7,opt,name=secret,proto3" json:"secret,omitempty"`
-	// The only accounts that it may look at; none is any.
+	// The only accounts that it may look at, in Azure the subscriptions; none is any.
 	Accounts []string `protobuf:"bytes,8,rep,name=accounts,proto3" json:"accounts,omitempty"`
 	// Patterns of the regions to look at, and of those to leave out.
 	Regions         []string          `protobuf:"bytes,9,rep,name=regions,proto3" json:"regions,omitempty"`
@@ -4324,7 +4350,7 @@ const file_nodes_v1_nodes_proto_rawDesc = "" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1a\n" +
 	"\binferred\x18\x04 \x01(\bR\binferred\x12\x12\n" +
-	"\x04note\x18\x05 \x01(\tR\x04note\"\x83\x04\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\"\xe4\x04\n" +
 	"\vNodeDetails\x12\x18\n" +
 	"\aaliases\x18\x01 \x03(\tR\aaliases\x12;\n" +
 	"\x0fstatus_evidence\x18\x02 \x01(\v2\x12.nodes.v1.EvidenceR\x0estatusEvidence\x12:\n" +
@@ -4342,7 +4368,11 @@ const file_nodes_v1_nodes_proto_rawDesc = "" +
 	"\bprojects\x18\n" +
 	" \x03(\tR\bprojects\x12(\n" +
 	"\x06target\x18\v \x01(\v2\x10.nodes.v1.TargetR\x06target\x12!\n" +
-	"\fabsent_scans\x18\f \x01(\x05R\vabsentScans\"\xe3\x01\n" +
+	"\fabsent_scans\x18\f \x01(\x05R\vabsentScans\x12\"\n" +
+	"\fsubscription\x18\r \x01(\tR\fsubscription\x12\x1a\n" +
+	"\bresource\x18\x0e \x01(\tR\bresource\x12\x1f\n" +
+	"\vcloud_state\x18\x0f \x01(\tR\n" +
+	"cloudState\"\xe3\x01\n" +
 	"\x10NetworkInterface\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fdevice_index\x18\x02 \x01(\x05R\vdeviceIndex\x12\x1b\n" +
