@@ -71,7 +71,7 @@ func (a *app) importFile(ctx context.Context, im importing) error {
 	if err != nil {
 		return err
 	}
-	bar := a.progress(importSteps * int64(len(plans)))
+	bar := a.progress(importSteps * int64(plans.Len()))
 	defer bar.clear()
 	told := gate.WithProgress(ctx, func() { bar.add(1) })
 	all := g.Importing(plans, im.source, im.requeue)
@@ -155,20 +155,20 @@ func (a *app) openForImport(
 }
 
 // readPlans reads plans, or requests as plans.
-func (a *app) readPlans(file string) ([]gate.Plan, error) {
+func (a *app) readPlans(file string) (*gate.Plans, error) {
 	data, err := a.read(file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the plans: %w", err)
 	}
 	plans, err := a.plansOrRequests(data, file)
 	if err != nil {
-		return nil, &gate.Refusal{What: "import of " + file, Reasons: faultLines(err)}
+		return new(gate.Plans), &gate.Refusal{What: "import of " + file, Reasons: faultLines(err)}
 	}
 	return plans, nil
 }
 
 // plansOrRequests reads plans, or requests as plans. All of a file are the one or the other.
-func (a *app) plansOrRequests(data []byte, file string) ([]gate.Plan, error) {
+func (a *app) plansOrRequests(data []byte, file string) (*gate.Plans, error) {
 	if plans, is, err := gate.PlansOfList(data); is {
 		return plans, err
 	}
@@ -177,7 +177,7 @@ func (a *app) plansOrRequests(data []byte, file string) ([]gate.Plan, error) {
 	case !requests && err != nil:
 		return nil, err
 	case !requests:
-		return gate.PlansOf(nodes)
+		return gate.PlansIn(nodes)
 	}
 	requests, err := a.decodeRequests(data, file, "")
 	if err != nil {
@@ -195,7 +195,7 @@ func (a *app) plansOrRequests(data []byte, file string) ([]gate.Plan, error) {
 		}
 		plans[i].Mode = string(r.Mode)
 	}
-	return plans, nil
+	return gate.PlansOf(plans), nil
 }
 
 // faultLines are the faults of a document, a line each.

@@ -46,9 +46,9 @@ type Plan struct {
 	Undo *Undo
 	// Selected is nil for a plan that is not one of a selection's.
 	Selected *Selected
-	// Lines are the lines of the values, by paths as in target.nicRef. Nil where the plan was not
-	// read from a document.
-	Lines map[string]int
+	// Lines are those of the plan and of its values; a value that has none is on the line of what is
+	// around it. Nil where the plan was not read from a document.
+	Lines []LineOf
 }
 
 // Undo is how an action is undone.
@@ -94,8 +94,14 @@ func appendText(b []byte, s string) []byte {
 
 // appendTexts appends a map as JSON; absent and empty are the same.
 func appendTexts(b []byte, m map[string]string) []byte {
+	var few [16]string
+	keys := few[:0]
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
 	b = append(b, '{')
-	for i, key := range slices.Sorted(maps.Keys(m)) {
+	for i, key := range keys {
 		if i > 0 {
 			b = append(b, ',')
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,12 +25,12 @@ func (g *Gate) Import(
 	source string,
 	requeue bool,
 ) ([]Outcome, error) {
-	return g.Importing(slices.Clone(plans), source, requeue).all(ctx)
+	return g.Importing(PlansOf(plans), source, requeue).all(ctx)
 }
 
 // Importing is Import of plans that may be very many, step by step. It uses the plans up: the
 // caller does not look at them any more.
-func (g *Gate) Importing(plans []Plan, source string, requeue bool) *Importing {
+func (g *Gate) Importing(plans *Plans, source string, requeue bool) *Importing {
 	return &Importing{gate: g, source: source, requeue: requeue, plans: plans}
 }
 
@@ -39,13 +40,13 @@ type Importing struct {
 	source  string
 	requeue bool
 	// run is the process whose run the plans are part of, or nil.
-	run   *Process
-	plans []Plan
-	// checked is set when the plans were checked. Those at good are completed then, and have no lines
-	// any more; wrong is what is wrong with the others.
-	checked bool
-	good    []int
-	wrong   []string
+	run *Process
+	// plans are those to be checked, nil once they were. The good ones are completed then, and places
+	// are those that they had among all; wrong is what is wrong with the others.
+	plans  *Plans
+	good   Plans
+	places []int
+	wrong  []string
 
 	reasons   []string
 	decisions []decision
@@ -57,6 +58,7 @@ type Importing struct {
 
 // decision is what becomes of a plan. Of very many plans it has to be small.
 type decision struct {
+	// plan is the plan's place among the good ones.
 	plan int
 	// there is the action that has the key, as it is to be; nil where there is none.
 	there *Action
@@ -71,9 +73,9 @@ type decision struct {
 
 // Check refuses what is wrong with the plans whatever is in the journal. It looks once.
 func (im *Importing) Check(ctx context.Context) error {
-	if !im.checked {
+	if im.plans != nil {
 		im.check(ctx)
-		im.checked, im.wrong = true, im.reasons
+		im.plans, im.wrong = nil, im.reasons
 	}
 	if len(im.wrong) == 0 {
 		return nil
@@ -124,15 +126,15 @@ func (im *Importing) once(ctx context.Context) error {
 	// What is refused whatever is in the journal is told with the rest.
 	_ = im.Check(ctx)
 	im.reasons, im.before = slices.Clone(im.wrong), map[int][]Event{}
-	im.decisions = make([]decision, 0, len(im.good))
+	im.decisions = make([]decision, 0, im.good.Len())
 	if err := im.checkSelections(ctx); err != nil {
 		return err
 	}
-	for some := range slices.Chunk(im.good, foundAtOnce) {
+	for from := 0; from < im.good.Len(); from += foundAtOnce {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := im.addAll(ctx, some); err != nil {
+		if err := im.addAll(ctx, from, min(from+foundAtOnce, im.good.Len())); err != nil {
 			return err
 		}
 	}
@@ -161,7 +163,7 @@ func (im *Importing) apply(ctx context.Context) error {
 
 // CheckPlans refuses what Import would refuse whatever is in the journal.
 func (g *Gate) CheckPlans(plans []Plan) error {
-	return g.Importing(slices.Clone(plans), "", false).Check(context.Background())
+	return g.Importing(PlansOf(plans), "", false).Check(context.Background())
 }
 
 // RefuseImport logs that a document was refused, and returns the refusal.
@@ -188,47 +190,54 @@ func (im *Importing) refusal() *Refusal { return &Refusal{What: "import", Reason
 
 // check refuses what is wrong with the plans, and completes the others.
 func (im *Importing) check(ctx context.Context) {
-	if names := providers(im.plans); len(names) > 1 {
-		im.refuse(
-			"plans of several providers (%s); import each provider's on its own",
-			strings.Join(names, ", "),
-		)
-	}
-	seen := make(map[string]int, len(im.plans))
-	for i := range im.plans {
+	names := map[string]bool{}
+	seen := make(map[string]int, im.plans.Len())
+	for i := range im.plans.Len() {
 		Step(ctx)
-		p := &im.plans[i]
-		if faults := im.gate.complete(p); len(faults) > 0 {
-			im.refuse("%s: %s", im.called(i), strings.Join(faults, "; "))
+		p := im.plans.At(i)
+		names[p.Provider] = true
+		if faults := im.gate.complete(&p); len(faults) > 0 {
+			im.refuse("%s: %s", called(i, p.IdempotencyKey), strings.Join(faults, "; "))
 			continue
 		}
-		if reasons := im.gate.notAsSelected(ctx, *p); len(reasons) > 0 {
-			im.refuse("%s: %s", im.called(i), reasons.Error())
+		if reasons := im.gate.notAsSelected(ctx, p); len(reasons) > 0 {
+			im.refuse("%s: %s", called(i, p.IdempotencyKey), reasons.Error())
 			continue
 		}
 		if first, twice := seen[p.IdempotencyKey]; twice {
-			im.refuse("%s: the key is that of plan %d too", im.called(i), first+1)
+			im.refuse("%s: the key is that of plan %d too", called(i, p.IdempotencyKey), first+1)
 			continue
 		}
 		seen[p.IdempotencyKey] = i
 		p.Lines = nil
-		im.good = append(im.good, i)
+		im.good.Add(p)
+		im.places = append(im.places, i)
+	}
+	if len(names) > 1 {
+		im.reasons = slices.Insert(im.reasons, 0, fmt.Sprintf(
+			"plans of several providers (%s); import each provider's on its own",
+			strings.Join(slices.Sorted(maps.Keys(names)), ", ")))
 	}
 }
 
 // called is how a plan is named where it is refused: by its place among the others, from 1.
-func (im *Importing) called(i int) string {
-	return fmt.Sprintf("plan %d (%s)", i+1, protocol.Quote(im.plans[i].IdempotencyKey))
+func called(i int, key string) string {
+	return fmt.Sprintf("plan %d (%s)", i+1, protocol.Quote(key))
+}
+
+// called is how a good plan is named where it is refused.
+func (im *Importing) called(plan int) string {
+	return called(im.places[plan], im.good.Key(plan))
 }
 
 // foundAtOnce is how many keys are looked for at once.
 const foundAtOnce = 256
 
-// addAll decides on several plans.
-func (im *Importing) addAll(ctx context.Context, plans []int) error {
+// addAll decides on the plans from one place to before another.
+func (im *Importing) addAll(ctx context.Context, from, to int) error {
 	q := Query{Checked: true}
-	for _, i := range plans {
-		q.Only = append(q.Only, im.plans[i].IdempotencyKey)
+	for i := from; i < to; i++ {
+		q.Only = append(q.Only, im.good.Key(i))
 	}
 	found, err := im.gate.Store.List(ctx, q)
 	if err != nil {
@@ -238,9 +247,9 @@ func (im *Importing) addAll(ctx context.Context, plans []int) error {
 	for i := range found {
 		there[found[i].IdempotencyKey] = &found[i]
 	}
-	for _, i := range plans {
+	for i := from; i < to; i++ {
 		Step(ctx)
-		a, ok := there[im.plans[i].IdempotencyKey]
+		a, ok := there[im.good.Key(i)]
 		if !ok {
 			im.decide(i, nil, EventImported)
 		} else if err := im.add(ctx, i, a); err != nil {
@@ -261,7 +270,7 @@ func (im *Importing) add(ctx context.Context, plan int, there *Action) error {
 			return err
 		}
 		im.again(there, plan, busy)
-	case there.Digest() != im.plans[plan].Digest():
+	case there.Digest() != im.good.At(plan).Digest():
 		im.refuse(
 			"%s: the key is there already, as action %d (%s), with another plan; --requeue replaces it",
 			im.called(plan),
@@ -279,7 +288,7 @@ func (im *Importing) again(there *Action, plan int, busy policy.Denial) {
 	refuse := func(format string, args ...any) {
 		im.refuse("%s: action %d "+format, append([]any{im.called(plan), there.ID}, args...)...)
 	}
-	p := im.plans[plan]
+	p := im.good.At(plan)
 	switch {
 	case len(busy) > 0:
 		refuse("is claimed: %s", busy.Error())
@@ -307,7 +316,7 @@ func (im *Importing) again(there *Action, plan int, busy policy.Denial) {
 // decide notes what becomes of a plan.
 func (im *Importing) decide(plan int, there *Action, kind EventKind) {
 	if kind != "" {
-		if events := im.selectedFirst(im.plans[plan]); len(events) > 0 {
+		if events := im.selectedFirst(im.good.Selected(plan)); len(events) > 0 {
 			im.before[len(im.decisions)] = events
 		}
 	}
@@ -317,9 +326,11 @@ func (im *Importing) decide(plan int, there *Action, kind EventKind) {
 
 // action is the action that a decision makes, without what the journal gives it.
 func (im *Importing) action(d decision) Action {
-	a := Action{Source: im.source, Plan: im.plans[d.plan], Status: Pending}
+	var a Action
 	if d.there != nil {
 		a = *d.there
+	} else {
+		a = Action{Source: im.source, Plan: im.good.At(d.plan), Status: Pending}
 	}
 	if d.kind != "" {
 		a.Imported = d.at

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -15,19 +14,24 @@ import (
 // that has them as actionPlans, beside the selection that they are of. The error is a
 // document.Faults.
 func ParsePlans(data []byte) ([]Plan, error) {
-	if plans, is, err := PlansOfList(data); is {
-		return plans, err
+	plans, is, err := PlansOfList(data)
+	if !is {
+		nodes, unread := document.Parse(data)
+		if unread != nil {
+			return nil, unread
+		}
+		plans, err = PlansIn(nodes)
 	}
-	nodes, err := document.Parse(data)
-	if err != nil {
-		return nil, err
+	all := make([]Plan, plans.Len())
+	for i := range all {
+		all[i] = plans.At(i)
 	}
-	return PlansOf(nodes)
+	return all, err
 }
 
-// PlansOfList is ParsePlans of a file that is one list in JSON, and reports whether it is. It may
-// have very many plans.
-func PlansOfList(data []byte) (plans []Plan, is bool, err error) {
+// PlansOfList reads a file that is one list of plans in JSON, and reports whether it is. There may
+// be very many.
+func PlansOfList(data []byte) (plans *Plans, is bool, err error) {
 	var r planReader
 	n := 0
 	is = document.EachItem(data, func(item *document.Node) {
@@ -41,9 +45,9 @@ func PlansOfList(data []byte) (plans []Plan, is bool, err error) {
 	return plans, true, err
 }
 
-// PlansOf is ParsePlans of a file that was read. It uses the nodes up: of many plans they take more
-// room than the plans.
-func PlansOf(nodes []*document.Node) ([]Plan, error) {
+// PlansIn reads the plans of a file that was parsed. It uses the nodes up: of many plans they take
+// more room than the plans.
+func PlansIn(nodes []*document.Node) (*Plans, error) {
 	var r planReader
 	for i, n := range nodes {
 		path := ""
@@ -56,16 +60,16 @@ func PlansOf(nodes []*document.Node) ([]Plan, error) {
 }
 
 // all are the plans that were read; there is one at least.
-func (r *planReader) all() ([]Plan, error) {
-	if len(r.plans) == 0 && len(r.Faults) == 0 {
+func (r *planReader) all() (*Plans, error) {
+	if r.plans.Len() == 0 && len(r.Faults) == 0 {
 		r.Add(0, "", "there is no plan in it")
 	}
-	return r.plans, r.Err()
+	return &r.plans, r.Err()
 }
 
 type planReader struct {
 	document.Faults
-	plans []Plan
+	plans Plans
 }
 
 func (r *planReader) document(n *document.Node, path string) {
@@ -82,8 +86,7 @@ func (r *planReader) document(n *document.Node, path string) {
 }
 
 func (r *planReader) plan(n *document.Node, path string) {
-	p := Plan{Lines: map[string]int{}}
-	lines(p.Lines, "", n)
+	p := Plan{Lines: linesOf(n)}
 	text := func(to *string) func(*document.Node, string) {
 		return func(n *document.Node, path string) { *to = r.String(n, path) }
 	}
@@ -127,34 +130,51 @@ func (r *planReader) plan(n *document.Node, path string) {
 			)
 		}},
 	)
-	r.plans = append(r.plans, p)
+	r.plans.Add(p)
 	n.Entries = nil
 }
 
-// lines notes the lines of an object's values, and of those in them.
-func lines(of map[string]int, path string, n *document.Node) {
+// LineOf is the line of a value in a document. The path is as in target.nicRef, and empty for the
+// plan itself.
+type LineOf struct {
+	Path string
+	Line int
+}
+
+// linesOf are the lines of an object and of what is in it. What is on the line of what is around it
+// is left out.
+func linesOf(n *document.Node) []LineOf {
+	return appendLines([]LineOf{{Line: n.Line}}, "", n.Line, n)
+}
+
+func appendLines(all []LineOf, path string, around int, n *document.Node) []LineOf {
 	for _, e := range n.Entries {
+		if e.Line == around && len(e.Value.Entries) == 0 {
+			continue
+		}
 		at := e.Key
 		if path != "" {
 			at = protocol.Join(path, e.Key)
 		}
-		of[at] = e.Line
-		lines(of, at, e.Value)
+		if e.Line != around {
+			all = append(all, LineOf{at, e.Line})
+		}
+		all = appendLines(all, at, e.Line, e.Value)
 	}
+	return all
 }
 
 // line is where a fault of the plan is: the line of the value, or of the nearest around it. Zero is
 // unknown.
 func (p Plan) line(path string) int {
 	for {
-		if line, ok := p.Lines[path]; ok {
-			return line
+		if i := slices.IndexFunc(p.Lines, func(l LineOf) bool { return l.Path == path }); i >= 0 {
+			return p.Lines[i].Line
 		}
-		dot := strings.LastIndexByte(path, '.')
-		if dot < 0 {
+		path = path[:max(0, strings.LastIndexByte(path, '.'))]
+		if path == "" && len(p.Lines) == 0 {
 			return 0
 		}
-		path = path[:dot]
 	}
 }
 
@@ -288,13 +308,4 @@ func (g *Gate) undoFaults(p Plan, verb action.Verb) protocol.Faults {
 // names it as the undo of a release.
 func takesAgain(verb, release action.Verb) bool {
 	return verb.Name != "" && verb.Undo == release.Name
-}
-
-// providers lists the different providers of plans.
-func providers(plans []Plan) []string {
-	all := map[string]bool{}
-	for _, p := range plans {
-		all[p.Provider] = true
-	}
-	return slices.Sorted(maps.Keys(all))
 }

@@ -326,7 +326,7 @@ func TestAnImportInSteps(t *testing.T) {
 		t.Errorf("on a disk that is gone: %d outcomes, %v", len(outcomes), err)
 	}
 	r.Store = store
-	im := r.Importing([]gate.Plan{plan("a"), plan("b")}, "test", false)
+	im := r.Importing(gate.PlansOf([]gate.Plan{plan("a"), plan("b")}), "test", false)
 	checks := 0
 	ctx := gate.WithProgress(t.Context(), func() { checks++ })
 	if err := errors.Join(im.Check(ctx), im.Check(ctx)); err != nil || checks != 2 {

@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 
 	"aws-provider-executor/pkg/policy"
@@ -14,7 +13,7 @@ import (
 // until its plan is imported again.
 func (g *Gate) ImportForRun(ctx context.Context, plans []Plan, source string) ([]Outcome, error) {
 	run := g.Machine.Self()
-	im := g.Importing(slices.Clone(plans), source, true)
+	im := g.Importing(PlansOf(plans), source, true)
 	im.run = &run
 	return im.all(ctx)
 }

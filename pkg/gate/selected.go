@@ -40,7 +40,7 @@ func hasEntry(n *document.Node, key string) bool {
 func (r *planReader) selected(n *document.Node, path string) {
 	d := &selection.Document{}
 	var line int
-	first := len(r.plans)
+	first := r.plans.Len()
 	r.Fields(n, path,
 		document.Field{Name: "selection", Required: true, Read: func(n *document.Node, path string) {
 			line = n.Line
@@ -61,13 +61,13 @@ func (r *planReader) selected(n *document.Node, path string) {
 		r.Add(line, "selection", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return
 	}
-	for i := range r.plans[first:] {
-		p := &r.plans[first+i]
+	for i := first; i < r.plans.Len(); i++ {
+		p := r.plans.At(i)
 		switch {
 		case p.Selected == nil:
-			r.Add(p.Lines["action"], "selected", "is required beside a selection")
+			r.Add(p.line("action"), "selected", "is required beside a selection")
 		case p.Selected.Digest != digest:
-			r.Add(p.Lines["selected"], "selected.digest", "is %s, and the selection has %s",
+			r.Add(p.line("selected"), "selected.digest", "is %s, and the selection has %s",
 				protocol.Quote(p.Selected.Digest), digest)
 		default:
 			p.Selected.Document = d
@@ -315,11 +315,11 @@ type importedSelection struct {
 }
 
 // selectedFirst is the event that logs the selection of a plan, before the first plan of it.
-func (im *Importing) selectedFirst(p Plan) []Event {
-	if p.Selected == nil || p.Selected.Document == nil {
+func (im *Importing) selectedFirst(of *Selected) []Event {
+	if of == nil || of.Document == nil {
 		return nil
 	}
-	s := im.selections[p.Selected.Digest]
+	s := im.selections[of.Digest]
 	if s == nil || s.known {
 		return nil
 	}
@@ -329,7 +329,7 @@ func (im *Importing) selectedFirst(p Plan) []Event {
 	return []Event{{
 		At: im.gate.Now(), Kind: EventSelected, Key: s.document.Key, Actor: im.gate.Actor,
 		Data: map[string]any{
-			selectionDigest: p.Selected.Digest, selectionDocument: text, "source": im.source,
+			selectionDigest: of.Digest, selectionDocument: text, "source": im.source,
 			"action": s.document.Action, "selectors": s.document.Selectors,
 			"nodes": fmt.Sprint(len(s.document.Nodes)),
 		},
@@ -340,8 +340,8 @@ func (im *Importing) selectedFirst(p Plan) []Event {
 func (im *Importing) checkSelections(ctx context.Context) error {
 	im.selections = map[string]*importedSelection{}
 	keys := map[string]string{}
-	for _, i := range im.good {
-		s := im.plans[i].Selected
+	for i := range im.good.Len() {
+		s := im.good.Selected(i)
 		if s == nil || s.Document == nil || im.selections[s.Digest] != nil {
 			continue
 		}

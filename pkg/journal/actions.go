@@ -144,28 +144,50 @@ const insertApproval = "INSERT INTO " + prefix +
 func (w *writer) applyEach(
 	n int, change func(int) gate.Change, made func(int, gate.Action),
 ) error {
+	// The new ones before the place at are inserted together.
+	var waiting []gate.Change
+	insert := func(at int) error {
+		place := at - len(waiting)
+		err := w.insert(waiting, func(a gate.Action) {
+			made(place, a)
+			place++
+		})
+		waiting = waiting[:0]
+		return err
+	}
 	for i := range n {
 		// Many take a while.
 		if err := w.wanted.Err(); err != nil {
 			return err
 		}
-		a, err := w.apply(change(i))
-		if err != nil {
-			return err
+		c := change(i)
+		if !isNew(c) || len(waiting) == insertSizes[0] {
+			if err := insert(i); err != nil {
+				return err
+			}
 		}
-		made(i, a)
+		if isNew(c) {
+			waiting = append(waiting, c)
+		} else {
+			a, err := w.apply(c)
+			if err != nil {
+				return err
+			}
+			made(i, a)
+		}
 		gate.Step(w.wanted)
 	}
-	return nil
+	return insert(n)
 }
 
+// apply makes one change.
 func (w *writer) apply(c gate.Change) (gate.Action, error) {
 	for _, e := range c.Before {
 		if err := w.log(e); err != nil {
 			return gate.Action{}, err
 		}
 	}
-	a, values, err := w.put(c.Action, c.Event.At)
+	a, values, err := w.written(c)
 	if err != nil {
 		return gate.Action{}, err
 	}
@@ -175,7 +197,23 @@ func (w *writer) apply(c gate.Change) (gate.Action, error) {
 			return gate.Action{}, err
 		}
 	}
-	return a, w.logRow(a, values, c.Event)
+	e, err := eventOfRow(a, values, c.Event)
+	if err != nil {
+		return gate.Action{}, err
+	}
+	return a, w.log(e)
+}
+
+// written writes a change's action, which may be new.
+func (w *writer) written(c gate.Change) (gate.Action, []any, error) {
+	if c.Action.ID != 0 {
+		return w.put(c.Action, c.Event.At)
+	}
+	rows, err := w.insertRows([]gate.Change{c})
+	if err != nil {
+		return c.Action, nil, err
+	}
+	return rows[0].Action, rows[0].values, nil
 }
 
 // findHead finds where the log goes on. Nothing is decided on a log that does not end where it
@@ -220,10 +258,6 @@ func (w *writer) view() view {
 }
 
 var (
-	insertAction = "INSERT INTO action_executions (" + coreColumns + ") VALUES (?, ?, ?, ?, ?, ?, " +
-		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
-	insertState = "INSERT INTO " + ours.states + " (" + stateColumns + ", action_id) VALUES (?, " +
-		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	updateAction = "UPDATE action_executions SET (" + coreColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, " +
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?"
 	updateState = "UPDATE " + ours.states + " SET (" + stateColumns + ") = (?, ?, ?, ?, ?, ?, ?, " +
@@ -233,35 +267,18 @@ var (
 // put writes an action on the revision it has, where its row is as the log left it. It returns the
 // values of the row, too.
 func (w *writer) put(a gate.Action, at time.Time) (gate.Action, []any, error) {
-	if a.ID != 0 {
-		if err := w.checkRow(a.ID); err != nil {
-			return a, nil, err
-		}
+	if err := w.checkRow(a.ID); err != nil {
+		return a, nil, err
 	}
 	before := a.Revision
 	a.Revision++
 	a.UpdatedAt = at.UTC()
-	if a.ID == 0 {
-		a.CreatedAt = a.UpdatedAt
-	}
 	values, err := valuesOf(a)
 	if err != nil {
 		return a, nil, err
 	}
 	w.journal.engine.clean(values)
 	core, state := values[coreAt:stateAt:stateAt], values[stateAt:rowLength:rowLength]
-	if a.ID == 0 {
-		err := w.view().QueryRowContext(w.ctx, insertAction, core...).Scan(&a.ID)
-		if err != nil && w.journal.engine.isDuplicate(err) {
-			return a, nil, gate.ErrChanged
-		}
-		if err != nil {
-			return a, nil, err
-		}
-		values[0] = a.ID
-		_, err = w.exec(insertState, append(state, a.ID)...)
-		return a, values, err
-	}
 	done, err := w.exec(updateState, append(state, a.ID, before)...)
 	if err != nil {
 		return a, nil, err

@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,8 +52,14 @@ func appendMap[T any](
 	if m == nil {
 		return append(b, "null"...), nil
 	}
+	var few [16]string
+	keys := few[:0]
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
 	b = append(b, '{')
-	for i, key := range slices.Sorted(maps.Keys(m)) {
+	for i, key := range keys {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -90,14 +95,50 @@ func appendText(b []byte, s string) ([]byte, error) { return appendString(b, s),
 
 // appendString appends a string in quotes.
 func appendString(b []byte, s string) []byte {
-	if !isPlain(s) {
-		// A string has no value that JSON lacks.
-		b, _ = appendOther(b, s)
-		return b
-	}
+	begin, from, beyond := len(b), 0, false
 	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
+	for i := range len(s) {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			beyond = true
+		}
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		escape, short := shortEscape(c)
+		if !short {
+			return appendStringOther(b[:begin], s)
+		}
+		b = append(append(b, s[from:i]...), '\\', escape)
+		from = i + 1
+	}
+	if beyond && !isPlainText(s) {
+		return appendStringOther(b[:begin], s)
+	}
+	return append(append(b, s[from:]...), '"')
+}
+
+// appendStringOther appends any string.
+func appendStringOther(b []byte, s string) []byte {
+	// A string has no value that JSON lacks.
+	b, _ = appendOther(b, s)
+	return b
+}
+
+// shortEscape is the character that stands behind a backslash for another one, where there is one
+// that the canonical form uses.
+func shortEscape(c byte) (escape byte, ok bool) {
+	switch c {
+	case '"', '\\':
+		return c, true
+	case '\n':
+		return 'n', true
+	case '\r':
+		return 'r', true
+	case '\t':
+		return 't', true
+	}
+	return 0, false
 }
 
 // isPlain reports whether a string stands between quotes as it is.
@@ -121,8 +162,16 @@ func isPlainText(s string) bool {
 // isCanonical reports whether a text is certainly the canonical JSON of an object of strings, lists
 // and objects. Of other texts it tells nothing: there a value has to be read and written again.
 func isCanonical(text string) bool {
-	s := canonicalScanner{text: text}
-	return len(text) > 0 && text[0] == '{' && s.value(0) && s.at == len(text)
+	_, is := canonicalWith(text, "")
+	return is
+}
+
+// canonicalWith is isCanonical, and finds a text among the members of the object. What is found is
+// between quotes still.
+func canonicalWith(text, name string) (found string, is bool) {
+	s := canonicalScanner{text: text, want: name}
+	is = len(text) > 0 && text[0] == '{' && s.value(0) && s.at == len(text)
+	return s.found, is
 }
 
 // member finds a text in an object that is canonical JSON, without reading the rest of it. It tells
@@ -154,6 +203,8 @@ const maxScanned = 32
 type canonicalScanner struct {
 	text string
 	at   int
+	// want names a member of the outermost object, and found is its value as it is written.
+	want, found string
 }
 
 // take reports whether a character comes next, and goes behind it.
@@ -185,8 +236,15 @@ func (s *canonicalScanner) members(depth int) bool {
 	for before, first := "", true; ; first = false {
 		key, ok := s.str()
 		// Keys are in order of their bytes only where none has an escape, and none is there twice.
-		if !ok || !isPlain(key) || !first && key <= before || !s.take(':') || !s.value(depth+1) {
+		if !ok || !isPlain(key) || !first && key <= before || !s.take(':') {
 			return false
+		}
+		from := s.at
+		if !s.value(depth + 1) {
+			return false
+		}
+		if depth == 0 && key == s.want {
+			s.found = s.text[from:s.at]
 		}
 		if before = key; !s.take(',') {
 			return s.take('}')

@@ -30,6 +30,11 @@ type engine interface {
 	passes(err error) bool
 	// flush is Journal.Flush.
 	flush(ctx context.Context, j *Journal) error
+	// digests reads rows, each with its digest only, in their order.
+	digests(v view, rest string, args []any, do func(digested) error) error
+	// checks reads events, each with what can be said of it without those before it, in their order.
+	// Of one in which nothing is wrong it may be no more than that.
+	checks(v view, rest string, do func(checked) error) error
 	// structure checks what the engine itself knows of its files.
 	structure(v *verification) error
 	// form finds what was taken off the tables, or put in: a trigger may undo a write as soon as it

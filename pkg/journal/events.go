@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"sync"
 	"time"
 
 	"aws-provider-executor/pkg/gate"
@@ -44,30 +45,50 @@ func (v view) endOf(lock string) (e end, err error) {
 	return e, err
 }
 
-const eventColumns = "seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash"
+const (
+	eventColumns = "seq, at, kind, action_id, idempotency_key, actor, data_json, prev_hash, hash"
+	eventLength  = 9
+	// Where an event's numbers are among them.
+	seqAt, actionAt = 0, 3
+)
 
 // rowKey is where an event keeps the digest of the action's row as it left it.
 const rowKey = "row"
 
-// logRow logs an event that changed an action's row to these values.
-func (w *writer) logRow(a gate.Action, values []any, e gate.Event) error {
+// eventOfRow is the event of a change that left an action's row with these values.
+func eventOfRow(a gate.Action, values []any, e gate.Event) (gate.Event, error) {
 	digest, err := rowDigest(values)
 	if err != nil {
-		return err
+		return e, err
 	}
-	data := maps.Clone(e.Data)
-	if data == nil {
-		data = map[string]any{}
-	}
+	data := make(map[string]any, len(e.Data)+1)
+	maps.Copy(data, e.Data)
 	data[rowKey] = digest
 	e.ActionID, e.Key, e.Data = a.ID, a.IdempotencyKey, data
-	return w.log(e)
+	return e, nil
 }
 
-const insertEvent = "INSERT INTO " + prefix + "events (" + eventColumns + ") " +
-	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+func (w *writer) log(e gate.Event) error { return w.logAll([]gate.Event{e}) }
 
-func (w *writer) log(e gate.Event) error {
+// logAll logs events, one after the other.
+func (w *writer) logAll(events []gate.Event) error {
+	return inSizes(len(events), func(from, to int) error {
+		args := make([]any, 0, (to-from)*eventLength)
+		for _, e := range events[from:to] {
+			s, err := w.next(e)
+			if err != nil {
+				return err
+			}
+			args = append(args,
+				s.seq, s.at, s.kind, s.action, s.key, s.actor, s.data, s.prev, s.hash)
+		}
+		_, err := w.exec(insertEvents[to-from], args...)
+		return err
+	})
+}
+
+// next makes an event the head of the log.
+func (w *writer) next(e gate.Event) (stored, error) {
 	texts := []any{e.Key, e.Actor}
 	w.journal.engine.clean(texts)
 	s := stored{
@@ -84,15 +105,13 @@ func (w *writer) log(e gate.Event) error {
 	}
 	var err error
 	if s.data, err = encode(e.Data); err != nil {
-		return err
+		return s, err
 	}
 	if s.hash, err = s.sum(); err != nil {
-		return err
+		return s, err
 	}
 	w.head = head{s.seq, s.hash}
-	_, err = w.exec(insertEvent,
-		s.seq, s.at, s.kind, s.action, s.key, s.actor, s.data, s.prev, s.hash)
-	return err
+	return s, nil
 }
 
 // stored is an event as it is in the table, and what follows it there.
@@ -120,12 +139,16 @@ func (s stored) sum() (string, error) {
 			return "", errors.Join(errors.New("its data is not as it was written"), err)
 		}
 	}
-	return sumOf(s.text()), nil
+	return s.quickSum(), nil
 }
 
-// text is the canonical JSON that is hashed. The data in it is canonical already.
-func (s stored) text() []byte {
-	b := make([]byte, 0, 256+len(s.data)+len(s.key))
+// quickSum is the hash of an event whose data is canonical JSON.
+func (s stored) quickSum() string {
+	return sumOf(func(b []byte) []byte { return s.appendText(b) })
+}
+
+// appendText appends the canonical JSON that is hashed.
+func (s stored) appendText(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `{"actionId":`...), s.action, 10)
 	b = appendString(append(b, `,"actor":`...), s.actor)
 	b = appendString(append(b, `,"at":`...), s.at)
@@ -137,8 +160,15 @@ func (s stored) text() []byte {
 	return append(b, '}')
 }
 
-func sumOf(text []byte) string {
-	sum := sha256.Sum256(text)
+// texts are buffers for what is hashed: there is much of it, and nothing of it is kept.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
+// sumOf is the SHA-256 of the text that is appended.
+func sumOf(appendText func([]byte) []byte) string {
+	text := texts.Get().(*[]byte)
+	defer texts.Put(text)
+	*text = appendText((*text)[:0])
+	sum := sha256.Sum256(*text)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -168,22 +198,21 @@ func rowDigest(values []any) (string, error) {
 	for at := selectedAt; at >= markAt && (values[at] == "" || values[at] == int64(0)); at-- {
 		values = values[:at]
 	}
-	text, err := appendJSON(make([]byte, 0, 1024), values)
+	var err error
+	sum := sumOf(func(b []byte) []byte {
+		b, err = appendList(b, values, appendJSON)
+		return b
+	})
 	if err != nil {
 		return "", err
 	}
-	return sumOf(text), nil
+	return sum, nil
 }
 
 // Note logs events that change no action.
 func (j *Journal) Note(ctx context.Context, events ...gate.Event) error {
 	return j.write(ctx, func(w *writer) error {
-		for _, e := range events {
-			if err := w.log(e); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.logAll(events)
 	})
 }
 

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"modernc.org/sqlite"
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
@@ -49,7 +48,7 @@ func (faultyDriver) Open(name string) (sqldriver.Conn, error) {
 	if err := faulty.take(); err != nil {
 		return nil, err
 	}
-	c, err := new(sqlite.Driver).Open(name)
+	c, err := newDriver().Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +147,7 @@ func withFaults(n int, do func() error) (taken int, err error) {
 	faulty.done, faulty.fails = 0, n
 	faulty.mu.Unlock()
 	driver = faultyDriver{}
-	defer func() { driver = new(sqlite.Driver) }()
+	defer func() { driver = newDriver() }()
 	err = do()
 	faulty.mu.Lock()
 	defer faulty.mu.Unlock()

@@ -68,7 +68,7 @@ const (
 )
 
 // driver is SQLite's, but in tests of what fails.
-var driver sqldriver.Driver = new(sqlite.Driver)
+var driver sqldriver.Driver = newDriver()
 
 // busyTimeout is how long one process waits for another's write.
 const busyTimeout = "_pragma=busy_timeout(15000)"

@@ -58,7 +58,10 @@ func (j *Journal) migrate(ctx context.Context) error {
 			}
 			a, values, err := w.put(a, a.UpdatedAt)
 			if err == nil {
-				err = w.logRow(a, values, e)
+				e, err = eventOfRow(a, values, e)
+			}
+			if err == nil {
+				err = w.log(e)
 			}
 			if err != nil {
 				return err

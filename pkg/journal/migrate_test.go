@@ -68,7 +68,7 @@ func migrateAndDie(path, at string) {
 	if at != "commit" {
 		row, _ = strconv.Atoi(at)
 	}
-	hooked := new(sqlite.Driver)
+	hooked := newDriver()
 	driver = hooked
 	hooked.RegisterConnectionHook(func(c sqlite.ExecQuerierContext, _ string) error {
 		hooks := c.(sqlite.HookRegisterer)

@@ -58,3 +58,19 @@ func inOrder[T, R any](read func(emit func(T)) error, work func(T) R, use func(R
 	working.Wait()
 	return err
 }
+
+// eachInOrder is inOrder with a use that may fail. What comes after that is not used.
+func eachInOrder[T, R any](
+	read func(emit func(T)) error, work func(T) R, use func(R) error,
+) error {
+	var failed error
+	err := inOrder(read, work, func(r R) {
+		if failed == nil {
+			failed = use(r)
+		}
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
+}

@@ -262,14 +262,16 @@ func serverStatements() []string {
 // saidOnServer keeps what say found.
 var saidOnServer sync.Map
 
-// say numbers the values. No text of a statement of ours has a question mark.
+// say numbers the values, and leaves out what SQLite is told to do where a row can't be inserted: a
+// statement that fails leaves nothing here. No text of a statement of ours has a question mark.
 func (postgresEngine) say(query string) string {
 	if said, ok := saidOnServer.Load(query); ok {
 		return said.(string)
 	}
 	var b strings.Builder
 	number := 0
-	for part := range strings.SplitAfterSeq(query, "?") {
+	plain := strings.Replace(query, orFail, "INSERT ", 1)
+	for part := range strings.SplitAfterSeq(plain, "?") {
 		text, isValue := strings.CutSuffix(part, "?")
 		b.WriteString(text)
 		if isValue {
@@ -286,6 +288,18 @@ func (postgresEngine) reading() *sql.TxOptions {
 }
 
 func (postgresEngine) lock() string { return " FOR UPDATE" }
+
+func (postgresEngine) digests(v view, rest string, args []any, do func(digested) error) error {
+	return eachInOrder(func(emit func(row)) error {
+		return v.rows(rest, args, func(r row) error { emit(r); return v.ctx.Err() })
+	}, digest, do)
+}
+
+func (postgresEngine) checks(v view, rest string, do func(checked) error) error {
+	return eachInOrder(func(emit func(stored)) error {
+		return v.events("NULL", rest, nil, func(s stored) error { emit(s); return v.ctx.Err() })
+	}, check, do)
+}
 
 // clean takes out what a text of PostgreSQL can't have.
 func (postgresEngine) clean(values []any) {

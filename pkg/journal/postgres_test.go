@@ -53,6 +53,8 @@ func freshURL(t testing.TB) string {
 // onBoth are the tests of what a journal promises wherever it is.
 var onBoth = map[string]func(*testing.T){
 	"CompareAndSet":          TestCompareAndSet,
+	"ManyAreInserted":        TestManyAreInsertedInTheirOrder,
+	"NothingIsLeft":          TestNothingIsLeftOfAnInsertionThatFails,
 	"ManyWritersOneClaim":    TestManyWritersOneClaim,
 	"ManyMakeTheJournal":     TestManyMakeTheJournal,
 	"List":                   TestList,

@@ -51,20 +51,21 @@ type row struct {
 	unmarked bool
 }
 
-// selectRows is the beginning of every query for rows.
-func (j *Journal) selectRows() string {
+// rowColumns are the columns of a row, and the tables that they are in.
+func (j *Journal) rowColumns() (columns, from string) {
 	if j.foreign {
 		const none = "'', '', '', '', '', 0, '', '', '', '', '', 0, '', ''"
-		return "SELECT " + j.idColumn + ", " + coreColumns + ", " + none + " FROM action_executions "
+		return j.idColumn + ", " + coreColumns + ", " + none, coreTable + " "
 	}
 	// A row of the core's table without one of ours is not to be overlooked.
-	return "SELECT id, " + coreColumns + ", " + statesOf(j.version) +
-		" FROM action_executions LEFT JOIN " + j.tables().states + " ON action_id = id "
+	return "id, " + coreColumns + ", " + statesOf(j.version),
+		coreTable + " LEFT JOIN " + j.tables().states + " ON action_id = id "
 }
 
 // rows reads rows.
 func (v view) rows(rest string, args []any, do func(row) error) error {
-	found, err := v.QueryContext(v.ctx, v.journal.selectRows()+rest, args...)
+	columns, from := v.journal.rowColumns()
+	found, err := v.QueryContext(v.ctx, "SELECT "+columns+" FROM "+from+rest, args...)
 	if err != nil {
 		return err
 	}
@@ -107,15 +108,15 @@ func (r row) id() int64 {
 }
 
 // digest is that of the row's values as they lie in the file, their types included.
-func (r row) digest() (string, error) {
-	values := make([]any, len(r.values))
-	for i, v := range r.values {
+func (r row) digest() (string, error) { return digestOf(r.values) }
+
+func digestOf(values [rowLength]any) (string, error) {
+	for i, v := range values {
 		if b, ok := v.([]byte); ok {
-			v = map[string]any{"blob": b}
+			values[i] = map[string]any{"blob": b}
 		}
-		values[i] = v
 	}
-	return rowDigest(values)
+	return rowDigest(values[:])
 }
 
 // action reads the row. What can't be read is told in Unreadable.

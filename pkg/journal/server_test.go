@@ -23,7 +23,8 @@ func TestStatementsAreSaidAsAServerHasThem(t *testing.T) {
 	for range 2 {
 		for query, want := range map[string]string{
 			"": "", "SELECT 1": "SELECT 1", "?": "$1",
-			"a = ? AND b IN (?, ?) LIMIT 3": "a = $1 AND b IN ($2, $3) LIMIT 3",
+			"a = ? AND b IN (?, ?) LIMIT 3":        "a = $1 AND b IN ($2, $3) LIMIT 3",
+			"INSERT OR FAIL INTO a (b) VALUES (?)": "INSERT INTO a (b) VALUES ($1)",
 		} {
 			if got := (postgresEngine{}).say(query); got != want {
 				t.Errorf("%q is said as %q, want %q", query, got, want)

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -249,19 +250,14 @@ func (v *verification) fault(format string, args ...any) {
 // chain follows the log from the last event that is known to its head. The events are hashed many
 // at once, and linked one after the other.
 func (v *verification) chain(end head) {
-	begin := v.last
-	err := inOrder(
-		func(emit func(stored)) error {
-			where := fmt.Sprintf("WHERE seq > %d ORDER BY seq", begin.seq)
-			if begin.seq == 0 {
-				where = "ORDER BY seq"
-			}
-			return v.events("NULL", where, nil, func(s stored) error {
-				emit(s)
-				return v.ctx.Err()
-			})
-		},
-		check, v.link)
+	where := "ORDER BY seq"
+	if v.last.seq > 0 {
+		where = fmt.Sprintf("WHERE seq > %d ORDER BY seq", v.last.seq)
+	}
+	err := v.journal.engine.checks(v.view, where, func(c checked) error {
+		v.link(c)
+		return v.ctx.Err()
+	})
 	if err != nil {
 		v.fault("event %d, the one after %d, can't be read: %v", v.last.seq+1, v.last.seq, err)
 		return
@@ -312,11 +308,37 @@ func check(s stored) checked {
 	}
 	c.row, c.wrote = e.Data[rowKey].(string)
 	if e.Kind == gate.EventApproved {
-		by, _ := e.Data["by"].(string)
-		digest, _ := e.Data["digest"].(string)
-		c.approval = &approval{s.action, by, s.at, digest}
+		c.approval = approvalIn(s.action, s.at, s.data)
 	}
 	return c
+}
+
+// approvalIn is the approval that an event tells of.
+func approvalIn(action int64, at, data string) *approval {
+	a := &approval{action: action, at: at}
+	by, plain := member(data, "by")
+	digest, too := member(data, "digest")
+	if a.by, a.digest = by, digest; plain && too {
+		return a
+	}
+	// A text with an escape has to be read. What is not there is empty.
+	var said map[string]any
+	_ = json.Unmarshal([]byte(data), &said)
+	a.by, _ = said["by"].(string)
+	a.digest, _ = said["digest"].(string)
+	return a
+}
+
+// named is how an event is told.
+func (v *verification) named(c checked) string {
+	if c.kind == "" {
+		// Nothing was wrong with it by itself, so that no more was read of it.
+		_ = v.events("NULL", "WHERE seq = ?", []any{c.seq}, func(s stored) error {
+			c.stored = s
+			return nil
+		})
+	}
+	return fmt.Sprintf("event %d (%s of %q at %s)", c.seq, c.kind, c.key, c.at)
 }
 
 // link holds an event against the one before.
@@ -324,8 +346,7 @@ func (v *verification) link(c checked) {
 	v.report.Events++
 	v.step(1)
 	told := func(format string, args ...any) {
-		what := fmt.Sprintf("event %d (%s of %q at %s)", c.seq, c.kind, c.key, c.at)
-		v.fault("%s"+format, append([]any{what}, args...)...)
+		v.fault("%s"+format, append([]any{v.named(c)}, args...)...)
 	}
 	if c.seq != v.last.seq+1 {
 		told(": event %d should come here: events are missing or were put in", v.last.seq+1)
@@ -353,14 +374,10 @@ func (v *verification) link(c checked) {
 // actions checks rows, each against the event that wrote it last. It reports whether they could be
 // read.
 func (v *verification) actions(where string, args []any) bool {
-	err := inOrder(
-		func(emit func(row)) error {
-			return v.rows(where, args, func(r row) error {
-				emit(r)
-				return v.ctx.Err()
-			})
-		},
-		digest, v.compare)
+	err := v.journal.engine.digests(v.view, where, args, func(d digested) error {
+		v.compare(d)
+		return v.ctx.Err()
+	})
 	if err != nil {
 		v.fault("the actions can't be read: %v", err)
 	}

@@ -236,7 +236,8 @@ func (j *Journal) transact(ctx context.Context, do func(*writer) error, last *he
 	if !stop() {
 		return ctx.Err()
 	}
-	w := &writer{ctx: begun, wanted: ctx, journal: j, tx: tx}
+	// Nothing ends it early from here on, so that no statement has to be watched.
+	w := &writer{ctx: context.WithoutCancel(begun), wanted: ctx, journal: j, tx: tx}
 	if err := do(w); err != nil {
 		return err
 	}

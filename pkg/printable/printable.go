@@ -81,7 +81,7 @@ func YAML(document []byte) []byte {
 
 func escape(document []byte, write func(*bytes.Buffer, rune)) []byte {
 	hidden := func(r rune) bool { return r != '\n' && r != '\t' && r != '\r' && Hidden(r) }
-	if bytes.IndexFunc(document, hidden) < 0 {
+	if isShownASCII(document) || bytes.IndexFunc(document, hidden) < 0 {
 		return document
 	}
 	var b bytes.Buffer
@@ -95,6 +95,16 @@ func escape(document []byte, write func(*bytes.Buffer, rune)) []byte {
 		document = document[size:]
 	}
 	return b.Bytes()
+}
+
+// isShownASCII reports whether all of a document is ASCII that is shown, as most are.
+func isShownASCII(document []byte) bool {
+	for _, c := range document {
+		if c >= 0x7f || c < ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
 }
 
 // surrogates are the two halves by which JSON writes a character beyond the first 65,536; 0 for one

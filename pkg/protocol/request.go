@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // wireRequest is an ExecuteActionRequest as it is written.
@@ -61,9 +63,44 @@ func EncodeRequest(r Request) []byte {
 // Validate finds what Decode would refuse in a request that was not decoded, but made. It knows no
 // verb: what a verb asks of target and parameters is not in it.
 func Validate(r Request) Faults {
+	if isPlain(r) {
+		return nil
+	}
 	_, faults := Decode(bytes.NewReader(EncodeRequest(r)))
 	return faults
 }
+
+// isPlain reports whether a request is certainly one that Decode takes. Most are, and need not be
+// written and read then.
+func isPlain(r Request) bool {
+	if len(r.Approvals.List) > 0 || !r.Deadline.IsZero() || r.Mode != DryRun && r.Mode != Execute {
+		return false
+	}
+	size := 0
+	for _, s := range []string{r.Action, r.Provider, r.IdempotencyKey} {
+		size += len(s)
+		if strings.TrimSpace(s) == "" || !utf8.ValidString(s) {
+			return false
+		}
+	}
+	for _, m := range []map[string]string{r.Target, r.Parameters} {
+		for key, value := range m {
+			size += len(key) + len(value) + len(`"":"",`)
+			if !utf8.ValidString(key) || !utf8.ValidString(value) || carriesCredential(key) {
+				return false
+			}
+		}
+	}
+	size += len(r.ProviderRef)
+	return utf8.ValidString(r.ProviderRef) && size < MaxRequestBytes/longestEscape-envelope
+}
+
+const (
+	// longestEscape is how many bytes JSON takes for one at most.
+	longestEscape = 6
+	// envelope is more than a request has besides its texts.
+	envelope = 1 << 10
+)
 
 // UndoOf makes the request that undoes an action: the undo verb under the action's key and
 // UndoKeySuffix, for the same target and in the same mode. Its parameters are all that the action
