@@ -77,6 +77,26 @@ func TestWhatIsRecorded(t *testing.T) {
 			t.Errorf("the log: %q", c.log.all)
 		}
 	})
+	rule(t, "earlier undos until nothing rests on them, and no later one", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.unswept = true
+		below := is(t, c.set("below", "a", "dim"), protocol.Succeeded)
+		above := is(t, c.set("above", "a", "on"), protocol.Succeeded)
+		is(t, c.undo("below", "a", below), protocol.Succeeded, "changed=false")
+		is(t, c.undo("above", "a", above), protocol.Succeeded, "changed=true")
+		c.recorded("below", `a 1 off>dim withdrawn 3 to "on"`)
+		c.recorded("above", `a 2 dim>on withdrawn 4 to "off"`)
+		// An undo may be sent again for a minute.
+		time.Sleep(2 * time.Minute)
+		later := is(t, c.set("later", "a", "on"), protocol.Succeeded)
+		is(t, c.undo("later", "a", later), protocol.Succeeded, "changed=true")
+		c.now("a=off")
+		for _, key := range []string{"below", "above", "later"} {
+			if r, found := c.record(key); found {
+				t.Errorf("under %s is still recorded %+v", key, r)
+			}
+		}
+	})
 	rule(t, "a backup as one, and it stays one", func(t *testing.T) {
 		c := newCore(t, "a=off", "b=off")
 		facts := is(t, c.send("on", "k", "a+>,b", nil), protocol.Succeeded)

@@ -163,6 +163,8 @@ type core struct {
 	dies string
 	// breaks names the call of the store that fails.
 	breaks string
+	// unswept leaves the store alone once a request is answered.
+	unswept bool
 	// byFacts decides on undos that rest on the facts that they carry.
 	byFacts func(protocol.Request) error
 	mu      *sync.Mutex
@@ -289,6 +291,12 @@ func (m mortal) Remove(ctx context.Context, key string) error {
 	m.point(m.counts, "before remove")
 	defer m.point(m.counts, "after remove")
 	return m.Store.Remove(ctx, key)
+}
+
+func (m mortal) Sweep(ctx context.Context) {
+	if !m.unswept {
+		m.Store.Sweep(ctx)
+	}
 }
 
 // died is the status of a process that did.
