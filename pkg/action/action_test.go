@@ -3,7 +3,9 @@ package action
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"aws-provider-executor/pkg/protocol"
 
@@ -197,6 +199,72 @@ func TestVerbsGetWhatTheyDeclare(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "x", "y"}, moved); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestNamesOnTheWire: cores and people write these into requests.
+func TestNamesOnTheWire(t *testing.T) {
+	for want, f := range map[string]Field{
+		"onDrift": OnDrift, "ignoreHolders": IgnoreHolders, "mobilityAssignmentLeaseUntil": Lease,
+		"unknownPrior": UnknownPrior,
+	} {
+		if f.Name != want || f.Doc == "" {
+			t.Errorf("%s is %q: %s", want, f.Name, f.Doc)
+		}
+	}
+	levels, families := []Level{Low, Medium, High}, []AddressFamily{IPv4, IPv6}
+	if diff := cmp.Diff([]Level{"low", "medium", "high"}, levels); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]AddressFamily{"ipv4", "ipv6"}, families); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLeaseOver: at its end, and later, no change is begun. The refusal tells both times.
+func TestLeaseOver(t *testing.T) {
+	until := time.Date(2026, 11, 29, 8, 0, 0, 5e8, time.FixedZone("", 3600))
+	if f := LeaseOver(until, until.Add(-1)); f != nil {
+		t.Errorf("before its end: %v", f)
+	}
+	const want = "the lease ended at 2026-11-29T08:00:00.5+01:00 (mobilityAssignmentLeaseUntil)," +
+		" and it is 2026-11-29T07:00:00Z by this machine's clock"
+	if f := LeaseOver(until, until); f == nil || f.Class != protocol.Denied || f.Message != want {
+		t.Errorf("at its end: %+v", f)
+	}
+}
+
+// TestUntold: an undo without facts has nothing to do where its record would be kept. Elsewhere
+// nobody knows what was there before.
+func TestUntold(t *testing.T) {
+	skip, err := Untold(Request{Keeps: true}, "it stays")
+	if !strings.HasSuffix(skip, "; it stays") || err != nil {
+		t.Errorf("%q, %v", skip, err)
+	}
+	skip, err = Untold(Request{}, "it stays")
+	var f *protocol.Failure
+	if skip != "" || !errors.As(err, &f) || f.Class != protocol.InvalidRequest ||
+		!strings.Contains(f.Message, "; it stays; nothing was changed") {
+		t.Errorf("%q, %v", skip, err)
+	}
+}
+
+// TestUnforeseen: only what this identity may not read is told; the permission is named if it is
+// known.
+func TestUnforeseen(t *testing.T) {
+	refused := protocol.Refuse(protocol.Authorization, "no")
+	for want, err := range map[string]error{
+		"the subnet (ec2:DescribeSubnets is not allowed)": refused.With(
+			protocol.FactPermissionHint, "ec2:DescribeSubnets"),
+		"the subnet (reading it is not allowed)": refused,
+		"":                                       protocol.Refuse(protocol.Unavailable, "no answer"),
+	} {
+		if got := Unforeseen(err, "the subnet"); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+	if got := Unforeseen(errors.New("a bug"), "the subnet"); got != "" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 // forms are all that there are, and lists of them.
 func forms() []Form {
 	all := []Form{InterfaceID, InstanceID, RouteTableID, SubnetID, Region, HostIPv4, HostAddress,
-		Destination, Network, RouteTarget, Boolean, Text, OnDrift.Form, OneOf("one"),
+		Destination, Network, RouteTarget, Boolean, Text, Instant, SecurityGroupID, Timestamp,
+		ResourceTag, DeviceIndex, DocumentName, DocumentVersion, ParameterName, Bucket, KeyPrefix,
+		DeliverySeconds, Digit, OnDrift.Form, OneOf("one"),
 		OneOf("a", "ab", "b")}
 	for _, f := range slices.Clone(all) {
 		all = append(all, ListOf(f))
@@ -41,7 +43,7 @@ func TestCanonical(t *testing.T) {
 			form: Region,
 			same: []string{"us-east-1", "us-gov-west-1", "ap-southeast-10"},
 			bad: []string{"", "us-east", "us-east-1a", "US-EAST-1", "us-east-1 ", "us--1", "a-east-1",
-				"us-east-100", "us-a-b-c-1", "us-east-1-2"},
+				"us-east-100", "us-a-b-c-1", "us-east-1-2", "abcdef-east-1"},
 		},
 		{
 			form: HostIPv4,
@@ -65,6 +67,11 @@ func TestCanonical(t *testing.T) {
 				"2001:db8:0:1:1:1:1:1": "2001:db8:0:1:1:1:1:1", "2001:1:2:3:4:5::7": "2001:1:2:3:4:5:0:7",
 				"2001:1:2:3:4:5:6::": "2001:1:2:3:4:5:6:0",
 				"2001::1:2:3:4:5:6":  "2001:0:1:2:3:4:5:6",
+				"2001:1::2:3:4:5:6":  "2001:1:0:2:3:4:5:6", "2001:1::2": "2001:1::2",
+				"2001:1:2::3:4:5:6": "2001:1:2:0:3:4:5:6", "2001:1:2::3": "2001:1:2::3",
+				"2001:1:2:3::4:5:6": "2001:1:2:3:0:4:5:6", "2001:1:2:3::4": "2001:1:2:3::4",
+				"2001:1:2:3:4::5:6": "2001:1:2:3:4:0:5:6", "2001:1:2:3:4::5": "2001:1:2:3:4::5",
+				"2001:1:2:3:4:5::6": "2001:1:2:3:4:5:0:6",
 			},
 			bad: []string{
 				"", "10.88.60.0/24", "2001:db8::/64", "2001:db8::9/32", "2001:db8::9/0128", "10.88.60.9/128",
@@ -120,7 +127,9 @@ func TestCanonical(t *testing.T) {
 			},
 			bad: []string{
 				"", "None", "nobody", "eni", "eni-", "subnet-01234567", "eni-01234567,eni-01234567",
-				"eni-0123456G", "arn:aws:ec2::123456789012:x", "arn:aws:odb::1:x", "arn:aws:odb::123456789012:",
+				"eni-0123456G", "arn:aws:ec2::123456789012:x", "arn:aws:odb::1:x",
+				"arn:aws:odb::12345678901x:x", "arm:aws:odb::123456789012:x", "arn:awsX:odb::123456789012:x",
+				"arn:aws:odb::123456789012:",
 				"arn:gcp:odb::123456789012:x", "arn:aws:odb:EU:123456789012:x", "arn:aws:odb::123456789012:x y",
 				"arn:aws:odb::123456789012:x:y", "none ", "local\n",
 			},
@@ -133,6 +142,52 @@ func TestCanonical(t *testing.T) {
 			bad: []string{"", " ", "t", "2", "true ", "enabled", "тrue"},
 		},
 		{form: Text, same: []string{"", " ", "a,b", "\x00\n"}},
+		{
+			form: Instant,
+			same: []string{"2026-11-28T15:04:05Z", "2024-02-29T00:00:00.123456789+09:30",
+				"2026-11-28T23:59:59-23:59"},
+			bad: []string{"", "2026-11-28", "2026-11-28T15:04:05", "2026-11-28 15:04:05Z",
+				"2026-11-28T15:04:05z", "2026-11-28T15:04:05.Z", "2026-11-28T15:04:05+0900",
+				"2026-11-28T15:04:05+9:00", "2026-11-28T15:04:05+24:00", "2026-11-28T15:04:05+09:60",
+				"2026-11-28T15:04:05+99:99", "2026-11-28T24:00:00Z", "2025-02-29T00:00:00Z",
+				"2026-11-28T15:04:05Z\n", "2026-1-28T15:04:05Z"},
+		},
+		{form: Timestamp, same: []string{"1", "1767603600", "99999999999"},
+			bad: []string{"", "0", "01", "100000000000", "-1", "+1", "1.5", " 1", "1\n"}},
+		{
+			form: ResourceTag,
+			same: []string{"lab=smoke", "k=", "a b=c=d", "Z.9:/_+@-=Z.9:/_+@-",
+				strings.Repeat("k", 128) + "=" + strings.Repeat("v", 256)},
+			bad: []string{"", "lab", "=smoke", "ключ=v", "k=é", "k;=v", "k=v\n", "k=v;w",
+				strings.Repeat("k", 129) + "=v", "k=" + strings.Repeat("v", 257)},
+		},
+		{form: DeviceIndex, same: []string{"0", "9", "10", "15"},
+			bad: []string{"", "16", "-1", "+1", "00", "1 ", "x"}},
+		{
+			form: DocumentName,
+			same: []string{"AWS-RunShellScript", "a_b", strings.Repeat("a", 128),
+				"arn:aws:ssm:eu-west-1:123456789012:document/my.doc"},
+			bad: []string{"", "ab", strings.Repeat("a", 129), "a b c", "abc\n", "a*c"},
+		},
+		{form: DocumentVersion, same: []string{"1", "999999999", "$LATEST", "$DEFAULT"},
+			bad: []string{"", "0", "01", "-1", "1000000000", "$latest", "LATEST", "1 "}},
+		{form: ParameterName, same: []string{"a", "commands_2-A", strings.Repeat("x", 64)},
+			bad: []string{"", "a b", "a.b", "a\n", strings.Repeat("x", 65)}},
+		{form: Bucket, same: []string{"abc", "0.a-9", strings.Repeat("a", 63)},
+			bad: []string{"", "ab", "Abc", "-abc", "abc-", ".abc", "abc.", "a_b", strings.Repeat("a", 64)}},
+		{form: KeyPrefix, same: []string{"/", "a_b.c=d/e-F9", strings.Repeat("a", 500)},
+			bad: []string{"", "a b", "a\n", "a*", strings.Repeat("a", 501)}},
+		{
+			form: DeliverySeconds,
+			same: []string{"30", "99", "100", "999999", "1000000", "1999999", "2499999", "2589999",
+				"2591999", "2592000"},
+			bad: []string{"", "29", "030", "2592001", "2600000", "10000000", "-30", "60s"},
+		},
+		{form: Digit, same: []string{"0", "2", "9"}, bad: []string{"", "10", "-1", "00", "x", "1\n"}},
+		{form: SetOf(SecurityGroupID), same: []string{"sg-01234567", "sg-01234567,sg-89abcdef"},
+			other: map[string]string{
+				"sg-89abcdef,sg-01234567,sg-89abcdef": "sg-01234567,sg-89abcdef"},
+			bad: []string{"", "sg-01234567,", "sg-01234567, sg-89abcdef", "eni-01234567"}},
 		{form: OneOf("fail", "restore"), same: []string{"fail", "restore"},
 			bad: []string{"", "Fail", "fail,restore", "fail|restore", "restore "}},
 		{

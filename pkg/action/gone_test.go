@@ -2,6 +2,7 @@ package action
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"aws-provider-executor/pkg/history"
@@ -45,6 +46,9 @@ func TestVanished(t *testing.T) {
 			var f *protocol.Failure
 			if errors.As(err, &f) != (c.class != "") || f != nil && f.Class != c.class {
 				t.Errorf("%v, want %q", err, c.class)
+			}
+			if f != nil && strings.Contains(f.Message, "the undo waits") != c.r.Recent {
+				t.Errorf("a recent action: %t, and it says %s", c.r.Recent, f.Message)
 			}
 		})
 	}

@@ -73,6 +73,19 @@ func TestAFieldIsOfOneKind(t *testing.T) {
 	}
 }
 
+// TestKindsByTheirIDs: each kind is told by an id of it.
+func TestKindsByTheirIDs(t *testing.T) {
+	for kind, form := range map[action.Kind]action.Form{
+		action.NetworkInterface: action.InterfaceID, action.Instance: action.InstanceID,
+		action.RouteTable: action.RouteTableID, action.Subnet: action.SubnetID,
+		action.SecurityGroup: action.SecurityGroupID, action.SSMDocument: action.DocumentName,
+	} {
+		if got := form.Names(form.Example); got != kind {
+			t.Errorf("%s is a %q, want %q", form.Example, got, kind)
+		}
+	}
+}
+
 // TestTagText: a text in quotes is never taken for no tag, and gives the text back.
 func TestTagText(t *testing.T) {
 	for _, text := range []string{"", "absent", `"`, "a\nb", "é\u0085", `\`} {

@@ -122,6 +122,48 @@ func TestUndo(t *testing.T) {
 	})
 }
 
+// TestWayBack: where the undo of an action would lead that is not recorded yet, or is in another
+// way. It leads nowhere where other actions hold the value, or where a stranger's is there.
+func TestWayBack(t *testing.T) {
+	mine := entry(1, "k off on live")
+	above := entry(2, "other on on live")
+	for _, tt := range []struct {
+		name     string
+		recorded []history.Entry
+		now      string
+		want     string
+	}{
+		{"what was before", nil, "on", "off"},
+		{"what was before, however it is recorded", []history.Entry{entry(1, "k off on pending")}, "on",
+			"off"},
+		{"held by another", []history.Entry{mine, above}, "on", "on"},
+		{"a stranger's value", []history.Entry{mine}, "dim", "dim"},
+	} {
+		got, err := undoOf("k", tt.recorded...).Past.WayBack(at(tt.now), mine)
+		if got != tt.want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", tt.name, got, err, tt.want)
+		}
+	}
+	unread := errors.New("no history")
+	p := &Past{Key: "k", History: func(string, string) ([]Recorded, error) { return nil, unread }}
+	if got, err := p.WayBack(at("on"), mine); got != "" || !errors.Is(err, unread) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestStatesOfARecord: an action is begun until it is read to be made, and being undone until that
+// is answered.
+func TestStatesOfARecord(t *testing.T) {
+	for _, s := range []history.State{
+		history.Pending, history.Live, history.Undoing, history.Withdrawn,
+	} {
+		r := Recorded{Entry: history.Entry{State: s}}
+		if r.Begun() != (s == history.Pending) || r.Undoing() != (s == history.Undoing) {
+			t.Errorf("%s is begun: %t, being undone: %t", s, r.Begun(), r.Undoing())
+		}
+	}
+}
+
 // TestAnUnknownActionIsRestoredByTheLastHolder: it is entered below, and nothing of it is lost.
 func TestAnUnknownActionIsRestoredByTheLastHolder(t *testing.T) {
 	k1 := entry(1, "k1 on on live")

@@ -119,8 +119,13 @@ func TestChoice(t *testing.T) {
 		if !ok || v.Name != c.means {
 			t.Errorf("%q means %s (%t), want %s", c.text, v.Name, ok, c.means)
 		}
-		if _, faults := v.check(req); (len(faults) > 0) != c.refused {
+		_, faults := v.check(req)
+		if (len(faults) > 0) != c.refused {
 			t.Errorf("%q: faults %v", c.text, faults)
+		}
+		if c.refused && (faults[0].Path != "spec.target.strategy" ||
+			!strings.Contains(faults[0].Reason, protocol.Quote(c.text)+": want route-table, or")) {
+			t.Errorf("%q: %v", c.text, faults)
 		}
 		if pattern.MatchString(c.text) != (c.refused || c.means == "other") {
 			t.Errorf("%q: the pattern says %t", c.text, pattern.MatchString(c.text))
