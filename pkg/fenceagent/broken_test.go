@@ -5,11 +5,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/ec2sim"
 )
 
@@ -125,5 +128,121 @@ func TestTheRecordLiesWhereTheOptionsSay(t *testing.T) {
 		if all, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(all) > 0 != want {
 			t.Errorf("in %s there is %v, %v", dir, all, err)
 		}
+	}
+}
+
+// TestACallIsCounted: what asked EC2 is counted with what it came to, by the action's one name.
+// What only tells of the agent is not.
+func TestACallIsCounted(t *testing.T) {
+	c := newCluster(t)
+	dir := t.TempDir()
+	c.environment["EXECUTOR_METRICS_DIR"] = dir
+	const fence = " plug=DB secg=FENCE invert_sg_removal=1"
+	for _, step := range []string{
+		"disable" + fence, "status" + fence, "on" + fence, "off plug=NOBODY secg=FENCE", "metadata",
+	} {
+		c.step(strings.Fields(strings.NewReplacer(words...).Replace(step)))
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "fence_aws_executor.prom"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`verb="off",mode="execute",status="succeeded"`, `verb="status",mode="read",status="succeeded"`,
+		`verb="on",mode="execute",status="succeeded"`, `verb="off",mode="execute",status="failed"`,
+	} {
+		line := `operation_duration_seconds_count{program="fence_aws_executor",` + want
+		if n := strings.Count(string(text), line); n != 1 {
+			t.Errorf("%s is there %d times:\n%s", want, n, text)
+		}
+	}
+	for _, no := range []string{`verb="metadata"`, `verb="disable"`} {
+		if strings.Contains(string(text), no) {
+			t.Errorf("%s is counted", no)
+		}
+	}
+}
+
+// TestTheRegionIsThatOfTheOptions, else that of the environment. This machine's is asked last.
+func TestTheRegionIsThatOfTheOptions(t *testing.T) {
+	for _, tt := range []struct {
+		option string
+		env    map[string]string
+		want   string
+	}{
+		{"region=a-a-1", map[string]string{"AWS_REGION": "b-b-2"}, "a-a-1"},
+		{"", map[string]string{"AWS_REGION": "b-b-2", "AWS_DEFAULT_REGION": "c-c-3"}, "b-b-2"},
+		{"", map[string]string{"AWS_DEFAULT_REGION": "c-c-3"}, "c-c-3"},
+		{"", nil, "own"},
+	} {
+		r := call(tt.option)
+		r.env = tt.env
+		asked := 0
+		r.OwnRegion = func(context.Context, *slog.Logger) (string, error) {
+			asked++
+			return "own", nil
+		}
+		for range 2 {
+			if got, err := r.region(); got != tt.want || err != nil {
+				t.Errorf("%+v: %s, %v", tt, got, err)
+			}
+		}
+		if want := map[bool]int{true: 1}[tt.want == "own"]; asked != want {
+			t.Errorf("%+v: this machine is asked %d times", tt, asked)
+		}
+	}
+}
+
+// debugFile is a log file in memory.
+type debugFile struct {
+	strings.Builder
+	closed bool
+}
+
+// Close notes that it was called, and fails.
+func (f *debugFile) Close() error {
+	f.closed = true
+	return errBroken
+}
+
+// TestTheDebugFileIsClosed: it has every line, and is closed at the end. That it can't be is no
+// reason to fail.
+func TestTheDebugFileIsClosed(t *testing.T) {
+	c := newCluster(t)
+	file := &debugFile{}
+	c.adjust = func(p *Program) {
+		p.OpenLog = func(string) (io.WriteCloser, error) { return file, nil }
+	}
+	said := c.call("action=status\nplug=" + ec2sim.LabDB + "\nregion=" + ec2sim.LabRegion + "\nsecg=" +
+		ec2sim.LabGroupFence + "\ninvert_sg_removal=1\ndebug_file=/d\n")
+	if !strings.HasPrefix(said, "exit 0\n") || !file.closed ||
+		!strings.Contains(file.String(), `"msg":"the executor says"`) {
+		t.Errorf("%sclosed %t: %s", said, file.closed, file)
+	}
+}
+
+// TestNewLeavesNothingOut: whatever the agent may ask of this machine is there.
+func TestNewLeavesNothingOut(t *testing.T) {
+	p := reflect.ValueOf(*New("name", "v9", actions.Registry()))
+	for i := range p.NumField() {
+		if p.Field(i).IsZero() {
+			t.Errorf("there is no %s", p.Type().Field(i).Name)
+		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := wait(gone, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("a wait that is cut short: %v", err)
+	}
+	if err := wait(t.Context(), 0); err != nil {
+		t.Errorf("a wait that is over: %v", err)
+	}
+}
+
+// TestABlankMaySeparate: where another option is empty it is left out.
+func TestABlankMaySeparate(t *testing.T) {
+	in := readArguments([]string{"--separator", " ", "--plug_separator=;", "--filter", " "})
+	if in.text(optSep) != " " || in.text(optPlugSep) != ";" || in.text(optFilter) != "" {
+		t.Errorf("%q, %q, %q", in.text(optSep), in.text(optPlugSep), in.text(optFilter))
 	}
 }
