@@ -361,6 +361,10 @@ func TestForeignRecords(t *testing.T) {
 			if class(byKey) != protocol.StateStore || class(byAttribute) != protocol.StateStore {
 				t.Errorf("%s: it answers %v and %v", name, byKey, byAttribute)
 			}
+			if said := byKey.Error(); strings.Contains(said, "another key") ||
+				strings.Contains(said, "its revision is another") != (name == "another revision") {
+				t.Errorf("%s: it says %s", name, said)
+			}
 		}
 		b.items = maps.Clone(good)
 		b.items[keyPlace("other")] = b.items[keyPlace("k")]
