@@ -8,7 +8,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/awsexecutor"
-	_ "aws-provider-executor/pkg/oneprocessor" // a start is most of a run
+	_ "aws-provider-executor/pkg/shortrun" // a start is most of a run
 )
 
 // version is set by the linker.

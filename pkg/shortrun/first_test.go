@@ -1,10 +1,10 @@
-package oneprocessor_test
+package shortrun_test
 
 import (
 	"runtime"
 	"testing"
 
-	_ "aws-provider-executor/pkg/oneprocessor"
+	_ "aws-provider-executor/pkg/shortrun"
 )
 
 // first was what a package that imports others saw when it was initialised.
