@@ -8,9 +8,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LEAN := -gcflags='github.com/aws/...=-l' -gcflags='go.yaml.in/...=-l' \
 	-gcflags='golang.org/x/crypto/...=-l'
 # Nothing here speaks HTTP/2, so nothing links it.
-GOFLAGS_BUILD := -trimpath -tags nethttpomithttp2 $(LEAN) \
-	-ldflags "-s -w -funcalign=16 -X main.version=$(VERSION)"
-# Programs that live for one request. The others work for longer, with our own code inlined.
+GOFLAGS_BUILD := -trimpath -tags nethttpomithttp2 $(LEAN)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# Programs that live for one request. The others work for longer: our own code is inlined there,
+# and functions begin where the linker likes it best.
 PLUGINS := aws-provider-executor aws-provider-inventory fence_aws_executor
 # What was compiled for the programs is not compiled again for tests.
 GOFLAGS_TEST := -vet=off -trimpath -tags nethttpomithttp2 $(LEAN)
@@ -53,10 +54,10 @@ help: ## list the targets
 
 build: ## build every program into bin/
 	@mkdir -p bin
-	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/ \
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" -o bin/ \
 		$(filter-out $(PLUGINS:%=./cmd/%),$(wildcard ./cmd/*))
-	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -gcflags='aws-provider-executor/...=-l' -o bin/ \
-		$(PLUGINS:%=./cmd/%)
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -gcflags='aws-provider-executor/...=-l' \
+		-ldflags "$(LDFLAGS) -funcalign=8" -o bin/ $(PLUGINS:%=./cmd/%)
 
 demo: build ## show the main job on the stand-in, step by step
 	@go run ./examples/demo

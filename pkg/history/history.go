@@ -117,8 +117,8 @@ func (e Entry) root() int64 { return cmp.Or(e.Under, e.Seq) }
 // compare orders entries, the lowest first. An entry made after the fact lies directly below
 // the one that it names, and below all that were put there before it. A release of what is
 // not uppermost lies directly above the last entry that it ends.
-func compare(a, b Entry) int {
-	place := func(e Entry) int64 {
+func compare(a, b *Entry) int {
+	place := func(e *Entry) int64 {
 		switch {
 		case e.Under != 0:
 			return 4*e.Under - 1
@@ -146,11 +146,24 @@ type View struct {
 // At returns the view of a history where now is the present value. The entries may come in
 // any order, and are not changed.
 func At(entries []Entry, now string) View {
-	v := View{now: now, entries: slices.Clone(entries)}
-	slices.SortFunc(v.entries, compare)
+	v := View{now: now, entries: inOrder(entries)}
 	v.settle()
 	v.end()
 	return v.counted()
+}
+
+// inOrder returns the entries, the lowest first. Pointers are sorted, so that each is moved once.
+func inOrder(entries []Entry) []Entry {
+	places := make([]*Entry, len(entries))
+	for i := range entries {
+		places[i] = &entries[i]
+	}
+	slices.SortFunc(places, compare)
+	sorted := make([]Entry, len(entries))
+	for i, p := range places {
+		sorted[i] = *p
+	}
+	return sorted
 }
 
 // settle makes the pending entries live that the next one above found made. So an entry whose

@@ -104,7 +104,7 @@ func isForm1Name(name string) bool {
 }
 
 // compareForm1 orders records by the times of writing. Of one time, the keys decide.
-func compareForm1(a, b form1) int {
+func compareForm1(a, b *form1) int {
 	return cmp.Or(a.Written.Compare(b.Written), cmp.Compare(a.Key, b.Key))
 }
 

@@ -310,5 +310,5 @@ func latest(files map[string]form1) []form1 {
 			byKey[r.Key] = r
 		}
 	}
-	return slices.SortedFunc(maps.Values(byKey), compareForm1)
+	return inOrder(slices.Collect(maps.Values(byKey)), compareForm1)
 }

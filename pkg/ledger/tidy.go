@@ -193,8 +193,8 @@ func (j *judge) onlyReleases(r Record) bool {
 // drop removes those of some records that are not needed, in such an order that none comes back
 // to life, whenever a kill comes. The caller has the lock of its own key.
 func (j *judge) drop(records []Record, own string) {
-	slices.SortFunc(records, func(a, b Record) int {
-		return cmp.Or(cmp.Compare(first(a), first(b)), cmp.Compare(a.Key, b.Key))
+	records = inOrder(records, func(a, b *Record) int {
+		return cmp.Or(cmp.Compare(first(*a), first(*b)), cmp.Compare(a.Key, b.Key))
 	})
 	for again := true; again; {
 		again = false
@@ -204,6 +204,21 @@ func (j *judge) drop(records []Record, own string) {
 			return gone
 		})
 	}
+}
+
+// inOrder returns the values in the order that compare gives. Pointers are sorted, so that a record
+// is moved once, and the same machine code sorts all types.
+func inOrder[T any](all []T, compare func(a, b *T) int) []T {
+	places := make([]*T, len(all))
+	for i := range all {
+		places[i] = &all[i]
+	}
+	slices.SortFunc(places, compare)
+	sorted := make([]T, len(all))
+	for i, p := range places {
+		sorted[i] = *p
+	}
+	return sorted
 }
 
 // first returns the lowest place of a record's entries.

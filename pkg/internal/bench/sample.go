@@ -78,7 +78,7 @@ func tail(said []byte) []byte {
 func build(dir, name string) (string, error) {
 	path := filepath.Join(dir, name)
 	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2",
-		"-ldflags", "-s -w -funcalign=16", "-o", path, "aws-provider-executor/pkg/internal/bench/"+name)
+		"-ldflags", "-s -w -funcalign=8", "-o", path, "aws-provider-executor/pkg/internal/bench/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("cannot build %s: %w: %s", name, err, text)
