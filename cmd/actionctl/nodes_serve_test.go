@@ -135,3 +135,82 @@ func (n *nodeServer) stop() {
 		n.Error("the socket is still there")
 	}
 }
+
+// TestNodesServeRights: the real server holds the rights of its file, and its log names the
+// refusal. What is kept of the log is said by the command line.
+func TestNodesServeRights(t *testing.T) {
+	dir := t.TempDir()
+	const reader, writer = "reader-0123456789abcdef0123456789", "writer-0123456789abcdef0123456789"
+	n := &nodeServer{T: t, dir: dir, client: http.DefaultClient, env: []string{"HOME=" + dir,
+		"PATH=" + os.Getenv("PATH"), "ACTIONCTL_NODES=" + filepath.Join(dir, "nodes.db"),
+		"GORACE=atexit_sleep_ms=0", "USER=ann"}}
+	ask := n.serveTokens("eve "+reader+"\nbob "+writer, "write token bob\n")
+	const add = `{"hosts":["10.0.0.9"]}`
+	if status, text := ask(reader, "AddManualNodes", add); status != http.StatusForbidden ||
+		!strings.Contains(text, "AddManualNodes changes something, and token eve may only read") {
+		t.Error(status, text)
+	}
+	if status, text := ask(reader, "CountNodes", `{}`); status != 200 ||
+		!strings.Contains(text, `"all":0`) {
+		t.Error(status, text)
+	}
+	if status, text := ask(writer, "AddManualNodes", add); status != 200 {
+		t.Error(status, text)
+	}
+	if out, err := n.command("keep", "--audit-entries", "100").CombinedOutput(); err != nil ||
+		!strings.Contains(string(out), "audit log: for ever, 100 entries") {
+		t.Errorf("%v %s", err, out)
+	}
+	_, text := ask(reader, "ListAuditEntries", `{}`)
+	for _, want := range []string{`"token eve"`, `"refused":"token eve may only read`,
+		`"token bob"`, `"SetAuditKeep"`} {
+		if !strings.Contains(strings.ReplaceAll(text, `": "`, `":"`), want) {
+			t.Errorf("the log has no %s: %s", want, text)
+		}
+	}
+	if strings.Contains(text, reader) || strings.Contains(text, writer) {
+		t.Error("a token is in the log")
+	}
+}
+
+// serveTokens starts it on loopback with files of tokens and of rights. What it returns sends a
+// request with a token.
+func (n *nodeServer) serveTokens(
+	tokens, rights string,
+) func(token, call, body string) (int, string) {
+	n.Helper()
+	for name, text := range map[string]string{"tokens": tokens, "rights": rights} {
+		if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), 0o600); err != nil {
+			n.Fatal(err)
+		}
+	}
+	n.cmd = n.command("serve", "--listen", "127.0.0.1:0", "--tokens", filepath.Join(n.dir, "tokens"),
+		"--rights", filepath.Join(n.dir, "rights"))
+	out, err := n.cmd.StdoutPipe()
+	if err == nil {
+		err = n.cmd.Start()
+	}
+	if err != nil {
+		n.Fatal(err)
+	}
+	n.Cleanup(func() { _ = n.cmd.Process.Kill() })
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	at := strings.TrimSpace(strings.TrimPrefix(line, "serving at "))
+	return func(token, call, body string) (int, string) {
+		n.Helper()
+		r, err := http.NewRequest(http.MethodPost, "http://"+at+"/nodes.v1.NodeService/"+call,
+			strings.NewReader(body))
+		if err != nil {
+			n.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+token)
+		answer, err := n.client.Do(r)
+		if err != nil {
+			n.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		return answer.StatusCode, string(text)
+	}
+}

@@ -363,37 +363,97 @@ func (n *nodeCommands) showNode(w io.Writer, d nodeDetails, managers []string) {
 	n.tabulate(w, []string{"WHEN", "FIELD", "FROM", "TO", "EVIDENCE"}, lines)
 }
 
+// keptFor is how long what is kept for.
+type keptFor struct {
+	Keep string `json:"keep"`
+	// Audit is how long entries of the audit log are kept, and AuditEntries how many; 0 is for ever,
+	// and all.
+	Audit        string `json:"audit"`
+	AuditEntries int64  `json:"auditEntries"`
+}
+
 func (n *nodeCommands) keep() *cobra.Command {
-	return &cobra.Command{
+	var audit store.AuditKeep
+	c := &cobra.Command{
 		Use:   "keep [DURATION]",
-		Short: "say how long the changes of nodes are kept",
+		Short: "say how long the changes of nodes are kept, and the audit log",
 		Long: `keep tells how long the history of nodes is kept. With a DURATION, as 720h, it is kept that
-long from now on, by everybody who uses the store; what is older goes at once.`,
-		Example: `  actionctl nodes keep 2160h`,
-		Args:    atMostOne,
+long from now on, by everybody who uses the store; what is older goes at once.
+
+The audit log of nodes serve is kept for ever, unless --audit or --audit-entries say how long, or
+how many entries; up to a tenth more may be there. The log has an entry of that, and one of each
+time that entries go, with how many and up to which number.`,
+		Example: `  actionctl nodes keep 2160h
+  actionctl nodes keep --audit 8760h --audit-entries 100000`,
+		Args: atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := n.openNodes(c.Context(), false)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			if len(args) > 0 {
-				d, err := time.ParseDuration(args[0])
-				if err != nil || d <= 0 {
-					return usage("%q is no duration as 720h, more than 0", args[0])
-				}
-				if err := s.SetKeep(c.Context(), d); err != nil {
-					return err
-				}
-			}
-			kept, err := s.Keep(c.Context())
-			if err != nil {
+			if err := setKeep(c, s, args, audit); err != nil {
 				return err
 			}
-			document := map[string]string{"keep": kept.String()}
-			return n.print(document, func(w io.Writer) { fmt.Fprintln(w, kept) })
+			return n.tellKeep(c.Context(), s)
 		},
 	}
+	c.Flags().DurationVar(&audit.For, "audit", 0,
+		"how long the audit log is kept, 24h or more; 0 is for ever")
+	c.Flags().Int64Var(&audit.Most, "audit-entries", 0,
+		"how many entries of the audit log are kept, 100 or more; 0 is all")
+	return c
+}
+
+// setKeep sets what is given.
+func setKeep(c *cobra.Command, s *store.Store, args []string, audit store.AuditKeep) error {
+	if len(args) > 0 {
+		d, err := time.ParseDuration(args[0])
+		if err != nil || d <= 0 {
+			return usage("%q is no duration as 720h, more than 0", args[0])
+		}
+		if err := s.SetKeep(c.Context(), d); err != nil {
+			return err
+		}
+	}
+	hasAge, hasMost := c.Flags().Changed("audit"), c.Flags().Changed("audit-entries")
+	if !hasAge && !hasMost {
+		return nil
+	}
+	now, err := s.AuditKeep(c.Context())
+	if err != nil {
+		return err
+	}
+	if hasAge {
+		now.For = audit.For
+	}
+	if hasMost {
+		now.Most = audit.Most
+	}
+	return s.SetAuditKeep(c.Context(), now, operator())
+}
+
+func (n *nodeCommands) tellKeep(ctx context.Context, s *store.Store) error {
+	kept, err := s.Keep(ctx)
+	if err != nil {
+		return err
+	}
+	audit, err := s.AuditKeep(ctx)
+	if err != nil {
+		return err
+	}
+	k := keptFor{Keep: kept.String(), Audit: audit.For.String(), AuditEntries: audit.Most}
+	return n.print(k, func(w io.Writer) {
+		fmt.Fprintln(w, "changes of nodes:", k.Keep)
+		age, most := "for ever", "all entries"
+		if audit.For > 0 {
+			age = k.Audit
+		}
+		if audit.Most > 0 {
+			most = fmt.Sprint(audit.Most, " entries")
+		}
+		fmt.Fprintf(w, "audit log: %s, %s\n", age, most)
+	})
 }
 
 func (n *nodeCommands) setState() *cobra.Command {

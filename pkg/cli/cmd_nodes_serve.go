@@ -39,10 +39,16 @@ gRPC-Web and Connect's JSON at one address:
 read. A caller shows one as Authorization: Bearer TOKEN, a browser as the password. Certificate and
 tokens are read again when their files change.
 
+--rights names a file of what callers may do: a line "write CALLER" or "read CALLER" each, with the
+caller as the audit log calls it (token NAME, certificate SUBJECT), and * and ? as in filters. The
+first line that fits holds; who is in none may only read. Without --rights all may write who are let
+in, and users of this machine always may: the store is theirs. It is read again when it changes.
+
 At / is a page for people, which changes nothing: nodes and filters, regions and their verdicts,
 and what changed.
 
-Every call that changes something is in the audit log of the store, with its caller.`,
+Every call that changes something is in the audit log of the store, with its caller, and so is one
+that is refused to who may only read. actionctl nodes keep says how long the log is kept.`,
 		Example: `  actionctl nodes serve
   actionctl nodes serve --listen 127.0.0.1:8780
   curl --json '{"filter":["state=running"]}' http://127.0.0.1:8780/nodes.v1.NodeService/ListNodes`,
@@ -58,13 +64,14 @@ Every call that changes something is in the audit log of the store, with its cal
 	f.StringArrayVar(&o.Addresses, "listen", nil,
 		"an `address` to serve at, unix:/PATH or HOST:PORT; may be given several times")
 	f.StringVar(&o.Tokens, "tokens", "", "the `file` of tokens")
+	f.StringVar(&o.Rights, "rights", "", "the `file` of what callers may do")
 	f.StringVar(&o.Certificate, "tls-cert", "", "the `file` of the server's certificate")
 	f.StringVar(&o.Key, "tls-key", "", "the `file` of its key")
 	f.StringVar(&o.ClientCA, "client-ca", "",
 		"the `file` of the CA that signs callers' certificates")
 	f.DurationVar(&o.Grace, "grace", 10*time.Second,
 		"how long what was begun may go on when it is told to stop")
-	for _, name := range []string{"tokens", "tls-cert", "tls-key", "client-ca"} {
+	for _, name := range []string{"tokens", "rights", "tls-cert", "tls-key", "client-ca"} {
 		_ = c.MarkFlagFilename(name)
 	}
 	return c

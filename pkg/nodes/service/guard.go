@@ -77,7 +77,12 @@ func (g *guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, r connect.AnyRequest) (connect.AnyResponse, error) {
 		ctx, cancel := g.bounded(ctx, r.Spec().Procedure)
 		defer cancel()
-		if err := understood(r.Any()); err != nil {
+		err := understood(r.Any())
+		if err == nil {
+			asked, _ := r.Any().(proto.Message)
+			err = g.allowed(ctx, r.Spec().Procedure, asked)
+		}
+		if err != nil {
 			return nil, g.told(ctx, r.Spec().Procedure, err)
 		}
 		answer, err := next(ctx, r)
@@ -98,7 +103,11 @@ func (g *guard) WrapStreamingHandler(
 	return func(ctx context.Context, c connect.StreamingHandlerConn) error {
 		ctx, cancel := g.bounded(ctx, c.Spec().Procedure)
 		defer cancel()
-		if err := next(ctx, c); err != nil {
+		err := g.allowed(ctx, c.Spec().Procedure, nil)
+		if err == nil {
+			err = next(ctx, c)
+		}
+		if err != nil {
 			return g.told(ctx, c.Spec().Procedure, err)
 		}
 		return nil

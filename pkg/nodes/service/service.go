@@ -4,6 +4,8 @@
 //
 //   - A call that changes something is in the store's audit log with its caller, in the transaction
 //     of its first change.
+//   - A caller who may only read changes nothing. The refusal is in the audit log too, with its
+//     caller; one that is repeated is there once a minute.
 //   - A request that is not understood whole is refused: a filter that is left out for a wrong
 //     letter would select everything.
 //   - An error says what the command line says. What the store's engine says goes to the log alone.
@@ -32,9 +34,10 @@ import (
 
 // Service answers calls on one store.
 type Service struct {
-	store   *store.Store
-	scanner *scan.Scanner
-	o       Options
+	store    *store.Store
+	scanner  *scan.Scanner
+	o        Options
+	refusals refusals
 }
 
 var _ nodesv1connect.NodeServiceHandler = (*Service)(nil)
@@ -76,7 +79,7 @@ func New(s *store.Store, scanner *scan.Scanner, o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{store: s, scanner: scanner, o: o}
+	return &Service{store: s, scanner: scanner, o: o, refusals: refusals{at: map[string]time.Time{}}}
 }
 
 // Handler is the service over HTTP, and the path below which it answers.
@@ -98,6 +101,20 @@ type callerKey struct{}
 // WithCaller is a context of calls by this caller.
 func WithCaller(ctx context.Context, caller string) context.Context {
 	return context.WithValue(ctx, callerKey{}, caller)
+}
+
+// readsKey is the key of why a caller may only read.
+type readsKey struct{}
+
+// OnlyReads is a context of calls that may change nothing, and why.
+func OnlyReads(ctx context.Context, why string) context.Context {
+	return context.WithValue(ctx, readsKey{}, why)
+}
+
+// ReadsOnly says why a caller may change nothing; false where it may.
+func ReadsOnly(ctx context.Context) (why string, only bool) {
+	why, only = ctx.Value(readsKey{}).(string)
+	return why, only
 }
 
 // CallerOf is who calls; empty where that is not known.
@@ -331,7 +348,8 @@ func (s *Service) ListAuditEntries(
 	answer := &nodesv1.ListAuditEntriesResponse{NextPageToken: next}
 	for _, e := range all {
 		answer.Entries = append(answer.Entries, &nodesv1.AuditEntry{Number: e.Number, At: stamp(e.At),
-			Caller: e.Caller, Call: e.Call, Asked: e.Asked, Nodes: int32(e.Nodes), NodeIds: e.NodeIDs})
+			Caller: e.Caller, Call: e.Call, Asked: e.Asked, Nodes: int32(e.Nodes), NodeIds: e.NodeIDs,
+			Refused: e.Refused})
 	}
 	return answer, nil
 }

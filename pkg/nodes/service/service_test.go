@@ -110,7 +110,11 @@ func newBed(t *testing.T, change ...func(*service.Options)) *bed {
 	path, h := service.New(s, scanner, o).Handler()
 	mux := http.NewServeMux()
 	mux.Handle(path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r.WithContext(service.WithCaller(r.Context(), "ann")))
+		ctx := service.WithCaller(r.Context(), "ann")
+		if why := r.Header.Get("Only-Reads"); why != "" {
+			ctx = service.OnlyReads(ctx, why)
+		}
+		h.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	server := httptest.NewUnstartedServer(mux)
 	// As it is shipped net/http has no HTTP/2 of its own.

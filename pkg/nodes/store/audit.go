@@ -33,6 +33,8 @@ type Entry struct {
 	// Nodes is how many nodes the transaction wrote, and NodeIDs are the first of them.
 	Nodes   int
 	NodeIDs []string
+	// Refused says why the call was refused; empty where it was not.
+	Refused string
 }
 
 const (
@@ -62,17 +64,32 @@ func (w *writer) enter(ctx context.Context, c *audited) error {
 	if c.entered || c.OnlyChanges && w.logged == 0 {
 		return nil
 	}
+	if err := w.entry(ctx, c.Call, ""); err != nil {
+		return err
+	}
+	c.entered = true
+	return nil
+}
+
+// entry writes an entry, and has those go that are too old or too many.
+func (w *writer) entry(ctx context.Context, c Call, refused string) error {
+	if err := w.insertEntry(ctx, c, refused); err != nil {
+		return fmt.Errorf("cannot enter the call into the audit log: %w", err)
+	}
+	if err := w.pruneAudit(ctx); err != nil {
+		return fmt.Errorf("cannot prune the audit log: %w", err)
+	}
+	return nil
+}
+
+func (w *writer) insertEntry(ctx context.Context, c Call, refused string) error {
 	named, err := json.Marshal(w.touched[:min(len(w.touched), mostNamed)])
 	if err != nil {
 		return err
 	}
-	if err := w.exec(ctx, "INSERT INTO node_audit (happened_at, caller, call, asked, nodes, "+
-		"node_ids) VALUES (?, ?, ?, ?, ?, ?)", nanos(w.now), c.Caller, c.Name, cut(c.Asked),
-		len(w.touched), string(named)); err != nil {
-		return fmt.Errorf("cannot enter the call into the audit log: %w", err)
-	}
-	c.entered = true
-	return nil
+	return w.exec(ctx, "INSERT INTO node_audit (happened_at, caller, call, asked, nodes, "+
+		"node_ids, refused) VALUES (?, ?, ?, ?, ?, ?, ?)", nanos(w.now), c.Caller, c.Name, cut(c.Asked),
+		len(w.touched), string(named), refused)
 }
 
 // cut shortens a text to what is kept of it, between two characters.
@@ -105,7 +122,8 @@ func before(page string) (int64, error) {
 	return n, nil
 }
 
-// Audit lists the calls that changed something, the latest first, and where the list goes on.
+// Audit lists the calls that changed something or were refused that, the latest first, and where
+// the list goes on.
 func (s *Store) Audit(ctx context.Context, limit int, page string) ([]Entry, string, error) {
 	from, err := before(page)
 	if err != nil {
@@ -116,7 +134,8 @@ func (s *Store) Audit(ctx context.Context, limit int, page string) ([]Entry, str
 		var e Entry
 		var at int64
 		var named string
-		if err := rows.Scan(&e.Number, &at, &e.Caller, &e.Call, &e.Asked, &e.Nodes, &named); err != nil {
+		if err := rows.Scan(&e.Number, &at, &e.Caller, &e.Call, &e.Asked, &e.Nodes, &named,
+			&e.Refused); err != nil {
 			return err
 		}
 		e.At = fromNanos(at)
@@ -125,7 +144,7 @@ func (s *Store) Audit(ctx context.Context, limit int, page string) ([]Entry, str
 		}
 		all = append(all, e)
 		return nil
-	}, "SELECT seq, happened_at, caller, call, asked, nodes, node_ids FROM node_audit "+
+	}, "SELECT seq, happened_at, caller, call, asked, nodes, node_ids, refused FROM node_audit "+
 		"WHERE seq < ? ORDER BY seq DESC LIMIT ?", from, limit+1)
 	if err != nil || len(all) <= limit {
 		return all, "", err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/store"
@@ -194,13 +195,16 @@ func TestOlderStoreGetsTheLog(t *testing.T) {
 	onEach(t, func(b *bed) {
 		b.manual(b.Store, "a")
 		db := b.raw()
-		for _, statement := range []string{"DROP TABLE node_audit", "UPDATE node_store SET version = 1"} {
-			if _, err := db.Exec(statement); err != nil {
-				b.Fatal(err)
-			}
+		statements := []string{"DROP TABLE node_audit", "UPDATE node_store SET version = 1"}
+		for _, column := range []string{"keep_audit", "most_audit", "audit_pruned"} {
+			statements = append(statements, "ALTER TABLE node_store DROP COLUMN "+column)
 		}
 		if strings.HasPrefix(b.place, "postgres") {
-			if _, err := db.Exec("DROP FUNCTION node_audit_refuse()"); err != nil {
+			statements = append(statements, "DROP FUNCTION node_audit_refuse()",
+				"DROP FUNCTION node_audit_refuse_late()")
+		}
+		for _, statement := range statements {
+			if _, err := db.Exec(statement); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -225,6 +229,104 @@ func TestDeleteOfAnotherNumber(t *testing.T) {
 		b.equal("nodes", b.count("type=manual"), 2)
 		if gone, err := b.Delete(b.Context(), b.filter("type=manual"), 2); err != nil || len(gone) != 2 {
 			b.Error(gone, err)
+		}
+	})
+}
+
+// refusals enters calls that were refused, a minute apart.
+func (b *bed) refusals(n int) {
+	b.Helper()
+	for range n {
+		b.now = b.now.Add(time.Minute)
+		if err := b.Refuse(b.Context(), store.Call{Caller: "bot", Name: "ScanManagers"},
+			"may only read"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// counted are how many entries there are, and the numbers of the first and the last one.
+func (b *bed) counted() (entries int, first, last int64) {
+	b.Helper()
+	all, _, err := b.Audit(b.Context(), 1000, "")
+	if err != nil || len(all) == 0 {
+		b.Fatal(all, err)
+	}
+	return len(all), all[len(all)-1].Number, all[0].Number
+}
+
+// TestAuditIsPrunedBySize: what is too much goes, the oldest first, and the log says so.
+func TestAuditIsPrunedBySize(t *testing.T) {
+	onEach(t, func(b *bed) {
+		b.refusals(105)
+		if err := b.SetAuditKeep(b.Context(), store.AuditKeep{Most: 100}, "ann"); err != nil {
+			b.Fatal(err)
+		}
+		if n, first, last := b.counted(); n != 106 || first != 1 || last != 106 {
+			b.Error("within a tenth more nothing goes:", n, first, last)
+		}
+		b.refusals(5)
+		n, first, last := b.counted()
+		if n != 101 || first != 12 || last != 112 {
+			b.Error(n, first, last)
+		}
+		all := b.audit()
+		b.equal("call", all[0].Call, "PruneAudit")
+		b.equal("caller", all[0].Caller, "the store")
+		b.equal("asked", all[0].Asked, `{"entries":11,"from":"2026-11-29T12:01:00Z",`+
+			`"until":"2026-11-29T12:11:00Z","upTo":11}`)
+		b.equal("who set it", all[6].Caller+" "+all[6].Call+" "+all[6].Asked,
+			`ann SetAuditKeep {"for":"0s","most":100}`)
+		// Nobody deletes what is still there.
+		if _, err := b.raw().Exec("DELETE FROM node_audit WHERE seq = 50"); err == nil ||
+			!strings.Contains(err.Error(), "append-only") {
+			b.Error(err)
+		}
+		if n, _, _ := b.counted(); n != 101 {
+			b.Error(n)
+		}
+	})
+}
+
+// TestAuditIsPrunedByAge: what is too old goes, and nothing that came after what is to stay.
+func TestAuditIsPrunedByAge(t *testing.T) {
+	onEach(t, func(b *bed) {
+		b.refusals(2)
+		if err := b.SetAuditKeep(b.Context(), store.AuditKeep{For: 24 * time.Hour}, "ann"); err != nil {
+			b.Fatal(err)
+		}
+		b.now = b.now.Add(25 * time.Hour)
+		b.refusals(1)
+		if n, first, _ := b.counted(); n != 4 || first != 1 {
+			b.Error("within a tenth more nothing goes:", n, first)
+		}
+		b.now = b.now.Add(2 * time.Hour)
+		b.refusals(1)
+		n, first, last := b.counted()
+		if n != 3 || first != 4 || last != 6 {
+			b.Error(n, first, last)
+		}
+		b.equal("call", b.audit()[0].Call, "PruneAudit")
+	})
+}
+
+// TestAuditKeepIsBounded: nobody clears the log by a setting.
+func TestAuditKeepIsBounded(t *testing.T) {
+	onEach(t, func(b *bed) {
+		b.refusals(1)
+		for _, k := range []store.AuditKeep{{For: time.Hour}, {For: -1}, {Most: 1}, {Most: -5}} {
+			if err := b.SetAuditKeep(b.Context(), k, "ann"); err == nil {
+				b.Error(k)
+			}
+		}
+		if k, err := b.AuditKeep(b.Context()); err != nil || k != (store.AuditKeep{}) {
+			b.Error(k, err)
+		}
+		if n, _, _ := b.counted(); n != 1 {
+			b.Error(n)
+		}
+		if err := b.Refuse(b.Context(), store.Call{Name: "x"}, ""); err == nil {
+			b.Error("a refusal without a reason")
 		}
 	})
 }

@@ -20,8 +20,9 @@ type dialect struct {
 	lock string
 	// isolation is that of a transaction which reads as of one time.
 	isolation sql.IsolationLevel
-	// appendOnly has the audit log refuse changes.
-	appendOnly []string
+	// appendOnly has the audit log refuse changes. mayPrune lets entries go up to the number to which
+	// the store says that they may.
+	appendOnly, mayPrune []string
 	// gather has the numbers of rows in one text, and member is true for those of a list that is an
 	// argument, between listBegin and listEnd.
 	gather, member, listBegin, listEnd string
@@ -45,6 +46,12 @@ var onSQLite = &dialect{
 		"CREATE TRIGGER node_audit_is_not_deleted BEFORE DELETE ON node_audit " +
 			"BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
 	},
+	mayPrune: []string{
+		"DROP TRIGGER node_audit_is_not_deleted",
+		"CREATE TRIGGER node_audit_is_not_deleted BEFORE DELETE ON node_audit " +
+			"WHEN OLD.seq > (SELECT audit_pruned FROM node_store) " +
+			"BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
+	},
 }
 
 var onPostgres = &dialect{
@@ -61,6 +68,16 @@ var onPostgres = &dialect{
 			"$$BEGIN RAISE EXCEPTION 'the audit log is append-only'; END$$",
 		"CREATE TRIGGER node_audit_is_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON node_audit " +
 			"FOR EACH STATEMENT EXECUTE FUNCTION node_audit_refuse()",
+	},
+	mayPrune: []string{
+		"DROP TRIGGER node_audit_is_not_changed ON node_audit",
+		"CREATE TRIGGER node_audit_is_not_changed BEFORE UPDATE OR TRUNCATE ON node_audit " +
+			"FOR EACH STATEMENT EXECUTE FUNCTION node_audit_refuse()",
+		"CREATE FUNCTION node_audit_refuse_late() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN " +
+			"IF OLD.seq > (SELECT audit_pruned FROM node_store) THEN " +
+			"RAISE EXCEPTION 'the audit log is append-only'; END IF; RETURN OLD; END$$",
+		"CREATE TRIGGER node_audit_is_not_deleted BEFORE DELETE ON node_audit " +
+			"FOR EACH ROW EXECUTE FUNCTION node_audit_refuse_late()",
 	},
 }
 

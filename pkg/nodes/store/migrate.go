@@ -15,7 +15,7 @@ import (
 var migrations embed.FS
 
 // version is that of the tables.
-const version = 2
+const version = 3
 
 // migrate brings the tables of a database to this version. Each step is a transaction: a kill
 // leaves the version before or the one after.
@@ -88,11 +88,9 @@ func (q querier) step(ctx context.Context, to int) error {
 			return err
 		}
 	}
-	if to == 2 {
-		for _, statement := range q.appendOnly {
-			if err := q.exec(ctx, statement); err != nil {
-				return err
-			}
+	for _, statement := range map[int][]string{2: q.appendOnly, 3: q.mayPrune}[to] {
+		if err := q.exec(ctx, statement); err != nil {
+			return err
 		}
 	}
 	if to == 1 {

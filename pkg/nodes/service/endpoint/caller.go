@@ -155,7 +155,11 @@ func (e *Endpoint) guarded(h http.Handler, isTCP bool) http.Handler {
 			refuse(w, r, connect.CodeUnauthenticated, http.StatusUnauthorized, err)
 			return
 		}
-		h.ServeHTTP(w, r.WithContext(service.WithCaller(r.Context(), caller)))
+		ctx := service.WithCaller(r.Context(), caller)
+		if why := e.rights.onlyReads(caller); why != "" {
+			ctx = service.OnlyReads(ctx, why)
+		}
+		h.ServeHTTP(w, r.WithContext(ctx))
 	})
 	if !isTCP {
 		return inner

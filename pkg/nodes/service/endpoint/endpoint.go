@@ -34,6 +34,9 @@ type Options struct {
 	Addresses []string
 	// Tokens, when not empty, is a file of tokens. On TCP a caller shows one then.
 	Tokens string
+	// Rights, when not empty, is a file of what callers may do, who show a token or a certificate.
+	// Without it all whom the endpoint lets in may write.
+	Rights string
 	// Certificate and Key, when not empty, are files: TCP is served by TLS.
 	Certificate, Key string
 	// ClientCA, when not empty, is a file of those who vouch for callers' certificates.
@@ -55,6 +58,7 @@ const (
 type Endpoint struct {
 	o         Options
 	tokens    *tokens
+	rights    *rights // nil where everybody may write
 	tls       *tls.Config
 	listeners []net.Listener
 	sockets   []*socket
@@ -99,6 +103,15 @@ func (e *Endpoint) configure() (err error) {
 	o := &e.o
 	if o.Tokens != "" {
 		if e.tokens, err = openTokens(o.Tokens, o.Log); err != nil {
+			return err
+		}
+	}
+	if o.Rights != "" {
+		if o.Tokens == "" && o.ClientCA == "" {
+			return errors.New("rights are of callers who show a token or a certificate: name tokens, or " +
+				"the CA of callers")
+		}
+		if e.rights, err = openRights(o.Rights, o.Log); err != nil {
 			return err
 		}
 	}

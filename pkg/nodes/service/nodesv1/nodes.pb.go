@@ -4227,8 +4227,10 @@ type AuditEntry struct {
 	// What was asked, as JSON; cut where it is long.
 	Asked string `protobuf:"bytes,5,opt,name=asked,proto3" json:"asked,omitempty"`
 	// How many nodes the transaction wrote, and the first of them.
-	Nodes         int32    `protobuf:"varint,6,opt,name=nodes,proto3" json:"nodes,omitempty"`
-	NodeIds       []string `protobuf:"bytes,7,rep,name=node_ids,json=nodeIds,proto3" json:"node_ids,omitempty"`
+	Nodes   int32    `protobuf:"varint,6,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	NodeIds []string `protobuf:"bytes,7,rep,name=node_ids,json=nodeIds,proto3" json:"node_ids,omitempty"`
+	// Why the call was refused to its caller; empty where it was carried out.
+	Refused       string `protobuf:"bytes,8,opt,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4310,6 +4312,13 @@ func (x *AuditEntry) GetNodeIds() []string {
 		return x.NodeIds
 	}
 	return nil
+}
+
+func (x *AuditEntry) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
 }
 
 var File_nodes_v1_nodes_proto protoreflect.FileDescriptor
@@ -4675,7 +4684,7 @@ const file_nodes_v1_nodes_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"r\n" +
 	"\x18ListAuditEntriesResponse\x12.\n" +
 	"\aentries\x18\x01 \x03(\v2\x14.nodes.v1.AuditEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc3\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x01\n" +
 	"\n" +
 	"AuditEntry\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12*\n" +
@@ -4684,7 +4693,8 @@ const file_nodes_v1_nodes_proto_rawDesc = "" +
 	"\x04call\x18\x04 \x01(\tR\x04call\x12\x14\n" +
 	"\x05asked\x18\x05 \x01(\tR\x05asked\x12\x14\n" +
 	"\x05nodes\x18\x06 \x01(\x05R\x05nodes\x12\x19\n" +
-	"\bnode_ids\x18\a \x03(\tR\anodeIds2\x96\r\n" +
+	"\bnode_ids\x18\a \x03(\tR\anodeIds\x12\x18\n" +
+	"\arefused\x18\b \x01(\tR\arefused2\x96\r\n" +
 	"\vNodeService\x12D\n" +
 	"\tListNodes\x12\x1a.nodes.v1.ListNodesRequest\x1a\x1b.nodes.v1.ListNodesResponse\x12G\n" +
 	"\n" +

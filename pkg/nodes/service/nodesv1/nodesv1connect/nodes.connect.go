@@ -143,7 +143,8 @@ type NodeServiceClient interface {
 	MarkMissing(context.Context, *nodesv1.MarkMissingRequest) (*nodesv1.MarkMissingResponse, error)
 	// ProcessNode takes over what a node, or who ran something on it, says of it.
 	ProcessNode(context.Context, *nodesv1.ProcessNodeRequest) (*nodesv1.ProcessNodeResponse, error)
-	// ListAuditEntries lists the calls that changed something, the latest first.
+	// ListAuditEntries lists the calls that changed something, and those that were refused to a caller
+	// who may only read, the latest first.
 	ListAuditEntries(context.Context, *nodesv1.ListAuditEntriesRequest) (*nodesv1.ListAuditEntriesResponse, error)
 }
 
@@ -541,7 +542,8 @@ type NodeServiceHandler interface {
 	MarkMissing(context.Context, *nodesv1.MarkMissingRequest) (*nodesv1.MarkMissingResponse, error)
 	// ProcessNode takes over what a node, or who ran something on it, says of it.
 	ProcessNode(context.Context, *nodesv1.ProcessNodeRequest) (*nodesv1.ProcessNodeResponse, error)
-	// ListAuditEntries lists the calls that changed something, the latest first.
+	// ListAuditEntries lists the calls that changed something, and those that were refused to a caller
+	// who may only read, the latest first.
 	ListAuditEntries(context.Context, *nodesv1.ListAuditEntriesRequest) (*nodesv1.ListAuditEntriesResponse, error)
 }
 
