@@ -9,6 +9,7 @@ import (
 	"aws-provider-executor/actions/forwarding"
 	"aws-provider-executor/actions/power"
 	"aws-provider-executor/actions/route"
+	"aws-provider-executor/actions/runcommand"
 	"aws-provider-executor/actions/secondaryip"
 	"aws-provider-executor/actions/sgfence"
 	"aws-provider-executor/actions/tags"
@@ -29,6 +30,7 @@ func RegistryAt(clock sgfence.Clock) *action.Registry {
 		sgfence.Verbs(clock),
 		power.Verbs(),
 		tags.Verbs(),
+		runcommand.Verbs(clock.Now),
 	))
 }
 

@@ -11,6 +11,7 @@ import (
 	"aws-provider-executor/actions/forwarding"
 	"aws-provider-executor/actions/power"
 	"aws-provider-executor/actions/route"
+	"aws-provider-executor/actions/runcommand"
 	"aws-provider-executor/actions/secondaryip"
 	"aws-provider-executor/actions/sgfence"
 	"aws-provider-executor/actions/tags"
@@ -28,6 +29,8 @@ var (
 	_ route.Writer       = (*awsec2.Writer)(nil)
 	_ power.Reader       = (*awsec2.Reader)(nil)
 	_ power.Writer       = (*awsec2.Writer)(nil)
+	_ runcommand.Reader  = (*awsec2.Reader)(nil)
+	_ runcommand.Writer  = (*awsec2.Writer)(nil)
 	_ sgfence.Reader     = (*awsec2.Reader)(nil)
 	_ sgfence.Writer     = (*awsec2.Writer)(nil)
 	_ tags.Reader        = (*awsec2.Reader)(nil)
@@ -44,6 +47,7 @@ fence-security-groups: instanceRef region securityGroups invertSgRemoval interfa
 	` onFencePoweroff skipRaceCheck ignoreInstanceState ignoreTagWriteFailure transitionSecurityGroup
 stop-instances:
 ensure-tags:
+run-command:
 `
 
 // deciding are the fields that decide what is left behind.
@@ -55,6 +59,7 @@ fence-security-groups: instanceRef region securityGroups invertSgRemoval interfa
 	` backupTags onFencePoweroff transitionSecurityGroup
 stop-instances: instanceRef region requiredTag
 ensure-tags: resourceRef region tag.<key>
+run-command: instanceRef region document documentVersion parameter.<name>
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through
@@ -64,7 +69,7 @@ func TestDigestCoversWhatIsLeftBehind(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("\n")
 		for _, v := range actions.Registry().Verbs() {
-			if v.Undo == "" {
+			if v.TakesBack() {
 				continue
 			}
 			b.WriteString(v.Name + ":")
@@ -87,16 +92,22 @@ func TestDigestCoversWhatIsLeftBehind(t *testing.T) {
 	}
 }
 
-// TestPermissionsReadWithDescribe: a dry-run is read-only down to its IAM policy.
-func TestPermissionsReadWithDescribe(t *testing.T) {
+// reading are the beginnings of the names of operations that only read, by their service.
+var reading = map[string][]string{"ec2": {"Describe"}, "ssm": {"Describe", "Get", "List"}}
+
+// TestPermissionsTellReadsFromChanges: a dry-run is read-only down to its IAM policy.
+func TestPermissionsTellReadsFromChanges(t *testing.T) {
 	for _, v := range actions.Registry().Verbs() {
 		changes := 0
 		for _, p := range v.Permissions {
-			operation, ok := strings.CutPrefix(p.Action, "ec2:")
-			if !ok {
-				t.Errorf("%s needs %s, which is not EC2's", v.Name, p.Action)
+			service, operation, _ := strings.Cut(p.Action, ":")
+			if reading[service] == nil {
+				t.Errorf("%s needs %s, of a service that no verb uses", v.Name, p.Action)
 			}
-			if reads := strings.HasPrefix(operation, "Describe"); reads == p.Change {
+			reads := slices.ContainsFunc(reading[service], func(begin string) bool {
+				return strings.HasPrefix(operation, begin)
+			})
+			if reads == p.Change {
 				t.Errorf("%s: %s is declared change=%t", v.Name, p.Action, p.Change)
 			}
 			if p.Change {
@@ -105,6 +116,16 @@ func TestPermissionsReadWithDescribe(t *testing.T) {
 		}
 		if changes == 0 {
 			t.Errorf("%s declares no permission to change anything", v.Name)
+		}
+	}
+}
+
+// TestEveryVerbHasItsWayBack: it has an undo, takes others back, or nothing ever takes it back.
+func TestEveryVerbHasItsWayBack(t *testing.T) {
+	r := actions.Registry()
+	for _, v := range r.Verbs() {
+		if v.TakesBack() != (len(r.Undoes(v.Name)) > 0) {
+			t.Errorf("%s takes others back: %t, and undoes %v", v.Name, v.TakesBack(), r.Undoes(v.Name))
 		}
 	}
 }

@@ -140,6 +140,10 @@ func (c *command) became(ctx context.Context, s state, found ec2model.Command) (
 	switch {
 	case err != nil:
 		return state{}, err
+	case told && i.Steps:
+		// All of the command is over, and what one step wrote is not known.
+		s.value, s.invocation = ended, i
+		return s, nil
 	case !told || !slices.Contains(over, i.Status):
 		return s, nil
 	}

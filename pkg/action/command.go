@@ -31,7 +31,7 @@ var DocumentName = Form{
 // DocumentVersion is a version of a document of SSM.
 var DocumentVersion = Form{
 	Name:    "version of an SSM document",
-	Pattern: `^(\$LATEST|\$DEFAULT|[1-9][0-9]{0,8})$`,
+	Pattern: `^([$]LATEST|[$]DEFAULT|[1-9][0-9]{0,8})$`,
 	Canonical: func(s string) (string, error) {
 		if s == "$LATEST" || s == "$DEFAULT" || whole(s, 1, 999_999_999) {
 			return s, nil

@@ -49,7 +49,7 @@ var dynamoDB = service{
 }
 
 // services are all that are called in JSON.
-var services = []*service{&dynamoDB}
+var services = []*service{&dynamoDB, &systemsManager}
 
 // forItself reports whether a service is called for what it does. Others are asked for an identity.
 func forItself(name string) bool {

@@ -6,14 +6,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
 
 // shortPage is the least that EC2 lets a page be limited to.
 const shortPage = 5
 
-// Try finds out whether this identity may make a reading operation, named as IAM does without its
-// service: it asks for one short page, and nobody looks at that. It returns nil where it may.
+// Try finds out whether this identity may make a reading operation, named as IAM does, but one of
+// EC2's without its service: it asks for one short page, and nobody looks at that. It returns nil
+// where it may.
 func (r *Reader) Try(ctx context.Context, operation string) error {
 	what := "read with " + operation
 	page := aws.Int32(shortPage)
@@ -34,10 +36,33 @@ func (r *Reader) Try(ctx context.Context, operation string) error {
 	case "DescribeTags":
 		_, err = call(ctx, r.api.DescribeTags, &ec2.DescribeTagsInput{MaxResults: page})
 	default:
-		return protocol.Refuse(protocol.Internal, "there is no way to try %s", operation)
+		return r.tryOther(ctx, operation)
 	}
 	if err != nil {
 		return failure(operation, what, err)
 	}
 	return nil
+}
+
+// nowhere is the id of a command that there is not.
+const nowhere = "00000000-0000-0000-0000-000000000000"
+
+// tryOther tries an operation of another service than EC2. What SSM does not have it may be asked
+// about all the same.
+func (r *Reader) tryOther(ctx context.Context, operation string) error {
+	const instance = "i-00000000000000000"
+	var err error
+	switch operation {
+	case "ssm:DescribeDocument":
+		_, _, err = r.Document(ctx, "AWS-RunShellScript", "")
+	case "ssm:DescribeInstanceInformation":
+		_, _, err = r.ManagedInstance(ctx, instance)
+	case "ssm:GetCommandInvocation":
+		_, _, err = r.Invocation(ctx, nowhere, instance, "")
+	case "ssm:ListCommands":
+		_, _, err = r.ListCommands(ctx, ec2model.CommandQuery{ID: nowhere})
+	default:
+		return protocol.Refuse(protocol.Internal, "there is no way to try %s", operation)
+	}
+	return err
 }

@@ -267,7 +267,7 @@ func silent(err error) bool {
 func (l *looker) reads() []action.Permission {
 	var counted []action.Verb
 	for _, v := range l.verbs.Verbs() {
-		if l.Policy == nil || l.Policy.AllowsVerb(v.Name, names(l.verbs.Undoes(v.Name))...) {
+		if l.counts(v) {
 			counted = append(counted, v)
 		}
 	}
@@ -279,10 +279,31 @@ func (l *looker) reads() []action.Permission {
 		if p.Action == describeTags && !readsTags(l.Policy) {
 			continue
 		}
+		used := slices.ContainsFunc(counted, func(v action.Verb) bool { return reads(v, p.Action) })
+		if !strings.HasPrefix(p.Action, "ec2:") && !used {
+			// Another service is only asked where it is used.
+			continue
+		}
 		p.Foresees = p.Action != describeTags && !needed(p)
 		all = append(all, p)
 	}
 	return all
+}
+
+// counts reports whether a verb may be used. One that nothing takes back needs a policy for that.
+func (l *looker) counts(v action.Verb) bool {
+	if l.Policy == nil {
+		return !v.Irreversible
+	}
+	return l.Policy.AllowsVerb(v.Name, names(l.verbs.Undoes(v.Name))...) &&
+		(!v.Irreversible || l.Policy.AllowsIrreversible(v.Name, true))
+}
+
+// reads reports whether some request for the verb reads with the action.
+func reads(v action.Verb, name string) bool {
+	return slices.ContainsFunc(v.Permissions, func(p action.Permission) bool {
+		return p.Action == name && !p.Change
+	})
 }
 
 func readsTags(p *policy.Policy) bool { return p != nil && p.ReadsTags() }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"aws-provider-executor/pkg/ec2sim/internal/api"
 	"aws-provider-executor/pkg/ec2sim/internal/iam"
@@ -146,6 +147,11 @@ func (in *inbound) mayDo(
 		r.Resource = w.ARNOf(id)
 	}
 	maps.Copy(r.Keys, conditions)
+	if in.service.Prefix != api.EC2 {
+		maps.DeleteFunc(r.Keys, func(key string, _ []string) bool {
+			return strings.HasPrefix(key, "ec2:")
+		})
+	}
 	because := ""
 	switch rights.Decide(r) {
 	case iam.NotAllowed:

@@ -325,6 +325,10 @@ func replyOf(body any, err error) reply {
 // write answers the call as its faults have it.
 func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 	status, code := http.StatusOK, ""
+	if out.err != nil && in.service.Words != nil {
+		told := in.service.Words(*out.err)
+		out.err = &told
+	}
 	switch {
 	case out.none:
 		status = 0
@@ -351,7 +355,7 @@ func (s *Sim) write(w http.ResponseWriter, in *inbound, out reply) {
 		return
 	}
 	w.Header().Set("Content-Type", in.service.ContentType)
-	if out.err != nil && in.service.Target != "" {
+	if out.err != nil && in.service.Prefix == api.SQS {
 		w.Header().Set("X-Amzn-Query-Error", query.SQSQueryCode(out.err.Code)+";Sender")
 	}
 	w.Header().Set("X-Amzn-Requestid", in.call.RequestID)
@@ -405,7 +409,7 @@ func (in *inbound) filled(e *Error) *Error {
 	full := StandardError(e.Code)
 	if e.Code == "UnauthorizedOperation" {
 		full = *refusal.Unauthorized(in.arn, in.call.Operation, in.resource,
-			refusal.NotAllowed("ec2:"+in.call.Operation))
+			refusal.NotAllowed(in.service.Prefix+":"+in.call.Operation))
 	}
 	if e.Message != "" {
 		full.Message = e.Message

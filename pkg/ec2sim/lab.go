@@ -192,8 +192,14 @@ func addLabInstance(r *Region, id, name, kind string, interfaces ...labInterface
 		spec.Attachment.DeviceIndex, spec.Attachment.DeleteOnTermination = n, n == 0
 		specs = append(specs, spec)
 	}
+	// SSM reaches the routers alone.
+	var agent *Agent
+	if id != LabDB {
+		agent = &Agent{Ping: "Online"}
+	}
 	r.AddInstance(Instance{
-		ID: id, Type: kind, KeyName: "lab", LaunchTime: labBegin,
+		Agent: agent,
+		ID:    id, Type: kind, KeyName: "lab", LaunchTime: labBegin,
 		ReservationID: world.SameDigits("r", id), Tags: named(name),
 		Profile: "arn:aws:iam::" + DefaultOwner + ":instance-profile/" + labRole,
 	}, specs...)

@@ -32,6 +32,9 @@ type (
 	Attachment       = world.Attachment
 	Address          = world.Address
 	Quotas           = world.Quotas
+	Agent            = world.Agent
+	Command          = world.Command
+	CommandEnd       = world.CommandEnd
 )
 
 // Credential is one access key.

@@ -23,7 +23,7 @@ func (w *Wanted) calls() []call {
 	var all []call
 	for _, p := range w.Needed {
 		if p.Resource == anything {
-			all = append(all, call{p, anything, w.Scope.readKeys()})
+			all = append(all, call{p, anything, w.Scope.readKeys(p)})
 			continue
 		}
 		for _, arn := range w.Scope.arns(action.Kind(p.Resource)) {
@@ -33,8 +33,13 @@ func (w *Wanted) calls() []call {
 	return all
 }
 
-func (s Scope) readKeys() map[string][]string {
-	return map[string][]string{"ec2:region": {s.Region}, "aws:requestedregion": {s.Region}}
+// readKeys are the keys that every call has. That of EC2's own is absent from those of others.
+func (s Scope) readKeys(p action.Permission) map[string][]string {
+	keys := map[string][]string{"ec2:region": {s.Region}, "aws:requestedregion": {s.Region}}
+	if !isEC2(p.Action) {
+		keys["ec2:region"] = nil
+	}
+	return keys
 }
 
 // idKeys are the condition keys that name a resource itself.
@@ -45,8 +50,8 @@ var idKeys = map[action.Kind]string{
 }
 
 func (s Scope) changeKeys(p action.Permission, arn string) map[string][]string {
-	keys, kind := s.readKeys(), action.Kind(p.Resource)
-	if id := arn[strings.LastIndex(arn, "/")+1:]; id != anything {
+	keys, kind := s.readKeys(p), action.Kind(p.Resource)
+	if id := arn[strings.LastIndex(arn, "/")+1:]; id != anything && isEC2(p.Action) {
 		keys[idKeys[kind]] = []string{id}
 	}
 	switch {

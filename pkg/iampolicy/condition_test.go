@@ -103,19 +103,27 @@ func TestKeysOfCalls(t *testing.T) {
 		arn := s.arn(string(kind), "id-1")
 		return call{p, arn, s.changeKeys(p, arn)}
 	}
+	ec2Read := action.Permission{Action: "ec2:DescribeInstances", Resource: anything}
+	ssmRead := action.Permission{Action: "ssm:ListCommands", Resource: anything}
 	for _, tt := range []struct {
 		name, key string
 		of        call
 		want      truth
 	}{
+		{"a reading's region, of another service", "aws:RequestedRegion",
+			call{resource: anything, keys: s.readKeys(ssmRead)}, yes},
+		{"EC2's key of another service", "ec2:Region",
+			call{resource: anything, keys: s.readKeys(ssmRead)}, no},
 		{"an interface's VPC", "ec2:Vpc", change(action.NetworkInterface), yes},
 		{"an instance's VPC", "ec2:Vpc", change(action.Instance), no},
 		{"an instance's id", "ec2:InstanceID", change(action.Instance), yes},
 		{"an interface's tag", "aws:ResourceTag/a", change(action.NetworkInterface), maybe},
-		{"a reading's region", "aws:RequestedRegion", call{resource: anything, keys: s.readKeys()}, yes},
-		{"a reading's VPC", "ec2:Vpc", call{resource: anything, keys: s.readKeys()}, no},
-		{"a reading's tag", "aws:ResourceTag/a", call{resource: anything, keys: s.readKeys()}, no},
-		{"a reading's caller", "aws:SourceIp", call{resource: anything, keys: s.readKeys()}, maybe},
+		{"a reading's region", "aws:RequestedRegion",
+			call{resource: anything, keys: s.readKeys(ec2Read)}, yes},
+		{"a reading's VPC", "ec2:Vpc", call{resource: anything, keys: s.readKeys(ec2Read)}, no},
+		{"a reading's tag", "aws:ResourceTag/a", call{resource: anything, keys: s.readKeys(ec2Read)}, no},
+		{"a reading's caller", "aws:SourceIp",
+			call{resource: anything, keys: s.readKeys(ec2Read)}, maybe},
 	} {
 		c := condition{operator: "StringLike", key: tt.key, values: []string{"*"}}
 		if got := c.holds(tt.of); got != tt.want {

@@ -41,6 +41,7 @@ var kinds = map[action.Kind]kindTraits{
 	action.RouteTable:       {form: action.RouteTableID, inVPC: true},
 	action.Subnet:           {form: action.SubnetID, inVPC: true},
 	action.SecurityGroup:    {form: action.SecurityGroupID, inVPC: true, aside: true},
+	action.SSMDocument:      {form: action.DocumentName, aside: true},
 	action.ElasticIP:        {form: action.AllocationID},
 }
 
@@ -126,11 +127,15 @@ func changes(needed []action.Permission, kind action.Kind) bool {
 
 // Policy is the smallest policy that gives these permissions there. The scope must be right.
 func (s Scope) Policy(needed []action.Permission) Document {
-	var read []string
+	var read, others []string
 	groups := map[string][]action.Permission{}
 	for _, p := range needed {
 		if p.Resource == anything {
-			read = append(read, p.Action)
+			if isEC2(p.Action) {
+				read = append(read, p.Action)
+			} else {
+				others = append(others, p.Action)
+			}
 			continue
 		}
 		// Tags are a group of their own: their keys can be told.
@@ -139,7 +144,11 @@ func (s Scope) Policy(needed []action.Permission) Document {
 	}
 	d := Document{Version: "2012-10-17", Statement: []Statement{}}
 	if len(read) > 0 {
-		d.Statement = append(d.Statement, s.read(read))
+		d.Statement = append(d.Statement, s.read("Read", "ec2:Region", read))
+	}
+	if len(others) > 0 {
+		// Only EC2 knows the key ec2:Region.
+		d.Statement = append(d.Statement, s.read("ReadOfOthers", "aws:RequestedRegion", others))
 	}
 	for _, id := range slices.Sorted(maps.Keys(groups)) {
 		st := s.change(groups[id])
@@ -159,11 +168,14 @@ func (d Document) unused(sid string) string {
 	}
 }
 
-// read allows describing, which IAM restricts to a region and to nothing else.
-func (s Scope) read(actions []string) Statement {
-	return Statement{Sid: "Read", Effect: "Allow", Action: sortedOnce(actions),
+// isEC2 reports whether an IAM action is one of EC2's.
+func isEC2(name string) bool { return strings.HasPrefix(name, "ec2:") }
+
+// read allows describing, which IAM restricts to a region, by the key, and to nothing else.
+func (s Scope) read(sid, key string, actions []string) Statement {
+	return Statement{Sid: sid, Effect: "Allow", Action: sortedOnce(actions),
 		Resource:  Texts{anything},
-		Condition: map[string]map[string]Texts{"StringEquals": {"ec2:Region": {s.Region}}}}
+		Condition: map[string]map[string]Texts{"StringEquals": {key: {s.Region}}}}
 }
 
 // change allows changing one kind of resource.
@@ -214,8 +226,21 @@ func (s Scope) arns(kind action.Kind) Texts {
 	all := make(Texts, len(ids))
 	for i, id := range ids {
 		all[i] = s.arn(string(kind), id)
+		if kind == action.SSMDocument {
+			all[i] = s.documentARN(id)
+		}
 	}
 	return all
+}
+
+// documentARN is the ARN of a document of SSM, which may be AWS's own and so of no account. One
+// that is named by its ARN has that.
+func (s Scope) documentARN(name string) string {
+	if strings.HasPrefix(name, "arn:") {
+		return name
+	}
+	return "arn:" + cmp.Or(s.Partition, partitionOf(s.Region)) + ":ssm:" + s.Region + ":*:document/" +
+		name
 }
 
 func (s Scope) arn(kind, id string) string {

@@ -31,6 +31,9 @@ type CommandOrder struct {
 
 // Invocation is what became of a command on one instance.
 type Invocation struct {
+	// Steps is set where the document has several steps, and the one that was asked about is none of
+	// them. Nothing else is known then.
+	Steps bool
 	// Status is SSM's word, Details the finer one.
 	Status, Details string
 	// ResponseCode is the exit code; -1 where there is none.

@@ -20,9 +20,14 @@ var managed = map[string]string{"routerd": "managed"}
 
 // iam renders the policies of both programs, from what the verbs and the inventory need.
 func (g Generator) iam() ([]File, error) {
-	var verbs []string
+	// What nothing takes back is granted by a policy of its own, to whom it is meant for.
+	var verbs, final []string
 	for _, v := range g.Registry.Verbs() {
-		verbs = append(verbs, v.Name)
+		if v.Irreversible {
+			final = append(final, v.Name)
+		} else {
+			verbs = append(verbs, v.Name)
+		}
 	}
 	choices := []struct {
 		name   string
@@ -30,6 +35,8 @@ func (g Generator) iam() ([]File, error) {
 	}{
 		{"executor.json", iampolicy.Choice{Verbs: verbs, Everything: true,
 			With: []string{iampolicy.Foresight, iampolicy.PolicyTags}}},
+		{"run-command.json", iampolicy.Choice{Verbs: final, Everything: true,
+			With: []string{iampolicy.Foresight}}},
 		{"inventory.json", iampolicy.Choice{With: []string{iampolicy.Inventory}}},
 	}
 	var files []File

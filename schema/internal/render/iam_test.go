@@ -34,6 +34,7 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 			t.Fatalf("%s: %d and %d statements", prefix, len(executor.Statement), len(reads.Statement))
 		}
 		checkExecutorPolicy(t, prefix, want.arn, executor)
+		checkFinalPolicy(t, prefix, policies[prefix+"run-command.json"])
 		for _, p := range []iampolicy.Document{executor, reads} {
 			region := p.Statement[0].Condition["StringEquals"]["ec2:Region"]
 			if !slices.Equal(p.Statement[0].Resource, iampolicy.Texts{"*"}) ||
@@ -42,7 +43,7 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 			}
 		}
 	}
-	if len(policies) != 6 {
+	if len(policies) != 9 {
 		t.Errorf("%d policies", len(policies))
 	}
 }
@@ -66,6 +67,9 @@ func checkExecutorPolicy(t *testing.T, prefix, arn string, executor iampolicy.Do
 	}
 	needed := map[string]bool{"ec2:DescribeTags *": true}
 	for _, v := range generator().Registry.Verbs() {
+		if v.Irreversible {
+			continue
+		}
 		for _, p := range v.Permissions {
 			needed[p.Action+" "+p.Resource] = true
 		}
@@ -77,5 +81,22 @@ func checkExecutorPolicy(t *testing.T, prefix, arn string, executor iampolicy.Do
 	}
 	if len(allowed) != len(needed) {
 		t.Errorf("%s allows %d things, %d are needed", prefix, len(allowed), len(needed))
+	}
+}
+
+// checkFinalPolicy checks that what nothing takes back has a policy of its own.
+func checkFinalPolicy(t *testing.T, prefix string, final iampolicy.Document) {
+	t.Helper()
+	var sids []string
+	for _, s := range final.Statement {
+		sids = append(sids, s.Sid)
+		for _, a := range s.Action {
+			if !strings.HasPrefix(a, "ssm:") {
+				t.Errorf("%s: run-command.json allows %s", prefix, a)
+			}
+		}
+	}
+	if !slices.Equal(sids, []string{"ReadOfOthers", "ChangeDocument", "ChangeInstance"}) {
+		t.Errorf("%s: run-command.json has %v", prefix, sids)
 	}
 }

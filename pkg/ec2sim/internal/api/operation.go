@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim/internal/query"
+	"aws-provider-executor/pkg/ec2sim/internal/refusal"
 	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
@@ -155,6 +156,8 @@ type Service struct {
 	// Answer and Refusal write an answer and an error.
 	Answer  func(operation, requestID string, body any) ([]byte, error)
 	Refusal func(requestID, code, message string) ([]byte, error)
+	// Words is a refusal as the service words it; nil where it does as EC2.
+	Words func(refusal.Error) refusal.Error
 }
 
 // These are the services there are, by the names that requests are signed for.
@@ -163,6 +166,7 @@ const (
 	STS = "sts"
 	IAM = "iam"
 	SQS = "sqs"
+	SSM = "ssm"
 )
 
 const xmlType = "text/xml;charset=UTF-8"
@@ -188,6 +192,11 @@ var Services = map[string]Service{
 		Name: "AmazonSQS", Prefix: "sqs", Version: query.SQSVersion, Target: "AmazonSQS.",
 		Operations: sqsOperations, ContentType: query.JSONType, Answer: query.JSONAnswer,
 		Refusal: query.SQSRefusal,
+	},
+	SSM: {
+		Name: "AmazonSSM", Prefix: "ssm", Version: query.SSMVersion, Target: "AmazonSSM.",
+		Operations: ssmOperations, ContentType: query.JSONType11, Answer: query.JSONAnswer,
+		Refusal: query.SSMRefusal, Words: ssmWords,
 	},
 }
 

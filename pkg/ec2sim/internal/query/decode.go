@@ -3,12 +3,14 @@
 //
 // A struct field's name is its wire name: the field NetworkInterfaceId holds the parameter
 // NetworkInterfaceId, a []string field PrivateIpAddress holds PrivateIpAddress.1,
-// PrivateIpAddress.2 …, a struct or []struct field holds the parameters below it. Embedded structs
-// lie at the level of the struct that embeds them. What no field names is refused, as EC2 refuses
+// PrivateIpAddress.2 …, a struct, []struct or map field holds the parameters below it. A tag
+// `wire:"key"` is another wire name. Embedded structs lie at the level of the struct that embeds
+// them. What no field names is refused, as EC2 refuses
 // it.
 package query
 
 import (
+	"cmp"
 	"net/url"
 	"reflect"
 	"slices"
@@ -120,15 +122,16 @@ func decodeFields(n *node, key string, to reflect.Value, known map[string]bool) 
 			}
 			continue
 		}
-		known[field.Name] = true
-		child := n.children[field.Name]
+		name := cmp.Or(field.Tag.Get("wire"), field.Name)
+		known[name] = true
+		child := n.children[name]
 		if child == nil {
 			continue
 		}
 		if field.Tag.Get("query") == "unheld" {
-			return &UnheldError{child.leaf(join(key, field.Name))}
+			return &UnheldError{child.leaf(join(key, name))}
 		}
-		if err := decodeValue(child, join(key, field.Name), to.Field(i)); err != nil {
+		if err := decodeValue(child, join(key, name), to.Field(i)); err != nil {
 			return err
 		}
 	}
@@ -144,6 +147,8 @@ func decodeValue(n *node, key string, to reflect.Value) error {
 		return decodeStruct(n, key, to)
 	case reflect.Slice:
 		return decodeList(n, key, to)
+	case reflect.Map:
+		return decodeMap(n, key, to)
 	}
 	if n.value == nil || len(n.children) > 0 {
 		return &UnknownError{(&node{children: n.children}).leaf(key)}
@@ -198,6 +203,23 @@ func decodeList(n *node, key string, to reflect.Value) error {
 		}
 	}
 	to.Set(list)
+	return nil
+}
+
+// decodeMap reads members by their names.
+func decodeMap(n *node, key string, to reflect.Value) error {
+	if n.value != nil {
+		return &UnknownError{key}
+	}
+	all := reflect.MakeMap(to.Type())
+	for name, child := range n.children {
+		value := reflect.New(to.Type().Elem()).Elem()
+		if err := decodeValue(child, join(key, name), value); err != nil {
+			return err
+		}
+		all.SetMapIndex(reflect.ValueOf(name), value)
+	}
+	to.Set(all)
 	return nil
 }
 

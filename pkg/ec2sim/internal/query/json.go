@@ -11,8 +11,14 @@ import (
 // SQSVersion is the version of the SQS API.
 const SQSVersion = "2012-11-05"
 
-// JSONType is the content type of the protocol AWS JSON 1.0.
-const JSONType = "application/x-amz-json-1.0"
+// SSMVersion is the version of the SSM API.
+const SSMVersion = "2014-11-06"
+
+// JSONType and JSONType11 are the content types of the protocols AWS JSON 1.0 and 1.1.
+const (
+	JSONType   = "application/x-amz-json-1.0"
+	JSONType11 = "application/x-amz-json-1.1"
+)
 
 const sqsNamespace = "com.amazonaws.sqs#"
 
@@ -60,6 +66,14 @@ func SQSRefusal(_, code, message string) ([]byte, error) {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
 	}{sqsNamespace + code, message})
+}
+
+// SSMRefusal encodes an error answer of SSM.
+func SSMRefusal(_, code, message string) ([]byte, error) {
+	return json.Marshal(struct {
+		Type    string `json:"__type"`
+		Message string `json:"message,omitempty"`
+	}{code, message})
 }
 
 // SQSQueryCode is an error's code as it was before SQS spoke JSON. The header X-Amzn-Query-Error

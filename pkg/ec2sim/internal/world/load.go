@@ -126,6 +126,7 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		nics   []item[Interface]
 		eips   []item[Address]
 		fleets []item[fleet]
+		runs   []item[Command]
 	)
 	before := len(l.Faults)
 	l.Fields(n, path,
@@ -133,7 +134,8 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		items(l, "securityGroups", &groups, SecurityGroup{}), items(l, "gateways", &gates, Gateway{}),
 		items(l, "routeTables", &tables, RouteTable{}), items(l, "instances", &hosts, Instance{}),
 		items(l, "interfaces", &nics, Interface{SourceDestCheck: true}),
-		items(l, "addresses", &eips, Address{}), items(l, "fleets", &fleets, fleet{}),
+		items(l, "addresses", &eips, Address{}), items(l, "commands", &runs, Command{}),
+		items(l, "fleets", &fleets, fleet{}),
 		document.Field{Name: "denied", Read: func(n *document.Node, path string) {
 			w.Denied = l.Bool(n, path)
 		}},
@@ -171,6 +173,9 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		}
 	}
 	add(l, eips, w.AddAddress)
+	for _, it := range runs {
+		w.Commands[it.value.ID] = &it.value
+	}
 	l.fleets(w, fleets)
 	l.to.Worlds[Place{l.owner, name}] = w
 }
@@ -311,6 +316,16 @@ func (l *loader) value(n *document.Node, path string, to reflect.Value) {
 			l.value(n, path, element)
 			to.Set(reflect.Append(to, element))
 		})
+	case reflect.Map:
+		if n.Kind != document.Object {
+			l.Add(n.Line, path, "is %s, want an object", n.Kind)
+		}
+		to.Set(reflect.MakeMap(to.Type()))
+		for _, e := range n.Entries {
+			member := reflect.New(to.Type().Elem()).Elem()
+			l.value(e.Value, path+"."+e.Key, member)
+			to.SetMapIndex(reflect.ValueOf(e.Key), member)
+		}
 	case reflect.Bool:
 		to.SetBool(l.Bool(n, path))
 	case reflect.Int:

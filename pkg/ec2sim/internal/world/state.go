@@ -18,6 +18,7 @@ type RegionState struct {
 	Instances      []Instance      `json:"instances,omitempty"`
 	Interfaces     []Interface     `json:"interfaces,omitempty"`
 	Addresses      []Address       `json:"addresses,omitempty"`
+	Commands       []Command       `json:"commands,omitempty"`
 
 	// OptIn is opt-in-not-required, opted-in or not-opted-in. Empty follows from the region's name.
 	// Who calls in a region that is not opted in is not known there.
@@ -130,6 +131,8 @@ type Instance struct {
 	StateReason      string    `json:"stateReason,omitempty"` // as EC2 words it, after a stop
 	LaunchTime       time.Time `json:"launchTime"`
 	Tags             Tags      `json:"tags,omitempty"`
+	// Agent is that of SSM; nil for none.
+	Agent *Agent `json:"ssmAgent,omitempty"`
 }
 
 // Interface is an elastic network interface. Its groups are a set and come sorted in a State.
@@ -221,9 +224,12 @@ func clonePointer[T any](p *T) *T {
 	return &c
 }
 
-func (s Subnet) clone() Subnet       { s.Tags = s.Tags.clone(); return s }
-func (g Gateway) clone() Gateway     { g.Tags = g.Tags.clone(); return g }
-func (i Instance) clone() Instance   { i.Tags = i.Tags.clone(); return i }
+func (s Subnet) clone() Subnet   { s.Tags = s.Tags.clone(); return s }
+func (g Gateway) clone() Gateway { g.Tags = g.Tags.clone(); return g }
+func (i Instance) clone() Instance {
+	i.Tags, i.Agent = i.Tags.clone(), i.Agent.clone()
+	return i
+}
 func (a Address) clone() Address     { a.Tags = a.Tags.clone(); return a }
 func (v VPC) key() string            { return v.ID }
 func (s Subnet) key() string         { return s.ID }

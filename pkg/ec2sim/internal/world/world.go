@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim/internal/queue"
@@ -76,6 +77,9 @@ type World struct {
 	Instances  Table[Instance]
 	Interfaces Table[Interface]
 	Addresses  Table[Address]
+	// Commands are those of SSM, and seen counts the readings of each.
+	Commands Table[Command]
+	seen     map[string]*atomic.Int64
 
 	// Queues are those of SQS by their names, and listening those to which events go, by source.
 	Queues    map[string]*queue.Queue
@@ -112,6 +116,7 @@ func New(region, owner string) *World {
 		VPCs:      Table[VPC]{}, Subnets: Table[Subnet]{}, Groups: Table[SecurityGroup]{},
 		Gateways: Table[Gateway]{}, Routes: Table[RouteTable]{}, Instances: Table[Instance]{},
 		Interfaces: Table[Interface]{}, Addresses: Table[Address]{},
+		Commands: Table[Command]{}, seen: map[string]*atomic.Int64{},
 		transitions: map[string][]Transition{}, made: map[string]Made{},
 	}
 }
@@ -123,6 +128,7 @@ func (w *World) Clone() *World {
 		VPCs: w.VPCs.clone(), Subnets: w.Subnets.clone(), Groups: w.Groups.clone(),
 		Gateways: w.Gateways.clone(), Routes: w.Routes.clone(), Instances: w.Instances.clone(),
 		Interfaces: w.Interfaces.clone(), Addresses: w.Addresses.clone(),
+		Commands: w.Commands.clone(), seen: maps.Clone(w.seen),
 		transitions: maps.Clone(w.transitions), Queues: cloneQueues(w.Queues),
 		listening: maps.Clone(w.listening), made: maps.Clone(w.made),
 	}
@@ -135,7 +141,8 @@ func (w *World) Snapshot() RegionState {
 		Gateways: w.Gateways.snapshot(), RouteTables: w.Routes.snapshot(),
 		Instances:  w.Instances.snapshot(),
 		Interfaces: w.Interfaces.snapshot(), Addresses: w.Addresses.snapshot(),
-		OptIn: w.OptIn, Denied: w.Denied,
+		Commands: w.Commands.snapshot(),
+		OptIn:    w.OptIn, Denied: w.Denied,
 	}
 	for i := range s.Interfaces {
 		eni := &s.Interfaces[i]
