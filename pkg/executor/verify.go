@@ -5,12 +5,16 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/protocol"
 )
 
 const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = time.Second
 )
+
+// maxRefused is how many refusals of the identity end the reading: another one would be refused too.
+const maxRefused = 3
 
 // await reads until what is expected shows, or the context ends. Needed is how many
 // readings in a row must show it: one when the first does and the change was answered;
@@ -21,7 +25,7 @@ func (r *run) await(
 	ctx context.Context, needed int, expected func(action.Seen) bool,
 ) (bool, error) {
 	var last error
-	read := false
+	read, refused := false, 0
 	for inARow, pause := 0, firstPause; ; pause = min(2*pause, lastPause) {
 		seen, err := r.plan.Read(ctx)
 		switch {
@@ -41,6 +45,12 @@ func (r *run) await(
 			last = err
 			inARow, needed = 0, 2
 			r.Log.Warn("cannot read back", "error", err)
+			if asFailure(err).Class != protocol.Authorization {
+				break
+			}
+			if refused++; refused >= maxRefused {
+				return false, last
+			}
 		}
 		if !sleep(ctx, pause) {
 			return false, last

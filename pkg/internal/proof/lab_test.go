@@ -149,8 +149,8 @@ func (l *lab) open() []string {
 	return keys
 }
 
-// changing is an operation that is no Describe.
-func changing(c ec2sim.Call) bool { return !strings.HasPrefix(c.Operation, "Describe") }
+// changing is an operation that is no reading.
+func changing(c ec2sim.Call) bool { return c.Change }
 
 // request is what a core asks for.
 type request struct {
@@ -260,6 +260,7 @@ func (l *lab) env(app string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "EXECUTOR_STATE_DIR=" + l.store, "EXECUTOR_LOG=debug",
 		"AWS_SDK_UA_APP_ID=" + app, "AWS_ENDPOINT_URL_EC2=" + l.url, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ENDPOINT_URL_SSM=" + l.url,
 		"AWS_ACCESS_KEY_ID=" + ec2sim.LabRoleCredential.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + ec2sim.LabRoleCredential.SecretAccessKey,
 		"AWS_SESSION_TOKEN=" + ec2sim.LabRoleCredential.SessionToken,
@@ -420,8 +421,17 @@ func sameWorld(want, got ec2sim.State) string {
 var unixTime = regexp.MustCompile(
 	`(^|Original_SG_Backup_i-[0-9a-f]+_|"t":)(?:17[5-9]|1[89]|[2-9])[0-9]+`)
 
-// timeless is a world without the times at which it was fenced and started.
+// timeless is a world without the times at which it was fenced and started, and without what
+// commands have of their own.
 func timeless(s ec2sim.State) ec2sim.State {
+	s.Regions = maps.Clone(s.Regions)
+	for name, region := range s.Regions {
+		region.Commands = slices.Clone(region.Commands)
+		for i := range region.Commands {
+			region.Commands[i].ID, region.Commands[i].Requested = "", time.Time{}
+		}
+		s.Regions[name] = region
+	}
 	return edited(s, func(i *ec2sim.Instance) {
 		i.LaunchTime = time.Time{}
 		tags := ec2sim.Tags{}

@@ -200,8 +200,11 @@ func (tr *trial) undoes(a answer) bool {
 func refusals(a answer) []string {
 	var all []string
 	for _, c := range a.calls {
-		if c.Code == "UnauthorizedOperation" {
+		switch c.Code {
+		case "UnauthorizedOperation":
 			all = append(all, "ec2:"+c.Operation)
+		case "AccessDeniedException":
+			all = append(all, "ssm:"+c.Operation)
 		}
 	}
 	return all
@@ -255,7 +258,8 @@ func (n *needed) remove(
 		}
 		met = true
 		// What an earlier stage brought about stays, and then an undo is offered.
-		if a.Status.Status == protocol.Failed && !a.UndoAvailable && r.verb == s.verb {
+		if a.Status.Status == protocol.Failed && !a.UndoAvailable && r.verb == s.verb &&
+			outcome(a) != "failed ambiguous" {
 			if diff := sameWorld(withoutBackup(was), withoutBackup(tr.state())); diff != "" {
 				t.Errorf("%s without %s failed and changed (-was +is):\n%s", r.verb, p.Action, diff)
 			}
@@ -306,6 +310,9 @@ func (n *needed) judge(
 	case len(refused) == 0 && outcome(a) == want:
 		return false
 	case class == string(protocol.Authorization) && hint == p.Action:
+		n.failed++
+	case tr.s.final && class == string(protocol.Ambiguous) && strings.Contains(a.Error, p.Action):
+		// It was sent, and what became of it can't be read.
 		n.failed++
 	case outcome(a) == want && len(refused) > 0 && warned:
 		n.warned++

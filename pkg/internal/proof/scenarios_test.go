@@ -6,11 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/ec2sim"
-	"aws-provider-executor/pkg/ledger/ledgertest"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -37,6 +35,8 @@ type scenario struct {
 	// alone marks an undo verb that is an action of its own: without the key of another, it is not
 	// undone itself.
 	alone bool
+	// final marks an action that nothing takes back. It is alone, too.
+	final bool
 	// beyond means that the undo restores what was there before an earlier action of somebody else.
 	beyond bool
 }
@@ -386,6 +386,22 @@ var scenarios = []scenario{
 		parameters: map[string]string{"priorTag.Name": `"edge"`, "ensuredTag.Name": `"db"`},
 	},
 	{
+		name: "run a command", verb: "run-command", alone: true, final: true,
+		target: map[string]string{"instanceRef": ec2sim.LabRouterA},
+		parameters: map[string]string{"document": "AWS-RunShellScript",
+			"parameter.commands": "systemctl restart nginx"},
+	},
+	{
+		name: "run a command that takes its time", verb: "run-command", alone: true, final: true,
+		seed: func(r *ec2sim.Region) {
+			r.EditInstance(ec2sim.LabRouterA, func(i *ec2sim.Instance) {
+				i.Agent.Ends = []ec2sim.CommandEnd{{Reads: 2, Output: "done\n"}}
+			})
+		},
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterA},
+		parameters: map[string]string{"document": "AWS-RunShellScript", "parameter.commands": "sync"},
+	},
+	{
 		name: "start an instance", verb: "start-instances", alone: true,
 		seed: func(r *ec2sim.Region) {
 			r.EditInstance(ec2sim.LabDB, func(i *ec2sim.Instance) { i.State = "stopped" })
@@ -495,9 +511,7 @@ func (s scenario) happens(l *lab) {
 		s.between(l.sim.Region(ec2sim.LabRegion))
 	}
 	if s.old {
-		if err := ledgertest.Age(l.store, 2*time.Minute); err != nil {
-			l.t.Fatal(err)
-		}
+		l.age()
 	}
 }
 
