@@ -170,7 +170,7 @@ func age(ts *testscript.TestScript, _ bool, args []string) {
 func changes(ts *testscript.TestScript, neg bool, args []string) {
 	n := 0
 	for _, c := range of(ts).sim.Calls() {
-		if !strings.HasPrefix(c.Operation, "Describe") && !strings.HasPrefix(c.Operation, "Get") {
+		if c.Change {
 			n++
 		}
 	}

@@ -2,6 +2,7 @@ package awsec2
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -21,17 +22,24 @@ var systemsManager = service{
 	},
 }
 
-// ssmCall makes one call of SSM by a connection, with what the operation takes, and reads its
-// answer.
-func ssmCall[O, I any](
-	ctx context.Context, c *Connection, connect func(*service) (*serviceClient, error),
-	operation string, in *I,
-) (*O, error) {
+// ssmCall makes one call of SSM, with in as what the operation takes, and reads its answer into out.
+// It is no generic function: each of those costs the program a copy.
+func ssmCall(
+	ctx context.Context, connect func(*service) (*serviceClient, error),
+	operation string, in, out any,
+) error {
 	client, err := connect(&systemsManager)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return serviceCall[O](ctx, client, operation, in)
+	answer, err := serviceCall[json.RawMessage](ctx, client, operation, &in)
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal(*answer, out) != nil {
+		return &unreadableAnswer{systemsManager.name, operation}
+	}
+	return nil
 }
 
 // ssmFailure makes a failure of an error of SSM. One that is a failure already stays as it is.
@@ -136,7 +144,8 @@ func (r *Reader) ListCommands(
 			ssmFilter{"InvokedAfter", q.Since.UTC().Format("2006-01-02T15:04:05Z")})
 	}
 	for range maxCommandPages {
-		page, err := ssmCall[listCommandsOut](ctx, r.of, r.of.serviceReader, "ListCommands", in)
+		var page listCommandsOut
+		err := ssmCall(ctx, r.of.serviceReader, "ListCommands", in, &page)
 		if ssmCode(err) == "InvalidCommandId" {
 			return nil, true, nil
 		}
@@ -170,8 +179,9 @@ func ssmCode(err error) string {
 func (r *Reader) Invocation(
 	ctx context.Context, command, instance, step string,
 ) (i ec2model.Invocation, found bool, err error) {
-	out, err := ssmCall[getInvocationOut](ctx, r.of, r.of.serviceReader, "GetCommandInvocation",
-		&getInvocationIn{CommandId: command, InstanceId: instance, PluginName: step})
+	var out getInvocationOut
+	err = ssmCall(ctx, r.of.serviceReader, "GetCommandInvocation",
+		&getInvocationIn{CommandId: command, InstanceId: instance, PluginName: step}, &out)
 	switch ssmCode(err) {
 	case "InvocationDoesNotExist":
 		return i, false, nil
@@ -196,9 +206,9 @@ func (r *Reader) Invocation(
 func (r *Reader) ManagedInstance(
 	ctx context.Context, id string,
 ) (i ec2model.ManagedInstance, found bool, err error) {
-	out, err := ssmCall[describeInstancesOut](ctx, r.of, r.of.serviceReader,
-		"DescribeInstanceInformation",
-		&describeInstancesIn{Filters: []instanceFilter{{"InstanceIds", []string{id}}}})
+	var out describeInstancesOut
+	err = ssmCall(ctx, r.of.serviceReader, "DescribeInstanceInformation",
+		&describeInstancesIn{Filters: []instanceFilter{{"InstanceIds", []string{id}}}}, &out)
 	if err != nil {
 		return i, false,
 			ssmFailure("DescribeInstanceInformation", "find out whether SSM reaches "+id, err)
@@ -218,8 +228,9 @@ func (r *Reader) ManagedInstance(
 func (r *Reader) Document(
 	ctx context.Context, name, version string,
 ) (d ec2model.Document, found bool, err error) {
-	out, err := ssmCall[describeDocumentOut](ctx, r.of, r.of.serviceReader, "DescribeDocument",
-		&describeDocumentIn{Name: name, DocumentVersion: version})
+	var out describeDocumentOut
+	err = ssmCall(ctx, r.of.serviceReader, "DescribeDocument",
+		&describeDocumentIn{Name: name, DocumentVersion: version}, &out)
 	switch ssmCode(err) {
 	case "InvalidDocument", "InvalidDocumentVersion":
 		return d, false, nil
@@ -241,12 +252,13 @@ func (r *Reader) Document(
 
 // SendCommand has SSM take a command, and returns the command's id. It does not wait.
 func (w *Writer) SendCommand(ctx context.Context, order ec2model.CommandOrder) (string, error) {
-	out, err := ssmCall[sendCommandOut](ctx, w.of, w.of.serviceWriter, "SendCommand", &sendCommandIn{
+	var out sendCommandOut
+	err := ssmCall(ctx, w.of.serviceWriter, "SendCommand", &sendCommandIn{
 		InstanceIds: []string{order.Instance}, DocumentName: order.Document,
 		DocumentVersion: order.Version, Comment: order.Comment,
 		TimeoutSeconds: order.DeliveryTimeout, Parameters: order.Parameters,
 		OutputS3BucketName: order.Bucket, OutputS3KeyPrefix: order.Prefix,
-	})
+	}, &out)
 	var f *protocol.Failure
 	if errors.As(err, &f) {
 		return "", f

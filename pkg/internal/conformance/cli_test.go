@@ -35,6 +35,24 @@ var commands = []command{
 	{line: `aws ec2 describe-instance-types --instance-types t3.medium --query ` +
 		`'InstanceTypes[].NetworkInfo.[MaximumNetworkInterfaces,Ipv4AddressesPerInterface]' ` +
 		`--output text`, want: "3\t6"},
+	// A command, and what became of it.
+	{line: `aws ssm describe-instance-information --filters ` +
+		`Key=InstanceIds,Values=i-01088600000000011,i-01088600000000020 --query ` +
+		`'InstanceInformationList[].[InstanceId,PingStatus]' --output text`,
+		want: "i-01088600000000011\tOnline"},
+	{line: `id=$(aws ssm send-command --instance-ids i-01088600000000011 --document-name ` +
+		`AWS-RunShellScript --parameters commands=uptime,date --comment key:cli --query ` +
+		`Command.CommandId --output text) && aws ssm wait command-executed --command-id "$id" ` +
+		`--instance-id i-01088600000000011 && aws ssm get-command-invocation --command-id "$id" ` +
+		`--instance-id i-01088600000000011 --query '[Status,ResponseCode,Comment]' --output text`,
+		want: "Success\t0\tkey:cli"},
+	{line: `aws ssm list-commands --instance-id i-01088600000000011 --filters ` +
+		`key=DocumentName,value=AWS-RunShellScript --query 'Commands[].Parameters.commands' ` +
+		`--output text`, want: "uptime\tdate"},
+	{line: `aws ssm send-command --instance-ids i-01088600000000020 --document-name ` +
+		`AWS-RunShellScript --parameters commands=uptime`, fails: true, says: "InvalidInstanceId"},
+	{line: `aws ssm describe-document --name AWS-RunShellScript --query ` +
+		`'Document.[DocumentType,Status]' --output text`, want: "Command\tActive"},
 	{line: `aws ec2 describe-network-interfaces --filters Name=tag:Name,Values='router-*' --query ` +
 		`'NetworkInterfaces[].[NetworkInterfaceId,PrivateIpAddress,SourceDestCheck]' --output text`,
 		want: "eni-01088600000000011\t10.88.60.11\tTrue\neni-01088600000000012\t10.88.60.12\tTrue\n" +
