@@ -22,8 +22,8 @@ var systemsManager = service{
 	},
 }
 
-// ssmCall makes one call of SSM, with in as what the operation takes, and reads its answer into out.
-// It is no generic function: each of those costs the program a copy.
+// ssmCall makes one call of SSM, with in as what the operation takes, and reads its answer into
+// out. It is no generic function: each of those costs the program a copy.
 func ssmCall(
 	ctx context.Context, connect func(*service) (*serviceClient, error),
 	operation string, in, out any,

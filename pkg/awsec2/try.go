@@ -21,6 +21,9 @@ func (r *Reader) Try(ctx context.Context, operation string) error {
 	page := aws.Int32(shortPage)
 	var err error
 	switch operation {
+	case "DescribeAddresses":
+		// It has no pages.
+		_, err = call(ctx, r.api.DescribeAddresses, &ec2.DescribeAddressesInput{})
 	case "DescribeInstances":
 		_, err = call(ctx, r.api.DescribeInstances, &ec2.DescribeInstancesInput{MaxResults: page})
 	case "DescribeNetworkInterfaces":

@@ -13,7 +13,7 @@ const (
 	lastPause  = time.Second
 )
 
-// maxRefused is how many refusals of the identity end the reading: another one would be refused too.
+// maxRefused is how many refusals of the identity end the reading: the next would be refused too.
 const maxRefused = 3
 
 // await reads until what is expected shows, or the context ends. Needed is how many

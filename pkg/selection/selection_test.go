@@ -121,6 +121,8 @@ func TestWhatVerbsActOn(t *testing.T) {
 		"ensure-forwarding-disabled": nic, "assign-route-table-route": nic,
 		"unassign-route-table-route": nic, "fence-security-groups": instance,
 		"unfence-security-groups": instance, "stop-instances": instance, "start-instances": instance,
+		"run-command": instance, "ensure-tags": "instance resourceRef",
+		"restore-tags": "instance resourceRef",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
