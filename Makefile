@@ -112,9 +112,9 @@ fence-cluster: ## as root: have fence-agents, Pacemaker and a whole cluster judg
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(FENCE_PACKAGES); }
 	go test -tags fencecluster -count=1 -timeout 30m -v ./pkg/internal/fencecluster
 
-monitoring: ## have Prometheus' own promtool judge metrics, alert rules and dashboard
-	@command -v promtool >/dev/null || \
-		{ apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
+monitoring: ## have promtool judge metrics, alerts and dashboard, and systemd the examples' units
+	@command -v promtool >/dev/null && command -v systemd-analyze >/dev/null || { apt-get update -q && \
+		apt-get install -y -q --no-install-recommends prometheus systemd; }
 	go test -tags monitoring -count=1 ./pkg/internal/monitoring
 
 browser: ## look at the pages of reports and nodes in headless Chromium, which it installs

@@ -7,54 +7,19 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"aws-provider-executor/pkg/internal/browser"
 	"aws-provider-executor/pkg/report"
 )
-
-// browser starts a headless Chromium.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("there is no chromium; make browser installs it: ", err)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.WSURLReadTimeout(time.Minute))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, end := chromedp.NewContext(allocator)
-	t.Cleanup(end)
-	if _, err := chromedp.Run(ctx, chromedp.Title()); err != nil {
-		t.Fatal("chromium does not start: ", err)
-	}
-	return ctx
-}
-
-// screen is what a page is looked at on.
-type screen struct {
-	name          string
-	width, height int64
-	scheme        string
-}
-
-var screens = []screen{
-	{"wide", 1440, 900, "light"}, {"narrow", 340, 700, "light"}, {"dark", 1024, 768, "dark"},
-	{"narrow-dark", 400, 800, "dark"},
-}
 
 // fault is something wrong that the browser found.
 type fault struct{ What, Where string }
@@ -63,7 +28,7 @@ type fault struct{ What, Where string }
 // or out of its box, and all can be told from what lies below. Nothing is fetched.
 // REPORT_SCREENSHOTS names a directory to keep what was seen in.
 func TestOnScreens(t *testing.T) {
-	ctx := browser(t)
+	ctx := browser.Start(t)
 	hostile := takeover()
 	long := strings.Repeat("長い名前", 30) + strings.Repeat("w", 80)
 	hostile.Says, hostile.Network.Instances[0].Name, hostile.Status = long, long, "running"
@@ -76,14 +41,14 @@ func TestOnScreens(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range screens {
-			t.Run(name+" "+s.name, func(t *testing.T) { lookAt(t, ctx, path, name, s) })
+		for _, s := range browser.Screens {
+			t.Run(name+" "+s.Name, func(t *testing.T) { lookAt(t, ctx, path, name, s) })
 		}
 	}
 }
 
 // lookAt opens a page on a screen and holds what it looks like.
-func lookAt(t *testing.T, ctx context.Context, path, name string, s screen) {
+func lookAt(t *testing.T, ctx context.Context, path, name string, s browser.Screen) {
 	tab, end := chromedp.NewContext(ctx)
 	defer end()
 	var mu sync.Mutex
@@ -101,7 +66,7 @@ func lookAt(t *testing.T, ctx context.Context, path, name string, s screen) {
 	address := (&url.URL{Scheme: "file", Path: path}).String()
 	err := chromedp.Do(tab,
 		chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}
+			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.Scheme}}
 			_, err := cdp.Call(ctx, target, network.Enable, network.EnableParams{})
 			if err == nil {
 				_, err = cdp.Call(ctx, target, emulation.SetEmulatedMedia,
@@ -109,7 +74,7 @@ func lookAt(t *testing.T, ctx context.Context, path, name string, s screen) {
 			}
 			return err
 		}),
-		chromedp.EmulateViewport(s.width, s.height),
+		chromedp.EmulateViewport(s.Width, s.Height),
 		chromedp.Navigate(address),
 	)
 	if err != nil {
@@ -129,12 +94,12 @@ func lookAt(t *testing.T, ctx context.Context, path, name string, s screen) {
 		t.Fatal(err)
 	}
 	if dir := os.Getenv("REPORT_SCREENSHOTS"); dir != "" {
-		file := filepath.Join(dir, fmt.Sprintf("%s-%s.png", name, s.name))
+		file := filepath.Join(dir, fmt.Sprintf("%s-%s.png", name, s.Name))
 		if err := os.WriteFile(file, shot, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if light := scheme == "rgb(255, 255, 255)"; light != (s.scheme == "light") {
+	if light := scheme == "rgb(255, 255, 255)"; light != (s.Scheme == "light") {
 		t.Errorf("the page lies on %s", scheme)
 	}
 	for _, f := range faults {

@@ -3,9 +3,6 @@
 package page_test
 
 import (
-	"aws-provider-executor/pkg/nodes/service"
-	"aws-provider-executor/pkg/nodes/service/page"
-	"aws-provider-executor/pkg/nodes/store"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,18 +10,21 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"aws-provider-executor/pkg/internal/browser"
+	"aws-provider-executor/pkg/nodes/service"
+	"aws-provider-executor/pkg/nodes/service/page"
+	"aws-provider-executor/pkg/nodes/store"
 )
 
 // serve serves a store as the page does it, to the caller ann.
@@ -38,51 +38,22 @@ func serve(t *testing.T, s *store.Store) string {
 	return server.URL
 }
 
-// browser starts a headless Chromium.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("there is no chromium; make browser installs it: ", err)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, end := chromedp.NewContext(allocator)
-	t.Cleanup(end)
-	if _, err := chromedp.Run(ctx, chromedp.Title()); err != nil {
-		t.Fatal("chromium does not start: ", err)
-	}
-	return ctx
-}
-
-// screen is what a page is looked at on.
-type screen struct {
-	name          string
-	width, height int64
-	scheme        string
-}
-
 // TestOnScreens: on a wide, a narrow and a dark screen nothing overflows, all can be read and
 // reached by the keyboard, and nothing is fetched but the page. PAGE_SCREENSHOTS names a directory
 // to keep what was seen in.
 func TestOnScreens(t *testing.T) {
-	ctx := browser(t)
+	ctx := browser.Start(t)
 	at := serve(t, fill(t))
 	for name, path := range map[string]string{"all": "/", "node": "/node?id=i-0",
 		"refused": "/?filter=" + url.QueryEscape(hostile)} {
-		for _, s := range []screen{{"wide", 1440, 900, "light"}, {"narrow", 340, 700, "light"},
-			{"dark", 1024, 768, "dark"}, {"narrow-dark", 400, 800, "dark"}} {
-			t.Run(name+" "+s.name, func(t *testing.T) { lookAt(t, ctx, at+path, name, s) })
+		for _, s := range browser.Screens {
+			t.Run(name+" "+s.Name, func(t *testing.T) { lookAt(t, ctx, at+path, name, s) })
 		}
 	}
 }
 
 // lookAt opens a page on a screen and holds what it looks like.
-func lookAt(t *testing.T, ctx context.Context, address, name string, s screen) {
+func lookAt(t *testing.T, ctx context.Context, address, name string, s browser.Screen) {
 	tab, end := chromedp.NewContext(ctx)
 	defer end()
 	var mu sync.Mutex
@@ -98,7 +69,7 @@ func lookAt(t *testing.T, ctx context.Context, address, name string, s screen) {
 	}
 	err := chromedp.Do(tab,
 		chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}
+			features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.Scheme}}
 			_, err := cdp.Call(ctx, target, network.Enable, network.EnableParams{})
 			if err == nil {
 				_, err = cdp.Call(ctx, target, emulation.SetEmulatedMedia,
@@ -106,7 +77,7 @@ func lookAt(t *testing.T, ctx context.Context, address, name string, s screen) {
 			}
 			return err
 		}),
-		chromedp.EmulateViewport(s.width, s.height),
+		chromedp.EmulateViewport(s.Width, s.Height),
 		chromedp.Navigate(address),
 	)
 	if err != nil {
@@ -121,7 +92,7 @@ func lookAt(t *testing.T, ctx context.Context, address, name string, s screen) {
 		t.Fatal(err)
 	}
 	if dir := os.Getenv("PAGE_SCREENSHOTS"); dir != "" {
-		file := filepath.Join(dir, fmt.Sprintf("%s-%s.png", name, s.name))
+		file := filepath.Join(dir, fmt.Sprintf("%s-%s.png", name, s.Name))
 		if err := os.WriteFile(file, shot, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -11,39 +11,15 @@ import (
 
 	"golang.org/x/net/html"
 
+	"aws-provider-executor/pkg/markup"
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/store"
-	"aws-provider-executor/pkg/printable"
 )
 
-// attrs are the attributes of an element: name, value, name, value.
-type attrs []string
+// A page is mostly these, so that they have short names here.
+type attrs = markup.Attrs
 
-// el is an element with attributes and children. Everything is escaped as it is written.
-func el(name string, a attrs, children ...*html.Node) *html.Node {
-	n := &html.Node{Type: html.ElementNode, Data: name}
-	for i := 0; i+1 < len(a); i += 2 {
-		n.Attr = append(n.Attr, html.Attribute{Key: a[i], Val: printable.Text(a[i+1])})
-	}
-	return with(n, children...)
-}
-
-// with adds children, but for those that are nil.
-func with(n *html.Node, children ...*html.Node) *html.Node {
-	for _, c := range children {
-		if c != nil {
-			n.AppendChild(c)
-		}
-	}
-	return n
-}
-
-// txt is a text, made fit to be shown.
-func txt(s string) *html.Node {
-	return &html.Node{Type: html.TextNode, Data: printable.Text(s)}
-}
-
-func tag(name, class, text string) *html.Node { return el(name, attrs{"class", class}, txt(text)) }
+var el, with, txt, tag = markup.El, markup.With, markup.Text, markup.Tag
 
 // code is a text of a machine; nil where it is empty.
 func code(text string) *html.Node {
@@ -224,20 +200,11 @@ func facts(n *nodes.Node, managers called) *html.Node {
 
 // document is the whole page.
 func document(title, caller string, body ...*html.Node) *html.Node {
-	style := el("style", nil, &html.Node{Type: html.TextNode, Data: styleSheet})
-	head := el("head", nil,
-		el("meta", attrs{"charset", "utf-8"}),
-		el("meta", attrs{"name", "viewport", "content", "width=device-width, initial-scale=1"}),
-		el("meta", attrs{"name", "color-scheme", "content", "light dark"}),
-		el("title", nil, txt(title)), style)
 	top := el("header", nil, el("a", attrs{"class", "skip", "href", "#main"}, txt("To the content")),
 		el("h1", nil, txt(title)))
 	if caller != "" {
 		with(top, tag("p", "dim", "You are "+caller+"."))
 	}
-	doc := &html.Node{Type: html.DocumentNode}
-	doc.AppendChild(&html.Node{Type: html.DoctypeNode, Data: "html"})
-	doc.AppendChild(el("html", attrs{"lang", "en"}, head, el("body", nil, top,
-		with(el("main", attrs{"id", "main", "tabindex", "-1"}), body...))))
-	return doc
+	return markup.Document(title, styleSheet, nil, []*html.Node{top,
+		with(el("main", attrs{"id", "main", "tabindex", "-1"}), body...)})
 }
