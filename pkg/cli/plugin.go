@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -33,8 +34,15 @@ const observePlan = "EXECUTOR_OBSERVE_PLAN"
 
 var _ gate.ManyRunner = (*plugin)(nil)
 
+// collectAt is how much is allocated beside what is kept before garbage is collected, in percent,
+// where many requests are run: most of it is of requests that soon end.
+const collectAt = 400
+
 // ExpectMany has the next requests get one process in common.
 func (p *plugin) ExpectMany() {
+	if p.app.env["GOGC"] == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.many = true

@@ -229,41 +229,46 @@ func (g *Gate) run(
 		}
 		mu.Unlock()
 		opt.tell(wave, stopped)
-		a, err := g.Store.Get(context.WithoutCancel(ctx), id)
-		if err != nil {
-			mu.Lock()
-			failure = err
-			mu.Unlock()
-			break
-		}
-		outcomes[i] = notBegun(ctx, a)
-		if stopped {
-			<-slots
-			continue
-		}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			o, err := one(ctx, a, number)
+			o, err := g.runOne(ctx, id, stopped, number, one)
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
-				if o.Verdict != NotReached {
-					// It may have run, and that could not be written down.
-					outcomes[i].Verdict, outcomes[i].Message = Unsuccessful, err.Error()
-				}
+			switch outcomes[i] = o; {
+			case err != nil:
 				failure, stop = err, true
-				return
+			case !stopped:
+				if o.Verdict == Refused || o.Verdict == NotReached {
+					begun--
+				}
+				stop = stop || o.Verdict != Done && !opt.KeepGoing
+				g.tell(o)
 			}
-			outcomes[i] = o
-			if o.Verdict == Refused || o.Verdict == NotReached {
-				begun--
-			}
-			stop = stop || o.Verdict != Done && !opt.KeepGoing
-			g.tell(o)
 		})
 	}
 	wait.Wait()
 	return slices.DeleteFunc(outcomes, func(o Outcome) bool { return o.Action.ID == 0 }), failure
+}
+
+// runOne finds an action, and does what is to be done with it unless that was stopped.
+func (g *Gate) runOne(
+	ctx context.Context, id int64, stopped bool, begun int,
+	one func(ctx context.Context, a Action, begun int) (Outcome, error),
+) (Outcome, error) {
+	a, err := g.Store.Get(context.WithoutCancel(ctx), id)
+	if err != nil || stopped {
+		return notBegun(ctx, a), err
+	}
+	o, err := one(ctx, a, begun)
+	if err == nil {
+		return o, nil
+	}
+	reached := o.Verdict != NotReached
+	if o = notBegun(ctx, a); reached {
+		// It may have run, and that could not be written down.
+		o.Verdict, o.Message = Unsuccessful, err.Error()
+	}
+	return o, err
 }
 
 // notBegun is the outcome of an action that nothing was started for.
@@ -277,8 +282,15 @@ func notBegun(ctx context.Context, a Action) Outcome {
 
 // mayExecute decides whether an action may run now; begun is how many this run let through before.
 func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Denial, error) {
+	_, reasons, err := g.judge(ctx, a, begun)
+	return reasons, err
+}
+
+// judge is mayExecute, and returns what was judged of the log.
+func (g *Gate) judge(
+	ctx context.Context, a Action, begun int,
+) (h policy.History, reasons policy.Denial, err error) {
 	now := g.Now()
-	var reasons policy.Denial
 	switch a.Status {
 	case Pending, Approved, Failed, Skipped, Running:
 	case Succeeded:
@@ -288,7 +300,7 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 	}
 	busy, err := g.atWork(ctx, a)
 	if err != nil {
-		return nil, err
+		return h, nil, err
 	}
 	reasons = append(reasons, busy...)
 	if a.Claim != nil && a.Claim.Purpose == ToRollBack && len(busy) == 0 {
@@ -298,13 +310,14 @@ func (g *Gate) mayExecute(ctx context.Context, a Action, begun int) (policy.Deni
 	}
 	reasons = append(reasons, intact(a)...)
 	if g.Policy == nil {
-		return append(reasons, noPolicy()...), nil
+		return h, append(reasons, noPolicy()...), nil
 	}
-	h, past, err := g.history(ctx, a)
+	var past past
+	h, past, err = g.history(ctx, a)
 	if err != nil {
-		return nil, err
+		return h, nil, err
 	}
-	return slices.Concat(reasons, past.against, g.anothers(a, past.run),
+	return h, slices.Concat(reasons, past.against, g.anothers(a, past.run),
 		g.Policy.Subject(g.subject(a.Plan)),
 		g.notAsSelected(ctx, a.Plan),
 		g.Policy.Execution(now, begun),
@@ -325,11 +338,12 @@ func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error
 	if len(reasons) > 0 {
 		return g.deny(lasting, a, "execution", reasons)
 	}
-	h, _, err := g.history(lasting, a)
-	if err != nil {
-		return notBegun(ctx, a), err
-	}
-	held, reasons, err := g.claim(lasting, a, begun, ToExecute, g.mayExecute)
+	var h policy.History
+	held, reasons, err := g.claim(lasting, a, begun, ToExecute,
+		func(ctx context.Context, a Action, begun int) (reasons policy.Denial, err error) {
+			h, reasons, err = g.judge(ctx, a, begun)
+			return reasons, err
+		})
 	if err != nil {
 		return notBegun(ctx, a), err
 	}

@@ -254,7 +254,7 @@ func (w *writer) exec(query string, args ...any) (sql.Result, error) {
 
 // view is what the transaction sees.
 func (w *writer) view() view {
-	return view{w.ctx, spoken{w.tx, w.journal.engine}, w.journal}
+	return view{w.ctx, spoken{w.tx, w.journal.engine}, w.journal, w.head}
 }
 
 var (

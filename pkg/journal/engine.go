@@ -28,6 +28,8 @@ type engine interface {
 	isDuplicate(err error) bool
 	// passes reports whether what failed may go well in a while: nothing of it was done.
 	passes(err error) bool
+	// lasts reports whether what was written lasts by itself, so that there is nothing to flush.
+	lasts() bool
 	// flush is Journal.Flush.
 	flush(ctx context.Context, j *Journal) error
 	// digests reads rows, each with its digest only, in their order.
@@ -59,6 +61,8 @@ func (sqliteEngine) isDuplicate(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }
+
+func (sqliteEngine) lasts() bool { return false }
 
 // flushPatience is how long a flush waits for others, flushPause how long between two tries.
 const flushPatience, flushPause = 2 * time.Second, 5 * time.Millisecond

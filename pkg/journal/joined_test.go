@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -117,3 +119,65 @@ func TestManyJoinedWrites(t *testing.T) {
 		t.Error(r, err)
 	}
 }
+
+// TestFlushesAreJoined: with each other and with writes, of which each is told what became of it. A
+// flush that nobody wants any more leaves the others as they are.
+func TestFlushesAreJoined(t *testing.T) {
+	j := open(t, newPath(t))
+	a := add(t, j, "k")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	write := func(w *writer) error {
+		_, err := w.apply(gate.Change{Action: a, Event: event(gate.EventClaimed)})
+		return err
+	}
+	flush := asked{ctx: t.Context()}
+	outcomes := joined(t, j, flush, asked{t.Context(), write}, asked{ctx: gone}, flush,
+		asked{t.Context(), write})
+	for i, want := range []error{nil, nil, context.Canceled, nil, gate.ErrChanged} {
+		if !errors.Is(outcomes[i], want) {
+			t.Errorf("%d: %v, want %v", i, outcomes[i], want)
+		}
+	}
+	if _, is := j.engine.(sqliteEngine); !is {
+		return
+	}
+	// What was written before the flush is in the file, without the log beside it.
+	text, err := os.ReadFile(j.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := filepath.Join(t.TempDir(), "journal.db")
+	if err := os.WriteFile(alone, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := open(t, alone).Get(t.Context(), a.ID)
+	if err != nil || got.Revision != a.Revision+1 {
+		t.Errorf("the file alone has revision %d, %v, want %d", got.Revision, err, a.Revision+1)
+	}
+}
+
+// TestEachFlushIsToldThatItFailed, and the writes beside it that they are made.
+func TestEachFlushIsToldThatItFailed(t *testing.T) {
+	j := open(t, newPath(t))
+	failed := errors.New("the disk is full")
+	j.engine = unflushed{j.engine, failed}
+	outcomes := joined(t, j, asked{ctx: t.Context()}, asked{ctx: t.Context()},
+		asked{t.Context(), func(w *writer) error { return w.log(event(gate.EventDenied)) }})
+	for i, want := range []error{failed, failed, nil} {
+		if !errors.Is(outcomes[i], want) {
+			t.Errorf("%d: %v, want %v", i, outcomes[i], want)
+		}
+	}
+	if events, err := j.Events(t.Context(), gate.EventQuery{}); err != nil || len(events) != 1 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+}
+
+// unflushed is an engine whose flushes fail.
+type unflushed struct {
+	engine
+	err error
+}
+
+func (u unflushed) flush(context.Context, *Journal) error { return u.err }

@@ -314,7 +314,7 @@ func (j *Journal) checkVersion(ctx context.Context) error {
 }
 
 func (j *Journal) findID(ctx context.Context) error {
-	e, err := (view{ctx, spoken{j.db, j.engine}, j}).end()
+	e, err := (view{ctx: ctx, querier: spoken{j.db, j.engine}, journal: j}).end()
 	if errors.Is(err, sql.ErrNoRows) {
 		// What is missing is for Verify to tell.
 		return nil
@@ -326,7 +326,12 @@ func (j *Journal) findID(ctx context.Context) error {
 // Flush brings what was written to where it lasts by itself. A file has a log beside it, which may
 // be lost alone, as by who copies or tidies; Flush waits for others that read, write or do the
 // same, for a while. On a server a write lasts when it is told as done.
-func (j *Journal) Flush(ctx context.Context) error { return j.engine.flush(ctx, j) }
+func (j *Journal) Flush(ctx context.Context) error {
+	if j.engine.lasts() {
+		return nil
+	}
+	return j.finish(j.queue.join(ctx, nil))
+}
 
 // coreColumns are the core's, in its order.
 const coreColumns = "idempotency_key, source, provider, provider_ref, action, target_json, " +

@@ -48,6 +48,9 @@ const version4Head = "4e8e145fc381855e3b0752a02266e76c7a93399bbe010df1703b51abb9
 
 // TestMain is also the process that is killed as it brings a journal to this version.
 func TestMain(m *testing.M) {
+	if path := os.Getenv("JOURNAL_TO_JOIN"); path != "" {
+		joinAndDie(path, os.Getenv("JOURNAL_DIES_AT"))
+	}
 	if path := os.Getenv("JOURNAL_TO_MIGRATE"); path != "" {
 		migrateAndDie(path, os.Getenv("JOURNAL_DIES_AT"))
 	}
@@ -61,8 +64,8 @@ func TestMain(m *testing.M) {
 // atEnd is done when all tests are over.
 var atEnd []func()
 
-// migrateAndDie opens a journal, and is killed as it writes that row, or as it commits.
-func migrateAndDie(path, at string) {
+// dieAt has this process killed as it writes that row, or as it commits rows.
+func dieAt(at string) {
 	die := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) }
 	row, rows := 0, 0
 	if at != "commit" {
@@ -85,6 +88,11 @@ func migrateAndDie(path, at string) {
 		})
 		return nil
 	})
+}
+
+// migrateAndDie opens a journal, and is killed as it writes that row, or as it commits.
+func migrateAndDie(path, at string) {
+	dieAt(at)
 	j, err := Open(context.Background(), path)
 	if err == nil {
 		err = j.Close()

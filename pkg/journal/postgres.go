@@ -346,7 +346,8 @@ func (postgresEngine) passes(err error) bool {
 		errors.Is(err, sql.ErrConnDone) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
 }
 
-// flush has nothing to do: a transaction that was told as done is in the server's own log.
+// lasts is so: a transaction that was told as done is in the server's own log.
+func (postgresEngine) lasts() bool                           { return true }
 func (postgresEngine) flush(context.Context, *Journal) error { return nil }
 
 // structure is for the server's own tools: pg_amcheck, and checksums of its pages.

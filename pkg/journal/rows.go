@@ -2,6 +2,7 @@ package journal
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -175,7 +176,12 @@ func object[T any](a *gate.Action, name string, t text, to *T) {
 		return
 	}
 	var v T
-	if err := protocol.UnmarshalJSON([]byte(t), &v); err != nil {
+	// What is canonical can be read in one way only.
+	read := json.Unmarshal
+	if !isCanonical(string(t)) {
+		read = protocol.UnmarshalJSON
+	}
+	if err := read([]byte(t), &v); err != nil {
 		a.Unreadable[name] = string(t)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"aws-provider-executor/pkg/gate"
 )
@@ -14,6 +15,8 @@ type view struct {
 	ctx context.Context
 	querier
 	journal *Journal
+	// last is the end of the log where the transaction has not written it down yet.
+	last head
 }
 
 type querier interface {
@@ -53,7 +56,7 @@ func (j *Journal) readOnce(ctx context.Context, look func(view) error) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	return look(view{ctx, spoken{tx, j.engine}, j})
+	return look(view{ctx: ctx, querier: spoken{tx, j.engine}, journal: j})
 }
 
 // stored reads events as they lie in the file, each with what follows it.
@@ -87,18 +90,25 @@ func (v view) events(next, where string, args []any, do func(stored) error) erro
 // vouched reads events, and refuses one that does not have its hash, or that what follows does not
 // follow from.
 func (v view) vouched(where string, args []any, do func(gate.Event) error) error {
-	return v.stored(where, args, func(s stored) error {
-		switch sum, err := s.sum(); {
-		case err != nil || sum != s.hash:
-			return fmt.Errorf("%w: event %d was changed", gate.ErrAltered, s.seq)
-		case s.next.String != s.hash:
-			return fmt.Errorf("%w: what follows event %d does not follow from it", gate.ErrAltered, s.seq)
-		}
+	return v.vouchedFor(where, args, func(s stored) error {
 		e, err := s.event()
 		if err != nil {
 			return fmt.Errorf("%w: %w", gate.ErrAltered, err)
 		}
 		return do(e)
+	})
+}
+
+// vouchedFor is vouched, with the events as they lie in the file.
+func (v view) vouchedFor(where string, args []any, do func(stored) error) error {
+	return v.stored(where, args, func(s stored) error {
+		switch sum, err := s.sum(); {
+		case err != nil || sum != s.hash:
+			return fmt.Errorf("%w: event %d was changed", gate.ErrAltered, s.seq)
+		case s.next.String != s.hash && v.last != (head{s.seq, s.hash}):
+			return fmt.Errorf("%w: what follows event %d does not follow from it", gate.ErrAltered, s.seq)
+		}
+		return do(s)
 	})
 }
 
@@ -112,12 +122,18 @@ type writtenRow struct {
 func (v view) lastWrite(id int64) (writtenRow, error) {
 	found := errors.New("found")
 	var w writtenRow
-	err := v.vouched("WHERE action_id = ? ORDER BY seq DESC", []any{id}, func(e gate.Event) error {
-		digest, ok := e.Data[rowKey].(string)
-		if !ok {
-			return nil
+	err := v.vouchedFor("WHERE action_id = ? ORDER BY seq DESC", []any{id}, func(s stored) error {
+		digest, ok := member(s.data, rowKey)
+		if _, err := time.Parse(timeForm, s.at); err != nil || !ok {
+			e, err := s.event()
+			if err != nil {
+				return fmt.Errorf("%w: %w", gate.ErrAltered, err)
+			}
+			if digest, ok = e.Data[rowKey].(string); !ok {
+				return nil
+			}
 		}
-		w = writtenRow{e.Seq, digest}
+		w = writtenRow{s.seq, digest}
 		return found
 	})
 	switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,10 +23,11 @@ type writer struct {
 	head        head
 }
 
-// writing is one write that waits for its transaction.
+// writing is one write that waits for its transaction, or a flush.
 type writing struct {
 	ctx context.Context
-	do  func(*writer) error
+	// do is nil for a flush.
+	do func(*writer) error
 	// over is told once: lead says that this write has to carry out those that wait.
 	over chan result
 }
@@ -35,8 +37,8 @@ type result struct {
 	err  error
 }
 
-// queue joins the writes of one process that come at the same time into one transaction: what a
-// write waits for is the disk, and one wait does for all.
+// queue joins the writes of one process that come at the same time into one transaction, and the
+// flushes into one: what each waits for is the disk, and one wait does for all.
 type queue struct {
 	mu      sync.Mutex
 	waiting []*writing
@@ -63,7 +65,7 @@ func (j *Journal) finish(w *writing) error {
 		if !r.lead {
 			return r.err
 		}
-		j.writeAll(j.queue.take())
+		j.carryOut(j.queue.take())
 		j.queue.next()
 	}
 }
@@ -97,6 +99,44 @@ func (q *queue) next() {
 	defer q.mu.Unlock()
 	if q.leading = len(q.waiting) > 0; q.leading {
 		q.waiting[0].over <- result{lead: true}
+	}
+}
+
+// carryOut carries out writes, and then flushes.
+func (j *Journal) carryOut(all []*writing) {
+	var writes, flushes []*writing
+	for _, one := range all {
+		if one.do == nil {
+			flushes = append(flushes, one)
+		} else {
+			writes = append(writes, one)
+		}
+	}
+	if len(writes) > 0 {
+		j.writeAll(writes)
+	}
+	if len(flushes) > 0 {
+		j.flushAll(flushes)
+	}
+}
+
+// flushAll flushes once for all that wait for it: what each waits for was written before.
+func (j *Journal) flushAll(all []*writing) {
+	wanted := slices.DeleteFunc(all, func(one *writing) bool {
+		err := one.ctx.Err()
+		if err != nil {
+			one.over <- result{err: err}
+		}
+		return err != nil
+	})
+	if len(wanted) == 0 {
+		return
+	}
+	ctx, forget := whileWanted(wanted)
+	defer forget()
+	err := j.engine.flush(ctx, j)
+	for _, one := range wanted {
+		one.over <- result{err: err}
 	}
 }
 
