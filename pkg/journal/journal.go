@@ -294,7 +294,12 @@ func syncDir(path string) error {
 }
 
 func (j *Journal) checkVersion(ctx context.Context) error {
-	found, err := findVersion(ctx, j.db)
+	var found int
+	// Another process may bring it to this version meanwhile.
+	err := j.readOnce(ctx, func(v view) (err error) {
+		found, err = findVersion(ctx, v)
+		return err
+	})
 	if err != nil {
 		return err
 	}
