@@ -692,6 +692,10 @@ func TestSpent(t *testing.T) {
 			"2 k B A live ends=2; 4 k B A live ends=4; 5 a A B live; 6 k B A live ends=6", "2 4",
 		},
 		{"below the key's own action, which it lies under", "2 k B A live ends=2; 3 k A B live", ""},
+		{
+			"a release of the very first one",
+			"1 a A B live begins; 2 k B A live ends=1; 3 b A B live begins; 4 k B A live ends=3", "2",
+		},
 		{"of another key", "2 r B A live ends=2; 3 a A B live; 4 k B A live ends=4", ""},
 		{"below another key's action alone", "2 k B A live ends=2; 3 a A B live", ""},
 		{
@@ -707,6 +711,48 @@ func TestSpent(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
 			for _, e := range Spent(parse(list(c.entries)...), "k") {
+				got = append(got, strconv.FormatInt(e.Seq, 10))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("%v, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestRepeatable: of runs that are over, those of several actions are kept while one of them is
+// fresh, each run as a whole.
+func TestRepeatable(t *testing.T) {
+	for _, c := range []struct{ name, entries, want string }{
+		{"nothing", "", ""},
+		{"one action", "1 a A B withdrawn undone=2 aim=A begins fresh", ""},
+		{"one action, tried twice", "1 a A B withdrawn undone=3 aim=A begins; " +
+			"2 a B C withdrawn undone=3 aim=A fresh", ""},
+		{"two actions", "1 a A B withdrawn undone=3 aim=C begins; " +
+			"2 b B C withdrawn undone=4 aim=A fresh", "1 2"},
+		{"two actions, a while ago", "1 a A B withdrawn undone=3 aim=C begins; " +
+			"2 b B C withdrawn undone=4 aim=A", ""},
+		{"the lower one is fresh", "1 a A B withdrawn undone=4 aim=A begins fresh; " +
+			"2 b B C withdrawn undone=3 aim=B", "1 2"},
+		{
+			"two runs, of which the upper one is fresh",
+			"1 a A B withdrawn undone=5 aim=A begins; 2 b B C withdrawn undone=6 aim=A; " +
+				"3 c S T withdrawn undone=7 aim=S begins fresh; 4 d T U withdrawn undone=8 aim=S", "3 4",
+		},
+		{
+			"two runs, of which the lower one is fresh",
+			"1 a A B withdrawn undone=5 aim=A begins; 2 b B C withdrawn undone=6 aim=A fresh; " +
+				"3 c S T withdrawn undone=7 aim=S begins; 4 d T U withdrawn undone=8 aim=S", "1 2",
+		},
+		{
+			"two runs of one action each",
+			"1 a A B withdrawn undone=3 aim=A begins fresh; 2 b S T withdrawn undone=4 aim=S begins fresh",
+			"",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, e := range Repeatable(parse(list(c.entries)...)) {
 				got = append(got, strconv.FormatInt(e.Seq, 10))
 			}
 			if strings.Join(got, " ") != c.want {

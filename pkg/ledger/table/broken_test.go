@@ -17,8 +17,9 @@ import (
 // frail is a table that takes its time, and may break.
 type frail struct {
 	*memory
-	// takes is how long a write takes. One that has less time fails.
-	takes time.Duration
+	// takes is how long a write takes, and reads how long a reading does. A write that has less time
+	// fails.
+	takes, reads time.Duration
 	// broken are the operations that fail: Read, List, Write. A Lost write is made, and fails all
 	// the same.
 	broken string
@@ -31,7 +32,9 @@ func (f *frail) Read(ctx context.Context, places []Place) (map[Place]Item, error
 	if f.broken == "Read" {
 		return nil, errBroken
 	}
-	return f.memory.Read(ctx, places)
+	found, err := f.memory.Read(ctx, places)
+	wait(ctx, f.reads)
+	return found, err
 }
 
 func (f *frail) List(ctx context.Context, partition string) ([]string, error) {
@@ -224,6 +227,26 @@ func TestStoodStill(t *testing.T) {
 	if len(seen) != 0 || !h.mayTake(seen, nil) {
 		t.Errorf("free it is %v", seen)
 	}
+}
+
+// TestASlowReadingProvesNoStandstill: the time of the readings themselves is not counted, for the
+// lease may have been read at their beginning, or at their end.
+func TestASlowReadingProvesNoStandstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &frail{memory: newMemory()}
+		died, release := open(t, b, "k")
+		defer release()
+		died.holds[0].cancel()
+		period := died.holds[0].period
+		b.reads = period * 2 / 5
+		began := time.Now()
+		_, give := open(t, b, "k")
+		if took := time.Since(began); took < b.reads+period {
+			t.Errorf("it took over after %s, want %s at least", took, b.reads+period)
+		}
+		b.reads = 0
+		give()
+	})
 }
 
 // TestNothingIsHandedOnOfALeaseThatMoved: its holder said that it is alive since.
