@@ -1,9 +1,12 @@
 package executor
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -184,4 +187,36 @@ func TestWhichActionTheFactsMean(t *testing.T) {
 		c.now("a=off")
 		c.free("k", true)
 	})
+}
+
+// twoAttributes is a store with one record, of two attributes of one resource.
+type twoAttributes struct {
+	Store
+	asked []string
+}
+
+func (s *twoAttributes) History(_ context.Context, resource, attribute string) (
+	[]ledger.Record, error,
+) {
+	s.asked = append(s.asked, resource+"."+attribute)
+	return []ledger.Record{{Key: "k", Entries: []ledger.Entry{
+		{Resource: "a", Attribute: "color"}, {Resource: "a", Attribute: "size"},
+	}}}, nil
+}
+
+// TestEachAttributeHasAHistory of its own, which is read once.
+func TestEachAttributeHasAHistory(t *testing.T) {
+	s := &twoAttributes{}
+	r := &run{store: s, histories: map[ledger.Attribute][]action.Recorded{}}
+	for range 2 {
+		for _, attribute := range []string{"color", "size"} {
+			all, err := r.history("a", attribute)
+			if err != nil || len(all) != 1 || all[0].Attribute != attribute || all[0].Key != "k" {
+				t.Errorf("of the %s it is %+v, %v", attribute, all, err)
+			}
+		}
+	}
+	if strings.Join(s.asked, " ") != "a.color a.size" {
+		t.Errorf("it read %v", s.asked)
+	}
 }
