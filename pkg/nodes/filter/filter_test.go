@@ -319,3 +319,33 @@ func TestFieldsHaveOneName(t *testing.T) {
 		t.Error(names)
 	}
 }
+
+// TestA14_7: a name is exact, a pattern is one wherever its wildcards are, and %, _, quotes, commas
+// and backslashes are nothing but themselves.
+func TestA14_7(t *testing.T) {
+	expect(t, "name=web", list{named("web")}, list{named("web-1")})
+	expect(t, "name=a?c*", list{named("abc"), named("ac"), named("abcd")},
+		list{named("abbc"), named("xabc")})
+	for _, name := range []string{"50%", "a_b", "it's", `back\slash`, "a,b"} {
+		text := strings.NewReplacer(`\`, `\\`, ",", `\,`).Replace(name)
+		expect(t, "name="+text, list{named(name)}, list{named("50 "), named("aXb"), named("its"),
+			named("backslash"), named("a")})
+	}
+}
+
+// TestA14_8: alternatives of a name and a status, which holds for all of them.
+func TestA14_8(t *testing.T) { TestA6_F2(t) }
+
+// TestA14_9: a key without values is refused.
+func TestA14_9(t *testing.T) { TestA6_F8(t) }
+
+// TestA14_10: a field with a wrong letter is refused, with the one that is meant.
+func TestA14_10(t *testing.T) {
+	for text, meant := range map[string]string{"regoin=eu-west-1": "region", "!statte=x": "state",
+		"subscripton=x": "subscription"} {
+		f, err := filter.Parse([]string{text}, filter.Options{})
+		if f != nil || err == nil || !strings.Contains(err.Error(), "did you mean "+meant+"?") {
+			t.Errorf("%s is read as %v: %v", text, f, err)
+		}
+	}
+}

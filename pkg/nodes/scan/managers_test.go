@@ -400,7 +400,7 @@ func TestARegionThatIsNotOptedIn(t *testing.T) {
 	}
 }
 
-func TestA14RenameAManagerWithStoppedNodes(t *testing.T) {
+func TestA14_3RenameAManagerWithStoppedNodes(t *testing.T) {
 	w := newWorld(t)
 	id := w.add(own, "eu-west-1", 1, ec2sim.Instance{State: "stopped"})[0]
 	elsewhere := w.add(own, "eu-west-2", 1, ec2sim.Instance{})[0]
@@ -420,7 +420,7 @@ func TestA14RenameAManagerWithStoppedNodes(t *testing.T) {
 	}
 }
 
-func TestA14StoppedAndRunningAgain(t *testing.T) {
+func TestA14_4StoppedAndRunningAgain(t *testing.T) {
 	w := newWorld(t)
 	id := w.add(own, "eu-west-1", 1, ec2sim.Instance{})[0]
 	w.create(ec2Manager("fleet", "eu-west-1"))

@@ -681,8 +681,8 @@ func TestA13_24(t *testing.T) {
 	})
 }
 
-// TestA13_26: manual nodes are due; stopped and terminated ones are not, nor is a node of no manual
-// manager.
+// TestA13_26 and A5 row 9: manual nodes are due; stopped and terminated ones are not, nor is a node
+// of no manual manager.
 func TestA13_26(t *testing.T) {
 	onEach(t, func(b *bed) {
 		added, err := b.AddManual(b.Context(), nodes.Manual{Prefix: "rack",
@@ -979,9 +979,9 @@ func TestStoppedAndRunningAgain(t *testing.T) {
 	})
 }
 
-// TestPagesWhileNodesComeAndGo: of 10,000 equal names each is listed once, in pages of 100, also
+// TestA14_12: of 10,000 equal names each is listed once, in pages of 100, also
 // while others are added and deleted.
-func TestPagesWhileNodesComeAndGo(t *testing.T) {
+func TestA14_12(t *testing.T) {
 	onEach(t, func(b *bed) {
 		m := b.manager("m")
 		const many = 10_000
@@ -1045,5 +1045,23 @@ func TestHistoryIsKeptForATime(t *testing.T) {
 		if b.SetKeep(b.Context(), 0) == nil {
 			b.Error("nothing is kept at all")
 		}
+	})
+}
+
+// TestA14_13: a report that is older than the last one says nothing of the state, and is kept as
+// the result before.
+func TestA14_13(t *testing.T) {
+	onEach(t, func(b *bed) {
+		b.now = at(60)
+		b.report(report(uuidA, 59, nodes.Source{}))
+		if _, _, err := b.Command(b.Context(), uuidA, nodes.StateStopped, "ann"); err != nil {
+			b.Fatal(err)
+		}
+		b.report(report(uuidA, 55, nodes.Source{}))
+		n := b.find(uuidA)
+		b.equal("the state", n.State, nodes.StateStopped)
+		b.equal("the last contact", n.LastContact, at(59))
+		b.equal("the last run", n.Runs.Last.ID, "run-59")
+		b.equal("the run before", n.Runs.Penultimate.ID, "run-55")
 	})
 }
