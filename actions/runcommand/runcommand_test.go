@@ -31,6 +31,10 @@ type ends struct {
 	status, word string
 	code         int
 	out, err     string
+	// overall, if not empty, is what the list tells of the whole command. Lag is how much later than
+	// the list the invocation tells that it is over.
+	overall string
+	lag     time.Duration
 }
 
 var well = ends{status: "Success", word: "Success", out: "up 3 days\n"}
@@ -57,7 +61,10 @@ type cloud struct {
 	ping       string
 	document   ec2model.Document
 	denied     bool
-	reads      []string
+	// slow is how long a list takes. Steps has the document have several, none of which is named.
+	slow  time.Duration
+	steps bool
+	reads []string
 }
 
 func newCloud(next ...ends) *cloud {
@@ -93,11 +100,15 @@ func (c *cloud) ListCommands(
 	_ context.Context, q ec2model.CommandQuery,
 ) (all []ec2model.Command, complete bool, err error) {
 	c.reads = append(c.reads, "list")
+	time.Sleep(c.slow)
 	for _, s := range c.sent {
 		if time.Since(s.at) < c.hidden || q.ID != "" && q.ID != s.id || s.at.Before(q.Since) {
 			continue
 		}
 		status, _ := s.now()
+		if s.overall != "" {
+			status = s.overall
+		}
 		all = append(all, ec2model.Command{ID: s.id, Document: s.Document, Comment: s.Comment,
 			Status: status, Parameters: s.Parameters, Requested: s.at})
 	}
@@ -110,6 +121,10 @@ func (c *cloud) Invocation(
 	c.reads = append(c.reads, "get")
 	for _, s := range c.sent {
 		if s.id == id && s.Instance == instance {
+			if c.steps {
+				return ec2model.Invocation{Steps: true, ResponseCode: -1}, true, nil
+			}
+			s.after += s.lag
 			status, word := s.now()
 			return ec2model.Invocation{Status: status, Details: word, ResponseCode: s.code,
 				Output: s.out, Error: s.ends.err}, true, nil
@@ -194,6 +209,8 @@ type step struct {
 	dryRun     bool
 	parameters map[string]string
 	timeout    time.Duration
+	// slow is how long a list of commands takes.
+	slow time.Duration
 	// class is the failure's; empty for a success. Says are words of its sentence.
 	class protocol.FailureClass
 	retry bool
@@ -247,6 +264,20 @@ func TestRunCommand(t *testing.T) {
 			{sent: 1, dryRun: true, says: []string{"would wait for", "c-1"}},
 			{sent: 1, wait: 40 * time.Second, says: []string{"ran " + doc},
 				facts: map[string]string{"commandId": "c-1", "commandStatus": "Success"}},
+		}},
+		{name: "the list tells its end before its invocation does", next: []ends{{status: "Success",
+			word: "Success", out: "late", lag: 3 * time.Second}}, steps: []step{
+			{sent: 1, facts: map[string]string{"standardOutput": "late"}}}},
+		{name: "a step that succeeded is not the whole", next: []ends{{status: "Success",
+			word: "Success", overall: "Failed"}}, steps: []step{
+			{sent: 1, class: protocol.CommandFailed, says: []string{`it is "Failed"`}}}},
+		{name: "it has several steps", cloud: func(c *cloud) { c.steps = true }, steps: []step{
+			{sent: 1, facts: map[string]string{"commandStatus": "Success", "responseCode": ""}}}},
+		{name: "time is up before it is waited for", next: []ends{{after: time.Hour,
+			status: "Success", word: "Success"}}, steps: []step{
+			{sent: 1, timeout: 4 * time.Second, class: protocol.Ambiguous, retry: true},
+			{sent: 1, slow: 3 * time.Second, timeout: 4 * time.Second, class: protocol.Timeout,
+				retry: true, says: []string{"the time for it was up"}},
 		}},
 		{name: "the answer is lost, and it is found", cloud: func(c *cloud) {
 			c.refuses, c.lost = lost, true
@@ -359,6 +390,7 @@ func TestRunCommand(t *testing.T) {
 					if c.name == "SSM has forgotten it" && i == 1 {
 						ssm.sent = nil
 					}
+					ssm.slow = s.slow
 					got := ssm.send(t, ask{dryRun: s.dryRun, key: "k", state: state,
 						parameters: s.parameters, timeout: s.timeout})
 					s.holds(t, i, ssm, got)
@@ -391,8 +423,9 @@ func (s step) holds(t *testing.T, i int, ssm *cloud, got protocol.Status) {
 	if len(ssm.sent) != s.sent {
 		t.Errorf("%d: %d commands were sent, want %d", i, len(ssm.sent), s.sent)
 	}
-	if got.UndoAvailable || strings.Contains(text, "hunter2") {
-		t.Errorf("%d: an undo is offered, or a secret told: %+v", i, got)
+	if got.UndoAvailable || strings.Contains(text, "hunter2") ||
+		strings.Contains(text, "put it back") {
+		t.Errorf("%d: a way back is offered, or a secret told: %+v", i, got)
 	}
 }
 
