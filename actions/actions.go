@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/networkinterface"
 	"aws-provider-executor/actions/power"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/runcommand"
@@ -31,6 +32,7 @@ func RegistryAt(clock sgfence.Clock) *action.Registry {
 		power.Verbs(),
 		tags.Verbs(),
 		runcommand.Verbs(clock.Now),
+		networkinterface.Verbs(),
 	))
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/networkinterface"
 	"aws-provider-executor/actions/power"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/runcommand"
@@ -35,6 +36,9 @@ var (
 	_ sgfence.Writer     = (*awsec2.Writer)(nil)
 	_ tags.Reader        = (*awsec2.Reader)(nil)
 	_ tags.Writer        = (*awsec2.Writer)(nil)
+
+	_ networkinterface.Reader = (*awsec2.Reader)(nil)
+	_ networkinterface.Writer = (*awsec2.Writer)(nil)
 )
 
 // declaredFirst are the fields that programs declared whose records have digests of the first form.
@@ -48,6 +52,7 @@ fence-security-groups: instanceRef region securityGroups invertSgRemoval interfa
 stop-instances:
 ensure-tags:
 run-command:
+ensure-network-interface:
 `
 
 // deciding are the fields that decide what is left behind.
@@ -60,6 +65,8 @@ fence-security-groups: instanceRef region securityGroups invertSgRemoval interfa
 stop-instances: instanceRef region requiredTag
 ensure-tags: resourceRef region tag.<key>
 run-command: instanceRef region document documentVersion parameter.<name>
+ensure-network-interface: instanceRef deviceIndex region subnet.<zone> securityGroups` +
+	` privateAddresses description sourceDestCheck deleteOnTermination
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through

@@ -242,6 +242,9 @@ type Transition struct {
 	// Passes reports whether the provider passes by Via on its own. No change leads there: the one
 	// that leads to To is waited for as long as Via shows.
 	Passes bool
+	// Echoed reports whether the provider's answer to the change that leads to Via shows that it is
+	// so. Then it is not read back before the next change.
+	Echoed bool
 	// AtVia says what it means that a value is left at Via, for the message: wide open.
 	AtVia string
 	// Stage orders transitions: those of one stage are made together and read
@@ -256,6 +259,9 @@ type Transition struct {
 	Lasting bool
 	// MayFail lets the action go on without this transition, with a warning.
 	MayFail bool
+	// Adopted reports whether the provider shows that the action under the key brought about what is
+	// so, though nothing is recorded of it: what was before it is From.
+	Adopted bool
 	// Below, if not nil, is an action on the attribute that only the provider tells of.
 	Below *Below
 	// Back is what the undo decided of the attribute. It is nil in an action, and for what

@@ -215,6 +215,16 @@ func TestCanonical(t *testing.T) {
 			bad:  []string{"", `"`, "a", "Absent", `"a`, `a"`, "\"a\nb\"", "absent\n"},
 		},
 		{
+			form: MadeToken,
+			same: []string{strings.Repeat("0f", 16)},
+			bad:  []string{"", strings.Repeat("0", 31), strings.Repeat("0", 33), strings.Repeat("G", 32)},
+		},
+		{
+			form: Zone,
+			same: []string{"ap-northeast-1a", "us-east-1-bos-1a"},
+			bad:  []string{"", "a", "ap-northeast-1", "Ap-northeast-1a", "ap_northeast_1a"},
+		},
+		{
 			form: Taggable,
 			same: []string{"eni-01234567", "i-0123456789abcdef0", "eipalloc-01234567"},
 			bad:  []string{"", "sg-01234567", "eipalloc-0", "eni-0123456G", "ami-01234567"},

@@ -66,7 +66,7 @@ func TestAFieldIsOfOneKind(t *testing.T) {
 		"nicRef": action.NetworkInterface, "instanceRef": action.Instance,
 		"routeTableRef": action.RouteTable, "address": "", "region": "",
 		// The id itself tells the kind.
-		"resourceRef": action.Instance,
+		"resourceRef": action.Instance, "deviceIndex": "",
 	}
 	if d := cmp.Diff(want, kinds); d != "" {
 		t.Error(d)

@@ -77,3 +77,31 @@ var (
 		Example: InstanceID.Example,
 	}
 )
+
+// MadeToken names the action that made something, in a tag of it.
+var MadeToken = Form{
+	Name:    "token of what an action made",
+	Pattern: `^[0-9a-f]{32}$`,
+	Canonical: func(s string) (string, error) {
+		if len(s) != 32 || strings.Trim(s, "0123456789abcdef") != "" {
+			return "", errors.New("want 32 lower-case hexadecimal digits")
+		}
+		return s, nil
+	},
+	Example: "2f1d8c0a9b3e4d5f6a7b8c9d0e1f2a3b",
+}
+
+// Zone is the name of an availability zone; whether it exists is the provider's to say.
+var Zone = Form{
+	Name:    "availability zone",
+	Pattern: `^[a-z][a-z0-9-]{4,38}[a-z]$`,
+	Canonical: func(s string) (string, error) {
+		const letters = "abcdefghijklmnopqrstuvwxyz"
+		if len(s) < 6 || len(s) > 40 || strings.Trim(s, letters+"0123456789-") != "" ||
+			!strings.Contains(letters, s[:1]) || !strings.Contains(letters, s[len(s)-1:]) {
+			return "", errors.New("want the name of an availability zone, as in ap-northeast-1a")
+		}
+		return s, nil
+	},
+	Example: "ap-northeast-1a",
+}

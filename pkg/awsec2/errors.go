@@ -59,8 +59,13 @@ var codeClasses = map[string]protocol.FailureClass{
 	"IncorrectInstanceState":   protocol.Conflict,
 	"Resource.AlreadyAssigned": protocol.Conflict,
 	"InvalidIPAddress.InUse":   protocol.Conflict,
-	"DependencyViolation":      protocol.Conflict,
-	"RouteAlreadyExists":       protocol.Conflict,
+
+	"InvalidNetworkInterface.InUse": protocol.Conflict,
+	"IdempotentParameterMismatch":   protocol.Conflict,
+	"Resource.AlreadyAssociated":    protocol.Conflict,
+
+	"DependencyViolation": protocol.Conflict,
+	"RouteAlreadyExists":  protocol.Conflict,
 	// The route was read to be there, so it went meanwhile. It was not absent from the start.
 	"InvalidRoute.NotFound": protocol.Conflict,
 }
@@ -74,6 +79,7 @@ var textClasses = []struct {
 	// EC2 has several texts for an address that another holds. Its text for an IPv6 one has not been
 	// seen.
 	{"already assigned", protocol.Conflict},
+	{"already has an interface attached", protocol.Conflict},
 	{"in use", protocol.Conflict},
 	{"secondary-addresses", protocol.Conflict},
 	{"are not assigned to interface", protocol.Conflict},
@@ -198,6 +204,7 @@ func (s provider) failure(operation, what string, err error) *protocol.Failure {
 		f.Facts[protocol.FactRequestID] = tell(response.ServiceRequestID())
 	}
 	if f.Class == protocol.Authorization {
+		operation = s.refused(err, operation)
 		f.Facts[protocol.FactPermissionHint] = s.prefix + ":" + operation
 	}
 	reason, hint := call.advice(s, operation, f.Class)
@@ -206,6 +213,21 @@ func (s provider) failure(operation, what string, err error) *protocol.Failure {
 		f.Message += "; " + hint
 	}
 	return f
+}
+
+// refused is the operation that IAM refused to a call: a call that tags what it makes needs another
+// one than its own.
+func (s provider) refused(err error, operation string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return operation
+	}
+	_, rest, _ := strings.Cut(api.ErrorMessage(), "is not authorized to perform: "+s.prefix+":")
+	if name, _, _ := strings.Cut(rest, " "); name != "" && strings.Trim(name, letters) == "" {
+		return name
+	}
+	return operation
 }
 
 // advice is why a call failed, where the service did not say it, and what to do.

@@ -49,6 +49,9 @@ func instance(i types.Instance) ec2model.Instance {
 		Hibernates: i.HibernationOptions != nil && aws.ToBool(i.HibernationOptions.Configured),
 		Managed:    i.Operator != nil && aws.ToBool(i.Operator.Managed),
 	}
+	if i.Placement != nil {
+		m.Zone = aws.ToString(i.Placement.AvailabilityZone)
+	}
 	for _, t := range i.Tags {
 		m.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}

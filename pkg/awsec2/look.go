@@ -43,11 +43,14 @@ func interfaceDetail(n types.NetworkInterface) ec2model.InterfaceDetail {
 	d := ec2model.InterfaceDetail{
 		NetworkInterface: networkInterface(n),
 		Type:             string(n.InterfaceType), Status: string(n.Status),
-		Description: aws.ToString(n.Description),
+		Description: aws.ToString(n.Description), Zone: aws.ToString(n.AvailabilityZone),
+		Tags: tagsOf(n.TagSet),
 	}
 	if a := n.Attachment; a != nil {
 		d.InstanceID, d.Attachment = aws.ToString(a.InstanceId), string(a.Status)
 		d.DeviceIndex = int(aws.ToInt32(a.DeviceIndex))
+		d.AttachmentID = aws.ToString(a.AttachmentId)
+		d.DeleteOnTermination = aws.ToBool(a.DeleteOnTermination)
 	}
 	for _, g := range n.Groups {
 		d.Groups = append(d.Groups, aws.ToString(g.GroupId))

@@ -80,6 +80,7 @@ func subnet(s types.Subnet) ec2model.Subnet {
 	m := ec2model.Subnet{
 		ID: aws.ToString(s.SubnetId), VPCID: aws.ToString(s.VpcId),
 		CIDR: aws.ToString(s.CidrBlock), IPv6Only: aws.ToBool(s.Ipv6Native),
+		Zone: aws.ToString(s.AvailabilityZone), Free: int(aws.ToInt32(s.AvailableIpAddressCount)),
 	}
 	for _, b := range s.Ipv6CidrBlockAssociationSet {
 		if b.Ipv6CidrBlockState == nil ||

@@ -123,14 +123,14 @@ func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
 		resources = p.On(w)
 	}
 	for _, id := range resources {
-		if err := in.mayDo(rights, w, in.call.Operation, id, p.Conditions); err != nil {
+		if err := in.mayDo(rights, w, p, in.call.Operation, id, p.Conditions); err != nil {
 			return err
 		}
 	}
 	for _, id := range p.Tags {
 		made := maps.Clone(p.Conditions)
 		made["ec2:CreateAction"] = []string{in.call.Operation}
-		if err := in.mayDo(rights, w, "CreateTags", id, made); err != nil {
+		if err := in.mayDo(rights, w, p, "CreateTags", id, made); err != nil {
 			return err
 		}
 	}
@@ -139,10 +139,14 @@ func (m *memory) authorize(in *inbound, w *world.World, p api.Prepared) *Error {
 
 // mayDo refuses an operation on what has an id that the caller's policies do not allow.
 func (in *inbound) mayDo(
-	rights iam.Rights, w *world.World, operation, id string, conditions map[string][]string,
+	rights iam.Rights, w *world.World, p api.Prepared, operation, id string,
+	conditions map[string][]string,
 ) *Error {
 	r := iam.Request{Action: in.service.Prefix + ":" + operation, Resource: "*",
 		Keys: w.ConditionKeys(id)}
+	if world.IsNew(id) {
+		r.Keys = w.KeysOfNew(id, p.Subnet)
+	}
 	if id != "" {
 		r.Resource = w.ARNOf(id)
 	}

@@ -26,6 +26,9 @@ func (r *run) settle() error {
 		if err != nil {
 			return err
 		}
+		if t.Adopted {
+			e.From = t.From
+		}
 		r.changedBefore = r.changedBefore || changed
 		// What is only on the way somewhere is put back to where the verb says that it came from.
 		if t.From == r.plan.Seen.Values[i] {

@@ -57,4 +57,21 @@ type Subnet struct {
 	CIDR      string
 	IPv6Only  bool
 	IPv6CIDRs []string
+	// Zone is its availability zone, Free how many IPv4 addresses of it nobody has.
+	Zone string
+	Free int
+}
+
+// NewInterface is what an interface is to be that is made.
+type NewInterface struct {
+	// Token makes every call with the same one make one interface together.
+	Token string
+	// Subnet and Groups are ids.
+	Subnet string
+	Groups []string
+	// Addresses are fixed private ones, the primary first. EC2 chooses one if there are none.
+	Addresses   []string
+	Description string
+	// Tags are there from its creation.
+	Tags map[string]string
 }

@@ -34,6 +34,12 @@ type InterfaceDetail struct {
 	// empty where it is attached to nothing.
 	InstanceID, Attachment string
 	DeviceIndex            int
+	// AttachmentID names the attachment. DeleteOnTermination reports whether the interface goes with
+	// its instance.
+	AttachmentID        string
+	DeleteOnTermination bool
+	Zone                string
+	Tags                map[string]string
 	// Groups are the ids of its security groups, sorted.
 	Groups []string
 	// TrackedFor is how long EC2 follows an idle TCP connection, in seconds; 0 is EC2's default.

@@ -63,6 +63,7 @@ var undoes = map[string]string{
 	"fence-security-groups":     "unfence-security-groups",
 	"stop-instances":            "start-instances",
 	"ensure-tags":               "restore-tags",
+	"ensure-network-interface":  "remove-network-interface",
 }
 
 // targets are the names of targets, by how their ids begin. What is none of them is an address.
@@ -104,6 +105,8 @@ func (a *actions) parse(line string) (r request, within string) {
 			r.Target[cmp.Or(targets[kind], "address")] = id
 		case name == "region":
 			r.Target["region"] = value
+		case name == "index":
+			r.Target["deviceIndex"] = value
 		case name == "of":
 			r.Target["resourceRef"] = a.id(value)
 		case name == "key":

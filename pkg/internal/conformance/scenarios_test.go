@@ -6,6 +6,11 @@ package conformance
 const noNIC = "eni-0123456789abcdef0"
 
 // scenarios are what the executor does with an EC2, whichever it is.
+// asked is an interface that is asked for.
+const asked = "subnet.ap-northeast-1a=subnet-a subnet.ap-northeast-1c=subnet-a " +
+	"securityGroups=group-router sourceDestCheck=false deleteOnTermination=false " +
+	"privateAddresses=10.88.60.77"
+
 var scenarios = []scenario{
 	{"a dry-run changes nothing", []step{
 		{do: "dry-run assign-secondary-ip nic-a 10.88.60.9", want: "succeeded priorAssigned=false"},
@@ -296,6 +301,16 @@ var scenarios = []scenario{
 			want: `succeeded changed=false heldBy=["b"] restoredTag.role="b"`},
 		{do: "execute restore-tags of=db key=b:undo",
 			want: "succeeded changed=true restoredTag.role=absent", changes: "-db tag role=b"},
+	}},
+	// moto keeps no DeleteOnTermination, and gives an attached interface the instance's groups too.
+	{"an interface is made and removed", []step{
+		{do: "dry-run ensure-network-interface router-a index=1 " + asked,
+			want: "succeeded priorInterface=absent origin=created"},
+		{do: "execute ensure-network-interface router-a index=1 " + asked,
+			want: "succeeded changed=true priorInterface=absent origin=created sourceDestCheck=false " +
+				"deleteOnTermination=false undoable", changes: "*"},
+		{do: "execute undo", want: "succeeded changed=true", changes: "*"},
+		{do: "execute undo", want: "succeeded changed=false"},
 	}},
 	{"what does not exist has no tags", []step{
 		{do: "dry-run ensure-tags of=eni-0123456789abcdef0 tag.role=a", want: "failed not-found"},

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/ledger/ledgertest"
@@ -422,7 +423,7 @@ var unixTime = regexp.MustCompile(
 	`(^|Original_SG_Backup_i-[0-9a-f]+_|"t":)(?:17[5-9]|1[89]|[2-9])[0-9]+`)
 
 // timeless is a world without the times at which it was fenced and started, and without what
-// commands have of their own.
+// commands and interfaces that are made have of their own.
 func timeless(s ec2sim.State) ec2sim.State {
 	s.Regions = maps.Clone(s.Regions)
 	for name, region := range s.Regions {
@@ -432,7 +433,7 @@ func timeless(s ec2sim.State) ec2sim.State {
 		}
 		s.Regions[name] = region
 	}
-	return edited(s, func(i *ec2sim.Instance) {
+	return edited(drawn(s), func(i *ec2sim.Instance) {
 		i.LaunchTime = time.Time{}
 		tags := ec2sim.Tags{}
 		for key, value := range i.Tags {
@@ -440,6 +441,36 @@ func timeless(s ec2sim.State) ec2sim.State {
 		}
 		i.Tags = tags
 	})
+}
+
+// drawn is a copy of a world in which interfaces that were made have no ids of their own.
+func drawn(s ec2sim.State) ec2sim.State {
+	s.Regions = maps.Clone(s.Regions)
+	for name, region := range s.Regions {
+		region.Interfaces = slices.Clone(region.Interfaces)
+		for n := range region.Interfaces {
+			i := &region.Interfaces[n]
+			if i.Attachment != nil {
+				a := *i.Attachment
+				a.AttachTime, i.Attachment = time.Time{}, &a
+			}
+			slot := i.Tags[ec2model.Slot]
+			if slot == "" {
+				continue
+			}
+			i.Tags = maps.Clone(i.Tags)
+			i.Tags[ec2model.Slot] = slot[:strings.LastIndex(slot, "/")]
+			i.ID, i.MAC = "made "+i.Tags[ec2model.Slot], ""
+			if i.Attachment != nil {
+				i.Attachment.ID = ""
+			}
+		}
+		slices.SortFunc(region.Interfaces, func(a, b ec2sim.Interface) int {
+			return strings.Compare(a.ID, b.ID)
+		})
+		s.Regions[name] = region
+	}
+	return s
 }
 
 // edited is a copy of a world with every instance edited.

@@ -33,6 +33,15 @@ func permissionScenarios() []scenario {
 		},
 		undo: map[string]string{"onDrift": "restore"},
 	}, scenario{
+		name: "an interface that is put back", verb: "ensure-network-interface",
+		target: map[string]string{"instanceRef": ec2sim.LabRouterA, "deviceIndex": "1"},
+		parameters: map[string]string{
+			"subnet.ap-northeast-1a": ec2sim.LabSubnetA, "securityGroups": ec2sim.LabGroupWeb,
+		},
+		fault: &ec2sim.Fault{Operation: "AttachNetworkInterface", NoEffect: true,
+			Count: ec2sim.Always, Answer: ec2sim.AnswerError,
+			Error: &ec2sim.Error{Code: "InvalidParameterValue", Message: "no"}},
+	}, scenario{
 		name: "a fence that is put back", verb: "fence-security-groups",
 		target:     map[string]string{"instanceRef": ec2sim.LabDB},
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},

@@ -381,6 +381,46 @@ var scenarios = []scenario{
 		between:    deleted(ec2sim.LabElasticIPAddress),
 	},
 	{
+		name: "make an interface", verb: "ensure-network-interface", plain: true,
+		target: map[string]string{"instanceRef": ec2sim.LabRouterA, "deviceIndex": "1"},
+		parameters: map[string]string{
+			"subnet.ap-northeast-1a": ec2sim.LabSubnetA, "subnet.ap-northeast-1c": ec2sim.LabSubnetC,
+			"securityGroups": ec2sim.LabGroupWeb, "sourceDestCheck": "false",
+			"privateAddresses": "10.88.60.77,10.88.60.78", "description": "edge",
+		},
+	},
+	{
+		name: "make an interface that is there", verb: "ensure-network-interface", already: true,
+		seed:   func(r *ec2sim.Region) { r.Attach(ec2sim.LabSpareInterface, ec2sim.LabRouterA, 1) },
+		target: map[string]string{"instanceRef": ec2sim.LabRouterA, "deviceIndex": "1"},
+		parameters: map[string]string{
+			"subnet.ap-northeast-1a": ec2sim.LabSubnetA, "securityGroups": ec2sim.LabGroupDefault,
+			"deleteOnTermination": "false",
+		},
+	},
+	{
+		name: "make an interface, and the instance is terminated", verb: "ensure-network-interface",
+		beyond: true,
+		target: map[string]string{"instanceRef": ec2sim.LabRouterB, "deviceIndex": "2"},
+		parameters: map[string]string{
+			"subnet.ap-northeast-1a": ec2sim.LabSubnetA, "securityGroups": ec2sim.LabGroupWeb,
+			"deleteOnTermination": "false",
+		},
+		between: func(r *ec2sim.Region) {
+			for _, i := range r.State().Interfaces {
+				if i.Attachment == nil || i.Attachment.InstanceID != ec2sim.LabRouterB {
+					continue
+				}
+				if i.ID == ec2sim.LabRouterBInterface {
+					r.Remove(i.ID)
+				} else {
+					r.Detach(i.ID)
+				}
+			}
+			r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) { i.State = "terminated" })
+		},
+	},
+	{
 		name: "restore tags by facts", verb: "restore-tags", alone: true,
 		target:     map[string]string{"resourceRef": ec2sim.LabDB},
 		parameters: map[string]string{"priorTag.Name": `"edge"`, "ensuredTag.Name": `"db"`},

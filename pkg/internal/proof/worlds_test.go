@@ -125,6 +125,15 @@ func randomRequest(r *rand.Rand, key string) request {
 			q.parameters["tag."+pick(r, []string{"Name", "role", "a b", "lastfence"})] =
 				pick(r, []string{"", "router", "\"quoted\" =+", "db"})
 		}
+	case "ensure-network-interface":
+		q.target["instanceRef"] = pick(r, instances)
+		q.target["deviceIndex"] = pick(r, []string{"0", "1", "1", "2"})
+		q.parameters["subnet.ap-northeast-1a"] = ec2sim.LabSubnetA
+		q.parameters["securityGroups"] = strings.Join(some(r, groups), ",")
+		maybe(q.parameters, "subnet.ap-northeast-1c", ec2sim.LabSubnetC, 2)
+		maybe(q.parameters, "sourceDestCheck", "false", 2)
+		maybe(q.parameters, "deleteOnTermination", "no", 2)
+		maybe(q.parameters, "privateAddresses", pick(r, addresses[:6]), 4)
 	default:
 		panic("no random request for " + q.verb + ": add one")
 	}
@@ -201,6 +210,21 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		return tagOf(region, q.target["resourceRef"], key) == value
 	}
 	is["ensuredTag"], is["restoredTag"] = tagged, tagged
+	if strings.HasSuffix(q.verb, "-network-interface") {
+		told := find(observed["interfaceRef"])
+		is["interfaceRef"] = func(_, value string) bool {
+			a := find(value).Attachment
+			return a != nil && a.InstanceID == q.target["instanceRef"] &&
+				fmt.Sprint(a.DeviceIndex) == q.target["deviceIndex"]
+		}
+		is["sourceDestCheck"] = func(_, value string) bool {
+			return fmt.Sprint(told.SourceDestCheck) == value
+		}
+		is["deleteOnTermination"] = func(_, value string) bool {
+			return told.Attachment != nil && fmt.Sprint(told.Attachment.DeleteOnTermination) == value
+		}
+		is["removedInterface"] = func(_, value string) bool { return find(value).ID == "" }
+	}
 	if strings.HasSuffix(q.verb, "-instances") {
 		is["instanceState"] = func(_, value string) bool {
 			return stateOf(region, q.target["instanceRef"]) == value

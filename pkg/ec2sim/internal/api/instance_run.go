@@ -35,6 +35,8 @@ func (in *runInstancesIn) resources(*world.World) []string {
 	return []string{world.NewInstanceID, world.NewInterfaceID, in.SubnetId}
 }
 
+func (in *runInstancesIn) subnet() string { return in.SubnetId }
+
 func (in *runInstancesIn) tagsOn() []string {
 	if !in.tags() {
 		return nil

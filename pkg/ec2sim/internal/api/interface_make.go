@@ -38,6 +38,8 @@ func (in *createNetworkInterfaceIn) resources(*world.World) []string {
 	return append([]string{world.NewInterfaceID, in.SubnetId}, in.SecurityGroupId...)
 }
 
+func (in *createNetworkInterfaceIn) subnet() string { return in.SubnetId }
+
 func (in *createNetworkInterfaceIn) tagsOn() []string {
 	if !in.tags() {
 		return nil

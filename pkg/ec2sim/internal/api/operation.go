@@ -38,6 +38,8 @@ type Prepared struct {
 	Units  int // of the resource bucket, for the operations that have one
 	// On returns the ids of the resources IAM has a say about. It is nil where that is "*".
 	On func(*world.World) []string
+	// Subnet is where a call makes something, for IAM; empty for no subnet.
+	Subnet string
 	// Tags are the ids, among them, of what the call tags as it makes it. For that IAM asks for
 	// CreateTags.
 	Tags       []string
@@ -66,6 +68,7 @@ type (
 	keyed     interface{ conditions() map[string][]string }
 	patient   interface{ patience() time.Duration }
 	tagger    interface{ tagsOn() []string }
+	placer    interface{ subnet() string }
 )
 
 func reading[In any](run func(*call, *In) (any, error)) Operation  { return withParams(false, run) }
@@ -93,6 +96,9 @@ func withParams[In any](changes bool, run func(*call, *In) (any, error)) Operati
 		}
 		if w, ok := any(in).(patient); ok {
 			p.Patience = w.patience()
+		}
+		if s, ok := any(in).(placer); ok {
+			p.Subnet = s.subnet()
 		}
 		if t, ok := any(in).(tagger); ok {
 			p.Tags = t.tagsOn()

@@ -9,6 +9,9 @@ const (
 	NewAllocationID = "eipalloc-*"
 )
 
+// IsNew reports whether an id is one of those.
+func IsNew(id string) bool { return strings.HasSuffix(id, "-*") }
+
 // ARNOf is the ARN of what has the id, whether or not it exists. An ARN is its own.
 func (w *World) ARNOf(id string) string {
 	if strings.HasPrefix(id, "arn:") {
@@ -37,6 +40,20 @@ func (w *World) ConditionKeys(id string) map[string][]string {
 	if name, ok := idKeys[prefix]; ok {
 		set("ec2:"+name, id)
 	}
+	w.setPlace(keys, id)
+	return keys
+}
+
+// KeysOfNew are the keys of a call on what is to be made in a subnet.
+func (w *World) KeysOfNew(id, subnet string) map[string][]string {
+	keys := w.ConditionKeys(id)
+	w.setPlace(keys, subnet)
+	return keys
+}
+
+// setPlace sets the keys of where a resource is.
+func (w *World) setPlace(keys map[string][]string, id string) {
+	set := func(name, value string) { keys[name] = []string{value} }
 	vpc, subnet, zone := w.place(id)
 	if vpc != "" {
 		set("ec2:Vpc", w.ARN("vpc", vpc))
@@ -47,7 +64,6 @@ func (w *World) ConditionKeys(id string) map[string][]string {
 	if zone != "" {
 		set("ec2:AvailabilityZone", zone)
 	}
-	return keys
 }
 
 var idKeys = map[string]string{
@@ -65,6 +81,9 @@ func (w *World) place(id string) (vpc, subnet, zone string) {
 	}
 	if g := w.Groups[id]; g != nil {
 		return g.VPCID, "", ""
+	}
+	if s := w.Subnets[id]; s != nil {
+		return s.VPCID, s.ID, s.AvailabilityZone
 	}
 	if t := w.Routes[id]; t != nil {
 		return t.VPCID, "", ""

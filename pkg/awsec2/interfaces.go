@@ -1,0 +1,133 @@
+package awsec2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// DescribeTaggedInterfaces reads every interface that has a tag whose text begins in a way. The
+// beginning has neither wildcards nor a backslash.
+func (r *Reader) DescribeTaggedInterfaces(
+	ctx context.Context, key, beginning string,
+) ([]ec2model.InterfaceDetail, error) {
+	what := "find the interfaces with the tag " + protocol.Quote(key+"="+beginning+"*")
+	in := &ec2.DescribeNetworkInterfacesInput{
+		Filters:    []types.Filter{filterOf("tag:"+key, beginning+"*")},
+		MaxResults: aws.Int32(pageSize),
+	}
+	var found []ec2model.InterfaceDetail
+	err := pages(what, func(token *string) (*string, error) {
+		in.NextToken = token
+		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
+		if err != nil {
+			return nil, failure("DescribeNetworkInterfaces", what, err)
+		}
+		for _, n := range out.NetworkInterfaces {
+			found = append(found, interfaceDetail(n))
+		}
+		return out.NextToken, nil
+	})
+	return found, err
+}
+
+// made sends one change whose answer names what it made. An answer without the name does not tell
+// what became of the change.
+func made[I, O, F any](
+	ctx context.Context, w *Writer, send func(context.Context, *I, ...F) (*O, error),
+	operation, what string, in *I, name func(*O) *string,
+) (string, error) {
+	out, err := readExisting(ctx, w.absent, what, func(ctx context.Context) (*O, error) {
+		out, err := call(ctx, send, in)
+		return out, changeOutcome(operation, what, err)
+	})
+	if err != nil {
+		return "", err
+	}
+	if id := aws.ToString(name(out)); id != "" {
+		return id, nil
+	}
+	cause := failure(operation, what, errors.New("the answer does not name what was made"))
+	return "", &action.Unknown{Cause: cause}
+}
+
+// CreateNetworkInterface makes an interface, and returns its id.
+func (w *Writer) CreateNetworkInterface(
+	ctx context.Context, n ec2model.NewInterface,
+) (string, error) {
+	in := &ec2.CreateNetworkInterfaceInput{
+		ClientToken: &n.Token, SubnetId: &n.Subnet, Groups: n.Groups,
+	}
+	if n.Description != "" {
+		in.Description = &n.Description
+	}
+	for i, a := range n.Addresses {
+		in.PrivateIpAddresses = append(in.PrivateIpAddresses, types.PrivateIpAddressSpecification{
+			PrivateIpAddress: aws.String(a), Primary: aws.Bool(i == 0),
+		})
+	}
+	what := "make an interface in " + n.Subnet
+	tags, err := tagList(what, n.Tags)
+	if err != nil {
+		return "", err
+	}
+	in.TagSpecifications = []types.TagSpecification{{
+		ResourceType: types.ResourceTypeNetworkInterface, Tags: tags,
+	}}
+	return made(ctx, w, w.api.CreateNetworkInterface, "CreateNetworkInterface", what, in,
+		func(out *ec2.CreateNetworkInterfaceOutput) *string {
+			if out.NetworkInterface == nil {
+				return nil
+			}
+			return out.NetworkInterface.NetworkInterfaceId
+		})
+}
+
+// AttachNetworkInterface attaches an interface to an instance, and returns the id of the
+// attachment. It does not wait.
+func (w *Writer) AttachNetworkInterface(
+	ctx context.Context, nic, instance string, index int,
+) (string, error) {
+	what := fmt.Sprintf("attach %s to %s at device index %d", nic, instance, index)
+	return made(ctx, w, w.api.AttachNetworkInterface, "AttachNetworkInterface", what,
+		&ec2.AttachNetworkInterfaceInput{
+			NetworkInterfaceId: &nic, InstanceId: &instance, DeviceIndex: aws.Int32(int32(index)),
+		},
+		func(out *ec2.AttachNetworkInterfaceOutput) *string { return out.AttachmentId })
+}
+
+// DetachNetworkInterface ends an attachment, not by force. It does not wait.
+func (w *Writer) DetachNetworkInterface(ctx context.Context, attachment string) error {
+	return change(ctx, w, w.api.DetachNetworkInterface, "DetachNetworkInterface",
+		"end the attachment "+attachment,
+		&ec2.DetachNetworkInterfaceInput{AttachmentId: &attachment})
+}
+
+// DeleteNetworkInterface deletes an interface.
+func (w *Writer) DeleteNetworkInterface(ctx context.Context, nic string) error {
+	return change(ctx, w, w.api.DeleteNetworkInterface, "DeleteNetworkInterface", "delete "+nic,
+		&ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &nic})
+}
+
+// ModifyDeleteOnTermination says whether an attached interface goes with its instance.
+func (w *Writer) ModifyDeleteOnTermination(
+	ctx context.Context, nic, attachment string, goes bool,
+) error {
+	what := fmt.Sprintf("set whether %s goes with its instance to %t", nic, goes)
+	return change(ctx, w, w.api.ModifyNetworkInterfaceAttribute,
+		"ModifyNetworkInterfaceAttribute", what,
+		&ec2.ModifyNetworkInterfaceAttributeInput{
+			NetworkInterfaceId: &nic,
+			Attachment: &types.NetworkInterfaceAttachmentChanges{
+				AttachmentId: &attachment, DeleteOnTermination: &goes,
+			},
+		})
+}
