@@ -13,14 +13,14 @@ import (
 	"aws-provider-executor/pkg/ec2sim"
 )
 
-// TestInterfaceScripts is TestScripts for interfaces that are made. The instance is $ROUTER_I, which
-// has one interface, at device index 0. Beside the commands there are
+// TestInterfaceScripts is TestScripts for interfaces that are made. The instance is $ROUTER_I,
+// which has one interface, at device index 0. Beside the commands there are
 //
 //	nic NAME MODE KEY [x=…]...  writes an ensure-network-interface at its device index 1
 //	undo NAME KEY [x=…]...      writes the undo of the last result, with all its facts
 //	made N                      holds how many interfaces with a tag of this program there are
 //	slot WHAT                   holds whose interface is at the device index: none, made or other
-//	edit ENI FIELD VALUE        sets a field of an interface in the stand-in's own JSON
+//	attach                      has somebody attach the lab's spare interface there
 func TestInterfaceScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/interface",

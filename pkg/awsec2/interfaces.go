@@ -117,7 +117,7 @@ func (w *Writer) DeleteNetworkInterface(ctx context.Context, nic string) error {
 		&ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &nic})
 }
 
-// ModifyDeleteOnTermination says whether an attached interface goes with its instance.
+// ModifyDeleteOnTermination has an attached interface go with its instance, or stay.
 func (w *Writer) ModifyDeleteOnTermination(
 	ctx context.Context, nic, attachment string, goes bool,
 ) error {

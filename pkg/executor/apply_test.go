@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/history"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -89,6 +90,58 @@ func TestCalls(t *testing.T) {
 	}
 	if got := fmt.Sprint(r.calls(step{which: []int{0, 1, 2, 3, 5}})); got != "[[0 2] [1] [3] [5]]" {
 		t.Errorf("calls %s", got)
+	}
+}
+
+// TestEchoed: a step is not read back where the provider answered every change of it, and each
+// answer shows the value on the way.
+func TestEchoed(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		echoes   bool
+		progress progress
+		to       string
+		want     bool
+	}{
+		{"answered", true, taken, "way", true},
+		{"the answer was lost", true, sent, "way", false},
+		{"refused", true, refused, "way", false},
+		{"the end of the way", true, taken, "end", false},
+		{"an answer that shows nothing", false, taken, "way", false},
+	} {
+		tr := &action.Transition{Via: "way", To: "end", Echoed: c.echoes}
+		all := &action.Transition{Via: "way", To: "end", Echoed: true}
+		r := &run{moves: []move{{Transition: all, progress: taken},
+			{Transition: tr, progress: c.progress}}}
+		s := step{which: []int{0, 1}, to: map[int]string{0: "way", 1: c.to}}
+		if got := r.echoed(s); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}
+
+// TestAdopted: what the provider shows that the key brought about is recorded as begun at what was
+// there before, and is a change of the key's.
+func TestAdopted(t *testing.T) {
+	for _, adopted := range []bool{false, true} {
+		tr := action.Transition{Resource: "a", Attribute: "slot", From: "absent", To: "present:1",
+			Adopted: adopted}
+		r := &run{past: &action.Past{Key: "k"}, plan: &action.Plan{
+			Transitions: []action.Transition{tr},
+			Seen:        action.Seen{Values: []string{"present:1"}},
+		}}
+		r.verb.Undo = "remove"
+		if err := r.settle(); err != nil {
+			t.Fatal(err)
+		}
+		want := "present:1"
+		if adopted {
+			want = "absent"
+		}
+		if e := r.entries[0]; e.From != want || e.To != "present:1" || e.State != history.Live ||
+			!r.changes() {
+			t.Errorf("adopted %t: %+v", adopted, e)
+		}
 	}
 }
 

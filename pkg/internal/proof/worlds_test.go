@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -211,19 +212,7 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 	}
 	is["ensuredTag"], is["restoredTag"] = tagged, tagged
 	if strings.HasSuffix(q.verb, "-network-interface") {
-		told := find(observed["interfaceRef"])
-		is["interfaceRef"] = func(_, value string) bool {
-			a := find(value).Attachment
-			return a != nil && a.InstanceID == q.target["instanceRef"] &&
-				fmt.Sprint(a.DeviceIndex) == q.target["deviceIndex"]
-		}
-		is["sourceDestCheck"] = func(_, value string) bool {
-			return fmt.Sprint(told.SourceDestCheck) == value
-		}
-		is["deleteOnTermination"] = func(_, value string) bool {
-			return told.Attachment != nil && fmt.Sprint(told.Attachment.DeleteOnTermination) == value
-		}
-		is["removedInterface"] = func(_, value string) bool { return find(value).ID == "" }
+		maps.Copy(is, claimsOfMade(find, q, observed))
 	}
 	if strings.HasSuffix(q.verb, "-instances") {
 		is["instanceState"] = func(_, value string) bool {
@@ -237,6 +226,27 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		}
 	}
 	return wrong
+}
+
+// claimsOfMade hold the facts of an interface that is made.
+func claimsOfMade(
+	find func(string) ec2sim.Interface, q request, observed map[string]string,
+) map[string]func(_, value string) bool {
+	told := find(observed["interfaceRef"])
+	return map[string]func(_, value string) bool{
+		"interfaceRef": func(_, value string) bool {
+			a := find(value).Attachment
+			return a != nil && a.InstanceID == q.target["instanceRef"] &&
+				fmt.Sprint(a.DeviceIndex) == q.target["deviceIndex"]
+		},
+		"sourceDestCheck": func(_, value string) bool {
+			return fmt.Sprint(told.SourceDestCheck) == value
+		},
+		"deleteOnTermination": func(_, value string) bool {
+			return told.Attachment != nil && fmt.Sprint(told.Attachment.DeleteOnTermination) == value
+		},
+		"removedInterface": func(_, value string) bool { return find(value).ID == "" },
+	}
 }
 
 // tagOf is a tag of a resource as facts tell it.
