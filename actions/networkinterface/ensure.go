@@ -196,7 +196,7 @@ func (e *ensure) keep(now state) (*action.Plan, error) {
 		Read: read,
 		Transitions: []action.Transition{{
 			Resource: e.instance, Attribute: e.attribute(), From: now.value, To: now.value,
-			Call: callCreate, Set: action.SetWith(e.set),
+			Drawn: drawn(e.tokenOf(now.nic)), Call: callCreate, Set: action.SetWith(e.set),
 		}},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
 			return action.Merge(seen.Facts,
@@ -228,7 +228,8 @@ func (e *ensure) make(now state) (*action.Plan, error) {
 	}
 	all := []action.Transition{{
 		Resource: e.instance, Attribute: e.attribute(), From: now.value, To: present + e.token,
-		Via: made + e.token, Echoed: true, Call: callCreate, Set: action.SetWith(e.set),
+		Via: made + e.token, Echoed: true, Drawn: drawn(e.token), Call: callCreate,
+		Set: action.SetWith(e.set),
 	}}
 	if now.own {
 		all[0].From, all[0].Adopted = absent, true
@@ -299,6 +300,8 @@ func (e *ensure) attributeOf(name, now string, to bool, first string) action.Tra
 	t := action.Transition{
 		Resource: e.instance, Attribute: e.attribute() + ":" + name, From: now,
 		To: strconv.FormatBool(to), Stage: 1, Call: callModify,
+		// The undo takes the interface away, and this with it.
+		Lasting: true,
 	}
 	if first != t.To {
 		t.Via, t.Passes = first, true

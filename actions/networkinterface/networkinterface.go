@@ -238,6 +238,9 @@ func newToken(key string, keeps bool) string {
 	return keyHalf(key) + hex.EncodeToString(random[:])
 }
 
+// drawn is the half of a token that is drawn at random.
+func drawn(token string) string { return token[min(len(token), 2*tokenBytes):] }
+
 // slot is a device index of an instance.
 type slot struct {
 	r        Reader

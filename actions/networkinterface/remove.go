@@ -122,7 +122,7 @@ func (m *removal) plan(now action.Seen, back action.Back) *action.Plan {
 	nic, value := m.nic, now.Values[0]
 	t := action.Transition{
 		Resource: m.instance, Attribute: m.attribute(), From: value, To: back.To, Back: &back,
-		Call: callDelete, Set: action.SetWith(m.set),
+		Drawn: drawn(m.tokenOf(nic)), Call: callDelete, Set: action.SetWith(m.set),
 	}
 	if token, is := strings.CutPrefix(value, present); is && back.To == absent {
 		t.Via, t.Call = made+token, callDetach

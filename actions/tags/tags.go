@@ -205,11 +205,13 @@ var together = action.TogetherWith(
 				write[key], _ = action.TextOf(c.To)
 			}
 		}
-		var written, removed error
+		var written error
 		if len(write) > 0 {
 			written = w.CreateTags(ctx, changes[0].Resource, write)
 		}
-		if len(remove) > 0 {
+		// After a write that was refused, or whose answer is lost, nothing more is sent.
+		removed := written
+		if written == nil && len(remove) > 0 {
 			removed = w.DeleteTags(ctx, changes[0].Resource, remove)
 		}
 		errs := make([]error, len(changes))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,6 +215,11 @@ func TestTogether(t *testing.T) {
 	errs := together.Set(t.Context(), w, changes)
 	if len(errs) != 4 || errs[0] == nil || errs[1] != nil || errs[2] != nil || errs[3] != errs[0] {
 		t.Errorf("where the removal fails: %v", errs)
+	}
+	w = &pen{fails: "create"}
+	errs = together.Set(t.Context(), w, changes)
+	if len(w.calls) != 1 || slices.Contains(errs, nil) {
+		t.Errorf("where the write fails: %v, %v", w.calls, errs)
 	}
 	for _, err := range together.Set(t.Context(), 7, changes) {
 		if err == nil {

@@ -245,6 +245,9 @@ type Transition struct {
 	// Echoed reports whether the provider's answer to the change that leads to Via shows that it is
 	// so. Then it is not read back before the next change.
 	Echoed bool
+	// Drawn is a part of the values that is drawn anew for each plan. It is left out of a plan that is
+	// told.
+	Drawn string
 	// AtVia says what it means that a value is left at Via, for the message: wide open.
 	AtVia string
 	// Stage orders transitions: those of one stage are made together and read

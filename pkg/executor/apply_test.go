@@ -145,6 +145,18 @@ func TestAdopted(t *testing.T) {
 	}
 }
 
+// TestWithoutDrawn: what is drawn anew for each plan is in none that is told.
+func TestWithoutDrawn(t *testing.T) {
+	c := protocol.Change{From: "absent", Via: "created:ab12", To: "present:ab12"}
+	want := protocol.Change{From: "absent", Via: "created:ab", To: "present:ab"}
+	if got := withoutDrawn(action.Transition{Drawn: "12"}, c); got != want {
+		t.Errorf("told %+v", got)
+	}
+	if got := withoutDrawn(action.Transition{}, c); got != c {
+		t.Errorf("nothing is drawn: %+v", got)
+	}
+}
+
 // TestStages: they are made in their order, whatever the order of the transitions, and what a
 // detour of a later one meets is no matter of an earlier one.
 func TestStages(t *testing.T) {

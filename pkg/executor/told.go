@@ -3,7 +3,9 @@ package executor
 import (
 	"cmp"
 	"slices"
+	"strings"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/history"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -53,9 +55,20 @@ func (r *run) planned() []protocol.Change {
 		if t.Via != now {
 			c.Via = t.Via
 		}
-		changes = append(changes, c)
+		changes = append(changes, withoutDrawn(t, c))
 	}
 	return changes
+}
+
+// withoutDrawn is a change as every plan of the request tells it.
+func withoutDrawn(t action.Transition, c protocol.Change) protocol.Change {
+	if t.Drawn == "" {
+		return c
+	}
+	for _, value := range []*string{&c.From, &c.To, &c.Via} {
+		*value = strings.ReplaceAll(*value, t.Drawn, "")
+	}
+	return c
 }
 
 // wayBack are the changes that the undo would make if it came next, by the history as the action
@@ -83,8 +96,8 @@ func (r *run) wayBack() ([]protocol.Change, error) {
 			return nil, err
 		}
 		if to != left {
-			changes = append(changes,
-				protocol.Change{Resource: t.Resource, Attribute: t.Attribute, From: left, To: to})
+			changes = append(changes, withoutDrawn(t,
+				protocol.Change{Resource: t.Resource, Attribute: t.Attribute, From: left, To: to}))
 		}
 	}
 	return changes, nil
