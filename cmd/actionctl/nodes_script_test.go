@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -87,7 +86,8 @@ func deletions(calls []ec2sim.Call) int {
 	return len(seen)
 }
 
-// called waits until the provider has refused a call with a code: called OPERATION CODE.
+// called waits until the provider has refused a call with a code, and is called again: whoever
+// called has told of the refusal then. Usage: called OPERATION CODE.
 func called(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: called OPERATION CODE")
@@ -100,9 +100,20 @@ func called(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return ec2sim.Proceed
 	})()
-	for !slices.ContainsFunc(sim.Calls(), func(c ec2sim.Call) bool {
-		return c.Operation == args[0] && c.Code == args[1]
-	}) {
+	again := func() bool {
+		refused := false
+		for _, c := range sim.Calls() {
+			if c.Operation != args[0] {
+				continue
+			}
+			if refused {
+				return true
+			}
+			refused = c.Code == args[1]
+		}
+		return false
+	}
+	for !again() {
 		<-more
 	}
 }

@@ -56,7 +56,7 @@ func executorMain() {
 //	                     calls a control path of the provider
 //	deleted N            waits until N messages were deleted of the provider's queues
 //	called OPERATION CODE
-//	                     waits until the provider has refused a call with a code
+//	                     waits until the provider refused a call with a code and is called again
 //	azure FILE           has a stand-in of Azure answer as the file says, by path
 //	field FILE FIELD TO  writes a text of a JSON file into another file
 func TestScripts(t *testing.T) {
