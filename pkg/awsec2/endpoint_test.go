@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -175,5 +176,20 @@ func TestAccountEndpointIsRefused(t *testing.T) {
 	}
 	if n := requests.Load(); n != 0 {
 		t.Errorf("%d requests were sent", n)
+	}
+}
+
+// TestAHostThatIsNotEC2s: what does not look like EC2's host tells nothing of another service's.
+func TestAHostThatIsNotEC2s(t *testing.T) {
+	for host, want := range map[string]string{
+		"ec2.eu-west-1.amazonaws.com":       "ssm.eu-west-1.amazonaws.com",
+		"ec2-fips.us-east-1.api.aws":        "ssm-fips.us-east-1.api.aws",
+		"ec2-other.eu-west-1.amazonaws.com": "",
+		"api.ec2.eu-west-1.amazonaws.com":   "",
+	} {
+		got, known := provider{"SSM", "ssm"}.hostOf(&url.URL{Scheme: "https", Host: host})
+		if known != (want != "") || known && got.Host != want {
+			t.Errorf("%s leads to %v", host, got)
+		}
 	}
 }
