@@ -367,7 +367,7 @@ func (r *run) verify(s step, unknown error) error {
 // notShown says what a step left that does not show.
 func (r *run) notShown(s step, moved, lost []int, unknown, unread error) error {
 	undone := r.undone(r.seen)
-	if len(undone) == 0 && r.allPassing(moved, s) {
+	if unread == nil && len(undone) == 0 && r.allPassing(moved, s) {
 		if err := r.judged(); err != nil {
 			return err
 		}
