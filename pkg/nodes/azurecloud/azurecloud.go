@@ -9,6 +9,7 @@
 //   - What is not one whole answer of Azure is a failure, and never an empty location. What an
 //     identity may not see is denied, and never gone.
 //   - No reason of a failure has a secret in it.
+//   - No proxy answers for the machine's own service of identities.
 //
 // A location is read by itself, so that one that is sick neither blocks nor empties another. Azure
 // tells power states for a whole subscription at once only; they are read once for each scan. It

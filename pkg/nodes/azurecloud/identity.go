@@ -39,6 +39,9 @@ func (o Options) orDefault() Options {
 	if o.Env == nil {
 		o.Env = os.Getenv
 	}
+	if o.Transport == nil {
+		o.Transport = newTransport()
+	}
 	return o
 }
 

@@ -204,3 +204,24 @@ func TestTokenRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestNoProxyForTheMetadataService: whatever the environment names as a proxy, it is not asked for
+// the machine's own identity.
+func TestNoProxyForTheMetadataService(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://proxy.test:3128")
+	t.Setenv("HTTPS_PROXY", "http://proxy.test:3128")
+	of := newTransport().Transport.(*http.Transport).Proxy
+	for address, want := range map[string]bool{
+		"http://169.254.169.254/metadata/identity/oauth2/token": false,
+		"http://identity.test/token":                            false,
+		"https://management.azure.test/":                        true,
+	} {
+		r, err := http.NewRequest(http.MethodGet, address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if by, err := of(r); err != nil || (by != nil) != want {
+			t.Errorf("%s goes by %v: %v", address, by, err)
+		}
+	}
+}
