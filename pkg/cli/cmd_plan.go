@@ -153,7 +153,22 @@ func flagsOf(v action.Verb) []fieldFlag {
 	for _, f := range v.Parameters {
 		all = append(all, fieldFlag{Field: f, name: flagName(f)})
 	}
+	// A field that is called as a flag of every plan is field-NAME.
+	for i, own := 0, ownFlags(v); i < len(all); i++ {
+		if slices.Contains(own, all[i].name) {
+			all[i].name = "field-" + all[i].name
+		}
+	}
 	return all
+}
+
+// ownFlags are those that a verb's plan has beside its fields.
+func ownFlags(v action.Verb) []string {
+	own := []string{"key", "param", "provider-ref", "name", "description", "risk", "help"}
+	if kind, _ := selection.Kind(v); kind != "" {
+		own = append(own, "nodes", "bare-tags", "interface", "store")
+	}
+	return own
 }
 
 // flagName is a field's name as flags are written: nicRef is nic, and interface<N>Sg interface-sg.
