@@ -66,7 +66,7 @@ stop-instances: instanceRef region requiredTag
 ensure-tags: resourceRef region tag.<key>
 run-command: instanceRef region document documentVersion parameter.<name>
 ensure-network-interface: instanceRef deviceIndex region subnet.<zone> securityGroups` +
-	` privateAddresses description sourceDestCheck deleteOnTermination
+	` privateAddresses interfaceDescription sourceDestCheck deleteOnTermination
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through

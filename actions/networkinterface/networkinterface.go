@@ -60,12 +60,12 @@ const (
 
 	paramGroups      = "securityGroups"
 	paramAddresses   = "privateAddresses"
-	paramDescription = "description"
+	paramDescription = "interfaceDescription"
 	paramCheck       = "sourceDestCheck"
 	paramGoes        = "deleteOnTermination"
 
 	factPrior      = "priorInterface"
-	factInterface  = "interfaceRef"
+	factInterface  = "networkInterfaceRef"
 	factAttachment = "attachmentId"
 	factToken      = "interfaceToken"
 	factOrigin     = "origin"

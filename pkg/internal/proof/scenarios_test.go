@@ -386,7 +386,7 @@ var scenarios = []scenario{
 		parameters: map[string]string{
 			"subnet.ap-northeast-1a": ec2sim.LabSubnetA, "subnet.ap-northeast-1c": ec2sim.LabSubnetC,
 			"securityGroups": ec2sim.LabGroupWeb, "sourceDestCheck": "false",
-			"privateAddresses": "10.88.60.77,10.88.60.78", "description": "edge",
+			"privateAddresses": "10.88.60.77,10.88.60.78", "interfaceDescription": "edge",
 		},
 	},
 	{

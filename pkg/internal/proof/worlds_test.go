@@ -232,9 +232,9 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 func claimsOfMade(
 	find func(string) ec2sim.Interface, q request, observed map[string]string,
 ) map[string]func(_, value string) bool {
-	told := find(observed["interfaceRef"])
+	told := find(observed["networkInterfaceRef"])
 	return map[string]func(_, value string) bool{
-		"interfaceRef": func(_, value string) bool {
+		"networkInterfaceRef": func(_, value string) bool {
 			a := find(value).Attachment
 			return a != nil && a.InstanceID == q.target["instanceRef"] &&
 				fmt.Sprint(a.DeviceIndex) == q.target["deviceIndex"]
