@@ -13,6 +13,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Programs that live for one request. The others work for longer: our own code is inlined there,
 # and functions begin where the linker likes it best.
 PLUGINS := aws-provider-executor aws-provider-inventory fence_aws_executor
+# What a plugin uses of Go's own a few times. Its runtime, hashes and curves are not among it.
+LEAN_PLUGIN := aws-provider-executor/... net/... crypto/tls crypto/x509 math/big encoding/... \
+	compress/... regexp/... text/... log/... mime/... os/... vendor/...
 # What was compiled for the programs is not compiled again for tests.
 GOFLAGS_TEST := -vet=off -trimpath -tags nethttpomithttp2 $(LEAN)
 # What starts goroutines. The race detector looks at its tests, but for three of many worlds.
@@ -56,7 +59,7 @@ build: ## build every program into bin/
 	@mkdir -p bin
 	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" -o bin/ \
 		$(filter-out $(PLUGINS:%=./cmd/%),$(wildcard ./cmd/*))
-	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -gcflags='aws-provider-executor/...=-l' \
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) $(LEAN_PLUGIN:%=-gcflags='%=-l') \
 		-ldflags "$(LDFLAGS) -funcalign=8" -o bin/ $(PLUGINS:%=./cmd/%)
 
 demo: build ## show the main job on the stand-in, step by step
