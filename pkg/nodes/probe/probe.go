@@ -107,9 +107,76 @@ func plainly(err error) error {
 	return err
 }
 
+// The kinds of refusals in a handshake. Of all other errors trying again may mend what is wrong.
+var (
+	// ErrHost says that the host is not known to be the node.
+	ErrHost = errors.New("the host is not known to be the node")
+	// ErrCredential says that the node is there and lets nobody in by the credential.
+	ErrCredential = errors.New("nobody was let in")
+	// ErrSettings says that what this machine has for the handshake can't be read.
+	ErrSettings = errors.New("the settings can't be used")
+)
+
+// refusal is an error of a kind, whose words are its own.
+type refusal struct {
+	kind error
+	text string
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }
+
+// Dial logs in to a node by SSH. The host's key must be a known one. The context bounds the
+// handshake, not what follows.
+func (p *Prober) Dial(ctx context.Context, t *nodes.Target) (*ssh.Client, error) {
+	switch {
+	case t == nil:
+		return nil, &refusal{ErrSettings, "the node has no address"}
+	case t.Protocol != nodes.SSH:
+		return nil, &refusal{ErrSettings, "the node was added without --probe ssh, so it has no known hosts"}
+	case t.Credential == "":
+		return nil, &refusal{ErrSettings, "the node was added without a credential to log in with"}
+	}
+	address := net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
+	config, err := p.configOf(ctx, t, address)
+	if err != nil {
+		return nil, &refusal{ErrSettings, err.Error()}
+	}
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("it does not answer on port %d: %w", t.Port, plainly(err))
+	}
+	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
+	client, err := handshake(connection, address, config)
+	switch {
+	case err == nil && !stop():
+		_ = client.Close()
+		return nil, context.Cause(ctx)
+	case err != nil:
+		stop()
+		_ = connection.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
 // shake does an SSH handshake, and ends it. A host with the right key that does not let in who has
 // no credentials for it answers all the same.
 func shake(connection net.Conn, address string, config *ssh.ClientConfig) (string, error) {
+	client, err := handshake(connection, address, config)
+	switch {
+	case err == nil:
+		return "logged in by SSH", client.Close()
+	case errors.Is(err, ErrCredential) && len(config.Auth) == 0:
+		return "the host has the known key; nobody was logged in", nil
+	}
+	return "", err
+}
+
+// handshake does an SSH handshake.
+func handshake(
+	connection net.Conn, address string, config *ssh.ClientConfig,
+) (*ssh.Client, error) {
 	known := false
 	check := config.HostKeyCallback
 	config.HostKeyCallback = func(host string, remote net.Addr, key ssh.PublicKey) error {
@@ -121,23 +188,17 @@ func shake(connection net.Conn, address string, config *ssh.ClientConfig) (strin
 	var key *knownhosts.KeyError
 	switch {
 	case err == nil:
-		go ssh.DiscardRequests(requests)
-		go func() {
-			for c := range channels {
-				_ = c.Reject(ssh.Prohibited, "")
-			}
-		}()
-		return "logged in by SSH", client.Close()
+		return ssh.NewClient(client, channels, requests), nil
 	case errors.As(err, &key) && len(key.Want) > 0:
-		return "", errors.New("the host has another key than the known one: it may be another machine")
+		return nil, &refusal{ErrHost,
+			"the host has another key than the known one: it may be another machine"}
 	case errors.As(err, &key):
-		return "", errors.New("the host's key is not known: add it to the file of known hosts")
-	case known && len(config.Auth) == 0 && strings.Contains(err.Error(), "unable to authenticate"):
-		return "the host has the known key; nobody was logged in", nil
+		return nil, &refusal{ErrHost,
+			"the host's key is not known: add it to the file of known hosts"}
 	case known && strings.Contains(err.Error(), "unable to authenticate"):
-		return "", errors.New("the host has the known key, and refuses the credential")
+		return nil, &refusal{ErrCredential, "the host has the known key, and refuses the credential"}
 	}
-	return "", fmt.Errorf("it does not speak SSH: %w", plainly(err))
+	return nil, fmt.Errorf("it does not speak SSH: %w", plainly(err))
 }
 
 // configOf is how to do a handshake with a target. The key algorithms are those of the known keys,
