@@ -11,6 +11,7 @@ import (
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/cli"
 	"aws-provider-executor/pkg/nodes/awscloud"
+	"aws-provider-executor/pkg/nodes/sshcommand"
 )
 
 // version is set by the linker.
@@ -24,8 +25,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	p := &cli.Program{
-		Version: version, Registry: actions.Registry(), Provider: "aws",
-		Plugin: "aws-provider-executor", Now: time.Now, Look: look,
+		Version: version, Provider: "aws",
+		Registry: actions.Registry().With(sshcommand.Provider, sshcommand.Verbs()),
+		Plugin:   "aws-provider-executor", Now: time.Now, Look: look,
 		Network: lookAt, OpenCloud: openCloud, OpenQueue: openQueue, ReadSecret: awscloud.ReadSecret,
 	}
 	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)

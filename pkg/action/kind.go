@@ -19,13 +19,15 @@ const (
 	Subnet           Kind = "subnet"
 	SecurityGroup    Kind = "security-group"
 	ElasticIP        Kind = "elastic-ip"
+	// Node is a node of the store of nodes, by its id there.
+	Node Kind = "node"
 	// SSMDocument is a document of SSM. No target names one, so Kinds does not list it.
 	SSMDocument Kind = "document"
 )
 
 // Kinds lists the kinds, in the order in which resources are told.
 func Kinds() []Kind {
-	return []Kind{NetworkInterface, Instance, RouteTable, Subnet, SecurityGroup, ElasticIP}
+	return []Kind{NetworkInterface, Instance, RouteTable, Subnet, SecurityGroup, ElasticIP, Node}
 }
 
 // kindOf is the kind of the resource that an id names; empty if it is none of the kinds.
@@ -92,6 +94,11 @@ func (r *Registry) kind(key, text string, fields func(Verb) []Field) Kind {
 			if f.Form.Names != nil && f.Matches(key) {
 				return f.Form.Names(text)
 			}
+		}
+	}
+	for _, provider := range r.Providers() {
+		if kind := r.others[provider].kind(key, text, fields); kind != "" {
+			return kind
 		}
 	}
 	return ""

@@ -1,15 +1,43 @@
 package action
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"aws-provider-executor/pkg/protocol"
 )
 
-// Registry holds the verbs, in the order they were listed.
-type Registry struct{ verbs []Verb }
+// Registry holds the verbs, in the order they were listed. It may have those of other providers
+// beside them, which requests for those providers mean.
+type Registry struct {
+	verbs  []Verb
+	others map[string]*Registry
+}
+
+// With is the registry with the verbs of another provider beside its own. Each of them is a verb
+// of the registry too: what that takes and the other one does not is refused there by its name.
+func (r *Registry) With(provider string, verbs []Verb) *Registry {
+	both := &Registry{verbs: r.verbs, others: maps.Clone(r.others)}
+	if both.others == nil {
+		both.others = map[string]*Registry{}
+	}
+	for _, v := range verbs {
+		if _, ok := r.Lookup(v.Name); !ok {
+			panic(fmt.Sprintf("action: %s has the verb %q, which is none here", provider, v.Name))
+		}
+	}
+	both.others[provider] = NewRegistry(verbs)
+	return both
+}
+
+// Providers lists the providers whose verbs are beside the registry's own.
+func (r *Registry) Providers() []string { return slices.Sorted(maps.Keys(r.others)) }
+
+// Of is the registry of another provider's verbs. Without one it is the registry itself.
+func (r *Registry) Of(provider string) *Registry { return cmp.Or(r.others[provider], r) }
 
 // TakesBack reports whether the verb takes other actions back, or releases what they led to.
 func (v Verb) TakesBack() bool { return v.Undo == "" && !v.Irreversible }
@@ -63,6 +91,9 @@ func (r *Registry) Lookup(name string) (Verb, bool) {
 // Resolve finds the verb that a request means: the one it names, or the one that its target
 // chooses instead.
 func (r *Registry) Resolve(req protocol.Request) (Verb, bool) {
+	if other := r.others[req.Provider]; other != nil {
+		return other.Resolve(req)
+	}
 	v, ok := r.Lookup(req.Action)
 	if ok && v.Choice != nil && req.Target[v.Choice.Field] == v.Choice.Value {
 		return r.Lookup(v.Choice.Verb)
@@ -100,6 +131,31 @@ func (r *Registry) Undone(v Verb, key string) (string, bool) {
 // declares. A key that is nearly one of the verb's is a fault.
 func (r *Registry) Check(v Verb, req protocol.Request) (Request, protocol.Faults) {
 	reduced, faults := v.check(req)
-	reduced.Strays = r.Strays(v, req)
-	return reduced, append(faults, reduced.Strays.Faults...)
+	reduced.Strays = r.Of(req.Provider).Strays(v, req)
+	faults = append(faults, reduced.Strays.Faults...)
+	if r.others[req.Provider] != nil {
+		faults = append(faults, r.elsewhere(v, req)...)
+	}
+	return reduced, faults
+}
+
+// elsewhere refuses what the verb takes of the registry's own provider, and not of the request's.
+func (r *Registry) elsewhere(v Verb, req protocol.Request) (faults protocol.Faults) {
+	own, _ := r.Lookup(v.Name)
+	for _, part := range []struct {
+		path         string
+		given        map[string]string
+		there, taken []Field
+	}{
+		{"spec.target.", req.Target, own.Target, v.Target},
+		{"spec.parameters.", req.Parameters, own.Parameters, v.Parameters},
+	} {
+		for _, key := range slices.Sorted(maps.Keys(part.given)) {
+			if isKnown(part.there, key) && !isKnown(part.taken, key) {
+				faults = append(faults, protocol.Fault{Path: part.path + key, Reason: fmt.Sprintf(
+					"means nothing to the provider %s; leave it out", protocol.Quote(req.Provider))})
+			}
+		}
+	}
+	return faults
 }

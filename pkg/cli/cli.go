@@ -44,7 +44,7 @@ const (
 type Program struct {
 	Version  string
 	Registry *action.Registry
-	// Provider is the only one whose plans are taken; Plugin the file name of its executor.
+	// Provider is whose verbs the registry has; Plugin the file name of its executor.
 	Provider, Plugin string
 	Now              func() time.Time
 	// Look opens a region to look at, with the identity that an executor has in this environment.
@@ -147,6 +147,8 @@ type app struct {
 	// metrics counts what this run does, and log tells it to whoever reads logs.
 	metrics *metrics.Set
 	log     *slog.Logger
+	// nodesPlace is where the store of nodes is, as a flag has it.
+	nodesPlace string
 	// atEnd is called once the command is through.
 	atEnd []func()
 	// printed counts the documents.

@@ -22,8 +22,6 @@ import (
 // nodeCommands are the commands below nodes.
 type nodeCommands struct {
 	*app
-	// place is where the store is, as the flag has it.
-	place string
 }
 
 // nodes is the parent of all commands on nodes.
@@ -47,7 +45,7 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 			return c.Help()
 		},
 	}
-	c.PersistentFlags().Var(&once{to: &n.place}, "store",
+	c.PersistentFlags().Var(&once{to: &n.nodesPlace}, "store",
 		"the store's `place`: a file or postgres://HOST/DATABASE (ACTIONCTL_NODES; default nodes.db "+
 			"beside the journal)")
 	c.AddCommand(
@@ -75,7 +73,7 @@ The store is a file, or postgres://HOST/DATABASE where several machines share it
 // openNodes opens the store that is configured. Where it is not there it is made if that is asked
 // for.
 func (n *nodeCommands) openNodes(ctx context.Context, create bool) (*store.Store, error) {
-	place := firstOf(n.place, n.env["ACTIONCTL_NODES"])
+	place := firstOf(n.nodesPlace, n.env["ACTIONCTL_NODES"])
 	if place == "" {
 		dir, err := n.besideJournal()
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/nodes"
 	selector "aws-provider-executor/pkg/nodes/filter"
+	"aws-provider-executor/pkg/nodes/sshcommand"
 	"aws-provider-executor/pkg/nodes/store"
 	"aws-provider-executor/pkg/selection"
 )
@@ -53,7 +54,7 @@ func (s *selecting) onlyWithNodes(c *cobra.Command) error {
 
 // storeFlag adds the flag that names the store of nodes.
 func (n *nodeCommands) storeFlag(c *cobra.Command) {
-	c.Flags().Var(&once{to: &n.place}, "store",
+	c.Flags().Var(&once{to: &n.nodesPlace}, "store",
 		"the `place` of the store of nodes: a file or postgres://HOST/DATABASE (ACTIONCTL_NODES)")
 }
 
@@ -132,6 +133,10 @@ func (a *app) planForNodes(ctx context.Context, p *planning) error {
 	if err != nil {
 		return err
 	}
+	if err := a.ofProvider(p, found); err != nil {
+		return err
+	}
+	kind, field = selection.Kind(p.verb)
 	d := &selection.Document{
 		Format: selection.Format, Key: p.plan.IdempotencyKey, Action: p.verb.Name,
 		ChosenAt: a.Now().UTC().Truncate(time.Second), ChosenBy: g.Actor,
@@ -143,7 +148,7 @@ func (a *app) planForNodes(ctx context.Context, p *planning) error {
 	if err != nil {
 		return err
 	}
-	if d.Regions, err = population(ctx, s, d); err != nil {
+	if d.Regions, err = population(ctx, s, d, kind); err != nil {
 		return err
 	}
 	if err := d.Check(); err != nil {
@@ -155,6 +160,29 @@ func (a *app) planForNodes(ctx context.Context, p *planning) error {
 		return exit(ExitRefused)
 	}
 	return a.printSelected(g, p, d, field, addresses)
+}
+
+// ofProvider makes the plans those of the provider whose verb acts on the nodes that are found:
+// another one than instances have where all of them were added by hand.
+func (a *app) ofProvider(p *planning, found foundNodes) error {
+	p.plan.Provider = a.Provider
+	manual := 0
+	for _, n := range found.nodes {
+		if n.Type == nodes.TypeManual {
+			manual++
+		}
+	}
+	verb, ok := a.Registry.Of(sshcommand.Provider).Lookup(p.verb.Name)
+	if kind, _ := selection.Kind(verb); manual == 0 || !ok || kind != action.Node {
+		return nil
+	}
+	if manual < len(found.nodes) {
+		return usage("%d of the %d nodes were added by hand, and the others were not: %s runs on them "+
+			"in another way; with type=%s or !type=%s in the filter each gets a plan of its own",
+			manual, len(found.nodes), p.verb.Name, nodes.TypeManual, nodes.TypeManual)
+	}
+	p.plan.Provider, p.verb = sshcommand.Provider, verb
+	return nil
 }
 
 // countOfNodes counts nodes in words.
@@ -189,7 +217,7 @@ func (a *app) freeze(
 	var left, wrong []string
 	for _, n := range found.nodes {
 		who := cmp.Or(n.Source.ID, n.ID) + " (" + n.Name + ")"
-		if why := selection.Fits(n); why != "" {
+		if why := selection.Fits(c.Kind, n); why != "" {
 			left = append(left, who+" "+why)
 			continue
 		}
@@ -245,12 +273,20 @@ func (a *app) tellSome(format string, all []string) {
 
 // population counts the nodes of the kind in the regions of a document that are not terminated.
 func population(
-	ctx context.Context, s *store.Store, d *selection.Document,
+	ctx context.Context, s *store.Store, d *selection.Document, kind action.Kind,
 ) ([]selection.Region, error) {
-	all, err := selector.Parse([]string{"type=" + string(nodes.TypeInstance),
+	of := nodes.TypeInstance
+	if kind == action.Node {
+		of = nodes.TypeManual
+	}
+	all, err := selector.Parse([]string{"type=" + string(of),
 		"!state=" + string(nodes.StateTerminated)}, selector.Options{})
 	if err != nil {
 		return nil, err
+	}
+	if kind == action.Node {
+		totals, err := s.Count(ctx, all)
+		return []selection.Region{{Nodes: max(totals.All, len(d.Nodes))}}, err
 	}
 	counts, err := s.Values(ctx, "region", all)
 	if err != nil {
@@ -279,14 +315,15 @@ func (a *app) printSelected(
 	if err != nil {
 		return err
 	}
-	p.plan.Provider = a.Provider
 	target, name := p.plan.Target, p.plan.Name
 	var plans []json.RawMessage
 	faults := map[string]bool{}
 	for _, n := range d.Nodes {
 		p.plan.Target = maps.Clone(target)
 		p.plan.Target[field] = cmp.Or(n.Interface, n.SourceID)
-		p.plan.Target["region"] = n.Region
+		if n.Region != "" {
+			p.plan.Target["region"] = n.Region
+		}
 		if p.mayNameAddress() && p.plan.Target["address"] == "" && addresses[n.ID] != "" {
 			p.plan.Target["address"] = addresses[n.ID]
 		}

@@ -18,6 +18,7 @@ import (
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/host"
 	"aws-provider-executor/pkg/journal"
+	"aws-provider-executor/pkg/nodes/sshcommand"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/runner"
 )
@@ -191,6 +192,7 @@ func (a *app) newGate(p *policy.Policy, env []string) *gate.Gate {
 	return &gate.Gate{
 		Policy: p, Registry: a.Registry, Provider: a.Provider, Now: a.Now, Machine: machine,
 		Run: &plugin{app: a, env: env, program: program}, Program: program,
+		Programs: map[string]gate.Program{sshcommand.Provider: a.ownProgram()},
 		// From the claim to the start, through the executor's deadline and its end.
 		Timeout:    a.timeout*6/5 + 2e9,
 		Selections: &gate.SelectionCache{},

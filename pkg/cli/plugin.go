@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/nodes/sshcommand"
+	"aws-provider-executor/pkg/nodes/store"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/runner"
 )
@@ -25,6 +27,8 @@ type plugin struct {
 	mu sync.Mutex
 	// many is set once a request was run, or several are to be.
 	many bool
+	// nodes is the store that nodes are found in, once one was looked for.
+	nodes *store.Store
 	// stream runs the requests of a command that has many, if the executor can.
 	stream *runner.Stream
 }
@@ -52,6 +56,12 @@ func (p *plugin) ExpectMany() {
 // executor can serve them. The first request of a command of which nothing else is known gets a
 // process of its own: most commands have no other.
 func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, error) {
+	if r.Provider == sshcommand.Provider {
+		began := time.Now()
+		result, err := p.onNode(ctx, r)
+		p.ran(r, result, err, time.Since(began))
+		return result, err
+	}
 	found, err := p.program.Identify(ctx)
 	if err != nil {
 		return protocol.Result{}, &gate.NotStarted{Cause: err}

@@ -206,7 +206,7 @@ func (g *Gate) recordApproval(
 		}
 		data["evidence"], data["seen"] = saw.digest, text
 	}
-	if p, ok := g.plugin(ctx); ok {
+	if p, ok := g.plugin(ctx, a.Provider); ok {
 		data["plugin"] = p.data()
 	}
 	event := g.event(EventApproved, a, data)

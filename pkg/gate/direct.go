@@ -36,7 +36,8 @@ func (g *Gate) mayRunDirectly(
 		}
 		return noPolicy()
 	}
-	reasons := append(g.Policy.Subject(policy.RequestSubject(g.Registry, r)), g.pinned(ctx)...)
+	reasons := append(g.Policy.Subject(policy.RequestSubject(g.Registry, r)),
+		g.pinned(ctx, r.Provider)...)
 	if dryRun {
 		return reasons
 	}

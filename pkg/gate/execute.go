@@ -67,7 +67,8 @@ func (g *Gate) mayDryRun(ctx context.Context, p Plan) policy.Denial {
 	if g.Policy == nil {
 		return noPolicy()
 	}
-	return slices.Concat(g.Policy.Subject(g.subject(p)), g.notAsSelected(ctx, p), g.pinned(ctx))
+	return slices.Concat(g.Policy.Subject(g.subject(p)), g.notAsSelected(ctx, p),
+		g.pinned(ctx, p.Provider))
 }
 
 // dryRun runs a request that changes nothing, and logs what it said.
@@ -94,7 +95,7 @@ func (g *Gate) dryRun(
 			data["names"] = o.Names
 		}
 	}
-	g.addPlugin(ctx, data)
+	g.addPlugin(ctx, a.Provider, data)
 	if g.Store.ReadOnly() {
 		return o, nil
 	}
@@ -322,7 +323,7 @@ func (g *Gate) judge(
 		g.notAsSelected(ctx, a.Plan),
 		g.Policy.Execution(now, begun),
 		g.Policy.Approved(h, now),
-		g.pinned(ctx),
+		g.pinned(ctx, a.Provider),
 	), nil
 }
 
@@ -350,7 +351,7 @@ func (g *Gate) execute(ctx context.Context, a Action, begun int) (Outcome, error
 	if len(reasons) > 0 {
 		return g.deny(lasting, held.Action, "execution", reasons)
 	}
-	replaced := g.replaced(lasting, h.Approvals)
+	replaced := g.replaced(lasting, held.Provider, h.Approvals)
 	request := held.Request(protocol.Execute)
 	request.Approvals = carried(h.Approvals)
 	result, err := g.runClaimed(ctx, held, request)
@@ -450,7 +451,7 @@ func (g *Gate) claimed(ctx context.Context, a Action, purpose Purpose) (Action, 
 		"from":     string(a.Status),
 		"policy":   g.Policy.Name,
 	}
-	g.addPlugin(ctx, data)
+	g.addPlugin(ctx, a.Provider, data)
 	now := g.Now()
 	claimed := a
 	claimed.Claim = &Claim{

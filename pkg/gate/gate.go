@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,13 +28,15 @@ type Gate struct {
 	Store Store
 	// Policy is nil when none is configured: then nothing runs.
 	Policy *policy.Policy
-	// Registry holds the verbs, Provider is the only one whose plans are taken.
+	// Registry holds the verbs, and Provider is whose they are. Only plans of it are taken, and of
+	// those whose verbs the registry has beside them.
 	Registry *action.Registry
 	Provider string
 	// Run hands a request to the executor.
 	Run Runner
-	// Program, when not nil, tells what Run runs.
-	Program Program
+	// Program, when not nil, tells what Run runs. Programs are those of other providers.
+	Program  Program
+	Programs map[string]Program
 	// Timeout is how long a claim holds where nobody can ask after its process. An executor gets the
 	// time until shortly before, and ends by then.
 	Timeout time.Duration
@@ -103,6 +106,20 @@ type Outcome struct {
 	Names map[string]string
 	// NotStarted is set where the executor could not be started, or was not to be any more.
 	NotStarted bool
+}
+
+// takes reports whether plans of a provider are taken.
+func (g *Gate) takes(provider string) bool {
+	return provider == g.Provider || slices.Contains(g.Registry.Providers(), provider)
+}
+
+// providers are those whose plans are taken, for an error.
+func (g *Gate) providers() string {
+	text := protocol.Quote(g.Provider)
+	for _, p := range g.Registry.Providers() {
+		text += " or " + protocol.Quote(p)
+	}
+	return text
 }
 
 // deny refuses, and logs it.

@@ -208,12 +208,12 @@ func (g *Gate) faultsOf(p *Plan) protocol.Faults {
 	}
 	// The wire's own reader finds what the executor would refuse, credentials included.
 	faults := protocol.Validate(p.Request(protocol.Execute))
-	if p.Provider != g.Provider {
+	if !g.takes(p.Provider) {
 		faults = append(
 			faults,
 			protocol.Fault{
 				Path:   "spec.provider",
-				Reason: fmt.Sprintf("is %s, want %q", protocol.Quote(p.Provider), g.Provider),
+				Reason: fmt.Sprintf("is %s, want %s", protocol.Quote(p.Provider), g.providers()),
 			},
 		)
 	}
@@ -222,7 +222,7 @@ func (g *Gate) faultsOf(p *Plan) protocol.Faults {
 			faults,
 			protocol.Fault{
 				Path:   "spec.action",
-				Reason: "is " + protocol.Quote(p.Action) + ", want one of " + g.Registry.Names(),
+				Reason: "is " + protocol.Quote(p.Action) + ", want one of " + g.Registry.Of(p.Provider).Names(),
 			},
 		)
 	} else {

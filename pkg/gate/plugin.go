@@ -31,37 +31,48 @@ func (p Plugin) data() map[string]any {
 	return map[string]any{"path": p.Path, "digest": p.Digest, "version": p.Version}
 }
 
+// program is what is run for a provider; nil where that is not known.
+func (g *Gate) program(provider string) Program {
+	if p, ok := g.Programs[provider]; ok {
+		return p
+	}
+	return g.Program
+}
+
 // plugin identifies what would be run; ok is false where that is not known. One that can't be found
 // is told by the attempt to run it.
-func (g *Gate) plugin(ctx context.Context) (p Plugin, ok bool) {
-	if g.Program == nil {
+func (g *Gate) plugin(ctx context.Context, provider string) (p Plugin, ok bool) {
+	program := g.program(provider)
+	if program == nil {
 		return Plugin{}, false
 	}
-	p, err := g.Program.Identify(ctx)
+	p, err := program.Identify(ctx)
 	return p, err == nil
 }
 
 // pinned decides by what would be run.
-func (g *Gate) pinned(ctx context.Context) policy.Denial {
+func (g *Gate) pinned(ctx context.Context, provider string) policy.Denial {
 	if g.Policy == nil {
 		return nil
 	}
-	p, _ := g.plugin(ctx)
+	p, _ := g.plugin(ctx, provider)
 	return g.Policy.Plugin(p.Digest)
 }
 
 // addPlugin notes in an event's data what is run, once it may be.
-func (g *Gate) addPlugin(ctx context.Context, data map[string]any) {
-	if p, ok := g.plugin(ctx); ok {
-		p.Version = g.Program.Version(ctx)
+func (g *Gate) addPlugin(ctx context.Context, provider string, data map[string]any) {
+	if p, ok := g.plugin(ctx, provider); ok {
+		p.Version = g.program(provider).Version(ctx)
 		data["plugin"] = p.data()
 	}
 }
 
 // replaced returns what to add to a message where the program is not the one of the latest approval
 // that names one.
-func (g *Gate) replaced(ctx context.Context, approvals []policy.Approval) string {
-	now, ok := g.plugin(ctx)
+func (g *Gate) replaced(
+	ctx context.Context, provider string, approvals []policy.Approval,
+) string {
+	now, ok := g.plugin(ctx, provider)
 	if !ok {
 		return ""
 	}

@@ -47,7 +47,7 @@ func (g *Gate) RollbackDryRun(ctx context.Context, ids []int64, opt Options) ([]
 			reasons = append(reasons, noPolicy()...)
 		} else if a.Undo != nil {
 			reasons = append(reasons, g.Policy.Subject(g.undoSubject(a))...)
-			reasons = append(reasons, g.pinned(ctx)...)
+			reasons = append(reasons, g.pinned(ctx, a.Provider)...)
 		}
 		if len(reasons) > 0 {
 			return g.deny(ctx, a, "rollback dry-run", reasons)
@@ -252,7 +252,7 @@ func (g *Gate) mayRollBack(ctx context.Context, a Action, begun int) (policy.Den
 		reasons,
 		g.Policy.Subject(g.undoSubject(a)),
 		g.Policy.Execution(g.Now(), begun),
-		g.pinned(ctx),
+		g.pinned(ctx, a.Provider),
 	), nil
 }
 

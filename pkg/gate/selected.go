@@ -185,10 +185,11 @@ func (g *Gate) strays(p Plan, d *knownSelection) (reasons policy.Denial) {
 	}
 	acted := false
 	for _, r := range g.Registry.Resources(p.Target) {
-		want := map[action.Kind]string{
-			action.Instance: n.SourceID, action.NetworkInterface: n.Interface,
-		}[r.Kind]
-		if r.Kind != action.Instance && r.Kind != action.NetworkInterface {
+		wants := map[action.Kind]string{
+			action.Instance: n.SourceID, action.NetworkInterface: n.Interface, action.Node: n.SourceID,
+		}
+		want, ofNode := wants[r.Kind]
+		if !ofNode {
 			continue
 		}
 		if acted = true; r.ID != want {

@@ -31,6 +31,8 @@ type Subject struct {
 	// Document is the document that is run, if RunsDocument is set.
 	Document     string
 	RunsDocument bool
+	// NoRegion is set where the verb acts in no region of its provider.
+	NoRegion bool
 	// NeedsAddress is set where allowedCIDRs have to hold for an address.
 	NeedsAddress bool
 }
@@ -80,7 +82,7 @@ func (p *Policy) Subject(s Subject) Denial {
 		}
 		p.action(d, s)
 		p.address(d, s)
-		if p.Regions != nil {
+		if p.Regions != nil && !s.NoRegion {
 			name(d, "allowedRegions", "region", p.Regions, s.Target["region"])
 		}
 		p.refs(d, s)

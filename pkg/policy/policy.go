@@ -183,6 +183,7 @@ var targetFields = []struct {
 	{"nicRef", action.NetworkInterface},
 	{"instanceRef", action.Instance},
 	{"routeTableRef", action.RouteTable},
+	{"nodeRef", action.Node},
 }
 
 // Tag is a tag's key with the patterns one of which its value must match.

@@ -36,6 +36,9 @@ func RequestSubject(verbs *action.Registry, r protocol.Request) Subject {
 			s.Document, s.RunsDocument = r.Parameters[f.Name], true
 		}
 	}
+	s.NoRegion = !slices.ContainsFunc(verb.Target, func(f action.Field) bool {
+		return f.Name == "region"
+	})
 	s.NeedsAddress = slices.ContainsFunc(verb.Target, func(f action.Field) bool {
 		return f.Name == "address" && (f.Required || !s.Undo)
 	})

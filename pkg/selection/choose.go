@@ -13,7 +13,7 @@ import (
 // Kind is what a verb acts on: the node itself or one of its interfaces. It is empty for a verb
 // that acts on neither. The field is the key of its target that names it.
 func Kind(v action.Verb) (kind action.Kind, field string) {
-	for _, kind := range []action.Kind{action.Instance, action.NetworkInterface} {
+	for _, kind := range []action.Kind{action.Instance, action.NetworkInterface, action.Node} {
 		for _, f := range v.Target {
 			if f.Required && f.Form.Names != nil && f.Form.Names(f.Form.Example) == kind {
 				return kind, f.Name
@@ -23,10 +23,12 @@ func Kind(v action.Verb) (kind action.Kind, field string) {
 	return "", ""
 }
 
-// Fits says why a verb can't act on a node; empty if it can.
-func Fits(n *nodes.Node) string {
+// Fits says why a verb that acts on a kind can't act on a node; empty if it can.
+func Fits(kind action.Kind, n *nodes.Node) string {
 	switch {
-	case n.Type != nodes.TypeInstance:
+	case kind == action.Node && n.Type != nodes.TypeManual:
+		return "is of the type " + string(n.Type) + ", and was not added by hand"
+	case kind != action.Node && n.Type != nodes.TypeInstance:
 		return "is of the type " + string(n.Type) + ", and no instance"
 	case n.State == nodes.StateTerminated:
 		return "is terminated"
@@ -46,6 +48,10 @@ func (c Choice) Of(n *nodes.Node, by ...int) (Node, error) {
 	chosen := Node{
 		ID: n.ID, Name: n.Name, SourceID: n.Source.ID, Region: n.Region, AccountID: n.AccountID,
 		State: string(n.State), By: by,
+	}
+	if c.Kind == action.Node {
+		// What no cloud knows has the store's own id, and is in no region.
+		chosen.SourceID, chosen.Region, chosen.AccountID = n.ID, "", ""
 	}
 	if c.Kind == action.NetworkInterface {
 		i := slices.IndexFunc(n.Interfaces, c.is)
@@ -160,11 +166,19 @@ func (d *Document) Compare(now Present) []Difference {
 		all = append(all, compare(was, n, chosen[n.ID])...)
 	}
 	for _, n := range now.Chosen {
-		if !known[n.ID] && Fits(n) == "" {
-			all = append(all, Difference{What: New, NodeID: n.ID, Name: n.Name, SourceID: n.Source.ID})
+		if !known[n.ID] && Fits(d.kind(), n) == "" {
+			all = append(all, Difference{What: New, NodeID: n.ID, Name: n.Name, SourceID: cmp.Or(n.Source.ID, n.ID)})
 		}
 	}
 	return all
+}
+
+// kind is what the nodes of the document are: instances, or nodes that are in no region.
+func (d *Document) kind() action.Kind {
+	if d.Nodes[0].Region == "" {
+		return action.Node
+	}
+	return action.Instance
 }
 
 // compare tells how one node is not as it was.

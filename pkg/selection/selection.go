@@ -49,9 +49,10 @@ type Document struct {
 // Node is a node as it was when it was chosen.
 type Node struct {
 	// ID is that of the store of nodes.
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	SourceID  string `json:"sourceId"`
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	SourceID string `json:"sourceId"`
+	// Region is empty where no node of the document is in one.
 	Region    string `json:"region"`
 	AccountID string `json:"accountId"`
 	State     string `json:"state"`
@@ -149,7 +150,8 @@ func (d *Document) checkNodes() (faults []error) {
 	seen := map[string]bool{}
 	inRegion := map[string]int{}
 	for i, n := range d.Nodes {
-		missing := n.ID == "" || n.SourceID == "" || n.Region == "" || len(n.By) == 0
+		missing := n.ID == "" || n.SourceID == "" || len(n.By) == 0 ||
+			(n.Region == "") != (d.Nodes[0].Region == "")
 		twice := seen["id "+n.ID] || seen["source "+n.SourceID]
 		seen["id "+n.ID], seen["source "+n.SourceID] = true, true
 		inRegion[n.Region]++

@@ -121,8 +121,10 @@ func TestWhatVerbsActOn(t *testing.T) {
 		"ensure-forwarding-disabled": nic, "assign-route-table-route": nic,
 		"unassign-route-table-route": nic, "fence-security-groups": instance,
 		"unfence-security-groups": instance, "stop-instances": instance, "start-instances": instance,
-		"run-command": instance, "ensure-tags": "instance resourceRef",
-		"restore-tags": "instance resourceRef",
+		"run-command": instance, "ensure-network-interface": "instance instanceRef",
+		"remove-network-interface": "instance instanceRef",
+		"ensure-tags":              "instance resourceRef",
+		"restore-tags":             "instance resourceRef",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -139,7 +141,7 @@ func TestWhichNodesFit(t *testing.T) {
 			Interfaces: []nodes.Interface{{ID: "eni-1", DeviceIndex: 1}, {ID: "eni-0"}},
 		},
 	}
-	if why := selection.Fits(n); why != "" {
+	if why := selection.Fits(action.Instance, n); why != "" {
 		t.Error(why)
 	}
 	for index, want := range []string{"eni-0", "eni-1", ""} {
@@ -159,7 +161,7 @@ func TestWhichNodesFit(t *testing.T) {
 		{Type: nodes.TypeInstance, State: nodes.StateTerminated}, {Type: nodes.TypeRegion},
 		{Type: nodes.TypeVM}, {Type: nodes.TypeManual}, {Type: nodes.TypeReported},
 	} {
-		if selection.Fits(n) == "" {
+		if selection.Fits(action.Instance, n) == "" {
 			t.Errorf("%s, %s fits", n.Type, n.State)
 		}
 	}

@@ -16,8 +16,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,6 +63,7 @@ var nodeID = action.Form{
 		}
 		return s, nil
 	},
+	Names:   func(string) action.Kind { return action.Node },
 	Example: "node-1",
 }
 
@@ -137,6 +136,8 @@ func Verbs() []action.Verb {
 
 // Runner runs requests for manual nodes in this process. It is safe for concurrent use.
 type Runner struct {
+	// Registry has the verbs of manual nodes beside others.
+	Registry *action.Registry
 	// Timeout is how long a request may take.
 	Timeout time.Duration
 	// Find finds a node by its id.
@@ -154,9 +155,8 @@ func (r *Runner) Run(ctx context.Context, wire protocol.Request) (protocol.Resul
 	if end, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(end))
 	}
-	verbs := Verbs()
 	e := &executor.Executor{
-		Registry: action.NewRegistry(verbs), Provider: Provider, Timeout: timeout, Log: r.Log,
+		Registry: r.Registry, Provider: Provider, Timeout: timeout, Log: r.Log,
 		ObservePlan: r.ObservePlan,
 	}
 	var h *host
@@ -178,7 +178,7 @@ func (r *Runner) Run(ctx context.Context, wire protocol.Request) (protocol.Resul
 			h.close()
 		}
 	}()
-	return e.RunDecoded(ctx, wire, strays(verbs[0], wire)), nil
+	return e.RunDecoded(ctx, wire, nil), nil
 }
 
 // refusalOf says why no command is run on a node; empty where one may be.
@@ -190,19 +190,6 @@ func refusalOf(n *nodes.Node) string {
 		return "is " + string(n.State)
 	}
 	return ""
-}
-
-// strays refuses each parameter that means something where SSM runs the command, and nothing here.
-func strays(own action.Verb, wire protocol.Request) (faults protocol.Faults) {
-	there := runcommand.Verbs(time.Now)[0]
-	for _, name := range slices.Sorted(maps.Keys(wire.Parameters)) {
-		has := func(f action.Field) bool { return f.Matches(name) }
-		if slices.ContainsFunc(there.Parameters, has) && !slices.ContainsFunc(own.Parameters, has) {
-			faults = append(faults, protocol.Fault{Path: "spec.parameters." + name,
-				Reason: "means nothing on a manual node; leave it out"})
-		}
-	}
-	return faults
 }
 
 // name is that of the directory on a node, by the key.

@@ -2,174 +2,59 @@ package sshcommand_test
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/knownhosts"
-
+	"aws-provider-executor/actions/runcommand"
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/internal/sshhost"
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/probe"
 	"aws-provider-executor/pkg/nodes/sshcommand"
 	"aws-provider-executor/pkg/protocol"
 )
 
-// world is a node with an SSH server whose shell is this machine's, in a home of its own.
+// world is a node that is reached by SSH.
 type world struct {
 	t      *testing.T
+	host   *sshhost.Host
 	home   string
 	node   nodes.Node
 	runner *sshcommand.Runner
-	prober probe.Prober
-
-	mu sync.Mutex
-	// cut ends the connection when the session with this number, from 1, has run ("after"), or before
-	// its command begins ("before"). Zero cuts none.
-	cut      int
-	when     string
-	sessions int
-	// path is that of the shell's programs.
-	path string
-	// noise is written by each login before anything else.
-	noise string
-}
-
-func newKey(t *testing.T) (ssh.Signer, string) {
-	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(private, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return signer, path
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	own, _ := newKey(t)
-	user, userFile := newKey(t)
-	config := &ssh.ServerConfig{PublicKeyCallback: func(
-		_ ssh.ConnMetadata, k ssh.PublicKey,
-	) (*ssh.Permissions, error) {
-		if string(k.Marshal()) != string(user.PublicKey().Marshal()) {
-			return nil, os.ErrPermission
-		}
-		return nil, nil
-	}}
-	config.AddHostKey(own)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	h, err := sshhost.Start(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	known := filepath.Join(t.TempDir(), "known_hosts")
-	line := knownhosts.Line([]string{knownhosts.Normalize(l.Addr().String())}, own.PublicKey())
-	if err := os.WriteFile(known, []byte(line+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, home: t.TempDir(), path: os.Getenv("PATH"),
-		prober: probe.Prober{Timeout: time.Minute, Now: time.Now},
-		node: nodes.Node{ID: "n1", Name: "rack4-a", Type: nodes.TypeManual, Target: &nodes.Target{
-			Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Protocol: nodes.SSH, User: "ann",
-			KnownHosts: known, Credential: nodes.SecretRef("file:" + userFile)}}}
-	w.runner = &sshcommand.Runner{Timeout: 20 * time.Second, Dial: w.prober.Dial,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	t.Cleanup(h.Close)
+	w := &world{t: t, host: h, home: h.Home, node: nodes.Node{
+		ID: "n1", Name: "rack4-a", Type: nodes.TypeManual, Target: &nodes.Target{
+			Host: "127.0.0.1", Port: h.Port, Protocol: nodes.SSH, User: "ann",
+			KnownHosts: h.KnownHosts, Credential: nodes.SecretRef("file:" + h.Key)}}}
+	prober := probe.Prober{Now: time.Now}
+	w.runner = &sshcommand.Runner{
+		Registry: action.NewRegistry(runcommand.Verbs(time.Now)).With(sshcommand.Provider,
+			sshcommand.Verbs()),
+		Timeout: 20 * time.Second, Dial: prober.Dial,
+		Log: slog.New(slog.DiscardHandler),
 		Find: func(_ context.Context, id string) (*nodes.Node, error) {
 			if id != w.node.ID {
 				return nil, errors.New("there is no node " + id)
 			}
 			return &w.node, nil
 		}}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go w.serve(c, config)
-		}
-	}()
 	return w
-}
-
-func (w *world) serve(c net.Conn, config *ssh.ServerConfig) {
-	defer c.Close()
-	_, channels, requests, err := ssh.NewServerConn(c, config)
-	if err != nil {
-		return
-	}
-	go ssh.DiscardRequests(requests)
-	for offered := range channels {
-		channel, asked, err := offered.Accept()
-		if err != nil {
-			return
-		}
-		for r := range asked {
-			if r.Type != "exec" {
-				_ = r.Reply(false, nil)
-				continue
-			}
-			_ = r.Reply(true, nil)
-			var command struct{ Text string }
-			_ = ssh.Unmarshal(r.Payload, &command)
-			w.exec(c, channel, command.Text)
-			break
-		}
-	}
-}
-
-// exec runs what a login asks for in a shell, as sshd does.
-func (w *world) exec(c net.Conn, channel ssh.Channel, text string) {
-	w.mu.Lock()
-	w.sessions++
-	cut := w.sessions == w.cut
-	when, noise := w.when, w.noise
-	w.mu.Unlock()
-	if cut && when == "before" {
-		_ = c.Close()
-		return
-	}
-	script, _ := io.ReadAll(channel)
-	cmd := exec.Command("/bin/sh", "-c", text)
-	cmd.Dir, cmd.Env = w.home, []string{"HOME=" + w.home, "PATH=" + w.path}
-	cmd.Stdin = strings.NewReader(string(script))
-	out, err := cmd.Output()
-	if cut {
-		_ = c.Close()
-		return
-	}
-	_, _ = io.WriteString(channel, noise)
-	_, _ = channel.Write(out)
-	status := uint32(0)
-	if err != nil {
-		status = 1
-	}
-	_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status}))
-	_ = channel.Close()
 }
 
 // ask is a request for a command.
@@ -217,7 +102,7 @@ const once = "echo x >>ran\n"
 
 func TestItRunsOnce(t *testing.T) {
 	w := newWorld(t)
-	w.noise = "Welcome\nend\n"
+	w.host.Break(sshhost.Faults{Noise: "Welcome\nend\n"})
 	w.want(w.ask(protocol.DryRun, "k", once+"echo \"it's\" $0 >&2; umask"), "", "would run")
 	w.ran(0)
 	if all, _ := os.ReadDir(w.home); len(all) > 0 {
@@ -286,11 +171,12 @@ func TestItIsWaitedFor(t *testing.T) {
 // TestACutConnection: wherever the connection ends, the command is run once at most, and the same
 // key finds out.
 func TestACutConnection(t *testing.T) {
-	for _, when := range []string{"before", "after"} {
+	for _, before := range []bool{true, false} {
 		for session := 1; session <= 3; session++ {
-			t.Run(when+" session "+strconv.Itoa(session), func(t *testing.T) {
+			t.Run(fmt.Sprintf("session %d, before it %t", session, before), func(t *testing.T) {
 				w := newWorld(t)
-				w.cut, w.when, w.runner.Timeout = session, when, 6*time.Second
+				w.host.Break(sshhost.Faults{Cut: session, Before: before})
+				w.runner.Timeout = 6 * time.Second
 				s := w.ask(protocol.Execute, "k", once+"echo hello")
 				if s.Status != protocol.Succeeded && s.Observed["retryable"] != "true" {
 					t.Errorf("%+v", s)
@@ -321,7 +207,10 @@ func TestTwoAtOnce(t *testing.T) {
 
 // TestRefusals: each leaves nothing on the node.
 func TestRefusals(t *testing.T) {
-	_, stranger := newKey(t)
+	stranger := filepath.Join(t.TempDir(), "key")
+	if _, err := sshhost.NewKey(stranger); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		change func(*world)
 		more   []string
@@ -340,11 +229,12 @@ func TestRefusals(t *testing.T) {
 		"nobody there": {change: func(w *world) { w.node.Target.Port = 1 },
 			class: protocol.Unavailable, says: "nothing was started"},
 		"no timeout": {change: func(w *world) {
-			w.path = w.t.TempDir()
+			path := w.t.TempDir()
 			for _, p := range []string{"tail", "od", "tr", "grep", "mkdir", "rm"} {
 				found, _ := exec.LookPath(p)
-				_ = os.Symlink(found, filepath.Join(w.path, p))
+				_ = os.Symlink(found, filepath.Join(path, p))
 			}
+			w.host.Break(sshhost.Faults{Path: path})
 		}, class: protocol.Unavailable, says: "no program timeout"},
 		"a stopped node": {change: func(w *world) { w.node.State = nodes.StateStopped },
 			class: protocol.InvalidRequest, says: "is stopped"},
@@ -353,7 +243,7 @@ func TestRefusals(t *testing.T) {
 		"another document": {more: []string{"document", "AWS-RunPatchBaseline"},
 			class: protocol.InvalidRequest, says: "only AWS-RunShellScript"},
 		"what is SSM's": {more: []string{"outputBucket", "my-bucket", "parameter.workingDirectory", "/"},
-			class: protocol.InvalidRequest, says: "parameter.workingDirectory: means nothing"},
+			class: protocol.InvalidRequest, says: "parameter.workingDirectory: means nothing to the provider"},
 		"a credential": {more: []string{"parameter.commands", "db_password=hunter2 psql"},
 			class: protocol.InvalidRequest, says: "a value for password"},
 	} {
