@@ -44,6 +44,11 @@ var walls = []wall{
 		except: []string{"pkg/nodes/azurecloud"}, forbidding: []string{"github.com/Azure/..."}},
 	{name: "only actionctl looks at Azure", of: "...", except: []string{"cmd/actionctl"},
 		forbidding: []string{module + "pkg/nodes/azurecloud"}},
+	{name: "only actionctl runs commands by SSH", of: "...",
+		except: []string{"pkg/cli", "cmd/actionctl"}, forbidding: []string{
+			module + "pkg/nodes/sshcommand"}},
+	{name: "what ships has no machine of tests", of: "...",
+		forbidding: []string{module + "pkg/nodes/sshhost"}},
 	{name: "only actionctl reads roles", of: "...", except: []string{"pkg/cli"},
 		forbidding: []string{module + "pkg/awsiam"}},
 	{name: "a scan knows no provider and no SQL", of: "pkg/nodes/scan",

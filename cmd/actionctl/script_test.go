@@ -58,6 +58,8 @@ func executorMain() {
 //	called OPERATION CODE
 //	                     waits until the provider refused a call with a code and is called again
 //	azure FILE           has a stand-in of Azure answer as the file says, by path
+//	sshhost              has a machine be reached by SSH: its port is $SSHPORT, its key and its known
+//	                     hosts are key and known_hosts in ssh, and its home is ssh/home
 //	field FILE FIELD TO  writes a text of a JSON file into another file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -70,7 +72,7 @@ func TestScripts(t *testing.T) {
 			"code": code, "changes": changes, "unchanged": unchanged, "sql": execSQL, "truncated": truncated,
 			"json": checkJSON, "field": writeField, "agents": agents, "terminal": terminal,
 			"narrow": narrow, "load": load, "fault": fault, "control": control, "deleted": deleted,
-			"called": called, "azure": azure,
+			"called": called, "azure": azure, "sshhost": startHost,
 		},
 	})
 }

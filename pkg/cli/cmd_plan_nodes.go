@@ -257,6 +257,9 @@ func (a *app) freeze(
 	return addresses, nil
 }
 
+// noRegion stands for the region of nodes that are in none.
+const noRegion = "in no region"
+
 // mostTold is how many of many are told of one by one.
 const mostTold = 10
 
@@ -377,7 +380,7 @@ func (a *app) printPlans(p *planning, d *selection.Document, plans []json.RawMes
 	for _, c := range d.Regions {
 		for _, x := range d.Chosen() {
 			if x.Name == c.Region {
-				a.hint("%s: %d of %d nodes", printable(c.Region), x.Nodes, c.Nodes)
+				a.hint("%s: %d of %d nodes", printable(cmp.Or(c.Region, noRegion)), x.Nodes, c.Nodes)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -53,9 +54,12 @@ func (a *app) tellSelection(d *selection.Document) {
 		all[r.Region] = r.Nodes
 	}
 	for _, c := range d.Chosen() {
-		a.tell("  %s: %d of %d", printable(c.Name), c.Nodes, all[c.Name])
+		a.tell("  %s: %d of %d", printable(cmp.Or(c.Name, noRegion)), c.Nodes, all[c.Name])
 	}
 	for _, c := range d.Accounts() {
+		if c.Name == "" {
+			continue
+		}
 		a.tell("  account %s: %d", printable(c.Name), c.Nodes)
 	}
 }

@@ -112,7 +112,7 @@ func (r *planReader) selection(d *selection.Document, n *document.Node, path str
 					document.Field{Name: "id", Required: true, Read: text(&x.ID)},
 					document.Field{Name: "name", Read: loose(&x.Name)},
 					document.Field{Name: "sourceId", Required: true, Read: text(&x.SourceID)},
-					document.Field{Name: "region", Required: true, Read: text(&x.Region)},
+					document.Field{Name: "region", Required: true, Read: loose(&x.Region)},
 					document.Field{Name: "accountId", Read: loose(&x.AccountID)},
 					document.Field{Name: "state", Read: loose(&x.State)},
 					document.Field{Name: "interface", Read: loose(&x.Interface)},
@@ -129,7 +129,7 @@ func (r *planReader) selection(d *selection.Document, n *document.Node, path str
 			r.Each(n, path, func(n *document.Node, path string) {
 				var x selection.Region
 				r.Fields(n, path,
-					document.Field{Name: "region", Required: true, Read: text(&x.Region)},
+					document.Field{Name: "region", Required: true, Read: loose(&x.Region)},
 					document.Field{Name: "nodes", Required: true, Read: func(n *document.Node, path string) {
 						x.Nodes = r.Int(n, path, 0)
 					}},

@@ -167,7 +167,8 @@ func (d *Document) Compare(now Present) []Difference {
 	}
 	for _, n := range now.Chosen {
 		if !known[n.ID] && Fits(d.kind(), n) == "" {
-			all = append(all, Difference{What: New, NodeID: n.ID, Name: n.Name, SourceID: cmp.Or(n.Source.ID, n.ID)})
+			all = append(all, Difference{What: New, NodeID: n.ID, Name: n.Name,
+				SourceID: cmp.Or(n.Source.ID, n.ID)})
 		}
 	}
 	return all

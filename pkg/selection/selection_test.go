@@ -121,8 +121,8 @@ func TestWhatVerbsActOn(t *testing.T) {
 		"ensure-forwarding-disabled": nic, "assign-route-table-route": nic,
 		"unassign-route-table-route": nic, "fence-security-groups": instance,
 		"unfence-security-groups": instance, "stop-instances": instance, "start-instances": instance,
-		"run-command": instance, "ensure-network-interface": "instance instanceRef",
-		"remove-network-interface": "instance instanceRef",
+		"run-command": instance, "ensure-network-interface": instance,
+		"remove-network-interface": instance,
 		"ensure-tags":              "instance resourceRef",
 		"restore-tags":             "instance resourceRef",
 	}

@@ -133,7 +133,8 @@ func (p *Prober) Dial(ctx context.Context, t *nodes.Target) (*ssh.Client, error)
 	case t == nil:
 		return nil, &refusal{ErrSettings, "the node has no address"}
 	case t.Protocol != nodes.SSH:
-		return nil, &refusal{ErrSettings, "the node was added without --probe ssh, so it has no known hosts"}
+		return nil, &refusal{ErrSettings,
+			"the node was added without --probe ssh, so it has no known hosts"}
 	case t.Credential == "":
 		return nil, &refusal{ErrSettings, "the node was added without a credential to log in with"}
 	}

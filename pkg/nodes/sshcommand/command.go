@@ -96,14 +96,11 @@ func (c *command) plan(ctx context.Context) (*action.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := absent
-	if first.Values[0] == ended {
-		from = ended
-	}
 	what := document + " on the node " + c.node
 	p := &action.Plan{
+		// Only requests under this very key make what is there, so it is their work that is found.
 		Transitions: []action.Transition{{
-			Resource: c.node, Attribute: "command " + c.name, From: from, To: ended, Via: running,
+			Resource: c.node, Attribute: "command " + c.name, From: absent, To: ended, Via: running,
 			Passes: true, Call: "ssh", Set: action.SetWith(c.set),
 		}},
 		Seen: first, Read: c.read,

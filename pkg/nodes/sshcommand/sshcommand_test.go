@@ -15,10 +15,10 @@ import (
 
 	"aws-provider-executor/actions/runcommand"
 	"aws-provider-executor/pkg/action"
-	"aws-provider-executor/pkg/internal/sshhost"
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/probe"
 	"aws-provider-executor/pkg/nodes/sshcommand"
+	"aws-provider-executor/pkg/nodes/sshhost"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -112,7 +112,8 @@ func TestItRunsOnce(t *testing.T) {
 		s := w.ask(protocol.Execute, "k", once+"echo hello; echo \"it's\" >&2")
 		w.want(s, "")
 		for name, want := range map[string]string{"commandStatus": "Success", "responseCode": "0",
-			"standardOutput": "hello\n", "standardError": "it's\n", "outputTruncated": ""} {
+			"changed": "true", "standardOutput": "hello\n", "standardError": "it's\n",
+			"outputTruncated": ""} {
 			if s.Observed[name] != want {
 				t.Errorf("%s is %q, want %q", name, s.Observed[name], want)
 			}
@@ -129,7 +130,8 @@ func TestItRunsOnce(t *testing.T) {
 func TestItFailsAndIsNotRunAgain(t *testing.T) {
 	w := newWorld(t)
 	for range 2 {
-		s := w.ask(protocol.Execute, "k", once+"yes aaaaaaa | head -c 9000; echo no such thing >&2; exit 3")
+		s := w.ask(protocol.Execute, "k",
+			once+"yes aaaaaaa | head -c 9000; echo no such thing >&2; exit 3")
 		w.want(s, protocol.CommandFailed, "exit status is 3", `it last wrote "no such thing"`)
 		if len(s.Observed["standardOutput"]) != 8<<10 || s.Observed["outputTruncated"] != "true" {
 			t.Errorf("%d bytes, truncated %q", len(s.Observed["standardOutput"]),
@@ -176,7 +178,7 @@ func TestACutConnection(t *testing.T) {
 			t.Run(fmt.Sprintf("session %d, before it %t", session, before), func(t *testing.T) {
 				w := newWorld(t)
 				w.host.Break(sshhost.Faults{Cut: session, Before: before})
-				w.runner.Timeout = 6 * time.Second
+				w.runner.Timeout = 4 * time.Second
 				s := w.ask(protocol.Execute, "k", once+"echo hello")
 				if s.Status != protocol.Succeeded && s.Observed["retryable"] != "true" {
 					t.Errorf("%+v", s)
@@ -243,7 +245,8 @@ func TestRefusals(t *testing.T) {
 		"another document": {more: []string{"document", "AWS-RunPatchBaseline"},
 			class: protocol.InvalidRequest, says: "only AWS-RunShellScript"},
 		"what is SSM's": {more: []string{"outputBucket", "my-bucket", "parameter.workingDirectory", "/"},
-			class: protocol.InvalidRequest, says: "parameter.workingDirectory: means nothing to the provider"},
+			class: protocol.InvalidRequest,
+			says:  "parameter.workingDirectory: means nothing to the provider"},
 		"a credential": {more: []string{"parameter.commands", "db_password=hunter2 psql"},
 			class: protocol.InvalidRequest, says: "a value for password"},
 	} {

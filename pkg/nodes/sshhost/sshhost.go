@@ -1,5 +1,5 @@
-// Package sshhost is a machine that is reached by SSH, for tests: its server is in this process, its
-// shell is the real one, in a home of its own.
+// Package sshhost is a machine that is reached by SSH, for tests: its server is in this process,
+// its shell is the real one, in a home of its own.
 package sshhost
 
 import (
