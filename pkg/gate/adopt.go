@@ -39,9 +39,9 @@ func (g *Gate) Adoptable(
 
 // mayAdopt says why an action of a core can't be rolled back from here.
 func (g *Gate) mayAdopt(a Action) policy.Denial {
-	if !g.takes(a.Provider) {
+	if a.Provider != g.Provider {
 		return against("provider", "it is %s, and only %s is taken",
-			protocol.Quote(a.Provider), g.providers())
+			protocol.Quote(a.Provider), protocol.Quote(g.Provider))
 	}
 	var reasons policy.Denial
 	if at := a.Unreadable["executedAt"]; at != "" {
