@@ -35,8 +35,6 @@ after the other.`,
     --region ap-northeast-1 --key mobility-7/assign > plan.yaml
   actionctl plan stop-instances --key maint-7 --param tag=env=lab \
     --nodes 'region=us-west*,tag:Name=web*,!tag:env=prod' > plans.yaml
-  actionctl plan run-command --key restart-8 --param document=AWS-RunShellScript \
-    --param 'parameter.commands=systemctl restart nginx' --nodes manager=manual > plans.yaml
   actionctl plan fence-security-groups --help`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
