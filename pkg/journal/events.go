@@ -195,7 +195,7 @@ func (s stored) event() (gate.Event, error) {
 // rowDigest is that of the values of a row. What later versions added at the end is in it as far as
 // it says something: the digests of earlier ones stay.
 func rowDigest(values []any) (string, error) {
-	for at := selectedAt; at >= markAt && (values[at] == "" || values[at] == int64(0)); at-- {
+	for at := selectedAt; at >= markAt && values[at] == saysNothing(at); at-- {
 		values = values[:at]
 	}
 	var err error
@@ -207,6 +207,15 @@ func rowDigest(values []any) (string, error) {
 		return "", err
 	}
 	return sum, nil
+}
+
+// saysNothing is the value of a column that a later version added, where it says nothing. A mark that
+// is an empty text is none of ours, and is read as another than 0.
+func saysNothing(at int) any {
+	if at == markAt {
+		return int64(0)
+	}
+	return ""
 }
 
 // Note logs events that change no action.

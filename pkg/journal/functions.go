@@ -3,6 +3,7 @@ package journal
 import (
 	"database/sql"
 	sqldriver "database/sql/driver"
+	"errors"
 	"strings"
 	"time"
 
@@ -18,9 +19,11 @@ const (
 	// digestFunction digests the values of a row.
 	digestFunction = prefix + "row_digest"
 	// eventFunction checks the values of an event against its hash. It returns what the event says of
-	// a row, noRow where that is nothing, and an empty text for one that has to be looked at closely.
+	// a row, noRow where that is nothing, and an empty text for one that has to be looked at closely;
+	// otherKinds where a value is not of the kind that its column has.
 	eventFunction = prefix + "event_check"
 	noRow         = "-"
+	otherKinds    = "?"
 )
 
 // newDriver is SQLite's driver with these functions. They keep none of the values.
@@ -49,7 +52,7 @@ func newDriver() *sqlite.Driver {
 func checkQuickly(values []sqldriver.Value) string {
 	s, is := storedIn(values)
 	if !is {
-		return ""
+		return otherKinds
 	}
 	row, is := canonicalWith(s.data, rowKey)
 	if !is || s.quickSum() != s.hash {
@@ -67,6 +70,9 @@ func checkQuickly(values []sqldriver.Value) string {
 	}
 	return strings.Clone(digest)
 }
+
+// errOtherKinds is of a value that reads as what was written, and that a search for that misses.
+var errOtherKinds = errors.New("a value is not of the kind that was written, as a blob for a text")
 
 // storedIn is the event of these values, and reports whether they are of the kinds that it has.
 func storedIn(values []sqldriver.Value) (s stored, is bool) {
@@ -106,9 +112,13 @@ func (sqliteEngine) checks(v view, rest string, do func(checked) error) error {
 		if err := found.Scan(&seq, &action, &prev, &hash, &row, &at, &data); err != nil {
 			return err
 		}
-		if row == "" {
+		if row == "" || row == otherKinds {
 			err = v.events("NULL", "WHERE seq = ?", []any{seq}, func(s stored) error {
-				return do(check(s))
+				c := check(s)
+				if row == otherKinds {
+					c.err = errors.Join(c.err, errOtherKinds)
+				}
+				return do(c)
 			})
 		} else {
 			// The function has seen that they are of these kinds.

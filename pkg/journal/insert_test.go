@@ -162,7 +162,7 @@ func TestAQuickLookSaysWhatACloseOneSays(t *testing.T) {
 				t.Errorf("%s with another value %d: %q", data, i, got)
 			}
 			v[i] = nil
-			if got := checkQuickly(toDriver(v)); got != "" {
+			if got := checkQuickly(toDriver(v)); got != otherKinds {
 				t.Errorf("%s without value %d: %q", data, i, got)
 			}
 		}

@@ -424,13 +424,27 @@ func (v *verification) eachApproval(where string, args []any, do func(approval))
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var a approval
-		if err := rows.Scan(&a.action, &a.by, &a.at, &a.digest); err != nil {
+		var action, by, at, digest any
+		if err := rows.Scan(&action, &by, &at, &digest); err != nil {
 			return err
+		}
+		a, is := approvalOf(action, by, at, digest)
+		if !is {
+			v.fault("an approval of action %s by %q: %v", textOf(action), textOf(by), errOtherKinds)
 		}
 		do(a)
 	}
 	return rows.Err()
+}
+
+// approvalOf is the approval of these values, and reports whether they are of its kinds.
+func approvalOf(action, by, at, digest any) (a approval, is bool) {
+	var are [4]bool
+	a.action, are[0] = action.(int64)
+	a.by, are[1] = by.(string)
+	a.at, are[2] = at.(string)
+	a.digest, are[3] = digest.(string)
+	return a, are == [4]bool{true, true, true, true}
 }
 
 // compareApprovals tells those that only the log or only their table has.
