@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"maps"
@@ -64,26 +65,51 @@ func (sqliteEngine) isDuplicate(err error) bool {
 
 func (sqliteEngine) lasts() bool { return false }
 
-// flushPatience is how long a flush waits for others, flushPause how long between two tries.
-const flushPatience, flushPause = 2 * time.Second, 5 * time.Millisecond
+// flushPatience is how long a flush waits for others, flushBusy how long one try of it does, and
+// flushPause how long is between two.
+const (
+	flushPatience = 2 * time.Second
+	flushBusy     = 50 * time.Millisecond
+	flushPause    = 5 * time.Millisecond
+)
 
 func (sqliteEngine) flush(ctx context.Context, j *Journal) error {
+	wanted := ctx
 	ctx, cancel := context.WithTimeout(ctx, flushPatience)
 	defer cancel()
+	c, err := j.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot bring the journal's log into its file: %w", err)
+	}
+	defer c.Close()
+	// SQLite waits for readers as long as for a writer, and nothing ends that: what is written
+	// meanwhile would wait too, and its executors start too late.
+	defer setBusyTimeout(c, busyTimeout)
+	setBusyTimeout(c, flushBusy)
 	for mode := "PASSIVE"; ; mode = "FULL" {
 		var busy, logged, moved int
-		row := j.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")")
-		if err := row.Scan(&busy, &logged, &moved); err != nil {
+		row := c.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")")
+		if err := row.Scan(&busy, &logged, &moved); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("cannot bring the journal's log into its file: %w", err)
-		}
-		if busy == 0 && logged == moved {
+		} else if err == nil && busy == 0 && logged == moved {
 			return nil
 		}
 		select {
+		case <-wanted.Done():
+			return fmt.Errorf("cannot bring the journal's log into its file: %w", wanted.Err())
 		case <-ctx.Done():
 			return errors.New("cannot bring the journal's log into its file: another process reads it")
 		case <-time.After(flushPause):
 		}
+	}
+}
+
+// setBusyTimeout has a connection wait so long for other processes, or be used no more.
+func setBusyTimeout(c *sql.Conn, wait time.Duration) {
+	_, err := c.ExecContext(context.Background(),
+		fmt.Sprintf("PRAGMA busy_timeout = %d", wait.Milliseconds()))
+	if err != nil {
+		_ = c.Raw(func(any) error { return sqldriver.ErrBadConn })
 	}
 }
 

@@ -71,7 +71,10 @@ const (
 var driver sqldriver.Driver = newDriver()
 
 // busyTimeout is how long one process waits for another's write.
-const busyTimeout = "_pragma=busy_timeout(15000)"
+const busyTimeout = 15 * time.Second
+
+// waiting has a connection wait so long.
+var waiting = fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout.Milliseconds())
 
 // Open opens the journal in a file, or in the database that a URL names. When there is none the
 // error is fs.ErrNotExist.
@@ -152,7 +155,7 @@ func (j *Journal) open(ctx context.Context) error {
 	case f.writable:
 		err = j.connect(
 			ctx,
-			"mode=rw&_txlock=immediate&"+busyTimeout+
+			"mode=rw&_txlock=immediate&"+waiting+
 				"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)",
 		)
 	}
@@ -207,7 +210,7 @@ func connect(ctx context.Context, path, query string) (*sql.DB, error) {
 // can't be read without them.
 func (j *Journal) connectReading(ctx context.Context, f file) error {
 	j.readOnly = true
-	const alone, shared = "mode=ro&immutable=1", "mode=ro&" + busyTimeout
+	alone, shared := "mode=ro&immutable=1", "mode=ro&"+waiting
 	if f.walMode && f.logged == 0 && !f.shared {
 		return j.connect(ctx, alone)
 	}
