@@ -56,7 +56,7 @@ var (
 	factPrior = action.Field{Name: "priorTag.<key>", Key: action.TagKey, Form: action.FoundTag,
 		Doc: "the tag before the action"}
 	factEnsured = action.Field{Name: "ensuredTag.<key>", Key: action.TagKey, Form: action.FoundTag,
-		Doc: "the tag, read back"}
+		Doc: "the tag, read back as it was asked for"}
 	factRestored = action.Field{Name: "restoredTag.<key>", Key: action.TagKey,
 		Form: action.FoundTag, Doc: "the tag after the undo, read back"}
 )
@@ -352,7 +352,11 @@ func planEnsure(ctx context.Context, r Reader, req action.Request) (*action.Plan
 	p.Facts = func(all []action.Transition, seen action.Seen) map[string]string {
 		facts := map[string]string{}
 		for i, key := range t.keys {
-			facts[factPrior.Of(key)], facts[factEnsured.Of(key)] = all[i].From, seen.Values[i]
+			facts[factPrior.Of(key)] = all[i].From
+			// An undo takes back what was ensured. What reads as something else was not.
+			if seen.Values[i] == all[i].To {
+				facts[factEnsured.Of(key)] = all[i].To
+			}
 		}
 		return action.Merge(facts, priors)
 	}

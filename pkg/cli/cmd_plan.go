@@ -225,6 +225,8 @@ func (v *fieldValue) Type() string { return v.kind }
 func kindOf(f action.Form) string {
 	words := strings.Fields(strings.SplitN(f.Name, ",", 2)[0])
 	switch last := words[len(words)-1]; {
+	case strings.Trim(last, "0123456789") == "":
+		return "number"
 	case f.Name == action.Boolean.Name:
 		return "bool"
 	case words[0] == "one":
