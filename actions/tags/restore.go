@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -48,6 +49,11 @@ func planRestore(ctx context.Context, r Reader, req action.Request) (*action.Pla
 func (t *resource) readable() error {
 	for _, f := range []action.Field{factPrior, factEnsured} {
 		for key, value := range family(f, t.req.Parameters) {
+			if ec2model.IsMark(key) {
+				return protocol.Refuse(protocol.InvalidRequest,
+					"spec.parameters.%s is of one of the tags that this program remembers something by, which"+
+						" no ensure-tags writes; nothing was changed", f.Of(key))
+			}
 			if _, ok := action.TextOf(value); value != action.NoTag && !ok {
 				return protocol.Refuse(protocol.InvalidRequest,
 					"spec.parameters.%s is %s, which is no tag as an action reports it: want absent, or the"+

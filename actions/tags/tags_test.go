@@ -228,6 +228,21 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// TestMarksAreNotRestored: no action of this pair wrote them, so none is taken back by facts.
+func TestMarksAreNotRestored(t *testing.T) {
+	for _, key := range []string{ec2model.LastFence, ec2model.FenceBackup + "i-1", ec2model.Slot} {
+		for _, fact := range []string{"priorTag.", "ensuredTag."} {
+			there := &cloud{tags: map[string]string{key: "1", "a": "1"}}
+			undo := request(nic, map[string]string{"priorTag.a": "absent", "onDrift": "restore",
+				fact + key: `"1"`})
+			p, err := planRestore(t.Context(), there, undo)
+			if p != nil || classOf(err) != protocol.InvalidRequest {
+				t.Errorf("%s%s: %v, %v", fact, key, p, err)
+			}
+		}
+	}
+}
+
 // TestRestoreOfWhatIsGone: a resource without tags is gone only where it is read not to exist.
 func TestRestoreOfWhatIsGone(t *testing.T) {
 	facts := map[string]string{"priorTag.a": `"1"`, "ensuredTag.a": `"2"`}
