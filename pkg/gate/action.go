@@ -203,7 +203,8 @@ func (a Action) SeemsToHaveChanged() bool {
 // uncertain tells the classes of failures after which something may be changed.
 func uncertain(class string) bool {
 	return slices.Contains(
-		[]protocol.FailureClass{protocol.Ambiguous, protocol.Unverified, protocol.Internal},
+		[]protocol.FailureClass{protocol.Ambiguous, protocol.Unverified, protocol.Internal,
+			protocol.CommandFailed},
 		protocol.FailureClass(class),
 	)
 }

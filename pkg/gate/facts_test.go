@@ -80,6 +80,12 @@ func TestWhatMayHaveChangedSomethingStaysSo(t *testing.T) {
 			facts("failureClass", "unverified"),
 		},
 		{"a bug", []any{failed(protocol.Internal, nil)}, true, facts("failureClass", "internal")},
+		{
+			"a command that ran and failed",
+			[]any{failed(protocol.CommandFailed, nil)},
+			true,
+			facts("failureClass", "command-failed"),
+		},
 		{"a lost result", []any{errLost}, true, facts()},
 		{"not started", []any{notStarted}, false, facts()},
 		{"denied by the executor", []any{failed(protocol.Denied, nil)}, false, facts()},
