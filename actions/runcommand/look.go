@@ -1,6 +1,7 @@
 package runcommand
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -73,7 +74,7 @@ func (s state) follows(retries int) bool {
 func (c *command) look(ctx context.Context) (state, error) {
 	q := ec2model.CommandQuery{Instance: c.instance, ID: c.id}
 	if c.id == "" {
-		q.Document, q.Since = c.document, c.since()
+		q.Since = c.since()
 	}
 	listed, complete, err := c.r.ListCommands(ctx, q)
 	if err != nil {
@@ -109,7 +110,13 @@ func (c *command) look(ctx context.Context) (state, error) {
 // since is from when on commands are looked for.
 func (c *command) since() time.Time {
 	since := c.now().Add(-unrecordedFor)
-	if own, ok := c.req.Own(c.instance, c.attribute()); ok && own.Acted.Before(since) {
+	own, recorded := c.req.Own(c.instance, c.attribute())
+	switch {
+	case recorded && (c.retries() > 0 || own.Acted.After(c.now())):
+		// All that were sent count, and the record tells the time of the latest alone. By a clock that
+		// was put back since it tells none.
+		since = c.now().Add(-shownFor)
+	case recorded && own.Acted.Before(since):
 		since = own.Acted
 	}
 	return since.Add(-clockMargin)
@@ -117,17 +124,32 @@ func (c *command) since() time.Time {
 
 // isSame refuses a key under which somebody sent another command.
 func (c *command) isSame(found ec2model.Command) error {
+	_, recorded := c.req.Own(c.instance, c.attribute())
 	same := found.Document == c.document || strings.HasSuffix(c.document, "/"+found.Document)
 	for name, given := range c.given {
 		there, ok := found.Parameters[name]
-		same = same && (!ok || slices.Equal(there, given))
+		same = same && (!ok && recorded || slices.Equal(there, given))
 	}
-	if same {
+	if !recorded {
+		// Nothing but SSM tells what was asked for.
+		same = same && len(found.Parameters) == len(c.given) && c.isVersion(found.Version)
+	}
+	if same || found.ID == c.id {
 		return nil
 	}
 	return protocol.Refuse(protocol.Conflict,
-		"under this key another command was sent to %s: %s, as %s; use another key; nothing was sent",
+		"under this key another command was sent to %s: %s, as %s, with another document, version or "+
+			"parameters; use another key; nothing was sent",
 		c.instance, protocol.Quote(found.Document), found.ID)
+}
+
+// isVersion reports whether a document's version may be the one that is asked for. SSM may tell a
+// number for one that was named.
+func (c *command) isVersion(found string) bool {
+	const standard = "$DEFAULT"
+	asked := cmp.Or(c.req.Parameters[paramVersion], standard)
+	found = cmp.Or(found, standard)
+	return found == asked || asked[0] == '$' && found[0] != '$'
 }
 
 // became reads what became of a command. It is over where both of SSM's readings say so.

@@ -136,6 +136,11 @@ func (c *command) mayBegin(first state) error {
 				"under the same key in a minute", c.what())
 	case len(c.over) > 0:
 		return nil
+	case !own.Begun() && c.now().Sub(own.Acted) <= shownFor:
+		return protocol.Refuse(protocol.Ambiguous,
+			"%s was run under this key before, on %s, and SSM does not show it now; nothing was sent; "+
+				"try again under the same key",
+			c.what(), own.Acted.UTC().Format(time.RFC3339))
 	case !own.Begun():
 		return protocol.Refuse(protocol.Conflict,
 			"%s was run under this key before, on %s, and SSM tells no more of it: it keeps commands "+
@@ -153,6 +158,10 @@ func (c *command) mayBegin(first state) error {
 	return nil
 }
 
+// sendFor is how long sending is tried. The record is from before, and for a minute from then on a
+// command that may have been sent and is not shown yet is waited for.
+const sendFor = 20 * time.Second
+
 // set sends the command, unless it is on its way.
 func (c *command) set(ctx context.Context, w Writer, from, to string) error {
 	switch {
@@ -161,6 +170,8 @@ func (c *command) set(ctx context.Context, w Writer, from, to string) error {
 	case from == running:
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, sendFor)
+	defer cancel()
 	delivery, _ := strconv.Atoi(cmp.Or(c.req.Parameters[paramDelivery], defaultDelivery))
 	id, err := w.SendCommand(ctx, ec2model.CommandOrder{
 		Instance: c.instance, Document: c.document, Version: c.req.Parameters[paramVersion],

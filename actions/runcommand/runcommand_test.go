@@ -55,6 +55,8 @@ type cloud struct {
 	// refuses is what SendCommand is answered with. With lost the command is taken all the same.
 	refuses error
 	lost    bool
+	// busy has it answer once nobody waits any more.
+	busy bool
 	// hidden keeps commands from being listed for so long, incomplete all lists from being whole.
 	hidden     time.Duration
 	incomplete bool
@@ -77,7 +79,10 @@ func newCloud(next ...ends) *cloud {
 func (c *cloud) Reader() any { return c }
 func (c *cloud) Writer() any { return c }
 
-func (c *cloud) SendCommand(_ context.Context, o ec2model.CommandOrder) (string, error) {
+func (c *cloud) SendCommand(ctx context.Context, o ec2model.CommandOrder) (string, error) {
+	if c.busy {
+		<-ctx.Done()
+	}
 	if c.refuses != nil && !c.lost {
 		return "", c.refuses
 	}
@@ -109,8 +114,8 @@ func (c *cloud) ListCommands(
 		if s.overall != "" {
 			status = s.overall
 		}
-		all = append(all, ec2model.Command{ID: s.id, Document: s.Document, Comment: s.Comment,
-			Status: status, Parameters: s.Parameters, Requested: s.at})
+		all = append(all, ec2model.Command{ID: s.id, Document: s.Document, Version: s.Version,
+			Comment: s.Comment, Status: status, Parameters: s.Parameters, Requested: s.at})
 	}
 	return all, !c.incomplete, nil
 }
@@ -211,6 +216,8 @@ type step struct {
 	timeout    time.Duration
 	// slow is how long a list of commands takes.
 	slow time.Duration
+	// hides has lists show no command that is younger.
+	hides time.Duration
 	// class is the failure's; empty for a success. Says are words of its sentence.
 	class protocol.FailureClass
 	retry bool
@@ -351,6 +358,18 @@ func TestRunCommand(t *testing.T) {
 			{sent: 2, class: protocol.Unavailable, parameters: once, says: []string{"no other one is sent"}},
 			{sent: 2, class: protocol.Unavailable, parameters: once},
 		}},
+		{name: "it did not start, and days later no more are sent than are allowed",
+			next: []ends{undelivered, undelivered, well}, steps: []step{
+				{sent: 1, class: protocol.Unavailable, retry: true, parameters: once},
+				{sent: 2, wait: 40 * time.Hour, class: protocol.Unavailable, parameters: once},
+				{sent: 2, wait: 40 * time.Hour, class: protocol.Unavailable, parameters: once},
+			}},
+		{name: "it was run, and a list is late", steps: []step{
+			{sent: 1},
+			{sent: 1, hides: time.Hour, class: protocol.Ambiguous, retry: true,
+				says: []string{"was run under this key before", "does not show it now"}},
+			{sent: 1, wait: time.Hour, says: []string{"in an earlier attempt"}},
+		}},
 		{name: "what is in the wrong place is not sent again", next: []ends{{status: "Failed",
 			word: "InvalidPlatform", code: -1}}, steps: []step{
 			{sent: 1, class: protocol.Unavailable, parameters: once, says: []string{"another platform"}},
@@ -366,6 +385,28 @@ func TestRunCommand(t *testing.T) {
 			_, _ = c.SendCommand(context.Background(), ec2model.CommandOrder{Instance: here,
 				Document: doc, Comment: "key:k", Parameters: map[string][]string{"commands": {"uptime"}}})
 		}, steps: []step{{sent: 1, facts: map[string]string{"commandId": "c-1"}}}},
+		{name: "the key was that of another document, of another machine", cloud: func(c *cloud) {
+			_, _ = c.SendCommand(context.Background(), ec2model.CommandOrder{Instance: here,
+				Document: "AWS-RunPowerShellScript", Comment: "key:k",
+				Parameters: map[string][]string{"commands": {"uptime"}}})
+		}, steps: []step{{sent: 1, class: protocol.Conflict, says: []string{"another command"}}}},
+		{name: "the key was that of fewer parameters", cloud: func(c *cloud) {
+			_, _ = c.SendCommand(context.Background(), ec2model.CommandOrder{Instance: here,
+				Document: doc, Comment: "key:k", Parameters: map[string][]string{"commands": {"uptime"}}})
+		}, steps: []step{{sent: 1, class: protocol.Conflict,
+			parameters: map[string]string{"parameter.executionTimeout": "60"}}}},
+		{name: "the key was that of more parameters", cloud: func(c *cloud) {
+			_, _ = c.SendCommand(context.Background(), ec2model.CommandOrder{Instance: here,
+				Document: doc, Comment: "key:k", Parameters: map[string][]string{"commands": {"uptime"},
+					"executionTimeout": {"60"}}})
+		}, steps: []step{{sent: 1, class: protocol.Conflict}}},
+		{name: "the key was that of another version", cloud: func(c *cloud) {
+			_, _ = c.SendCommand(context.Background(), ec2model.CommandOrder{Instance: here, Version: "3",
+				Document: doc, Comment: "key:k", Parameters: map[string][]string{"commands": {"uptime"}}})
+		}, steps: []step{
+			{sent: 1, class: protocol.Conflict, parameters: map[string]string{"documentVersion": "2"}},
+			{sent: 1, parameters: map[string]string{"documentVersion": "$DEFAULT"}},
+		}},
 		{name: "there is too much to look through", cloud: func(c *cloud) { c.incomplete = true },
 			steps: []step{{class: protocol.Ambiguous, retry: true, says: []string{"more commands"}}}},
 		{name: "SSM has forgotten it", steps: []step{
@@ -390,7 +431,7 @@ func TestRunCommand(t *testing.T) {
 					if c.name == "SSM has forgotten it" && i == 1 {
 						ssm.sent = nil
 					}
-					ssm.slow = s.slow
+					ssm.slow, ssm.hidden = s.slow, max(ssm.hidden, s.hides)
 					got := ssm.send(t, ask{dryRun: s.dryRun, key: "k", state: state,
 						parameters: s.parameters, timeout: s.timeout})
 					s.holds(t, i, ssm, got)
@@ -398,6 +439,20 @@ func TestRunCommand(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSendingEndsWhileItsRecordIsYoung: whoever asks next, after a kill, counts from the record how
+// long a command may not show that was sent.
+func TestSendingEndsWhileItsRecordIsYoung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ssm, began := newCloud(), time.Now()
+		ssm.busy, ssm.refuses = true, protocol.Refuse(protocol.Throttled, "busy")
+		got := ssm.send(t, ask{key: "k", state: t.TempDir(), timeout: 10 * time.Minute})
+		if class := got.Observed[protocol.FactFailureClass]; class != string(protocol.Throttled) ||
+			time.Since(began) > 30*time.Second {
+			t.Errorf("%s after %s", class, time.Since(began))
+		}
+	})
 }
 
 func (s step) holds(t *testing.T, i int, ssm *cloud, got protocol.Status) {

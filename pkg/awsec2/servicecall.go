@@ -125,7 +125,7 @@ func (c *serviceClient) build(
 		stack.Deserialize.Add(deserializer(out), after),
 		stack.Deserialize.Add(&awsmiddleware.RecordResponseTiming{}, after),
 		c.of.asker.add(stack), c.of.own.addAttemptLog(stack), c.of.own.addCallCount(stack),
-		addCheck(stack, o.whole), addTrace(stack),
+		addCheck(stack, o.whole), addTrace(stack), c.of.dates.add(stack),
 	)
 }
 

@@ -65,9 +65,9 @@ type (
 		Filters    []ssmFilter `json:",omitempty"`
 	}
 	ssmCommand struct {
-		CommandId, DocumentName, Comment, Status string
-		Parameters                               map[string][]string
-		RequestedDateTime                        float64
+		CommandId, DocumentName, DocumentVersion, Comment, Status string
+		Parameters                                                map[string][]string
+		RequestedDateTime                                         float64
 	}
 	listCommandsOut struct {
 		Commands  []ssmCommand
@@ -136,13 +136,7 @@ func (r *Reader) ListCommands(
 	ctx context.Context, q ec2model.CommandQuery,
 ) (commands []ec2model.Command, complete bool, err error) {
 	in := &listCommandsIn{CommandId: q.ID, InstanceId: q.Instance, MaxResults: commandsPage}
-	if q.Document != "" {
-		in.Filters = append(in.Filters, ssmFilter{"DocumentName", q.Document})
-	}
-	if !q.Since.IsZero() {
-		in.Filters = append(in.Filters,
-			ssmFilter{"InvokedAfter", q.Since.UTC().Format("2006-01-02T15:04:05Z")})
-	}
+	clock := r.since(in, q.Since)
 	for range maxCommandPages {
 		var page listCommandsOut
 		err := ssmCall(ctx, r.of.serviceReader, "ListCommands", in, &page)
@@ -153,10 +147,16 @@ func (r *Reader) ListCommands(
 			return nil, false,
 				ssmFailure("ListCommands", "list the commands to "+q.Instance, err)
 		}
+		if told, _ := r.Clock(); !q.Since.IsZero() && (told.Ahead-clock).Abs() > clockMargin {
+			// This answer told the clock by which SSM reads the question.
+			clock, in.NextToken, commands = r.since(in, q.Since), "", nil
+			continue
+		}
 		for _, c := range page.Commands {
 			commands = append(commands, ec2model.Command{
-				ID: c.CommandId, Document: c.DocumentName, Comment: c.Comment, Status: c.Status,
-				Parameters: c.Parameters, Requested: at(c.RequestedDateTime),
+				ID: c.CommandId, Document: c.DocumentName, Version: c.DocumentVersion,
+				Comment: c.Comment, Status: c.Status, Parameters: c.Parameters,
+				Requested: at(c.RequestedDateTime),
 			})
 		}
 		if in.NextToken = page.NextToken; in.NextToken == "" {
@@ -164,6 +164,21 @@ func (r *Reader) ListCommands(
 		}
 	}
 	return commands, false, nil
+}
+
+// clockMargin is by how much SSM's clock may be off the one that a question reckons with.
+const clockMargin = time.Minute
+
+// since has only those commands listed that were requested since a time of this machine's clock. It
+// returns by how much SSM's is ahead, as far as that is known.
+func (r *Reader) since(in *listCommandsIn, since time.Time) (ahead time.Duration) {
+	if since.IsZero() {
+		return 0
+	}
+	clock, _ := r.Clock()
+	at := since.Add(clock.Ahead).UTC().Format("2006-01-02T15:04:05Z")
+	in.Filters = []ssmFilter{{"InvokedAfter", at}}
+	return clock.Ahead
 }
 
 // ssmCode is the code of an error; empty where there is none.

@@ -4,7 +4,7 @@ import "time"
 
 // Command is a command of SSM, as a list of commands shows it.
 type Command struct {
-	ID, Document, Comment string
+	ID, Document, Version, Comment string
 	// Status is SSM's word for all of the command.
 	Status     string
 	Parameters map[string][]string
@@ -14,8 +14,8 @@ type Command struct {
 
 // CommandQuery says which commands to list: those to one instance, and what else is not empty.
 type CommandQuery struct {
-	Instance, ID, Document string
-	// Since leaves out what was requested before.
+	Instance, ID string
+	// Since leaves out what was requested before, by this machine's clock.
 	Since time.Time
 }
 
