@@ -386,6 +386,12 @@ func Restore(r Request, what, before, after, now string) (overwrites string, err
 	if r.Parameters[OnDrift.Name] == "restore" {
 		return now, nil
 	}
+	if after == "" {
+		return "", protocol.Refuse(protocol.Drift,
+			"%s is %s now, not %s, as it was before, and no fact tells how the action left it: look who"+
+				" changed it, then undo with that fact, by hand or with onDrift=restore",
+			what, now, before).With("drift", now)
+	}
 	return "", protocol.Refuse(protocol.Drift,
 		"%s is %s now: neither %s, as the action left it, nor %s, as it was before;"+
 			" someone else changed it: look who, then undo by hand or with onDrift=restore",

@@ -166,6 +166,16 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestRestoreWithoutWhatTheActionLeft: an empty word in the sentence would tell nobody what is missing.
+func TestRestoreWithoutWhatTheActionLeft(t *testing.T) {
+	_, err := Restore(Request{}, "the tag", `"1"`, "", `"2"`)
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Drift || !strings.Contains(f.Message,
+		`the tag is "2" now, not "1", as it was before, and no fact tells how the action left it`) {
+		t.Error(err)
+	}
+}
+
 type readsA interface{ ReadA() string }
 
 type a struct{}
