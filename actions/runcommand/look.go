@@ -236,12 +236,13 @@ func told(text string, most, shown int) (end string, cut bool) {
 // maxSaid is how much of a command's last words a sentence repeats.
 const maxSaid = 300
 
-// lastWords are the last line of the errors that a command wrote, or else of its output.
+// lastWords are the last line of the errors that a command wrote, or else of its output. Unlike its
+// facts, a sentence goes where nobody reckons with secrets.
 func lastWords(facts map[string]string) string {
 	for _, name := range []string{factError, factOutput} {
 		lines := strings.FieldsFunc(facts[name], func(r rune) bool { return r == '\n' || r == '\r' })
 		for _, line := range slices.Backward(lines) {
-			if line = strings.Join(strings.Fields(line), " "); line != "" {
+			if line = action.Unnamed(line); line != "" {
 				line, _ = told(line, maxSaid, maxSaid+1)
 				return "; it last wrote " + protocol.Quote(line)
 			}

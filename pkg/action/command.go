@@ -81,6 +81,11 @@ var CommandText = Form{
 	Example: "uptime",
 }
 
+// Unnamed is one line of what another program wrote, without what may be a secret in it.
+func Unnamed(text string) string {
+	return redact.Shapes(redact.Named(strings.Join(strings.Fields(text), " ")))
+}
+
 // Bucket is the name of a bucket of S3.
 var Bucket = Form{
 	Name:    "S3 bucket",

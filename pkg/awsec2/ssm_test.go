@@ -9,6 +9,17 @@ import (
 	"aws-provider-executor/pkg/awsec2/ec2model"
 )
 
+// TestOutputTellsNoCredentialsOfTheExecutor: a command may write those of the machine it runs on.
+func TestOutputTellsNoCredentialsOfTheExecutor(t *testing.T) {
+	c, _ := answering(t, says(200, `{"Status":"Success","ResponseCode":0,
+		"StandardOutputContent":"a\nthe-secret-of-the-test\n",
+		"StandardErrorContent":"b\nthe-token-of-the-test\n"}`))
+	i, _, err := c.reader().Invocation(t.Context(), "c", "i-1", "")
+	if err != nil || i.Output != "a\n(redacted)\n" || i.Error != "b\n(redacted)\n" {
+		t.Errorf("%q, %q, %v", i.Output, i.Error, err)
+	}
+}
+
 // TestCommandsAreListedByTheClockOfSSM: by a clock of this machine that is far ahead, the commands
 // of today lie before the time from when on they are asked for.
 func TestCommandsAreListedByTheClockOfSSM(t *testing.T) {
