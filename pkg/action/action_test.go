@@ -166,7 +166,7 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// TestRestoreWithoutWhatTheActionLeft: an empty word in the sentence would tell nobody what is missing.
+// TestRestoreWithoutWhatTheActionLeft: an empty word in the sentence would tell nobody what lacks.
 func TestRestoreWithoutWhatTheActionLeft(t *testing.T) {
 	_, err := Restore(Request{}, "the tag", `"1"`, "", `"2"`)
 	var f *protocol.Failure

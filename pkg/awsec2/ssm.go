@@ -208,8 +208,8 @@ func (r *Reader) Invocation(
 	}
 	i = ec2model.Invocation{
 		Status: out.Status, Details: out.StatusDetails, ResponseCode: -1,
-		Output: r.of.own.secrets.redact(out.StandardOutputContent),
-		Error:  r.of.own.secrets.redact(out.StandardErrorContent),
+		Output:    r.of.own.secrets.redact(out.StandardOutputContent),
+		Error:     r.of.own.secrets.redact(out.StandardErrorContent),
 		OutputURL: out.StandardOutputUrl, ErrorURL: out.StandardErrorUrl,
 	}
 	if out.ResponseCode != nil {
