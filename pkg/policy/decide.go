@@ -184,10 +184,25 @@ func (p *Policy) irreversible(d *Denial, s Subject) {
 
 // document holds the document that is run against the patterns. Without any none is run.
 func (p *Policy) document(d *Denial, s Subject) {
-	if s.RunsDocument && !matchAny(p.Documents, s.Document) {
+	if s.RunsDocument && !matchAny(namesOf(p.Documents, s.Document), s.Document) {
 		d.add("allowedDocuments", "the document %q is not allowed; allowed: %s; to allow it %s",
 			s.Document, list(p.Documents), extend("allowedDocuments", p.Documents, s.Document))
 	}
+}
+
+// namesOf are those of some patterns that speak of a document as it is given: an ARN may be that of
+// another account's, so a pattern of names that begins with a star is none for it.
+func namesOf(patterns []Pattern, document string) (those []Pattern) {
+	const arn = "arn:"
+	if !strings.HasPrefix(document, arn) {
+		return patterns
+	}
+	for _, p := range patterns {
+		if p == "*" || strings.HasPrefix(string(p), arn) {
+			those = append(those, p)
+		}
+	}
+	return those
 }
 
 func (p *Policy) address(d *Denial, s Subject) {

@@ -61,6 +61,9 @@ func TestSubject(t *testing.T) {
 	}
 	irreversible := func(s *Subject) { s.Irreversible = true }
 	final := func(s *Subject) { s.Irreversible, s.Final = true, true }
+	byARN := func(s *Subject) {
+		s.Document, s.RunsDocument = "arn:aws:ssm:x:9:document/AWS-RunShellScript", true
+	}
 	runs := func(s *Subject) { s.Document, s.RunsDocument = "AWS-RunShellScript", true }
 	anything := strings.Replace(open, "[assign-secondary-ip]", "['*']", 1)
 	anyAddress := strings.Replace(open, "10.88.60.0/24", "0.0.0.0/0, '::/0'", 1)
@@ -355,6 +358,12 @@ func TestSubject(t *testing.T) {
 		{"a document of a pattern", open + "  allowedDocuments: [x, AWS-Run*]\n", runs, ""},
 		{"a document of no pattern", open + "  allowedDocuments: [AWS-RunPatch*]\n", runs,
 			"allowedDocuments"},
+		{"another account's document, and every document", open +
+			"  allowedDocuments: ['*ShellScript', '*']\n", byARN, ""},
+		{"another account's document, and a pattern of names", open +
+			"  allowedDocuments: ['*ShellScript']\n", byARN, "allowedDocuments"},
+		{"another account's document, by its ARN", open +
+			"  allowedDocuments: ['arn:aws:ssm:*:9:document/*']\n", byARN, ""},
 		{"no document named", open + "  allowedDocuments: [AWS-*]\n",
 			func(s *Subject) { s.RunsDocument = true }, "allowedDocuments"},
 		{"not enabled", strings.Replace(open, "enabled: true", "enabled: false", 1), nil, "enabled"},
