@@ -291,7 +291,7 @@ func (w *waving) onwards(a *app, of summary) summary {
 		if slices.ContainsFunc(all, mayBeTried) {
 			n = append(n, next{"to go on", a.command("execute", words, "")})
 		}
-		if slices.ContainsFunc(all, func(o gate.Outcome) bool { return o.Action.MayHaveChanged }) {
+		if slices.ContainsFunc(all, mayBeTakenBack) {
 			n = append(n, next{"to take it back", undo})
 		}
 		return n

@@ -110,11 +110,15 @@ func quoted(word string) string {
 func isDone(o gate.Outcome) bool { return o.Verdict == gate.Done }
 func isOpen(o gate.Outcome) bool { return o.Verdict != gate.Done }
 
+// mayBeTakenBack reports whether there may be something to undo that can be undone.
+func mayBeTakenBack(o gate.Outcome) bool {
+	return o.Action.MayHaveChanged && o.Action.Undo != nil
+}
+
 // afterExecution goes on with what is left, and tells how to take back what was done.
 var afterExecution = summary{word: wordOf, next: func(a *app, all []gate.Outcome) (n []next) {
 	n = a.onwards("execute", all, mayBeTried, "--all-approved")
-	changed := func(o gate.Outcome) bool { return o.Action.MayHaveChanged }
-	if changed := idsWhere(all, changed); len(changed) > 0 {
+	if changed := idsWhere(all, mayBeTakenBack); len(changed) > 0 {
 		n = append(n, next{"to take it back", a.command("rollback", changed, "--all")})
 	}
 	return n

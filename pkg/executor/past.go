@@ -60,10 +60,13 @@ func (r *run) learn(key string) error {
 	if r.takesBack() || !r.sameRequest(record) {
 		// What was before another request is no fact of this one.
 		r.past.Own = nil
+		rest := "is not undone; undo that one first, or use another key"
+		if forward, _ := r.Registry.Lookup(record.Action); forward.Irreversible {
+			rest = "nothing takes back; use another key"
+		}
 		return protocol.Refuse(protocol.Conflict,
-			"the idempotency key %s is in use for another request (%s of %s), which is not undone;"+
-				" undo that one first, or use another key",
-			protocol.Quote(key), record.Action, resources(record))
+			"the idempotency key %s is in use for another request (%s of %s), which %s",
+			protocol.Quote(key), record.Action, resources(record), rest)
 	}
 	return nil
 }
