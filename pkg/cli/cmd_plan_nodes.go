@@ -194,6 +194,10 @@ func (p *planning) fitsNodes(kind action.Kind, field string) error {
 	if kind == "" {
 		return fmt.Errorf("%s acts on no node and on no interface of one", p.verb.Name)
 	}
+	if p.nodes.index != 0 && kind != action.NetworkInterface {
+		wrong = append(wrong, fmt.Errorf("--interface: %s acts on the node itself: leave it out",
+			p.verb.Name))
+	}
 	for _, name := range []string{field, "region"} {
 		if p.plan.Target[name] != "" {
 			wrong = append(wrong, fmt.Errorf("--%s: comes with each node of --nodes: leave it out",
@@ -275,6 +279,7 @@ func (a *app) tellSome(format string, all []string) {
 }
 
 // population counts the nodes of the kind in the regions of a document that are not terminated.
+// Only the accounts that are chosen from count: another's nodes would make any share small.
 func population(
 	ctx context.Context, s *store.Store, d *selection.Document, kind action.Kind,
 ) ([]selection.Region, error) {
@@ -282,8 +287,14 @@ func population(
 	if kind == action.Node {
 		of = nodes.TypeManual
 	}
+	literal := strings.NewReplacer(`\`, `\\`, ",", `\,`, "*", `\*`, "?", `\?`)
+	var accounts []string
+	for _, a := range d.Accounts() {
+		accounts = append(accounts, cmp.Or(literal.Replace(a.Name), `""`))
+	}
 	all, err := selector.Parse([]string{"type=" + string(of),
-		"!state=" + string(nodes.StateTerminated)}, selector.Options{})
+		"!state=" + string(nodes.StateTerminated),
+		"accountId=" + strings.Join(accounts, ",")}, selector.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -339,7 +350,7 @@ func (a *app) printSelected(
 	}
 	if len(d.Nodes) > 1 {
 		for _, f := range p.verb.Target {
-			if f.Required && f.Name != field && f.Name != "region" {
+			if f.Exclusive && f.Name != field {
 				faults[fmt.Sprintf("--%s: names one thing, and %s are chosen", flagName(f),
 					countOfNodes(len(d.Nodes)))] = true
 			}
