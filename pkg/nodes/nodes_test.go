@@ -331,3 +331,22 @@ func TestOldWords(t *testing.T) {
 		t.Errorf("it was not heard of later, and is %s", n.State)
 	}
 }
+
+// TestAResultOfTheTimeToCome: a report's clock may be wrong. What ends after it is still the last.
+func TestAResultOfTheTimeToCome(t *testing.T) {
+	now := day
+	of := func(id string, end, told time.Time) *Result {
+		r := Report{ID: "n", LastContact: told,
+			Run: &Result{ID: id, Status: ResultPassed, EndTime: end}}
+		return r.Observation(told).Run
+	}
+	var all Results
+	all.Add(*of("early", now.Add(2*time.Hour), now))
+	all.Add(*of("late", now.Add(time.Minute), now.Add(time.Minute)))
+	if all.Last.ID != "late" || !all.Penultimate.EndTime.Equal(now) {
+		t.Errorf("the last result is %+v, before it %+v", all.Last, all.Penultimate)
+	}
+	if at := of("past", now.Add(-time.Hour), now).EndTime; !at.Equal(now.Add(-time.Hour)) {
+		t.Errorf("a result of the past ended at %s", at)
+	}
+}

@@ -74,6 +74,17 @@ func (x *Result) check(name string, faults *faults) {
 	}
 }
 
+// endedBy is the result with an end that is not later than now. One of the time to come would be
+// the last one until then, whatever ends meanwhile.
+func (x *Result) endedBy(now time.Time) *Result {
+	if x == nil || !x.EndTime.After(now) {
+		return x
+	}
+	ended := *x
+	ended.EndTime = now
+	return &ended
+}
+
 // nodeType is what the node is, as far as the report tells.
 func (r *Report) nodeType() Type {
 	switch r.ManagerType {
@@ -106,7 +117,7 @@ func (r *Report) Observation(now time.Time) Observation {
 		Evidence: Evidence{Kind: ByReport, By: r.ID, At: at},
 		Origin:   OriginReport, Name: r.Name, Fallback: r.ID, Tags: r.Tags, Contact: at,
 		Details: &Details{Platform: r.Platform, PlatformRelease: r.PlatformRelease},
-		Run:     r.Run, Scan: r.Scan, Projects: r.Projects,
+		Run:     r.Run.endedBy(now), Scan: r.Scan.endedBy(now), Projects: r.Projects,
 	}
 	if o.Tags == nil {
 		o.Tags = map[string]string{}
