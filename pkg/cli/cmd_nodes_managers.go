@@ -204,7 +204,11 @@ func (f *managerFlags) apply(m *nodes.Manager, given func(string) bool) error {
 }
 
 // credentialRules reads KEY=PATTERN=REFERENCE. Rules of one key and pattern are one.
+// A single empty text is no rule.
 func credentialRules(texts []string) ([]nodes.CredentialRule, error) {
+	if slices.Equal(texts, []string{""}) {
+		return nil, nil
+	}
 	var rules []nodes.CredentialRule
 	for _, text := range texts {
 		key, rest, _ := strings.Cut(text, "=")
