@@ -226,6 +226,12 @@ var passedOn = []string{
 	"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 }
 
+// saidElsewhere says how what --plugin-env does not pass on is said.
+var saidElsewhere = map[string]string{
+	"EXECUTOR_POLICY":  "name a policy with --policy; it holds beside that of the environment",
+	"EXECUTOR_TIMEOUT": "say --timeout; the executor's own comes from that",
+}
+
 // pluginEnvironment is the whole environment of an executor that enforces the policies in these
 // files.
 func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
@@ -244,12 +250,8 @@ func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
 		switch {
 		case name == "" || strings.ContainsAny(name, " \t"):
 			return nil, usage("--plugin-env is %q, want NAME or NAME=VALUE", setting)
-		case name == "EXECUTOR_POLICY":
-			return nil, usage(
-				"--plugin-env %s: name a policy with --policy; it holds beside the one that the "+
-					"environment has",
-				name,
-			)
+		case saidElsewhere[name] != "":
+			return nil, usage("--plugin-env %s: %s", name, saidElsewhere[name])
 		case namesSecret(name):
 			return nil, usage(
 				"--plugin-env %s: credentials do not pass through the gate; the executor finds its own, "+

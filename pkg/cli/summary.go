@@ -110,11 +110,6 @@ func quoted(word string) string {
 func isDone(o gate.Outcome) bool { return o.Verdict == gate.Done }
 func isOpen(o gate.Outcome) bool { return o.Verdict != gate.Done }
 
-// mayBeTakenBack reports whether there may be something to undo that can be undone.
-func mayBeTakenBack(o gate.Outcome) bool {
-	return o.Action.MayHaveChanged && o.Action.Undo != nil
-}
-
 // afterExecution goes on with what is left, and tells how to take back what was done.
 var afterExecution = summary{word: wordOf, next: func(a *app, all []gate.Outcome) (n []next) {
 	n = a.onwards("execute", all, mayBeTried, "--all-approved")
@@ -123,6 +118,11 @@ var afterExecution = summary{word: wordOf, next: func(a *app, all []gate.Outcome
 	}
 	return n
 }}
+
+// mayBeTakenBack reports whether an action may have changed something that an undo takes back.
+func mayBeTakenBack(o gate.Outcome) bool {
+	return o.Action.MayHaveChanged && o.Action.Plan.Undo != nil
+}
 
 // onwards are the commands for what is left: what was refused first needs what the refusal says.
 func (a *app) onwards(
@@ -179,7 +179,9 @@ var afterUndoDryRun = summary{word: dryWord, next: func(a *app, all []gate.Outco
 
 // afterRollback goes on with what is left.
 var afterRollback = summary{word: wordOf, next: func(a *app, all []gate.Outcome) (n []next) {
-	open := func(o gate.Outcome) bool { return isOpen(o) && o.Action.Status != gate.RolledBack }
+	open := func(o gate.Outcome) bool {
+		return isOpen(o) && o.Action.Status != gate.RolledBack && o.Action.Plan.Undo != nil
+	}
 	return a.onwards("rollback", all, open, "--all")
 }}
 
