@@ -363,14 +363,8 @@ func (n *nodeCommands) keepManager(
 		n.managerTable(w, []managerRow{k.Manager})
 		fmt.Fprintln(w)
 		n.regionTable(w, k.Regions)
-		if len(k.Revivable) > 0 {
-			fmt.Fprintf(w, "\n%d terminated nodes are shown alive, and stay terminated: %s\n"+
-				"To have them live again: actionctl nodes managers update %s --revive\n",
-				len(k.Revivable), strings.Join(k.Revivable, " "), printable(k.Manager.Name))
-		}
-		if k.Revived > 0 {
-			fmt.Fprintf(w, "\n%d terminated nodes live again.\n", k.Revived)
-		}
+		tellRevivable(w, k.Revivable, k.Revived,
+			"actionctl nodes managers update "+printable(k.Manager.Name)+" --revive")
 	})
 	if err == nil && !allWhole(kept.Results) {
 		return exit(ExitFailed)

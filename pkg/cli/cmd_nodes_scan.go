@@ -77,6 +77,33 @@ func (n *nodeCommands) regionTable(w io.Writer, rows []regionRow) {
 	n.tabulateColumns(w, regionColumns, lines)
 }
 
+// tellRevivable tells which terminated nodes are shown alive, and how to have them live again.
+func tellRevivable(w io.Writer, revivable []string, revived int, command string) {
+	if len(revivable) > 0 {
+		fmt.Fprintf(w, "\n%d terminated nodes are shown alive, and stay terminated: %s\n"+
+			"To have them live again: %s\n", len(revivable), strings.Join(revivable, " "), command)
+	}
+	if revived > 0 {
+		fmt.Fprintf(w, "\n%d terminated nodes live again.\n", revived)
+	}
+}
+
+// tellRevivableOf does so for all regions. The managers are those that show such nodes.
+func tellRevivableOf(w io.Writer, rows []regionRow) {
+	var ids, managers []string
+	revived := 0
+	for _, r := range rows {
+		if len(r.Revivable) > 0 {
+			managers = append(managers, quoted(r.Manager))
+		}
+		ids, revived = append(ids, r.Revivable...), revived+r.Revived
+	}
+	slices.Sort(ids)
+	slices.Sort(managers)
+	tellRevivable(w, slices.Compact(ids), revived,
+		"actionctl nodes scan "+strings.Join(slices.Compact(managers), " ")+" --revive")
+}
+
 func allWhole(results []scan.Result) bool {
 	return !slices.ContainsFunc(results, func(r scan.Result) bool { return !r.Whole() })
 }
@@ -153,7 +180,10 @@ Exit: 0 all regions were complete, 1 one was not.`,
 				By: operator(), Progress: seen.tell})
 			seen.clear()
 			rows := regionRows(results)
-			printed := n.print(rows, func(w io.Writer) { n.regionTable(w, rows) })
+			printed := n.print(rows, func(w io.Writer) {
+				n.regionTable(w, rows)
+				tellRevivableOf(w, rows)
+			})
 			if err := errors.Join(err, printed); err != nil || allWhole(results) {
 				return err
 			}
