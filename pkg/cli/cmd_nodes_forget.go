@@ -85,7 +85,8 @@ func (n *nodeCommands) markMissing() *cobra.Command {
 		Use:   "mark-missing --not-heard-for DURATION",
 		Short: "have running nodes be missing that were not heard of",
 		Long: `mark-missing has nodes be missing that run, as far as is known, and of which nothing was
-heard for that long: no report, no probe that reached them, and no scan that showed them. A new
+heard for that long: no report, no probe that reached them, and no scan that showed them. Those that
+never reported and never answered a probe are none of them: scans alone say how they are. A new
 report has such a node run again.`,
 		Example: `  actionctl nodes mark-missing --not-heard-for 24h`,
 		Args:    noArguments,
