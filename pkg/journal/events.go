@@ -209,8 +209,8 @@ func rowDigest(values []any) (string, error) {
 	return sum, nil
 }
 
-// saysNothing is the value of a column that a later version added, where it says nothing. A mark that
-// is an empty text is none of ours, and is read as another than 0.
+// saysNothing is the value of a column that a later version added, where it says nothing. A mark
+// that is an empty text is none of ours, and is read as another than 0.
 func saysNothing(at int) any {
 	if at == markAt {
 		return int64(0)
