@@ -30,12 +30,12 @@ func TestAValueOfAnotherKindIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := open(t, newPath(t))
 			a := add(t, j, "k")
-			a = apply(t, j, gate.Change{
+			apply(t, j, gate.Change{
 				Action:   a,
 				Approval: &policy.Approval{By: "ann", At: start, Digest: "d"},
 				Event: gate.Event{At: start, Kind: gate.EventApproved, Data: map[string]any{"by": "ann",
 					"digest": "d"}},
-			})[0]
+			})
 			if found := faults(t, j); len(found) > 0 {
 				t.Fatal(found)
 			}

@@ -21,7 +21,7 @@ import (
 
 // packages have benchmarks that are worth a comparison.
 var packages = []string{
-	"actions", "pkg/evidence", "pkg/history", "pkg/inventory", "pkg/journal", "pkg/ledger",
+	"pkg/action", "pkg/evidence", "pkg/history", "pkg/inventory", "pkg/journal", "pkg/ledger",
 	"pkg/nodes/filter", "pkg/policy", "pkg/protocol", "pkg/wildcard",
 }
 
