@@ -124,7 +124,7 @@ func asks(
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out, err = serviceCall[things](ctx, api, operation, &thing{"x"})
 	if err != nil && operation != "Look" {

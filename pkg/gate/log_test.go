@@ -184,8 +184,10 @@ func TestAClaimThatIsNotMadeRunsNothing(t *testing.T) {
 	if !errors.Is(err, gate.ErrChanged) {
 		t.Errorf("%+v, %v", o, err)
 	}
-	r.Store = &getting{Store: &failing{Store: store, method: "Apply", err: gate.ErrChanged},
-		of: ids[0], get: func() error { return errDisk }, but: 1}
+	losing := &getting{Store: &failing{Store: store, method: "Apply", err: gate.ErrChanged},
+		of: ids[0], get: func() error { return errDisk }}
+	losing.but.Store(1)
+	r.Store = losing
 	o, err = r.Execute(context.Background(), ids, gate.Options{KeepGoing: true})
 	if !errors.Is(err, errDisk) {
 		t.Errorf("%+v, %v", o, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,11 +128,11 @@ type getting struct {
 	gate.Store
 	of  int64
 	get func() error
-	but int
+	but atomic.Int64
 }
 
 func (g *getting) Get(ctx context.Context, id int64) (gate.Action, error) {
-	if g.but--; id == g.of && g.but < 0 {
+	if left := g.but.Add(-1); id == g.of && left < 0 {
 		return gate.Action{}, g.get()
 	}
 	return g.Store.Get(ctx, id)
