@@ -11,6 +11,7 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +102,10 @@ func (j *judge) Close() error {
 	return j.cmd.Wait()
 }
 
+// pendingInterface is the state of an interface just made. EC2's own example of the answer has it,
+// and its model does not.
+const pendingInterface = "networkInterface/status: 'pending' is not one of"
+
 // ask puts one question.
 func (j *judge) ask(t *testing.T, q question) verdict {
 	t.Helper()
@@ -121,6 +126,9 @@ func (j *judge) ask(t *testing.T, q question) verdict {
 	if err != nil {
 		t.Fatalf("the judge does not answer %s: %v\n%s", line, err, j.stderr.String())
 	}
+	v.Strange = slices.DeleteFunc(v.Strange, func(s string) bool {
+		return strings.Contains(s, pendingInterface)
+	})
 	if j.strict && len(v.Strange) > 0 {
 		t.Errorf("%s\nis answered with what EC2's model has not: %s", line, strings.Join(v.Strange, ", "))
 	}

@@ -297,12 +297,12 @@ var scenarios = []scenario{
 		{do: "execute ensure-tags of=nic-db1 tag.Name=edge tag.role=router tag.empty=",
 			want: `succeeded changed=true priorTag.Name="db" priorTag.role=absent ` +
 				`priorTag.empty=absent ensuredTag.Name="edge" ensuredTag.empty="" undoable`,
-			changes: "+nic-db1 tag Name=edge, +nic-db1 tag empty=, +nic-db1 tag role=router, " +
-				"-nic-db1 tag Name=db"},
+			changes: "-nic-db1 tag Name=db, +nic-db1 tag Name=edge, +nic-db1 tag empty=, " +
+				"+nic-db1 tag role=router"},
 		{do: "execute undo", want: "succeeded changed=true restoredTag.role=absent " +
 			`restoredTag.Name="db" restoredTag.empty=absent`,
-			changes: "+nic-db1 tag Name=db, -nic-db1 tag Name=edge, -nic-db1 tag empty=, " +
-				"-nic-db1 tag role=router"},
+			changes: "-nic-db1 tag Name=edge, -nic-db1 tag empty=, -nic-db1 tag role=router, " +
+				"+nic-db1 tag Name=db"},
 		{do: "execute undo", want: "succeeded changed=false"},
 	}},
 	{"tags of an instance are set over one another", []step{
