@@ -24,19 +24,7 @@ func (r *Reader) DescribeTaggedInterfaces(
 		Filters:    []types.Filter{filterOf("tag:"+key, beginning+"*")},
 		MaxResults: aws.Int32(pageSize),
 	}
-	var found []ec2model.InterfaceDetail
-	err := pages(what, func(token *string) (*string, error) {
-		in.NextToken = token
-		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
-		if err != nil {
-			return nil, failure("DescribeNetworkInterfaces", what, err)
-		}
-		for _, n := range out.NetworkInterfaces {
-			found = append(found, interfaceDetail(n))
-		}
-		return out.NextToken, nil
-	})
-	return found, err
+	return interfacesWith(ctx, r, what, in, interfaceDetail)
 }
 
 // made sends one change whose answer names what it made. An answer without the name does not tell

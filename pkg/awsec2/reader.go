@@ -148,13 +148,13 @@ func (r *Reader) DescribeNetworkInterfacesWithAddress(
 	if isIPv6(address) {
 		filter = "ipv6-addresses.ipv6-address"
 	}
-	return r.networkInterfacesWith(ctx, fmt.Sprintf("find who holds %s in %s", address, vpc),
+	return interfacesWith(ctx, r, fmt.Sprintf("find who holds %s in %s", address, vpc),
 		&ec2.DescribeNetworkInterfacesInput{
 			Filters: []types.Filter{
 				{Name: aws.String("vpc-id"), Values: []string{vpc}},
 				{Name: &filter, Values: []string{address}},
 			},
-		})
+		}, networkInterface)
 }
 
 // DescribeNetworkInterfacesOfSubnet reads the interfaces of the subnet, as many as one answer
@@ -175,10 +175,12 @@ func (r *Reader) DescribeNetworkInterfacesOfSubnet(
 	return found, aws.ToString(out.NextToken) == "", nil
 }
 
-func (r *Reader) networkInterfacesWith(
-	ctx context.Context, what string, in *ec2.DescribeNetworkInterfacesInput,
-) ([]ec2model.NetworkInterface, error) {
-	var found []ec2model.NetworkInterface
+// interfacesWith reads all pages of interfaces, and makes something of each.
+func interfacesWith[T any](
+	ctx context.Context, r *Reader, what string, in *ec2.DescribeNetworkInterfacesInput,
+	of func(types.NetworkInterface) T,
+) ([]T, error) {
+	var found []T
 	err := pages(what, func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := call(ctx, r.api.DescribeNetworkInterfaces, in)
@@ -186,7 +188,7 @@ func (r *Reader) networkInterfacesWith(
 			return nil, failure("DescribeNetworkInterfaces", what, err)
 		}
 		for _, n := range out.NetworkInterfaces {
-			found = append(found, networkInterface(n))
+			found = append(found, of(n))
 		}
 		return out.NextToken, nil
 	})

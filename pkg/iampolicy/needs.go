@@ -180,8 +180,8 @@ func (c Choice) familyNeeds(p action.Permission) bool {
 	return c.Family == "" || p.Family == "" || p.Family == c.Family
 }
 
-// kindNeeds reports whether a request for the verb may need its permission, as far as the kind of
-// resource tells that it names. Where the choice has none of the verb's kinds, all are meant.
+// kindNeeds reports whether a request for the verb may need its permission, judged by the kind of
+// resource that it is for. Where the choice has none of the verb's kinds, all are meant.
 func (c Choice) kindNeeds(v action.Verb, p action.Permission) bool {
 	chosen := func(p action.Permission) bool { return p.Of != "" && slices.Contains(c.Of, p.Of) }
 	return p.Of == "" || chosen(p) || !slices.ContainsFunc(v.Permissions, chosen)
