@@ -154,7 +154,8 @@ one verdict of each:
   unreachable  it gave no answer, or one that nobody understands
 
 A region that was not complete leaves its nodes as they are. A node that two complete scans did
-not show is asked for by its id, and is terminated where there is none.
+not show is asked for by its id, and is terminated where there is none. At least 5 minutes are
+between the two, and none counts in the first 10 minutes after a node was launched.
 
 Exit: 0 all regions were complete, 1 one was not.`,
 		Example: `  actionctl nodes scan

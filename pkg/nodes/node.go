@@ -7,7 +7,8 @@
 //     to be one are merged, and both ids answer.
 //   - Only newer evidence changes what is known. What arrives late never lowers it.
 //   - Terminated is final. Apply holds that rule, in one place; only Revive goes around it.
-//   - A node is taken for gone only after two complete scans without it, and an answer by its id.
+//   - A node is taken for gone only after two complete scans without it, minutes apart, and an
+//     answer by its id; never just after it was launched.
 //   - Only a complete scan concludes anything. What was not looked at stays as it is.
 //
 // Store says what a store of nodes promises. The tests are numbered after the tables of known

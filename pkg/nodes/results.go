@@ -91,3 +91,8 @@ func (x *Result) EndedAt() time.Time {
 	}
 	return x.EndTime
 }
+
+// holdTo has no result that ended after now.
+func (r *Results) holdTo(now time.Time) {
+	r.Last, r.Penultimate = r.Last.endedBy(now), r.Penultimate.endedBy(now)
+}

@@ -172,26 +172,28 @@ type Absence struct {
 const (
 	// enoughAbsences is after how many scans without it a node is asked for by its id.
 	enoughAbsences = 2
+	// LeastBetween is the least time from the end of one scan without a node to the begin of the
+	// next that counts. EC2 may leave out for minutes what is there.
+	LeastBetween = 5 * time.Minute
 	// Settling is how long a cloud may not show what was just launched.
 	Settling = 10 * time.Minute
 )
 
 // NoteAbsence counts a complete scan that did not show the node. It does not count where the node
-// was heard of after the scan began, where it overlaps the last one that counted, and where the
-// cloud may not show the node yet. It reports whether it counted.
-func (n *Node) NoteAbsence(begun, ended time.Time) bool {
+// was heard of after the scan began, where it began less than LeastBetween after the last one that
+// counted, and where the node was launched too short a time before.
+func (n *Node) NoteAbsence(begun, ended time.Time) {
 	switch {
-	case n.State == StateTerminated, !begun.After(n.heardOf()), begun.Before(n.Absence.Until):
-		return false
-	case n.SeenAt.IsZero() && begun.Before(n.launched().Add(Settling)):
-		return false
+	case n.State == StateTerminated, !begun.After(n.heardOf()), !n.settled(begun):
+		return
+	case n.Absence.Scans > 0 && begun.Before(n.Absence.Until.Add(LeastBetween)):
+		return
 	}
 	if n.Absence.Scans == 0 {
 		n.Absence.Since = begun
 	}
 	n.Absence.Scans++
 	n.Absence.Until = ended
-	return true
 }
 
 // Suspected reports whether the node is to be asked for by its id.
@@ -211,12 +213,29 @@ func (n *Node) heardOf() time.Time {
 	return at
 }
 
-// launched is when the node began, as far as is known.
-func (n *Node) launched() time.Time {
-	if n.LaunchTime.After(n.AddedAt) {
-		return n.LaunchTime
+// settled reports whether the node began long enough before for its cloud to show it. A start of a
+// stopped node is a launch, too. One of which no launch is known began when it was first told of.
+func (n *Node) settled(at time.Time) bool {
+	launched := n.LaunchTime
+	if launched.IsZero() {
+		launched = n.AddedAt
 	}
-	return n.AddedAt
+	return !at.Before(launched.Add(Settling))
+}
+
+// HoldTo takes what was said of the node for a time after now to be of now: a clock was wrong. It
+// would go before all that is said until then.
+func (n *Node) HoldTo(now time.Time) {
+	for _, at := range []*time.Time{
+		&n.Said.At, &n.StateSince, &n.StatusSaid.At, &n.AddedAt, &n.SeenAt, &n.LastContact,
+		&n.LastProbe, &n.Absence.Since, &n.Absence.Until,
+	} {
+		if at.After(now) {
+			*at = now
+		}
+	}
+	n.Runs.holdTo(now)
+	n.Scans.holdTo(now)
 }
 
 // Suspect is a node that two complete scans did not show.
@@ -271,7 +290,8 @@ func (a *Answer) NotFoundIdentities() []Identity {
 // ConcludeGone has a suspect terminated after an answer by its id that there is none. The answer
 // counts where it was asked for after the scans without the node.
 func (n *Node) ConcludeGone(begun time.Time, by string) []Change {
-	if !n.Suspected() || begun.Before(n.Absence.Until) || !begun.After(n.heardOf()) {
+	if !n.Suspected() || begun.Before(n.Absence.Until) || !begun.After(n.heardOf()) ||
+		!n.settled(begun) {
 		return nil
 	}
 	return n.setState(StateTerminated, Evidence{

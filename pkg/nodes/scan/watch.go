@@ -125,7 +125,7 @@ func (w *Watcher) start(ctx context.Context, running map[string]bool) time.Durat
 }
 
 // due is when a manager is to be scanned. One that was scanned by another process before is due an
-// interval after that.
+// interval after that; at once where that was at a time to come, by a wrong clock.
 func (w *Watcher) due(m nodes.Manager, now time.Time) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,7 +133,7 @@ func (w *Watcher) due(m nodes.Manager, now time.Time) time.Time {
 		return next
 	}
 	next := now
-	if !m.Checked.At.IsZero() {
+	if !m.Checked.At.IsZero() && !m.Checked.At.After(now) {
 		next = m.Checked.At.Add(w.jittered(m))
 	}
 	w.next[m.ID] = next

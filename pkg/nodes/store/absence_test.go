@@ -28,16 +28,16 @@ func TestGone(t *testing.T) {
 	onEach(t, func(b *bed) {
 		m := b.manager("m")
 		b.scan(m.ID, 0, running("i-1", "i-2")...)
-		first := b.scan(m.ID, 1, running("i-2")...)
+		first := b.scan(m.ID, 20, running("i-2")...)
 		b.equal("absent", []int{first.Absent, len(first.Suspects)}, []int{1, 0})
-		b.equal("gone", b.answer(m.ID, 2, nil, "i-1").Gone, 0)
-		second := b.scan(m.ID, 3, running("i-2")...)
+		b.equal("gone", b.answer(m.ID, 21, nil, "i-1").Gone, 0)
+		second := b.scan(m.ID, 25, running("i-2")...)
 		b.equal("suspects", second.Suspects, []nodes.Suspect{{
 			NodeID: b.find("i-1").ID, Source: source("i-1"),
-			Absence: nodes.Absence{Scans: 2, Since: at(1), Until: at(3)},
+			Absence: nodes.Absence{Scans: 2, Since: at(20), Until: at(25)},
 		}})
 		b.equal("the state", b.find("i-1").State, nodes.StateRunning)
-		b.equal("gone", b.answer(m.ID, 4, nil, "i-1", "i-2").Gone, 1)
+		b.equal("gone", b.answer(m.ID, 26, nil, "i-1", "i-2").Gone, 1)
 		n := b.find("i-1")
 		b.equal("the state", []any{n.State, n.Said.Inferred, n.Said.Kind, n.Status},
 			[]any{nodes.StateTerminated, true, nodes.ByAbsence, nodes.StatusUnreachable})
@@ -46,41 +46,68 @@ func TestGone(t *testing.T) {
 }
 
 // TestNotGone: what answers to its id is there; what was heard of since is not gone; a scan that is
-// not complete, that is applied again, that is older or that overlaps counts nothing.
+// not complete, that is applied again, that is older, that overlaps or that comes at once counts
+// nothing, and none counts of what was just launched. Two more scans count as ever.
 func TestNotGone(t *testing.T) {
 	for name, events := range map[string]func(b *bed, m string) nodes.Summary{
 		"it answers to its id": func(b *bed, m string) nodes.Summary {
-			b.scan(m, 1)
-			b.scan(m, 2)
-			b.answer(m, 3, running("i-1"))
-			return b.scan(m, 4)
+			b.scan(m, 20)
+			b.scan(m, 30)
+			b.answer(m, 31, running("i-1"))
+			return b.scan(m, 40)
 		},
 		"a report came since": func(b *bed, m string) nodes.Summary {
-			b.scan(m, 1)
-			b.now = at(3)
-			b.report(report(uuidA, 3, source("i-1")))
-			return b.apply(scanOf(m, 2))
+			b.scan(m, 20)
+			b.now = at(40)
+			b.report(report(uuidA, 40, source("i-1")))
+			return b.apply(scanOf(m, 30))
 		},
 		"one is throttled": func(b *bed, m string) nodes.Summary {
-			s := scanOf(m, 1)
+			s := scanOf(m, 20)
 			s.Verdict, s.Reason = nodes.Throttled, "RequestLimitExceeded"
 			b.apply(s)
-			return b.scan(m, 2)
+			return b.scan(m, 30)
 		},
 		"one is applied again": func(b *bed, m string) nodes.Summary {
-			b.scan(m, 1)
-			return b.scan(m, 1)
+			b.scan(m, 20)
+			return b.scan(m, 20)
 		},
 		"one is older": func(b *bed, m string) nodes.Summary {
-			b.scan(m, 2)
-			return b.scan(m, 1)
+			b.scan(m, 30)
+			return b.scan(m, 20)
 		},
 		"they overlap": func(b *bed, m string) nodes.Summary {
 			other := b.manager("other")
-			s := scanOf(m, 1)
-			s.Ended = at(3)
+			s := scanOf(m, 20)
+			s.Ended = at(40)
 			b.apply(s)
-			return b.scan(other.ID, 2)
+			return b.scan(other.ID, 30)
+		},
+		"they come at once": func(b *bed, m string) nodes.Summary {
+			other := b.manager("other")
+			var last nodes.Summary
+			for i, by := range []string{m, other.ID, m, other.ID} {
+				s := scanOf(by, 20)
+				s.Begun = s.Begun.Add(time.Duration(10*i) * time.Millisecond)
+				s.Ended = s.Begun.Add(5 * time.Millisecond)
+				last = b.apply(s)
+			}
+			return last
+		},
+		"less than the least time is between them": func(b *bed, m string) nodes.Summary {
+			b.scan(m, 20)
+			b.scan(m, 22)
+			return b.scan(m, 24)
+		},
+		"it was started again": func(b *bed, m string) nodes.Summary {
+			b.scan(m, 20, launched("i-1", 19)...)
+			b.scan(m, 21)
+			return b.scan(m, 28)
+		},
+		"its launch is to come, by a wrong clock": func(b *bed, m string) nodes.Summary {
+			b.scan(m, 20, launched("i-1", 60)...)
+			b.scan(m, 30)
+			return b.scan(m, 40)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,24 +115,93 @@ func TestNotGone(t *testing.T) {
 				m := b.manager("m")
 				b.scan(m.ID, 0, running("i-1")...)
 				b.equal("suspects", len(events(b, m.ID).Suspects), 0)
-				b.answer(m.ID, 5, nil, "i-1")
+				b.answer(m.ID, 45, nil, "i-1")
 				b.equal("the state", b.find("i-1").State, nodes.StateRunning)
+				b.scan(m.ID, 80)
+				b.equal("suspects", len(b.scan(m.ID, 90).Suspects), 1)
 			})
 		})
 	}
 }
 
-// TestJustLaunched: a node that its cloud does not show yet is not gone until it ought to be shown.
+func launched(id string, minute int) []nodes.Sighting {
+	all := running(id)
+	all[0].LaunchTime = at(minute)
+	return all
+}
+
+// TestJustLaunched: a node that its cloud does not show yet is not gone until it ought to be shown,
+// if scans showed it before or not.
 func TestJustLaunched(t *testing.T) {
+	for name, begin := range map[string]func(b *bed, m string){
+		"told of by an event": func(b *bed, _ string) { b.event("i-1", nodes.StateRunning, 0) },
+		"shown once":          func(b *bed, m string) { b.scan(m, 0, launched("i-1", 0)...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(b *bed) {
+				m := b.manager("m")
+				begin(b, m.ID)
+				settled := int(nodes.Settling / time.Minute)
+				for _, minute := range []int{1, settled - 1} {
+					b.equal("suspects", len(b.scan(m.ID, minute).Suspects), 0)
+				}
+				b.equal("suspects", len(b.scan(m.ID, settled+1).Suspects), 0)
+				b.equal("suspects", len(b.scan(m.ID, settled+10).Suspects), 1)
+			})
+		})
+	}
+}
+
+// TestAClockThatJumps: what was said by a clock that was ahead does not outweigh, once the clock is
+// right again, what is said then. A node that is there lives on, one that is gone is found gone,
+// and verdicts, states and probes go on.
+func TestAClockThatJumps(t *testing.T) {
+	const ahead = 1_000_000 // minutes
 	onEach(t, func(b *bed) {
 		m := b.manager("m")
-		b.event("i-1", nodes.StateRunning, 0)
-		settled := int(nodes.Settling / time.Minute)
-		for _, minute := range []int{1, 2, settled - 1} {
-			b.equal("suspects", len(b.scan(m.ID, minute).Suspects), 0)
+		b.scan(m.ID, 0, running("i-1", "i-2", "i-3")...)
+		b.scan(m.ID, ahead, running("i-1", "i-2")...)
+		b.now = at(ahead)
+		if err := b.RecordCheck(b.Context(), m.ID, nodes.Check{At: b.now}); err != nil {
+			b.Fatal(err)
 		}
-		b.scan(m.ID, settled+1)
-		b.equal("suspects", len(b.scan(m.ID, settled+2).Suspects), 1)
+		b.now = at(20)
+		throttled := scanOf(m.ID, 20)
+		throttled.Verdict, throttled.Reason = nodes.Throttled, "why"
+		b.equal("stale", b.apply(throttled).Stale, false)
+		b.scan(m.ID, 21, seen(nodes.StateStopped, "i-1")...)
+		b.scan(m.ID, 22, seen(nodes.StateStopped, "i-1")...)
+		b.equal("the state", b.find("i-1").State, nodes.StateStopped)
+		// Of i-2 this is the first absence, of i-3 the third: two of them by the right clock, and too
+		// near to each other.
+		b.equal("suspects", len(b.scan(m.ID, 23, seen(nodes.StateStopped, "i-1")...).Suspects), 0)
+		b.equal("suspects", len(b.scan(m.ID, 30, seen(nodes.StateStopped, "i-1")...).Suspects), 2)
+		b.equal("gone", b.answer(m.ID, 31, nil, "i-2", "i-3").Gone, 2)
+		if err := b.RecordCheck(b.Context(), m.ID, nodes.Check{At: at(31), Reason: "r"}); err != nil {
+			b.Fatal(err)
+		}
+		if x, err := b.Manager(b.Context(), m.ID); err != nil || x.Checked.Reason != "r" {
+			b.Errorf("the check is %+v, %v", x.Checked, err)
+		}
+		_, err := b.AddManual(b.Context(), nodes.Manual{Prefix: "rack", Hosts: []string{"h1"},
+			Target: nodes.Target{Port: 22, Protocol: nodes.TCP}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.now = at(ahead)
+		if _, err := b.ApplyProbe(b.Context(), nodes.Probe{NodeID: b.find("rack-h1").ID, At: b.now,
+			Reached: true}); err != nil {
+			b.Fatal(err)
+		}
+		b.now = at(40)
+		if due, err := b.Due(b.Context(), at(35)); len(due) != 1 || err != nil {
+			b.Error("it is not due", err)
+		}
+		id := b.find("rack-h1").ID
+		if _, _, err := b.Command(b.Context(), id, nodes.StateStopped, "ann"); err != nil {
+			b.Fatal(err)
+		}
+		b.equal("the state", b.find("rack-h1").State, nodes.StateStopped)
 	})
 }
 

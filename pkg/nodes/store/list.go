@@ -451,7 +451,7 @@ func (s *Store) MarkMissing(ctx context.Context, since time.Time) (int, error) {
 			return err
 		}
 		for _, n := range all {
-			was := n.Clone()
+			was := w.hold(n)
 			if err := w.update(ctx, n, was, n.Missed(w.now)); err != nil {
 				return err
 			}

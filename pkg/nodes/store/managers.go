@@ -135,7 +135,7 @@ func (w *writer) withdraw(ctx context.Context, m nodes.Manager) error {
 		if m.Covers(x.LookedAtAs(), x.Region) {
 			continue
 		}
-		was := x.Clone()
+		was := w.hold(x)
 		if err := w.update(ctx, x, was, x.RemoveManager(m.ID, e)); err != nil {
 			return err
 		}
@@ -156,11 +156,12 @@ func (w *writer) withdraw(ctx context.Context, m nodes.Manager) error {
 	return nil
 }
 
-// RecordCheck writes what a try to look came to, unless a later one is there.
+// RecordCheck writes what a try to look came to, unless a later one is there. One of a time to come
+// is none.
 func (s *Store) RecordCheck(ctx context.Context, managerID string, c nodes.Check) error {
 	return s.write(ctx, func(w *writer) error {
 		m, err := w.manager(ctx, managerID)
-		if err != nil || c.At.Before(m.Checked.At) {
+		if err != nil || c.At.Before(m.Checked.At) && !m.Checked.At.After(w.now) {
 			return err
 		}
 		m.Checked = c
@@ -209,7 +210,7 @@ func (w *writer) part(
 	ctx context.Context, n *nodes.Node, manager string, d nodes.Disposition, state nodes.State,
 	e nodes.Evidence, done *nodes.Deletion,
 ) error {
-	was := n.Clone()
+	was := w.hold(n)
 	list := &done.Kept
 	switch {
 	case len(n.Managers) > 1:

@@ -80,7 +80,9 @@ func (b *bed) scan(manager string, minute int, all ...nodes.Sighting) nodes.Summ
 
 func (b *bed) apply(s nodes.Scan) nodes.Summary {
 	b.Helper()
-	b.now = s.Ended
+	if s.Ended.After(b.now) {
+		b.now = s.Ended
+	}
 	summary, err := b.ApplyScan(b.Context(), s)
 	if err != nil {
 		b.Fatal(err)
@@ -703,6 +705,7 @@ func TestA13_26(t *testing.T) {
 			b.Fatal(err)
 		}
 		b.equal("due", due(0), 2)
+		b.now = at(20)
 		if _, err := b.ApplyProbe(b.Context(), nodes.Probe{NodeID: added[1].ID, At: at(10),
 			Reached: true}); err != nil {
 			b.Fatal(err)

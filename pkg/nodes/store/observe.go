@@ -32,7 +32,7 @@ func (w *writer) observe(
 	if err != nil {
 		return nil, received, err
 	}
-	was := n.Clone()
+	was := w.hold(n)
 	received.NodeID, received.Outcome = n.ID, nodes.Updated
 	if n.Ignores(o) {
 		received.Outcome = nodes.IgnoredTerminated

@@ -130,7 +130,7 @@ func (s *Store) change(
 		if n, err = w.find(ctx, id); err != nil {
 			return err
 		}
-		was := n.Clone()
+		was := w.hold(n)
 		if changes, err = do(n, w.now); err != nil {
 			return err
 		}
@@ -154,14 +154,17 @@ func (s *Store) ApplyProbe(ctx context.Context, p nodes.Probe) (*nodes.Node, err
 	return n, err
 }
 
-// Due lists the manual nodes that were not probed since a time.
+// Due lists the manual nodes that were not probed since a time. One that was probed at a time to
+// come was so by a wrong clock, and is due.
 func (s *Store) Due(ctx context.Context, since time.Time) ([]*nodes.Node, error) {
+	now := s.options.Now()
 	all, err := s.read().load(ctx, "JOIN node_values v ON v.node = n.seq AND v.field = 'manager' "+
-		"AND v.value = ? WHERE n.last_probe <= ? AND n.state NOT IN (?, ?) ORDER BY n.last_probe, n.id",
-		nodes.ManualManager, nanos(since), string(nodes.StateStopped), string(nodes.StateTerminated))
+		"AND v.value = ? WHERE (n.last_probe <= ? OR n.last_probe > ?) AND n.state NOT IN (?, ?) "+
+		"ORDER BY n.last_probe, n.id", nodes.ManualManager, nanos(since), nanos(now),
+		string(nodes.StateStopped), string(nodes.StateTerminated))
 	var due []*nodes.Node
 	for _, n := range all {
-		if n.Due(since) {
+		if n.Due(since) || n.LastProbe.After(now) && n.Due(n.LastProbe) {
 			due = append(due, n)
 		}
 	}

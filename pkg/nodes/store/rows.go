@@ -129,6 +129,13 @@ func (w *writer) insert(ctx context.Context, n *nodes.Node, changes []nodes.Chan
 	return w.log(ctx, seq, changes)
 }
 
+// hold is a node as it was read. The node itself is held to the writer's time from now on.
+func (w *writer) hold(n *nodes.Node) (was *nodes.Node) {
+	was = n.Clone()
+	n.HoldTo(w.now)
+	return was
+}
+
 // update writes a node that was read as it was before.
 func (w *writer) update(ctx context.Context, n, was *nodes.Node, changes []nodes.Change) error {
 	document, err := json.Marshal(n)

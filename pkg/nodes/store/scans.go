@@ -28,7 +28,8 @@ func (s *Store) ApplyScan(
 		}
 		a := application{writer: w, summary: &summary, scan: &scan}
 		summary.Seen = len(scan.Seen)
-		summary.Stale = !last.Begun.IsZero() && !scan.Begun.After(last.Begun)
+		// One that began at a time to come began by a wrong clock.
+		summary.Stale = !scan.Begun.After(last.Begun) && !last.Begun.After(w.now)
 		if scan.Verdict == nodes.Complete {
 			if err := a.readRegion(ctx); err != nil {
 				return err
@@ -158,11 +159,12 @@ func (a *application) noteAbsences(ctx context.Context) error {
 			continue
 		}
 		a.summary.Absent++
-		was := n.Clone()
-		if !a.summary.Stale && n.NoteAbsence(a.scan.Begun, a.scan.Ended) {
-			if err := a.update(ctx, n, was, nil); err != nil {
-				return err
-			}
+		was := a.hold(n)
+		if !a.summary.Stale {
+			n.NoteAbsence(a.scan.Begun, a.scan.Ended)
+		}
+		if err := a.update(ctx, n, was, nil); err != nil {
+			return err
 		}
 		if n.Suspected() {
 			a.summary.Suspects = append(a.summary.Suspects, nodes.Suspect{
@@ -183,7 +185,7 @@ func (a *application) concludeGone(ctx context.Context, answer *nodes.Answer) er
 		return err
 	}
 	for _, n := range distinct(gone) {
-		was := n.Clone()
+		was := a.hold(n)
 		changes := n.ConcludeGone(answer.Begun, answer.ManagerID)
 		if len(changes) == 0 {
 			continue
