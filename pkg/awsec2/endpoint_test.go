@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -30,6 +31,13 @@ var judges = map[provider]func(aws.Config) (smithyendpoints.Endpoint, error){
 		o := dynamodb.NewFromConfig(cfg).Options()
 		return o.EndpointResolverV2.ResolveEndpoint(context.Background(),
 			dynamodb.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint,
+				UseFIPS:      fips(o.EndpointOptions.UseFIPSEndpoint),
+				UseDualStack: dual(o.EndpointOptions.UseDualStackEndpoint)})
+	},
+	autoScaling.provider: func(cfg aws.Config) (smithyendpoints.Endpoint, error) {
+		o := autoscaling.NewFromConfig(cfg).Options()
+		return o.EndpointResolverV2.ResolveEndpoint(context.Background(),
+			autoscaling.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint,
 				UseFIPS:      fips(o.EndpointOptions.UseFIPSEndpoint),
 				UseDualStack: dual(o.EndpointOptions.UseDualStackEndpoint)})
 	},

@@ -64,6 +64,9 @@ var codeClasses = map[string]protocol.FailureClass{
 	"IdempotentParameterMismatch":   protocol.Conflict,
 	"Resource.AlreadyAssociated":    protocol.Conflict,
 
+	"ResourceContention":        protocol.Conflict,
+	"ScalingActivityInProgress": protocol.Conflict,
+
 	"DependencyViolation": protocol.Conflict,
 	"RouteAlreadyExists":  protocol.Conflict,
 	// The route was read to be there, so it went meanwhile. It was not absent from the start.
@@ -84,6 +87,18 @@ var textClasses = []struct {
 	{"secondary-addresses", protocol.Conflict},
 	{"are not assigned to interface", protocol.Conflict},
 	{"There is no route defined for", protocol.Conflict},
+}
+
+// scalingClasses tells apart what Auto Scaling puts under the one code ValidationError. Its texts
+// are not promised, so nothing but the class of a failure rests on them.
+var scalingClasses = []struct {
+	text  string
+	class protocol.FailureClass
+}{
+	{"No active Lifecycle Action found", protocol.Conflict},
+	{"is not in InService", protocol.Conflict},
+	{"is not part of Auto Scaling group", protocol.NotFound},
+	{"not found", protocol.NotFound},
 }
 
 // classOf classifies any error of the SDK.
@@ -127,9 +142,13 @@ func classOfCode(api smithy.APIError, status int) protocol.FailureClass {
 	if class, ok := codeClasses[code]; ok {
 		return class
 	}
+	texts := textClasses
+	if code == "ValidationError" {
+		texts = scalingClasses
+	}
 	switch {
-	case code == "InvalidParameterValue":
-		for _, t := range textClasses {
+	case code == "InvalidParameterValue", code == "ValidationError":
+		for _, t := range texts {
 			if strings.Contains(text, t.text) {
 				return t.class
 			}

@@ -2,17 +2,15 @@ package awsec2
 
 import "slices"
 
-// service is an AWS service beside EC2 that is called in JSON, without the SDK's client for it:
+// service is an AWS service beside EC2 that is called without the SDK's client for it:
 // servicecall.go makes the calls. What is not in its list of operations can't be called.
 //
 // A further service is one more value of this type in services. TestEndpointsAreTheSDKs wants the
 // SDK's client for it as a judge, in tests only.
 type service struct {
 	provider
-	// target is what the names of operations have before them in a call's header.
-	target string
-	// version is that of the JSON protocol: 1.0 or 1.1.
-	version string
+	// wire is the protocol that it speaks.
+	wire wire
 	// operations are all that are called.
 	operations []operation
 }
@@ -21,7 +19,8 @@ type service struct {
 type operation struct {
 	name string
 	does effect
-	// member is one that every answer has; empty if there is none.
+	// member is one that every answer in JSON has; empty if there is none. An answer in XML is named
+	// for its operation.
 	member string
 }
 
@@ -40,7 +39,7 @@ const (
 
 // dynamoDB has the ledger's table.
 var dynamoDB = service{
-	provider: provider{"DynamoDB", "dynamodb"}, target: "DynamoDB_20120810", version: "1.0",
+	provider: provider{"DynamoDB", "dynamodb"}, wire: jsonWire{"DynamoDB_20120810", "1.0"},
 	operations: []operation{
 		{"BatchGetItem", reads, "Responses"},
 		{"Query", reads, "Items"},
@@ -48,8 +47,8 @@ var dynamoDB = service{
 	},
 }
 
-// services are all that are called in JSON.
-var services = []*service{&dynamoDB, &systemsManager}
+// services are all that are called without the SDK's clients.
+var services = []*service{&autoScaling, &dynamoDB, &systemsManager}
 
 // forItself reports whether a service is called for what it does. Others are asked for an identity.
 func forItself(name string) bool {

@@ -2,18 +2,16 @@ package awsec2
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +23,8 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"aws-provider-executor/pkg/protocol"
 )
 
 // serviceClient calls a service beside EC2. A call goes through the same layers as one to EC2: the
@@ -69,6 +69,49 @@ func serviceCall[O, I any](
 	}, in)
 }
 
+// call makes one call of the service, with in as what the operation takes, and reads its answer
+// into out. It is no generic function: each of those costs the program a copy.
+func (s *service) call(
+	ctx context.Context, connect func(*service) (*serviceClient, error),
+	operation string, in, out any,
+) error {
+	client, err := connect(s)
+	if err != nil {
+		return err
+	}
+	_, err = call(ctx, func(ctx context.Context, in *any, _ ...struct{}) (*any, error) {
+		return &out, client.invoke(ctx, operation, *in, out)
+	}, &in)
+	return err
+}
+
+// failed makes a failure of an error of call. One that is a failure already stays as it is.
+func (s *service) failed(operation, what string, err error) error {
+	var f *protocol.Failure
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	return s.failure(operation, what, err)
+}
+
+// changed is failed for a change, of which nobody may know whether it was made.
+func (s *service) changed(operation, what string, err error) error {
+	var f *protocol.Failure
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	return s.changeOutcome(operation, what, err)
+}
+
+// refusalCode is the code by which a service said no; empty where it did not.
+func refusalCode(err error) string {
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		return ""
+	}
+	return refused.Code
+}
+
 // errUnlisted says that an operation was asked for that no list has: a bug.
 var errUnlisted = errors.New("only what is listed is called")
 
@@ -80,7 +123,7 @@ func (c *serviceClient) invoke(ctx context.Context, name string, in, out any) er
 	if c.readOnly && operation.does != reads {
 		return fmt.Errorf("%w, not %s", errNotDescribe, name)
 	}
-	body, err := json.Marshal(in)
+	body, err := c.wire.body(operation, in)
 	if err != nil {
 		return &unsendable{err}
 	}
@@ -122,10 +165,10 @@ func (c *serviceClient) build(
 		stack.Finalize.Add(c.signing(body), after),
 		stack.Deserialize.Add(&awshttp.ResponseErrorWrapper{}, after),
 		stack.Deserialize.Add(&awsmiddleware.RequestIDRetriever{}, after),
-		stack.Deserialize.Add(deserializer(out), after),
+		stack.Deserialize.Add(deserializer(c.wire, out), after),
 		stack.Deserialize.Add(&awsmiddleware.RecordResponseTiming{}, after),
 		c.of.asker.add(stack), c.of.own.addAttemptLog(stack), c.of.own.addCallCount(stack),
-		addCheck(stack, o.whole), addTrace(stack), c.of.dates.add(stack),
+		c.addWholeCheck(stack, o), addTrace(stack), c.of.dates.add(stack),
 	)
 }
 
@@ -152,8 +195,7 @@ func (c *serviceClient) serializer(o operation, body []byte) middleware.Serializ
 				to.Path = "/"
 			}
 			request.Method, request.URL, request.Host = http.MethodPost, &to, to.Host
-			request.Header.Set("Content-Type", "application/x-amz-json-"+c.version)
-			request.Header.Set("X-Amz-Target", c.target+"."+o.name)
+			c.wire.setHeader(request.Header, o)
 			// The checksum of an answer is over its bytes as they are sent.
 			request.Header.Set("Accept-Encoding", "identity")
 			request, err := request.SetStream(bytes.NewReader(body))
@@ -210,8 +252,15 @@ func (c *serviceClient) signing(body []byte) middleware.FinalizeMiddleware {
 		})
 }
 
+// addWholeCheck refuses an answer that is not one whole answer to the operation.
+func (c *serviceClient) addWholeCheck(stack *middleware.Stack, o operation) error {
+	return addCheck(stack, func(_ string, header http.Header, body []byte) bool {
+		return c.wire.whole(o, header, body)
+	})
+}
+
 // deserializer reads an answer that was found whole, or a refusal.
-func deserializer(into any) middleware.DeserializeMiddleware {
+func deserializer(by wire, into any) middleware.DeserializeMiddleware {
 	return middleware.DeserializeMiddlewareFunc("OperationDeserializer",
 		func(
 			ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
@@ -229,9 +278,15 @@ func deserializer(into any) middleware.DeserializeMiddleware {
 				return out, metadata, &smithy.DeserializationError{Err: err}
 			}
 			if response.StatusCode/100 != 2 {
-				return out, metadata, refusalOf(response, body)
+				refused := by.refusal(response.Header, body)
+				refused.Code = cmp.Or(refused.Code, unknownCode)
+				refused.Fault = smithy.FaultClient
+				if response.StatusCode >= http.StatusInternalServerError {
+					refused.Fault = smithy.FaultServer
+				}
+				return out, metadata, refused
 			}
-			if json.Unmarshal(body, into) != nil {
+			if by.read(body, into) != nil {
 				return out, metadata, &unreadableAnswer{
 					awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx),
 				}
@@ -241,60 +296,11 @@ func deserializer(into any) middleware.DeserializeMiddleware {
 		})
 }
 
-// whole reports whether the body of a 200 is one whole answer to the operation. Where an answer may
-// be without a member, nothing in it tells who sent it, so it has to have AWS's id of a request.
-func (o operation) whole(_ string, header http.Header, body []byte) bool {
-	if sum := header.Get("X-Amz-Crc32"); sum != "" &&
-		sum != strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10) {
-		return false
-	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || members == nil {
-		return false
-	}
-	if o.member == "" {
-		return header.Get("X-Amzn-Requestid") != ""
-	}
-	value, ok := members[o.member]
-	return ok && string(value) != "null"
-}
-
 // refusal is an answer by which a service says no, with what it says beside the code and the text.
 type refusal struct {
 	smithy.GenericAPIError
 	body []byte
 }
 
-// read reads what a refusal says into a struct; it leaves out what can't be read.
+// read reads what a refusal in JSON says into a struct; it leaves out what can't be read.
 func (r *refusal) read(into any) { _ = json.Unmarshal(r.body, into) }
-
-// refusalOf is what an answer that is no 200 says. One without a code of AWS's has unknownCode.
-func refusalOf(response *smithyhttp.Response, body []byte) *refusal {
-	var said struct {
-		Type    string `json:"__type"`
-		Code    any    `json:"code"`
-		Message string `json:"message"`
-	}
-	r := &refusal{body: body}
-	if json.Unmarshal(body, &said) != nil {
-		r.body = nil
-	}
-	code := response.Header.Get("X-Amzn-Errortype")
-	if text, ok := said.Code.(string); ok && code == "" {
-		code = text
-	}
-	if said.Type != "" {
-		code = said.Type
-	}
-	// As in com.amazonaws.ssm#InvalidDocument:http://internal.amazon.com/
-	code, _, _ = strings.Cut(code, ":")
-	code = strings.TrimSpace(code[strings.LastIndex(code, "#")+1:])
-	if code == "" {
-		code = unknownCode
-	}
-	r.Code, r.Message, r.Fault = code, said.Message, smithy.FaultClient
-	if response.StatusCode >= http.StatusInternalServerError {
-		r.Fault = smithy.FaultServer
-	}
-	return r
-}

@@ -22,7 +22,7 @@ import (
 
 // store is a service with an operation of each kind. It has DynamoDB's names, so that the tests'
 // endpoint is its own.
-var store = &service{provider: dynamoDB.provider, target: "Store_1", version: "1.1",
+var store = &service{provider: dynamoDB.provider, wire: jsonWire{"Store_1", "1.1"},
 	operations: []operation{
 		{"Look", reads, "Things"}, {"Make", changes, "Thing"}, {"MakeOnce", changesOnce, ""},
 	}}

@@ -2,17 +2,14 @@ package awsec2
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"time"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
-	"aws-provider-executor/pkg/protocol"
 )
 
 // systemsManager runs commands on instances.
 var systemsManager = service{
-	provider: provider{"SSM", "ssm"}, target: "AmazonSSM", version: "1.1",
+	provider: provider{"SSM", "ssm"}, wire: jsonWire{"AmazonSSM", "1.1"},
 	operations: []operation{
 		{"DescribeDocument", reads, "Document"},
 		{"DescribeInstanceInformation", reads, "InstanceInformationList"},
@@ -20,35 +17,6 @@ var systemsManager = service{
 		{"ListCommands", reads, "Commands"},
 		{"SendCommand", changes, "Command"},
 	},
-}
-
-// ssmCall makes one call of SSM, with in as what the operation takes, and reads its answer into
-// out. It is no generic function: each of those costs the program a copy.
-func ssmCall(
-	ctx context.Context, connect func(*service) (*serviceClient, error),
-	operation string, in, out any,
-) error {
-	client, err := connect(&systemsManager)
-	if err != nil {
-		return err
-	}
-	answer, err := serviceCall[json.RawMessage](ctx, client, operation, &in)
-	if err != nil {
-		return err
-	}
-	if json.Unmarshal(*answer, out) != nil {
-		return &unreadableAnswer{systemsManager.name, operation}
-	}
-	return nil
-}
-
-// ssmFailure makes a failure of an error of SSM. One that is a failure already stays as it is.
-func ssmFailure(operation, what string, err error) error {
-	var f *protocol.Failure
-	if err == nil || errors.As(err, &f) {
-		return err
-	}
-	return systemsManager.failure(operation, what, err)
 }
 
 // The wire of SSM: what is read and sent of it.
@@ -139,13 +107,13 @@ func (r *Reader) ListCommands(
 	clock := r.since(in, q.Since)
 	for range maxCommandPages {
 		var page listCommandsOut
-		err := ssmCall(ctx, r.of.serviceReader, "ListCommands", in, &page)
-		if ssmCode(err) == "InvalidCommandId" {
+		err := systemsManager.call(ctx, r.of.serviceReader, "ListCommands", in, &page)
+		if refusalCode(err) == "InvalidCommandId" {
 			return nil, true, nil
 		}
 		if err != nil {
 			return nil, false,
-				ssmFailure("ListCommands", "list the commands to "+q.Instance, err)
+				systemsManager.failed("ListCommands", "list the commands to "+q.Instance, err)
 		}
 		if told, _ := r.Clock(); !q.Since.IsZero() && (told.Ahead-clock).Abs() > clockMargin {
 			// This answer told the clock by which SSM reads the question.
@@ -181,30 +149,22 @@ func (r *Reader) since(in *listCommandsIn, since time.Time) (ahead time.Duration
 	return clock.Ahead
 }
 
-// ssmCode is the code of an error; empty where there is none.
-func ssmCode(err error) string {
-	var refused *refusal
-	if !errors.As(err, &refused) {
-		return ""
-	}
-	return refused.Code
-}
-
 // Invocation tells what became of a command on an instance, and reports whether SSM tells it.
 func (r *Reader) Invocation(
 	ctx context.Context, command, instance, step string,
 ) (i ec2model.Invocation, found bool, err error) {
 	var out getInvocationOut
-	err = ssmCall(ctx, r.of.serviceReader, "GetCommandInvocation",
+	err = systemsManager.call(ctx, r.of.serviceReader, "GetCommandInvocation",
 		&getInvocationIn{CommandId: command, InstanceId: instance, PluginName: step}, &out)
-	switch ssmCode(err) {
+	switch refusalCode(err) {
 	case "InvocationDoesNotExist":
 		return i, false, nil
 	case "InvalidPluginName":
 		return ec2model.Invocation{Steps: true, ResponseCode: -1}, true, nil
 	}
 	if err != nil {
-		return i, false, ssmFailure("GetCommandInvocation", "read what became of "+command, err)
+		return i, false, systemsManager.failed("GetCommandInvocation",
+			"read what became of "+command, err)
 	}
 	i = ec2model.Invocation{
 		Status: out.Status, Details: out.StatusDetails, ResponseCode: -1,
@@ -223,11 +183,11 @@ func (r *Reader) ManagedInstance(
 	ctx context.Context, id string,
 ) (i ec2model.ManagedInstance, found bool, err error) {
 	var out describeInstancesOut
-	err = ssmCall(ctx, r.of.serviceReader, "DescribeInstanceInformation",
+	err = systemsManager.call(ctx, r.of.serviceReader, "DescribeInstanceInformation",
 		&describeInstancesIn{Filters: []instanceFilter{{"InstanceIds", []string{id}}}}, &out)
 	if err != nil {
 		return i, false,
-			ssmFailure("DescribeInstanceInformation", "find out whether SSM reaches "+id, err)
+			systemsManager.failed("DescribeInstanceInformation", "find out whether SSM reaches "+id, err)
 	}
 	for _, known := range out.InstanceInformationList {
 		if known.InstanceId == id {
@@ -245,14 +205,14 @@ func (r *Reader) Document(
 	ctx context.Context, name, version string,
 ) (d ec2model.Document, found bool, err error) {
 	var out describeDocumentOut
-	err = ssmCall(ctx, r.of.serviceReader, "DescribeDocument",
+	err = systemsManager.call(ctx, r.of.serviceReader, "DescribeDocument",
 		&describeDocumentIn{Name: name, DocumentVersion: version}, &out)
-	switch ssmCode(err) {
+	switch refusalCode(err) {
 	case "InvalidDocument", "InvalidDocumentVersion":
 		return d, false, nil
 	}
 	if err != nil {
-		return d, false, ssmFailure("DescribeDocument", "read the document "+name, err)
+		return d, false, systemsManager.failed("DescribeDocument", "read the document "+name, err)
 	}
 	d = ec2model.Document{
 		Name: out.Document.Name, Type: out.Document.DocumentType, Status: out.Document.Status,
@@ -269,18 +229,14 @@ func (r *Reader) Document(
 // SendCommand has SSM take a command, and returns the command's id. It does not wait.
 func (w *Writer) SendCommand(ctx context.Context, order ec2model.CommandOrder) (string, error) {
 	var out sendCommandOut
-	err := ssmCall(ctx, w.of.serviceWriter, "SendCommand", &sendCommandIn{
+	err := systemsManager.call(ctx, w.of.serviceWriter, "SendCommand", &sendCommandIn{
 		InstanceIds: []string{order.Instance}, DocumentName: order.Document,
 		DocumentVersion: order.Version, Comment: order.Comment,
 		TimeoutSeconds: order.DeliveryTimeout, Parameters: order.Parameters,
 		OutputS3BucketName: order.Bucket, OutputS3KeyPrefix: order.Prefix,
 	}, &out)
-	var f *protocol.Failure
-	if errors.As(err, &f) {
-		return "", f
-	}
 	if err != nil {
-		return "", systemsManager.changeOutcome("SendCommand",
+		return "", systemsManager.changed("SendCommand",
 			"send "+order.Document+" to "+order.Instance, err)
 	}
 	return out.Command.CommandId, nil
