@@ -12,7 +12,8 @@ GOFLAGS_BUILD := -trimpath -tags nethttpomithttp2 $(LEAN)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # Programs that live for one request. The others work for longer: our own code is inlined there,
 # and functions begin where the linker likes it best.
-PLUGINS := aws-provider-executor aws-provider-inventory fence_aws_executor
+PLUGINS := aws-provider-executor aws-provider-inventory fence_aws_executor \
+	appliance-provider-executor
 # What a plugin uses of Go's own a few times. Its runtime, hashes and curves are not among it.
 LEAN_PLUGIN := aws-provider-executor/... net/... crypto/tls crypto/x509 math/big encoding/... \
 	compress/... regexp/... text/... log/... mime/... os/... vendor/...

@@ -19,9 +19,13 @@ type wall struct {
 // walls are the design's.
 var walls = []wall{
 	{name: "an action imports what an action is, the wire and EC2's plain model", of: "actions/...",
-		except: []string{"actions"},
+		except: []string{"actions", "actions/applianceverbs"},
 		only:   []string{"pkg/action", "pkg/protocol", "pkg/awsec2/ec2model"}},
 	{name: "no action imports the SDK", of: "actions/...", forbidding: []string{"github.com/aws/..."}},
+	{name: "no plugin of a core has an appliance's verbs", of: "...", except: []string{
+		"cmd/actionctl", "cmd/appliance-provider-executor", "cmd/lifecycled", "pkg/applianceexecutor",
+		"pkg/internal/...", "schema/generate"},
+		forbidding: []string{module + "actions/applianceverbs"}},
 	{name: "the executor knows no verb and no provider", of: "pkg/executor",
 		forbidding: []string{module + "actions/...", module + "pkg/awsec2/...", "github.com/aws/..."}},
 	{name: "the wire imports nothing of ours", of: "pkg/protocol",

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/actions/applianceverbs"
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/cli"
 	"aws-provider-executor/pkg/nodes/awscloud"
 	"aws-provider-executor/pkg/nodes/sshcommand"
@@ -16,6 +18,13 @@ import (
 
 // version is set by the linker.
 var version = "devel"
+
+// registry has the verbs of every provider.
+func registry() *action.Registry {
+	return actions.Registry().
+		With(sshcommand.Provider, sshcommand.Verbs()).
+		With(applianceverbs.Provider, applianceverbs.Verbs())
+}
 
 func main() {
 	signals := []os.Signal{syscall.SIGTERM, os.Interrupt}
@@ -26,8 +35,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	p := &cli.Program{
 		Version: version, Provider: "aws",
-		Registry: actions.Registry().With(sshcommand.Provider, sshcommand.Verbs()),
+		Registry: registry(),
 		Plugin:   "aws-provider-executor", Now: time.Now, Look: look,
+		Plugins: map[string]string{applianceverbs.Provider: "appliance-provider-executor"},
 		Network: lookAt, OpenCloud: openCloud, OpenQueue: openQueue, ReadSecret: awscloud.ReadSecret,
 	}
 	code := p.Main(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)

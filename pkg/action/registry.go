@@ -15,29 +15,52 @@ import (
 type Registry struct {
 	verbs  []Verb
 	others map[string]*Registry
+	// every are the own verbs, and then those that only other providers have.
+	every []Verb
 }
 
-// With is the registry with the verbs of another provider beside its own. Each of them is a verb
-// of the registry too: what that takes and the other one does not is refused there by its name.
+// With is the registry with the verbs of another provider beside its own. Where both have a verb
+// of one name, what the own one takes and the other one does not is refused there by its name.
 func (r *Registry) With(provider string, verbs []Verb) *Registry {
-	both := &Registry{verbs: r.verbs, others: maps.Clone(r.others)}
+	both := &Registry{verbs: r.verbs, others: maps.Clone(r.others), every: slices.Clone(r.verbs)}
 	if both.others == nil {
 		both.others = map[string]*Registry{}
 	}
-	for _, v := range verbs {
-		if _, ok := r.Lookup(v.Name); !ok {
-			panic(fmt.Sprintf("action: %s has the verb %q, which is none here", provider, v.Name))
+	both.others[provider] = NewRegistry(verbs)
+	for _, p := range both.Providers() {
+		for _, v := range both.others[p].verbs {
+			if _, there := both.Lookup(v.Name); !there {
+				both.every = append(both.every, v)
+			}
 		}
 	}
-	both.others[provider] = NewRegistry(verbs)
 	return both
 }
 
 // Providers lists the providers whose verbs are beside the registry's own.
 func (r *Registry) Providers() []string { return slices.Sorted(maps.Keys(r.others)) }
 
-// Of is the registry of another provider's verbs. Without one it is the registry itself.
-func (r *Registry) Of(provider string) *Registry { return cmp.Or(r.others[provider], r) }
+// Of is the registry of a provider's verbs alone. Without others' verbs it is the registry itself.
+func (r *Registry) Of(provider string) *Registry {
+	if len(r.others) == 0 {
+		return r
+	}
+	return cmp.Or(r.others[provider], &Registry{verbs: r.verbs, every: r.verbs})
+}
+
+// ProviderOf is the provider that a verb is of, where that is not the registry's own; else it is
+// empty. Where several have it, it is the registry's own, or the first.
+func (r *Registry) ProviderOf(verb string) string {
+	if _, own := lookup(r.verbs, verb); own {
+		return ""
+	}
+	for _, provider := range r.Providers() {
+		if _, there := r.others[provider].Lookup(verb); there {
+			return provider
+		}
+	}
+	return ""
+}
 
 // TakesBack reports whether the verb takes other actions back, or releases what they led to.
 func (v Verb) TakesBack() bool { return v.Undo == "" && !v.Irreversible }
@@ -47,7 +70,7 @@ func (v Verb) TakesBack() bool { return v.Undo == "" && !v.Irreversible }
 // is an action and has a required field that decides nothing: a program with such a list must not
 // start.
 func NewRegistry(verbs []Verb) *Registry {
-	r := &Registry{verbs: verbs}
+	r := &Registry{verbs: verbs, every: verbs}
 	seen := map[string]bool{}
 	for _, v := range verbs {
 		if v.Name == "" || v.Plan == nil || seen[v.Name] {
@@ -76,35 +99,37 @@ func NewRegistry(verbs []Verb) *Registry {
 // undecided reports whether a field must be marked Decides, and is not.
 func undecided(f Field) bool { return f.Required && !f.Decides }
 
-// Verbs lists the verbs.
-func (r *Registry) Verbs() []Verb { return slices.Clone(r.verbs) }
+// Verbs lists the verbs, and those that only other providers have after the registry's own.
+func (r *Registry) Verbs() []Verb { return slices.Clone(r.every) }
 
-// Lookup finds a verb by its name.
-func (r *Registry) Lookup(name string) (Verb, bool) {
-	i := slices.IndexFunc(r.verbs, func(v Verb) bool { return v.Name == name })
+// Lookup finds a verb by its name, the registry's own before that of another provider.
+func (r *Registry) Lookup(name string) (Verb, bool) { return lookup(r.every, name) }
+
+func lookup(verbs []Verb, name string) (Verb, bool) {
+	i := slices.IndexFunc(verbs, func(v Verb) bool { return v.Name == name })
 	if i < 0 {
 		return Verb{}, false
 	}
-	return r.verbs[i], true
+	return verbs[i], true
 }
 
-// Resolve finds the verb that a request means: the one it names, or the one that its target
-// chooses instead.
+// Resolve finds the verb that a request means: the one of its provider that it names, or the one
+// that its target chooses instead.
 func (r *Registry) Resolve(req protocol.Request) (Verb, bool) {
 	if other := r.others[req.Provider]; other != nil {
 		return other.Resolve(req)
 	}
-	v, ok := r.Lookup(req.Action)
+	v, ok := lookup(r.verbs, req.Action)
 	if ok && v.Choice != nil && req.Target[v.Choice.Field] == v.Choice.Value {
-		return r.Lookup(v.Choice.Verb)
+		return lookup(r.verbs, v.Choice.Verb)
 	}
 	return v, ok
 }
 
 // Names lists the verbs' names, for an error.
 func (r *Registry) Names() string {
-	names := make([]string, len(r.verbs))
-	for i, v := range r.verbs {
+	names := make([]string, len(r.every))
+	for i, v := range r.every {
 		names[i] = v.Name
 	}
 	return strings.Join(names, ", ")
@@ -119,7 +144,7 @@ func (r *Registry) Undoes(name string) []Verb {
 // is one: whether the request's key is that of an undo, and the verb an undo verb.
 func (r *Registry) Undone(v Verb, key string) (string, bool) {
 	undone, ok := strings.CutSuffix(key, protocol.UndoKeySuffix)
-	if !ok || !slices.ContainsFunc(r.verbs, func(forward Verb) bool {
+	if !ok || !slices.ContainsFunc(r.every, func(forward Verb) bool {
 		return forward.Undo == v.Name
 	}) {
 		return "", false

@@ -140,3 +140,59 @@ func TestChoice(t *testing.T) {
 		t.Error("an unknown verb is resolved")
 	}
 }
+
+// TestWithVerbsOfAnotherProvider: a request means a verb of its own provider alone, and people find
+// each verb by its name.
+func TestWithVerbsOfAnotherProvider(t *testing.T) {
+	own := NewRegistry([]Verb{
+		{Name: "do", Undo: "undo", Plan: planNothing}, {Name: "undo", Plan: planNothing},
+		{Name: "both", Irreversible: true, Doc: "own", Plan: planNothing},
+	})
+	r := own.With("other", []Verb{
+		{Name: "both", Irreversible: true, Doc: "other", Plan: planNothing},
+		{Name: "give", Undo: "take", Plan: planNothing,
+			Facts: []Field{{Name: "given", Form: Text}}},
+		{Name: "take", Plan: planNothing},
+	}).With("third", []Verb{{Name: "more", Irreversible: true, Plan: planNothing}})
+	for _, c := range []struct {
+		provider, verb, doc string
+		want                bool
+	}{
+		{"aws", "do", "", true}, {"aws", "give", "", false}, {"aws", "more", "", false},
+		{"other", "give", "", true}, {"other", "do", "", false}, {"other", "more", "", false},
+		{"third", "more", "", true}, {"third", "give", "", false},
+		{"aws", "both", "own", true}, {"other", "both", "other", true},
+	} {
+		v, ok := r.Resolve(protocol.Request{Provider: c.provider, Action: c.verb})
+		if ok != c.want || v.Doc != c.doc {
+			t.Errorf("%s of %s: %t, %q", c.verb, c.provider, ok, v.Doc)
+		}
+	}
+	if got := r.Names(); got != "do, undo, both, give, take, more" {
+		t.Errorf("all are %s", got)
+	}
+	if got := r.Of("aws").Names() + "; " + r.Of("other").Names(); got !=
+		"do, undo, both; both, give, take" {
+		t.Errorf("each provider's are %s", got)
+	}
+	if got := own.Names(); got != "do, undo, both" {
+		t.Errorf("the own ones became %s", got)
+	}
+	for verb, want := range map[string]string{
+		"do": "", "both": "", "give": "other", "more": "third", "none": "",
+	} {
+		if got := r.ProviderOf(verb); got != want {
+			t.Errorf("%s is of %q, want %q", verb, got, want)
+		}
+	}
+	take, _ := r.Lookup("take")
+	if key, ok := r.Undone(take, "k:undo"); !ok || key != "k" {
+		t.Errorf("take undoes %q (%t)", key, ok)
+	}
+	if !r.IsFact("given") || len(r.Undoes("take")) != 1 {
+		t.Error("the verbs of other providers are not all known")
+	}
+	if both, _ := r.Lookup("both"); both.Doc != "own" {
+		t.Errorf("both is found as the %s one", both.Doc)
+	}
+}

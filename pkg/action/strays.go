@@ -42,7 +42,7 @@ func isForeign(key string) bool {
 func (r *Registry) IsFact(key string) bool {
 	isCommon := func(f protocol.FactDoc) bool { return f.Name == key }
 	return slices.ContainsFunc(protocol.CommonFacts(), isCommon) ||
-		slices.ContainsFunc(r.verbs, func(v Verb) bool { return isKnown(v.Facts, key) })
+		slices.ContainsFunc(r.every, func(v Verb) bool { return isKnown(v.Facts, key) })
 }
 
 func isKnown(fields []Field, key string) bool {

@@ -10,6 +10,7 @@ import (
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2"
 	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/statetable"
 )
 
 // Name is the name of the executor as a program of its own.
@@ -20,8 +21,8 @@ func New(name, version string, verbs *action.Registry) *executor.Process {
 	return &executor.Process{
 		Name: name, Version: version, Registry: verbs, Provider: "aws",
 		Inquiries: []executor.Inquiry{{Inquiry: Preflight(verbs), Look: look(verbs)}},
-		Connect:   connect,
-		Shared:    openTable,
+		Connect:   statetable.Connect,
+		Shared:    statetable.OpenStore,
 		Keep:      keep,
 	}
 }
@@ -37,10 +38,4 @@ func keep(log *slog.Logger) executor.Kept {
 		},
 		Expect: func(target map[string]string) executor.Expected { return kept.Expect(target) },
 	}
-}
-
-func connect(
-	ctx context.Context, region string, budget time.Duration, log *slog.Logger,
-) (executor.Connection, error) {
-	return awsec2.Connect(ctx, region, budget, log)
 }

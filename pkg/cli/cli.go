@@ -46,7 +46,9 @@ type Program struct {
 	Registry *action.Registry
 	// Provider is whose verbs the registry has; Plugin the file name of its executor.
 	Provider, Plugin string
-	Now              func() time.Time
+	// Plugins are the file names of the executors of other providers.
+	Plugins map[string]string
+	Now     func() time.Time
 	// Look opens a region to look at, with the identity that an executor has in this environment.
 	Look func(
 		ctx context.Context, env []string, region string, timeout time.Duration, log *slog.Logger,
@@ -206,7 +208,8 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		&a.pluginPath,
 		"plugin",
 		"",
-		"the executor's `file` (default beside actionctl, then PATH)",
+		"the executor's `file` (default beside actionctl, then PATH); those of other providers are "+
+			"looked for beside it first",
 	)
 	flags.StringArrayVar(
 		&a.pluginEnv,

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -301,10 +302,15 @@ func (p *planning) fieldNames() string {
 	return strings.Join(names, ", ")
 }
 
+// providerOf is the provider that plans of a verb name.
+func (a *app) providerOf(v action.Verb) string {
+	return cmp.Or(a.Registry.ProviderOf(v.Name), a.Provider)
+}
+
 // writePlan writes the plan, or names everything that is wrong with it.
 func (a *app) writePlan(p *planning) error {
 	badMembers := p.fill()
-	p.plan.Provider = a.Provider
+	p.plan.Provider = a.providerOf(p.verb)
 	if region, name := a.ownRegion(); p.plan.Target["region"] == "" && region != "" {
 		p.plan.Target["region"] = region
 		a.tell("the region is %s, as %s says", printable(region), name)

@@ -165,7 +165,7 @@ func (a *app) planForNodes(ctx context.Context, p *planning) error {
 // ofProvider makes the plans those of the provider whose verb acts on the nodes that are found:
 // another one than instances have where all of them were added by hand.
 func (a *app) ofProvider(p *planning, found foundNodes) error {
-	p.plan.Provider = a.Provider
+	p.plan.Provider = a.providerOf(p.verb)
 	manual := 0
 	for _, n := range found.nodes {
 		if n.Type == nodes.TypeManual {

@@ -20,7 +20,6 @@ import (
 	"aws-provider-executor/pkg/journal"
 	"aws-provider-executor/pkg/nodes/sshcommand"
 	"aws-provider-executor/pkg/policy"
-	"aws-provider-executor/pkg/runner"
 )
 
 func parseEnviron(environ []string) map[string]string {
@@ -187,12 +186,17 @@ func (a *app) gate() (*gate.Gate, error) {
 }
 
 func (a *app) newGate(p *policy.Policy, env []string) *gate.Gate {
-	program := &runner.Program{Find: a.findPlugin, Env: []string{"PATH=" + a.env["PATH"]}}
 	machine := host.Machine{}
+	run := &plugin{app: a, env: env, program: a.newExecutable(a.Plugin),
+		others: map[string]*executable{}}
+	programs := map[string]gate.Program{sshcommand.Provider: a.ownProgram()}
+	for provider, name := range a.Plugins {
+		x := a.newExecutable(name)
+		run.others[provider], programs[provider] = x, x
+	}
 	return &gate.Gate{
 		Policy: p, Registry: a.Registry, Provider: a.Provider, Now: a.Now, Machine: machine,
-		Run: &plugin{app: a, env: env, program: program}, Program: program,
-		Programs: map[string]gate.Program{sshcommand.Provider: a.ownProgram()},
+		Run: run, Program: run.program, Programs: programs,
 		// From the claim to the start, through the executor's deadline and its end.
 		Timeout:    a.timeout*6/5 + 2e9,
 		Selections: &gate.SelectionCache{},
@@ -308,30 +312,43 @@ func namesSecret(name string) bool {
 	)
 }
 
-// findPlugin finds the executor.
-func (a *app) findPlugin() (string, error) {
-	if a.pluginPath != "" {
+// findPlugin finds an executor by its file name. The one of the gate's own provider is what
+// --plugin names; others are looked for beside that first.
+func (a *app) findPlugin(name string) (string, error) {
+	if a.pluginPath != "" && name == a.Plugin {
 		return a.pluginPath, nil
+	}
+	var beside []string
+	if a.pluginPath != "" {
+		beside = append(beside, a.pluginPath)
 	}
 	if own, err := os.Executable(); err == nil {
 		if own, err = filepath.EvalSymlinks(own); err == nil {
-			beside := filepath.Join(filepath.Dir(own), a.Plugin)
-			if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() &&
-				info.Mode()&0o111 != 0 {
-				return beside, nil
-			}
+			beside = append(beside, own)
+		}
+	}
+	for _, other := range beside {
+		if path := filepath.Join(filepath.Dir(other), name); isProgram(path) {
+			return path, nil
 		}
 	}
 	for _, dir := range filepath.SplitList(a.env["PATH"]) {
 		if !filepath.IsAbs(dir) {
 			continue
 		}
-		if path, err := exec.LookPath(filepath.Join(dir, a.Plugin)); err == nil {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf(
-		"there is no %s beside actionctl or on PATH: name it with --plugin",
-		a.Plugin,
-	)
+	advice := "name it with --plugin"
+	if name != a.Plugin {
+		advice = "put it there, or beside the executor that --plugin names"
+	}
+	return "", fmt.Errorf("there is no %s beside actionctl or on PATH: %s", name, advice)
+}
+
+// isProgram reports whether a path is that of a file that can be run.
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"runtime/debug"
@@ -18,7 +19,9 @@ import (
 // plugin is the executor that is configured, looked for when it is first needed.
 type plugin struct {
 	*app
-	program *runner.Program
+	// program is the executor of the gate's own provider, others are those of other providers.
+	program *executable
+	others  map[string]*executable
 	env     []string
 	log     io.Writer
 	// tellPlan has results tell the plan, for the journal.
@@ -29,8 +32,19 @@ type plugin struct {
 	many bool
 	// nodes is the store that nodes are found in, once one was looked for.
 	nodes *store.Store
+}
+
+// executable is an executor's program.
+type executable struct {
+	*runner.Program
 	// stream runs the requests of a command that has many, if the executor can.
 	stream *runner.Stream
+}
+
+// newExecutable is the program with a file name, which is looked for when it is first needed.
+func (a *app) newExecutable(name string) *executable {
+	find := func() (string, error) { return a.findPlugin(name) }
+	return &executable{Program: &runner.Program{Find: find, Env: []string{"PATH=" + a.env["PATH"]}}}
 }
 
 // observePlan is the executor's variable that has its results tell the plan.
@@ -62,24 +76,25 @@ func (p *plugin) Run(ctx context.Context, r protocol.Request) (protocol.Result, 
 		p.ran(r, result, err, time.Since(began))
 		return result, err
 	}
-	found, err := p.program.Identify(ctx)
+	x := cmp.Or(p.others[r.Provider], p.program)
+	found, err := x.Identify(ctx)
 	if err != nil {
 		return protocol.Result{}, &gate.NotStarted{Cause: err}
 	}
 	began := time.Now()
-	result, err := p.runner(ctx, found).Run(ctx, r)
+	result, err := p.runner(ctx, x, found).Run(ctx, r)
 	p.ran(r, result, err, time.Since(began))
 	return result, err
 }
 
-// runner is what runs the next request.
-func (p *plugin) runner(ctx context.Context, found gate.Plugin) gate.Runner {
+// runner is what runs the next request of a program, which was found.
+func (p *plugin) runner(ctx context.Context, x *executable, found gate.Plugin) gate.Runner {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	many := p.many
 	p.many = true
-	if p.stream != nil {
-		return p.stream
+	if x.stream != nil {
+		return x.stream
 	}
 	env := p.env
 	if p.tellPlan {
@@ -87,12 +102,12 @@ func (p *plugin) runner(ctx context.Context, found gate.Plugin) gate.Runner {
 	}
 	process := runner.Process{
 		Path: found.Path, Env: env, Timeout: p.timeout, Log: p.log,
-		Unchanged: p.program.Unchanged,
+		Unchanged: x.Unchanged,
 	}
-	if !many || !p.program.Serves(ctx) {
+	if !many || !x.Serves(ctx) {
 		return &process
 	}
-	p.stream = &runner.Stream{Process: process}
-	p.atEnd = append(p.atEnd, p.stream.Close)
-	return p.stream
+	x.stream = &runner.Stream{Process: process}
+	p.atEnd = append(p.atEnd, x.stream.Close)
+	return x.stream
 }

@@ -1,0 +1,21 @@
+// Package applianceverbs lists the verbs of the provider appliance, by hand, in one place. They act
+// on what runs in instances, and on what such appliances share. The plugin of a core has none of
+// them.
+package applianceverbs
+
+import (
+	"slices"
+
+	"aws-provider-executor/pkg/action"
+)
+
+// Provider is what requests for these verbs name as their provider.
+const Provider = "appliance"
+
+// Verbs returns every verb of the provider.
+func Verbs() []action.Verb {
+	return slices.Concat[[]action.Verb]()
+}
+
+// Registry returns them as the provider's executor has them.
+func Registry() *action.Registry { return action.NewRegistry(Verbs()) }
