@@ -261,9 +261,6 @@ func (a *app) freeze(
 	return addresses, nil
 }
 
-// noRegion stands for the region of nodes that are in none.
-const noRegion = "in no region"
-
 // mostTold is how many of many are told of one by one.
 const mostTold = 10
 
@@ -278,47 +275,60 @@ func (a *app) tellSome(format string, all []string) {
 	}
 }
 
-// population counts the nodes of the kind in the regions of a document that are not terminated.
-// Only the accounts that are chosen from count: another's nodes would make any share small.
+// population counts the nodes of the kind that are not terminated, in each region of each account
+// that nodes of the document are of.
 func population(
 	ctx context.Context, s *store.Store, d *selection.Document, kind action.Kind,
 ) ([]selection.Region, error) {
+	var regions []selection.Region
 	of := nodes.TypeInstance
 	if kind == action.Node {
 		of = nodes.TypeManual
 	}
-	literal := strings.NewReplacer(`\`, `\\`, ",", `\,`, "*", `\*`, "?", `\?`)
-	var accounts []string
-	for _, a := range d.Accounts() {
-		accounts = append(accounts, cmp.Or(literal.Replace(a.Name), `""`))
-	}
-	all, err := selector.Parse([]string{"type=" + string(of),
-		"!state=" + string(nodes.StateTerminated),
-		"accountId=" + strings.Join(accounts, ",")}, selector.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if kind == action.Node {
-		totals, err := s.Count(ctx, all)
-		return []selection.Region{{Nodes: max(totals.All, len(d.Nodes))}}, err
-	}
-	counts, err := s.Values(ctx, "region", all)
-	if err != nil {
-		return nil, err
-	}
-	var regions []selection.Region
-	for _, c := range d.Chosen() {
-		r := selection.Region{Region: c.Name}
-		for _, v := range counts {
-			if v.Value == c.Name {
-				// A node may have come since the list was read.
-				r.Nodes = v.Nodes
-			}
+	for _, account := range d.Accounts() {
+		counts, err := inRegions(ctx, s, of, account.Name)
+		if err != nil {
+			return nil, err
 		}
-		r.Nodes = max(r.Nodes, c.Nodes)
-		regions = append(regions, r)
+		for _, x := range d.Shares() {
+			if x.AccountID != account.Name {
+				continue
+			}
+			// A node may have gone since the list was read.
+			regions = append(regions, selection.Region{Region: x.Region, AccountID: x.AccountID,
+				Nodes: max(counts[x.Region], x.Chosen)})
+		}
 	}
+	slices.SortFunc(regions, func(a, b selection.Region) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.AccountID, b.AccountID))
+	})
 	return regions, nil
+}
+
+// literalValue writes a value that stands for itself alone in a filter.
+var literalValue = strings.NewReplacer(`\`, `\\`, ",", `\,`, "*", `\*`, "?", `\?`)
+
+// inRegions counts the nodes of a type and an account that are not terminated, by their regions.
+func inRegions(
+	ctx context.Context, s *store.Store, of nodes.Type, account string,
+) (map[string]int, error) {
+	filter, err := selector.Parse([]string{"type=" + string(of),
+		"!state=" + string(nodes.StateTerminated),
+		"accountId=" + cmp.Or(literalValue.Replace(account), `""`)}, selector.Options{})
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]int{}
+	if of == nodes.TypeManual {
+		totals, err := s.Count(ctx, filter)
+		counts[""] = totals.All
+		return counts, err
+	}
+	values, err := s.Values(ctx, "region", filter)
+	for _, v := range values {
+		counts[v.Value] = v.Nodes
+	}
+	return counts, err
 }
 
 // printSelected writes the plans of a document, or names everything that is wrong with them.
@@ -388,12 +398,8 @@ func (a *app) printPlans(p *planning, d *selection.Document, plans []json.RawMes
 	if err != nil {
 		return err
 	}
-	for _, c := range d.Regions {
-		for _, x := range d.Chosen() {
-			if x.Name == c.Region {
-				a.hint("%s: %d of %d nodes", printable(cmp.Or(c.Region, noRegion)), x.Nodes, c.Nodes)
-			}
-		}
+	for _, s := range d.Shares() {
+		a.hint("%s", printable(shareText(s)))
 	}
 	a.hint("to go on, keep it in a file: %s", a.command("import", []string{"-f", "FILE"}, ""))
 	a.hint("then all of them are chosen by --selection %s", quoted(d.Key))

@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -49,12 +49,8 @@ func (a *app) tellSelection(d *selection.Document) {
 	for _, s := range d.Selectors {
 		a.tell("  of %s", printable(s))
 	}
-	all := map[string]int{}
-	for _, r := range d.Regions {
-		all[r.Region] = r.Nodes
-	}
-	for _, c := range d.Chosen() {
-		a.tell("  %s: %d of %d", printable(cmp.Or(c.Name, noRegion)), c.Nodes, all[c.Name])
+	for _, s := range d.Shares() {
+		a.tell("  %s", printable(shareText(s)))
 	}
 	for _, c := range d.Accounts() {
 		if c.Name == "" {
@@ -62,6 +58,14 @@ func (a *app) tellSelection(d *selection.Document) {
 		}
 		a.tell("  account %s: %d", printable(c.Name), c.Nodes)
 	}
+}
+
+// shareText tells how many nodes are chosen of an account's region.
+func shareText(s selection.Share) string {
+	if s.Unknown {
+		return fmt.Sprintf("%s: %d of %d in all accounts", s.Name, s.Chosen, s.Of)
+	}
+	return fmt.Sprintf("%s: %d of %d nodes", s.Name, s.Chosen, s.Of)
 }
 
 // waving is what execute is told of a selection.

@@ -130,6 +130,7 @@ func (r *planReader) selection(d *selection.Document, n *document.Node, path str
 				var x selection.Region
 				r.Fields(n, path,
 					document.Field{Name: "region", Required: true, Read: loose(&x.Region)},
+					document.Field{Name: "accountId", Read: loose(&x.AccountID)},
 					document.Field{Name: "nodes", Required: true, Read: func(n *document.Node, path string) {
 						x.Nodes = r.Int(n, path, 0)
 					}},
@@ -207,12 +208,12 @@ func (g *Gate) strays(p Plan, d *knownSelection) (reasons policy.Denial) {
 // judged is what a policy judges of a selection.
 func judged(d *selection.Document) *policy.Nodes {
 	n := policy.Nodes{Chosen: len(d.Nodes)}
-	all := map[string]int{}
-	for _, r := range d.Regions {
-		all[r.Region] = r.Nodes
-	}
-	for _, c := range d.Chosen() {
-		n.Regions = append(n.Regions, policy.Share{Name: c.Name, Chosen: c.Nodes, Of: all[c.Name]})
+	for _, s := range d.Shares() {
+		share := policy.Share{Name: s.Name, Chosen: s.Chosen, Of: s.Of}
+		if s.Unknown {
+			share.Of = 0
+		}
+		n.Regions = append(n.Regions, share)
 	}
 	for _, c := range d.Accounts() {
 		n.Accounts = append(n.Accounts, policy.Share{Name: c.Name, Chosen: c.Nodes, Of: len(d.Nodes)})

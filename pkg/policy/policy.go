@@ -52,8 +52,8 @@
 // With allowedPlugins only a program with one of these digests is run, dry-runs too.
 //
 // maxNodes, maxPercentPerRegion and allowedAccounts hold for nodes that a selector chose: for all
-// that one selection has, whatever of it runs. A share is that of the nodes of the region, in
-// the accounts that are chosen from, that were not terminated when they were chosen. With
+// that one selection has, whatever of it runs. A share is that of the nodes of one account in one
+// region that were not terminated when they were chosen. With
 // allowedAccounts a plan that no selection made is refused, since it does not say its account. No
 // undo is held to them. An executor can't know them: only the gate holds them.
 //

@@ -6,7 +6,8 @@ import "slices"
 type Nodes struct {
 	// Chosen is how many nodes are chosen.
 	Chosen int
-	// Regions tell how many of each region's nodes are chosen.
+	// Regions tell how many nodes are chosen of each region of each account. Of is 0 where it is not
+	// known how many there are.
 	Regions []Share
 	// Accounts tell how many of the chosen nodes are of each account.
 	Accounts []Share
@@ -43,11 +44,16 @@ func (p *Policy) regionShares(d *Denial, n *Nodes) {
 		return
 	}
 	for _, r := range n.Regions {
+		if r.Of == 0 {
+			d.add("maxPercentPerRegion", "%d nodes in %s are chosen, and the selection does not say of "+
+				"how many: an older program counted all accounts together; choose anew", r.Chosen, r.Name)
+			continue
+		}
 		if r.Chosen*100 <= p.MaxPercentPerRegion*r.Of {
 			continue
 		}
 		// Rounded up, so that what is named suffices.
-		percent := (r.Chosen*100 + max(r.Of, 1) - 1) / max(r.Of, 1)
+		percent := (r.Chosen*100 + r.Of - 1) / r.Of
 		d.add("maxPercentPerRegion", "%d of %d nodes in %s are chosen, which is %d %%, and %d %% are "+
 			"allowed; choose fewer, or write maxPercentPerRegion: %d",
 			r.Chosen, r.Of, r.Name, percent, p.MaxPercentPerRegion, percent)

@@ -28,6 +28,9 @@ func TestSelection(t *testing.T) {
 			"maxPercentPerRegion: 3 of 3 nodes in us-west-2 are chosen, which is 100 %, and 34 %"}},
 		{"a third is more than 33 %", with("  maxPercentPerRegion: 33\n"), four, []string{
 			"1 of 3 nodes in eu-west-1 are chosen, which is 34 %", "3 of 3 nodes in us-west-2"}},
+		{"of how many is not known", with("  maxPercentPerRegion: 100\n"),
+			&Nodes{Chosen: 1, Regions: []Share{{"eu-west-1", 1, 0}}}, []string{
+				"maxPercentPerRegion: 1 nodes in eu-west-1 are chosen, and the selection does not say of"}},
 		{"all", with("  maxPercentPerRegion: 100\n"), four, nil},
 		{"an account", with("  allowedAccounts: [\"111122223333\"]\n"), four, []string{
 			`allowedAccounts: 1 of 4 nodes are of the account "222233334444", which is not allowed; ` +

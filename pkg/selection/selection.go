@@ -42,7 +42,7 @@ type Document struct {
 	ChosenBy string    `json:"chosenBy"`
 	// Nodes are in the order in which they are acted on.
 	Nodes []Node `json:"nodes"`
-	// Regions are those of the nodes, sorted.
+	// Regions are those of the nodes, of each account its own, sorted.
 	Regions []Region `json:"regions"`
 }
 
@@ -62,9 +62,12 @@ type Node struct {
 	By []int `json:"by"`
 }
 
-// Region counts the nodes of a region.
+// Region counts the nodes of an account in a region.
 type Region struct {
 	Region string `json:"region"`
+	// AccountID is empty for nodes of no account. A document of an older program has it nowhere: it
+	// counts the nodes of all of its accounts together.
+	AccountID string `json:"accountId,omitempty"`
 	// Nodes is how many nodes of the kind the store had there that were not terminated.
 	Nodes int `json:"nodes"`
 }
@@ -148,13 +151,11 @@ func (d *Document) Check() error {
 
 func (d *Document) checkNodes() (faults []error) {
 	seen := map[string]bool{}
-	inRegion := map[string]int{}
 	for i, n := range d.Nodes {
 		missing := n.ID == "" || n.SourceID == "" || len(n.By) == 0 ||
 			(n.Region == "") != (d.Nodes[0].Region == "")
 		twice := seen["id "+n.ID] || seen["source "+n.SourceID]
 		seen["id "+n.ID], seen["source "+n.SourceID] = true, true
-		inRegion[n.Region]++
 		outside := slices.ContainsFunc(n.By, func(i int) bool { return i < 1 || i > len(d.Selectors) })
 		switch {
 		case missing:
@@ -168,19 +169,91 @@ func (d *Document) checkNodes() (faults []error) {
 				"selectors", i+1, n.By, len(d.Selectors)))
 		}
 	}
-	counted := map[string]int{}
+	return append(faults, d.checkRegions()...)
+}
+
+func (d *Document) checkRegions() (faults []error) {
+	inRegion := map[place]int{}
+	for _, n := range d.Nodes {
+		inRegion[d.place(n)]++
+	}
+	counted := map[place]int{}
 	for _, r := range d.Regions {
-		counted[r.Region] = r.Nodes
-		if r.Nodes < inRegion[r.Region] {
+		at := place{r.Region, r.AccountID}
+		counted[at] = r.Nodes
+		if r.Nodes < inRegion[at] {
 			faults = append(faults, fmt.Errorf("the selection has %d nodes in %s, and says that there "+
-				"are %d", inRegion[r.Region], r.Region, r.Nodes))
+				"are %d", inRegion[at], at, r.Nodes))
 		}
-		delete(inRegion, r.Region)
+		delete(inRegion, at)
 	}
 	if len(inRegion) > 0 || len(counted) != len(d.Regions) {
-		faults = append(faults, errors.New("the selection must count each region of its nodes once"))
+		faults = append(faults, errors.New("the selection must count each region of its nodes once, "+
+			"of each account its own"))
 	}
 	return faults
+}
+
+// place is an account's region, as a document counts its nodes.
+type place struct{ region, account string }
+
+func (p place) String() string {
+	at := cmp.Or(p.region, "no region")
+	if p.account != "" {
+		at += " of the account " + p.account
+	}
+	return at
+}
+
+// place is where a node is counted: under its region alone in a document of an older program.
+func (d *Document) place(n Node) place {
+	if d.countsAccounts() {
+		return place{n.Region, n.AccountID}
+	}
+	return place{region: n.Region}
+}
+
+func (d *Document) countsAccounts() bool {
+	return slices.ContainsFunc(d.Regions, func(r Region) bool { return r.AccountID != "" })
+}
+
+// Share is how many nodes are chosen of an account's region.
+type Share struct {
+	Region, AccountID string
+	// Name is the region's, and the account's where the document has several.
+	Name       string
+	Chosen, Of int
+	// Unknown is set where Of counts the nodes of several accounts together.
+	Unknown bool
+}
+
+// Shares are how many nodes are chosen of each region of each account, sorted.
+func (d *Document) Shares() []Share {
+	chosen := map[place]int{}
+	for _, n := range d.Nodes {
+		chosen[place{n.Region, n.AccountID}]++
+	}
+	accounts := len(d.Accounts())
+	var all []Share
+	for at, n := range chosen {
+		s := Share{Region: at.region, AccountID: at.account, Chosen: n,
+			Unknown: accounts > 1 && !d.countsAccounts()}
+		counted := d.place(Node{Region: at.region, AccountID: at.account})
+		for _, r := range d.Regions {
+			if (place{r.Region, r.AccountID}) == counted {
+				s.Of = r.Nodes
+			}
+		}
+		if accounts == 1 {
+			at.account = ""
+		}
+		s.Name = at.String()
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Share) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.AccountID, b.AccountID))
+	})
+	return all
 }
 
 // CheckKey refuses a key that could be taken for a pattern, or for the key of another selection.
@@ -203,11 +276,6 @@ type Count struct {
 // Accounts counts the nodes of each account, sorted.
 func (d *Document) Accounts() []Count {
 	return count(d.Nodes, func(n Node) string { return n.AccountID })
-}
-
-// Chosen counts the nodes of each region, sorted.
-func (d *Document) Chosen() []Count {
-	return count(d.Nodes, func(n Node) string { return n.Region })
 }
 
 func count(nodes []Node, of func(Node) string) []Count {

@@ -87,6 +87,27 @@ func TestADocumentHasOneText(t *testing.T) {
 	}
 }
 
+// TestEachRegionOfEachAccountIsCounted once, and with no fewer nodes than are chosen of it.
+func TestEachRegionOfEachAccountIsCounted(t *testing.T) {
+	for name, c := range map[string]struct {
+		regions []selection.Region
+		want    string
+	}{
+		"each":   {[]selection.Region{{"eu-west-1", "1", 1}, {"eu-west-1", "2", 9}}, ""},
+		"older":  {[]selection.Region{{"eu-west-1", "", 2}}, ""},
+		"one":    {[]selection.Region{{"eu-west-1", "1", 2}}, "of each account its own"},
+		"twice":  {[]selection.Region{{"eu-west-1", "1", 1}, {"eu-west-1", "1", 9}}, "once"},
+		"others": {[]selection.Region{{"eu-west-1", "1", 0}, {"eu-west-1", "2", 1}}, "of the account 1"},
+	} {
+		d := document()
+		d.Nodes[0].AccountID, d.Nodes[1].AccountID, d.Regions = "1", "2", c.regions
+		err := d.Check()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestWaves: a share is of all, rounded down, and one at least; every node is in one wave.
 func TestWaves(t *testing.T) {
 	for text, want := range map[string]int{
@@ -222,12 +243,30 @@ func TestCounts(t *testing.T) {
 	d := &selection.Document{Nodes: []selection.Node{
 		{Region: "b", AccountID: "2"}, {Region: "a", AccountID: "2"}, {Region: "b", AccountID: "1"},
 	}}
-	want := []selection.Count{{Name: "a", Nodes: 1}, {Name: "b", Nodes: 2}}
-	if diff := cmp.Diff(want, d.Chosen()); diff != "" {
+	want := []selection.Count{{Name: "1", Nodes: 1}, {Name: "2", Nodes: 2}}
+	if diff := cmp.Diff(want, d.Accounts()); diff != "" {
 		t.Error(diff)
 	}
-	want = []selection.Count{{Name: "1", Nodes: 1}, {Name: "2", Nodes: 2}}
-	if diff := cmp.Diff(want, d.Accounts()); diff != "" {
+	// A document of an older program counts the accounts together: that says nothing of each.
+	d.Regions = []selection.Region{{Region: "a", Nodes: 3}, {Region: "b", Nodes: 5}}
+	shares := []selection.Share{
+		{Region: "a", AccountID: "2", Name: "a of the account 2", Chosen: 1, Of: 3, Unknown: true},
+		{Region: "b", AccountID: "1", Name: "b of the account 1", Chosen: 1, Of: 5, Unknown: true},
+		{Region: "b", AccountID: "2", Name: "b of the account 2", Chosen: 1, Of: 5, Unknown: true},
+	}
+	if diff := cmp.Diff(shares, d.Shares()); diff != "" {
+		t.Error(diff)
+	}
+	d.Regions = []selection.Region{{Region: "a", AccountID: "2", Nodes: 4},
+		{Region: "b", AccountID: "1", Nodes: 6}, {Region: "b", AccountID: "2", Nodes: 7}}
+	for i, of := range []int{4, 6, 7} {
+		shares[i].Of, shares[i].Unknown = of, false
+	}
+	if diff := cmp.Diff(shares, d.Shares()); diff != "" {
+		t.Error(diff)
+	}
+	shares = []selection.Share{{Region: "eu-west-1", Name: "eu-west-1", Chosen: 2, Of: 3}}
+	if diff := cmp.Diff(shares, document().Shares()); diff != "" {
 		t.Error(diff)
 	}
 	if places := document().Places(); len(places) != 2 || places["n2"] != 1 {
