@@ -70,6 +70,11 @@ var walls = []wall{
 		forbidding: []string{"database/...", "github.com/...", "golang.org/...", "os/...", "net"}},
 	{name: "what listens to events knows no provider's queue", of: "pkg/nodes/events",
 		only: []string{"pkg/nodes"}, forbidding: []string{"github.com/...", "database/...", "net/..."}},
+	{name: "what an appliance is knows no network, no disk and no product", of: "pkg/appliance",
+		only:       []string{"pkg/action", "pkg/protocol"},
+		forbidding: []string{"net/...", "os/...", "github.com/...", "text/..."}},
+	{name: "the text of a configuration knows no network and no disk", of: "pkg/appliance/configtext",
+		only: []string{"pkg/appliance"}, forbidding: []string{"net/http", "os/...", "github.com/..."}},
 	{name: "the gate knows no SQL, no SDK and no processes", of: "pkg/gate",
 		forbidding: []string{"database/sql", "modernc.org/...", "github.com/aws/...", "os/exec"}},
 	{name: "what ships imports nothing that only tests and benches use", of: "...",
@@ -141,7 +146,8 @@ func TestPluginsLinkNoNodes(t *testing.T) {
 			t.Fatalf("%s links no EC2: %d packages", plugin, len(deps))
 		}
 		for _, d := range deps {
-			for _, heavy := range []string{module + "pkg/nodes/...", "database/sql", "golang.org/x/time/...",
+			for _, heavy := range []string{module + "pkg/nodes/...", module + "pkg/appliance/...",
+				"text/template", "database/sql", "golang.org/x/time/...",
 				"connectrpc.com/...", "google.golang.org/...", "golang.org/x/net/http2/...",
 				"github.com/aws/aws-sdk-go-v2/service/sqs/...",
 				"github.com/aws/aws-sdk-go-v2/service/secretsmanager/...",

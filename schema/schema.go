@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:embed *.schema.json inventory/*.schema.json
+//go:embed *.schema.json inventory/*.schema.json appliance/*.schema.json
 var files embed.FS
 
 const suffix = ".schema.json"
@@ -27,6 +27,12 @@ func InventoryRequest() []byte { return mustRead("inventory/request") }
 
 // InventoryResult is the schema of a result of the inventory.
 func InventoryResult() []byte { return mustRead("inventory/result") }
+
+// HookRequest is the schema of what the program of an appliance gets.
+func HookRequest() []byte { return mustRead("appliance/hook-request") }
+
+// HookAnswer is the schema of what the program of an appliance writes.
+func HookAnswer() []byte { return mustRead("appliance/hook-answer") }
 
 // Verb is the schema of a request for one verb; false when there is no such verb.
 func Verb(name string) ([]byte, bool) {

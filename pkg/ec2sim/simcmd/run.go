@@ -35,8 +35,15 @@ func (p *Program) run(
 		return exitFailed
 	}
 	defer os.RemoveAll(dir)
+	return p.start(command, environment(srv, environ, dir), stdin, stdout, stderr)
+}
+
+// start runs a command in an environment, passes signals on to it, and returns its exit code.
+func (p *Program) start(
+	command, environ []string, stdin io.Reader, stdout, stderr io.Writer,
+) int {
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = environment(srv, environ, dir)
+	cmd.Env = environ
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintf(stderr, "ec2sim: cannot run %s: %v\n", command[0], reason(err))

@@ -26,6 +26,7 @@ const usage = `ec2sim stands in for Amazon EC2: it refuses what EC2 refuses, fai
 
 usage: ec2sim [flags]                  serve until stopped; tell the environment
        ec2sim run [flags] -- COMMAND   serve, run COMMAND, exit with its code
+       ec2sim appliance -help          stand in for a FortiGate, beside or alone
 
   -world FILE        begin with the world in FILE (YAML or JSON), not the lab
   -lab=false         begin with an empty account
@@ -70,6 +71,9 @@ type options struct {
 // Main serves until a signal comes, or runs a command. It returns the exit code: that of the
 // command, or 0 after a stop, 1 when it cannot serve, 2 for a command line that cannot be.
 func (p *Program) Main(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "appliance" {
+		return p.appliance(args[1:], environ, stdin, stdout, stderr)
+	}
 	o, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
