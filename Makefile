@@ -21,7 +21,7 @@ LEAN_PLUGIN := aws-provider-executor/... net/... crypto/tls crypto/x509 math/big
 GOFLAGS_TEST := -vet=off -trimpath -tags nethttpomithttp2 $(LEAN)
 # What starts goroutines. The race detector looks at its tests, but for three of many worlds.
 RACE := ./pkg/action ./pkg/awsec2 ./pkg/cli ./pkg/ec2sim/... ./pkg/executor ./pkg/fenceagent \
-	./pkg/gate ./pkg/host ./pkg/internal/bench ./pkg/ledger/table ./pkg/metrics \
+	./pkg/gate ./pkg/host ./pkg/internal/bench ./pkg/ledger/table ./pkg/members ./pkg/metrics \
 	./pkg/nodes/awscloud ./pkg/nodes/probe ./pkg/nodes/scan ./pkg/nodes/service/... \
 	./pkg/nodes/sshcommand ./pkg/nodes/sshhost ./pkg/plugin ./pkg/runner ./pkg/signature ./pkg/subprocess
 RACE_SKIP := ^Test(A14TenThousandInstances|AKillLeavesNoHalfRegion|TwoMachines)$$

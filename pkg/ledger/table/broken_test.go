@@ -16,7 +16,7 @@ import (
 
 // frail is a table that takes its time, and may break.
 type frail struct {
-	*memory
+	*Memory
 	// takes is how long a write takes, and reads how long a reading does. A write that has less time
 	// fails.
 	takes, reads time.Duration
@@ -32,7 +32,7 @@ func (f *frail) Read(ctx context.Context, places []Place) (map[Place]Item, error
 	if f.broken == "Read" {
 		return nil, errBroken
 	}
-	found, err := f.memory.Read(ctx, places)
+	found, err := f.Memory.Read(ctx, places)
 	wait(ctx, f.reads)
 	return found, err
 }
@@ -41,7 +41,7 @@ func (f *frail) List(ctx context.Context, partition string) ([]string, error) {
 	if f.broken == "List" {
 		return nil, errBroken
 	}
-	return f.memory.List(ctx, partition)
+	return f.Memory.List(ctx, partition)
 }
 
 func (f *frail) Write(ctx context.Context, changes []Change) error {
@@ -52,7 +52,7 @@ func (f *frail) Write(ctx context.Context, changes []Change) error {
 	if f.broken == "Write" {
 		return errBroken
 	}
-	err := f.memory.Write(ctx, changes)
+	err := f.Memory.Write(ctx, changes)
 	if f.broken == "Lost" {
 		return errBroken
 	}
@@ -100,19 +100,19 @@ func TestABrokenTableIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := &frail{memory: newMemory()}
+				b := &frail{Memory: NewMemory()}
 				table, release := open(t, b, "k")
 				if err := table.Put(t.Context(), r); err != nil {
 					t.Fatal(err)
 				}
-				before := string(b.snapshot()[keyPlace("k")].Record)
+				before := string(b.Snapshot()[keyPlace("k")].Record)
 				b.broken = broken.operation
 				err := broken.do(t.Context(), table)
 				if class(err) != protocol.StateStore || !strings.Contains(err.Error(), "no answer") {
 					t.Errorf("it answers %v", err)
 				}
 				b.broken = ""
-				after := b.snapshot()
+				after := b.Snapshot()
 				if string(after[keyPlace("k")].Record) != before || after[keyPlace("other")].Holder != "" {
 					t.Errorf("it leaves %v", after)
 				}
@@ -125,7 +125,7 @@ func TestABrokenTableIsTold(t *testing.T) {
 // TestARecordWhoseWriteWasLostIsReadAnew: what is known of it counts no more.
 func TestARecordWhoseWriteWasLostIsReadAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, ctx := &frail{memory: newMemory()}, t.Context()
+		b, ctx := &frail{Memory: NewMemory()}, t.Context()
 		table, release := open(t, b, "k")
 		defer release()
 		b.broken = "Lost"
@@ -149,7 +149,7 @@ func TestARecordWhoseWriteWasLostIsReadAnew(t *testing.T) {
 // TestWhatIsReadIsTheCallersOwn: to change it changes nothing of what others read.
 func TestWhatIsReadIsTheCallersOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		table, release := open(t, newMemory(), "k")
+		table, release := open(t, NewMemory(), "k")
 		defer release()
 		r := recordOf("k", entryOf("eni-1", "groups", 1, history.Live))
 		if err := table.Put(t.Context(), r); err != nil {
@@ -168,7 +168,7 @@ func TestWhatIsReadIsTheCallersOwn(t *testing.T) {
 // TestTryAsksForEachKindOfChange, so that what is not allowed is found out before it is needed, and
 // writes nothing.
 func TestTryAsksForEachKindOfChange(t *testing.T) {
-	b := &frail{memory: newMemory()}
+	b := &frail{Memory: NewMemory()}
 	if err := New(b, Options{Name: "test"}).Try(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -188,15 +188,15 @@ func TestTryAsksForEachKindOfChange(t *testing.T) {
 			t.Errorf("%+v may be made", c)
 		}
 	}
-	if len(kinds) != 4 || len(b.snapshot()) != 0 {
-		t.Errorf("it asks for %v, and leaves %v", kinds, b.snapshot())
+	if len(kinds) != 4 || len(b.Snapshot()) != 0 {
+		t.Errorf("it asks for %v, and leaves %v", kinds, b.Snapshot())
 	}
 }
 
 // TestStoodStill: a lease is known to have stood still from the end of the first reading that
 // showed it to the beginning of the last one, beside what earlier requests saw.
 func TestStoodStill(t *testing.T) {
-	h := New(newMemory(), Options{Timeout: time.Minute}).newHold("k", nil)
+	h := New(NewMemory(), Options{Timeout: time.Minute}).newHold("k", nil)
 	place, began := h.places[0], time.Now()
 	seen := map[Place]sighting{}
 	look := func(from, to time.Duration, l Lease) {
@@ -233,7 +233,7 @@ func TestStoodStill(t *testing.T) {
 // lease may have been read at their beginning, or at their end.
 func TestASlowReadingProvesNoStandstill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &frail{memory: newMemory()}
+		b := &frail{Memory: NewMemory()}
 		died, release := open(t, b, "k")
 		defer release()
 		died.holds[0].cancel()
@@ -252,20 +252,20 @@ func TestASlowReadingProvesNoStandstill(t *testing.T) {
 // TestNothingIsHandedOnOfALeaseThatMoved: its holder said that it is alive since.
 func TestNothingIsHandedOnOfALeaseThatMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newMemory()
+		b := NewMemory()
 		holder, release := open(t, b, "k")
 		defer release()
 		h := holder.holds[0]
 		h.cancel()
 		beat := false
-		m := &meddled{memory: b, before: func() { beat = h.beatOnce(context.Background()) }}
+		m := &meddled{Memory: b, before: func() { beat = h.beatOnce(context.Background()) }}
 		ctx, cancel := context.WithTimeout(t.Context(), h.period*3/4)
 		defer cancel()
 		table := New(m, Options{Name: "test", Timeout: 20 * time.Second})
 		if _, err := table.LockKey(ctx, "k"); class(err) != protocol.Conflict || !beat {
 			t.Fatalf("it answers %v, a beat %t", err, beat)
 		}
-		if i := b.snapshot()[keyPlace("k")]; i.Watched != 0 {
+		if i := b.Snapshot()[keyPlace("k")]; i.Watched != 0 {
 			t.Errorf("it stood still for %s", i.Watched)
 		}
 	})
@@ -275,7 +275,7 @@ func TestNothingIsHandedOnOfALeaseThatMoved(t *testing.T) {
 // would have counted.
 func TestALostBeatEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newMemory()
+		b := NewMemory()
 		table, release := open(t, b, "k")
 		defer release()
 		h := table.holds[0]
@@ -299,7 +299,7 @@ func TestATableThatHangsKeepsNobody(t *testing.T) {
 		8 * time.Second: time.Second, time.Minute: 2 * time.Second,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b := &frail{memory: newMemory()}
+			b := &frail{Memory: NewMemory()}
 			table := New(b, Options{Name: "test", Timeout: timeout})
 			release, err := table.LockKey(t.Context(), "k")
 			if err != nil {
@@ -312,14 +312,14 @@ func TestATableThatHangsKeepsNobody(t *testing.T) {
 				h.period/4 - 1: 1, h.period/4 + 1: 0, time.Hour: 0,
 			} {
 				b.takes = takes
-				before, began := b.snapshot()[keyPlace("k")].Beat, time.Now()
+				before, began := b.Snapshot()[keyPlace("k")].Beat, time.Now()
 				if !h.beatOnce(t.Context()) {
 					t.Error("the locks are lost")
 				}
 				if took := time.Since(began); took != min(takes, h.period/4) {
 					t.Errorf("a beat took %s", took)
 				}
-				if beats := b.snapshot()[keyPlace("k")].Beat - before; (beats > 0) != (want > 0) {
+				if beats := b.Snapshot()[keyPlace("k")].Beat - before; (beats > 0) != (want > 0) {
 					t.Errorf("in %s %d beats are written", takes, beats)
 				}
 			}
@@ -331,7 +331,7 @@ func TestATableThatHangsKeepsNobody(t *testing.T) {
 			}
 			b.takes = giveUp - 1
 			h.giveUp(t.Context())
-			if _, held := b.snapshot()[keyPlace("k")]; held {
+			if _, held := b.Snapshot()[keyPlace("k")]; held {
 				t.Error("the lock is not given back")
 			}
 		})
@@ -364,7 +364,7 @@ func TestPauses(t *testing.T) {
 
 // TestBrokenTellsItsCause: what may help when it is tried again is told so.
 func TestBrokenTellsItsCause(t *testing.T) {
-	table := New(newMemory(), Options{Name: "test"})
+	table := New(NewMemory(), Options{Name: "test"})
 	for _, cause := range []error{
 		protocol.Refuse(protocol.Throttled, "too many").With("requestId", "r"),
 		protocol.Refuse(protocol.Authorization, "not allowed"), errors.New("a bug"),

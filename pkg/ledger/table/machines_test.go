@@ -45,7 +45,7 @@ var errDied = errors.New("the machine died")
 
 // machine is one machine's way to the table, one call at a time.
 type machine struct {
-	*memory
+	*Memory
 	name string
 	// key is that of its request, dawdles how long it takes before the change.
 	key     string
@@ -116,17 +116,17 @@ func (m *machine) awake() {
 }
 
 func (m *machine) Read(ctx context.Context, p []Place) (items map[Place]Item, err error) {
-	err = m.asks(ctx, func() (err error) { items, err = m.memory.Read(ctx, p); return err })
+	err = m.asks(ctx, func() (err error) { items, err = m.Memory.Read(ctx, p); return err })
 	return items, err
 }
 
 func (m *machine) List(ctx context.Context, p string) (names []string, err error) {
-	err = m.asks(ctx, func() (err error) { names, err = m.memory.List(ctx, p); return err })
+	err = m.asks(ctx, func() (err error) { names, err = m.Memory.List(ctx, p); return err })
 	return names, err
 }
 
 func (m *machine) Write(ctx context.Context, c []Change) error {
-	return m.asks(ctx, func() error { return m.memory.Write(ctx, c) })
+	return m.asks(ctx, func() error { return m.Memory.Write(ctx, c) })
 }
 
 // cloud is the attribute that both machines change.
@@ -213,11 +213,11 @@ const orders = 6
 // world runs two machines by a plan.
 func world(t *testing.T, p plan) {
 	synctest.Test(t, func(t *testing.T) {
-		table := newMemory()
+		table := NewMemory()
 		c := &cloud{value: "before", changing: map[string]bool{}}
 		machines := []*machine{
-			{memory: table, name: "a", key: "a", turn: make(chan fault), dawdles: p.dawdles},
-			{memory: table, name: "b", key: "b", turn: make(chan fault)},
+			{Memory: table, name: "a", key: "a", turn: make(chan fault), dawdles: p.dawdles},
+			{Memory: table, name: "b", key: "b", turn: make(chan fault)},
 		}
 		if p.sameKey {
 			machines[1].key = "a"
@@ -254,7 +254,7 @@ func world(t *testing.T, p plan) {
 }
 
 // judge holds the end of a world against what is promised.
-func judge(t *testing.T, table *memory, c *cloud, machines []*machine, story string) {
+func judge(t *testing.T, table *Memory, c *cloud, machines []*machine, story string) {
 	t.Helper()
 	if c.together {
 		t.Errorf("two changes were on their way at once: %s", story)

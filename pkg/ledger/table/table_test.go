@@ -47,7 +47,7 @@ func class(err error) protocol.FailureClass {
 // removed leaves nothing behind but the epochs of things.
 func TestRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, ctx := newMemory(), t.Context()
+		b, ctx := NewMemory(), t.Context()
 		first, release := open(t, b, "k", "eni-1")
 		r := recordOf("k", entryOf("eni-1", "groups", 1, history.Pending),
 			entryOf("eni-1", "tags", 1, history.Pending))
@@ -64,7 +64,7 @@ func TestRecords(t *testing.T) {
 }
 
 // removedByAnother has another request find what TestRecords wrote, and remove it.
-func removedByAnother(t *testing.T, b *memory) {
+func removedByAnother(t *testing.T, b *Memory) {
 	ctx := t.Context()
 	second, release := open(t, b, "k", "eni-1")
 	got, found, err := second.Get(ctx, "k")
@@ -81,7 +81,7 @@ func removedByAnother(t *testing.T, b *memory) {
 		t.Fatal(err)
 	}
 	release()
-	for place, item := range b.snapshot() {
+	for place, item := range b.Snapshot() {
 		if place != thingPlace("eni-1") || item.Holder != "" {
 			t.Errorf("it leaves %v: %+v", place, item)
 		}
@@ -95,7 +95,7 @@ func removedByAnother(t *testing.T, b *memory) {
 // had it, whatever else is so.
 func TestLateHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, ctx := newMemory(), t.Context()
+		b, ctx := NewMemory(), t.Context()
 		late, release := open(t, b, "k")
 		defer release()
 		r := recordOf("k", entryOf("eni-1", "groups", 1, history.Live))
@@ -126,7 +126,7 @@ func TestLateHolder(t *testing.T) {
 
 // meddled is a backend where something happens once, right before a write.
 type meddled struct {
-	*memory
+	*Memory
 	before func()
 }
 
@@ -135,19 +135,19 @@ func (m *meddled) Write(ctx context.Context, changes []Change) error {
 		m.before = nil
 		before()
 	}
-	return m.memory.Write(ctx, changes)
+	return m.Memory.Write(ctx, changes)
 }
 
 // TestTakesOverTheRecordAsItIs: who had the lock writes the record between the look and the write
 // of who takes over. That record is kept and known, with its index entry.
 func TestTakesOverTheRecordAsItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, ctx := newMemory(), t.Context()
+		b, ctx := NewMemory(), t.Context()
 		late, release := open(t, b, "k", "eni-1")
 		late.holds[0].cancel()
 		r := recordOf("k", entryOf("eni-1", "groups", 1, history.Pending))
 		wrote := errors.New("it was not asked")
-		m := &meddled{memory: b, before: func() { wrote = late.Put(ctx, r) }}
+		m := &meddled{Memory: b, before: func() { wrote = late.Put(ctx, r) }}
 		later, give := open(t, m, "k", "eni-1")
 		if wrote != nil {
 			t.Fatalf("the lease was not taken yet, and Put answers %v", wrote)
@@ -167,7 +167,7 @@ func TestTakesOverTheRecordAsItIs(t *testing.T) {
 // they do not.
 func TestHoldingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		table, release := open(t, newMemory(), "k", "eni-1")
+		table, release := open(t, NewMemory(), "k", "eni-1")
 		defer release()
 		holding, end := table.Holding(t.Context())
 		defer end()
@@ -188,7 +188,7 @@ func TestHoldingEnds(t *testing.T) {
 // up.
 func TestWaitsItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newMemory()
+		b := NewMemory()
 		_, release := open(t, b, "k", "eni-1")
 		table := New(b, Options{Name: "test", Timeout: 20 * time.Second})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -210,7 +210,7 @@ func TestWaitsItsTurn(t *testing.T) {
 // take over together what a machine that died has locked, and not before.
 func TestShortRequestsTakeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newMemory()
+		b := NewMemory()
 		died, release := open(t, b, "k", "eni-1")
 		defer release()
 		died.holds[0].cancel()
@@ -249,7 +249,7 @@ func TestShortRequestsTakeOver(t *testing.T) {
 // it is alive.
 func TestWatchingOneThatIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newMemory()
+		b := NewMemory()
 		holder, release := open(t, b, "k", "eni-1")
 		defer release()
 		h := holder.holds[0]
@@ -261,7 +261,7 @@ func TestWatchingOneThatIsAlive(t *testing.T) {
 				t.Fatalf("it answers %v", err)
 			}
 			cancel()
-			if b.snapshot()[keyPlace("k")].Watched == 0 {
+			if b.Snapshot()[keyPlace("k")].Watched == 0 {
 				t.Error("nothing is handed on")
 			}
 			if !h.beatOnce(t.Context()) {
@@ -274,7 +274,7 @@ func TestWatchingOneThatIsAlive(t *testing.T) {
 // TestTidy removes what no later answer rests on, but not under a key where somebody is at work.
 func TestTidy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, ctx := newMemory(), t.Context()
+		b, ctx := NewMemory(), t.Context()
 		a := ledger.Attribute{Resource: "eni-1", Name: "groups"}
 		for i, key := range []string{"first", "second"} {
 			table, release := open(t, b, key)
@@ -304,7 +304,7 @@ func TestTidy(t *testing.T) {
 
 // TestDryRun locks and writes nothing.
 func TestDryRun(t *testing.T) {
-	b, ctx := newMemory(), t.Context()
+	b, ctx := NewMemory(), t.Context()
 	table := New(b, Options{Name: "test", Timeout: time.Second, Reading: true})
 	release, err := table.Lock(ctx, "k", "eni-1")
 	if err != nil {
@@ -319,14 +319,14 @@ func TestDryRun(t *testing.T) {
 			t.Errorf("%s answers %v", name, err)
 		}
 	}
-	if b.writes != 0 || len(b.snapshot()) != 0 {
-		t.Errorf("%d writes leave %v", b.writes, b.snapshot())
+	if b.writes != 0 || len(b.Snapshot()) != 0 {
+		t.Errorf("%d writes leave %v", b.writes, b.Snapshot())
 	}
 }
 
 // TestUnlocked: no record is written without the lock of its key.
 func TestUnlocked(t *testing.T) {
-	b := newMemory()
+	b := NewMemory()
 	table := New(b, Options{Name: "test", Timeout: time.Second})
 	if err := table.Put(t.Context(), recordOf("k")); class(err) != protocol.Internal {
 		t.Errorf("it answers %v", err)
@@ -339,14 +339,14 @@ func TestUnlocked(t *testing.T) {
 // TestForeignRecords: what this program did not write as it is there is refused by name.
 func TestForeignRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, ctx := newMemory(), t.Context()
+		b, ctx := NewMemory(), t.Context()
 		table, release := open(t, b, "k", "eni-1")
 		e := entryOf("eni-1", "groups", 1, history.Live)
 		if err := table.Put(ctx, recordOf("k", e)); err != nil {
 			t.Fatal(err)
 		}
 		release()
-		good := b.snapshot()
+		good := b.Snapshot()
 		for name, spoil := range map[string]func(*Item){
 			"torn":             func(i *Item) { i.Record = i.Record[:len(i.Record)-9] },
 			"another revision": func(i *Item) { i.Revision++ },
@@ -377,7 +377,7 @@ func TestForeignRecords(t *testing.T) {
 // TestAHistoryThatIsNotWholeIsRefused: a record that was lost from below another one is missed.
 func TestAHistoryThatIsNotWholeIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, ctx := newMemory(), t.Context()
+		b, ctx := NewMemory(), t.Context()
 		for i, key := range []string{"below", "above"} {
 			table, release := open(t, b, key, "eni-1")
 			e := entryOf("eni-1", "groups", int64(i+1), history.Live)
@@ -402,7 +402,7 @@ func TestAHistoryThatIsNotWholeIsRefused(t *testing.T) {
 // TestTooMany: a record that one transaction can't take is refused before anything is written.
 func TestTooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newMemory()
+		b := NewMemory()
 		table, release := open(t, b, "k", "eni-1")
 		defer release()
 		var entries []ledger.Entry

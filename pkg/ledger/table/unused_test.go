@@ -14,7 +14,7 @@ import (
 // at work. What is told is what the table then has.
 func TestRemoveUnused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, ctx := newMemory(), t.Context()
+		b, ctx := NewMemory(), t.Context()
 		for name, key := range map[string]string{"the own": "own", "another": "other"} {
 			for _, changed := range []bool{false, true} {
 				writer, release := open(t, b, key)
@@ -45,7 +45,7 @@ func TestRemoveUnused(t *testing.T) {
 
 // refusing is a table of which one kind of call is refused, with facts.
 type refusing struct {
-	*memory
+	*Memory
 	call string
 }
 
@@ -63,7 +63,7 @@ func (r refusing) Read(ctx context.Context, places []Place) (map[Place]Item, err
 	if err := r.refuse("read"); err != nil {
 		return nil, err
 	}
-	return r.memory.Read(ctx, places)
+	return r.Memory.Read(ctx, places)
 }
 
 // List may be refused.
@@ -71,7 +71,7 @@ func (r refusing) List(ctx context.Context, partition string) ([]string, error) 
 	if err := r.refuse("list"); err != nil {
 		return nil, err
 	}
-	return r.memory.List(ctx, partition)
+	return r.Memory.List(ctx, partition)
 }
 
 // Write may be refused.
@@ -79,24 +79,24 @@ func (r refusing) Write(ctx context.Context, changes []Change) error {
 	if err := r.refuse("write"); err != nil {
 		return err
 	}
-	return r.memory.Write(ctx, changes)
+	return r.Memory.Write(ctx, changes)
 }
 
 // TestTryTellsWhatIsRefused, and writes nothing where nothing is.
 func TestTryTellsWhatIsRefused(t *testing.T) {
 	for _, call := range []string{"", "read", "list", "write"} {
-		b := refusing{newMemory(), call}
+		b := refusing{NewMemory(), call}
 		err := New(b, Options{Name: "test"}).Try(t.Context())
 		var f *protocol.Failure
 		if errors.As(err, &f) != (call != "") ||
 			f != nil && f.Facts[protocol.FactPermissionHint] != call {
 			t.Errorf("%q refused: %v", call, err)
 		}
-		if all := b.snapshot(); len(all) > 0 {
+		if all := b.Snapshot(); len(all) > 0 {
 			t.Errorf("%q refused: it wrote %v", call, all)
 		}
 	}
-	_, found, err := New(refusing{newMemory(), "read"}, Options{}).Get(t.Context(), "k")
+	_, found, err := New(refusing{NewMemory(), "read"}, Options{}).Get(t.Context(), "k")
 	if found || err == nil {
 		t.Errorf("a record that can't be read is told to be there: %t, %v", found, err)
 	}

@@ -8,17 +8,21 @@ import (
 	"sync"
 )
 
-// memory is a table in memory, which keeps every promise of a Backend.
-type memory struct {
+// Memory is a table in memory, which keeps every promise of a Backend. It is for tests.
+type Memory struct {
 	mu    sync.Mutex
 	items map[Place]Item
 	// writes counts those that were asked for.
 	writes int
 }
 
-func newMemory() *memory { return &memory{items: map[Place]Item{}} }
+var _ Backend = (*Memory)(nil)
 
-func (m *memory) Read(_ context.Context, places []Place) (map[Place]Item, error) {
+// NewMemory returns a table that holds nothing.
+func NewMemory() *Memory { return &Memory{items: map[Place]Item{}} }
+
+// Read returns the items of some places.
+func (m *Memory) Read(_ context.Context, places []Place) (map[Place]Item, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	found := map[Place]Item{}
@@ -31,7 +35,8 @@ func (m *memory) Read(_ context.Context, places []Place) (map[Place]Item, error)
 	return found, nil
 }
 
-func (m *memory) List(_ context.Context, partition string) ([]string, error) {
+// List returns the sort keys of a partition, in order.
+func (m *Memory) List(_ context.Context, partition string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var names []string
@@ -44,7 +49,8 @@ func (m *memory) List(_ context.Context, partition string) ([]string, error) {
 	return names, nil
 }
 
-func (m *memory) Write(_ context.Context, changes []Change) error {
+// Write makes all changes, or none.
+func (m *Memory) Write(_ context.Context, changes []Change) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.writes++
@@ -77,7 +83,7 @@ func holds(c Condition, i Item) bool {
 	return c.Revision == nil || i.Revision == *c.Revision
 }
 
-func (m *memory) make(c Change) {
+func (m *Memory) make(c Change) {
 	i := m.items[c.Place]
 	switch {
 	case c.Delete:
@@ -104,8 +110,8 @@ func (m *memory) make(c Change) {
 	m.items[c.Place] = i
 }
 
-// snapshot is a copy of what the table holds.
-func (m *memory) snapshot() map[Place]Item {
+// Snapshot is a copy of what the table holds.
+func (m *Memory) Snapshot() map[Place]Item {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return maps.Clone(m.items)
