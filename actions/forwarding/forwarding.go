@@ -205,6 +205,8 @@ func (c check) read(ctx context.Context) (action.Seen, error) {
 		return action.Seen{}, protocol.Refuse(protocol.Unavailable,
 			"EC2's answer does not say whether the source/dest check of %s is on; try again", c.nic)
 	default:
-		return action.Seen{Values: []string{strconv.FormatBool(*n.SourceDestCheck)}}, nil
+		return action.Seen{
+			Values: []string{strconv.FormatBool(*n.SourceDestCheck)}, Owner: n.OwnerID,
+		}, nil
 	}
 }

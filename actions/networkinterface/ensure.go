@@ -14,6 +14,8 @@ import (
 // ensure is one request for an interface.
 type ensure struct {
 	*slot
+	// owner is the account that has the instance.
+	owner       string
 	subnet      string
 	groups      []string
 	addresses   []string
@@ -34,6 +36,7 @@ func planEnsure(ctx context.Context, r Reader, req action.Request) (*action.Plan
 	if err != nil {
 		return nil, err
 	}
+	e.owner = machine.OwnerID
 	if err := e.mayHave(machine); err != nil {
 		return nil, err
 	}
@@ -192,7 +195,9 @@ func (e *ensure) keep(now state) (*action.Plan, error) {
 		return action.Seen{Values: []string{again.value}, Facts: e.toldOf(again.nic)}, err
 	}
 	return &action.Plan{
-		Seen: action.Seen{Values: []string{now.value}, Facts: e.toldOf(now.nic)},
+		Seen: action.Seen{
+			Values: []string{now.value}, Facts: e.toldOf(now.nic), Owner: e.owner,
+		},
 		Read: read,
 		Transitions: []action.Transition{{
 			Resource: e.instance, Attribute: e.attribute(), From: now.value, To: now.value,
@@ -243,7 +248,7 @@ func (e *ensure) make(now state) (*action.Plan, error) {
 	}
 	seen := func(s state) action.Seen {
 		values := e.values(s)
-		got := action.Seen{Facts: e.toldOf(s.nic)}
+		got := action.Seen{Facts: e.toldOf(s.nic), Owner: e.owner}
 		for _, t := range all {
 			got.Values = append(got.Values, values[e.place(t)])
 		}

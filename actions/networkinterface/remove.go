@@ -15,6 +15,8 @@ type removal struct {
 	*slot
 	// was is the interface that the action found, where it made none.
 	was string
+	// elsewhere reports whether that interface was read to be out of the slot.
+	elsewhere bool
 	// began reports whether this undo has begun to take the interface away.
 	began bool
 }
@@ -114,6 +116,7 @@ func (m *removal) found(ctx context.Context) (string, error) {
 	case m.here(n):
 		return m.was, nil
 	}
+	m.elsewhere = true
 	return absent, nil
 }
 
@@ -136,6 +139,7 @@ func (m *removal) plan(now action.Seen, back action.Back) *action.Plan {
 			}
 			return facts
 		},
+		Unseen: value == absent && nic.ID == "" && !m.elsewhere,
 		Words: action.Words{
 			Would:   "detach and delete " + nic.ID + ", which is for " + m.name(),
 			Did:     "detached and deleted " + nic.ID + ", which was for " + m.name(),

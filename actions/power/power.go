@@ -156,6 +156,7 @@ func (m machine) read(ctx context.Context) (action.Seen, error) {
 func seen(i ec2model.Instance) action.Seen {
 	return action.Seen{
 		Values: []string{valueOf(i.State)}, Facts: map[string]string{factState: i.State},
+		Owner: i.OwnerID,
 	}
 }
 

@@ -82,7 +82,9 @@ func (m machine) terminated(first ec2model.Instance) (*action.Plan, error) {
 		return nil, err
 	}
 	facts := action.Merge(m.priors(), map[string]string{factState: first.State})
-	return action.NothingLeft(facts, m.id+" is terminated, so it can't be started any more"), nil
+	p := action.NothingLeft(facts, m.id+" is terminated, so it can't be started any more")
+	p.Seen.Owner = first.OwnerID
+	return p, nil
 }
 
 func (m machine) priors() map[string]string {

@@ -45,7 +45,7 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 		return nil, err
 	}
 	p := &action.Plan{
-		Seen:        a.seen(route),
+		Seen:        a.seen(table, route),
 		Read:        a.readAgain,
 		Transitions: []action.Transition{a.transition(route.Target, a.nic)},
 		Facts: func(t []action.Transition, seen action.Seen) map[string]string {

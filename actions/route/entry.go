@@ -43,8 +43,8 @@ func (e entry) read(ctx context.Context) (ec2model.RouteTable, ec2model.Route, e
 }
 
 // seen is the reading in the executor's terms.
-func (e entry) seen(route ec2model.Route) action.Seen {
-	s := action.Seen{Values: []string{route.Target}}
+func (e entry) seen(table ec2model.RouteTable, route ec2model.Route) action.Seen {
+	s := action.Seen{Values: []string{route.Target}, Owner: table.OwnerID}
 	if route.Target == e.nic {
 		s.Facts = map[string]string{"routeState": state(route)}
 	}
@@ -52,8 +52,8 @@ func (e entry) seen(route ec2model.Route) action.Seen {
 }
 
 func (e entry) readAgain(ctx context.Context) (action.Seen, error) {
-	_, route, err := e.read(ctx)
-	return e.seen(route), err
+	table, route, err := e.read(ctx)
+	return e.seen(table, route), err
 }
 
 func state(route ec2model.Route) string {

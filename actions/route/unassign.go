@@ -248,7 +248,7 @@ func (u *unassignment) possible(route ec2model.Route) error {
 
 // seenOf is a reading in the executor's terms.
 func (u *unassignment) seenOf(table ec2model.RouteTable, route ec2model.Route) action.Seen {
-	s := action.Seen{Values: []string{u.name(route)}}
+	s := action.Seen{Values: []string{u.name(route)}, Owner: table.OwnerID}
 	if s.Values[0] != u.nic && !u.ledByAnother(table) {
 		s.Facts = map[string]string{"unassignedRoute": u.to.String()}
 	}

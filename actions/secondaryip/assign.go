@@ -55,7 +55,9 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 	explain := func(ctx context.Context, err error) error { return a.explain(ctx, nic, err) }
 	others := append(known(history), from)
 	p := &action.Plan{
-		Seen: action.Seen{Values: []string{from}, Facts: a.secondaryFact(nic)},
+		Seen: action.Seen{
+			Values: []string{from}, Facts: a.secondaryFact(nic), Owner: nic.OwnerID,
+		},
 		Read: func(ctx context.Context) (action.Seen, error) { return a.readAgain(ctx, others...) },
 		Transitions: []action.Transition{
 			a.takenVia(a.transition(nic.VPCID, from, nic.ID, explain)),

@@ -52,6 +52,8 @@ type unassignment struct {
 	found []ec2model.NetworkInterface
 	gone  error
 	vpc   string
+	// owner is the account that has the interface.
+	owner string
 	// known are the interfaces that the history knows.
 	known []string
 	// now has the address, to is to have it.
@@ -92,7 +94,7 @@ func (u *unassignment) plan(ctx context.Context) (*action.Plan, error) {
 	u.back.To = u.to
 	t.Back = &u.back
 	p := &action.Plan{
-		Seen:        action.Seen{Values: []string{u.now}},
+		Seen:        action.Seen{Values: []string{u.now}, Owner: u.owner},
 		Read:        u.readAgain,
 		Transitions: []action.Transition{t},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
@@ -118,7 +120,7 @@ func (u *unassignment) describe(ctx context.Context) error {
 	u.found = found
 	nic, here := find(found, u.nic)
 	if here {
-		u.vpc = nic.VPCID
+		u.vpc, u.owner = nic.VPCID, nic.OwnerID
 		return nil
 	}
 	u.gone, err = u.absent(ctx, u.nic)

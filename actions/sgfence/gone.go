@@ -53,8 +53,10 @@ func (u *unfence) terminated() (*action.Plan, error) {
 		u.tags = u.first.own
 	}
 	if len(u.tags) == 0 {
-		return action.NothingLeft(map[string]string{factState: u.first.State},
-			u.instance+" is terminated"+u.survivors()), nil
+		p := action.NothingLeft(map[string]string{factState: u.first.State},
+			u.instance+" is terminated"+u.survivors())
+		p.Seen.Owner = u.first.OwnerID
+		return p, nil
 	}
 	from := "the tags of the fence from " + u.instance + ", which is terminated" + u.survivors()
 	p := u.planOf([]action.Transition{u.untag()})

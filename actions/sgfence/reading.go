@@ -128,7 +128,7 @@ func (now reading) power() string {
 func (now reading) seen(
 	transitions []action.Transition, value func(reading, action.Transition) string,
 ) action.Seen {
-	s := action.Seen{Facts: map[string]string{factState: now.State}}
+	s := action.Seen{Facts: map[string]string{factState: now.State}, Owner: now.OwnerID}
 	for _, n := range now.Interfaces {
 		s.Facts[factCurrent+n.ID] = groupText(n.Groups)
 	}

@@ -214,6 +214,9 @@ type Plan struct {
 	// TargetGone reports whether what the action changed does not exist any more. What is to be undone
 	// elsewhere is in Transitions; without any there is nothing left.
 	TargetGone bool
+	// Unseen reports whether nothing was found of what the action changed. The same is read in
+	// another account, so an undo rests on it only in the account of the action.
+	Unseen bool
 	// Leaves reports whether the action stays in force after this undo: its record is kept.
 	Leaves bool
 	// Words tell the plan.
@@ -323,6 +326,8 @@ type Seen struct {
 	Values []string
 	// Facts are what else was read and is worth reporting.
 	Facts map[string]string
+	// Owner is the account that has the target. It is empty if the reading did not tell it.
+	Owner string
 }
 
 type leaseKey struct{}

@@ -54,7 +54,7 @@ func TakesBack(r Request, of func(Recorded) bool) error {
 }
 
 // NothingLeft plans the undo of an action whose target is gone for good, and all that it changed
-// with it. Already says so.
+// with it. Already says so. A plan that goes by a target that is still shown sets its Owner.
 func NothingLeft(facts map[string]string, already string) *Plan {
 	return &Plan{
 		TargetGone: true,

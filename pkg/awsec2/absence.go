@@ -122,7 +122,8 @@ func askedTwice(err error) error {
 		return err
 	}
 	told := *f
-	told.Message += "; EC2 was asked twice; check the id and the region," +
+	told.Message += ", in the account of this identity; EC2 was asked twice; check the id, the" +
+		" region and the account," +
 		" and try again if it was made a moment ago"
 	return &told
 }

@@ -31,6 +31,18 @@ func (r *Reader) CallerIdentity(ctx context.Context) (ec2model.Identity, error) 
 	return id, nil
 }
 
+// Account asks STS in which account calls are made.
+func (r *Reader) Account(ctx context.Context) (string, error) {
+	id, err := r.CallerIdentity(ctx)
+	return id.Account, err
+}
+
+// KnownAccount returns the account that calls were signed for, if the credentials told it. It asks
+// nobody.
+func (r *Reader) KnownAccount() string {
+	return aws.ToString(r.of.own.account.Load())
+}
+
 // addIdentityOnly lets nothing but the question who this is out to STS.
 func addIdentityOnly(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("IdentityOnly",

@@ -36,6 +36,8 @@ type credentials struct {
 	region string
 	// instanceRole is the role that the metadata service named.
 	instanceRole atomic.Pointer[string]
+	// account is the account of the credentials that were got last, where they tell it.
+	account atomic.Pointer[string]
 	// refused is set once they are not good any more, or there are none.
 	refused atomic.Bool
 }
@@ -78,6 +80,7 @@ func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if fault := keyFault(got); fault != "" {
 		return aws.Credentials{}, c.unusable(fault)
 	}
+	c.account.Store(&got.AccountID)
 	c.logOf(ctx).Debug("credentials found", "from", c.base().text, "expire", got.CanExpire)
 	return got, nil
 }

@@ -31,7 +31,9 @@ func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance
 	for _, reservation := range out.Reservations {
 		for _, i := range reservation.Instances {
 			if aws.ToString(i.InstanceId) == id && i.State != nil {
-				return instance(i), nil
+				found := instance(i)
+				found.OwnerID = aws.ToString(reservation.OwnerId)
+				return found, nil
 			}
 		}
 	}

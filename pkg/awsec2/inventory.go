@@ -148,7 +148,7 @@ func isWhole(n types.NetworkInterface) bool {
 }
 
 func interfaceOf(n types.NetworkInterface) ec2model.Interface {
-	m := ec2model.Interface{NetworkInterface: networkInterface(n), OwnerID: aws.ToString(n.OwnerId)}
+	m := ec2model.Interface{NetworkInterface: networkInterface(n)}
 	m.Service = m.RequesterManaged || !isOrdinary(n.InterfaceType)
 	if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached {
 		owner := aws.ToString(a.InstanceOwnerId)

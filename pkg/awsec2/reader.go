@@ -221,6 +221,7 @@ func networkInterface(n types.NetworkInterface) ec2model.NetworkInterface {
 		ID:              aws.ToString(n.NetworkInterfaceId),
 		SubnetID:        aws.ToString(n.SubnetId),
 		VPCID:           aws.ToString(n.VpcId),
+		OwnerID:         aws.ToString(n.OwnerId),
 		SourceDestCheck: n.SourceDestCheck,
 		NoAddresses:     n.InterfaceType == types.NetworkInterfaceTypeEfaOnly,
 		RequesterManaged: aws.ToBool(n.RequesterManaged) ||

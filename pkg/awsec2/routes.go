@@ -92,7 +92,10 @@ func subnet(s types.Subnet) ec2model.Subnet {
 }
 
 func routeTable(t types.RouteTable) ec2model.RouteTable {
-	m := ec2model.RouteTable{ID: aws.ToString(t.RouteTableId), VPCID: aws.ToString(t.VpcId)}
+	m := ec2model.RouteTable{
+		ID: aws.ToString(t.RouteTableId), VPCID: aws.ToString(t.VpcId),
+		OwnerID: aws.ToString(t.OwnerId),
+	}
 	for _, r := range t.Routes {
 		text := aws.ToString(r.DestinationCidrBlock) + aws.ToString(r.DestinationIpv6CidrBlock)
 		destination, err := netip.ParsePrefix(text)

@@ -154,7 +154,8 @@ func (r *run) changed() map[string]string {
 func (r *run) facts() map[string]string {
 	switch {
 	case r.recordedOnly():
-		return r.record.Facts
+		return action.Merge(r.record.Facts,
+			map[string]string{protocol.FactTargetAccount: r.record.Owner})
 	case r.plan == nil:
 		return nil
 	}
@@ -166,6 +167,9 @@ func (r *run) facts() map[string]string {
 	}
 	if r.plan.TargetGone {
 		facts = action.Merge(facts, map[string]string{protocol.FactTargetGone: "true"})
+	}
+	if r.verb.Undo != "" && r.plan.Moot == "" {
+		facts = action.Merge(facts, map[string]string{protocol.FactTargetAccount: r.owner()})
 	}
 	return action.Merge(facts, map[string]string{
 		protocol.FactWarning: strings.Join(r.warnings, "; "),

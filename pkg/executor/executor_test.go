@@ -43,7 +43,12 @@ type cloud struct {
 	reads   []string
 	calls   []string
 	// leased tells of each change whether its context bears the lease.
-	leased   []bool
+	leased []bool
+	// known is the account that calls are known to be made in, account the one that is told if it is
+	// asked for, and asked how often it was.
+	known, account string
+	asked          int
+
 	onChange func()
 	onRead   func()
 }

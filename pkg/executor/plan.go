@@ -24,10 +24,14 @@ func (r *run) makePlan() error {
 		case drift && drifted:
 			return err
 		case err != nil && !drift:
-			return err
+			return r.absent(err)
 		case drift:
 			drifted = true
 		default:
+			// The facts of a plan that is refused here would say that the target is gone.
+			if err := r.inItsAccount(p); err != nil {
+				return err
+			}
 			r.plan, r.seen = p, p.Seen
 			if sure, err := r.sure(); sure || err != nil {
 				return err

@@ -107,13 +107,14 @@ func (r *run) checkKept() {
 func (r *run) enter(entries ...ledger.Entry) {
 	if !r.takesBack() {
 		r.record = ledger.Record{
-			Key: r.past.Key, Action: r.verb.Name, Target: r.req.Target, Digest: r.digest(),
+			Key: r.past.Key, Action: r.verb.Name, Target: r.req.Target, Owner: r.owner(),
+			Digest:  r.digest(),
 			Facts:   priors(r.plan.Facts(r.plan.Transitions, r.seen)),
 			Entries: r.record.Entries, Acted: time.Now().UTC(),
 		}
 	} else if r.record.Key == "" {
 		r.record = ledger.Record{
-			Key: r.past.Key, Action: r.recordedVerb(), Target: r.req.Target,
+			Key: r.past.Key, Action: r.recordedVerb(), Target: r.req.Target, Owner: r.owner(),
 		}
 	}
 	all := slices.Clone(r.record.Entries)

@@ -23,6 +23,8 @@ type Record struct {
 	Action  string `json:"action"`
 	// Target is the target of the request, in canonical text. It is nil if it is not known.
 	Target map[string]string `json:"target,omitempty"`
+	// Owner is the account that has the target. It is empty if it is not known.
+	Owner string `json:"owner,omitempty"`
 	// Digest is the digest of the request: of what the verb declares and uses.
 	Digest string `json:"digest"`
 	// Facts are the prior facts that were told.
@@ -74,7 +76,8 @@ func (r Record) Has(a Attribute) bool {
 // same reports whether two records say the same.
 func (r Record) same(other Record) bool {
 	return r.Version == other.Version && r.Key == other.Key && r.Action == other.Action &&
-		r.Digest == other.Digest && r.Revision == other.Revision && r.Sum == other.Sum &&
+		r.Owner == other.Owner && r.Digest == other.Digest && r.Revision == other.Revision &&
+		r.Sum == other.Sum &&
 		r.Acted.Equal(other.Acted) && r.Written.Equal(other.Written) &&
 		maps.Equal(r.Target, other.Target) && maps.Equal(r.Facts, other.Facts) &&
 		slices.Equal(r.Entries, other.Entries)

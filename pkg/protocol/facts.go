@@ -38,6 +38,8 @@ const (
 	FactIgnoredKeys = "ignoredKeys"
 	// FactTargetGone is "true" when what an undo is of does not exist any more.
 	FactTargetGone = "targetGone"
+	// FactTargetAccount is the account that has the target.
+	FactTargetAccount = "targetAccount"
 	// FactPriorFactsKept is "false" when prior facts are only in the result: a
 	// crash before it would lose them.
 	FactPriorFactsKept = "priorFactsKept"
@@ -100,6 +102,12 @@ func CommonFacts() []FactDoc {
 			"`true` when what the undo is of does not exist any more: what is left of the action is " +
 				"undone, and it is closed",
 			true,
+		},
+		{
+			FactTargetAccount,
+			"the account that has the target, where that is known without asking: an undo that does not " +
+				"find its target is held to it",
+			false,
 		},
 		{
 			FactPriorFactsKept,

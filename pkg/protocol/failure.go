@@ -43,7 +43,12 @@ func FailureClasses() []FailureClassDoc {
 	return []FailureClassDoc{
 		{InvalidRequest, "the request, or what it names, can't be right", false},
 		{Denied, "the executor's own policy says no, or the lease of the assignment has ended", false},
-		{Configuration, "the executor's own environment is wrong; nothing was called", false},
+		{
+			Configuration,
+			"the executor's own environment is wrong, or its identity is of another account than the " +
+				"action to undo; nothing was changed",
+			false,
+		},
 		{
 			Authentication,
 			"no credentials, expired, or unknown to the provider; retryable where their source was only " +

@@ -43,6 +43,7 @@ notRestored +
 ledger
 ignoredKeys
 targetGone +
+targetAccount
 priorFactsKept +
 warning
 unforeseen

@@ -10,6 +10,8 @@ import (
 // NetworkInterface is an elastic network interface as one describe showed it.
 type NetworkInterface struct {
 	ID, SubnetID, VPCID string
+	// OwnerID is the account that the interface belongs to.
+	OwnerID string
 	// SourceDestCheck is nil when EC2 did not say.
 	SourceDestCheck *bool
 	// RequesterManaged interfaces belong to an AWS service, which alone may change them.

@@ -5,6 +5,8 @@ import "time"
 // Instance is an instance as one describe showed it, with its interfaces and tags.
 type Instance struct {
 	ID, VPCID string
+	// OwnerID is the account that the instance belongs to. A search does not tell it.
+	OwnerID string
 	// Zone is its availability zone.
 	Zone string
 	// State is EC2's name: pending, running, shutting-down, terminated, stopping or stopped.

@@ -3,8 +3,6 @@ package ec2model
 // Interface is a network interface with what an inventory tells of it beside its addresses.
 type Interface struct {
 	NetworkInterface
-	// OwnerID is the account that the interface belongs to.
-	OwnerID string
 	// Service interfaces belong to an AWS service: an endpoint, a load balancer, a NAT gateway ….
 	Service bool
 	// InstanceID is the instance of the same account that it is attached to, empty when there is none;

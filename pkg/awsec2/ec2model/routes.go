@@ -5,6 +5,8 @@ import "net/netip"
 // RouteTable is a route table as one describe showed it.
 type RouteTable struct {
 	ID, VPCID string
+	// OwnerID is the account that the table belongs to.
+	OwnerID string
 	// Routes are the routes to networks, in EC2's order.
 	Routes []Route
 	// ToLists are the routes to prefix lists. EC2 does not show the networks of a list with the table.

@@ -1,0 +1,80 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// accounts is what a connection's reader may tell beside what verbs read: in which account its
+// calls are made.
+type accounts interface {
+	// KnownAccount returns the account if it is known without asking. It is empty if it is not.
+	KnownAccount() string
+	// Account asks for it.
+	Account(context.Context) (string, error)
+}
+
+// owner returns the account that has the target, as the plan's reading tells it. Where that tells
+// none, an earlier attempt's record counts, and then the account of the identity.
+func (r *run) owner() string {
+	recorded, known := "", ""
+	if len(r.past.Own) > 0 {
+		recorded = r.record.Owner
+	}
+	if a, ok := r.reader.(accounts); ok {
+		known = a.KnownAccount()
+	}
+	return cmp.Or(r.plan.Seen.Owner, recorded, known)
+}
+
+// inItsAccount refuses a plan that rests on an absence in the wrong account.
+func (r *run) inItsAccount(p *action.Plan) error {
+	if p.Unseen || p.TargetGone && p.Seen.Owner == "" {
+		return r.sameAccount()
+	}
+	return nil
+}
+
+// sameAccount refuses an undo that did not find what its action changed, if the action was made in
+// another account than this identity's: there it may be as the action left it. The record comes
+// before the facts.
+func (r *run) sameAccount() error {
+	what, rest := "the target", "nothing was changed"
+	owner := r.wire.Parameters[protocol.FactTargetAccount]
+	if len(r.past.Own) > 0 {
+		what, owner = "what the action changed ("+resources(r.record)+")", r.record.Owner
+		rest += ", and the record is kept"
+	}
+	a, tells := r.reader.(accounts)
+	if r.undoes() == "" || owner == "" || !tells {
+		return nil
+	}
+	account, err := a.Account(r.times.plan)
+	switch {
+	case err != nil:
+		told := *asFailure(err)
+		told.Message = what + " was not found, and whether this identity is of the account of the" +
+			" action, " + protocol.Quote(owner) + ", could not be found out: " + told.Message + "; " + rest
+		return &told
+	case account == owner:
+		return nil
+	}
+	return protocol.Refuse(protocol.Configuration,
+		"%s was not found, but this identity is of the account %s, and the action was made in the"+
+			" account %s; %s; undo with an identity of that account",
+		what, protocol.Quote(account), protocol.Quote(owner), rest)
+}
+
+// absent is the failure of an undo whose plan failed. What was not found may be in another account.
+func (r *run) absent(cause error) error {
+	if asFailure(cause).Class != protocol.NotFound {
+		return cause
+	}
+	if err := r.sameAccount(); err != nil && asFailure(err).Class == protocol.Configuration {
+		return err
+	}
+	return cause
+}
