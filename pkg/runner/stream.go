@@ -325,14 +325,24 @@ func (l *serving) send(document []byte, deadline time.Time) (<-chan answer, erro
 	if l.cutOff(n) {
 		return nil, errUnsent
 	}
-	// What comes next would be taken for the rest of it.
-	l.kill(errors.New("the executor took in no request in time, and was killed"))
-	<-l.ended
 	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// What comes next would be taken for the rest of it.
+		l.kill(errTookNoneIn)
+		<-l.ended
 		return nil, &gate.NotStarted{Cause: errors.New("the executor took in no request in time")}
+	}
+	// It has ended, or reads no more and is about to end; its end says why.
+	select {
+	case <-l.ended:
+	case <-late.C:
+		l.kill(errTookNoneIn)
+		<-l.ended
 	}
 	return nil, errUnsent
 }
+
+// errTookNoneIn is of a process that read no request as a whole by its deadline.
+var errTookNoneIn = errors.New("the executor took in no request in time, and was killed")
 
 // next is the number of the next request, which is to be written by a deadline, and where its
 // answer comes. It is 0 if there is to be none.

@@ -294,6 +294,28 @@ while :; do sleep 0.01; done`)
 	}
 }
 
+// TestStreamTellsTheEndItFoundWhileWriting: a process that dies while a request is written to it has
+// not been killed for it. The request goes to the next process as a whole.
+func TestStreamTellsTheEndItFoundWhileWriting(t *testing.T) {
+	s, dir := stream(t, `n=$(grep -c . $DIR/starts)
+if [ $n = 2 ]; then read a; say 1 "whole $((${#a} > 500000))"; read b; exit; fi
+read a; touch $DIR/ready; dd bs=1 count=1 of=$DIR/byte 2>/dev/null; kill -9 $$`)
+	got, next := make(chan string), make(chan string)
+	go func() { got <- message(s.Run(t.Context(), request())) }()
+	waitFor(t, filepath.Join(dir, "ready"))
+	go func() {
+		r := request()
+		r.Parameters = map[string]string{"long": strings.Repeat("x", 500_000)}
+		next <- message(s.Run(t.Context(), r))
+	}()
+	if got := <-got; got != "the executor ended with signal: killed" {
+		t.Error(got)
+	}
+	if next := <-next; next != "whole 1" {
+		t.Error(next)
+	}
+}
+
 // TestStreamIsClosedForGood: a request that comes after Close is not begun.
 func TestStreamIsClosedForGood(t *testing.T) {
 	s, dir := stream(t, `read a; say 1 first; read b`)
