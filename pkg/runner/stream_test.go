@@ -294,8 +294,8 @@ while :; do sleep 0.01; done`)
 	}
 }
 
-// TestStreamTellsTheEndItFoundWhileWriting: a process that dies while a request is written to it has
-// not been killed for it. The request goes to the next process as a whole.
+// TestStreamTellsTheEndItFoundWhileWriting: a process that dies while a request is written was not
+// killed for it. The request goes to the next process as a whole.
 func TestStreamTellsTheEndItFoundWhileWriting(t *testing.T) {
 	s, dir := stream(t, `n=$(grep -c . $DIR/starts)
 if [ $n = 2 ]; then read a; say 1 "whole $((${#a} > 500000))"; read b; exit; fi

@@ -262,6 +262,7 @@ func (l *lab) env(app string) []string {
 		"PATH=" + os.Getenv("PATH"), "EXECUTOR_STATE_DIR=" + l.store, "EXECUTOR_LOG=debug",
 		"AWS_SDK_UA_APP_ID=" + app, "AWS_ENDPOINT_URL_EC2=" + l.url, "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ENDPOINT_URL_SSM=" + l.url,
+		"AWS_ENDPOINT_URL_STS=" + l.url,
 		"AWS_ACCESS_KEY_ID=" + ec2sim.LabRoleCredential.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + ec2sim.LabRoleCredential.SecretAccessKey,
 		"AWS_SESSION_TOKEN=" + ec2sim.LabRoleCredential.SessionToken,
