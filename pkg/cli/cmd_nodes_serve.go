@@ -40,9 +40,10 @@ read. A caller shows one as Authorization: Bearer TOKEN, a browser as the passwo
 tokens are read again when their files change.
 
 --rights names a file of what callers may do: a line "write CALLER" or "read CALLER" each, with the
-caller as the audit log calls it (token NAME, certificate SUBJECT), and * and ? as in filters. The
-first line that fits holds; who is in none may only read. Without --rights all may write who are let
-in, and users of this machine always may: the store is theirs. It is read again when it changes.
+caller as the audit log calls it (token NAME, certificate SUBJECT), and * and ? as in filters; a *
+alone is every caller. The first line that fits holds; who is in none may only read. Without
+--rights all may write who are let in, and users of this machine always may: the store is theirs. It
+is read again when it changes; nobody else writes while it can't be read.
 
 At / is a page for people, which changes nothing: nodes and filters, regions and their verdicts,
 and what changed.

@@ -37,7 +37,7 @@ func (g *guard) allowed(ctx context.Context, procedure string, asked proto.Messa
 		return nil
 	}
 	caller, name := CallerOf(ctx), path.Base(procedure)
-	if g.refusals.isNew(caller+" "+name, g.o.Now()) {
+	if g.refusals.isNew(caller+"\n"+name+"\n"+why, g.o.Now()) {
 		call := store.Call{Caller: caller, Name: name}
 		if asked != nil {
 			call.Asked = compact(asked)
@@ -57,7 +57,7 @@ func (g *guard) allowed(ctx context.Context, procedure string, asked proto.Messa
 // the log with them.
 type refusals struct {
 	mu sync.Mutex
-	at map[string]time.Time // by caller and call
+	at map[string]time.Time // by caller, call and reason
 }
 
 const (

@@ -15,10 +15,10 @@ import (
 )
 
 // onlyReads sends requests of a caller who may only read.
-type onlyReads struct{}
+type onlyReads struct{ why string }
 
-func (onlyReads) Do(r *http.Request) (*http.Response, error) {
-	r.Header.Set("Only-Reads", "token bot may only read")
+func (o onlyReads) Do(r *http.Request) (*http.Response, error) {
+	r.Header.Set("Only-Reads", o.why)
 	return http.DefaultClient.Do(r)
 }
 
@@ -40,7 +40,7 @@ func TestOnlyReads(t *testing.T) {
 		&nodesv1.AddManualNodesRequest{Hosts: []string{"10.0.0.9"}}))
 	before := must[*nodesv1.CountNodesResponse](b)(b.CountNodes(t.Context(),
 		&nodesv1.CountNodesRequest{}))
-	client := nodesv1connect.NewNodeServiceClient(onlyReads{}, b.url)
+	client := nodesv1connect.NewNodeServiceClient(onlyReads{"token bot may only read"}, b.url)
 	v, refused := reflect.ValueOf(client), 0
 	for i := range v.NumMethod() {
 		name := v.Type().Method(i).Name
@@ -64,6 +64,14 @@ func TestOnlyReads(t *testing.T) {
 		&nodesv1.CountNodesRequest{}))
 	b.equal("nodes", after.String(), before.String())
 	b.equal("entries", len(b.refusals()), refused)
+	// Another reason is another refusal, as while nobody can tell what callers may do.
+	unread := nodesv1connect.NewNodeServiceClient(onlyReads{"the file can't be read"}, b.url)
+	for range 2 {
+		_, err := unread.SetNodeState(t.Context(), &nodesv1.SetNodeStateRequest{Node: "a"})
+		b.refused(err, connect.CodePermissionDenied, "SetNodeState changes something, and the file")
+	}
+	refused++
+	b.equal("entries of another reason", len(b.refusals()), refused)
 	b.now = b.now.Add(time.Hour)
 	_, err := client.SetNodeState(t.Context(), &nodesv1.SetNodeStateRequest{Node: "a",
 		State: "stopped"})

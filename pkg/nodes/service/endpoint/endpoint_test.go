@@ -521,3 +521,38 @@ func TestOtherUsers(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestACertificateIsReplaced while it serves: as long as its key is not there the old ones hold.
+func TestACertificateIsReplaced(t *testing.T) {
+	a := newAuthority(t)
+	cert, key, _ := a.sign("first")
+	nextCert, nextKey, caller := a.sign("second")
+	at, _ := serve(t, whoCalls, endpoint.Options{Addresses: []string{"127.0.0.1:0"},
+		Certificate: cert, Key: key, ClientCA: a.file})
+	shows := func() string {
+		t.Helper()
+		pool := x509.NewCertPool()
+		pool.AddCert(a.cert)
+		c, err := tls.Dial("tcp", at[0], &tls.Config{RootCAs: pool,
+			Certificates: []tls.Certificate{caller}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.ConnectionState().PeerCertificates[0].Subject.CommonName
+	}
+	for _, x := range []struct{ to, from, want string }{
+		{"", "", "first"}, {cert, nextCert, "first"}, {key, nextKey, "second"},
+	} {
+		if x.to != "" {
+			text, err := os.ReadFile(x.from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rewrite(t, x.to, string(text))
+		}
+		if name := shows(); name != x.want {
+			t.Errorf("after %q it shows %s, want %s", x.to, name, x.want)
+		}
+	}
+}

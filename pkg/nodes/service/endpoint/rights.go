@@ -10,8 +10,8 @@ import (
 )
 
 // rights are what callers may do, by a file: a line "write CALLER" or "read CALLER" each, where a
-// caller is called as in the audit log, and * and ? stand for what they do in filters. The first
-// line that fits holds. Who is in no line may only read.
+// caller is called as in the audit log, and * and ? stand for what they do in filters; a * alone is
+// every caller. The first line that fits holds. Who is in no line may only read.
 type rights struct {
 	followed[[]right]
 }
@@ -53,10 +53,11 @@ func readRights(path string) ([]right, error) {
 		}
 		word, caller, _ := strings.Cut(line, " ")
 		caller = strings.TrimSpace(caller)
+		kind, name, _ := strings.Cut(caller, " ")
 		if word != "read" && word != "write" ||
-			!strings.HasPrefix(caller, "token ") && !strings.HasPrefix(caller, "certificate ") {
-			return nil, fmt.Errorf("line %d of %s is no read or write, and token NAME or certificate "+
-				"SUBJECT", n, path)
+			caller != "*" && (kind != "token" && kind != "certificate" || name == "") {
+			return nil, fmt.Errorf("line %d of %s is no read or write, and then token NAME, certificate "+
+				"SUBJECT, or * for every caller", n, path)
 		}
 		all = append(all, right{caller, word == "write"})
 	}

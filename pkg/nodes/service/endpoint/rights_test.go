@@ -3,6 +3,7 @@ package endpoint_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -71,6 +72,22 @@ func TestRights(t *testing.T) {
 		"reads: nobody may while the file of rights can't be read" {
 		t.Error(text)
 	}
+	rewrite(t, rights, "read token r*\nwrite *\n")
+	if text := says(a.by(), bearer(token)...); text != "writes" {
+		t.Error(text)
+	}
+	// Who may write the file is seen at once, too, and once that is mended it holds as before.
+	for _, x := range []struct {
+		mode fs.FileMode
+		want string
+	}{{0o622, "reads: nobody may"}, {0o600, "writes"}} {
+		if err := os.Chmod(rights, x.mode); err != nil {
+			t.Fatal(err)
+		}
+		if text := says(a.by(), bearer(token)...); !strings.HasPrefix(text, x.want) {
+			t.Errorf("%o: %s", x.mode, text)
+		}
+	}
 	rewrite(t, rights, "")
 	if text := says(a.by(), bearer(token)...); !strings.HasPrefix(text, "reads: token bot") {
 		t.Error(text)
@@ -86,6 +103,7 @@ func TestRightsRefusedAtStart(t *testing.T) {
 	for name, o := range map[string]endpoint.Options{
 		"rights are of callers": {Rights: write(t, "r", "write token bot")},
 		"line 2 of":             {Tokens: tokens, Rights: write(t, "r", "read token bot\nadmin token a")},
+		"then token NAME":       {Tokens: tokens, Rights: write(t, "r", "write token")},
 		"no read or write":      {Tokens: tokens, Rights: write(t, "r", "write bot")},
 		"can be written by":     {Tokens: tokens, Rights: open},
 		"no such file":          {Tokens: tokens, Rights: open + "-gone"},

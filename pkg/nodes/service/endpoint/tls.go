@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -56,18 +57,28 @@ type followed[T any] struct {
 	is    stamp
 	begun bool
 	value T
-	err   error
+	// told is the failure that the log has last; empty while the file can be read.
+	told string
 }
 
-// stamp tells one state of a file from another.
+// stamp tells one state of a file from another. Who may read and write it is part of that.
 type stamp struct {
-	size int64
-	at   time.Time
+	size   int64
+	at     time.Time
+	node   uint64
+	change syscall.Timespec
 }
 
-func stampOf(info fs.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
+func stampOf(info fs.FileInfo) stamp {
+	s := stamp{size: info.Size(), at: info.ModTime()}
+	if of, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.node, s.change = of.Ino, of.Ctim
+	}
+	return s
+}
 
-// get is what the file says now.
+// get is what the file says now. One that can't be read is read again the next time: of a
+// certificate and its key one may have been replaced first.
 func (f *followed[T]) get() (T, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,17 +88,22 @@ func (f *followed[T]) get() (T, error) {
 		now = stampOf(info)
 	}
 	if f.begun && now == f.is {
-		return f.value, f.err
+		return f.value, nil
 	}
 	value, err := f.read()
-	if err != nil && f.begun {
-		f.log.Error("cannot read what changed", "file", f.path, "error", err.Error())
-		if f.keep {
-			f.is = now
-			return f.value, f.err
-		}
+	if err == nil {
+		f.value, f.is, f.begun, f.told = value, now, true, ""
+		return value, nil
 	}
-	f.value, f.err, f.is, f.begun = value, err, now, true
+	if text := err.Error(); f.begun && text != f.told {
+		f.log.Error("cannot read what changed", "file", f.path, "error", text)
+		f.told = text
+	}
+	if f.begun && f.keep {
+		return f.value, nil
+	}
+	// What it said before holds no more, even where it comes back as it was.
+	f.is = stamp{}
 	return value, err
 }
 
