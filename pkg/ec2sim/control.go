@@ -64,6 +64,10 @@ func controls() []control {
 				`"twice": false, "newestFirst": false}`, answering((*Sim).setQueue)},
 		{post, "message", "puts a message into a queue",
 			`{"region": "eu-west-1", "queue": "nodes", "body": "…"}`, taking((*Sim).Put)},
+		{post, "scaling", "sets the desired capacity of an Auto Scaling group, how many of its next " +
+			"events are lost, or has time pass for its waits",
+			`{"region": "eu-west-1", "name": "edge", "desiredCapacity": 3, "loseEvents": 1, ` +
+				`"elapseSeconds": 3600}`, taking((*Sim).scaleJSON)},
 		{get, "quotas", "the quotas that are not EC2's default", "",
 			telling(func(s *Sim) any { return s.Quotas() })},
 		{put, "quotas", "replaces the quotas", `{"groupsPerInterface": 16}`, taking((*Sim).SetQuotas)},

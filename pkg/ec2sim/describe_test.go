@@ -328,16 +328,11 @@ func TestInstancesAreGivenAtOnce(t *testing.T) {
 	}
 }
 
-// ofSSM reports whether an operation is one of SSM's, which are not asked in the Query protocol.
-func ofSSM(operation string) bool {
-	return operation == "DescribeDocument" || operation == "DescribeInstanceInformation"
-}
-
 func TestDescribeChangesNothing(t *testing.T) {
 	p := lab(t)
 	before := p.sim.State()
-	for _, operation := range ec2sim.Operations() {
-		if !strings.HasPrefix(operation, "Describe") || ofSSM(operation) {
+	for _, operation := range ec2sim.OperationsOf("ec2") {
+		if !strings.HasPrefix(operation, "Describe") {
 			continue
 		}
 		var params []string

@@ -143,7 +143,7 @@ func (s *Sim) change(at world.Place, atOnce bool, run func(*world.Change) error)
 	if err := run(&c); err != nil {
 		return err
 	}
-	changed.Settle(now)
+	s.mem.settle(changed, now)
 	s.mem.put(at, changed)
 	return nil
 }

@@ -269,6 +269,7 @@ func (s *Sim) carry(in *inbound, p api.Prepared, unprepared error) (*world.Chang
 	c.World = present.Clone()
 	out := replyOf(p.Run(*c))
 	if out.err == nil && !in.plan.NoEffect {
+		m.settle(c.World, now)
 		m.put(at, c.World)
 		in.call.Effect = true
 		if in.plan.Stale != nil {

@@ -51,6 +51,9 @@ func StandardError(code string) Error { return refusal.Standard(code) }
 // Operations returns the names of the operations that are carried out, sorted.
 func Operations() []string { return api.Names() }
 
+// OperationsOf returns those of one service, by the name that its requests are signed for.
+func OperationsOf(service string) []string { return api.NamesOf(service) }
+
 // What goes wrong when it is asked for.
 type (
 	Fault      = fault.Fault

@@ -136,6 +136,8 @@ func (w pageView) grids() []grid {
 	all := []grid{
 		gridOf("Instances", w.Instances, w.instanceRow,
 			"instance", "name", "state", "type", "interfaces", "tags"),
+		gridOf("Auto Scaling groups", w.ScalingGroups, scalingRow,
+			"group", "size", "instances", "waiting at"),
 		gridOf("Interfaces", w.Interfaces, w.interfaceRow, "interface", "name", "attached to",
 			"subnet", "addresses", "source/dest check", "groups", "tags"),
 		gridOf("Route tables", w.Routes, w.routeTableRow, "table", "name", "used by", "routes"),
@@ -205,6 +207,20 @@ func (w pageView) instanceRow(i *Instance) []cell {
 		idCell(i.ID), plainCell(i.Tags["Name"]), state, plainCell(i.Type), idCell(nics...),
 		moreTags(i.Tags),
 	}
+}
+
+func scalingRow(g *ScalingGroup) []cell {
+	var instances, waits []string
+	for _, m := range g.Instances {
+		instances = append(instances, m.InstanceID+" "+m.State)
+		for _, a := range m.Actions {
+			if a.Result == "" {
+				waits = append(waits, m.InstanceID+" "+a.Hook)
+			}
+		}
+	}
+	size := fmt.Sprintf("%d of %d to %d", g.DesiredCapacity, g.MinSize, g.MaxSize)
+	return []cell{plainCell(g.Name), plainCell(size), plainCell(instances...), plainCell(waits...)}
 }
 
 func (w pageView) interfaceRow(i *Interface) []cell {

@@ -55,8 +55,11 @@ type memory struct {
 	rights map[string]iam.Rights // by access key
 	roles  []Role
 	quotas Quotas
-	ended  chan struct{} // closed when delays are to end
-	stirs  chan struct{} // closed when a world changes; nil where nobody waits
+	// transition and shown are as in Change.
+	transition, shown time.Duration
+
+	ended chan struct{} // closed when delays are to end
+	stirs chan struct{} // closed when a world changes; nil where nobody waits
 }
 
 type config struct {
@@ -220,6 +223,7 @@ func (s *Sim) forget() {
 		aliases: map[string]string{},
 		rights:  maps.Clone(s.cfg.rights), roles: slices.Clone(s.cfg.roles),
 		quotas: s.cfg.quotas, ended: make(chan struct{}),
+		transition: s.cfg.transition, shown: s.cfg.shown,
 	}
 	s.mu.Unlock()
 }
@@ -323,15 +327,21 @@ func (m *memory) at(region string) world.Place {
 	return world.Place{Account: m.owner, Region: region}
 }
 
-// settled returns the region's world with the transitions that are due ended. The caller holds
+// settled returns the region's world in which all has happened that is due. The caller holds
 // s.mu.
 func (m *memory) settled(at world.Place, now time.Time) *world.World {
 	w := m.world(at)
 	if w.Due(now) {
 		w = m.own(at)
-		w.Settle(now)
+		m.settle(w, now)
 	}
 	return w
+}
+
+// settle has all happen in a world that is due.
+func (m *memory) settle(w *world.World, now time.Time) {
+	world.Change{World: w, Now: now, Mint: m.mint, Quotas: m.quotas, Transition: m.transition,
+		Shown: m.shown}.Settle()
 }
 
 // own returns the region's world to change it in place: a copy, when somebody may be reading it.

@@ -25,7 +25,8 @@ type Queue struct {
 	Name    string `json:"name"`
 	// URL is the path of the queue's URL; only answered.
 	URL string `json:"url,omitempty"`
-	// Events are the sources whose events of the region go to the queue.
+	// Events are the sources whose events of the region go to the queue, and the ARNs of SNS's topics
+	// that it is subscribed to.
 	Events []string `json:"events,omitempty"`
 	// VisibilitySeconds is how long a message that was received is hidden; SQS's 30 when nil.
 	VisibilitySeconds *int `json:"visibilitySeconds,omitempty"`

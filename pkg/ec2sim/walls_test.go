@@ -14,8 +14,8 @@ const (
 
 // arrows are which rooms each room may know. One that is not listed knows none.
 var arrows = map[string][]string{
-	"world": {"refusal", "queue"},
-	"api":   {"world", "query", "refusal", "queue"},
+	"world": {"refusal", "queue", "scaling"},
+	"api":   {"world", "query", "refusal", "queue", "scaling"},
 	"fault": {"world", "refusal"},
 	"imds":  {"world", "iam", "httpserver"},
 }

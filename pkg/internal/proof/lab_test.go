@@ -263,6 +263,7 @@ func (l *lab) env(app string) []string {
 		"AWS_SDK_UA_APP_ID=" + app, "AWS_ENDPOINT_URL_EC2=" + l.url, "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ENDPOINT_URL_SSM=" + l.url,
 		"AWS_ENDPOINT_URL_STS=" + l.url,
+		"AWS_ENDPOINT_URL_AUTO_SCALING=" + l.url,
 		"AWS_ACCESS_KEY_ID=" + ec2sim.LabRoleCredential.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + ec2sim.LabRoleCredential.SecretAccessKey,
 		"AWS_SESSION_TOKEN=" + ec2sim.LabRoleCredential.SessionToken,

@@ -173,6 +173,8 @@ const (
 	IAM = "iam"
 	SQS = "sqs"
 	SSM = "ssm"
+
+	AutoScaling = "autoscaling"
 )
 
 const xmlType = "text/xml;charset=UTF-8"
@@ -199,6 +201,11 @@ var Services = map[string]Service{
 		Operations: sqsOperations, ContentType: query.JSONType, Answer: query.JSONAnswer,
 		Refusal: query.SQSRefusal,
 	},
+	AutoScaling: {
+		Name: "AutoScaling", Prefix: "autoscaling", Version: query.ScalingVersion,
+		Operations: scalingOperations, ContentType: xmlType, Answer: query.ScalingAnswer,
+		Refusal: query.ScalingRefusal, Words: scalingWords,
+	},
 	SSM: {
 		Name: "AmazonSSM", Prefix: "ssm", Version: query.SSMVersion, Target: "AmazonSSM.",
 		Operations: ssmOperations, ContentType: query.JSONType11, Answer: query.JSONAnswer,
@@ -217,8 +224,13 @@ func All() map[string]Operation {
 
 // Names returns the names of the operations that are carried out, sorted. Those that answer a
 // DryRun alone are not among them.
-func Names() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(All())), func(name string) bool {
+func Names() []string { return carriedOut(All()) }
+
+// NamesOf returns those of one service.
+func NamesOf(service string) []string { return carriedOut(Services[service].Operations) }
+
+func carriedOut(operations map[string]Operation) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(operations)), func(name string) bool {
 		return onlyDry[name] != nil
 	})
 }

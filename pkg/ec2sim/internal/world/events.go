@@ -2,7 +2,6 @@ package world
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -73,11 +72,7 @@ func (w *World) Tell(e Event, at time.Time) {
 			Time: at.UTC().Format(time.RFC3339), Region: w.Region, Resources: e.Resources,
 			Detail: e.Detail}
 		out.ID = eventID(out, at)
-		body, err := json.Marshal(out)
-		if err != nil {
-			panic("ec2sim: an event that is no JSON: " + err.Error())
-		}
-		q.Put(string(body), at, at)
+		q.Put(mustJSON(out), at, at)
 	}
 }
 
@@ -107,19 +102,30 @@ func (w *World) SetState(i *Instance, state string, at time.Time) {
 		}{i.ID, state}}, at)
 }
 
-// Next is when the next thing happens in the region by itself: a transition ends, or a message can
-// be received again. It is false where nothing is to come.
+// Next is when the next thing happens in the region by itself: a transition ends, a wait of an Auto
+// Scaling group is over, or a message can be received again. It is false where nothing is to come.
 func (w *World) Next(now time.Time) (next time.Time, some bool) {
+	next, some = w.nextStep(now)
+	for _, q := range w.Queues {
+		if at, has := q.Next(now); has && (!some || at.Before(next)) {
+			next, some = at, true
+		}
+	}
+	return next, some
+}
+
+// nextStep is Next without messages.
+func (w *World) nextStep(now time.Time) (next time.Time, some bool) {
 	earlier := func(at time.Time) {
-		if !some || at.Before(next) {
+		if at.After(now) && (!some || at.Before(next)) {
 			next, some = at, true
 		}
 	}
 	for _, list := range w.transitions {
 		earlier(list[0].At)
 	}
-	for _, q := range w.Queues {
-		if at, has := q.Next(now); has {
+	for _, g := range w.ScalingGroups {
+		if at, has := g.Group().Next(now); has {
 			earlier(at)
 		}
 	}

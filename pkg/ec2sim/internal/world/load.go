@@ -126,6 +126,7 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		nics   []item[Interface]
 		eips   []item[Address]
 		fleets []item[fleet]
+		scales []item[ScalingGroup]
 		runs   []item[Command]
 	)
 	before := len(l.Faults)
@@ -135,7 +136,7 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		items(l, "routeTables", &tables, RouteTable{}), items(l, "instances", &hosts, Instance{}),
 		items(l, "interfaces", &nics, Interface{SourceDestCheck: true}),
 		items(l, "addresses", &eips, Address{}), items(l, "commands", &runs, Command{}),
-		items(l, "fleets", &fleets, fleet{}),
+		items(l, "fleets", &fleets, fleet{}), items(l, "scalingGroups", &scales, ScalingGroup{}),
 		document.Field{Name: "denied", Read: func(n *document.Node, path string) {
 			w.Denied = l.Bool(n, path)
 		}},
@@ -177,6 +178,7 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		w.Commands[it.value.ID] = &it.value
 	}
 	l.fleets(w, fleets)
+	addNamed(l, scales, w.AddScalingGroup)
 	l.to.Worlds[Place{l.owner, name}] = w
 }
 
@@ -254,11 +256,16 @@ func items[T Resource[T]](l *loader, name string, to *[]item[T], model T) docume
 
 // add adds resources to a world, and notes those that it cannot hold.
 func add[T Resource[T]](l *loader, items []item[T], build func(Minter, T) *T) {
+	addNamed(l, items, func(m Minter, value T) *T {
+		mustBeID(value.key(), value)
+		return build(m, value)
+	})
+}
+
+// addNamed is add for what has names instead of ids.
+func addNamed[T Resource[T]](l *loader, items []item[T], build func(Minter, T) *T) {
 	for _, it := range items {
-		err := attempt(func() {
-			mustBeID(it.value.key(), it.value)
-			build(l.mint, it.value)
-		})
+		err := attempt(func() { build(l.mint, it.value) })
 		if err != nil {
 			l.Add(it.line, it.path, "%v", err)
 		}

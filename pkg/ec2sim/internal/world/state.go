@@ -18,6 +18,7 @@ type RegionState struct {
 	Instances      []Instance      `json:"instances,omitempty"`
 	Interfaces     []Interface     `json:"interfaces,omitempty"`
 	Addresses      []Address       `json:"addresses,omitempty"`
+	ScalingGroups  []ScalingGroup  `json:"scalingGroups,omitempty"`
 	Commands       []Command       `json:"commands,omitempty"`
 
 	// OptIn is opt-in-not-required, opted-in or not-opted-in. Empty follows from the region's name.

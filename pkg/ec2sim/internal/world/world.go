@@ -77,6 +77,8 @@ type World struct {
 	Instances  Table[Instance]
 	Interfaces Table[Interface]
 	Addresses  Table[Address]
+	// ScalingGroups are those of Auto Scaling, by their names.
+	ScalingGroups Table[ScalingGroup]
 	// Commands are those of SSM, and seen counts the readings of each.
 	Commands Table[Command]
 	seen     map[string]*atomic.Int64
@@ -116,7 +118,8 @@ func New(region, owner string) *World {
 		VPCs:      Table[VPC]{}, Subnets: Table[Subnet]{}, Groups: Table[SecurityGroup]{},
 		Gateways: Table[Gateway]{}, Routes: Table[RouteTable]{}, Instances: Table[Instance]{},
 		Interfaces: Table[Interface]{}, Addresses: Table[Address]{},
-		Commands: Table[Command]{}, seen: map[string]*atomic.Int64{},
+		ScalingGroups: Table[ScalingGroup]{},
+		Commands:      Table[Command]{}, seen: map[string]*atomic.Int64{},
 		transitions: map[string][]Transition{}, made: map[string]Made{},
 	}
 }
@@ -128,7 +131,8 @@ func (w *World) Clone() *World {
 		VPCs: w.VPCs.clone(), Subnets: w.Subnets.clone(), Groups: w.Groups.clone(),
 		Gateways: w.Gateways.clone(), Routes: w.Routes.clone(), Instances: w.Instances.clone(),
 		Interfaces: w.Interfaces.clone(), Addresses: w.Addresses.clone(),
-		Commands: w.Commands.clone(), seen: maps.Clone(w.seen),
+		ScalingGroups: w.ScalingGroups.clone(),
+		Commands:      w.Commands.clone(), seen: maps.Clone(w.seen),
 		transitions: maps.Clone(w.transitions), Queues: cloneQueues(w.Queues),
 		listening: maps.Clone(w.listening), made: maps.Clone(w.made),
 	}
@@ -141,8 +145,9 @@ func (w *World) Snapshot() RegionState {
 		Gateways: w.Gateways.snapshot(), RouteTables: w.Routes.snapshot(),
 		Instances:  w.Instances.snapshot(),
 		Interfaces: w.Interfaces.snapshot(), Addresses: w.Addresses.snapshot(),
-		Commands: w.Commands.snapshot(),
-		OptIn:    w.OptIn, Denied: w.Denied,
+		ScalingGroups: w.ScalingGroups.snapshot(),
+		Commands:      w.Commands.snapshot(),
+		OptIn:         w.OptIn, Denied: w.Denied,
 	}
 	for i := range s.Interfaces {
 		eni := &s.Interfaces[i]
@@ -197,14 +202,14 @@ func compareDestinations(a, b string) int {
 // IsPrefixList reports whether a destination is the id of a prefix list.
 func IsPrefixList(destination string) bool { return strings.HasPrefix(destination, "pl-") }
 
-// Due reports whether a transition is to end.
+// Due reports whether a transition is to end, or something is to happen in a group.
 func (w *World) Due(now time.Time) bool {
 	for _, list := range w.transitions {
 		if !now.Before(list[0].At) {
 			return true
 		}
 	}
-	return false
+	return w.groupsDue(now)
 }
 
 // Transit has the instance or the attachment of the interface get to states, in order. What was
@@ -214,8 +219,8 @@ func (w *World) Transit(id string, steps ...Transition) { w.transitions[id] = st
 // CallOff has what is under way for an instance or an interface not happen.
 func (w *World) CallOff(id string) { delete(w.transitions, id) }
 
-// Settle ends the transitions that are due.
-func (w *World) Settle(now time.Time) {
+// settleTransitions ends the transitions that are due.
+func (w *World) settleTransitions(now time.Time) {
 	// In the order of ids, in which they tell of it.
 	for _, id := range slices.Sorted(maps.Keys(w.transitions)) {
 		list := w.transitions[id]
