@@ -197,7 +197,8 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 		&once{to: &a.journalPath},
 		"journal",
 		"the journal's `file`, or postgres://USER@HOST/DATABASE (ACTIONCTL_JOURNAL; default "+
-			"actionctl/journal.db in $XDG_STATE_HOME or ~/.local/state)",
+			"journal.db in $STATE_DIRECTORY, else actionctl/journal.db in $XDG_STATE_HOME or "+
+			"~/.local/state)",
 	)
 	flags.Var(
 		&once{to: &a.policyPath},

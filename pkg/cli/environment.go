@@ -74,8 +74,12 @@ func mayBeThere(path string) bool {
 	return err == nil || journal.OnServer(path)
 }
 
-// stateDir is the user's directory for the state of the gate.
+// stateDir is the directory for the state of the gate: that which systemd gives a unit, else the
+// user's.
 func (a *app) stateDir() (string, error) {
+	if dir := givenDir(a.env["STATE_DIRECTORY"]); dir != "" {
+		return dir, nil
+	}
 	state := a.env["XDG_STATE_HOME"]
 	if !filepath.IsAbs(state) {
 		if a.env["HOME"] == "" {
@@ -87,6 +91,17 @@ func (a *app) stateDir() (string, error) {
 		state = filepath.Join(a.env["HOME"], ".local", "state")
 	}
 	return filepath.Join(state, "actionctl"), nil
+}
+
+// givenDir is the one named actionctl of the directories that systemd gives a unit, else the first.
+func givenDir(all string) string {
+	dirs := filepath.SplitList(all)
+	for _, dir := range dirs {
+		if filepath.Base(dir) == "actionctl" {
+			return dir
+		}
+	}
+	return firstOf(dirs...)
 }
 
 // policyFile is the policy that is named here; empty when none is.

@@ -20,12 +20,18 @@ func namespace() string {
 
 // started is when a process was started, in ticks since the machine was. The error is
 // fs.ErrNotExist where there is no such process.
-func started(pid int) (string, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if errors.Is(err, syscall.ESRCH) {
-		err = os.ErrNotExist
-	}
-	if err != nil {
+func started(pid int) (string, error) { return startedBy("/proc", pid) }
+
+// startedBy is started by what is mounted as /proc.
+func startedBy(proc string, pid int) (string, error) {
+	data, err := os.ReadFile(fmt.Sprintf("%s/%d/stat", proc, pid))
+	switch {
+	case errors.Is(err, syscall.ESRCH):
+		return "", os.ErrNotExist
+	case errors.Is(err, os.ErrNotExist) && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH):
+		// /proc may hide the processes of other users.
+		return "", fmt.Errorf("%s does not show the process %d", proc, pid)
+	case err != nil:
 		return "", err
 	}
 	// The program's name may hold anything; what follows it is numbers.
