@@ -213,7 +213,7 @@ nodes probe does, unless managers are named and the manual one is not among them
 as they happen, and scans find out what was lost. A message is deleted once it is in the store. One
 for an account or region of no manager, and one that is not understood, is left.
 
-examples/nodes has a unit for systemd.`,
+examples/systemd has a unit for it.`,
 		Example: `  actionctl nodes watch
   actionctl nodes watch own shop`,
 		ValidArgsFunction: n.completeManagers,
