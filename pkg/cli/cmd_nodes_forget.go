@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -49,7 +50,7 @@ be. With it they are deleted, all or none: where the filter has another number b
 			defer s.Close()
 			if count < 0 {
 				rows, _, err := listed(c.Context(), s, store.Query{Filter: parsed})
-				if err != nil {
+				if err := errors.Join(err, n.tellUnused(c.Context(), s, parsed)); err != nil {
 					return err
 				}
 				fmt.Fprintf(n.stderr, "actionctl: nothing was deleted; to delete these: --count %d\n",

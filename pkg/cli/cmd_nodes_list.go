@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -98,7 +99,7 @@ a node that is there all the while is listed once, also while others come and go
 			}
 			defer s.Close()
 			rows, next, err := listed(c.Context(), s, q)
-			if err != nil {
+			if err := errors.Join(err, n.tellUnused(c.Context(), s, q.Filter)); err != nil {
 				return err
 			}
 			return n.print(rows, func(w io.Writer) {
@@ -204,7 +205,7 @@ func (n *nodeCommands) count() *cobra.Command {
 			}
 			defer s.Close()
 			totals, err := s.Count(c.Context(), parsed)
-			if err != nil {
+			if err := errors.Join(err, n.tellUnused(c.Context(), s, parsed)); err != nil {
 				return err
 			}
 			return n.print(totals, func(w io.Writer) { n.countTable(w, totals) })
@@ -268,6 +269,16 @@ lists the keys of tags, and tags:KEY the values of one.
 			if err != nil {
 				return usage("%v", err)
 			}
+			if len(values) == 0 {
+				field := strings.Replace(args[0], "tags:", "tag:", 1)
+				told, err := n.unusedTags(c.Context(), s, field)
+				if err == nil && len(told) > 0 {
+					err = errors.New(told[0])
+				}
+				if err != nil {
+					return err
+				}
+			}
 			return n.print(values, func(w io.Writer) {
 				lines := make([][]string, len(values))
 				for i, v := range values {
@@ -279,6 +290,54 @@ lists the keys of tags, and tags:KEY the values of one.
 	}
 	f.flags(c)
 	return c
+}
+
+// unusedTags tells of each field that is a tag which no node has, and which other is meant.
+func (n *nodeCommands) unusedTags(
+	ctx context.Context, s *store.Store, fields ...string,
+) (told []string, err error) {
+	var keys []string
+	for _, name := range fields {
+		key, isTag := selector.TagKey(name)
+		if !isTag {
+			continue
+		}
+		if keys == nil {
+			values, err := s.Values(ctx, "tags", nil)
+			if err != nil {
+				return nil, err
+			}
+			keys = []string{}
+			for _, v := range values {
+				keys = append(keys, v.Value)
+			}
+		}
+		if !slices.Contains(keys, key) {
+			told = append(told, fmt.Sprintf("no node has a tag %q%s", key, selector.MeantOf(key, keys)))
+		}
+	}
+	return told, nil
+}
+
+// tellUnused tells of the tags that a filter asks for and no node has. A wrong letter in one that
+// is excluded leaves nothing out.
+func (n *nodeCommands) tellUnused(
+	ctx context.Context, s *store.Store, filters ...*selector.Filter,
+) error {
+	var fields []string
+	for _, f := range filters {
+		if f == nil {
+			continue
+		}
+		for _, c := range f.Conditions() {
+			if !slices.Contains(fields, c.Field.Name) {
+				fields = append(fields, c.Field.Name)
+			}
+		}
+	}
+	told, err := n.unusedTags(ctx, s, fields...)
+	n.tellSome("%s", told)
+	return err
 }
 
 // listFields lists what a filter can ask for.

@@ -149,9 +149,10 @@ one verdict of each:
 
   complete     it was read to the end; only this concludes anything
   denied       the identity may not read it
-  disabled     the account has not opted into it
+  disabled     the account has not opted into it, or its list of regions does not have it
   throttled    it had the scan wait until that gave up
-  unreachable  it gave no answer, or one that nobody understands
+  unreachable  it gave no answer, one that nobody understands, or could not be asked: there is
+               no way there, or there are no credentials that can be read
 
 A region that was not complete leaves its nodes as they are. A node that two complete scans did
 not show is asked for by its id, and is terminated where there is none. At least 5 minutes are

@@ -130,7 +130,7 @@ func (a *app) planForNodes(ctx context.Context, p *planning) error {
 	}
 	defer s.Close()
 	found, err := choose(ctx, s, filters)
-	if err != nil {
+	if err := errors.Join(err, p.nodes.tellUnused(ctx, s, filters...)); err != nil {
 		return err
 	}
 	if err := a.ofProvider(p, found); err != nil {

@@ -17,11 +17,12 @@ const (
 	Complete Verdict = "complete"
 	// Denied is that of a region that the manager may not read.
 	Denied Verdict = "denied"
-	// Disabled is that of a region that the account has not opted into.
+	// Disabled is that of a region that the account has not opted into, or that there is not.
 	Disabled Verdict = "disabled"
 	// Throttled is that of a region that had the scan wait until it gave up.
 	Throttled Verdict = "throttled"
-	// Unreachable is that of a region that gave no answer, or one that nobody understands.
+	// Unreachable is that of a region that gave no answer, or one that nobody understands, and of one
+	// that could not be asked, as without credentials.
 	Unreachable Verdict = "unreachable"
 )
 

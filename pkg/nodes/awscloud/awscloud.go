@@ -68,7 +68,7 @@ func Open(ctx context.Context, m nodes.Manager, o Options) (*Cloud, error) {
 	}
 	connection, err := awsec2.ConnectProfile(ctx, "", m.Access.Profile, o.Timeout, o.Log)
 	if err != nil {
-		return nil, &scan.Failure{Verdict: nodes.Denied, Reason: awsec2.Explain(err)}
+		return nil, scan.Unasked("%s", awsec2.Explain(err))
 	}
 	cfg := connection.Config()
 	if cfg.Region == "" {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -207,7 +208,7 @@ func TestKeysThatCannotBe(t *testing.T) {
 			for _, ref := range []nodes.SecretRef{secretARN, parameterARN} {
 				_, err := keysOf(t, ref)
 				var f *scan.Failure
-				if !errors.As(err, &f) || f.Verdict != nodes.Denied ||
+				if !errors.As(err, &f) || f.Verdict != nodes.Unreachable || f.Again ||
 					!strings.Contains(f.Reason, tt.want) || strings.Contains(err.Error(), "hunter2") {
 					t.Errorf("%s: %v", ref, err)
 				}
@@ -216,20 +217,26 @@ func TestKeysThatCannotBe(t *testing.T) {
 	}
 }
 
-// Where there are no credentials at all, the reason says so, and nothing is called.
+// Where there are no credentials at all, or none that can be read, the reason says so. Nothing is
+// called, and so nobody denied anything.
 func TestNoCredentials(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys.json")
 	s, _ := cloud(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	c, err := Open(t.Context(), nodes.Manager{Type: nodes.ManagerEC2,
-		Access: nodes.Access{Kind: nodes.AccessAmbient}}, Options{})
-	if err == nil {
-		_, err = c.Account(t.Context())
-	}
-	var f *scan.Failure
-	if !errors.As(err, &f) || f.Verdict == nodes.Complete ||
-		!strings.Contains(f.Reason, "credentials") {
-		t.Errorf("it says %v", err)
+	for want, access := range map[string]nodes.Access{
+		"credentials":        {Kind: nodes.AccessAmbient},
+		"shared config":      {Kind: nodes.AccessProfile, Profile: "none"},
+		file + ": no such f": {Kind: nodes.AccessSecret, Secret: nodes.SecretRef("file:" + file)},
+	} {
+		c, err := Open(t.Context(), nodes.Manager{Type: nodes.ManagerEC2, Access: access}, Options{})
+		if err == nil {
+			_, err = c.Account(t.Context())
+		}
+		var f *scan.Failure
+		if !errors.As(err, &f) || f.Verdict != nodes.Unreachable || !strings.Contains(f.Reason, want) {
+			t.Errorf("want %s, it says %v", want, err)
+		}
 	}
 	if calls := s.Calls(); len(calls) != 0 {
 		t.Errorf("it called %s", calls[0].Operation)

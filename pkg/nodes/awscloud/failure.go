@@ -29,6 +29,8 @@ func failure(err error) error {
 		f.Verdict = nodes.Disabled
 	case class == protocol.Throttled:
 		f.Verdict, f.Again = nodes.Throttled, true
+	case code == "" && class == protocol.Authentication:
+		// Nobody said no: there are no credentials to ask with.
 	case class == protocol.Authentication, class == protocol.Authorization:
 		f.Verdict = nodes.Denied
 	case class == protocol.Unavailable, class == protocol.Timeout:

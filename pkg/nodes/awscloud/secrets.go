@@ -75,16 +75,13 @@ func (k secretKeys) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		if errors.As(err, &f) {
 			told := *f
 			told.Reason = "the credentials can't be read: " + f.Reason
-			if !f.Again {
-				told.Verdict = nodes.Denied
-			}
 			return aws.Credentials{}, &told
 		}
-		return aws.Credentials{}, denied("the credentials can't be read: %v", err)
+		return aws.Credentials{}, scan.Unasked("the credentials can't be read: %v", err)
 	}
 	fields, err := secretfile.ParseFields(text)
 	if err != nil {
-		return aws.Credentials{}, denied("%s is no object in JSON", k.ref)
+		return aws.Credentials{}, scan.Unasked("%s is no object in JSON", k.ref)
 	}
 	c := aws.Credentials{
 		AccessKeyID:     fields.Get("accessKeyId", "AccessKeyId", "AWS_ACCESS_KEY_ID"),
@@ -93,11 +90,7 @@ func (k secretKeys) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		Source:          "a secret",
 	}
 	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
-		return c, denied("%s has no accessKeyId or no secretAccessKey", k.ref)
+		return c, scan.Unasked("%s has no accessKeyId or no secretAccessKey", k.ref)
 	}
 	return c, nil
-}
-
-func denied(format string, args ...any) *scan.Failure {
-	return &scan.Failure{Verdict: nodes.Denied, Reason: fmt.Sprintf(format, args...)}
 }

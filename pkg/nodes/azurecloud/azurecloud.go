@@ -79,7 +79,7 @@ func Open(m nodes.Manager, o Options) (*Cloud, error) {
 	o = o.orDefault()
 	where, err := environmentOf(o.Env)
 	if err != nil {
-		return nil, denied("%v", err)
+		return nil, scan.Unasked("%v", err)
 	}
 	core := azcore.ClientOptions{Cloud: where.cloud, Transport: o.Transport,
 		// The scanner decides on another attempt.

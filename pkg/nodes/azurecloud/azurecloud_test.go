@@ -468,7 +468,7 @@ func TestNoToken(t *testing.T) {
 	b := newBed(t, world()...)
 	b.denies = errors.New("DefaultAzureCredential: failed to acquire a token.\nAttempted " +
 		"credentials:\n\tEnvironmentCredential: missing environment variable AZURE_TENANT_ID")
-	wantSame(t, []string{"/ denied 0"}, b.create(vms("all")))
+	wantSame(t, []string{"/ unreachable 0"}, b.create(vms("all")))
 	if said := b.reasons("all"); !strings.Contains(said, "there are no credentials: ") ||
 		!strings.Contains(said, "; EnvironmentCredential: missing environment variable") {
 		t.Error(said)

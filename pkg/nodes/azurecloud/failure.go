@@ -53,7 +53,7 @@ func classify(err error) *scan.Failure {
 	}
 	// The error of a chain of credentials that has none is of no type.
 	if text := err.Error(); strings.Contains(text, "Credential: ") {
-		return denied("there are no credentials: %s", oneLine(text))
+		return scan.Unasked("there are no credentials: %s", oneLine(text))
 	}
 	return &scan.Failure{Verdict: nodes.Unreachable, Again: true, Reason: oneLine(err.Error())}
 }

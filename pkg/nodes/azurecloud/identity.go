@@ -13,6 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/scan"
 	"aws-provider-executor/pkg/nodes/secretfile"
 )
 
@@ -113,33 +114,33 @@ func credentialOf(
 		c, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
 			ClientOptions: core, DisableInstanceDiscovery: where.custom})
 		if err != nil {
-			return nil, "", denied("%s", oneLine(err.Error()))
+			return nil, "", scan.Unasked("%s", oneLine(err.Error()))
 		}
 		return c, env("AZURE_CLIENT_SECRET"), nil
 	}
 	path, ok := secretfile.Path(a.Secret)
 	if !ok {
-		return nil, "", denied("an Azure manager's secret is a file: file:/PATH")
+		return nil, "", scan.Unasked("an Azure manager's secret is a file: file:/PATH")
 	}
 	text, err := secretfile.Read(path)
 	if err != nil {
-		return nil, "", denied("the credentials can't be read: %v", err)
+		return nil, "", scan.Unasked("the credentials can't be read: %v", err)
 	}
 	fields, err := secretfile.ParseFields(text)
 	if err != nil {
-		return nil, "", denied("%s is no object in JSON", a.Secret)
+		return nil, "", scan.Unasked("%s is no object in JSON", a.Secret)
 	}
 	tenant := fields.Get("tenantId", "tenant", "AZURE_TENANT_ID")
 	client := fields.Get("clientId", "appId", "AZURE_CLIENT_ID")
 	secret := fields.Get("clientSecret", "password", "AZURE_CLIENT_SECRET")
 	if tenant == "" || client == "" || secret == "" {
-		return nil, "", denied("%s has no tenantId, no clientId or no clientSecret", a.Secret)
+		return nil, "", scan.Unasked("%s has no tenantId, no clientId or no clientSecret", a.Secret)
 	}
 	c, err := azidentity.NewClientSecretCredential(tenant, client, secret,
 		&azidentity.ClientSecretCredentialOptions{ClientOptions: core,
 			DisableInstanceDiscovery: where.custom})
 	if err != nil {
-		return nil, "", denied("%s can't be used: its tenantId is not one", a.Secret)
+		return nil, "", scan.Unasked("%s can't be used: its tenantId is not one", a.Secret)
 	}
 	return c, secret, nil
 }

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -117,9 +118,15 @@ func Tag(key string) Field {
 	return Field{Name: tagPrefix + key, Kind: Several, Doc: "the tag " + key, ec2: tagPrefix + key}
 }
 
+// TagKey is the key of a tag whose field has this name; false where it is no tag's.
+func TagKey(name string) (string, bool) {
+	key, ok := strings.CutPrefix(name, tagPrefix)
+	return key, ok && key != ""
+}
+
 // Lookup finds a field by its name or a synonym, and a tag as tag:KEY.
 func Lookup(name string) (Field, bool) {
-	if key, ok := strings.CutPrefix(name, tagPrefix); ok && key != "" {
+	if key, ok := TagKey(name); ok {
 		return Tag(key), true
 	}
 	i := slices.IndexFunc(fields, func(f Field) bool {
@@ -134,16 +141,29 @@ func Lookup(name string) (Field, bool) {
 // Meant asks if the field is meant that is most like a text, for an error. It is empty where none
 // is near.
 func Meant(text string) string {
-	best, least := "", 1<<30
+	names := map[string]string{}
 	for _, f := range fields {
 		for _, name := range append([]string{f.Name}, f.Synonyms...) {
-			d := distance(strings.ToLower(text), strings.ToLower(name))
-			if isNear(d, text) && d < least {
-				best, least = f.Name, d
-			}
+			names[name] = f.Name
 		}
 	}
-	return meant(best)
+	return meant(names[nearest(text, slices.Sorted(maps.Keys(names)))])
+}
+
+// MeantOf asks if that of the names is meant that is most like a text. It is empty where none is
+// near.
+func MeantOf(text string, names []string) string { return meant(nearest(text, names)) }
+
+// nearest is the name that is most like a text; empty where none is near.
+func nearest(text string, names []string) string {
+	best, least := "", 1<<30
+	for _, name := range names {
+		d := distance(strings.ToLower(text), strings.ToLower(name))
+		if isNear(d, text) && d < least {
+			best, least = name, d
+		}
+	}
+	return best
 }
 
 // meant is the question if a name is meant. It is empty where there is no name.

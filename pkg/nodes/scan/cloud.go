@@ -56,6 +56,12 @@ type Failure struct {
 	Again bool
 }
 
+// Unasked is the failure of a call that was not sent, as where there are no credentials to sign it
+// with: nobody denied anything.
+func Unasked(format string, args ...any) *Failure {
+	return &Failure{Verdict: nodes.Unreachable, Reason: fmt.Sprintf(format, args...)}
+}
+
 func (f *Failure) Error() string { return fmt.Sprintf("%s: %s", f.Verdict, f.Reason) }
 
 // failureOf is the failure that an error is of.

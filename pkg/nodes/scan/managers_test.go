@@ -395,7 +395,19 @@ func TestARegionThatIsNotOptedIn(t *testing.T) {
 	equal(t, []string{"pattern/" + own + "/af-south-1 disabled 0",
 		"name/" + own + "/af-south-1 disabled 0"}, verdicts(w.scan()))
 	kept = w.create(ec2Manager("typo", "eu-wset-1"))
-	if c := w.checked("typo"); c.Reason != "there is no region eu-wset-1" {
+	equal(t, []string{"typo/" + own + " disabled 0"}, verdicts(kept.Results))
+	const unknown = "the account's list of regions does not have eu-wset-1; did you mean eu-west-1?"
+	if c := w.checked("typo"); c.Reason != unknown || c.Status != nodes.StatusUnreachable {
+		t.Errorf("it is %+v", c)
+	}
+	// A name that is none takes nothing from the others.
+	kept = w.create(ec2Manager("some", "eu-west-2", "eu-wset-1"))
+	equal(t, []string{"some/" + own + "/eu-west-2 complete 0",
+		"some/" + own + "/eu-wset-1 disabled 0"}, verdicts(kept.Results))
+	if r := kept.Results[1].Reason; r != unknown {
+		t.Error(r)
+	}
+	if c := w.checked("some"); c.Status != nodes.StatusReachable {
 		t.Errorf("it is %+v", c)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/filter"
 )
 
 // Store is what a scanner needs of a store of nodes.
@@ -384,12 +386,13 @@ func (s *Scanner) listed(ctx context.Context, m nodes.Manager, cloud Cloud) ([]R
 		return err
 	})
 	if f == nil {
-		for _, name := range wholeNames(m.Regions) {
-			if !slices.ContainsFunc(list, func(r Region) bool { return r.Name == name || r.Failed != nil }) {
-				return nil, &Failure{Verdict: nodes.Disabled, Reason: "there is no region " + name}
-			}
+		names := wholeNames(m.Regions)
+		missing := unlisted(names, list)
+		known := func(r Region) bool { return slices.Contains(names, r.Name) }
+		if len(missing) > 0 && len(names) == len(m.Regions) && !slices.ContainsFunc(list, known) {
+			return nil, missing[0].Failed
 		}
-		return list, nil
+		return append(list, missing...), nil
 	}
 	names := wholeNames(m.Regions)
 	if f.Verdict != nodes.Denied || len(names) == 0 || len(names) < len(m.Regions) || m.SeesSeveral() {
@@ -400,6 +403,30 @@ func (s *Scanner) listed(ctx context.Context, m nodes.Manager, cloud Cloud) ([]R
 		list = append(list, Region{Name: name, Enabled: true})
 	}
 	return list, nil
+}
+
+// unlisted are the names that no account's list of regions has. They can't be read, and take
+// nothing from the others.
+func unlisted(wanted []string, list []Region) (all []Region) {
+	names := map[string][]string{} // by account
+	for _, r := range list {
+		if r.Failed != nil {
+			// Of an account whose list is not known nothing is missing.
+			return nil
+		}
+		names[r.Account] = append(names[r.Account], r.Name)
+	}
+	for _, name := range wanted {
+		if slices.ContainsFunc(list, func(r Region) bool { return r.Name == name }) {
+			continue
+		}
+		for _, account := range slices.Sorted(maps.Keys(names)) {
+			all = append(all, Region{Name: name, Account: account, Failed: &Failure{
+				Verdict: nodes.Disabled, Reason: "the account's list of regions does not have " + name +
+					filter.MeantOf(name, names[account])}})
+		}
+	}
+	return all
 }
 
 // wholeNames are the patterns that stand for themselves only.
