@@ -20,12 +20,15 @@ type wall struct {
 var walls = []wall{
 	{name: "an action imports what an action is, the wire and EC2's plain model", of: "actions/...",
 		except: []string{"actions", "actions/applianceverbs"},
-		only:   []string{"pkg/action", "pkg/protocol", "pkg/awsec2/ec2model"}},
+		only:   []string{"pkg/action", "pkg/protocol", "pkg/awsec2/ec2model", "pkg/appliance"}},
 	{name: "no action imports the SDK", of: "actions/...", forbidding: []string{"github.com/aws/..."}},
 	{name: "no plugin of a core has an appliance's verbs", of: "...", except: []string{
 		"cmd/actionctl", "cmd/appliance-provider-executor", "cmd/lifecycled", "pkg/applianceexecutor",
 		"pkg/internal/...", "schema/generate"},
 		forbidding: []string{module + "actions/applianceverbs"}},
+	{name: "only the executor of appliances drives them", of: "...",
+		except:     []string{"pkg/appliance/...", "pkg/applianceexecutor"},
+		forbidding: []string{module + "pkg/appliance/access", module + "pkg/appliance/fortigate"}},
 	{name: "the executor knows no verb and no provider", of: "pkg/executor",
 		forbidding: []string{module + "actions/...", module + "pkg/awsec2/...", "github.com/aws/..."}},
 	{name: "the wire imports nothing of ours", of: "pkg/protocol",

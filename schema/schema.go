@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:embed *.schema.json inventory/*.schema.json appliance/*.schema.json
+//go:embed *.schema.json inventory/*.schema.json hook/*.schema.json appliance/*.schema.json
 var files embed.FS
 
 const suffix = ".schema.json"
@@ -29,10 +29,17 @@ func InventoryRequest() []byte { return mustRead("inventory/request") }
 func InventoryResult() []byte { return mustRead("inventory/result") }
 
 // HookRequest is the schema of what the program of an appliance gets.
-func HookRequest() []byte { return mustRead("appliance/hook-request") }
+func HookRequest() []byte { return mustRead("hook/request") }
 
 // HookAnswer is the schema of what the program of an appliance writes.
-func HookAnswer() []byte { return mustRead("appliance/hook-answer") }
+func HookAnswer() []byte { return mustRead("hook/answer") }
+
+// Appliance is the schema of a request for a verb of the provider appliance, or for any of them
+// where the name is request; false when there is no such verb.
+func Appliance(name string) ([]byte, bool) {
+	data, err := files.ReadFile("appliance/" + name + suffix)
+	return data, err == nil
+}
 
 // Verb is the schema of a request for one verb; false when there is no such verb.
 func Verb(name string) ([]byte, bool) {

@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/actions/applianceverbs"
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/schema"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // requests describes all that may be asked for: the verbs, and the inquiries as such.
@@ -32,6 +34,39 @@ func TestNames(t *testing.T) {
 	for _, name := range []string{"", "request", "result", "no-such-verb", "../schema/request"} {
 		if _, ok := schema.Verb(name); ok {
 			t.Errorf("there is a verb %q", name)
+		}
+	}
+}
+
+// The schemas of another provider's verbs accept their own examples, and refuse other providers.
+func TestApplianceDocuments(t *testing.T) {
+	whole, ok := schema.Appliance("request")
+	if !ok {
+		t.Fatal("there is no schema of all")
+	}
+	request := compile(t, whole)
+	for _, v := range applianceverbs.Verbs() {
+		text, ok := schema.Appliance(v.Name)
+		if !ok {
+			t.Fatalf("there is no schema of %s", v.Name)
+		}
+		var doc struct {
+			ID       string `json:"$id"`
+			Examples []any
+		}
+		if err := json.Unmarshal(text, &doc); err != nil || len(doc.Examples) == 0 ||
+			doc.ID != "urn:aws-provider-executor:schema:appliance:"+v.Name {
+			t.Fatalf("%s: %s %v", v.Name, doc.ID, err)
+		}
+		for _, example := range doc.Examples {
+			for _, s := range []*jsonschema.Schema{compile(t, text), request} {
+				if err := s.Validate(example); err != nil {
+					t.Errorf("%s: %v", v.Name, err)
+				}
+			}
+			if compile(t, schema.Request()).Validate(example) == nil {
+				t.Errorf("%s: the schema of EC2's executor takes it", v.Name)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ package applianceverbs
 import (
 	"slices"
 
+	"aws-provider-executor/actions/appliance"
 	"aws-provider-executor/pkg/action"
 )
 
@@ -14,7 +15,9 @@ const Provider = "appliance"
 
 // Verbs returns every verb of the provider.
 func Verbs() []action.Verb {
-	return slices.Concat[[]action.Verb]()
+	return slices.Concat(
+		appliance.Verbs(),
+	)
 }
 
 // Registry returns them as the provider's executor has them.

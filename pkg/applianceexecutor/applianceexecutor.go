@@ -4,13 +4,20 @@ package applianceexecutor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	"aws-provider-executor/actions/applianceverbs"
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/appliance/access"
 	"aws-provider-executor/pkg/awsec2"
 	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/awscloud"
+	"aws-provider-executor/pkg/nodes/scan"
+	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/statetable"
 )
 
@@ -35,7 +42,7 @@ func keep(log *slog.Logger) executor.Kept {
 			ctx context.Context, region string, budget time.Duration, log *slog.Logger,
 		) (executor.Connection, error) {
 			conn, err := kept.Connect(ctx, region, budget, log)
-			return wrap(conn, err)
+			return wrap(conn, log, err)
 		},
 	}
 }
@@ -44,15 +51,72 @@ func connect(
 	ctx context.Context, region string, budget time.Duration, log *slog.Logger,
 ) (executor.Connection, error) {
 	conn, err := awsec2.Connect(ctx, region, budget, log)
-	return wrap(conn, err)
+	return wrap(conn, log, err)
 }
 
-func wrap(conn *awsec2.Connection, err error) (executor.Connection, error) {
+func wrap(
+	conn *awsec2.Connection, log *slog.Logger, err error,
+) (executor.Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connection{conn}, nil
+	return &connection{conn, access.New(access.Settings{
+		Env: os.Getenv, Secret: secretsOf(log),
+	})}, nil
 }
 
 // connection is a region, with what the verbs read and change.
-type connection struct{ *awsec2.Connection }
+type connection struct {
+	*awsec2.Connection
+	appliances *access.Access
+}
+
+// Both are called Reader and Writer where they come from.
+type (
+	applianceReader = access.Reader
+	applianceWriter = access.Writer
+)
+
+// reader and writer are the region's, and the appliances'.
+type (
+	reader struct {
+		*awsec2.Reader
+		applianceReader
+	}
+	writer struct {
+		*awsec2.Writer
+		applianceWriter
+	}
+)
+
+// Reader reads the region, and appliances in it.
+func (c *connection) Reader() any {
+	of, _ := c.Connection.Reader().(*awsec2.Reader)
+	return reader{of, access.Reader{Of: c.appliances}}
+}
+
+// Writer changes the region, and appliances in it.
+func (c *connection) Writer() any {
+	of, _ := c.Connection.Writer().(*awsec2.Writer)
+	return writer{of, access.Writer{Of: c.appliances}}
+}
+
+// secretsOf reads what references lead to, with the executor's identity.
+func secretsOf(log *slog.Logger) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, ref string) (string, error) {
+		text, err := awscloud.ReadSecret(ctx, nodes.SecretRef(ref), log)
+		if err == nil {
+			return text, nil
+		}
+		class := protocol.Configuration
+		var f *scan.Failure
+		switch {
+		case !errors.As(err, &f):
+		case f.Again:
+			class = protocol.Unavailable
+		case f.Verdict == nodes.Denied:
+			class = protocol.Authorization
+		}
+		return "", protocol.Refuse(class, "%s can't be read: %v; nothing was changed", ref, err)
+	}
+}

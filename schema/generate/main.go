@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/actions/applianceverbs"
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/schema/internal/render"
@@ -15,6 +16,10 @@ import (
 func main() {
 	verbs := actions.Registry()
 	g := render.Generator{Registry: verbs, Provider: "aws",
-		Inquiries: []action.Inquiry{awsexecutor.Preflight(verbs)}, More: rpc.Files}
+		Inquiries: []action.Inquiry{awsexecutor.Preflight(verbs)}, More: rpc.Files,
+		Others: []render.Generator{{
+			Registry: applianceverbs.Registry(), Provider: applianceverbs.Provider,
+			Package: "actions/applianceverbs",
+		}}}
 	os.Exit(g.Main(".", os.Args[1:], os.Stderr))
 }

@@ -1,7 +1,7 @@
 // Package hook drives an appliance by a program.
 //
 // The program is started once for each step. It gets one document in JSON on its standard input and
-// writes one on its standard output; schema/appliance has both forms. Secrets reach it on its
+// writes one on its standard output; schema/hook has both forms. Secrets reach it on its
 // standard input alone. What it writes is bounded, it is killed with all that it started when its
 // time is up, and it ends with us.
 package hook

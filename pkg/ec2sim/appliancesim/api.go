@@ -41,7 +41,7 @@ func (a *Appliance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.mu.Unlock()
 	if fault != nil {
-		fault.after(w, r, a.held, &got)
+		fault.after(w, r, a, &got)
 	}
 	write(w, got)
 }

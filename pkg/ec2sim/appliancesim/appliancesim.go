@@ -48,6 +48,8 @@ type Appliance struct {
 	right    tls.Certificate
 	// held ends with the stand-in: answers that are held back wait for it.
 	held chan struct{}
+	// holding tells of an answer that is held back.
+	holding chan struct{}
 
 	mu sync.Mutex
 	// down is how many connections are still dropped.
@@ -112,7 +114,8 @@ func Start(o Options) (*Appliance, error) {
 	}
 	a := &Appliance{
 		options: o, listener: l, ca: ca, right: cert, presented: cert, held: make(chan struct{}),
-		down: o.Boot, password: o.Instance, sessions: map[string]string{}, licensed: o.Licensed,
+		holding: make(chan struct{}, 1),
+		down:    o.Boot, password: o.Instance, sessions: map[string]string{}, licensed: o.Licensed,
 		serial: o.Serial, config: newConfig(), counts: Counts{Requests: map[string]int{}},
 	}
 	if o.Password != "" {
@@ -165,6 +168,9 @@ func (a *Appliance) Close() {
 	close(a.held)
 	_ = a.server.Close()
 }
+
+// Holding tells each time that an answer is held back.
+func (a *Appliance) Holding() <-chan struct{} { return a.holding }
 
 // Address is where it is reached.
 func (a *Appliance) Address() netip.AddrPort {

@@ -13,6 +13,8 @@ type Kind string
 const (
 	// Slow holds the answer back until the caller gives up. The work is done.
 	Slow Kind = "slow"
+	// Stuck holds the answer back as Slow does. The work is not done.
+	Stuck Kind = "stuck"
 	// Lost closes the connection without an answer. The work is done.
 	Lost Kind = "lost"
 	// Cut ends in the midst of the answer. The work is done.
@@ -27,9 +29,10 @@ const (
 	Garbage Kind = "garbage"
 )
 
-var kinds = []Kind{Slow, Lost, Cut, Refused, Broken, Ignored, Garbage}
+var kinds = []Kind{Slow, Stuck, Lost, Cut, Refused, Broken, Ignored, Garbage}
 
-// Fault is something that goes wrong with the next calls of a method and a path.
+// Fault is something that goes wrong with the next calls of a method and a path. Either may be
+// empty, and stands for any then.
 type Fault struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
@@ -52,7 +55,8 @@ func (a *Appliance) Inject(f Fault) {
 // strike finds what goes wrong with a call.
 func (a *Appliance) strike(r *http.Request) *Fault {
 	for _, f := range a.faults {
-		if f.Method != r.Method || f.Path != r.URL.Path || f.Times == 0 {
+		is := (f.Method == "" || f.Method == r.Method) && (f.Path == "" || f.Path == r.URL.Path)
+		if !is || f.Times == 0 {
 			continue
 		}
 		if f.Skip > 0 {
@@ -67,15 +71,19 @@ func (a *Appliance) strike(r *http.Request) *Fault {
 }
 
 // before reports whether nothing is done.
-func (f *Fault) before() bool { return f.Kind == Refused }
+func (f *Fault) before() bool { return f.Kind == Refused || f.Kind == Stuck }
 
 // after spoils the answer. It does not return where there is none.
-func (f *Fault) after(w http.ResponseWriter, r *http.Request, held <-chan struct{}, got *answer) {
+func (f *Fault) after(w http.ResponseWriter, r *http.Request, a *Appliance, got *answer) {
 	switch f.Kind {
-	case Slow:
+	case Slow, Stuck:
+		select {
+		case a.holding <- struct{}{}:
+		default:
+		}
 		select {
 		case <-r.Context().Done():
-		case <-held:
+		case <-a.held:
 		}
 		panic(http.ErrAbortHandler)
 	case Lost:

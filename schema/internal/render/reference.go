@@ -72,7 +72,7 @@ func (g Generator) verbReference(b *strings.Builder, v action.Verb) {
 	for _, u := range g.Registry.Undoes(v.Name) {
 		fmt.Fprintf(b, " The undo of %s.", link(u.Name))
 	}
-	fmt.Fprintf(b, "\nSchema: [%s](../schema/%s).\n", fileName(v.Name), fileName(v.Name))
+	fmt.Fprintf(b, "\nSchema: [%s](%s%s).\n", fileName(v.Name), g.schemas(), fileName(v.Name))
 	g.details(b, v)
 }
 

@@ -27,6 +27,11 @@ type Generator struct {
 	Inquiries []action.Inquiry
 	// Provider is the only spec.provider that the executor accepts.
 	Provider string
+	// Others generate what other providers' executors accept. Each has a folder of schemas named for
+	// the provider, a reference in its Package, and a policy of IAM.
+	Others []Generator
+	// Package is where the list of the verbs is, of another provider's.
+	Package string
 	// More, when not nil, generates what does not come from the registry.
 	More func(root string) ([]File, error)
 }
@@ -71,6 +76,10 @@ func (g Generator) Files(root string) ([]File, error) {
 		rendered, err := more()
 		files, errs = append(files, rendered...), append(errs, err)
 	}
+	for _, other := range g.Others {
+		rendered, err := other.provider()
+		files, errs = append(files, rendered...), append(errs, err)
+	}
 	if g.More != nil {
 		rendered, err := g.More(root)
 		files, errs = append(files, rendered...), append(errs, err)
@@ -82,7 +91,7 @@ func (g Generator) Files(root string) ([]File, error) {
 // the schemas there that nothing generates any more.
 func Stale(root string, files []File) ([]string, error) {
 	var left []string
-	for _, dir := range []string{"", inventoryDir} {
+	for _, dir := range []string{"", inventoryDir, applianceDir} {
 		found, err := filepath.Glob(filepath.Join(root, schemaDir, dir, "*"+suffix))
 		if err != nil {
 			return nil, err

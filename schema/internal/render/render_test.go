@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/actions/applianceverbs"
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsexecutor"
 
@@ -19,7 +20,11 @@ const root = "../../.."
 func generator() Generator {
 	verbs := actions.Registry()
 	return Generator{Registry: verbs, Provider: "aws",
-		Inquiries: []action.Inquiry{awsexecutor.Preflight(verbs)}}
+		Inquiries: []action.Inquiry{awsexecutor.Preflight(verbs)},
+		Others: []Generator{{
+			Registry: applianceverbs.Registry(), Provider: applianceverbs.Provider,
+			Package: "actions/applianceverbs",
+		}}}
 }
 
 func TestGeneratedFilesAreFresh(t *testing.T) {

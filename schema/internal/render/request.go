@@ -35,7 +35,7 @@ func (g Generator) request() node {
 	spec := g.spec(node{Description: "the verb", Enum: names})
 	spec.AllOf = ways
 	n := g.envelope(spec, defs)
-	n.ID, n.Title = idStart+"request", protocol.RequestKind
+	n.ID, n.Title = g.id("request"), protocol.RequestKind
 	n.Description = "A request to the executor, for any verb. " + beyond()
 	for _, v := range verbs {
 		n.Examples = append(n.Examples, g.example(v))
@@ -53,7 +53,7 @@ func (g Generator) verb(v action.Verb) node {
 		defs = append(defs, property{other.Name, verbSpec(other)})
 	}
 	n := g.envelope(spec, defs)
-	n.ID, n.Title = idStart+v.Name, protocol.RequestKind+" for "+v.Name
+	n.ID, n.Title = g.id(v.Name), protocol.RequestKind+" for "+v.Name
 	n.Description = v.Doc + " " + beyond()
 	n.Examples = []any{g.example(v)}
 	return n
