@@ -83,6 +83,8 @@ type Field struct {
 	// Newer marks a field that no program declared whose records have digests of the first form.
 	// Every field that is added gets it.
 	Newer bool
+	// Pool marks a field that names what something is taken from, as a pool of addresses.
+	Pool bool
 	// Echoes names the field of target that a fact repeats, where their names differ.
 	Echoes string
 	// Doc is one line, for the reference.

@@ -108,6 +108,18 @@ var ResourceTag = Form{
 	Example: "lab=smoke",
 }
 
+// Values are the texts that are given for the field, or for each key of its family, in the order of
+// the keys.
+func (f Field) Values(given map[string]string) []string {
+	var values []string
+	for _, key := range f.keys(given) {
+		if value := given[key]; value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
 // DeviceIndex is the number that an interface of an instance has there.
 var DeviceIndex = Form{
 	Name:    "device index from 0 to 15",

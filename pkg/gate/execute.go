@@ -24,6 +24,8 @@ type Options struct {
 	Waves []int
 	// Begins, when not nil, is told each wave that begins, from 0.
 	Begins func(wave int)
+	// Begun is how many actions the same run has let through before.
+	Begun int
 }
 
 // begins is the wave that an action is the first of, by its place; -1 if it is the first of none.
@@ -210,7 +212,7 @@ func (g *Gate) run(
 	var (
 		mu       sync.Mutex
 		wait     sync.WaitGroup
-		begun    int
+		begun    = opt.Begun
 		stop     bool
 		failure  error
 		outcomes = make([]Outcome, len(ids))
@@ -322,9 +324,18 @@ func (g *Gate) judge(
 		g.Policy.Subject(g.subject(a.Plan)),
 		g.notAsSelected(ctx, a.Plan),
 		g.Policy.Execution(now, begun),
-		g.Policy.Approved(h, now),
+		g.approved(h, now),
 		g.pinned(ctx, a.Provider),
 	), nil
+}
+
+// approved decides whether an action is approved, or needs no approval for the event that it is
+// part of.
+func (g *Gate) approved(h policy.History, now time.Time) policy.Denial {
+	if g.Event == nil {
+		return g.Policy.Approved(h, now)
+	}
+	return g.Policy.ApprovedUnattended(h, now, g.Registry, *g.Event)
 }
 
 // execute claims an action, runs it and records the result.

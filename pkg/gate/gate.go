@@ -48,6 +48,9 @@ type Gate struct {
 	// Names, when not nil, tells what people call the things that a dry-run told of, by their ids.
 	// The log keeps it for whoever approves.
 	Names func(ctx context.Context, a Action, said protocol.Status) map[string]string
+	// Event, when not nil, is the lifecycle event on whose behalf the gate acts. A policy may waive
+	// approval for it.
+	Event *policy.Event
 	// Progress, when not nil, is told each outcome as it comes, one at a time.
 	Progress func(Outcome)
 	// Selections, when not nil, remembers those that were read.

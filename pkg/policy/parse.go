@@ -134,6 +134,7 @@ func (r *reader) spec(n *document.Node, path string) {
 		document.Field{Name: "requireEvidence", Read: r.bool(&p.RequireEvidence)},
 		document.Field{Name: "maxDecisionWait", Read: r.duration(&p.MaxDecisionWait)},
 		document.Field{Name: "allowIrreversible", Read: r.maybe(&p.allowIrreversible)},
+		document.Field{Name: "unattended", Read: r.readUnattended},
 		document.Field{Name: "joinCalls", Read: r.maybe(&p.joinCalls)},
 		document.Field{Name: "allowedPlugins", Read: r.digests},
 		document.Field{Name: "approvers", Read: r.approvers},
@@ -318,6 +319,10 @@ func (r *reader) revoke(n *document.Node, path string, revoked []string) {
 	if p.approvalWaived && (p.Approvers != nil || p.NotImporter) {
 		r.Add(n.Line, path, "approvers and approverOtherThanImporter ask for approvals, and"+
 			" requireApproval is false: take one of them out")
+	}
+	if p.unattended != nil && p.Approvers != nil {
+		r.Add(n.Line, path, "approvers asks for signatures, which no lifecycle event brings: write"+
+			" unattended in a policy of its own")
 	}
 	if p.MaxEvidenceAge > 0 && !p.RequireEvidence {
 		r.Add(n.Line, path, "maxEvidenceAge goes with requireEvidence: true")

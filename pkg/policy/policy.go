@@ -2,15 +2,15 @@
 //
 // It guarantees that a document means one thing or is refused, with the line of every fault; and
 // that a decision names every reason against, each with what to write to allow it. The names of
-// the fields and the meaning of the core's ones stay compatible with
-// hybrid.routerd.net/v1alpha1. The package knows no provider, no store and no executor.
+// the fields and the meaning of the core's ones stay compatible with hybrid.routerd.net/v1alpha1.
+// The package knows no provider, no store and no executor.
 //
 // # What the fields mean
 //
 // The core's own fields mean what they mean in a core. Without allowedProviders or allowedActions
-// nothing is allowed. Without allowedProviderRefs or allowedCIDRs there is no restriction. "*" in a
-// list of names allows any. An action is known by the name that the request gives it, whatever verb
-// its target chooses.
+// nothing is allowed. Without allowedProviderRefs or allowedCIDRs there is no restriction. "*" in
+// a list of names allows any. An action is known by the name that the request gives it, whatever
+// verb its target chooses.
 //
 // What is judged is the request that is carried out: each key that its verb declares, in the one
 // spelling that it has inside. A key that the verb ignores is judged as it was sent: it allows
@@ -20,13 +20,14 @@
 // name one, forwarding too. The undo of forwarding need not: what was allowed must stay undoable.
 //
 // allowedRegions and allowedTargets restrict when they are there. With allowedTargets, each of
-// nicRef, instanceRef and routeTableRef that an action names must match a pattern of that name, and
-// it must name one at least. So must a prior fact to which an undo gives something back
-// (priorHolder, priorRouteTarget), where it names an interface, an instance or a route table. In a
-// pattern * stands for any text and ? for one character.
+// nicRef, instanceRef and routeTableRef that an action names must match a pattern of that name,
+// and it must name one at least. So must a prior fact to which an undo gives something back
+// (priorHolder, priorRouteTarget), where it names an interface, an instance or a route table. In
+// a pattern * stands for any text and ? for one character.
 //
-// requiredTags must all be on each resource that an action targets, and none of deniedTags may be:
-// a key with a pattern, or a list of them, for the value. deniedTags ignore upper and lower case.
+// requiredTags must all be on each resource that an action targets, and none of deniedTags may
+// be: a key with a pattern, or a list of them, for the value. deniedTags ignore upper and lower
+// case.
 //
 // An undo needs allowUndo, and either its own verb in allowedActions or one that it undoes. An
 // action that nothing can undo must be in allowedActions by its name. "*" covers it only with
@@ -35,27 +36,32 @@
 //
 // A document of SSM is only run if its name matches a pattern of allowedDocuments.
 //
-// enabled, the lists, the tags, allowUndo and allowIrreversible say what may be acted on, and hold
-// for dry-runs too. dryRunOnly, executionWindow, maxActionsPerRun (absent, as 0: none), and what
-// concerns approval hold for execution. With approvals, different people must have approved exactly
-// the plan that runs, no longer than approvalTTL ago. With requireEvidence, a dry-run of exactly
-// that plan must have succeeded, not longer than maxEvidenceAge ago, and what it saw must be so
-// still. With maxDecisionWait, an action must be approved within that time
-// of its import, or executed where no approval is needed; an approval from later does not count.
+// enabled, the lists, the tags, allowUndo and allowIrreversible say what may be acted on, and
+// hold for dry-runs too. dryRunOnly, executionWindow, maxActionsPerRun (absent, as 0: none), and
+// what concerns approval hold for execution. With approvals, different people must have approved
+// exactly the plan that runs, no longer than approvalTTL ago. With requireEvidence, a dry-run of
+// exactly that plan must have succeeded, not longer than maxEvidenceAge ago, and what it saw must
+// be so still. With maxDecisionWait, an action must be approved within that time of its import,
+// or executed where no approval is needed; an approval from later does not count.
 //
 // With approvers an approval counts only if it is signed by a key of that list, for exactly the
-// plan, in the journal that it is in, and while the signature holds; several are of several persons
-// with several keys. With approverOtherThanImporter one of them is not of who imported the action.
-// An executor that enforces such a policy asks each request that executes for the signed approvals
-// themselves, in spec.context.approvals.
+// plan, in the journal that it is in, and while the signature holds; several are of several
+// persons with several keys. With approverOtherThanImporter one of them is not of who imported
+// the action. An executor that enforces such a policy asks each request that executes for the
+// signed approvals themselves, in spec.context.approvals.
 //
 // With allowedPlugins only a program with one of these digests is run, dry-runs too.
 //
 // maxNodes, maxPercentPerRegion and allowedAccounts hold for nodes that a selector chose: for all
 // that one selection has, whatever of it runs. A share is that of the nodes of one account in one
-// region that were not terminated when they were chosen. With
-// allowedAccounts a plan that no selection made is refused, since it does not say its account. No
-// undo is held to them. An executor can't know them: only the gate holds them.
+// region that were not terminated when they were chosen. With allowedAccounts a plan that no
+// selection made is refused, since it does not say its account. No undo is held to them. An
+// executor can't know them: only the gate holds them.
+//
+// With unattended no approval is needed for what a lifecycle event of one of its accounts and
+// groups asks for, as long as that takes only from the subnets and the pools that it names: pools
+// of addresses and of licences, and single Elastic IPs. Events of other groups are left alone.
+// All else that the document says holds. Whoever runs the handler says whose event it acts on.
 //
 // With joinCalls: false an executor that answers a stream makes each call for one request alone.
 //
@@ -115,6 +121,8 @@ type Policy struct {
 	MaxNodes, MaxPercentPerRegion int
 	Accounts                      []string // nil: no restriction
 
+	// unattended is nil where the document waives no approval for lifecycle events.
+	unattended *unattended
 	// joinCalls is nil where the document does not say it.
 	joinCalls *bool
 	// allowIrreversible is nil where the document does not say it.
