@@ -3,6 +3,7 @@ package table
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"aws-provider-executor/pkg/ledger"
@@ -71,6 +72,49 @@ type Change struct {
 func (c Change) Changes() bool {
 	return c.Take != nil || c.Give || c.Watched != 0 || c.Record != nil || c.Drop || c.Enter ||
 		c.Delete
+}
+
+// Met reports whether the condition is so of an item. It is for backends that have no conditions of
+// their own.
+func (c Condition) Met(i Item) bool {
+	switch {
+	case c.Lease != nil && (i.Epoch != c.Lease.Epoch || i.Holder != c.Lease.Holder ||
+		i.Holder != "" && i.Beat != c.Lease.Beat):
+		return false
+	case c.Holds != nil && (i.Epoch != c.Holds.Epoch || i.Holder != c.Holds.Holder):
+		return false
+	case c.Free && i.Holder != "":
+		return false
+	}
+	return c.Revision == nil || i.Revision == *c.Revision
+}
+
+// Apply makes the change among the items of a table, for such a backend.
+func (c Change) Apply(items map[Place]Item) {
+	i := items[c.Place]
+	switch {
+	case c.Delete:
+		delete(items, c.Place)
+		return
+	case !c.Changes():
+		return
+	}
+	if c.Take != nil {
+		i.Lease, i.Watched = *c.Take, 0
+	}
+	if c.Give {
+		i.Lease, i.Watched = Lease{Epoch: i.Epoch}, 0
+	}
+	if c.Watched != 0 {
+		i.Watched = c.Watched
+	}
+	if c.Record != nil {
+		i.Record, i.Revision = slices.Clone(c.Record), c.Revision
+	}
+	if c.Drop {
+		i.Record, i.Revision = nil, 0
+	}
+	items[c.Place] = i
 }
 
 // The partitions of a table.

@@ -60,54 +60,14 @@ func (m *Memory) Write(_ context.Context, changes []Change) error {
 			return errors.New("a write has one item twice")
 		}
 		places[c.Place] = true
-		if !holds(c.If, m.items[c.Place]) {
+		if !c.If.Met(m.items[c.Place]) {
 			return ErrMoved
 		}
 	}
 	for _, c := range changes {
-		m.make(c)
+		c.Apply(m.items)
 	}
 	return nil
-}
-
-func holds(c Condition, i Item) bool {
-	switch {
-	case c.Lease != nil && (i.Epoch != c.Lease.Epoch || i.Holder != c.Lease.Holder ||
-		i.Holder != "" && i.Beat != c.Lease.Beat):
-		return false
-	case c.Holds != nil && (i.Epoch != c.Holds.Epoch || i.Holder != c.Holds.Holder):
-		return false
-	case c.Free && i.Holder != "":
-		return false
-	}
-	return c.Revision == nil || i.Revision == *c.Revision
-}
-
-func (m *Memory) make(c Change) {
-	i := m.items[c.Place]
-	switch {
-	case c.Delete:
-		delete(m.items, c.Place)
-		return
-	case !c.Changes():
-		return
-	}
-	if c.Take != nil {
-		i.Lease, i.Watched = *c.Take, 0
-	}
-	if c.Give {
-		i.Lease, i.Watched = Lease{Epoch: i.Epoch}, 0
-	}
-	if c.Watched != 0 {
-		i.Watched = c.Watched
-	}
-	if c.Record != nil {
-		i.Record, i.Revision = slices.Clone(c.Record), c.Revision
-	}
-	if c.Drop {
-		i.Record, i.Revision = nil, 0
-	}
-	m.items[c.Place] = i
 }
 
 // Snapshot is a copy of what the table holds.
