@@ -5,21 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
-	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/host"
 	"aws-provider-executor/pkg/journal"
 	"aws-provider-executor/pkg/nodes/sshcommand"
 	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/runner"
 )
 
 func parseEnviron(environ []string) map[string]string {
@@ -229,23 +227,6 @@ func operator() string {
 	return "uid " + uid
 }
 
-// passedOn are the variables that an executor gets when they are set: where things are, never a
-// secret.
-var passedOn = []string{
-	"PATH", "EXECUTOR_STATE_DIR", "EXECUTOR_STATE_TABLE", "STATE_DIRECTORY", "EXECUTOR_LOG",
-	"EXECUTOR_METRICS_DIR", "EXECUTOR_OBSERVE_CALLS", "EXECUTOR_JOIN", "TRACEPARENT",
-	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_STS",
-	"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_AUTO_SCALING",
-	"AWS_CA_BUNDLE",
-	"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
-	"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-	"AWS_EC2_METADATA_DISABLED",
-	"AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN",
-	"AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
-	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-	"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-}
-
 // saidElsewhere says how what --plugin-env does not pass on is said.
 var saidElsewhere = map[string]string{
 	"EXECUTOR_POLICY":  "name a policy with --policy; it holds beside that of the environment",
@@ -255,76 +236,14 @@ var saidElsewhere = map[string]string{
 // pluginEnvironment is the whole environment of an executor that enforces the policies in these
 // files.
 func (a *app) pluginEnvironment(policyFiles string) ([]string, error) {
-	env := map[string]string{}
-	for _, name := range passedOn {
-		if value, ok := a.env[name]; ok {
-			env[name] = value
-		}
+	list, err := runner.Environment{
+		Of: a.env, More: a.pluginEnv, Flag: "--plugin-env", Elsewhere: saidElsewhere,
+		Policies: policyFiles, Timeout: a.timeout,
+	}.List()
+	if err != nil {
+		return nil, usage("%v", err)
 	}
-	if env[executor.StateTableVariable] != "" && a.env["AWS_REGION"] != "" {
-		// A table that is named by its name alone is in this region.
-		env["AWS_REGION"] = a.env["AWS_REGION"]
-	}
-	for _, setting := range a.pluginEnv {
-		name, value, given := strings.Cut(setting, "=")
-		switch {
-		case name == "" || strings.ContainsAny(name, " \t"):
-			return nil, usage("--plugin-env is %q, want NAME or NAME=VALUE", setting)
-		case saidElsewhere[name] != "":
-			return nil, usage("--plugin-env %s: %s", name, saidElsewhere[name])
-		case namesSecret(name):
-			return nil, usage(
-				"--plugin-env %s: credentials do not pass through the gate; the executor finds its own, "+
-					"from the instance's role, a profile (AWS_PROFILE and AWS_CONFIG_FILE) or "+
-					"AWS_SHARED_CREDENTIALS_FILE",
-				name,
-			)
-		case given:
-			env[name] = value
-		default:
-			if value, ok := a.env[name]; ok {
-				env[name] = value
-			}
-		}
-	}
-	env["EXECUTOR_TIMEOUT"] = (a.timeout * 5 / 6).String()
-	if policyFiles != "" {
-		env["EXECUTOR_POLICY"] = policyFiles
-	}
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if hasUserinfo(env[name]) {
-			return nil, usage(
-				"%s is a URL with a user or a password in it: credentials do not pass through the gate; "+
-					"take them out",
-				name,
-			)
-		}
-		all = append(all, name+"="+env[name])
-	}
-	return all, nil
-}
-
-// hasUserinfo tells a URL that has somebody's credentials before its host, however badly it is
-// formed otherwise.
-func hasUserinfo(value string) bool {
-	_, rest, _ := strings.Cut(value, "://")
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		rest = rest[:end]
-	}
-	return strings.Contains(rest, "@")
-}
-
-// namesSecret tells a variable that holds a secret itself from one that says where there is one.
-func namesSecret(name string) bool {
-	name = strings.ToUpper(name)
-	if strings.HasSuffix(name, "_FILE") || strings.HasSuffix(name, "_URI") {
-		return false
-	}
-	return slices.ContainsFunc(
-		[]string{"ACCESS_KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL"},
-		func(w string) bool { return strings.Contains(name, w) },
-	)
+	return list, nil
 }
 
 // findPlugin finds an executor by its file name. The one of the gate's own provider is what
@@ -333,37 +252,12 @@ func (a *app) findPlugin(name string) (string, error) {
 	if a.pluginPath != "" && name == a.Plugin {
 		return a.pluginPath, nil
 	}
-	var beside []string
-	if a.pluginPath != "" {
-		beside = append(beside, a.pluginPath)
-	}
-	if own, err := os.Executable(); err == nil {
-		if own, err = filepath.EvalSymlinks(own); err == nil {
-			beside = append(beside, own)
-		}
-	}
-	for _, other := range beside {
-		if path := filepath.Join(filepath.Dir(other), name); isProgram(path) {
-			return path, nil
-		}
-	}
-	for _, dir := range filepath.SplitList(a.env["PATH"]) {
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return path, nil
-		}
+	if file, found := runner.Find(name, a.pluginPath, a.env["PATH"]); found {
+		return file, nil
 	}
 	advice := "name it with --plugin"
 	if name != a.Plugin {
 		advice = "put it there, or beside the executor that --plugin names"
 	}
 	return "", fmt.Errorf("there is no %s beside actionctl or on PATH: %s", name, advice)
-}
-
-// isProgram reports whether a path is that of a file that can be run.
-func isProgram(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
