@@ -20,7 +20,8 @@ const module = "aws-provider-executor/cmd/"
 
 // flags are those of the Makefile's build. What that build compiled is not compiled again.
 var flags = []string{
-	"-race=false", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w -funcalign=8",
+	"-race=false", "-trimpath", "-tags", "nethttpomithttp2,lambda.norpc",
+	"-ldflags", "-s -w -funcalign=8",
 	"-gcflags=github.com/aws/...=-l", "-gcflags=go.yaml.in/...=-l",
 	"-gcflags=golang.org/x/crypto/...=-l",
 }

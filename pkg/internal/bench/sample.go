@@ -77,7 +77,7 @@ func tail(said []byte) []byte {
 // build builds a program that is measured or measures.
 func build(dir, name string) (string, error) {
 	path := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2",
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2,lambda.norpc",
 		"-ldflags", "-s -w -funcalign=8", "-o", path, "aws-provider-executor/pkg/internal/bench/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {

@@ -71,7 +71,7 @@ func withoutPeers(err error) error {
 
 // buildPrograms builds the real programs as they are shipped, from the tree this test is in.
 func buildPrograms() error {
-	build := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-o", house.dir+"/",
+	build := exec.Command("go", "build", "-tags", "nethttpomithttp2,lambda.norpc", "-o", house.dir+"/",
 		"aws-provider-executor/cmd/aws-provider-executor",
 		"aws-provider-executor/cmd/aws-provider-inventory", "aws-provider-executor/cmd/actionctl",
 		"aws-provider-executor/cmd/ec2sim", "aws-provider-executor/cmd/fence_aws_executor")

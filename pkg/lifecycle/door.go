@@ -1,0 +1,160 @@
+package lifecycle
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/policy"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Door carries out steps through the gate, for one event.
+type Door struct {
+	// Gate has the verbs of all providers, and holds the event.
+	Gate *gate.Gate
+	// Source is where the journal says that the plans are from.
+	Source string
+}
+
+var _ Doer = (*Door)(nil)
+
+// Do carries a step out, or finds that it was. What succeeded under its key was read back.
+func (g *Door) Do(ctx context.Context, s Step, begun int) Done {
+	d := Done{Step: s.Name, Key: s.IdempotencyKey, Verdict: StepFailed}
+	of := g.Gate
+	if s.Timeout > 0 {
+		// The claim holds for as long as the executor may take.
+		longer := *of
+		longer.Timeout = max(of.Timeout, s.Timeout+s.Timeout/5)
+		of = &longer
+	}
+	imported, err := of.ImportForRun(ctx, []gate.Plan{s.Plan}, g.Source)
+	if err != nil {
+		return d.failed(err)
+	}
+	a := imported[0].Action
+	if a.Status == gate.Succeeded && a.Altered == "" {
+		d.Verdict, d.Message, d.Facts = StepDone, a.ResultMessage, a.Observed
+		return d
+	}
+	ids := []int64{a.ID}
+	if of.Policy != nil && of.Policy.RequireEvidence {
+		outcomes, err := of.DryRun(ctx, ids, gate.Options{})
+		if err != nil {
+			return d.failed(err)
+		}
+		if d = d.from(outcomes); d.Verdict != StepDone {
+			return d
+		}
+	}
+	outcomes, err := of.Execute(ctx, ids, gate.Options{Begun: begun})
+	if err != nil {
+		return d.failed(err)
+	}
+	return d.from(outcomes)
+}
+
+// failed is a step that the gate could not look at. A refusal stays one.
+func (d Done) failed(err error) Done {
+	d.Verdict, d.Message = StepLater, err.Error()
+	if gate.IsRefusal(err) {
+		d.Verdict = StepFailed
+	}
+	return d
+}
+
+// from is how a step came out by what the gate says of its one action.
+func (d Done) from(outcomes []gate.Outcome) Done {
+	if len(outcomes) != 1 {
+		d.Verdict, d.Message = StepLater, "the gate tells nothing of it"
+		return d
+	}
+	o := outcomes[0]
+	d.Message, d.Let = o.Message, o.Verdict != gate.Refused && o.Verdict != gate.NotReached
+	if o.Result != nil {
+		d.Facts = o.Result.Status.Observed
+	}
+	switch o.Verdict {
+	case gate.Done:
+		d.Verdict = StepDone
+	case gate.Refused:
+		d.Verdict = StepFailed
+		if onlyClaimed(o.Reasons) {
+			d.Verdict = StepLater
+		}
+	case gate.NotReached:
+		d.Verdict = StepLater
+	default:
+		d.Verdict = StepFailed
+		if mayHelp(o) {
+			d.Verdict = StepLater
+		}
+		d.OutOfStock = d.Facts[protocol.FactFailureClass] == string(protocol.LimitExceeded)
+	}
+	return d
+}
+
+// onlyClaimed reports whether nothing is against an action but that another process is at work on
+// it.
+func onlyClaimed(reasons policy.Denial) bool {
+	return len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r policy.Reason) bool {
+		return r.Field != "claim" && r.Field != "run"
+	})
+}
+
+// mayHelp reports whether an action that failed may succeed when it is executed again: it was not
+// started, nobody knows what became of it, or the executor says so.
+func mayHelp(o gate.Outcome) bool {
+	if o.Result == nil {
+		return true
+	}
+	observed := o.Result.Status.Observed
+	return observed[protocol.FactRetryable] == "true"
+}
+
+// inForce lists the actions under keys that begin so which have something to take back.
+func (g *Door) inForce(
+	ctx context.Context, keys string,
+) (ids []int64, leftOut []gate.Outcome, err error) {
+	there, err := g.Gate.Store.List(ctx, gate.Query{Keys: []string{keys + "*"}})
+	if err != nil {
+		return nil, nil, err
+	}
+	var only []string
+	for _, a := range there {
+		// In a pattern a star of the group's own name stands for more.
+		if strings.HasPrefix(a.IdempotencyKey, keys) {
+			only = append(only, a.IdempotencyKey)
+		}
+	}
+	if len(only) == 0 {
+		return nil, nil, nil
+	}
+	return g.Gate.InForce(ctx, gate.Query{Only: only})
+}
+
+// Undo takes back all steps whose keys begin so, last first.
+func (g *Door) Undo(ctx context.Context, keys string) ([]Done, error) {
+	ids, leftOut, err := g.inForce(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	var all []Done
+	for _, o := range leftOut {
+		all = append(all, undoneOf(o))
+	}
+	outcomes, err := g.Gate.Rollback(ctx, ids, gate.Options{KeepGoing: true})
+	for _, o := range outcomes {
+		all = append(all, undoneOf(o))
+	}
+	return all, err
+}
+
+// undoneOf is how the undo of an action came out.
+func undoneOf(o gate.Outcome) Done {
+	key := o.Action.IdempotencyKey
+	d := Done{Step: key[strings.LastIndexByte(key, '/')+1:], Key: key + protocol.UndoKeySuffix}
+	return d.from([]gate.Outcome{o})
+}

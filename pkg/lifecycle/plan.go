@@ -1,0 +1,234 @@
+package lifecycle
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"aws-provider-executor/pkg/gate"
+)
+
+// Instance is what a plan needs to know of an instance.
+type Instance struct {
+	ID, Zone string
+	// Primary is the interface at device index 0, and Address its primary private address. They are
+	// read only if a step needs them.
+	Primary, Address string
+}
+
+// Role is what an instance is to be among the members of its group.
+type Role struct {
+	// Name is primary or secondary.
+	Name string
+	// Address is the instance's own, Primary the primary's id, PrimaryAddress its address.
+	Address, Primary, PrimaryAddress string
+	// Epoch is that of the election.
+	Epoch int64
+}
+
+// The roles.
+const (
+	RolePrimary   = "primary"
+	RoleSecondary = "secondary"
+)
+
+// Step is one action of a launch.
+type Step struct {
+	// Name is the last part of its key.
+	Name string
+	gate.Plan
+	// Required reports whether the launch is abandoned if the step fails.
+	Required bool
+	// OutOfStock says what becomes of the launch if there is none of what the step takes; empty for
+	// what Required says.
+	OutOfStock string
+	// Timeout is how long the executor may take; 0 for what is usual.
+	Timeout time.Duration
+}
+
+// The providers of steps.
+const (
+	ProviderAWS       = "aws"
+	ProviderAppliance = "appliance"
+)
+
+// KeyOf is the idempotency key of a step of an event's instance. It says all that the step is of,
+// so the same event gives the same keys.
+func KeyOf(e Event, k Kind, step string) string { return KeysOf(e, k) + step }
+
+// KeysOf begins the keys of all steps of an event's instance.
+func KeysOf(e Event, k Kind) string {
+	return strings.Join([]string{"lifecycle", e.Account, e.Region, e.Group, e.Instance, string(k), ""},
+		"/")
+}
+
+// NeedsPrimary reports whether a step needs the interface at device index 0.
+func (g *Group) NeedsPrimary() bool {
+	if g.Members != nil && g.Members.Index == 0 {
+		return true
+	}
+	return slices.ContainsFunc(g.Interfaces, func(i Interface) bool { return i.Index == 0 })
+}
+
+// Wrong says why an instance of the group can't be launched in its zone; empty if it can.
+func (g *Group) Wrong(i Instance) string {
+	var missing []string
+	for _, nic := range g.Interfaces {
+		if nic.Index > 0 && nic.Required && nic.Subnets[i.Zone] == "" {
+			missing = append(missing, fmt.Sprintf("%d (%s)", nic.Index, strings.Join(nic.zones(), ", ")))
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(
+		"%s is in the zone %s, and no subnet is configured there for the interfaces at "+
+			"the device indexes %s",
+		i.ID,
+		i.Zone,
+		strings.Join(missing, ", "),
+	)
+}
+
+// planner makes the steps of one launch.
+type planner struct {
+	*Group
+	event Event
+	Instance
+}
+
+// Resources are the steps by which an instance gets what is its own, in order.
+func (g *Group) Resources(e Event, i Instance) (all []Step) {
+	p := planner{g, e, i}
+	for _, nic := range g.Interfaces {
+		if nic.Index > 0 && (nic.Required || nic.Subnets[i.Zone] != "") {
+			all = append(all, p.networkInterface(nic))
+		}
+		if nic.Index == 0 && !nic.SourceDestCheck {
+			all = append(all, p.forwarding(nic))
+		}
+	}
+	for _, nic := range g.Interfaces {
+		if nic.Public != nil {
+			all = append(all, p.publicAddress(nic))
+		}
+	}
+	if len(g.Tags) > 0 {
+		all = append(all, p.tags())
+	}
+	if g.License != nil {
+		all = append(all, p.license())
+	}
+	return all
+}
+
+// InRole are the steps by which an instance takes up its role, in order.
+func (g *Group) InRole(e Event, i Instance, r Role) (all []Step) {
+	p := planner{g, e, i}
+	if g.Appliance != nil {
+		all = append(all, p.appliance(r))
+	}
+	if g.Protection == ProtectAlways || g.Protection == ProtectPrimary && r.Name == RolePrimary {
+		all = append(all, p.protection())
+	}
+	return all
+}
+
+// step makes a step. Its undo is what the verb itself names.
+func (p planner) step(name, provider, verb string, target, parameters map[string]string) Step {
+	return Step{Name: name, Required: true, Plan: gate.Plan{
+		Name: name + " of " + p.ID, Provider: provider, Action: verb,
+		Target: target, Parameters: parameters, IdempotencyKey: KeyOf(p.event, Launch, name),
+		Description: "launch of " + p.ID + " in " + p.event.Group,
+	}}
+}
+
+func (p planner) networkInterface(i Interface) Step {
+	given := map[string]string{
+		"securityGroups":      strings.Join(slices.Sorted(slices.Values(i.SecurityGroups)), ","),
+		"sourceDestCheck":     strconv.FormatBool(i.SourceDestCheck),
+		"deleteOnTermination": strconv.FormatBool(i.DeleteOnTermination),
+	}
+	for zone, subnet := range i.Subnets {
+		given["subnet."+zone] = subnet
+	}
+	if len(i.Addresses) > 0 {
+		given["privateAddresses"] = strings.Join(i.Addresses, ",")
+	}
+	if i.Description != "" {
+		given["interfaceDescription"] = i.Description
+	}
+	index := strconv.Itoa(i.Index)
+	s := p.step("interface:"+index, ProviderAWS, "ensure-network-interface", map[string]string{
+		"instanceRef": p.ID, "deviceIndex": index, "region": p.event.Region}, given)
+	s.Required = i.Required
+	return s
+}
+
+// forwarding switches off the source/dest check of the interface from the launch.
+func (p planner) forwarding(i Interface) Step {
+	s := p.step("forwarding:0", ProviderAWS, "ensure-forwarding-enabled", map[string]string{
+		"nicRef": p.Primary, "address": p.Address, "region": p.event.Region}, nil)
+	s.Required = i.Required
+	return s
+}
+
+func (p planner) tags() Step {
+	given := map[string]string{}
+	for key, value := range p.Tags {
+		given["tag."+key] = filled(value, p.words())
+	}
+	s := p.step("tags", ProviderAWS, "ensure-tags", map[string]string{
+		"resourceRef": p.ID, "region": p.event.Region}, given)
+	s.Required = p.TagsRequired
+	return s
+}
+
+func (p planner) words() map[string]string {
+	return map[string]string{"instance": p.ID, "group": p.event.Group}
+}
+
+func (p planner) appliance(r Role) Step {
+	words := p.words()
+	maps.Copy(words, map[string]string{"role": r.Name, "address": r.Address, "primary": r.Primary,
+		"primaryAddress": r.PrimaryAddress})
+	given := map[string]string{"driver": p.Appliance.Driver, "role": r.Name}
+	for key, value := range p.Appliance.Parameters {
+		given[key] = filled(value, words)
+	}
+	s := p.step("appliance", ProviderAppliance, "configure-appliance", map[string]string{
+		"instanceRef": p.ID, "region": p.event.Region}, given)
+	s.Required, s.Timeout = p.Appliance.Required, p.Appliance.Timeout
+	return s
+}
+
+// publicAddress gives an interface an Elastic IP.
+func (p planner) publicAddress(i Interface) Step {
+	index := strconv.Itoa(i.Index)
+	target := map[string]string{"instanceRef": p.ID, "deviceIndex": index, "region": p.event.Region}
+	given := map[string]string{}
+	if i.Public.Allocation != "" {
+		given["existingAllocation"] = i.Public.Allocation
+	} else {
+		given["publicIpv4Pool"] = i.Public.Pool
+	}
+	s := p.step("address:"+index, ProviderAWS, "ensure-public-address", target, given)
+	s.Required = i.Public.Required && i.Required
+	return s
+}
+
+func (p planner) license() Step {
+	s := p.step("license", ProviderAppliance, "assign-license", map[string]string{
+		"instanceRef": p.ID, "region": p.event.Region, "group": p.event.Group},
+		map[string]string{"pool": p.License.Pool})
+	s.Required, s.OutOfStock = p.License.Required, p.License.OutOfStock
+	return s
+}
+
+func (p planner) protection() Step {
+	return p.step("protection", ProviderAWS, "ensure-instance-protection", map[string]string{
+		"instanceRef": p.ID, "region": p.event.Region, "group": p.event.Group}, nil)
+}

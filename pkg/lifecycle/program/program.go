@@ -1,0 +1,207 @@
+// Package program is the body of lifecycled: the handler of lifecycle events as a command, a
+// listener to a queue, and a function of AWS Lambda.
+//
+// It keeps compatible: the commands and their flags, the exit codes (0 handled and well, 1 not, 2
+// wrong usage, 3 refused), and the JSON that it prints. It decides nothing: pkg/lifecycle does, and
+// pkg/gate lets through.
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/ledger/table"
+	"aws-provider-executor/pkg/lifecycle"
+	"aws-provider-executor/pkg/nodes/events"
+	"aws-provider-executor/pkg/printable"
+)
+
+// The exit codes.
+const (
+	ExitWell    = 0
+	ExitNotWell = 1
+	ExitUsage   = 2
+	ExitRefused = 3
+)
+
+// Name is the program's.
+const Name = "lifecycled"
+
+// Function runs a function of AWS Lambda until its machine ends: it gets events, and answers.
+type Function func(ctx context.Context, handle func(context.Context, []byte) ([]byte, error))
+
+// Program is lifecycled.
+type Program struct {
+	Version  string
+	Registry *action.Registry
+	// Plugins are the file names of the executors, by their providers.
+	Plugins map[string]string
+	Now     func() time.Time
+	// Wait returns after a time, or with the context's error if that ends first.
+	Wait func(ctx context.Context, d time.Duration) error
+	// Open opens a region, with the identity that the program has.
+	Open func(
+		ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+	) (lifecycle.Cloud, error)
+	// OpenTable opens the table that machines share. One for reading refuses to write.
+	OpenTable func(
+		ctx context.Context, name string, reading bool, env map[string]string, log *slog.Logger,
+	) (table.Backend, error)
+	// OpenQueue opens a queue by its URL.
+	OpenQueue func(ctx context.Context, url string, log *slog.Logger) (events.Queue, error)
+	// Lambda runs the program as a function of AWS Lambda.
+	Lambda Function
+}
+
+// lambdaRuntime is the variable by which the runtime of AWS Lambda tells a program that it is one
+// of its functions.
+const lambdaRuntime = "AWS_LAMBDA_RUNTIME_API"
+
+// Main runs one command and returns the exit code. The first argument is the program's name.
+func (p *Program) Main(
+	ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer,
+) int {
+	a := &app{Program: p, env: map[string]string{}, stdin: stdin, stdout: stdout,
+		stderr: printable.Writer(stderr)}
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		a.env[name] = value
+	}
+	defer func() {
+		for _, end := range a.atEnd {
+			end()
+		}
+	}()
+	a.log = slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: a.level()}))
+	root := a.root()
+	root.SetArgs(args[1:])
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(a.stderr)
+	err := root.ExecuteContext(ctx)
+	var code exit
+	var wrong *usageError
+	switch {
+	case err == nil:
+		return ExitWell
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &wrong):
+		fmt.Fprintf(a.stderr, "%s: %s\n", Name, err)
+		return ExitUsage
+	}
+	fmt.Fprintf(a.stderr, "%s: %s\n", Name, err)
+	return ExitNotWell
+}
+
+// exit ends the program with a code; what there is to say has been said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// usageError is a command that can't be meant.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// app is one run of the program.
+type app struct {
+	*Program
+	env            map[string]string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	log            *slog.Logger
+
+	configPath, policyPath, journalPath, pluginPath string
+	pluginEnv                                       []string
+	timeout                                         time.Duration
+	// atEnd is called once the command is through, the last first.
+	atEnd []func()
+}
+
+// level is how much is logged.
+func (a *app) level() slog.Level {
+	var l slog.Level
+	if l.UnmarshalText([]byte(a.env["LIFECYCLED_LOG"])) != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+func (a *app) root() *cobra.Command {
+	version := false
+	root := &cobra.Command{
+		Use:   Name,
+		Short: "gives the instances of Auto Scaling groups what they need, and takes it back",
+		Long: `lifecycled handles the lifecycle events of Auto Scaling groups. What an instance gets at
+its launch, and gives back at its terminate, are actions that the gate lets through: by a policy,
+with a journal, each read back and undone if the launch can't be finished.
+
+Without arguments, under AWS Lambda's runtime, it is a function of AWS Lambda.
+
+Exit: 0 handled and well, 1 abandoned, postponed or something is left, 2 wrong usage, 3 refused.`,
+		Example: `  lifecycled check
+  lifecycled handle --dry-run < event.json
+  lifecycled handle < event.json
+  lifecycled watch --queue https://sqs.eu-west-1.amazonaws.com/111122223333/edge`,
+		SilenceErrors: true, SilenceUsage: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case version:
+				_, err := fmt.Fprintln(a.stdout, Name, a.Version)
+				return err
+			case len(args) > 0:
+				return usage("there is no command %q; see %s --help", strings.Join(args, " "), Name)
+			case a.env[lambdaRuntime] != "":
+				return a.lambda(c.Context())
+			}
+			return c.Help()
+		},
+	}
+	// Not cobra's own: that takes a template, and with templates the linker keeps every method of the
+	// SDK.
+	root.Flags().BoolVarP(&version, "version", "v", false, "version for lifecycled")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%v; see %s --help", err, c.CommandPath())
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&a.configPath, "config", a.env["LIFECYCLED_CONFIG"],
+		"the configuration's `file` (LIFECYCLED_CONFIG)")
+	f.StringVar(&a.policyPath, "policy", a.env["LIFECYCLED_POLICY"],
+		"the policy's `file` (LIFECYCLED_POLICY), or several, like PATH; without one nothing is done")
+	f.StringVar(&a.journalPath, "journal", a.env["LIFECYCLED_JOURNAL"],
+		"the journal's `file`, or postgres://USER@HOST/DATABASE (LIFECYCLED_JOURNAL; default "+
+			"journal.db in the configuration's directory, or in $STATE_DIRECTORY)")
+	f.StringVar(&a.pluginPath, "plugin", "",
+		"the `file` of the executor of EC2 (default beside lifecycled, then PATH); that of appliances "+
+			"is looked for beside it first")
+	f.StringArrayVar(&a.pluginEnv, "plugin-env", nil,
+		"one more `variable` of the environment that executors get; NAME or NAME=VALUE")
+	f.DurationVar(&a.timeout, "timeout", 30*time.Second,
+		"when an executor is killed; it answers by its own deadline, before that")
+	root.AddCommand(a.handle(), a.watch(), a.check(), a.schema())
+	root.InitDefaultHelpCmd()
+	root.CompletionOptions.DisableDefaultCmd = true
+	return root
+}
+
+// checkFlags refuses what no command can use.
+func (a *app) checkFlags() error {
+	switch {
+	case a.configPath == "":
+		return usage("there is no configuration: name its file with --config or LIFECYCLED_CONFIG")
+	case a.timeout < time.Second || a.timeout > time.Hour:
+		return usage("--timeout is %s, want from 1s to 1h", a.timeout)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package lifecycle
+
+import (
+	"context"
+
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// Rehearsed is the outcome of an event that was only looked at.
+const Rehearsed Outcome = "dry-run"
+
+// Would is the verdict of a step that was only looked at: it would be done.
+const Would Verdict = "would"
+
+// Rehearse tells all that Handle would do now, and changes nothing. A step that builds on what an
+// earlier one makes may be told as one that fails: it is not there yet.
+func (h *Handler) Rehearse(ctx context.Context, e Event) Result {
+	g, refusal := h.mine(&e)
+	result := Result{Event: e, Outcome: Rehearsed}
+	switch {
+	case refusal != "":
+		result.Outcome, result.Reason = Refused, refusal
+		return result
+	case e.Kind == Told:
+		result.Reason = "it asks for nothing"
+		return result
+	}
+	postponed := func(err error) Result {
+		result.Outcome, result.Reason = Postponed, err.Error()
+		return result
+	}
+	cloud, err := h.Open(ctx, e.Region)
+	if err != nil {
+		return postponed(err)
+	}
+	r := &run{Handler: h, event: e, group: g, cloud: cloud, doer: h.Doer(e), result: result,
+		known: known{kind: e.Kind, undoExpired: g.ExpiredHook == UndoExpired}}
+	if r.record, err = h.Records.Read(ctx, e); err != nil {
+		return postponed(err)
+	}
+	r.known = r.known.reads(r.record)
+	if r.look(ctx) != done {
+		return postponed(errorOf(r.reason))
+	}
+	return r.rehearse(ctx, postponed)
+}
+
+// rehearse tells what follows from where the instance stands.
+func (r *run) rehearse(ctx context.Context, postponed func(error) Result) Result {
+	k := r.known
+	k.claimed, k.retired, k.asked = true, true, true
+	next := k.move()
+	switch next {
+	case begin, step:
+		for _, s := range r.steps {
+			if s.action == nil {
+				continue
+			}
+			if action, needed := s.action(); needed {
+				r.result.Steps = append(r.result.Steps, r.doer.Rehearse(ctx, action))
+			}
+		}
+	case undo, giveUp:
+		undone, err := r.doer.RehearseUndo(ctx, KeysOf(r.event, Launch))
+		if err != nil {
+			return postponed(err)
+		}
+		r.result.Undone = undone
+		r.result.Reason = r.why()
+		if r.event.Kind != Launch {
+			r.result.Reason = ""
+		}
+	case stop:
+		r.result.Outcome, r.result.Reason = Postponed, r.reason
+	default:
+		r.result.Reason = "there is nothing more to do but to tell the hook"
+	}
+	return r.result
+}
+
+type errorOf string
+
+func (e errorOf) Error() string { return string(e) }
+
+// Rehearse asks what a step would do now.
+func (g *Door) Rehearse(ctx context.Context, s Step) Done {
+	d := Done{Step: s.Name, Key: s.IdempotencyKey}
+	if faults := g.Gate.Complete(&s.Plan); len(faults) > 0 {
+		d.Verdict, d.Message = StepFailed, faults.Error()
+		return d
+	}
+	o, err := g.Gate.Direct(ctx, s.Request(protocol.DryRun), 0)
+	if err != nil {
+		return d.failed(err)
+	}
+	return d.would([]gate.Outcome{o})
+}
+
+// would is from for what was only asked.
+func (d Done) would(outcomes []gate.Outcome) Done {
+	if d = d.from(outcomes); d.Verdict == StepDone {
+		d.Verdict = Would
+	}
+	return d
+}
+
+// RehearseUndo asks what the undo of all steps whose keys begin so would do now.
+func (g *Door) RehearseUndo(ctx context.Context, keys string) ([]Done, error) {
+	ids, leftOut, err := g.inForce(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := g.Gate.RollbackDryRun(ctx, ids, gate.Options{KeepGoing: true})
+	var all []Done
+	for _, o := range append(leftOut, outcomes...) {
+		d := undoneOf(o)
+		if d.Verdict == StepDone {
+			d.Verdict = Would
+		}
+		all = append(all, d)
+	}
+	return all, err
+}
