@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,18 @@ func checkRole(r AccountRole) error {
 // SetOptIn sets what the account has of the region: opt-in-not-required, opted-in or not-opted-in.
 func (r *Region) SetOptIn(status string) {
 	r.mark(func(w *world.World) { w.OptIn = status })
+}
+
+// SetPublicPool gives the account a pool of public addresses of its own, ipv4pool-ec2-…, with those
+// of a network.
+func (r *Region) SetPublicPool(id, network string) {
+	r.mark(func(w *world.World) {
+		pools := maps.Clone(w.PublicPools)
+		if pools == nil {
+			pools = map[string]string{}
+		}
+		pools[id], w.PublicPools = netip.MustParsePrefix(network).String(), pools
+	})
 }
 
 // SetDenied has a service control policy deny every call of EC2 in the region, or not.

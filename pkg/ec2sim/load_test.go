@@ -37,6 +37,8 @@ func TestDumpedWorldsLoad(t *testing.T) {
 	p := lab(t, ec2sim.WithTransitionTime(0), ec2sim.WithQuotas(ec2sim.Quotas{TagsPerResource: 7}))
 	r := p.sim.Region(ec2sim.LabRegion)
 	p.ipv6Only()
+	r.SetPublicPool("ipv4pool-ec2-01088600000000001", "198.51.100.0/24")
+	p.ok("AllocateAddress", "PublicIpv4Pool=ipv4pool-ec2-01088600000000001")
 	trunk := r.AddInterface(
 		ec2sim.Interface{ID: "eni-0ffffffffffffffff", SubnetID: ec2sim.LabSubnetA, Type: "trunk"})
 	r.AddInterface(
@@ -225,10 +227,16 @@ func TestRefusedWorlds(t *testing.T) {
 
 func TestAllFaultsOfAWorldAreTold(t *testing.T) {
 	err := ec2sim.New().Load(
-		[]byte("regions:\n  mars: {}\n  eu-west-1:\n    vpcs:\n      - {cidr: x}\n      - {cidr: y}\n"))
+		[]byte("regions:\n  mars: {}\n  eu-west-1:\n    vpcs:\n      - {cidr: x}\n      - {cidr: y}\n" +
+			"  eu-west-2:\n    publicIpv4Pools:\n      ipv4pool-ec2-0000000a: 198.51.100.1/24\n" +
+			"      mine: 198.51.100.0/24\n"))
 	want := "line 2: regions.mars: is not the name of a region\n" +
 		"line 5: regions.eu-west-1.vpcs[0]: \"x\" is not a network\nline 6: " +
-		"regions.eu-west-1.vpcs[1]: \"y\" is not a network"
+		"regions.eu-west-1.vpcs[1]: \"y\" is not a network\n" +
+		"line 9: regions.eu-west-2.publicIpv4Pools.ipv4pool-ec2-0000000a: is \"198.51.100.1/24\", " +
+		"want an IPv4 network of a pool ipv4pool-ec2-…\n" +
+		"line 10: regions.eu-west-2.publicIpv4Pools.mine: is \"198.51.100.0/24\", want an IPv4 " +
+		"network of a pool ipv4pool-ec2-…"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}

@@ -235,6 +235,36 @@ func TestElasticIPs(t *testing.T) {
 	}
 }
 
+// TestPublicPools: a pool of the account's own gives addresses of its network, as many as it has.
+func TestPublicPools(t *testing.T) {
+	const pool = "ipv4pool-ec2-01088600000000001"
+	p := lab(t)
+	p.sim.Region(ec2sim.LabRegion).SetPublicPool(pool, "198.51.100.8/31")
+	for _, want := range []string{"198.51.100.8", "198.51.100.9"} {
+		a := p.ok(allocateOp, "PublicIpv4Pool="+pool)
+		shown := p.ok("DescribeAddresses", "AllocationId.1="+a.one("allocationId"))
+		if got := a.one("publicIp"); got != want || a.one("publicIpv4Pool") != pool ||
+			shown.one("addressesSet/item/publicIpv4Pool") != pool {
+			t.Errorf("%s, want %s:\n%s\n%s", got, want, a.body, shown.body)
+		}
+	}
+	p.refuses(t, []refusal{{"none left", allocateOp, []string{"PublicIpv4Pool=" + pool}, 0,
+		"InsufficientAddressCapacity", "The public IPv4 pool '" + pool + "' has no free addresses."}})
+	of := p.ok(allocateOp, "PublicIpv4Pool=amazon")
+	shown := p.ok("DescribeAddresses", "AllocationId.1="+of.one("allocationId"))
+	if of.one("publicIpv4Pool") != "amazon" ||
+		shown.one("addressesSet/item/publicIpv4Pool") != "amazon" {
+		t.Errorf("%s\n%s", of.body, shown.body)
+	}
+	// What somebody removes by hand leaves nothing bound to it.
+	p.sim.Region(ec2sim.LabRegion).Remove(ec2sim.LabRouterAInterface)
+	for _, a := range p.sim.Region(ec2sim.LabRegion).State().Addresses {
+		if a.AssociationID != "" || a.InterfaceID != "" {
+			t.Errorf("bound to what is gone: %+v", a)
+		}
+	}
+}
+
 // TestMakingQuotas: what is made is limited in its number.
 func TestMakingQuotas(t *testing.T) {
 	p := lab(t, ec2sim.WithQuotas(ec2sim.Quotas{Interfaces: 8}))

@@ -19,6 +19,9 @@ type allocateAddressIn struct {
 }
 
 func (in *allocateAddressIn) resources(*world.World) []string {
+	if in.PublicIpv4Pool != "" && in.PublicIpv4Pool != world.AmazonPool {
+		return []string{world.NewAllocationID, in.PublicIpv4Pool}
+	}
 	return []string{world.NewAllocationID}
 }
 
@@ -52,7 +55,7 @@ func allocateAddress(c *call, in *allocateAddressIn) (any, error) {
 		Domain       string `xml:"domain"`
 		Pool         string `xml:"publicIpv4Pool"`
 		Border       string `xml:"networkBorderGroup"`
-	}{a.PublicIP, a.AllocationID, "vpc", world.AmazonPool, c.World.Region}, nil
+	}{a.PublicIP, a.AllocationID, "vpc", a.PoolOf(), c.World.Region}, nil
 }
 
 type associateAddressIn struct {

@@ -24,6 +24,7 @@ type addressXML struct {
 	InterfaceOwnerID string              `xml:"networkInterfaceOwnerId,omitempty"`
 	PrivateIP        string              `xml:"privateIpAddress,omitempty"`
 	Border           string              `xml:"networkBorderGroup"`
+	Pool             string              `xml:"publicIpv4Pool"`
 	Tags             query.Items[tagXML] `xml:"tagSet"`
 }
 
@@ -54,7 +55,8 @@ func describeAddresses(c *call, in *describeAddressesIn) (any, error) {
 func (w view) addressXML(a *world.Address) addressXML {
 	x := addressXML{
 		PublicIP: a.PublicIP, AllocationID: a.AllocationID, AssociationID: a.AssociationID, Domain: "vpc",
-		InterfaceID: a.InterfaceID, PrivateIP: a.PrivateIP, Border: w.Region, Tags: tagsXML(a.Tags),
+		InterfaceID: a.InterfaceID, PrivateIP: a.PrivateIP, Border: w.Region, Pool: a.PoolOf(),
+		Tags: tagsXML(a.Tags),
 	}
 	if eni := w.Interfaces[a.InterfaceID]; eni != nil {
 		x.InstanceID, x.InterfaceOwnerID = eni.Instance(), w.OwnerOf(eni.ID)

@@ -37,5 +37,10 @@ func (w *World) Remove(id string) error {
 	delete(w.Instances, id)
 	delete(w.Interfaces, id)
 	delete(w.Addresses, id)
+	for a := range w.Addresses.Each() {
+		if a.InterfaceID == id {
+			a.unbind()
+		}
+	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"net/netip"
 
 	"aws-provider-executor/pkg/ec2sim/internal/refusal"
@@ -10,17 +11,29 @@ import (
 var AssociationIDs = IDKind{"eipassoc", "InvalidAssociationID.Malformed",
 	"InvalidAssociationID.NotFound", "The association ID '%s' does not exist", ""}
 
+// PoolIDs are the ids of an account's own pools of public addresses.
+var PoolIDs = IDKind{"ipv4pool-ec2", "InvalidPublicIpv4PoolID.Malformed",
+	"InvalidPublicIpv4PoolID.NotFound", "The public IPv4 pool ID '%s' does not exist", ""}
+
 // AmazonPool is the pool of public addresses that everybody has.
 const AmazonPool = "amazon"
 
 // firstElastic is where the stand-in's addresses of that pool begin.
 var firstElastic = netip.MustParseAddr("203.0.113.1")
 
-// Allocate gives the account a public address.
+// Allocate gives the account a public address of a pool.
 func (c *Change) Allocate(pool string, tags Tags) (*Address, error) {
-	if pool != "" && pool != AmazonPool {
-		return nil, refusal.New("InvalidPublicIpv4PoolID.NotFound",
-			"The public IPv4 pool ID '%s' does not exist", pool)
+	if pool == AmazonPool {
+		pool = ""
+	}
+	next, in := firstElastic, netip.Prefix{}
+	if pool != "" {
+		network, there := c.World.PublicPools[pool]
+		if !there {
+			return nil, PoolIDs.Absent(pool)
+		}
+		in = netip.MustParsePrefix(network)
+		next = in.Addr()
 	}
 	if len(c.World.Addresses) >= c.Quotas.elasticAddresses() {
 		return nil, refusal.New("AddressLimitExceeded",
@@ -33,14 +46,20 @@ func (c *Change) Allocate(pool string, tags Tags) (*Address, error) {
 	for _, a := range c.World.Addresses {
 		taken[a.PublicIP] = true
 	}
-	next := firstElastic
 	for taken[next.String()] {
 		next = next.Next()
 	}
+	if in.IsValid() && !in.Contains(next) {
+		return nil, refusal.New("InsufficientAddressCapacity",
+			"The public IPv4 pool '%s' has no free addresses.", pool)
+	}
 	return put(c.World.Addresses, Address{
-		AllocationID: c.Mint.id("eipalloc"), PublicIP: next.String(), Tags: tags.clone(),
+		AllocationID: c.Mint.id("eipalloc"), PublicIP: next.String(), Pool: pool, Tags: tags.clone(),
 	}), nil
 }
+
+// PoolOf is the name of the pool that an address is of.
+func (a *Address) PoolOf() string { return cmp.Or(a.Pool, AmazonPool) }
 
 // unbind has an Elastic IP bound to nothing.
 func (a *Address) unbind() { a.AssociationID, a.InterfaceID, a.PrivateIP = "", "", "" }

@@ -3,6 +3,7 @@ package world
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
@@ -137,6 +138,10 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		items(l, "interfaces", &nics, Interface{SourceDestCheck: true}),
 		items(l, "addresses", &eips, Address{}), items(l, "commands", &runs, Command{}),
 		items(l, "fleets", &fleets, fleet{}), items(l, "scalingGroups", &scales, ScalingGroup{}),
+		document.Field{Name: "publicIpv4Pools", Read: func(n *document.Node, path string) {
+			l.value(n, path, reflect.ValueOf(&w.PublicPools).Elem())
+			l.checkPools(w, n, path)
+		}},
 		document.Field{Name: "denied", Read: func(n *document.Node, path string) {
 			w.Denied = l.Bool(n, path)
 		}},
@@ -180,6 +185,17 @@ func (l *loader) region(name string, n *document.Node, path string) {
 	l.fleets(w, fleets)
 	addNamed(l, scales, w.AddScalingGroup)
 	l.to.Worlds[Place{l.owner, name}] = w
+}
+
+// checkPools refuses pools that no account can have.
+func (l *loader) checkPools(w *World, n *document.Node, path string) {
+	for _, e := range n.Entries {
+		network := w.PublicPools[e.Key]
+		if p, err := netip.ParsePrefix(network); PoolIDs.Check(e.Key) != nil || err != nil ||
+			!p.Addr().Is4() || p.Masked() != p {
+			l.Add(e.Line, path+"."+e.Key, "is %q, want an IPv4 network of a pool ipv4pool-ec2-…", network)
+		}
+	}
 }
 
 func (l *loader) optIn(n *document.Node, path string) string {

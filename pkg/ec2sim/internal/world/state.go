@@ -20,6 +20,8 @@ type RegionState struct {
 	Addresses      []Address       `json:"addresses,omitempty"`
 	ScalingGroups  []ScalingGroup  `json:"scalingGroups,omitempty"`
 	Commands       []Command       `json:"commands,omitempty"`
+	// PublicPools are the account's own pools of public addresses: the network of each, by its id.
+	PublicPools map[string]string `json:"publicIpv4Pools,omitempty"`
 
 	// OptIn is opt-in-not-required, opted-in or not-opted-in. Empty follows from the region's name.
 	// Who calls in a region that is not opted in is not known there.
@@ -200,7 +202,9 @@ type Address struct {
 	AssociationID string `json:"associationId,omitempty"`
 	InterfaceID   string `json:"interfaceId,omitempty"`
 	PrivateIP     string `json:"privateIp,omitempty"`
-	Tags          Tags   `json:"tags,omitempty"`
+	// Pool is the one that it is of, empty for AmazonPool.
+	Pool string `json:"publicIpv4Pool,omitempty"`
+	Tags Tags   `json:"tags,omitempty"`
 }
 
 func (t Tags) clone() Tags {

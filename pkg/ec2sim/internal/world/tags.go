@@ -108,7 +108,7 @@ var resourceTypes = map[string]string{
 	"eni": "network-interface", "eipalloc": "elastic-ip", "igw": "internet-gateway",
 	"nat":  "natgateway",
 	"eigw": "egress-only-internet-gateway", "tgw": "transit-gateway", "pcx": "vpc-peering-connection",
-	"vgw": "vpn-gateway", "vpce": "vpc-endpoint",
+	"vgw": "vpn-gateway", "vpce": "vpc-endpoint", "ipv4pool": "ipv4pool-ec2",
 }
 
 // ResourceType is EC2's name of the kind of resource that has the id.

@@ -68,6 +68,8 @@ type World struct {
 	// OptIn and Denied are as in RegionState.
 	OptIn  string
 	Denied bool
+	// PublicPools are as in RegionState.
+	PublicPools map[string]string
 
 	VPCs       Table[VPC]
 	Subnets    Table[Subnet]
@@ -128,7 +130,8 @@ func New(region, owner string) *World {
 func (w *World) Clone() *World {
 	return &World{
 		Region: w.Region, Owner: w.Owner, OptIn: w.OptIn, Denied: w.Denied,
-		VPCs: w.VPCs.clone(), Subnets: w.Subnets.clone(), Groups: w.Groups.clone(),
+		PublicPools: maps.Clone(w.PublicPools),
+		VPCs:        w.VPCs.clone(), Subnets: w.Subnets.clone(), Groups: w.Groups.clone(),
 		Gateways: w.Gateways.clone(), Routes: w.Routes.clone(), Instances: w.Instances.clone(),
 		Interfaces: w.Interfaces.clone(), Addresses: w.Addresses.clone(),
 		ScalingGroups: w.ScalingGroups.clone(),
@@ -147,6 +150,7 @@ func (w *World) Snapshot() RegionState {
 		Interfaces: w.Interfaces.snapshot(), Addresses: w.Addresses.snapshot(),
 		ScalingGroups: w.ScalingGroups.snapshot(),
 		Commands:      w.Commands.snapshot(),
+		PublicPools:   maps.Clone(w.PublicPools),
 		OptIn:         w.OptIn, Denied: w.Denied,
 	}
 	for i := range s.Interfaces {
