@@ -9,6 +9,7 @@ import (
 	"aws-provider-executor/actions/forwarding"
 	"aws-provider-executor/actions/networkinterface"
 	"aws-provider-executor/actions/power"
+	"aws-provider-executor/actions/publicaddress"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/runcommand"
 	"aws-provider-executor/actions/secondaryip"
@@ -33,6 +34,7 @@ func RegistryAt(clock sgfence.Clock) *action.Registry {
 		tags.Verbs(),
 		runcommand.Verbs(clock.Now),
 		networkinterface.Verbs(),
+		publicaddress.Verbs(),
 	))
 }
 

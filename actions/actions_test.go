@@ -11,6 +11,7 @@ import (
 	"aws-provider-executor/actions/forwarding"
 	"aws-provider-executor/actions/networkinterface"
 	"aws-provider-executor/actions/power"
+	"aws-provider-executor/actions/publicaddress"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/runcommand"
 	"aws-provider-executor/actions/secondaryip"
@@ -39,6 +40,9 @@ var (
 
 	_ networkinterface.Reader = (*awsec2.Reader)(nil)
 	_ networkinterface.Writer = (*awsec2.Writer)(nil)
+
+	_ publicaddress.Reader = (*awsec2.Reader)(nil)
+	_ publicaddress.Writer = (*awsec2.Writer)(nil)
 )
 
 // declaredFirst are the fields that programs declared whose records have digests of the first form.
@@ -53,6 +57,7 @@ stop-instances:
 ensure-tags:
 run-command:
 ensure-network-interface:
+ensure-public-address:
 `
 
 // deciding are the fields that decide what is left behind.
@@ -67,6 +72,7 @@ ensure-tags: resourceRef region tag.<key>
 run-command: instanceRef region document documentVersion parameter.<name>
 ensure-network-interface: instanceRef deviceIndex region subnet.<zone> securityGroups` +
 	` privateAddresses interfaceDescription sourceDestCheck deleteOnTermination
+ensure-public-address: instanceRef deviceIndex address region publicIpv4Pool allocationRef
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through

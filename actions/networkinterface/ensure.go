@@ -130,11 +130,11 @@ func (e *ensure) ownToken(all []ec2model.InterfaceDetail) string {
 		}
 	}
 	for _, n := range all {
-		if token := e.tokenOf(n); strings.HasPrefix(token, keyHalf(e.req.Past.Key)) {
+		if token := e.tokenOf(n); action.OwnToken(e.req.Past.Key, token) {
 			return token
 		}
 	}
-	return newToken(e.req.Past.Key, e.req.Keeps)
+	return action.NewToken(e.req.Past.Key, e.req.Keeps)
 }
 
 // state is that of the slot, as far as interfaces made for it tell. One of another action that is
@@ -201,7 +201,7 @@ func (e *ensure) keep(now state) (*action.Plan, error) {
 		Read: read,
 		Transitions: []action.Transition{{
 			Resource: e.instance, Attribute: e.attribute(), From: now.value, To: now.value,
-			Drawn: drawn(e.tokenOf(now.nic)), Call: callCreate, Set: action.SetWith(e.set),
+			Drawn: action.DrawnOf(e.tokenOf(now.nic)), Call: callCreate, Set: action.SetWith(e.set),
 		}},
 		Facts: func(_ []action.Transition, seen action.Seen) map[string]string {
 			return action.Merge(seen.Facts,
@@ -233,7 +233,7 @@ func (e *ensure) make(now state) (*action.Plan, error) {
 	}
 	all := []action.Transition{{
 		Resource: e.instance, Attribute: e.attribute(), From: now.value, To: present + e.token,
-		Via: made + e.token, Echoed: true, Drawn: drawn(e.token), Call: callCreate,
+		Via: made + e.token, Echoed: true, Drawn: action.DrawnOf(e.token), Call: callCreate,
 		Set: action.SetWith(e.set),
 	}}
 	if now.own {

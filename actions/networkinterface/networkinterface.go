@@ -9,9 +9,6 @@ package networkinterface
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -216,30 +213,6 @@ func removalPermissions() []action.Permission {
 		{Action: callDelete, Change: true, Resource: nic, For: "deleting it"},
 	}
 }
-
-// tokenBytes is how long each half of a token is.
-const tokenBytes = 8
-
-// keyHalf is the half of a token that the key of its action decides.
-func keyHalf(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:tokenBytes])
-}
-
-// newToken is the token of an action that makes an interface. What is made and deleted again must
-// not be asked for by the same token, which EC2 remembers: so half of it is random, where a record
-// keeps it. Without a record the key alone has to find what was made.
-func newToken(key string, keeps bool) string {
-	var random [tokenBytes]byte
-	if keeps {
-		// It never fails: see the package.
-		_, _ = rand.Read(random[:])
-	}
-	return keyHalf(key) + hex.EncodeToString(random[:])
-}
-
-// drawn is the half of a token that is drawn at random.
-func drawn(token string) string { return token[min(len(token), 2*tokenBytes):] }
 
 // slot is a device index of an instance.
 type slot struct {

@@ -24,8 +24,8 @@ const (
 )
 
 var (
-	own    = keyHalf("k") + "0000000000000001"
-	theirs = keyHalf("k2") + "0000000000000002"
+	own    = action.NewToken("k", false)[:16] + "0000000000000001"
+	theirs = action.NewToken("k2", false)[:16] + "0000000000000002"
 	on     = true
 )
 
@@ -242,7 +242,7 @@ func TestTokens(t *testing.T) {
 		return strings.TrimPrefix(p.Transitions[0].To, present)
 	}
 	first, second := token(running(), request(nil)), token(running(), request(nil))
-	if first == second || len(first) != 32 || !strings.HasPrefix(first, keyHalf("k")) {
+	if first == second || len(first) != 32 || !action.OwnToken("k", first) {
 		t.Errorf("%s and %s", first, second)
 	}
 	if got := token(running(), request(nil, entry("k", absent, present+own,

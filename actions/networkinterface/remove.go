@@ -125,7 +125,7 @@ func (m *removal) plan(now action.Seen, back action.Back) *action.Plan {
 	nic, value := m.nic, now.Values[0]
 	t := action.Transition{
 		Resource: m.instance, Attribute: m.attribute(), From: value, To: back.To, Back: &back,
-		Drawn: drawn(m.tokenOf(nic)), Call: callDelete, Set: action.SetWith(m.set),
+		Drawn: action.DrawnOf(m.tokenOf(nic)), Call: callDelete, Set: action.SetWith(m.set),
 	}
 	if token, is := strings.CutPrefix(value, present); is && back.To == absent {
 		t.Via, t.Call = made+token, callDetach
@@ -158,6 +158,9 @@ func (m *removal) set(ctx context.Context, w Writer, _, to string) error {
 	switch {
 	case to == absent:
 		return w.DeleteNetworkInterface(ctx, m.nic.ID)
+	case strings.HasPrefix(to, present):
+		return protocol.Refuse(protocol.Conflict,
+			"the undo does not attach again what it has detached; undo it again")
 	case m.nic.Attachment == "" || m.nic.Attachment == "detaching":
 		return nil
 	}

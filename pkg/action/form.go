@@ -35,6 +35,7 @@ var (
 	RouteTableID = resourceID("route table id", "rtb")
 	SubnetID     = resourceID("subnet id", "subnet")
 	AllocationID = resourceID("allocation id of an Elastic IP", "eipalloc")
+	PublicPoolID = resourceID("id of a public IPv4 pool", "ipv4pool-ec2")
 
 	// Region is a region's name; whether it exists is the provider's to say.
 	Region = Form{

@@ -19,6 +19,8 @@ const (
 	Subnet           Kind = "subnet"
 	SecurityGroup    Kind = "security-group"
 	ElasticIP        Kind = "elastic-ip"
+	// PublicPool is a pool of public addresses. No target names one, so Kinds does not list it.
+	PublicPool Kind = "ipv4pool-ec2"
 	// Node is a node of the store of nodes, by its id there.
 	Node Kind = "node"
 	// SSMDocument is a document of SSM. No target names one, so Kinds does not list it.
@@ -46,6 +48,8 @@ func kindOf(id string) Kind {
 		return SecurityGroup
 	case "eipalloc":
 		return ElasticIP
+	case "ipv4pool":
+		return PublicPool
 	}
 	return ""
 }

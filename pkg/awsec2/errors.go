@@ -54,6 +54,7 @@ var codeClasses = map[string]protocol.FailureClass{
 	"RequestTimeout":     protocol.Unavailable,
 
 	"InsufficientFreeAddressesInSubnet": protocol.LimitExceeded,
+	"InsufficientAddressCapacity":       protocol.LimitExceeded,
 
 	"IncorrectState":           protocol.Conflict,
 	"IncorrectInstanceState":   protocol.Conflict,

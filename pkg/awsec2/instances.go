@@ -64,8 +64,7 @@ func instance(i types.Instance) ec2model.Instance {
 		one := instanceInterface(n)
 		one.Position = position
 		m.Interfaces = append(m.Interfaces, one)
-		// The owner of an Elastic IP is an account.
-		if a := n.Association; a != nil && aws.ToString(a.IpOwnerId) == "amazon" {
+		if a := n.Association; a != nil && aws.ToString(a.IpOwnerId) == ownedByAmazon {
 			m.LostAddress = aws.ToString(a.PublicIp)
 		}
 	}
@@ -74,6 +73,10 @@ func instance(i types.Instance) ec2model.Instance {
 	})
 	return m
 }
+
+// ownedByAmazon is the owner of a public address that EC2 gave of its own. The owner of an Elastic
+// IP is an account.
+const ownedByAmazon = "amazon"
 
 func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterface {
 	m := ec2model.InstanceInterface{
@@ -89,6 +92,18 @@ func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterf
 		m.Groups = append(m.Groups, aws.ToString(g.GroupId))
 	}
 	slices.Sort(m.Groups)
+	for _, a := range n.PrivateIpAddresses {
+		one := ec2model.InstanceAddress{Private: aws.ToString(a.PrivateIpAddress)}
+		if by := a.Association; by != nil {
+			one.Public = aws.ToString(by.PublicIp)
+			one.Elastic = aws.ToString(by.IpOwnerId) != ownedByAmazon
+		}
+		if aws.ToBool(a.Primary) {
+			m.Addresses = slices.Insert(m.Addresses, 0, one)
+		} else {
+			m.Addresses = append(m.Addresses, one)
+		}
+	}
 	return m
 }
 

@@ -43,6 +43,7 @@ var kinds = map[action.Kind]kindTraits{
 	action.SecurityGroup:    {form: action.SecurityGroupID, inVPC: true, aside: true},
 	action.SSMDocument:      {form: action.DocumentName, aside: true},
 	action.ElasticIP:        {form: action.AllocationID},
+	action.PublicPool:       {form: action.PublicPoolID, aside: true},
 }
 
 // named are the kinds of resources that the scope names, in order.

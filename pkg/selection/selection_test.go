@@ -144,8 +144,9 @@ func TestWhatVerbsActOn(t *testing.T) {
 		"unfence-security-groups": instance, "stop-instances": instance, "start-instances": instance,
 		"run-command": instance, "ensure-network-interface": instance,
 		"remove-network-interface": instance,
-		"ensure-tags":              "instance resourceRef",
-		"restore-tags":             "instance resourceRef",
+		"ensure-public-address":    instance, "remove-public-address": instance,
+		"ensure-tags":  "instance resourceRef",
+		"restore-tags": "instance resourceRef",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -44,8 +44,19 @@ type InstanceInterface struct {
 	Position int
 	// Groups are the ids of its security groups, sorted.
 	Groups []string
+	// Addresses are its private IPv4 addresses, the primary one first.
+	Addresses []InstanceAddress
 	// Managed interfaces belong to an AWS service, which alone may change them.
 	Managed bool
+}
+
+// InstanceAddress is a private IPv4 address of an interface, as its instance shows it.
+type InstanceAddress struct {
+	Private string
+	// Public is the public address that leads to it, empty for none. One that is not Elastic is of
+	// EC2's own, and goes with the first Elastic IP.
+	Public  string
+	Elastic bool
 }
 
 // SecurityGroup is a security group as one describe showed it.

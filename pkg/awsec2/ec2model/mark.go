@@ -11,6 +11,10 @@ const (
 	// Slot is the key of the tag of an interface that this program made. Its text names the instance
 	// and the device index that the interface is for, and the action.
 	Slot = marks + "slot"
+	// PublicAddress is the key of the tag of an Elastic IP that this program allocated. Its text names
+	// the instance, the device index, the interface and the private address that it is for, and the
+	// action.
+	PublicAddress = marks + "public-address"
 
 	// marks begins the keys of the tags of what this program made.
 	marks = "aws-provider-executor:"

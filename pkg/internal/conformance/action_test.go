@@ -64,6 +64,7 @@ var undoes = map[string]string{
 	"stop-instances":            "start-instances",
 	"ensure-tags":               "restore-tags",
 	"ensure-network-interface":  "remove-network-interface",
+	"ensure-public-address":     "remove-public-address",
 }
 
 // targets are the names of targets, by how their ids begin. What is none of them is an address.

@@ -35,7 +35,7 @@ func TestFencing(t *testing.T) {
 				before := w.look(t)
 				test(t, w.actions(t))
 				w.settle(t)
-				if left := w.look(t).since(before); left != "" && left != "something no fact tells" {
+				if left := w.look(t).since(before); left != "" && left != untold {
 					t.Errorf("it left %s", left)
 				}
 			})

@@ -324,6 +324,29 @@ var scenarios = []scenario{
 		{do: "execute undo", want: "succeeded changed=true", changes: slotChanges("-")},
 		{do: "execute undo", want: "succeeded changed=false"},
 	}},
+	// moto gives other public addresses, and says otherwise what is not there.
+	{"an Elastic IP is taken and released", []step{
+		{do: "dry-run ensure-public-address db index=1",
+			want: "succeeded priorPublicAddress=absent origin=allocated"},
+		{do: "execute ensure-public-address db index=1 key=a",
+			want: "succeeded changed=true priorPublicAddress=absent origin=allocated " +
+				"publicIpv4Pool=amazon networkInterfaceRef=nic-db1 undoable",
+			changes: untold,
+			moto:    &outcome{"succeeded changed=true origin=allocated undoable", untold}},
+		{do: "execute ensure-public-address db index=1 key=b",
+			want: "succeeded changed=false origin=found"},
+		{do: "execute undo", want: `skipped heldBy=["a"]`},
+		{do: "execute remove-public-address db index=1 priorPublicAddress=absent key=a:undo",
+			want: "succeeded changed=true", changes: untold},
+		{do: "execute remove-public-address db index=1 priorPublicAddress=absent key=a:undo",
+			want: "skipped"},
+	}},
+	{"no Elastic IP for an interface that is not there", []step{
+		{do: "execute ensure-public-address db index=3", want: "failed not-found"},
+		{do: "execute ensure-public-address db index=1 allocationRef=eipalloc-0123456789abcdef0",
+			want: "failed not-found awsErrorCode=InvalidAllocationID.NotFound",
+			moto: &outcome{want: "failed not-found awsErrorCode=InvalidAllocationID.NotFound"}},
+	}},
 	{"what does not exist has no tags", []step{
 		{do: "dry-run ensure-tags of=eni-0123456789abcdef0 tag.role=a", want: "failed not-found"},
 		{do: "execute ensure-tags of=i-0123456789abcdef0 tag.role=a", want: "failed not-found",

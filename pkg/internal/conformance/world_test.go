@@ -297,6 +297,9 @@ func (w *world) describe(t *testing.T, s *seen, call string, into any) {
 	}
 }
 
+// untold is a difference that the facts of a world do not have.
+const untold = "something no fact tells"
+
 // since tells what is different from an earlier look.
 func (s seen) since(before seen) string {
 	if s.broken {
@@ -314,7 +317,7 @@ func (s seen) since(before seen) string {
 		}
 	}
 	if changes == nil && s.whole != before.whole {
-		return "something no fact tells"
+		return untold
 	}
 	return strings.Join(changes, ", ")
 }

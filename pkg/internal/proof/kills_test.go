@@ -131,12 +131,7 @@ func (s scenario) clean(t *testing.T) clean {
 // recovers goes on after an action that was killed: the same key again, then the undo.
 func (s scenario) recovers(l *lab, r request, c clean, when string) {
 	l.t.Helper()
-	again := l.run(r)
-	if s.final && again.Observed[protocol.FactFailureClass] == string(protocol.Ambiguous) {
-		// What may have been sent is not sent again before it would show.
-		l.age()
-		again = l.run(r)
-	}
+	again := s.patiently(l, r)
 	l.same(c.after, when+", and the same key again,")
 	if s.alone && again.Status.Status == protocol.Skipped {
 		return // all of it was done, and nothing tells any more what it was
@@ -152,10 +147,20 @@ func (s scenario) recovers(l *lab, r request, c clean, when string) {
 	s.undoes(l, r, again.Status, c, when)
 }
 
+// patiently runs a request once more where what may have been sent would not show yet.
+func (s scenario) patiently(l *lab, r request) answer {
+	a := l.run(r)
+	if s.waits && a.Observed[protocol.FactFailureClass] == string(protocol.Ambiguous) {
+		l.age()
+		a = l.run(r)
+	}
+	return a
+}
+
 // undoes undoes, and finds nothing left.
 func (s scenario) undoes(l *lab, r request, facts protocol.Status, c clean, when string) {
 	l.t.Helper()
-	l.must(l.run(s.undoOf(r, facts)), s.undone(), when+", the undo")
+	l.must(s.patiently(l, s.undoOf(r, facts)), s.undone(), when+", the undo")
 	l.same(c.undone, when+", and the undo,")
 	if left := l.records(); len(left) > 0 {
 		l.t.Errorf("%s, and the undo, records are left: %v", when, left)

@@ -467,12 +467,33 @@ func drawn(s ec2sim.State) ec2sim.State {
 				i.Attachment.ID = ""
 			}
 		}
+		drawnAddresses(&region)
 		slices.SortFunc(region.Interfaces, func(a, b ec2sim.Interface) int {
 			return strings.Compare(a.ID, b.ID)
 		})
 		s.Regions[name] = region
 	}
 	return s
+}
+
+// drawnAddresses has Elastic IPs without ids of their own that were allocated, and associations
+// without theirs.
+func drawnAddresses(region *ec2sim.RegionState) {
+	region.Addresses = slices.Clone(region.Addresses)
+	for n := range region.Addresses {
+		a := &region.Addresses[n]
+		if a.AssociationID != "" {
+			a.AssociationID = "associated"
+		}
+		if mark := a.Tags[ec2model.PublicAddress]; mark != "" {
+			a.Tags = maps.Clone(a.Tags)
+			a.Tags[ec2model.PublicAddress] = mark[:strings.LastIndex(mark, "/")]
+			a.AllocationID = "made " + a.Tags[ec2model.PublicAddress]
+		}
+	}
+	slices.SortFunc(region.Addresses, func(a, b ec2sim.Address) int {
+		return strings.Compare(a.AllocationID, b.AllocationID)
+	})
 }
 
 // edited is a copy of a world with every instance edited.

@@ -42,6 +42,16 @@ func permissionScenarios() []scenario {
 			Count: ec2sim.Always, Answer: ec2sim.AnswerError,
 			Error: &ec2sim.Error{Code: "InvalidParameterValue", Message: "no"}},
 	}, scenario{
+		name: "an Elastic IP of a pool", verb: "ensure-public-address", seed: poolSeed,
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterB, "deviceIndex": "0"},
+		parameters: map[string]string{"publicIpv4Pool": ownPool},
+	}, scenario{
+		name: "an Elastic IP that is put back", verb: "ensure-public-address",
+		target: map[string]string{"instanceRef": ec2sim.LabRouterB, "deviceIndex": "0"},
+		fault: &ec2sim.Fault{Operation: "AssociateAddress", NoEffect: true,
+			Count: ec2sim.Always, Answer: ec2sim.AnswerError,
+			Error: &ec2sim.Error{Code: "InvalidParameterValue", Message: "no"}},
+	}, scenario{
 		name: "a fence that is put back", verb: "fence-security-groups",
 		target:     map[string]string{"instanceRef": ec2sim.LabDB},
 		parameters: map[string]string{"securityGroups": ec2sim.LabGroupFence, "invertSgRemoval": "true"},

@@ -37,6 +37,8 @@ type scenario struct {
 	alone bool
 	// final marks an action that nothing takes back. It is alone, too.
 	final bool
+	// waits means that what may have been sent is not sent again before it would show.
+	waits bool
 	// beyond means that the undo restores what was there before an earlier action of somebody else.
 	beyond bool
 }
@@ -45,6 +47,18 @@ const (
 	newIPv6   = "2001:db8:1088:60::99"
 	otherIPv6 = "2001:db8:1088:60::55"
 )
+
+// idleAllocation is an Elastic IP that leads to nothing, in worlds that idleAddress seeded.
+const idleAllocation = "eipalloc-01088600000000200"
+
+func idleAddress(r *ec2sim.Region) {
+	r.AddAddress(ec2sim.Address{AllocationID: idleAllocation, PublicIP: "203.0.113.200"})
+}
+
+// ownPool is a pool of public addresses, in worlds that poolSeed seeded.
+const ownPool = "ipv4pool-ec2-01088600000000001"
+
+func poolSeed(r *ec2sim.Region) { r.SetPublicPool(ownPool, "198.51.100.0/30") }
 
 var scenarios = []scenario{
 	{
@@ -421,18 +435,56 @@ var scenarios = []scenario{
 		},
 	},
 	{
+		name: "take an Elastic IP", verb: "ensure-public-address", plain: true, waits: true,
+		target: map[string]string{"instanceRef": ec2sim.LabRouterB, "deviceIndex": "0"},
+	},
+	{
+		name: "take an Elastic IP for a secondary address", verb: "ensure-public-address", waits: true,
+		target: map[string]string{"instanceRef": ec2sim.LabRouterB, "deviceIndex": "0",
+			"address": ec2sim.LabServiceAddress},
+		parameters: map[string]string{"publicIpv4Pool": "amazon"},
+	},
+	{
+		name: "associate an existing Elastic IP", verb: "ensure-public-address",
+		seed:       idleAddress,
+		target:     map[string]string{"instanceRef": ec2sim.LabDB, "deviceIndex": "1"},
+		parameters: map[string]string{"allocationRef": idleAllocation},
+	},
+	{
+		name: "associate an Elastic IP that is there", verb: "ensure-public-address", already: true,
+		target: map[string]string{"instanceRef": ec2sim.LabRouterA, "deviceIndex": "0"},
+	},
+	{
+		name: "take an Elastic IP, and the instance is terminated", verb: "ensure-public-address",
+		beyond: true, waits: true,
+		target: map[string]string{"instanceRef": ec2sim.LabRouterB, "deviceIndex": "0"},
+		between: func(r *ec2sim.Region) {
+			r.Remove(ec2sim.LabRouterBInterface)
+			r.EditInstance(ec2sim.LabRouterB, func(i *ec2sim.Instance) { i.State = "terminated" })
+		},
+	},
+	{
+		name: "associate an existing Elastic IP, and it is released", verb: "ensure-public-address",
+		beyond: true, old: true, seed: idleAddress,
+		target:     map[string]string{"instanceRef": ec2sim.LabDB, "deviceIndex": "1"},
+		parameters: map[string]string{"allocationRef": idleAllocation},
+		between:    deleted(idleAllocation),
+	},
+	{
 		name: "restore tags by facts", verb: "restore-tags", alone: true,
 		target:     map[string]string{"resourceRef": ec2sim.LabDB},
 		parameters: map[string]string{"priorTag.Name": `"edge"`, "ensuredTag.Name": `"db"`},
 	},
 	{
 		name: "run a command", verb: "run-command", alone: true, final: true,
+		waits:  true,
 		target: map[string]string{"instanceRef": ec2sim.LabRouterA},
 		parameters: map[string]string{"document": "AWS-RunShellScript",
 			"parameter.commands": "systemctl restart nginx"},
 	},
 	{
 		name: "run a command that takes its time", verb: "run-command", alone: true, final: true,
+		waits: true,
 		seed: func(r *ec2sim.Region) {
 			r.EditInstance(ec2sim.LabRouterA, func(i *ec2sim.Instance) {
 				i.Agent.Ends = []ec2sim.CommandEnd{{Reads: 2, Output: "done\n"}}

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -51,6 +52,8 @@ func some(r *rand.Rand, from []string) []string {
 // randomWorld changes the lab.
 func randomWorld(r *rand.Rand) func(*ec2sim.Region) {
 	return func(region *ec2sim.Region) {
+		idleAddress(region)
+		poolSeed(region)
 		region.AddSecurityGroup(
 			ec2sim.SecurityGroup{ID: transitGroup, VPCID: ec2sim.LabVPC, Name: "transit"})
 		for _, a := range []string{"10.88.60.101", "10.88.60.102", "10.88.60.103",
@@ -135,6 +138,14 @@ func randomRequest(r *rand.Rand, key string) request {
 		maybe(q.parameters, "sourceDestCheck", "false", 2)
 		maybe(q.parameters, "deleteOnTermination", "no", 2)
 		maybe(q.parameters, "privateAddresses", pick(r, addresses[:6]), 4)
+	case "ensure-public-address":
+		q.target["instanceRef"] = pick(r, instances)
+		q.target["deviceIndex"] = pick(r, []string{"0", "0", "1", "2"})
+		maybe(q.target, "address", pick(r, addresses[:7]), 4)
+		maybe(q.parameters, "allocationRef", pick(r, []string{ec2sim.LabElasticIPAddress,
+			idleAllocation, "eipalloc-0ffffffffffffffff"}), 4)
+		maybe(q.parameters, "publicIpv4Pool", pick(r, []string{"amazon", ownPool,
+			"ipv4pool-ec2-0ffffffffffffffff"}), 4)
 	default:
 		panic("no random request for " + q.verb + ": add one")
 	}
@@ -211,14 +222,7 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		return tagOf(region, q.target["resourceRef"], key) == value
 	}
 	is["ensuredTag"], is["restoredTag"] = tagged, tagged
-	if strings.HasSuffix(q.verb, "-network-interface") {
-		maps.Copy(is, claimsOfMade(find, q, observed))
-	}
-	if strings.HasSuffix(q.verb, "-instances") {
-		is["instanceState"] = func(_, value string) bool {
-			return stateOf(region, q.target["instanceRef"]) == value
-		}
-	}
+	maps.Copy(is, claimsOfVerb(region, find, q, observed))
 	for fact, value := range observed {
 		name, of, _ := strings.Cut(fact, ".")
 		if holdsTrue, told := is[name]; told && !holdsTrue(of, value) {
@@ -226,6 +230,24 @@ func claims(s ec2sim.State, q request, observed map[string]string) (wrong []stri
 		}
 	}
 	return wrong
+}
+
+// claimsOfVerb hold the facts that mean one thing in some verbs only.
+func claimsOfVerb(
+	region ec2sim.RegionState, find func(string) ec2sim.Interface, q request,
+	observed map[string]string,
+) map[string]func(_, value string) bool {
+	switch {
+	case strings.HasSuffix(q.verb, "-network-interface"):
+		return claimsOfMade(find, q, observed)
+	case strings.HasSuffix(q.verb, "-public-address"):
+		return claimsOfAddress(region, q, observed)
+	case strings.HasSuffix(q.verb, "-instances"):
+		return map[string]func(_, value string) bool{"instanceState": func(_, value string) bool {
+			return stateOf(region, q.target["instanceRef"]) == value
+		}}
+	}
+	return nil
 }
 
 // claimsOfMade hold the facts of an interface that is made.
@@ -246,6 +268,41 @@ func claimsOfMade(
 			return told.Attachment != nil && fmt.Sprint(told.Attachment.DeleteOnTermination) == value
 		},
 		"removedInterface": func(_, value string) bool { return find(value).ID == "" },
+	}
+}
+
+// claimsOfAddress hold the facts of an Elastic IP.
+func claimsOfAddress(
+	region ec2sim.RegionState, q request, observed map[string]string,
+) map[string]func(_, value string) bool {
+	find := func(is func(ec2sim.Address) bool) ec2sim.Address {
+		i := slices.IndexFunc(region.Addresses, is)
+		if i < 0 {
+			return ec2sim.Address{}
+		}
+		return region.Addresses[i]
+	}
+	public := func(value string) ec2sim.Address {
+		return find(func(a ec2sim.Address) bool { return a.PublicIP == value })
+	}
+	if strings.HasPrefix(q.verb, "remove-") {
+		return map[string]func(_, value string) bool{
+			"releasedAddress": func(_, value string) bool { return public(value).PublicIP == "" },
+			"disassociatedAddress": func(_, value string) bool {
+				return public(value).PublicIP != "" && public(value).AssociationID == ""
+			},
+		}
+	}
+	return map[string]func(_, value string) bool{
+		"allocationRef": func(_, value string) bool {
+			a := public(observed["publicAddress"])
+			return a.AllocationID == value && cmp.Or(a.Pool, "amazon") == observed["publicIpv4Pool"]
+		},
+		"associationId": func(_, value string) bool {
+			a := public(observed["publicAddress"])
+			return a.AssociationID == value && a.InterfaceID == observed["networkInterfaceRef"] &&
+				a.PrivateIP == observed["privateAddress"]
+		},
 	}
 }
 
