@@ -211,7 +211,7 @@ func (p planner) publicAddress(i Interface) Step {
 	target := map[string]string{"instanceRef": p.ID, "deviceIndex": index, "region": p.event.Region}
 	given := map[string]string{}
 	if i.Public.Allocation != "" {
-		given["existingAllocation"] = i.Public.Allocation
+		given["allocationRef"] = i.Public.Allocation
 	} else {
 		given["publicIpv4Pool"] = i.Public.Pool
 	}
