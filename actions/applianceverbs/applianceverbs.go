@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"aws-provider-executor/actions/appliance"
+	"aws-provider-executor/actions/license"
 	"aws-provider-executor/pkg/action"
 )
 
@@ -17,6 +18,7 @@ const Provider = "appliance"
 func Verbs() []action.Verb {
 	return slices.Concat(
 		appliance.Verbs(),
+		license.Verbs(),
 	)
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -18,15 +19,24 @@ import (
 	_ "modernc.org/sqlite"
 
 	"aws-provider-executor/actions"
+	"aws-provider-executor/actions/applianceverbs"
+	"aws-provider-executor/pkg/applianceexecutor"
 	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/ec2sim/dynamosim"
 	"aws-provider-executor/pkg/ledger/ledgertest"
 	"aws-provider-executor/pkg/testprograms"
 )
 
 func TestMain(m *testing.M) {
-	testprograms.Main(m,
-		map[string]func(){"actionctl": main, "aws-provider-executor": executorMain})
+	testprograms.Main(m, map[string]func(){"actionctl": main,
+		"aws-provider-executor": executorMain, applianceexecutor.Name: applianceMain})
+}
+
+// applianceMain is the real executor of the provider appliance.
+func applianceMain() {
+	p := applianceexecutor.New(applianceexecutor.Name, "test", applianceverbs.Registry())
+	os.Exit(p.Main(context.Background(), os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // executorMain is the real executor.
@@ -60,6 +70,7 @@ func executorMain() {
 //	azure FILE           has a stand-in of Azure answer as the file says, by path
 //	sshhost              has a machine be reached by SSH: its port is $SSHPORT, its key and its known
 //	                     hosts are key and known_hosts in ssh, and its home is ssh/home
+//	statetable                  has executors keep prior facts in a table of DynamoDB
 //	field FILE FIELD TO  writes a text of a JSON file into another file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -73,6 +84,7 @@ func TestScripts(t *testing.T) {
 			"json": checkJSON, "field": writeField, "agents": agents, "terminal": terminal,
 			"narrow": narrow, "load": load, "fault": fault, "control": control, "deleted": deleted,
 			"called": called, "azure": azure, "sshhost": startHost,
+			"statetable": startTable,
 		},
 	})
 }
@@ -256,4 +268,13 @@ func agents(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s has the user agent %q", c.Operation, c.UserAgent)
 		}
 	}
+}
+
+// startTable has executors share a table.
+func startTable(ts *testscript.TestScript, _ bool, _ []string) {
+	table := httptest.NewServer(dynamosim.New("state"))
+	ts.Defer(table.Close)
+	ts.Setenv("AWS_ENDPOINT_URL_DYNAMODB", table.URL)
+	ts.Setenv("EXECUTOR_STATE_TABLE", "arn:aws:dynamodb:"+ec2sim.LabRegion+":1:table/state")
+	ts.Setenv("EXECUTOR_STATE_DIR", "")
 }

@@ -37,38 +37,42 @@ func New(name, version string, verbs *action.Registry) *executor.Process {
 // keep is what the requests of a stream have in common.
 func keep(log *slog.Logger) executor.Kept {
 	kept := awsec2.NewKept(log)
-	return executor.Kept{
-		Connect: func(
-			ctx context.Context, region string, budget time.Duration, log *slog.Logger,
-		) (executor.Connection, error) {
-			conn, err := kept.Connect(ctx, region, budget, log)
-			return wrap(conn, log, err)
-		},
-	}
+	return executor.Kept{Connect: connector(kept.Connect)}
 }
 
 func connect(
 	ctx context.Context, region string, budget time.Duration, log *slog.Logger,
 ) (executor.Connection, error) {
-	conn, err := awsec2.Connect(ctx, region, budget, log)
-	return wrap(conn, log, err)
+	return connector(awsec2.Connect)(ctx, region, budget, log)
 }
 
-func wrap(
-	conn *awsec2.Connection, log *slog.Logger, err error,
-) (executor.Connection, error) {
-	if err != nil {
-		return nil, err
+// connector opens regions, with what the verbs read and change.
+func connector(
+	open func(context.Context, string, time.Duration, *slog.Logger) (*awsec2.Connection, error),
+) executor.Connect {
+	plain := func(
+		ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+	) (executor.Connection, error) {
+		return open(ctx, region, budget, log)
 	}
-	return &connection{conn, access.New(access.Settings{
-		Env: os.Getenv, Secret: secretsOf(log),
-	})}, nil
+	return func(
+		ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+	) (executor.Connection, error) {
+		conn, err := open(ctx, region, budget, log)
+		if err != nil {
+			return nil, err
+		}
+		return &connection{conn, access.New(access.Settings{
+			Env: os.Getenv, Secret: secretsOf(log),
+		}), poolsOf(conn, plain, budget, log)}, nil
+	}
 }
 
 // connection is a region, with what the verbs read and change.
 type connection struct {
 	*awsec2.Connection
 	appliances *access.Access
+	pools      *pools
 }
 
 // Both are called Reader and Writer where they come from.
@@ -77,28 +81,30 @@ type (
 	applianceWriter = access.Writer
 )
 
-// reader and writer are the region's, and the appliances'.
+// reader and writer are the region's, the appliances', and those of what these share.
 type (
 	reader struct {
 		*awsec2.Reader
 		applianceReader
+		licenseReader
 	}
 	writer struct {
 		*awsec2.Writer
 		applianceWriter
+		licenseWriter
 	}
 )
 
 // Reader reads the region, and appliances in it.
 func (c *connection) Reader() any {
 	of, _ := c.Connection.Reader().(*awsec2.Reader)
-	return reader{of, access.Reader{Of: c.appliances}}
+	return reader{of, access.Reader{Of: c.appliances}, licenseReader{c.pools}}
 }
 
 // Writer changes the region, and appliances in it.
 func (c *connection) Writer() any {
 	of, _ := c.Connection.Writer().(*awsec2.Writer)
-	return writer{of, access.Writer{Of: c.appliances}}
+	return writer{of, access.Writer{Of: c.appliances}, licenseWriter{c.pools}}
 }
 
 // secretsOf reads what references lead to, with the executor's identity.

@@ -1,0 +1,117 @@
+package license
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/licenses/licensemodel"
+	"aws-provider-executor/pkg/protocol"
+)
+
+// planAssign plans a licence for the instance, or that it keeps the one it has.
+func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
+	s := newSlot(r, req)
+	now, ignored, err := s.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	to, content := now, ""
+	if now == none {
+		if to, content, err = s.choose(ctx, ignored); err != nil {
+			return nil, err
+		}
+	}
+	o, err := req.Origin(s.at(now))
+	if err != nil {
+		return nil, err
+	}
+	t := s.transition(now, to, content)
+	return &action.Plan{
+		Seen: action.Seen{Values: []string{now}}, Read: s.read,
+		Transitions: []action.Transition{t},
+		Facts: func(t []action.Transition, seen action.Seen) map[string]string {
+			facts := map[string]string{factPrior: t[0].From}
+			if seen.Values[0] == t[0].To {
+				facts[factAssigned], facts[factRef] = t[0].To, s.ref(t[0].To)
+			}
+			return action.Merge(facts, o.Facts)
+		},
+		Words: action.Words{
+			Would:   "give " + s.instance + " the licence " + to + " of the pool " + s.pool,
+			Did:     "gave " + s.instance + " the licence " + to + " of the pool " + s.pool,
+			Already: s.instance + " has the licence " + now + " of the pool " + s.pool,
+		},
+	}, nil
+}
+
+// ref says where the text of a licence is.
+func (s *slot) ref(id string) string {
+	if strings.HasSuffix(s.source, "/") {
+		return s.source + id
+	}
+	return s.source + "#" + id
+}
+
+// choose chooses a licence that is free, and whose text no instance has under another name.
+func (s *slot) choose(
+	ctx context.Context, ignored []string,
+) (id, content string, err error) {
+	var same []string
+	for _, l := range s.all {
+		if !l.Stocked || l.Holder != "" {
+			continue
+		}
+		content, err := s.r.LicenseContent(ctx, s.source, l.ID)
+		if err != nil {
+			return "", "", err
+		}
+		if !s.taken(content) {
+			return l.ID, content, nil
+		}
+		same = append(same, l.ID)
+	}
+	return "", "", protocol.Refuse(protocol.LimitExceeded,
+		"the pool %s has no free licence for %s: %s; nothing was changed; put more there, or release "+
+			"those of instances that are gone", s.pool, s.instance, s.counts(same, ignored))
+}
+
+// taken reports whether an instance has a text.
+func (s *slot) taken(content string) bool {
+	return slices.ContainsFunc(s.all, func(l licensemodel.License) bool {
+		return l.Holder != "" && l.Content == content
+	})
+}
+
+// counts says why none is free.
+func (s *slot) counts(same, ignored []string) string {
+	stocked, held := 0, 0
+	for _, l := range s.all {
+		if l.Stocked {
+			stocked++
+		}
+		if l.Holder != "" {
+			held++
+		}
+	}
+	text := fmt.Sprintf("%d are in %s, and instances have %d", stocked, s.source, held)
+	if len(same) > 0 {
+		text += "; the text of " + some(same) + " is in use under another name"
+	}
+	if len(ignored) > 0 {
+		text += "; " + some(ignored) + " has a name that no licence has (letters, digits, ._+=@- and" +
+			" .lic at its end)"
+	}
+	return text
+}
+
+// some names the first of several things.
+func some(names []string) string {
+	text := protocol.Quote(names[0])
+	if more := len(names) - 1; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

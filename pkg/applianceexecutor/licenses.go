@@ -1,0 +1,138 @@
+package applianceexecutor
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"aws-provider-executor/pkg/awsec2"
+	"aws-provider-executor/pkg/awsec2/bucket"
+	"aws-provider-executor/pkg/executor"
+	"aws-provider-executor/pkg/licenses"
+	"aws-provider-executor/pkg/licenses/licensemodel"
+	"aws-provider-executor/pkg/protocol"
+	"aws-provider-executor/pkg/statetable"
+)
+
+// pools are the pools of licences that one request is about.
+type pools struct {
+	conn *awsec2.Connection
+	// shared says where the table is, and connect opens a region.
+	shared executor.Shared
+
+	mu sync.Mutex
+	// there is the connection to the table's region, once it is opened.
+	there executor.Connection
+}
+
+// poolsOf are those in the table that the environment names.
+func poolsOf(
+	conn *awsec2.Connection, connect executor.Connect, budget time.Duration, log *slog.Logger,
+) *pools {
+	p := &pools{conn: conn, shared: executor.Shared{
+		Name:    os.Getenv(executor.StateTableVariable),
+		Env:     map[string]string{"AWS_REGION": os.Getenv("AWS_REGION")},
+		Timeout: budget, Log: log,
+	}}
+	p.shared.Connect = func(
+		ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+	) (executor.Connection, error) {
+		if region == conn.Region() {
+			return conn, nil
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.there != nil {
+			return p.there, nil
+		}
+		there, err := connect(ctx, region, budget, log)
+		if err == nil {
+			p.there = there
+		}
+		return there, err
+	}
+	return p
+}
+
+// pool opens a pool, for reading alone or for changes.
+func (p *pools) pool(ctx context.Context, name string, reading bool) (*licenses.Pool, error) {
+	if p.shared.Name == "" {
+		return nil, protocol.Refuse(protocol.Configuration,
+			"who has which licence is kept in a table that machines share, and %s names none; nothing"+
+				" was changed; name one", executor.StateTableVariable)
+	}
+	s := p.shared
+	s.DryRun = reading
+	backend, err := statetable.Backend(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return licenses.NewPool(backend, name), nil
+}
+
+// source opens what a reference names.
+func (p *pools) source(ref string) (licenses.Source, error) {
+	return licenses.Open(ref, func(name string) (licenses.Objects, error) {
+		return bucket.Open(p.conn, name), nil
+	})
+}
+
+// licenseReader reads pools, and licenseWriter changes them.
+type (
+	licenseReader struct{ *pools }
+	licenseWriter struct{ *pools }
+)
+
+// LicenseStock reads what there is in a pool.
+func (r licenseReader) LicenseStock(
+	ctx context.Context, pool, source string,
+) (licensemodel.Stock, error) {
+	p, err := r.pool(ctx, pool, true)
+	if err != nil {
+		return licensemodel.Stock{}, err
+	}
+	if source == "" {
+		known, err := p.Known(ctx)
+		return licensemodel.Stock{Licenses: known}, err
+	}
+	from, err := r.source(source)
+	if err != nil {
+		return licensemodel.Stock{}, err
+	}
+	return p.Stock(ctx, from)
+}
+
+// LicenseContent is the digest of a licence's text.
+func (r licenseReader) LicenseContent(ctx context.Context, source, id string) (string, error) {
+	from, err := r.source(source)
+	if err != nil {
+		return "", err
+	}
+	text, err := from.Read(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	return licenses.Digest(text), nil
+}
+
+// TakeLicense makes an instance the holder of a free licence.
+func (w licenseWriter) TakeLicense(
+	ctx context.Context, l licensemodel.License, content, instance string,
+) error {
+	p, err := w.pool(ctx, l.Pool, false)
+	if err != nil {
+		return err
+	}
+	return p.Take(ctx, l, content, instance)
+}
+
+// GiveLicense makes a licence free.
+func (w licenseWriter) GiveLicense(ctx context.Context, l licensemodel.License) error {
+	p, err := w.pool(ctx, l.Pool, false)
+	if err != nil {
+		return err
+	}
+	return p.Give(ctx, l)
+}
