@@ -172,8 +172,9 @@ func Verbs() []action.Verb {
 
 func parameters() []action.Field {
 	return []action.Field{
-		{Name: paramPool, Form: pool, Decides: true, Newer: true, Default: ec2model.AmazonPool,
-			Doc: "the pool that an Elastic IP is taken from (default `amazon`)"},
+		{Name: paramPool, Form: pool, Decides: true, Newer: true, Pool: true,
+			Default: ec2model.AmazonPool,
+			Doc:     "the pool that an Elastic IP is taken from (default `amazon`)"},
 		{Name: paramAllocation, Form: action.AllocationID, Decides: true, Newer: true,
 			Doc: "an existing Elastic IP, in place of one of a pool"},
 	}

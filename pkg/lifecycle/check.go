@@ -55,9 +55,22 @@ func (r *reader) checkGroup(n *document.Node, path string, g *Group) {
 		r.Add(n.Line, path+".protection", "is %s, and the group has no members: add members",
 			ProtectPrimary)
 	}
-	if m := g.Members; m != nil && m.Index > 0 &&
-		!slices.ContainsFunc(g.Interfaces, func(i Interface) bool { return i.Index == m.Index }) {
-		r.Add(n.Line, path+".members.deviceIndex", "is %d, and the group has no such interface", m.Index)
+	r.checkIndexes(n, path, g)
+}
+
+// checkIndexes refuses device indexes that the group has no interface at.
+func (r *reader) checkIndexes(n *document.Node, path string, g *Group) {
+	there := func(field string, index int) {
+		if index > 0 &&
+			!slices.ContainsFunc(g.Interfaces, func(i Interface) bool { return i.Index == index }) {
+			r.Add(n.Line, path+field, "is %d, and the group has no such interface", index)
+		}
+	}
+	if g.Members != nil {
+		there(".members.deviceIndex", g.Members.Index)
+	}
+	if g.Appliance != nil {
+		there(".appliance.deviceIndex", g.Appliance.Index)
 	}
 }
 

@@ -111,8 +111,14 @@ func (g *Group) zones() (all []string) {
 
 // all are all steps of a launch, in the role that has the most.
 func (g *Group) all(e Event, i Instance) []Step {
-	return append(g.Resources(e, i), g.InRole(e, i, Role{Name: RolePrimary, Address: i.Address,
-		Primary: i.ID, PrimaryAddress: i.Address})...)
+	own, role := Own{Address: i.Address}, Role{}
+	if g.License != nil {
+		own.License = strings.TrimSuffix(g.License.Source, "/") + "/sample.lic"
+	}
+	if g.Members != nil {
+		role = Role{Name: RolePrimary, Primary: i.ID, PrimaryAddress: i.Address, Epoch: 1}
+	}
+	return append(g.Resources(e, i), g.InRole(e, i, own, role)...)
 }
 
 // faults says what is wrong with a step, whatever the world is like.

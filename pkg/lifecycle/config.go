@@ -79,6 +79,8 @@ const AmazonPool = "amazon"
 // License is one of a pool.
 type License struct {
 	Pool string
+	// Source is where the licences of the pool are.
+	Source string
 	// OutOfStock says what becomes of a launch for which the pool has none.
 	OutOfStock string
 	Required   bool
@@ -87,6 +89,8 @@ type License struct {
 // Appliance is what the software of the instance is told.
 type Appliance struct {
 	Driver string
+	// Index is the device index of the interface by whose address it is managed.
+	Index int
 	// Parameters are those of configure-appliance. In a value {instance}, {group}, {role}, {address},
 	// {primary} and {primaryAddress} stand for what is so.
 	Parameters map[string]string

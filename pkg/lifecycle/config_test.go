@@ -47,7 +47,7 @@ const full = head + `  - name: edge
     tags: {Name: "edge-{instance}"}
     tagsRequired: false
     protection: primary
-    license: {pool: edge, outOfStock: continue, required: false}
+    license: {pool: edge, source: /licences/, outOfStock: continue, required: false}
     appliance: {driver: fortigate, parameters: {port: "8443"}, timeout: 20m, required: false}
     members: {deviceIndex: 1}
 `
@@ -73,7 +73,7 @@ func TestReadConfiguration(t *testing.T) {
 				Public: &PublicAddress{Allocation: "eipalloc-0000000000000000a"}},
 		},
 		Tags: map[string]string{"Name": "edge-{instance}"}, Protection: ProtectPrimary,
-		License: &License{Pool: "edge", OutOfStock: GoOn},
+		License: &License{Pool: "edge", Source: "/licences/", OutOfStock: GoOn},
 		Appliance: &Appliance{Driver: "fortigate", Parameters: map[string]string{"port": "8443"},
 			Timeout: 20 * time.Minute},
 		Members: &Members{Index: 1},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/action"
@@ -212,11 +211,9 @@ var (
 		}}
 	poolID = action.Form{Name: "pool of addresses", Pattern: `^(amazon|ipv4pool-ec2-[0-9a-f]{17})$`,
 		Canonical: func(s string) (string, error) {
-			rest, ours := strings.CutPrefix(s, "ipv4pool-ec2-")
-			if s != AmazonPool &&
-				(!ours || len(rest) != 17 || strings.Trim(rest, "0123456789abcdef") != "") {
+			if _, err := action.PublicPoolID.Canonical(s); s != AmazonPool && err != nil {
 				return s, errors.New("want " + AmazonPool + ", or the id of a pool of your own, as " +
-					"ipv4pool-ec2-0123456789abcdef0")
+					action.PublicPoolID.Example)
 			}
 			return s, nil
 		}}

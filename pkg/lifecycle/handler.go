@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/members"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -118,7 +119,9 @@ type Handler struct {
 	Records Records
 	Claims  Claims
 	Doer    func(e Event) Doer
-	Now     func() time.Time
+	// Roster opens the members of an event's group.
+	Roster func(e Event) Roster
+	Now    func() time.Time
 	// Wait returns after a time, or with the context's error if that ends first.
 	Wait func(ctx context.Context, d time.Duration) error
 	Log  *slog.Logger
@@ -138,8 +141,8 @@ func (h *Handler) Handle(ctx context.Context, e Event) Result {
 		return Result{Event: e, Outcome: Postponed, Reason: err.Error()}
 	}
 	r := &run{Handler: h, event: e, group: g, cloud: cloud, doer: h.Doer(e),
-		result: Result{Event: e},
-		known:  known{kind: e.Kind, undoExpired: g.ExpiredHook == UndoExpired}}
+		result: Result{Event: e}, facts: map[string]map[string]string{},
+		known: known{kind: e.Kind, undoExpired: g.ExpiredHook == UndoExpired}}
 	return r.handle(ctx)
 }
 
@@ -196,6 +199,12 @@ type run struct {
 	asked context.Context
 	beats *heartbeats
 	steps []runStep
+	// instance is what was read of it, facts are what steps told, by their names.
+	instance Instance
+	facts    map[string]map[string]string
+	// primary is the primary by the last election, and elects the place of that among the steps.
+	primary members.Primary
+	elects  int
 	// begun counts the actions that were let through.
 	begun    int
 	prepared bool
@@ -388,6 +397,9 @@ var (
 
 // still reports by done that the run may go on with the instance.
 func (r *run) still() answer {
+	if r.asked.Err() != nil {
+		return r.orLater(fmt.Errorf("the run was stopped: %w", context.Cause(r.asked)))
+	}
 	switch cause := context.Cause(r.held); {
 	case cause == nil:
 		return done
@@ -395,8 +407,6 @@ func (r *run) still() answer {
 		return r.again(moved)
 	case errors.Is(cause, errOver):
 		return r.again(over)
-	case r.asked.Err() != nil:
-		return r.orLater(fmt.Errorf("the run was stopped: %w", context.Cause(r.asked)))
 	}
 	return lost
 }

@@ -19,14 +19,23 @@ type Instance struct {
 	Primary, Address string
 }
 
-// Role is what an instance is to be among the members of its group.
+// Role is what an instance is to be among the members of its group. Without a Name the group has no
+// members.
 type Role struct {
 	// Name is primary or secondary.
 	Name string
-	// Address is the instance's own, Primary the primary's id, PrimaryAddress its address.
-	Address, Primary, PrimaryAddress string
-	// Epoch is that of the election.
+	// Primary is the primary's id, PrimaryAddress its address.
+	Primary, PrimaryAddress string
+	// Epoch is that of the election. A role of another epoch is another step.
 	Epoch int64
+}
+
+// Own is what an instance has by the steps before its role.
+type Own struct {
+	// Address is the address by which its appliance is managed.
+	Address string
+	// License says where the text of its licence is; empty for none.
+	License string
 }
 
 // The roles.
@@ -67,7 +76,7 @@ func KeysOf(e Event, k Kind) string {
 
 // NeedsPrimary reports whether a step needs the interface at device index 0.
 func (g *Group) NeedsPrimary() bool {
-	if g.Members != nil && g.Members.Index == 0 {
+	if g.Members != nil && g.Members.Index == 0 || g.Appliance != nil && g.Appliance.Index == 0 {
 		return true
 	}
 	return slices.ContainsFunc(g.Interfaces, func(i Interface) bool { return i.Index == 0 })
@@ -126,10 +135,10 @@ func (g *Group) Resources(e Event, i Instance) (all []Step) {
 }
 
 // InRole are the steps by which an instance takes up its role, in order.
-func (g *Group) InRole(e Event, i Instance, r Role) (all []Step) {
+func (g *Group) InRole(e Event, i Instance, own Own, r Role) (all []Step) {
 	p := planner{g, e, i}
 	if g.Appliance != nil {
-		all = append(all, p.appliance(r))
+		all = append(all, p.appliance(own, r))
 	}
 	if g.Protection == ProtectAlways || g.Protection == ProtectPrimary && r.Name == RolePrimary {
 		all = append(all, p.protection())
@@ -162,7 +171,7 @@ func (p planner) networkInterface(i Interface) Step {
 		given["interfaceDescription"] = i.Description
 	}
 	index := strconv.Itoa(i.Index)
-	s := p.step("interface:"+index, ProviderAWS, "ensure-network-interface", map[string]string{
+	s := p.step(interfaceStep(i.Index), ProviderAWS, "ensure-network-interface", map[string]string{
 		"instanceRef": p.ID, "deviceIndex": index, "region": p.event.Region}, given)
 	s.Required = i.Required
 	return s
@@ -191,18 +200,41 @@ func (p planner) words() map[string]string {
 	return map[string]string{"instance": p.ID, "group": p.event.Group}
 }
 
-func (p planner) appliance(r Role) Step {
+func (p planner) appliance(own Own, r Role) Step {
 	words := p.words()
-	maps.Copy(words, map[string]string{"role": r.Name, "address": r.Address, "primary": r.Primary,
+	maps.Copy(words, map[string]string{"role": r.Name, "address": own.Address, "primary": r.Primary,
 		"primaryAddress": r.PrimaryAddress})
-	given := map[string]string{"driver": p.Appliance.Driver, "role": r.Name}
+	given := map[string]string{"driver": p.Appliance.Driver}
+	if text, file := licenseRef(own.License); text != "" && file {
+		given["licenseFileRef"] = text
+	} else if text != "" {
+		given["licenseTokenRef"] = text
+	}
+	name := "appliance"
+	if r.Name != "" {
+		given["role"] = r.Name
+		name += "@" + strconv.FormatInt(r.Epoch, 10)
+	}
+	if r.Name == RoleSecondary {
+		given["primaryAddress"] = r.PrimaryAddress
+	}
 	for key, value := range p.Appliance.Parameters {
 		given[key] = filled(value, words)
 	}
-	s := p.step("appliance", ProviderAppliance, "configure-appliance", map[string]string{
-		"instanceRef": p.ID, "region": p.event.Region}, given)
+	s := p.step(name, ProviderAppliance, "configure-appliance", map[string]string{
+		"instanceRef": p.ID, "region": p.event.Region, "address": own.Address}, given)
 	s.Required, s.Timeout = p.Appliance.Required, p.Appliance.Timeout
 	return s
+}
+
+// licenseRef is where the text of a licence is, as an appliance's executor takes it. It reports
+// whether it is a file and no token.
+func licenseRef(ref string) (text string, file bool) {
+	file = strings.HasSuffix(ref, ".lic")
+	if strings.HasPrefix(ref, "/") {
+		ref = "file:" + ref
+	}
+	return ref, file
 }
 
 // publicAddress gives an interface an Elastic IP.
@@ -222,13 +254,17 @@ func (p planner) publicAddress(i Interface) Step {
 
 func (p planner) license() Step {
 	s := p.step("license", ProviderAppliance, "assign-license", map[string]string{
-		"instanceRef": p.ID, "region": p.event.Region, "group": p.event.Group},
-		map[string]string{"pool": p.License.Pool})
+		"instanceRef": p.ID, "region": p.event.Region, "licensePool": p.License.Pool},
+		map[string]string{"licenseSource": p.License.Source})
 	s.Required, s.OutOfStock = p.License.Required, p.License.OutOfStock
 	return s
 }
 
 func (p planner) protection() Step {
 	return p.step("protection", ProviderAWS, "ensure-instance-protection", map[string]string{
-		"instanceRef": p.ID, "region": p.event.Region, "group": p.event.Group}, nil)
+		"instanceRef": p.ID, "region": p.event.Region, "autoScalingGroupName": p.event.Group},
+		map[string]string{"protectedFromScaleIn": "true"})
 }
+
+// interfaceStep is the name of the step that makes an interface.
+func interfaceStep(index int) string { return "interface:" + strconv.Itoa(index) }

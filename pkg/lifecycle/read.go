@@ -138,6 +138,8 @@ func (r *reader) license(l *License) []field {
 	l.OutOfStock, l.Required = Abandon, true
 	return []field{
 		r.text("pool", "the pool that it is taken from", nameOf, &l.Pool).must(),
+		r.text("source", "where the licences of the pool are: a folder, which ends with a slash, or a "+
+			"list of tokens", nameOf, &l.Source).must(),
 		r.choice("outOfStock", "what becomes of a launch for which the pool has none (default "+
 			"`abandon`)", &l.OutOfStock, Abandon, GoOn),
 		r.flag("required", "whether a launch is abandoned if it can't be taken (default `true`)",
@@ -150,6 +152,8 @@ func (r *reader) appliance(a *Appliance) []field {
 	a.Timeout, a.Required = defaultAppliance, true
 	return []field{
 		r.text("driver", "the driver that speaks to it", nameOf, &a.Driver).must(),
+		r.number("deviceIndex", "the device index of the interface by whose address it is managed "+
+			"(default 0)", 0, &a.Index),
 		r.pairs(
 			"parameters",
 			"the parameters of configure-appliance; `{instance}`, `{group}`, `{role}`, "+

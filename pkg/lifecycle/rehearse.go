@@ -35,6 +35,7 @@ func (h *Handler) Rehearse(ctx context.Context, e Event) Result {
 		return postponed(err)
 	}
 	r := &run{Handler: h, event: e, group: g, cloud: cloud, doer: h.Doer(e), result: result,
+		facts: map[string]map[string]string{},
 		known: known{kind: e.Kind, undoExpired: g.ExpiredHook == UndoExpired}}
 	if r.record, err = h.Records.Read(ctx, e); err != nil {
 		return postponed(err)

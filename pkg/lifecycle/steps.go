@@ -19,7 +19,7 @@ type runStep struct {
 	// action makes the action, nil for a step that has none. It may have nothing to do.
 	action func() (Step, bool)
 	// do does what is no action.
-	do func(ctx context.Context) error
+	do func(ctx context.Context) answer
 }
 
 // look finds out where the instance stands, and what a launch of it has to do.
@@ -95,13 +95,10 @@ func (r *run) prepare(ctx context.Context, i ec2model.ScalingInstance) (wrong bo
 		return true, nil
 	}
 	for _, s := range r.group.Resources(r.event, of) {
-		r.steps = append(r.steps, runStep{name: s.Name,
-			action: func() (Step, bool) { return s, true }})
+		r.steps = append(r.steps, runStep{name: s.Name, action: func() (Step, bool) { return s, true }})
 	}
-	for _, s := range r.group.InRole(r.event, of, Role{}) {
-		r.steps = append(r.steps, runStep{name: s.Name,
-			action: func() (Step, bool) { return s, true }})
-	}
+	r.instance = of
+	r.addRole()
 	r.prepared = true
 	return false, nil
 }
@@ -133,7 +130,7 @@ func (r *run) step() answer {
 		return a
 	}
 	if s.action == nil {
-		return r.orLater(s.do(r.held))
+		return s.do(r.held)
 	}
 	action, needed := s.action()
 	if !needed {
@@ -145,6 +142,9 @@ func (r *run) step() answer {
 	}
 	if a := r.still(); a != done {
 		return a
+	}
+	if d.Verdict == StepDone {
+		r.facts[d.Step] = d.Facts
 	}
 	d.Optional = d.Verdict != StepDone && (!action.Required ||
 		d.OutOfStock && action.OutOfStock == GoOn)
@@ -192,6 +192,9 @@ func (r *run) undo() answer {
 	if a := r.still(); a != done {
 		return a
 	}
+	if a := r.retire(r.held); a != done {
+		return a
+	}
 	end := r.Now().Add(r.group.Patience)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		all, err := r.doer.Undo(r.held, KeysOf(r.event, Launch))
@@ -211,7 +214,7 @@ func (r *run) undo() answer {
 		}
 		switch {
 		case !again:
-			return done
+			return r.succeed()
 		case !r.Now().Add(pause).Before(end) || r.Wait(r.held, pause) != nil:
 			return r.orLater(fmt.Errorf("not undone yet: %s", strings.Join(r.result.Left, "; ")))
 		}
@@ -240,8 +243,9 @@ func (r *run) complete(result string) answer {
 		Name: "end of the wait of " + r.event.Instance, Provider: ProviderAWS,
 		Action: "complete-lifecycle-action",
 		Target: map[string]string{"instanceRef": r.event.Instance, "region": r.event.Region,
-			"autoScalingGroup": r.event.Group, "lifecycleHook": r.event.Hook},
-		Parameters:     map[string]string{"result": result, "token": r.event.Token},
+			"autoScalingGroupName": r.event.Group},
+		Parameters: map[string]string{"lifecycleHookName": r.event.Hook,
+			"lifecycleActionResult": result, "lifecycleActionToken": r.event.Token},
 		IdempotencyKey: KeysOf(r.event, "hook") + string(r.event.Kind) + "/" + result,
 		Description:    r.reason,
 	}}
@@ -257,6 +261,3 @@ func (r *run) complete(result string) answer {
 	r.reason = fmt.Sprintf("%s: %s", d.Step, d.Message)
 	return later
 }
-
-// retire says that the member goes, before anything else.
-func (r *run) retire(context.Context) answer { return done }

@@ -20,6 +20,7 @@ import (
 	"aws-provider-executor/pkg/ledger/table"
 	"aws-provider-executor/pkg/ledger/table/localtable"
 	"aws-provider-executor/pkg/lifecycle"
+	"aws-provider-executor/pkg/members"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/runner"
@@ -107,6 +108,9 @@ func (a *app) open(ctx context.Context, dry bool) (*wired, error) {
 		Now: a.Now, Wait: a.Wait, Log: a.log,
 		Open: func(ctx context.Context, region string) (lifecycle.Cloud, error) {
 			return a.Open(ctx, region, a.timeout, a.log)
+		},
+		Roster: func(e lifecycle.Event) lifecycle.Roster {
+			return members.New(backend, e.Account, e.Region, e.Group)
 		},
 		Doer: func(e lifecycle.Event) lifecycle.Doer {
 			g := of
