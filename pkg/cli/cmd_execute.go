@@ -125,7 +125,7 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	}
 	defer done()
 	ids, leftOut, err := a.batchIDs(ctx, g, &b, args, of)
-	if err != nil {
+	if err := cmp.Or(err, b.waving.needsStore(ctx, g.Store, ids)); err != nil {
 		return err
 	}
 	if b.breakClaim {

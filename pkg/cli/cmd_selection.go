@@ -11,6 +11,7 @@ import (
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/sshcommand"
 	"aws-provider-executor/pkg/nodes/store"
 	"aws-provider-executor/pkg/selection"
 )
@@ -72,6 +73,8 @@ func shareText(s selection.Share) string {
 type waving struct {
 	nodes selecting
 	wave  string
+	// storeGiven is set where a store of nodes is named.
+	storeGiven bool
 	// document is the selection, once it is found; nil where none is asked for.
 	document *selection.Document
 	// differences are what is not as it was when the nodes were chosen. Unknown says why that is
@@ -91,6 +94,26 @@ func (w *waving) flags(a *app, c *cobra.Command) {
 		"with --selection: how many `nodes` at once, or a share of all as 10%; the next wave begins "+
 			"when all of the one before went well")
 	w.nodes.storeFlag(c)
+	c.Flags().Lookup("store").Usage += ": what --selection is held against, and where the " +
+		"machines are that were added by hand"
+}
+
+// needsStore refuses a store of nodes that nothing is looked up in.
+func (w *waving) needsStore(ctx context.Context, s gate.Store, ids []int64) error {
+	if !w.storeGiven || w.document != nil {
+		return nil
+	}
+	for _, id := range ids {
+		x, err := s.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if x.Provider == sshcommand.Provider {
+			return nil
+		}
+	}
+	return usage("--store goes with --selection, or with actions on machines that were added by " +
+		"hand: none of these is one")
 }
 
 // check wants the flags on waves beside a selection.
@@ -100,9 +123,8 @@ func (b *batch) checkWaves(c *cobra.Command) error {
 		return usage("--wave goes with --selection")
 	case b.waving.wave != "" && b.opt.KeepGoing:
 		return usage("--wave stops at the first failure, and --keep-going does not: take one of them")
-	case b.selection == "" && c.Flags().Changed("store"):
-		return usage("--store goes with --selection")
 	}
+	b.waving.storeGiven = c.Flags().Changed("store")
 	if b.waving.wave == "" {
 		return nil
 	}

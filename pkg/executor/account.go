@@ -68,6 +68,32 @@ func (r *run) sameAccount() error {
 		what, protocol.Quote(account), protocol.Quote(owner), rest)
 }
 
+// inNamedAccount refuses a request for a target that the caller knows to be of another account than
+// the identity is of, before anything of the target is read: there it would not be found. Where it
+// can't be found out which account that is the target's own reading decides.
+func (r *run) inNamedAccount() error {
+	named := r.wire.TargetAccount
+	a, tells := r.reader.(accounts)
+	if named == "" || !tells {
+		return nil
+	}
+	account := a.KnownAccount()
+	if account == "" {
+		var err error
+		if account, err = a.Account(r.times.plan); err != nil {
+			r.Log.Warn("cannot find out the account of this identity", "error", err.Error())
+			return nil
+		}
+	}
+	if account == named {
+		return nil
+	}
+	return protocol.Refuse(protocol.Configuration,
+		"the target is of the account %s, as the caller knows it, and this identity is of the account "+
+			"%s; nothing was asked of the target; have it run by an executor with an identity of %s",
+		protocol.Quote(named), protocol.Quote(account), named)
+}
+
 // absent is the failure of an undo whose plan failed. What was not found may be in another account.
 func (r *run) absent(cause error) error {
 	if asFailure(cause).Class != protocol.NotFound {

@@ -100,3 +100,45 @@ func TestUndoOfWhatIsGoneInItsAccount(t *testing.T) {
 		}
 	})
 }
+
+// TestNamedAccount: a request that names the account of its target is refused by an identity of
+// another one, before the target is read.
+func TestNamedAccount(t *testing.T) {
+	named := func(t *testing.T, account, known string) *core {
+		t.Helper()
+		c := newCore(t, "a=off")
+		c.cloud.named, c.cloud.account, c.cloud.known = "one", account, known
+		return c
+	}
+	for name, c := range map[string]struct {
+		account, known string
+		asked          int
+	}{"asked for": {"two", "", 1}, "known": {"", "two", 0}} {
+		rule(t, "another, "+name, func(t *testing.T) {
+			x := named(t, c.account, c.known)
+			f := failed(t, x.set("k", "a", "on"), protocol.Configuration, "retryable=false")
+			says(t, f, `the target is of the account "one", as the caller knows it, and this identity `+
+				`is of the account "two"`)
+			if len(x.cloud.calls) > 0 || x.cloud.asked != c.asked {
+				t.Errorf("it called %q, and asked %d times", x.cloud.calls, x.cloud.asked)
+			}
+			x.free("k", true)
+		})
+	}
+	rule(t, "its own", func(t *testing.T) {
+		is(t, named(t, "one", "").set("k", "a", "on"), protocol.Succeeded, "changed=true")
+		is(t, named(t, "two", "one").set("k", "a", "on"), protocol.Succeeded, "changed=true")
+	})
+	rule(t, "not to be found out", func(t *testing.T) {
+		is(t, named(t, "", "").set("k", "a", "on"), protocol.Succeeded, "changed=true")
+	})
+	rule(t, "an undo", func(t *testing.T) {
+		c := named(t, "one", "")
+		got := is(t, c.set("k", "a", "on"), protocol.Succeeded)
+		c.cloud.account = "two"
+		failed(t, c.undo("k", "a", got), protocol.Configuration)
+		c.now("a=on")
+		c.cloud.account = "one"
+		is(t, c.undo("k", "a", got), protocol.Succeeded, "changed=true")
+	})
+}

@@ -237,6 +237,9 @@ func (r *run) answer() (protocol.Result, error) {
 		return protocol.Result{}, err
 	}
 	r.conn, r.reader = conn, conn.Reader()
+	if err := r.inNamedAccount(); err != nil {
+		return protocol.Result{}, err
+	}
 	defer r.closeStore()
 	if err := r.openStore(); err != nil {
 		return protocol.Result{}, err

@@ -48,6 +48,8 @@ type cloud struct {
 	// asked for, and asked how often it was.
 	known, account string
 	asked          int
+	// named is the account that requests say the target is of.
+	named string
 
 	onChange func()
 	onRead   func()

@@ -335,6 +335,10 @@ func (c *core) send(verb, key, name string, parameters map[string]string) protoc
 	if verb != "on" && verb != "off" {
 		text = strings.Replace(text, `"names"`, `"switch"`, 1)
 	}
+	if c.cloud.named != "" {
+		text = strings.Replace(text, `"spec":{`, `"spec":{"context":{"targetAccount":"`+c.cloud.named+
+			`"},`, 1)
+	}
 	status := protocol.Status{Status: died}
 	done := make(chan struct{})
 	go func() {

@@ -136,7 +136,9 @@ func (g *Gate) stillSo(ctx context.Context, a Action) (policy.Denial, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := g.Run.Run(ctx, a.Request(protocol.DryRun))
+	r := a.Request(protocol.DryRun)
+	r.TargetAccount = g.accountOf(ctx, a.Plan)
+	result, err := g.Run.Run(ctx, r)
 	if err != nil {
 		return against("requireEvidence", "what was seen can't be looked at again: %v", err), nil
 	}

@@ -80,6 +80,7 @@ func (g *Gate) dryRun(
 	kind EventKind,
 	r protocol.Request,
 ) (Outcome, error) {
+	r.TargetAccount = g.accountOf(ctx, a.Plan)
 	result, err := g.Run.Run(ctx, r)
 	if strange := g.elsewhere(r, result.Status); err == nil && strange != "" {
 		err = fmt.Errorf("the executor answered for something else: %s", strange)
@@ -512,6 +513,7 @@ func (g *Gate) runClaimed(
 	}
 	ctx, cancel := context.WithDeadline(ctx, h.Claim.Until.Add(-claimMargin))
 	defer cancel()
+	r.TargetAccount = g.accountOf(ctx, h.Plan)
 	result, err := g.Run.Run(ctx, r)
 	if err != nil {
 		return result, err

@@ -145,10 +145,7 @@ func (r *planReader) selection(d *selection.Document, n *document.Node, path str
 // selection the policy does not take. Of no other plan it is known which account it is of.
 func (g *Gate) notAsSelected(ctx context.Context, p Plan) policy.Denial {
 	if p.Selected == nil {
-		if g.Policy == nil {
-			return nil
-		}
-		return g.Policy.Selection(nil)
+		return g.notSelected(p)
 	}
 	d := p.Selected.Document
 	if d == nil {
@@ -164,6 +161,38 @@ func (g *Gate) notAsSelected(ctx context.Context, p Plan) policy.Denial {
 		reasons = append(reasons, g.Policy.Selection(known.judged)...)
 	}
 	return reasons
+}
+
+// notSelected refuses a plan that no selection made, where the policy has to know its account. A
+// machine that was added by hand is of none.
+func (g *Gate) notSelected(p Plan) policy.Denial {
+	if g.Policy == nil {
+		return nil
+	}
+	for _, r := range g.Registry.Resources(p.Target) {
+		if r.Kind == action.Node {
+			return g.Policy.Selection(&policy.Nodes{Chosen: 1})
+		}
+	}
+	return g.Policy.Selection(nil)
+}
+
+// accountOf is the account of the node that a plan was made for; empty for one that no selection
+// made. An executor with an identity of another account refuses the request by it.
+func (g *Gate) accountOf(ctx context.Context, p Plan) string {
+	if p.Selected == nil {
+		return ""
+	}
+	d, err := g.Selection(ctx, selection.KeyOfPlan(p.IdempotencyKey), p.Selected.Digest)
+	if err != nil {
+		// Whether the plan is as its selection has it was decided before.
+		return ""
+	}
+	known := g.Selections.known(d)
+	if i, there := known.places[p.Selected.Node]; there {
+		return d.Nodes[i].AccountID
+	}
+	return ""
 }
 
 // strays tells how a plan is not what its selection says of its node.
@@ -216,6 +245,10 @@ func judged(d *selection.Document) *policy.Nodes {
 		n.Regions = append(n.Regions, share)
 	}
 	for _, c := range d.Accounts() {
+		if c.Name == "" && d.InNoRegion() {
+			// Machines that were added by hand are of no account.
+			continue
+		}
 		n.Accounts = append(n.Accounts, policy.Share{Name: c.Name, Chosen: c.Nodes, Of: len(d.Nodes)})
 	}
 	return &n

@@ -55,8 +55,9 @@
 // maxNodes, maxPercentPerRegion and allowedAccounts hold for nodes that a selector chose: for all
 // that one selection has, whatever of it runs. A share is that of the nodes of one account in one
 // region that were not terminated when they were chosen. With allowedAccounts a plan that no
-// selection made is refused, since it does not say its account. No undo is held to them. An
-// executor can't know them: only the gate holds them.
+// selection made is refused, since it does not say its account; a machine that was added by hand is
+// of none, and is not held to it. No undo is held to them. An executor can't know them: only the
+// gate holds them.
 //
 // With unattended no approval is needed for what a lifecycle event of one of its accounts and
 // groups asks for, as long as that takes only from the subnets and the pools that it names: pools

@@ -71,6 +71,7 @@ func Decode(r io.Reader) (Request, Faults) {
 		Ignored:        spec.unknown(),
 		Traceparent:    spec.Traceparent(),
 		Deadline:       spec.deadline(),
+		TargetAccount:  spec.targetAccount(),
 	}
 	if req.Mode != "" && req.Mode != DryRun && req.Mode != Execute {
 		spec.Fault("mode", fmt.Sprintf("is %s, want %q or %q", Quote(string(req.Mode)), DryRun, Execute))
@@ -176,12 +177,14 @@ const (
 	contextField      = "context"
 	traceparentMember = "traceparent"
 	deadlineMember    = "executorDeadline"
+	accountMember     = "targetAccount"
 )
 
 // isRead reports whether a field is a context with nothing in it but what is read of it.
 func (s *Spec) isRead(key string) bool {
 	read := func(m JSONMember) bool {
-		return m.Key == traceparentMember || m.Key == approvalsMember || m.Key == deadlineMember
+		return slices.Contains([]string{traceparentMember, approvalsMember, deadlineMember,
+			accountMember}, m.Key)
 	}
 	members := s.object[key].Members
 	return key == contextField && len(members) > 0 &&
@@ -217,6 +220,20 @@ func (s *Spec) deadline() time.Time {
 		return time.Time{}
 	}
 	return at
+}
+
+// targetAccount is the account that the context says the target is of, empty for none.
+func (s *Spec) targetAccount() string {
+	v, there := s.object[contextField].fields()[accountMember]
+	switch {
+	case !there || v.Kind == JSONNull:
+		return ""
+	case v.Kind != JSONString || strings.TrimSpace(v.Text) == "":
+		s.d.fault(Join(Join(s.path, contextField), accountMember),
+			"is not the id of an account, in a string")
+		return ""
+	}
+	return v.Text
 }
 
 // isEmpty reports whether a value says nothing, so that nothing is lost by ignoring it.

@@ -63,6 +63,9 @@ type Request struct {
 	// Deadline, if it is not zero, is when the caller gives up, as the context has it: nothing is
 	// begun after it. It is no part of what is asked either.
 	Deadline time.Time
+	// TargetAccount, if it is not empty, is the account that the caller knows the target to be of, as
+	// the context has it. It only refuses, and is no part of what is asked.
+	TargetAccount string
 }
 
 // State is the outcome of a request.

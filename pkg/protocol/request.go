@@ -30,6 +30,7 @@ type wireSpec struct {
 type wireContext struct {
 	Approvals []Approval `json:"approvals,omitempty"`
 	Deadline  string     `json:"executorDeadline,omitempty"`
+	Account   string     `json:"targetAccount,omitempty"`
 }
 
 // EncodeRequest writes a request as one line, closed by a newline. The same request gives the same
@@ -40,8 +41,8 @@ func EncodeRequest(r Request) []byte {
 		target = map[string]string{}
 	}
 	var context *wireContext
-	if len(r.Approvals.List) > 0 || !r.Deadline.IsZero() {
-		context = &wireContext{Approvals: r.Approvals.List}
+	if len(r.Approvals.List) > 0 || !r.Deadline.IsZero() || r.TargetAccount != "" {
+		context = &wireContext{Approvals: r.Approvals.List, Account: r.TargetAccount}
 	}
 	if !r.Deadline.IsZero() {
 		context.Deadline = r.Deadline.UTC().Format(time.RFC3339Nano)
@@ -73,7 +74,8 @@ func Validate(r Request) Faults {
 // isPlain reports whether a request is certainly one that Decode takes. Most are, and need not be
 // written and read then.
 func isPlain(r Request) bool {
-	if len(r.Approvals.List) > 0 || !r.Deadline.IsZero() || r.Mode != DryRun && r.Mode != Execute {
+	if len(r.Approvals.List) > 0 || !r.Deadline.IsZero() || r.TargetAccount != "" ||
+		r.Mode != DryRun && r.Mode != Execute {
 		return false
 	}
 	size := 0

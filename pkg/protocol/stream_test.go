@@ -169,3 +169,25 @@ func TestDeadlineOfARequest(t *testing.T) {
 		t.Error("an undo has the deadline of its action")
 	}
 }
+
+// TestTargetAccountOfARequest: it is read from the context and written there, and kept in an undo.
+// One that is no text is a fault.
+func TestTargetAccountOfARequest(t *testing.T) {
+	r := protocol.Request{Action: "a", Provider: "p", Mode: protocol.DryRun, IdempotencyKey: "k",
+		Target: map[string]string{}, Parameters: map[string]string{}, TargetAccount: "1111"}
+	text := string(protocol.EncodeRequest(r))
+	got, faults := protocol.Decode(strings.NewReader(text))
+	if diff := cmp.Diff(r, got); len(faults) > 0 || diff != "" || len(protocol.Validate(r)) > 0 {
+		t.Errorf("%v (-want +got):\n%s", faults, diff)
+	}
+	for _, other := range []string{"1111", "true", `""`, `" "`, "{}", "[]"} {
+		bad := strings.Replace(text, `"targetAccount":"1111"`, `"targetAccount":`+other, 1)
+		if _, faults := protocol.Decode(strings.NewReader(bad)); len(faults) != 1 ||
+			faults[0].Path != "spec.context.targetAccount" {
+			t.Errorf("%s: %v", bad, faults)
+		}
+	}
+	if undo := protocol.UndoOf(r, "b", nil, nil); undo.TargetAccount != "1111" {
+		t.Error("an undo does not have the account of its action")
+	}
+}

@@ -176,7 +176,7 @@ func (d *Document) Compare(now Present) []Difference {
 
 // kind is what the nodes of the document are: instances, or nodes that are in no region.
 func (d *Document) kind() action.Kind {
-	if d.Nodes[0].Region == "" {
+	if d.InNoRegion() {
 		return action.Node
 	}
 	return action.Instance

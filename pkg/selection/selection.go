@@ -72,6 +72,10 @@ type Region struct {
 	Nodes int `json:"nodes"`
 }
 
+// InNoRegion reports whether the nodes are in no region, and so of no account: each was added by
+// hand.
+func (d *Document) InNoRegion() bool { return d.Nodes[0].Region == "" }
+
 // KeyOf is the idempotency key of a node's plan.
 func (d *Document) KeyOf(n Node) string { return d.Key + "/" + n.SourceID }
 
