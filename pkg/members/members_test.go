@@ -473,9 +473,17 @@ func TestOneThatAnswersIsElectedFirst(t *testing.T) {
 	if _, err := g.Looked(t.Context(), "i-1", false); err != nil {
 		t.Fatal(err)
 	}
-	if p := elect(t, g, everybody); p.Instance != "i-2" {
-		t.Errorf("elected is %v", p)
+	w := world{t, g}
+	w.elects(everybody, "i-2", 1)
+	// What did not answer before it was ready counts as new.
+	w.goes(g.Join(t.Context(), "i-0", addressOf("i-0")))
+	for range MaxMissed {
+		if _, err := g.Looked(t.Context(), "i-0", false); err != nil {
+			t.Fatal(err)
+		}
 	}
+	w.goes(g.Ready(t.Context(), "i-0"))
+	w.elects(but("i-2"), "i-0", 2)
 }
 
 // TestOthersChangeItAllTheTime: who never gets its turn says so, and may be asked again.
