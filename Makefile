@@ -22,7 +22,7 @@ LEAN_PLUGIN := aws-provider-executor/... net/... crypto/tls crypto/x509 math/big
 GOFLAGS_TEST := -vet=off -trimpath -tags nethttpomithttp2,lambda.norpc $(LEAN)
 # What starts goroutines. The race detector looks at its tests, but for four of many worlds.
 RACE := ./pkg/action ./pkg/awsec2 ./pkg/cli ./pkg/ec2sim/... ./pkg/executor ./pkg/fenceagent \
-	./pkg/gate ./pkg/host ./pkg/internal/bench ./pkg/ledger/table/... ./pkg/lifecycle/... ./pkg/members \
+	./pkg/gate ./pkg/host ./pkg/internal/bench ./pkg/ledger/table/... ./pkg/lifecycle/... ./pkg/licenses ./pkg/members \
 	./pkg/metrics \
 	./pkg/nodes/awscloud ./pkg/nodes/probe ./pkg/nodes/scan ./pkg/nodes/service/... \
 	./pkg/nodes/sshcommand ./pkg/nodes/sshhost ./pkg/plugin ./pkg/runner ./pkg/signature ./pkg/subprocess

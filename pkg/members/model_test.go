@@ -341,9 +341,8 @@ func (r *run) end() {
 type explorer struct {
 	*testing.T
 	scenario
-	seen   map[string]bool
-	states int
-	ends   int
+	seen map[string]bool
+	ends int
 }
 
 // explore explores all that follows some moves.
