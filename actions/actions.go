@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/lifecycleaction"
 	"aws-provider-executor/actions/networkinterface"
 	"aws-provider-executor/actions/power"
+	"aws-provider-executor/actions/protection"
 	"aws-provider-executor/actions/publicaddress"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/runcommand"
@@ -35,6 +37,8 @@ func RegistryAt(clock sgfence.Clock) *action.Registry {
 		runcommand.Verbs(clock.Now),
 		networkinterface.Verbs(),
 		publicaddress.Verbs(),
+		protection.Verbs(),
+		lifecycleaction.Verbs(),
 	))
 }
 

@@ -9,8 +9,10 @@ import (
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/actions/forwarding"
+	"aws-provider-executor/actions/lifecycleaction"
 	"aws-provider-executor/actions/networkinterface"
 	"aws-provider-executor/actions/power"
+	"aws-provider-executor/actions/protection"
 	"aws-provider-executor/actions/publicaddress"
 	"aws-provider-executor/actions/route"
 	"aws-provider-executor/actions/runcommand"
@@ -38,6 +40,10 @@ var (
 	_ tags.Reader        = (*awsec2.Reader)(nil)
 	_ tags.Writer        = (*awsec2.Writer)(nil)
 
+	_ protection.Reader       = (*awsec2.Reader)(nil)
+	_ protection.Writer       = (*awsec2.Writer)(nil)
+	_ lifecycleaction.Reader  = (*awsec2.Reader)(nil)
+	_ lifecycleaction.Writer  = (*awsec2.Writer)(nil)
 	_ networkinterface.Reader = (*awsec2.Reader)(nil)
 	_ networkinterface.Writer = (*awsec2.Writer)(nil)
 
@@ -58,6 +64,8 @@ ensure-tags:
 run-command:
 ensure-network-interface:
 ensure-public-address:
+ensure-instance-protection:
+complete-lifecycle-action:
 `
 
 // deciding are the fields that decide what is left behind.
@@ -73,6 +81,9 @@ run-command: instanceRef region document documentVersion parameter.<name>
 ensure-network-interface: instanceRef deviceIndex region subnet.<zone> securityGroups` +
 	` privateAddresses interfaceDescription sourceDestCheck deleteOnTermination
 ensure-public-address: instanceRef deviceIndex address region publicIpv4Pool allocationRef
+ensure-instance-protection: instanceRef autoScalingGroupName region protectedFromScaleIn
+complete-lifecycle-action: instanceRef autoScalingGroupName region lifecycleHookName` +
+	` lifecycleActionResult lifecycleActionToken
 `
 
 // TestDigestCoversWhatIsLeftBehind: a field without its mark would let another request through
@@ -106,7 +117,9 @@ func TestDigestCoversWhatIsLeftBehind(t *testing.T) {
 }
 
 // reading are the beginnings of the names of operations that only read, by their service.
-var reading = map[string][]string{"ec2": {"Describe"}, "ssm": {"Describe", "Get", "List"}}
+var reading = map[string][]string{
+	"ec2": {"Describe"}, "ssm": {"Describe", "Get", "List"}, "autoscaling": {"Describe"},
+}
 
 // TestPermissionsTellReadsFromChanges: a dry-run is read-only down to its IAM policy.
 func TestPermissionsTellReadsFromChanges(t *testing.T) {

@@ -19,6 +19,7 @@ const (
 	Subnet           Kind = "subnet"
 	SecurityGroup    Kind = "security-group"
 	ElasticIP        Kind = "elastic-ip"
+	ScalingGroup     Kind = "auto-scaling-group"
 	// PublicPool is a pool of public addresses. No target names one, so Kinds does not list it.
 	PublicPool Kind = "ipv4pool-ec2"
 	// Node is a node of the store of nodes, by its id there.
@@ -29,7 +30,8 @@ const (
 
 // Kinds lists the kinds, in the order in which resources are told.
 func Kinds() []Kind {
-	return []Kind{NetworkInterface, Instance, RouteTable, Subnet, SecurityGroup, ElasticIP, Node}
+	return []Kind{NetworkInterface, Instance, RouteTable, Subnet, SecurityGroup, ElasticIP,
+		ScalingGroup, Node}
 }
 
 // kindOf is the kind of the resource that an id names; empty if it is none of the kinds.

@@ -65,6 +65,7 @@ func TestAFieldIsOfOneKind(t *testing.T) {
 	want := map[string]action.Kind{
 		"nicRef": action.NetworkInterface, "instanceRef": action.Instance,
 		"routeTableRef": action.RouteTable, "address": "", "region": "",
+		"autoScalingGroupName": action.ScalingGroup,
 		// The id itself tells the kind.
 		"resourceRef": action.Instance, "deviceIndex": "",
 	}

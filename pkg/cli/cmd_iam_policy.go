@@ -33,6 +33,8 @@ var scopedKinds = []struct {
 	{"security-group", "a group that interfaces may be given, those that a fence takes off among them",
 		action.SecurityGroup},
 	{"elastic-ip", "the allocation of an Elastic IP that may be changed", action.ElasticIP},
+	{"auto-scaling-group", "an Auto Scaling group, by its name, whose instances may be changed",
+		action.ScalingGroup},
 }
 
 func (a *app) iamPolicy() *cobra.Command {

@@ -27,6 +27,8 @@ const (
 	Inventory = "inventory"
 	// Preflight is what actionctl preflight reads with.
 	Preflight = "preflight"
+	// Lifecycle is what lifecycled calls itself, beside the verbs of its actions.
+	Lifecycle = "lifecycle"
 )
 
 // Extras lists what a policy may be for beside verbs.
@@ -39,6 +41,12 @@ func Extras() []Extra {
 			Permissions: reads(inventory.Permissions...)},
 		{Name: Preflight, Doc: "what actionctl preflight reads with, beside the verbs' own",
 			Permissions: reads(ec2checks.Permissions()...)},
+		{Name: Lifecycle, Doc: "what lifecycled reads with, and has hooks wait by",
+			Permissions: append(reads("autoscaling:DescribeAutoScalingInstances",
+				"autoscaling:DescribeLifecycleHooks", "ec2:DescribeInstances",
+				"ec2:DescribeNetworkInterfaces"),
+				action.Permission{Action: "autoscaling:RecordLifecycleActionHeartbeat", Change: true,
+					Resource: string(action.ScalingGroup), For: "having a hook wait while it works"})},
 	}
 }
 

@@ -44,6 +44,7 @@ var kinds = map[action.Kind]kindTraits{
 	action.SSMDocument:      {form: action.DocumentName, aside: true},
 	action.ElasticIP:        {form: action.AllocationID},
 	action.PublicPool:       {form: action.PublicPoolID, aside: true},
+	action.ScalingGroup:     {form: action.ScalingGroupName},
 }
 
 // named are the kinds of resources that the scope names, in order.
@@ -227,8 +228,11 @@ func (s Scope) arns(kind action.Kind) Texts {
 	all := make(Texts, len(ids))
 	for i, id := range ids {
 		all[i] = s.arn(string(kind), id)
-		if kind == action.SSMDocument {
+		switch kind {
+		case action.SSMDocument:
 			all[i] = s.documentARN(id)
+		case action.ScalingGroup:
+			all[i] = s.scalingGroupARN(id)
 		}
 	}
 	return all
@@ -242,6 +246,12 @@ func (s Scope) documentARN(name string) string {
 	}
 	return "arn:" + cmp.Or(s.Partition, partitionOf(s.Region)) + ":ssm:" + s.Region + ":*:document/" +
 		name
+}
+
+// scalingGroupARN is the ARN of an Auto Scaling group, which has an id beside its name.
+func (s Scope) scalingGroupARN(name string) string {
+	return "arn:" + cmp.Or(s.Partition, partitionOf(s.Region)) + ":autoscaling:" + s.Region + ":" +
+		cmp.Or(s.Account, anything) + ":autoScalingGroup:*:autoScalingGroupName/" + name
 }
 
 func (s Scope) arn(kind, id string) string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"aws-provider-executor/actions"
 	"aws-provider-executor/pkg/ec2sim"
@@ -471,6 +472,49 @@ var scenarios = []scenario{
 		between:    deleted(idleAllocation),
 	},
 	{
+		name: "protect an instance from scale-in", verb: "ensure-instance-protection", plain: true,
+		seed:   inGroup(ec2sim.ScalingMember{State: "InService"}),
+		target: map[string]string{"instanceRef": ec2sim.LabRouterA, "autoScalingGroupName": "edge"},
+	},
+	{
+		name: "let scale-in take an instance that it may take", verb: "ensure-instance-protection",
+		already:    true,
+		seed:       inGroup(ec2sim.ScalingMember{State: "InService"}),
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterA, "autoScalingGroupName": "edge"},
+		parameters: map[string]string{"protectedFromScaleIn": "false"},
+	},
+	{
+		name: "let scale-in take an instance, which leaves its group", verb: "ensure-instance-protection",
+		beyond: true, old: true,
+		seed:       inGroup(ec2sim.ScalingMember{State: "InService", Protected: true}),
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterA, "autoScalingGroupName": "edge"},
+		parameters: map[string]string{"protectedFromScaleIn": "false"},
+		between: func(r *ec2sim.Region) {
+			r.EditScalingGroup("edge", func(g *ec2sim.ScalingGroup) { g.Instances = nil })
+		},
+	},
+	{
+		name: "restore a protection by facts", verb: "restore-instance-protection", alone: true,
+		seed:   inGroup(ec2sim.ScalingMember{State: "InService", Protected: true}),
+		target: map[string]string{"instanceRef": ec2sim.LabRouterA, "autoScalingGroupName": "edge"},
+		parameters: map[string]string{"priorProtectedFromScaleIn": "false",
+			"protectedFromScaleIn": "true"},
+	},
+	{
+		name: "complete a lifecycle action", verb: "complete-lifecycle-action", alone: true, final: true,
+		seed:   inGroup(waitsAt("up")),
+		target: map[string]string{"instanceRef": ec2sim.LabRouterA, "autoScalingGroupName": "edge"},
+		parameters: map[string]string{"lifecycleHookName": "up", "lifecycleActionResult": "CONTINUE",
+			"lifecycleActionToken": waitsAt("up").Actions[0].Token},
+	},
+	{
+		name: "complete one lifecycle action of two", verb: "complete-lifecycle-action", alone: true,
+		final:      true,
+		seed:       inGroup(waitsAt("up", "up-too")),
+		target:     map[string]string{"instanceRef": ec2sim.LabRouterA, "autoScalingGroupName": "edge"},
+		parameters: map[string]string{"lifecycleHookName": "up", "lifecycleActionResult": "CONTINUE"},
+	},
+	{
 		name: "restore tags by facts", verb: "restore-tags", alone: true,
 		target:     map[string]string{"resourceRef": ec2sim.LabDB},
 		parameters: map[string]string{"priorTag.Name": `"edge"`, "ensuredTag.Name": `"db"`},
@@ -689,4 +733,28 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inGroup has router-a be an instance of the Auto Scaling group edge, which has two hooks.
+func inGroup(m ec2sim.ScalingMember) func(*ec2sim.Region) {
+	return func(r *ec2sim.Region) {
+		m.InstanceID, m.SubnetID = ec2sim.LabRouterA, ec2sim.LabSubnetA
+		r.AddScalingGroup(ec2sim.ScalingGroup{Name: "edge", MaxSize: 1, DesiredCapacity: 1,
+			SubnetIDs: []string{ec2sim.LabSubnetA}, Suspended: []string{"Launch"},
+			Hooks: []ec2sim.ScalingHook{{Name: "up", Transition: ec2sim.Launching},
+				{Name: "up-too", Transition: ec2sim.Launching}},
+			Instances: []ec2sim.ScalingMember{m},
+		})
+	}
+}
+
+// waitsAt is an instance that waits at hooks, for years.
+func waitsAt(hooks ...string) ec2sim.ScalingMember {
+	m := ec2sim.ScalingMember{State: "Pending:Wait"}
+	for i, hook := range hooks {
+		end := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+		m.Actions = append(m.Actions, ec2sim.LifecycleAction{Hook: hook, Deadline: end, End: end,
+			Token: fmt.Sprintf("c4000000-0000-4000-8000-%012d", i)})
+	}
+	return m
 }

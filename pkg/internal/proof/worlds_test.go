@@ -69,6 +69,7 @@ func randomWorld(r *rand.Rand) func(*ec2sim.Region) {
 				}
 			})
 		}
+		addGroup(r, region)
 		for _, id := range inSubnetA {
 			region.EditInterface(id, func(i *ec2sim.Interface) {
 				i.SourceDestCheck, i.Groups = r.IntN(2) == 0, some(r, groups)
@@ -84,6 +85,17 @@ func randomWorld(r *rand.Rand) func(*ec2sim.Region) {
 			}
 		})
 	}
+}
+
+// addGroup puts the lab's instances into an Auto Scaling group that does nothing of its own.
+func addGroup(r *rand.Rand, region *ec2sim.Region) {
+	g := ec2sim.ScalingGroup{Name: "edge", MaxSize: 9, SubnetIDs: []string{ec2sim.LabSubnetA},
+		Suspended: []string{"Launch", "Terminate", "ReplaceUnhealthy"}}
+	for _, id := range []string{ec2sim.LabDB, ec2sim.LabRouterA, ec2sim.LabRouterB} {
+		g.Instances = append(g.Instances, ec2sim.ScalingMember{InstanceID: id, State: "InService",
+			Protected: r.IntN(2) == 0})
+	}
+	region.AddScalingGroup(g)
 }
 
 // randomRequest asks for something of the registry's actions.
@@ -146,6 +158,10 @@ func randomRequest(r *rand.Rand, key string) request {
 			idleAllocation, "eipalloc-0ffffffffffffffff"}), 4)
 		maybe(q.parameters, "publicIpv4Pool", pick(r, []string{"amazon", ownPool,
 			"ipv4pool-ec2-0ffffffffffffffff"}), 4)
+	case "ensure-instance-protection":
+		q.target["instanceRef"] = pick(r, instances)
+		q.target["autoScalingGroupName"] = pick(r, []string{"edge", "edge", "edge", "other"})
+		maybe(q.parameters, "protectedFromScaleIn", pick(r, []string{"false", "no", "1"}), 2)
 	default:
 		panic("no random request for " + q.verb + ": add one")
 	}
@@ -242,6 +258,11 @@ func claimsOfVerb(
 		return claimsOfMade(find, q, observed)
 	case strings.HasSuffix(q.verb, "-public-address"):
 		return claimsOfAddress(region, q, observed)
+	case strings.HasSuffix(q.verb, "-instance-protection"):
+		return map[string]func(_, value string) bool{
+			"protectedFromScaleIn": func(_, value string) bool {
+				return fmt.Sprint(isProtected(region, q.target["instanceRef"])) == value
+			}}
 	case strings.HasSuffix(q.verb, "-instances"):
 		return map[string]func(_, value string) bool{"instanceState": func(_, value string) bool {
 			return stateOf(region, q.target["instanceRef"]) == value
@@ -304,6 +325,18 @@ func claimsOfAddress(
 				a.PrivateIP == observed["privateAddress"]
 		},
 	}
+}
+
+// isProtected reports whether scale-in spares an instance.
+func isProtected(region ec2sim.RegionState, id string) bool {
+	for _, g := range region.ScalingGroups {
+		for _, m := range g.Instances {
+			if m.InstanceID == id {
+				return m.Protected
+			}
+		}
+	}
+	return false
 }
 
 // tagOf is a tag of a resource as facts tell it.

@@ -18,14 +18,16 @@ var examplePlaces = []struct{ dir, region string }{
 // managed is the tag of what the executor may change.
 var managed = map[string]string{"routerd": "managed"}
 
+// lifecycleVerbs are those of the steps of a launch, and of its end.
+var lifecycleVerbs = []string{"ensure-network-interface", "ensure-public-address", "ensure-tags",
+	"ensure-forwarding-enabled", "ensure-instance-protection", "complete-lifecycle-action"}
+
 // iam renders the policies of both programs, from what the verbs and the inventory need.
 func (g Generator) iam() ([]File, error) {
 	// What nothing takes back is granted by a policy of its own, to whom it is meant for.
-	var verbs, final []string
+	var verbs []string
 	for _, v := range g.Registry.Verbs() {
-		if v.Irreversible {
-			final = append(final, v.Name)
-		} else {
+		if !v.Irreversible {
 			verbs = append(verbs, v.Name)
 		}
 	}
@@ -35,8 +37,10 @@ func (g Generator) iam() ([]File, error) {
 	}{
 		{"executor.json", iampolicy.Choice{Verbs: verbs, Everything: true,
 			With: []string{iampolicy.Foresight, iampolicy.PolicyTags}}},
-		{"run-command.json", iampolicy.Choice{Verbs: final, Everything: true,
+		{"run-command.json", iampolicy.Choice{Verbs: []string{"run-command"}, Everything: true,
 			With: []string{iampolicy.Foresight}}},
+		{"lifecycle.json", iampolicy.Choice{Verbs: lifecycleVerbs, Everything: true,
+			With: []string{iampolicy.Foresight, iampolicy.Lifecycle}}},
 		{"inventory.json", iampolicy.Choice{With: []string{iampolicy.Inventory}}},
 	}
 	var files []File

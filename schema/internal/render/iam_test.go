@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/iampolicy"
 )
 
@@ -35,6 +36,7 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 		}
 		checkExecutorPolicy(t, prefix, want.arn, executor)
 		checkFinalPolicy(t, prefix, policies[prefix+"run-command.json"])
+		checkLifecyclePolicy(t, prefix, policies[prefix+"lifecycle.json"])
 		for _, p := range []iampolicy.Document{executor, reads} {
 			region := p.Statement[0].Condition["StringEquals"]["ec2:Region"]
 			if !slices.Equal(p.Statement[0].Resource, iampolicy.Texts{"*"}) ||
@@ -43,7 +45,7 @@ func TestPoliciesOfEveryPartition(t *testing.T) {
 			}
 		}
 	}
-	if len(policies) != 9 {
+	if len(policies) != 12 {
 		t.Errorf("%d policies", len(policies))
 	}
 }
@@ -54,14 +56,15 @@ func checkExecutorPolicy(t *testing.T, prefix, arn string, executor iampolicy.Do
 	allowed := map[string]bool{}
 	for i, s := range executor.Statement {
 		resource := strings.Join(s.Resource, " ")
-		if i > 0 && !strings.HasPrefix(resource, arn) {
+		if i > 0 && !isOf(arn, s.Sid, resource) {
 			t.Errorf("%s: %s is for %s", prefix, s.Sid, resource)
 		}
-		kind := strings.TrimSuffix(resource[strings.LastIndex(resource, ":")+1:], "/*")
+		kind := kindOf(resource)
 		for _, a := range s.Action {
 			allowed[a+" "+kind] = true
 		}
-		if kind != "*" && kind != "security-group" && s.Condition["StringEquals"] == nil {
+		aside := []string{"*", string(action.SecurityGroup), string(action.PublicPool)}
+		if !slices.Contains(aside, kind) && s.Condition["StringEquals"] == nil {
 			t.Errorf("%s: %s is for whatever tags", prefix, s.Sid)
 		}
 	}
@@ -84,6 +87,21 @@ func checkExecutorPolicy(t *testing.T, prefix, arn string, executor iampolicy.Do
 	}
 }
 
+// isOf reports whether a statement is about reading, or about what EC2 or Auto Scaling has.
+func isOf(arn, sid, resource string) bool {
+	return sid == "ReadOfOthers" || strings.HasPrefix(resource, arn) ||
+		strings.HasPrefix(resource, strings.Replace(arn, ":ec2:", ":autoscaling:", 1))
+}
+
+// kindOf is the kind of resources that an ARN is of.
+func kindOf(resource string) string {
+	kind := strings.TrimSuffix(resource[strings.LastIndex(resource, ":")+1:], "/*")
+	if kind == "autoScalingGroupName" {
+		return string(action.ScalingGroup)
+	}
+	return kind
+}
+
 // checkFinalPolicy checks that what nothing takes back has a policy of its own.
 func checkFinalPolicy(t *testing.T, prefix string, final iampolicy.Document) {
 	t.Helper()
@@ -98,5 +116,28 @@ func checkFinalPolicy(t *testing.T, prefix string, final iampolicy.Document) {
 	}
 	if !slices.Equal(sids, []string{"ReadOfOthers", "ChangeDocument", "ChangeInstance"}) {
 		t.Errorf("%s: run-command.json has %v", prefix, sids)
+	}
+}
+
+// checkLifecyclePolicy checks that the policy of lifecycled allows to end waits, and no commands.
+func checkLifecyclePolicy(t *testing.T, prefix string, p iampolicy.Document) {
+	t.Helper()
+	allowed := map[string]bool{}
+	for _, s := range p.Statement {
+		for _, a := range s.Action {
+			allowed[a] = true
+			if strings.HasPrefix(a, "ssm:") {
+				t.Errorf("%s: lifecycle.json allows %s", prefix, a)
+			}
+		}
+		if s.Sid == "ChangeAutoScalingGroup" && s.Condition["StringEquals"] == nil {
+			t.Errorf("%s: lifecycle.json is for groups of whatever tags", prefix)
+		}
+	}
+	for _, a := range []string{"CompleteLifecycleAction", "RecordLifecycleActionHeartbeat",
+		"SetInstanceProtection", "DescribeLifecycleHooks", "DescribeAutoScalingInstances"} {
+		if !allowed["autoscaling:"+a] {
+			t.Errorf("%s: lifecycle.json does not allow %s", prefix, a)
+		}
 	}
 }

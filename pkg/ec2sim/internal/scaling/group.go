@@ -29,7 +29,7 @@ type Group struct {
 	Tags         map[string]string `json:"tags,omitempty"`
 	// NewProtected has scale-in spare new instances.
 	NewProtected bool `json:"newInstancesProtectedFromScaleIn,omitempty"`
-	// Suspended are processes that do not run: Launch or Terminate.
+	// Suspended are processes that do not run: Launch, Terminate or ReplaceUnhealthy.
 	Suspended []string `json:"suspendedProcesses,omitempty"`
 	Hooks     []Hook   `json:"hooks,omitempty"`
 	// Instances are those of the group, in the order in which they came.

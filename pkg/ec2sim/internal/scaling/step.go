@@ -125,7 +125,7 @@ func (g *Group) ofMember(i int, c Cloud, now time.Time) step {
 			}
 		}
 	case InService:
-		if lost(state) {
+		if lost(state) && !g.suspends("ReplaceUnhealthy") {
 			return g.fails(m)
 		}
 	case TerminatingBegun:
@@ -137,6 +137,9 @@ func (g *Group) ofMember(i int, c Cloud, now time.Time) step {
 	}
 	return nil
 }
+
+// suspends reports whether a process of the group does not run.
+func (g *Group) suspends(process string) bool { return slices.Contains(g.Suspended, process) }
 
 // lost reports whether an instance in a state of EC2's is one that a group replaces.
 func lost(state string) bool { return state != "running" && state != "pending" }
@@ -232,10 +235,9 @@ func (g *Group) ofSize(now time.Time) step {
 	switch {
 	case !g.RetryAt.IsZero() && !now.Before(g.RetryAt):
 		return func(Cloud, Times) { g.RetryAt = time.Time{} }
-	case count < g.DesiredCapacity && g.RetryAt.IsZero() &&
-		!slices.Contains(g.Suspended, "Launch"):
+	case count < g.DesiredCapacity && g.RetryAt.IsZero() && !g.suspends("Launch"):
 		return g.launch
-	case count > g.DesiredCapacity && !slices.Contains(g.Suspended, "Terminate"):
+	case count > g.DesiredCapacity && !g.suspends("Terminate"):
 		if m := g.victim(); m != nil {
 			return func(Cloud, Times) { m.State = TerminatingBegun }
 		}

@@ -36,6 +36,11 @@ func (w *World) ConditionKeys(id string) map[string][]string {
 			set("ec2:ResourceTag/"+key, value)
 		}
 	}
+	if _, name, is := strings.Cut(id, ":autoScalingGroupName/"); is && w.ScalingGroups[name] != nil {
+		for key, value := range w.ScalingGroups[name].Tags {
+			set("aws:ResourceTag/"+key, value)
+		}
+	}
 	prefix, _, _ := strings.Cut(id, "-")
 	if name, ok := idKeys[prefix]; ok {
 		set("ec2:"+name, id)
