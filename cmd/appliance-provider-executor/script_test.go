@@ -1,6 +1,10 @@
 package main
 
 import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +25,7 @@ func TestMain(m *testing.M) {
 //	appliance [fresh|ready|gone]  starts a FortiGate, and points the environment at it
 //	fault METHOD PATH KIND        has its next such call go wrong
 //	made PASSWORDS LICENCES SCRIPTS  holds how many changes it took
+//	aws          answers for Secrets Manager and SSM with the secrets of the test, and one that is denied
 //	request FILE VERB MODE KEY [NAME=VALUE...]  writes a request for it
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -34,6 +39,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"aws":       startAWS,
 			"appliance": startAppliance, "fault": injectFault, "made": holdMade, "request": writeRequest,
 			"private": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, name := range args {
@@ -84,4 +90,27 @@ func holdMade(ts *testscript.TestScript, _ bool, args []string) {
 	if c.Sessions != 0 {
 		ts.Fatalf("%d sessions are left open", c.Sessions)
 	}
+}
+
+// startAWS answers for Secrets Manager and for the parameters of SSM.
+func startAWS(ts *testscript.TestScript, _ bool, _ []string) {
+	answers := map[string]string{
+		"secretsmanager.GetSecretValue secret:edge/admin": `{"SecretString":"` + scriptPassword + `"}`,
+		"AmazonSSM.GetParameter parameter/edge/psk":       `{"Parameter":{"Value":"clé-partagée-9"}}`,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ SecretId, Name string }
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		parts := strings.SplitN(in.SecretId+in.Name, ":", 6)
+		answer, ok := answers[r.Header.Get("X-Amz-Target")+" "+parts[len(parts)-1]]
+		w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000001")
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		if !ok {
+			w.WriteHeader(http.StatusBadRequest)
+			answer = `{"__type":"AccessDeniedException","Message":"not this one"}`
+		}
+		_, _ = io.WriteString(w, answer)
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("AWS_ENDPOINT_URL", server.URL)
 }
