@@ -68,6 +68,7 @@ func executorMain() {
 //	called OPERATION CODE
 //	                     waits until the provider refused a call with a code and is called again
 //	azure FILE           has a stand-in of Azure answer as the file says, by path
+//	appliance PASSWORD   has a FortiGate be there: its port is $PORT, its authority in ca.pem
 //	sshhost              has a machine be reached by SSH: its port is $SSHPORT, its key and its known
 //	                     hosts are key and known_hosts in ssh, and its home is ssh/home
 //	statetable                  has executors keep prior facts in a table of DynamoDB
@@ -84,7 +85,7 @@ func TestScripts(t *testing.T) {
 			"json": checkJSON, "field": writeField, "agents": agents, "terminal": terminal,
 			"narrow": narrow, "load": load, "fault": fault, "control": control, "deleted": deleted,
 			"called": called, "azure": azure, "sshhost": startHost,
-			"statetable": startTable,
+			"statetable": startTable, "appliance": startAppliance,
 		},
 	})
 }

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 //	appliance [fresh|ready|gone]  starts a FortiGate, and points the environment at it
 //	fault METHOD PATH KIND        has its next such call go wrong
 //	made PASSWORDS LICENCES SCRIPTS  holds how many changes it took
-//	aws          answers for Secrets Manager and SSM with the secrets of the test, and one that is denied
+//	aws          answers for Secrets Manager and SSM, with two secrets of the test's
 //	request FILE VERB MODE KEY [NAME=VALUE...]  writes a request for it
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

@@ -1,6 +1,7 @@
 package configtext_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -198,5 +199,34 @@ func TestTemplatesThatAreWrong(t *testing.T) {
 				t.Errorf("%q %v", c.Text, err)
 			}
 		})
+	}
+}
+
+// The example's template is taken whole by the stand-in, with tunnels and without.
+func TestTheExample(t *testing.T) {
+	text, err := os.ReadFile("../../../examples/appliance/edge.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tunnels := range []int{0, 2} {
+		o := order()
+		o.Tunnels = o.Tunnels[:tunnels]
+		c, err := configtext.Render([]configtext.Template{{Name: "edge.conf", Text: string(text)}},
+			configtext.Of(o, nil), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sim, err := appliancesim.Start(appliancesim.Options{Instance: "i-00000000000000001"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if errors := sim.Run(c.Text); errors != "" {
+			t.Errorf("%s\n%s", errors, c.Text)
+		}
+		zones, _ := sim.Object("system/zone").([]map[string]string)
+		if len(zones) != min(tunnels, 1) || tunnels > 0 && zones[0]["interface"] != "az-a az-c" {
+			t.Errorf("%v", zones)
+		}
+		sim.Close()
 	}
 }

@@ -210,3 +210,31 @@ func TestL19AProgramEndsWithItsTime(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// The example's program goes the whole way.
+func TestTheExample(t *testing.T) {
+	example, err := filepath.Abs("../../../examples/appliance/hook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _ := program(t, "")
+	h.Program = example
+	h.Environment = append(h.Environment, "APPLIANCE_DEMO_DIR="+t.TempDir())
+	if s, err := h.Look(t.Context()); err != nil || !s.FirstPassword {
+		t.Fatalf("%+v %v", s, err)
+	}
+	role := appliance.Role{Kind: appliance.Secondary, Primary: "10.0.0.6"}
+	digest := strings.Repeat("ab", 32)
+	err = errors.Join(h.SetPassword(t.Context()),
+		h.UploadLicense(t.Context(), appliance.License{Token: token}),
+		h.Apply(t.Context(), appliance.Configuration{Digest: digest, Text: "x"}),
+		h.SetRole(t.Context(), role, appliance.Sync{Interface: "port1", Secret: token}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := appliance.State{Licensed: true, Role: role,
+		Applied: []appliance.Applied{{Digest: digest, Whole: true}}}
+	if s, err := h.Look(t.Context()); err != nil || cmp.Diff(want, s) != "" {
+		t.Errorf("%+v %v", s, err)
+	}
+}

@@ -62,8 +62,8 @@ end
 	if errors := c.run(script); errors != "" {
 		t.Fatal(errors)
 	}
-	if errors := c.run("config system geneve\ndelete a\nend\nconfig system global\nunset none\nend\n"); errors !=
-		"" {
+	const more = "config system geneve\ndelete a\nend\nconfig system global\nunset none\nend\n"
+	if errors := c.run(more); errors != "" {
 		t.Fatal(errors)
 	}
 	for path, want := range map[string]any{
