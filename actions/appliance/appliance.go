@@ -187,8 +187,8 @@ func reaching(given bool) []action.Field {
 
 func parameters() []action.Field {
 	all := []action.Field{
-		{Name: paramLicenseFile, Form: secretRef, Doc: "a licence file to upload, by reference"},
-		{Name: paramLicenseToken, Form: secretRef, Doc: "a licence token to use, by reference"},
+		{Name: paramLicenseFile, Form: licenseRef, Doc: "a licence file to upload, by reference"},
+		{Name: paramLicenseToken, Form: licenseRef, Doc: "a licence token to use, by reference"},
 		{Name: paramTemplates, Form: action.ListOf(templateName),
 			Doc: "templates of the configuration, in order: files in `APPLIANCE_TEMPLATE_DIR`"},
 		{Name: paramProbe, Form: portNumber, Doc: "the port on which the appliance answers probes"},

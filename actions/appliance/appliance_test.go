@@ -100,15 +100,16 @@ func (b *bench) ask(verb, mode, key string, parameters map[string]string) protoc
 		Log:         slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ObservePlan: true,
 		Connect: func(context.Context, string, time.Duration) (executor.Connection, error) {
+			read := func(_ context.Context, ref string) (string, error) {
+				text, err := os.ReadFile(strings.TrimPrefix(ref, "file:"))
+				if err != nil {
+					return "", protocol.Refuse(protocol.Configuration, "%v", err)
+				}
+				return string(text), nil
+			}
 			return connection{b, access.New(access.Settings{
-				Env: func(name string) string { return b.env[name] },
-				Secret: func(_ context.Context, ref string) (string, error) {
-					text, err := os.ReadFile(strings.TrimPrefix(ref, "file:"))
-					if err != nil {
-						return "", protocol.Refuse(protocol.Configuration, "%v", err)
-					}
-					return string(text), nil
-				},
+				Env:    func(name string) string { return b.env[name] },
+				Secret: read, License: read,
 			})}, nil
 		},
 		OpenStore: func(ctx context.Context, dryRun bool) (executor.Store, error) {

@@ -115,6 +115,16 @@ var (
 		Example:   "file:/etc/appliance/admin",
 	}
 
+	// licenseRef is a reference to a secret, or where assign-license says that a licence is.
+	licenseRef = action.Form{
+		Name: "`file:/PATH`, `s3://BUCKET/KEY` (both may end in `#` and a token's id), or an ARN",
+		Pattern: strings.TrimSuffix(secretRef.Pattern, ")$") +
+			`|(file:/[A-Za-z0-9_.@+=/-]{1,1000}|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/` +
+			`[A-Za-z0-9_.@+=/-]{1,1000})(#token-[0-9a-f]{32})?)$`,
+		Canonical: canonicalLicense,
+		Example:   "s3://edge-licenses/edge/FGT1.lic",
+	}
+
 	tunnelEnd = action.Form{
 		Name:    "interface and IPv4 address, as port2:10.0.1.5",
 		Pattern: `^[A-Za-z0-9][A-Za-z0-9._-]{0,14}:` + ipv4 + `$`,
@@ -158,6 +168,27 @@ func canonicalRef(s string) (string, error) {
 	}
 	return "", &action.HiddenError{Reason: "is no reference: want file: and an absolute path, or " +
 		"the ARN of a secret of Secrets Manager or of a parameter of SSM; a secret itself is not taken"}
+}
+
+// canonicalLicense refuses what is no reference to a licence.
+func canonicalLicense(s string) (string, error) {
+	where, id, named := strings.Cut(s, "#")
+	digest, isToken := strings.CutPrefix(id, "token-")
+	right := !named || isToken && len(digest) == 32 && within(digest, 32, digits+"abcdef")
+	if rest, is := strings.CutPrefix(where, "s3://"); is && right {
+		bucket, key, _ := strings.Cut(rest, "/")
+		_, err := action.Bucket.Canonical(bucket)
+		if err == nil && within(key, 1000, letters+digits+"_.@+=/-") {
+			return s, nil
+		}
+	}
+	if right && (!named || strings.HasPrefix(where, "file:")) {
+		_, err := canonicalRef(where)
+		return s, err
+	}
+	return "", &action.HiddenError{Reason: "is no reference to a licence: want file:/PATH or " +
+		"s3://BUCKET/KEY, with # and a token's id where it is a list, or an ARN; a licence itself is " +
+		"not taken"}
 }
 
 // isARN reports whether a text is the ARN of a secret, or of a parameter.

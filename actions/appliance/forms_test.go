@@ -22,6 +22,10 @@ var texts = []string{
 	"arn:aws:ssm:ap-northeast-1:111122223333:parameter/", "arn:aws:ssm::111122223333:parameter/a",
 	"arn:aws:s3:ap-northeast-1:111122223333:secret:a", "arn:other:ssm:r:111122223333:parameter/a",
 	"arn:aws:ssm:ap-northeast-1:1111222233334:parameter/a", "arn:aws:ssm:r:11112222333x:parameter/a",
+	"file:/list#token-" + strings.Repeat("a", 32), "file:/list#token-x", "file:/list#", "#",
+	"s3://edge-licenses/edge/FGT1.lic", "s3://edge-licenses/list#token-" + strings.Repeat("0", 32),
+	"s3://edge-licenses/", "s3://E/k", "s3://edge-licenses/a b", "s3://edge-licenses",
+	"arn:aws:ssm:ap-northeast-1:111122223333:parameter/a#token-" + strings.Repeat("a", 32),
 	"none", "primary", "secondary", "secondary:10.0.0.6", "secondary:10.0.0.6\n", "secondary:x",
 	"unread", "king", "Grün", "fortigate", "hook", "true", "i-00000000000000001",
 }

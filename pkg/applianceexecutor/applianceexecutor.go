@@ -62,9 +62,13 @@ func connector(
 		if err != nil {
 			return nil, err
 		}
+		shared, secret := poolsOf(conn, plain, budget, log), secretsOf(log)
 		return &connection{conn, access.New(access.Settings{
-			Env: os.Getenv, Secret: secretsOf(log),
-		}), poolsOf(conn, plain, budget, log)}, nil
+			Env: os.Getenv, Secret: secret,
+			License: func(ctx context.Context, ref string) (string, error) {
+				return licenseReader{shared}.text(ctx, ref, secret)
+			},
+		}), shared}, nil
 	}
 }
 

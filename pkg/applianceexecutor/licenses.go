@@ -2,8 +2,10 @@ package applianceexecutor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,6 +117,32 @@ func (r licenseReader) LicenseContent(ctx context.Context, source, id string) (s
 		return "", err
 	}
 	return licenses.Digest(text), nil
+}
+
+// text is the text of a licence: of one in a pool's source, as assign-license names it, or of a
+// secret.
+func (r licenseReader) text(
+	ctx context.Context, ref string, secret func(context.Context, string) (string, error),
+) (string, error) {
+	source, id, isToken := strings.Cut(ref, "#")
+	if !isToken {
+		at := strings.LastIndex(ref, "/") + 1
+		source, id = ref[:at], ref[at:]
+	}
+	if strings.HasPrefix(ref, "arn:") || !licenses.IsID(id) {
+		return secret(ctx, ref)
+	}
+	from, err := r.source(strings.TrimPrefix(source, "file:"))
+	if err != nil {
+		return "", err
+	}
+	text, err := from.Read(ctx, id)
+	var told *protocol.Failure
+	if err != nil && !errors.As(err, &told) {
+		err = protocol.Refuse(protocol.Configuration, "the licence %s can't be read: %v; nothing was"+
+			" changed", ref, err)
+	}
+	return string(text), err
 }
 
 // TakeLicense makes an instance the holder of a free licence.

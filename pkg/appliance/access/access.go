@@ -34,6 +34,8 @@ type Settings struct {
 	Env func(string) string
 	// Secret reads what a reference leads to. Its error has nothing of it, and is a failure.
 	Secret func(ctx context.Context, ref string) (string, error)
+	// License reads the text of a licence that a reference leads to. It is as Secret is.
+	License func(ctx context.Context, ref string) (string, error)
 	// Wait waits between two looks at an appliance that does not answer yet; nil is a timer.
 	Wait func(context.Context, time.Duration) error
 }
@@ -95,7 +97,7 @@ func (r Reader) ReadApplianceSecrets(
 	ctx context.Context, o appliance.Order, license, sync bool,
 ) error {
 	if ref := o.LicenseFile + o.LicenseToken; license && ref != "" {
-		if _, err := r.Of.secret(ctx, ref); err != nil {
+		if _, err := r.Of.license(ctx, ref); err != nil {
 			return err
 		}
 	}
@@ -139,7 +141,7 @@ func (w Writer) SetAppliancePassword(ctx context.Context, o appliance.Order) err
 func (w Writer) UploadApplianceLicense(ctx context.Context, o appliance.Order) error {
 	var l appliance.License
 	ref := o.LicenseFile + o.LicenseToken
-	text, err := w.Of.secret(ctx, ref)
+	text, err := w.Of.license(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -240,12 +242,23 @@ func (a *Access) open(name string, to appliance.Access) (appliance.Driver, error
 
 // secret reads what a reference leads to, once for a request.
 func (a *Access) secret(ctx context.Context, ref string) (string, error) {
+	return a.once(ctx, ref, a.settings.Secret)
+}
+
+// license reads the text of a licence, once for a request.
+func (a *Access) license(ctx context.Context, ref string) (string, error) {
+	return a.once(ctx, ref, a.settings.License)
+}
+
+func (a *Access) once(
+	ctx context.Context, ref string, read func(context.Context, string) (string, error),
+) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if text, known := a.secrets[ref]; known {
 		return text, nil
 	}
-	text, err := a.settings.Secret(ctx, ref)
+	text, err := read(ctx, ref)
 	if err != nil {
 		return "", err
 	}

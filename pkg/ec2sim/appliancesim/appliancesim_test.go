@@ -108,69 +108,91 @@ func TestLinesThatAreRefused(t *testing.T) {
 	}
 }
 
-// The stand-in is steered over HTTPS, too, and tells no password.
-func TestControl(t *testing.T) {
+// steered is a stand-in, and a client that knows its authority.
+type steered struct {
+	*Appliance
+	client *http.Client
+}
+
+func steer(t *testing.T) steered {
+	t.Helper()
 	a, err := Start(Options{Instance: "i-00000000000000001", Password: "hunter2hunter2"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
+	t.Cleanup(a.Close)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(a.CA())
-	client := &http.Client{Transport: &http.Transport{
+	return steered{a, &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots},
-	}}
-	post := func(path, body string) int {
-		t.Helper()
-		r, err := client.Post("https://"+a.Address().String()+path, "application/json",
-			strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Body.Close()
-		return r.StatusCode
+	}}}
+}
+
+func (s steered) post(t *testing.T, path, body string) int {
+	t.Helper()
+	r, err := s.client.Post("https://"+s.Address().String()+path, "application/json",
+		strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
 	}
+	r.Body.Close()
+	return r.StatusCode
+}
+
+// state is what it tells; an error where it does not answer.
+func (s steered) state() (string, error) {
+	r, err := s.client.Get("https://" + s.Address().String() + "/_sim/state")
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	var text bytes.Buffer
+	_, err = text.ReadFrom(r.Body)
+	return text.String(), err
+}
+
+// The stand-in is steered over HTTPS, too, and tells no password.
+func TestFaultsOverHTTPS(t *testing.T) {
+	s := steer(t)
 	const login = `{"username":"admin","secretkey":"hunter2hunter2"}`
-	if got := post("/_sim/faults", `{"kind":"nonsense"}`); got != http.StatusBadRequest {
+	if got := s.post(t, "/_sim/faults", `{"kind":"nonsense"}`); got != http.StatusBadRequest {
 		t.Errorf("a fault of no kind: %d", got)
 	}
-	if got := post("/_sim/faults", `{"method":"POST","path":"/api/v2/authentication",`+
+	if got := s.post(t, "/_sim/faults", `{"method":"POST","path":"/api/v2/authentication",`+
 		`"kind":"refused","status":503,"skip":1}`); got != http.StatusOK {
 		t.Errorf("a fault: %d", got)
 	}
 	for _, want := range []int{200, 503, 200} {
-		if got := post("/api/v2/authentication", login); got != want {
+		if got := s.post(t, "/api/v2/authentication", login); got != want {
 			t.Errorf("a login: %d, want %d", got, want)
 		}
 	}
-	r, err := client.Get("https://" + a.Address().String() + "/_sim/state")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	var text bytes.Buffer
+	text, err := s.state()
 	var state struct {
 		Counts      Counts
 		PasswordSet bool
 	}
-	if _, err := text.ReadFrom(r.Body); err != nil {
-		t.Fatal(err)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &state)
 	}
-	if err := json.Unmarshal(text.Bytes(), &state); err != nil || !state.PasswordSet ||
-		state.Counts.Logins != 2 || state.Counts.Sessions != 2 ||
-		strings.Contains(text.String(), "hunter2") {
-		t.Errorf("%v %s", err, text.String())
+	if err != nil || !state.PasswordSet || state.Counts.Logins != 2 ||
+		state.Counts.Sessions != 2 || strings.Contains(text, "hunter2") {
+		t.Errorf("%v %s", err, text)
 	}
-	if got := post("/_sim/down", `{"connections":1}`); got != http.StatusOK {
+}
+
+func TestItIsDownAndAnother(t *testing.T) {
+	s := steer(t)
+	if got := s.post(t, "/_sim/down", `{"connections":1}`); got != http.StatusOK {
 		t.Errorf("down: %d", got)
 	}
-	if _, err := client.Get("https://" + a.Address().String() + "/_sim/state"); err == nil {
+	if _, err := s.state(); err == nil {
 		t.Error("it answers while it is down")
 	}
-	if got := post("/_sim/impersonate", ""); got != http.StatusOK {
+	if got := s.post(t, "/_sim/impersonate", ""); got != http.StatusOK {
 		t.Errorf("impersonate: %d", got)
 	}
-	if _, err := client.Get("https://" + a.Address().String() + "/_sim/state"); err == nil {
+	if _, err := s.state(); err == nil {
 		t.Error("its own authority vouches for another")
 	}
 }
