@@ -38,7 +38,7 @@ const configuration = `apiVersion: lifecycle.routerd.net/v1alpha1
 kind: LifecycleConfiguration
 metadata: {name: lab}
 spec:
-  state: {directory: STATE}
+  state: {directory: "STATE"}
   groups:
   - name: edge
     account: "` + ec2sim.DefaultOwner + `"

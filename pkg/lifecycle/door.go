@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -30,11 +31,10 @@ func (g *Door) Do(ctx context.Context, s Step, begun int) Done {
 		longer.Timeout = max(of.Timeout, s.Timeout+s.Timeout/5)
 		of = &longer
 	}
-	imported, err := of.ImportForRun(ctx, []gate.Plan{s.Plan}, g.Source)
+	a, err := enter(ctx, of, s.Plan, g.Source)
 	if err != nil {
 		return d.failed(err)
 	}
-	a := imported[0].Action
 	if a.Status == gate.Succeeded && a.Altered == "" {
 		d.Verdict, d.Message, d.Facts = StepDone, a.ResultMessage, a.Observed
 		return d
@@ -54,6 +54,34 @@ func (g *Door) Do(ctx context.Context, s Step, begun int) Done {
 		return d.failed(err)
 	}
 	return d.from(outcomes)
+}
+
+// enter finds the action of a plan in the journal, or imports it. One that is in force, or whose run
+// was cut off, stays as it is.
+func enter(ctx context.Context, g *gate.Gate, p gate.Plan, source string) (gate.Action, error) {
+	if faults := g.Complete(&p); len(faults) > 0 {
+		return gate.Action{}, &gate.Refusal{What: "import", Reasons: []string{faults.Error()}}
+	}
+	a, err := g.Store.Find(ctx, p.IdempotencyKey)
+	switch {
+	case err != nil && !errors.Is(err, gate.ErrNotFound):
+		return a, err
+	case err == nil && a.Digest() != p.Digest() && inForce(a):
+		return a, &gate.Refusal{Reasons: []string{"the journal has " + protocol.Quote(a.IdempotencyKey) +
+			" with another plan, which may have changed something; roll it back first"}}
+	case err == nil && inForce(a):
+		return a, nil
+	}
+	imported, err := g.Import(ctx, []gate.Plan{p}, source, true)
+	if err != nil {
+		return a, err
+	}
+	return imported[0].Action, nil
+}
+
+// inForce reports whether an action may have changed something.
+func inForce(a gate.Action) bool {
+	return a.MayHaveChanged || a.Status == gate.Succeeded || a.Status == gate.Running
 }
 
 // failed is a step that the gate could not look at. A refusal stays one.
@@ -118,25 +146,36 @@ func mayHelp(o gate.Outcome) bool {
 func (g *Door) inForce(
 	ctx context.Context, keys string,
 ) (ids []int64, leftOut []gate.Outcome, err error) {
-	there, err := g.Gate.Store.List(ctx, gate.Query{Keys: []string{keys + "*"}})
-	if err != nil {
+	there, err := g.under(ctx, keys)
+	if err != nil || len(there) == 0 {
 		return nil, nil, err
 	}
 	var only []string
 	for _, a := range there {
-		// In a pattern a star of the group's own name stands for more.
-		if strings.HasPrefix(a.IdempotencyKey, keys) {
-			only = append(only, a.IdempotencyKey)
-		}
-	}
-	if len(only) == 0 {
-		return nil, nil, nil
+		only = append(only, a.IdempotencyKey)
 	}
 	return g.Gate.InForce(ctx, gate.Query{Only: only})
 }
 
-// Undo takes back all steps whose keys begin so, last first.
+// under lists the actions under keys that begin so.
+func (g *Door) under(ctx context.Context, keys string) (all []gate.Action, err error) {
+	there, err := g.Gate.Store.List(ctx, gate.Query{Keys: []string{keys + "*"}})
+	for _, a := range there {
+		// In a pattern a star of the group's own name stands for more.
+		if strings.HasPrefix(a.IdempotencyKey, keys) {
+			all = append(all, a)
+		}
+	}
+	return all, err
+}
+
+// Undo takes back all steps whose keys begin so, last first. One whose run was cut off is executed
+// again before, which finds out what is so: an undo needs to know what was there before. What was
+// not begun is rejected.
 func (g *Door) Undo(ctx context.Context, keys string) ([]Done, error) {
+	if err := g.settle(ctx, keys); err != nil {
+		return nil, err
+	}
 	ids, leftOut, err := g.inForce(ctx, keys)
 	if err != nil {
 		return nil, err
@@ -150,6 +189,41 @@ func (g *Door) Undo(ctx context.Context, keys string) ([]Done, error) {
 		all = append(all, undoneOf(o))
 	}
 	return all, err
+}
+
+// settle executes what was cut off, and rejects what was not begun.
+func (g *Door) settle(ctx context.Context, keys string) error {
+	there, err := g.under(ctx, keys)
+	if err != nil {
+		return err
+	}
+	var cut, open []int64
+	for _, a := range there {
+		switch {
+		case a.Status == gate.Running || a.MayHaveChanged && a.Status == gate.Failed && !tellsPrior(a):
+			cut = append(cut, a.ID)
+		case a.Status == gate.Pending || a.Status == gate.Approved:
+			open = append(open, a.ID)
+		}
+	}
+	_, err = g.Gate.Reject(ctx, open, gate.Rejecting{By: g.Gate.Actor,
+		Reason: "the launch that it was part of is undone"})
+	if err != nil || len(cut) == 0 {
+		return err
+	}
+	// How it comes out, its undo tells.
+	_, err = g.Gate.Execute(ctx, cut, gate.Options{KeepGoing: true})
+	return err
+}
+
+// tellsPrior reports whether an action told what was there before it.
+func tellsPrior(a gate.Action) bool {
+	for name := range a.Observed {
+		if strings.HasPrefix(name, protocol.PriorPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // undoneOf is how the undo of an action came out.
