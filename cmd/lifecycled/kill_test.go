@@ -86,8 +86,8 @@ func (l *lab) again(event string, want lifecycle.Outcome) {
 	}
 }
 
-// TestL15KilledLaunch: a launch that is killed before or after any call ends as one that is not, and
-// nothing is orphaned.
+// TestL15KilledLaunch: a launch that is killed before or after any call ends as one that is not,
+// and nothing is orphaned.
 func TestL15KilledLaunch(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

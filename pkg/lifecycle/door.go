@@ -56,8 +56,8 @@ func (g *Door) Do(ctx context.Context, s Step, begun int) Done {
 	return d.from(outcomes)
 }
 
-// enter finds the action of a plan in the journal, or imports it. One that is in force, or whose run
-// was cut off, stays as it is.
+// enter finds the action of a plan in the journal, or imports it. One that is in force, or whose
+// run was cut off, stays as it is.
 func enter(ctx context.Context, g *gate.Gate, p gate.Plan, source string) (gate.Action, error) {
 	if faults := g.Complete(&p); len(faults) > 0 {
 		return gate.Action{}, &gate.Refusal{What: "import", Reasons: []string{faults.Error()}}

@@ -155,6 +155,8 @@ Exit: 0 handled and well, 1 abandoned, postponed or something is left, 2 wrong u
   lifecycled handle < event.json
   lifecycled watch --queue https://sqs.eu-west-1.amazonaws.com/111122223333/edge`,
 		SilenceErrors: true, SilenceUsage: true,
+		// Of a command that there is not, what follows is told as all wrong usage is.
+		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case version:
