@@ -126,7 +126,8 @@ func Verbs() []action.Verb {
 		{Name: targetInstance, Form: action.InstanceID, Required: true, Exclusive: true, Decides: true,
 			Newer: true, Doc: "the instance"},
 		{Name: targetPool, Form: Pool, Required: true, Exclusive: true, Decides: true, Newer: true,
-			Doc: "the pool of licences, by the name that all who share the table call it"},
+			Pool: true,
+			Doc:  "the pool of licences, by the name that all who share the table call it"},
 		{Name: "region", Form: action.Region, Required: true, Decides: true, Newer: true,
 			Doc: "the instance's region, and that of a bucket with licences"},
 	}
