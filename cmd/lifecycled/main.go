@@ -29,7 +29,8 @@ func main() {
 		Registry: actions.Registry().With(applianceverbs.Provider, applianceverbs.Verbs()),
 		Plugins: map[string]string{lifecycle.ProviderAWS: "aws-provider-executor",
 			lifecycle.ProviderAppliance: "appliance-provider-executor"},
-		Now: time.Now, Wait: awsregion.Wait, Open: awsregion.Opener(), OpenTable: awsregion.OpenTable,
+		Now: time.Now, Wait: awsregion.Wait, Open: awsregion.Opener(),
+		OpenSwept: awsregion.SweepOpener(), OpenTable: awsregion.OpenTable,
 		OpenQueue: func(ctx context.Context, url string, log *slog.Logger) (events.Queue, error) {
 			return awscloud.OpenQueue(ctx, url, log)
 		},

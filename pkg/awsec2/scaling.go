@@ -26,6 +26,7 @@ var autoScaling = service{
 }
 
 type scalingInstancesOut struct {
+	NextToken string `xml:"DescribeAutoScalingInstancesResult>NextToken"`
 	Instances []struct {
 		ID        string `xml:"InstanceId"`
 		Group     string `xml:"AutoScalingGroupName"`
@@ -62,6 +63,32 @@ func (r *Reader) DescribeScalingInstance(
 			return ec2model.ScalingInstance{ID: instance}, err
 		}
 	}
+}
+
+// EachScalingInstance reads every instance that is in any Auto Scaling group of the region. An
+// error means that not all were read.
+func (r *Reader) EachScalingInstance(ctx context.Context) ([]ec2model.ScalingInstance, error) {
+	const operation, what = "DescribeAutoScalingInstances", "read the instances of Auto Scaling groups"
+	var all []ec2model.ScalingInstance
+	err := pages(what, func(token *string) (*string, error) {
+		in := url.Values{"MaxRecords": {"50"}}
+		if token != nil {
+			in.Set("NextToken", *token)
+		}
+		var out scalingInstancesOut
+		err := autoScaling.call(ctx, r.of.serviceReader, operation, in, &out)
+		if err != nil {
+			return nil, autoScaling.failed(operation, what, err)
+		}
+		for _, i := range out.Instances {
+			all = append(all, ec2model.ScalingInstance(i))
+		}
+		return &out.NextToken, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 type lifecycleHooksOut struct {

@@ -54,6 +54,35 @@ func byInstance() ec2model.LifecycleAction {
 	return a
 }
 
+// TestEachScalingInstance: all pages are read, and a page that is not ends it.
+func TestEachScalingInstance(t *testing.T) {
+	var sent []string
+	broken := false
+	c, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		token := r.PostForm.Get("NextToken")
+		sent = append(sent, token)
+		if token != "" && broken {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `<ErrorResponse><Error><Type>Sender</Type>`+
+				`<Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`)
+			return
+		}
+		next := map[string]string{"": "<NextToken>2</NextToken>"}[token]
+		_, _ = io.WriteString(w, scaled("DescribeAutoScalingInstances", anInstance+next))
+	})
+	all, err := c.reader().EachScalingInstance(t.Context())
+	if err != nil || len(all) != 2 || all[1].State != "Pending:Wait" || all[1].Group != "a & b" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if d := cmp.Diff([]string{"", "2"}, sent); d != "" {
+		t.Error(d)
+	}
+	broken = true
+	if all, err = c.reader().EachScalingInstance(t.Context()); err == nil || all != nil {
+		t.Errorf("half of it is %+v, %v", all, err)
+	}
+}
+
 // TestScalingRequestsAreTheSDKs: what is sent is what the SDK's client for Auto Scaling sends.
 func TestScalingRequestsAreTheSDKs(t *testing.T) {
 	var sent []url.Values

@@ -20,6 +20,7 @@ import (
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/ledger/table"
 	"aws-provider-executor/pkg/lifecycle"
+	"aws-provider-executor/pkg/lifecycle/sweep"
 	"aws-provider-executor/pkg/nodes/events"
 	"aws-provider-executor/pkg/printable"
 )
@@ -51,6 +52,10 @@ type Program struct {
 	Open func(
 		ctx context.Context, region string, budget time.Duration, log *slog.Logger,
 	) (lifecycle.Cloud, error)
+	// OpenSwept opens a region for the sweeper.
+	OpenSwept func(
+		ctx context.Context, region string, budget time.Duration, log *slog.Logger,
+	) (sweep.Cloud, error)
 	// OpenTable opens the table that machines share. One for reading refuses to write.
 	OpenTable func(
 		ctx context.Context, name string, reading bool, env map[string]string, log *slog.Logger,
@@ -153,7 +158,8 @@ Exit: 0 handled and well, 1 abandoned, postponed or something is left, 2 wrong u
 		Example: `  lifecycled check
   lifecycled handle --dry-run < event.json
   lifecycled handle < event.json
-  lifecycled watch --queue https://sqs.eu-west-1.amazonaws.com/111122223333/edge`,
+  lifecycled watch --queue https://sqs.eu-west-1.amazonaws.com/111122223333/edge
+  lifecycled sweep --dry-run`,
 		SilenceErrors: true, SilenceUsage: true,
 		// Of a command that there is not, what follows is told as all wrong usage is.
 		Args: cobra.ArbitraryArgs,
@@ -191,7 +197,7 @@ Exit: 0 handled and well, 1 abandoned, postponed or something is left, 2 wrong u
 		"one more `variable` of the environment that executors get; NAME or NAME=VALUE")
 	f.DurationVar(&a.timeout, "timeout", 30*time.Second,
 		"when an executor is killed; it answers by its own deadline, before that")
-	root.AddCommand(a.handle(), a.watch(), a.check(), a.schema())
+	root.AddCommand(a.handle(), a.watch(), a.sweep(), a.check(), a.schema())
 	root.InitDefaultHelpCmd()
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
