@@ -72,6 +72,9 @@ demo: build ## show the main job on the stand-in, step by step
 demo-gate: build ## show the gate on the stand-in: the whole road, and a denial at each gate
 	@go run ./examples/gate
 
+demo-lifecycle: build ## show a group that scales out and in, a handler that is killed, a lost event
+	@go run ./examples/lifecycle/demo
+
 # The race detector makes SQLite and the start of a program ten times slower. All tests run without
 # it. Then it looks at the packages that start goroutines: at all of their tests, or, where those
 # take minutes with it, at the ones that do many things at once.
@@ -147,4 +150,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build demo demo-gate test fuzz lint fmt generate conformance postgres fence-cluster monitoring browser bench bench-try bench-compare soak mutate model
+.PHONY: help build demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres fence-cluster monitoring browser bench bench-try bench-compare soak mutate model
