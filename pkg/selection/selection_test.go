@@ -145,8 +145,11 @@ func TestWhatVerbsActOn(t *testing.T) {
 		"run-command": instance, "ensure-network-interface": instance,
 		"remove-network-interface": instance,
 		"ensure-public-address":    instance, "remove-public-address": instance,
-		"ensure-tags":  "instance resourceRef",
-		"restore-tags": "instance resourceRef",
+		"ensure-tags":                 "instance resourceRef",
+		"ensure-instance-protection":  "instance instanceRef",
+		"restore-instance-protection": "instance instanceRef",
+		"complete-lifecycle-action":   "instance instanceRef",
+		"restore-tags":                "instance resourceRef",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
