@@ -70,6 +70,30 @@ func TestDryRunOfATerminate(t *testing.T) {
 	l.want(0)
 }
 
+// TestATerminateWithoutARecord works from tags, where everything that was remembered is lost.
+func TestATerminateWithoutARecord(t *testing.T) {
+	t.Parallel()
+	l := newLab(
+		t,
+		"    - deviceIndex: 2\n",
+		"      publicAddress: {pool: amazon}\n    - deviceIndex: 2\n",
+	)
+	addresses := len(l.region().State().Addresses)
+	l.handle(l.event(0), lifecycle.WentOn)
+	if n := len(l.region().State().Addresses); n != addresses+1 {
+		t.Errorf("%d Elastic IPs, want one more than %d", n, addresses)
+	}
+	if err := os.RemoveAll(filepath.Join(l.dir, "state")); err != nil {
+		t.Fatal(err)
+	}
+	l.scaleIn()
+	l.handle(l.event(0), lifecycle.Cleared)
+	l.want(0)
+	if n := len(l.region().State().Addresses); n != addresses {
+		t.Errorf("%d Elastic IPs, want %d", n, addresses)
+	}
+}
+
 // TestRefusals: what is for somebody else, or is not understood, changes nothing.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
@@ -317,10 +341,73 @@ func TestCheck(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	for _, command := range []string{"", "handle", "watch", "check", "schema"} {
+	for _, command := range []string{"", "handle", "watch", "members", "sweep", "check", "schema"} {
 		e := l.run("", append(strings.Fields(command), "--help")...)
 		if e.code != 0 || !strings.Contains(e.stdout, "Examples:\n  lifecycled "+command) {
 			t.Errorf("%q: exit %d: %s", command, e.code, e.stdout)
 		}
+	}
+}
+
+// group is what the program prints of the group.
+type group struct {
+	Primary *struct {
+		Instance  string
+		Confirmed bool
+	}
+	Members []struct{ Instance, Address, State string }
+}
+
+func (l *lab) members() (g group) {
+	l.Helper()
+	e := l.run("", "members", "edge")
+	if err := json.Unmarshal([]byte(e.stdout), &g); err != nil {
+		l.Fatalf("%v: %s\n%s", err, e.stdout, e.stderr)
+	}
+	return g
+}
+
+// onlyProtected holds that scale-in spares one instance, and no other.
+func (l *lab) onlyProtected(instance string) {
+	l.Helper()
+	for _, m := range l.region().ScalingGroup(groupName).Instances {
+		if m.Protected != (m.InstanceID == instance) {
+			l.Errorf("%+v, and %s is to be protected", m, instance)
+		}
+	}
+}
+
+// TestMembers: two that are launched at once are members, and one of them is the primary until it
+// goes.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "    patience: 3s", "    patience: 3s\n    members: {deviceIndex: 1}\n"+
+		"    protection: primary")
+	l.region().EditScalingGroup(groupName, func(g *ec2sim.ScalingGroup) { g.DesiredCapacity = 2 })
+	var wait sync.WaitGroup
+	for i := range 2 {
+		cmd := l.command(l.event(i), "handle")
+		wait.Go(func() {
+			if e := l.wait(cmd); e.Outcome != lifecycle.WentOn {
+				t.Errorf("%s\n%s", e.stdout, e.stderr)
+			}
+		})
+	}
+	wait.Wait()
+	g := l.members()
+	if g.Primary == nil || !g.Primary.Confirmed || len(g.Members) != 2 ||
+		g.Members[0].State != "ready" || g.Members[0].Address == g.Members[1].Address {
+		t.Fatalf("%+v", g)
+	}
+	l.onlyProtected(g.Primary.Instance)
+	l.scaleIn()
+	for i := range 2 {
+		if m := l.member(i); m.State == "Terminating:Wait" {
+			l.handle(l.event(i), lifecycle.Cleared)
+			break
+		}
+	}
+	if g := l.members(); len(g.Members) != 1 || g.Primary == nil || !g.Primary.Confirmed {
+		t.Errorf("%+v", g)
 	}
 }

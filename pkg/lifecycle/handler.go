@@ -21,6 +21,10 @@ type Cloud interface {
 	RecordLifecycleActionHeartbeat(ctx context.Context, of ec2model.LifecycleAction) error
 	DescribeInstance(ctx context.Context, id string) (ec2model.Instance, error)
 	DescribeInterface(ctx context.Context, id string) (ec2model.InterfaceDetail, error)
+	DescribeTaggedInterfaces(
+		ctx context.Context, key, beginning string,
+	) ([]ec2model.InterfaceDetail, error)
+	DescribeTaggedAddresses(ctx context.Context, key, beginning string) ([]ec2model.Address, error)
 }
 
 // Claims make a run the only one that is at work on an instance.
@@ -37,6 +41,8 @@ type Doer interface {
 	// Undo takes back all steps whose keys begin so, last first, and tells of each. It goes on where
 	// one can't be.
 	Undo(ctx context.Context, keys string) ([]Done, error)
+	// Adopt has Undo know of what was made, where it does not yet.
+	Adopt(ctx context.Context, made []Made) error
 	// Rehearse and RehearseUndo tell what Do and Undo would do now.
 	Rehearse(ctx context.Context, s Step) Done
 	RehearseUndo(ctx context.Context, keys string) ([]Done, error)
@@ -268,22 +274,45 @@ func (r *run) make(ctx context.Context, m move) answer {
 		return r.read(ctx)
 	case look:
 		return r.look(ctx)
-	case begin:
-		return r.write(func(rec *Record) { rec.Launch = Begun })
 	case step:
 		return r.step()
-	case goOn:
-		return r.write(func(rec *Record) { rec.Launch = Continuing })
-	case giveUp:
-		return r.write(func(rec *Record) { rec.Launch, rec.Reason = Abandoning, r.why() })
 	case undo:
 		return r.undo()
-	case clean:
-		return r.write(func(rec *Record) { rec.Terminate, rec.Left = Cleaned, r.result.Left })
 	case sayContinue:
 		return r.complete("CONTINUE")
 	case sayAbandon:
 		return r.complete("ABANDON")
+	case end:
+		return r.end()
+	}
+	return r.write(r.says(m))
+}
+
+// says is what a move writes in the record.
+func (r *run) says(m move) func(rec *Record) {
+	return func(rec *Record) {
+		switch m {
+		case begin:
+			rec.Launch = Begun
+		case goOn:
+			rec.Launch = Continuing
+		case giveUp:
+			rec.Launch, rec.Reason = Abandoning, r.why()
+		case clean:
+			rec.Terminate, rec.Left = Cleaned, r.result.Left
+		}
+	}
+}
+
+// end writes that the event was handled.
+func (r *run) end() answer {
+	if r.event.Kind == Launch && r.record.Launch == Continuing && r.group.Protection != ProtectNever {
+		if a := r.still(); a != done {
+			return a
+		}
+		if a := r.protect(); a != done {
+			return a
+		}
 	}
 	return r.write(r.finish)
 }
@@ -294,7 +323,7 @@ func (r *run) finish(rec *Record) {
 	case r.event.Kind != Launch:
 		rec.Terminate = Ended
 	case rec.Launch == Continuing:
-		rec.Launch = Continued
+		rec.Launch, rec.Left = Continued, r.result.Left
 	default:
 		rec.Launch, rec.Left = Abandoned, r.result.Left
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/ledger/table"
 	"aws-provider-executor/pkg/members"
@@ -34,9 +35,12 @@ type world struct {
 	beats      int
 	beatFails  bool
 	roster     func(Event) Roster
-	backend    *table.Memory
-	claims     *memoryClaims
-	now        time.Time
+	// tagged and addresses are what carries a tag of this program.
+	tagged    []ec2model.InterfaceDetail
+	addresses []ec2model.Address
+	backend   *table.Memory
+	claims    *memoryClaims
+	now       time.Time
 	// beat, when not nil, lets one pause of the heartbeats end.
 	beat chan struct{}
 }
@@ -144,6 +148,36 @@ func (w *world) DescribeInterface(
 	var d ec2model.InterfaceDetail
 	d.Primary = "10.0.0.1" + id[len(id)-1:]
 	return d, nil
+}
+
+func (w *world) DescribeTaggedInterfaces(
+	_ context.Context, _, beginning string,
+) (all []ec2model.InterfaceDetail, _ error) {
+	for _, n := range w.tagged {
+		if strings.HasPrefix(n.Tags[ec2model.Slot], beginning) {
+			all = append(all, n)
+		}
+	}
+	return all, nil
+}
+
+func (w *world) DescribeTaggedAddresses(
+	context.Context, string, string,
+) ([]ec2model.Address, error) {
+	return w.addresses, nil
+}
+
+// Adopt knows of what was made.
+func (w *world) Adopt(_ context.Context, made []Made) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range made {
+		if !slices.Contains(w.did, m.IdempotencyKey) {
+			w.did = append(w.did, m.IdempotencyKey)
+			w.parameters[short(m.IdempotencyKey)] = m.Facts
+		}
+	}
+	return nil
 }
 
 // Do does a step once.
@@ -477,6 +511,37 @@ func TestATerminateTellsWhatIsLeft(t *testing.T) {
 	r := h.Handle(t.Context(), terminateOf(one))
 	if r.Outcome != Cleared || r.Well() || len(r.Left) != 1 || !strings.Contains(r.Left[0], "drift") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestATerminateWithoutARecord works from tags: what the launch made is undone, addresses first.
+// What another action made is left alone.
+func TestATerminateWithoutARecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, one)
+	w.states[one] = "Terminating:Wait"
+	tagOf := func(step, rest string) string {
+		return rest + action.NewToken(KeyOf(terminateOf(one), Launch, step), true)
+	}
+	for id, tag := range map[string]string{
+		"eni-1": tagOf("interface:1", one+"/1/"), "eni-2": tagOf("of another", one+"/2/")} {
+		var n ec2model.InterfaceDetail
+		n.ID, n.Tags = id, map[string]string{ec2model.Slot: tag}
+		w.tagged = append(w.tagged, n)
+	}
+	w.addresses = []ec2model.Address{{AllocationID: "eipalloc-1", Tags: map[string]string{
+		ec2model.PublicAddress: tagOf("address:1", one+"/1/eni-1/10.0.0.9/")}},
+		{AllocationID: "eipalloc-2", Tags: map[string]string{ec2model.PublicAddress: one + "/1/x"}}}
+	r := w.handler(nicAndTags).Handle(t.Context(), terminateOf(one))
+	w.holds(r, Cleared, "", "i-1/hook/terminate/CONTINUE")
+	if want := []string{"i-1/launch/address:1:undo", "i-1/launch/interface:1:undo",
+		"i-1/hook/terminate/CONTINUE"}; !slices.Equal(w.log, want) {
+		t.Errorf("it asked for %v", w.log)
+	}
+	facts := w.parameters["i-1/launch/address:1"]
+	if facts["allocationRef"] != "eipalloc-1" || facts["privateAddress"] != "10.0.0.9" ||
+		facts["priorPublicAddress"] != "absent" {
+		t.Errorf("%v", facts)
 	}
 }
 

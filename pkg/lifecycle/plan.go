@@ -261,10 +261,13 @@ func (p planner) license() Step {
 }
 
 func (p planner) protection() Step {
-	return p.step("protection", ProviderAWS, "ensure-instance-protection", map[string]string{
+	return p.step(protectionStep, ProviderAWS, "ensure-instance-protection", map[string]string{
 		"instanceRef": p.ID, "region": p.event.Region, "autoScalingGroupName": p.event.Group},
 		map[string]string{"protectedFromScaleIn": "true"})
 }
+
+// protectionStep is the name of the step that protects from scale-in.
+const protectionStep = "protection"
 
 // interfaceStep is the name of the step that makes an interface.
 func interfaceStep(index int) string { return "interface:" + strconv.Itoa(index) }

@@ -55,11 +55,8 @@ func (r *run) rehearse(ctx context.Context, postponed func(error) Result) Result
 	switch next {
 	case begin, step:
 		for _, s := range r.steps {
-			if s.action == nil {
-				continue
-			}
-			if action, needed := s.action(); needed {
-				r.result.Steps = append(r.result.Steps, r.doer.Rehearse(ctx, action))
+			if s.action != nil {
+				r.result.Steps = append(r.result.Steps, r.doer.Rehearse(ctx, s.action()))
 			}
 		}
 	case undo, giveUp:

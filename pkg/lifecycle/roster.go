@@ -31,26 +31,15 @@ func (r *run) addRole() {
 	add := func(name string, do func(context.Context) answer) {
 		r.steps = append(r.steps, runStep{name: name, do: do})
 	}
-	act := func(name string, which func(Step) bool) {
-		r.steps = append(r.steps, runStep{name: name, action: func() (Step, bool) {
-			for _, s := range g.InRole(r.event, r.instance, r.own(), r.role(r.event.Instance)) {
-				if which(s) {
-					return s, true
-				}
-			}
-			return Step{}, false
-		}})
-	}
 	if g.Members != nil {
 		add("join", r.join)
 		r.elects = len(r.steps)
 		add("elect", r.elect)
 	}
 	if g.Appliance != nil {
-		act("appliance", func(s Step) bool { return s.Provider == ProviderAppliance })
-	}
-	if g.Protection != ProtectNever {
-		act("protection", func(s Step) bool { return s.Name == "protection" })
+		r.steps = append(r.steps, runStep{name: "appliance", action: func() Step {
+			return planner{g, r.event, r.instance}.appliance(r.own(), r.role(r.event.Instance))
+		}})
 	}
 	if g.Members != nil {
 		add("confirm", r.confirm)
@@ -185,13 +174,33 @@ func (r *run) confirm(ctx context.Context) answer {
 	err := r.roster().Confirm(ctx, r.primary)
 	var f *protocol.Failure
 	if errors.As(err, &f) && f.Class == protocol.Conflict {
-		if _, err := r.doer.Undo(ctx, KeyOf(r.event, Launch, "protection")); err != nil {
-			return r.orLater(err)
-		}
 		r.known.next = r.elects
 		return moved
 	}
 	return r.orLater(err)
+}
+
+// protect protects the instance from scale-in once it is in service: Auto Scaling protects no
+// other. It is too late to abandon the launch for that, so what fails is told and left.
+func (r *run) protect() answer {
+	if r.group.Protection == ProtectPrimary {
+		_, p, err := r.roster().Read(r.held)
+		if err != nil {
+			return r.orLater(err)
+		}
+		r.primary = p
+	}
+	for _, s := range r.group.InRole(r.event, r.instance, Own{}, r.role(r.event.Instance)) {
+		if s.Name != protectionStep {
+			continue
+		}
+		d := r.patiently(func() Done { return r.doer.Do(r.held, s, r.begun) })
+		d.Optional = d.Verdict != StepDone
+		if r.note(d); d.Optional {
+			r.leave(d.Key, d.Message)
+		}
+	}
+	return done
 }
 
 // retire says that the member goes, before anything else: nobody elects it from here on.

@@ -38,7 +38,7 @@ func TestTheFirstIsThePrimary(t *testing.T) {
 	w := newWorld(t, one, two)
 	h := w.handler(grouped)
 	w.holds(h.Handle(t.Context(), launchOf(one)), WentOn, "InService", "i-1/launch/appliance@1",
-		"i-1/launch/protection", "i-1/hook/launch/CONTINUE")
+		"i-1/hook/launch/CONTINUE", "i-1/launch/protection")
 	want := members.Primary{Instance: one, Address: "10.0.0.11", Epoch: 1, Confirmed: true}
 	if p, _ := w.primary(); p != want {
 		t.Errorf("%+v", p)
@@ -210,7 +210,7 @@ func TestAnotherWasElected(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	w.fails["protection"] = func() Done {
+	w.fails["appliance@1"] = func() Done {
 		once()
 		return Done{}
 	}

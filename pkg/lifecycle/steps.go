@@ -16,8 +16,8 @@ import (
 // runStep is one step of a run: an action, or what is written about the members of the group.
 type runStep struct {
 	name string
-	// action makes the action, nil for a step that has none. It may have nothing to do.
-	action func() (Step, bool)
+	// action makes the action, nil for a step that has none.
+	action func() Step
 	// do does what is no action.
 	do func(ctx context.Context) answer
 }
@@ -95,7 +95,7 @@ func (r *run) prepare(ctx context.Context, i ec2model.ScalingInstance) (wrong bo
 		return true, nil
 	}
 	for _, s := range r.group.Resources(r.event, of) {
-		r.steps = append(r.steps, runStep{name: s.Name, action: func() (Step, bool) { return s, true }})
+		r.steps = append(r.steps, runStep{name: s.Name, action: func() Step { return s }})
 	}
 	r.instance = of
 	r.addRole()
@@ -132,10 +132,7 @@ func (r *run) step() answer {
 	if s.action == nil {
 		return s.do(r.held)
 	}
-	action, needed := s.action()
-	if !needed {
-		return done
-	}
+	action := s.action()
 	d := r.patiently(func() Done { return r.doer.Do(r.held, action, r.begun) })
 	if d.Let {
 		r.begun++
@@ -194,6 +191,9 @@ func (r *run) undo() answer {
 	}
 	if a := r.retire(r.held); a != done {
 		return a
+	}
+	if err := r.adopt(r.held); err != nil {
+		return r.orLater(err)
 	}
 	end := r.Now().Add(r.group.Patience)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {

@@ -197,7 +197,7 @@ Exit: 0 handled and well, 1 abandoned, postponed or something is left, 2 wrong u
 		"one more `variable` of the environment that executors get; NAME or NAME=VALUE")
 	f.DurationVar(&a.timeout, "timeout", 30*time.Second,
 		"when an executor is killed; it answers by its own deadline, before that")
-	root.AddCommand(a.handle(), a.watch(), a.sweep(), a.check(), a.schema())
+	root.AddCommand(a.handle(), a.watch(), a.members(), a.sweep(), a.check(), a.schema())
 	root.InitDefaultHelpCmd()
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
