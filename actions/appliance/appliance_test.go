@@ -200,6 +200,16 @@ func TestAFreshApplianceIsSetUp(t *testing.T) {
 	b := newBench(t, appliancesim.Options{Boot: 2, Restart: 2})
 	r := b.ask("configure-appliance", "dry-run", "k", b.whole())
 	is(t, r, protocol.Succeeded, "would set up the appliance in "+here)
+	for _, change := range []string{
+		`"appliancePassword","from":"first","to":"set"`,
+		`"applianceLicense","from":"unread","to":"valid"`,
+		`"applianceConfiguration","from":"unread","to":"applied:`,
+		`"applianceRole","from":"unread","to":"secondary:10.0.0.6"`,
+	} {
+		if plan := r.Observed["plan"]; !strings.Contains(plan, change) {
+			t.Errorf("%s is not in the plan: %s", change, plan)
+		}
+	}
 	if c := b.sim.Counts(); c.PasswordChanges+c.Licenses+c.Scripts != 0 {
 		t.Errorf("a dry-run changed something: %+v", c)
 	}
@@ -376,6 +386,40 @@ func TestARoleIsTakenBack(t *testing.T) {
 		"disable" {
 		t.Errorf("%v", block)
 	}
+	// The first run alone did not know that the password was set.
+	if c := b.sim.Counts(); c.RefusedLogins != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A key is for one request. How the appliance is reached is no part of it.
+func TestAKeyIsForOneRequest(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, ready)
+	is(t, b.ask("configure-appliance", "execute", "k", b.whole()), protocol.Succeeded, "")
+	b.write("other", "an other 9")
+	for name, value := range map[string]string{
+		"role": "primary", "primaryAddress": "10.0.0.7", "tunnel.az-a": "port2:10.0.1.6",
+		"tunnel.az-b": "port3:10.0.2.6", "probePort": "8009", "value.hostname": "edge-2",
+		"templateSecretRef.note": "file:" + b.dir + "/other", "syncInterface": "port2",
+		"syncSecretRef": "file:" + b.dir + "/other", "licenseFileRef": "file:" + b.dir + "/other",
+		"administrator": "root", "driver": "hook", "adminSecretRef": "file:" + b.dir + "/other",
+	} {
+		p := b.whole()
+		if p[name] = value; name == "role" {
+			delete(p, "primaryAddress")
+		}
+		failed(t, b.ask("configure-appliance", "execute", "k", p), protocol.Conflict,
+			"in use for another")
+	}
+	p := b.whole()
+	delete(p, "certificateSha256")
+	b.write("ca.pem", string(b.sim.CA()))
+	b.env[access.CAFileVariable] = filepath.Join(b.dir, "ca.pem")
+	is(t, b.ask("configure-appliance", "execute", "k", p), protocol.Succeeded, "")
+	if c := b.sim.Counts(); c.Scripts != 2 {
+		t.Errorf("%+v", c)
+	}
 }
 
 func TestAnotherHandIsADrift(t *testing.T) {
@@ -492,6 +536,10 @@ func TestWhatDoesNotGoTogether(t *testing.T) {
 			}
 		})
 	}
+	b.timeout = time.Second
+	p := b.reached()
+	delete(p, "port")
+	failed(t, b.ask("configure-appliance", "dry-run", "k", p), protocol.Unavailable, "127.0.0.1:443")
 	b.write("first", here)
 	failed(t, b.ask("configure-appliance", "execute", "k",
 		b.reached("adminSecretRef", "file:"+b.dir+"/first")), protocol.InvalidRequest, "first password")

@@ -53,6 +53,12 @@ func (w *world) access() *access.Access {
 			}
 			return text, nil
 		},
+		License: func(_ context.Context, ref string) (string, error) {
+			if ref == "file:/none" {
+				return "", protocol.Refuse(protocol.NotFound, "%s is not there", ref)
+			}
+			return "LICENCE of " + ref + "\n", nil
+		},
 		Wait: func(ctx context.Context, d time.Duration) error {
 			w.waits = append(w.waits, d)
 			return ctx.Err()
@@ -216,6 +222,51 @@ func TestSecrets(t *testing.T) {
 				t.Errorf("%d requests were sent", n)
 			}
 		})
+	}
+}
+
+// A licence goes as it is, and a token as one word. What can't be read is known before anything is
+// sent.
+func TestLicences(t *testing.T) {
+	for name, tt := range map[string]struct{ file, token, want string }{
+		"a file":  {"file:/a", "", "LICENCE of file:/a\n"},
+		"a token": {"", "file:/t", "LICENCE of file:/t"},
+	} {
+		w := newWorld(t, appliancesim.Options{Password: password})
+		o := w.order()
+		o.LicenseFile, o.LicenseToken = tt.file, tt.token
+		err := access.Writer{Of: w.access()}.UploadApplianceLicense(t.Context(), o)
+		if got := w.sim.License(); err != nil || got != tt.want {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+	w := newWorld(t, appliancesim.Options{Password: password})
+	o := w.order()
+	o.LicenseFile, o.SyncSecret = "file:/none", "file:/nowhere"
+	r := access.Reader{Of: w.access()}
+	for _, tt := range []struct {
+		license, sync bool
+		class         protocol.FailureClass
+	}{
+		{true, false, protocol.NotFound}, {false, true, protocol.Authorization}, {false, false, ""},
+	} {
+		err := r.ReadApplianceSecrets(t.Context(), o, tt.license, tt.sync)
+		if tt.class == "" && err != nil || tt.class != "" && class(t, err) != tt.class {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+	change := access.Writer{Of: w.access()}
+	if err := change.UploadApplianceLicense(t.Context(), o); class(t, err) != protocol.NotFound {
+		t.Error(err)
+	}
+	err := change.SetApplianceRole(t.Context(), o, appliance.Role{Kind: appliance.Primary})
+	if class(t, err) != protocol.Authorization || w.sim.Counts().Scripts != 0 {
+		t.Error(err)
+	}
+	// No role needs no secret.
+	err = change.SetApplianceRole(t.Context(), o, appliance.Role{Kind: appliance.NoRole})
+	if err != nil || w.sim.Counts().Scripts != 1 {
+		t.Error(err)
 	}
 }
 

@@ -104,6 +104,27 @@ func TestL24AConfigurationOfAnyText(t *testing.T) {
 	}
 }
 
+// Every value that is told of has its place.
+func TestEveryValue(t *testing.T) {
+	const text = `{{.Instance}} {{.Region}} {{.Address}} {{.Role}} {{.PrimaryAddress}} ` +
+		`{{.SyncInterface}} {{.ProbePort}}{{range .Tunnels}} {{.Name}} {{.Interface}} {{.Remote}} ` +
+		`{{.Route}}{{end}}`
+	const want = "i-00000000000000001 ap-northeast-1 10.0.0.5 secondary 10.0.0.6 port1 8008 " +
+		"az-a port2 10.0.1.5 9001 az-c port3 10.0.2.5 9002\n"
+	c, err := configtext.Render([]configtext.Template{{Name: "all.conf", Text: text}},
+		configtext.Of(order(), nil), nil)
+	if err != nil || !strings.HasSuffix(c.Text, want) {
+		t.Errorf("%v\n%s", err, c.Text)
+	}
+	o := order()
+	o.Role = appliance.Role{}
+	c, err = configtext.Render([]configtext.Template{{Name: "all.conf", Text: "{{.Role}}"}},
+		configtext.Of(o, nil), nil)
+	if err != nil || !strings.HasSuffix(c.Text, "none\n") {
+		t.Errorf("%v\n%s", err, c.Text)
+	}
+}
+
 // The digest tells configurations apart, and rests on no secret.
 func TestDigests(t *testing.T) {
 	digest := func(change func(*appliance.Order), secret, ref string) string {
@@ -162,6 +183,9 @@ func TestAValueInjectsNothing(t *testing.T) {
 				"its end":     func(o *appliance.Order, _ map[string]string) { o.Tunnels[0].Remote = text },
 				"the primary": func(o *appliance.Order, _ map[string]string) { o.Role.Primary = text },
 				"the sync":    func(o *appliance.Order, _ map[string]string) { o.SyncInterface = text },
+				"its id":      func(o *appliance.Order, _ map[string]string) { o.Instance = text },
+				"its region":  func(o *appliance.Order, _ map[string]string) { o.Region = text },
+				"its address": func(o *appliance.Order, _ map[string]string) { o.Address = text },
 			} {
 				o, secrets := order(), map[string]string{"note": "n"}
 				change(&o, secrets)

@@ -301,7 +301,9 @@ func TestL24NothingIsSentToAnother(t *testing.T) {
 				}
 				return
 			}
-			if f, _ := failure(t, err); f.Class != tt.class || f.MayRetry() {
+			f, _ := failure(t, err)
+			if f.Class != tt.class || f.MayRetry() || tt.class == protocol.Authentication &&
+				!strings.Contains(f.Message, "is not known to be "+instance) {
 				t.Errorf("%+v", f)
 			}
 			if n := len(sim.Counts().Requests); n != 0 {
@@ -384,6 +386,12 @@ func TestL18AChangeIsSentOnce(t *testing.T) {
 				appliance.Sync{Interface: "port1", Secret: psk}))
 			if unknown != tt.unknown || f.Class != tt.class {
 				t.Errorf("%t %+v", unknown, f)
+			}
+			if where := instance + " at " + sim.Address().String(); !strings.HasPrefix(f.Message, where) {
+				t.Errorf("it does not say where: %s", f.Message)
+			}
+			if told := strings.Contains(f.Message, `("-3")`); told != (tt.kind == appliancesim.Refused) {
+				t.Errorf("what the appliance says is told: %t: %s", told, f.Message)
 			}
 			if n := sim.Counts().Requests["POST "+uploadScript]; n != 1 {
 				t.Errorf("it was sent %d times", n)

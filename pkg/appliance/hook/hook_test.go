@@ -111,6 +111,21 @@ func TestL24SecretsComeOnStandardInput(t *testing.T) {
 	}
 }
 
+// A program has nothing of our environment but what it is given.
+func TestL24AProgramHasNoEnvironmentOfOurs(t *testing.T) {
+	t.Setenv("OUR_SECRET", "hunter2")
+	for _, environment := range [][]string{nil, {"PATH=/usr/bin:/bin"}} {
+		h, got := program(t, `echo '{"version":1}'`)
+		h.Environment = environment
+		if err := h.SetPassword(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(got("environment"), "hunter2") {
+			t.Errorf("%s", got("environment"))
+		}
+	}
+}
+
 func TestLook(t *testing.T) {
 	const answer = `{"version":1,"state":{"serial":"S1","firmware":"1.2","licensed":true,` +
 		`"licenseStatus":"ok","applied":[{"digest":"d","whole":true}],` +
@@ -156,6 +171,7 @@ func TestL9AnswersThatAreNone(t *testing.T) {
 		"it may be done": `echo '{"version":1,"failure":{"class":"unavailable",` +
 			`"message":"m","mayBeDone":true}}'`,
 		"a role of its own": `echo '{"version":1,"state":{"role":"king"}}'`,
+		"no state":          `echo '{"version":1}'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, _ := program(t, script)
@@ -165,7 +181,7 @@ func TestL9AnswersThatAreNone(t *testing.T) {
 				strings.Contains(f.Message, password) {
 				t.Errorf("look: %+v %v", state, err)
 			}
-			if name == "a role of its own" {
+			if name == "a role of its own" || name == "no state" {
 				return
 			}
 			err = h.SetPassword(t.Context())

@@ -35,7 +35,7 @@ func (a *Appliance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var got answer
 	switch {
 	case fault != nil && fault.before():
-		got = answer{status: fault.Status, body: map[string]any{"status": "error"}}
+		got = answer{status: fault.Status, body: map[string]any{"status": "error", "error": -3}}
 	default:
 		got = a.serve(r, body, fault != nil && fault.Kind == Ignored)
 	}
@@ -226,7 +226,7 @@ func (a *Appliance) license(body []byte, ignored bool) answer {
 		return got
 	}
 	a.counts.Licenses++
-	a.licensed, a.serial = true, "FGVM040000000001"
+	a.licensed, a.serial, a.given = true, "FGVM040000000001", string(text)+in.Token
 	a.down, a.sessions = a.options.Restart, map[string]string{}
 	return got
 }

@@ -61,11 +61,13 @@ type Appliance struct {
 	changed  bool
 	sessions map[string]string // csrf token by key
 	licensed bool
-	serial   string
-	history  []Script
-	config   *config
-	faults   []*Fault
-	counts   Counts
+	// given is the text of the licence that was given last.
+	given   string
+	serial  string
+	history []Script
+	config  *config
+	faults  []*Fault
+	counts  Counts
 	// refusedInARow is how many logins were refused since the last good one.
 	refusedInARow int
 }
@@ -229,6 +231,13 @@ func (a *Appliance) HasPassword(password string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.password == password
+}
+
+// License is the file or the token of the licence that was given last.
+func (a *Appliance) License() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.given
 }
 
 // Object tells what a path of the configuration has, as system/auto-scale.
