@@ -1,0 +1,218 @@
+package lifecycleaction
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/history"
+	"aws-provider-executor/pkg/protocol"
+)
+
+const terminating = "autoscaling:EC2_INSTANCE_TERMINATING"
+
+// cloud is a group with hooks, and one instance.
+type cloud struct {
+	ec2model.ScalingInstance
+	hooks []ec2model.LifecycleHook
+	// refusals are what completions are answered, in order; nil takes one.
+	refusals []error
+	asked    int
+}
+
+func (c *cloud) DescribeScalingInstance(
+	context.Context, string,
+) (ec2model.ScalingInstance, error) {
+	return c.ScalingInstance, nil
+}
+
+func (c *cloud) DescribeLifecycleHooks(
+	context.Context, string,
+) ([]ec2model.LifecycleHook, error) {
+	return c.hooks, nil
+}
+
+func (c *cloud) CompleteLifecycleAction(
+	context.Context, ec2model.LifecycleAction, string,
+) error {
+	c.asked++
+	return c.refusals[c.asked-1]
+}
+
+func hook(name, transition string) ec2model.LifecycleHook {
+	return ec2model.LifecycleHook{Name: name, Transition: transition, DefaultResult: "ABANDON"}
+}
+
+// theGroup has an instance in a state, which came to the hook up or goes by the hook down.
+func theGroup(state string, more ...ec2model.LifecycleHook) *cloud {
+	return &cloud{
+		ScalingInstance: ec2model.ScalingInstance{ID: "i-00000000000000001", Group: "g", State: state},
+		hooks: append([]ec2model.LifecycleHook{hook("up", launching), hook("down", terminating)},
+			more...),
+	}
+}
+
+func asks(hook, result string) action.Request {
+	return action.Request{
+		Target: map[string]string{"instanceRef": "i-00000000000000001",
+			"autoScalingGroupName": "g", "region": "eu-west-1"},
+		Parameters: map[string]string{"lifecycleHookName": hook, "lifecycleActionResult": result},
+	}
+}
+
+// recorded is a request whose key has an entry already.
+func recorded(r action.Request, state history.State) action.Request {
+	r.Past = &action.Past{Key: "k", Own: []action.Recorded{{Resource: "i-00000000000000001",
+		Attribute: "lifecycle action " + r.Parameters["lifecycleHookName"],
+		Entry: history.Entry{Key: "k", From: waiting, To: r.Parameters["lifecycleActionResult"],
+			State: state}}}}
+	return r
+}
+
+// TestWhatAStateTells: what each lifecycle state tells of an action at a hook.
+func TestWhatAStateTells(t *testing.T) {
+	for _, c := range []struct {
+		hook, state string
+		over        bool
+		want        string
+	}{
+		{"up", "Pending", false, waiting}, {"up", "Pending:Wait", false, waiting},
+		{"up", "Warmed:Pending:Wait", false, waiting}, {"up", "Pending:Wait", true, "CONTINUE"},
+		{"up", "Pending:Proceed", false, "CONTINUE"}, {"up", "InService", false, "CONTINUE"},
+		{"up", "Standby", false, "CONTINUE"}, {"up", "Warmed:Stopped", false, "CONTINUE"},
+		{"up", "Terminating", false, "ABANDON"}, {"up", "Terminating:Wait", false, "ABANDON"},
+		{"up", "Terminated", false, "ABANDON"}, {"up", "", false, "ABANDON"},
+		{"down", "InService", false, waiting}, {"down", "Terminating", false, waiting},
+		{"down", "Terminating:Wait", false, waiting},
+		{"down", "Warmed:Terminating:Wait", false, waiting},
+		{"down", "Terminating:Wait", true, "CONTINUE"},
+		// Both results end so.
+		{"down", "Terminating:Proceed", false, "ABANDON"}, {"down", "Terminated", false, "ABANDON"},
+		{"down", "", false, "ABANDON"},
+	} {
+		w := newWait(nil, asks(c.hook, "ABANDON"))
+		w.choose(theGroup("").hooks)
+		if w.over = c.over; w.value(c.state) != c.want {
+			t.Errorf("%s at %s, over %t: %s, want %s", c.state, c.hook, c.over, w.value(c.state), c.want)
+		}
+	}
+}
+
+// TestWhatMayBegin: only an action that waits is completed. One that an earlier attempt under the
+// key may have completed is told by its state.
+func TestWhatMayBegin(t *testing.T) {
+	pending, live := history.Pending, history.Live
+	up, down := asks("up", "CONTINUE"), asks("down", "CONTINUE")
+	for name, c := range map[string]struct {
+		of       *cloud
+		req      action.Request
+		from, to string
+		now      string
+		class    protocol.FailureClass
+	}{
+		"it waits": {of: theGroup("Pending:Wait"),
+			req: up, from: waiting, now: waiting},
+		"it leaves": {of: theGroup("Terminating:Wait"),
+			req: down, from: waiting, now: waiting},
+		"not yet": {of: theGroup("Pending"), req: up, class: protocol.Unavailable},
+		"not yet at its end": {of: theGroup("InService"),
+			req: down, class: protocol.Unavailable},
+		"by somebody else": {of: theGroup("InService"), req: up, class: protocol.Conflict},
+		"its time was up": {of: theGroup("Terminating"),
+			req: up, class: protocol.Conflict},
+		"gone": {of: theGroup(""), req: down, class: protocol.Conflict},
+		"no hook": {of: theGroup("Pending:Wait"),
+			req: asks("x", "CONTINUE"), class: protocol.NotFound},
+		"begun, and went on": {of: theGroup("InService"),
+			req: recorded(up, pending), from: waiting, now: "CONTINUE"},
+		"begun, and waits": {of: theGroup("Pending:Wait"),
+			req: recorded(up, pending), from: waiting, now: waiting},
+		"begun, ended otherwise": {of: theGroup("Terminating"),
+			req: recorded(up, pending), class: protocol.Conflict},
+		"done, long ago": {of: theGroup(""),
+			req: recorded(up, live), from: waiting, now: "CONTINUE"},
+	} {
+		p, err := newWait(c.of, c.req).plan(t.Context())
+		var f *protocol.Failure
+		switch {
+		case c.class != "":
+			if !errors.As(err, &f) || f.Class != c.class {
+				t.Errorf("%s: %v, want %s", name, err, c.class)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		case p.Transitions[0].From != c.from || p.Seen.Values[0] != c.now ||
+			p.Transitions[0].To != "CONTINUE":
+			t.Errorf("%s: from %s, now %s", name, p.Transitions[0].From, p.Seen.Values[0])
+		}
+	}
+}
+
+func noActive() error {
+	return protocol.Refuse(protocol.Conflict, "cannot complete it").
+		With(protocol.FactAWSErrorCode, "ValidationError")
+}
+
+// TestCompletion: what is sent, and what is made of the answers. Where the instance may wait at
+// another hook, only a refusal of a second completion proves the first.
+func TestCompletion(t *testing.T) {
+	lost := &action.Unknown{Cause: protocol.Refuse(protocol.Timeout, "no answer")}
+	busy := protocol.Refuse(protocol.Conflict, "busy").
+		With(protocol.FactAWSErrorCode, "ResourceContention")
+	strange := protocol.Refuse(protocol.NotFound, "no such hook").
+		With(protocol.FactAWSErrorCode, "ValidationError")
+	second := hook("up-too", launching)
+	for name, c := range map[string]struct {
+		of      *cloud
+		result  string
+		answers []error
+		unknown bool
+		class   protocol.FailureClass
+		over    bool
+	}{
+		"one hook": {of: theGroup("Pending:Wait"), answers: []error{nil}},
+		"two hooks": {of: theGroup("Pending:Wait", second),
+			answers: []error{nil, noActive()}, over: true},
+		"two hooks, abandoned": {of: theGroup("Pending:Wait", second),
+			result: "ABANDON", answers: []error{nil}},
+		"taken twice": {of: theGroup("Pending:Wait", second),
+			answers: []error{nil, nil}, unknown: true},
+		"taken, and then busy": {of: theGroup("Pending:Wait", second),
+			answers: []error{nil, busy}, unknown: true},
+		"lost": {of: theGroup("Pending:Wait"),
+			answers: []error{lost}, unknown: true},
+		"over": {of: theGroup("Pending:Wait"),
+			answers: []error{noActive()}, class: protocol.Conflict, over: true},
+		"busy": {of: theGroup("Pending:Wait"),
+			answers: []error{busy}, class: protocol.Conflict},
+		"no such hook": {of: theGroup("Pending:Wait"),
+			answers: []error{strange}, class: protocol.NotFound},
+		"taken, and then none such": {of: theGroup("Pending:Wait", second),
+			answers: []error{nil, strange}, unknown: true},
+		"taken, the second's lost": {of: theGroup("Pending:Wait", second),
+			answers: []error{nil, lost}, unknown: true},
+	} {
+		if c.result == "" {
+			c.result = "CONTINUE"
+		}
+		c.of.refusals = c.answers
+		w := newWait(c.of, asks("up", c.result))
+		w.choose(c.of.hooks)
+		err := w.set(t.Context(), c.of, waiting, c.result)
+		var unknown *action.Unknown
+		var f *protocol.Failure
+		isUnknown, failed := errors.As(err, &unknown), errors.As(err, &f)
+		switch {
+		case isUnknown != c.unknown, w.over != c.over, c.of.asked != len(c.answers):
+			t.Errorf("%s: %v, over %t, after %d calls", name, err, w.over, c.of.asked)
+		case c.class == "" && !isUnknown && err != nil, c.class != "" && (!failed || f.Class != c.class):
+			t.Errorf("%s: %v, want %q", name, err, c.class)
+		}
+	}
+	w := newWait(nil, asks("up", "CONTINUE"))
+	if err := w.set(t.Context(), nil, "CONTINUE", waiting); err == nil {
+		t.Error("a completion is taken back")
+	}
+}
