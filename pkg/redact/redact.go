@@ -2,7 +2,10 @@
 // last words of another program. It errs on the side of taking out too much.
 package redact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Mark stands where something was taken out.
 const Mark = "(redacted)"
@@ -149,7 +152,8 @@ func valueAfter(rest string, blank bool) int {
 }
 
 // Credential names the credential that a text obviously has written out: an access key's id, a
-// private key, or a value that is assigned to a secret's name. It is empty where there is none. A
+// private key, a value that is assigned to a secret's name or follows a flag of that name, the value
+// of an Authorization header, or a password in a URL or for curl. It is empty where there is none. A
 // value that is only a reference, as $TOKEN or {{ssm-secure:name}}, is none.
 func Credential(text string) string {
 	for line := range strings.Lines(text) {
@@ -157,43 +161,111 @@ func Credential(text string) string {
 			return "a private key"
 		}
 		words := strings.FieldsFunc(line, func(r rune) bool { return !inToken(r) || r == '=' })
-		for _, word := range words {
-			if isAccessKey(word) {
-				return "an access key"
-			}
+		if slices.ContainsFunc(words, isAccessKey) {
+			return "an access key"
 		}
 		if name := assigned(line); name != "" {
 			return "a value for " + name
+		}
+		if isAuthorized(line) {
+			return "a value for authorization"
+		}
+		if hasPassword(line) {
+			return "a password beside a user's name"
 		}
 	}
 	return ""
 }
 
-// secretNames are the ends of names that only a secret has.
-var secretNames = []string{"secret_access_key", "secretaccesskey", "session_token", "password",
-	"passwd", "client_secret", "api_key", "apikey", "auth_token", "secret_key"}
+// secretNames are the ends of names that only a secret has, without the - and _ in them. They are
+// those of keys that no request may have.
+var secretNames = []string{"secretaccesskey", "secretkey", "sessiontoken", "securitytoken",
+	"authtoken", "accesstoken", "refreshtoken", "bearertoken", "clientsecret", "apikey", "privatekey",
+	"password", "passwd", "passphrase"}
 
-// assigned is the secret's name that a line assigns a literal value to, as in db_password=hunter2.
+// assigned is the secret's name that a line assigns a literal value to, as in db_password=hunter2
+// and --password hunter2.
 func assigned(line string) string {
-	lower := lowerASCII(line)
+	plain, at := joined(line)
 	for _, name := range secretNames {
 		for from := 0; ; {
-			at := strings.Index(lower[from:], name)
-			if at < 0 {
+			found := strings.Index(plain[from:], name)
+			if found < 0 {
 				break
 			}
-			from += at + len(name)
-			rest := strings.TrimLeft(strings.TrimLeft(line[from:], `"'`), " \t")
-			if rest == "" || rest[0] != '=' && rest[0] != ':' {
-				continue
-			}
-			value := strings.TrimLeft(rest[1:], " \t\"'")
-			if value != "" && !strings.ContainsRune("$`{<=%\r\n", rune(value[0])) {
-				return name
+			begin := from + found
+			from = begin + len(name)
+			rest := strings.TrimLeft(line[at[from-1]+1:], `"'`)
+			blank := strings.TrimLeft(rest, " \t")
+			switch {
+			case blank == "":
+			case blank[0] == '=' || blank[0] == ':':
+				if isLiteral(strings.TrimLeft(blank[1:], " \t")) {
+					return name
+				}
+			case len(blank) < len(rest) && isFlag(line[:at[begin]]):
+				if blank[0] != '-' && isLiteral(blank) {
+					return name
+				}
 			}
 		}
 	}
 	return ""
+}
+
+// joined is a line in small letters without - and _, and where each byte of that is in the line.
+func joined(line string) (plain string, at []int) {
+	var b strings.Builder
+	for i, c := range []byte(lowerASCII(line)) {
+		if c != '-' && c != '_' {
+			b.WriteByte(c)
+			at = append(at, i)
+		}
+	}
+	return b.String(), at
+}
+
+// isLiteral reports whether a text begins with a value that stands for itself.
+func isLiteral(text string) bool {
+	text = strings.TrimLeft(text, `"'`)
+	return text != "" && !strings.ContainsRune("$`{<=%\r\n", rune(text[0]))
+}
+
+// isAuthorized reports whether a line has the value of an Authorization header.
+func isAuthorized(line string) bool {
+	_, value, found := strings.Cut(lowerASCII(line), "authorization:")
+	scheme, value, _ := strings.Cut(strings.TrimLeft(value, " "), " ")
+	return found && slices.Contains([]string{"basic", "bearer", "token"}, scheme) && isLiteral(value)
+}
+
+// hasPassword reports whether a line has a password in a URL, or in curl's flag for users.
+func hasPassword(line string) bool {
+	for rest := line; ; {
+		_, after, found := strings.Cut(rest, "://")
+		if !found {
+			break
+		}
+		rest = after
+		end := strings.IndexAny(after, "/?# \t\r\n\"'")
+		if end < 0 {
+			end = len(after)
+		}
+		user := after[:max(strings.LastIndexByte(after[:end], '@'), 0)]
+		if _, password, told := strings.Cut(user, ":"); told && isLiteral(password) {
+			return true
+		}
+	}
+	words := strings.Fields(line)
+	if !slices.Contains(words, "curl") {
+		return false
+	}
+	for i, word := range words[:len(words)-1] {
+		_, password, told := strings.Cut(words[i+1], ":")
+		if (word == "-u" || word == "--user") && told && isLiteral(password) {
+			return true
+		}
+	}
+	return false
 }
 
 // isAccessKey reports whether a word holds an access key's id.

@@ -71,3 +71,42 @@ func TestALineIsBounded(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestCredential: what is obviously written out is named, however its name is spelt. A reference is
+// none, and nor is what only looks alike.
+func TestCredential(t *testing.T) {
+	for text, want := range map[string]string{
+		"export AWS_SECRET_ACCESS_KEY=abc":                     "a value for secretaccesskey",
+		"aws configure set x AKIAABCDEFGHIJKLMNOP":             "an access key",
+		"x\n-----BEGIN RSA PRIVATE KEY-----\ny":                "a private key",
+		`{"sessionToken": "abc"}`:                              "a value for sessiontoken",
+		"SESSION-TOKEN : abc":                                  "a value for sessiontoken",
+		"client-secret=abc":                                    "a value for clientsecret",
+		"db_password = 'hunter2'":                              "a value for password",
+		"mysql --password hunter2":                             "a value for password",
+		"tool --db-password=hunter2":                           "a value for password",
+		"tool --api-key 'abc'":                                 "a value for apikey",
+		"access_token=abc; passphrase=abc":                     "a value for accesstoken",
+		"curl -H 'Authorization: Bearer abc' x":                "a value for authorization",
+		`curl -H "authorization:Basic YTpi"`:                   "a value for authorization",
+		"git clone https://ann:hunter2@example.com/x":          "a password beside a user's name",
+		"psql 'postgres://ann:hunter2@db/x'":                   "a password beside a user's name",
+		"curl -s -u ann:hunter2 x":                             "a password beside a user's name",
+		"export PASSWORD=$(cat /run/x); mysql --password":      "",
+		"password=\"${DB_PASSWORD}\"":                          "",
+		"tool --password {{ssm-secure:db}} --password-file /x": "",
+		"tool --password --force":                              "",
+		"curl -H \"Authorization: Bearer $TOKEN\" x":           "",
+		"git clone https://ann:$PW@example.com/x":              "",
+		"git clone https://ann@example.com:22/a:b@c":           "",
+		"curl -u \"ann:$PW\" http://x":                         "",
+		"docker run -u app:app x; chown a:b c":                 "",
+		"passwd -l ann; echo password policy":                  "",
+		"curl":                                                 "",
+		"see https://":                                         "",
+	} {
+		if got := Credential(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
