@@ -165,6 +165,12 @@ func (c *command) became(ctx context.Context, s state, found ec2model.Command) (
 	case told && i.Steps:
 		// All of the command is over, and what one step wrote is not known.
 		s.value, s.invocation = ended, i
+		c.untold = "its document has several steps: what one wrote is told where " + paramStep +
+			" names it"
+		if step := c.req.Parameters[paramStep]; step != "" {
+			c.untold = "its document has no step " + protocol.Quote(step) + ": what its steps wrote, and " +
+				"their exit codes, are not told"
+		}
 		return s, nil
 	case !told || !slices.Contains(over, i.Status):
 		return s, nil
@@ -279,7 +285,11 @@ func (c *command) judge(now action.Seen) *protocol.Failure {
 	if code := now.Facts[factCode]; code != "" {
 		said += ", with the exit code " + code
 	}
+	words := lastWords(now.Facts)
+	if c.untold != "" {
+		words = "; " + c.untold
+	}
 	return protocol.Refuse(protocol.CommandFailed,
 		"the command %s (%s) was run and did not succeed: %s%s; what it did before that stands, and it "+
-			"is not run again under this key", id, c.what(), said, lastWords(now.Facts))
+			"is not run again under this key", id, c.what(), said, words)
 }

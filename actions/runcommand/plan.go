@@ -27,6 +27,8 @@ type command struct {
 
 	// id is that of the command that this run sent; empty where it sent none, or its answer was lost.
 	id string
+	// untold says why it is not known what the command wrote; empty where it is known.
+	untold string
 	// over are the commands under the key that did not start, and that another one is to follow.
 	over []string
 }
@@ -93,16 +95,27 @@ func (c *command) plan(ctx context.Context) (*action.Plan, error) {
 		Facts: func(_ []action.Transition, now action.Seen) map[string]string {
 			return action.Merge(map[string]string{factID: c.id}, now.Facts)
 		},
-		Judge: c.judge,
-		Dangers: func([]action.Transition, action.Seen) []string {
-			return []string{"nothing takes it back"}
-		},
-		Words: c.words(first),
+		Judge:   c.judge,
+		Dangers: c.dangers,
+		Words:   c.words(first),
 	}
 	if first.value == absent {
 		p.Foresee = c.foresee
 	}
 	return p, nil
+}
+
+// dangers are what is told beside a success. The document decides what one is: it may take an exit
+// code for a success that is not 0.
+func (c *command) dangers(_ []action.Transition, now action.Seen) []string {
+	all := []string{"nothing takes it back"}
+	if code := now.Facts[factCode]; now.Values[0] == ended && code != "" && code != "0" {
+		all = append(all, "SSM calls it a success, and its exit code is "+code)
+	}
+	if now.Values[0] == ended && c.untold != "" {
+		all = append(all, c.untold)
+	}
+	return all
 }
 
 func (c *command) words(first state) action.Words {

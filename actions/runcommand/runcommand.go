@@ -156,7 +156,7 @@ func facts() []action.Field {
 	return []action.Field{
 		text(factID, "SSM's id of the command"),
 		text(factStatus, "how it ended, or how far it is, in SSM's finer word"),
-		text(factCode, "its exit code"),
+		text(factCode, "its exit code, whatever SSM makes of it: a document may call any a success"),
 		text(factOutput, "the end of what it wrote to its standard output, at most 8 KiB"),
 		text(factError, "the end of what it wrote to its standard error, at most 4 KiB"),
 		{Name: factTruncated, Form: action.OneOf("true"),

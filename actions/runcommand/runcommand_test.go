@@ -284,7 +284,18 @@ func TestRunCommand(t *testing.T) {
 			word: "Success", overall: "Failed"}}, steps: []step{
 			{sent: 1, class: protocol.CommandFailed, says: []string{`it is "Failed"`}}}},
 		{name: "it has several steps", cloud: func(c *cloud) { c.steps = true }, steps: []step{
-			{sent: 1, facts: map[string]string{"commandStatus": "Success", "responseCode": ""}}}},
+			{sent: 1, facts: map[string]string{"commandStatus": "Success", "responseCode": ""},
+				says: []string{"its document has several steps: what one wrote is told where step names it"}},
+			{sent: 1, parameters: map[string]string{"step": "deplyo"},
+				says: []string{`its document has no step "deplyo"`}}}},
+		{name: "it has several steps, and fails", cloud: func(c *cloud) { c.steps = true },
+			next: []ends{{status: "Failed", word: "Failed"}}, steps: []step{
+				{sent: 1, parameters: map[string]string{"step": "deplyo"}, class: protocol.CommandFailed,
+					says: []string{`its document has no step "deplyo"`}}}},
+		{name: "its document calls an exit code a success", next: []ends{{status: "Success",
+			word: "Success", code: 3}}, steps: []step{
+			{sent: 1, says: []string{"SSM calls it a success, and its exit code is 3"},
+				facts: map[string]string{"responseCode": "3"}}}},
 		{name: "time is up before it is waited for", next: []ends{{after: time.Hour,
 			status: "Success", word: "Success"}}, steps: []step{
 			{sent: 1, timeout: 4 * time.Second, class: protocol.Ambiguous, retry: true},

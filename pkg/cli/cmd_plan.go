@@ -15,6 +15,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/nodes/sshcommand"
 	display "aws-provider-executor/pkg/printable"
 	"aws-provider-executor/pkg/selection"
 )
@@ -74,8 +75,8 @@ func (a *app) planOf(v action.Verb) *cobra.Command {
 	c := &cobra.Command{
 		Use:     v.Name + " --key KEY" + requiredFlags(p.flags),
 		Short:   v.Doc,
-		Long:    p.about(),
-		Example: "  " + p.example(),
+		Long:    p.about() + a.byHand(v),
+		Example: a.examplesOf(p),
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("nodes") {
@@ -124,12 +125,67 @@ func (p *planning) about() string {
 	return text
 }
 
-// example is a command line with what is required, by the examples of the forms.
-func (p *planning) example() string {
-	line := "actionctl plan " + p.verb.Name + " --key my-change/1"
+// byHand is what the help says of a verb that runs on machines which were added by hand, too.
+func (a *app) byHand(v action.Verb) string {
+	manual, ok := a.onManual(v)
+	if !ok {
+		return ""
+	}
+	var names []string
+	for _, f := range flagsOf(manual) {
+		if !f.isTarget {
+			names = append(names, f.spelt(""))
+		}
+	}
+	return "\n\nOn machines that were added by hand (actionctl nodes add) it runs by SSH, in actionctl " +
+		"itself: choose them by --nodes, with manual among the policy's allowedProviders. Of the flags " +
+		"these mean something there: " + strings.Join(names, ", ") + "."
+}
+
+// spelt is how a field is given: one of a family as KEY=VALUE by the flag of that.
+func (f *fieldFlag) spelt(value string) string {
+	if family, key, ok := strings.Cut(f.Field.Name, "."); ok && !strings.Contains(key, "<") {
+		return "--" + family + " " + quoted(key+"="+value)
+	}
+	return strings.TrimSpace("--" + f.name + " " + value)
+}
+
+// onManual is the verb of the same name that runs on machines which were added by hand.
+func (a *app) onManual(v action.Verb) (action.Verb, bool) {
+	manual, ok := a.Registry.Of(sshcommand.Provider).Lookup(v.Name)
+	kind, _ := selection.Kind(manual)
+	return manual, ok && kind == action.Node
+}
+
+// examplesOf are command lines with what is required, by the examples of the forms: for one target,
+// for the nodes of a filter, and for machines that were added by hand, as far as the verb has these.
+func (a *app) examplesOf(p *planning) string {
+	lines := []string{p.example("my-change/1")}
+	isOne := func(f fieldFlag) bool { return f.Required && f.Exclusive }
+	if kind, field := selection.Kind(p.verb); kind != "" && !slices.ContainsFunc(p.flags, isOne) {
+		lines = append(lines, p.example("my-change/2", "tag:Name=web*,!tag:env=prod", field, "region"))
+	}
+	if manual, ok := a.onManual(p.verb); ok {
+		_, field := selection.Kind(manual)
+		of := planning{verb: manual, flags: flagsOf(manual)}
+		lines = append(lines, of.example("my-change/3", "type=manual", field))
+	}
+	return "  " + strings.Join(lines, "\n  ")
+}
+
+// example is one command line. With a filter it leaves out the fields that each node says itself.
+func (p *planning) example(key string, nodes ...string) string {
+	line := "actionctl plan " + p.verb.Name + " --key " + key
+	if len(nodes) > 0 {
+		line += " --nodes " + quoted(nodes[0])
+	}
 	for _, f := range p.flags {
-		if f.Required {
-			line += " \\\n    --" + f.name + " " + quoted(f.Form.Example)
+		switch {
+		case len(nodes) > 0 && slices.Contains(nodes[1:], f.Field.Name):
+		case f.Required:
+			line += " \\\n    " + f.spelt(quoted(f.Form.Example))
+		case f.Key.Name != "" && f.name == "parameter":
+			line += " \\\n    --" + f.name + " " + quoted(f.Key.Example+"="+f.Form.Example)
 		}
 	}
 	return line

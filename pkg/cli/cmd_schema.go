@@ -14,7 +14,8 @@ func (a *app) schema() *cobra.Command {
 		Use:   "schema [VERB|request|result]",
 		Short: "print the JSON Schema of a request, of one verb's, or of a result",
 		Long: "schema prints the JSON Schema of any request; with a verb, of its requests; with " +
-			"result, of a result.",
+			"result, of a result. They are those of what executors are sent: a request for a machine that " +
+			"was added by hand is made by plan --nodes, and carried out by actionctl itself.",
 		Example: `  actionctl schema > request.schema.json
   actionctl schema assign-secondary-ip`,
 		Args: atMostOneVerb,
