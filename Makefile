@@ -93,7 +93,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 lint: ## vet, staticcheck, form and words of code and commits, tidy and generated files
 	go vet ./...
-	go vet -tags conformance,fencecluster,monitoring,browser,postgres ./...
+	go vet -tags conformance,fencecluster,monitoring,browser,postgres,sshd ./...
 	go tool staticcheck ./...
 	go tool gocyclo -over 15 cmd pkg actions schema examples
 	go run ./pkg/internal/lint cmd pkg actions schema examples
@@ -116,6 +116,11 @@ postgres: ## have what is kept in SQLite pass its tests on PostgreSQL too, which
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; }
 	go test -tags postgres -count=1 -timeout 20m ./pkg/nodes/store ./pkg/gate
 	go test -tags postgres -count=1 -timeout 20m -run 'Server|PostgreSQL' ./pkg/journal ./cmd/actionctl
+
+sshd: ## have OpenSSH's server judge commands on machines added by hand; installs it
+	@test -x /usr/sbin/sshd || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends openssh-server; }
+	go test -tags sshd -count=1 -timeout 10m -run SSHD ./cmd/actionctl
 
 fence-cluster: ## as root: have fence-agents, Pacemaker and a whole cluster judge the fence agent
 	@dpkg-query -W $(FENCE_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
@@ -150,4 +155,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres fence-cluster monitoring browser bench bench-try bench-compare soak mutate model
+.PHONY: help build demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres sshd fence-cluster monitoring browser bench bench-try bench-compare soak mutate model

@@ -137,9 +137,10 @@ func (a *app) byHand(v action.Verb) string {
 			names = append(names, f.spelt(""))
 		}
 	}
-	return "\n\nOn machines that were added by hand (actionctl nodes add) it runs by SSH, in actionctl " +
-		"itself: choose them by --nodes, with manual among the policy's allowedProviders. Of the flags " +
-		"these mean something there: " + strings.Join(names, ", ") + "."
+	return "\n\nOn machines that were added by hand (actionctl nodes add) it runs by SSH, in " +
+		"actionctl itself: choose them by --nodes, with manual among the policy's " +
+		"allowedProviders. Of the flags these mean something there: " +
+		strings.Join(names, ", ") + "."
 }
 
 // spelt is how a field is given: one of a family as KEY=VALUE by the flag of that.
@@ -158,7 +159,8 @@ func (a *app) onManual(v action.Verb) (action.Verb, bool) {
 }
 
 // examplesOf are command lines with what is required, by the examples of the forms: for one target,
-// for the nodes of a filter, and for machines that were added by hand, as far as the verb has these.
+// for the nodes of a filter, and for machines that were added by hand, as far as the verb has
+// these.
 func (a *app) examplesOf(p *planning) string {
 	lines := []string{p.example("my-change/1")}
 	isOne := func(f fieldFlag) bool { return f.Required && f.Exclusive }

@@ -151,10 +151,10 @@ func valueAfter(rest string, blank bool) int {
 	return stop + 1
 }
 
-// Credential names the credential that a text obviously has written out: an access key's id, a
-// private key, a value that is assigned to a secret's name or follows a flag of that name, the value
-// of an Authorization header, or a password in a URL or for curl. It is empty where there is none. A
-// value that is only a reference, as $TOKEN or {{ssm-secure:name}}, is none.
+// Credential names the credential that a text obviously has written out. That is an access key's
+// id, a private key, a value that is assigned to a secret's name or follows a flag of that name,
+// the value of an Authorization header, or a password in a URL or for curl. It is empty where there
+// is none. A value that is only a reference, as $TOKEN or {{ssm-secure:name}}, is none.
 func Credential(text string) string {
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, "-----BEGIN ") && strings.Contains(line, "PRIVATE KEY-----") {
