@@ -226,7 +226,9 @@ func TestSweep(t *testing.T) {
 			w.runs("InService")
 			n, a := left(), lost()
 			n.Status, n.InstanceID, n.Attachment, a.AssociationID = "in-use", machine, "attached", "x"
-			w.interfaces, w.addresses = append(w.interfaces, n), append(w.addresses, a)
+			made := left()
+			made.Status = "pending"
+			w.interfaces, w.addresses = append(w.interfaces, n, made), append(w.addresses, a)
 		}, nil, [3]string{"", "", ""}, nil},
 		{"L10 L16 an instance that was killed, and no event", func(t *testing.T, w *world) {
 			w.member(t)
