@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/journal"
 	"aws-provider-executor/pkg/lifecycle"
 )
 
@@ -191,7 +193,26 @@ func TestAbandoned(t *testing.T) {
 			if m := l.member(0); m.State != "Terminating:Wait" {
 				t.Errorf("it is %s", m.State)
 			}
+			l.journaled("abandon", e.Reason)
 		})
+	}
+}
+
+// journaled holds that the journal has one decision on an event, and is as it was written.
+func (l *lab) journaled(decision, reason string) {
+	l.Helper()
+	j, err := journal.Open(l.Context(), filepath.Join(l.dir, "state", "journal.db"))
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer j.Close()
+	events, err := j.Events(l.Context(), gate.EventQuery{Kind: gate.EventLifecycle})
+	if err != nil || len(events) != 1 || events[0].Data["decision"] != decision ||
+		events[0].Data["reason"] != reason {
+		l.Errorf("%+v, %v", events, err)
+	}
+	if report, err := j.Verify(l.Context()); err != nil || len(report.Faults) > 0 {
+		l.Errorf("%v: %v", report.Faults, err)
 	}
 }
 

@@ -147,6 +147,12 @@ func (g *Gate) deny(
 	)
 }
 
+// NoteLifecycle logs a decision on a lifecycle event: what was decided, of which instance, and why.
+func (g *Gate) NoteLifecycle(ctx context.Context, key, decision, reason string) error {
+	return g.Store.Note(ctx, g.event(EventLifecycle, Action{Plan: Plan{IdempotencyKey: key}},
+		map[string]any{"decision": decision, "reason": reason}))
+}
+
 func texts(d policy.Denial) []string {
 	all := make([]string, len(d))
 	for i, r := range d {

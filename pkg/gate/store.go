@@ -111,6 +111,8 @@ const (
 	EventRollbackDryRun EventKind = "rollback-dry-run"
 	EventRolledBack     EventKind = "rolled-back"
 	EventRollbackFailed EventKind = "rollback-failed"
+	// EventLifecycle is a decision on a lifecycle event, which is of no action of its own.
+	EventLifecycle EventKind = "lifecycle"
 )
 
 // EventKinds are all kinds of events.
@@ -119,6 +121,6 @@ func EventKinds() []EventKind {
 		EventMigrated, EventImported, EventAdopted, EventSelected, EventSelectionSeen, EventRequeued,
 		EventDenied, EventApproved, EventRejected, EventClaimed, EventTakenUp, EventClaimSeen,
 		EventClaimBroken, EventDryRun, EventResult, EventNoResult, EventLateResult,
-		EventRollbackClaim, EventRollbackDryRun, EventRolledBack, EventRollbackFailed,
+		EventRollbackClaim, EventRollbackDryRun, EventRolledBack, EventRollbackFailed, EventLifecycle,
 	}
 }

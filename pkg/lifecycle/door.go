@@ -169,6 +169,11 @@ func (g *Door) under(ctx context.Context, keys string) (all []gate.Action, err e
 	return all, err
 }
 
+// Note logs a decision on the event in the journal.
+func (g *Door) Note(ctx context.Context, e Event, decision, reason string) error {
+	return g.Gate.NoteLifecycle(ctx, KeysOf(e, e.Kind), decision, reason)
+}
+
 // Undo takes back all steps whose keys begin so, last first. One whose run was cut off is executed
 // again before, which finds out what is so: an undo needs to know what was there before. What was
 // not begun is rejected.

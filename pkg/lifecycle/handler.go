@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
@@ -43,6 +44,8 @@ type Doer interface {
 	Undo(ctx context.Context, keys string) ([]Done, error)
 	// Adopt has Undo know of what was made, where it does not yet.
 	Adopt(ctx context.Context, made []Made) error
+	// Note logs a decision on an event, and why.
+	Note(ctx context.Context, e Event, decision, reason string) error
 	// Rehearse and RehearseUndo tell what Do and Undo would do now.
 	Rehearse(ctx context.Context, s Step) Done
 	RehearseUndo(ctx context.Context, keys string) ([]Done, error)
@@ -284,6 +287,10 @@ func (r *run) make(ctx context.Context, m move) answer {
 		return r.complete("ABANDON")
 	case end:
 		return r.end()
+	case giveUp:
+		if err := r.doer.Note(r.base, r.event, "abandon", r.why()); err != nil {
+			return r.orLater(err)
+		}
 	}
 	return r.write(r.says(m))
 }
@@ -312,6 +319,12 @@ func (r *run) end() answer {
 		}
 		if a := r.protect(); a != done {
 			return a
+		}
+	}
+	if len(r.result.Left) > 0 {
+		err := r.doer.Note(r.base, r.event, "left", strings.Join(r.result.Left, "; "))
+		if err != nil {
+			return r.orLater(err)
 		}
 	}
 	return r.write(r.finish)

@@ -35,6 +35,7 @@ type world struct {
 	beats      int
 	beatFails  bool
 	roster     func(Event) Roster
+	notes      []string
 	// tagged and addresses are what carries a tag of this program.
 	tagged    []ec2model.InterfaceDetail
 	addresses []ec2model.Address
@@ -177,6 +178,14 @@ func (w *world) Adopt(_ context.Context, made []Made) error {
 			w.parameters[short(m.IdempotencyKey)] = m.Facts
 		}
 	}
+	return nil
+}
+
+// Note keeps what was decided.
+func (w *world) Note(_ context.Context, e Event, decision, reason string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notes = append(w.notes, e.Instance+" "+decision+": "+reason)
 	return nil
 }
 
@@ -378,6 +387,9 @@ func TestL17AFailedStepAbandons(t *testing.T) {
 	if r.Reason != "tags: no right" || r.Well() || !r.Handled() {
 		t.Errorf("%+v", r)
 	}
+	if want := []string{"i-1 abandon: tags: no right"}; !slices.Equal(w.notes, want) {
+		t.Errorf("the journal has %v", w.notes)
+	}
 	if want := []string{"i-1/launch/interface:1", "i-1/launch/tags",
 		"i-1/launch/interface:1:undo", "i-1/hook/launch/ABANDON"}; !slices.Equal(w.log, want) {
 		t.Errorf("it asked for %v", w.log)
@@ -511,6 +523,9 @@ func TestATerminateTellsWhatIsLeft(t *testing.T) {
 	r := h.Handle(t.Context(), terminateOf(one))
 	if r.Outcome != Cleared || r.Well() || len(r.Left) != 1 || !strings.Contains(r.Left[0], "drift") {
 		t.Errorf("%+v", r)
+	}
+	if len(w.notes) != 1 || !strings.Contains(w.notes[0], "i-1 left: ") {
+		t.Errorf("the journal has %v", w.notes)
 	}
 }
 
