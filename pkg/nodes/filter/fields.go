@@ -147,24 +147,12 @@ func Meant(text string) string {
 			names[name] = f.Name
 		}
 	}
-	return meant(names[nearest(text, slices.Sorted(maps.Keys(names)))])
+	return meant(names[nodes.Nearest(text, slices.Sorted(maps.Keys(names)))])
 }
 
 // MeantOf asks if that of the names is meant that is most like a text. It is empty where none is
 // near.
-func MeantOf(text string, names []string) string { return meant(nearest(text, names)) }
-
-// nearest is the name that is most like a text; empty where none is near.
-func nearest(text string, names []string) string {
-	best, least := "", 1<<30
-	for _, name := range names {
-		d := distance(strings.ToLower(text), strings.ToLower(name))
-		if isNear(d, text) && d < least {
-			best, least = name, d
-		}
-	}
-	return best
-}
+func MeantOf(text string, names []string) string { return meant(nodes.Nearest(text, names)) }
 
 // meant is the question if a name is meant. It is empty where there is no name.
 func meant(name string) string {
@@ -173,10 +161,6 @@ func meant(name string) string {
 	}
 	return "; did you mean " + name + "?"
 }
-
-// isNear reports whether a name is so few edits away from a text that whoever wrote the text may
-// have meant the name: one for every three letters.
-func isNear(edits int, text string) bool { return 3*edits <= max(3, len(text)) }
 
 func text(
 	name, doc, ec2 string, of func(*nodes.Node) string, synonyms ...string,
@@ -211,31 +195,4 @@ func moment(
 	name, doc string, of func(*nodes.Node) time.Time, synonyms ...string,
 ) Field {
 	return Field{Name: name, Kind: Time, Doc: doc, time: of, Synonyms: synonyms}
-}
-
-// distance is the least number of characters to add, drop, change or swap, to make one text of
-// another.
-func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	rows := make([][]int, len(x)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(y)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(x)][len(y)]
 }

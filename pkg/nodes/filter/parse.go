@@ -139,13 +139,7 @@ func (p *parser) word(f Field, value string) string {
 	if slices.ContainsFunc(f.Words, func(w string) bool { return wildcard.Filter.Match(value, w) }) {
 		return value
 	}
-	best := slices.MinFunc(f.Words, func(a, b string) int {
-		return distance(value, a) - distance(value, b)
-	})
-	if !isNear(distance(value, best), value) {
-		best = ""
-	}
-	p.fault("%s is never %q%s; it is one of %s", f.Name, value, meant(best),
+	p.fault("%s is never %q%s; it is one of %s", f.Name, value, MeantOf(value, f.Words),
 		strings.Join(f.Words, ", "))
 	return value
 }

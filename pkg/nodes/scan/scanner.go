@@ -29,7 +29,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"aws-provider-executor/pkg/nodes"
-	"aws-provider-executor/pkg/nodes/filter"
 )
 
 // Store is what a scanner needs of a store of nodes.
@@ -421,9 +420,12 @@ func unlisted(wanted []string, list []Region) (all []Region) {
 			continue
 		}
 		for _, account := range slices.Sorted(maps.Keys(names)) {
-			all = append(all, Region{Name: name, Account: account, Failed: &Failure{
-				Verdict: nodes.Disabled, Reason: "the account's list of regions does not have " + name +
-					filter.MeantOf(name, names[account])}})
+			why := "the account's list of regions does not have " + name
+			if near := nodes.Nearest(name, names[account]); near != "" {
+				why += "; did you mean " + near + "?"
+			}
+			all = append(all, Region{Name: name, Account: account,
+				Failed: &Failure{Verdict: nodes.Disabled, Reason: why}})
 		}
 	}
 	return all
