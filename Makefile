@@ -3,7 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# That of the tag, else of the commit.
+VERSION ?= $(shell git describe --tags --exact-match --dirty 2>/dev/null || \
+	echo "devel+$$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD || echo -dirty)")
+# Where the programs are built to.
+BIN ?= bin
 # What runs a few times in a start gains nothing from inlining, and grows by it.
 LEAN := -gcflags='github.com/aws/...=-l' -gcflags='go.yaml.in/...=-l' \
 	-gcflags='golang.org/x/crypto/...=-l'
@@ -60,11 +64,11 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build every program into bin/
-	@mkdir -p bin
-	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" -o bin/ \
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" -o $(BIN)/ \
 		$(filter-out $(PLUGINS:%=./cmd/%),$(wildcard ./cmd/*))
 	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) $(LEAN_PLUGIN:%=-gcflags='%=-l') \
-		-ldflags "$(LDFLAGS) -funcalign=8" -o bin/ $(PLUGINS:%=./cmd/%)
+		-ldflags "$(LDFLAGS) -funcalign=8" -o $(BIN)/ $(PLUGINS:%=./cmd/%)
 
 demo: build ## show the main job on the stand-in, step by step
 	@go run ./examples/demo
@@ -137,6 +141,27 @@ browser: ## look at the pages of reports and nodes in headless Chromium, which i
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(BROWSER_PACKAGES); }
 	go test -tags browser -count=1 -timeout 10m ./pkg/report ./pkg/nodes/service/page
 
+# What is packed is of the time of its commit, so that the same commit gives the same bytes.
+DIST := bin/dist
+DIST_TIME = $(shell git log -1 --format=%ct)
+DIST_HOST = bin/platforms/$$(go env GOHOSTOS)-$$(go env GOHOSTARCH)
+
+dist: ## make what is installed: archives, packages, an image, SBOMs and checksums, in bin/dist
+	@rm -rf $(DIST) bin/platforms bin/manual bin/completions
+	@for arch in amd64 arm64; do \
+		GOOS=linux GOARCH=$$arch $(MAKE) --no-print-directory build BIN=bin/platforms/linux-$$arch; \
+		GOOS=darwin GOARCH=$$arch CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" \
+			-o bin/platforms/darwin-$$arch/ ./cmd/actionctl; \
+	done
+	go run ./pkg/internal/manual -programs $(DIST_HOST) -out bin/manual -version $(VERSION) \
+		-time $(DIST_TIME)
+	@mkdir -p bin/completions; for shell in bash zsh fish; do \
+		$(DIST_HOST)/actionctl completion $$shell >bin/completions/actionctl.$$shell; done
+	go -C pkg/internal/dist run . -root $(CURDIR) -programs $(CURDIR)/bin/platforms \
+		-manual $(CURDIR)/bin/manual -completions $(CURDIR)/bin/completions \
+		-out $(CURDIR)/$(DIST) -version $(VERSION) -time $(DIST_TIME)
+	@ls -l $(DIST)
+
 bench: build ## measure what everything costs: some 10 minutes; BENCH_LARGE=1 for a million, BENCH_FLAGS=-write for the documents
 	go run ./pkg/internal/bench $(BENCH_FLAGS)
 
@@ -155,4 +180,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres sshd fence-cluster monitoring browser bench bench-try bench-compare soak mutate model
+.PHONY: help build dist demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres sshd fence-cluster monitoring browser bench bench-try bench-compare soak mutate model

@@ -103,6 +103,12 @@ func (p *Program) Main(
 	return code
 }
 
+// Commands are the program's commands, for what describes them.
+func (p *Program) Commands() *cobra.Command {
+	a := &app{Program: p, env: map[string]string{}, stdout: io.Discard, stderr: io.Discard}
+	return a.root()
+}
+
 // checkCobrasOwn gives the commands that cobra itself adds arguments that are checked.
 func checkCobrasOwn(root *cobra.Command) {
 	root.InitDefaultHelpCmd()

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"connectrpc.com/connect"
-	"golang.org/x/sys/unix"
 
 	"aws-provider-executor/pkg/nodes/service"
 )
@@ -120,14 +119,9 @@ func peerOf(c *net.UnixConn) (int, bool) {
 	if err != nil {
 		return 0, false
 	}
-	var peer *unix.Ucred
-	failed := raw.Control(func(fd uintptr) {
-		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if failed != nil || err != nil {
-		return 0, false
-	}
-	return int(peer.Uid), true
+	uid := 0
+	failed := raw.Control(func(fd uintptr) { uid, err = peerUser(int(fd)) })
+	return uid, failed == nil && err == nil
 }
 
 // guarded lets requests through that have a caller, and that no page of somebody else sent.

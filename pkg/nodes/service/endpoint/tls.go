@@ -72,7 +72,7 @@ type stamp struct {
 func stampOf(info fs.FileInfo) stamp {
 	s := stamp{size: info.Size(), at: info.ModTime()}
 	if of, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.node, s.change = of.Ino, of.Ctim
+		s.node, s.change = of.Ino, changed(of)
 	}
 	return s
 }

@@ -1,0 +1,11 @@
+#!/bin/sh
+# After an installation or an upgrade. Nothing is started: what to run is the operator's choice.
+set -e
+if command -v systemd-sysusers >/dev/null; then
+	systemd-sysusers aws-provider-executor.conf
+fi
+if [ -d /run/systemd/system ]; then
+	systemctl daemon-reload
+	# What runs goes on as the new version.
+	systemctl try-restart 'actionctl-*.service' || true
+fi
