@@ -14,6 +14,8 @@ import (
 const (
 	firstPause = time.Second
 	lastPause  = time.Minute
+	// toEnd is how long before its own end a call of AWS Lambda asks its run to stop.
+	toEnd = 10 * time.Second
 )
 
 // batch is what AWS Lambda hands a function from a queue.
@@ -46,8 +48,15 @@ func (a *app) lambda(ctx context.Context) error {
 	return nil
 }
 
-// invoked answers one call. An error has the event come again.
+// invoked answers one call. An error has the event come again. What is under way ends before AWS
+// Lambda ends the program.
 func (a *app) invoked(ctx context.Context, h *wired, payload []byte) ([]byte, error) {
+	if end, ok := ctx.Deadline(); ok {
+		left := end.Sub(a.Now())
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left-min(left/10, toEnd))
+		defer cancel()
+	}
 	if messages := batchOf(payload); messages != nil {
 		return json.Marshal(a.each(ctx, h, *messages))
 	}
