@@ -7,5 +7,5 @@ fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
 	# What runs goes on as the new version.
-	systemctl try-restart 'actionctl-*.service' || true
+	systemctl try-restart 'actionctl-*.service' lifecycled.service || true
 fi

@@ -6,5 +6,6 @@ remove | 0) ;;
 *) exit 0 ;;
 esac
 if [ -d /run/systemd/system ]; then
-	systemctl --no-reload disable --now 'actionctl-*.timer' 'actionctl-*.service' || true
+	systemctl --no-reload disable --now 'actionctl-*.timer' 'actionctl-*.service' \
+		lifecycled.service || true
 fi
