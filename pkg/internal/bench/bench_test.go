@@ -82,7 +82,7 @@ func some() report {
 		sections: []section{{
 			name: "a", title: "One action", about: "What it is about.",
 			rows: []row{
-				{"CPU", times, []float64{1.4, 1.2, 1.3}, atMost(1.5), "an action: CPU"},
+				{"CPU", times, []float64{1.4, 1.2, 1.3}, atMost(1.5), headlines[0]},
 				{"calls", count, []float64{3}, nil, ""},
 			},
 			curves: []curve{{"by <size>", map[int]float64{0: 10, 1000: 11, 100_000: 30}},
@@ -118,7 +118,7 @@ func TestTheReportIsWritten(t *testing.T) {
 			end + "\nafter\n",
 		readmeFile: "before\n" + beginning + "\n\n" +
 			"| | median | aim | reached |\n|---|---|---|---|\n" +
-			"| an action: CPU | 1.30 | at most 1.50 | yes |\n\n" + end + "\nafter\n",
+			"| " + headlines[0] + " | 1.30 | at most 1.50 | yes |\n\n" + end + "\nafter\n",
 	}
 	for range 2 {
 		if err := some().write(root); err != nil {
@@ -148,6 +148,11 @@ func TestTheDocumentsHaveAPlace(t *testing.T) {
 		}
 		if _, err := between(string(text), ""); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		for _, figure := range headlines {
+			if name == readmeFile && !strings.Contains(string(text), "\n| "+figure+" |") {
+				t.Errorf("%s does not have the figure %q", name, figure)
+			}
 		}
 	}
 	if _, err := between("no place", "block"); err == nil {

@@ -139,3 +139,29 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestLinks: one leads to a file of the tree and, where it says so, to a heading of it.
+func TestLinks(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("there.md", []byte("# A heading, with `code`\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"[a](there.md) [b](https://example.org/x#y)": "",
+		"[a](there.md#a-heading-with-code)":          "",
+		"[a](there.md#another)":                      "no such heading",
+		"[a](gone.md)":                               "there is no",
+		"[a]: gone.md":                               "there is no",
+		"## Own\n[a](#own)":                          "",
+		"```\n[a](gone.md)\n```":                     "",
+	} {
+		page := []byte(text)
+		if err := os.WriteFile("page.md", page, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(brokenLinks("page.md", text), "; ")
+		if (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,5 +1,6 @@
 // The program lint checks what no other linter here does: that lines fit, that comments use the
-// house's words, that no file is too large, and that the subjects of new commits have their form.
+// house's words, that no file is too large, that pages link to what is there, and that the subjects
+// of new commits have their form.
 package main
 
 import (
@@ -26,9 +27,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	} else {
 		faults, err = sources(flags.Args())
 		if err == nil {
-			var large []string
+			var large, astray []string
 			large, err = sizes()
 			faults = append(faults, large...)
+			if err == nil {
+				astray, err = links()
+				faults = append(faults, astray...)
+			}
 		}
 	}
 	for _, f := range faults {

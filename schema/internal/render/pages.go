@@ -16,7 +16,7 @@ import (
 
 // pages are written by hand but for the tables in them. A table stands between its marker and
 // the end marker, each on a line of its own.
-var pages = []string{"README.md", ".github/docs/contract.md", ".github/docs/fencing.md",
+var pages = []string{".github/docs/core.md", ".github/docs/contract.md", ".github/docs/fencing.md",
 	".github/docs/monitoring.md", ".github/docs/preflight.md"}
 
 const (

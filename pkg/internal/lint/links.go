@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// link is one of a page: [words](where), or [word]: where.
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)|(?m)^\[[^\]]+\]: (\S+)$`)
+
+// links are the links of pages that lead nowhere in the tree.
+func links() ([]string, error) {
+	out, err := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard",
+		"--", "*.md").Output()
+	if err != nil {
+		return nil, fmt.Errorf("git ls-files: %w", err)
+	}
+	var faults []string
+	for page := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		text, err := os.ReadFile(page)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, brokenLinks(page, string(text))...)
+	}
+	return faults, nil
+}
+
+// brokenLinks are those of one page.
+func brokenLinks(page, text string) []string {
+	var faults []string
+	for n, line := range outsideCode(text) {
+		for _, found := range link.FindAllStringSubmatch(line, -1) {
+			to := found[1] + found[2]
+			if strings.Contains(to, "://") || strings.HasPrefix(to, "mailto:") {
+				continue
+			}
+			if why := broken(page, to); why != "" {
+				faults = append(faults, fmt.Sprintf("%s:%d: the link %s: %s", page, n+1, to, why))
+			}
+		}
+	}
+	return faults
+}
+
+// broken says why a link of a page leads nowhere; empty if it does not.
+func broken(page, to string) string {
+	path, heading, _ := strings.Cut(to, "#")
+	if path = filepath.Join(filepath.Dir(page), path); to[0] == '#' {
+		path = page
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "there is no " + path
+	}
+	if heading == "" {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	for _, line := range outsideCode(string(text)) {
+		if strings.HasPrefix(line, "#") && anchor(line) == heading {
+			return ""
+		}
+	}
+	return path + " has no such heading"
+}
+
+// outsideCode are the lines of a page, those of code blocks empty.
+func outsideCode(text string) []string {
+	lines := strings.Split(text, "\n")
+	code := false
+	for i, line := range lines {
+		fence := strings.HasPrefix(strings.TrimSpace(line), "```")
+		if fence {
+			code = !code
+		}
+		if fence || code {
+			lines[i] = ""
+		}
+	}
+	return lines
+}
+
+// notInAnchor is what an anchor leaves out of its heading.
+var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
+
+// anchor is how a link names a heading.
+func anchor(heading string) string {
+	text := strings.ToLower(strings.TrimSpace(strings.TrimLeft(heading, "#")))
+	return strings.ReplaceAll(notInAnchor.ReplaceAllString(text, ""), " ", "-")
+}
