@@ -3,9 +3,11 @@ package azurecloud_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,7 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aws-provider-executor/pkg/nodes"
+	"aws-provider-executor/pkg/nodes/azurecloud"
 	"aws-provider-executor/pkg/nodes/filter"
+	"aws-provider-executor/pkg/nodes/scan"
 	"aws-provider-executor/pkg/nodes/store"
 )
 
@@ -239,6 +243,107 @@ func TestStatesAreAskedForFewTimes(t *testing.T) {
 	}
 	if asked != 3 {
 		t.Errorf("states were asked for %d times", asked)
+	}
+}
+
+// TestRetryAfter: what Azure says to wait for is waited for, in each form in which it says so. What
+// is longer than a region may take is not waited for, and told.
+func TestRetryAfter(t *testing.T) {
+	const west = "/locations/westeurope/virtualMachines"
+	const whole = "2/westeurope complete 1"
+	const states = "/providers/Microsoft.Compute/virtualMachines"
+	in := func(d time.Duration) string { return day.Add(d).Format(http.TimeFormat) }
+	for _, tt := range []struct {
+		name, path, header, told string
+		status                   int
+		wait                     time.Duration // less than nothing where it is not waited
+		result                   string
+	}{
+		{"seconds", west, "Retry-After", "17", 429, 17 * time.Second, whole},
+		{"milliseconds", west, "Retry-After-Ms", "2500", 429, 2500 * time.Millisecond, whole},
+		{"its own milliseconds", west, "X-Ms-Retry-After-Ms", "900", 429, 900 * time.Millisecond,
+			whole},
+		{"a time", west, "Retry-After", in(40 * time.Second), 429, 39 * time.Second, whole},
+		{"a time that is over", west, "Retry-After", in(-time.Hour), 429, 0, whole},
+		{"nothing that is a time", west, "Retry-After", "soon", 429, 0, whole},
+		{"less than nothing", west, "Retry-After", "-5", 429, 0, whole},
+		{"it is not there", west, "Retry-After", "30", 503, 30 * time.Second, whole},
+		{"the states", states, "Retry-After", "17", 429, 17 * time.Second, whole},
+		{"too long", west, "Retry-After", "3600", 429, -1, "2/westeurope throttled 0"},
+		{"far too long", west, "Retry-After", "9223372036854775807", 429, -1, "2/westeurope throttled 0"},
+		{"too long for the list", "/subscriptions", "Retry-After", "3600", 429, -1, "/ throttled 0"},
+		{"a denial", west, "Retry-After", "17", 403, -1, "2/westeurope denied 0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t, world()[1])
+			b.later(tt.path, tt.status, tt.header, tt.told)
+			wantSame(t, []string{tt.result}, b.create(vms("all")))
+			switch {
+			case tt.wait < 0 && len(b.waits) > 0:
+				t.Errorf("it waits %v", b.waits)
+			case tt.wait >= 0 && (len(b.waits) != 1 || b.waits[0] < tt.wait ||
+				b.waits[0] > tt.wait+2*time.Second):
+				t.Errorf("it waits %v, want %v and a little", b.waits, tt.wait)
+			}
+			throttled := strings.Contains(tt.result, "throttled")
+			if said := b.reasons("all"); strings.Contains(said, "says to wait ") != throttled {
+				t.Errorf("it says %q", said)
+			}
+		})
+	}
+}
+
+// TestAllLocationsWait: what one location of a subscription is told to wait for its states, all of
+// its others wait too, and nothing is asked in between.
+func TestAllLocationsWait(t *testing.T) {
+	b := newBed(t, world()[0])
+	b.later("/providers/Microsoft.Compute/virtualMachines", 429, "Retry-After", "20")
+	cloud, err := azurecloud.Open(vms("all"), azurecloud.Options{Credential: fakeCredential{b},
+		Transport: b.azure, Env: func(string) string { return "" }, Now: func() time.Time {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.clock
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		location string
+		after    time.Duration // that it is told to wait; then time goes by
+		goesBy   time.Duration
+		calls    int // so far
+	}{
+		{"westeurope", 20 * time.Second, 5 * time.Second, 1},
+		{"northeurope", 15 * time.Second, 14 * time.Second, 1},
+		{"eastus", time.Second, time.Second, 1},
+		{"northeurope", 0, 0, 4}, // two pages of states, and its own one
+	} {
+		_, err := cloud.Page(t.Context(), scan.Region{Name: tt.location, Account: shop}, "")
+		var f *scan.Failure
+		if errors.As(err, &f) != (tt.after > 0) || f != nil &&
+			(f.After != tt.after || !f.Again || f.Verdict != nodes.Throttled) {
+			t.Errorf("%s: %+v, want to wait %v", tt.location, err, tt.after)
+		}
+		if len(b.calls) != tt.calls {
+			t.Errorf("%s: %d calls: %q", tt.location, len(b.calls), b.calls)
+		}
+		b.advance(tt.goesBy)
+	}
+}
+
+// later has Azure refuse the first request whose path ends like this, with a header.
+func (b *bed) later(end string, status int, header, value string) {
+	var once sync.Once
+	b.broken = func(r *http.Request) (answer *http.Response) {
+		if !strings.HasSuffix(r.URL.Path, end) {
+			return nil
+		}
+		once.Do(func() {
+			answer = &http.Response{StatusCode: status, Header: http.Header{},
+				Body: io.NopCloser(strings.NewReader(`{"error":{"code":"TooManyRequests"}}`))}
+			answer.Header.Set(header, value)
+		})
+		return answer
 	}
 }
 

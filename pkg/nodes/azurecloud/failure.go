@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -32,23 +34,26 @@ func (c *Cloud) failure(err error) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	f := classify(err)
+	f := classify(err, c.now())
 	if c.secret != "" {
 		f.Reason = strings.ReplaceAll(f.Reason, c.secret, "(a secret)")
 	}
 	return f
 }
 
-func classify(err error) *scan.Failure {
+func classify(err error, now time.Time) *scan.Failure {
 	var refused *azcore.ResponseError
 	if errors.As(err, &refused) {
-		return refusal(refused)
+		f := refusal(refused)
+		waitAsTold(f, refused.RawResponse, now)
+		return f
 	}
 	var unauthentic *azidentity.AuthenticationFailedError
 	if errors.As(err, &unauthentic) && unauthentic.RawResponse != nil {
 		f := &scan.Failure{Verdict: nodes.Denied,
 			Reason: "Microsoft Entra gives no token: " + oneLine(unauthentic.Error())}
 		byStatus(f, unauthentic.RawResponse.StatusCode)
+		waitAsTold(f, unauthentic.RawResponse, now)
 		return f
 	}
 	// The error of a chain of credentials that has none is of no type.
@@ -99,6 +104,41 @@ func byStatus(f *scan.Failure, status int) {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		f.Verdict = nodes.Denied
 	}
+}
+
+// waitAsTold has another attempt wait for as long as an answer says.
+func waitAsTold(f *scan.Failure, answer *http.Response, now time.Time) {
+	if !f.Again || answer == nil {
+		return
+	}
+	if f.After = retryAfter(answer.Header, now); f.After > 0 {
+		f.Reason += "; it says to wait " + f.After.Round(time.Second).String()
+	}
+}
+
+// longestTold is more than Azure ever says to wait for. It keeps a number that is too large from
+// being a wait of no time.
+const longestTold = 24 * time.Hour
+
+// retryAfter is how long an answer says to wait; zero where it does not say, or not so that it can
+// be understood.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	for _, form := range []struct {
+		header string
+		unit   time.Duration
+	}{
+		{"retry-after-ms", time.Millisecond}, {"x-ms-retry-after-ms", time.Millisecond},
+		{"retry-after", time.Second},
+	} {
+		told := h.Get(form.header)
+		if n, err := strconv.Atoi(told); err == nil && n > 0 {
+			return time.Duration(min(n, int(longestTold/form.unit))) * form.unit
+		}
+	}
+	if at, err := http.ParseTime(h.Get("retry-after")); err == nil {
+		return min(max(at.Sub(now), 0), longestTold)
+	}
+	return 0
 }
 
 // words are the code and the message of an error answer.

@@ -303,6 +303,7 @@ type bed struct {
 	*scan.Keeper
 	scanner *scan.Scanner
 	denies  error
+	waits   []time.Duration // before calls, guarded by mu
 }
 
 // fakeCredential gives the SDK's own fake token, or none.
@@ -338,7 +339,13 @@ func newBed(t *testing.T, subscriptions ...*subscription) *bed {
 			Now: now, Env: func(string) string { return "" }})
 	}
 	b.scanner = scan.New(b.Store, open, scan.Options{Now: now, Limits: scan.Limits{Attempts: 2},
-		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+		Wait: func(ctx context.Context, d time.Duration) error {
+			b.advance(d)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.waits = append(b.waits, d)
+			return ctx.Err()
+		}})
 	b.Keeper = scan.NewKeeper(b.Store, b.scanner)
 	return b
 }

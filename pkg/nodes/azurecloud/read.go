@@ -204,6 +204,8 @@ type powers struct {
 	at       time.Time // when they were asked for; zero until they are known
 	failed   *scan.Failure
 	failures int
+	// notBefore is when Azure says that they may be asked for again.
+	notBefore time.Time
 }
 
 // power is what Azure says of a machine's state.
@@ -235,10 +237,17 @@ func (c *Cloud) powersOf(ctx context.Context, subscription string) (*powers, err
 		told.Again = false
 		return nil, &told
 	}
+	if left := p.notBefore.Sub(c.now()); left > 0 {
+		// Another location was told to wait, and so is this one.
+		told := *p.failed
+		told.After = left
+		return nil, &told
+	}
 	err := c.readPowers(ctx, subscription, p)
 	if err != nil && ctx.Err() == nil {
 		p.failed = asFailure(err)
 		p.failures++
+		p.notBefore = c.now().Add(p.failed.After)
 	}
 	return p, err
 }

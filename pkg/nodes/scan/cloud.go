@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"aws-provider-executor/pkg/nodes"
 )
@@ -52,8 +53,10 @@ type Failure struct {
 	Verdict nodes.Verdict
 	// Reason is for people, in one line, and has no secret in it.
 	Reason string
-	// Again is set where another attempt may succeed.
+	// Again is set where another attempt may succeed, and After is how long the cloud says to wait
+	// before it; zero where it does not say.
 	Again bool
+	After time.Duration
 }
 
 // Unasked is the failure of a call that was not sent, as where there are no credentials to sign it

@@ -588,11 +588,21 @@ func (s *Scanner) call(
 		if f.Verdict == nodes.Throttled && scan != nil {
 			scan.Throttled++
 		}
-		if !f.Again || attempt == s.limits.Attempts || ctx.Err() != nil ||
-			s.wait(ctx, s.backoff(attempt)) != nil {
+		wait := f.After + s.backoff(attempt)
+		if !f.Again || attempt == s.limits.Attempts || !s.hasTime(ctx, wait) ||
+			s.wait(ctx, wait) != nil {
 			return f
 		}
 	}
+}
+
+// hasTime reports whether a wait ends before what the call is for does. What has no end of its own
+// is not waited for longer than one region takes.
+func (s *Scanner) hasTime(ctx context.Context, wait time.Duration) bool {
+	if until, bounded := ctx.Deadline(); bounded && time.Until(until) <= wait {
+		return false
+	}
+	return ctx.Err() == nil && wait <= s.limits.Region
 }
 
 // turn waits until a call may be sent.
