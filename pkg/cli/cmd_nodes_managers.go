@@ -261,7 +261,8 @@ one as well.
 An Azure manager looks with whatever identity Azure's own tools would find (environment, workload,
 managed identity, az login), or with that of --secret file:/PATH: JSON with tenantId, clientId and
 clientSecret. It looks at each subscription that the identity sees, location by location; the role
-Reader is enough. A cloud other than Azure's public one is named by AZURE_ENVIRONMENT.
+Reader is enough. Machines of scale sets in uniform orchestration are not seen. A cloud other than
+Azure's public one is named by AZURE_ENVIRONMENT.
 
 Terminated stays terminated. Where the cloud shows such a node alive, as after the deletion of
 its manager with --nodes terminated, create tells which ones; --revive has them live again.`,

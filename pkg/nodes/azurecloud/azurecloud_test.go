@@ -299,7 +299,7 @@ func TestAllLocationsWait(t *testing.T) {
 	b := newBed(t, world()[0])
 	b.later("/providers/Microsoft.Compute/virtualMachines", 429, "Retry-After", "20")
 	cloud, err := azurecloud.Open(vms("all"), azurecloud.Options{Credential: fakeCredential{b},
-		Transport: b.azure, Env: func(string) string { return "" }, Now: func() time.Time {
+		Transport: b.transport(), Env: func(string) string { return "" }, Now: func() time.Time {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			return b.clock

@@ -97,7 +97,6 @@ type subscription struct {
 	state     armsubscriptions.SubscriptionState
 	locations []string
 	machines  []machine
-	compute   policy.Transporter
 }
 
 // azure is a stand-in of the SDK's own fake servers.
@@ -110,7 +109,6 @@ type azure struct {
 	// broken answers a request in place of the fakes where it returns an answer.
 	broken func(*http.Request) *http.Response
 	calls  []string
-	list   *subsfake.ServerTransport
 }
 
 var day = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -123,9 +121,7 @@ func newAzure(t *testing.T, subscriptions ...*subscription) *azure {
 	for _, s := range subscriptions {
 		s.tenant, s.state = cmp.Or(s.tenant, tenant), cmp.Or(s.state,
 			armsubscriptions.SubscriptionStateEnabled)
-		s.compute = computefake.NewVirtualMachinesServerTransport(s.server())
 	}
-	a.list = subsfake.NewServerTransport(a.server())
 	return a
 }
 
@@ -252,8 +248,24 @@ func (s *subscription) server() *computefake.VirtualMachinesServer {
 	}
 }
 
+// transport is the way of one client to the fake servers. Those count the pages of a list that they
+// gave out, and would give each of two clients a part of them.
+type transport struct {
+	*azure
+	list     *subsfake.ServerTransport
+	machines map[string]policy.Transporter // by subscription
+}
+
+func (a *azure) transport() *transport {
+	t := &transport{a, subsfake.NewServerTransport(a.server()), map[string]policy.Transporter{}}
+	for _, s := range a.subscriptions {
+		t.machines[s.id] = computefake.NewVirtualMachinesServerTransport(s.server())
+	}
+	return t
+}
+
 // Do answers a request as the fake server does that it is for.
-func (a *azure) Do(r *http.Request) (*http.Response, error) {
+func (a *transport) Do(r *http.Request) (*http.Response, error) {
 	a.mu.Lock()
 	a.calls = append(a.calls, r.Method+" "+r.URL.Path)
 	broken := a.broken
@@ -266,7 +278,7 @@ func (a *azure) Do(r *http.Request) (*http.Response, error) {
 	}
 	parts := strings.Split(r.URL.Path, "/")
 	if strings.Contains(r.URL.Path, "/Microsoft.Compute/") && len(parts) > 2 {
-		return a.subscription(parts[2]).compute.Do(r)
+		return a.machines[parts[2]].Do(r)
 	}
 	return a.list.Do(r)
 }
@@ -335,8 +347,8 @@ func newBed(t *testing.T, subscriptions ...*subscription) *bed {
 	}
 	t.Cleanup(func() { _ = b.Close() })
 	open := func(_ context.Context, m nodes.Manager) (scan.Cloud, error) {
-		return azurecloud.Open(m, azurecloud.Options{Credential: fakeCredential{b}, Transport: b.azure,
-			Now: now, Env: func(string) string { return "" }})
+		return azurecloud.Open(m, azurecloud.Options{Credential: fakeCredential{b},
+			Transport: b.transport(), Now: now, Env: func(string) string { return "" }})
 	}
 	b.scanner = scan.New(b.Store, open, scan.Options{Now: now, Limits: scan.Limits{Attempts: 2},
 		Wait: func(ctx context.Context, d time.Duration) error {
