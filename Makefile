@@ -54,6 +54,8 @@ FENCE_PACKAGES := pacemaker pacemaker-cli-utils corosync fence-agents libxml2-ut
 BASE ?=
 # As "-only journal,ledger", or -write.
 BENCH_FLAGS ?=
+# As -v.
+DEMO_FLAGS ?=
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
 	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk pkg/metrics:FuzzParse \
 	pkg/lifecycle:FuzzParse
@@ -70,8 +72,8 @@ build: ## build every program into bin/
 	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) $(LEAN_PLUGIN:%=-gcflags='%=-l') \
 		-ldflags "$(LDFLAGS) -funcalign=8" -o $(BIN)/ $(PLUGINS:%=./cmd/%)
 
-demo: build ## show the main job on the stand-in, step by step
-	@go run ./examples/demo
+demo: build ## show the main job on the stand-in, step by step; DEMO_FLAGS=-v shows each document
+	@go run ./examples/demo $(DEMO_FLAGS)
 
 demo-gate: build ## show the gate on the stand-in: the whole road, and a denial at each gate
 	@go run ./examples/gate

@@ -1,5 +1,5 @@
-// Command demo shows the executor's main job on the stand-in, step by step: each request as it
-// is sent, each result as it is received, and what the interface looks like in between.
+// Command demo shows the executor's main job on the stand-in, step by step: each request, its
+// result, and what the interface looks like in between. With -v it shows the documents whole.
 //
 // It runs the built programs as processes, and fails when a result is not what the step is to show.
 package main

@@ -23,7 +23,8 @@ import (
 const (
 	routerA = "eni-01088600000000011"
 	routerB = "eni-01088600000000012"
-	routerC = "eni-01088610000000013"
+	// database is the first of two interfaces of an instance.
+	database = "eni-01088600000000020"
 )
 
 var (
@@ -36,7 +37,9 @@ var (
 
 // stage runs the steps and shows them.
 type stage struct {
-	out                io.Writer
+	out io.Writer
+	// whole has documents shown as they are.
+	whole              bool
 	sim                *simproc.Process
 	executor, requests string
 	env                []string
@@ -65,6 +68,7 @@ type spec struct {
 type networkInterface struct {
 	ID              string            `json:"id"`
 	SourceDestCheck bool              `json:"sourceDestCheck"`
+	Groups          []string          `json:"groups"`
 	Tags            map[string]string `json:"tags"`
 	Addresses       []struct {
 		Address string `json:"address"`
@@ -74,10 +78,17 @@ type networkInterface struct {
 
 func (s *stage) heading(text string) { fmt.Fprintf(s.out, "\n%s\n", bold(text)) }
 
-func (s *stage) step(text string) { fmt.Fprintf(s.out, "\n  %s\n", text) }
+func (s *stage) step(text string) { fmt.Fprintf(s.out, "  %s\n", faint(text)) }
 
 // send sends a request from its file, and fails when the result is another than the step shows.
 func (s *stage) send(file string, status protocol.State, message string) error {
+	return s.sendWithout("", file, status, message)
+}
+
+// sendWithout sends a request but for one of its parameters.
+func (s *stage) sendWithout(
+	parameter, file string, status protocol.State, message string,
+) error {
 	data, err := os.ReadFile(filepath.Join(s.requests, file))
 	if err != nil {
 		return err
@@ -86,6 +97,7 @@ func (s *stage) send(file string, status protocol.State, message string) error {
 	if err := json.Unmarshal(data, &s.request); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	delete(s.request.Spec.Parameters, parameter)
 	return s.exchange(file, status, message)
 }
 
@@ -101,19 +113,31 @@ func (s *stage) exchange(origin string, status protocol.State, message string) e
 	if err := s.run(); err != nil {
 		return err
 	}
-	s.show(blue("→ request  ")+faint(origin), s.request.Spec)
-	paint := green
-	if s.result.Status.Status != protocol.Succeeded {
-		paint = red
-	}
-	if s.result.Status.Status == protocol.Skipped {
-		paint = blue
-	}
-	s.show(paint("← result   "+string(s.result.Status.Status)), s.result.Status)
+	s.tell(origin)
 	if s.result.Status.Status != status || !strings.Contains(s.result.Status.Message, message) {
 		return fmt.Errorf("want %s and a message with %q, got %+v", status, message, s.result.Status)
 	}
 	return nil
+}
+
+// tell shows what was sent and what came back: each in a line, or whole.
+func (s *stage) tell(origin string) {
+	paint := green
+	switch s.result.Status.Status {
+	case protocol.Skipped:
+		paint = blue
+	case protocol.Failed:
+		paint = red
+	}
+	asked, got := s.request.Spec, s.result.Status
+	if s.whole {
+		s.show(blue("→ request  ")+faint(origin), asked)
+		s.show(paint("← result   "+string(got.Status)), got)
+		return
+	}
+	fmt.Fprintf(s.out, "  %s %-9s %s  %s\n", blue("→"), asked.Mode, asked.Action,
+		faint(asked.IdempotencyKey))
+	fmt.Fprintf(s.out, "  %s %s %s\n", paint("←"), paint(fmt.Sprintf("%-9s", got.Status)), got.Message)
 }
 
 // quietly prepares the scene.
@@ -158,9 +182,8 @@ func (s *stage) look(ids ...string) {
 	if s.before == nil {
 		s.before = now
 	}
-	s.step(bold("the provider now:"))
 	for _, id := range ids {
-		fmt.Fprintf(s.out, "    %s\n", now[id])
+		fmt.Fprintf(s.out, "  %s %s\n", bold("="), now[id])
 	}
 }
 
@@ -178,7 +201,7 @@ func (s *stage) asBefore(ids ...string) error {
 	}) {
 		return errors.New("the interfaces are not as before")
 	}
-	fmt.Fprintf(s.out, "    %s\n", green("as before"))
+	fmt.Fprintf(s.out, "  %s\n", green("as before"))
 	s.before = nil
 	return nil
 }
@@ -220,6 +243,6 @@ func (n networkInterface) String() string {
 	if !n.SourceDestCheck {
 		check = "off (it forwards)"
 	}
-	return fmt.Sprintf("%-9s %s  primary %s  secondary %s  source/dest check %s", n.Tags["Name"], n.ID,
-		primary, strings.Join(secondary, " "), check)
+	return fmt.Sprintf("%s  %s + %s  check %s  groups %s", n.Tags["Name"], primary,
+		strings.Join(secondary, " "), check, strings.Join(n.Groups, " "))
 }
