@@ -84,14 +84,25 @@ type lab struct {
 	dir string
 	// configuration and policy are files.
 	configuration, policy string
+	// env is added to the program's environment.
+	env []string
 }
 
 // newLab makes a lab whose group has one instance that waits at its hook. Edit changes the text of
 // the configuration.
 func newLab(t *testing.T, edit ...string) *lab {
 	t.Helper()
+	return newLabIn(t, ec2sim.LabSubnetA, nil, edit...)
+}
+
+// newLabIn makes a lab whose group is in a subnet, which add may add.
+func newLabIn(t *testing.T, subnet string, add func(*ec2sim.Region), edit ...string) *lab {
+	t.Helper()
 	l := &lab{T: t, dir: t.TempDir()}
 	l.sim = ec2sim.New(ec2sim.Lab(), ec2sim.WithTransitionTime(0))
+	if add != nil {
+		add(l.region())
+	}
 	srv, err := ec2sim.Start(l.sim, ec2sim.ServerOptions{Region: ec2sim.LabRegion})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +114,7 @@ func newLab(t *testing.T, edit ...string) *lab {
 	l.configuration = l.file("lifecycle.yaml", text)
 	l.policy = l.file("policy.yaml", labPolicy)
 	l.region().AddScalingGroup(ec2sim.ScalingGroup{Name: groupName, MaxSize: 9, DesiredCapacity: 1,
-		SubnetIDs: []string{ec2sim.LabSubnetA}, InstanceType: "t3.medium",
+		SubnetIDs: []string{subnet}, InstanceType: "t3.medium",
 		Hooks: []ec2sim.ScalingHook{
 			{Name: launchHook, Transition: ec2sim.Launching, HeartbeatSeconds: 600},
 			{Name: terminateHook, Transition: ec2sim.Terminating, HeartbeatSeconds: 600}}})
@@ -173,6 +184,7 @@ func (l *lab) command(stdin string, args ...string) *exec.Cmd {
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir,
 		"LIFECYCLED_CONFIG=" + l.configuration, "LIFECYCLED_POLICY=" + l.policy,
 		"AWS_SHARED_CREDENTIALS_FILE=" + credentials}, withoutSecrets(l.srv.Env())...)
+	cmd.Env = append(cmd.Env, l.env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/licenses/licensemodel"
 	"aws-provider-executor/pkg/members"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
@@ -130,7 +131,9 @@ type Handler struct {
 	Doer    func(e Event) Doer
 	// Roster opens the members of an event's group.
 	Roster func(e Event) Roster
-	Now    func() time.Time
+	// Licenses reads who has which licence of a pool.
+	Licenses func(ctx context.Context, pool string) ([]licensemodel.License, error)
+	Now      func() time.Time
 	// Wait returns after a time, or with the context's error if that ends first.
 	Wait func(ctx context.Context, d time.Duration) error
 	Log  *slog.Logger

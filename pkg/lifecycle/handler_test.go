@@ -14,6 +14,8 @@ import (
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/ledger/table"
+	"aws-provider-executor/pkg/licenses"
+	"aws-provider-executor/pkg/licenses/licensemodel"
 	"aws-provider-executor/pkg/members"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
@@ -79,7 +81,10 @@ func (w *world) handler(text string) *Handler {
 		Open:   func(context.Context, string) (Cloud, error) { return w, nil },
 		Doer:   func(Event) Doer { return w },
 		Roster: func(e Event) Roster { return w.roster(e) },
-		Now:    w.clock, Wait: w.wait, Log: slog.New(slog.DiscardHandler)}
+		Licenses: func(ctx context.Context, pool string) ([]licensemodel.License, error) {
+			return licenses.NewPool(w.backend, pool).Known(ctx)
+		},
+		Now: w.clock, Wait: w.wait, Log: slog.New(slog.DiscardHandler)}
 }
 
 func (w *world) clock() time.Time {

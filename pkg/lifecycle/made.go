@@ -10,7 +10,7 @@ import (
 	"aws-provider-executor/pkg/protocol"
 )
 
-// Made is what a step of the launch made, as its tag alone tells.
+// Made is what a step of the launch made, as its tag tells, or the table.
 type Made struct {
 	gate.Plan
 	// Facts are those that the step told, as far as its undo needs them.
@@ -63,7 +63,34 @@ func (r *run) adopt(ctx context.Context) error {
 				"publicAddressToken": parts[3], "networkInterfaceRef": parts[1],
 				"privateAddress": parts[2]})
 	}
-	return r.doer.Adopt(ctx, all)
+	taken, err := r.takenLicense(ctx)
+	if err != nil {
+		return err
+	}
+	return r.doer.Adopt(ctx, append(taken, all...))
+}
+
+// takenLicense is the licence that the instance has, as the table tells; at most one. Its undo reads
+// in the ledger whether the launch took it. It leaves what another action gave.
+func (r *run) takenLicense(ctx context.Context) (all []Made, err error) {
+	if r.group.License == nil {
+		return nil, nil
+	}
+	known, err := r.Licenses(ctx, r.group.License.Pool)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range known {
+		if l.Holder != r.event.Instance {
+			continue
+		}
+		s := planner{r.group, r.event, Instance{ID: r.event.Instance}}.license()
+		s.Undo = &gate.Undo{Action: "release-license"}
+		s.Description = "found in the table"
+		all = append(all, Made{Plan: s.Plan, Facts: map[string]string{
+			protocol.FactChanged: "true", "priorLicense": "none", "assignedLicense": l.ID}})
+	}
+	return all, nil
 }
 
 // Adopt takes what was made into the journal, where it can be rolled back. What the journal knows
@@ -76,7 +103,7 @@ func (g *Door) Adopt(ctx context.Context, made []Made) error {
 	all := make([]gate.Action, len(made))
 	for i, m := range made {
 		all[i] = gate.Action{Source: g.Source, Plan: m.Plan, Status: gate.Succeeded,
-			ExecutedAt: now, ResultMessage: "found by its tag", Observed: m.Facts}
+			ExecutedAt: now, ResultMessage: m.Description, Observed: m.Facts}
 	}
 	_, err := g.Gate.Adopt(ctx, all, g.Source)
 	return err

@@ -19,6 +19,8 @@ import (
 	"aws-provider-executor/pkg/journal"
 	"aws-provider-executor/pkg/ledger/table"
 	"aws-provider-executor/pkg/ledger/table/localtable"
+	"aws-provider-executor/pkg/licenses"
+	"aws-provider-executor/pkg/licenses/licensemodel"
 	"aws-provider-executor/pkg/lifecycle"
 	"aws-provider-executor/pkg/members"
 	"aws-provider-executor/pkg/policy"
@@ -111,6 +113,9 @@ func (a *app) open(ctx context.Context, dry bool) (*wired, error) {
 		},
 		Roster: func(e lifecycle.Event) lifecycle.Roster {
 			return members.New(backend, e.Account, e.Region, e.Group)
+		},
+		Licenses: func(ctx context.Context, pool string) ([]licensemodel.License, error) {
+			return licenses.NewPool(backend, pool).Known(ctx)
 		},
 		Doer: func(e lifecycle.Event) lifecycle.Doer {
 			g := of
