@@ -253,6 +253,8 @@ func TestConfigurationFaults(t *testing.T) {
 		{"a primary without members", group("    protection: primary\n"), []string{"no members"}},
 		{"members by an interface that is not there", group("    members: {deviceIndex: 3}\n"),
 			[]string{"no such interface"}},
+		{"licences without a table", strings.Replace(group("    license: {pool: p, source: /l/}\n"),
+			"{table: edge}", "{directory: /x}", 1), []string{"the pool", "kept in a table alone"}},
 		{"no patience", group("    patience: 0s\n"), []string{"above 0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -70,8 +70,8 @@ func (r *run) adopt(ctx context.Context) error {
 	return r.doer.Adopt(ctx, append(taken, all...))
 }
 
-// takenLicense is the licence that the instance has, as the table tells; at most one. Its undo reads
-// in the ledger whether the launch took it. It leaves what another action gave.
+// takenLicense is the licence that the instance has, as the table tells; at most one. Its undo
+// reads in the ledger whether the launch took it. It leaves what another action gave.
 func (r *run) takenLicense(ctx context.Context) (all []Made, err error) {
 	if r.group.License == nil {
 		return nil, nil

@@ -8,6 +8,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/document"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // The document type.
@@ -88,6 +89,13 @@ func (r *reader) state(doc *document.Node, c *Configuration) {
 	if (c.Table == "") == (c.Directory == "") && len(r.Faults) == 0 {
 		r.Add(doc.Line, "spec.state", "names %s, want one of table and directory",
 			map[bool]string{true: "neither", false: "both"}[c.Table == ""])
+	}
+	for _, g := range c.Groups {
+		if g.License != nil && c.Directory != "" {
+			r.Add(doc.Line, "spec.state", "is a directory, and the group %s takes licences of the pool %s:"+
+				" who has which is kept in a table alone, so name a table, or take license out",
+				protocol.Quote(g.Name), protocol.Quote(g.License.Pool))
+		}
 	}
 }
 
