@@ -99,7 +99,8 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 lint: ## vet, staticcheck, form and words of code and commits, tidy and generated files
 	go vet ./...
-	go vet -tags conformance,fencecluster,monitoring,browser,postgres,sshd ./...
+	go vet -tags conformance,fencecluster,monitoring,browser,postgres,sshd,installed ./...
+	go -C pkg/internal/dist vet ./...
 	go tool staticcheck ./...
 	go tool gocyclo -over 15 cmd pkg actions schema examples
 	go run ./pkg/internal/lint cmd pkg actions schema examples
@@ -164,6 +165,14 @@ dist: ## make what is installed: archives, packages, an image, SBOMs and checksu
 		-out $(CURDIR)/$(DIST) -version $(VERSION) -time $(DIST_TIME)
 	@ls -l $(DIST)
 
+# Debian's packages that installed needs.
+INSTALLED_PACKAGES := debootstrap systemd-container
+
+installed: dist ## as root: install the package on a Debian of its own that systemd boots, and remove it
+	@dpkg-query -W $(INSTALLED_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(INSTALLED_PACKAGES); }
+	go test -tags installed -count=1 -timeout 20m -v ./pkg/internal/installed
+
 bench: build ## measure what everything costs: some 10 minutes; BENCH_LARGE=1 for a million, BENCH_FLAGS=-write for the documents
 	go run ./pkg/internal/bench $(BENCH_FLAGS)
 
@@ -182,4 +191,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build dist demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres sshd fence-cluster monitoring browser bench bench-try bench-compare soak mutate model
+.PHONY: help build dist installed demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres sshd fence-cluster monitoring browser bench bench-try bench-compare soak mutate model
