@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -12,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/ec2sim/appliancesim"
 	"aws-provider-executor/pkg/testprograms"
 )
@@ -25,7 +23,7 @@ func TestMain(m *testing.M) {
 //	appliance [fresh|ready|gone]  starts a FortiGate, and points the environment at it
 //	fault METHOD PATH KIND        has its next such call go wrong
 //	made PASSWORDS LICENCES SCRIPTS  holds how many changes it took
-//	aws          answers for Secrets Manager and SSM, with two secrets of the test's
+//	aws          answers for Secrets Manager and SSM, with secrets of the test's
 //	request FILE VERB MODE KEY [NAME=VALUE...]  writes a request for it
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -92,25 +90,21 @@ func holdMade(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// startAWS answers for Secrets Manager and for the parameters of SSM.
+// startAWS has a stand-in answer for Secrets Manager and for the parameters of SSM. One of those
+// may not be read.
 func startAWS(ts *testscript.TestScript, _ bool, _ []string) {
-	answers := map[string]string{
-		"secretsmanager.GetSecretValue secret:edge/admin": `{"SecretString":"` + scriptPassword + `"}`,
-		"AmazonSSM.GetParameter parameter/edge/psk":       `{"Parameter":{"Value":"clé-partagée-9"}}`,
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var in struct{ SecretId, Name string }
-		_ = json.NewDecoder(r.Body).Decode(&in)
-		parts := strings.SplitN(in.SecretId+in.Name, ":", 6)
-		answer, ok := answers[r.Header.Get("X-Amz-Target")+" "+parts[len(parts)-1]]
-		w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000001")
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		if !ok {
-			w.WriteHeader(http.StatusBadRequest)
-			answer = `{"__type":"AccessDeniedException","Message":"not this one"}`
-		}
-		_, _ = io.WriteString(w, answer)
-	}))
+	sim := ec2sim.New(ec2sim.WithCredentials(ec2sim.Credential{AccessKeyID: "AKIAEXAMPLE",
+		SecretAccessKey: "example", ARN: "arn:aws:iam::111122223333:user/core"}),
+		ec2sim.WithOwner("111122223333"))
+	region := sim.Region("ap-northeast-1")
+	region.SetSecret(ec2sim.Secret{Name: "edge/admin", Value: scriptPassword})
+	region.SetParameter(ec2sim.Parameter{Name: "/edge/psk", Value: "clé-partagée-9"})
+	region.SetParameter(ec2sim.Parameter{Name: "/edge/forbidden", Value: "never seen"})
+	ts.Check(sim.SetPolicies("AKIAEXAMPLE", `{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue", "ssm:GetParameter"],
+		 "Resource": "*"},
+		{"Effect": "Deny", "Action": "ssm:GetParameter", "Resource": "*/forbidden"}]}`))
+	server := httptest.NewServer(sim)
 	ts.Defer(server.Close)
 	ts.Setenv("AWS_ENDPOINT_URL", server.URL)
 }

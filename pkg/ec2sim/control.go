@@ -64,6 +64,12 @@ func controls() []control {
 				`"twice": false, "newestFirst": false}`, answering((*Sim).setQueue)},
 		{post, "message", "puts a message into a queue",
 			`{"region": "eu-west-1", "queue": "nodes", "body": "…"}`, taking((*Sim).Put)},
+		{put, "secret", "makes or replaces a secret of Secrets Manager, and tells its ARN",
+			`{"region": "eu-west-1", "name": "keys", "value": "…"}`, answering((*Sim).setSecret)},
+		{put, "parameter", "makes or replaces a parameter of SSM, a SecureString unless it says " +
+			"otherwise, and tells its ARN",
+			`{"region": "eu-west-1", "name": "/nodes/keys", "value": "…"}`,
+			answering((*Sim).setParameter)},
 		{post, "scaling", "sets the desired capacity of an Auto Scaling group, how many of its next " +
 			"events are lost, or has time pass for its waits",
 			`{"region": "eu-west-1", "name": "edge", "desiredCapacity": 3, "loseEvents": 1, ` +

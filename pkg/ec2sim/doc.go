@@ -2,8 +2,8 @@
 //
 // It speaks the EC2 Query API, version 2016-11-15, so that the AWS CLI, boto3 and every AWS SDK can
 // be pointed at it. Of STS it has AssumeRole and GetCallerIdentity, of IAM the reading of roles, of
-// SQS queues, of SSM what runs commands, at the same address. Whoever tests against it can rely on
-// this:
+// SQS queues, of SSM what runs commands and a parameter's value, of Secrets Manager a secret's
+// value, at the same address. Whoever tests against it can rely on this:
 //
 //   - It answers with EC2's codes, texts and HTTP statuses, refuses what EC2 refuses (unknown
 //     parameters and filters among it), and honours DryRun where EC2 has it. Only the operations

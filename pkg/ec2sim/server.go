@@ -152,6 +152,7 @@ func (srv *Server) RoleEnv() []string {
 		"AWS_ENDPOINT_URL_SQS=" + srv.url,
 		"AWS_ENDPOINT_URL_SSM=" + srv.url,
 		"AWS_ENDPOINT_URL_AUTO_SCALING=" + srv.url,
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + srv.url,
 		"AWS_REGION=" + srv.region,
 		"AWS_DEFAULT_REGION=" + srv.region, // the AWS CLI version 1 knows no other
 	}

@@ -57,6 +57,7 @@ func TestEnv(t *testing.T) {
 		"AWS_ENDPOINT_URL_SQS=" + srv.URL(),
 		"AWS_ENDPOINT_URL_SSM=" + srv.URL(),
 		"AWS_ENDPOINT_URL_AUTO_SCALING=" + srv.URL(),
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + srv.URL(),
 		"AWS_REGION=ap-northeast-1",
 		"AWS_DEFAULT_REGION=ap-northeast-1",
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + srv.MetadataURL(),

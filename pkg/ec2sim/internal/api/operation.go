@@ -174,7 +174,8 @@ const (
 	SQS = "sqs"
 	SSM = "ssm"
 
-	AutoScaling = "autoscaling"
+	AutoScaling    = "autoscaling"
+	SecretsManager = "secretsmanager"
 )
 
 const xmlType = "text/xml;charset=UTF-8"
@@ -210,6 +211,11 @@ var Services = map[string]Service{
 		Name: "AmazonSSM", Prefix: "ssm", Version: query.SSMVersion, Target: "AmazonSSM.",
 		Operations: ssmOperations, ContentType: query.JSONType11, Answer: query.JSONAnswer,
 		Refusal: query.SSMRefusal, Words: ssmWords,
+	},
+	SecretsManager: {
+		Name: "SecretsManager", Prefix: "secretsmanager", Version: query.SecretsVersion,
+		Target: "secretsmanager.", Operations: secretsOperations, ContentType: query.JSONType11,
+		Answer: query.JSONAnswer, Refusal: query.SSMRefusal, Words: secretsWords,
 	},
 }
 

@@ -12,11 +12,12 @@ import (
 	"aws-provider-executor/pkg/ec2sim/internal/world"
 )
 
-// ssmOperations are SSM's: those that run commands, and tell of them.
+// ssmOperations are SSM's: those that run commands and tell of them, and a parameter's value.
 var ssmOperations = map[string]Operation{
 	"DescribeDocument":            reading(describeDocument),
 	"DescribeInstanceInformation": reading(describeInstanceInformation),
 	"GetCommandInvocation":        reading(getCommandInvocation),
+	"GetParameter":                reading(getParameter),
 	"ListCommands":                reading(listCommands),
 
 	"SendCommand": changing(sendCommand),
@@ -39,8 +40,11 @@ var ssmCodes = map[string]refusal.Error{
 }
 
 // ssmWords is a refusal as SSM words it.
-func ssmWords(e refusal.Error) refusal.Error {
-	words, other := ssmCodes[e.Code]
+func ssmWords(e refusal.Error) refusal.Error { return inWords(ssmCodes, e) }
+
+// inWords is a refusal by a service's codes in place of EC2's.
+func inWords(codes map[string]refusal.Error, e refusal.Error) refusal.Error {
+	words, other := codes[e.Code]
 	if !other {
 		return e
 	}

@@ -14,6 +14,9 @@ const SQSVersion = "2012-11-05"
 // SSMVersion is the version of the SSM API.
 const SSMVersion = "2014-11-06"
 
+// SecretsVersion is the version of the API of Secrets Manager.
+const SecretsVersion = "2017-10-17"
+
 // JSONType and JSONType11 are the content types of the protocols AWS JSON 1.0 and 1.1.
 const (
 	JSONType   = "application/x-amz-json-1.0"
@@ -68,7 +71,7 @@ func SQSRefusal(_, code, message string) ([]byte, error) {
 	}{sqsNamespace + code, message})
 }
 
-// SSMRefusal encodes an error answer of SSM.
+// SSMRefusal encodes an error answer of SSM, and of Secrets Manager.
 func SSMRefusal(_, code, message string) ([]byte, error) {
 	return json.Marshal(struct {
 		Type    string `json:"__type"`

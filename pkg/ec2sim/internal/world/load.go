@@ -129,6 +129,8 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		fleets []item[fleet]
 		scales []item[ScalingGroup]
 		runs   []item[Command]
+		hidden []item[Secret]
+		params []item[Parameter]
 	)
 	before := len(l.Faults)
 	l.Fields(n, path,
@@ -137,6 +139,7 @@ func (l *loader) region(name string, n *document.Node, path string) {
 		items(l, "routeTables", &tables, RouteTable{}), items(l, "instances", &hosts, Instance{}),
 		items(l, "interfaces", &nics, Interface{SourceDestCheck: true}),
 		items(l, "addresses", &eips, Address{}), items(l, "commands", &runs, Command{}),
+		items(l, "secrets", &hidden, Secret{}), items(l, "parameters", &params, Parameter{}),
 		items(l, "fleets", &fleets, fleet{}), items(l, "scalingGroups", &scales, ScalingGroup{}),
 		document.Field{Name: "publicIpv4Pools", Read: func(n *document.Node, path string) {
 			l.value(n, path, reflect.ValueOf(&w.PublicPools).Elem())
@@ -184,6 +187,8 @@ func (l *loader) region(name string, n *document.Node, path string) {
 	}
 	l.fleets(w, fleets)
 	addNamed(l, scales, w.AddScalingGroup)
+	addNamed(l, hidden, func(m Minter, s Secret) *Secret { return w.AddSecret(m, s, l.now) })
+	addNamed(l, params, func(_ Minter, p Parameter) *Parameter { return w.AddParameter(p, l.now) })
 	l.to.Worlds[Place{l.owner, name}] = w
 }
 

@@ -20,6 +20,8 @@ type RegionState struct {
 	Addresses      []Address       `json:"addresses,omitempty"`
 	ScalingGroups  []ScalingGroup  `json:"scalingGroups,omitempty"`
 	Commands       []Command       `json:"commands,omitempty"`
+	Secrets        []Secret        `json:"secrets,omitempty"`
+	Parameters     []Parameter     `json:"parameters,omitempty"`
 	// PublicPools are the account's own pools of public addresses: the network of each, by its id.
 	PublicPools map[string]string `json:"publicIpv4Pools,omitempty"`
 

@@ -85,6 +85,10 @@ type World struct {
 	Commands Table[Command]
 	seen     map[string]*atomic.Int64
 
+	// Secrets are those of Secrets Manager, and Parameters those of SSM, by their names.
+	Secrets    Table[Secret]
+	Parameters Table[Parameter]
+
 	// Queues are those of SQS by their names, and listening those to which events go, by source.
 	Queues    map[string]*queue.Queue
 	listening map[string][]string
@@ -122,6 +126,7 @@ func New(region, owner string) *World {
 		Interfaces: Table[Interface]{}, Addresses: Table[Address]{},
 		ScalingGroups: Table[ScalingGroup]{},
 		Commands:      Table[Command]{}, seen: map[string]*atomic.Int64{},
+		Secrets: Table[Secret]{}, Parameters: Table[Parameter]{},
 		transitions: map[string][]Transition{}, made: map[string]Made{},
 	}
 }
@@ -136,6 +141,7 @@ func (w *World) Clone() *World {
 		Interfaces: w.Interfaces.clone(), Addresses: w.Addresses.clone(),
 		ScalingGroups: w.ScalingGroups.clone(),
 		Commands:      w.Commands.clone(), seen: maps.Clone(w.seen),
+		Secrets: w.Secrets.clone(), Parameters: w.Parameters.clone(),
 		transitions: maps.Clone(w.transitions), Queues: cloneQueues(w.Queues),
 		listening: maps.Clone(w.listening), made: maps.Clone(w.made),
 	}
@@ -150,8 +156,9 @@ func (w *World) Snapshot() RegionState {
 		Interfaces: w.Interfaces.snapshot(), Addresses: w.Addresses.snapshot(),
 		ScalingGroups: w.ScalingGroups.snapshot(),
 		Commands:      w.Commands.snapshot(),
-		PublicPools:   maps.Clone(w.PublicPools),
-		OptIn:         w.OptIn, Denied: w.Denied,
+		Secrets:       w.Secrets.snapshot(), Parameters: w.Parameters.snapshot(),
+		PublicPools: maps.Clone(w.PublicPools),
+		OptIn:       w.OptIn, Denied: w.Denied,
 	}
 	for i := range s.Interfaces {
 		eni := &s.Interfaces[i]
@@ -179,7 +186,8 @@ func (w *World) Snapshot() RegionState {
 
 // Empty reports whether nobody has put anything into the region.
 func (w *World) Empty() bool {
-	return len(w.VPCs)+len(w.Gateways)+len(w.Addresses) == 0 && w.OptIn == "" && !w.Denied
+	return len(w.VPCs)+len(w.Gateways)+len(w.Addresses)+len(w.Secrets)+len(w.Parameters) == 0 &&
+		w.OptIn == "" && !w.Denied
 }
 
 func compareAddresses(a, b string) int {
