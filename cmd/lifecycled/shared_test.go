@@ -249,6 +249,15 @@ func TestSharedTable(t *testing.T) {
 
 	// The primary goes, and another machine than that of its launch handles it.
 	f.terminate(first)
+	e := f.on("c", f.event(f.place(first)), "handle", "--dry-run")
+	var would []string
+	for _, d := range e.Undone {
+		would = append(would, d.Step+" "+string(d.Verdict))
+	}
+	if slices.Sort(would); !slices.Equal(would, []string{"interface:1 would", "license would"}) {
+		t.Errorf("it would undo %q\n%s\n%s", would, e.stdout, e.stderr)
+	}
+	f.wantLicensed(ids...)
 	f.handles("b", first, lifecycle.Cleared)
 	f.wantLicensed(ids[1:]...)
 	next, other := ids[1], ids[2]

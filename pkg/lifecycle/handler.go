@@ -47,9 +47,9 @@ type Doer interface {
 	Adopt(ctx context.Context, made []Made) error
 	// Note logs a decision on an event, and why.
 	Note(ctx context.Context, e Event, decision, reason string) error
-	// Rehearse and RehearseUndo tell what Do and Undo would do now.
+	// Rehearse and RehearseUndo tell what Do and Undo would do now, once made was adopted.
 	Rehearse(ctx context.Context, s Step) Done
-	RehearseUndo(ctx context.Context, keys string) ([]Done, error)
+	RehearseUndo(ctx context.Context, keys string, made []Made) ([]Done, error)
 }
 
 // Verdict is how a step came out.

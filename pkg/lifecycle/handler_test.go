@@ -259,7 +259,7 @@ func (w *world) Undo(_ context.Context, keys string) (all []Done, err error) {
 }
 
 func (w *world) Rehearse(context.Context, Step) Done { return Done{Verdict: Would} }
-func (w *world) RehearseUndo(context.Context, string) ([]Done, error) {
+func (w *world) RehearseUndo(context.Context, string, []Made) ([]Done, error) {
 	return nil, nil
 }
 

@@ -21,16 +21,25 @@ type Made struct {
 const absent = "absent"
 
 // adopt takes what the launch made into the journal, where that does not know of it: the launch was
-// handled elsewhere, or its journal was lost. What another action made is left alone.
+// handled elsewhere, or its journal was lost.
 func (r *run) adopt(ctx context.Context) error {
-	prefix := r.event.Instance + "/"
-	nics, err := r.cloud.DescribeTaggedInterfaces(ctx, ec2model.Slot, prefix)
+	made, err := r.made(ctx)
 	if err != nil {
 		return err
 	}
+	return r.doer.Adopt(ctx, made)
+}
+
+// made finds what the launch made. What another action made is left alone.
+func (r *run) made(ctx context.Context) ([]Made, error) {
+	prefix := r.event.Instance + "/"
+	nics, err := r.cloud.DescribeTaggedInterfaces(ctx, ec2model.Slot, prefix)
+	if err != nil {
+		return nil, err
+	}
 	addresses, err := r.cloud.DescribeTaggedAddresses(ctx, ec2model.PublicAddress, prefix)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var all []Made
 	add := func(step, verb, undo, index, token string, facts map[string]string) {
@@ -65,9 +74,9 @@ func (r *run) adopt(ctx context.Context) error {
 	}
 	taken, err := r.takenLicense(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return r.doer.Adopt(ctx, append(taken, all...))
+	return append(taken, all...), nil
 }
 
 // takenLicense is the licence that the instance has, as the table tells; at most one. Its undo

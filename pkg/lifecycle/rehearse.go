@@ -2,6 +2,8 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
@@ -60,7 +62,11 @@ func (r *run) rehearse(ctx context.Context, postponed func(error) Result) Result
 			}
 		}
 	case undo, giveUp:
-		undone, err := r.doer.RehearseUndo(ctx, KeysOf(r.event, Launch))
+		made, err := r.made(ctx)
+		if err != nil {
+			return postponed(err)
+		}
+		undone, err := r.doer.RehearseUndo(ctx, KeysOf(r.event, Launch), made)
 		if err != nil {
 			return postponed(err)
 		}
@@ -103,8 +109,9 @@ func (d Done) would(outcomes []gate.Outcome) Done {
 	return d
 }
 
-// RehearseUndo asks what the undo of all steps whose keys begin so would do now.
-func (g *Door) RehearseUndo(ctx context.Context, keys string) ([]Done, error) {
+// RehearseUndo asks what the undo of all steps whose keys begin so would do now, and the undo of
+// what was made and the journal does not know.
+func (g *Door) RehearseUndo(ctx context.Context, keys string, made []Made) ([]Done, error) {
 	ids, leftOut, err := g.inForce(ctx, keys)
 	if err != nil {
 		return nil, err
@@ -118,5 +125,28 @@ func (g *Door) RehearseUndo(ctx context.Context, keys string) ([]Done, error) {
 		}
 		all = append(all, d)
 	}
+	for _, m := range made {
+		if err != nil {
+			return all, err
+		}
+		switch _, unknown := g.Gate.Store.Find(ctx, m.IdempotencyKey); {
+		case errors.Is(unknown, gate.ErrNotFound):
+			all = append(all, g.rehearseUndoOf(ctx, m))
+		case unknown != nil:
+			err = unknown
+		}
+	}
 	return all, err
+}
+
+// rehearseUndoOf asks what the undo of something would do that the journal does not know.
+func (g *Door) rehearseUndoOf(ctx context.Context, m Made) Done {
+	key := m.IdempotencyKey
+	d := Done{Step: key[strings.LastIndexByte(key, '/')+1:], Key: key + protocol.UndoKeySuffix}
+	o, err := g.Gate.Direct(ctx,
+		protocol.UndoOf(m.Request(protocol.DryRun), m.Undo.Action, m.Facts, nil), 0)
+	if err != nil {
+		return d.failed(err)
+	}
+	return d.would([]gate.Outcome{o})
 }
