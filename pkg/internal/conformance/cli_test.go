@@ -53,6 +53,20 @@ var commands = []command{
 		`AWS-RunShellScript --parameters commands=uptime`, fails: true, says: "InvalidInstanceId"},
 	{line: `aws ssm describe-document --name AWS-RunShellScript --query ` +
 		`'Document.[DocumentType,Status]' --output text`, want: "Command\tActive"},
+	// Secrets, which who runs the stand-in puts there.
+	{line: `curl -fsS -o /dev/null -X PUT "$AWS_ENDPOINT_URL_EC2/_sim/secret" ` +
+		`-d '{"name": "nodes/keys", "suffix": "Ab12Cd", "value": "hidden"}'`, once: true},
+	{line: `curl -fsS -o /dev/null -X PUT "$AWS_ENDPOINT_URL_EC2/_sim/parameter" ` +
+		`-d '{"name": "/nodes/psk", "value": "shared"}'`, once: true},
+	{line: `aws secretsmanager get-secret-value --secret-id nodes/keys --query ` +
+		`'[ARN,SecretString]' --output text`, want: "arn:aws:secretsmanager:ap-northeast-1:" +
+		"123456789012:secret:nodes/keys-Ab12Cd\thidden", once: true},
+	{line: `aws secretsmanager get-secret-value --secret-id none`, fails: true,
+		says: "(ResourceNotFoundException) when calling the GetSecretValue operation"},
+	{line: `aws ssm get-parameter --name /nodes/psk --with-decryption --query ` +
+		`'Parameter.[Type,Value]' --output text`, want: "SecureString\tshared", once: true},
+	{line: `aws ssm get-parameter --name /none`, fails: true,
+		says: "(ParameterNotFound) when calling the GetParameter operation"},
 	{line: `aws ec2 describe-network-interfaces --filters Name=tag:Name,Values='router-*' --query ` +
 		`'NetworkInterfaces[].[NetworkInterfaceId,PrivateIpAddress,SourceDestCheck]' --output text`,
 		want: "eni-01088600000000011\t10.88.60.11\tTrue\neni-01088600000000012\t10.88.60.12\tTrue\n" +
