@@ -67,7 +67,8 @@ func Verbs() []action.Verb {
 		Doc: "Scale-in takes another instance, or none where all are protected."}
 	return []action.Verb{
 		{
-			Name: "ensure-instance-protection", Undo: "restore-instance-protection", Risk: risk,
+			Name: "ensure-instance-protection", Undo: "restore-instance-protection", ByPolicy: true,
+			Risk: risk,
 			Doc: "Protects an instance from the scale-in of its Auto Scaling group, or takes the " +
 				"protection away.",
 			Target: target, Facts: facts, Permissions: permissions,
@@ -77,7 +78,7 @@ func Verbs() []action.Verb {
 			Plan: action.PlanWith(planEnsure),
 		},
 		{
-			Name: "restore-instance-protection", Risk: risk,
+			Name: "restore-instance-protection", ByPolicy: true, Risk: risk,
 			Doc: "Gives an instance back the protection from scale-in that it had before " +
 				"`ensure-instance-protection`.",
 			Target: target, Facts: facts, Permissions: permissions,

@@ -142,7 +142,7 @@ func Verbs() []action.Verb {
 	}
 	return []action.Verb{
 		{
-			Name: "ensure-public-address", Undo: "remove-public-address",
+			Name: "ensure-public-address", Undo: "remove-public-address", ByPolicy: true,
 			Risk: action.Risk{Level: action.High,
 				Doc: "The private address can be reached from the internet, as its groups allow."},
 			Doc: "Has an Elastic IP lead to a private address of an instance: one of a pool, allocated, " +
@@ -153,7 +153,7 @@ func Verbs() []action.Verb {
 			Permissions: permissions(), Plan: action.PlanWith(planEnsure),
 		},
 		{
-			Name: "remove-public-address",
+			Name: "remove-public-address", ByPolicy: true,
 			Risk: action.Risk{Level: action.High,
 				Doc: "The private address can't be reached from the internet any more, and a released " +
 					"Elastic IP is gone for good."},

@@ -28,6 +28,9 @@ type Verb struct {
 	// Irreversible marks an action that no verb takes back. A verb that is neither this nor has an
 	// undo takes others back.
 	Irreversible bool
+	// ByPolicy marks a verb that a preflight takes for unused unless a policy allows it. Without a
+	// policy a role that may not do what it needs is whole: cores have roles without it.
+	ByPolicy bool
 	// Doc is one sentence, for the reference.
 	Doc string
 	// Risk is what a person weighs who is to approve it.

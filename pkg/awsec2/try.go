@@ -2,6 +2,7 @@ package awsec2
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -50,12 +51,17 @@ func (r *Reader) Try(ctx context.Context, operation string) error {
 // nowhere is the id of a command that there is not.
 const nowhere = "00000000-0000-0000-0000-000000000000"
 
-// tryOther tries an operation of another service than EC2. What SSM does not have it may be asked
-// about all the same.
+// tryOther tries an operation of another service than EC2. What a service does not have it may be
+// asked about all the same.
 func (r *Reader) tryOther(ctx context.Context, operation string) error {
 	const instance = "i-00000000000000000"
 	var err error
 	switch operation {
+	case "autoscaling:DescribeAutoScalingInstances":
+		err = r.tryScaling(ctx, "DescribeAutoScalingInstances", url.Values{"MaxRecords": {"1"}})
+	case "autoscaling:DescribeLifecycleHooks":
+		err = r.tryScaling(ctx, "DescribeLifecycleHooks",
+			url.Values{"AutoScalingGroupName": {"no-such-group"}})
 	case "ssm:DescribeDocument":
 		_, _, err = r.Document(ctx, "AWS-RunShellScript", "")
 	case "ssm:DescribeInstanceInformation":
@@ -68,4 +74,14 @@ func (r *Reader) tryOther(ctx context.Context, operation string) error {
 		return protocol.Refuse(protocol.Internal, "there is no way to try %s", operation)
 	}
 	return err
+}
+
+// tryScaling tries an operation of Auto Scaling. That a group is not there is said to those who may
+// ask.
+func (r *Reader) tryScaling(ctx context.Context, operation string, in url.Values) error {
+	err := autoScaling.call(ctx, r.of.serviceReader, operation, in, &struct{}{})
+	if code, _ := codeOf(err); code == "ValidationError" {
+		return nil
+	}
+	return autoScaling.failed(operation, "read with "+operation, err)
 }

@@ -280,8 +280,8 @@ func (l *looker) reads() []action.Permission {
 			continue
 		}
 		used := slices.ContainsFunc(counted, func(v action.Verb) bool { return reads(v, p.Action) })
-		if !strings.HasPrefix(p.Action, "ec2:") && !used {
-			// Another service is only asked where it is used.
+		if !used && (!strings.HasPrefix(p.Action, "ec2:") || l.byPolicy(p.Action)) {
+			// Another service, and what a policy has to allow, is only asked where it is used.
 			continue
 		}
 		p.Foresees = p.Action != describeTags && !needed(p)
@@ -290,10 +290,17 @@ func (l *looker) reads() []action.Permission {
 	return all
 }
 
+// byPolicy reports whether all verbs that read with the action are used only by a policy.
+func (l *looker) byPolicy(name string) bool {
+	return !slices.ContainsFunc(l.verbs.Verbs(), func(v action.Verb) bool {
+		return reads(v, name) && !v.ByPolicy
+	})
+}
+
 // counts reports whether a verb may be used. One that nothing takes back needs a policy for that.
 func (l *looker) counts(v action.Verb) bool {
 	if l.Policy == nil {
-		return !v.Irreversible
+		return !v.Irreversible && !v.ByPolicy
 	}
 	return l.Policy.AllowsVerb(v.Name, names(l.verbs.Undoes(v.Name))...) &&
 		(!v.Irreversible || l.Policy.AllowsIrreversible(v.Name, true))
