@@ -115,6 +115,11 @@ func (e *ensure) take(ctx context.Context) (*action.Plan, error) {
 		if err := e.unshown(); err != nil {
 			return nil, err
 		}
+	case e.elastic && now.value == waiting+e.token && now.eip.PublicIP != e.public:
+		return nil, protocol.Refuse(protocol.Conflict,
+			"this action allocated %s (%s) for %s, and %s leads there now, which is not taken away from"+
+				" it; nothing was changed; disassociate that one first, or undo the action",
+			now.eip.PublicIP, now.eip.AllocationID, e.name(), e.public)
 	case !now.own:
 		return e.keep(now)
 	}

@@ -181,6 +181,8 @@ func kindOf(value string) string {
 // TestEnsure: what a request comes to, by what leads to the private address and what is allocated
 // for it.
 func TestEnsure(t *testing.T) {
+	strangers := eip(other, "", true)
+	strangers.PublicIP = "203.0.113.10"
 	elsewhere := eip(allocation, own, true)
 	elsewhere.PrivateIP = "10.0.0.10"
 	forAnother := eip(allocation, own, false)
@@ -219,6 +221,9 @@ func TestEnsure(t *testing.T) {
 			edits: []func(*cloud){has(elsewhere)}},
 		{name: "an own one is for another interface", class: protocol.Conflict,
 			says: "undo the action first", edits: []func(*cloud){has(forAnother)}},
+		{name: "an own one leads to nothing, and somebody else's leads there",
+			class: protocol.Conflict, says: "disassociate that one first",
+			edits: []func(*cloud){has(eip(allocation, own, false)), has(strangers)}},
 		{name: "two own ones", class: protocol.Conflict, says: "both allocated",
 			edits: []func(*cloud){has(eip(allocation, own, true)), has(eip(other, own, false))}},
 		{name: "another action's leads there", from: present, now: present, to: present, keeps: true,
