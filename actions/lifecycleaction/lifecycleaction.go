@@ -38,11 +38,13 @@ const (
 	factOthers     = "otherLifecycleHooks"
 )
 
-// The values of a lifecycle action: it waits, or it ended with a result.
+// The values of a lifecycle action: it waits, or it ended.
 const (
 	waiting     = "waiting"
 	continued   = "CONTINUE"
 	abandonment = "ABANDON"
+	// untold is one that is over, and nothing tells how it ended.
+	untold = "untold"
 )
 
 // launching is the transition of an instance that comes.

@@ -20,6 +20,8 @@ type cloud struct {
 	// refusals are what completions are answered, in order; nil takes one.
 	refusals []error
 	asked    int
+	// tokens are what completions named, each empty that named the instance.
+	tokens []string
 }
 
 func (c *cloud) DescribeScalingInstance(
@@ -35,9 +37,10 @@ func (c *cloud) DescribeLifecycleHooks(
 }
 
 func (c *cloud) CompleteLifecycleAction(
-	context.Context, ec2model.LifecycleAction, string,
+	_ context.Context, of ec2model.LifecycleAction, _ string,
 ) error {
 	c.asked++
+	c.tokens = append(c.tokens, of.Token)
 	return c.refusals[c.asked-1]
 }
 
@@ -79,7 +82,8 @@ func TestWhatAStateTells(t *testing.T) {
 		want        string
 	}{
 		{"up", "Pending", false, waiting}, {"up", "Pending:Wait", false, waiting},
-		{"up", "Warmed:Pending:Wait", false, waiting}, {"up", "Pending:Wait", true, "CONTINUE"},
+		{"up", "Warmed:Pending:Wait", false, waiting}, {"up", "Pending:Wait", true, waiting},
+		{"one of two", "Pending:Wait", true, "CONTINUE"},
 		{"up", "Pending:Proceed", false, "CONTINUE"}, {"up", "InService", false, "CONTINUE"},
 		{"up", "Standby", false, "CONTINUE"}, {"up", "Warmed:Stopped", false, "CONTINUE"},
 		{"up", "Terminating", false, "ABANDON"}, {"up", "Terminating:Wait", false, "ABANDON"},
@@ -87,13 +91,20 @@ func TestWhatAStateTells(t *testing.T) {
 		{"down", "InService", false, waiting}, {"down", "Terminating", false, waiting},
 		{"down", "Terminating:Wait", false, waiting},
 		{"down", "Warmed:Terminating:Wait", false, waiting},
-		{"down", "Terminating:Wait", true, "CONTINUE"},
+		{"down", "Terminating:Wait", true, waiting},
 		// Both results end so.
 		{"down", "Terminating:Proceed", false, "ABANDON"}, {"down", "Terminated", false, "ABANDON"},
 		{"down", "", false, "ABANDON"},
+		// The hook is gone, and was of either transition.
+		{"gone", "Pending:Wait", true, waiting}, {"gone", "Terminating:Wait", true, waiting},
+		{"gone", "InService", false, "CONTINUE"}, {"gone", "Terminating", false, "ABANDON"},
 	} {
 		w := newWait(nil, asks(c.hook, "ABANDON"))
-		w.choose(theGroup("").hooks)
+		hooks := theGroup("").hooks
+		if c.hook == "one of two" {
+			hooks = append(hooks, hook("up-too", launching), hook(c.hook, launching))
+		}
+		w.choose(hooks)
 		if w.over = c.over; w.value(c.state) != c.want {
 			t.Errorf("%s at %s, over %t: %s, want %s", c.state, c.hook, c.over, w.value(c.state), c.want)
 		}
@@ -131,6 +142,12 @@ func TestWhatMayBegin(t *testing.T) {
 			req: recorded(up, pending), from: waiting, now: waiting},
 		"begun, ended otherwise": {of: theGroup("Terminating"),
 			req: recorded(up, pending), class: protocol.Conflict},
+		"begun, the hook is gone, and it serves": {of: theGroup("InService"),
+			req: recorded(asks("x", "CONTINUE"), pending), from: waiting, now: "CONTINUE"},
+		"begun, the hook is gone, and it leaves": {of: theGroup("Terminating"),
+			req: recorded(asks("x", "CONTINUE"), pending), class: protocol.Ambiguous},
+		"begun, the hook is gone, and it is gone": {of: theGroup(""),
+			req: recorded(asks("x", "CONTINUE"), pending), class: protocol.Ambiguous},
 		"done, long ago": {of: theGroup(""),
 			req: recorded(up, live), from: waiting, now: "CONTINUE"},
 	} {
@@ -214,5 +231,43 @@ func TestCompletion(t *testing.T) {
 	w := newWait(nil, asks("up", "CONTINUE"))
 	if err := w.set(t.Context(), nil, "CONTINUE", waiting); err == nil {
 		t.Error("a completion is taken back")
+	}
+}
+
+// TestOver: an action that was over before an attempt under a key that began one is told by a later
+// state alone.
+func TestOver(t *testing.T) {
+	of := theGroup("Pending:Wait")
+	of.refusals = []error{noActive()}
+	w := newWait(of, recorded(asks("up", "CONTINUE"), history.Pending))
+	w.choose(of.hooks)
+	var unknown *action.Unknown
+	if err := w.set(t.Context(), of, waiting, "CONTINUE"); !errors.As(err, &unknown) {
+		t.Errorf("told as %v, want an unknown outcome", err)
+	}
+	for state, want := range map[string]string{
+		"Pending:Wait": waiting, "Pending:Proceed": continued, "Terminating": abandonment,
+	} {
+		of.State = state
+		if seen, err := w.read(t.Context()); err != nil || seen.Values[0] != want {
+			t.Errorf("%s: %v, %v, want %s", state, seen.Values, err, want)
+		}
+	}
+}
+
+// TestTokenOfAnother: a token may be that of another instance's action. So the completion that
+// proves the first names the instance.
+func TestTokenOfAnother(t *testing.T) {
+	of := theGroup("Pending:Wait", hook("up-too", launching))
+	of.refusals = []error{nil, noActive()}
+	req := asks("up", "CONTINUE")
+	req.Parameters[paramToken] = "11111111-2222-3333-4444-555555555555"
+	w := newWait(of, req)
+	w.choose(of.hooks)
+	if err := w.set(t.Context(), of, waiting, "CONTINUE"); err != nil {
+		t.Error(err)
+	}
+	if len(of.tokens) != 2 || of.tokens[0] == "" || of.tokens[1] != "" {
+		t.Errorf("the completions named %q", of.tokens)
 	}
 }

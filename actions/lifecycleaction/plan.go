@@ -108,14 +108,18 @@ func comes(state string) bool {
 func leaves(state string) bool { return state == "" || strings.Contains(state, "Terminat") }
 
 // value is what the lifecycle state tells of the action. One that is abandoned ends the wait at all
-// hooks. So where the action is over and the instance waits on, the action was continued.
+// hooks. So where the action is over and the instance waits on at others, the action was continued.
+// Where there is no other, a state that waits is an old one, and tells nothing.
 func (w *wait) value(state string) string {
+	if w.hook.Name == "" {
+		return w.withoutHook(state)
+	}
 	waits := comes(state)
 	if !w.launches() {
 		waits = !leaves(state) || state == "Terminating" || strings.HasSuffix(state, ":Wait")
 	}
 	switch {
-	case waits && w.over:
+	case waits && w.over && len(w.others) > 0:
 		return continued
 	case waits:
 		return waiting
@@ -126,6 +130,22 @@ func (w *wait) value(state string) string {
 		return abandonment
 	}
 	return continued
+}
+
+// withoutHook is value where the group has the hook no more, so that nothing tells of which
+// transition it was. Only an instance that is launched comes into service, and whichever the
+// transition was, one that leaves may have been abandoned: Auto Scaling ends what waits at a hook
+// that is deleted.
+func (w *wait) withoutHook(state string) string {
+	switch {
+	case comes(state), strings.HasSuffix(state, ":Wait"):
+		return waiting
+	case !leaves(state):
+		return continued
+	case w.result == abandonment:
+		return abandonment
+	}
+	return untold
 }
 
 func (w *wait) read(ctx context.Context) (action.Seen, error) {
@@ -164,6 +184,13 @@ func (w *wait) mayBegin(i ec2model.ScalingInstance, value string, recorded bool)
 			w.of.Instance, cmp.Or(i.State, "in no group")).With(factState, cmp.Or(i.State, "none"))
 	case value == waiting, recorded && value == w.result:
 		return nil
+	case value == untold:
+		return protocol.Refuse(protocol.Ambiguous,
+			"how the lifecycle action of %s at %s ended could not be found out: the Auto Scaling group "+
+				"%s has no such hook any more, and the instance is %s; nothing was changed; look at the "+
+				"group's activities", w.of.Instance, protocol.Quote(w.of.Hook),
+			protocol.Quote(w.of.Group), cmp.Or(i.State, "in no group any more")).
+			With(factState, cmp.Or(i.State, "none"))
 	case recorded:
 		return w.refuse(i, "the action ended otherwise than with "+w.result)
 	}
@@ -194,13 +221,20 @@ func (w *wait) set(ctx context.Context, by Writer, _, to string) error {
 		return protocol.Refuse(protocol.Internal, "a lifecycle action can't be taken back")
 	}
 	err := by.CompleteLifecycleAction(ctx, w.of, w.result)
+	if _, recorded := w.own(); recorded && w.isOver(err) && len(w.others) == 0 {
+		// An earlier attempt may have completed it. How it ended only a later state tells.
+		return &action.Unknown{Cause: protocol.Refuse(protocol.Ambiguous, "%s", w.explained(err))}
+	}
 	if err != nil {
 		return w.explained(err)
 	}
 	if len(w.others) == 0 || w.result == abandonment {
 		return nil
 	}
-	again := by.CompleteLifecycleAction(ctx, w.of, w.result)
+	// It names the instance: a token may be that of another one's action.
+	of := w.of
+	of.Token = ""
+	again := by.CompleteLifecycleAction(ctx, of, w.result)
 	if w.isOver(again) {
 		return nil
 	}
