@@ -358,6 +358,57 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckForeseesTheEnds: check tells that no hook could be told, and that nothing could be undone.
+func TestCheckForeseesTheEnds(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	for _, edit := range [][3]string{
+		{`["*"]`, "[ensure-network-interface, ensure-tags]", "complete-lifecycle-action"},
+		{"allowIrreversible: true", "allowIrreversible: false", "allowIrreversible"},
+		{"allowUndo: true", "allowUndo: false", "allowUndo"},
+	} {
+		l.policy = l.file("narrow.yaml", strings.Replace(labPolicy, edit[0], edit[1], 1))
+		if e := l.run("", "check"); e.code != 3 || !strings.Contains(e.stdout, edit[2]) {
+			t.Errorf("%s: exit %d: %s\n%s", edit[1], e.code, e.stdout, e.stderr)
+		}
+	}
+}
+
+// TestSeveralHooks: a handler that answers any hook ends the wait at each.
+func TestSeveralHooks(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "    hooks: {launch: edge-launch, terminate: edge-terminate}\n", "")
+	l.region().EditScalingGroup(groupName, func(g *ec2sim.ScalingGroup) {
+		g.Hooks = append(g.Hooks,
+			ec2sim.ScalingHook{Name: "b-launch", Transition: ec2sim.Launching, HeartbeatSeconds: 600},
+			ec2sim.ScalingHook{Name: "b-end", Transition: ec2sim.Terminating, HeartbeatSeconds: 600})
+		g.DesiredCapacity = 2
+	})
+	second := l.member(1).InstanceID
+	both := func(want lifecycle.Outcome) {
+		m := l.member(1)
+		if len(m.Actions) != 2 {
+			t.Fatalf("%+v", m)
+		}
+		event := l.event(1)
+		for _, a := range m.Actions {
+			l.handle(strings.NewReplacer(m.Actions[0].Token, a.Token, m.Actions[0].Hook, a.Hook).Replace(
+				event), want)
+		}
+	}
+	both(lifecycle.WentOn)
+	if m := l.member(1); m.State != "InService" {
+		t.Errorf("%+v", m)
+	}
+	l.scaleIn()
+	both(lifecycle.Cleared)
+	for _, m := range l.region().ScalingGroup(groupName).Instances {
+		if m.InstanceID == second {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
 // TestHelp: every command has an example, and its help fits.
 func TestHelp(t *testing.T) {
 	t.Parallel()

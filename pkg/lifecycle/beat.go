@@ -104,8 +104,10 @@ func (b *heartbeats) interval(ctx context.Context) (time.Duration, bool) {
 	}
 	hooks, err := r.cloud.DescribeLifecycleHooks(ctx, r.event.Group)
 	if err != nil {
+		if ctx.Err() == nil {
+			r.Log.Warn("cannot read the hooks", "group", r.event.Group, "error", err)
+		}
 		// EC2's shortest.
-		r.Log.Warn("cannot read the hooks", "group", r.event.Group, "error", err)
 		return 30 * time.Second / perTimeout, true
 	}
 	for _, h := range hooks {

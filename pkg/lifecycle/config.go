@@ -144,6 +144,18 @@ func (c *Configuration) Group(e Event) *Group {
 	return nil
 }
 
+// elsewhere is another region in which an event's group may be, where the event does not say it;
+// empty for none.
+func (c *Configuration) elsewhere(e Event, region string) string {
+	for _, g := range c.Groups {
+		if e.Region == "" && g.Account == e.Account && g.Region != region &&
+			wildcard.Plain.Match(g.Name, e.Group) {
+			return g.Region
+		}
+	}
+	return ""
+}
+
 // Hook is the hook that the group's handler answers for a kind of event; empty for any.
 func (g *Group) Hook(k Kind) string {
 	switch k {

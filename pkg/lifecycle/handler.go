@@ -18,6 +18,8 @@ import (
 // Cloud is what a handler reads of a region, and the one thing that it says there by itself: that a
 // hook is to wait on.
 type Cloud interface {
+	// Account asks in which account calls are made.
+	Account(ctx context.Context) (string, error)
 	DescribeScalingInstance(ctx context.Context, instance string) (ec2model.ScalingInstance, error)
 	DescribeLifecycleHooks(ctx context.Context, group string) ([]ec2model.LifecycleHook, error)
 	RecordLifecycleActionHeartbeat(ctx context.Context, of ec2model.LifecycleAction) error
@@ -166,6 +168,11 @@ func (h *Handler) mine(e *Event) (*Group, string) {
 		return nil, fmt.Sprintf("the configuration has no group %s in the account %s",
 			protocol.Quote(e.Group), e.Account)
 	}
+	if other := h.Configuration.elsewhere(*e, g.Region); e.Kind != Told && other != "" {
+		return nil, fmt.Sprintf("it does not say its region, and the configuration has the group %s in "+
+			"%s and in %s: have EventBridge or SNS send it, or give each region a handler of its own",
+			protocol.Quote(e.Group), g.Region, other)
+	}
 	e.Region = g.Region
 	if hook := g.Hook(e.Kind); hook != "" && hook != e.Hook {
 		return nil, fmt.Sprintf(
@@ -255,6 +262,12 @@ func (r *run) ended(m move) Result {
 	switch {
 	case m == stop:
 		o.Outcome = Postponed
+		return *o
+	case !r.known.undone && len(o.Left) == 0:
+		// Another run undid it, and what that left is still left.
+		o.Left = r.record.Left
+	}
+	switch {
 	case r.event.Kind != Launch:
 		o.Outcome = Cleared
 	case r.known.terminate != "":

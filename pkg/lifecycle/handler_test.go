@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,10 @@ type world struct {
 	// states are Auto Scaling's of each instance; zone is that of all.
 	states map[string]string
 	zone   string
+	// account is that of the identity; empty for that of events. Moved are the groups of instances
+	// that are in another one.
+	account string
+	moved   map[string]string
 	// did are the keys in force, in order; log is all that was asked for.
 	did, log []string
 	// fails are how steps come out, by what their keys end with; each is asked before it is done.
@@ -116,7 +121,7 @@ func (w *world) DescribeScalingInstance(
 	state := w.states[instance]
 	i := ec2model.ScalingInstance{ID: instance, State: state, Zone: w.zone}
 	if state != "" {
-		i.Group = "edge"
+		i.Group = cmp.Or(w.moved[instance], "edge")
 	}
 	return i, nil
 }
@@ -136,6 +141,10 @@ func (w *world) RecordLifecycleActionHeartbeat(context.Context, ec2model.Lifecyc
 	}
 	w.beats++
 	return nil
+}
+
+func (w *world) Account(context.Context) (string, error) {
+	return cmp.Or(w.account, "111122223333"), nil
 }
 
 func (w *world) DescribeInstance(_ context.Context, id string) (ec2model.Instance, error) {
@@ -353,7 +362,7 @@ func TestALaunchGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, one)
 	h := w.handler(nicAndTags)
-	all := []string{"i-1/launch/interface:1", "i-1/launch/tags", "i-1/hook/launch/CONTINUE"}
+	all := []string{"i-1/launch/interface:1", "i-1/launch/tags", "i-1/hook/launch/CONTINUE/l"}
 	w.holds(h.Handle(t.Context(), launchOf(one)), WentOn, "InService", all...)
 	w.holds(h.Handle(t.Context(), launchOf(one)), WentOn, "InService", all...)
 	if !slices.Equal(w.log, all) {
@@ -376,7 +385,7 @@ func TestTwoHandlersAtOnce(t *testing.T) {
 	}
 	wait.Wait()
 	if all := []string{"i-1/launch/interface:1", "i-1/launch/tags",
-		"i-1/hook/launch/CONTINUE"}; !slices.Equal(w.log, all) {
+		"i-1/hook/launch/CONTINUE/l"}; !slices.Equal(w.log, all) {
 		t.Errorf("they asked for %v", w.log)
 	}
 }
@@ -388,7 +397,7 @@ func TestL17AFailedStepAbandons(t *testing.T) {
 	h := w.handler(nicAndTags)
 	w.fails["tags"] = failing(StepFailed, "no right")
 	r := h.Handle(t.Context(), launchOf(one))
-	w.holds(r, GaveUp, "Terminating:Wait", "i-1/hook/launch/ABANDON")
+	w.holds(r, GaveUp, "Terminating:Wait", "i-1/hook/launch/ABANDON/l")
 	if r.Reason != "tags: no right" || r.Well() || !r.Handled() {
 		t.Errorf("%+v", r)
 	}
@@ -396,13 +405,13 @@ func TestL17AFailedStepAbandons(t *testing.T) {
 		t.Errorf("the journal has %v", w.notes)
 	}
 	if want := []string{"i-1/launch/interface:1", "i-1/launch/tags",
-		"i-1/launch/interface:1:undo", "i-1/hook/launch/ABANDON"}; !slices.Equal(w.log, want) {
+		"i-1/launch/interface:1:undo", "i-1/hook/launch/ABANDON/l"}; !slices.Equal(w.log, want) {
 		t.Errorf("it asked for %v", w.log)
 	}
 	// The event again does not begin anew.
 	w.fails = nil
 	w.holds(h.Handle(t.Context(), launchOf(one)), GaveUp, "Terminating:Wait",
-		"i-1/hook/launch/ABANDON")
+		"i-1/hook/launch/ABANDON/l")
 }
 
 // TestStepsThatMayFail: what is not required, or out of stock, is told and does not abandon.
@@ -461,7 +470,7 @@ func TestAnUnknownZone(t *testing.T) {
 	w := newWorld(t, one)
 	w.zone = "eu-west-1c"
 	r := w.handler(nicAndTags).Handle(t.Context(), launchOf(one))
-	w.holds(r, GaveUp, "Terminating:Wait", "i-1/hook/launch/ABANDON")
+	w.holds(r, GaveUp, "Terminating:Wait", "i-1/hook/launch/ABANDON/l")
 	if len(w.log) != 1 || !strings.Contains(r.Reason, "eu-west-1c") {
 		t.Errorf("%v: %s", w.log, r.Reason)
 	}
@@ -499,15 +508,15 @@ func TestATerminateCleans(t *testing.T) {
 	h.Handle(t.Context(), launchOf(one))
 	w.states[one], w.log = "Terminating:Wait", nil
 	r := h.Handle(t.Context(), terminateOf(one))
-	w.holds(r, Cleared, "", "i-1/hook/launch/CONTINUE", "i-1/hook/terminate/CONTINUE")
+	w.holds(r, Cleared, "", "i-1/hook/launch/CONTINUE/l", "i-1/hook/terminate/CONTINUE/t")
 	if want := []string{"i-1/launch/tags:undo", "i-1/launch/interface:1:undo",
-		"i-1/hook/terminate/CONTINUE"}; !slices.Equal(w.log, want) {
+		"i-1/hook/terminate/CONTINUE/t"}; !slices.Equal(w.log, want) {
 		t.Errorf("it asked for %v", w.log)
 	}
 	// A launch that comes late, or again, does nothing.
 	h.Handle(t.Context(), launchOf(one))
-	w.holds(h.Handle(t.Context(), terminateOf(one)), Cleared, "", "i-1/hook/launch/CONTINUE",
-		"i-1/hook/terminate/CONTINUE")
+	w.holds(h.Handle(t.Context(), terminateOf(one)), Cleared, "", "i-1/hook/launch/CONTINUE/l",
+		"i-1/hook/terminate/CONTINUE/t")
 }
 
 // TestATerminateTellsWhatIsLeft: what can't be undone is told, and the instance goes all the same.
@@ -532,6 +541,11 @@ func TestATerminateTellsWhatIsLeft(t *testing.T) {
 	if len(w.notes) != 1 || !strings.Contains(w.notes[0], "i-1 left: ") {
 		t.Errorf("the journal has %v", w.notes)
 	}
+	// And told again where the event comes again.
+	if again := h.Handle(t.Context(), terminateOf(one)); again.Outcome != Cleared || again.Well() ||
+		!slices.Equal(again.Left, r.Left) {
+		t.Errorf("%+v", again)
+	}
 }
 
 // TestATerminateWithoutARecord works from tags: what the launch made is undone, addresses first.
@@ -553,9 +567,9 @@ func TestATerminateWithoutARecord(t *testing.T) {
 		ec2model.PublicAddress: tagOf("address:1", one+"/1/eni-1/10.0.0.9/")}},
 		{AllocationID: "eipalloc-2", Tags: map[string]string{ec2model.PublicAddress: one + "/1/x"}}}
 	r := w.handler(nicAndTags).Handle(t.Context(), terminateOf(one))
-	w.holds(r, Cleared, "", "i-1/hook/terminate/CONTINUE")
+	w.holds(r, Cleared, "", "i-1/hook/terminate/CONTINUE/t")
 	if want := []string{"i-1/launch/address:1:undo", "i-1/launch/interface:1:undo",
-		"i-1/hook/terminate/CONTINUE"}; !slices.Equal(w.log, want) {
+		"i-1/hook/terminate/CONTINUE/t"}; !slices.Equal(w.log, want) {
 		t.Errorf("it asked for %v", w.log)
 	}
 	facts := w.parameters["i-1/launch/address:1"]
@@ -582,6 +596,65 @@ func TestATerminateOfWhatIsInService(t *testing.T) {
 	// It did not stop anything either.
 	if rec, _ := h.Records.Read(t.Context(), launchOf(one)); rec.Terminate != "" {
 		t.Errorf("%+v", rec)
+	}
+}
+
+// TestATerminateOfWhatWasMoved: an instance that is in service in another group keeps what it has.
+func TestATerminateOfWhatWasMoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, one)
+	h := w.handler(nicAndTags)
+	h.Handle(t.Context(), launchOf(one))
+	w.moved = map[string]string{one: "core"}
+	gone := terminateOf(one)
+	gone.Kind = Gone
+	for _, e := range []Event{terminateOf(one), gone} {
+		r := h.Handle(t.Context(), e)
+		if r.Outcome != Postponed || len(w.in()) != 3 || !strings.Contains(r.Reason, "core") {
+			t.Errorf("%+v, in force: %v", r, w.in())
+		}
+	}
+	w.states[one] = "Terminating:Wait"
+	if r := h.Handle(t.Context(), gone); r.Outcome != Cleared {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestWhatAnotherAccountDoesNotKnow is not taken for gone: the event comes again.
+func TestWhatAnotherAccountDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account = "444455556666"
+	h := w.handler(nicAndTags)
+	for _, e := range []Event{launchOf(one), terminateOf(one)} {
+		if r := h.Handle(t.Context(), e); r.Outcome != Postponed ||
+			!strings.Contains(r.Reason, "444455556666") {
+			t.Errorf("%+v", r)
+		}
+	}
+	if rec, _ := h.Records.Read(t.Context(), launchOf(one)); rec.Launch != "" || rec.Terminate != "" {
+		t.Errorf("%+v", rec)
+	}
+	w.account = ""
+	w.holds(h.Handle(t.Context(), terminateOf(one)), Cleared, "")
+}
+
+// TestAnEventThatMayBeOfTwoRegions is refused: no region is taken for the other.
+func TestAnEventThatMayBeOfTwoRegions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, one)
+	h := w.handler(nicAndTags)
+	other := h.Configuration.Groups[0]
+	other.Region = "eu-west-2"
+	h.Configuration.Groups = append(h.Configuration.Groups, other)
+	e := launchOf(one)
+	e.Region = ""
+	if r := h.Handle(t.Context(), e); r.Outcome != Refused || !strings.Contains(r.Reason, "eu-west-2") {
+		t.Errorf("%+v", r)
+	}
+	e.Region = "eu-west-1"
+	if r := h.Handle(t.Context(), e); r.Outcome != WentOn {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -615,7 +688,7 @@ func TestATerminateStopsItsLaunch(t *testing.T) {
 	}
 	close(goOn)
 	wait.Wait()
-	w.holds(terminated, Cleared, "", "i-1/hook/terminate/CONTINUE")
+	w.holds(terminated, Cleared, "", "i-1/hook/terminate/CONTINUE/t")
 	if launched.Outcome != GaveUp {
 		t.Errorf("%+v", launched)
 	}
@@ -734,7 +807,7 @@ func TestStopped(t *testing.T) {
 	}
 	w.fails = nil
 	w.holds(h.Handle(t.Context(), launchOf(one)), WentOn, "InService", "i-1/launch/interface:1",
-		"i-1/launch/tags", "i-1/hook/launch/CONTINUE")
+		"i-1/launch/tags", "i-1/hook/launch/CONTINUE/l")
 }
 
 // TestTableOutOfReach: nothing is done where it can't be known how far an instance has come.

@@ -153,6 +153,11 @@ func (k known) launchMove() move {
 			return undo
 		}
 		return acknowledge
+	case k.launch == Continued && k.stand == Unread:
+		// Where a group has several hooks, each sends an event of its own.
+		return look
+	case k.launch == Continued && k.stand == Waiting && !k.completed:
+		return sayContinue
 	case k.launch == Continued:
 		return acknowledge
 	case k.launch == Abandoning || k.launch == Abandoned:
@@ -201,14 +206,14 @@ func (k known) continueMove() move {
 // terminateMove is what a terminate does next, by a record that was just read.
 func (k known) terminateMove() move {
 	switch {
-	case k.terminate == Ended:
-		return acknowledge
-	case k.terminate != Cleaned && !k.undone:
+	case k.terminate != Cleaned && k.terminate != Ended && !k.undone:
 		return undo
-	case k.terminate != Cleaned:
+	case k.terminate != Cleaned && k.terminate != Ended:
 		return clean
 	case k.kind == Terminate && k.stand == Waiting && !k.completed:
 		return sayContinue
+	case k.terminate == Ended:
+		return acknowledge
 	}
 	return end
 }

@@ -266,6 +266,23 @@ func (p planner) protection() Step {
 		map[string]string{"protectedFromScaleIn": "true"})
 }
 
+// completion is the step that tells a hook a result. A handler that answers any hook has one for each.
+func (g *Group) completion(e Event, result string) Step {
+	key := KeysOf(e, "hook") + string(e.Kind) + "/" + result
+	if g.Hook(e.Kind) == "" {
+		key += "/" + e.Hook
+	}
+	return Step{Name: "hook:" + result, Required: true, Plan: gate.Plan{
+		Name: "end of the wait of " + e.Instance, Provider: ProviderAWS,
+		Action: "complete-lifecycle-action",
+		Target: map[string]string{"instanceRef": e.Instance, "region": e.Region,
+			"autoScalingGroupName": e.Group},
+		Parameters: map[string]string{"lifecycleHookName": e.Hook, "lifecycleActionResult": result,
+			"lifecycleActionToken": e.Token},
+		IdempotencyKey: key,
+	}}
+}
+
 // protectionStep is the name of the step that protects from scale-in.
 const protectionStep = "protection"
 

@@ -38,7 +38,7 @@ func TestTheFirstIsThePrimary(t *testing.T) {
 	w := newWorld(t, one, two)
 	h := w.handler(grouped)
 	w.holds(h.Handle(t.Context(), launchOf(one)), WentOn, "InService", "i-1/launch/appliance@1",
-		"i-1/hook/launch/CONTINUE", "i-1/launch/protection")
+		"i-1/hook/launch/CONTINUE/l", "i-1/launch/protection")
 	want := members.Primary{Instance: one, Address: "10.0.0.11", Epoch: 1, Confirmed: true}
 	if p, _ := w.primary(); p != want {
 		t.Errorf("%+v", p)
@@ -126,10 +126,10 @@ func TestThePrimaryTerminates(t *testing.T) {
 		h.Handle(t.Context(), launchOf(i))
 	}
 	w.states[one], w.log = "Terminating:Wait", nil
-	w.holds(h.Handle(t.Context(), terminateOf(one)), Cleared, "", "i-1/hook/launch/CONTINUE",
-		"i-2/launch/appliance@1", "i-2/hook/launch/CONTINUE", "i-3/launch/appliance@1",
-		"i-3/hook/launch/CONTINUE", "i-2/launch/appliance@3", "i-2/launch/protection",
-		"i-3/launch/appliance@3", "i-1/hook/terminate/CONTINUE")
+	w.holds(h.Handle(t.Context(), terminateOf(one)), Cleared, "", "i-1/hook/launch/CONTINUE/l",
+		"i-2/launch/appliance@1", "i-2/hook/launch/CONTINUE/l", "i-3/launch/appliance@1",
+		"i-3/hook/launch/CONTINUE/l", "i-2/launch/appliance@3", "i-2/launch/protection",
+		"i-3/launch/appliance@3", "i-1/hook/terminate/CONTINUE/t")
 	want := members.Primary{Instance: two, Address: "10.0.0.12", Epoch: 3, Confirmed: true}
 	if p, _ := w.primary(); p != want {
 		t.Errorf("%+v", p)
@@ -169,7 +169,7 @@ func TestAFailedPrimaryLeaves(t *testing.T) {
 	h := w.handler(grouped)
 	w.fails["appliance@1"] = failing(StepFailed, "wrong password")
 	w.holds(h.Handle(t.Context(), launchOf(one)), GaveUp, "Terminating:Wait",
-		"i-1/hook/launch/ABANDON")
+		"i-1/hook/launch/ABANDON/l")
 	if p, all := w.primary(); p.Instance != "" || len(all) != 0 {
 		t.Errorf("%+v of %+v", p, all)
 	}

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
-	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -40,9 +40,10 @@ func (r *run) look(ctx context.Context) answer {
 	}
 	if r.event.Kind != Launch && stand == Passed {
 		r.reason = fmt.Sprintf(
-			"%s is %s in its group, so it is not terminated",
+			"%s is %s in %s, so it is not terminated",
 			r.event.Instance,
-			i.State,
+			cmp.Or(i.State, "running"),
+			cmp.Or(i.Group, "no group"),
 		)
 	}
 	r.known = r.known.looks(stand, wrong)
@@ -55,6 +56,9 @@ func (r *run) standOf(ctx context.Context, i ec2model.ScalingInstance) (Stand, e
 	switch state := i.State; {
 	case state == "":
 		return r.standAlone(ctx)
+	case i.Group != r.event.Group && r.event.Kind != Launch && !strings.HasPrefix(state, "Terminat"):
+		// It was moved to another group, and runs on: what it has is in use.
+		return Passed, nil
 	case i.Group != r.event.Group:
 		return Leaving, nil
 	case state == waitingAt(r.event.Kind):
@@ -73,7 +77,7 @@ func (r *run) standAlone(ctx context.Context) (Stand, error) {
 	var f *protocol.Failure
 	switch {
 	case errors.As(err, &f) && f.Class == protocol.NotFound:
-		return Leaving, nil
+		return r.unknown(ctx)
 	case err != nil:
 		return Unread, err
 	case i.State == "shutting-down" || i.State == "terminated":
@@ -81,6 +85,20 @@ func (r *run) standAlone(ctx context.Context) (Stand, error) {
 	}
 	// It was taken out of its group, and runs on.
 	return Passed, nil
+}
+
+// unknown tells where an instance stands that EC2 does not know. That is believed of the account
+// that the event is of alone: another one never knew it.
+func (r *run) unknown(ctx context.Context) (Stand, error) {
+	account, err := r.cloud.Account(ctx)
+	if err == nil && account != r.event.Account {
+		err = fmt.Errorf("the event is of the account %s, and this identity is of %s, which does not "+
+			"know %s", r.event.Account, account, r.event.Instance)
+	}
+	if err != nil {
+		return Unread, err
+	}
+	return Leaving, nil
 }
 
 // prepare makes the steps of a launch. It reports whether the instance can't be launched.
@@ -239,16 +257,8 @@ func (r *run) complete(result string) answer {
 	if a := r.still(); a != done {
 		return a
 	}
-	s := Step{Name: "hook:" + result, Required: true, Plan: gate.Plan{
-		Name: "end of the wait of " + r.event.Instance, Provider: ProviderAWS,
-		Action: "complete-lifecycle-action",
-		Target: map[string]string{"instanceRef": r.event.Instance, "region": r.event.Region,
-			"autoScalingGroupName": r.event.Group},
-		Parameters: map[string]string{"lifecycleHookName": r.event.Hook,
-			"lifecycleActionResult": result, "lifecycleActionToken": r.event.Token},
-		IdempotencyKey: KeysOf(r.event, "hook") + string(r.event.Kind) + "/" + result,
-		Description:    r.reason,
-	}}
+	s := r.group.completion(r.event, result)
+	s.Description = r.reason
 	d := r.patiently(func() Done { return r.doer.Do(r.held, s, 0) })
 	r.note(d)
 	if d.Verdict == StepDone {
