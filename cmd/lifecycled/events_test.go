@@ -358,7 +358,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestCheckForeseesTheEnds: check tells that no hook could be told, and that nothing could be undone.
+// TestCheckForeseesTheEnds: check tells that no hook could be told, and that nothing could be
+// undone.
 func TestCheckForeseesTheEnds(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

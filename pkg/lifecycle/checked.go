@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +44,9 @@ type CheckedStep struct {
 	Required   bool              `json:"required"`
 }
 
+// uuid stands for the token of a lifecycle action.
+const uuid = "00000000-0000-0000-0000-000000000000"
+
 // sample is the instance that plans are checked with.
 var sample = Instance{ID: "i-00000000000000000", Primary: "eni-00000000000000000",
 	Address: "192.0.2.1"}
@@ -79,6 +83,8 @@ func (g *Group) check(of *gate.Gate) (CheckedGroup, []string) {
 			faults = append(faults, r.Field+": "+r.Text)
 		}
 	}
+	e.Hook, e.Token = cmp.Or(g.LaunchHook, "sample"), uuid
+	faults = append(faults, g.completion(e, "CONTINUE").faults(of, e)...)
 	zones := g.zones()
 	for _, zone := range zones {
 		i := sample
@@ -89,6 +95,7 @@ func (g *Group) check(of *gate.Gate) (CheckedGroup, []string) {
 		checked := CheckedZone{Zone: zone}
 		for _, s := range g.all(e, i) {
 			faults = append(faults, s.faults(of, e)...)
+			faults = append(faults, s.undoFaults(of)...)
 			checked.Steps = append(checked.Steps, CheckedStep{Name: s.Name, Action: s.Action,
 				Provider: s.Provider, Target: s.Target, Parameters: s.Parameters, Required: s.Required})
 		}
@@ -119,6 +126,21 @@ func (g *Group) all(e Event, i Instance) []Step {
 		role = Role{Name: RolePrimary, Primary: i.ID, PrimaryAddress: i.Address, Epoch: 1}
 	}
 	return append(g.Resources(e, i), g.InRole(e, i, own, role)...)
+}
+
+// undoFaults says why a launch that fails, or ends, could not take back a step.
+func (s Step) undoFaults(of *gate.Gate) (texts []string) {
+	if of.Policy == nil || len(of.Complete(&s.Plan)) > 0 || s.Undo == nil {
+		return nil
+	}
+	r := s.Request(protocol.Execute)
+	r.Action, r.IdempotencyKey = s.Undo.Action, r.IdempotencyKey+protocol.UndoKeySuffix
+	for _, d := range of.Policy.Subject(policy.RequestSubject(of.Registry, r)) {
+		if d.Field == "allowUndo" || d.Field == "allowedActions" {
+			texts = append(texts, s.Name+protocol.UndoKeySuffix+": "+d.Field+": "+d.Text)
+		}
+	}
+	return texts
 }
 
 // faults says what is wrong with a step, whatever the world is like.

@@ -169,8 +169,8 @@ func (h *Handler) mine(e *Event) (*Group, string) {
 			protocol.Quote(e.Group), e.Account)
 	}
 	if other := h.Configuration.elsewhere(*e, g.Region); e.Kind != Told && other != "" {
-		return nil, fmt.Sprintf("it does not say its region, and the configuration has the group %s in "+
-			"%s and in %s: have EventBridge or SNS send it, or give each region a handler of its own",
+		return nil, fmt.Sprintf("it does not say its region, and the configuration has the group "+
+			"%s in %s and in %s: have EventBridge or SNS send it, or give each region a handler of its own",
 			protocol.Quote(e.Group), g.Region, other)
 	}
 	e.Region = g.Region
@@ -394,6 +394,10 @@ func (r *run) orLater(err error) answer {
 	return later
 }
 
+// leastClaim is how long a run waits for its turn at least: longer than the lease of one that died
+// stands still until it is taken over.
+const leastClaim = 20 * time.Second
+
 // claim waits until no other run is at work on the instance. The hook is told to wait on from here.
 func (r *run) claim(ctx context.Context) answer {
 	if r.beats == nil {
@@ -403,7 +407,7 @@ func (r *run) claim(ctx context.Context) answer {
 		r.release()
 		r.release = nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, r.group.Patience)
+	waiting, cancel := context.WithTimeout(ctx, max(r.group.Patience, leastClaim))
 	defer cancel()
 	held, release, err := r.Claims.Claim(waiting, KeysOf(r.event, "claim"))
 	if err != nil && ctx.Err() == nil && waiting.Err() != nil {

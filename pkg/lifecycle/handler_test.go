@@ -649,7 +649,8 @@ func TestAnEventThatMayBeOfTwoRegions(t *testing.T) {
 	h.Configuration.Groups = append(h.Configuration.Groups, other)
 	e := launchOf(one)
 	e.Region = ""
-	if r := h.Handle(t.Context(), e); r.Outcome != Refused || !strings.Contains(r.Reason, "eu-west-2") {
+	if r := h.Handle(t.Context(), e); r.Outcome != Refused ||
+		!strings.Contains(r.Reason, "eu-west-2") {
 		t.Errorf("%+v", r)
 	}
 	e.Region = "eu-west-1"
@@ -808,6 +809,57 @@ func TestStopped(t *testing.T) {
 	w.fails = nil
 	w.holds(h.Handle(t.Context(), launchOf(one)), WentOn, "InService", "i-1/launch/interface:1",
 		"i-1/launch/tags", "i-1/hook/launch/CONTINUE/l")
+}
+
+// impatient refuses every claim, and notes how long there was to wait for it.
+type impatient struct{ had time.Duration }
+
+func (c *impatient) Claim(ctx context.Context, _ string) (context.Context, func(), error) {
+	end, _ := ctx.Deadline()
+	c.had = time.Until(end)
+	return nil, nil, errors.New("it is taken")
+}
+
+// TestAShortPatience: a claim is waited for until the lease of a run that died is taken over, or no
+// run ever comes after it.
+func TestAShortPatience(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, one)
+	h := w.handler(nicAndTags)
+	h.Configuration.Groups[0].Patience = time.Second
+	c := &impatient{}
+	h.Claims = c
+	if r := h.Handle(t.Context(), launchOf(one)); r.Outcome != Postponed {
+		t.Errorf("%+v", r)
+	}
+	if lease := 10 * time.Second; c.had < lease*3/2 {
+		t.Errorf("there was %s to wait for the claim, and a lease stands for %s", c.had, lease)
+	}
+}
+
+// TestL3ALicenseOfAnotherJournal: what the table says that an instance has is given back, though
+// this journal knows nothing of it. That of another instance is kept.
+func TestL3ALicenseOfAnotherJournal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, one)
+	w.states[one] = "Terminating:Wait"
+	pool := licenses.NewPool(w.backend, "p")
+	for id, holder := range map[string]string{"a.lic": one, "b.lic": two} {
+		if err := pool.Take(t.Context(), licensemodel.License{Pool: "p", ID: id},
+			licenses.Digest([]byte(id)), holder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := w.handler(nicAndTags + "    license: {pool: p, source: /l/}\n")
+	w.holds(h.Handle(t.Context(), terminateOf(one)), Cleared, "", "i-1/hook/terminate/CONTINUE/t")
+	want := []string{"i-1/launch/license:undo", "i-1/hook/terminate/CONTINUE/t"}
+	if !slices.Equal(w.log, want) {
+		t.Errorf("it asked for %v", w.log)
+	}
+	if facts := w.parameters["i-1/launch/license"]; facts["assignedLicense"] != "a.lic" ||
+		facts["priorLicense"] != "none" {
+		t.Errorf("%v", facts)
+	}
 }
 
 // TestTableOutOfReach: nothing is done where it can't be known how far an instance has come.

@@ -266,7 +266,8 @@ func (p planner) protection() Step {
 		map[string]string{"protectedFromScaleIn": "true"})
 }
 
-// completion is the step that tells a hook a result. A handler that answers any hook has one for each.
+// completion is the step that tells a hook a result. A handler that answers any hook has one for
+// each.
 func (g *Group) completion(e Event, result string) Step {
 	key := KeysOf(e, "hook") + string(e.Kind) + "/" + result
 	if g.Hook(e.Kind) == "" {

@@ -79,8 +79,9 @@ func (s sweeping) swept(k lifecycle.Kind, g sweep.Group, instance string) lifecy
 		Group: g.Name, Instance: instance, At: s.Now()}
 }
 
-// claimPatience is how long the sweeper waits for its turn on an instance.
-const claimPatience = 5 * time.Second
+// claimPatience is how long the sweeper waits for its turn on an instance: longer than the lease of
+// a run that died stands still until it is taken over.
+const claimPatience = 20 * time.Second
 
 // Claim makes the caller the only one at work on an instance.
 func (s sweeping) Claim(
