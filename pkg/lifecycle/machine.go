@@ -153,13 +153,8 @@ func (k known) launchMove() move {
 			return undo
 		}
 		return acknowledge
-	case k.launch == Continued && k.stand == Unread:
-		// Where a group has several hooks, each sends an event of its own.
-		return look
-	case k.launch == Continued && k.stand == Waiting && !k.completed:
-		return sayContinue
 	case k.launch == Continued:
-		return acknowledge
+		return k.continuedMove()
 	case k.launch == Abandoning || k.launch == Abandoned:
 		return k.abandonMove()
 	case k.stand == Unread:
@@ -174,6 +169,18 @@ func (k known) launchMove() move {
 		return step
 	}
 	return goOn
+}
+
+// continuedMove is what a launch does next that was continued. Where a group has several hooks, each
+// sends an event of its own.
+func (k known) continuedMove() move {
+	switch {
+	case k.stand == Unread:
+		return look
+	case k.stand == Waiting && !k.completed:
+		return sayContinue
+	}
+	return acknowledge
 }
 
 // abandonMove is what a launch does next that is abandoned.
