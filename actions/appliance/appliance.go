@@ -93,7 +93,8 @@ const (
 	// none and valid are those of the licence; none is that of the configuration, too.
 	none, valid = "none", "valid"
 	// applied begins the value of a configuration that ran whole, partly that of one that did not, or
-	// that does not show as it should.
+	// that does not show as it should. It begins a role, too, of which a part was refused, or is not
+	// what was asked for.
 	applied, partly = "applied:", "partly:"
 )
 
@@ -274,8 +275,14 @@ func roleValue(s device.Seen) string {
 	if s.FirstPassword {
 		return unread
 	}
+	if s.RolePartly {
+		return partly + s.Role.String()
+	}
 	return s.Role.String()
 }
+
+// wholly is a role without the mark that a part of it was refused.
+func wholly(role string) string { return strings.TrimPrefix(role, partly) }
 
 func roleAt(instance, now string) action.At {
 	return action.At{Resource: instance, Attribute: attrRole, Now: now,
@@ -301,7 +308,7 @@ func told(o device.Order, s device.Seen) map[string]string {
 // setRole gives an appliance a role.
 func setRole(o device.Order) action.SetFunc {
 	return action.SetWith(func(ctx context.Context, w Writer, _, to string) error {
-		role, ok := device.ParseRole(to)
+		role, ok := device.ParseRole(wholly(to))
 		if !ok {
 			return protocol.Refuse(protocol.Internal, "%s is no role that can be set", to)
 		}

@@ -44,7 +44,7 @@ func planConfigure(ctx context.Context, r Reader, req action.Request) (*action.P
 		return nil, err
 	}
 	err = r.ReadApplianceSecrets(ctx, s.order, s.value(attrLicense, seen) != valid,
-		roleValue(seen) != s.order.Role.String())
+		s.value(attrRole, seen) != s.order.Role.String())
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,14 @@ func (s *setup) check() error {
 
 // mayHaveRole refuses a first role without what it takes.
 func (s *setup) mayHaveRole(seen device.Seen) error {
-	has := !seen.FirstPassword && seen.Role.Kind != device.NoRole
+	if !seen.FirstPassword && !seen.RolePartly && seen.Role == s.order.Role &&
+		s.syncsElsewhere(seen) {
+		return protocol.Refuse(protocol.Conflict,
+			"the appliance in %s has the role %s already, and synchronises by %s, not by %s; nothing was "+
+				"changed; give that interface, or set the other one by hand", s.order.Instance,
+			seen.Role, protocol.Quote(seen.SyncInterface), s.order.SyncInterface)
+	}
+	has := !seen.FirstPassword && seen.Role.Kind != device.NoRole && !seen.RolePartly
 	if s.order.Role.Kind == "" || has || s.order.SyncInterface != "" && s.order.SyncSecret != "" {
 		return nil
 	}
@@ -119,7 +126,7 @@ func (s *setup) prior(req action.Request, seen device.Seen) (map[string]string, 
 	if s.order.Role.Kind == "" {
 		return nil, nil
 	}
-	o, err := req.Origin(roleAt(s.order.Instance, roleValue(seen)))
+	o, err := req.Origin(roleAt(s.order.Instance, s.value(attrRole, seen)))
 	if err != nil || o.Facts[factPrior] == "" {
 		return nil, err
 	}
@@ -150,7 +157,18 @@ func (s *setup) value(attribute string, now device.Seen) string {
 	case attribute == attrConfiguration:
 		return s.configuration(now)
 	}
-	return roleValue(now)
+	role := roleValue(now)
+	if role == s.order.Role.String() && s.syncsElsewhere(now) {
+		return partly + role
+	}
+	return role
+}
+
+// syncsElsewhere reports whether the appliance tells another interface to synchronise by than the
+// one that is asked for.
+func (s *setup) syncsElsewhere(now device.Seen) bool {
+	return s.order.SyncInterface != "" && now.SyncInterface != "" &&
+		now.SyncInterface != s.order.SyncInterface
 }
 
 // configuration is the value of the configuration. One that ran whole is in force if the tunnels
@@ -212,6 +230,8 @@ func (s *setup) transition(stage int, attribute, now string) action.Transition {
 		})
 	default:
 		t.To, t.Call, t.Lasting, t.Set = s.order.Role.String(), callRole, false, s.setRole()
+		// It shows so, too, where lines of it were refused.
+		t.Via, t.Passes = partly+t.To, true
 	}
 	return t
 }

@@ -140,16 +140,18 @@ var (
 	}
 
 	roleFound = action.Form{
-		Name:    "`none`, `primary`, `secondary:` and the primary's address, or `unread`",
-		Pattern: `^(none|primary|unread|secondary:` + ipv4 + `)$`,
+		Name: "`none`, `primary`, `secondary:` and the primary's address, `partly:` and one of these, " +
+			"or `unread`",
+		Pattern: `^(unread|(partly:)?(none|primary|secondary:` + ipv4 + `))$`,
 		Canonical: func(s string) (string, error) {
-			role, ok := device.ParseRole(s)
+			role, ok := device.ParseRole(wholly(s))
 			if ok && role.Kind == device.Secondary {
 				a, err := netip.ParseAddr(role.Primary)
 				ok = err == nil && a.Is4()
 			}
 			if !ok && s != unread {
-				return "", errors.New("want none, primary, secondary: and an IPv4 address, or unread")
+				return "", errors.New("want none, primary, secondary: and an IPv4 address, " +
+					"partly: and one of these, or unread")
 			}
 			return s, nil
 		},

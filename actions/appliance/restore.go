@@ -3,6 +3,7 @@ package appliance
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"aws-provider-executor/pkg/action"
 	device "aws-provider-executor/pkg/appliance"
@@ -31,11 +32,14 @@ func planRestore(ctx context.Context, r Reader, req action.Request) (*action.Pla
 	}
 	now := action.Seen{Values: []string{roleValue(seen)}}
 	back, err := req.Undo(roleAt(o.Instance, now.Values[0]), action.Told{
-		Before: prior, After: req.Parameters[factRole],
+		Before: prior, After: wholly(req.Parameters[factRole]),
 	})
 	switch {
 	case err != nil:
 		return nil, err
+	case strings.HasPrefix(back.To, partly) && back.To != now.Values[0]:
+		return skip(o, "the role before all actions was set in part; the role of the appliance in "+
+			o.Instance+" stays, and "+stays), nil
 	case back.To == unread:
 		return skip(o, "the role before all actions was not read; the role of the appliance in "+
 			o.Instance+" stays, and "+stays), nil

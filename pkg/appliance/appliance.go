@@ -13,11 +13,16 @@
 package appliance
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Driver changes one appliance, and reads it.
@@ -71,6 +76,10 @@ type State struct {
 	// Tunnels are its GENEVE tunnels.
 	Tunnels []Tunnel
 	Role    Role
+	// RolePartly reports whether the appliance refused a part of what gave it the role. SyncInterface
+	// is the interface by which it synchronises; empty where it does not tell.
+	RolePartly    bool
+	SyncInterface string
 }
 
 // Applied is a configuration that an appliance ran.
@@ -128,12 +137,21 @@ func (r Role) String() string {
 func ParseRole(text string) (Role, bool) {
 	kind, primary, is := strings.Cut(text, ":")
 	switch {
-	case is && kind == Secondary && primary != "":
-		return Role{kind, primary}, true
+	case is && kind == Secondary:
+		return Role{kind, primary}, isIPv4(primary)
 	case !is && (kind == NoRole || kind == Primary):
 		return Role{Kind: kind}, true
 	}
 	return Role{}, false
+}
+
+// isIPv4 reports whether a text is an IPv4 address.
+func isIPv4(text string) bool {
+	parts := strings.Split(text, ".")
+	return len(parts) == 4 && !slices.ContainsFunc(parts, func(p string) bool {
+		n, err := strconv.ParseUint(p, 10, 8)
+		return err != nil || strconv.FormatUint(n, 10) != p
+	})
 }
 
 // Latest is the configuration of ours that ran last.
@@ -150,17 +168,51 @@ const maxSaid = 300
 // minSecret is the length from which a text is taken out wherever it stands.
 const minSecret = 4
 
-// Said is what an appliance or a program said, for a sentence: in quotes, bounded, and without
-// secrets.
-func Said(text string, secrets ...string) string {
-	for _, s := range secrets {
-		if len(s) >= minSecret {
-			text = strings.ReplaceAll(text, s, "(redacted)")
+// formsOf are the texts by which secrets may be repeated, the longest first: as they are, each line
+// of one with several, as JSON has them, and in base64.
+func formsOf(secrets []string) []string {
+	var all []string
+	for _, secret := range secrets {
+		for _, s := range append(strings.Split(secret, "\n"), secret) {
+			if s = strings.TrimSpace(s); len(s) < minSecret {
+				continue
+			}
+			var plain strings.Builder
+			e := json.NewEncoder(&plain)
+			e.SetEscapeHTML(false)
+			_ = e.Encode(s) // a text always has a form
+			inJSON, _ := json.Marshal(s)
+			all = append(all, s, strings.Trim(plain.String(), "\"\n"),
+				strings.Trim(string(inJSON), `"`), strings.Trim(strconv.QuoteToASCII(s), `"`),
+				base64.StdEncoding.EncodeToString([]byte(s)))
+		}
+		if len(secret) >= minSecret {
+			all = append(all, secret, base64.StdEncoding.EncodeToString([]byte(secret)))
 		}
 	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	return slices.Compact(all)
+}
+
+// Said is what an appliance or a program said, for a sentence: in quotes, bounded, and without
+// secrets.
+func Said(text string, secrets ...string) string { return strconv.Quote(Plain(text, secrets...)) }
+
+// Plain is what an appliance or a program said, for a fact: on one line, bounded, and without
+// secrets and what can't be printed.
+func Plain(text string, secrets ...string) string {
+	for _, form := range formsOf(secrets) {
+		text = strings.ReplaceAll(text, form, "(redacted)")
+	}
 	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "\uFFFD")
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 	if len(text) > maxSaid {
 		text = strings.ToValidUTF8(text[:maxSaid], "") + "…"
 	}
-	return strconv.Quote(text)
+	return text
 }

@@ -6,6 +6,7 @@
 package fortigate
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -129,13 +130,14 @@ func (s *session) readScripts(ctx context.Context, state *appliance.State) error
 	}
 	// The latest comes first.
 	for _, entry := range slices.Backward(results.Scripts.History) {
-		digest, ours := strings.CutPrefix(entry.Name, scriptPrefix)
-		if !ours || strings.HasPrefix(entry.Name, rolePrefix) {
+		whole := slices.Contains(taken, strings.ToLower(entry.Status))
+		if kind, is := strings.CutPrefix(entry.Name, rolePrefix); is {
+			s.role, s.partly = kind, !whole
 			continue
 		}
-		state.Applied = append(state.Applied, appliance.Applied{
-			Digest: digest, Whole: slices.Contains(taken, strings.ToLower(entry.Status)),
-		})
+		if digest, ours := strings.CutPrefix(entry.Name, scriptPrefix); ours {
+			state.Applied = append(state.Applied, appliance.Applied{Digest: digest, Whole: whole})
+		}
 	}
 	return nil
 }
@@ -160,6 +162,7 @@ func (s *session) readRole(ctx context.Context, state *appliance.State) error {
 		Status  string `json:"status"`
 		Role    string `json:"role"`
 		Primary string `json:"primary-ip"`
+		Sync    string `json:"sync-interface"`
 	}
 	if _, err := s.read(ctx, pathAutoScale, &results); err != nil {
 		return err
@@ -172,9 +175,17 @@ func (s *session) readRole(ctx context.Context, state *appliance.State) error {
 	case results.Role == appliance.Primary, results.Role == "master":
 		state.Role = appliance.Role{Kind: appliance.Primary}
 	case results.Role == appliance.Secondary, results.Role == "slave":
-		state.Role = appliance.Role{Kind: appliance.Secondary, Primary: results.Primary}
+		role, ok := appliance.ParseRole(appliance.Secondary + ":" + results.Primary)
+		if !ok {
+			return s.unreadable(pathAutoScale)
+		}
+		state.Role = role
 	default:
 		return s.unreadable(pathAutoScale)
+	}
+	if state.Role.Kind != appliance.NoRole {
+		state.RolePartly = s.partly && s.role == state.Role.Kind
+		state.SyncInterface = cmp.Or(results.Sync, "none")
 	}
 	return nil
 }
@@ -218,8 +229,16 @@ func (f *FortiGate) UploadLicense(ctx context.Context, l appliance.License) erro
 
 // Apply has the FortiGate run a configuration, under a name that has its digest.
 func (f *FortiGate) Apply(ctx context.Context, c appliance.Configuration) error {
-	return f.run(ctx, scriptPrefix+c.Digest, c.Text, c.Secrets...)
+	err := f.run(ctx, scriptPrefix+c.Digest, c.Text, c.Secrets...)
+	var lines *linesRefused
+	if errors.As(err, &lines) {
+		return lines.Failure
+	}
+	return err
 }
+
+// linesRefused is a script of which lines were refused.
+type linesRefused struct{ *protocol.Failure }
 
 // SetRole sets the auto-scale block. What a role does not need stays as it is.
 func (f *FortiGate) SetRole(ctx context.Context, r appliance.Role, sync appliance.Sync) error {
@@ -227,7 +246,13 @@ func (f *FortiGate) SetRole(ctx context.Context, r appliance.Role, sync applianc
 	if err != nil {
 		return err
 	}
-	return f.run(ctx, rolePrefix+r.Kind, text, sync.Secret)
+	err = f.run(ctx, rolePrefix+r.Kind, text, sync.Secret)
+	var lines *linesRefused
+	if errors.As(err, &lines) {
+		// Those that it took may have given it the role.
+		return unknown(lines.Failure)
+	}
+	return err
 }
 
 // roleText is the auto-scale block of a role.
@@ -268,9 +293,9 @@ func (f *FortiGate) run(ctx context.Context, name, text string, secrets ...strin
 			"file_content": base64.StdEncoding.EncodeToString([]byte(text)),
 		}, secrets...)
 		if err == nil && answer.CLIError != "" {
-			return protocol.Refuse(protocol.InvalidRequest,
+			return &linesRefused{protocol.Refuse(protocol.InvalidRequest,
 				"%s refused lines of %s; those that it took are in force; mend what it refused, then try "+
-					"again; it says %s", f.name(), name, f.said(answer.CLIError, secrets...))
+					"again; it says %s", f.name(), name, f.said(answer.CLIError, secrets...))}
 		}
 		return err
 	})

@@ -138,7 +138,7 @@ func TestWhatIsConfiguredIsRead(t *testing.T) {
 		Serial: "FGVMEV0000000000", Version: "v7.4.5", Licensed: true, LicenseStatus: "vm_valid",
 		Applied: []appliance.Applied{{Digest: c.Digest, Whole: true}},
 		Tunnels: []appliance.Tunnel{{Name: "az-ä", Interface: "port2", Remote: "10.0.1.5"}},
-		Role:    role,
+		Role:    role, SyncInterface: "port1",
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Error(diff)
@@ -355,6 +355,24 @@ func TestL9RefusedLinesAreNoSuccess(t *testing.T) {
 	}
 	if last, _ := look(t, sim, d).Latest(); last.Digest != "d1" || last.Whole {
 		t.Errorf("%+v", last)
+	}
+}
+
+// A role of which a line is refused may be in force: it is unknown, and it reads as a part.
+func TestL9ARoleWithRefusedLinesIsAPart(t *testing.T) {
+	sim := start(t, ready)
+	d := driver(t, access(sim))
+	long := strings.Repeat("long", 50)
+	_, unknown := failure(t, d.SetRole(t.Context(), appliance.Role{Kind: appliance.Primary},
+		appliance.Sync{Interface: "port1", Secret: long}))
+	s := look(t, sim, d)
+	if !unknown || s.Role.Kind != appliance.Primary || !s.RolePartly {
+		t.Errorf("unknown %v, and it reads %+v", unknown, s)
+	}
+	err := d.SetRole(t.Context(), appliance.Role{Kind: appliance.Primary},
+		appliance.Sync{Interface: "port1", Secret: psk})
+	if s = look(t, sim, d); err != nil || s.RolePartly {
+		t.Errorf("%v, and it reads %+v", err, s)
 	}
 }
 

@@ -33,6 +33,10 @@ type session struct {
 	key     string
 	// first reports whether the first password is still the right one. There is no session then.
 	first bool
+	// role is the kind of the role that was given last, by the scripts that it tells of, and partly
+	// whether it refused lines of that.
+	role   string
+	partly bool
 }
 
 // logIn opens a session with the password that is likely to be right, or else with the other one.

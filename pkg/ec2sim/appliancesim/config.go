@@ -83,6 +83,9 @@ func hidden(settings map[string]string) map[string]string {
 	return shown
 }
 
+// maxSecret is how long a secret may be that members synchronise by.
+const maxSecret = 128
+
 // place is where a script is: in an object, and in a row of it.
 type place struct {
 	path, row string
@@ -182,6 +185,9 @@ func (c *config) set(here *place, words []string) error {
 	if here.path == "system/auto-scale" && words[1] == "role" && value != "primary" &&
 		value != "secondary" {
 		return refusal(words, -651)
+	}
+	if words[1] == "psksecret" && len(value) > maxSecret {
+		return refusal(words, -61)
 	}
 	if words[0] == "append" && settings[words[1]] != "" {
 		value = settings[words[1]] + " " + value
