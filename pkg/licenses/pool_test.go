@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -249,4 +250,18 @@ func TestIsID(t *testing.T) {
 			t.Errorf("IsID(%q) is %t", id, got)
 		}
 	}
+}
+
+// TestAPipeIsNoLicence: it is not waited for who would write to it.
+func TestAPipeIsNoLicence(t *testing.T) {
+	dir := t.TempDir() + "/"
+	if err := syscall.Mkfifo(dir+"A.lic", 0o600); err != nil {
+		t.Skip(err)
+	}
+	from, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = from.Read(t.Context(), "A.lic")
+	refused(t, err, protocol.Configuration)
 }

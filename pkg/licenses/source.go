@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"aws-provider-executor/pkg/licenses/licensemodel"
 	"aws-provider-executor/pkg/protocol"
@@ -187,11 +188,15 @@ func (folder) Names(_ context.Context, prefix string) ([]string, error) {
 }
 
 func (folder) Object(_ context.Context, key string, most int64) ([]byte, error) {
-	f, err := os.Open(key)
+	// A pipe is not waited for.
+	f, err := os.OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, unreadable(key, err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, unreadable(key, errors.New("it is no regular file"))
+	}
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(data)) > most {
 		err = fmt.Errorf("it has more than %d bytes", most)

@@ -9,9 +9,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"aws-provider-executor/pkg/appliance"
@@ -125,7 +128,22 @@ func (r Reader) LookAtAppliance(
 		return seen, err
 	}
 	seen.State, err = d.Look(ctx)
+	r.Of.clean(&seen.State)
 	return seen, err
+}
+
+// clean takes out of what an appliance tells what no fact may have.
+func (a *Access) clean(s *appliance.State) {
+	a.mu.Lock()
+	secrets := slices.Collect(maps.Values(a.secrets))
+	a.mu.Unlock()
+	texts := []*string{&s.Serial, &s.Version, &s.LicenseStatus, &s.SyncInterface}
+	for i := range s.Applied {
+		texts = append(texts, &s.Applied[i].Digest)
+	}
+	for _, text := range texts {
+		*text = appliance.Plain(*text, secrets...)
+	}
 }
 
 // SetAppliancePassword replaces the first password.
@@ -209,7 +227,7 @@ func (a *Access) driver(ctx context.Context, o appliance.Order) (appliance.Drive
 		Administrator: o.Administrator, First: o.Instance, Password: password, WasSet: o.WasSet,
 	}
 	if file := a.settings.Env(CAFileVariable); file != "" {
-		if to.CA, err = readFile(os.Open(file)); err != nil {
+		if to.CA, err = readFile(os.OpenFile(file, readOnly, 0)); err != nil {
 			return nil, unreadable(CAFileVariable, err)
 		}
 	}
@@ -296,13 +314,39 @@ func (a *Access) configuration(
 	if err != nil {
 		return appliance.Configuration{}, err
 	}
-	c, err := configtext.Render(templates, configtext.Of(o, secrets), o.Secrets)
+	c, err := renderWithin(ctx, templates, configtext.Of(o, secrets), o.Secrets)
+	if ctx.Err() != nil {
+		return c, protocol.Refuse(protocol.InvalidRequest, "the configuration was not made in the time "+
+			"that there was: a template goes on without end; nothing was changed; mend it")
+	}
 	if err != nil {
 		return c, protocol.Refuse(protocol.InvalidRequest,
 			"the configuration can't be made: %s; nothing was changed",
 			strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return c, nil
+}
+
+// renderWithin makes a configuration while there is time. A template can't be stopped: one that
+// goes on for ever does so until the program ends.
+func renderWithin(ctx context.Context, templates []configtext.Template, v configtext.Values,
+	references map[string]string,
+) (appliance.Configuration, error) {
+	type made struct {
+		appliance.Configuration
+		err error
+	}
+	done := make(chan made, 1)
+	go func() {
+		c, err := configtext.Render(templates, v, references)
+		done <- made{c, err}
+	}()
+	select {
+	case m := <-done:
+		return m.Configuration, m.err
+	case <-ctx.Done():
+		return appliance.Configuration{}, ctx.Err()
+	}
 }
 
 // templates reads templates by their names, and nothing beside the directory that they are in.
@@ -322,7 +366,7 @@ func (a *Access) templates(names []string) ([]configtext.Template, error) {
 	defer root.Close()
 	var all []configtext.Template
 	for _, name := range names {
-		text, err := readFile(root.Open(name))
+		text, err := readFile(root.OpenFile(name, readOnly, 0))
 		if err != nil {
 			return nil, unreadable("the template "+name, err)
 		}
@@ -330,6 +374,9 @@ func (a *Access) templates(names []string) ([]configtext.Template, error) {
 	}
 	return all, nil
 }
+
+// readOnly opens a file without waiting for who would write to a pipe.
+const readOnly = os.O_RDONLY | syscall.O_NONBLOCK
 
 // maxFile is how large a file may be.
 const maxFile = 1 << 20

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -279,5 +280,52 @@ func TestAnAuthorityInAFile(t *testing.T) {
 	o.Pin = ""
 	if _, err := (access.Reader{Of: w.access()}).LookAtAppliance(t.Context(), o); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestATemplateWithoutEnd: no template keeps a request for longer than its time.
+func TestATemplateWithoutEnd(t *testing.T) {
+	w := newWorld(t, appliancesim.Options{Password: password, Licensed: true})
+	w.write(t, "loop.conf", "{{range 20000000}}{{end}}")
+	o := w.order()
+	o.Templates = []string{"loop.conf"}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := access.Reader{Of: w.access()}.LookAtAppliance(ctx, o)
+	var f *protocol.Failure
+	if !errors.As(err, &f) || !strings.Contains(f.Message, "without end") {
+		t.Errorf("it answers %v", err)
+	}
+}
+
+// TestAPipeIsNoTemplate: it is not waited for who would write to it.
+func TestAPipeIsNoTemplate(t *testing.T) {
+	w := newWorld(t, appliancesim.Options{Password: password, Licensed: true})
+	if err := syscall.Mkfifo(filepath.Join(w.dir, "pipe.conf"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	o := w.order()
+	o.Templates = []string{"pipe.conf"}
+	_, err := access.Reader{Of: w.access()}.LookAtAppliance(t.Context(), o)
+	if err == nil || !strings.Contains(err.Error(), "is no regular file") {
+		t.Errorf("it answers %v", err)
+	}
+}
+
+// TestFactsHaveNoSecrets: what an appliance says of itself is told without what it was given.
+func TestFactsHaveNoSecrets(t *testing.T) {
+	w := newWorld(t, appliancesim.Options{Password: password, Licensed: true})
+	w.write(t, "hook", "#!/bin/sh\ncat >/dev/null\ncat <<'END'\n"+
+		`{"version":1,"state":{"role":"none",`+
+		`"serial":"FG `+password+`","firmware":"a\nb\u001b"}}`+"\nEND\n")
+	w.env[access.HookVariable], w.env["PATH"] = filepath.Join(w.dir, "hook"), os.Getenv("PATH")
+	if err := os.Chmod(w.env[access.HookVariable], 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := w.order()
+	o.Driver = "hook"
+	seen, err := access.Reader{Of: w.access()}.LookAtAppliance(t.Context(), o)
+	if err != nil || seen.Serial != "FG (redacted)" || seen.Version != "a b\uFFFD" {
+		t.Errorf("%q %q %v", seen.Serial, seen.Version, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"aws-provider-executor/pkg/nodes"
 )
@@ -22,7 +23,8 @@ func Path(ref nodes.SecretRef) (string, bool) { return strings.CutPrefix(string(
 
 // Read reads a file that only its owner may read.
 func Read(path string) (string, error) {
-	f, err := os.Open(path)
+	// A pipe is not waited for.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err // names the file
 	}
@@ -36,7 +38,10 @@ func Read(path string) (string, error) {
 	case info.Mode().Perm()&0o077 != 0:
 		return "", fmt.Errorf("%s can be read by others: chmod 600 it", path)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSecret))
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err == nil && len(text) > maxSecret {
+		return "", fmt.Errorf("%s has more than %d bytes", path, maxSecret)
+	}
 	return string(text), err
 }
 
