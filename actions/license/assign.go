@@ -2,6 +2,7 @@ package license
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,12 +60,19 @@ func (s *slot) ref(id string) string {
 func (s *slot) choose(
 	ctx context.Context, ignored []string,
 ) (id, content string, err error) {
-	var same []string
+	var same, unusable []string
 	for _, l := range s.all {
 		if !l.Stocked || l.Holder != "" {
 			continue
 		}
 		content, err := s.r.LicenseContent(ctx, s.source, l.ID)
+		var f *protocol.Failure
+		if errors.As(err, &f) &&
+			(f.Class == protocol.Configuration || f.Class == protocol.NotFound) {
+			// One that is empty, or is gone, does not keep the others from being given.
+			unusable = append(unusable, l.ID)
+			continue
+		}
 		if err != nil {
 			return "", "", err
 		}
@@ -75,7 +83,7 @@ func (s *slot) choose(
 	}
 	return "", "", protocol.Refuse(protocol.LimitExceeded,
 		"the pool %s has no free licence for %s: %s; nothing was changed; put more there, or release "+
-			"those of instances that are gone", s.pool, s.instance, s.counts(same, ignored))
+			"those of instances that are gone", s.pool, s.instance, s.counts(same, unusable, ignored))
 }
 
 // taken reports whether an instance has a text.
@@ -86,7 +94,7 @@ func (s *slot) taken(content string) bool {
 }
 
 // counts says why none is free.
-func (s *slot) counts(same, ignored []string) string {
+func (s *slot) counts(same, unusable, ignored []string) string {
 	stocked, held := 0, 0
 	for _, l := range s.all {
 		if l.Stocked {
@@ -99,6 +107,9 @@ func (s *slot) counts(same, ignored []string) string {
 	text := fmt.Sprintf("%d are in %s, and instances have %d", stocked, s.source, held)
 	if len(same) > 0 {
 		text += "; the text of " + some(same) + " is in use under another name"
+	}
+	if len(unusable) > 0 {
+		text += "; " + some(unusable) + " can't be read, or is empty"
 	}
 	if len(ignored) > 0 {
 		text += "; " + some(ignored) + " has a name that no licence has (letters, digits, ._+=@- and" +
