@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -96,6 +97,11 @@ func (s *setup) check() error {
 		paramSyncInterface+" and "+paramSyncSecret+" are for a role; give "+paramRole)
 	refuse(len(o.Values)+len(o.Secrets) > 0 && len(o.Templates) == 0,
 		"values and secrets are given for templates, and there are none; give "+paramTemplates)
+	for _, ref := range append(slices.Sorted(maps.Values(o.Secrets)),
+		o.Secret, o.SyncSecret, o.LicenseFile, o.LicenseToken) {
+		refuse(slices.Contains(strings.Split(ref, "/"), ".."),
+			"a reference goes up by .., past what a policy may say of it; give the path itself")
+	}
 	if len(wrong) == 0 {
 		return nil
 	}

@@ -15,6 +15,10 @@ import (
 // planAssign plans a licence for the instance, or that it keeps the one it has.
 func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan, error) {
 	s := newSlot(r, req)
+	if slices.Contains(strings.Split(s.source, "/"), "..") {
+		return nil, protocol.Refuse(protocol.InvalidRequest, "%s goes up by .., past what a policy may "+
+			"say of it; give the path itself; nothing was changed", paramSource)
+	}
 	now, ignored, err := s.first(ctx)
 	if err != nil {
 		return nil, err
