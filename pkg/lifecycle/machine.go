@@ -171,8 +171,8 @@ func (k known) launchMove() move {
 	return goOn
 }
 
-// continuedMove is what a launch does next that was continued. Where a group has several hooks, each
-// sends an event of its own.
+// continuedMove is what a launch does next that was continued. Where a group has several hooks,
+// each of them sends an event of its own.
 func (k known) continuedMove() move {
 	switch {
 	case k.stand == Unread:
