@@ -180,6 +180,8 @@ func (e *episode) asForeseen(q request, dry, a answer) {
 	would := strings.HasPrefix(dry.Message, "would ")
 	switch {
 	case would && class == string(protocol.LimitExceeded): // no reading tells
+	case would && a.Observed[protocol.FactAWSErrorCode] == "InvalidPublicIpv4PoolID.NotFound":
+		// The verb does not read pools.
 	case !same, a.Status.Status == protocol.Succeeded &&
 		would != (a.Observed[protocol.FactChanged] == "true"):
 		e.wrong("not as foreseen: %s\ndry-run %+v\nexecute %+v", q.json(), dry.Status, a.Status)
