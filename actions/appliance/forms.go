@@ -117,10 +117,11 @@ var (
 
 	// licenseRef is a reference to a secret, or where assign-license says that a licence is.
 	licenseRef = action.Form{
-		Name: "`file:/PATH`, `s3://BUCKET/KEY` (both may end in `#` and a token's id), or an ARN",
+		Name: "`file:/PATH`, `s3://BUCKET/KEY` (both may end in `#` and a token's id, or the text's " +
+			"digest), or an ARN",
 		Pattern: strings.TrimSuffix(secretRef.Pattern, ")$") +
 			`|(file:/[A-Za-z0-9_.@+=/-]{1,1000}|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/` +
-			`[A-Za-z0-9_.@+=/-]{1,1000})(#token-[0-9a-f]{32})?)$`,
+			`[A-Za-z0-9_.@+=/-]{1,1000})(#(token|sha256)-[0-9a-f]{32})?)$`,
 		Canonical: canonicalLicense,
 		Example:   "s3://edge-licenses/edge/FGT1.lic",
 	}
@@ -175,8 +176,9 @@ func canonicalRef(s string) (string, error) {
 // canonicalLicense refuses what is no reference to a licence.
 func canonicalLicense(s string) (string, error) {
 	where, id, named := strings.Cut(s, "#")
-	digest, isToken := strings.CutPrefix(id, "token-")
-	right := !named || isToken && len(digest) == 32 && within(digest, 32, digits+"abcdef")
+	kind, digest, _ := strings.Cut(id, "-")
+	right := !named || (kind == "token" || kind == "sha256") && len(digest) == 32 &&
+		within(digest, 32, digits+"abcdef")
 	if rest, is := strings.CutPrefix(where, "s3://"); is && right {
 		bucket, key, _ := strings.Cut(rest, "/")
 		_, err := action.Bucket.Canonical(bucket)
@@ -189,8 +191,8 @@ func canonicalLicense(s string) (string, error) {
 		return s, err
 	}
 	return "", &action.HiddenError{Reason: "is no reference to a licence: want file:/PATH or " +
-		"s3://BUCKET/KEY, with # and a token's id where it is a list, or an ARN; a licence itself is " +
-		"not taken"}
+		"s3://BUCKET/KEY, with # and a token's id where it is a list, or with #sha256- and the text's " +
+		"digest, or an ARN; a licence itself is not taken"}
 }
 
 // isARN reports whether a text is the ARN of a secret, or of a parameter.

@@ -52,15 +52,18 @@ func planAssign(ctx context.Context, r Reader, req action.Request) (*action.Plan
 	}, nil
 }
 
-// ref says where the text of a licence is.
+// ref says where the text of a licence is, and which text that was when it was assigned: a file may
+// be put there anew. A token's id is its digest.
 func (s *slot) ref(id string) string {
-	if strings.HasSuffix(s.source, "/") {
-		return s.source + id
+	if !strings.HasSuffix(s.source, "/") {
+		return s.source + "#" + id
 	}
-	return s.source + "#" + id
+	l, _ := s.find(id)
+	return s.source + id + "#" + licensemodel.TextPrefix + l.Content
 }
 
-// choose chooses a licence that is free, and whose text no instance has under another name.
+// choose chooses a licence that is free, and whose text no instance has under another name or by
+// another pool.
 func (s *slot) choose(
 	ctx context.Context, ignored []string,
 ) (id, content string, err error) {
@@ -80,7 +83,11 @@ func (s *slot) choose(
 		if err != nil {
 			return "", "", err
 		}
-		if !s.taken(content) {
+		taken, err := s.r.LicenseContentTaken(ctx, s.pool, content)
+		if err != nil {
+			return "", "", err
+		}
+		if !taken {
 			return l.ID, content, nil
 		}
 		same = append(same, l.ID)
@@ -88,13 +95,6 @@ func (s *slot) choose(
 	return "", "", protocol.Refuse(protocol.LimitExceeded,
 		"the pool %s has no free licence for %s: %s; nothing was changed; put more there, or release "+
 			"those of instances that are gone", s.pool, s.instance, s.counts(same, unusable, ignored))
-}
-
-// taken reports whether an instance has a text.
-func (s *slot) taken(content string) bool {
-	return slices.ContainsFunc(s.all, func(l licensemodel.License) bool {
-		return l.Holder != "" && l.Content == content
-	})
 }
 
 // counts says why none is free.
@@ -110,7 +110,7 @@ func (s *slot) counts(same, unusable, ignored []string) string {
 	}
 	text := fmt.Sprintf("%d are in %s, and instances have %d", stocked, s.source, held)
 	if len(same) > 0 {
-		text += "; the text of " + some(same) + " is in use under another name"
+		text += "; the text of " + some(same) + " is in use under another name or in another pool"
 	}
 	if len(unusable) > 0 {
 		text += "; " + some(unusable) + " can't be read, or is empty"

@@ -22,6 +22,9 @@ type Reader interface {
 	LicenseStock(ctx context.Context, pool, source string) (licensemodel.Stock, error)
 	// LicenseContent is the digest of a licence's text.
 	LicenseContent(ctx context.Context, source, id string) (string, error)
+	// LicenseContentTaken reports whether some instance has the text with a digest, as whatever
+	// licence of whatever pool.
+	LicenseContentTaken(ctx context.Context, pool, content string) (bool, error)
 }
 
 // Writer is what the verbs change with.
@@ -150,7 +153,8 @@ func Verbs() []action.Verb {
 				Doc: "where the licences of the pool are: a folder of `.lic` files, which ends with a slash, " +
 					"or a file with a list of tokens; on this machine or in S3"}},
 			Facts: []action.Field{prior, assigned, {Name: factRef, Form: action.Text,
-				Doc: "where the text of the licence is, to be read when it is used"}},
+				Doc: "where the text of the licence is, to be read when it is used, and behind a `#` the " +
+					"digest of the text that was assigned, or the token's id"}},
 			// Whoever keeps prior facts in the table may read and write it.
 			Permissions: []action.Permission{
 				{Action: callList, Resource: "*",
@@ -288,7 +292,7 @@ func (s *slot) take(ctx context.Context, w Writer, id, content string) error {
 
 // notFree refuses a licence that can't be taken.
 func (s *slot) notFree(l licensemodel.License, id string) *protocol.Failure {
-	why := "it is not known, or its text is in use under another name"
+	why := "it is not known, or its text is in use under another name or in another pool"
 	if l.Holder != "" {
 		why = l.Holder + " has it"
 	}

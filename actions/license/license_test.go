@@ -17,6 +17,8 @@ type pool struct {
 	all []licensemodel.License
 	// given and taken are the changes.
 	given, taken []string
+	// elsewhere are texts that another pool's instances have.
+	elsewhere []string
 }
 
 func (p *pool) LicenseStock(context.Context, string, string) (licensemodel.Stock, error) {
@@ -25,6 +27,10 @@ func (p *pool) LicenseStock(context.Context, string, string) (licensemodel.Stock
 
 func (p *pool) LicenseContent(_ context.Context, _, id string) (string, error) {
 	return "text of " + id, nil
+}
+
+func (p *pool) LicenseContentTaken(_ context.Context, _, content string) (bool, error) {
+	return slices.Contains(p.elsewhere, content), nil
 }
 
 func (p *pool) TakeLicense(_ context.Context, l licensemodel.License, content, i string) error {
@@ -92,6 +98,27 @@ func TestWhatMovedSince(t *testing.T) {
 	refused(t, move(assign), protocol.Conflict, "it is not known")
 	if len(p.taken) != 1 || len(p.given) != 0 {
 		t.Errorf("taken are %v, given back %v", p.taken, p.given)
+	}
+}
+
+// TestL4InAnotherPool: a text that another pool's instance has is passed over, and is not given
+// back to one that had it.
+func TestL4InAnotherPool(t *testing.T) {
+	p := &pool{elsewhere: []string{"text of L1.lic"}, all: []licensemodel.License{
+		{Pool: "edge", ID: "L1.lic", Stocked: true}, {Pool: "edge", ID: "L2.lic", Stocked: true}}}
+	plan, err := p.planned(t, "assign-license")
+	if err != nil || plan.Transitions[0].To != "L2.lic" {
+		t.Fatalf("planned is %v (%v)", plan, err)
+	}
+	p.all = p.all[:1]
+	_, err = p.planned(t, "assign-license")
+	refused(t, err, protocol.LimitExceeded, "in use under another name or in another pool")
+	p.all[0].Content = "text of L1.lic"
+	s := slot{r: p, instance: instance, pool: "edge", all: p.all}
+	refused(t, s.canBe(t.Context(), none, "L1.lic"), protocol.Conflict, "in another pool")
+	p.elsewhere = nil
+	if err := s.canBe(t.Context(), none, "L1.lic"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -32,7 +32,10 @@ func planRelease(ctx context.Context, r Reader, req action.Request) (*action.Pla
 	if err != nil {
 		return nil, err
 	}
-	return s.plan(now, back, prior)
+	if err := s.canBe(ctx, now, back.To); err != nil {
+		return nil, err
+	}
+	return s.plan(now, back, prior), nil
 }
 
 // untold answers an undo of which nothing is known.
@@ -48,10 +51,7 @@ func (s *slot) untold() (*action.Plan, error) {
 	}, nil
 }
 
-func (s *slot) plan(now string, back action.Back, prior string) (*action.Plan, error) {
-	if err := s.canBe(now, back.To); err != nil {
-		return nil, err
-	}
+func (s *slot) plan(now string, back action.Back, prior string) *action.Plan {
 	t := s.transition(now, back.To, "")
 	t.Back = &back
 	p := &action.Plan{
@@ -76,7 +76,7 @@ func (s *slot) plan(now string, back action.Back, prior string) (*action.Plan, e
 	if back.Stays() {
 		p.Skip = s.instance + " had " + s.what(now) + " before the action: it keeps that"
 	}
-	return p, nil
+	return p
 }
 
 // what names what the instance has.
@@ -88,13 +88,17 @@ func (s *slot) what(value string) string {
 }
 
 // canBe refuses to give back a licence that is not free.
-func (s *slot) canBe(now, to string) error {
+func (s *slot) canBe(ctx context.Context, now, to string) error {
 	if to == now || to == none || to == "" {
 		return nil
 	}
 	l, there := s.find(to)
-	if there && l.Holder == "" && l.Content != "" && !s.taken(l.Content) {
-		return nil
+	if !there || l.Holder != "" || l.Content == "" {
+		return s.notFree(l, to)
 	}
-	return s.notFree(l, to)
+	taken, err := s.r.LicenseContentTaken(ctx, s.pool, l.Content)
+	if err == nil && taken {
+		return s.notFree(l, to)
+	}
+	return err
 }

@@ -119,9 +119,36 @@ func (r licenseReader) LicenseContent(ctx context.Context, source, id string) (s
 	return licenses.Digest(text), nil
 }
 
-// text is the text of a licence: of one in a pool's source, as assign-license names it, or of a
-// secret.
+// LicenseContentTaken reports whether some instance has a text.
+func (r licenseReader) LicenseContentTaken(
+	ctx context.Context, pool, content string,
+) (bool, error) {
+	p, err := r.pool(ctx, pool, true)
+	if err != nil {
+		return false, err
+	}
+	return p.Taken(ctx, content)
+}
+
+// text is the text of a licence. A reference that names a digest leads to that text alone: another
+// one may be another instance's by now.
 func (r licenseReader) text(
+	ctx context.Context, ref string, secret func(context.Context, string) (string, error),
+) (string, error) {
+	where, digest, pinned := strings.Cut(ref, "#"+licensemodel.TextPrefix)
+	text, err := r.textAt(ctx, where, secret)
+	if err == nil && pinned && licenses.Digest([]byte(text)) != digest {
+		return "", protocol.Refuse(protocol.Conflict,
+			"the text in %s is not the one that was assigned; another instance may have it; nothing was "+
+				"uploaded; put the text back that was there, or release the licence and assign one anew",
+			where)
+	}
+	return text, err
+}
+
+// textAt is the text of a licence: of one in a pool's source, as assign-license names it, or of a
+// secret.
+func (r licenseReader) textAt(
 	ctx context.Context, ref string, secret func(context.Context, string) (string, error),
 ) (string, error) {
 	source, id, isToken := strings.Cut(ref, "#")

@@ -23,6 +23,9 @@ func TestTextsOfLicences(t *testing.T) {
 	id := func(token string) string {
 		return licensemodel.TokenPrefix + licenses.Digest([]byte(token))
 	}
+	text := func(text string) string {
+		return "#" + licensemodel.TextPrefix + licenses.Digest([]byte(text))
+	}
 	asked := ""
 	secret := func(_ context.Context, ref string) (string, error) {
 		asked = ref
@@ -38,6 +41,9 @@ func TestTextsOfLicences(t *testing.T) {
 		{"file:" + dir + "/list#" + id("T0KEN3"), "", protocol.NotFound},
 		{"file:" + dir + "/none.lic", "", protocol.NotFound},
 		{"file:" + dir + "/other", "a secret", ""},
+		{"file:" + dir + "/FGT1.lic" + text("LICENCE ü\r\n"), "LICENCE ü", ""},
+		{"file:" + dir + "/FGT1.lic" + text("LICENCE u"), "", protocol.Conflict},
+		{"file:" + dir + "/other" + text("a secret"), "a secret", ""},
 		{arn, "a secret", ""},
 	} {
 		asked = ""

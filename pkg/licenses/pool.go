@@ -3,7 +3,8 @@
 // tokens.
 //
 // Each licence is one item. It is taken and given back by conditions, so that no two instances
-// have it, without any lock. Whether a licence is taken is never told by its file: one that
+// have it, without any lock. A text that is taken has an item, too, among those of all pools of
+// the table: what is in two pools, or has two names in one, is taken once. Whether a licence is taken is never told by its file: one that
 // disappears, or that is put there again, under its name or under another one, stays taken.
 //
 // The text of a licence is a secret. Nothing but its id and a digest is kept or told.
@@ -39,18 +40,20 @@ func NewPool(backend table.Backend, name string) *Pool {
 	return &Pool{backend: backend, name: name, partition: "license/" + name}
 }
 
-// An item is that of a licence, by its id, or that of a text that is taken, by its digest.
-const (
-	ofLicense = "id/"
-	ofContent = "content/"
-)
+// ofLicense begins the name of a licence's item in the partition of its pool.
+const ofLicense = "id/"
+
+// contents is the partition of the texts that are taken, by their digests. All pools share it. No
+// pool's own partition has this name: those have a slash.
+const contents = "license-contents"
 
 // form is that of the records.
 const form = 1
 
-// record is what an item holds. That of a text has the licence that it was taken as.
+// record is what an item holds. That of a text has the licence that it was taken as, and its pool.
 type record struct {
 	Form    int    `json:"form"`
+	Pool    string `json:"pool"`
 	ID      string `json:"id"`
 	Holder  string `json:"holder"`
 	Content string `json:"content"`
@@ -75,8 +78,9 @@ func (p *Pool) Known(ctx context.Context) ([]licensemodel.License, error) {
 	var all []licensemodel.License
 	for _, place := range places {
 		r, err := decode(items[place])
-		if err == nil && place.Sort != ofLicense+r.ID {
-			err = fmt.Errorf("it is of the licence %s", protocol.Quote(r.ID))
+		if err == nil && (place.Sort != ofLicense+r.ID || r.Pool != p.name) {
+			err = fmt.Errorf("it is of the licence %s of the pool %s", protocol.Quote(r.ID),
+				protocol.Quote(r.Pool))
 		}
 		if err != nil {
 			return nil, protocol.Refuse(protocol.StateStore,
@@ -88,6 +92,17 @@ func (p *Pool) Known(ctx context.Context) ([]licensemodel.License, error) {
 	}
 	sortByID(all)
 	return all, nil
+}
+
+// Taken reports whether some instance has a text, as whatever licence of whatever pool of the
+// table.
+func (p *Pool) Taken(ctx context.Context, content string) (bool, error) {
+	place := marker(content)
+	items, err := p.backend.Read(ctx, []table.Place{place})
+	if err != nil {
+		return false, p.broken(err)
+	}
+	return items[place].Revision != 0, nil
 }
 
 // Stock returns what there is in the pool, by the table and by where its licences are.
@@ -127,15 +142,15 @@ func sortByID(all []licensemodel.License) {
 
 // Take makes an instance the holder of a licence, as it was read to be free, with the text that
 // has this digest. It fails with a conflict, which may be tried again, if somebody took it since,
-// or took the same text as another licence.
+// or has the same text as another licence, of this pool or another one.
 func (p *Pool) Take(
 	ctx context.Context, l licensemodel.License, content, instance string,
 ) error {
 	none := 0
 	err := p.backend.Write(ctx, []table.Change{
-		p.write(l, record{form, l.ID, instance, content}),
-		{Place: p.at(ofContent + content), If: table.Condition{Revision: &none}, Revision: 1,
-			Record: encode(record{form, l.ID, instance, content})},
+		p.write(l, record{form, p.name, l.ID, instance, content}),
+		{Place: marker(content), If: table.Condition{Revision: &none}, Revision: 1,
+			Record: encode(record{form, p.name, l.ID, instance, content})},
 	})
 	return p.taken(err, l)
 }
@@ -143,20 +158,21 @@ func (p *Pool) Take(
 // Give makes a licence free, as it was read to be held.
 func (p *Pool) Give(ctx context.Context, l licensemodel.License) error {
 	err := p.backend.Write(ctx, []table.Change{
-		p.write(l, record{form, l.ID, "", l.Content}),
-		{Place: p.at(ofContent + l.Content), Delete: true},
+		p.write(l, record{form, p.name, l.ID, "", l.Content}),
+		{Place: marker(l.Content), Delete: true},
 	})
 	return p.taken(err, l)
 }
 
-func (p *Pool) at(sort string) table.Place {
-	return table.Place{Partition: p.partition, Sort: sort}
+// marker is the place of a text that is taken.
+func marker(content string) table.Place {
+	return table.Place{Partition: contents, Sort: content}
 }
 
 // write is the item of a licence from now on, in the place of the one that was read.
 func (p *Pool) write(l licensemodel.License, r record) table.Change {
-	return table.Change{Place: p.at(ofLicense + l.ID), If: table.Condition{Revision: &l.Revision},
-		Record: encode(r), Revision: l.Revision + 1}
+	return table.Change{Place: table.Place{Partition: p.partition, Sort: ofLicense + l.ID},
+		If: table.Condition{Revision: &l.Revision}, Record: encode(r), Revision: l.Revision + 1}
 }
 
 // taken is the answer to a write. One whose answer was lost may have been made.
@@ -170,7 +186,7 @@ func (p *Pool) taken(err error, l licensemodel.License) error {
 	again := true
 	f := protocol.Refuse(protocol.Conflict,
 		"another took or gave back the licence %s of the pool %s at the same time, or has its text "+
-			"as another licence; nothing was changed; try again", protocol.Quote(l.ID), p.name)
+			"as another licence of this pool or another one; nothing was changed; try again", protocol.Quote(l.ID), p.name)
 	f.Retryable = &again
 	return f
 }

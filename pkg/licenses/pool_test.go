@@ -88,7 +88,8 @@ func TestL3OneItemALicense(t *testing.T) {
 	}
 }
 
-// TestL4OneTextUnderTwoNames is taken once, even by two who read both names as free.
+// TestL4OneTextUnderTwoNames is taken once, in one pool and in two, even by those who read all names
+// as free.
 func TestL4OneTextUnderTwoNames(t *testing.T) {
 	p := NewPool(table.NewMemory(), "edge")
 	one, two := known(t, p, "L1.lic"), known(t, p, "L2.lic")
@@ -99,8 +100,21 @@ func TestL4OneTextUnderTwoNames(t *testing.T) {
 	if got := known(t, p, "L2.lic"); got.Holder != "" || got.Revision != 0 {
 		t.Errorf("the other one is %v", got)
 	}
-	if err := NewPool(p.backend, "core").Take(t.Context(), one, "c1", "i-2"); err != nil {
-		t.Errorf("another pool: %v", err)
+	core := NewPool(p.backend, "core")
+	refused(t, core.Take(t.Context(), known(t, core, "L1.lic"), "c1", "i-2"), protocol.Conflict)
+	if got := known(t, core, "L1.lic"); got.Holder != "" || got.Revision != 0 {
+		t.Errorf("that of the other pool is %v", got)
+	}
+	for content, want := range map[string]bool{"c1": true, "c2": false} {
+		if taken, err := core.Taken(t.Context(), content); taken != want || err != nil {
+			t.Errorf("%s is taken: %t (%v)", content, taken, err)
+		}
+	}
+	if err := p.Give(t.Context(), known(t, p, "L1.lic")); err != nil {
+		t.Fatal(err)
+	}
+	if err := core.Take(t.Context(), known(t, core, "L1.lic"), "c1", "i-2"); err != nil {
+		t.Errorf("what was given back is not free for the other pool: %v", err)
 	}
 }
 
@@ -111,6 +125,10 @@ var errBroken = protocol.Refuse(protocol.Throttled, "too many at once")
 
 func (broken) List(context.Context, string) ([]string, error) { return nil, errBroken }
 
+func (broken) Read(context.Context, []table.Place) (map[table.Place]table.Item, error) {
+	return nil, errBroken
+}
+
 func (broken) Write(context.Context, []table.Change) error { return errBroken }
 
 // TestL6UnreadPool: what can't be read is an error, and a write without an answer is not known to
@@ -118,6 +136,8 @@ func (broken) Write(context.Context, []table.Change) error { return errBroken }
 func TestL6UnreadPool(t *testing.T) {
 	p := NewPool(broken{}, "edge")
 	_, err := p.Known(t.Context())
+	refused(t, err, protocol.StateStore)
+	_, err = p.Taken(t.Context(), "c")
 	refused(t, err, protocol.StateStore)
 	_, err = p.Stock(t.Context(), files{folder{}, t.TempDir() + "/"})
 	refused(t, err, protocol.StateStore)
@@ -129,10 +149,12 @@ func TestL6UnreadPool(t *testing.T) {
 		}
 	}
 	for name, record := range map[string]string{
-		"no JSON": "x", "another": `{"form":1,"id":"L2.lic","content":"c"}`,
-		"form": `{"form":2,"id":"L1.lic","content":"c"}`, "no content": `{"form":1,"id":"L1.lic"}`,
-		"a field": `{"form":1,"id":"L1.lic","content":"c","x":1}`,
-		"two":     `{"form":1,"id":"L1.lic","content":"c"}{}`,
+		"no JSON": "x", "another": `{"form":1,"pool":"edge","id":"L2.lic","content":"c"}`,
+		"another pool": `{"form":1,"pool":"core","id":"L1.lic","content":"c"}`,
+		"form":         `{"form":2,"pool":"edge","id":"L1.lic","content":"c"}`,
+		"no content":   `{"form":1,"pool":"edge","id":"L1.lic"}`,
+		"a field":      `{"form":1,"pool":"edge","id":"L1.lic","content":"c","x":1}`,
+		"two":          `{"form":1,"pool":"edge","id":"L1.lic","content":"c"}{}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := table.NewMemory()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/gate"
+	"aws-provider-executor/pkg/licenses/licensemodel"
 )
 
 // Instance is what a plan needs to know of an instance.
@@ -230,7 +231,7 @@ func (p planner) appliance(own Own, r Role) Step {
 // licenseRef is where the text of a licence is, as an appliance's executor takes it. It reports
 // whether it is a file and no token.
 func licenseRef(ref string) (text string, file bool) {
-	file = strings.HasSuffix(ref, ".lic")
+	file = strings.HasSuffix(ref, ".lic") || strings.Contains(ref, "#"+licensemodel.TextPrefix)
 	if strings.HasPrefix(ref, "/") {
 		ref = "file:" + ref
 	}

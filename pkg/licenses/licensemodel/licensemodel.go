@@ -21,6 +21,9 @@ type License struct {
 // TokenPrefix begins the ids of tokens.
 const TokenPrefix = "token-"
 
+// TextPrefix begins what names a text by its digest, behind the # of a reference to its file.
+const TextPrefix = "sha256-"
+
 // Stock is what there is in a pool.
 type Stock struct {
 	// Licenses are all that the source has and all that were ever taken, in the order of their ids.
