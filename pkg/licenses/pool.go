@@ -4,8 +4,10 @@
 //
 // Each licence is one item. It is taken and given back by conditions, so that no two instances
 // have it, without any lock. A text that is taken has an item, too, among those of all pools of
-// the table: what is in two pools, or has two names in one, is taken once. Whether a licence is taken is never told by its file: one that
-// disappears, or that is put there again, under its name or under another one, stays taken.
+// the table: what is in two pools, or has two names in one, is taken once.
+//
+// Whether a licence is taken is never told by its file: one that disappears, or that is put there
+// again, under its name or under another one, stays taken.
 //
 // The text of a licence is a secret. Nothing but its id and a digest is kept or told.
 package licenses
@@ -186,7 +188,8 @@ func (p *Pool) taken(err error, l licensemodel.License) error {
 	again := true
 	f := protocol.Refuse(protocol.Conflict,
 		"another took or gave back the licence %s of the pool %s at the same time, or has its text "+
-			"as another licence of this pool or another one; nothing was changed; try again", protocol.Quote(l.ID), p.name)
+			"as another licence of this pool or another one; nothing was changed; try again",
+		protocol.Quote(l.ID), p.name)
 	f.Retryable = &again
 	return f
 }

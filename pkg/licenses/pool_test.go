@@ -88,8 +88,8 @@ func TestL3OneItemALicense(t *testing.T) {
 	}
 }
 
-// TestL4OneTextUnderTwoNames is taken once, in one pool and in two, even by those who read all names
-// as free.
+// TestL4OneTextUnderTwoNames is taken once, in one pool and in two, even by those who read all
+// names as free.
 func TestL4OneTextUnderTwoNames(t *testing.T) {
 	p := NewPool(table.NewMemory(), "edge")
 	one, two := known(t, p, "L1.lic"), known(t, p, "L2.lic")
