@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/journal"
@@ -49,11 +50,65 @@ func TestDryRun(t *testing.T) {
 		for _, s := range e.Steps {
 			steps = append(steps, s.Step+" "+string(s.Verdict))
 		}
-		want := []string{"interface:1 would", "interface:2 would", "tags would"}
+		want := []string{"interface:1 would", "interface:2 would", "tags would",
+			"hook:CONTINUE would"}
 		if e.Outcome != lifecycle.Rehearsed || !slices.Equal(steps, want) {
 			t.Errorf("%v: %s\n%s", steps, e.stdout, e.stderr)
 		}
 	})
+}
+
+// TestDryRunTellsWhatThePolicyForbids: a dry-run does not end well where the event would not.
+func TestDryRunTellsWhatThePolicyForbids(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.file("policy.yaml", strings.Replace(labPolicy, "allowIrreversible: true",
+		"allowIrreversible: false", 1))
+	l.sim.ForgetCalls()
+	l.unchanged(func() {
+		e := l.run(l.event(0), "handle", "--dry-run")
+		if e.code != 3 || e.Outcome != lifecycle.Refused || len(e.Steps) != 4 ||
+			e.Steps[3].Verdict != lifecycle.StepFailed || !strings.Contains(e.Reason, "hook:CONTINUE") {
+			t.Errorf("exit %d: %s\n%s", e.code, e.stdout, e.stderr)
+		}
+	})
+}
+
+// TestAStepTakenAwayByHand: the steps of a launch are done, its hook could not be told, and what
+// they made is taken away by hand. The event again makes it anew, or gives up; it does not CONTINUE
+// without.
+func TestAStepTakenAwayByHand(t *testing.T) {
+	t.Parallel()
+	for name, undo := range map[string]string{"again": "true", "no undo allowed": "false"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			event := l.event(0)
+			l.file("policy.yaml", strings.Replace(labPolicy, "allowIrreversible: true",
+				"allowIrreversible: false", 1))
+			l.handle(event, lifecycle.Postponed)
+			l.want(2, "Pending:Wait")
+			for _, i := range l.region().State().Interfaces {
+				if i.Tags[ec2model.Slot] != "" {
+					l.region().Detach(i.ID)
+					l.region().Remove(i.ID)
+				}
+			}
+			l.want(0, "Pending:Wait")
+			l.file("policy.yaml", strings.Replace(labPolicy, "allowUndo: true", "allowUndo: "+undo, 1))
+			l.sim.ForgetCalls()
+			if undo == "true" {
+				l.handle(event, lifecycle.WentOn)
+				l.want(2, "InService")
+				return
+			}
+			e := l.handle(event, lifecycle.GaveUp)
+			if !strings.Contains(e.Reason, "not so any more") {
+				t.Errorf("%s", e.Reason)
+			}
+			l.want(0, "Terminating:Wait")
+		})
+	}
 }
 
 // TestDryRunOfATerminate prints what would be undone, and changes nothing.
@@ -64,7 +119,8 @@ func TestDryRunOfATerminate(t *testing.T) {
 	l.scaleIn()
 	e := l.run(l.event(0), "handle", "--dry-run")
 	if e.Outcome != lifecycle.Rehearsed || len(e.Undone) != 3 ||
-		e.Undone[0].Verdict != lifecycle.Would {
+		e.Undone[0].Verdict != lifecycle.Would || len(e.Steps) != 1 ||
+		e.Steps[0].Step != "hook:CONTINUE" || e.Steps[0].Verdict != lifecycle.Would {
 		t.Errorf("%s\n%s", e.stdout, e.stderr)
 	}
 	l.want(2, "Terminating:Wait")

@@ -21,7 +21,8 @@ type Door struct {
 
 var _ Doer = (*Door)(nil)
 
-// Do carries a step out, or finds that it was. What succeeded under its key was read back.
+// Do carries a step out, or finds that it was. What an earlier run did is read again: where it is
+// not so any more, it is rolled back and done again.
 func (g *Door) Do(ctx context.Context, s Step, begun int) Done {
 	d := Done{Step: s.Name, Key: s.IdempotencyKey, Verdict: StepFailed}
 	of := g.Gate
@@ -36,10 +37,23 @@ func (g *Door) Do(ctx context.Context, s Step, begun int) Done {
 		return d.failed(err)
 	}
 	if a.Status == gate.Succeeded && a.Altered == "" {
-		d.Verdict, d.Message, d.Facts = StepDone, a.ResultMessage, a.Observed
-		return d
+		again, answer := d.stands(ctx, of, a)
+		if !again {
+			return answer
+		}
+		if a, err = takeBack(ctx, of, a, s.Plan, g.Source); err != nil {
+			why := "it was done, and is not so any more (" + answer.Message + "): "
+			d = d.failed(err)
+			d.Message = why + d.Message
+			return d
+		}
 	}
-	ids := []int64{a.ID}
+	return d.execute(ctx, of, a.ID, begun)
+}
+
+// execute has the gate execute an action, after the dry-run that its policy may ask for.
+func (d Done) execute(ctx context.Context, of *gate.Gate, id int64, begun int) Done {
+	ids := []int64{id}
 	if of.Policy != nil && of.Policy.RequireEvidence {
 		outcomes, err := of.DryRun(ctx, ids, gate.Options{})
 		if err != nil {
@@ -54,6 +68,51 @@ func (g *Door) Do(ctx context.Context, s Step, begun int) Done {
 		return d.failed(err)
 	}
 	return d.from(outcomes)
+}
+
+// stands reads whether what succeeded is still so. Again is set where it is not. What nothing takes
+// back is over, and is not read.
+func (d Done) stands(ctx context.Context, of *gate.Gate, a gate.Action) (again bool, _ Done) {
+	so := d
+	so.Verdict, so.Message, so.Facts = StepDone, a.ResultMessage, a.Observed
+	verb, known := of.Registry.Resolve(a.Request(protocol.DryRun))
+	if known && verb.Irreversible {
+		return false, so
+	}
+	outcomes, err := of.DryRun(ctx, []int64{a.ID}, gate.Options{})
+	if err != nil {
+		return false, d.failed(err)
+	}
+	read := d.from(outcomes)
+	switch {
+	case read.Verdict == StepLater, read.Denied:
+		return false, read
+	case read.Verdict == StepDone && read.Facts[protocol.FactChanged] != "":
+		// A dry-run that would do something does not tell whether anything is changed.
+		return false, so
+	}
+	return true, read
+}
+
+// takeBack rolls back an action that is not so any more, and imports its plan again.
+func takeBack(
+	ctx context.Context, of *gate.Gate, a gate.Action, p gate.Plan, source string,
+) (gate.Action, error) {
+	outcomes, err := of.Rollback(ctx, []int64{a.ID}, gate.Options{})
+	if err != nil {
+		return a, err
+	}
+	if undone := (Done{}).from(outcomes); undone.Verdict != StepDone {
+		err := errors.New("its undo: " + undone.Message)
+		if undone.Verdict == StepFailed {
+			err = &gate.Refusal{Reasons: []string{err.Error()}}
+		}
+		return a, err
+	}
+	if a, err = enter(ctx, of, p, source); err == nil && inForce(a) {
+		err = &gate.Refusal{Reasons: []string{"it is still " + string(a.Status) + " after its undo"}}
+	}
+	return a, err
 }
 
 // enter finds the action of a plan in the journal, or imports it. One that is in force, or whose
@@ -112,6 +171,7 @@ func (d Done) from(outcomes []gate.Outcome) Done {
 		if onlyClaimed(o.Reasons) {
 			d.Verdict = StepLater
 		}
+		d.Denied = d.Verdict == StepFailed
 	case gate.NotReached:
 		d.Verdict = StepLater
 	default:

@@ -77,6 +77,8 @@ type Done struct {
 	Optional bool `json:"optional,omitempty"`
 	// OutOfStock is set where there is none of what the step takes.
 	OutOfStock bool `json:"-"`
+	// Denied is set where a policy is against it.
+	Denied bool `json:"-"`
 	// Let reports whether the gate let it through.
 	Let bool `json:"-"`
 	// Facts are what the executor observed.

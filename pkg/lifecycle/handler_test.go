@@ -500,6 +500,62 @@ func TestTheHookDidNotWait(t *testing.T) {
 	}
 }
 
+// TestALaunchIsReadAgainBeforeContinue: a launch whose hook could not be told asks for each step
+// again, in order, before CONTINUE; one that can't be any more abandons it.
+func TestALaunchIsReadAgainBeforeContinue(t *testing.T) {
+	t.Parallel()
+	steps := []string{"i-1/launch/interface:1", "i-1/launch/tags"}
+	for _, c := range []struct {
+		name, state string
+		again       func() Done
+		want        Outcome
+		asked       []string
+	}{
+		{"it is so", "InService", nil, WentOn, []string{"i-1/hook/launch/CONTINUE/l"}},
+		{"it is not", "Terminating:Wait", failing(StepFailed, "gone"), GaveUp,
+			[]string{"i-1/launch/tags:undo", "i-1/launch/interface:1:undo",
+				"i-1/hook/launch/ABANDON/l"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, one)
+			h := w.handler(nicAndTags)
+			w.fails["hook:CONTINUE"] = failing(StepFailed, "no way")
+			if r := h.Handle(t.Context(), launchOf(one)); r.Outcome != Postponed {
+				t.Fatalf("%+v", r)
+			}
+			w.fails, w.log = map[string]func() Done{"tags": c.again}, nil
+			r := h.Handle(t.Context(), launchOf(one))
+			if r.Outcome != c.want || w.states[one] != c.state {
+				t.Errorf("%s: %+v", w.states[one], r)
+			}
+			if want := append(slices.Clone(steps), c.asked...); !slices.Equal(w.log, want) {
+				t.Errorf("it asked for %v, want %v", w.log, want)
+			}
+		})
+	}
+}
+
+// TestTheHookEndedBeforeContinue: the time of a hook is up before it is told, and its default
+// result is CONTINUE. What becomes of the launch is as configured.
+func TestTheHookEndedBeforeContinue(t *testing.T) {
+	t.Parallel()
+	for more, want := range map[string]Outcome{"": WentOn, "    expiredHook: undo\n": GaveUp} {
+		w := newWorld(t, one)
+		w.fails["hook:CONTINUE"] = func() Done {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.states[one] = "InService"
+			return Done{Verdict: StepFailed, Message: "nothing to complete"}
+		}
+		var in []string
+		if want == WentOn {
+			in = []string{"i-1/launch/interface:1", "i-1/launch/tags"}
+		}
+		w.holds(w.handler(nicAndTags+more).Handle(t.Context(), launchOf(one)), want, "InService", in...)
+	}
+}
+
 // TestATerminateCleans: what the launch did is undone, last first, then the hook hears CONTINUE.
 func TestATerminateCleans(t *testing.T) {
 	t.Parallel()

@@ -95,8 +95,10 @@ const (
 	// lost says that another run may be at work on the instance, and busy that one is.
 	lost
 	busy
-	// over says that the hook does not wait any more.
+	// over says that the hook does not wait any more, and expired that it had ended before this
+	// handler told it anything.
 	over
+	expired
 )
 
 // known is what a run knows. Its zero value is that of a run that begins.
@@ -116,6 +118,8 @@ type known struct {
 	stand             Stand
 	// did is set once a step was tried, and failure once one failed that the launch needs.
 	did, failure bool
+	// expired is set once the hook was found to have ended before it was told.
+	expired bool
 	// ended is set where the run leaves its message.
 	ended bool
 }
@@ -199,13 +203,18 @@ func (k known) abandonMove() move {
 	return end
 }
 
-// continueMove is what a launch does next whose steps are all done.
+// continueMove is what a launch does next whose steps were all done. What an earlier run did is
+// read again before CONTINUE.
 func (k known) continueMove() move {
+	waits := k.stand == Waiting && !k.completed
 	switch {
-	case k.stand == Waiting && !k.completed:
-		return sayContinue
-	case k.stand == Leaving:
+	case k.stand == Leaving, k.failure && (waits || k.did),
+		k.stand == Passed && k.undoExpired && k.expired:
 		return giveUp
+	case waits && k.next < k.steps:
+		return step
+	case waits:
+		return sayContinue
 	}
 	return end
 }
@@ -240,10 +249,11 @@ func (k known) after(m move, a answer) known {
 		k.fresh = false
 		return k
 	case lost:
-		k.claimed, k.fresh, k.stand = false, false, Unread
+		// Another run may have told the hook.
+		k.claimed, k.fresh, k.stand, k.expired = false, false, Unread, false
 		return k
-	case over:
-		k.stand, k.fresh = Unread, false
+	case over, expired:
+		k.stand, k.fresh, k.expired = Unread, false, k.expired || a == expired
 		return k
 	}
 	switch m {

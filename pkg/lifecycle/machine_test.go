@@ -54,6 +54,8 @@ type model struct {
 	procs [2]proc
 	// killed and stolen count what the world did to processes, as far as that is bounded.
 	killed, stolen int8
+	// taken is set once somebody took away by hand what a step made.
+	taken bool
 }
 
 // world is what may happen in one exploration.
@@ -61,13 +63,15 @@ type rules struct {
 	kills, thefts int8
 	undoExpired   bool
 	failing       bool
+	// byHand has somebody take away by hand what a step made, while nobody is at work.
+	byHand bool
 	// Broken turns a rule of the machine off, to see that the model notices.
 	broken string
 }
 
 func (r rules) String() string {
-	return fmt.Sprintf("kills=%d thefts=%d undoExpired=%v failing=%v broken=%q", r.kills, r.thefts,
-		r.undoExpired, r.failing, r.broken)
+	return fmt.Sprintf("kills=%d thefts=%d undoExpired=%v failing=%v byHand=%v broken=%q", r.kills,
+		r.thefts, r.undoExpired, r.failing, r.byHand, r.broken)
 }
 
 // next are all worlds that may follow, and why the last step was wrong.
@@ -87,6 +91,12 @@ func (r rules) next(m model) (all []model, wrong string) {
 	if m.at == pendingWait {
 		n := m
 		n.at = inService
+		add(n)
+	}
+	if r.byHand && m.made&1 != 0 && m.at == pendingWait && !m.procs[0].running &&
+		!m.procs[1].running {
+		n := m
+		n.made, n.taken = n.made&^1, true
 		add(n)
 	}
 	for i := range m.procs {
@@ -164,6 +174,10 @@ func (r rules) breaks(p *proc, next move) move {
 		if next == undo && p.known.launch == Abandoning {
 			p.known.undone = true
 			next = p.known.move()
+		}
+	case "believe an earlier run":
+		if next == step && p.known.launch == Continuing {
+			next = sayContinue
 		}
 	case "forget what was done without the claim":
 		if next == claim && p.known.did {
@@ -263,8 +277,11 @@ func (r rules) told(
 	p := m.procs[i]
 	waits := map[Kind]asg{Launch: pendingWait, Terminate: terminatingWait}[p.known.kind]
 	switch {
+	case m.at != waits && p.begun == sayContinue && p.known.kind == Launch && m.heard:
+		// The executor knows by its key that it was told, whichever process did.
+		answer(m, done)
 	case m.at != waits:
-		answer(m, over)
+		answer(m, expired)
 	case p.known.kind == Terminate:
 		m.at = gone
 		answer(m, done)
@@ -322,10 +339,12 @@ func (m model) wrong() string {
 		return ""
 	case m.launch != Continued && m.launch != Abandoned:
 		return "the launch was handled, and the record does not say how"
-	case m.launch == Continued && m.made != allMade:
+	case m.launch == Continued && m.made != allMade && (m.heard || !m.taken):
 		return "the launch continued, and something is missing"
 	case m.launch == Abandoned && m.made != 0:
 		return "the launch was abandoned, and something is left"
+	case m.launch == Abandoned && m.heard:
+		return "the hook heard CONTINUE, and the launch was undone"
 	case m.at == pendingWait:
 		return "the launch was handled, and its hook waits"
 	}
@@ -360,7 +379,8 @@ func (r rules) explore() (worlds int, wrong string) {
 // with claims that are lost, over the functions that ship. MODEL=deep has more of both.
 func TestHandlersModel(t *testing.T) {
 	t.Parallel()
-	all := []rules{{kills: 1, failing: true}, {kills: 1, undoExpired: true}, {thefts: 1}}
+	all := []rules{{kills: 1, failing: true}, {kills: 1, undoExpired: true}, {thefts: 1},
+		{thefts: 1, undoExpired: true}, {kills: 1, byHand: true}}
 	if os.Getenv("MODEL") == "deep" {
 		all = append(all, rules{kills: 2, failing: true}, rules{thefts: 1, failing: true},
 			rules{thefts: 2, undoExpired: true, failing: true})
@@ -384,6 +404,7 @@ func TestHandlersModelNotices(t *testing.T) {
 		{thefts: 1, broken: "leave what was done before a terminate"},
 		{kills: 1, broken: "continue before the last step"},
 		{kills: 1, failing: true, broken: "abandon before the undo"},
+		{kills: 1, byHand: true, broken: "believe an earlier run"},
 		{thefts: 1, broken: "forget what was done without the claim"},
 	} {
 		t.Run(r.broken, func(t *testing.T) {

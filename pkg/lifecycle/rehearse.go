@@ -57,10 +57,10 @@ func (r *run) rehearse(ctx context.Context, postponed func(error) Result) Result
 	switch next {
 	case begin, step:
 		for _, s := range r.steps {
-			if s.action != nil {
-				r.result.Steps = append(r.result.Steps, r.doer.Rehearse(ctx, s.action()))
-			}
+			r.rehearseStep(ctx, s)
 		}
+		r.rehearseEnd(ctx, "CONTINUE")
+		r.rehearseProtection(ctx)
 	case undo, giveUp:
 		made, err := r.made(ctx)
 		if err != nil {
@@ -72,15 +72,66 @@ func (r *run) rehearse(ctx context.Context, postponed func(error) Result) Result
 		}
 		r.result.Undone = undone
 		r.result.Reason = r.why()
+		result := "ABANDON"
 		if r.event.Kind != Launch {
-			r.result.Reason = ""
+			r.result.Reason, result = "", "CONTINUE"
 		}
+		r.rehearseEnd(ctx, result)
 	case stop:
 		r.result.Outcome, r.result.Reason = Postponed, r.reason
+	case sayContinue:
+		r.rehearseEnd(ctx, "CONTINUE")
+		r.rehearseProtection(ctx)
+	case sayAbandon:
+		r.rehearseEnd(ctx, "ABANDON")
 	default:
-		r.result.Reason = "there is nothing more to do but to tell the hook"
+		r.result.Reason = "there is nothing more to do"
 	}
 	return r.result
+}
+
+// rehearseStep tells what a step of the launch would do.
+func (r *run) rehearseStep(ctx context.Context, s runStep) {
+	if s.action == nil {
+		r.result.Steps = append(r.result.Steps, Done{Step: s.name, Verdict: Would,
+			Message: "would be written in the table of members"})
+		return
+	}
+	action := s.action()
+	d := r.doer.Rehearse(ctx, action)
+	d.Optional = d.Verdict == StepFailed && !action.Required
+	r.rehearsed(d)
+}
+
+// rehearseEnd tells how the hook would be told, where it waits.
+func (r *run) rehearseEnd(ctx context.Context, result string) {
+	if r.known.stand == Waiting && (r.event.Kind == Launch || r.event.Kind == Terminate) {
+		r.rehearsed(r.doer.Rehearse(ctx, r.completion(result)))
+	}
+}
+
+// rehearseProtection tells of the protection from scale-in. Auto Scaling gives it in service only,
+// so of what the executor says now a refusal by a policy alone counts.
+func (r *run) rehearseProtection(ctx context.Context) {
+	if r.group.Protection == ProtectNever {
+		return
+	}
+	d := r.doer.Rehearse(ctx, planner{r.group, r.event, r.instance}.protection())
+	if !d.Denied {
+		d.Verdict, d.Message = Would, "would be set once the instance is in service"
+		if r.group.Protection == ProtectPrimary {
+			d.Message += ", if it is the primary"
+		}
+	}
+	r.rehearsed(d)
+}
+
+// rehearsed keeps how a step would come out. An event is refused that needs what a policy forbids.
+func (r *run) rehearsed(d Done) {
+	r.result.Steps = append(r.result.Steps, d)
+	if d.Denied && !d.Optional && r.result.Outcome == Rehearsed {
+		r.result.Outcome, r.result.Reason = Refused, d.Step+": "+d.Message
+	}
 }
 
 type errorOf string

@@ -265,7 +265,12 @@ func (r *run) complete(result string) answer {
 		return done
 	}
 	i, err := r.cloud.DescribeScalingInstance(r.held, r.event.Instance)
-	if err == nil && i.State != waitingAt(r.event.Kind) {
+	switch {
+	case err != nil || i.State == waitingAt(r.event.Kind):
+	case d.Verdict == StepFailed &&
+		d.Facts[protocol.FactFailureClass] != string(protocol.Ambiguous):
+		return expired
+	default:
 		return over
 	}
 	r.reason = fmt.Sprintf("%s: %s", d.Step, d.Message)
