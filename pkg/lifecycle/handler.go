@@ -77,7 +77,7 @@ type Done struct {
 	Optional bool `json:"optional,omitempty"`
 	// OutOfStock is set where there is none of what the step takes.
 	OutOfStock bool `json:"-"`
-	// Denied is set where a policy is against it.
+	// Denied is set where the gate or a policy is against it.
 	Denied bool `json:"-"`
 	// Let reports whether the gate let it through.
 	Let bool `json:"-"`

@@ -237,24 +237,8 @@ func (k known) terminateMove() move {
 // after is what a run knows after a move.
 func (k known) after(m move, a answer) known {
 	k.did = k.did || m == step
-	switch a {
-	case later:
-		k.ended = true
-		return k
-	case busy:
-		// What this run did may have come too late to be undone by others. It looks again.
-		k.ended = !k.did
-		return k
-	case moved:
-		k.fresh = false
-		return k
-	case lost:
-		// Another run may have told the hook.
-		k.claimed, k.fresh, k.stand, k.expired = false, false, Unread, false
-		return k
-	case over, expired:
-		k.stand, k.fresh, k.expired = Unread, false, k.expired || a == expired
-		return k
+	if a != done && a != failed {
+		return k.interrupted(a)
 	}
 	switch m {
 	case retire:
@@ -274,6 +258,25 @@ func (k known) after(m move, a answer) known {
 		k.fresh = false
 	case sayContinue, sayAbandon:
 		k.completed = true
+	}
+	return k
+}
+
+// interrupted is what a run knows after a move that did not come to its end.
+func (k known) interrupted(a answer) known {
+	switch a {
+	case later:
+		k.ended = true
+	case busy:
+		// What this run did may have come too late to be undone by others. It looks again.
+		k.ended = !k.did
+	case moved:
+		k.fresh = false
+	case lost:
+		// Another run may have told the hook.
+		k.claimed, k.fresh, k.stand, k.expired = false, false, Unread, false
+	case over, expired:
+		k.stand, k.fresh, k.expired = Unread, false, k.expired || a == expired
 	}
 	return k
 }

@@ -93,10 +93,7 @@ func (r rules) next(m model) (all []model, wrong string) {
 		n.at = inService
 		add(n)
 	}
-	if r.byHand && m.made&1 != 0 && m.at == pendingWait && !m.procs[0].running &&
-		!m.procs[1].running {
-		n := m
-		n.made, n.taken = n.made&^1, true
+	if n, may := r.takenByHand(m); may {
 		add(n)
 	}
 	for i := range m.procs {
@@ -131,6 +128,14 @@ func (r rules) next(m model) (all []model, wrong string) {
 	return all, ""
 }
 
+// takenByHand is the world after somebody took away what the first step made.
+func (r rules) takenByHand(m model) (_ model, may bool) {
+	may = r.byHand && m.made&1 != 0 && m.at == pendingWait && !m.procs[0].running &&
+		!m.procs[1].running
+	m.made, m.taken = m.made&^1, true
+	return m, may
+}
+
 // stop ends a process. Its claim is free.
 func (m *model) stop(i int) {
 	m.procs[i] = proc{}
@@ -144,6 +149,9 @@ func (r rules) begin(m model, i int) model {
 	p := &m.procs[i]
 	next := p.known.move()
 	next = r.breaks(p, next)
+	if r.broken == "believe an earlier run" && next == step && p.known.launch == Continuing {
+		next = sayContinue
+	}
 	switch next {
 	case stop, acknowledge:
 		if next == acknowledge {
@@ -174,10 +182,6 @@ func (r rules) breaks(p *proc, next move) move {
 		if next == undo && p.known.launch == Abandoning {
 			p.known.undone = true
 			next = p.known.move()
-		}
-	case "believe an earlier run":
-		if next == step && p.known.launch == Continuing {
-			next = sayContinue
 		}
 	case "forget what was done without the claim":
 		if next == claim && p.known.did {
@@ -337,6 +341,13 @@ func (m model) wrong() string {
 	case m.at >= terminatingWait:
 		// The terminate is still to come.
 		return ""
+	}
+	return m.launchWrong()
+}
+
+// launchWrong says what is wrong with a launch that was handled, of an instance that stays.
+func (m model) launchWrong() string {
+	switch {
 	case m.launch != Continued && m.launch != Abandoned:
 		return "the launch was handled, and the record does not say how"
 	case m.launch == Continued && m.made != allMade && (m.heard || !m.taken):

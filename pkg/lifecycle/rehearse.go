@@ -142,7 +142,8 @@ func (e errorOf) Error() string { return string(e) }
 func (g *Door) Rehearse(ctx context.Context, s Step) Done {
 	d := Done{Step: s.Name, Key: s.IdempotencyKey}
 	if faults := g.Gate.Complete(&s.Plan); len(faults) > 0 {
-		d.Verdict, d.Message = StepFailed, faults.Error()
+		// The gate would not let it in.
+		d.Verdict, d.Message, d.Denied = StepFailed, faults.Error(), true
 		return d
 	}
 	o, err := g.Gate.Direct(ctx, s.Request(protocol.DryRun), 0)
