@@ -176,12 +176,17 @@ func (k known) launchMove() move {
 }
 
 // continuedMove is what a launch does next that was continued. Where a group has several hooks,
-// each of them sends an event of its own.
+// each of them sends an event of its own, and the steps are read again for each.
 func (k known) continuedMove() move {
+	waits := k.stand == Waiting && !k.completed
 	switch {
 	case k.stand == Unread:
 		return look
-	case k.stand == Waiting && !k.completed:
+	case waits && k.failure:
+		return giveUp
+	case waits && k.next < k.steps:
+		return step
+	case waits:
 		return sayContinue
 	}
 	return acknowledge

@@ -106,7 +106,7 @@ func (r *run) rehearseStep(ctx context.Context, s runStep) {
 // rehearseEnd tells how the hook would be told, where it waits.
 func (r *run) rehearseEnd(ctx context.Context, result string) {
 	if r.known.stand == Waiting && (r.event.Kind == Launch || r.event.Kind == Terminate) {
-		r.rehearsed(r.doer.Rehearse(ctx, r.completion(result)))
+		r.rehearsed(r.doer.Rehearse(ctx, r.group.completion(r.event, result)))
 	}
 }
 
