@@ -38,6 +38,9 @@ const (
 	factOthers     = "otherLifecycleHooks"
 )
 
+// none is the lifecycle state of an instance that is in no group.
+const none = "none"
+
 // The values of a lifecycle action: it waits, or it ended.
 const (
 	waiting     = "waiting"

@@ -148,6 +148,8 @@ func TestWhatMayBegin(t *testing.T) {
 			req: recorded(asks("x", "CONTINUE"), pending), class: protocol.Ambiguous},
 		"begun, the hook is gone, and it is gone": {of: theGroup(""),
 			req: recorded(asks("x", "CONTINUE"), pending), class: protocol.Ambiguous},
+		"begun, and gone": {of: theGroup(""),
+			req: recorded(down, pending), from: waiting, now: "CONTINUE"},
 		"done, long ago": {of: theGroup(""),
 			req: recorded(up, live), from: waiting, now: "CONTINUE"},
 	} {
@@ -160,6 +162,8 @@ func TestWhatMayBegin(t *testing.T) {
 			}
 		case err != nil:
 			t.Errorf("%s: %v", name, err)
+		case p.Unseen != (c.of.State == ""):
+			t.Errorf("%s: unseen %t in state %q", name, p.Unseen, c.of.State)
 		case p.Transitions[0].From != c.from || p.Seen.Values[0] != c.now ||
 			p.Transitions[0].To != "CONTINUE":
 			t.Errorf("%s: from %s, now %s", name, p.Transitions[0].From, p.Seen.Values[0])
@@ -184,6 +188,7 @@ func TestCompletion(t *testing.T) {
 	for name, c := range map[string]struct {
 		of      *cloud
 		result  string
+		again   bool
 		answers []error
 		unknown bool
 		class   protocol.FailureClass
@@ -202,6 +207,8 @@ func TestCompletion(t *testing.T) {
 			answers: []error{lost}, unknown: true},
 		"over": {of: theGroup("Pending:Wait"),
 			answers: []error{noActive()}, class: protocol.Conflict, over: true},
+		"two hooks, of an earlier attempt": {of: theGroup("Pending:Wait", second), again: true,
+			answers: []error{nil, noActive()}, over: true},
 		"busy": {of: theGroup("Pending:Wait"),
 			answers: []error{busy}, class: protocol.Conflict},
 		"no such hook": {of: theGroup("Pending:Wait"),
@@ -215,7 +222,11 @@ func TestCompletion(t *testing.T) {
 			c.result = "CONTINUE"
 		}
 		c.of.refusals = c.answers
-		w := newWait(c.of, asks("up", c.result))
+		req := asks("up", c.result)
+		if c.again {
+			req = recorded(req, history.Pending)
+		}
+		w := newWait(c.of, req)
 		w.choose(c.of.hooks)
 		err := w.set(t.Context(), c.of, waiting, c.result)
 		var unknown *action.Unknown

@@ -62,6 +62,7 @@ func (w *wait) plan(ctx context.Context) (*action.Plan, error) {
 			Call: call, Set: action.SetWith(w.set),
 		}},
 		Seen: first, Read: w.read, Words: w.words(i),
+		Unseen: w.recorded() && first.Facts[factState] == none,
 		Facts: func(_ []action.Transition, now action.Seen) map[string]string {
 			return action.Merge(now.Facts)
 		},
@@ -87,9 +88,15 @@ func (w *wait) choose(hooks []ec2model.LifecycleHook) {
 
 func (w *wait) own() (action.Recorded, bool) { return w.req.Own(w.of.Instance, w.attribute()) }
 
+// recorded reports whether an earlier attempt under the key is recorded.
+func (w *wait) recorded() bool {
+	_, recorded := w.own()
+	return recorded
+}
+
 // from is the value before: an action that is begun waits.
 func (w *wait) from(first action.Seen) string {
-	if _, recorded := w.own(); recorded {
+	if w.recorded() {
 		return waiting
 	}
 	return first.Values[0]
@@ -164,7 +171,7 @@ func (w *wait) seen(i ec2model.ScalingInstance) action.Seen {
 	if i.Group != w.of.Group {
 		i.State = ""
 	}
-	facts := map[string]string{factState: cmp.Or(i.State, "none"),
+	facts := map[string]string{factState: cmp.Or(i.State, none),
 		factTransition: w.hook.Transition, factOthers: strings.Join(w.others, ",")}
 	return action.Seen{Values: []string{w.value(i.State)}, Facts: facts}
 }
@@ -181,7 +188,7 @@ func (w *wait) mayBegin(i ec2model.ScalingInstance, value string, recorded bool)
 	case value == waiting && !strings.HasSuffix(i.State, ":Wait"):
 		return protocol.Refuse(protocol.Unavailable,
 			"%s is %s, and waits at no hook yet; nothing was changed; try again under the same key",
-			w.of.Instance, cmp.Or(i.State, "in no group")).With(factState, cmp.Or(i.State, "none"))
+			w.of.Instance, cmp.Or(i.State, "in no group")).With(factState, cmp.Or(i.State, none))
 	case value == waiting, recorded && value == w.result:
 		return nil
 	case value == untold:
@@ -199,7 +206,7 @@ func (w *wait) mayBegin(i ec2model.ScalingInstance, value string, recorded bool)
 
 // refuse says that the action is over, and not by this request.
 func (w *wait) refuse(i ec2model.ScalingInstance, because string) *protocol.Failure {
-	state := cmp.Or(i.State, "none")
+	state := cmp.Or(i.State, none)
 	return protocol.Refuse(protocol.Conflict,
 		"there is nothing to complete: %s, and its lifecycle state is %s; somebody else completed the "+
 			"action, or its time was up%s; nothing was changed", because, state, w.byDefault()).

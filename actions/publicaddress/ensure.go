@@ -24,6 +24,8 @@ type ensure struct {
 	elastic bool
 	// eip is the Elastic IP of the action, as it was last read or made.
 	eip ec2model.Address
+	// released reports whether the action has released again what it allocated.
+	released bool
 }
 
 // state is what leads to the private address, or is to lead there.
@@ -333,18 +335,15 @@ func (e *ensure) plan(
 			t.From, t.Adopted = absent, true
 		}
 	}
-	seen := func(s state) action.Seen {
-		return action.Seen{Values: []string{s.value}, Facts: e.toldOf(s.eip), Owner: e.owner}
-	}
 	lost := cmp.Or(o.Facts[factPriorOwn], e.lost())
 	return &action.Plan{
-		Seen: seen(now),
+		Seen: e.seen(now),
 		Read: func(ctx context.Context) (action.Seen, error) {
 			again, err := read(ctx)
-			if err == nil {
+			if err == nil && again.eip.AllocationID != "" && e.concerns(again) {
 				e.eip = again.eip
 			}
-			return seen(again), err
+			return e.seen(again), err
 		},
 		Transitions: []action.Transition{t},
 		Facts: func(t []action.Transition, seen action.Seen) map[string]string {
@@ -364,6 +363,23 @@ func (e *ensure) plan(
 			Already: e.already(now.eip),
 		},
 	}, nil
+}
+
+// concerns reports whether a state tells of the Elastic IP of the action: one that it allocated, or
+// the existing one that was asked for.
+func (e *ensure) concerns(s state) bool { return s.own || e.existing != "" }
+
+// seen is a state as the action tells it. By the facts an undo releases what they name, so they are
+// those of the action's own Elastic IP alone. Once that is released again, what another action
+// associated meanwhile does not count: the address is as without this action.
+func (e *ensure) seen(s state) action.Seen {
+	if !e.concerns(s) {
+		s.eip = ec2model.Address{}
+		if e.released {
+			s.value = absent
+		}
+	}
+	return action.Seen{Values: []string{s.value}, Facts: e.toldOf(s.eip), Owner: e.owner}
 }
 
 // lost is the public address of EC2's own that an Elastic IP replaces; empty if there is none.
@@ -415,5 +431,7 @@ func (e *ensure) set(ctx context.Context, w Writer, _, to string) error {
 	if e.existing != "" {
 		return nil
 	}
-	return w.ReleaseAddress(ctx, e.eip.AllocationID)
+	err := w.ReleaseAddress(ctx, e.eip.AllocationID)
+	e.released = err == nil
+	return err
 }

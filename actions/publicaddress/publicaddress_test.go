@@ -359,6 +359,44 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// TestOnlyItsOwnIsTold: where another action comes first, what it allocated is neither told as this
+// action's nor taken away with it, and a release of the own one counts as put back.
+func TestOnlyItsOwnIsTold(t *testing.T) {
+	r := running()
+	p, err := planEnsure(t.Context(), r, request(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := p.Transitions[0]
+	set := func(to string) {
+		t.Helper()
+		if err := tr.Set(t.Context(), r, "", to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads := func(want string) {
+		t.Helper()
+		now, err := p.Read(t.Context())
+		if err != nil || now.Values[0] != want {
+			t.Fatalf("it reads %v, want %s: %v", now.Values, want, err)
+		}
+		told := p.Facts(p.Transitions, now)
+		for _, f := range []string{factAllocation, factToken, factAssociation, factPublic} {
+			if told[f] != "" {
+				t.Errorf("%s=%s is another's", f, told[f])
+			}
+		}
+	}
+	set(tr.Via)
+	has(eip(other, theirs, true))(r)
+	reads(present + theirs)
+	set(absent)
+	reads(absent)
+	if last := r.sent[len(r.sent)-1]; len(r.sent) != 2 || last != "release "+allocation {
+		t.Errorf("it sent %q", r.sent)
+	}
+}
+
 // carryOut makes the changes of a transition.
 func carryOut(t *testing.T, tr action.Transition, w *cloud) {
 	t.Helper()

@@ -220,7 +220,8 @@ type Plan struct {
 	// elsewhere is in Transitions; without any there is nothing left.
 	TargetGone bool
 	// Unseen reports whether nothing was found of what the action changed. The same is read in
-	// another account, so an undo rests on it only in the account of the action.
+	// another account, so an undo, or an action with a record of an earlier attempt, rests on it only
+	// in the account of the action.
 	Unseen bool
 	// Leaves reports whether the action stays in force after this undo: its record is kept.
 	Leaves bool

@@ -164,12 +164,15 @@ func (c *Connection) RecordLifecycleActionHeartbeat(
 		"record a heartbeat of "+of.Instance+" at the hook "+of.Hook, lifecycleAction(of))
 }
 
-// lifecycleAction names an action: by its token where there is one, else by the instance.
+// lifecycleAction names an action by its instance, and by its token too where that is known. What
+// AWS does with a token of another instance is not known. The stand-in refuses it, and a token alone
+// would complete that instance's action.
 func lifecycleAction(of ec2model.LifecycleAction) url.Values {
 	in := url.Values{"AutoScalingGroupName": {of.Group}, "LifecycleHookName": {of.Hook}}
 	if of.Token != "" {
 		in.Set("LifecycleActionToken", of.Token)
-	} else {
+	}
+	if of.Instance != "" {
 		in.Set("InstanceId", of.Instance)
 	}
 	return in

@@ -154,7 +154,8 @@ func TestScalingRequestsAreTheSDKs(t *testing.T) {
 			func(ctx context.Context) error {
 				_, err := judge.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
 					AutoScalingGroupName: group, LifecycleHookName: hook,
-					LifecycleActionToken: &anAction.Token, LifecycleActionResult: aws.String("CONTINUE")})
+					InstanceId: id, LifecycleActionToken: &anAction.Token,
+					LifecycleActionResult: aws.String("CONTINUE")})
 				return err
 			}},
 		"heartbeat by instance": {

@@ -30,16 +30,21 @@ func (r *run) owner() string {
 	return cmp.Or(r.plan.Seen.Owner, recorded, known)
 }
 
-// inItsAccount refuses a plan that rests on an absence in the wrong account.
+// inItsAccount refuses a plan that rests on an absence in the wrong account: an undo, or an action
+// of which an earlier attempt is recorded.
 func (r *run) inItsAccount(p *action.Plan) error {
-	if p.Unseen || p.TargetGone && p.Seen.Owner == "" {
-		return r.sameAccount()
+	rests := p.Unseen && len(r.past.Own) > 0
+	if r.undoes() != "" {
+		rests = p.Unseen || p.TargetGone && p.Seen.Owner == ""
 	}
-	return nil
+	if !rests {
+		return nil
+	}
+	return r.sameAccount()
 }
 
-// sameAccount refuses an undo that did not find what its action changed, if the action was made in
-// another account than this identity's: there it may be as the action left it. The record comes
+// sameAccount refuses a request that did not find what its action changed, if the action was made
+// in another account than this identity's: there it may be as the action left it. The record comes
 // before the facts.
 func (r *run) sameAccount() error {
 	what, rest := "the target", "nothing was changed"
@@ -48,8 +53,12 @@ func (r *run) sameAccount() error {
 		what, owner = "what the action changed ("+resources(r.record)+")", r.record.Owner
 		rest += ", and the record is kept"
 	}
+	again := "try again"
+	if r.undoes() != "" {
+		again = "undo"
+	}
 	a, tells := r.reader.(accounts)
-	if r.undoes() == "" || owner == "" || !tells {
+	if owner == "" || !tells {
 		return nil
 	}
 	account, err := a.Account(r.times.plan)
@@ -64,8 +73,8 @@ func (r *run) sameAccount() error {
 	}
 	return protocol.Refuse(protocol.Configuration,
 		"%s was not found, but this identity is of the account %s, and the action was made in the"+
-			" account %s; %s; undo with an identity of that account",
-		what, protocol.Quote(account), protocol.Quote(owner), rest)
+			" account %s; %s; %s with an identity of that account",
+		what, protocol.Quote(account), protocol.Quote(owner), rest, again)
 }
 
 // inNamedAccount refuses a request for a target that the caller knows to be of another account than
@@ -96,7 +105,7 @@ func (r *run) inNamedAccount() error {
 
 // absent is the failure of an undo whose plan failed. What was not found may be in another account.
 func (r *run) absent(cause error) error {
-	if asFailure(cause).Class != protocol.NotFound {
+	if r.undoes() == "" || asFailure(cause).Class != protocol.NotFound {
 		return cause
 	}
 	if err := r.sameAccount(); err != nil && asFailure(err).Class == protocol.Configuration {

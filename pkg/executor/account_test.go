@@ -101,6 +101,32 @@ func TestUndoOfWhatIsGoneInItsAccount(t *testing.T) {
 	})
 }
 
+// TestAgainByWhatIsUnseen: an attempt that rests on an absence and on the record of an earlier one
+// is made only in the account of that.
+func TestAgainByWhatIsUnseen(t *testing.T) {
+	rule(t, "another account", func(t *testing.T) {
+		c := newCore(t, "a=off", "b=off")
+		c.cloud.known, c.cloud.account = "one", "two"
+		is(t, c.set("k", "a", "on", "unseen=true"), protocol.Succeeded, "changed=true")
+		c.cloud.values["a"] = "off"
+		f := failed(t, c.set("k", "a", "on", "unseen=true"), protocol.Configuration, "retryable=false")
+		says(t, f, `of the account "two", and the action was made in the account "one"`)
+		says(t, f, "try again with an identity of that account")
+		c.now("a=off b=off")
+		c.free("k", false)
+		c.cloud.account = "one"
+		is(t, c.set("k", "a", "on", "unseen=true"), protocol.Succeeded)
+	})
+	rule(t, "a first attempt is not asked about", func(t *testing.T) {
+		c := newCore(t, "a=off")
+		c.cloud.known, c.cloud.account = "one", "two"
+		is(t, c.set("k", "a", "on", "unseen=true"), protocol.Succeeded)
+		if c.cloud.asked != 0 {
+			t.Errorf("it was asked for %d times", c.cloud.asked)
+		}
+	})
+}
+
 // TestNamedAccount: a request that names the account of its target is refused by an identity of
 // another one, before the target is read.
 func TestNamedAccount(t *testing.T) {

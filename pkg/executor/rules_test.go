@@ -63,7 +63,7 @@ func pair(do, undo string) []action.Verb {
 				{Name: "quickly", Form: action.Boolean, Decides: true},
 				{Name: "kept", Form: action.Boolean, Default: "true", Decides: true},
 				{Name: "tone", Form: action.Text, Default: "low", Decides: true},
-				{Name: "passes", Form: action.Boolean},
+				{Name: "passes", Form: action.Boolean}, {Name: "unseen", Form: action.Boolean},
 			},
 			Plan: action.PlanWith(planSet),
 		},
@@ -91,6 +91,7 @@ func planSet(ctx context.Context, r reader, req action.Request) (*action.Plan, e
 		return nil, err
 	}
 	p.Transitions[0].Via, p.Transitions[0].Passes = req.Parameters["by"], req.Bool("passes")
+	p.Unseen = req.Bool("unseen")
 	if danger := req.Parameters["danger"]; danger != "" {
 		p.Dangers = func([]action.Transition, action.Seen) []string { return []string{danger} }
 	}

@@ -209,7 +209,7 @@ func (g *Group) Active(hook, token, instance string) *Action {
 		m := &g.Instances[i]
 		for at := range m.Actions {
 			a := &m.Actions[at]
-			named := token == a.Token || token == "" && instance == m.InstanceID
+			named := (token == "" || token == a.Token) && (instance == "" || instance == m.InstanceID)
 			if named && a.Hook == hook && a.Result == "" {
 				return a
 			}

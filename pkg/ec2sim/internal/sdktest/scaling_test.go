@@ -176,13 +176,14 @@ func (g *group) wantEvents(want ...string) (tokens []string) {
 	return tokens
 }
 
-// complete ends an action, by its token or by the number of its instance.
+// complete ends an action, by its token, by the number of its instance, or by both.
 func (g *group) complete(hook, token string, instance int, result string) error {
 	in := &autoscaling.CompleteLifecycleActionInput{AutoScalingGroupName: &g.name,
 		LifecycleHookName: &hook, LifecycleActionResult: &result}
 	if token != "" {
 		in.LifecycleActionToken = &token
-	} else {
+	}
+	if instance > 0 {
 		in.InstanceId = &g.seen[instance-1]
 	}
 	_, err := g.CompleteLifecycleAction(g.Context(), in)
@@ -226,7 +227,8 @@ func TestGroupWaitsAtItsHooks(t *testing.T) {
 	g.pass()
 	g.want("1 Pending:Wait, 2 Pending:Wait")
 	tokens := g.wantEvents("-launch Lifecycle Action up 1", "-launch Lifecycle Action up 2")
-	g.ok(g.complete("up", tokens[0], 0, "CONTINUE"))
+	g.refused(g.complete("up", tokens[0], 2, "CONTINUE"), "No active Lifecycle Action")
+	g.ok(g.complete("up", tokens[0], 1, "CONTINUE"))
 	g.ok(g.complete("up", "", 2, "CONTINUE"))
 	g.want("1 Pending:Proceed, 2 Pending:Proceed")
 	g.refused(g.complete("up", tokens[0], 0, "CONTINUE"),
