@@ -23,7 +23,7 @@ type wait struct {
 	hook ec2model.LifecycleHook
 	// others are the names of the other hooks of the transition.
 	others []string
-	// over reports whether Auto Scaling said that no such action is active.
+	// over reports whether Auto Scaling took the completion of this run, and refused a second one.
 	over bool
 }
 
@@ -228,7 +228,7 @@ func (w *wait) set(ctx context.Context, by Writer, _, to string) error {
 		return protocol.Refuse(protocol.Internal, "a lifecycle action can't be taken back")
 	}
 	err := by.CompleteLifecycleAction(ctx, w.of, w.result)
-	if _, recorded := w.own(); recorded && w.isOver(err) && len(w.others) == 0 {
+	if w.recorded() && isOver(err) {
 		// An earlier attempt may have completed it. How it ended only a later state tells.
 		return &action.Unknown{Cause: protocol.Refuse(protocol.Ambiguous, "%s", w.explained(err))}
 	}
@@ -242,25 +242,24 @@ func (w *wait) set(ctx context.Context, by Writer, _, to string) error {
 	of := w.of
 	of.Token = ""
 	again := by.CompleteLifecycleAction(ctx, of, w.result)
-	if w.isOver(again) {
+	if w.over = isOver(again); w.over {
 		return nil
 	}
 	return &action.Unknown{Cause: protocol.Refuse(protocol.Ambiguous,
 		"Auto Scaling took the completion, and %s may still wait at %s", w.of.Instance, w.of.Hook)}
 }
 
-// isOver reports whether a refusal says that no such action is active, and notes it.
-func (w *wait) isOver(err error) bool {
+// isOver reports whether a refusal says that no such action is active.
+func isOver(err error) bool {
 	var f *protocol.Failure
-	w.over = w.over || errors.As(err, &f) && f.Class == protocol.Conflict &&
+	return errors.As(err, &f) && f.Class == protocol.Conflict &&
 		f.Facts[protocol.FactAWSErrorCode] == "ValidationError"
-	return w.over
 }
 
 // explained tells a refusal of the completion to the person who has to act.
 func (w *wait) explained(err error) error {
 	var f *protocol.Failure
-	if !w.isOver(err) || !errors.As(err, &f) {
+	if !isOver(err) || !errors.As(err, &f) {
 		return err
 	}
 	told := *f

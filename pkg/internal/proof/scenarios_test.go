@@ -36,6 +36,8 @@ type scenario struct {
 	// alone marks an undo verb that is an action of its own: without the key of another, it is not
 	// undone itself.
 	alone bool
+	// untold marks an action of which nothing tells how it ended, once its answer is lost.
+	untold bool
 	// final marks an action that nothing takes back. It is alone, too.
 	final bool
 	// waits means that what may have been sent is not sent again before it would show.
@@ -510,6 +512,7 @@ var scenarios = []scenario{
 	{
 		name: "complete one lifecycle action of two", verb: "complete-lifecycle-action", alone: true,
 		final:      true,
+		untold:     true,
 		seed:       inGroup(waitsAt("up", "up-too")),
 		target:     map[string]string{"instanceRef": ec2sim.LabRouterA, "autoScalingGroupName": "edge"},
 		parameters: map[string]string{"lifecycleHookName": "up", "lifecycleActionResult": "CONTINUE"},
