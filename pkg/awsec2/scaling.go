@@ -164,9 +164,9 @@ func (c *Connection) RecordLifecycleActionHeartbeat(
 		"record a heartbeat of "+of.Instance+" at the hook "+of.Hook, lifecycleAction(of))
 }
 
-// lifecycleAction names an action by its instance, and by its token too where that is known. What
-// AWS does with a token of another instance is not known. The stand-in refuses it, and a token alone
-// would complete that instance's action.
+// lifecycleAction names an action by its instance, and by its token too where that is known. A
+// token alone would complete the action of whatever instance it is of. What AWS does where the two
+// differ is not known. The stand-in refuses it.
 func lifecycleAction(of ec2model.LifecycleAction) url.Values {
 	in := url.Values{"AutoScalingGroupName": {of.Group}, "LifecycleHookName": {of.Hook}}
 	if of.Token != "" {
