@@ -25,11 +25,11 @@ LEAN_PLUGIN := aws-provider-executor/... net/... crypto/tls crypto/x509 math/big
 # What was compiled for the programs is not compiled again for tests.
 GOFLAGS_TEST := -vet=off -trimpath -tags nethttpomithttp2,lambda.norpc $(LEAN)
 # What starts goroutines. The race detector looks at its tests, but for four of many worlds.
-RACE := ./pkg/action ./pkg/awsec2 ./pkg/cli ./pkg/ec2sim/... ./pkg/executor ./pkg/fenceagent \
-	./pkg/gate ./pkg/host ./pkg/internal/bench ./pkg/ledger/table/... ./pkg/lifecycle/... ./pkg/licenses ./pkg/members \
-	./pkg/metrics \
-	./pkg/nodes/awscloud ./pkg/nodes/probe ./pkg/nodes/scan ./pkg/nodes/service/... \
-	./pkg/nodes/sshcommand ./pkg/nodes/sshhost ./pkg/plugin ./pkg/runner ./pkg/signature ./pkg/subprocess
+RACE := ./pkg/action ./pkg/appliance/access ./pkg/awsec2 ./pkg/cli ./pkg/ec2sim/... ./pkg/executor \
+	./pkg/fenceagent ./pkg/gate ./pkg/host ./pkg/internal/bench ./pkg/ledger/table/... \
+	./pkg/lifecycle/... ./pkg/licenses ./pkg/members ./pkg/metrics ./pkg/nodes/awscloud \
+	./pkg/nodes/probe ./pkg/nodes/scan ./pkg/nodes/service/... ./pkg/nodes/sshcommand \
+	./pkg/nodes/sshhost ./pkg/plugin ./pkg/runner ./pkg/signature ./pkg/subprocess
 RACE_SKIP := ^Test(A14TenThousandInstances|AKillLeavesNoHalfRegion|TwoMachines|(Handlers)?Model.*)$$
 # Where the detector looks at some tests only: those of many at once, and the scripts in which a
 # program serves a stream, executes or scans many things, gives up on a call, or is not alone.
