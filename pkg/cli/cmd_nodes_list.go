@@ -303,18 +303,14 @@ func (n *nodeCommands) unusedTags(
 			continue
 		}
 		if keys == nil {
-			values, err := s.Values(ctx, "tags", nil)
-			if err != nil {
+			if keys, err = s.TagKeys(ctx); err != nil {
 				return nil, err
 			}
-			keys = []string{}
-			for _, v := range values {
-				keys = append(keys, v.Value)
-			}
 		}
-		if !slices.Contains(keys, key) {
-			told = append(told, fmt.Sprintf("no node has a tag %q%s", key, selector.MeantOf(key, keys)))
+		if slices.Contains(keys, key) {
+			continue
 		}
+		told = append(told, fmt.Sprintf("no node has a tag %q%s", key, selector.MeantOf(key, keys)))
 	}
 	return told, nil
 }

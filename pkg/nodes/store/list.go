@@ -369,6 +369,23 @@ func (s *Store) Values(
 	}, query, args...)
 }
 
+// TagKeys lists the keys of all tags, sorted. It steps from one to the next: of a key that many
+// nodes have it looks at one.
+func (s *Store) TagKeys(ctx context.Context) ([]string, error) {
+	var keys []string
+	r := s.read()
+	for last := "tag:"; ; {
+		var next sql.NullString
+		err := r.row(ctx, "SELECT min(field) FROM node_values WHERE field > ? AND field < 'tag;'",
+			last).Scan(&next)
+		if err != nil || !next.Valid {
+			return keys, err
+		}
+		last = next.String
+		keys = append(keys, strings.TrimPrefix(last, "tag:"))
+	}
+}
+
 // managerValues counts the nodes of each manager, or of each type of managers.
 func (q querier) managerValues(
 	ctx context.Context, of filter.Field, w *where,
