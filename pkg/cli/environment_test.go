@@ -54,12 +54,12 @@ func TestTheExecutorGetsAnEnvironmentOfItsOwn(t *testing.T) {
 // TestStateOfAUnit: systemd names the directories that a unit has, and comes before the home.
 func TestStateOfAUnit(t *testing.T) {
 	for given, want := range map[string]string{
-		"":                       "/home/ann/.local/state/actionctl",
+		"":                       "/h/ann/.local/state/actionctl",
 		"/var/lib/lab":           "/var/lib/lab",
 		"/var/lib/a:/lib/b":      "/var/lib/a",
 		"/v/ledger:/v/actionctl": "/v/actionctl",
 	} {
-		a := &app{env: map[string]string{"HOME": "/home/ann", "STATE_DIRECTORY": given}}
+		a := &app{env: map[string]string{"HOME": "/h/ann", "STATE_DIRECTORY": given}}
 		if got, err := a.stateDir(); err != nil || got != want {
 			t.Errorf("%q: %q, %v; want %q", given, got, err, want)
 		}

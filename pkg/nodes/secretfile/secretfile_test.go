@@ -14,7 +14,7 @@ import (
 func TestAPipeIsNoSecret(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if _, err := secretfile.Read(path); err == nil ||
 		!strings.Contains(err.Error(), "is no regular file") {
