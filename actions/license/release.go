@@ -20,7 +20,7 @@ func planRelease(ctx context.Context, r Reader, req action.Request) (*action.Pla
 	switch releases := !req.Undoes && prior == "" && assigned == ""; {
 	case releases:
 		back, err = req.Release(s.at(now), now, none)
-	case prior == "" && req.Orphan():
+	case prior == "" && req.NoRecord():
 		return s.untold()
 	default:
 		told := action.Told{Before: prior, After: assigned}
@@ -40,7 +40,7 @@ func planRelease(ctx context.Context, r Reader, req action.Request) (*action.Pla
 
 // untold answers an undo of which nothing is known.
 func (s *slot) untold() (*action.Plan, error) {
-	why, err := action.Untold(s.req, s.instance+" keeps its licence of the pool "+s.pool+
+	why, err := action.NoFacts(s.req, s.instance+" keeps its licence of the pool "+s.pool+
 		" if it has one")
 	if err != nil {
 		return nil, err

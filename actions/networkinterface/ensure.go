@@ -134,7 +134,7 @@ func (e *ensure) ownToken(all []ec2model.InterfaceDetail) string {
 			return token
 		}
 	}
-	return action.NewToken(e.req.Past.Key, e.req.Keeps)
+	return action.NewToken(e.req.Past.Key, e.req.Durable)
 }
 
 // state is that of the slot, as far as interfaces made for it tell. One of another action that is

@@ -120,7 +120,7 @@ func request(parameters map[string]string, entries ...history.Entry) action.Requ
 	}
 	given := action.Merge(map[string]string{"subnet.eu-west-1a": subnet, paramGroups: group},
 		parameters)
-	return action.Request{Parameters: given, Past: past, Keeps: true, Target: map[string]string{
+	return action.Request{Parameters: given, Past: past, Durable: true, Target: map[string]string{
 		"instanceRef": machine, "deviceIndex": "1", "region": "eu-west-1"}}
 }
 
@@ -255,7 +255,7 @@ func TestTokens(t *testing.T) {
 		t.Errorf("made: %s", got)
 	}
 	unkept := request(nil)
-	unkept.Keeps = false
+	unkept.Durable = false
 	if a, b := token(running(), unkept), token(running(), unkept); a != b {
 		t.Errorf("without a record: %s and %s", a, b)
 	}

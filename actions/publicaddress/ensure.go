@@ -151,7 +151,7 @@ func (e *ensure) ownToken(all []ec2model.Address) string {
 			return token
 		}
 	}
-	return action.NewToken(e.req.Past.Key, e.req.Keeps)
+	return action.NewToken(e.req.Past.Key, e.req.Durable)
 }
 
 // state is that of the private address, as far as Elastic IPs tell that were allocated for the

@@ -148,7 +148,7 @@ func request(given map[string]string, entries ...history.Entry) action.Request {
 		}
 		return all, nil
 	}
-	return action.Request{Parameters: given, Past: past, Keeps: true, Target: map[string]string{
+	return action.Request{Parameters: given, Past: past, Durable: true, Target: map[string]string{
 		"instanceRef": machine, "deviceIndex": "1", "region": "eu-west-1"}}
 }
 

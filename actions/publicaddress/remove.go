@@ -55,12 +55,12 @@ func planRemove(ctx context.Context, r Reader, req action.Request) (*action.Plan
 
 // untold answers an undo of which nothing tells the private address.
 func (m *removal) untold() (*action.Plan, error) {
-	if !m.req.Orphan() {
+	if !m.req.NoRecord() {
 		return nil, protocol.Refuse(protocol.InvalidRequest,
 			"nothing tells of which private address at device index %d of %s; give spec.target.address"+
 				" or the fact %s; nothing was changed", m.index, m.instance, factPrivate)
 	}
-	why, err := action.Untold(m.req, "the Elastic IPs of "+m.instance+" stay as they are")
+	why, err := action.NoFacts(m.req, "the Elastic IPs of "+m.instance+" stay as they are")
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 			Already: a.table + " leads " + a.to.String() + " to " + a.nic,
 		},
 	}
-	if o.Whence != nowhere && o.Whence != a.nic {
+	if o.Whence != noRoute && o.Whence != a.nic {
 		p.Words.Would += ", taking it from " + o.Whence
 		p.Words.Did += ", taken from " + o.Whence
 	}
@@ -83,7 +83,7 @@ func (a assignment) mayTake(table ec2model.RouteTable, route ec2model.Route) err
 		return nil
 	}
 	holder := route.Target
-	if holder == nowhere {
+	if holder == noRoute {
 		propagated, found := table.Propagated(a.to)
 		if !found {
 			return nil

@@ -32,7 +32,7 @@ func (e entry) read(ctx context.Context) (ec2model.RouteTable, ec2model.Route, e
 	}
 	route, found := table.To(e.to)
 	if !found {
-		route.Target = nowhere
+		route.Target = noRoute
 	}
 	if _, err := action.RouteTarget.Canonical(route.Target); err != nil {
 		return table, route, protocol.Refuse(protocol.Conflict,
@@ -81,18 +81,18 @@ func (e entry) transition(from, to string) action.Transition {
 		Resource: e.resource(), Attribute: attribute, From: from, To: to, Call: callReplace,
 		Set: action.SetWith(func(ctx context.Context, w Writer, from, to string) error {
 			switch {
-			case to == nowhere:
+			case to == noRoute:
 				return e.explain(ctx, from, w.DeleteRoute(ctx, e.table, e.to))
-			case from == nowhere:
+			case from == noRoute:
 				return e.explain(ctx, from, w.CreateRoute(ctx, e.table, e.to, to))
 			}
 			return e.explain(ctx, from, w.ReplaceRoute(ctx, e.table, e.to, to))
 		}),
 	}
 	switch {
-	case to == nowhere:
+	case to == noRoute:
 		t.Call = callDelete
-	case from == nowhere:
+	case from == noRoute:
 		t.Call = callCreate
 	}
 	return t

@@ -39,8 +39,8 @@ const (
 	factPrior = "priorRouteTarget"
 	// paramTake lets an action take the route from what it leads to.
 	paramTake = "allowReassignment"
-	// nowhere is the target of a route that is not there.
-	nowhere = "none"
+	// noRoute is the target of a route that is not there.
+	noRoute = "none"
 )
 
 // Verbs returns the pair.

@@ -313,7 +313,7 @@ func TestPropagatedRouteIsNotTakenAway(t *testing.T) {
 	there := route("10.9.0.9/32", mine, func(r *ec2model.Route) { r.Static = false })
 	p, err := action.PlanWith(planUnassign)(t.Context(), &vpc{routes: []ec2model.Route{there}},
 		ask("10.9.0.9/32"))
-	if err != nil || p.Seen.Values[0] != nowhere || len(p.Facts(p.Transitions, p.Seen)) > 0 ||
+	if err != nil || p.Seen.Values[0] != noRoute || len(p.Facts(p.Transitions, p.Seen)) > 0 ||
 		!strings.Contains(p.Words.Already, "a propagated one leads it to "+mine) {
 		t.Errorf("%+v, %v", p, err)
 	}

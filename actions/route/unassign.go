@@ -107,20 +107,20 @@ func (u *unassignment) decide(ctx context.Context) error {
 	}
 	at := u.at(u.now)
 	if u.releases {
-		u.back, err = u.req.Release(at, u.nic, nowhere)
+		u.back, err = u.req.Release(at, u.nic, noRoute)
 	} else {
 		u.back, err = u.req.Undo(at, action.Told{Before: before, After: u.nic})
 	}
 	if err != nil {
 		return err
 	}
-	u.unknown, u.settled = !u.releases && u.back.Untold(), u.back.Settled()
+	u.unknown, u.settled = !u.releases && u.back.PriorUnknown(), u.back.Settled()
 	switch u.target = u.back.To; {
 	case u.unknown && u.now == u.nic:
-		u.target = nowhere
+		u.target = noRoute
 	case u.unknown:
 		u.target = u.now
-	case u.releases && u.back.Base != nowhere && u.back.Base != u.nic:
+	case u.releases && u.back.Base != noRoute && u.back.Base != u.nic:
 		u.missing = u.back.Base
 	case before != u.before && !u.settled:
 		u.missing = u.before
@@ -132,14 +132,14 @@ func (u *unassignment) decide(ctx context.Context) error {
 // now, and that interface is gone for good, an undo has taken the route away already.
 func (u *unassignment) priorTarget(ctx context.Context) (string, error) {
 	byFacts := u.req.Undoes && u.req.Answered && !u.req.Recorded()
-	if !byFacts || u.now != nowhere || !strings.HasPrefix(u.before, "eni-") {
+	if !byFacts || u.now != noRoute || !strings.HasPrefix(u.before, "eni-") {
 		return u.before, nil
 	}
 	_, err := u.r.DescribeNetworkInterfaces(ctx, u.before)
 	var f *protocol.Failure
 	switch {
 	case errors.As(err, &f) && f.Class == protocol.NotFound:
-		return nowhere, nil
+		return noRoute, nil
 	case action.Unforeseen(err, u.before) != "":
 		return u.before, nil
 	}
@@ -163,7 +163,7 @@ func (u *unassignment) exists(ctx context.Context) (unforeseen []string, err err
 	case u.req.Recent || !u.back.Known && !u.req.Answered:
 		return nil, u.withoutTarget(err)
 	}
-	u.missing, u.target = u.target, nowhere
+	u.missing, u.target = u.target, noRoute
 	if u.back.Overwrites != "" {
 		// There is nothing to overwrite it with.
 		u.target = u.now
@@ -174,7 +174,7 @@ func (u *unassignment) exists(ctx context.Context) (unforeseen []string, err err
 // withoutTarget says what to do about a prior target that is not there any more.
 func (u *unassignment) withoutTarget(err error) error {
 	var f *protocol.Failure
-	if !errors.As(err, &f) || f.Class != protocol.NotFound || u.target == nowhere {
+	if !errors.As(err, &f) || f.Class != protocol.NotFound || u.target == noRoute {
 		return err
 	}
 	told := *f
@@ -188,7 +188,7 @@ func (u *unassignment) withoutTarget(err error) error {
 func (u *unassignment) withoutTable(cause error) (*action.Plan, error) {
 	var f *protocol.Failure
 	absent := errors.As(cause, &f) && f.Class == protocol.NotFound
-	if absent && u.before == "" && !u.named && u.req.Orphan() {
+	if absent && u.before == "" && !u.named && u.req.NoRecord() {
 		return u.untold()
 	}
 	if absent && u.before == u.nic && !u.req.Recorded() {
@@ -210,7 +210,7 @@ func (u *unassignment) withoutTable(cause error) (*action.Plan, error) {
 
 // untold answers an undo of which nothing is known.
 func (u *unassignment) untold() (*action.Plan, error) {
-	why, err := action.Untold(u.req, "the route to "+u.to.String()+" stays as it is")
+	why, err := action.NoFacts(u.req, "the route to "+u.to.String()+" stays as it is")
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +235,7 @@ func skip(why string) *action.Plan {
 func (u *unassignment) possible(route ec2model.Route) error {
 	switch {
 	case u.target == u.now:
-	case route.Own && u.target == nowhere:
+	case route.Own && u.target == noRoute:
 		return protocol.Refuse(protocol.InvalidRequest,
 			"the route to %s in %s is the VPC's own, which can't be taken away;"+
 				" priorRouteTarget=local leads it back", u.to, u.table)
@@ -279,7 +279,7 @@ func (u *unassignment) givesBack() bool {
 
 func (u *unassignment) words(table ec2model.RouteTable) action.Words {
 	what, from := u.to.String(), u.nic
-	if u.now != nowhere {
+	if u.now != noRoute {
 		from = u.now
 	}
 	w := action.Words{
@@ -288,11 +288,11 @@ func (u *unassignment) words(table ec2model.RouteTable) action.Words {
 		Already: u.table + " does not lead " + what + " to " + u.nic,
 	}
 	also := func(text string) { w.Would, w.Did = w.Would+text, w.Did+text }
-	if u.givesBack() && u.target != nowhere {
+	if u.givesBack() && u.target != noRoute {
 		w.Would = "give the route to " + what + " in " + u.table + " back to " + u.target
 		w.Did = "gave the route to " + what + " in " + u.table + " back to " + u.target
 		w.Already = u.table + " leads " + what + " to " + u.target + " again"
-		if u.now != nowhere && u.now != u.nic {
+		if u.now != noRoute && u.now != u.nic {
 			w.Would += ", taking it from " + u.now
 			w.Did += ", taken from " + u.now
 		}
@@ -300,7 +300,7 @@ func (u *unassignment) words(table ec2model.RouteTable) action.Words {
 	switch {
 	case u.unknown:
 		also("; where it led before is not known, so it leads nowhere")
-		if u.now != nowhere && u.now != u.nic {
+		if u.now != noRoute && u.now != u.nic {
 			w.Already += " any more, and the route to " + u.now + " stays"
 		}
 	case u.releases && u.missing != "":
@@ -310,7 +310,7 @@ func (u *unassignment) words(table ec2model.RouteTable) action.Words {
 		also(gone)
 		w.Already += gone
 	}
-	if u.target == nowhere && u.ledByAnother(table) {
+	if u.target == noRoute && u.ledByAnother(table) {
 		w.Would += "; a propagated one leads there too, and stays"
 		w.Did += "; a propagated one leads there still"
 		w.Already = u.table + " has no route to " + what +
@@ -330,7 +330,7 @@ func (u *unassignment) facts(seen action.Seen) map[string]string {
 	if u.givesBack() {
 		facts["restoredRouteTarget"] = now
 	}
-	if over := u.back.Overwrites; over != "" && over != nowhere && over != now {
+	if over := u.back.Overwrites; over != "" && over != noRoute && over != now {
 		facts["overwroteRouteTarget"] = over
 	}
 	if u.missing != "" {

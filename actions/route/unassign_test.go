@@ -58,7 +58,7 @@ func undo(req action.Request) action.Request {
 
 // leads is a table that leads the destination to a target.
 func leads(target string) *vpc {
-	if target == nowhere {
+	if target == noRoute {
 		return &vpc{}
 	}
 	return &vpc{routes: []ec2model.Route{route(there, target)}}
@@ -92,8 +92,8 @@ func TestUndoByTheHistory(t *testing.T) {
 			to: vgw, facts: facts(taken, there, restored, vgw)},
 		{name: "by the facts alone", now: mine, told: []string{factPrior, vgw}, to: vgw,
 			facts: facts(taken, there, restored, vgw)},
-		{name: "it led nowhere", now: mine, entries: []history.Entry{live("k", nowhere, mine)},
-			told: []string{factPrior, nowhere}, to: nowhere, facts: facts(taken, there, restored, nowhere),
+		{name: "it led nowhere", now: mine, entries: []history.Entry{live("k", noRoute, mine)},
+			told: []string{factPrior, noRoute}, to: noRoute, facts: facts(taken, there, restored, noRoute),
 			says: "took the route to " + there + " away from " + mine},
 		{name: "it leads there already", now: vgw, entries: []history.Entry{live("k", vgw, mine)},
 			told: []string{factPrior, vgw}, to: vgw, facts: facts(taken, there, restored, vgw)},
@@ -120,7 +120,7 @@ func TestUndoByTheHistory(t *testing.T) {
 			told:    []string{factPrior, other}, to: other, facts: facts(taken, there, restored, other)},
 		{name: "the prior interface is gone for good", now: mine, gone: []string{other},
 			entries: []history.Entry{live("k", other, mine)}, told: []string{factPrior, other},
-			to: nowhere, facts: facts(taken, there, "notRestored", "true", factPrior, other),
+			to: noRoute, facts: facts(taken, there, "notRestored", "true", factPrior, other),
 			says: other + ", which it led to before the action, does not exist any more"},
 		{name: "nothing to overwrite a stranger's with", now: third, gone: []string{other},
 			entries: []history.Entry{live("k", other, mine)},
@@ -130,7 +130,7 @@ func TestUndoByTheHistory(t *testing.T) {
 			entries: []history.Entry{live("k", vgw, mine)}, told: []string{factAssigned, there},
 			to: vgw, facts: facts(taken, there, restored, vgw)},
 		{name: "named by another executor", now: mine, told: []string{factAssigned, there},
-			to: nowhere, facts: facts(taken, there, "unknownPrior", factPrior),
+			to: noRoute, facts: facts(taken, there, "unknownPrior", factPrior),
 			says: "where it led before is not known, so it leads nowhere"},
 		{name: "named by another executor, and moved on", now: third,
 			told: []string{factAssigned, there}, to: third,
@@ -215,7 +215,7 @@ func TestUndoRefused(t *testing.T) {
 		{"a stranger's", third, nil, undo(withHistory(ask(there, factPrior, vgw), live("k", vgw, mine))),
 			protocol.Drift, "the target of " + there + " in " + table + " is " + third + " now"},
 		{"it led elsewhere before", mine, nil,
-			undo(withHistory(ask(there, factPrior, nowhere), live("k", vgw, mine))),
+			undo(withHistory(ask(there, factPrior, noRoute), live("k", vgw, mine))),
 			protocol.Conflict, "was " + vgw},
 		{"the action led to another", mine, nil, undo(withHistory(ask(there), live("k", vgw, third))),
 			protocol.Conflict, "made the target of " + table + "/" + there + " " + third},
@@ -245,7 +245,7 @@ func TestUndoRefused(t *testing.T) {
 func TestNothingKnownIsNotUndone(t *testing.T) {
 	for _, gone := range []bool{false, true} {
 		v, req := leads(mine), undo(ask(there))
-		v.tableGone, req.Keeps = gone, true
+		v.tableGone, req.Durable = gone, true
 		p, err := action.PlanWith(planUnassign)(t.Context(), v, req)
 		if err != nil || !strings.Contains(p.Skip, "stays as it is") || len(p.Transitions) > 0 {
 			t.Errorf("table gone %t: %+v, %v", gone, p, err)
@@ -308,11 +308,11 @@ func TestRelease(t *testing.T) {
 		// ends is the last entry that the release ends, -1 if it records nothing.
 		ends int64
 	}{
-		{"nothing recorded", mine, nil, nowhere, taken(), -1},
-		{"it led nowhere", mine, []history.Entry{live("x", nowhere, mine)}, nowhere, taken(), 2},
-		{"it led to another", mine, []history.Entry{live("x", vgw, mine)}, nowhere,
+		{"nothing recorded", mine, nil, noRoute, taken(), -1},
+		{"it led nowhere", mine, []history.Entry{live("x", noRoute, mine)}, noRoute, taken(), 2},
+		{"it led to another", mine, []history.Entry{live("x", vgw, mine)}, noRoute,
 			taken("notRestored", "true", factPrior, vgw), 2},
-		{"a stranger's", mine, []history.Entry{live("x", vgw, third)}, nowhere, taken(), 2},
+		{"a stranger's", mine, []history.Entry{live("x", vgw, third)}, noRoute, taken(), 2},
 		{"not there, and nothing recorded", other, nil, other, taken(), -1},
 		{"below a take-over", other, []history.Entry{live("x", vgw, mine), live("y", mine, other)},
 			other, taken(), 1},
@@ -402,14 +402,14 @@ func TestTakenAwayAlready(t *testing.T) {
 		entries          []history.Entry
 		done             bool
 	}{
-		{"answered, and it leads nowhere", nowhere, other, []string{other}, nil, true, nil, true},
-		{"by prior facts alone: the id may be mistyped", nowhere, other, []string{other}, nil,
+		{"answered, and it leads nowhere", noRoute, other, []string{other}, nil, true, nil, true},
+		{"by prior facts alone: the id may be mistyped", noRoute, other, []string{other}, nil,
 			false, nil, false},
-		{"its prior interface exists", nowhere, other, nil, nil, true, nil, false},
-		{"its prior interface may not be read", nowhere, other, nil, []string{other}, true, nil, false},
-		{"of a gateway only EC2 tells", nowhere, vgw, []string{vgw}, nil, true, nil, false},
+		{"its prior interface exists", noRoute, other, nil, nil, true, nil, false},
+		{"its prior interface may not be read", noRoute, other, nil, []string{other}, true, nil, false},
+		{"of a gateway only EC2 tells", noRoute, vgw, []string{vgw}, nil, true, nil, false},
 		{"a stranger's", third, other, []string{other}, nil, true, nil, false},
-		{"recorded, so that the record decides", nowhere, other, []string{other}, nil, true,
+		{"recorded, so that the record decides", noRoute, other, []string{other}, nil, true,
 			[]history.Entry{live("k", other, mine)}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -429,7 +429,7 @@ func TestTakenAwayAlready(t *testing.T) {
 			if diff := cmp.Diff(want, p.Facts(p.Transitions, p.Seen)); diff != "" {
 				t.Errorf("facts (-want +got):\n%s", diff)
 			}
-			if tr := p.Transitions[0]; tr.From != nowhere || tr.To != nowhere {
+			if tr := p.Transitions[0]; tr.From != noRoute || tr.To != noRoute {
 				t.Errorf("%+v", tr)
 			}
 		})

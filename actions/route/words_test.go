@@ -37,13 +37,13 @@ func TestWords(t *testing.T) {
 					", taken from " + third,
 				Already: table + " leads " + there + " to " + vgw + " again",
 			}},
-		{"taken away", leads(mine).routes, nil, undo(ask(there, factPrior, nowhere)), action.Words{
+		{"taken away", leads(mine).routes, nil, undo(ask(there, factPrior, noRoute)), action.Words{
 			Would:   "take the route to " + there + " away from " + mine + " in " + table,
 			Did:     "took the route to " + there + " away from " + mine + " in " + table,
 			Already: table + " does not lead " + there + " to " + mine,
 		}},
 		{"taken away, over a stranger's", leads(third).routes, nil,
-			undo(ask(there, factPrior, nowhere, "onDrift", "restore")), action.Words{
+			undo(ask(there, factPrior, noRoute, "onDrift", "restore")), action.Words{
 				Would:   "take the route to " + there + " away from " + third + " in " + table,
 				Did:     "took the route to " + there + " away from " + third + " in " + table,
 				Already: table + " does not lead " + there + " to " + mine,
@@ -118,7 +118,7 @@ func TestWords(t *testing.T) {
 
 // TestDescribed: a transition names the entry of the table, as records of it do.
 func TestDescribed(t *testing.T) {
-	p, err := action.PlanWith(planAssign)(t.Context(), leads(nowhere), ask(there))
+	p, err := action.PlanWith(planAssign)(t.Context(), leads(noRoute), ask(there))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestDescribed(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[string]string{
-			factPrior: nowhere, "routeTableRef": table, "assignedRoute": there,
+			factPrior: noRoute, "routeTableRef": table, "assignedRoute": there,
 			"nextHopNICRef": mine, "routeState": state,
 		}
 		if diff := cmp.Diff(want, p.Facts(p.Transitions, seen)); diff != "" {
@@ -261,7 +261,7 @@ func TestUnread(t *testing.T) {
 		action.PlanWith(planUnassign)} {
 		req := withHistory(ask(there), history.Entry{})
 		req.Past.History = broken.Past.History
-		if _, err := plan(t.Context(), leads(nowhere), req); !errors.Is(err, busy) {
+		if _, err := plan(t.Context(), leads(noRoute), req); !errors.Is(err, busy) {
 			t.Errorf("the history: %v", err)
 		}
 	}
@@ -333,7 +333,7 @@ func TestReservedNetworks(t *testing.T) {
 func TestOnlyInterfacesAreReadForAnUndo(t *testing.T) {
 	elsewhere := route(there, other, func(r *ec2model.Route) { r.Static = false })
 	v := &vpc{routes: append(leads(mine).routes, elsewhere), gone: []string{vgw, mine}}
-	for _, prior := range []string{vgw, nowhere} {
+	for _, prior := range []string{vgw, noRoute} {
 		p, err := action.PlanWith(planUnassign)(t.Context(), v, undo(ask(there, factPrior, prior)))
 		if err != nil || p.Transitions[0].To != prior || strings.Contains(p.Words.Did, "propagated") {
 			t.Errorf("%s: %+v, %v", prior, p, err)

@@ -60,7 +60,7 @@ func (c *command) retries() int {
 }
 
 func (c *command) plan(ctx context.Context) (*action.Plan, error) {
-	if !c.req.Keeps {
+	if !c.req.Durable {
 		return nil, protocol.Refuse(protocol.Configuration,
 			"a command can't be taken back, so it is sent only with a record of it, and"+
 				" EXECUTOR_STATE_DIR=none keeps none; name a directory or a table; nothing was sent")

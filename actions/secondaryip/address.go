@@ -50,7 +50,7 @@ func (a address) transition(
 	switch {
 	case a.isIPv6():
 		t.Call = callAssignIPv6
-		if to == nobody {
+		if to == unassigned {
 			t.Call = callUnassignIPv6
 		}
 		goal := to
@@ -58,14 +58,14 @@ func (a address) transition(
 			return explain(ctx, a.moveIPv6(ctx, w, from, to, goal))
 		})
 		return t
-	case to == nobody:
+	case to == unassigned:
 		t.Call = callUnassign
 	}
 	t.Set = action.SetWith(func(ctx context.Context, w Writer, from, to string) error {
-		if to == nobody {
+		if to == unassigned {
 			return explain(ctx, w.UnassignPrivateIPAddress(ctx, from, a.ip))
 		}
-		return explain(ctx, w.AssignPrivateIPAddress(ctx, to, a.ip, from != nobody))
+		return explain(ctx, w.AssignPrivateIPAddress(ctx, to, a.ip, from != unassigned))
 	})
 	return t
 }
@@ -73,8 +73,8 @@ func (a address) transition(
 // byWayOf lets a move of an IPv6 address stop half-way, where nobody has it. The executor reads it
 // back there, and knows it for its own doing when it finds it so later.
 func (a address) byWayOf(t action.Transition) action.Transition {
-	if a.isIPv6() && t.To != nobody {
-		t.Via = nobody
+	if a.isIPv6() && t.To != unassigned {
+		t.Via = unassigned
 	}
 	return t
 }
@@ -82,24 +82,24 @@ func (a address) byWayOf(t action.Transition) action.Transition {
 // moveIPv6 lets an address go, or assigns it, or both where there is no stop between. Goal is the
 // holder that the whole move is for.
 func (a address) moveIPv6(ctx context.Context, w Writer, from, to, goal string) error {
-	if from == nobody {
+	if from == unassigned {
 		return w.AssignIPv6Address(ctx, to, a.ip)
 	}
-	if to != nobody {
+	if to != unassigned {
 		goal = to
 	}
-	if err := a.letGo(ctx, w, from, goal); err != nil || to == nobody {
+	if err := a.unassignIPv6(ctx, w, from, goal); err != nil || to == unassigned {
 		return err
 	}
 	// Refused now, it is not as it was: the one before has it no more.
 	return uncertain(w.AssignIPv6Address(ctx, to, a.ip))
 }
 
-// letGo takes an IPv6 address off its holder. One that is on its way to another is offered to that
-// one first. Only where EC2 refuses it for being held is there nothing else that EC2 would refuse
-// it for (no permission, no room, no such subnet), with nobody left to hold it.
-func (a address) letGo(ctx context.Context, w Writer, holder, goal string) error {
-	if goal == nobody || goal == holder {
+// unassignIPv6 takes an IPv6 address off its holder. One that is on its way to another is offered
+// to that one first. Only a refusal for being held shows that EC2 has no other reason to refuse it
+// (no permission, no room, no such subnet). Another reason would leave it without a holder.
+func (a address) unassignIPv6(ctx context.Context, w Writer, holder, goal string) error {
+	if goal == unassigned || goal == holder {
 		return w.UnassignIPv6Address(ctx, holder, a.ip)
 	}
 	var refused *protocol.Failure
@@ -136,7 +136,7 @@ func (a address) readHolder(
 ) (string, []ec2model.NetworkInterface, error) {
 	var asked []string
 	for _, id := range ids {
-		if id != "" && id != nobody && !slices.Contains(asked, id) {
+		if id != "" && id != unassigned && !slices.Contains(asked, id) {
 			asked = append(asked, id)
 		}
 	}
@@ -151,7 +151,7 @@ func (a address) readHolder(
 		}
 	}
 	if len(holders) == 0 {
-		holders = []string{nobody}
+		holders = []string{unassigned}
 	}
 	return strings.Join(holders, "+"), found, nil
 }

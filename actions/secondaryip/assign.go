@@ -73,7 +73,7 @@ func (a assignment) plan(ctx context.Context, req action.Request) (*action.Plan,
 	}
 	switch {
 	case from == nic.ID:
-	case from != nobody && a.isIPv6():
+	case from != unassigned && a.isIPv6():
 		// EC2 would refuse it only when its holder has let it go.
 		return a.planned(ctx, p, nic, held)
 	default:
@@ -109,10 +109,10 @@ func (a assignment) present(
 	case nic.Has(a.ip):
 		return nic.ID, held, nil
 	case !look:
-		return nobody, held, nil
+		return unassigned, held, nil
 	}
 	held, refusal, err := a.holder(ctx, nic)
-	return cmp.Or(held.ID, nobody), held, cmp.Or(err, refusal)
+	return cmp.Or(held.ID, unassigned), held, cmp.Or(err, refusal)
 }
 
 // words tell the plan. Prior is the holder that the address is taken from.
@@ -122,7 +122,7 @@ func (a assignment) words(prior string) action.Words {
 		Did:     "assigned " + a.ip + " to " + a.nic,
 		Already: a.nic + " has " + a.ip,
 	}
-	if prior != nobody && prior != a.nic {
+	if prior != unassigned && prior != a.nic {
 		w.Would += ", taking it from " + prior
 		w.Did += ", taken from " + prior
 	}
@@ -153,7 +153,7 @@ func (a assignment) takenVia(t action.Transition) action.Transition {
 }
 
 // holder finds whom the address would be taken from, and why it may not or cannot
-// be. One without an id is nobody.
+// be. One without an id is no holder.
 func (a assignment) holder(
 	ctx context.Context, nic ec2model.NetworkInterface,
 ) (h ec2model.NetworkInterface, refusal, err error) {
@@ -269,7 +269,7 @@ func (a assignment) priorFacts(holder string, told map[string]string) map[string
 		return told
 	case holder == a.nic:
 		return map[string]string{factPriorAssigned: "true"}
-	case holder == nobody:
+	case holder == unassigned:
 		return map[string]string{factPriorAssigned: "false"}
 	}
 	return map[string]string{factPriorAssigned: "false", factPriorHolder: holder}

@@ -176,8 +176,7 @@ func undo(req action.Request) action.Request {
 	return req
 }
 
-// TestIPv6Plan: an IPv6 address that is taken stops at nobody on its way, and one that is not never
-// was.
+// TestIPv6Plan: an IPv6 address that is taken stops half-way; one that is free needs no stop.
 func TestIPv6Plan(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -186,17 +185,18 @@ func TestIPv6Plan(t *testing.T) {
 		from, to, via string
 		call          string
 	}{
-		{"free", action.PlanWith(planAssign), ask(free), nobody, mine, "", callAssignIPv6},
+		{"free", action.PlanWith(planAssign), ask(free), unassigned, mine, "", callAssignIPv6},
 		{"free, and might be taken", action.PlanWith(planAssign), ask(free, "allowReassignment", "true"),
-			nobody, mine, nobody, callAssignIPv6},
+			unassigned, mine, unassigned, callAssignIPv6},
 		{"taken", action.PlanWith(planAssign), ask(held, "allowReassignment", "true"), other, mine,
-			nobody, callAssignIPv6},
-		{"let go", action.PlanWith(planUnassign), ask(free), nobody, nobody, "", callUnassignIPv6},
+			unassigned, callAssignIPv6},
+		{"let go", action.PlanWith(planUnassign), ask(free), unassigned, unassigned, "",
+			callUnassignIPv6},
 		{"given back", action.PlanWith(planUnassign), undo(withHistory(ask(free, "priorHolder", other),
-			history.Entry{Key: "k", From: other, To: mine, Via: nobody, State: history.Pending})), nobody,
-			other, nobody, callAssignIPv6},
+			history.Entry{Key: "k", From: other, To: mine, Via: unassigned, State: history.Pending})),
+			unassigned, other, unassigned, callAssignIPv6},
 		{"IPv4 is moved in one call", action.PlanWith(planAssign),
-			ask("10.0.0.99", "allowReassignment", "true"), nobody, mine, "", callAssign},
+			ask("10.0.0.99", "allowReassignment", "true"), unassigned, mine, "", callAssign},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := c.plan(t.Context(), &vpc{}, c.req)
@@ -228,21 +228,22 @@ func TestIPv6Move(t *testing.T) {
 		// ends is empty, refused or unknown.
 		ends string
 	}{
-		{"to nobody", other, nobody, nobody, nil, []string{letGo}, ""},
-		{"from nobody", nobody, mine, mine, nil, []string{offer}, ""},
-		{"refused from nobody", nobody, mine, mine, []error{noRoom}, []string{offer}, "refused"},
-		{"let go for another", other, nobody, mine, []error{isHeld}, []string{offer, letGo}, ""},
-		{"refused for another reason", other, nobody, mine, []error{noRoom}, []string{offer}, "refused"},
-		{"its holder keeps it", other, nobody, mine, []error{isHeld, noRoom},
+		{"to nobody", other, unassigned, unassigned, nil, []string{letGo}, ""},
+		{"from nobody", unassigned, mine, mine, nil, []string{offer}, ""},
+		{"refused from nobody", unassigned, mine, mine, []error{noRoom}, []string{offer}, "refused"},
+		{"let go for another", other, unassigned, mine, []error{isHeld}, []string{offer, letGo}, ""},
+		{"refused for another reason", other, unassigned, mine, []error{noRoom}, []string{offer},
+			"refused"},
+		{"its holder keeps it", other, unassigned, mine, []error{isHeld, noRoom},
 			[]string{offer, letGo}, "refused"},
-		{"its holder had let it go", other, nobody, mine, nil,
+		{"its holder had let it go", other, unassigned, mine, nil,
 			[]string{offer, "unassign6 " + held + " " + mine}, ""},
-		{"its holder had let it go, and it stays", other, nobody, mine, []error{nil, noRoom},
+		{"its holder had let it go, and it stays", other, unassigned, mine, []error{nil, noRoom},
 			[]string{offer, "unassign6 " + held + " " + mine}, "unknown"},
-		{"the answer is lost, and it is not sent again", other, nobody, mine, []error{lost},
+		{"the answer is lost, and it is not sent again", other, unassigned, mine, []error{lost},
 			[]string{offer}, "unknown"},
-		{"in one go", other, mine, nobody, []error{isHeld}, []string{offer, letGo, offer}, ""},
-		{"refused half-way", other, mine, nobody, []error{isHeld, nil, noRoom},
+		{"in one go", other, mine, unassigned, []error{isHeld}, []string{offer, letGo, offer}, ""},
+		{"refused half-way", other, mine, unassigned, []error{isHeld, nil, noRoom},
 			[]string{offer, letGo, offer}, "unknown"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -272,8 +273,8 @@ func TestIPv6IsNotTakenAfterTheLease(t *testing.T) {
 	isHeld := protocol.Refuse(protocol.Conflict, "EC2 says: assigned, but move is not allowed")
 	for until, want := range map[time.Time]int{time.Now(): 1, time.Now().Add(time.Hour): 2} {
 		v := &vpc{answers: []error{isHeld}}
-		err := address{r: v, ip: held}.moveIPv6(action.WithLease(t.Context(), until), v, other, nobody,
-			mine)
+		err := address{r: v, ip: held}.moveIPv6(action.WithLease(t.Context(), until), v, other,
+			unassigned, mine)
 		var refused *protocol.Failure
 		if errors.As(err, &refused) != (want == 1) || want == 1 && refused.Class != protocol.Denied {
 			t.Errorf("a lease until %v ends in %v", until, err)
@@ -334,15 +335,15 @@ func TestNobodyIsDriftUnlessOnItsWay(t *testing.T) {
 		class         protocol.FailureClass
 	}{
 		{"on its way", free, []history.Entry{
-			{Key: "k", From: other, To: mine, Via: nobody, State: history.Pending}}, ""},
+			{Key: "k", From: other, To: mine, Via: unassigned, State: history.Pending}}, ""},
 		{"its undo was on its way", free, []history.Entry{
-			{Key: "k", From: other, To: mine, Via: nobody, State: history.Undoing,
+			{Key: "k", From: other, To: mine, Via: unassigned, State: history.Undoing,
 				Undone: 2, Aim: other}}, ""},
 		{"no record", free, nil, protocol.Drift},
 		{"it had come there, and somebody let it go since", free, []history.Entry{
-			{Key: "k", From: other, To: mine, Via: nobody, State: history.Live}}, protocol.Drift},
+			{Key: "k", From: other, To: mine, Via: unassigned, State: history.Live}}, protocol.Drift},
 		{"recorded of another move", free, []history.Entry{
-			{Key: "k", From: third, To: mine, Via: nobody, State: history.Pending}}, protocol.Conflict},
+			{Key: "k", From: third, To: mine, Via: unassigned, State: history.Pending}}, protocol.Conflict},
 		{"IPv4 is nobody's on no way", "10.0.0.99", []history.Entry{
 			{Key: "k", From: other, To: mine, State: history.Pending}}, protocol.Drift},
 	} {
@@ -353,7 +354,7 @@ func TestNobodyIsDriftUnlessOnItsWay(t *testing.T) {
 			if errors.As(err, &f) != (c.class != "") || f != nil && f.Class != c.class {
 				t.Fatalf("%v, want %q", err, c.class)
 			}
-			if err == nil && (p.Transitions[0].From != nobody || p.Transitions[0].To != other) {
+			if err == nil && (p.Transitions[0].From != unassigned || p.Transitions[0].To != other) {
 				t.Errorf("%+v", p.Transitions)
 			}
 		})
@@ -364,7 +365,8 @@ func TestNobodyIsDriftUnlessOnItsWay(t *testing.T) {
 // stopped on its way.
 func TestLeftHalfWay(t *testing.T) {
 	const third = "eni-00000000000000003"
-	onItsWay := history.Entry{Key: "x", From: other, To: third, Via: nobody, State: history.Pending}
+	onItsWay := history.Entry{Key: "x", From: other, To: third, Via: unassigned,
+		State: history.Pending}
 	come, undone, noWay := onItsWay, onItsWay, onItsWay
 	come.State, undone.State, noWay.Via = history.Live, history.Withdrawn, ""
 	for _, c := range []struct {
@@ -379,7 +381,8 @@ func TestLeftHalfWay(t *testing.T) {
 		{"it had no way by nobody", []history.Entry{noWay}, "true", ""},
 		{"nothing is to be taken", []history.Entry{onItsWay}, "false", ""},
 		{"the one that is on its way counts", []history.Entry{
-			{Key: "y", From: third, To: mine, Via: nobody, State: history.Live}, onItsWay}, "true", other},
+			{Key: "y", From: third, To: mine, Via: unassigned, State: history.Live}, onItsWay},
+			"true", other},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req := withHistory(ask(free, "allowReassignment", c.take), c.entries...)
@@ -394,7 +397,7 @@ func TestLeftHalfWay(t *testing.T) {
 			if told := strings.Contains(p.Words.Did, "taken from"); told != (c.holder != "") {
 				t.Errorf("%s", p.Words.Did)
 			}
-			if tr := p.Transitions[0]; tr.From != nobody || tr.To != mine {
+			if tr := p.Transitions[0]; tr.From != unassigned || tr.To != mine {
 				t.Errorf("from %q to %q", tr.From, tr.To)
 			}
 		})
@@ -485,7 +488,7 @@ func TestDelegatedBlocks(t *testing.T) {
 // the same. The interface that is to get an address must be there.
 func TestPriorHolderThatIsGone(t *testing.T) {
 	const gone = "eni-0000000000000dead"
-	for address, want := range map[string]string{free: nobody, held: other} {
+	for address, want := range map[string]string{free: unassigned, held: other} {
 		a := newAddress(&vpc{}, address)
 		if holder, _, err := a.readHolder(t.Context(), mine, gone, other); err != nil || holder != want {
 			t.Errorf("%s: %s, %v; want %s", address, holder, err, want)
@@ -522,7 +525,7 @@ func TestIPv6Refusals(t *testing.T) {
 	}
 	p, err := action.PlanWith(planAssign)(t.Context(), &vpc{},
 		ask("2001:db8::1:90", "allowReassignment", "true"))
-	if err != nil || p.Transitions[0].From != nobody {
+	if err != nil || p.Transitions[0].From != unassigned {
 		t.Errorf("the beginning of another: %v", err)
 	}
 	for address, want := range map[string]protocol.FailureClass{

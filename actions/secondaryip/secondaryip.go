@@ -48,8 +48,8 @@ const (
 	factPriorHolder   = "priorHolder"
 	// paramTake lets an action take the address from its holder.
 	paramTake = "allowReassignment"
-	// nobody is the holder of an address that no interface has.
-	nobody = "none"
+	// unassigned is the holder of an address that no interface has.
+	unassigned = "none"
 	// attribute is what changes of an address.
 	attribute = "holder"
 )

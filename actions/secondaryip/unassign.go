@@ -22,7 +22,7 @@ func planUnassign(ctx context.Context, r Reader, req action.Request) (*action.Pl
 	case assigned == "true":
 		u.before = u.nic
 	case assigned == "false" && u.before == "":
-		u.before = nobody
+		u.before = unassigned
 	}
 	named, err := action.Named(req, factAssigned, u.ip)
 	if err != nil {
@@ -149,7 +149,7 @@ func (u *unassignment) isOurs(e action.Recorded) bool {
 // finds the VPC by the record or by the prior holder. It returns the plan if there is nothing
 // left to undo.
 func (u *unassignment) without() (*action.Plan, error) {
-	if u.before == "" && !u.named && u.req.Orphan() {
+	if u.before == "" && !u.named && u.req.NoRecord() {
 		return u.untold()
 	}
 	if u.before == u.nic && !u.req.Recorded() {
@@ -169,16 +169,17 @@ func (u *unassignment) without() (*action.Plan, error) {
 	if u.vpc != "" {
 		return nil, nil
 	}
-	u.now, u.to = nobody, nobody
-	if !exists && u.before != nobody && u.before != u.nic {
+	u.now, u.to = unassigned, unassigned
+	if !exists && u.before != unassigned && u.before != u.nic {
 		u.missing = u.before
 	}
-	return action.NothingLeft(u.facts(action.Seen{Values: []string{nobody}}), u.words().Already), nil
+	gone := action.Seen{Values: []string{unassigned}}
+	return action.NothingLeft(u.facts(gone), u.words().Already), nil
 }
 
 // untold answers an undo of which nothing is known.
 func (u *unassignment) untold() (*action.Plan, error) {
-	why, err := action.Untold(u.req, u.nic+" keeps "+u.ip+" if it has it")
+	why, err := action.NoFacts(u.req, u.nic+" keeps "+u.ip+" if it has it")
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +216,7 @@ func (u *unassignment) locate(ctx context.Context) error {
 		u.now = nic.ID
 		return u.notDelegated(nic)
 	case u.releases && len(history) == 0:
-		u.now = nobody
+		u.now = unassigned
 		return u.notDelegated(nic)
 	}
 	if err := u.notDelegated(nic); err != nil {
@@ -230,7 +231,7 @@ func (u *unassignment) elsewhere(ctx context.Context) (string, error) {
 	holders, err := u.r.DescribeNetworkInterfacesWithAddress(ctx, u.vpc, u.ip)
 	switch {
 	case err != nil || len(holders) == 0:
-		return nobody, err
+		return unassigned, err
 	case len(holders) > 1:
 		return "", u.onBoth(holders)
 	}
@@ -247,13 +248,13 @@ func (u *unassignment) decide(ctx context.Context) error {
 	if u.back, err = u.ask(before); err != nil {
 		return u.driftWithout(err)
 	}
-	u.unknown, u.settled = !u.releases && u.back.Untold(), u.back.Settled()
+	u.unknown, u.settled = !u.releases && u.back.PriorUnknown(), u.back.Settled()
 	switch u.to = u.back.To; {
 	case u.unknown && u.now == u.nic:
-		u.to = nobody
+		u.to = unassigned
 	case u.unknown, u.gone != nil && u.to == u.nic:
 		u.to = u.now
-	case u.releases && u.back.Base != nobody && u.back.Base != u.nic:
+	case u.releases && u.back.Base != unassigned && u.back.Base != u.nic:
 		u.missing = u.back.Base
 	case before != u.before && !u.settled:
 		u.missing = u.before
@@ -265,12 +266,12 @@ func (u *unassignment) decide(ctx context.Context) error {
 // interface counts as that interface's: nobody else let it go.
 func (u *unassignment) ask(before string) (action.Back, error) {
 	now := u.now
-	if u.gone != nil && now == nobody {
+	if u.gone != nil && now == unassigned {
 		now = u.nic
 	}
 	at := u.at(u.vpc, now)
 	if u.releases {
-		return u.req.Release(at, u.nic, nobody)
+		return u.req.Release(at, u.nic, unassigned)
 	}
 	return u.req.Undo(at, action.Told{Before: before, After: u.nic})
 }
@@ -291,16 +292,17 @@ func (u *unassignment) driftWithout(err error) error {
 func (u *unassignment) priorHolder(ctx context.Context) (string, error) {
 	_, exists := find(u.found, u.before)
 	byFacts := u.req.Undoes && u.req.Answered && !u.req.Recorded()
-	if exists || !byFacts || u.gone != nil || u.now != nobody || u.before == "" || u.before == nobody {
+	had := u.before != "" && u.before != unassigned
+	if exists || !byFacts || u.gone != nil || u.now != unassigned || !had {
 		return u.before, nil
 	}
 	_, err := u.absent(ctx, u.before)
-	return nobody, err
+	return unassigned, err
 }
 
 // exists lets the address go where the interface that it belongs to does not exist any more.
 func (u *unassignment) exists(ctx context.Context) error {
-	if u.to == nobody || u.to == u.now {
+	if u.to == unassigned || u.to == u.now {
 		return nil
 	}
 	if _, ok := find(u.found, u.to); ok {
@@ -321,7 +323,7 @@ func (u *unassignment) exists(ctx context.Context) error {
 	case u.req.Recent || !u.back.Known && !u.req.Answered:
 		return u.withoutHolder(gone)
 	}
-	u.missing, u.to = u.to, nobody
+	u.missing, u.to = u.to, unassigned
 	if u.back.Overwrites != "" {
 		// There is nothing to overwrite it with.
 		u.to = u.now
@@ -344,12 +346,12 @@ func (u *unassignment) withoutHolder(gone error) error {
 
 // foresee has a plan that gives the address back say whether its holder can have it.
 func (u *unassignment) foresee(ctx context.Context, p *action.Plan) (*action.Plan, error) {
-	if u.to == nobody || u.to == u.now {
+	if u.to == unassigned || u.to == u.now {
 		return p, nil
 	}
 	to, _ := find(u.found, u.to)
 	held, _ := find(u.found, u.now)
-	if u.isIPv6() && u.now != nobody {
+	if u.isIPv6() && u.now != unassigned {
 		// EC2 would refuse it only when its holder has let it go.
 		return u.planned(ctx, p, to, held)
 	}
@@ -371,12 +373,12 @@ func (u *unassignment) readAgain(ctx context.Context) (action.Seen, error) {
 
 // givesBack reports whether the address is to be an interface's that had it before.
 func (u *unassignment) givesBack() bool {
-	return u.to != nobody && u.missing == "" && !u.releases && !u.unknown && !u.settled
+	return u.to != unassigned && u.missing == "" && !u.releases && !u.unknown && !u.settled
 }
 
 func (u *unassignment) words() action.Words {
 	holder := cmp.Or(u.now, u.nic)
-	if holder == nobody {
+	if holder == unassigned {
 		holder = u.nic
 	}
 	w := action.Words{
@@ -386,7 +388,7 @@ func (u *unassignment) words() action.Words {
 	}
 	if u.givesBack() {
 		w.Would, w.Did = "give "+u.ip+" back to "+u.to, "gave "+u.ip+" back to "+u.to
-		if u.now != nobody && u.now != u.nic {
+		if u.now != unassigned && u.now != u.nic {
 			w.Would += ", taking it from " + u.now
 			w.Did += ", taken from " + u.now
 		}
@@ -426,7 +428,7 @@ func (u *unassignment) already() string {
 		return u.to + " has " + u.ip + " back"
 	case u.now == u.nic:
 		return u.nic + " has " + u.ip
-	case u.unknown && u.now != nobody:
+	case u.unknown && u.now != unassigned:
 		return u.nic + " does not have " + u.ip + " any more, and " + u.now + ", which has it, keeps it"
 	}
 	return u.nic + " does not have " + u.ip
@@ -446,7 +448,7 @@ func (u *unassignment) facts(seen action.Seen) map[string]string {
 	if u.missing != "" && now == u.to {
 		facts[protocol.FactNotRestored], facts[factPriorHolder] = "true", u.missing
 	}
-	if over := u.back.Overwrites; over != "" && over != nobody && over != now && now == u.to {
+	if over := u.back.Overwrites; over != "" && over != unassigned && over != now && now == u.to {
 		facts["overwrote"] = over
 	}
 	return facts

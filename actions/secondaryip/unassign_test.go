@@ -48,7 +48,7 @@ func TestUndoByTheHistory(t *testing.T) {
 		}
 		return all
 	}
-	const unassigned, restored = "unassignedAddress", "restoredHolder"
+	const taken, restored = "unassignedAddress", "restoredHolder"
 	for _, c := range []struct {
 		name    string
 		holder  string
@@ -62,66 +62,68 @@ func TestUndoByTheHistory(t *testing.T) {
 	}{
 		{name: "given back", holder: mine, entries: []history.Entry{live("k", other, mine)},
 			told: []string{"priorHolder", other}, to: other,
-			facts: facts(unassigned, ours, restored, other), says: "gave 10.0.0.12 back to " + other},
+			facts: facts(taken, ours, restored, other), says: "gave 10.0.0.12 back to " + other},
 		{name: "by the record alone", holder: mine, entries: []history.Entry{live("k", other, mine)},
-			to: other, facts: facts(unassigned, ours, restored, other)},
+			to: other, facts: facts(taken, ours, restored, other)},
 		{name: "by the facts alone", holder: mine, told: []string{"priorHolder", other},
-			to: other, facts: facts(unassigned, ours, restored, other)},
-		{name: "nobody had it", holder: mine, entries: []history.Entry{live("k", nobody, mine)},
-			told: []string{"priorAssigned", "false"}, to: nobody,
-			facts: facts(unassigned, ours), says: "unassigned 10.0.0.12 from " + mine},
+			to: other, facts: facts(taken, ours, restored, other)},
+		{name: "nobody had it", holder: mine, entries: []history.Entry{live("k", unassigned, mine)},
+			told: []string{"priorAssigned", "false"}, to: unassigned,
+			facts: facts(taken, ours), says: "unassigned 10.0.0.12 from " + mine},
 		{name: "it is back already", holder: other, entries: []history.Entry{live("k", other, mine)},
 			told: []string{"priorHolder", other}, to: other,
-			facts: facts(unassigned, ours, restored, other)},
+			facts: facts(taken, ours, restored, other)},
 		{name: "a stranger brought back what was before all", holder: other,
 			entries: []history.Entry{live("x", other, third), live("k", third, mine)},
 			told:    []string{"priorHolder", third}, to: other,
-			facts: facts(unassigned, ours, restored, other)},
+			facts: facts(taken, ours, restored, other)},
 		{name: "another counts on it", holder: mine,
 			entries: []history.Entry{live("k", other, mine), live("x", mine, mine)},
 			told:    []string{"priorHolder", other}, to: mine, heldBy: []string{"x"}, facts: facts()},
 		{name: "the last one gives back what it did not take", holder: mine,
 			entries: []history.Entry{withdrawn("x", other, mine, 3, mine), live("k", mine, mine)},
 			told:    []string{"priorAssigned", "true"}, to: other,
-			facts: facts(unassigned, ours, restored, other), says: "gave 10.0.0.12 back to " + other},
+			facts: facts(taken, ours, restored, other), says: "gave 10.0.0.12 back to " + other},
 		{name: "another took it since", holder: other,
 			entries: []history.Entry{live("k", third, mine), live("x", mine, other)},
 			told:    []string{"priorHolder", third}, to: other, heldBy: []string{"x"},
-			facts: facts(unassigned, ours)},
+			facts: facts(taken, ours)},
 		{name: "told to ignore who counts on it", holder: other,
 			entries: []history.Entry{live("k", third, mine), live("x", mine, other)},
 			told:    []string{"priorHolder", third, "ignoreHolders", "true"}, to: third,
-			heldBy: []string{"x"}, facts: facts(unassigned, ours, restored, third),
+			heldBy: []string{"x"}, facts: facts(taken, ours, restored, third),
 			says: "back to " + third + ", taken from " + other},
 		{name: "over a stranger's", holder: third, entries: []history.Entry{live("k", other, mine)},
 			told: []string{"priorHolder", other, "onDrift", "restore"}, to: other,
-			facts: facts(unassigned, ours, restored, other, "overwrote", third),
+			facts: facts(taken, ours, restored, other, "overwrote", third),
 			says:  "back to " + other + ", taken from " + third},
-		{name: "taken from a stranger", holder: third, entries: []history.Entry{live("k", nobody, mine)},
-			told: []string{"priorAssigned", "false", "onDrift", "restore"}, to: nobody,
-			facts: facts(unassigned, ours, "overwrote", third),
+		{name: "taken from a stranger", holder: third,
+			entries: []history.Entry{live("k", unassigned, mine)},
+			told:    []string{"priorAssigned", "false", "onDrift", "restore"}, to: unassigned,
+			facts: facts(taken, ours, "overwrote", third),
 			says:  "unassigned 10.0.0.12 from " + third},
 		{name: "the prior holder is gone for good", holder: mine, gone: []string{other},
 			entries: []history.Entry{live("k", other, mine)}, told: []string{"priorHolder", other},
-			to: nobody, facts: facts(unassigned, ours, "notRestored", "true", "priorHolder", other),
+			to: unassigned, facts: facts(taken, ours, "notRestored", "true", "priorHolder", other),
 			says: other + ", which held it before the action, does not exist any more"},
 		{name: "the prior holder is gone, and so is the address", gone: []string{other},
-			entries: []history.Entry{{Key: "k", From: other, To: mine, Via: nobody, State: history.Pending}},
-			told:    []string{"priorHolder", other}, to: nobody,
-			facts: facts(unassigned, ours, "notRestored", "true", "priorHolder", other)},
+			entries: []history.Entry{{Key: "k", From: other, To: mine, Via: unassigned,
+				State: history.Pending}},
+			told: []string{"priorHolder", other}, to: unassigned,
+			facts: facts(taken, ours, "notRestored", "true", "priorHolder", other)},
 		{name: "nothing to overwrite a stranger's with", holder: third, gone: []string{other},
 			entries: []history.Entry{live("k", other, mine)},
 			told:    []string{"priorHolder", other, "onDrift", "restore"}, to: third,
-			facts: facts(unassigned, ours, "notRestored", "true", "priorHolder", other)},
+			facts: facts(taken, ours, "notRestored", "true", "priorHolder", other)},
 		{name: "named by another executor, and recorded", holder: mine,
 			entries: []history.Entry{live("k", other, mine)}, told: []string{"assignedAddress", ours},
-			to: other, facts: facts(unassigned, ours, restored, other)},
+			to: other, facts: facts(taken, ours, restored, other)},
 		{name: "named by another executor", holder: mine, told: []string{"assignedAddress", ours},
-			to: nobody, facts: facts(unassigned, ours, "unknownPrior", "priorHolder"),
+			to: unassigned, facts: facts(taken, ours, "unknownPrior", "priorHolder"),
 			says: "who had it before is not known, so nobody has it back"},
 		{name: "named by another executor, and moved on", holder: third,
 			told: []string{"assignedAddress", ours}, to: third,
-			facts: facts(unassigned, ours, "unknownPrior", "priorHolder")},
+			facts: facts(taken, ours, "unknownPrior", "priorHolder")},
 		{name: "named by another executor, and held", holder: mine,
 			entries: []history.Entry{live("x", mine, mine)}, told: []string{"assignedAddress", ours},
 			to: mine, heldBy: []string{"x"}, facts: facts("unknownPrior", "priorHolder")},
@@ -243,7 +245,7 @@ func TestUndoRefused(t *testing.T) {
 func TestNothingKnownIsNotUndone(t *testing.T) {
 	for _, gone := range [][]string{nil, {mine}} {
 		req := undo(ask(ours))
-		req.Keeps = true
+		req.Durable = true
 		p, err := action.PlanWith(planUnassign)(t.Context(), threeInterfaces(mine, gone...), req)
 		if err != nil || !strings.Contains(p.Skip, "keeps 10.0.0.12") || len(p.Transitions) > 0 {
 			t.Errorf("%v: %+v, %v", gone, p, err)
@@ -275,15 +277,15 @@ func TestUndoWithoutItsInterface(t *testing.T) {
 			req: undo(withHistory(ask(ours), live("k", other, mine))), to: other,
 			facts: map[string]string{"restoredHolder": other}},
 		{name: "nobody had it", gone: []string{mine},
-			req: undo(withHistory(ask(ours), live("k", nobody, mine))), to: nobody},
+			req: undo(withHistory(ask(ours), live("k", unassigned, mine))), to: unassigned},
 		{name: "another action is on the interface, too", gone: []string{mine},
-			req: undo(withHistory(ask(ours), live("k", other, mine), live("x", mine, mine))), to: nobody,
+			req: undo(withHistory(ask(ours), live("k", other, mine), live("x", mine, mine))), to: unassigned,
 			heldBy: []string{"x"}},
 		{name: "another action took it", holder: third, gone: []string{mine},
 			req: undo(withHistory(ask(ours), live("k", other, mine), live("x", mine, third))), to: third,
 			heldBy: []string{"x"}},
 		{name: "neither is there", gone: []string{mine, other},
-			req: undo(withHistory(ask(ours), live("k", other, mine))), to: nobody,
+			req: undo(withHistory(ask(ours), live("k", other, mine))), to: unassigned,
 			facts: map[string]string{"notRestored": "true", "priorHolder": other},
 			says:  ""},
 	} {
@@ -345,15 +347,15 @@ func TestRelease(t *testing.T) {
 		// ends is how many entries the release ends, -1 if it records nothing.
 		ends int64
 	}{
-		{"nothing recorded", mine, nil, nobody,
+		{"nothing recorded", mine, nil, unassigned,
 			map[string]string{"unassignedAddress": ours}, -1},
-		{"nobody had it", mine, []history.Entry{live("x", nobody, mine)}, nobody,
+		{"nobody had it", mine, []history.Entry{live("x", unassigned, mine)}, unassigned,
 			map[string]string{"unassignedAddress": ours}, 2},
-		{"another had it", mine, []history.Entry{live("x", other, mine)}, nobody,
+		{"another had it", mine, []history.Entry{live("x", other, mine)}, unassigned,
 			map[string]string{"unassignedAddress": ours, "notRestored": "true", "priorHolder": other}, 2},
-		{"a stranger's", mine, []history.Entry{live("x", other, third)}, nobody,
+		{"a stranger's", mine, []history.Entry{live("x", other, third)}, unassigned,
 			map[string]string{"unassignedAddress": ours}, 2},
-		{"not there, and nothing recorded", other, nil, nobody,
+		{"not there, and nothing recorded", other, nil, unassigned,
 			map[string]string{"unassignedAddress": ours}, -1},
 		{"below a take-over", other, []history.Entry{live("x", third, mine), live("y", mine, other)},
 			other, map[string]string{"unassignedAddress": ours}, 1},
@@ -390,7 +392,7 @@ func TestRelease(t *testing.T) {
 
 // TestAllKnownHoldersAreRead: a reading asks every interface that the history knows.
 func TestAllKnownHoldersAreRead(t *testing.T) {
-	entries := []history.Entry{live("x", nobody, third), live("k", third, mine)}
+	entries := []history.Entry{live("x", unassigned, third), live("k", third, mine)}
 	undone := undo(withHistory(ask(ours), entries...))
 	again := withHistory(ask(ours, "allowReassignment", "true"), entries...)
 	for name, c := range map[string]struct {
@@ -446,7 +448,7 @@ func TestLetGoAlready(t *testing.T) {
 				t.Errorf("facts (-want +got):\n%s", diff)
 			}
 			tr := p.Transitions[0]
-			if tr.From != nobody || tr.To != nobody || !strings.Contains(p.Words.Already, other) {
+			if tr.From != unassigned || tr.To != unassigned || !strings.Contains(p.Words.Already, other) {
 				t.Errorf("%+v, %q", tr, p.Words.Already)
 			}
 		})

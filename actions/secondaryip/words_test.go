@@ -16,7 +16,7 @@ import (
 // TestWords: every undo and release is told in full, before it and after it, and where nothing is
 // to be done.
 func TestWords(t *testing.T) {
-	const unassigned, back = "10.0.0.12 from " + mine, "10.0.0.12 back to "
+	const taken, back = "10.0.0.12 from " + mine, "10.0.0.12 back to "
 	const without = mine + " does not exist any more"
 	const unknown = "; who had it before is not known, so nobody has it back"
 	const lost = "; " + other +
@@ -39,11 +39,11 @@ func TestWords(t *testing.T) {
 				Already: other + " has 10.0.0.12 back",
 			}},
 		{"let go", mine, nil, undo(ask(ours, "priorAssigned", "false")), action.Words{
-			Would: "unassign " + unassigned, Did: "unassigned " + unassigned,
+			Would: "unassign " + taken, Did: "unassigned " + taken,
 			Already: mine + " has 10.0.0.12",
 		}},
 		{"let go already", "", nil, undo(ask(ours, "priorAssigned", "false")), action.Words{
-			Would: "unassign " + unassigned, Did: "unassigned " + unassigned,
+			Would: "unassign " + taken, Did: "unassigned " + taken,
 			Already: mine + " does not have 10.0.0.12",
 		}},
 		{"let go, over a stranger's", third, nil,
@@ -52,11 +52,11 @@ func TestWords(t *testing.T) {
 				Already: mine + " does not have 10.0.0.12",
 			}},
 		{"released, and not there", other, nil, ask(ours), action.Words{
-			Would: "unassign " + unassigned, Did: "unassigned " + unassigned,
+			Would: "unassign " + taken, Did: "unassigned " + taken,
 			Already: mine + " does not have 10.0.0.12",
 		}},
 		{"named by another executor", mine, nil, undo(ask(ours, "assignedAddress", ours)), action.Words{
-			Would: "unassign " + unassigned + unknown, Did: "unassigned " + unassigned + unknown,
+			Would: "unassign " + taken + unknown, Did: "unassigned " + taken + unknown,
 			Already: mine + " has 10.0.0.12",
 		}},
 		{"named by another executor, and moved on", third, nil,
@@ -67,12 +67,12 @@ func TestWords(t *testing.T) {
 			}},
 		{"named by another executor, and nobody's", "", nil,
 			undo(ask(ours, "assignedAddress", ours)), action.Words{
-				Would: "unassign " + unassigned + unknown, Did: "unassigned " + unassigned + unknown,
+				Would: "unassign " + taken + unknown, Did: "unassigned " + taken + unknown,
 				Already: mine + " does not have 10.0.0.12",
 			}},
 		{"its prior holder is gone", mine, []string{other},
 			answered(undo(ask(ours, "priorHolder", other))), action.Words{
-				Would: "unassign " + unassigned + lost, Did: "unassigned " + unassigned + lost,
+				Would: "unassign " + taken + lost, Did: "unassigned " + taken + lost,
 				Already: mine + " does not have 10.0.0.12; " + other +
 					", which held it before the action, does not exist any more",
 			}},
@@ -82,15 +82,15 @@ func TestWords(t *testing.T) {
 				Already: other + " has 10.0.0.12 back; " + without,
 			}},
 		{"its interface is gone, and nobody had it", "", []string{mine},
-			undo(withHistory(ask(ours), live("k", nobody, mine))), action.Words{
-				Would:   "unassign " + unassigned + "; " + without,
-				Did:     "unassigned " + unassigned + "; " + without,
+			undo(withHistory(ask(ours), live("k", unassigned, mine))), action.Words{
+				Would:   "unassign " + taken + "; " + without,
+				Did:     "unassigned " + taken + "; " + without,
 				Already: without + ", so it does not have 10.0.0.12",
 			}},
 		{"neither is there", "", []string{mine, other},
 			undo(withHistory(ask(ours), live("k", other, mine))), action.Words{
-				Would:   "unassign " + unassigned + lost + "; " + without,
-				Did:     "unassigned " + unassigned + lost + "; " + without,
+				Would:   "unassign " + taken + lost + "; " + without,
+				Did:     "unassigned " + taken + lost + "; " + without,
 				Already: without + ", and neither does " + other + ", which held 10.0.0.12 before the action",
 			}},
 	} {
@@ -203,7 +203,7 @@ func TestGivenBackToWhomTheHistoryKnows(t *testing.T) {
 		}
 		want := third
 		if gone != nil {
-			want = nobody
+			want = unassigned
 		}
 		if tr := p.Transitions[0]; tr.To != want {
 			t.Errorf("%v: to %s, want %s", gone, tr.To, want)
@@ -215,7 +215,7 @@ func TestGivenBackToWhomTheHistoryKnows(t *testing.T) {
 			v.holder = holder
 			seen, err := p.Read(t.Context())
 			if gone != nil && holder == third {
-				holder = nobody
+				holder = unassigned
 			}
 			if err != nil || seen.Values[0] != holder {
 				t.Errorf("%v: read %v, %v; want %s", gone, seen.Values, err, holder)

@@ -244,7 +244,7 @@ func TestEveryReadingOfTheRecordIsNeeded(t *testing.T) {
 		for n := 0; ; n++ {
 			req := request(c.with...)
 			calls, read := 0, of(c.recorded...)
-			req.Keeps, req.Undoes = true, c.undoes
+			req.Durable, req.Undoes = true, c.undoes
 			req.Past = &action.Past{Key: "k", History: func(resource, attribute string) (
 				[]action.Recorded, error) {
 				// A fence looks once more at what it read before without a failure.

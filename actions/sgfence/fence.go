@@ -112,7 +112,7 @@ func (f *fence) oneWay() error {
 		return protocol.Refuse(protocol.InvalidRequest,
 			"%s is required: the groups to remove from every interface; or %s for each of them; "+
 				"nothing was changed", paramGroups, paramExact)
-	case f.via != "" && !f.req.Keeps && (exact || f.tagless || f.req.Bool(paramNoTags)):
+	case f.via != "" && !f.req.Durable && (exact || f.tagless || f.req.Bool(paramNoTags)):
 		return protocol.Refuse(protocol.InvalidRequest,
 			"%s needs what was there before to be kept, in the tags (by %s, without %s) or in a store: "+
 				"killed on the way, the instance would stay wide open; nothing was changed",

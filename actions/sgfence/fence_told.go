@@ -54,7 +54,7 @@ func (f *fence) dangers(_ []action.Transition, seen action.Seen) []string {
 			" go on: their own groups govern them")
 	}
 	switch why := seen.Facts[factTags]; {
-	case f.tagless && !f.req.Keeps:
+	case f.tagless && !f.req.Durable:
 		all = append(all, "what was there before is told in this result alone")
 	case why != "" && !f.tagless:
 		all = append(all, "backup tags "+why)
@@ -85,7 +85,7 @@ func (f *fence) priorFence(transitions []action.Transition) string {
 		}
 	}
 	switch {
-	case other && (regroups || !f.req.Keeps):
+	case other && (regroups || !f.req.Durable):
 		return fenceOther
 	case regroups:
 		return fenceNone

@@ -346,7 +346,7 @@ func TestPlanFence(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := request(c.with...)
 			if c.record != nil {
-				r.Past, r.Keeps = c.record.past(c.others...), true
+				r.Past, r.Durable = c.record.past(c.others...), true
 			}
 			p, err := planFence(t.Context(), &c.cloud, r, new(noon).clock())
 			var f *protocol.Failure

@@ -116,7 +116,7 @@ func (u *unfence) restore(ctx context.Context) (*action.Plan, error) {
 	case err != nil:
 		return nil, err
 	case len(u.legs) == 0 && unknown != "":
-		return u.skip(action.Untold(u.req, unknown))
+		return u.skip(action.NoFacts(u.req, unknown))
 	case len(u.legs) == 0 && !power:
 		tags := u.instance + " has no tags of a fence in force"
 		if u.tagless {
@@ -142,11 +142,11 @@ func (u *unfence) restore(ctx context.Context) (*action.Plan, error) {
 func (u *unfence) unknown() (instead string) {
 	given := givesExact(u.req.Parameters)
 	switch {
-	case !u.req.Orphan() || len(u.told()) > 0 || givesBoth(u.req.Parameters):
+	case !u.req.NoRecord() || len(u.told()) > 0 || givesBoth(u.req.Parameters):
 	case given:
 		// A core sends the fence's own parameters: those may be what it is to come back from.
 		return "under a key of its own an unfence gives the groups of " + paramExact
-	case u.req.Keeps && u.req.Parameters[factTimestamp] == "":
+	case u.req.Durable && u.req.Parameters[factTimestamp] == "":
 		return "under a key of its own an unfence goes by the tags"
 	}
 	return ""
@@ -264,7 +264,7 @@ func (u *unfence) check(ctx context.Context) error {
 func (u *unfence) plan() (*action.Plan, error) {
 	transitions, err := u.transitions()
 	p := u.planOf(transitions)
-	p.Leaves, p.Words = u.req.Bool(paramNoRestore), u.words()
+	p.KeepRecord, p.Words = u.req.Bool(paramNoRestore), u.words()
 	p.Finally = func(ctx context.Context, writer any, last action.Seen) string {
 		return u.endFence(ctx, writer, transitions, last)
 	}

@@ -172,7 +172,7 @@ func plannedTwice(t *testing.T, i ec2model.Instance, req action.Request) (*actio
 // its own.
 func undoing(key string, all []action.Recorded, with ...string) action.Request {
 	r := request(with...)
-	r.Undoes, r.Keeps = key != "", true
+	r.Undoes, r.Durable = key != "", true
 	r.Past = &action.Past{Key: cmp.Or(key, "x"), History: of(all...)}
 	for _, e := range all {
 		if e.Key == key && e.State != history.Withdrawn {
@@ -215,7 +215,7 @@ func TestAnUnfenceEndsWhatTheFencesRecorded(t *testing.T) {
 	backed := entry("one", 1, here, none, kept.text())
 	backed.Attribute = attrBackup
 	r := request(action.OnDrift.Name + "=restore")
-	r.Keeps = true
+	r.Durable = true
 	r.Past = &action.Past{Key: "x", History: of(backed, stopped,
 		entry("one", 1, eni0, group(1), group(3)), entry("one", 1, eni1, group(2), group(3)))}
 	i := fenced(group(3), group(1))

@@ -89,7 +89,7 @@ func (t *resource) untold() (*action.Plan, error) {
 		}
 		return nil, err
 	}
-	why, err := action.Untold(t.req, "the tags of "+t.id+" stay as they are")
+	why, err := action.NoFacts(t.req, "the tags of "+t.id+" stay as they are")
 	if err != nil {
 		return nil, err
 	}

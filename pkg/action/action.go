@@ -175,9 +175,9 @@ type Request struct {
 	// Elsewhere reports whether the action's record is of another target than the request's, if only
 	// in its region.
 	Elsewhere bool
-	// Keeps reports whether prior facts are kept where a kill can't reach them, by the execution of
+	// Durable reports whether prior facts are kept where a kill can't reach them, by the execution of
 	// this request if this is a dry-run.
-	Keeps bool
+	Durable bool
 }
 
 // Bool is a Boolean parameter; false when it is absent.
@@ -223,8 +223,8 @@ type Plan struct {
 	// another account, so an undo, or an action with a record of an earlier attempt, rests on it only
 	// in the account of the action.
 	Unseen bool
-	// Leaves reports whether the action stays in force after this undo: its record is kept.
-	Leaves bool
+	// KeepRecord reports whether the action stays in force after this undo: its record is kept.
+	KeepRecord bool
 	// Words tell the plan.
 	Words Words
 }
@@ -425,11 +425,11 @@ type Unknown struct{ Cause *protocol.Failure }
 // Error tells the cause.
 func (u *Unknown) Error() string { return u.Cause.Message }
 
-// Untold decides an undo of an Orphan that was sent without facts. Where prior facts are kept and
-// its key has none, there is nothing to undo, and skip says so; where none are kept, nobody
-// knows, and the error says so.
-func Untold(r Request, stays string) (skip string, err error) {
-	if r.Keeps {
+// NoFacts decides an undo without a record (NoRecord) that was sent without facts. Where prior
+// facts are kept, there is nothing to undo, and skip says so. Where none are kept, nobody knows,
+// and the error says so.
+func NoFacts(r Request, stays string) (skip string, err error) {
+	if r.Durable {
 		return "nothing to undo is known under this key: no facts are given, and none are recorded; " +
 			stays, nil
 	}

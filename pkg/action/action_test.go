@@ -247,11 +247,11 @@ func TestLeaseOver(t *testing.T) {
 // TestUntold: an undo without facts has nothing to do where its record would be kept. Elsewhere
 // nobody knows what was there before.
 func TestUntold(t *testing.T) {
-	skip, err := Untold(Request{Keeps: true}, "it stays")
+	skip, err := NoFacts(Request{Durable: true}, "it stays")
 	if !strings.HasSuffix(skip, "; it stays") || err != nil {
 		t.Errorf("%q, %v", skip, err)
 	}
-	skip, err = Untold(Request{}, "it stays")
+	skip, err = NoFacts(Request{}, "it stays")
 	var f *protocol.Failure
 	if skip != "" || !errors.As(err, &f) || f.Class != protocol.InvalidRequest ||
 		!strings.Contains(f.Message, "; it stays; nothing was changed") {

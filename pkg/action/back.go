@@ -69,8 +69,8 @@ func (b Back) Settled() bool {
 	return b.Again || b.Released != "" || len(b.HeldBy) > 0 && b.To == b.at.Now
 }
 
-// Untold reports whether nothing tells what was there before: no record and no fact.
-func (b Back) Untold() bool { return !b.Known && b.To == "" }
+// PriorUnknown reports whether nothing tells what was there before: no record and no fact.
+func (b Back) PriorUnknown() bool { return !b.Known && b.To == "" }
 
 // Undo decides what the undo of the request's action comes to for an attribute. The record comes
 // before the facts. Facts that contradict it are a conflict. A value of somebody else's is

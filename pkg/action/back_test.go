@@ -76,7 +76,7 @@ func TestWhatAnUndoComesTo(t *testing.T) {
 		{"a record alone tells of it", Back{Known: true}, false, false, false},
 	} {
 		c.b.at = now
-		got := [3]bool{c.b.Stays(), c.b.Settled(), c.b.Untold()}
+		got := [3]bool{c.b.Stays(), c.b.Settled(), c.b.PriorUnknown()}
 		if want := [3]bool{c.stays, c.settled, c.untold}; got != want {
 			t.Errorf("%s: stays, settled, untold are %v, want %v", c.name, got, want)
 		}
@@ -391,7 +391,7 @@ func TestPutBack(t *testing.T) {
 // TestRequestWithoutAPast: it knows nothing.
 func TestRequestWithoutAPast(t *testing.T) {
 	r := Request{Undoes: true}
-	if _, ok := r.Own("a", "value"); ok || r.Recorded() || !r.Orphan() {
+	if _, ok := r.Own("a", "value"); ok || r.Recorded() || !r.NoRecord() {
 		t.Error("something is recorded")
 	}
 	if all, err := r.History("a", "value"); len(all) > 0 || err != nil {
@@ -400,7 +400,7 @@ func TestRequestWithoutAPast(t *testing.T) {
 	if o, err := r.Origin(at("on")); err != nil || o.From != "on" {
 		t.Errorf("%+v, %v", o, err)
 	}
-	if (Request{}).Orphan() {
+	if (Request{}).NoRecord() {
 		t.Error("a request that takes nothing back misses something")
 	}
 	r.Past = &Past{}
@@ -420,7 +420,7 @@ func TestOwn(t *testing.T) {
 			t.Errorf("%v: %+v", other, own)
 		}
 	}
-	if !r.Recorded() || r.Orphan() {
+	if !r.Recorded() || r.NoRecord() {
 		t.Error("it is not recorded")
 	}
 	if at, err := r.Past.Next("a", "value"); at != 3 || err != nil {

@@ -127,9 +127,9 @@ func (p *Past) Next(resource, attribute string) (int64, error) {
 // Recorded reports whether the action is recorded that the request's key names, and not undone.
 func (r Request) Recorded() bool { return r.Past != nil && len(r.Past.Own) > 0 }
 
-// Orphan reports whether the request's key names an action to take back of which nothing is
+// NoRecord reports whether the request's key names an action to take back of which nothing is
 // recorded: it never was, or is undone. Nothing is known of it then but what the facts tell.
-func (r Request) Orphan() bool { return r.Undoes && !r.Recorded() }
+func (r Request) NoRecord() bool { return r.Undoes && !r.Recorded() }
 
 // Own returns what the action that the request's key names recorded last of an attribute.
 func (r Request) Own(resource, attribute string) (Recorded, bool) {

@@ -244,7 +244,7 @@ func (r *run) answer() (protocol.Result, error) {
 	if err := r.openStore(); err != nil {
 		return protocol.Result{}, err
 	}
-	r.req.Keeps = r.OpenStore != nil
+	r.req.Durable = r.OpenStore != nil
 	r.req.Undoes, r.req.Answered = r.undoes() != "", r.answered()
 	if err := r.makePlan(); err != nil {
 		return protocol.Result{}, err

@@ -177,7 +177,7 @@ func (r *run) recordUndoing() error {
 
 // recordUndone marks the action undone, and forgets what no later answer rests on.
 func (r *run) recordUndone() {
-	if r.plan.Leaves {
+	if r.plan.KeepRecord {
 		return
 	}
 	var entries []ledger.Entry

@@ -122,7 +122,7 @@ func planReset(ctx context.Context, r reader, req action.Request) (*action.Plan,
 	name, told := req.Target["switch"],
 		action.Told{Before: req.Parameters["prior"], After: req.Parameters["to"]}
 	if req.Bool("leaves") {
-		return &action.Plan{Skip: "it is to be left", Leaves: true,
+		return &action.Plan{Skip: "it is to be left", KeepRecord: true,
 			Facts: func([]action.Transition, action.Seen) map[string]string {
 				return nil
 			}}, nil

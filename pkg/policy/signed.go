@@ -227,7 +227,8 @@ func (p *Policy) covered(
 	}
 	if name := added(verbs, s, r); name != "" {
 		return fmt.Errorf("the approval is of the action, and its undo may not say %s=%s;"+
-			" have the undo itself approved", name, protocol.Quote(r.Parameters[name]))
+			" have the undo itself approved: import what actionctl undo prints",
+			name, protocol.Quote(r.Parameters[name]))
 	}
 	at := s.Issued
 	if at.After(now) {
