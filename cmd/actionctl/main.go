@@ -8,23 +8,14 @@ import (
 	"syscall"
 	"time"
 
-	"aws-provider-executor/actions"
 	"aws-provider-executor/actions/applianceverbs"
-	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/actions/providers"
 	"aws-provider-executor/pkg/cli"
 	"aws-provider-executor/pkg/nodes/awscloud"
-	"aws-provider-executor/pkg/nodes/sshcommand"
 )
 
 // version is set by the linker.
 var version = "devel"
-
-// registry has the verbs of every provider.
-func registry() *action.Registry {
-	return actions.Registry().
-		With(sshcommand.Provider, sshcommand.Verbs()).
-		With(applianceverbs.Provider, applianceverbs.Verbs())
-}
 
 func main() {
 	signals := []os.Signal{syscall.SIGTERM, os.Interrupt}
@@ -35,7 +26,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	p := &cli.Program{
 		Version: version, Provider: "aws",
-		Registry: registry(),
+		Registry: providers.Registry(),
 		Plugin:   "aws-provider-executor", Now: time.Now, Look: look,
 		Plugins: map[string]string{applianceverbs.Provider: "appliance-provider-executor"},
 		Network: lookAt, OpenCloud: openCloud, OpenQueue: openQueue, ReadSecret: awscloud.ReadSecret,

@@ -10,8 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"aws-provider-executor/actions"
-	"aws-provider-executor/actions/applianceverbs"
+	"aws-provider-executor/actions/providers"
 	"aws-provider-executor/pkg/lifecycle"
 	"aws-provider-executor/pkg/lifecycle/awsregion"
 	"aws-provider-executor/pkg/lifecycle/program"
@@ -26,7 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	p := &program.Program{
 		Version:  version,
-		Registry: actions.Registry().With(applianceverbs.Provider, applianceverbs.Verbs()),
+		Registry: providers.Registry(),
 		Plugins: map[string]string{lifecycle.ProviderAWS: "aws-provider-executor",
 			lifecycle.ProviderAppliance: "appliance-provider-executor"},
 		Now: time.Now, Wait: awsregion.Wait, Open: awsregion.Opener(),

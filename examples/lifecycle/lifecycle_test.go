@@ -19,8 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
-	"aws-provider-executor/actions"
-	"aws-provider-executor/actions/applianceverbs"
+	"aws-provider-executor/actions/providers"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/lifecycle"
 	"aws-provider-executor/pkg/policy"
@@ -62,7 +61,7 @@ func TestConfigurations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		registry := actions.Registry().With(applianceverbs.Provider, applianceverbs.Verbs())
+		registry := providers.Registry()
 		checked := lifecycle.Check(config, &gate.Gate{Policy: p, Registry: registry,
 			Provider: lifecycle.ProviderAWS, Now: time.Now})
 		steps := 0

@@ -27,6 +27,7 @@ import (
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/events"
 	"aws-provider-executor/pkg/nodes/scan"
+	"aws-provider-executor/pkg/nodes/sshcommand"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/preflight/ec2checks"
 	display "aws-provider-executor/pkg/printable"
@@ -42,7 +43,9 @@ const (
 
 // Program is actionctl.
 type Program struct {
-	Version  string
+	Version string
+	// Registry has the verbs that executors carry out. Those that the program carries out itself, on
+	// nodes added by hand, it adds.
 	Registry *action.Registry
 	// Provider is whose verbs the registry has; Plugin the file name of its executor.
 	Provider, Plugin string
@@ -75,7 +78,7 @@ func (p *Program) Main(
 	stdout, stderr = withoutSecrets(stdout, names...), withoutSecrets(stderr, names...)
 	out := &output{Writer: stdout}
 	a := &app{
-		Program: p,
+		Program: p.withNodes(),
 		env:     env,
 		stdin:   interruptible{ctx, stdin},
 		stdout:  out,
@@ -105,8 +108,16 @@ func (p *Program) Main(
 
 // Commands are the program's commands, for what describes them.
 func (p *Program) Commands() *cobra.Command {
-	a := &app{Program: p, env: map[string]string{}, stdout: io.Discard, stderr: io.Discard}
+	a := &app{Program: p.withNodes(), env: map[string]string{}, stdout: io.Discard,
+		stderr: io.Discard}
 	return a.root()
+}
+
+// withNodes is the program with the verbs for nodes that were added by hand.
+func (p *Program) withNodes() *Program {
+	both := *p
+	both.Registry = p.Registry.With(sshcommand.Provider, sshcommand.Verbs())
+	return &both
 }
 
 // checkCobrasOwn gives the commands that cobra itself adds arguments that are checked.

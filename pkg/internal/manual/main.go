@@ -16,10 +16,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
-	"aws-provider-executor/actions"
-	"aws-provider-executor/actions/applianceverbs"
+	"aws-provider-executor/actions/providers"
 	"aws-provider-executor/pkg/cli"
-	"aws-provider-executor/pkg/nodes/sshcommand"
+	"aws-provider-executor/pkg/lifecycle/program"
 )
 
 // manual is what the pages say of themselves.
@@ -51,8 +50,14 @@ func (m manual) write(programs string) error {
 	if err := os.MkdirAll(m.out, 0o755); err != nil {
 		return err
 	}
-	if err := m.commands(actionctl()); err != nil {
-		return err
+	verbs := providers.Registry()
+	for _, root := range []*cobra.Command{
+		(&cli.Program{Provider: "aws", Now: time.Now, Registry: verbs}).Commands(),
+		(&program.Program{Now: time.Now, Registry: verbs}).Commands(),
+	} {
+		if err := m.commands(root); err != nil {
+			return err
+		}
 	}
 	for _, p := range []struct{ name, section, does string }{
 		{"aws-provider-executor", "1", "carry out one action on EC2"},
@@ -71,14 +76,6 @@ func (m manual) write(programs string) error {
 		}
 	}
 	return nil
-}
-
-// actionctl has every command.
-func actionctl() *cobra.Command {
-	p := cli.Program{Provider: "aws", Now: time.Now, Registry: actions.Registry().
-		With(sshcommand.Provider, sshcommand.Verbs()).
-		With(applianceverbs.Provider, applianceverbs.Verbs())}
-	return p.Commands()
 }
 
 // commands writes a page for each command.

@@ -107,6 +107,12 @@ func (p *Program) Main(
 	return ExitNotWell
 }
 
+// Commands are the program's commands, for what describes them.
+func (p *Program) Commands() *cobra.Command {
+	a := &app{Program: p, env: map[string]string{}, stdout: io.Discard, stderr: io.Discard}
+	return a.root()
+}
+
 // exit ends the program with a code; what there is to say has been said.
 type exit int
 
