@@ -50,6 +50,8 @@ PKG ?= ./actions/forwarding ./actions/power ./actions/route ./actions/sgfence \
 MUTATE_FLAGS ?=
 # Debian's packages that fence-cluster needs.
 FENCE_PACKAGES := pacemaker pacemaker-cli-utils corosync fence-agents libxml2-utils xsltproc
+# Debian's packages that monitoring needs.
+MONITORING_PACKAGES := prometheus prometheus-node-exporter systemd
 # What commits are new to: origin's head, or main, when empty. What bench-compare compares with.
 BASE ?=
 # As "-only journal,ledger", or -write.
@@ -135,8 +137,8 @@ fence-cluster: ## as root: have fence-agents, Pacemaker and a whole cluster judg
 	go test -tags fencecluster -count=1 -timeout 30m -v ./pkg/internal/fencecluster
 
 monitoring: ## have promtool judge metrics, alerts and dashboard, and systemd the examples' units
-	@command -v promtool >/dev/null && command -v systemd-analyze >/dev/null || { apt-get update -q && \
-		apt-get install -y -q --no-install-recommends prometheus systemd; }
+	@dpkg-query -W $(MONITORING_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(MONITORING_PACKAGES); }
 	go test -tags monitoring -count=1 ./pkg/internal/monitoring
 
 browser: ## look at the pages of reports and nodes in headless Chromium, which it installs
@@ -166,7 +168,7 @@ dist: ## make what is installed: archives, packages, an image, SBOMs and checksu
 	@ls -l $(DIST)
 
 # Debian's packages that installed needs.
-INSTALLED_PACKAGES := debootstrap systemd-container
+INSTALLED_PACKAGES := debootstrap skopeo systemd-container
 
 installed: dist ## as root: install the package on a Debian of its own that systemd boots, and remove it
 	@dpkg-query -W $(INSTALLED_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \

@@ -3,55 +3,56 @@
 package conformance
 
 import (
-	"bytes"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"aws-provider-executor/pkg/internal/docblocks"
 )
 
-// TestReadme runs what the README tells a newcomer to try, as it is printed there, with the
-// programs, the examples and the AWS CLI, and nothing else in the environment.
+// TestReadme runs what the README tells a newcomer to try, as it is printed there, in a copy of the
+// tree, with the AWS CLI and nothing else in the environment.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	top, err := filepath.Abs("../../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile(filepath.Join(top, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, to := range map[string]string{"bin": house.dir,
-		"examples": filepath.Join(top, "examples")} {
-		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
+	const top = "../../.."
+	told.scenario("ec2sim")
+	sh := docblocks.Shell{Dir: docblocks.CopyTree(t, top), Env: append(docblocks.GoEnv(t),
+		"PATH="+house.aws+":"+os.Getenv("PATH"), "HOME="+house.home)}
+	said := sh.Run(t, docblocks.Read(t, top, "README.md#try-one-request"))
+	for _, want := range []string{"would assign 10.88.60.9", `"message": "assigned 10.88.60.9`,
+		`"NetworkInterfaces": [`, `"Reservations": [`} {
+		_, rest, found := strings.Cut(said, want)
+		if !found {
+			t.Fatalf("after what was wanted before, it does not say %s:\n%s", want, said)
 		}
+		said = rest
 	}
-	ran := 0
-	for line := range strings.Lines(string(readme)) {
-		if !strings.HasPrefix(line, "bin/ec2sim ") {
-			continue
-		}
-		ran++
-		told.scenario("ec2sim")
-		cmd := exec.Command("sh", "-c", line)
-		cmd.Dir = dir
-		cmd.Env = []string{"PATH=" + house.aws + ":" + os.Getenv("PATH"), "HOME=" + house.home}
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		err := cmd.Run()
-		shows := strings.Contains(stdout.String(), "eni-") || !strings.Contains(line, "aws ") &&
-			stdout.Len() > 0
-		if err != nil || stderr.Len() > 0 || !shows {
-			t.Errorf("%s: %v\n%s%s", line, err, &stdout, &stderr)
-		}
+}
+
+// TestTheLedgersTable: an executor uses the table that the page has moto make.
+func TestTheLedgersTable(t *testing.T) {
+	t.Parallel()
+	const block = ".github/docs/ledger.md#a-table-that-machines-share"
+	told.scenario(moto, "ec2sim")
+	dynamo := &tables{place: own(t, startMoto)}
+	atMoto := []string{"AWS_ENDPOINT_URL_DYNAMODB=" + dynamo.url, "AWS_REGION=" + region,
+		"AWS_DEFAULT_REGION=" + region, "AWS_ACCESS_KEY_ID=AKIAANYBODY000000000",
+		"AWS_SECRET_ACCESS_KEY=anything"}
+	sh := docblocks.Shell{Dir: t.TempDir(), Env: append(atMoto,
+		"PATH="+house.aws+":"+os.Getenv("PATH"), "HOME="+house.home)}
+	said := sh.Run(t, docblocks.Read(t, "../../..", block))
+	if !strings.Contains(said, `"PointInTimeRecoveryStatus": "ENABLED"`) {
+		t.Errorf("it cannot be restored to a time:\n%s", said)
 	}
-	if ran < 4 {
-		t.Errorf("the README has %d commands to try", ran)
+	w, _ := newBench(t, startSim).lab(t)
+	a := w.actions(t)
+	a.table = []string{"AWS_ENDPOINT_URL_DYNAMODB=" + dynamo.url,
+		"EXECUTOR_STATE_TABLE=arn:aws:dynamodb:" + region + ":123456789012:table/executor-state"}
+	a.expect(t, "execute assign-secondary-ip nic-a 10.88.60.9 key=shared/1",
+		"succeeded changed=true priorAssigned=false undoable")
+	if got := dynamo.items(t, a.table); !strings.Contains(got, "key") {
+		t.Errorf("the table has %s", got)
 	}
 }
 

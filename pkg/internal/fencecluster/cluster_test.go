@@ -11,10 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/internal/docblocks"
 )
 
 // examples are the configuration files of the example.
 const examples = "../../../examples/pacemaker/"
+
+// setUp is the block of the page that tells how a device is set up.
+const setUp = ".github/docs/fencing.md#set-it-up"
 
 // marker tells a cluster configuration that this test left.
 const marker = cibDir + "/made-by-the-fence-cluster-test"
@@ -70,8 +74,13 @@ func TestCluster(t *testing.T) {
 		said, _ := l.run("cibadmin", "-Q")
 		return strings.Contains(said, "dc-uuid=")
 	})
-	l.must("cibadmin", "-C", "-o", "resources", "-x", configuration)
-	l.must("crm_attribute", "-t", "crm_config", "-n", "stonith-enabled", "-v", "true")
+	commands := strings.Split(docblocks.Read(t, "../../..", setUp), "\n")
+	if len(commands) < 4 {
+		t.Fatalf("the page sets a device up by %q", commands)
+	}
+	shell := func(command string) { l.must("sh", "-c", "cd "+dir+" && "+command) }
+	shell(commands[0])
+	shell(commands[1])
 
 	l.wait("the cluster fences the node that it never saw", func() bool {
 		said, _ := l.run("stonith_admin", "--history", "node-b")
@@ -94,6 +103,17 @@ func TestCluster(t *testing.T) {
 			t.Errorf("%s succeeded, and the node is open", fence)
 		}
 		l.must("stonith_admin", "--unfence", "node-b")
+	}
+
+	// What is left of the page's commands: a fence, and its end.
+	for _, command := range commands[2:] {
+		if command == "" {
+			continue
+		}
+		shell(command)
+		if fence := strings.Contains(command, "--fence"); fence != l.isFenced() {
+			t.Errorf("after %s the node is fenced: %t", command, !fence)
+		}
 	}
 
 	// The monitor runs by itself, and finds out that the permissions are gone.

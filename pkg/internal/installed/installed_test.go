@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aws-provider-executor/pkg/internal/docblocks"
 )
 
 // debian is a Debian in a folder.
@@ -111,6 +113,41 @@ func packages(t *testing.T) string {
 	return found[0]
 }
 
+// The blocks of the page on operations that are run here.
+const (
+	top     = "../../.."
+	install = ".github/docs/operations.md#install"
+	asUnits = ".github/docs/operations.md#units"
+)
+
+// installsAsThePageSays runs the page's commands: the checksums and the image's copy on this
+// machine, the package's installation in the Debian.
+func (d *debian) installsAsThePageSays() {
+	d.t.Helper()
+	dist, err := filepath.Abs(filepath.Dir(packages(d.t)))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	here := docblocks.Shell{Dir: d.t.TempDir(), Env: os.Environ()}
+	entries, err := os.ReadDir(dist)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, e := range entries {
+		if err := os.Symlink(filepath.Join(dist, e.Name()),
+			filepath.Join(here.Dir, e.Name())); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	for command := range strings.Lines(docblocks.Read(d.t, top, install)) {
+		if strings.HasPrefix(command, "dpkg ") {
+			d.in("sh", "-ec", "cd /tmp; "+command)
+		} else {
+			here.Run(d.t, command)
+		}
+	}
+}
+
 // TestPackage is installed, runs under its units as a user without rights, is installed again and
 // removed; the state stays.
 func TestPackage(t *testing.T) {
@@ -119,10 +156,12 @@ func TestPackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(d.root, "tmp/new.deb"), data, 0o644); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"new.deb", filepath.Base(packages(t))} {
+		if err := os.WriteFile(filepath.Join(d.root, "tmp", name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	d.in("dpkg", "--install", "/tmp/new.deb")
+	d.installsAsThePageSays()
 	for _, program := range []string{"actionctl", "aws-provider-executor", "aws-provider-inventory",
 		"appliance-provider-executor", "lifecycled", "ec2sim", "fence_aws_executor"} {
 		version := d.in("env", "PATH=/usr/sbin:/usr/bin", program, "--version")
@@ -142,6 +181,7 @@ sleep 1
 systemctl is-active actionctl-nodes-watch.service actionctl-nodes-serve.service
 as actionctl import -f /usr/share/doc/aws-provider-executor/plans.yaml
 as actionctl nodes add 10.0.0.9 --name-prefix rack4
+` + docblocks.Read(t, top, asUnits) + `
 systemctl start actionctl-execute-approved.service actionctl-metrics.service
 systemctl show --property Result actionctl-execute-approved.service actionctl-metrics.service
 ls -l /var/cache/actionctl-metrics
@@ -151,7 +191,8 @@ dpkg --purge aws-provider-executor
 systemctl is-active actionctl-nodes-watch.service
 ls -l /var/lib/actionctl /usr/bin/actionctl
 `)
-	for _, want := range []string{"active\nactive\n", "rack4-10.0.0.9", "actionctl.prom",
+	for _, want := range []string{"active\nactive\n", "rack4-10.0.0.9",
+		"mobility-7/assign  pending", "actionctl.prom",
 		"Result=success\n\nResult=success", "inactive\n", "aws-executor aws-executor", "journal.db",
 		"cannot access '/usr/bin/actionctl'"} {
 		if !strings.Contains(said, want) {

@@ -12,11 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/internal/docblocks"
 )
 
 // promtool runs Prometheus' own tool, and holds that it finds nothing.
@@ -139,6 +141,48 @@ printf 'action=monitor\nplug=%s\nsecg=%s\ninvert_sg_removal=yes\n' $NODE $GROUP 
 			t.Errorf("%s tells %d lines:\n%s", name, n, text)
 		}
 	}
+}
+
+// TestTheNodeExporter serves what the executor leaves in the directory of the page.
+func TestTheNodeExporter(t *testing.T) {
+	const block = ".github/docs/monitoring.md#metrics"
+	if _, err := exec.LookPath("prometheus-node-exporter"); err != nil {
+		t.Fatalf("%v: make monitoring installs it", err)
+	}
+	server, err := ec2sim.Start(ec2sim.New(ec2sim.Lab()), ec2sim.ServerOptions{
+		Metadata: ec2sim.LabMetadata(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	dir := t.TempDir()
+	request, err := os.ReadFile("../../../examples/requests/assign.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "request.json"), request, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const directory = "--collector.textfile.directory"
+	commands := docblocks.Read(t, "../../..", block)
+	if !strings.Contains(commands, directory) {
+		t.Fatalf("the page names no directory:\n%s", commands)
+	}
+	commands = strings.Replace(commands, directory, "--web.listen-address=127.0.0.1:0 "+directory, 1)
+	sh := docblocks.Shell{Dir: dir, Env: append(server.RoleEnv(), "HOME="+dir,
+		"PATH="+programs(t)+":"+os.Getenv("PATH"), "EXECUTOR_STATE_DIR="+dir+"/state")}
+	listening := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+	sh.Until(t, commands, regexp.MustCompile(`(?i)listening on.*`+listening.String()),
+		func(said string) {
+			text := served(t, "http://"+listening.FindString(said)+"/metrics")
+			const want = `provideraction_operation_duration_seconds_count{failure_class="none",` +
+				`mode="execute",program="aws-provider-executor",status="succeeded",` +
+				`verb="assign-secondary-ip"} 1`
+			if !bytes.Contains(text, []byte(want)) {
+				t.Errorf("it does not serve %s:\n%s", want, text)
+			}
+		})
 }
 
 // served reads what is served.

@@ -1,4 +1,4 @@
-package main
+package docblocks
 
 import (
 	"errors"
@@ -16,21 +16,30 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/testprograms"
 )
 
-// updateRunbook writes what the commands print into the runbook, instead of comparing.
-var updateRunbook = flag.Bool("update", false, "write what is printed into examples/runbook")
+// update writes what the commands print into the page, instead of comparing.
+var update = flag.Bool("update", false, "write what is printed into blocks of the form console")
 
-const runbook = "../../examples/runbook"
+// consolePages are the pages with blocks of commands and of what they print, each in the folder of
+// an example that has the world and the policy.
+var consolePages = []string{"examples/runbook/README.md"}
 
-// TestRunbook runs every command of the runbook, in order, on the stand-in. What each prints is
-// what the runbook says, but for what a run has of its own.
-func TestRunbook(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(runbook, "README.md"))
+// TestConsoles runs every command of the console blocks of a page, in order, on the stand-in. What
+// each prints is what the page says, but for what a run has of its own.
+func TestConsoles(t *testing.T) {
+	for _, page := range consolePages {
+		t.Run(page, func(t *testing.T) { consoles(t, filepath.Join(top, page)) })
+	}
+}
+
+func consoles(t *testing.T, page string) {
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := runbookEnv(t)
+	env := consoleEnv(t, filepath.Dir(page))
 	var got strings.Builder
 	commands := 0
 	console, skipping := false, false
@@ -48,25 +57,24 @@ func TestRunbook(t *testing.T) {
 		}
 	}
 	if commands < 10 {
-		t.Fatalf("the runbook has %d commands", commands)
+		t.Fatalf("the page has %d commands", commands)
 	}
-	if *updateRunbook {
-		if err := os.WriteFile(filepath.Join(runbook, "README.md"), []byte(got.String()),
-			0o600); err != nil {
+	if *update {
+		if err := os.WriteFile(page, []byte(got.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(masked(string(text)), masked(got.String())); diff != "" {
-		t.Errorf("the runbook says something else than the commands (-says +prints);"+
-			" go test ./cmd/actionctl -run TestRunbook -update mends it:\n%s", diff)
+		t.Errorf("the page says something else than the commands (-says +prints);"+
+			" go test ./pkg/internal/docblocks -run TestConsoles -update mends it:\n%s", diff)
 	}
 }
 
-// runbookEnv is a stand-in with the runbook's lab, and the environment of the shell.
-func runbookEnv(t *testing.T) []string {
+// consoleEnv is a stand-in with the world of an example, and the environment of the shell.
+func consoleEnv(t *testing.T, example string) []string {
 	t.Helper()
-	world, err := os.ReadFile(filepath.Join(runbook, "world.yaml"))
+	world, err := os.ReadFile(filepath.Join(example, "world.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +90,12 @@ func runbookEnv(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	bin, err := shipped()
+	bin, err := testprograms.Build(programs...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(runbook)); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(example)); err != nil {
 		t.Fatal(err)
 	}
 	return append(server.RoleEnv(), "PATH="+bin+":"+os.Getenv("PATH"), "USER=ann", "TZ=UTC",
