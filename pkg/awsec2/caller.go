@@ -2,28 +2,33 @@ package awsec2
 
 import (
 	"context"
-	"fmt"
+	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go/middleware"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
 
+// identityQuery is the one question to STS that is no part of getting credentials. It is not among
+// services: whatever is asked of STS is asked for an identity.
+var identityQuery = service{
+	provider: ofSTS, wire: queryWire{"2011-06-15"},
+	operations: []operation{{"GetCallerIdentity", reads, ""}},
+}
+
 // CallerIdentity asks STS whose credentials calls are signed with. It needs no permission.
 func (r *Reader) CallerIdentity(ctx context.Context) (ec2model.Identity, error) {
-	api := sts.NewFromConfig(r.of.cfg, func(o *sts.Options) {
-		o.Retryer = retryer(retryRead)
-		o.APIOptions = append(o.APIOptions, append(r.of.eachCall(), addIdentityOnly, r.of.dates.add)...)
-	})
-	out, err := call(ctx, api.GetCallerIdentity, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return ec2model.Identity{}, ofSTS.failure("GetCallerIdentity", "ask STS who this is", err)
+	const operation, what = "GetCallerIdentity", "ask STS who this is"
+	var out struct {
+		Account string `xml:"GetCallerIdentityResult>Account"`
+		ARN     string `xml:"GetCallerIdentityResult>Arn"`
 	}
-	id := ec2model.Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn)}
+	err := identityQuery.call(ctx, r.of.serviceReader, operation, url.Values{}, &out)
+	if err != nil {
+		return ec2model.Identity{}, identityQuery.failed(operation, what, err)
+	}
+	id := ec2model.Identity{Account: out.Account, ARN: out.ARN}
 	if id.Account == "" || id.ARN == "" {
 		return id, protocol.Refuse(protocol.Unavailable,
 			"cannot ask STS who this is: its answer names no account or no ARN; try again")
@@ -41,18 +46,4 @@ func (r *Reader) Account(ctx context.Context) (string, error) {
 // nobody.
 func (r *Reader) KnownAccount() string {
 	return aws.ToString(r.of.own.account.Load())
-}
-
-// addIdentityOnly lets nothing but the question who this is out to STS.
-func addIdentityOnly(stack *middleware.Stack) error {
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("IdentityOnly",
-		func(
-			ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
-		) (middleware.InitializeOutput, middleware.Metadata, error) {
-			if op := awsmiddleware.GetOperationName(ctx); op != "GetCallerIdentity" {
-				return middleware.InitializeOutput{}, middleware.Metadata{},
-					fmt.Errorf("%w, not %s", errNotDescribe, op)
-			}
-			return next.HandleInitialize(ctx, in)
-		}), middleware.Before)
 }

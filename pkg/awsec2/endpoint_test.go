@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
 
 	"aws-provider-executor/pkg/protocol"
@@ -52,6 +53,13 @@ var judges = map[provider]func(aws.Config) (smithyendpoints.Endpoint, error){
 		o := secretsmanager.NewFromConfig(cfg).Options()
 		return o.EndpointResolverV2.ResolveEndpoint(context.Background(),
 			secretsmanager.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint,
+				UseFIPS:      fips(o.EndpointOptions.UseFIPSEndpoint),
+				UseDualStack: dual(o.EndpointOptions.UseDualStackEndpoint)})
+	},
+	ofSTS: func(cfg aws.Config) (smithyendpoints.Endpoint, error) {
+		o := sts.NewFromConfig(cfg).Options()
+		return o.EndpointResolverV2.ResolveEndpoint(context.Background(),
+			sts.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint,
 				UseFIPS:      fips(o.EndpointOptions.UseFIPSEndpoint),
 				UseDualStack: dual(o.EndpointOptions.UseDualStackEndpoint)})
 	},

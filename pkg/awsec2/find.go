@@ -2,11 +2,9 @@ package awsec2
 
 import (
 	"context"
+	"net/url"
+	"strconv"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
@@ -20,10 +18,12 @@ func (r *Reader) FindInstances(
 	in := findInput(pageSize, by)
 	var found []ec2model.Instance
 	err := pages(what, func(token *string) (*string, error) {
-		in.NextToken = token
+		if token != nil {
+			in.Set("NextToken", *token)
+		}
 		page, next, err := r.findPage(ctx, what, in)
 		found = append(found, page...)
-		return next, err
+		return &next, err
 	})
 	if err != nil {
 		return nil, err
@@ -43,16 +43,14 @@ func (r *Reader) SomeInstances(
 	return found, err
 }
 
-func findInput(page int32, by []ec2model.Filter) *ec2.DescribeInstancesInput {
-	in := &ec2.DescribeInstancesInput{
-		MaxResults: aws.Int32(page), IncludeManagedResources: aws.Bool(true),
-	}
-	for _, f := range by {
+func findInput(page int, by []ec2model.Filter) url.Values {
+	in := url.Values{"MaxResults": {strconv.Itoa(page)}, "IncludeManagedResources": {"true"}}
+	for i, f := range by {
 		value := f.Value
 		if !f.Pattern {
 			value = literal.Replace(value)
 		}
-		in.Filters = append(in.Filters, filterOf(f.Name, value))
+		setFilter(in, i+1, f.Name, value)
 	}
 	return in
 }
@@ -61,27 +59,20 @@ func findInput(page int32, by []ec2model.Filter) *ec2.DescribeInstancesInput {
 var literal = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)
 
 func (r *Reader) findPage(
-	ctx context.Context, what string, in *ec2.DescribeInstancesInput,
-) (found []ec2model.Instance, next *string, err error) {
-	out, err := call(ctx, r.api.DescribeInstances, in)
-	if err != nil {
-		return nil, nil, failure("DescribeInstances", what, err)
+	ctx context.Context, what string, in url.Values,
+) (found []ec2model.Instance, next string, err error) {
+	var out instancesOut
+	if err := r.ask(ctx, "DescribeInstances", what, in, &out); err != nil {
+		return nil, "", err
 	}
 	for _, reservation := range out.Reservations {
 		for _, i := range reservation.Instances {
-			if !isWholeInstance(i) {
-				return nil, nil, protocol.Refuse(protocol.Unavailable,
-					"cannot %s: EC2's answer can't be right about %s; try again",
-					what, protocol.Quote(aws.ToString(i.InstanceId)))
+			if !i.isWhole() {
+				return nil, "", protocol.Refuse(protocol.Unavailable,
+					"cannot %s: EC2's answer can't be right about %s; try again", what, protocol.Quote(i.ID))
 			}
-			found = append(found, instance(i))
+			found = append(found, i.model())
 		}
 	}
 	return found, out.NextToken, nil
-}
-
-// isWholeInstance reports whether an instance has what every one has. One that is left out because
-// it was not understood would look like one that does not exist.
-func isWholeInstance(i types.Instance) bool {
-	return aws.ToString(i.InstanceId) != "" && i.State != nil
 }

@@ -78,8 +78,7 @@ func (e *unreadableAnswer) Error() string {
 // every answer. It stands next to the wire.
 func addAnswerCheck(stack *middleware.Stack) error {
 	return addCheck(stack, func(operation string, _ http.Header, body []byte) bool {
-		return bytes.Contains(body, []byte("<"+operation+"Response")) &&
-			bytes.HasSuffix(bytes.TrimSpace(body), []byte("</"+operation+"Response>"))
+		return wholeAnswer(operation, body)
 	})
 }
 

@@ -34,6 +34,7 @@ func answering(
 	t.Setenv("AWS_ENDPOINT_URL_EC2", server.URL)
 	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", server.URL)
 	t.Setenv("AWS_ENDPOINT_URL_SSM", server.URL)
+	t.Setenv("AWS_ENDPOINT_URL_STS", server.URL)
 	t.Setenv("AWS_ENDPOINT_URL_AUTO_SCALING", server.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "the-secret-of-the-test")

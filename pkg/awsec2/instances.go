@@ -3,15 +3,70 @@ package awsec2
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"slices"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"time"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
+
+// The answer to DescribeInstances, as far as it is looked at.
+type (
+	instancesOut struct {
+		Reservations []reservation `xml:"reservationSet>item"`
+		NextToken    string        `xml:"nextToken"`
+	}
+	reservation struct {
+		Owner     string           `xml:"ownerId"`
+		Instances []instanceAnswer `xml:"instancesSet>item"`
+	}
+	instanceAnswer struct {
+		ID    string `xml:"instanceId"`
+		VPCID string `xml:"vpcId"`
+		// State is nil where an answer leaves it out.
+		State *struct {
+			Name string `xml:"name"`
+		} `xml:"instanceState"`
+		Type       string           `xml:"instanceType"`
+		Launched   time.Time        `xml:"launchTime"`
+		RootDevice string           `xml:"rootDeviceType"`
+		Lifecycle  string           `xml:"instanceLifecycle"`
+		Hibernates bool             `xml:"hibernationOptions>configured"`
+		Managed    bool             `xml:"operator>managed"`
+		Zone       string           `xml:"placement>availabilityZone"`
+		Tags       tagSet           `xml:"tagSet>item"`
+		Interfaces []attachedAnswer `xml:"networkInterfaceSet>item"`
+	}
+	// attachedAnswer is an interface of an instance.
+	attachedAnswer struct {
+		ID      string        `xml:"networkInterfaceId"`
+		VPCID   string        `xml:"vpcId"`
+		Type    string        `xml:"interfaceType"`
+		Managed bool          `xml:"operator>managed"`
+		Status  string        `xml:"attachment>status"`
+		Card    int           `xml:"attachment>networkCardIndex"`
+		Index   int           `xml:"attachment>deviceIndex"`
+		Public  *publicAnswer `xml:"association"`
+		Groups  []struct {
+			ID string `xml:"groupId"`
+		} `xml:"groupSet>item"`
+		Addresses []struct {
+			Private string        `xml:"privateIpAddress"`
+			Primary bool          `xml:"primary"`
+			Public  *publicAnswer `xml:"association"`
+		} `xml:"privateIpAddressesSet>item"`
+	}
+	// publicAnswer is a public address that leads to a private one.
+	publicAnswer struct {
+		IP    string `xml:"publicIp"`
+		Owner string `xml:"ipOwnerId"`
+	}
+)
+
+// isWhole reports whether an instance has what every one has. One that is left out because it was
+// not understood would look like one that does not exist.
+func (i instanceAnswer) isWhole() bool { return i.ID != "" && i.State != nil }
 
 // DescribeInstance reads one instance by its id, which works when a part of the
 // region is sick, as a search might not: its state, its tags, and its interfaces with their groups,
@@ -23,16 +78,17 @@ func (r *Reader) DescribeInstance(ctx context.Context, id string) (ec2model.Inst
 }
 
 func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance, error) {
-	out, err := call(ctx, r.api.DescribeInstances,
-		&ec2.DescribeInstancesInput{InstanceIds: []string{id}, IncludeManagedResources: aws.Bool(true)})
+	var out instancesOut
+	err := r.ask(ctx, "DescribeInstances", "describe "+id,
+		url.Values{"InstanceId.1": {id}, "IncludeManagedResources": {"true"}}, &out)
 	if err != nil {
-		return ec2model.Instance{}, failure("DescribeInstances", "describe "+id, err)
+		return ec2model.Instance{}, err
 	}
 	for _, reservation := range out.Reservations {
 		for _, i := range reservation.Instances {
-			if aws.ToString(i.InstanceId) == id && i.State != nil {
-				found := instance(i)
-				found.OwnerID = aws.ToString(reservation.OwnerId)
+			if i.ID == id && i.isWhole() {
+				found := i.model()
+				found.OwnerID = reservation.Owner
 				return found, nil
 			}
 		}
@@ -42,30 +98,21 @@ func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance
 			id)
 }
 
-func instance(i types.Instance) ec2model.Instance {
+func (i instanceAnswer) model() ec2model.Instance {
 	m := ec2model.Instance{
-		ID: aws.ToString(i.InstanceId), VPCID: aws.ToString(i.VpcId), State: string(i.State.Name),
-		Tags: map[string]string{},
-		Type: string(i.InstanceType), Launched: aws.ToTime(i.LaunchTime),
-		RootDevice: string(i.RootDeviceType), Lifecycle: string(i.InstanceLifecycle),
-		Hibernates: i.HibernationOptions != nil && aws.ToBool(i.HibernationOptions.Configured),
-		Managed:    i.Operator != nil && aws.ToBool(i.Operator.Managed),
+		ID: i.ID, VPCID: i.VPCID, State: i.State.Name, Tags: i.Tags.byKey(), Type: i.Type,
+		Launched: i.Launched, RootDevice: i.RootDevice, Lifecycle: i.Lifecycle,
+		Hibernates: i.Hibernates, Managed: i.Managed, Zone: i.Zone,
 	}
-	if i.Placement != nil {
-		m.Zone = aws.ToString(i.Placement.AvailabilityZone)
-	}
-	for _, t := range i.Tags {
-		m.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	for position, n := range i.NetworkInterfaces {
-		if n.Attachment != nil && n.Attachment.Status == types.AttachmentStatusDetached {
+	for position, n := range i.Interfaces {
+		if n.Status == "detached" {
 			continue
 		}
-		one := instanceInterface(n)
+		one := n.model()
 		one.Position = position
 		m.Interfaces = append(m.Interfaces, one)
-		if a := n.Association; a != nil && aws.ToString(a.IpOwnerId) == ownedByAmazon {
-			m.LostAddress = aws.ToString(a.PublicIp)
+		if n.Public != nil && n.Public.Owner == ownedByAmazon {
+			m.LostAddress = n.Public.IP
 		}
 	}
 	slices.SortStableFunc(m.Interfaces, func(a, b ec2model.InstanceInterface) int {
@@ -78,27 +125,20 @@ func instance(i types.Instance) ec2model.Instance {
 // IP is an account.
 const ownedByAmazon = "amazon"
 
-func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterface {
+func (n attachedAnswer) model() ec2model.InstanceInterface {
 	m := ec2model.InstanceInterface{
-		ID: aws.ToString(n.NetworkInterfaceId), VPCID: aws.ToString(n.VpcId),
-		Type:    aws.ToString(n.InterfaceType),
-		Managed: n.Operator != nil && aws.ToBool(n.Operator.Managed),
-	}
-	if n.Attachment != nil {
-		m.Card, m.Index = int(aws.ToInt32(n.Attachment.NetworkCardIndex)),
-			int(aws.ToInt32(n.Attachment.DeviceIndex))
+		ID: n.ID, VPCID: n.VPCID, Type: n.Type, Managed: n.Managed, Card: n.Card, Index: n.Index,
 	}
 	for _, g := range n.Groups {
-		m.Groups = append(m.Groups, aws.ToString(g.GroupId))
+		m.Groups = append(m.Groups, g.ID)
 	}
 	slices.Sort(m.Groups)
-	for _, a := range n.PrivateIpAddresses {
-		one := ec2model.InstanceAddress{Private: aws.ToString(a.PrivateIpAddress)}
-		if by := a.Association; by != nil {
-			one.Public = aws.ToString(by.PublicIp)
-			one.Elastic = aws.ToString(by.IpOwnerId) != ownedByAmazon
+	for _, a := range n.Addresses {
+		one := ec2model.InstanceAddress{Private: a.Private}
+		if a.Public != nil {
+			one.Public, one.Elastic = a.Public.IP, a.Public.Owner != ownedByAmazon
 		}
-		if aws.ToBool(a.Primary) {
+		if a.Primary {
 			m.Addresses = slices.Insert(m.Addresses, 0, one)
 		} else {
 			m.Addresses = append(m.Addresses, one)
@@ -110,21 +150,16 @@ func instanceInterface(n types.InstanceNetworkInterface) ec2model.InstanceInterf
 // StopInstance stops the instance, by force where its system does not stop by itself. It does not
 // wait.
 func (w *Writer) StopInstance(ctx context.Context, id string) error {
-	what := "stop " + id
-	return change(ctx, w, w.api.StopInstances, "StopInstances", what,
-		&ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(true)})
+	return w.send(ctx, "StopInstances", "stop "+id,
+		url.Values{"InstanceId.1": {id}, "Force": {"true"}}, &struct{}{})
 }
 
 // ShutDownInstance stops the instance by its own system. It does not wait.
 func (w *Writer) ShutDownInstance(ctx context.Context, id string) error {
-	what := "stop " + id
-	return change(ctx, w, w.api.StopInstances, "StopInstances", what,
-		&ec2.StopInstancesInput{InstanceIds: []string{id}})
+	return w.send(ctx, "StopInstances", "stop "+id, url.Values{"InstanceId.1": {id}}, &struct{}{})
 }
 
 // StartInstance starts the instance. It does not wait.
 func (w *Writer) StartInstance(ctx context.Context, id string) error {
-	what := "start " + id
-	return change(ctx, w, w.api.StartInstances, "StartInstances", what,
-		&ec2.StartInstancesInput{InstanceIds: []string{id}})
+	return w.send(ctx, "StartInstances", "start "+id, url.Values{"InstanceId.1": {id}}, &struct{}{})
 }

@@ -2,14 +2,12 @@ package awsec2
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -40,11 +38,7 @@ func made[I, O, F any](
 	if err != nil {
 		return "", err
 	}
-	if id := aws.ToString(name(out)); id != "" {
-		return id, nil
-	}
-	cause := failure(operation, what, errors.New("the answer does not name what was made"))
-	return "", &action.Unknown{Cause: cause}
+	return named(operation, what, name(out), nil)
 }
 
 // CreateNetworkInterface makes an interface, and returns its id.

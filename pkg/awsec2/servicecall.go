@@ -279,6 +279,9 @@ func deserializer(by wire, into any) middleware.DeserializeMiddleware {
 			}
 			if response.StatusCode/100 != 2 {
 				refused := by.refusal(response.Header, body)
+				if refused.requestID != "" {
+					awsmiddleware.SetRequestIDMetadata(&metadata, refused.requestID)
+				}
 				refused.Code = cmp.Or(refused.Code, unknownCode)
 				refused.Fault = smithy.FaultClient
 				if response.StatusCode >= http.StatusInternalServerError {
@@ -300,6 +303,8 @@ func deserializer(by wire, into any) middleware.DeserializeMiddleware {
 type refusal struct {
 	smithy.GenericAPIError
 	body []byte
+	// requestID is the id of the request, where the body tells it.
+	requestID string
 }
 
 // read reads what a refusal in JSON says into a struct; it leaves out what can't be read.

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -114,7 +115,11 @@ func (queryWire) whole(o operation, _ http.Header, body []byte) bool {
 		bytes.HasSuffix(body, []byte("</"+o.name+"Response>"))
 }
 
-func (queryWire) read(body []byte, into any) error { return xml.Unmarshal(body, into) }
+// read forgets first what another attempt's answer left, for lists would go on from it.
+func (queryWire) read(body []byte, into any) error {
+	reflect.ValueOf(into).Elem().SetZero()
+	return xml.Unmarshal(body, into)
+}
 
 func (queryWire) refusal(_ http.Header, body []byte) *refusal {
 	var said struct {

@@ -96,7 +96,7 @@ func TestSummariesAreWhatTheSDKReads(t *testing.T) {
 	}
 	for _, reservation := range out.Reservations {
 		for _, i := range reservation.Instances {
-			m := instance(i)
+			m := sdkInstance(i)
 			want[m.ID] = ec2model.Instance{ID: m.ID, State: m.State, Tags: m.Tags}
 		}
 	}

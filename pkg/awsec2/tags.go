@@ -48,3 +48,12 @@ func tagList(resource string, tags map[string]string) ([]types.Tag, error) {
 	}
 	return list, nil
 }
+
+// tagsOf are EC2's tags by key.
+func tagsOf(list []types.Tag) map[string]string {
+	tags := map[string]string{}
+	for _, t := range list {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return tags
+}

@@ -3,6 +3,7 @@ package awsec2
 import (
 	"context"
 	"net/url"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -24,9 +25,10 @@ func (r *Reader) Try(ctx context.Context, operation string) error {
 	switch operation {
 	case "DescribeAddresses":
 		// It has no pages.
-		_, err = call(ctx, r.api.DescribeAddresses, &ec2.DescribeAddressesInput{})
+		return r.ask(ctx, operation, what, url.Values{}, &struct{}{})
 	case "DescribeInstances":
-		_, err = call(ctx, r.api.DescribeInstances, &ec2.DescribeInstancesInput{MaxResults: page})
+		return r.ask(ctx, operation, what,
+			url.Values{"MaxResults": {strconv.Itoa(shortPage)}}, &struct{}{})
 	case "DescribeNetworkInterfaces":
 		_, err = call(ctx, r.api.DescribeNetworkInterfaces,
 			&ec2.DescribeNetworkInterfacesInput{MaxResults: page})

@@ -1,11 +1,8 @@
 package awsec2
 
 import (
-	"context"
 	"net/http"
 	"net/url"
-
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
 )
@@ -16,9 +13,9 @@ func (r *Reader) Ways() ([]ec2model.Way, error) {
 	if len(faults) > 0 {
 		return nil, wrongEnvironment(faults)
 	}
-	identity, err := r.stsEndpoint()
-	if err != nil {
-		return nil, err
+	identity, faults := r.of.endpointOf(ofSTS)
+	if len(faults) > 0 {
+		return nil, wrongEnvironment(faults)
 	}
 	return []ec2model.Way{r.way("EC2", endpoint), r.way("STS", identity)}, nil
 }
@@ -31,13 +28,4 @@ func (r *Reader) way(service string, to *url.URL) ec2model.Way {
 		w.Proxy, w.Variable = proxy.Scheme+"://"+proxy.Host, proxyVariable(to)
 	}
 	return w
-}
-
-func (r *Reader) stsEndpoint() (*url.URL, error) {
-	o := sts.NewFromConfig(r.of.cfg).Options()
-	e, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(), sts.EndpointParameters{
-		Region: &o.Region, UseFIPS: fips(o.EndpointOptions.UseFIPSEndpoint),
-		UseDualStack: dual(o.EndpointOptions.UseDualStackEndpoint), Endpoint: o.BaseEndpoint,
-	})
-	return &e.URI, err
 }
