@@ -60,7 +60,7 @@ BENCH_FLAGS ?=
 DEMO_FLAGS ?=
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
 	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk pkg/metrics:FuzzParse \
-	pkg/lifecycle:FuzzParse
+	pkg/lifecycle:FuzzParse pkg/appliance/configtext:FuzzTemplates
 
 BROWSER_PACKAGES := chromium fonts-dejavu-core
 

@@ -173,6 +173,21 @@ func TestPluginsLinkNoNodes(t *testing.T) {
 	}
 }
 
+// TestTheApplianceExecutorHasItsOwnTemplates: text/template calls methods by name, for which the
+// linker keeps every method of the SDK.
+func TestTheApplianceExecutorHasItsOwnTemplates(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./cmd/appliance-provider-executor")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if slices.Contains(deps, "text/template") || !slices.Contains(deps, "text/template/parse") {
+		t.Error("it links text/template, or has no templates")
+	}
+}
+
 func TestWallPatterns(t *testing.T) {
 	for _, tt := range []struct {
 		pattern, path string

@@ -1,8 +1,9 @@
 // Package configtext makes the configuration of a FortiGate from templates.
 //
-// Templates are Go's (text/template). A name that is not known is an error. What a value may hold
-// is checked before any template sees it: it can't end a quote of FortiOS, begin a line, or be
-// taken for anything but a value. The same order and the same templates give the same bytes.
+// Templates are a part of Go's (text/template); what is not in that part is refused before anything
+// is made. A name that is not known is an error. What a value may hold is checked before any
+// template sees it: it can't end a quote of FortiOS, begin a line, or be taken for anything but a
+// value. The same order and the same templates give the same bytes.
 package configtext
 
 import (
@@ -13,7 +14,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"text/template"
 	"unicode"
 	"unicode/utf8"
 
@@ -126,13 +126,15 @@ func render(templates []Template, v Values) (string, error) {
 		if !utf8.ValidString(t.Text) {
 			return "", fmt.Errorf("the template %q is not in UTF-8", t.Name)
 		}
-		parsed, err := template.New(t.Name).Option("missingkey=error").Parse(t.Text)
+		program, err := parsed(t)
 		if err != nil {
 			return "", fmt.Errorf("the template can't be read: %w", err)
 		}
 		w := &bounded{left: maxText - all.Len()}
-		if err := parsed.Execute(w, v); err != nil {
-			return "", hidden(t.Name, err)
+		if err := program.execute(w, v); errors.Is(err, errTooLong) {
+			return "", fmt.Errorf("the template %q: %w", t.Name, errTooLong)
+		} else if err != nil {
+			return "", err
 		}
 		part := w.String()
 		all.WriteString(part)
@@ -141,15 +143,6 @@ func render(templates []Template, v Values) (string, error) {
 		}
 	}
 	return all.String(), nil
-}
-
-// hidden is an error of a template without what its values are: some are secret.
-func hidden(name string, err error) error {
-	if errors.Is(err, errTooLong) {
-		return fmt.Errorf("the template %q: %w", name, errTooLong)
-	}
-	where, _, _ := strings.Cut(err.Error(), ": executing ")
-	return fmt.Errorf("%s: it names what is not there, or uses it wrongly", where)
 }
 
 var errTooLong = fmt.Errorf("the configuration has more than %d bytes", maxText)
