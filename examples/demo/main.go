@@ -5,14 +5,14 @@
 package main
 
 import (
-	"context"
-	"fmt"
+	"io"
 	"os"
+
+	"aws-provider-executor/examples/internal/steps"
 )
 
-func main() {
-	if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
-	}
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	return steps.Main("demo", args, stdout, stderr, play)
 }

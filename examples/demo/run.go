@@ -2,139 +2,84 @@ package main
 
 import (
 	"context"
-	"flag"
-	"io"
-	"os"
-	"path/filepath"
 
-	"aws-provider-executor/pkg/ec2sim/simproc"
+	"aws-provider-executor/examples/internal/steps"
+	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/protocol"
 )
 
-// run plays the whole demo.
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	bin := flags.String("bin", "bin", "where the built programs are")
-	requests := flags.String("requests", "examples/requests", "where the requests are")
-	whole := flags.Bool("v", false, "show requests and results whole, as JSON")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	sim, err := simproc.Start(ctx, filepath.Join(*bin, "ec2sim"))
-	if err != nil {
-		return err
-	}
-	defer sim.Stop()
-	state, err := os.MkdirTemp("", "demo")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(state)
-	s := &stage{
-		out: out, whole: *whole, sim: sim, requests: *requests,
-		executor: filepath.Join(*bin, "aws-provider-executor"),
-		env:      append(sim.Env, "PATH="+os.Getenv("PATH"), "EXECUTOR_STATE_DIR="+state),
-	}
-	acts := []func(*stage) error{address, takeover, twoAddresses, fence, route}
-	for _, act := range acts {
-		if err := act(s); err != nil {
-			return err
-		}
-	}
-	s.heading("Every step ended as it should.")
-	return nil
+// database is the first of two interfaces of an instance of the lab.
+const (
+	routerA  = ec2sim.LabRouterAInterface
+	routerB  = ec2sim.LabRouterBInterface
+	database = "eni-01088600000000020"
+)
+
+// play plays the whole demo.
+func play(ctx context.Context, s *steps.Stage) {
+	c := &core{Stage: s, ec2: s.StandIn(ctx)}
+	c.address()
+	c.takeover()
+	c.twoActions()
+	c.fence()
+	c.route()
 }
 
-func address(s *stage) error {
-	s.heading("An address is captured, and given back")
-	s.look(routerA)
-	if err := s.send("assign-dry-run.json", "succeeded", "would assign"); err != nil {
-		return err
-	}
-	if err := s.send("assign.json", "succeeded", "assigned"); err != nil {
-		return err
-	}
-	s.look(routerA)
-	s.step("The undo is the undo verb, the key with :undo, and the facts of the result.")
-	if err := s.undo("unassign-secondary-ip", "succeeded", "unassigned"); err != nil {
-		return err
-	}
-	return s.asBefore(routerA)
+func succeeded(message string) outcome { return outcome{protocol.Succeeded, message} }
+
+func (c *core) address() {
+	c.Heading("An address is assigned, and the undo takes it away")
+	c.ec2.Before(routerA)
+	c.send("assign-dry-run.json", succeeded("would assign"))
+	first := c.send("assign.json", succeeded("assigned"))
+	c.ec2.Look(routerA)
+	c.Say("An undo is a request too: the undo verb, the key with :undo, the facts of the result.")
+	c.undo(first, "unassign-secondary-ip", succeeded("unassigned"))
+	c.ec2.AsBefore(routerA)
 }
 
-func takeover(s *stage) error {
-	s.heading("An address moves between two routers, and back to the one that held it")
-	if err := s.quietly("assign.json"); err != nil {
-		return err
-	}
-	s.remember(routerA, routerB)
-	s.step("router-a holds it. Without a word of consent nobody takes it away.")
-	if err := s.sendWithout("allowReassignment", "assign-takeover.json", "failed",
-		"is held by"); err != nil {
-		return err
-	}
-	if err := s.send("assign-takeover.json", "succeeded", "taken from"); err != nil {
-		return err
-	}
-	s.look(routerA, routerB)
-	s.step("The undo does not just delete it.")
-	if err := s.undo("unassign-secondary-ip", "succeeded", "gave"); err != nil {
-		return err
-	}
-	return s.asBefore(routerA, routerB)
+func (c *core) takeover() {
+	c.Heading("An address is taken from another router, and the undo gives it back")
+	c.send("assign.json", succeeded("assigned"))
+	c.ec2.Before(routerA, routerB)
+	c.Say("router-a has it now. A request without allowReassignment=true does not take it.")
+	c.send("assign-takeover.json", outcome{protocol.Failed, "is held by"}, "allowReassignment")
+	taken := c.send("assign-takeover.json", succeeded("taken from"))
+	c.ec2.Look(routerA, routerB)
+	c.undo(taken, "unassign-secondary-ip", succeeded("gave"))
+	c.ec2.AsBefore(routerA, routerB)
 }
 
-func twoAddresses(s *stage) error {
-	s.heading("Two addresses need one forwarder, and are undone in whatever order")
-	s.look(routerA)
-	if err := s.send("forwarding.json", "succeeded", "enabled"); err != nil {
-		return err
-	}
-	request, result := s.request, s.result
-	s.step("The second finds it so, and counts on it from now on.")
-	if err := s.send("forwarding-second.json", "succeeded", "nothing to do"); err != nil {
-		return err
-	}
-	s.request, request = request, s.request
-	s.result, result = result, s.result
-	s.step("So the undo of the first changes nothing; that of the last brings back what was before.")
-	if err := s.undo("ensure-forwarding-disabled", "succeeded", "nothing is changed"); err != nil {
-		return err
-	}
-	s.request, s.result = request, result
-	if err := s.undo("ensure-forwarding-disabled", "succeeded", "disabled"); err != nil {
-		return err
-	}
-	return s.asBefore(routerA)
+func (c *core) twoActions() {
+	c.Heading("Two actions need forwarding. It stays on until both are undone")
+	c.ec2.Before(routerA)
+	first := c.send("forwarding.json", succeeded("enabled"))
+	c.ec2.Look(routerA)
+	second := c.send("forwarding-second.json", succeeded("nothing to do"))
+	c.Say("The first one is undone. The second one still needs forwarding, so it stays on.")
+	c.undo(first, "ensure-forwarding-disabled", succeeded("nothing is changed"))
+	c.ec2.Look(routerA)
+	c.undo(second, "ensure-forwarding-disabled", succeeded("disabled"))
+	c.ec2.AsBefore(routerA)
 }
 
-func fence(s *stage) error {
-	s.heading("An instance is cut off by its security groups, with its risk told")
-	s.look(database)
-	if err := s.send("fence-dry-run.json", "succeeded", "would fence"); err != nil {
-		return err
-	}
-	if err := s.send("fence.json", "succeeded", "may go on"); err != nil {
-		return err
-	}
-	s.look(database)
-	if err := s.undo("unfence-security-groups", "succeeded", "unfenced"); err != nil {
-		return err
-	}
-	return s.asBefore(database)
+func (c *core) fence() {
+	c.Heading("A fence: an instance gets groups that block its traffic, and the risk is told")
+	c.ec2.Describe = steps.Groups
+	c.ec2.Before(database)
+	c.send("fence-dry-run.json", succeeded("would fence"))
+	fenced := c.send("fence.json", succeeded("may go on"))
+	c.ec2.Look(database)
+	c.undo(fenced, "unfence-security-groups", succeeded("unfenced"))
+	c.ec2.AsBefore(database)
 }
 
-func route(s *stage) error {
-	s.heading("A route leads to one router, then to the other, and back")
-	if err := s.send("route.json", "succeeded", "routed"); err != nil {
-		return err
-	}
-	first, result := s.request, s.result
-	if err := s.send("route-takeover.json", "succeeded", "routed"); err != nil {
-		return err
-	}
-	if err := s.undo("unassign-route-table-route", "succeeded", "gave"); err != nil {
-		return err
-	}
-	s.request, s.result = first, result
-	return s.undo("unassign-route-table-route", "succeeded", "took the route")
+func (c *core) route() {
+	c.Heading("A route leads to one router, then to the other, and back")
+	c.ec2.Before()
+	first := c.send("route.json", succeeded("routed"))
+	second := c.send("route-takeover.json", succeeded("routed"))
+	c.undo(second, "unassign-route-table-route", succeeded("gave"))
+	c.undo(first, "unassign-route-table-route", succeeded("took the route"))
+	c.ec2.AsBefore()
 }

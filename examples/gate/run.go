@@ -2,219 +2,112 @@ package main
 
 import (
 	"context"
-	"flag"
-	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"aws-provider-executor/pkg/ec2sim/simproc"
+	"aws-provider-executor/examples/internal/steps"
+	"aws-provider-executor/pkg/ec2sim"
 )
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("demo-gate", flag.ContinueOnError)
-	bin := flags.String("bin", "bin", "where the built programs are")
-	files := flags.String("files", "examples/gate", "where the policy and the plans are")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	sim, err := simproc.Start(ctx, filepath.Join(*bin, "ec2sim"))
-	if err != nil {
-		return err
-	}
-	defer sim.Stop()
-	dir, err := os.MkdirTemp("", "demo-gate")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	s := &stage{
-		out: out, sim: sim, dir: dir, actionctl: filepath.Join(*bin, "actionctl"),
-		policy: filepath.Join(*files, "policy.yaml"),
-		env: append(sim.Env, "PATH="+os.Getenv("PATH"), "USER=demo",
-			"EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"),
-			"ACTIONCTL_JOURNAL="+filepath.Join(dir, "journal.db")),
-	}
-	plans := filepath.Join(*files, "plans.yaml")
-	if err := s.road(plans); err != nil {
-		return err
-	}
-	if err := s.denials(plans); err != nil {
-		return err
-	}
-	request := filepath.Join(*files, "..", "requests", "assign.json")
-	if err := s.pastTheJournal(filepath.Join(*files, "run.yaml"), request); err != nil {
-		return err
-	}
-	s.heading("Every step ended as it should.")
-	return nil
+const routerA = ec2sim.LabRouterAInterface
+
+// play plays the whole demo.
+func play(ctx context.Context, s *steps.Stage) {
+	o := newOperator(ctx, s)
+	o.road()
+	o.signatures(o.denials())
+	o.withoutJournal()
 }
 
 // road is the whole way of two plans.
-func (s *stage) road(plans string) error {
-	before, err := s.world()
-	if err != nil {
-		return err
-	}
-	policy := "--policy=" + s.policy
-	s.heading("The whole road: plan, import, dry-run, approve, execute, journal, rollback, verified")
-	return steps(
-		func() error { return s.expect(0, "well-formed", "policy", "check", "-f", s.policy) },
-		func() error { return s.expect(0, "imported", "import", "-f", plans) },
-		func() error { s.step("A dry-run asks the provider, and consumes nothing."); return nil },
-		func() error { return s.expect(0, "would assign", "execute", "1", "2", "--dry-run", policy) },
-		func() error { return s.same(before) },
-		func() error {
-			s.step("An approval is bound to the digest of exactly what will run.")
-			return s.expect(0, "approved", "approve", "1", "2", "--by", "ann", policy)
-		},
-		func() error { return s.expect(0, "enabled forwarding", "execute", "--all-approved", policy) },
-		func() error { return s.expect(0, "priorAssigned=false", "show", "1") },
-		func() error {
-			s.step("The rollback goes backwards, by the facts of the actions.")
-			return s.expect(0, "rolledBack", "rollback", "--all", "--yes", policy)
-		},
-		func() error { return s.same(before) },
-		func() error { return s.expect(0, "rolled-back", "journal") },
-		func() error { return s.expect(0, "as it was written", "journal", "--verify") },
-	)
+func (o *operator) road() {
+	o.journal("road.db")
+	o.Heading("The road of two actions: import, dry-run, approval, execution, rollback")
+	o.does("policy check -f "+o.file("policy.yaml"), "well-formed")
+	o.does("import -f "+o.file("plans.yaml"), "1 mobility-7/assign", "2 mobility-7/forward")
+	o.ec2.Before(routerA)
+	o.does("execute 1 2 --dry-run",
+		"1 mobility-7/assign: would assign",
+		"risk: medium. Whoever used the address loses it at once…",
+		"2 mobility-7/forward: would enable",
+		"risk: low. The interface then takes and sends packets…")
+	o.ec2.AsBefore()
+	approve := o.command(done, "approve 1 2 --by ann", "1 mobility-7/assign: approved",
+		"2 mobility-7/forward: approved")
+	approve.Note = "exactly these plans, by their digests"
+	o.Play(approve)
+	o.does("execute --all-approved", "1 mobility-7/assign: assigned",
+		"2 mobility-7/forward: enabled forwarding")
+	o.ec2.Look(routerA)
+	o.does("show 1", "approved by ann (self-declared…", "evidence sha256:", "priorAssigned=false")
+	o.does("rollback --all --yes", "2 mobility-7/forward: disabled",
+		"1 mobility-7/assign: unassigned")
+	o.ec2.AsBefore(routerA)
+	o.does("journal --verify", "as it was written")
 }
 
-// denials meets each gate that can say no. Each ends with 3, and nothing is changed.
-func (s *stage) denials(plans string) error {
-	s.env = append(s.env, "ACTIONCTL_JOURNAL="+filepath.Join(s.dir, "denials.db"))
-	before, err := s.world()
-	if err != nil {
-		return err
-	}
-	policy := "--policy=" + s.policy
-	s.heading("The same road, with a denial at each gate")
-	return steps(
-		func() error { return s.refusedPlans() },
-		func() error { return s.expect(0, "imported", "import", "-f", plans) },
-		func() error {
-			s.step("Without a policy nothing runs.")
-			return s.expect(3, "policy: there is none", "execute", "1")
-		},
-		func() error {
-			return s.with("A policy that does not mean one thing is refused, with the line.",
-				"executionWindow: office hours\n", 3, "line ", "execute", "1")
-		},
-		func() error {
-			s.step("Not tried yet, so not to be approved; not approved, so not to be executed.")
-			return s.expect(3, "requireEvidence", "approve", "1", "--by", "ann", policy)
-		},
-		func() error { return s.expect(3, "0 of 1 approvals", "execute", "1", policy) },
-		func() error { return s.expect(0, "would", "execute", "1", "2", "--dry-run", policy) },
-		func() error {
-			s.step("Another plan than the one that was looked at; the same person twice.")
-			return s.expect(3, "the plan has changed", "approve", "1", "--by", "ann", "--digest", "sha256:0",
-				policy)
-		},
-		func() error { return s.expect(0, "approved", "approve", "1", "2", "--by", "ann", policy) },
-		func() error {
-			return s.expect(3, "has approved it already", "approve", "1", "--by", "Ann", policy)
-		},
-		func() error {
-			tomorrow := time.Now().UTC().Add(36 * time.Hour).Format("Mon")
-			return s.with("Out of hours.", "executionWindow: "+tomorrow+" 00:00-24:00 UTC\n", 3,
-				"executionWindow: it is", "execute", "1")
-		},
-		func() error {
-			return s.with("More than a run may do.", "maxActionsPerRun: 0\n", 3, "maxActionsPerRun",
-				"execute", "1")
-		},
-		func() error {
-			return s.with("A tag on the target, which the executor reads at the provider.",
-				"deniedTags: {Name: router-*}\n", 3, "deniedTags", "execute", "1")
-		},
-		func() error { return s.same(before) },
-		func() error {
-			s.step("What has run does not run again; and what may not be undone stays.")
-			return s.expect(0, "succeeded", "execute", "1", policy)
-		},
-		func() error { return s.expect(3, "nothing runs twice", "execute", "1", policy) },
-		func() error {
-			return s.with("", "allowUndo: false\n", 3, "undoing is not allowed", "rollback", "1")
-		},
-		func() error { return s.expect(0, "rolledBack", "rollback", "1", policy) },
-		func() error { return s.same(before) },
-		func() error {
-			s.step("Every denial is in the journal.")
-			return s.expect(0, "denied", "journal")
-		},
-		func() error { return s.expect(0, "as it was written", "journal", "--verify") },
-	)
-}
-
-// pastTheJournal runs a request as a core would, which is not past the policy.
-func (s *stage) pastTheJournal(free, request string) error {
-	before, err := s.world()
-	if err != nil {
-		return err
-	}
-	s.heading("A request, past the journal and not past the policy")
-	return steps(
-		func() error { return s.expect(0, "would assign", "run", "-f", request, "--mode", "dry-run") },
-		func() error { return s.expect(3, "policy: there is none", "run", "-f", request) },
-		func() error {
-			s.step("What needs an approval can't be run; a policy for run asks for none.")
-			return s.expect(3, "import it, approve it, execute it", "run", "-f", request,
-				"--policy="+s.policy)
-		},
-		func() error { return s.same(before) },
-		func() error {
-			return s.expect(0, "assigned 10.88.60.9", "run", "-f", request, "--policy="+free)
-		},
-	)
+// denials meets each gate that can say no, and returns the journal that has all of it.
+func (o *operator) denials() (journal string) {
+	journal = o.journal("denials.db")
+	o.Heading("A denial at each gate: exit code 3, and EC2 stays as it is")
+	o.ec2.Before()
+	o.refusedPlans()
+	o.prepares("import -f "+o.file("plans.yaml"), "2 mobility-7/forward: imported")
+	o.refusesUnder("", "execute 1", "policy: there is none")
+	o.refusesUnder("executionWindow: office hours", "execute 1",
+		"…executionWindow: \"office hours\": is not a window…")
+	o.refuses("approve 1 --by ann", "before a dry-run", "requireEvidence: no dry-run")
+	o.prepares("execute 1 2 --dry-run", "2 mobility-7/forward: would")
+	o.refuses("execute 1", "before an approval", "requireApproval: 0 of 1 approvals")
+	o.refuses("approve 1 --by ann --digest sha256:0", "for another plan", "the plan has changed")
+	o.prepares("approve 1 2 --by ann", "2 mobility-7/forward: approved")
+	o.refuses("approve 1 --by Ann", "the same person again", "has approved it already")
+	tomorrow := time.Now().UTC().Add(36 * time.Hour).Format("Mon")
+	late := o.under("executionWindow: "+tomorrow+" 00:00-24:00 UTC", o.command(refused, "execute 1",
+		"executionWindow: it is …, and the window is …"))
+	late.Note = "on another day than the policy's"
+	o.Play(late)
+	o.refusesUnder("allowedActions: [ensure-forwarding-enabled]", "execute 1",
+		"allowedActions: the action \"assign-secondary-ip\" is not allowed…")
+	o.refusesUnder("maxActionsPerRun: 0", "execute 1",
+		"maxActionsPerRun: 0 actions are allowed in a run…")
+	o.refusesUnder("deniedTags: {Name: router-*}", "execute 1",
+		"…deniedTags: "+routerA+" has the tag Name=\"router-a\"…")
+	o.ec2.AsBefore()
+	o.prepares("execute 1", "1 mobility-7/assign: assigned")
+	o.refuses("execute 1", "a second time", "nothing runs twice")
+	o.refusesUnder("allowUndo: false", "rollback 1", "undoing is not allowed…")
+	o.prepares("rollback 1", "1 mobility-7/assign: unassigned")
+	o.ec2.AsBefore()
+	o.does("journal", "…denied mobility-7/assign…")
+	return journal
 }
 
 // refusedPlans are plans that no journal takes.
-func (s *stage) refusedPlans() error {
-	const nic = "target: {nicRef: eni-01088600000000011, address: 10.88.60.9, region: " +
-		"ap-northeast-1}, "
-	mixed, err := s.file("mixed.yaml",
-		"{provider: aws, action: assign-secondary-ip, "+nic+
-			"idempotencyKey: a}\n---\n{provider: gcp, action: assign-secondary-ip, "+nic+
-			"idempotencyKey: b}\n")
-	if err != nil {
-		return err
+func (o *operator) refusedPlans() {
+	plan := func(provider, verb, key string) string {
+		return "---\n{provider: " + provider + ", action: " + verb + ", idempotencyKey: " + key +
+			", target: {nicRef: " + routerA + ", address: 10.88.60.9, region: ap-northeast-1}}\n"
 	}
-	final, err := s.file("final.yaml",
-		"{provider: aws, action: unassign-secondary-ip, "+nic+"idempotencyKey: c}\n")
-	if err != nil {
-		return err
+	imports := func(name, plans, note, reason string) {
+		o.Do(func() error { _, err := o.write(name, plans); return err })
+		c := o.command(refused, "import -f "+name, reason)
+		c.Dir, c.Note = o.Dir, note
+		o.Play(c)
 	}
-	s.step("Plans of two providers, and one that nothing could undo.")
-	return steps(
-		func() error { return s.expect(3, "several providers", "import", "-f", mixed) },
-		func() error { return s.expect(3, "can't be undone", "import", "-f", final) },
-	)
+	imports("mixed.yaml", plan("aws", "assign-secondary-ip", "a")+
+		plan("gcp", "assign-secondary-ip", "b"), "plans of two providers",
+		"plans of several providers (aws, gcp)…")
+	imports("final.yaml", plan("aws", "unassign-secondary-ip", "c"), "a plan that nothing can undo",
+		"…undo: unassign-secondary-ip can't be undone…")
 }
 
-// with plays a step by the policy, one line of it replaced.
-func (s *stage) with(what, line string, code int, says string, args ...string) error {
-	text, err := os.ReadFile(s.policy)
-	if err != nil {
-		return err
-	}
-	field, _, _ := strings.Cut(line, ":")
-	var kept strings.Builder
-	skip := false
-	for l := range strings.Lines(string(text)) {
-		inner := strings.HasPrefix(l, "    ")
-		skip = strings.HasPrefix(l, "  "+field+":") || skip && inner
-		if !skip {
-			kept.WriteString(l)
-		}
-	}
-	path, err := s.file("policy.yaml", kept.String()+"  "+line)
-	if err != nil {
-		return err
-	}
-	if what != "" {
-		s.step(what)
-	}
-	return s.expect(code, says, append(args, "--policy="+path)...)
+// withoutJournal runs a request as a core would, which the policy still decides on.
+func (o *operator) withoutJournal() {
+	request := filepath.Join(o.Examples, "requests", "assign.json")
+	o.Heading("A request without a journal: the policy still decides")
+	o.does("run -f "+request+" --mode dry-run", "would assign")
+	o.refuses("run -f "+request, "", "requireApproval: 0 of 1 approvals")
+	o.ec2.AsBefore()
+	o.does("run -f "+request+" --policy "+o.file("run.yaml"), "assigned 10.88.60.9")
 }

@@ -1,0 +1,134 @@
+// Package stepstest holds a demo to what a page shows of it, and to how it ends.
+package stepstest
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"aws-provider-executor/pkg/testprograms"
+)
+
+// most is how many lines a newcomer reads at once.
+const most = 100
+
+// ending is how a demo ends whose steps all ended as they should.
+const ending = "\nEvery step ended as it should.\n"
+
+// Demo is a demo under test, from the root of the repository.
+type Demo struct {
+	Run      func(args []string, stdout, stderr io.Writer) int
+	Programs []string
+	// Root is where the root is from the folder of the test.
+	Root string
+}
+
+// Main runs a package's tests, and returns their exit code.
+func Main(m *testing.M) int {
+	defer testprograms.Remove()
+	return m.Run()
+}
+
+// play plays the demo with more arguments, where the test is.
+func (d Demo) play(t *testing.T, args ...string) (exit int, stdout, stderr string) {
+	t.Helper()
+	bin, err := testprograms.Build(d.Programs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, failure bytes.Buffer
+	exit = d.Run(append([]string{"-bin", bin}, args...), &out, &failure)
+	return exit, out.String(), failure.String()
+}
+
+// IsShort plays the demo for a narrow terminal and for a wide one. It has to fit, and to say on the
+// wide one what the only block of text of a page says.
+func (d Demo) IsShort(t *testing.T, page string) {
+	t.Chdir(d.Root)
+	recording := recorded(t, page)
+	for _, columns := range []int{80, 100} {
+		exit, out, failure := d.play(t, "-columns", strconv.Itoa(columns))
+		if exit != 0 || !strings.HasSuffix(out, ending) {
+			t.Fatalf("exit code %d: %s\n%s", exit, failure, out)
+		}
+		if n := strings.Count(out, "\n"); n >= most {
+			t.Errorf("%d lines, fewer than %d are meant to be", n, most)
+		}
+		for line := range strings.Lines(out) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > columns {
+				t.Errorf("%d columns: %s", n, line)
+			}
+		}
+		if columns == 100 && !strings.Contains(out, recording) {
+			t.Errorf("%s has\n%s\nand the demo says\n%s", page, recording, out)
+		}
+	}
+}
+
+// recorded returns the recording of a page.
+func recorded(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, recording, found := strings.Cut(string(text), "```text\n")
+	recording, _, ended := strings.Cut(recording, "```\n")
+	if !found || !ended || len(recording) < 200 {
+		t.Fatalf("%s has no recording", page)
+	}
+	return recording
+}
+
+// ShowsWhole plays the demo with -v: it has to show texts that the short form leaves out.
+func (d Demo) ShowsWhole(t *testing.T, texts ...string) {
+	t.Chdir(d.Root)
+	_, short, _ := d.play(t)
+	exit, whole, failure := d.play(t, "-v")
+	if exit != 0 || !strings.HasSuffix(whole, ending) {
+		t.Fatalf("exit code %d: %s\n%s", exit, failure, whole)
+	}
+	for _, text := range texts {
+		if !strings.Contains(whole, text) {
+			t.Errorf("with -v it does not show %q:\n%s", text, whole)
+		}
+		if strings.Contains(short, text) {
+			t.Errorf("without -v it shows %q", text)
+		}
+	}
+}
+
+// Fails plays the demo with a text of an example replaced, so that a step ends otherwise. The demo
+// has to say which, to end with 1, and to play no step after it.
+func (d Demo) Fails(t *testing.T, file, text, instead, reason string) {
+	t.Chdir(d.Root)
+	examples := t.TempDir()
+	if err := os.CopyFS(examples, os.DirFS("examples")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(examples, file)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := bytes.ReplaceAll(content, []byte(text), []byte(instead))
+	if bytes.Equal(broken, content) {
+		t.Fatalf("%s has no %q", file, text)
+	}
+	if err := os.WriteFile(path, broken, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exit, out, failure := d.play(t, "-examples", examples)
+	if exit != 1 || !strings.Contains(failure, "a step did not end as it should: ") ||
+		!strings.Contains(failure, reason) {
+		t.Errorf("exit code %d, want 1 and %q:\n%s", exit, reason, failure)
+	}
+	if strings.Contains(out, strings.TrimSpace(ending)) {
+		t.Errorf("it goes on after that step:\n%s", out)
+	}
+}
