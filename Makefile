@@ -56,7 +56,7 @@ MONITORING_PACKAGES := prometheus prometheus-node-exporter systemd
 BASE ?=
 # As "-only journal,ledger", or -write.
 BENCH_FLAGS ?=
-# As -v.
+# As -v. For all three demos.
 DEMO_FLAGS ?=
 FUZZ := pkg/protocol:FuzzDecode pkg/action:FuzzForms pkg/ledger:FuzzRecord pkg/policy:FuzzDecision \
 	pkg/document:FuzzParse actions/sgfence:FuzzDecodeChunk pkg/metrics:FuzzParse \
@@ -67,21 +67,36 @@ BROWSER_PACKAGES := chromium fonts-dejavu-core
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build every program into bin/
+# Which programs are built: all of them, or those that a demo runs.
+PROGRAMS ?= $(notdir $(wildcard cmd/*))
+# V=1 shows the commands that compile.
+Q := $(if $(V),,@)
+# Compiles programs, with flags of their own; nothing where there are none.
+compile = $(if $(1),$(Q)CGO_ENABLED=0 go build $(GOFLAGS_BUILD) $(2) -o $(BIN)/ $(1:%=./cmd/%))
+
+build: ## build every program into bin/; V=1 shows the commands
 	@mkdir -p $(BIN)
-	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" -o $(BIN)/ \
-		$(filter-out $(PLUGINS:%=./cmd/%),$(wildcard ./cmd/*))
-	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) $(LEAN_PLUGIN:%=-gcflags='%=-l') \
-		-ldflags "$(LDFLAGS) -funcalign=8" -o $(BIN)/ $(PLUGINS:%=./cmd/%)
+	@echo 'Compiling into $(BIN)/: $(PROGRAMS)'
+	$(call compile,$(filter-out $(PLUGINS),$(PROGRAMS)),-ldflags "$(LDFLAGS)")
+	$(call compile,$(filter $(PLUGINS),$(PROGRAMS)),\
+		$(LEAN_PLUGIN:%=-gcflags='%=-l') -ldflags "$(LDFLAGS) -funcalign=8")
 
-demo: build ## show the main job on the stand-in, step by step; DEMO_FLAGS=-v shows each document
-	@go run ./examples/demo $(DEMO_FLAGS)
+# Builds the programs that a demo runs, and no others. The demo itself has the flags of theirs:
+# what was compiled for them is not compiled again.
+play = @$(MAKE) --no-print-directory build PROGRAMS='$(2)' && \
+	CGO_ENABLED=0 go run $(GOFLAGS_BUILD) ./examples/$(1) $(DEMO_FLAGS)
 
-demo-gate: build ## show the gate on the stand-in: the whole road, and a denial at each gate
-	@go run ./examples/gate
+demo: ## show the main job on the stand-in, step by step; DEMO_FLAGS=-v shows documents whole
+	@echo 'The main job, on a stand-in of EC2. It compiles first: a minute, once.'
+	$(call play,demo,ec2sim aws-provider-executor)
 
-demo-lifecycle: build ## show a group that scales out and in, a handler that is killed, a lost event
-	@go run ./examples/lifecycle/demo
+demo-gate: ## show the gate on the stand-in: the whole road, denials, signatures; DEMO_FLAGS=-v
+	@echo 'The gate, on a stand-in of EC2. It compiles first: some minutes, once.'
+	$(call play,gate,ec2sim aws-provider-executor actionctl)
+
+demo-lifecycle: ## show a group that scales out and in, a handler that is killed; DEMO_FLAGS=-v
+	@echo 'Instances that come and go, on a stand-in of EC2. It compiles first: some minutes, once.'
+	$(call play,lifecycle/demo,aws-provider-executor lifecycled actionctl)
 
 # The race detector makes SQLite and the start of a program ten times slower. All tests run without
 # it. Then it looks at the packages that start goroutines: at all of their tests, or, where those
