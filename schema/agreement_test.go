@@ -163,7 +163,7 @@ func TestExecutorRefusesCorpus(t *testing.T) {
 				},
 			}
 			e := executor.Executor{
-				Inquiries: []executor.Inquiry{preflight},
+				Inquiries: func() []executor.Inquiry { return []executor.Inquiry{preflight} },
 				Registry:  actions.Registry(), Provider: "aws", Timeout: 10 * time.Second,
 				Log: slog.New(slog.DiscardHandler),
 				Connect: func(context.Context, string, time.Duration) (executor.Connection, error) {

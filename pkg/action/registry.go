@@ -85,7 +85,8 @@ func NewRegistry(verbs []Verb) *Registry {
 		if v.Irreversible && (v.Undo != "" || len(r.Undoes(v.Name)) > 0) {
 			panic(fmt.Sprintf("action: %s is irreversible, and has an undo or is one", v.Name))
 		}
-		if !v.TakesBack() && slices.ContainsFunc(slices.Concat(v.Target, v.Parameters), undecided) {
+		if !v.TakesBack() && (slices.ContainsFunc(v.Target, undecided) ||
+			slices.ContainsFunc(v.Parameters, undecided)) {
 			panic(
 				fmt.Sprintf("action: a required field of %s does not decide what it leaves behind", v.Name))
 		}
@@ -137,7 +138,13 @@ func (r *Registry) Names() string {
 
 // Undoes lists the verbs that name this one as their undo.
 func (r *Registry) Undoes(name string) []Verb {
-	return slices.DeleteFunc(r.Verbs(), func(v Verb) bool { return v.Undo != name })
+	var all []Verb
+	for i := range r.every {
+		if r.every[i].Undo == name {
+			all = append(all, r.every[i])
+		}
+	}
+	return all
 }
 
 // Undone is the key of the action that a request for the verb takes back. It reports whether there

@@ -20,10 +20,12 @@ const Name = "aws-provider-executor"
 func New(name, version string, verbs *action.Registry) *executor.Process {
 	return &executor.Process{
 		Name: name, Version: version, Registry: verbs, Provider: "aws",
-		Inquiries: []executor.Inquiry{{Inquiry: Preflight(verbs), Look: look(verbs)}},
-		Connect:   statetable.Connect,
-		Shared:    statetable.OpenStore,
-		Keep:      keep,
+		Inquiries: func() []executor.Inquiry {
+			return []executor.Inquiry{{Inquiry: Preflight(verbs), Look: look(verbs)}}
+		},
+		Connect: statetable.Connect,
+		Shared:  statetable.OpenStore,
+		Keep:    keep,
 	}
 }
 

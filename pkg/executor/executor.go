@@ -24,8 +24,9 @@ import (
 type Executor struct {
 	// Registry holds the verbs.
 	Registry *action.Registry
-	// Inquiries are the requests beside the verbs, which only ask.
-	Inquiries []Inquiry
+	// Inquiries, if not nil, makes the requests beside the verbs, which only ask. Few requests are
+	// one, so they are made for a request that is no verb.
+	Inquiries func() []Inquiry
 	// Provider is the only spec.provider accepted.
 	Provider string
 	// Connect opens a region. The budget is the time for all calls together.

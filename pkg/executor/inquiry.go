@@ -87,17 +87,25 @@ func orderOf(class protocol.FailureClass) int {
 
 // inquiry finds the inquiry that a request names.
 func (e *Executor) inquiry(name string) (Inquiry, bool) {
-	i := slices.IndexFunc(e.Inquiries, func(q Inquiry) bool { return q.Name == name })
+	all := inquiriesOf(e.Inquiries)
+	i := slices.IndexFunc(all, func(q Inquiry) bool { return q.Name == name })
 	if i < 0 {
 		return Inquiry{}, false
 	}
-	return e.Inquiries[i], true
+	return all[i], true
+}
+
+func inquiriesOf(inquiries func() []Inquiry) []Inquiry {
+	if inquiries == nil {
+		return nil
+	}
+	return inquiries()
 }
 
 // names lists everything that a request may ask for.
 func (e *Executor) names() string {
 	all := []string{e.Registry.Names()}
-	for _, q := range e.Inquiries {
+	for _, q := range inquiriesOf(e.Inquiries) {
 		all = append(all, q.Name)
 	}
 	return strings.Join(all, ", ")
@@ -120,7 +128,7 @@ func (r *run) ask() protocol.Result {
 // inquiries are the program's, each told the environment.
 func (p *Process) inquiries(env map[string]string, own *enforcement) []Inquiry {
 	var all []Inquiry
-	for _, q := range p.Inquiries {
+	for _, q := range inquiriesOf(p.Inquiries) {
 		look := q.Look
 		q.Look = func(ctx context.Context, a Asked) Findings {
 			a.Env = env
@@ -147,11 +155,12 @@ func (e *enforcement) surroundings() (*policy.Policy, *protocol.Failure) {
 
 // inquiryUsage lists the inquiries for a person; without any it is empty.
 func (p *Process) inquiryUsage() string {
-	if len(p.Inquiries) == 0 {
+	all := inquiriesOf(p.Inquiries)
+	if len(all) == 0 {
 		return ""
 	}
 	text := "\nBeside them, which only read:\n"
-	for _, q := range p.Inquiries {
+	for _, q := range all {
 		text += "  " + q.Name + "\n"
 	}
 	return text

@@ -22,7 +22,7 @@ type asking struct {
 // newAsking makes one that finds this out.
 func newAsking(t *testing.T, found Findings) *asking {
 	a := &asking{process: newProcess(t)}
-	a.Inquiries = []Inquiry{
+	all := []Inquiry{
 		{Inquiry: action.Inquiry{Name: "rest"}},
 		{
 			Inquiry: action.Inquiry{Name: "look", Target: named},
@@ -32,6 +32,7 @@ func newAsking(t *testing.T, found Findings) *asking {
 			},
 		},
 	}
+	a.Inquiries = func() []Inquiry { return all }
 	return a
 }
 

@@ -21,8 +21,8 @@ type Process struct {
 	// Name and Version are what --version tells.
 	Name, Version string
 	Registry      *action.Registry
-	// Inquiries are the requests beside the verbs, which only ask.
-	Inquiries []Inquiry
+	// Inquiries, if not nil, makes the requests beside the verbs, which only ask.
+	Inquiries func() []Inquiry
 	Provider  string
 	Connect   Connect
 	// Keep makes what all requests of a stream have in common. Nil keeps nothing. The log is for what
@@ -115,7 +115,7 @@ func (p *Process) answer(
 	var store CountedStore
 	e := &Executor{
 		Registry:  p.Registry,
-		Inquiries: p.inquiries(call.Env, own),
+		Inquiries: func() []Inquiry { return p.inquiries(call.Env, own) },
 		Provider:  p.Provider,
 		Timeout:   s.left(time.Now()),
 		Log:       call.Log,

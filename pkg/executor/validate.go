@@ -17,8 +17,10 @@ func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
 		fault("spec.provider", "is "+protocol.Quote(wire.Provider)+", want \""+r.Provider+"\"")
 	}
 	verb, known := r.Registry.Resolve(wire)
-	if q, asks := r.inquiry(wire.Action); asks {
-		r.asks, verb, known = &q, q.Verb(), true
+	if !known {
+		if q, asks := r.inquiry(wire.Action); asks {
+			r.asks, verb, known = &q, q.Verb(), true
+		}
 	}
 	switch {
 	case known:
