@@ -81,22 +81,24 @@ build: ## build every program into bin/; V=1 shows the commands
 	$(call compile,$(filter $(PLUGINS),$(PROGRAMS)),\
 		$(LEAN_PLUGIN:%=-gcflags='%=-l') -ldflags "$(LDFLAGS) -funcalign=8")
 
-# Builds the programs that a demo runs, and no others. The demo itself has the flags of theirs:
-# what was compiled for them is not compiled again.
-play = @$(MAKE) --no-print-directory build PROGRAMS='$(2)' && \
-	CGO_ENABLED=0 go run $(GOFLAGS_BUILD) ./examples/$(1) $(DEMO_FLAGS)
+# A demo has the flags of the programs that it runs, so what was compiled for them is not compiled
+# again. No other programs are built for it.
+PLAY := CGO_ENABLED=0 go run $(GOFLAGS_BUILD)
 
 demo: ## show the main job on the stand-in, step by step; DEMO_FLAGS=-v shows documents whole
 	@echo 'The main job, on a stand-in of EC2. It compiles first: a minute, once.'
-	$(call play,demo,ec2sim aws-provider-executor)
+	@$(MAKE) --no-print-directory build PROGRAMS='ec2sim aws-provider-executor'
+	@$(PLAY) ./examples/demo -bin $(BIN) $(DEMO_FLAGS)
 
 demo-gate: ## show the gate on the stand-in: the whole road, denials, signatures; DEMO_FLAGS=-v
 	@echo 'The gate, on a stand-in of EC2. It compiles first: some minutes, once.'
-	$(call play,gate,ec2sim aws-provider-executor actionctl)
+	@$(MAKE) --no-print-directory build PROGRAMS='ec2sim aws-provider-executor actionctl'
+	@$(PLAY) ./examples/gate -bin $(BIN) $(DEMO_FLAGS)
 
 demo-lifecycle: ## show a group that scales out and in, a handler that is killed; DEMO_FLAGS=-v
-	@echo 'Instances that come and go, on a stand-in of EC2. It compiles first: some minutes, once.'
-	$(call play,lifecycle/demo,aws-provider-executor lifecycled actionctl)
+	@echo 'An Auto Scaling group and its handler, on a stand-in of EC2. It compiles first: some minutes, once.'
+	@$(MAKE) --no-print-directory build PROGRAMS='lifecycled aws-provider-executor actionctl'
+	@$(PLAY) ./examples/lifecycle/demo -bin $(BIN) $(DEMO_FLAGS)
 
 # The race detector makes SQLite and the start of a program ten times slower. All tests run without
 # it. Then it looks at the packages that start goroutines: at all of their tests, or, where those

@@ -12,6 +12,8 @@ var demo = stepstest.Demo{Run: run, Programs: []string{"ec2sim", "aws-provider-e
 
 func TestMain(m *testing.M) { os.Exit(stepstest.Main(m)) }
 
+func TestMakeBuildsWhatItRuns(t *testing.T) { demo.IsMade(t, "demo") }
+
 func TestTheDemoIsShortAndAsRecorded(t *testing.T)   { demo.IsShort(t, "README.md") }
 func TestDocumentsAreShownWholeByAFlag(t *testing.T) { demo.ShowsWhole(t, `"observed": {`) }
 

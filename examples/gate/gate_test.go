@@ -12,6 +12,8 @@ var demo = stepstest.Demo{Run: run, Root: "../..",
 
 func TestMain(m *testing.M) { os.Exit(stepstest.Main(m)) }
 
+func TestMakeBuildsWhatItRuns(t *testing.T) { demo.IsMade(t, "demo-gate") }
+
 func TestTheDemoIsShortAndAsRecorded(t *testing.T) { demo.IsShort(t, "examples/gate/README.md") }
 
 func TestOutputsAreShownWholeByAFlag(t *testing.T) {

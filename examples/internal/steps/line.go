@@ -98,7 +98,10 @@ func indented(text string) string {
 		for i := range cells {
 			cells[i] = printable.Text(cells[i])
 		}
-		fmt.Fprintf(w, "      %s\n", strings.Join(cells, "\t"))
+		if line = strings.Join(cells, "\t"); line != "" {
+			line = "      " + line
+		}
+		fmt.Fprintln(w, line)
 	}
 	_ = w.Flush()
 	return b.String()

@@ -71,7 +71,7 @@ func TestAWrongFlagIsWrongUsage(t *testing.T) {
 
 // TestHowAStepIsShown: the short form and the whole one.
 func TestHowAStepIsShown(t *testing.T) {
-	const printf = `printf 'one\nnumber of 2 at 2026-11-29T15:15:41Z\nskipped three\tx\n'`
+	const printf = `printf 'one\n\nnumber of 2 at 2026-11-29T15:15:41Z\nskipped three\tx\n'`
 	play := func(_ context.Context, s *Stage) {
 		s.Heading("A heading")
 		s.Say("A sentence.")
@@ -89,7 +89,7 @@ func TestHowAStepIsShown(t *testing.T) {
 	const asked = "  → tool " + printf + "   a note\n"
 	for flag, want := range map[string]string{
 		"-v=false": asked + "  ← done       one\n               …of 2 at…\n  ← skipped    three x\n",
-		"-v": asked + "  ← done       exit code 0\n      one\n      number of 2 at " +
+		"-v": asked + "  ← done       exit code 0\n      one\n\n      number of 2 at " +
 			"2026-11-29T15:15:41Z\n      skipped three  x\n" +
 			"  → tool echo prepared\n  ← done       exit code 0\n      prepared\n",
 	} {

@@ -12,6 +12,8 @@ var played = stepstest.Demo{Run: run, Root: "../../..",
 
 func TestMain(m *testing.M) { os.Exit(stepstest.Main(m)) }
 
+func TestMakeBuildsWhatItRuns(t *testing.T) { played.IsMade(t, "demo-lifecycle") }
+
 func TestTheDemoIsShortAndAsRecorded(t *testing.T) {
 	played.IsShort(t, "examples/lifecycle/README.md")
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -83,6 +84,33 @@ func recorded(t *testing.T, page string) string {
 		t.Fatalf("%s has no recording", page)
 	}
 	return recording
+}
+
+// IsMade holds the target of the Makefile to the demo: it builds the programs that the demo runs,
+// and passes flags on.
+func (d Demo) IsMade(t *testing.T, target string) {
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(d.Root)
+	root, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("MAKEFLAGS", "")
+	out, err := exec.Command("make", "-n", target, "BIN=/bin-of-ours", "DEMO_FLAGS=-v").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"build PROGRAMS='" + strings.Join(d.Programs, " ") + "'\n",
+		" ." + strings.TrimPrefix(dir, root) + " -bin /bin-of-ours -v\n",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("make %s does not run %q:\n%s", target, want, out)
+		}
+	}
 }
 
 // ShowsWhole plays the demo with -v: it has to show texts that the short form leaves out.
