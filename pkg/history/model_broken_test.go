@@ -3,6 +3,8 @@ package history
 import (
 	"slices"
 	"testing"
+
+	"aws-provider-executor/pkg/internal/docblocks"
 )
 
 // TestBrokenRules breaks one rule at a time. Each break has a world in which the model finds
@@ -10,6 +12,7 @@ import (
 // model would see its loss.
 func TestBrokenRules(t *testing.T) {
 	all := worlds()
+	docblocks.Exactly(t, "../..", ".github/docs/proofs.md", "broken rules", len(brokenRules()))
 	for _, r := range brokenRules() {
 		t.Run(r.name, func(t *testing.T) {
 			i := slices.IndexFunc(all, func(w world) bool { return w.name == r.world })

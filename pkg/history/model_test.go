@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aws-provider-executor/pkg/internal/docblocks"
 )
 
 // The model explores every interleaving of a few actions on one or two attributes:
@@ -1336,18 +1338,28 @@ const limit = 50_000_000
 // TestModel explores every world whole, with its quick budget. If the variable MODEL is
 // "deep", it explores the deep ones, too.
 func TestModel(t *testing.T) {
-	total, began := 0, time.Now()
+	total, explored, began := 0, 0, time.Now()
+	const page = ".github/docs/proofs.md"
+	states, deep := "states", os.Getenv("MODEL") == "deep"
+	if deep {
+		states = "states in all"
+	}
 	t.Cleanup(func() {
 		t.Logf("%d states in %.1f s", total, time.Since(began).Seconds())
+		if explored == len(worlds()) && !t.Failed() {
+			docblocks.Exactly(t, "../..", page, states, total)
+			docblocks.Exactly(t, "../..", page, "worlds of two and three keys", explored)
+		}
 	})
 	for _, w := range worlds() {
 		lossy := w.quick
 		lossy.losses, lossy.deaths, lossy.again = 1, 0, 0
 		budgets := []budget{w.quick, lossy}
-		if os.Getenv("MODEL") == "deep" {
+		if deep {
 			budgets = append(budgets, w.deep...)
 		}
 		t.Run(w.name, func(t *testing.T) {
+			explored++
 			for _, b := range budgets {
 				total += exploreWhole(t, w, b)
 			}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"aws-provider-executor/pkg/internal/docblocks"
 )
 
 // told is what the run has to say at its end.
@@ -59,6 +61,18 @@ func (s *summary) wait(t *testing.T, missing []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending = append(s.pending, t.Name()+" ("+strings.Join(missing, ", ")+")")
+}
+
+// promised is an error where the page on proofs says more than a whole run did.
+func (s *summary) promised() error {
+	const page = ".github/docs/proofs.md"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := docblocks.Figure("../../..", page, "at least", "scenarios")
+	if err == nil && s.scenarios < n {
+		err = fmt.Errorf("%s says at least %d scenarios, and there were %d", page, n, s.scenarios)
+	}
+	return err
 }
 
 func (s *summary) summary() string {

@@ -121,3 +121,23 @@ func TestParse(t *testing.T) {
 		t.Error("a block that does not end is no error")
 	}
 }
+
+// TestFigure: a number is found by the words around it, over the ends of lines, and only once.
+func TestFigure(t *testing.T) {
+	dir := t.TempDir()
+	text := "| at least 1,200 faults, at least\n30 kills of an undo |\nat least 2 kills;\n" +
+		"at least 4 runs; at least 5 runs.\n"
+	if err := os.WriteFile(filepath.Join(dir, "page.md"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, want := range map[string]int{"faults": 1200, "kills of an undo": 30, "kills": 2} {
+		if got, err := Figure(dir, "page.md", "at least", what); got != want || err != nil {
+			t.Errorf("%s: %d, %v; want %d", what, got, err, want)
+		}
+	}
+	for _, what := range []string{"runs", "walks"} {
+		if got, err := Figure(dir, "page.md", "at least", what); err == nil {
+			t.Errorf("%s: %d", what, got)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/internal/docblocks"
 	"aws-provider-executor/pkg/protocol"
 )
 
@@ -239,6 +240,8 @@ func TestFaults(t *testing.T) {
 	abreast(cases)
 	t.Logf("%d faults in %d kinds struck: every answer was true, nothing was lost", struck.Load(),
 		len(faults))
+	promised(t, "faults of the stand-in", struck.Load())
+	docblocks.Exactly(t, "../../..", page, "kinds of faults", len(faults))
 }
 
 func (c clean) callsOf(undo bool) int {

@@ -252,6 +252,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d kills at calls to EC2: nothing lost", kills.Load())
+	promised(t, "kills at calls to EC2", kills.Load())
 }
 
 // killed has an action or its undo killed, and goes on from there. It reports whether it was killed
@@ -322,6 +323,7 @@ func TestKilledAndUndoneWithoutFacts(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d kills, and undone without facts: nothing lost", kills.Load())
+	promised(t, "kills and undos without facts", kills.Load())
 }
 
 // TestKilledAndThenRefused: the real binary, killed at every call that changes something; the same
@@ -362,6 +364,7 @@ func TestKilledAndThenRefused(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d kills, and a fault thereafter: nothing lost", kills.Load())
+	promised(t, "kills and faults thereafter", kills.Load())
 }
 
 // killedAndThen has an action killed after a call took effect, and the same key meet a fault. It
@@ -431,6 +434,7 @@ func TestKilledAroundEveryLedgerStep(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d kills around steps of the ledger: nothing lost", kills.Load())
+	promised(t, "kills around steps of the ledger", kills.Load())
 }
 
 // TestTheOutcomeIsForgotten: a loss of power takes what was written of an action's outcome without
@@ -504,4 +508,5 @@ func TestKilledWhileTheStoreIsMade(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills while the store is made and first used: nothing lost", kills)
+	promised(t, "kills while it is made", int64(kills))
 }

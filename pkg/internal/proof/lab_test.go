@@ -23,6 +23,7 @@ import (
 	"aws-provider-executor/pkg/awsec2/ec2model"
 	"aws-provider-executor/pkg/awsexecutor"
 	"aws-provider-executor/pkg/ec2sim"
+	"aws-provider-executor/pkg/internal/docblocks"
 	"aws-provider-executor/pkg/ledger/ledgertest"
 	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/pkg/testprograms"
@@ -37,6 +38,17 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	testprograms.Remove()
 	os.Exit(code)
+}
+
+// page tells what the proofs of this package are, and how much each does.
+const page = ".github/docs/proofs.md"
+
+// promised holds the page to what a proof did.
+func promised(t *testing.T, what string, did int64) {
+	t.Helper()
+	if runsAll(t) {
+		docblocks.AtLeast(t, "../../..", page, what, int(did))
+	}
 }
 
 // executorBinary is the real program, built once for a run of the tests.

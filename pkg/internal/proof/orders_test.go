@@ -396,6 +396,7 @@ func TestAllOrdersOfUndo(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%s; undone in %d orders", &y, ordered.Load())
+	promised(t, "orders of undo", ordered.Load())
 }
 
 // TestKilledInsideAnUndo: two keys have acted on one attribute, one over the other. The undo of
@@ -442,6 +443,8 @@ func TestKilledInsideAnUndo(t *testing.T) {
 	abreast(cases)
 	t.Logf("%d kills at calls and %d around steps of the ledger, inside an undo: nothing lost",
 		kills.Load(), steps.Load())
+	promised(t, "kills of undos at calls", kills.Load())
+	promised(t, "kills of undos at steps of the ledger", steps.Load())
 }
 
 // killed has one of two undos killed, a third key act, and all undone in the nth order. It reports

@@ -108,6 +108,7 @@ func TestEveryVerbNeedsItsPermissionsAndNoOther(t *testing.T) {
 		"names it, %d removals met no call in their scenario; %d runs in all",
 		total, len(actions.Registry().Verbs()), len(permissionScenarios()), n.removals, n.failed,
 		n.warned, n.idle, n.runs)
+	promised(t, "permissions taken away", int64(n.removals))
 }
 
 // runsAll reports whether no part of the tests was chosen.

@@ -425,6 +425,7 @@ func TestStreamsKilledAtEveryCall(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d kills of a process that serves: nothing lost", kills.Load())
+	promised(t, "kills of a process that serves", kills.Load())
 }
 
 // TestStreamsMeetFaults: every fault of the stand-in at each of the first calls of a stream, joined
@@ -459,4 +460,5 @@ func TestStreamsMeetFaults(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d faults of streams: every answer true, nothing lost", struck.Load())
+	promised(t, "faults of streams", struck.Load())
 }

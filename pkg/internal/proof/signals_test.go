@@ -115,6 +115,7 @@ func TestSignals(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d signals during calls: a true result each time", sent.Load())
+	promised(t, "signals", sent.Load())
 }
 
 // slowly gives a request in two parts. The first is more than a pipe holds, so the process has read

@@ -42,6 +42,7 @@ func TestFenceTakenOver(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%d kills, and another key took over: nothing lost", kills.Load())
+	promised(t, "kills and another key", kills.Load())
 }
 
 func (s scenario) takenOver(l *lab, c clean, when string) {
