@@ -165,3 +165,26 @@ func TestLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestReadme: the README is short, and so are its lines and sentences. Code is not counted, where
+// links lead is not read, and an item or a cell ends what came before it.
+func TestReadme(t *testing.T) {
+	words := strings.Repeat("word ", sentenceWords)
+	for text, want := range map[string]string{
+		words + ". " + words + ".\n":                              "",
+		words + "more.\n":                                         "has 26 words",
+		"* " + words + "\n* " + words + "\n":                      "",
+		words + "[more](there.md).\n":                             "has 26 words",
+		"| " + words + "| " + words + "|\n":                       "",
+		strings.Repeat("[a](b/c/d/e/f) ", 5) + "\n":               "",
+		"```\n" + words + words + "\n```\n":                       "",
+		strings.Repeat("x", maxColumns+1) + "\n":                  "README.md:1: the line has 101",
+		strings.Repeat("x\n\n", readmeLines/2):                    "",
+		strings.Repeat("x\n\n", readmeLines/2) + "one too many\n": "has 121 lines",
+	} {
+		got := strings.Join(readmeFaults(strings.ReplaceAll(text, "word word ", "word\nword ")), "; ")
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,9 +1,10 @@
 // The program lint checks what no other linter here does: that lines fit, that comments use the
-// house's words, that no file is too large, that pages link to what is there, and that the subjects
-// of new commits have their form.
+// house's words, that no file is too large, that pages link to what is there, that the README is
+// short, and that the subjects of new commits have their form.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,12 +28,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	} else {
 		faults, err = sources(flags.Args())
 		if err == nil {
-			var large, astray []string
-			large, err = sizes()
-			faults = append(faults, large...)
-			if err == nil {
-				astray, err = links()
-				faults = append(faults, astray...)
+			for _, look := range []func() ([]string, error){sizes, links, readme} {
+				found, wrong := look()
+				faults, err = append(faults, found...), errors.Join(err, wrong)
 			}
 		}
 	}
