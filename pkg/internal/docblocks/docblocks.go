@@ -30,6 +30,13 @@ type Block struct {
 	Text     string
 }
 
+// Recordings has the blocks that are the beginning of a demo's output, by ID: the folder of its
+// tests. A test there compares the only block of the form text of the page.
+var Recordings = map[string]string{
+	"examples/gate/README.md#the-gate-by-example": "examples/gate",
+	"examples/lifecycle/README.md#the-demo":       "examples/lifecycle/demo",
+}
+
 // Elsewhere has the blocks that another suite runs, by ID: the folder of its tests. A test there
 // reads the block with Read.
 var Elsewhere = map[string]string{

@@ -73,6 +73,13 @@ func allHolders(t *testing.T) map[string][]string {
 			add(r.result, "requests")
 		}
 	}
+	for id, folder := range Recordings {
+		add(id, folder)
+		page, _, _ := strings.Cut(id, "#")
+		if !reads(t, folder, page) {
+			t.Errorf("no test of %s reads the page %s", folder, page)
+		}
+	}
 	for id, folder := range Elsewhere {
 		add(id, folder)
 		if !reads(t, folder, id) {
@@ -82,8 +89,8 @@ func allHolders(t *testing.T) map[string][]string {
 	return holders
 }
 
-// reads reports whether a test of a folder names a block.
-func reads(t *testing.T, folder, id string) bool {
+// reads reports whether a test of a folder names a block or a page.
+func reads(t *testing.T, folder, name string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(top, folder, "*_test.go"))
 	if err != nil || len(files) == 0 {
@@ -94,7 +101,7 @@ func reads(t *testing.T, folder, id string) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), `"`+id+`"`) {
+		if strings.Contains(string(text), `"`+name+`"`) {
 			return true
 		}
 	}

@@ -133,7 +133,7 @@ var runs = map[string]run{
 		// This test is one of those that make test runs.
 		replaced: map[string]string{"make test": "make -n test"},
 		prints:   "README.md#try-one-request/2",
-		says:     []string{"An address is captured", "as before", `go test .* \./\.\.\.`},
+		says:     []string{"= all as before", `go test .* \./\.\.\.`},
 	},
 	".github/docs/appliances.md#appliances": {
 		before: "cp examples/appliance/edge.conf .",
@@ -247,7 +247,7 @@ cp request.json failover.json`,
 		until:    `(?s)http://127.0.0.1:[0-9]+/metrics.* pass[;,]`,
 		says:     []string{`pass\s+identity`, `"verdict": "pass"`, `pass\s+identity`, `pass\s+identity`},
 	},
-	"examples/gate/README.md#the-gate-by-example": {
+	"examples/gate/README.md#the-gate-by-example/2": {
 		tree: true,
 		says: []string{"imported", "would assign", "approved", "succeeded", "rolledBack",
 			"the journal is as it was written"},
