@@ -151,7 +151,18 @@ func (d Demo) Fails(t *testing.T, file, text, instead, reason string) {
 	if err := os.WriteFile(path, broken, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	exit, out, failure := d.play(t, "-examples", examples)
+	d.stops(t, reason, "-examples", examples)
+}
+
+// Stops plays a demo one of whose steps can't end as it should, as Fails does.
+func (d Demo) Stops(t *testing.T, reason string) {
+	t.Chdir(d.Root)
+	d.stops(t, reason)
+}
+
+func (d Demo) stops(t *testing.T, reason string, args ...string) {
+	t.Helper()
+	exit, out, failure := d.play(t, args...)
 	if exit != 1 || !strings.Contains(failure, "a step did not end as it should: ") ||
 		!strings.Contains(failure, reason) {
 		t.Errorf("exit code %d, want 1 and %q:\n%s", exit, reason, failure)
