@@ -632,6 +632,9 @@ func TestStateDirectory(t *testing.T) {
 		{"", "", defaultStateDir},
 		{"", "/var/lib/a", "/var/lib/a"},
 		{"", "/var/lib/a:/var/lib/b", "/var/lib/a"},
+		// systemd sorts them, so that another program's may be the first.
+		{"", "/var/lib/actionctl:/var/lib/aws-provider-executor", "/var/lib/aws-provider-executor"},
+		{"", "/srv/aws-provider-executor:/srv/x", "/srv/aws-provider-executor"},
 		{"/srv/x", "/var/lib/a:/var/lib/b", "/srv/x"},
 		{"none", "/var/lib/a", "none"},
 	} {

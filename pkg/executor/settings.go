@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 	"time"
@@ -99,9 +100,15 @@ func stateDir(env map[string]string) string {
 	if dir := env["EXECUTOR_STATE_DIR"]; dir != "" {
 		return dir
 	}
-	// systemd gives several, colon-separated, when a unit asks for several.
-	if dir, _, _ := strings.Cut(env["STATE_DIRECTORY"], ":"); dir != "" {
-		return dir
+	// systemd gives several, colon-separated, when a unit asks for several. It sorts them by their
+	// names, whatever their order in the unit.
+	first, _, several := strings.Cut(env["STATE_DIRECTORY"], ":")
+	if several {
+		for dir := range strings.SplitSeq(env["STATE_DIRECTORY"], ":") {
+			if filepath.Base(dir) == filepath.Base(defaultStateDir) {
+				return dir
+			}
+		}
 	}
-	return defaultStateDir
+	return cmp.Or(first, defaultStateDir)
 }
