@@ -3,9 +3,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# That of the tag, else of the commit.
-VERSION ?= $(shell git describe --tags --exact-match --dirty 2>/dev/null || \
+# That of the tag, else of the commit. It is found out once for all that make builds.
+ifndef VERSION
+VERSION := $(shell git describe --tags --exact-match --dirty 2>/dev/null || \
 	echo "devel+$$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD || echo -dirty)")
+endif
+export VERSION
 # Where the programs are built to.
 BIN ?= bin
 # What runs a few times in a start gains nothing from inlining, and grows by it.
@@ -166,16 +169,20 @@ browser: ## look at the pages of reports and nodes in headless Chromium, which i
 # What is packed is of the time of its commit, so that the same commit gives the same bytes.
 DIST := bin/dist
 DIST_TIME = $(shell git log -1 --format=%ct)
+# One of them is this machine's: its programs write the manual and the completions.
+DIST_PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
 DIST_HOST = bin/platforms/$$(go env GOHOSTOS)-$$(go env GOHOSTARCH)
 
 dist: ## make what is installed: archives, packages, an image, SBOMs and checksums, in bin/dist
 	@rm -rf $(DIST) bin/platforms bin/manual bin/completions
-	@for arch in amd64 arm64; do \
-		GOOS=linux GOARCH=$$arch $(MAKE) --no-print-directory build BIN=bin/platforms/linux-$$arch; \
-		GOOS=darwin GOARCH=$$arch CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" \
-			-o bin/platforms/darwin-$$arch/ ./cmd/actionctl; \
+	@for p in $(DIST_PLATFORMS); do \
+		export GOOS=$${p%-*} GOARCH=$${p#*-} CGO_ENABLED=0; \
+		case $$p in \
+		linux-*) $(MAKE) --no-print-directory build BIN=bin/platforms/$$p;; \
+		*) go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" -o bin/platforms/$$p/ ./cmd/actionctl;; \
+		esac; \
 	done
-	go run ./pkg/internal/manual -programs $(DIST_HOST) -out bin/manual -version $(VERSION) \
+	CGO_ENABLED=0 go run $(GOFLAGS_BUILD) ./pkg/internal/manual -programs $(DIST_HOST) -out bin/manual -version $(VERSION) \
 		-time $(DIST_TIME)
 	@mkdir -p bin/completions; for shell in bash zsh fish; do \
 		$(DIST_HOST)/actionctl completion $$shell >bin/completions/actionctl.$$shell; done
@@ -184,13 +191,38 @@ dist: ## make what is installed: archives, packages, an image, SBOMs and checksu
 		-out $(CURDIR)/$(DIST) -version $(VERSION) -time $(DIST_TIME)
 	@ls -l $(DIST)
 
-# Debian's packages that installed needs.
-INSTALLED_PACKAGES := debootstrap skopeo systemd-container
+# What tries and judges packages has those of one processor.
+installed dist-judges dist-twice: DIST_PLATFORMS := linux-amd64
+# Debian's packages that installed needs, and the version that it upgrades from.
+INSTALLED_PACKAGES := mmdebstrap systemd-container
+INSTALLED_OLDER := devel+0123456789ab
+# Debian's packages that dist-judges needs.
+DIST_JUDGES := lintian rpm skopeo umoci
 
-installed: dist ## as root: install the package on a Debian of its own that systemd boots, and remove it
+installed: dist ## as root: a Debian that systemd boots gets the package, upgrades and removes it
 	@dpkg-query -W $(INSTALLED_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(INSTALLED_PACKAGES); }
-	go test -tags installed -count=1 -timeout 20m -v ./pkg/internal/installed
+	$(MAKE) --no-print-directory dist DIST=bin/older DIST_PLATFORMS=$(DIST_PLATFORMS) \
+		VERSION=$(INSTALLED_OLDER) DIST_TIME=1000000000
+	INSTALLED_OLDER=$(INSTALLED_OLDER) INSTALLED_PRESENT=$(VERSION) \
+		go test -tags installed -count=1 -timeout 20m -v ./pkg/internal/installed
+
+dist-judges: dist ## as root: have lintian, rpm, skopeo, umoci and CycloneDX judge what dist makes
+	@dpkg-query -W $(DIST_JUDGES) >/dev/null 2>&1 || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DIST_JUDGES); }
+	DIST_MADE=$(CURDIR)/$(DIST) DIST_VERSION=$(VERSION) \
+		go -C pkg/internal/dist test -count=1 -timeout 20m -v .
+
+# With DIST_CACHE=FOLDER all is compiled anew, which takes minutes.
+DIST_CACHE ?= $(shell go env GOCACHE)
+
+dist-twice: dist ## make dist again from a fresh clone elsewhere, with other rights and clocks: same bytes
+	@git diff --quiet HEAD || { echo 'commit first: a clone has only what is committed'; exit 1; }
+	@clone=$$(mktemp -d); trap 'rm -rf "$$clone"' EXIT; \
+	git clone --quiet . "$$clone/elsewhere"; umask 077; \
+	TZ=Asia/Tokyo LC_ALL=C GOCACHE='$(DIST_CACHE)' $(MAKE) --no-print-directory -C "$$clone/elsewhere" \
+		dist DIST_PLATFORMS='$(DIST_PLATFORMS)'; \
+	diff $(DIST)/SHA256SUMS "$$clone/elsewhere/$(DIST)/SHA256SUMS"
 
 bench: build ## measure what everything costs: some 10 minutes; BENCH_LARGE=1 for a million, BENCH_FLAGS=-write for the documents
 	go run ./pkg/internal/bench $(BENCH_FLAGS)
@@ -210,4 +242,4 @@ mutate: ## break the code in one place at a time, and name what PKG's own tests 
 model: ## explore the histories of attributes as deep as it goes: some minutes
 	MODEL=deep go test ./pkg/history -run 'TestModel|TestBrokenRules' -count=1 -v -timeout 60m
 
-.PHONY: help build dist installed demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres sshd fence-cluster monitoring browser bench bench-try bench-compare soak mutate model
+.PHONY: help build dist dist-judges dist-twice installed demo demo-gate demo-lifecycle test fuzz lint fmt generate conformance postgres sshd fence-cluster monitoring browser bench bench-try bench-compare soak mutate model

@@ -25,7 +25,7 @@ const nobody = 65532
 // that sign AWS's certificates, and empty folders for state.
 func (t tree) image() error {
 	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for _, p := range linux {
+	for _, p := range t.Linux {
 		image, err := t.imageOf(p)
 		if err != nil {
 			return fmt.Errorf("the image of %s: %w", p, err)
@@ -38,8 +38,14 @@ func (t tree) image() error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
-	_, err := layout.Write(to, index)
-	return err
+	// The layout has one image, of all processors: programs that read it choose theirs.
+	written, err := layout.Write(to, empty.Index)
+	if err != nil {
+		return err
+	}
+	return written.AppendIndex(index, layout.WithAnnotations(map[string]string{
+		"org.opencontainers.image.ref.name": t.Version,
+	}))
 }
 
 func (t tree) imageOf(p platform) (v1.Image, error) {

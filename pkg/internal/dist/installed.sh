@@ -6,6 +6,8 @@ if command -v systemd-sysusers >/dev/null; then
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
-	# What runs goes on as the new version.
-	systemctl try-restart 'actionctl-*.service' lifecycled.service || true
+	# What runs for long goes on as the new version. A run that executes or checks is not disturbed:
+	# the next one is of the new version.
+	systemctl try-restart actionctl-nodes-watch.service actionctl-nodes-serve.service \
+		lifecycled.service || true
 fi

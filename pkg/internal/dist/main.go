@@ -1,5 +1,6 @@
 // Command dist makes what is installed from programs that were built: archives, packages for Debian
 // and Red Hat, an image, bills of materials and checksums. The same programs give the same bytes.
+// Platforms of Linux have all programs; others have only actionctl, in an archive.
 //
 // It is a module of its own, so that the programs' module knows nothing of what packs them.
 package main
@@ -10,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,6 +21,8 @@ type tree struct {
 	// Root is the project's folder. Programs has one folder for each platform, as linux-amd64; Manual
 	// the pages and Completions those of shells.
 	Root, Programs, Manual, Completions string
+	// Linux are the platforms that have all programs, and Others those that have only actionctl.
+	Linux, Others []platform
 	// Out is where all is written.
 	Out     string
 	Version string
@@ -29,12 +34,6 @@ type tree struct {
 type platform struct{ OS, Arch string }
 
 func (p platform) String() string { return p.OS + "-" + p.Arch }
-
-// linux are the platforms that have all programs; others have only actionctl.
-var (
-	linux  = []platform{{"linux", "amd64"}, {"linux", "arm64"}}
-	others = []platform{{"darwin", "amd64"}, {"darwin", "arm64"}}
-)
 
 func main() {
 	var t tree
@@ -59,18 +58,47 @@ func (t tree) pack() error {
 	if t.Programs == "" || t.Manual == "" || t.Completions == "" || t.Out == "" {
 		return errors.New("name -programs, -manual, -completions and -out")
 	}
+	if err := t.findPlatforms(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Join(t.Out, "sbom"), 0o755); err != nil {
 		return err
 	}
-	for _, p := range linux {
-		if err := errors.Join(t.archive(p), t.packages(p)); err != nil {
-			return err
+	parts := []func() error{t.image, t.billsOfMaterials}
+	for _, p := range t.Linux {
+		parts = append(parts, func() error { return t.archive(p) }, func() error { return t.packages(p) })
+	}
+	for _, p := range t.Others {
+		parts = append(parts, func() error { return t.archive(p) })
+	}
+	errs := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { errs[i] = part() })
+	}
+	all.Wait()
+	return errors.Join(append(errs, t.checksums())...)
+}
+
+// findPlatforms finds those that programs were built for, in the order of their names.
+func (t *tree) findPlatforms() error {
+	folders, err := os.ReadDir(t.Programs)
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		system, processor, ok := strings.Cut(f.Name(), "-")
+		switch p := (platform{system, processor}); {
+		case !ok:
+			return fmt.Errorf("%s is not named for a platform", f.Name())
+		case system == "linux":
+			t.Linux = append(t.Linux, p)
+		default:
+			t.Others = append(t.Others, p)
 		}
 	}
-	for _, p := range others {
-		if err := t.archive(p); err != nil {
-			return err
-		}
+	if len(t.Linux) == 0 {
+		return fmt.Errorf("there are no programs for Linux in %s", t.Programs)
 	}
-	return errors.Join(t.image(), t.billsOfMaterials(), t.checksums())
+	return nil
 }

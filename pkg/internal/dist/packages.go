@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/goreleaser/nfpm/v2"
 	_ "github.com/goreleaser/nfpm/v2/deb" // registers itself
@@ -22,7 +24,7 @@ func (t tree) packages(p platform) error {
 		return err
 	}
 	defer os.RemoveAll(zipped)
-	if err := t.zipManual(zipped); err != nil {
+	if err := errors.Join(t.zipManual(zipped), t.changelog(zipped)); err != nil {
 		return err
 	}
 	values := map[string]string{
@@ -49,7 +51,7 @@ func (t tree) packageOf(config nfpm.Config, kind string) error {
 	if err != nil {
 		return err
 	}
-	info.Version, info.VersionSchema = packageVersion(t.Version), "none"
+	info.Version, info.VersionSchema = t.packageVersion(), "none"
 	info.Prerelease, info.Release = "", "1"
 	info.MTime = t.Made
 	scripts := filepath.Join(t.Root, "pkg/internal/dist")
@@ -63,6 +65,14 @@ func (t tree) packageOf(config nfpm.Config, kind string) error {
 			c.FileInfo = &files.ContentFileInfo{}
 		}
 		c.FileInfo.MTime = t.Made
+		// Not as the files are here: that is of whoever builds.
+		switch {
+		case c.Type == files.TypeDir:
+		case strings.HasPrefix(c.Source, t.Programs):
+			c.FileInfo.Mode = 0o755
+		default:
+			c.FileInfo.Mode = 0o644
+		}
 	}
 	info = nfpm.WithDefaults(info)
 	packager, err := nfpm.Get(kind)
@@ -82,13 +92,14 @@ func (t tree) packageOf(config nfpm.Config, kind string) error {
 // commit is the version of a build that no tag names.
 var commit = regexp.MustCompile(`^devel\+([0-9a-f]+)(.*)$`)
 
-// packageVersion is a version as packages sort them: one of no tag comes before all that are
-// tagged.
-func packageVersion(version string) string {
-	if part := commit.FindStringSubmatch(version); part != nil {
-		return "0~devel+" + part[1] + strings.ReplaceAll(part[2], "-", ".")
+// packageVersion is the version as packages sort them: one of no tag comes before all that are
+// tagged, and after those of earlier commits.
+func (t tree) packageVersion() string {
+	if part := commit.FindStringSubmatch(t.Version); part != nil {
+		return "0~devel" + t.Made.Format("20060102150405") + "+" + part[1] +
+			strings.ReplaceAll(part[2], "-", ".")
 	}
-	return strings.ReplaceAll(strings.TrimPrefix(version, "v"), "-", "~")
+	return strings.ReplaceAll(strings.TrimPrefix(t.Version, "v"), "-", "~")
 }
 
 // zipManual compresses the manual's pages, as packages have them.
@@ -105,26 +116,43 @@ func (t tree) zipManual(to string) error {
 		if err != nil {
 			return err
 		}
-		var zipped bytes.Buffer
-		w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(text); err != nil {
-			return err
-		}
-		if err := w.Close(); err != nil {
-			return err
-		}
 		// man1/actionctl.1.gz
 		section := filepath.Join(to, "man"+strings.TrimPrefix(filepath.Ext(page), "."))
 		if err := os.MkdirAll(section, 0o755); err != nil {
 			return err
 		}
-		name := filepath.Join(section, filepath.Base(page)+".gz")
-		if err := os.WriteFile(name, zipped.Bytes(), 0o644); err != nil {
+		if err := zip(filepath.Join(section, filepath.Base(page)+".gz"), text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// changelog writes what people read of the changes, and what Debian's tools read of a version.
+func (t tree) changelog(to string) error {
+	changes, err := os.ReadFile(filepath.Join(t.Root, ".github/CHANGELOG.md"))
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("aws-provider-executor (%s-1) stable; urgency=medium\n\n"+
+		"  * See changelog.gz.\n\n -- aws-provider-executor <>  %s\n",
+		t.packageVersion(), t.Made.Format(time.RFC1123Z))
+	return errors.Join(zip(filepath.Join(to, "changelog.gz"), changes),
+		zip(filepath.Join(to, "changelog.Debian.gz"), []byte(text)))
+}
+
+// zip writes a file that is compressed as far as it goes.
+func zip(name string, text []byte) error {
+	var zipped bytes.Buffer
+	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(name, zipped.Bytes(), 0o644)
 }

@@ -6,6 +6,8 @@ remove | 0) ;;
 *) exit 0 ;;
 esac
 if [ -d /run/systemd/system ]; then
-	systemctl --no-reload disable --now 'actionctl-*.timer' 'actionctl-*.service' \
-		lifecycled.service || true
+	# Timers first, so that they start nothing any more. An execution ends what it began.
+	cd /usr/lib/systemd/system
+	systemctl --no-reload disable --now actionctl-*.timer || true
+	systemctl --no-reload disable --now actionctl-*.service lifecycled.service || true
 fi

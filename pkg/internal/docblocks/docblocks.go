@@ -45,6 +45,10 @@ var Elsewhere = map[string]string{
 	".github/docs/fencing.md#set-it-up":                  "pkg/internal/fencecluster",
 	".github/docs/monitoring.md#metrics":                 "pkg/internal/monitoring",
 	".github/docs/operations.md#install":                 "pkg/internal/installed",
+	".github/docs/operations.md#upgrade":                 "pkg/internal/installed",
+	".github/docs/operations.md#downgrade":               "pkg/internal/installed",
+	".github/docs/operations.md#remove":                  "pkg/internal/installed",
+	".github/docs/operations.md#image":                   "pkg/internal/dist",
 	".github/docs/operations.md#units":                   "pkg/internal/installed",
 }
 
