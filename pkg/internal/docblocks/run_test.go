@@ -299,11 +299,15 @@ regions:
 const webNodes = `actionctl nodes managers create --type aws-ec2 --name own --regions us-west-2
 `
 
+// debianPackages are the programs of others that the blocks start, each with its package.
+var debianPackages = map[string]string{"bash": "bash", "jq": "jq", "make": "make",
+	"sqlite3": "sqlite3", "ssh-agent": "openssh-client", "ssh-keygen": "openssh-client"}
+
 // TestBlocks runs each.
 func TestBlocks(t *testing.T) {
-	for _, program := range []string{"bash", "jq", "sqlite3", "ssh-keygen", "ssh-agent", "make"} {
+	for program, of := range debianPackages {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("%v: the pages' commands need Debian's jq, sqlite3, openssh-client, make", err)
+			t.Fatalf("the pages' commands need %s, of Debian's package %s: %v", program, of, err)
 		}
 	}
 	bin, err := testprograms.Build(programs...)
