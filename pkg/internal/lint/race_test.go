@@ -14,7 +14,7 @@ import (
 
 // withoutDetector are the packages whose goroutines the race detector need not look at: no program
 // has them.
-var withoutDetector = map[string]bool{"pkg/internal/mutate": true}
+var withoutDetector = map[string]bool{"pkg/internal/dist": true, "pkg/internal/mutate": true}
 
 // TestTheDetectorLooksAtWhatHasGoroutines: every package that starts goroutines is one of those
 // whose tests make test runs with the race detector.
