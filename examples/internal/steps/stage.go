@@ -12,8 +12,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Stage is where a demo plays its steps.
@@ -25,7 +27,9 @@ type Stage struct {
 
 	out     io.Writer
 	columns int
-	err     error
+	// interrupted says that somebody interrupted the demo.
+	interrupted func() error
+	err         error
 }
 
 // Main plays a demo, and returns the exit code of its program: 0 when every step ended as it
@@ -64,16 +68,20 @@ func (s *Stage) play(play func(context.Context, *Stage)) error {
 	if s.Bin, err = filepath.Abs(s.Bin); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s.interrupted = ctx.Err
 	s.line(blue, "→", "what a program is asked   ← its answer   = what EC2 has", faint)
 	play(ctx, s)
 	s.Heading("Every step ended as it should.")
 	return s.err
 }
 
-// Do plays a step, unless one before it failed.
+// Do plays a step, unless one before it failed or somebody interrupted the demo.
 func (s *Stage) Do(step func() error) {
+	if s.err == nil {
+		s.err = s.interrupted()
+	}
 	if s.err == nil {
 		s.err = step()
 	}

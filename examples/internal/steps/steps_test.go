@@ -3,9 +3,12 @@ package steps
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +59,26 @@ func TestADemoEndsAtTheStepThatFails(t *testing.T) {
 				t.Errorf("played %t, and said\n%s", played, &out)
 			}
 		})
+	}
+}
+
+// TestAnInterruptEndsTheDemo: nothing more is played, and what the demo made is taken away.
+func TestAnInterruptEndsTheDemo(t *testing.T) {
+	var out, failure bytes.Buffer
+	var dir string
+	exit := Main("demo-x", nil, &out, &failure, func(ctx context.Context, s *Stage) {
+		dir = s.Dir
+		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+			t.Error(err)
+		}
+		<-ctx.Done()
+		s.Do(func() error { t.Error("it goes on"); return nil })
+	})
+	if exit != 1 || !strings.Contains(failure.String(), "context canceled") {
+		t.Errorf("exit code %d: %s", exit, &failure)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left: %v", dir, err)
 	}
 }
 
