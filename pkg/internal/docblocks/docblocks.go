@@ -3,7 +3,8 @@
 // page shows a command that does not work.
 //
 // The tests of this package run what needs a shell and the stand-in. What needs another program to
-// judge is run by the suite that has it: see Elsewhere.
+// judge is run by the suite that has it: see Elsewhere. They also find each message of the page on
+// trouble in the programs. Tests that count hold a page's figures by AtLeast and Exactly.
 package docblocks
 
 import (
