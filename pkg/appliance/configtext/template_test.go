@@ -185,8 +185,7 @@ func somePipe(r *rand.Rand, deep int) string {
 			"index $.Tunnels")
 	}
 	two := pick("and", "or", "eq", "ne", "lt", "le", "gt", "ge", "index", "print", `printf "%v"`)
-	return two + " " +
-		one() + " " + one()
+	return two + " " + one() + " " + one()
 }
 
 // someTemplate is a template by chance, in which $x and $y are known.
