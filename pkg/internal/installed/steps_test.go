@@ -33,6 +33,7 @@ as() {
 }
 until_so() { until "$@" >/dev/null 2>&1; do sleep 0.1; done; }
 process_of() { systemctl show --property MainPID --value "$1"; }
+is() { test "$(systemctl is-active "$1")" = "$2"; }
 # A file that was replaced has a name that ends in "(deleted)".
 runs_installed() {
 	case "$(readlink "/proc/$(process_of "$1")/exe")" in
@@ -134,15 +135,30 @@ systemctl start actionctl-execute-approved.service
 state` + "\n" + docblocks.Read(t, top, asUnits),
 			want: append([]string{"^1\tsucceeded\t"}, kept...)},
 		{name: "upgrade", run: `
+# A run that goes on until the upgrade is over.
+mkdir -p /run/systemd/system/actionctl-metrics.service.d
+cat >/run/systemd/system/actionctl-metrics.service.d/long.conf <<'END'
+[Service]
+ExecStartPre=/bin/sh -c 'until test -e /run/upgraded; do sleep 0.1; done'
+END
+systemctl daemon-reload
+systemctl start --no-block actionctl-metrics.service
+until_so is actionctl-metrics.service activating
+run=$(systemctl show --property InvocationID --value actionctl-metrics.service)
 before=$(process_of actionctl-nodes-watch.service)
 cd /root/present
 ` + docblocks.Read(t, top, upgrade) + `
 systemctl is-enabled $services $timers
 systemctl is-active $services $timers
 test "$before" != "$(process_of actionctl-nodes-watch.service)"
+test "$run" = "$(systemctl show --property InvocationID --value actionctl-metrics.service)"
+touch /run/upgraded
+until_so is actionctl-metrics.service inactive
+systemctl show --property Result actionctl-metrics.service
 for unit in $services; do until_so runs_installed $unit; done
 versions
-state`, want: append(versionsOf(version(t, "INSTALLED_PRESENT")), kept...)},
+state`, want: append(append(versionsOf(version(t, "INSTALLED_PRESENT")), "^Result=success$"),
+			kept...)},
 		{name: "downgrade", run: "cd /root/older\n" + docblocks.Read(t, top, downgrade) + `
 systemctl is-active $services $timers
 actionctl --version
