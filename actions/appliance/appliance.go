@@ -133,8 +133,8 @@ func Verbs() []action.Verb {
 			Risk: action.Risk{Level: action.High,
 				Doc: "What goes through the appliance goes by its new configuration. Nothing takes back " +
 					"its password, its licence or its configuration."},
-			Doc: "Sets up an appliance: its first password, its licence, its configuration and its role, " +
-				"each read before and read back. What is so already is left alone.",
+			Doc: "Sets up an appliance. It gets its first password, its licence, its configuration " +
+				"and its role, each read before and read back. What is so already is left alone.",
 			Target: target, Parameters: append(reaching(true), parameters()...),
 			Facts: slices.Concat(facts(), []action.Field{prior, found}, reaching(false)),
 			Plan:  action.PlanWith(planConfigure),
@@ -143,8 +143,8 @@ func Verbs() []action.Verb {
 			Name: "restore-appliance-role",
 			Risk: action.Risk{Level: action.High,
 				Doc: "The members of a group go by another primary."},
-			Doc: "Gives an appliance the role back that it had before `configure-appliance`. Its " +
-				"password, its licence and its configuration stay.",
+			Doc: "Gives an appliance its former role back. That is the one it had before " +
+				"`configure-appliance`. Its password, its licence and its configuration stay.",
 			Target: target,
 			Parameters: slices.Concat(reaching(true), []action.Field{givenPrior, givenRole,
 				action.OnDrift, action.IgnoreHolders}),

@@ -61,7 +61,7 @@ func Verbs() []action.Verb {
 			Name: "ensure-forwarding-enabled", Undo: "ensure-forwarding-disabled",
 			Risk: action.Risk{Level: action.Low,
 				Doc: "The interface then takes and sends packets that are not its own."},
-			Doc:    "Switches the source/dest check of an interface off, so that it forwards.",
+			Doc:    "Switches an interface's source/dest check off. The interface then forwards.",
 			Target: target, Facts: facts, Permissions: permissions,
 			Plan: action.PlanWith(planEnabled),
 		},
@@ -69,8 +69,9 @@ func Verbs() []action.Verb {
 			Name: "ensure-forwarding-disabled",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "What is routed through the interface is dropped from then on."},
-			Doc: "Gives an interface back the source/dest check it had before " +
-				"`ensure-forwarding-enabled`; as the undo of the last one, before the first. Forces nothing.",
+			Doc: "Gives an interface its source/dest check back. It is as it was before " +
+				"`ensure-forwarding-enabled`; as the undo of the last one, before the first. Forces " +
+				"nothing.",
 			Target: target, Facts: facts, Permissions: permissions,
 			Parameters: []action.Field{required, action.OnDrift, action.IgnoreHolders},
 			Plan:       action.PlanWith(planDisabled),

@@ -145,7 +145,7 @@ func Verbs() []action.Verb {
 			Name: "assign-license", Undo: "release-license",
 			Risk: action.Risk{Level: action.Low,
 				Doc: "One licence less is free for others."},
-			Doc: "Gives an instance a free licence of a pool, for good until it is released. One that " +
+			Doc: "Gives an instance a free licence of a pool. It stays until it is released. One that " +
 				"has a licence of the pool keeps that.",
 			Target: target,
 			Parameters: []action.Field{{Name: paramSource, Form: Source, Required: true, Decides: true,
@@ -168,8 +168,9 @@ func Verbs() []action.Verb {
 			Name: "release-license",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "The licence is given to another instance, while this one may still use it."},
-			Doc: "Takes back the licence that `assign-license` gave an instance. Without facts, under a " +
-				"key of its own, it is a release: whatever licence of the pool the instance has is free.",
+			Doc: "Takes an instance's licence back. That is the one that `assign-license` gave it. " +
+				"Without facts, under a key of its own, it is a release: whatever licence of the pool " +
+				"the instance has is free.",
 			Target: target,
 			Parameters: []action.Field{givenPrior, givenAssigned, action.OnDrift,
 				action.IgnoreHolders},

@@ -59,9 +59,9 @@ func Verbs() []action.Verb {
 		Name: "complete-lifecycle-action", Irreversible: true,
 		Risk: action.Risk{Level: action.High,
 			Doc: "The instance goes into service or is terminated, and nothing takes that back."},
-		Doc: "Ends the wait of an instance at a lifecycle hook of its Auto Scaling group. Success " +
-			"means that the action was found to be over, with this result. Where the group has " +
-			"several hooks for the transition, the instance may still wait at others.",
+		Doc: "Ends an instance's wait at a lifecycle hook. Success means that the action was found " +
+			"to be over, with this result. Where the group has several hooks for the transition, the " +
+			"instance may still wait at others.",
 		Target: []action.Field{
 			{Name: "instanceRef", Form: action.InstanceID, Required: true, Exclusive: true,
 				Decides: true, Newer: true, Doc: "the instance"},

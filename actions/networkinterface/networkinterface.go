@@ -129,8 +129,9 @@ func Verbs() []action.Verb {
 			Name: "ensure-network-interface", Undo: "remove-network-interface",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "The instance gets a way into another subnet, and costs an address there."},
-			Doc: "Gives an instance a network interface at a device index: made, tagged, attached and " +
-				"read back. One that is there already and is as asked for stays; any other is refused.",
+			Doc: "Gives an instance a network interface. It is made, tagged, attached at a device " +
+				"index and read back. One that is there already and is as asked for stays; any other is " +
+				"refused.",
 			Target: target, Parameters: parameters(), Facts: append(facts(), prior, nic, token),
 			Permissions: permissions(), Plan: action.PlanWith(planEnsure),
 		},
@@ -138,8 +139,8 @@ func Verbs() []action.Verb {
 			Name: "remove-network-interface",
 			Risk: action.Risk{Level: action.High,
 				Doc: "What goes through the interface is cut off, and its addresses are given up."},
-			Doc: "Detaches and deletes the interface that `ensure-network-interface` made. One that was " +
-				"there before stays.",
+			Doc: "Deletes what `ensure-network-interface` made. The interface is detached first. One " +
+				"that was there before stays.",
 			Target: target,
 			Parameters: []action.Field{required, givenNIC, givenToken, action.OnDrift,
 				action.IgnoreHolders},

@@ -90,9 +90,9 @@ func Verbs() []action.Verb {
 		{
 			Name: "stop-instances", Undo: "start-instances",
 			Risk: action.Risk{Level: action.High, Doc: "Whatever the instance does ends."},
-			Doc: "Stops an instance of a lab, as its own system shuts down, and waits until it is " +
-				"stopped. Acts only on an instance with the given tag, and never on the machine that it " +
-				"runs on. What is on instance store volumes is lost.",
+			Doc: "Stops an instance of a lab. Its own system shuts down, and the action waits until " +
+				"it is stopped. Acts only on an instance with the given tag, and never on the machine " +
+				"that it runs on. What is on instance store volumes is lost.",
 			Target: target, Parameters: []action.Field{tag},
 			Facts: []action.Field{prior, state, told,
 				{Name: factSelfCheck, Form: action.OneOf("passed", "unavailable"),
@@ -110,8 +110,8 @@ func Verbs() []action.Verb {
 			Name: "start-instances",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "The instance runs again, and costs money."},
-			Doc: "Starts an instance of a lab that ran before `stop-instances`, and waits until it is " +
-				"running. What was stopped already stays so.",
+			Doc: "Starts an instance of a lab again. It ran before `stop-instances`. The action waits " +
+				"until it is running. What was stopped already stays so.",
 			Target:     target,
 			Parameters: []action.Field{tag, required, left, action.OnDrift, action.IgnoreHolders},
 			Facts:      []action.Field{prior, state, told},

@@ -68,9 +68,8 @@ func Verbs() []action.Verb {
 	return []action.Verb{
 		{
 			Name: "ensure-instance-protection", Undo: "restore-instance-protection", ByPolicy: true,
-			Risk: risk,
-			Doc: "Protects an instance from the scale-in of its Auto Scaling group, or takes the " +
-				"protection away.",
+			Risk:   risk,
+			Doc:    "Protects an instance from scale-in. It can also take the protection away.",
 			Target: target, Facts: facts, Permissions: permissions,
 			Parameters: []action.Field{{Name: paramOn, Form: action.Boolean, Decides: true, Newer: true,
 				Default: "true",
@@ -79,7 +78,7 @@ func Verbs() []action.Verb {
 		},
 		{
 			Name: "restore-instance-protection", ByPolicy: true, Risk: risk,
-			Doc: "Gives an instance back the protection from scale-in that it had before " +
+			Doc: "Gives an instance its former protection back. That is what it had before " +
 				"`ensure-instance-protection`.",
 			Target: target, Facts: facts, Permissions: permissions,
 			Parameters: []action.Field{told, after(), action.OnDrift, action.IgnoreHolders},

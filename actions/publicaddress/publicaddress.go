@@ -145,7 +145,7 @@ func Verbs() []action.Verb {
 			Name: "ensure-public-address", Undo: "remove-public-address", ByPolicy: true,
 			Risk: action.Risk{Level: action.High,
 				Doc: "The private address can be reached from the internet, as its groups allow."},
-			Doc: "Has an Elastic IP lead to a private address of an instance: one of a pool, allocated, " +
+			Doc: "Has an Elastic IP lead to a private address. It is one of a pool, allocated, " +
 				"tagged, associated and read back, or an existing one. Neither the Elastic IP nor the " +
 				"private address is taken from another.",
 			Target: target, Parameters: parameters(),
@@ -157,8 +157,9 @@ func Verbs() []action.Verb {
 			Risk: action.Risk{Level: action.High,
 				Doc: "The private address can't be reached from the internet any more, and a released " +
 					"Elastic IP is gone for good."},
-			Doc: "Disassociates the Elastic IP that `ensure-public-address` associated, and releases it " +
-				"if that action allocated it. An existing one stays, as does one that was there before.",
+			Doc: "Takes the Elastic IP off a private address. That is the one that " +
+				"`ensure-public-address` associated; it is released if that action allocated it. An " +
+				"existing one stays, as does one that was there before.",
 			Target:     target,
 			Parameters: append(given, action.OnDrift, action.IgnoreHolders),
 			Facts: []action.Field{prior,

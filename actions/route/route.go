@@ -75,9 +75,8 @@ func Verbs() []action.Verb {
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "Traffic to the destination goes to the interface at " +
 					"once, and is lost where that does not forward."},
-			Doc: "Leads a destination to an interface in a route table. Whether a prefix list that " +
-				"the table has routes to has the destination too can't be read; the route made here comes " +
-				"before it.",
+			Doc: "Leads a route of a table to an interface. Whether a prefix list that the table has " +
+				"routes to has the destination too can't be read; the route made here comes before it.",
 			Target: target,
 			Parameters: []action.Field{
 				{Name: paramTake, Form: action.Boolean,
@@ -111,10 +110,10 @@ func Verbs() []action.Verb {
 			Name: "unassign-route-table-route",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "Traffic to the destination takes another way at once, or none."},
-			Doc: "Takes the route to an interface away; as an undo, gives it back to what it led to " +
-				"before " +
-				"`assign-route-table-route`. Without facts, under a key of its own, it is a release, and " +
-				"gives nothing back. A route that is propagated is for whoever propagates it to take away.",
+			Doc: "Takes the route to an interface away. As an undo, it gives it back to what it led " +
+				"to before `assign-route-table-route`. Without facts, under a key of its own, it is a " +
+				"release, and gives nothing back. A route that is propagated is for whoever propagates " +
+				"it to take away.",
 			Target: target,
 			Parameters: []action.Field{
 				prior,

@@ -97,9 +97,9 @@ func Verbs(now func() time.Time) []action.Verb {
 		Name: "run-command", Irreversible: true,
 		Risk: action.Risk{Level: action.High,
 			Doc: "The command does on the instance whatever its document says, and nothing takes it back."},
-		Doc: "Has SSM run a document on an instance, and waits for its end. A command is sent once for " +
-			"each idempotency key, which its comment holds: what was sent is found and waited for, " +
-			"never sent again.",
+		Doc: "Has SSM run a document on an instance. The action waits for its end. A command is " +
+			"sent once for each idempotency key, which its comment holds: what was sent is found and " +
+			"waited for, never sent again.",
 		Target: []action.Field{
 			{Name: "instanceRef", Form: action.InstanceID, Required: true, Decides: true, Newer: true,
 				Doc: "the instance"},

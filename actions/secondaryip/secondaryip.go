@@ -89,8 +89,8 @@ func Verbs() []action.Verb {
 			Name: "assign-secondary-ip", Undo: "unassign-secondary-ip",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "Whoever used the address loses it at once, and their connections with it."},
-			Doc: "Makes an address a secondary private IPv4 address, or an IPv6 address, of an " +
-				"interface.",
+			Doc: "Gives an interface a secondary address. It is a private IPv4 address, or an IPv6 " +
+				"address.",
 			Target: target, Choice: choice("assign-route-table-route"),
 			Parameters: []action.Field{
 				{Name: paramTake, Form: action.Boolean,
@@ -121,9 +121,9 @@ func Verbs() []action.Verb {
 			Name: "unassign-secondary-ip",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "What answers at the address now stops answering there."},
-			Doc: "Takes a secondary address off an interface; as an undo, gives it back to the interface " +
-				"that held it before `assign-secondary-ip`. Without facts, under a key of its own, it is " +
-				"a release, and gives nothing back.",
+			Doc: "Takes a secondary address off an interface. As an undo, it gives it back to the " +
+				"interface that held it before `assign-secondary-ip`. Without facts, under a key of its " +
+				"own, it is a release, and gives nothing back.",
 			Target: target, Choice: choice("unassign-route-table-route"),
 			Parameters: []action.Field{
 				priorAssigned, priorHolder,

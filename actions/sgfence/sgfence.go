@@ -106,7 +106,7 @@ func Verbs(clock Clock) []action.Verb {
 			Name: "fence-security-groups", Undo: "unfence-security-groups",
 			Risk: action.Risk{Level: action.High,
 				Doc: "The instance is cut off, but for connections that are tracked already."},
-			Doc: "Cuts an instance off the network by changing the security groups of every one of " +
+			Doc: "Cuts an instance off the network. It changes the security groups of every one of " +
 				"its interfaces.",
 			Target: s.target, Parameters: s.fenceParameters(), Facts: s.fenceFacts(),
 			Permissions: append(s.permissions(),
@@ -129,7 +129,7 @@ func Verbs(clock Clock) []action.Verb {
 			Name: "unfence-security-groups",
 			Risk: action.Risk{Level: action.High,
 				Doc: "The instance can be reached again by whoever its groups let in."},
-			Doc: "Gives the interfaces of a fenced instance back the security groups they had, by the " +
+			Doc: "Gives a fenced instance its groups back. Its interfaces get those they had, by the " +
 				"facts of the fence, what is recorded, and its tags.",
 			Target: s.target, Parameters: s.unfenceParameters(),
 			Facts: []action.Field{

@@ -86,8 +86,8 @@ func Verbs() []action.Verb {
 			Name: "ensure-tags", Undo: "restore-tags",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "What goes by tags, permissions among them, sees other values."},
-			Doc: "Gives a resource tags; one of the same key gets another text. Other tags stay as they " +
-				"are.",
+			Doc: "Gives a resource tags. One of the same key gets another text. Other tags stay as " +
+				"they are.",
 			Target: target, Parameters: []action.Field{paramTag},
 			Facts:       []action.Field{factPrior, factEnsured},
 			Permissions: permissions(true, callCreate),
@@ -97,8 +97,8 @@ func Verbs() []action.Verb {
 			Name: "restore-tags",
 			Risk: action.Risk{Level: action.Medium,
 				Doc: "What goes by tags, permissions among them, sees other values."},
-			Doc: "Gives a resource back the tags that it had before `ensure-tags`, and removes those that " +
-				"it did not have.",
+			Doc: "Gives a resource its former tags back. It had them before `ensure-tags`; those that " +
+				"it did not have are removed.",
 			Target:      target,
 			Parameters:  []action.Field{prior, ensured, action.OnDrift, action.IgnoreHolders},
 			Facts:       []action.Field{factPrior, factRestored},
