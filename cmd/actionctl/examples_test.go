@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"aws-provider-executor/pkg/commands/helptest"
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/testprograms"
 )
@@ -25,7 +26,6 @@ var notRun = map[string]string{
 	"actionctl journal head >>":                                     "writes outside",
 	"actionctl list --key 'mobility-7/*' --watch":                   "goes on until it is stopped",
 	"actionctl preflight -f failover.json --watch":                  "goes on until it is stopped",
-	"actionctl completion bash >":                                   "writes outside",
 	"EXECUTOR_METRICS_DIR=/var/lib/node_exporter":                   "writes outside",
 	"actionctl evidence verify evidence.json --digest sha256:1f…":   "leaves out most of the digest",
 	"actionctl import -f core.db":                                   "needs a core's journal",
@@ -185,28 +185,117 @@ func beginning(of map[string]string, line string, used map[string]bool) string {
 	return ""
 }
 
-// TestHelpOfEveryProgramHasAnExample: of the stand-in and the plugins too, as a line to copy.
-func TestHelpOfEveryProgramHasAnExample(t *testing.T) {
-	bin, err := testprograms.Build("actionctl", "aws-provider-executor", "aws-provider-inventory",
-		"ec2sim", "fence_aws_executor")
+// every is each program that ships, with what its examples need and say.
+var every = []struct {
+	program string
+	// request is the file that the examples call request.json; says is in what they print.
+	request, says string
+	// code is the exit code of wrong usage.
+	code int
+}{
+	{program: "actionctl", code: 2},
+	{program: "aws-provider-executor", request: "requests/assign-dry-run.json",
+		says: `"status": "succeeded"`, code: 2},
+	{program: "appliance-provider-executor", request: "requests/assign-dry-run.json",
+		says: `"kind": "ExecuteActionResult"`, code: 2},
+	{program: "aws-provider-inventory", request: "inventory/request.json",
+		says: `"kind": "ObservePrivateIPsResult"`, code: 2},
+	{program: "ec2sim", says: "router-a", code: 2},
+	// 2 would mean that an instance is off.
+	{program: "fence_aws_executor", says: "router-a", code: 1},
+	{program: "lifecycled", code: 2},
+}
+
+// ofOthers are examples that a test of this package does not run, by how they begin.
+var ofOthers = map[string]string{
+	"actionctl ":                    "TestHelpExamplesRun runs them",
+	"lifecycled ":                   "cmd/lifecycled runs them",
+	"ec2sim run -- aws ":            "needs the AWS CLI; pkg/internal/conformance runs that",
+	"fence_aws_executor --action=s": "needs a group of that id; cmd/fence_aws_executor runs that",
+}
+
+// TestHelpOfEveryProgram fits a screen and ends with an example that runs. Wrong usage is told in a
+// line that names the help.
+func TestHelpOfEveryProgram(t *testing.T) {
+	var programs []string
+	for _, p := range every {
+		programs = append(programs, p.program)
+	}
+	bin, err := testprograms.Build(programs...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for program, example := range map[string]string{
-		"actionctl":              "actionctl import -f plans.yaml",
-		"aws-provider-executor":  "aws-provider-executor < request.json",
-		"aws-provider-inventory": "aws-provider-inventory < request.json",
-		"ec2sim":                 "ec2sim run -- aws ec2 describe-instances",
-		"fence_aws_executor":     "fence_aws_executor --action=status --plug=i-0123456789abcdef0",
-	} {
-		out, err := exec.Command(filepath.Join(bin, program), "--help").CombinedOutput()
+	used := map[string]bool{}
+	for _, p := range every {
+		t.Run(p.program, func(t *testing.T) {
+			out, err := exec.Command(filepath.Join(bin, p.program), "--help").Output()
+			short, errShort := exec.Command(filepath.Join(bin, p.program), "-h").Output()
+			if err != nil || errShort != nil || string(short) != string(out) {
+				t.Errorf("--help: %v, -h: %v: %s", err, errShort, short)
+			}
+			helptest.Fits(t, string(out), 0)
+			examples, _ := readHelp(string(out), true)
+			for _, line := range examples {
+				if beginning(ofOthers, line, used) == "" {
+					runOther(t, bin, line, p.request, p.says)
+				}
+			}
+			for _, wrong := range []string{"--frobnicate", "frobnicate"} {
+				checkWrong(t, filepath.Join(bin, p.program), wrong, p.code)
+			}
+		})
+	}
+	for begins := range ofOthers {
+		if !used[begins] {
+			t.Errorf("no example begins with %q", begins)
+		}
+	}
+}
+
+// checkWrong checks what a program says of a wrong argument.
+func checkWrong(t *testing.T, program, wrong string, code int) {
+	t.Helper()
+	cmd := exec.Command(program, wrong)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run() // its exit code is looked at
+	if got := cmd.ProcessState.ExitCode(); got != code || stdout.Len() > 0 {
+		t.Errorf("%s: exit code %d, want %d, and it prints %q", wrong, got, code, &stdout)
+	}
+	said := stderr.String()
+	if strings.Count(said, "\n") != 1 || !oneHelp.MatchString(said) {
+		t.Errorf("%s: %s", wrong, said)
+	}
+}
+
+// oneHelp is the end of a line that names the help.
+var oneHelp = regexp.MustCompile(`; see [a-z2_-]+ --?help\n$`)
+
+// runOther runs an example of another program than actionctl on a stand-in of its own.
+func runOther(t *testing.T, bin, line, request, says string) {
+	t.Helper()
+	srv, err := ec2sim.Start(ec2sim.New(ec2sim.Lab()),
+		ec2sim.ServerOptions{Metadata: ec2sim.LabMetadata()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(srv.Env(), "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+cmd.Dir,
+		"EXECUTOR_STATE_DIR="+filepath.Join(cmd.Dir, "state"))
+	if request != "" {
+		text, err := os.ReadFile(filepath.Join("..", "..", "examples", request))
 		if err != nil {
-			t.Errorf("%s --help: %v", program, err)
+			t.Fatal(err)
 		}
-		line := regexp.MustCompile(`(?m)^(example:)? +` + regexp.QuoteMeta(example) + `$`)
-		if !line.Match(out) {
-			t.Errorf("the help of %s has not the example %q:\n%s", program, example, out)
+		if err := os.WriteFile(filepath.Join(cmd.Dir, "request.json"), text, 0o600); err != nil {
+			t.Fatal(err)
 		}
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), says) {
+		t.Errorf("%s: %v: %s", line, err, out)
 	}
 }
 

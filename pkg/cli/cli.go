@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/metrics"
 	"aws-provider-executor/pkg/network"
@@ -91,7 +92,10 @@ func (p *Program) Main(
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
+	err := commands.CheckCommand(root, args[1:])
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	for _, end := range a.atEnd {
 		end()
 	}
@@ -118,34 +122,6 @@ func (p *Program) withNodes() *Program {
 	both := *p
 	both.Registry = p.Registry.With(sshcommand.Provider, sshcommand.Verbs())
 	return &both
-}
-
-// checkCobrasOwn gives the commands that cobra itself adds arguments that are checked.
-func checkCobrasOwn(root *cobra.Command) {
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
-	for _, c := range root.Commands() {
-		switch c.Name() {
-		case "help":
-			c.Short, c.Long = "tell about a command", "help tells about a command, as --help does."
-			c.Example = "  actionctl help import"
-			c.Args = func(_ *cobra.Command, args []string) error {
-				if _, rest, _ := root.Find(args); len(rest) > 0 {
-					return usage("there is no command %q; see actionctl --help", strings.Join(args, " "))
-				}
-				return nil
-			}
-		case "completion":
-			c.Short = "write the completion of a shell"
-			c.Example = "  actionctl completion bash > /etc/bash_completion.d/actionctl"
-			for _, shell := range c.Commands() {
-				shell.Short = "write the completion of " + shell.Name()
-				shell.Example = "  actionctl completion " + shell.Name()
-			}
-			c.Args = noArguments
-			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-		}
-	}
 }
 
 // app is one run of the program.
@@ -181,16 +157,12 @@ func (a *app) root() *cobra.Command {
 		Use:   "actionctl",
 		Short: "the gate for provider actions: policy, approval, journal",
 		Long: `actionctl takes plans into a journal, has them approved, and runs them through an
-executor, as a policy allows. Nothing changes the provider but execute, rollback, smoke, lab
-teardown, and run of a request that says execute. An action is named by its id or its idempotency
-key; where that is unclear, by id=ID or key=KEY.
-
-Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
+executor, as a policy allows. Only execute, rollback, smoke, lab teardown, and run of a request that
+says execute change the provider. An action is named by its id or its key; where that is unclear, by
+id=ID or key=KEY.`,
 		Example: `  actionctl import -f plans.yaml
-  actionctl execute 1 2 --dry-run
   actionctl approve 1 2 --by ann@example.org
-  actionctl execute --all-approved
-  actionctl rollback --all`,
+  actionctl execute --all-approved`,
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if version {
@@ -203,12 +175,6 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 	// Not cobra's own: that takes a template, and with templates the linker keeps every method of
 	// the SDK, 33 MB of them.
 	root.Flags().BoolVarP(&version, "version", "v", false, "version for actionctl")
-	root.SetFlagErrorFunc(
-		func(c *cobra.Command, err error) error {
-			return usage("%v; see %s --help", err,
-				c.CommandPath())
-		},
-	)
 	flags := root.PersistentFlags()
 	flags.Var(
 		&once{to: &a.journalPath},
@@ -296,8 +262,7 @@ Exit: 0 done, 1 failed, 2 wrong usage, 3 refused by the gate.`,
 	}
 	// The commands that cobra adds keep the output that they find.
 	root.SetOut(a.stdout)
-	checkCobrasOwn(root)
-	setHelp(root)
+	commands.Setup(root, About)
 	return root
 }
 
@@ -340,12 +305,7 @@ func (a *app) checkFlags(mayBePage bool) error {
 	return nil
 }
 
-// usageError is a command that can't be meant.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+func usage(format string, args ...any) error { return commands.Wrong(format, args...) }
 
 // exit ends the program with a code; what there is to say has been said.
 type exit int
@@ -354,7 +314,7 @@ func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 func exitCode(err error) (code int, tell bool) {
 	var silent exit
-	var wrong *usageError
+	var wrong *commands.UsageError
 	switch {
 	case err == nil:
 		return ExitDone, false
@@ -370,7 +330,7 @@ func exitCode(err error) (code int, tell bool) {
 
 // isCobraUsage tells the errors that cobra itself makes of arguments, which have no type.
 func isCobraUsage(err error) bool {
-	for _, begin := range []string{"unknown command", "if any flags in the " +
+	for _, begin := range []string{"if any flags in the " +
 		"group", "at least one of the flags"} {
 		if strings.HasPrefix(err.Error(), begin) {
 			return true
@@ -394,18 +354,6 @@ func (o *once) Set(text string) error {
 		return errors.New("it is given twice")
 	}
 	*o.to, o.given = text, true
-	return nil
-}
-
-func noArguments(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage(
-			"%s takes no argument, not %q; see %s --help",
-			c.CommandPath(),
-			args[0],
-			c.CommandPath(),
-		)
-	}
 	return nil
 }
 

@@ -43,7 +43,7 @@ the terminal), a public key's file or agent:COMMENT for a key that an agent has,
 Without it the name is self-declared.`,
 		Example: `  actionctl approve 7 --by ann@example.org
   actionctl approve 7 --by ann@example.org --sign ~/.ssh/id_ed25519
-  actionctl approve 7 --by ann@example.org --sign agent:yubikey --evidence seen.json
+  actionctl approve 7 --by ann@example.org --sign agent:yubikey
   actionctl approve --key 'mobility-7/*' --by ann@example.org --yes`,
 		Args:              yes.args,
 		ValidArgsFunction: a.completeActions(gate.Pending),

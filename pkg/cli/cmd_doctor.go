@@ -18,6 +18,7 @@ import (
 
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/metrics"
@@ -33,7 +34,7 @@ func (a *app) doctor() *cobra.Command {
 	var strict bool
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "look over what an operator needs: executor, journal, policy, identity",
+		Short: "look over executor, journal, policy and identity",
 		Long: `doctor looks once over what the other commands need: the executor and what it answers, the
 variables, the policy, the journal, the directories, the region and the credentials, by their source
 and never by their secret. Each check is pass, warn, fail or unknown, with what was seen and what to
@@ -44,7 +45,7 @@ against it, too.`,
 		Example: `  actionctl doctor
   actionctl doctor --region ap-northeast-1 --strict
   actionctl doctor -o json`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			report := a.examine(c.Context(), region)
 			if err := a.print(report, func(w io.Writer) { a.printExamined(w, report, strict) }); err != nil {
@@ -160,7 +161,7 @@ func (x *examination) settings() {
 func (x *examination) policies() (files string) {
 	p, files, err := x.loadPolicy()
 	x.policy = p
-	var wrong *usageError
+	var wrong *commands.UsageError
 	switch {
 	case errors.As(err, &wrong):
 		x.say("policy", preflight.Fail, err.Error(), "give it another path")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/view"
@@ -21,7 +22,7 @@ func (a *app) evidence() *cobra.Command {
 behind them, the plans, the network around, who looked and when. Its digest covers all of it.`,
 		Example: `  actionctl preflight -f request.json --evidence evidence.json
   actionctl evidence show evidence.json`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.evidenceVerify(), a.evidenceShow())

@@ -26,14 +26,14 @@ var scopedKinds = []struct {
 	flag, doc string
 	kind      action.Kind
 }{
-	{"eni", "an interface that may be changed, holders that addresses go back to among them",
+	{"eni", "an interface that may be changed, and a holder of addresses",
 		action.NetworkInterface},
 	{"instance", "an instance that may be changed", action.Instance},
 	{"route-table", "a route table that may be changed", action.RouteTable},
-	{"security-group", "a group that interfaces may be given, those that a fence takes off among them",
+	{"security-group", "a group that a fence gives or takes off",
 		action.SecurityGroup},
-	{"elastic-ip", "the allocation of an Elastic IP that may be changed", action.ElasticIP},
-	{"auto-scaling-group", "an Auto Scaling group, by its name, whose instances may be changed",
+	{"elastic-ip", "an Elastic IP's allocation that may be changed", action.ElasticIP},
+	{"auto-scaling-group", "an Auto Scaling group, by its name",
 		action.ScalingGroup},
 }
 
@@ -42,24 +42,20 @@ func (a *app) iamPolicy() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "iam-policy [VERB...] --region REGION",
 		Short: "print the smallest IAM policy for some verbs",
-		Long: `iam-policy prints the smallest IAM policy for the verbs and those that undo them, or for
-the requests of a file and their undo. Without any it is for what --with names alone. Reading can
-be restricted to a region only; changing is restricted to the resources that are named, and to a
-VPC and tags where IAM has a condition for that.
+		Long: `iam-policy prints the smallest IAM policy for verbs and their undo, for the requests of a
+file and their undo, or for what --with names alone. Reading is restricted to a region; changing to
+the resources that are named, and to a VPC and tags where IAM has a condition for that.
 
 --with adds what only some requests need, by the name of the parameter (` +
 			strings.Join(iampolicy.Parameters(a.Registry), ", ") + `), and
 ` + extrasHelp() + `
 What the policy leaves out is told on standard error.
 
---compare holds a role's real policies against it: what is missing, what is more than needed, and
-what can't be judged. They are read from IAM with the credentials at hand, or from files. --probe
-asks EC2 itself, with the role's own credentials: no call leaves that does not say DryRun. Both
-end with 1 where a check failed.`,
-		Example: `  actionctl iam-policy assign-secondary-ip ensure-forwarding-enabled --family ipv4 \
+--compare holds a role's real policies against it, read from IAM or from files: what is missing, and
+what is more than needed. --probe asks EC2 itself, by DryRun alone. Both end with 1 where a check
+failed.`,
+		Example: `  actionctl iam-policy assign-secondary-ip ensure-forwarding-enabled \
     --region ap-northeast-1 --account 123456789012 --eni eni-0123456789abcdef0
-  actionctl iam-policy fence-security-groups --with onFencePoweroff --with powerOn \
-    --region ap-northeast-1 --instance i-0123456789abcdef0
   actionctl iam-policy --with inventory --region ap-northeast-1
   actionctl iam-policy -f requests.json --compare --role router`,
 		ValidArgsFunction: a.completeVerb,

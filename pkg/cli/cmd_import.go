@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/document"
 	"aws-provider-executor/pkg/gate"
 )
@@ -39,7 +40,7 @@ only read.`,
   actionctl import -f plans.yaml
   actionctl import -f request.json --source mobility-7
   actionctl import -f core.db`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			im.source = firstOf(im.source, im.file)
 			if isDatabase(im.file) {

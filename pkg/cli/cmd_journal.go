@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/journal"
@@ -37,7 +38,7 @@ wrote. With --follow it goes on, and shows each event as it is written, until it
   actionctl journal --follow -o json
   actionctl journal --verify
   actionctl journal --verify --from "$(tail -n 1 /mnt/elsewhere/heads)"`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if q.Limit < 0 || q.After < 0 {
 				return usage("--limit and --after are 0 or more")
@@ -210,7 +211,7 @@ can't: journal --verify --head then finds a log whose end was taken off, and an 
 file in the newer's place. With --sign it is signed as ssh-keygen -Y sign does.`,
 		Example: "  actionctl journal head >> /mnt/elsewhere/heads\n" +
 			"  actionctl journal head --sign ~/.ssh/id_ed25519 -o json",
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			j, err := a.openJournal(c.Context())
 			if err != nil {

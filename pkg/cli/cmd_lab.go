@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/awsec2/ec2model"
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
@@ -36,7 +37,7 @@ func (a *app) lab() *cobra.Command {
 		Short: "what a lab still runs, and how to stop it",
 		Example: `  actionctl lab cost --tag lab=smoke --region ap-northeast-1
   actionctl lab teardown --tag lab=smoke --region ap-northeast-1 --by alice`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.labCost(), a.labTeardown())
@@ -61,7 +62,7 @@ func (a *app) labCost() *cobra.Command {
 stopped or terminated, with their type and since when they run. It says what it does not look
 at. It ends with 0, whatever runs.`,
 		Example: "  actionctl lab cost --tag lab=smoke --region ap-northeast-1",
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			found, err := a.labInstances(c.Context(), f)
 			if err != nil {
@@ -149,7 +150,7 @@ approved it stops each by an action of the journal, which rollback takes back: i
 again that ran. It deletes nothing, and never stops the machine that it runs on: leave that one out
 with --except.`,
 		Example: "  actionctl lab teardown --tag lab=smoke --region ap-northeast-1 --by alice",
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.teardown(c.Context(), f) },
 	}
 	f.flags(c)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/gate"
 )
 
@@ -27,7 +28,7 @@ whenever it changes; elsewhere each action follows once more as it changes.`,
 		Example: `  actionctl list --status pending,failed
   actionctl list --target eni-0123456789abcdef0 --since 24h --newest -o wide
   actionctl list --key 'mobility-7/*' --watch`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q, err := f.query(a.Now())
 			if err != nil {

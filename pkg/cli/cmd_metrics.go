@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/executor"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/history"
@@ -29,7 +30,7 @@ many records, so a timer runs it. Neither ledger nor journal is changed. One tha
 holds nothing.`,
 		Example: `  actionctl metrics
   EXECUTOR_METRICS_DIR=/var/lib/node_exporter actionctl metrics`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			state := metrics.New(programName, a.Version)
 			if err := a.surveyLedger(c.Context(), state); err != nil {

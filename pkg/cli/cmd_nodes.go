@@ -29,7 +29,7 @@ func (a *app) nodes() *cobra.Command {
 	n := &nodeCommands{app: a}
 	c := &cobra.Command{
 		Use:   "nodes",
-		Short: "keep a reference to every node: instances, regions, machines by address",
+		Short: "keep every node: instances, their regions, machines by address",
 		Long: `nodes keeps a reference to every node and follows its life. Managers say where nodes come
 from, and scans look there. Reports, probes and people say more. State is the cloud's own word;
 status says if a node answers. Only newer evidence changes what is known, and terminated is final.
@@ -510,7 +510,8 @@ func (n *nodeCommands) add() *cobra.Command {
 named PREFIX-HOST, or HOST without a prefix. It is probed by TCP, or by SSH with a file of known
 hosts: a host whose key is not in it is not taken for the node.`,
 		Example: `  actionctl nodes add 10.0.0.9 10.0.0.10 --name-prefix rack4
-  actionctl nodes add db1.example.net --probe ssh --port 22 --known-hosts /etc/ssh/ssh_known_hosts`,
+  actionctl nodes add db1.example.net --probe ssh --port 22 \
+    --known-hosts /etc/ssh/ssh_known_hosts`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("name the hosts to add; see %s --help", c.CommandPath())

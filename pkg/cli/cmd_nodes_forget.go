@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/nodes/store"
 )
 
@@ -30,9 +31,10 @@ scan or a report shows again is a new node. Without --count nothing is deleted: 
 be. With it they are deleted, all or none: where the filter has another number by then, none is.
 
 ` + filterHelp,
-		Example: `  actionctl nodes delete --filter state=terminated,stateSince=..2026-11-01T00:00:00Z
-  actionctl nodes delete --filter state=terminated,stateSince=..2026-11-01T00:00:00Z --count 12`,
-		Args: noArguments,
+		Example: `  actionctl nodes delete --filter state=terminated,region=eu-west-1
+  actionctl nodes delete --count 12 \
+    --filter state=terminated,region=eu-west-1`,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			parsed, err := f.parse()
 			switch {
@@ -90,7 +92,7 @@ heard for that long: no report, no probe that reached them, and no scan that sho
 never reported and never answered a probe are none of them: scans alone say how they are. A new
 report has such a node run again.`,
 		Example: `  actionctl nodes mark-missing --not-heard-for 24h`,
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if silence < time.Minute {
 				return usage("--not-heard-for is %s, want a minute or more, as 24h", silence)

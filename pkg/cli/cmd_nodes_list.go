@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/nodes"
 	selector "aws-provider-executor/pkg/nodes/filter"
 	"aws-provider-executor/pkg/nodes/store"
@@ -80,9 +81,9 @@ a node that is there all the while is listed once, also while others come and go
 
 ` + filterHelp,
 		Example: `  actionctl nodes list --filter 'region=us-west*,tag:Name=web*,!tag:env=prod'
-  actionctl nodes list --filter state=stopped --sort stateSince --descending -o wide
+  actionctl nodes list --filter state=stopped --sort stateSince --descending
   actionctl nodes list --limit 0 -o json`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if !slices.Contains(store.SortFields(), q.Sort) {
 				return usage("--sort is %q, want one of %s", q.Sort, strings.Join(store.SortFields(), ", "))
@@ -193,7 +194,7 @@ func (n *nodeCommands) count() *cobra.Command {
 		Short:   "count the nodes of a filter: all, by state and by status",
 		Long:    "count tells how many nodes a filter has.\n\n" + filterHelp,
 		Example: `  actionctl nodes count --filter 'tag:env=prod,status=unreachable'`,
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			parsed, err := f.parse()
 			if err != nil {
@@ -367,7 +368,7 @@ itself; the others are matched here. It looks at no node.
 
 ` + filterHelp,
 		Example: `  actionctl nodes explain --filter 'region=us-west*,tag:Name=web*,!tag:env=prod'`,
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			parsed, err := f.parse()
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/nodes"
 	"aws-provider-executor/pkg/nodes/scan"
 	"aws-provider-executor/pkg/nodes/store"
@@ -30,7 +31,7 @@ reference and never a secret. Several managers may look with one identity, and a
 node that two of them see belongs to both.`,
 		Example: `  actionctl nodes managers create --type aws-ec2 --name own --regions 'eu-*'
   actionctl nodes managers list`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(n.managerCreate(), n.managerUpdate(), n.managerList(), n.managerShow(),
@@ -255,22 +256,19 @@ func (n *nodeCommands) managerCreate() *cobra.Command {
 		Use:   "create --type TYPE --name NAME",
 		Short: "create a manager, and scan it",
 		Long: `create writes a manager down and scans it at once. One that can't look yet stays, with the
-reason: mend that, and connect or scan it again. Nodes that another manager has already get this
+reason. Nodes that another manager has already get this
 one as well.
 
-An Azure manager looks with whatever identity Azure's own tools would find (environment, workload,
-managed identity, az login), or with that of --secret file:/PATH: JSON with tenantId, clientId and
-clientSecret. It looks at each subscription that the identity sees, location by location; the role
-Reader is enough. Machines of scale sets in uniform orchestration are not seen. A cloud other than
-Azure's public one is named by AZURE_ENVIRONMENT.
+An Azure manager looks with the identity that Azure's own tools find, or with --secret file:/PATH:
+JSON with tenantId, clientId and clientSecret. The role Reader is enough. Machines of scale sets in
+uniform orchestration are not seen.
 
-Terminated stays terminated. Where the cloud shows such a node alive, as after the deletion of
-its manager with --nodes terminated, create tells which ones; --revive has them live again.`,
-		Example: `  actionctl nodes managers create --type aws-ec2 --name own --regions 'eu-*,us-west-2'
-  actionctl nodes managers create --type aws-ec2 --name shop --external-id WORD \
-    --role arn:aws:iam::222233334444:role/nodes --accounts 222233334444
-  actionctl nodes managers create --type azure-vm --name azure --regions '*europe'`,
-		Args: noArguments,
+Terminated stays terminated. Where the cloud shows such a node alive, create tells which ones, and
+--revive has them live again.`,
+		Example: `  actionctl nodes managers create --type aws-ec2 --name own --regions 'eu-*'
+  actionctl nodes managers create --type aws-ec2 --name shop \
+    --role arn:aws:iam::222233334444:role/nodes --external-id WORD`,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			m := nodes.Manager{Type: nodes.ManagerType(f.kind)}
 			if f.kind == "" {
@@ -405,7 +403,7 @@ func (n *nodeCommands) managerList() *cobra.Command {
 		Use:     "list",
 		Short:   "list the managers, with what the last look came to",
 		Example: `  actionctl nodes managers list -o wide`,
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := n.openNodes(c.Context(), false)
 			if err != nil {

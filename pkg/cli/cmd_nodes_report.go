@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/nodes"
 )
 
@@ -194,7 +195,7 @@ not lower what is known. All are read before the first is taken over.`,
   echo '{"uuid":"5f…","name":"db1","lastContact":"2026-11-29T12:00:00Z",
     "runData":{"id":"r1","status":"passed","endTime":"2026-11-29T12:00:00Z"}}' |
     actionctl nodes report -f -`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if path == "" {
 				return usage("-f names the file of reports; - is standard input")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/nodes/service"
 	"aws-provider-executor/pkg/nodes/service/endpoint"
 	"aws-provider-executor/pkg/nodes/service/page"
@@ -45,15 +46,14 @@ alone is every caller. The first line that fits holds; who is in none may only r
 --rights all may write who are let in, and users of this machine always may: the store is theirs. It
 is read again when it changes; nobody else writes while it can't be read.
 
-At / is a page for people, which changes nothing: nodes and filters, regions and their verdicts,
-and what changed.
+At / is a page for people, which changes nothing.
 
 Every call that changes something is in the audit log of the store, with its caller, and so is one
 that is refused to who may only read. actionctl nodes keep says how long the log is kept.`,
-		Example: `  actionctl nodes serve
-  actionctl nodes serve --listen 127.0.0.1:8780
-  curl --json '{"filter":["state=running"]}' http://127.0.0.1:8780/nodes.v1.NodeService/ListNodes`,
-		Args: noArguments,
+		Example: `  curl --json '{"filter":["state=running"]}' \
+    http://127.0.0.1:8780/nodes.v1.NodeService/ListNodes
+  actionctl nodes serve --listen 127.0.0.1:8780`,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.Grace <= 0 {
 				return usage("--grace is more than 0")

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/nodes/sshcommand"
 	display "aws-provider-executor/pkg/printable"
@@ -24,20 +25,14 @@ func (a *app) plan() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "plan VERB",
 		Short: "write a plan, for import",
-		Long: `plan writes the plan of one action, as import takes it. Its flags are the fields of the
-verb: actionctl plan VERB --help lists them. Every fault is named at once, and nothing is written
-then. It asks nobody and changes nothing.
-
-With --nodes it writes a plan for each node of a filter, and the frozen list of them that each plan
-is bound to: nodes that come later are never taken in.
-
-The region is that of AWS_REGION unless a flag says otherwise. Plans can be put into one file, one
-after the other.`,
-		Example: `  actionctl plan assign-secondary-ip --nic eni-0123456789abcdef0 --address 10.88.60.9 \
-    --region ap-northeast-1 --key mobility-7/assign > plan.yaml
+		Long: `plan writes the plan of one action, as import takes it, and changes nothing. Its flags
+are the fields of the verb, whose help lists them; the region may be that of AWS_REGION. Plans can
+be put into one file. With --nodes it writes a plan for each node of a filter, and the frozen list
+of them that each plan is bound to.`,
+		Example: `  actionctl plan assign-secondary-ip --nic eni-0123456789abcdef0 \
+    --address 10.88.60.9 --region ap-northeast-1 --key lab/assign > plan.yaml
   actionctl plan stop-instances --key maint-7 --param tag=env=lab \
-    --nodes 'region=us-west*,tag:Name=web*,!tag:env=prod' > plans.yaml
-  actionctl plan fence-security-groups --help`,
+    --nodes 'region=us-west*,tag:Name=web*,!tag:env=prod' > plans.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("there is no action %q; there are %s", args[0], a.Registry.Names())
@@ -50,6 +45,12 @@ after the other.`,
 		c.AddCommand(a.planOf(v))
 	}
 	return c
+}
+
+// firstSentence is the first sentence of a text, without its period.
+func firstSentence(text string) string {
+	first, _, _ := strings.Cut(text, ". ")
+	return strings.TrimSuffix(unquoted(first), ".")
 }
 
 // planning is what a plan is made of.
@@ -74,10 +75,10 @@ func (a *app) planOf(v action.Verb) *cobra.Command {
 	p := &planning{verb: v, flags: flagsOf(v), nodes: selecting{nodeCommands: nodeCommands{app: a}}}
 	c := &cobra.Command{
 		Use:     v.Name + " --key KEY" + requiredFlags(p.flags),
-		Short:   v.Doc,
+		Short:   firstSentence(v.Doc),
 		Long:    p.about() + a.byHand(v),
 		Example: a.examplesOf(p),
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("nodes") {
 				return a.planForNodes(c.Context(), p)
@@ -91,7 +92,7 @@ func (a *app) planOf(v action.Verb) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.Var(&once{to: &p.plan.IdempotencyKey}, "key",
-		"the idempotency `key`: an action that has it runs once, however often it is sent (required)")
+		"the idempotency `key`: an action that has it runs once (required)")
 	for i := range p.flags {
 		p.flags[i].add(c)
 	}
@@ -110,7 +111,7 @@ func (a *app) planOf(v action.Verb) *cobra.Command {
 
 // about is what the help says of a verb's plan.
 func (p *planning) about() string {
-	text := "The plan of an action that does this: " + p.verb.Doc
+	text := p.verb.Doc
 	switch {
 	case p.verb.Undo != "":
 		text += "\nIt is undone by " + p.verb.Undo + "."
@@ -177,20 +178,20 @@ func (a *app) examplesOf(p *planning) string {
 
 // example is one command line. With a filter it leaves out the fields that each node says itself.
 func (p *planning) example(key string, nodes ...string) string {
-	line := "actionctl plan " + p.verb.Name + " --key " + key
+	parts := []string{"actionctl plan " + p.verb.Name, "--key " + key}
 	if len(nodes) > 0 {
-		line += " --nodes " + quoted(nodes[0])
+		parts = append(parts, "--nodes "+quoted(nodes[0]))
 	}
 	for _, f := range p.flags {
 		switch {
 		case len(nodes) > 0 && slices.Contains(nodes[1:], f.Field.Name):
 		case f.Required:
-			line += " \\\n    " + f.spelt(quoted(f.Form.Example))
+			parts = append(parts, f.spelt(quoted(f.Form.Example)))
 		case f.Key.Name != "" && f.name == "parameter":
-			line += " \\\n    --" + f.name + " " + quoted(f.Key.Example+"="+f.Form.Example)
+			parts = append(parts, "--"+f.name+" "+quoted(f.Key.Example+"="+f.Form.Example))
 		}
 	}
-	return line
+	return commands.Continued(parts)
 }
 
 func requiredFlags(flags []fieldFlag) string {
@@ -258,7 +259,7 @@ func (f *fieldFlag) add(c *cobra.Command) {
 		_, placeholder, _ := strings.Cut(f.Name, "<")
 		placeholder, _, _ = strings.Cut(placeholder, ">")
 		c.Flags().StringArrayVar(&f.members, f.name, nil,
-			unquoted(doc)+"; as `"+placeholder+"=VALUE`, and may be given several times")
+			unquoted(doc)+"; `"+placeholder+"=VALUE`, as often as needed")
 	default:
 		v := &fieldValue{once{to: &f.text}, kindOf(f.Form)}
 		flag := c.Flags().VarPF(v, f.name, "", unquoted(doc))

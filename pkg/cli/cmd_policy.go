@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/policy"
 	"aws-provider-executor/pkg/protocol"
 )
@@ -27,7 +28,7 @@ func (a *app) policy() *cobra.Command {
 		Use:     "policy",
 		Short:   "check policies",
 		Example: "  actionctl policy check -f policy.yaml",
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return usage("policy takes a subcommand: " +
 				"check")
@@ -48,7 +49,7 @@ func (a *app) policyCheck() *cobra.Command {
 is wrong. With a request (as run takes it) in a second file it reports whether the policy allows
 that now, every reason against, and what it needs besides. A policy that is refused, and a request
 that it denies, end with 3.`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(files) > 2 {
 				return usage("policy check takes a policy and at most one request")

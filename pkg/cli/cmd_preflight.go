@@ -60,7 +60,7 @@ machine alone, unless a host is named.`,
 		Example: `  actionctl preflight -f request.json --expect-account 123456789012
   actionctl preflight mobility-7/assign --strict -o json
   actionctl preflight -f request.json --iam --role lab-router
-  actionctl preflight -f failover.json --watch 5m --listen 9108 --expect-role lab-router`,
+  actionctl preflight -f failover.json --watch 5m --listen 9108`,
 		Args:              func(_ *cobra.Command, args []string) error { return f.check(args) },
 		ValidArgsFunction: a.completeActions(gate.Pending, gate.Approved),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/gate"
 	display "aws-provider-executor/pkg/printable"
 	"aws-provider-executor/pkg/protocol"
@@ -22,7 +23,7 @@ result, as a core would. It stops at the first that fails. Nothing is journaled.
 a policy, and one that asks for neither approval nor evidence; a dry-run needs none.`,
 		Example: `  actionctl run -f request.json --mode dry-run
   actionctl run -f request.json --policy policy.yaml`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch protocol.Mode(mode) {
 			case "", protocol.DryRun, protocol.Execute:

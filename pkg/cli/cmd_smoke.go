@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/evidence"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/preflight"
@@ -47,9 +48,9 @@ With --max-decision-wait it stops the lab's instances that --stop names when nob
 so long. That is approved at the start, as a part of the run. With --sign the approvals are
 signed, as approve signs them.`,
 		Example: `  actionctl smoke -f request.json --tag lab=smoke --by alice
-  actionctl smoke -f request.json --tag lab=smoke --by alice --hold --max-decision-wait 20m \
-    --stop i-0123456789abcdef0`,
-		Args: noArguments,
+  actionctl smoke -f request.json --tag lab=smoke --by alice --hold \
+    --max-decision-wait 20m --stop i-0123456789abcdef0`,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return a.runSmoke(c.Context(), f) },
 	}
 	c.Flags().VarP(&once{to: &f.file}, "file", "f", "the requests' `file`; - is standard input")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/journal"
 )
@@ -27,7 +28,7 @@ func (a *app) status() *cobra.Command {
 command goes on with them. It does not hold them against the event log.`,
 		Example: `  actionctl status
   actionctl status -o json`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			j, err := a.openJournal(c.Context())
 			if err != nil {

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"aws-provider-executor/pkg/commands"
 )
 
 func (a *app) version() *cobra.Command {
@@ -13,7 +15,7 @@ func (a *app) version() *cobra.Command {
 		Short: "tell the version",
 		Example: `  actionctl version
   actionctl version -o json`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return a.print(
 				map[string]string{"version": a.Version},

@@ -159,7 +159,7 @@ func (p *Process) inquiryUsage() string {
 	if len(all) == 0 {
 		return ""
 	}
-	text := "\nBeside them, which only read:\n"
+	text := "Beside them, which only read:\n"
 	for _, q := range all {
 		text += "  " + q.Name + "\n"
 	}

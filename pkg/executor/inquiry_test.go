@@ -152,7 +152,7 @@ func TestInquiriesAreNamed(t *testing.T) {
 		t.Error("it was asked")
 	}
 	p.run(t, nil, "", "--help")
-	const want = "Verbs:\n  on\n  off\n\nBeside them, which only read:\n  rest\n  look\n\nEnvironment:"
+	const want = "Verbs:\n  on, off\nBeside them, which only read:\n  rest\n  look\n\nEnvironment;"
 	if !strings.Contains(p.stdout.String(), want) {
 		t.Errorf("the help is\n%s", &p.stdout)
 	}

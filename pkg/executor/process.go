@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -201,20 +200,30 @@ func (r result) Write(w io.Writer) error { return protocol.Encode(w, r.Result) }
 
 // usage is what a person is told who starts the program by hand.
 func (p *Process) usage() string {
-	return fmt.Sprintf(`%s reads one ExecuteActionRequest (JSON) on standard input and writes
-one ExecuteActionResult on standard output. A core starts it without arguments.
+	// strings.Repeat would be the only use of it in the plugin, and costs 1.4 KB there.
+	const column = "                        "
+	settings := ""
+	for _, s := range Settings() {
+		about, _, _ := strings.Cut(s.Doc, ";")
+		settings += "  " + s.Name + column[len(s.Name):] + strings.ReplaceAll(about, "`", "") + "\n"
+	}
+	return strings.ReplaceAll(`NAME reads one ExecuteActionRequest (JSON) on
+standard input and writes one ExecuteActionResult on standard output. A core
+starts it without arguments.
 
-  %s < request.json
-  %s serve < requests.json
-  %s --version
+Usage:
+  NAME < request.json
+  NAME serve < requests.json
+  NAME --version, --capabilities, --help
 
 Verbs:
-  %s
-%s
-Environment:
-  %s
-and the AWS SDK's own.
-`, p.Name, p.Name, p.Name, p.Name, strings.ReplaceAll(p.Registry.Names(), ", ", "\n  "),
-		p.inquiryUsage(),
-		strings.Join(settingNames(), "\n  "))
+`+plugin.Listed(p.Registry.Names())+p.inquiryUsage()+`
+Environment; man NAME has all of it:
+`+settings+`  and the AWS SDK's own.
+
+Exit: 0 a result was written, whatever it says; 1 none could be; 2 wrong usage.
+
+Examples:
+  NAME < request.json
+`, "NAME", p.Name)
 }

@@ -219,10 +219,12 @@ func TestAResultThatCanNotBeWrittenIsNoSuccess(t *testing.T) {
 
 // TestProcessExplainsItself: to a person, on the stream that is for what was asked.
 func TestProcessExplainsItself(t *testing.T) {
-	const help = "switcher reads one ExecuteActionRequest (JSON) on standard input and writes\n" +
-		"one ExecuteActionResult on standard output. A core starts it without arguments.\n\n" +
+	const help = "switcher reads one ExecuteActionRequest (JSON) on\n" +
+		"standard input and writes one ExecuteActionResult on standard output. A core\n" +
+		"starts it without arguments.\n\nUsage:\n" +
 		"  switcher < request.json\n  switcher serve < requests.json\n" +
-		"  switcher --version\n\nVerbs:\n  on\n  off\n\nEnvironment:\n"
+		"  switcher --version, --capabilities, --help\n\n" +
+		"Verbs:\n  on, off\n\nEnvironment; man switcher has all of it:\n"
 	for _, c := range []struct {
 		args           string
 		code           int
@@ -231,8 +233,9 @@ func TestProcessExplainsItself(t *testing.T) {
 		{"--version", 0, "switcher v9\n", ""},
 		{"--help", 0, help, ""},
 		{"-h", 0, help, ""},
-		{"--version now", 2, "", "switcher takes no arguments, not \"--version now\"\n\n" + help},
-		{"run", 2, "", "switcher takes no arguments, not \"run\"\n\n" + help},
+		{"--version now", 2, "", "switcher: wrong argument \"--version now\"; see"},
+		{"run", 2, "", "switcher: wrong argument \"run\"; see switcher --help\n"},
+		{"srve", 2, "", "switcher: wrong argument \"srve\" (did you mean serve?); see switcher"},
 	} {
 		p := newProcess(t)
 		code := p.run(t, nil, request("on", "k", "a", ""), strings.Fields(c.args)...)

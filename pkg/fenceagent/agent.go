@@ -209,6 +209,9 @@ func (r *run) answer() (int, error) {
 	if !known {
 		faults = append(faults, r.unknownAction())
 	}
+	if len(r.in.misspelt) > 0 {
+		faults = append(faults, "see "+r.Name+" --help")
+	}
 	if len(faults) > 0 {
 		return exitFailed, errors.New(strings.Join(faults, "; "))
 	}

@@ -19,8 +19,9 @@ type input struct {
 	// given are values by the names of options, and older those that a deprecated name gave: they
 	// count where the option has no value of its own.
 	given, older map[string]string
-	// unknown are the names of what is no option; faults is what can't be read at all.
-	unknown, faults []string
+	// unknown are the names of what is no option; faults is what can't be read at all, and misspelt
+	// what can't be of a command line.
+	unknown, faults, misspelt []string
 	// node is the name of the node that a cluster tells beside the options.
 	node string
 	// loud is how often verbose was said on the command line.
@@ -89,7 +90,7 @@ func readArguments(args []string) *input {
 // stray notes arguments that belong to no option. They are not repeated: one may be a secret.
 func (in *input) stray(args ...string) {
 	if len(args) > 0 {
-		in.faults = append(in.faults, "there is an argument that belongs to no option")
+		in.misspelt = append(in.misspelt, "there is an argument that belongs to no option")
 	}
 }
 
@@ -99,13 +100,13 @@ func (in *input) long(text string, rest []string) []string {
 	o, ok := in.abbreviated(name)
 	switch {
 	case !ok:
-		in.faults = append(in.faults, "there is no option --"+protocol.Quote(name)+in.nearest(name))
+		in.misspelt = append(in.misspelt, "there is no option --"+protocol.Quote(name)+in.nearest(name))
 		return rest
 	case !o.takesValue() && !has:
 		in.flag(o)
 		return rest
 	case !has && len(rest) == 0:
-		in.faults = append(in.faults, o.long()+" needs a value")
+		in.misspelt = append(in.misspelt, o.long()+" needs a value")
 		return rest
 	case !has:
 		value, rest = rest[0], rest[1:]
@@ -136,7 +137,7 @@ func (in *input) short(letters string, rest []string) []string {
 	for i := range len(letters) {
 		at := slices.IndexFunc(in.table, func(o option) bool { return o.short == letters[i] })
 		if at < 0 {
-			in.faults = append(in.faults, "there is no option -"+protocol.Quote(letters[i:i+1]))
+			in.misspelt = append(in.misspelt, "there is no option -"+protocol.Quote(letters[i:i+1]))
 			return rest
 		}
 		o := in.table[at]
@@ -147,7 +148,7 @@ func (in *input) short(letters string, rest []string) []string {
 		case value != "":
 			in.set(o.name, value)
 		case len(rest) == 0:
-			in.faults = append(in.faults, o.long()+" needs a value")
+			in.misspelt = append(in.misspelt, o.long()+" needs a value")
 		default:
 			in.set(o.name, rest[0])
 			rest = rest[1:]
@@ -216,7 +217,7 @@ const greatest = 1_000_000
 
 // check finds every fault of the values, by the table alone.
 func (in *input) check() []string {
-	faults := slices.Clone(in.faults)
+	faults := slices.Concat(in.faults, in.misspelt)
 	for _, o := range in.table {
 		v := in.value(o.name)
 		if v == "" {

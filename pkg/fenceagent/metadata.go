@@ -106,42 +106,43 @@ func (o option) usage() string {
 	return said
 }
 
-// helpWidth is how wide the help is, and helpIndent where its texts begin.
-const (
-	helpWidth  = 85
-	helpIndent = 36
-)
+// helpIndent is where the texts of the help begin.
+const helpIndent = 36
 
-// exampleNode is the id of an instance in the help's example.
-const exampleNode = "i-0123456789abcdef0"
-
-// writeHelp tells a person the options.
+// writeHelp tells a person the options, each in a line. What there is to know beside that is in the
+// metadata.
 func writeHelp(w io.Writer, name string) {
-	fmt.Fprintf(w, "Usage:\n   %s [options]\n   %s < FILE, with a line name=value for each option\n"+
-		"Example:\n   %s --action=status --plug=%s\nOptions:\n",
-		name, name, name, exampleNode)
+	fmt.Fprintf(w, "Usage:\n  %s [options]\n  %s < FILE, with a line name=value for each option\n"+
+		"Actions:\n  %s\nOptions; man %s tells more:\n",
+		name, name, strings.Join(knownActions, ", "), name)
 	for _, o := range options() {
-		said := o.doc
-		if o.initial != "" && o.initial != "0" && o.kind != boolean {
-			said += " (default " + o.initial + ")"
-		}
-		lines := wrapped(said, helpWidth-helpIndent)
-		fmt.Fprintf(w, "   %-*s %s\n", helpIndent-4, o.usage(), lines[0])
-		for _, line := range lines[1:] {
-			fmt.Fprintf(w, "%*s%s\n", helpIndent, "", line)
+		switch {
+		case o.name == positionOption(0):
+			helpLine(w, "--interfaceN-sg=["+o.value+"]", "Exact groups of the interface EC2 lists as N")
+		case o.name == deviceOption(0):
+			helpLine(w, "--deviceN-sg=["+o.value+"]", fmt.Sprintf("The same by device index; N is 0 to %d",
+				interfaces-1))
+		case !isOfInterface(o.name):
+			helpLine(w, o.usage(), o.inBrief())
 		}
 	}
+	fmt.Fprintf(w, "Exit: 0 done, or on; 1 failed, or wrong usage; 2 off, of status alone.\n"+
+		"Examples:\n  %s --action=status --plug=db-1 --secg=sg-0123456789abcdef0\n"+
+		"  %[1]s --action=list\n", name)
 }
 
-// wrapped is a text in lines of at most so many letters, where its words allow that.
-func wrapped(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		line = strings.TrimSpace(line + " " + word)
+func helpLine(w io.Writer, usage, about string) {
+	fmt.Fprintf(w, "  %-*s %s\n", helpIndent-3, usage, about)
+}
+
+// inBrief is what the help says of an option.
+func (o option) inBrief() string {
+	said := o.brief
+	if said == "" {
+		said = strings.TrimSuffix(o.doc, ".")
 	}
-	return append(lines, line)
+	if o.initial != "" && o.initial != "0" && o.kind != boolean {
+		said += " (default " + o.initial + ")"
+	}
+	return said
 }

@@ -79,6 +79,8 @@ type option struct {
 	// off and on are the parameters of the verbs that the option is.
 	off, on string
 	doc     string
+	// brief is the line of the help, where doc is too long for one.
+	brief string
 }
 
 // interfaces is how many interfaces can have groups of their own.
@@ -98,26 +100,34 @@ func options() []option {
 	all := []option{
 		{name: optAction, old: []string{"option"}, short: 'o', kind: text, value: "action",
 			initial: "off", required: true,
+			brief: "What to do",
 			doc: "What to do: on, off, status, list, list-status, monitor, metadata, manpage or " +
 				"validate-all."},
 		{name: optPlug, old: []string{"port"}, short: 'n', kind: text, value: "id", required: true,
-			doc: "The instance: its id, or its name, which is the value of its tag Name."},
+			brief: "The instance's id or name",
+			doc:   "The instance: its id, or its name, which is the value of its tag Name."},
 		{name: optPlugTag, kind: text, value: "key", initial: "Name",
 			doc: "The tag whose value a name is."},
 		{name: optRegion, short: 'r', kind: text, value: "region",
+			brief: "The region (default this instance's)",
 			doc: "The region, as in us-east-1. Without it AWS_REGION counts, then the region of this " +
 				"instance."},
 		{name: optAccessKey, short: 'a', kind: text, value: "key", refused: secretsAdvice,
-			doc: "Not taken: " + secretsAdvice + "."},
+			brief: "Not taken: use an instance profile",
+			doc:   "Not taken: " + secretsAdvice + "."},
 		{name: optSecretKey, short: 's', kind: text, value: "key", refused: secretsAdvice,
-			doc: "Not taken: " + secretsAdvice + "."},
+			brief: "Not taken: use an instance profile",
+			doc:   "Not taken: " + secretsAdvice + "."},
 		{name: optProfile, kind: text, value: "name",
-			doc: "The profile of the AWS configuration files to use."},
+			brief: "The profile of the AWS configuration files",
+			doc:   "The profile of the AWS configuration files to use."},
 		{name: optGroups, kind: text, value: "sg1,sg2,...", off: "securityGroups",
-			doc: "The security groups that a fence removes from every interface."},
+			brief: "The groups that a fence removes",
+			doc:   "The security groups that a fence removes from every interface."},
 		{name: optInvert, old: []string{"invert-sg-removal"}, listed: true, kind: boolean,
 			initial: "0", off: "invertSgRemoval",
-			doc: "A fence leaves every interface exactly the groups of secg."},
+			brief: "A fence leaves exactly the groups of secg",
+			doc:   "A fence leaves every interface exactly the groups of secg."},
 	}
 	for n := range interfaces {
 		all = append(all, option{
@@ -140,39 +150,51 @@ func fencingOptions() []option {
 	return []option{
 		{name: optPowerOff, old: []string{"onfence-poweroff"}, listed: true, kind: boolean,
 			initial: "0", off: "onFencePoweroff",
-			doc: "A fence also stops the instance, without waiting until it has stopped."},
+			brief: "A fence also stops the instance",
+			doc:   "A fence also stops the instance, without waiting until it has stopped."},
 		{name: optPowerOn, kind: boolean, initial: "0", on: "powerOn",
 			doc: "Unfencing also starts the instance."},
 		{name: optNoRestore, old: []string{"unfence-ignore-restore"}, listed: true, kind: boolean,
 			initial: "0", on: "unfenceIgnoreRestore",
-			doc: "Unfencing gives no groups back, and leaves the backup tags."},
+			brief: "Unfencing gives no groups back",
+			doc:   "Unfencing gives no groups back, and leaves the backup tags."},
 		{name: optOnDrift, kind: choice, initial: "fail", choices: []string{"fail", "restore"},
-			on: "onDrift",
+			on:    "onDrift",
+			brief: "If others changed the groups",
 			doc: "What unfencing does where somebody else changed the groups of a fence: fail, or " +
 				"restore over them."},
 		{name: "skip_race_check", kind: boolean, initial: "0", off: "skipRaceCheck",
-			doc: "Do not check that the instance is not this machine."},
+			brief: "Do not check that it is another machine",
+			doc:   "Do not check that the instance is not this machine."},
 		{name: optAnyState, old: []string{"ignore-instance-state"}, listed: true, kind: boolean,
 			initial: "0", off: "ignoreInstanceState",
-			doc: "Go by the groups alone, whatever the state of the instance."},
+			brief: "Go by the groups alone",
+			doc:   "Go by the groups alone, whatever the state of the instance."},
 		{name: "ignore_tag_write_failure", old: []string{"ignore-tag-write-failure"}, listed: true,
 			kind: boolean, initial: "0", off: "ignoreTagWriteFailure",
-			doc: "Fence even where the backup tags can't be written."},
+			brief: "Fence even without the backup tags",
+			doc:   "Fence even where the backup tags can't be written."},
 		{name: optTags, kind: boolean, initial: "1", off: "backupTags", on: "backupTags",
-			doc: "Keep what was there before in tags of the instance, so that every node can unfence."},
+			brief: "Keep what was before in tags of the instance",
+			doc:   "Keep what was there before in tags of the instance, so that every node can unfence."},
 		{name: "ignore_branch_interfaces", kind: boolean, initial: "0", off: "ignoreBranchInterfaces",
-			doc: "Fence an instance although interfaces behind it have groups of their own and go on."},
+			brief: "Fence although interfaces behind it go on",
+			doc:   "Fence an instance although interfaces behind it have groups of their own and go on."},
 		{name: optTransition, kind: text, value: "sg", off: "transitionSecurityGroup",
+			brief: "An allow-all group that ends connections",
 			doc: "A group that allows all traffic, to pass through on the way to the fence: tracked " +
 				"connections end with it."},
 		{name: optFilter, kind: text, value: "key=value",
+			brief: "A filter of EC2, for list and names",
 			doc: "A filter of EC2. It limits list, and which instances a name means. Without plug it " +
 				"must select exactly one instance, which is meant."},
 		{name: optStateDir, kind: text, value: "directory",
+			brief: "Where prior facts are kept",
 			doc: "Where prior facts are kept. Without it EXECUTOR_STATE_DIR counts, then " +
 				"/var/lib/aws-provider-executor."},
 		{name: optSDKDebug, short: 'b', kind: text, value: "option", initial: "False",
-			doc: "Log as with verbose; known from agents that use boto3."},
+			brief: "Log as with verbose",
+			doc:   "Log as with verbose; known from agents that use boto3."},
 	}
 }
 
@@ -182,7 +204,8 @@ func commonOptions() []option {
 		{name: optQuiet, short: 'q', kind: boolean, doc: "Write nothing to standard error."},
 		{name: optVerbose, short: 'v', kind: boolean, doc: "Log what is done, on standard error."},
 		{name: optLevel, kind: integer, value: "level",
-			doc: "How much is logged: 0 warnings, 1 what is done, 2 and more all there is."},
+			brief: "0 warnings, 1 what is done, 2 all",
+			doc:   "How much is logged: 0 warnings, 1 what is done, 2 and more all there is."},
 		{name: optDebugFile, old: []string{"debug"}, listed: true, short: 'D', kind: text,
 			value: "debugfile", doc: "A file to add the whole log to."},
 		{name: optVersion, short: 'V', kind: boolean, doc: "Tell the version and exit."},
@@ -190,26 +213,34 @@ func commonOptions() []option {
 		{name: optPlugSep, kind: text, value: separates, initial: ",",
 			doc: "What separates several plugs."},
 		{name: optSep, short: 'C', kind: text, value: separates, initial: ",",
-			doc: "What separates the columns of list."},
+			brief: "What separates columns of list",
+			doc:   "What separates the columns of list."},
 		{name: optDelay, kind: second, value: "seconds", initial: "0",
+			brief: "Wait before a fence begins",
 			doc: "Wait so long before a fence begins. In a cluster of two nodes give one of them a " +
 				"delay, or both fence each other."},
 		{name: optNoTimeout, kind: boolean, value: "true/false",
+			brief: "No time limit but an hour",
 			doc: "No time limit of the agent's own but an hour. Without it the agent ends before the " +
 				"cluster kills it."},
 		{name: "login_timeout", kind: second, value: "seconds", initial: "5",
-			doc: "Known from other agents; there is no login."},
+			brief: "Without effect here",
+			doc:   "Known from other agents; there is no login."},
 		{name: optPowerTimeout, kind: second, value: "seconds", initial: "45",
+			brief: "The time for on and off",
 			doc: "The time in which on and off are answered. Leave the cluster's own limit some " +
 				"seconds more, and the delay."},
 		{name: optPowerWait, kind: second, value: "seconds", initial: "0",
 			doc: "Wait so long after on and off."},
 		{name: "shell_timeout", kind: second, value: "seconds", initial: "3",
-			doc: "Known from other agents; there is no shell."},
+			brief: "Without effect here",
+			doc:   "Known from other agents; there is no shell."},
 		{name: optStatusSleep, kind: second, value: "seconds", initial: "1",
-			doc: "The time between two attempts of on."},
+			brief: "The time between attempts of on",
+			doc:   "The time between two attempts of on."},
 		{name: optRetryOn, kind: integer, value: "attempts", initial: "1",
-			doc: "How often on is tried again, where trying again may help."},
+			brief: "How often on is tried again",
+			doc:   "How often on is tried again, where trying again may help."},
 	}
 }
 

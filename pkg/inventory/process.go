@@ -135,16 +135,25 @@ func failed(err error) Result {
 
 // usage is what a person is told who starts the program by hand.
 func (p *Process) usage() string {
-	return fmt.Sprintf(`%s reads one %s (JSON) on standard input and writes
-one %s on standard output. It only reads.
+	return fmt.Sprintf(`%s reads one %s (JSON) on
+standard input and writes one %s on standard output. It
+only reads.
 
-  %s < request.json
-  %s --version
-
-Environment: EXECUTOR_TIMEOUT, EXECUTOR_LOG, EXECUTOR_METRICS_DIR, TRACEPARENT, and the AWS SDK's
-own.
+Usage:
+  %[1]s < request.json
+  %[1]s --version, --help
 
 Permissions:
-  %s
-`, p.Name, RequestKind, ResultKind, p.Name, p.Name, strings.Join(Permissions, "\n  "))
+%[4]s
+Environment, beside the AWS SDK's own:
+  EXECUTOR_TIMEOUT      the answer is written within this time (default 25s)
+  EXECUTOR_LOG          how much is logged: error, warn, info or debug
+  EXECUTOR_METRICS_DIR  the directory of a textfile collector
+  TRACEPARENT           the W3C traceparent of who asks
+
+Exit: 0 a result was written, whatever it says; 1 none could be; 2 wrong usage.
+
+Examples:
+  %[1]s < request.json
+`, p.Name, RequestKind, ResultKind, plugin.Listed(strings.Join(Permissions, ", ")))
 }

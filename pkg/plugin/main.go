@@ -188,7 +188,27 @@ func (p Program) explain(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, p.Usage())
 		return 0
 	}
-	fmt.Fprintf(stderr, "%s takes no arguments, not %s\n\n%s",
-		p.Name, protocol.Quote(strings.Join(args, " ")), p.Usage())
+	said, meant := strings.Join(args, " "), ""
+	for _, known := range [...]string{"--help", "--version", "--capabilities", serveArgument} {
+		if (known != serveArgument || p.Serve != nil) && protocol.Nearly(said, known) {
+			meant = " (did you mean " + known + "?)"
+		}
+	}
+	fmt.Fprintf(stderr, "%s: wrong argument %s%s; see %[1]s --help\n",
+		p.Name, protocol.Quote(said), meant)
 	return 2
+}
+
+// Listed fills indented lines of at most 80 columns with names, which commas separate.
+func Listed(names string) string {
+	const width = 80
+	text, column := " ", 1
+	for _, name := range strings.Fields(names) {
+		column += 1 + len(name)
+		if column > width {
+			text, column = text+"\n ", 2+len(name)
+		}
+		text += " " + name
+	}
+	return text + "\n"
 }

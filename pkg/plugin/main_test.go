@@ -55,9 +55,13 @@ func TestMainOfAPlugin(t *testing.T) {
 		{"the version", "--version", "", 0, "p v1\n", ""},
 		{"help", "--help", "", 0, "how to use p\n", ""},
 		{"help, short", "-h", "", 0, "how to use p\n", ""},
-		{"an argument", "run", "ask", 2, "", "p takes no arguments, not \"run\"\n\nhow to use p\n"},
+		{"an argument", "run", "ask", 2, "", "p: wrong argument \"run\"; see p --help\n"},
+		{"a version that is misspelt", "--versoin", "ask", 2, "",
+			"p: wrong argument \"--versoin\" (did you mean --version?); see p --help\n"},
+		{"a stream, where there is none", "srve", "ask", 2, "",
+			"p: wrong argument \"srve\"; see p --help\n"},
 		{"two", "--version --help", "ask", 2, "",
-			"p takes no arguments, not \"--version --help\"\n\nhow to use p\n"},
+			"p: wrong argument \"--version --help\"; see p --help\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := program(func(_ context.Context, call plugin.Call) plugin.Result {

@@ -26,7 +26,8 @@ It tells, as lines for a shell or in COMMAND's environment, APPLIANCE_ADDRESS,
 APPLIANCE_PORT, APPLIANCE_CERTIFICATE_SHA256 and APPLIANCE_CA_FILE. Below
 /_sim/ it is steered: GET state; POST faults, down, impersonate.
 
-example: ec2sim appliance -instance i-0a0000000000000b1 -boot 2
+Examples:
+  ec2sim appliance -instance i-0a0000000000000b1 -boot 2
 `
 
 // applianceOptions are what the command line says.
@@ -66,7 +67,7 @@ func (p *Program) appliance(
 		fmt.Fprint(stdout, applianceUsage)
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(stderr, "ec2sim: %v\nec2sim appliance -help tells what there is\n", err)
+		fmt.Fprintf(stderr, "ec2sim: %v; see ec2sim appliance -help\n", err)
 		return exitUsage
 	}
 	a, err := appliancesim.Start(o.Options)

@@ -19,6 +19,7 @@ import (
 
 	"aws-provider-executor/pkg/ec2sim"
 	"aws-provider-executor/pkg/plugin"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // usage fits a screen of 24 lines.
@@ -43,7 +44,9 @@ COMMAND finds in its environment endpoint, credentials, region, metadata, its
 state directory and journal, all the stand-in's. In a browser, /_sim/ of the
 endpoint tells what there is, the calls and the faults. Worlds: examples/worlds.
 
-example: ec2sim run -- aws ec2 describe-instances
+Examples:
+  ec2sim run -- aws ec2 describe-instances
+  ec2sim run -- fence_aws_executor --action=list
 `
 
 // Exit codes beside those of a command.
@@ -80,7 +83,7 @@ func (p *Program) Main(args, environ []string, stdin io.Reader, stdout, stderr i
 		fmt.Fprint(stdout, usage)
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(stderr, "ec2sim: %v\nec2sim -help tells what there is\n", err)
+		fmt.Fprintf(stderr, "ec2sim: %v; see ec2sim -help\n", err)
 		return exitUsage
 	case o.version:
 		fmt.Fprintln(stdout, "ec2sim", p.Version)
@@ -160,11 +163,20 @@ func parse(args []string) (options, error) {
 	case run:
 		o.command = flags.Args()
 	case flags.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q; to run a command: ec2sim run -- COMMAND",
-			flags.Arg(0))
+		return o, unexpected(flags.Arg(0))
 	}
 	o.lab = o.lab && o.world == ""
 	return o, nil
+}
+
+// unexpected says that there is no such argument, and which one was probably meant.
+func unexpected(arg string) error {
+	for _, known := range []string{"run", "appliance"} {
+		if protocol.Nearly(arg, known) {
+			return fmt.Errorf("unexpected argument %q (did you mean %s?)", arg, known)
+		}
+	}
+	return fmt.Errorf("unexpected argument %q; to run a command: ec2sim run -- COMMAND", arg)
 }
 
 // start serves what the options say.

@@ -201,7 +201,7 @@ func TestHelpFitsAScreen(t *testing.T) {
 				t.Errorf("%d columns: %s", len(l), l)
 			}
 		}
-		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "example: ec2sim run -- ") {
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "  ec2sim run -- ") {
 			t.Errorf("it ends with %q", last)
 		}
 	}

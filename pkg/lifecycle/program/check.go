@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/lifecycle"
 )
@@ -18,7 +19,7 @@ func (a *app) check() *cobra.Command {
 		Long: `check reads the configuration and the policy, and makes the plans of a launch in each zone.
 It holds them against what executors take and the policy allows, and prints them. It asks nobody.`,
 		Example: `  lifecycled check --config lifecycle.yaml --policy policy.yaml`,
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			c, p, err := a.load()
 			if err != nil {
@@ -47,7 +48,7 @@ func (a *app) schema() *cobra.Command {
 		Use: "schema", Short: "print the JSON Schema of the configuration",
 		Long:    "schema prints the JSON Schema of the configuration, for editors.",
 		Example: `  lifecycled schema > lifecycle.schema.json`,
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := a.stdout.Write(lifecycle.Schema())
 			return err

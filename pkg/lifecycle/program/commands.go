@@ -5,25 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/lifecycle"
 	"aws-provider-executor/pkg/nodes/events"
 )
 
 // maxInput is the longest event that is read from standard input.
 const maxInput = 1 << 20
-
-func noArguments(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage("%s takes no argument, not %q; see %s --help", c.CommandPath(),
-			strings.Join(args, " "), c.CommandPath())
-	}
-	return nil
-}
 
 // handle handles one event.
 func (a *app) handle() *cobra.Command {
@@ -35,7 +27,7 @@ func (a *app) handle() *cobra.Command {
 what became of it. With --dry-run it prints all that it would do, and changes nothing.`,
 		Example: `  lifecycled handle --dry-run < event.json
   lifecycled handle < event.json`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			data, err := io.ReadAll(io.LimitReader(a.stdin, maxInput+1))
 			if err != nil {
@@ -97,7 +89,7 @@ func (a *app) watch() *cobra.Command {
 message is deleted once its event was handled, and never before: what is for somebody else, is not
 understood or can't be handled now stays in the queue, whose own rules say what becomes of it.`,
 		Example: `  lifecycled watch --queue https://sqs.eu-west-1.amazonaws.com/111122223333/edge`,
-		Args:    noArguments,
+		Args:    commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if url == "" {
 				return usage("--queue (the queue's URL) is required; see %s --help", c.CommandPath())

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aws-provider-executor/pkg/action"
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/ledger/table"
 	"aws-provider-executor/pkg/lifecycle"
 	"aws-provider-executor/pkg/lifecycle/sweep"
@@ -66,6 +67,42 @@ type Program struct {
 	Lambda Function
 }
 
+// About is what the help and the manual tell beside the commands.
+var About = commands.About{
+	Groups: []commands.Group{
+		{Title: "Events", Commands: []string{"handle", "watch", "sweep"}},
+		{Title: "What there is", Commands: []string{"check", "members", "schema"}},
+	},
+	Exit: []commands.Term{
+		{Name: "0", Meaning: "handled and well"},
+		{Name: "1", Meaning: "abandoned, postponed or something is left"},
+		{Name: "2", Meaning: "wrong usage"}, {Name: "3", Meaning: "refused"},
+	},
+	Environment: []commands.Term{
+		{Name: "LIFECYCLED_CONFIG", Meaning: "the configuration's file, as --config"},
+		{Name: "LIFECYCLED_POLICY", Meaning: "the policy's file, as --policy"},
+		{Name: "LIFECYCLED_JOURNAL", Meaning: "the journal, as --journal"},
+		{Name: "LIFECYCLED_QUEUE", Meaning: "the queue's URL, as --queue of lifecycled watch"},
+		{Name: "LIFECYCLED_LOG", Meaning: "debug, info, warn or error: what is logged on standard " +
+			"error (default info)"},
+		{Name: "STATE_DIRECTORY", Meaning: "where the journal is kept, unless a flag, a variable or " +
+			"the configuration says it; systemd sets it"},
+		{Name: "EXECUTOR_POLICY", Meaning: "a policy that holds beside that of --policy"},
+		{Name: "EXECUTOR_*", Meaning: "what else executors read, as their --help tells; state and " +
+			"deadline come from the configuration and --timeout"},
+		{Name: "AWS_*", Meaning: "the region, the endpoints and where credentials are, as the AWS SDK " +
+			"reads them"},
+		{Name: "APPLIANCE_*", Meaning: "what the executor of appliances reads, as its --help tells"},
+		{Name: lambdaRuntime, Meaning: "set by AWS Lambda: without arguments lifecycled is then its " +
+			"function"},
+	},
+	Files: []commands.Term{
+		{Name: "/etc/lifecycled/lifecycle.yaml", Meaning: "the configuration that the unit " +
+			"of systemd names"},
+		{Name: "/var/lib/lifecycled/journal.db", Meaning: "the journal of that unit"},
+	},
+}
+
 // lambdaRuntime is the variable by which the runtime of AWS Lambda tells a program that it is one
 // of its functions.
 const lambdaRuntime = "AWS_LAMBDA_RUNTIME_API"
@@ -91,9 +128,12 @@ func (p *Program) Main(
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
+	err := commands.CheckCommand(root, args[1:])
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	var code exit
-	var wrong *usageError
+	var wrong *commands.UsageError
 	switch {
 	case err == nil:
 		return ExitWell
@@ -118,12 +158,7 @@ type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
-// usageError is a command that can't be meant.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+func usage(format string, args ...any) error { return commands.Wrong(format, args...) }
 
 // app is one run of the program.
 type app struct {
@@ -158,24 +193,19 @@ func (a *app) root() *cobra.Command {
 its launch, and gives back at its terminate, are actions that the gate lets through: by a policy,
 with a journal, each read back and undone if the launch can't be finished.
 
-Without arguments, under AWS Lambda's runtime, it is a function of AWS Lambda.
-
-Exit: 0 handled and well, 1 abandoned, postponed or something is left, 2 wrong usage, 3 refused.`,
+Without arguments, under AWS Lambda's runtime, it is a function of AWS Lambda.`,
 		Example: `  lifecycled check
   lifecycled handle --dry-run < event.json
   lifecycled handle < event.json
   lifecycled watch --queue https://sqs.eu-west-1.amazonaws.com/111122223333/edge
   lifecycled sweep --dry-run`,
 		SilenceErrors: true, SilenceUsage: true,
-		// Of a command that there is not, what follows is told as all wrong usage is.
-		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error {
+		Args: commands.NoArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
 			case version:
 				_, err := fmt.Fprintln(a.stdout, Name, a.Version)
 				return err
-			case len(args) > 0:
-				return usage("there is no command %q; see %s --help", strings.Join(args, " "), Name)
 			case a.env[lambdaRuntime] != "":
 				return a.lambda(c.Context())
 			}
@@ -185,9 +215,6 @@ Exit: 0 handled and well, 1 abandoned, postponed or something is left, 2 wrong u
 	// Not cobra's own: that takes a template, and with templates the linker keeps every method of the
 	// SDK.
 	root.Flags().BoolVarP(&version, "version", "v", false, "version for lifecycled")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("%v; see %s --help", err, c.CommandPath())
-	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.configPath, "config", a.env["LIFECYCLED_CONFIG"],
 		"the configuration's `file` (LIFECYCLED_CONFIG)")
@@ -204,8 +231,7 @@ Exit: 0 handled and well, 1 abandoned, postponed or something is left, 2 wrong u
 	f.DurationVar(&a.timeout, "timeout", 30*time.Second,
 		"when an executor is killed; it answers by its own deadline, before that")
 	root.AddCommand(a.handle(), a.watch(), a.members(), a.sweep(), a.check(), a.schema())
-	root.InitDefaultHelpCmd()
-	root.CompletionOptions.DisableDefaultCmd = true
+	commands.Setup(root, About)
 	return root
 }
 

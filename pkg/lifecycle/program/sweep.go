@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/commands"
 	"aws-provider-executor/pkg/gate"
 	"aws-provider-executor/pkg/lifecycle"
 	"aws-provider-executor/pkg/lifecycle/sweep"
@@ -27,7 +28,7 @@ actions that the gate lets through. What can't be read is never taken for absent
 swept in that region. With --dry-run it prints what it would do, and notes nothing.`,
 		Example: `  lifecycled sweep --dry-run
   lifecycled sweep --json`,
-		Args: noArguments,
+		Args: commands.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if quiet < time.Minute {
 				return usage("--quiet is %s, want 1m or longer", quiet)
