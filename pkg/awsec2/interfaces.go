@@ -2,6 +2,7 @@ package awsec2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,7 +42,8 @@ func made[I, O, F any](
 	return named(operation, what, name(out), nil)
 }
 
-// CreateNetworkInterface makes an interface, and returns its id.
+// CreateNetworkInterface makes an interface, and returns its id. It is an Unavailable where EC2
+// remembers the token of one that was made by it and is deleted since.
 func (w *Writer) CreateNetworkInterface(
 	ctx context.Context, n ec2model.NewInterface,
 ) (string, error) {
@@ -64,13 +66,29 @@ func (w *Writer) CreateNetworkInterface(
 	in.TagSpecifications = []types.TagSpecification{{
 		ResourceType: types.ResourceTypeNetworkInterface, Tags: tags,
 	}}
-	return made(ctx, w, w.api.CreateNetworkInterface, "CreateNetworkInterface", what, in,
+	id, err := made(ctx, w, w.api.CreateNetworkInterface, "CreateNetworkInterface", what, in,
 		func(out *ec2.CreateNetworkInterfaceOutput) *string {
 			if out.NetworkInterface == nil {
 				return nil
 			}
 			return out.NetworkInterface.NetworkInterfaceId
 		})
+	return id, spent(what, err)
+}
+
+// spent makes of a refusal to make an interface by a token again, what to do about it.
+func spent(what string, err error) error {
+	const code = "InvalidNetworkInterfaceID.NotFound"
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Facts[protocol.FactAWSErrorCode] != code {
+		return err
+	}
+	told := *f
+	told.Class, told.Retryable = protocol.Unavailable, nil
+	told.Message = "cannot " + what + ": EC2 remembers that this action made an interface before," +
+		" which is deleted since; nothing was changed; send it again a minute later, or undo it" +
+		" first if somebody deleted what it had made"
+	return &told
 }
 
 // AttachNetworkInterface attaches an interface to an instance, and returns the id of the

@@ -62,7 +62,7 @@ func (e *enforcement) checkFacts(r protocol.Request) error {
 	for i := range reasons {
 		reasons[i].Text = "nothing here records what the action changed, so the undo would go by the" +
 			" facts that it carries, which no approval of the action covers; have the undo itself" +
-			" approved: " + reasons[i].Text
+			" approved (import what actionctl undo prints): " + reasons[i].Text
 	}
 	return e.deny(reasons)
 }
