@@ -47,7 +47,8 @@ SOAK ?= 3m
 # PKG, a random sample with MUTATE_FLAGS="-sample 100".
 PKG ?= ./actions/forwarding ./actions/power ./actions/route ./actions/sgfence \
 	./pkg/policy/decide.go ./pkg/policy/signed.go ./pkg/journal \
-	./pkg/ledger/sweep.go ./pkg/ledger/table $(addprefix ./pkg/gate/,approve.go execute.go rollback.go) \
+	./pkg/ledger/sweep.go ./pkg/ledger/table $(addprefix ./pkg/gate/,approve.go execute.go carry.go \
+	rollback.go) \
 	./pkg/history ./pkg/protocol ./pkg/wildcard ./pkg/action ./pkg/signature ./pkg/fenceagent \
 	./pkg/executor
 MUTATE_FLAGS ?=

@@ -19,8 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -74,14 +72,6 @@ type Scanner struct {
 	turns  *turns
 }
 
-// turns are the limits of all places, for all that calls there.
-type turns struct {
-	mu       sync.Mutex
-	limiters map[place]*rate.Limiter
-}
-
-type place struct{ account, region string }
-
 // Options are the settings of a scanner.
 type Options struct {
 	Limits Limits
@@ -123,17 +113,6 @@ func (l Limits) orDefault() Limits {
 		Rate: cmp.Or(l.Rate, d.Rate), Burst: cmp.Or(l.Burst, d.Burst),
 		Attempts: cmp.Or(l.Attempts, d.Attempts), Region: cmp.Or(l.Region, d.Region),
 		FirstWait: cmp.Or(l.FirstWait, d.FirstWait), LastWait: cmp.Or(l.LastWait, d.LastWait),
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -310,138 +289,6 @@ func (s *Scanner) Connect(ctx context.Context, m nodes.Manager) nodes.Check {
 	return c
 }
 
-// regions are those of a manager: those that are enabled and that it covers, those that it names by
-// their whole name, and those that it has read before.
-func (s *Scanner) regions(
-	ctx context.Context, m nodes.Manager, cloud Cloud, account string,
-) ([]Region, *Failure) {
-	listed, f := s.listed(ctx, m, cloud)
-	if f != nil {
-		return nil, f
-	}
-	before, err := s.store.Regions(ctx, m.ID)
-	if err != nil {
-		return nil, failureOf(fmt.Errorf("the store can't tell which regions were read: %w", err))
-	}
-	known := map[place]bool{}
-	for _, r := range before {
-		known[place{r.AccountID, r.Region}] = true
-	}
-	var list []Region
-	for _, r := range listed {
-		r.Account = cmp.Or(r.Account, account)
-		wanted := r.Enabled || known[place{r.Account, r.Name}] || slices.Contains(m.Regions, r.Name)
-		if wanted && m.Covers(r.Account, r.Name) {
-			list = append(list, r)
-		}
-	}
-	if m.SeesSeveral() {
-		list = unread(m, before, list)
-	}
-	if len(list) == 0 {
-		return nil, &Failure{Verdict: nodes.Disabled, Reason: fmt.Sprintf(
-			"no enabled region is one of %s", strings.Join(m.Regions, ", "))}
-	}
-	return list, nil
-}
-
-// unread has the regions that a manager has read before be told of though they can't be read: in an
-// account that its identity does not see any more, and in one that failed as a whole.
-func unread(m nodes.Manager, before []nodes.RegionScan, listed []Region) []Region {
-	failures := map[string]*Failure{} // by account; nil where it did not fail as a whole
-	for _, r := range listed {
-		failures[r.Account] = nil
-		if r.Name == "" {
-			failures[r.Account] = r.Failed
-		}
-	}
-	told := map[string]bool{}
-	var list []Region
-	for _, r := range before {
-		failed, seen := failures[r.AccountID]
-		if !seen {
-			failed = &Failure{Verdict: nodes.Denied,
-				Reason: "the identity does not see " + r.AccountID + " any more"}
-		}
-		if failed != nil && m.Covers(r.AccountID, r.Region) {
-			told[r.AccountID] = true
-			list = append(list, Region{Name: r.Region, Account: r.AccountID, Failed: failed})
-		}
-	}
-	for _, r := range listed {
-		if r.Failed == nil || !told[r.Account] {
-			list = append(list, r)
-		}
-	}
-	return list
-}
-
-// listed are the regions that there are. Where they may not be listed, those that the manager names
-// by their whole name will do.
-func (s *Scanner) listed(ctx context.Context, m nodes.Manager, cloud Cloud) ([]Region, *Failure) {
-	var list []Region
-	f := s.call(ctx, place{}, nil, func(ctx context.Context) (err error) {
-		list, err = cloud.Regions(ctx)
-		return err
-	})
-	if f == nil {
-		names := wholeNames(m.Regions)
-		missing := unlisted(names, list)
-		known := func(r Region) bool { return slices.Contains(names, r.Name) }
-		if len(missing) > 0 && len(names) == len(m.Regions) && !slices.ContainsFunc(list, known) {
-			return nil, missing[0].Failed
-		}
-		return append(list, missing...), nil
-	}
-	names := wholeNames(m.Regions)
-	if f.Verdict != nodes.Denied || len(names) == 0 || len(names) < len(m.Regions) || m.SeesSeveral() {
-		f.Reason = "the regions can't be listed: " + f.Reason
-		return nil, f
-	}
-	for _, name := range names {
-		list = append(list, Region{Name: name, Enabled: true})
-	}
-	return list, nil
-}
-
-// unlisted are the names that no account's list of regions has. They can't be read, and take
-// nothing from the others.
-func unlisted(wanted []string, list []Region) (all []Region) {
-	names := map[string][]string{} // by account
-	for _, r := range list {
-		if r.Failed != nil {
-			// Of an account whose list is not known nothing is missing.
-			return nil
-		}
-		names[r.Account] = append(names[r.Account], r.Name)
-	}
-	for _, name := range wanted {
-		if slices.ContainsFunc(list, func(r Region) bool { return r.Name == name }) {
-			continue
-		}
-		for _, account := range slices.Sorted(maps.Keys(names)) {
-			why := "the account's list of regions does not have " + name
-			if near := nodes.Nearest(name, names[account]); near != "" {
-				why += "; did you mean " + near + "?"
-			}
-			all = append(all, Region{Name: name, Account: account,
-				Failed: &Failure{Verdict: nodes.Disabled, Reason: why}})
-		}
-	}
-	return all
-}
-
-// wholeNames are the patterns that stand for themselves only.
-func wholeNames(patterns []string) []string {
-	var names []string
-	for _, p := range patterns {
-		if !strings.ContainsAny(p, `*?\`) {
-			names = append(names, p)
-		}
-	}
-	return names
-}
-
 // region scans one region and hands it over.
 func (s *Scanner) region(
 	ctx context.Context, m nodes.Manager, cloud Cloud, at Region, r Request,
@@ -532,111 +379,5 @@ func (s *Scanner) read(ctx context.Context, cloud Cloud, at Region, scan *nodes.
 	}
 }
 
-// ask asks for suspects by their ids, and hands over what is said of them.
-func (s *Scanner) ask(
-	ctx, kept context.Context, cloud Cloud, at Region, scan *nodes.Scan, x *Result,
-) error {
-	suspects := slices.DeleteFunc(slices.Clone(x.Summary.Suspects), func(s nodes.Suspect) bool {
-		return s.Source.ID == ""
-	})
-	for batch := range slices.Chunk(suspects, askedAtOnce) {
-		answer := nodes.Answer{ManagerID: scan.ManagerID, AccountID: scan.AccountID,
-			Tenant: scan.Tenant, Region: scan.Region, Type: scan.Type, Revive: scan.Revive}
-		f := s.call(ctx, place{scan.AccountID, scan.Region}, scan, func(ctx context.Context) error {
-			answer.Begun = s.now()
-			said, err := cloud.Ask(ctx, at, batch)
-			scan.Calls += max(said.Calls-1, 0)
-			answer.Found, answer.NotFound = said.Found, said.NotFound
-			return err
-		})
-		if f != nil {
-			// The region is complete all the same. Who is suspected is asked for after the next scan.
-			x.Reason = fmt.Sprintf("%d nodes that are not shown could not be asked for: %s",
-				len(suspects), f.Reason)
-			return nil
-		}
-		summary, err := s.store.ApplyAnswer(kept, answer)
-		if err != nil {
-			return err
-		}
-		x.Summary.Gone += summary.Gone
-		x.Summary.Changed += summary.Changed
-	}
-	return nil
-}
-
 // askedAtOnce is how many ids one call names.
 const askedAtOnce = 100
-
-// call sends a call once the limit of its place lets it, and again where that may help. The scan,
-// when not nil, counts.
-func (s *Scanner) call(
-	ctx context.Context, at place, scan *nodes.Scan, send func(context.Context) error,
-) *Failure {
-	for attempt := 1; ; attempt++ {
-		if err := s.turn(ctx, at); err != nil {
-			return failureOf(err)
-		}
-		err := send(ctx)
-		if scan != nil {
-			scan.Calls++
-		}
-		if err == nil {
-			return nil
-		}
-		f := failureOf(err)
-		if f.Verdict == nodes.Throttled && scan != nil {
-			scan.Throttled++
-		}
-		wait := f.After + s.backoff(attempt)
-		if !f.Again || attempt == s.limits.Attempts || !s.hasTime(ctx, wait) ||
-			s.wait(ctx, wait) != nil {
-			return f
-		}
-	}
-}
-
-// hasTime reports whether a wait ends before what the call is for does. What has no end of its own
-// is not waited for longer than one region takes.
-func (s *Scanner) hasTime(ctx context.Context, wait time.Duration) bool {
-	if until, bounded := ctx.Deadline(); bounded && time.Until(until) <= wait {
-		return false
-	}
-	return ctx.Err() == nil && wait <= s.limits.Region
-}
-
-// turn waits until a call may be sent.
-func (s *Scanner) turn(ctx context.Context, at place) error {
-	if at == (place{}) {
-		return ctx.Err()
-	}
-	l := s.turns.of(at, s.limits)
-	now := s.now()
-	r := l.ReserveN(now, 1)
-	if d := r.DelayFrom(now); d > 0 {
-		return s.wait(ctx, d)
-	}
-	return ctx.Err()
-}
-
-// of is the limit of a place.
-func (t *turns) of(at place, limits Limits) *rate.Limiter {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	l := t.limiters[at]
-	if l == nil {
-		l = rate.NewLimiter(rate.Limit(limits.Rate), limits.Burst)
-		t.limiters[at] = l
-	}
-	return l
-}
-
-// backoff is the wait before another attempt: any part of a window that doubles, so that many
-// callers that were refused at once don't come back at once.
-func (s *Scanner) backoff(attempt int) time.Duration {
-	window := s.limits.LastWait
-	if attempt < 16 {
-		window = min(s.limits.FirstWait<<(attempt-1), window)
-	}
-	return time.Duration(rand.Int64N(int64(window) + 1))
-}
