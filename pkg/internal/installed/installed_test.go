@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -105,6 +106,9 @@ func (d *debian) boot(steps []step) {
 	cmd := exec.CommandContext(ctx, "systemd-nspawn", "--directory", d.root, "--boot",
 		"--register=no", "--keep-unit", "--private-network")
 	cmd.Stdout, cmd.Stderr = &console, &console
+	// Where it is killed, what runs in the container goes on. Asked to end, it shuts that down.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 2 * time.Minute
 	// How it ends is that of the console; what counts is what the steps did.
 	_ = cmd.Run()
 	for i, s := range steps {
