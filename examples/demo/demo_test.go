@@ -21,6 +21,8 @@ func TestMakeBuildsWhatItRuns(t *testing.T) { demo.IsMade(t, "demo") }
 func TestTheDemoIsShortAndAsRecorded(t *testing.T)   { demo.IsShort(t, "README.md") }
 func TestDocumentsAreShownWholeByAFlag(t *testing.T) { demo.ShowsWhole(t, `"observed": {`) }
 
+func TestNoRealAccountIsAsked(t *testing.T) { demo.AsksNoAccount(t) }
+
 func TestADemoWithAnotherResultFails(t *testing.T) {
 	demo.Fails(t, "requests/assign.json", "10.88.60.9", "10.99.9.9",
 		"execute mobility-7/assign: want succeeded")

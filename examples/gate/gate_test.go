@@ -20,6 +20,8 @@ func TestOutputsAreShownWholeByAFlag(t *testing.T) {
 	demo.ShowsWhole(t, "rolled-back", "once that is mended", `"undoAvailable": true`)
 }
 
+func TestNoRealAccountIsAsked(t *testing.T) { demo.AsksNoAccount(t) }
+
 func TestADemoWithAnotherExitCodeFails(t *testing.T) {
 	demo.Fails(t, "gate/policy.yaml", "allowUndo: true", "allowUndo: false",
 		"actionctl rollback --all --yes: the exit code is 3, want 0")

@@ -6,6 +6,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -25,19 +26,39 @@ type Stage struct {
 	// Whole has documents and outputs shown as they are.
 	Whole bool
 
-	out     io.Writer
+	out     *screen
 	columns int
-	// interrupted says that somebody interrupted the demo.
-	interrupted func() error
-	err         error
+	// stopped is the error of a demo that is not to go on, though no step failed.
+	stopped func() error
+	err     error
+}
+
+// stops are the signals that end a demo: an interrupt, a terminal that is closed, and an output
+// that nobody reads any more.
+var stops = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE}
+
+// errInterrupted is the error of a demo that a signal ended.
+var errInterrupted = errors.New("it was interrupted")
+
+// screen is where a demo is shown. It keeps the first error of writing.
+type screen struct {
+	to  io.Writer
+	err error
+}
+
+func (s *screen) Write(text []byte) (n int, err error) {
+	if s.err == nil {
+		n, s.err = s.to.Write(text)
+	}
+	return n, s.err
 }
 
 // Main plays a demo, and returns the exit code of its program: 0 when every step ended as it
-// should, 1 when one did not, and 2 for wrong usage.
+// should and was shown, 1 when one did not or a signal ended the demo, and 2 for wrong usage.
 func Main(
 	name string, args []string, stdout, stderr io.Writer, play func(context.Context, *Stage),
 ) int {
-	s := &Stage{out: stdout}
+	s := &Stage{out: &screen{to: stdout}}
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.Bin, "bin", "bin", "where the built programs are")
@@ -52,7 +73,7 @@ func Main(
 	}
 	s.columns = max(s.columns, leastColumns)
 	if err := s.play(play); err != nil {
-		fmt.Fprintf(stderr, "%s: a step did not end as it should: %v\n", name, err)
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return 1
 	}
 	return 0
@@ -68,27 +89,36 @@ func (s *Stage) play(play func(context.Context, *Stage)) error {
 	if s.Bin, err = filepath.Abs(s.Bin); err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	defer stop()
-	s.interrupted = ctx.Err
+	s.stopped = func() error {
+		switch {
+		case s.out.err != nil:
+			return fmt.Errorf("cannot show it: %w", s.out.err)
+		case ctx.Err() != nil:
+			return errInterrupted
+		}
+		return nil
+	}
 	s.line(blue, "→", "what a program is asked   ← its answer   = what EC2 has", faint)
 	play(ctx, s)
 	s.Heading("Every step ended as it should.")
-	return s.err
+	return cmp.Or(s.err, s.stopped())
 }
 
-// Do plays a step, unless one before it failed or somebody interrupted the demo.
+// Do plays a step, unless one before it failed or the demo was stopped. What stops the demo may
+// have stopped the step's programs too, so the step is not blamed then.
 func (s *Stage) Do(step func() error) {
 	if s.err == nil {
-		s.err = s.interrupted()
+		s.err = s.stopped()
 	}
-	if s.err == nil {
-		s.err = step()
+	if s.err != nil {
+		return
+	}
+	if err := step(); err != nil {
+		s.err = cmp.Or(s.stopped(), fmt.Errorf("a step did not end as it should: %w", err))
 	}
 }
-
-// Failed reports whether a step did not end as it should.
-func (s *Stage) Failed() bool { return s.err != nil }
 
 // Heading begins a part of the demo.
 func (s *Stage) Heading(text string) {

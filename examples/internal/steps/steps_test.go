@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -62,23 +64,90 @@ func TestADemoEndsAtTheStepThatFails(t *testing.T) {
 	}
 }
 
-// TestAnInterruptEndsTheDemo: nothing more is played, and what the demo made is taken away.
-func TestAnInterruptEndsTheDemo(t *testing.T) {
+// TestASignalEndsTheDemo: nothing more is played, what the demo made is taken away, and no step is
+// blamed for what the signal did to it.
+func TestASignalEndsTheDemo(t *testing.T) {
+	for _, by := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		for _, within := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s within a step %t", by, within), func(t *testing.T) {
+				endedBy(t, by, within)
+			})
+		}
+	}
+}
+
+func endedBy(t *testing.T, by syscall.Signal, within bool) {
 	var out, failure bytes.Buffer
 	var dir string
 	exit := Main("demo-x", nil, &out, &failure, func(ctx context.Context, s *Stage) {
 		dir = s.Dir
-		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
-			t.Error(err)
+		stop := func() error {
+			if err := syscall.Kill(os.Getpid(), by); err != nil {
+				t.Error(err)
+			}
+			<-ctx.Done()
+			return errors.New("its program was interrupted")
 		}
-		<-ctx.Done()
+		if within {
+			s.Do(stop)
+		} else {
+			_ = stop()
+		}
 		s.Do(func() error { t.Error("it goes on"); return nil })
 	})
-	if exit != 1 || !strings.Contains(failure.String(), "context canceled") {
+	if exit != 1 || failure.String() != "demo-x: it was interrupted\n" {
 		t.Errorf("exit code %d: %s", exit, &failure)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s is left: %v", dir, err)
+	}
+}
+
+// asProgram has the test's binary play a demo on the streams of its process.
+const asProgram = "STEPS_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "" {
+		os.Exit(m.Run())
+	}
+	os.Exit(Main("demo-x", nil, os.Stdout, os.Stderr, func(_ context.Context, s *Stage) {
+		s.Say("one")
+		s.Do(func() error { fmt.Fprintln(os.Stderr, "it goes on"); return nil })
+	}))
+}
+
+// TestADemoThatCantBeShownFails: it ends, as where its output goes to a program that has ended, and
+// takes away what it made.
+func TestADemoThatCantBeShownFails(t *testing.T) {
+	unread, nobody, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nobody.Close()
+	unread.Close()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for reason, stdout := range map[string]*os.File{
+		"broken pipe": nobody, "no space left on device": full,
+	} {
+		t.Run(reason, func(t *testing.T) {
+			dir := t.TempDir()
+			c := exec.Command(os.Args[0])
+			c.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+dir)
+			var failure bytes.Buffer
+			c.Stdout, c.Stderr = stdout, &failure
+			_ = c.Run()
+			want := "demo-x: cannot show it: write /dev/stdout: " + reason + "\n"
+			if c.ProcessState.ExitCode() != 1 || failure.String() != want {
+				t.Errorf("%s, and it said\n%swant\n%s", c.ProcessState, &failure, want)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("it left %v; %v", left, err)
+			}
+		})
 	}
 }
 

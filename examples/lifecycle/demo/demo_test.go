@@ -22,6 +22,8 @@ func TestOutputsAreShownWholeByAFlag(t *testing.T) {
 	played.ShowsWhole(t, `"outcome":`, "head ")
 }
 
+func TestNoRealAccountIsAsked(t *testing.T) { played.AsksNoAccount(t) }
+
 func TestADemoWhoseHandlerEndsFails(t *testing.T) {
 	played.Fails(t, "lifecycle/demo/lifecycle.yaml", "patience: 30s", "patience: soon",
 		"lifecycled watch ended by itself (exit status 1)")

@@ -39,6 +39,8 @@ func (d *demo) scaleOut(ctx context.Context) {
 		select {
 		case <-killed:
 			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-d.handler.ended:
 			return d.handler.died()
 		case <-time.After(patience):

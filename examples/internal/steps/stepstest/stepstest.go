@@ -4,11 +4,14 @@ package stepstest
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -128,6 +131,79 @@ func (d Demo) ShowsWhole(t *testing.T, texts ...string) {
 		if strings.Contains(short, text) {
 			t.Errorf("without -v it shows %q", text)
 		}
+	}
+}
+
+// AsksNoAccount plays the demo where the caller's environment and the files of its home lead to
+// another endpoint, with credentials and settings of its own. No call may get there, and nothing
+// may be kept where the settings say.
+func (d Demo) AsksNoAccount(t *testing.T) {
+	t.Chdir(d.Root)
+	var calls atomic.Int64
+	account := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		calls.Add(1)
+	}))
+	defer account.Close()
+	bin, err := testprograms.Build(d.Programs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	d.leadElsewhere(t, home, account.URL)
+	d.leads(t, filepath.Join(bin, "aws-provider-executor"), &calls)
+	calls.Store(0)
+	exit, out, failure := d.play(t)
+	if n := calls.Load(); exit != 0 || !strings.HasSuffix(out, ending) || n != 0 {
+		t.Errorf("%d calls to the account; exit code %d: %s\n%s", n, exit, failure, out)
+	}
+	entries, err := os.ReadDir(home)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the home has %v; %v", entries, err)
+	}
+}
+
+// leads has a request reach the account, as it does outside of a demo.
+func (d Demo) leads(t *testing.T, executor string, calls *atomic.Int64) {
+	t.Helper()
+	request, err := os.Open("examples/requests/assign-dry-run.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer request.Close()
+	c := exec.Command(executor)
+	c.Stdin, c.Env = request, append(os.Environ(), "EXECUTOR_POLICY=", "EXECUTOR_TIMEOUT=2s")
+	out, err := c.Output()
+	if calls.Load() == 0 {
+		t.Fatalf("the environment does not lead to the account: %v\n%s", err, out)
+	}
+}
+
+// leadElsewhere has the environment lead to an endpoint, and keep what is kept below a home.
+func (d Demo) leadElsewhere(t *testing.T, home, url string) {
+	t.Helper()
+	config := filepath.Join(home, ".aws")
+	if err := os.Mkdir(config, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range map[string]string{
+		"config": "[profile real]\nendpoint_url = " + url + "\n",
+		"credentials": "[default]\naws_access_key_id = AKIDOTHER\naws_secret_access_key = other\n" +
+			"[real]\naws_access_key_id = AKIDREAL\naws_secret_access_key = real\n",
+	} {
+		if err := os.WriteFile(filepath.Join(config, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, value := range map[string]string{
+		"HOME": home, "AWS_PROFILE": "real", "AWS_REGION": "eu-west-1",
+		"AWS_ACCESS_KEY_ID": "AKIDENV", "AWS_SECRET_ACCESS_KEY": "env", "AWS_SESSION_TOKEN": "env",
+		"AWS_ENDPOINT_URL": url, "AWS_ENDPOINT_URL_EC2": url, "AWS_ENDPOINT_URL_SQS": url,
+		"AWS_ENDPOINT_URL_AUTO_SCALING": url, "AWS_ENDPOINT_URL_STS": url,
+		"AWS_EC2_METADATA_SERVICE_ENDPOINT": url, "EXECUTOR_STATE_DIR": filepath.Join(home, "ledger"),
+		"ACTIONCTL_JOURNAL": filepath.Join(home, "journal.db"), "STATE_DIRECTORY": home,
+		"ACTIONCTL_POLICY": filepath.Join(home, "none"), "EXECUTOR_POLICY": filepath.Join(home, "none"),
+	} {
+		t.Setenv(name, value)
 	}
 }
 
