@@ -55,10 +55,24 @@ var Elsewhere = map[string]string{
 
 // All are the blocks of all pages, by page and line. Top is the top of the tree.
 func All(top string) ([]Block, error) {
-	all, err := page(top, "README.md")
+	names, err := pages(top)
 	if err != nil {
 		return nil, err
 	}
+	var all []Block
+	for _, name := range names {
+		found, err := page(top, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// pages are the paths of all pages, from the top of the tree.
+func pages(top string) ([]string, error) {
+	all := []string{"README.md"}
 	for _, folder := range []string{".github", "actions", "cmd", "examples"} {
 		err := filepath.WalkDir(filepath.Join(top, folder),
 			func(path string, _ fs.DirEntry, err error) error {
@@ -66,11 +80,7 @@ func All(top string) ([]Block, error) {
 					return err
 				}
 				name, err := filepath.Rel(top, path)
-				if err != nil {
-					return err
-				}
-				found, err := page(top, filepath.ToSlash(name))
-				all = append(all, found...)
+				all = append(all, filepath.ToSlash(name))
 				return err
 			})
 		if err != nil {
