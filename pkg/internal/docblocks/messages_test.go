@@ -25,6 +25,9 @@ type section struct {
 	quoted  []string
 }
 
+// headers begin the rows of the page's tables that quote nothing.
+var headers = []string{"| what is said |", "| verdict or reason |", "| `failureClass` |", "|---|"}
+
 // sections are the tables of the page.
 func sections(t *testing.T) []section {
 	t.Helper()
@@ -42,6 +45,10 @@ func sections(t *testing.T) []section {
 		if is && ends && quoted != "failureClass" {
 			last := &all[len(all)-1]
 			last.quoted = append(last.quoted, quoted)
+		} else if strings.HasPrefix(line, "|") && !slices.ContainsFunc(headers, func(h string) bool {
+			return strings.HasPrefix(line, h)
+		}) {
+			t.Errorf("no message is found in the row %s", line)
 		}
 	}
 	return all

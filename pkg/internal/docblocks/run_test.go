@@ -137,9 +137,14 @@ var runs = map[string]run{
 	},
 	".github/docs/appliances.md#appliances": {
 		before: "cp examples/appliance/edge.conf .",
-		after:  "actionctl import -f plan.yaml && actionctl show 1 | grep 'hostname=edge-1'",
+		after: `actionctl import -f plan.yaml
+actionctl show 1 > shown
+for part in edge-1/1 i-0a0000000000000b1 ap-northeast-1 10.0.0.5 file:/etc/appliance/admin \
+  edge.conf hostname=edge-1 az-a=port2:10.0.1.5; do
+  grep -F -- "$part" plan.yaml shown > /dev/null || { cat plan.yaml; echo "no $part"; exit 1; }
+done`,
 	},
-	".github/docs/appliances.md#a-stand-in": {says: []string{"APPLIANCE_", "="}},
+	".github/docs/appliances.md#a-stand-in": {says: []string{"APPLIANCE_ADDRESS=127.0.0.1"}},
 	".github/docs/approvals.md#set-up": {
 		before: signedPolicy,
 		says:   []string{"the policy signed is well-formed"},
@@ -171,17 +176,18 @@ actionctl approve 7 --by ann@example.org --sign .ssh/id_ed25519 --evidence seen.
 			"test -d state/attributes/$(sed -n 2p said)",
 	},
 	".github/docs/ledger.md#by-hand": {
-		before: "aws-provider-executor < examples/requests/forwarding.json",
+		before: "for r in assign forwarding; do aws-provider-executor < examples/requests/$r.json; done",
 		shell:  "NAME=$(printf %s 'mobility-7/forwarding' | sha256sum | cut -c1-32)\n",
 		replaced: map[string]string{ledger: yourState,
 			"keys/NAME.json": "keys/$NAME.json"},
-		says: []string{"mobility-7/forwarding: eni-01088600000000011 sourceDestCheck true > false",
-			"attributes/"},
+		says: []string{"mobility-7/forwarding: eni-01088600000000011 sourceDestCheck true > false " +
+			"pending$", "^attributes/"},
+		after: `test "$(grep -c ^attributes/ said)" = 1`,
 	},
 	".github/docs/ledger.md#by-hand/2": {
 		before:   "aws-provider-executor < examples/requests/forwarding.json",
 		replaced: map[string]string{ledger: yourState},
-		says:     []string{`^\["mobility-7/forwarding","`},
+		says:     []string{`^\["mobility-7/forwarding","20.*Z",\[{.*"from":"true","to":"false"`},
 	},
 	".github/docs/monitoring.md#traces": {
 		before: approved,
@@ -206,7 +212,7 @@ actionctl approve 7 --by ann@example.org --sign .ssh/id_ed25519 --evidence seen.
 		shell:    busy,
 		after: calm + `test "$(wc -l < backup/head)" = 1
 ls backup/ledger/keys/*.json
-test -s backup/nodes.db
+ACTIONCTL_NODES=backup/nodes.db actionctl nodes list | grep rack4-a
 actionctl --journal backup/journal.db journal --verify --head "$(cat backup/head)"`,
 	},
 	".github/docs/operations.md#restore": {
@@ -229,7 +235,9 @@ actionctl journal --verify
 	},
 	".github/docs/permissions.md#the-smallest-policy": {
 		before: "cp examples/requests/assign.json requests.json",
-		says: []string{"ec2:AssignPrivateIpAddresses", "network-interface/eni-0123456789abcdef0",
+		says: []string{"ec2:AssignPrivateIpAddresses",
+			"arn:aws:ec2:ap-northeast-1:123456789012:network-interface/eni-0123456789abcdef0",
+			"arn:aws:ec2:ap-northeast-1:123456789012:vpc/vpc-0123456789abcdef0",
 			"network-interface/eni-01088600000000011"},
 	},
 	".github/docs/permissions.md#what-a-role-really-has": {
@@ -257,17 +265,20 @@ cp request.json failover.json`,
 		before: keys + aPolicy + webNodes + `echo "  approvers: allowed_signers" >> policy.yaml
 echo "ann@example.org $(cat ann.pub)" > allowed_signers`,
 		shell: "export ACTIONCTL_POLICY=policy.yaml\n",
-		says:  []string{"3.*imported", "3.*would fence", "3.*approved", "3.*succeeded", "rolledBack"},
+		says: []string{"3.*imported",
+			"3.*would fence i-00000003: eni-00000003 gets sg-0123456789abcdef1;", "3.*approved", "3.*succeeded", "rolledBack"},
 	},
 	"examples/gate/README.md#many-nodes/2": {
 		world: "web.yaml", before: aPolicy + webNodes, shell: "export ACTIONCTL_POLICY=policy.yaml\n",
-		says: []string{"idempotencyKey: restart-7/i-", "commands: systemctl restart nginx"},
+		says:  []string{"idempotencyKey: restart-7/i-", "commands: systemctl restart nginx"},
+		after: "grep 'document: AWS-RunShellScript$' said; grep 'retries: .*1' said",
 	},
 	"examples/gate/README.md#many-nodes/3": {
 		before: aPolicy + keys + "sed s/^/rack4-a,rack4-b\\ / ann.pub > known_hosts",
 		replaced: map[string]string{"/etc/ssh/ssh_known_hosts": "known_hosts",
 			"/etc/actionctl/ops_key": "$PWD/.ssh/id_ed25519"},
-		says: []string{"rack4-a", "provider: manual", "commands: systemctl restart nginx"},
+		says:  []string{"rack4-a", "provider: manual", "commands: systemctl restart nginx"},
+		after: "actionctl nodes list | grep rack4-b",
 	},
 	"examples/runbook/README.md#the-runbook-of-a-lab-run": {tree: true},
 }
@@ -279,8 +290,8 @@ regions:
     vpcs: [{id: vpc-0000000a, cidr: 10.20.0.0/16}]
     subnets: [{id: subnet-0000000a, vpcId: vpc-0000000a, cidr: 10.20.0.0/20}]
     securityGroups:
-      - {id: sg-0123456789abcdef0, name: quarantine, vpcId: vpc-0000000a}
-      - {id: sg-0123456789abcdef1, name: web, vpcId: vpc-0000000a}
+      - {id: sg-0123456789abcdef0, name: web, vpcId: vpc-0000000a}
+      - {id: sg-0123456789abcdef1, name: admin, vpcId: vpc-0000000a}
     instances:
       - {id: i-00000001, subnetId: subnet-0000000a, tags: {Name: web-1, env: test}}
       - {id: i-00000002, subnetId: subnet-0000000a, tags: {Name: web-2, env: test}}
@@ -344,6 +355,7 @@ func (r run) run(t *testing.T, id, bin string) {
 		until = regexp.MustCompile(r.until)
 	}
 	said := sh.Until(t, r.shell+block, until, nil)
+	t.Log(said)
 	rest := said
 	for _, want := range r.says {
 		at := regexp.MustCompile("(?m)" + want).FindStringIndex(rest)

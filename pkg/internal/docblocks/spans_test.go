@@ -80,7 +80,8 @@ func newTree(t *testing.T) *tree {
 	verbs := providers.Registry()
 	n := &tree{texts: programTexts(t), make: string(makefile), counted: map[string]int{},
 		// The last one is of programs that a command of an action may run.
-		flags: map[string]bool{"version": true, "help": true, "api-key": true}, roots: map[string]*cobra.Command{
+		flags: map[string]bool{"version": true, "help": true, "api-key": true},
+		roots: map[string]*cobra.Command{
 			"actionctl":  (&cli.Program{Provider: "aws", Now: time.Now, Registry: verbs}).Commands(),
 			"lifecycled": (&program.Program{Now: time.Now, Registry: verbs}).Commands(),
 		}}
@@ -226,7 +227,7 @@ func (n *tree) makeLacks(words []string) string {
 		variable, _, sets := strings.Cut(word, "=")
 		var want string
 		switch {
-		case sets && name.MatchString(strings.ToLower(variable)) || sets && strings.Contains(variable, "_"):
+		case sets:
 			want = `(?m)^` + variable + ` [?:]?=`
 		case name.MatchString(word):
 			want = `(?m)^` + word + `:`

@@ -33,9 +33,34 @@ func links() ([]string, error) {
 	return faults, nil
 }
 
+var (
+	// reference is a link by a name, and definition says where the name leads.
+	reference  = regexp.MustCompile(`\[[^\[\]]+\]\[([^\[\]]+)\]`)
+	definition = regexp.MustCompile(`(?m)^\[([^\]]+)\]: `)
+)
+
+// undefined are the names of a page that lead nowhere, and those that nothing links by.
+func undefined(page, text string) []string {
+	text = strings.Join(outsideCode(text), "\n")
+	var faults []string
+	defined := map[string]bool{}
+	for _, found := range definition.FindAllStringSubmatch(text, -1) {
+		defined[found[1]] = true
+		if strings.Count(text, "["+found[1]+"]") < 2 {
+			faults = append(faults, fmt.Sprintf("%s: nothing links by [%s]", page, found[1]))
+		}
+	}
+	for _, found := range reference.FindAllStringSubmatch(text, -1) {
+		if !defined[found[1]] {
+			faults = append(faults, fmt.Sprintf("%s: [%s] leads nowhere", page, found[1]))
+		}
+	}
+	return faults
+}
+
 // brokenLinks are those of one page.
 func brokenLinks(page, text string) []string {
-	var faults []string
+	faults := undefined(page, text)
 	for n, line := range outsideCode(text) {
 		for _, found := range link.FindAllStringSubmatch(line, -1) {
 			to := found[1] + found[2]

@@ -151,7 +151,10 @@ func TestLinks(t *testing.T) {
 		"[a](there.md#a-heading-with-code)":          "",
 		"[a](there.md#another)":                      "no such heading",
 		"[a](gone.md)":                               "there is no",
-		"[a]: gone.md":                               "there is no",
+		"[a]\n\n[a]: gone.md":                        "there is no",
+		"[a][b]\n\n[b]: there.md":                    "",
+		"[a][b]":                                     "[b] leads nowhere",
+		"[a][b] [d]\n\n[b]: there.md\n[c]: there.md": "nothing links by [c]",
 		"## Own\n[a](#own)":                          "",
 		"```\n[a](gone.md)\n```":                     "",
 	} {
