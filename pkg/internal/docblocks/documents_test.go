@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -145,5 +146,41 @@ func TestTheLedgersFiles(t *testing.T) {
 		if !slices.Contains(there, name) && !slices.Contains(onlySometimes, name) {
 			t.Errorf("the page names %s, which is not there", name)
 		}
+	}
+}
+
+// proofs is the page of what is promised, and proofTests are the folders of the tests that count.
+const proofs = ".github/docs/proofs.md"
+
+var proofTests = []string{"pkg/history", "pkg/internal/conformance", "pkg/internal/proof"}
+
+// TestEveryFigureOfTheProofsIsHeld: each count in what a run of the proofs does is told as a least
+// or an exact one, and a test has its words.
+func TestEveryFigureOfTheProofsIsHeld(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top, proofs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := regexp.MustCompile(`(at least |exactly )?[0-9][0-9,]*[0-9]? ([a-z][A-Za-z0-9 -]*)`)
+	table, _, _ := strings.Cut(string(text), "Further commands")
+	held := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 4 {
+			continue
+		}
+		for _, found := range number.FindAllStringSubmatch(cells[2], -1) {
+			what := strings.TrimSpace(found[2])
+			switch {
+			case found[1] == "":
+				t.Errorf("%s says %q, and not if that is at least or exactly so", proofs, found[0])
+			case !slices.ContainsFunc(proofTests, func(f string) bool { return reads(t, f, what) }):
+				t.Errorf("%s says %q, and no test counts %q", proofs, found[0], what)
+			}
+			held++
+		}
+	}
+	if held < 20 {
+		t.Errorf("%s has %d counts", proofs, held)
 	}
 }

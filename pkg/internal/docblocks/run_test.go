@@ -76,6 +76,10 @@ spec:
 END
 export ACTIONCTL_POLICY=policy.yaml
 `
+	both = `for r in assign forwarding; do
+  aws-provider-executor < examples/requests/$r.json
+done
+`
 	aRequest = "cp examples/requests/assign.json request.json\n"
 	// seven actions, of which the last is to be approved.
 	seven = `for i in 1 2 3 4 5 6 7; do
@@ -171,12 +175,12 @@ actionctl approve 7 --by ann@example.org --sign .ssh/id_ed25519 --evidence seen.
 		says:     []string{`"signature"`, "the journal is as it was written"},
 	},
 	".github/docs/ledger.md#on-the-disk/2": {
-		before: "for r in assign forwarding; do aws-provider-executor < examples/requests/$r.json; done",
+		before: both,
 		after: "test -f state/keys/$(sed -n 1p said).json && " +
 			"test -d state/attributes/$(sed -n 2p said)",
 	},
 	".github/docs/ledger.md#by-hand": {
-		before: "for r in assign forwarding; do aws-provider-executor < examples/requests/$r.json; done",
+		before: both,
 		shell:  "NAME=$(printf %s 'mobility-7/forwarding' | sha256sum | cut -c1-32)\n",
 		replaced: map[string]string{ledger: yourState,
 			"keys/NAME.json": "keys/$NAME.json"},
@@ -266,7 +270,8 @@ cp request.json failover.json`,
 echo "ann@example.org $(cat ann.pub)" > allowed_signers`,
 		shell: "export ACTIONCTL_POLICY=policy.yaml\n",
 		says: []string{"3.*imported",
-			"3.*would fence i-00000003: eni-00000003 gets sg-0123456789abcdef1;", "3.*approved", "3.*succeeded", "rolledBack"},
+			"3.*would fence i-00000003: eni-00000003 gets sg-0123456789abcdef1;",
+			"3.*approved", "3.*succeeded", "rolledBack"},
 	},
 	"examples/gate/README.md#many-nodes/2": {
 		world: "web.yaml", before: aPolicy + webNodes, shell: "export ACTIONCTL_POLICY=policy.yaml\n",

@@ -396,6 +396,7 @@ func TestAllOrdersOfUndo(t *testing.T) {
 	}
 	abreast(cases)
 	t.Logf("%s; undone in %d orders", &y, ordered.Load())
+	promised(t, "worlds", y.episodes.Load())
 	promised(t, "orders of undo", ordered.Load())
 }
 

@@ -441,6 +441,7 @@ func TestProperties(t *testing.T) {
 	}
 	abreast(cases)
 	t.Log(&y)
+	promised(t, "episodes", y.episodes.Load())
 }
 
 // TestFenceThatLeavesWhatWasBeforeAnother: a fence whose groups are those from before an earlier
