@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
@@ -28,8 +29,18 @@ type attempts struct {
 
 // knownAttempts is what attempts note.
 type knownAttempts struct {
-	// last is the last attempt's own error.
+	// last is the last attempt's own error; cut is set if the end of the context is its reason.
 	last error
+	cut  bool
+	// said is the error of the last attempt at the same operation that was not cut.
+	said error
+	// of is the operation that was attempted last.
+	of string
+	// reads is set if what is called changes nothing.
+	reads bool
+	// changing is when the first attempt began at a change that is sent again only after an attempt
+	// that certainly did nothing; else it is zero.
+	changing time.Time
 	// sent is set once a request may have left, reached once one of this attempt may have.
 	sent, reached bool
 	// identified is set once this attempt had credentials to sign with.
@@ -58,6 +69,9 @@ func (a *attempts) leaves(to, proxy *url.URL) {
 func (a *attempts) begins(operation string, signs bool) {
 	a.mu.Lock()
 	a.reached, a.identified = false, false
+	if a.of != operation {
+		a.of, a.said = operation, nil
+	}
 	a.mu.Unlock()
 	if !signs {
 		a.hasIdentity(operation)
@@ -81,10 +95,29 @@ func (a *attempts) ends(err error, over bool) error {
 	if err != nil && (neverLeft || errors.As(err, &address)) {
 		err = &unsendable{err}
 	}
-	if a.last = err; outOfFiles(err) {
+	a.last, a.cut = err, err != nil && over && statusOf(err) == 0
+	if !a.cut {
+		a.said = err
+	}
+	if outOfFiles(err) {
 		a.wanting = err
 	}
 	return err
+}
+
+// beginsChange notes that an attempt at a change begins. It reports whether enough of the call's
+// time is left: another attempt is not for the last tenth. The deadline could hide its answer, and
+// then nobody knows whether the change was made.
+func (a *attempts) beginsChange(ctx context.Context) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	if a.changing.IsZero() {
+		a.changing = now
+		return true
+	}
+	end, ends := ctx.Deadline()
+	return !ends || end.Sub(now) >= end.Sub(a.changing)/10
 }
 
 // seen returns what is known so far.
@@ -92,6 +125,26 @@ func (a *attempts) seen() knownAttempts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.knownAttempts
+}
+
+// told is the error of the attempts that tells most, once the time for them is up. An attempt that
+// was cut says nothing of the provider, so the one before it counts. Not so where a change was cut
+// that may have left: nobody knows whether it was made.
+func (a knownAttempts) told() error {
+	didNothing := a.reads || !a.changing.IsZero() && !a.reached
+	if a.cut && a.said != nil && didNothing {
+		return a.said
+	}
+	return a.last
+}
+
+// notesReading notes in a call's attempts that the call changes nothing.
+func notesReading(ctx context.Context) {
+	if log, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
+		log.mu.Lock()
+		log.reads = true
+		log.mu.Unlock()
+	}
 }
 
 // through names the proxy that the last request went through, or is empty.
@@ -173,8 +226,9 @@ func call[I, O, F any](ctx context.Context, operation func(context.Context, *I, 
 		return out, nil
 	}
 	known := log.seen()
-	if known.sent && ctx.Err() != nil && known.last != nil {
-		err = known.last
+	over := ctx.Err() != nil || errors.Is(err, errTooLate)
+	if told := known.told(); known.sent && over && told != nil {
+		err = told
 	}
 	failed := &callError{err, log.own, known}
 	if log.own != nil && classOf(failed) == protocol.Authentication {

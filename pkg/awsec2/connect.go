@@ -202,7 +202,7 @@ func (c *Connection) reader() *Reader {
 // Writer returns a *Writer, which changes.
 func (c *Connection) Writer() any {
 	return &Writer{api: ec2.NewFromConfig(c.cfg, func(o *ec2.Options) {
-		o.Retryer = leasedRetryer{retryer(retryChange)}
+		o.Retryer = changeRetryer{retryer(retryChange)}
 		o.APIOptions = append(o.APIOptions, c.eachCall()...)
 	}), absent: c.absent, log: c.log, of: c}
 }
@@ -214,15 +214,29 @@ func retryer(rule func(error) aws.Ternary) aws.Retryer {
 	return retry.AddWithMaxAttempts(standardRetryer(rule), 0)
 }
 
-// leasedRetryer makes no further attempt that could begin after the call's lease has ended.
-type leasedRetryer struct{ aws.Retryer }
+// changeRetryer makes no further attempt at a change that could begin after the call's lease has
+// ended, nor one that begins right before the deadline.
+type changeRetryer struct{ aws.Retryer }
+
+var _ aws.RetryerV2 = changeRetryer{}
+
+// errTooLate says that there was no time for another attempt at a change.
+var errTooLate = errors.New("the deadline could pass before another attempt is answered")
+
+// GetAttemptToken refuses an attempt for which there is no time.
+func (c changeRetryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
+	if log, ok := ctx.Value(attemptsKey{}).(*attempts); ok && !log.beginsChange(ctx) {
+		return nil, errTooLate
+	}
+	return c.GetInitialToken(), nil
+}
 
 // GetRetryToken refuses another attempt by an error, which comes beside that of the last one.
-func (l leasedRetryer) GetRetryToken(ctx context.Context, last error) (func(error) error, error) {
+func (c changeRetryer) GetRetryToken(ctx context.Context, last error) (func(error) error, error) {
 	if until, ok := action.LeaseOf(ctx); ok && !time.Now().Add(lastBackoff).Before(until) {
 		return nil, errors.New("the lease ends before another attempt")
 	}
-	return l.Retryer.GetRetryToken(ctx, last)
+	return c.Retryer.GetRetryToken(ctx, last)
 }
 
 func standardRetryer(rule func(error) aws.Ternary) aws.Retryer {

@@ -58,15 +58,15 @@ func (e *credentialsError) Error() string { return e.because }
 
 // Retrieve asks the chain for credentials, for as long as the limit is.
 func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	log := &attempts{own: c}
+	log := &attempts{own: c, knownAttempts: knownAttempts{reads: true}}
 	limited, cancel := context.WithTimeout(context.WithValue(ctx, attemptsKey{}, log), c.limit)
 	defer cancel()
 	got, err := c.inner.Retrieve(limited)
 	if err != nil {
 		// Once the limit is reached the SDK says only that it is.
 		known := log.seen()
-		if limited.Err() != nil && known.sent && known.last != nil {
-			err = known.last
+		if told := known.told(); limited.Err() != nil && known.sent && told != nil {
+			err = told
 		}
 		if known.wanting != nil && (wasLost(err) || limited.Err() != nil) {
 			// Later attempts only waited.

@@ -28,6 +28,7 @@ func addDescribeOnly(stack *middleware.Stack) error {
 				return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("%w, not %s",
 					errNotDescribe, operation)
 			}
+			notesReading(ctx)
 			return next.HandleInitialize(ctx, in)
 		}), middleware.Before)
 }

@@ -123,6 +123,9 @@ func (c *serviceClient) invoke(ctx context.Context, name string, in, out any) er
 	if c.readOnly && operation.does != reads {
 		return fmt.Errorf("%w, not %s", errNotDescribe, name)
 	}
+	if operation.does == reads {
+		notesReading(ctx)
+	}
 	body, err := c.wire.body(operation, in)
 	if err != nil {
 		return &unsendable{err}
@@ -174,7 +177,7 @@ func (c *serviceClient) build(
 
 func (c *serviceClient) retryer(o operation) aws.Retryer {
 	if o.does == changes {
-		return leasedRetryer{retryer(retryChange)}
+		return changeRetryer{retryer(retryChange)}
 	}
 	return retryer(retryRead)
 }
