@@ -343,21 +343,36 @@ func TestInterruptedItAnswersTruly(t *testing.T) {
 func interruptedItAnswersTruly(t *testing.T, asked os.Signal) {
 	s := newSite(t)
 	s.plans(2)
-	if err := s.sim.Inject(
-		ec2sim.Fault{Operation: "AssignPrivateIpAddresses", DelayAfter: 500 * time.Millisecond}); err !=
-		nil {
-		t.Fatal(err)
-	}
+	// The first change is answered half a second after the signal was sent, and no sooner.
+	changed, sent := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	defer s.sim.OnCall(func(c ec2sim.Call) ec2sim.Verdict {
+		if c.Phase == ec2sim.AfterEffect && c.Operation == "AssignPrivateIpAddresses" {
+			once.Do(func() {
+				close(changed)
+				<-sent
+				time.Sleep(500 * time.Millisecond)
+			})
+		}
+		return ec2sim.Proceed
+	})()
 	c := s.command("execute", "1", "2")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.changingCalls() == 0 &&
-		time.Now().Before(deadline); {
-		time.Sleep(5 * time.Millisecond)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = c.Wait()
+	}()
+	select {
+	case <-changed:
+	case <-ended:
+		t.Fatal("it ended without a change")
 	}
 	_ = c.Process.Signal(asked)
-	_ = c.Wait()
+	close(sent)
+	<-ended
 	var rows []gate.Row
 	if err := json.Unmarshal([]byte(s.must("list", "-o", "json")), &rows); err != nil {
 		t.Fatal(err)

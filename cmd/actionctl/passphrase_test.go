@@ -25,7 +25,7 @@ func approvedOnTerminal(t *testing.T, dir, typed string) (code int, shown string
 	}
 	defer screen.Close()
 	// Who waits for another question than the one that is answered would wait for ever.
-	late := time.AfterFunc(20*time.Second, func() { _ = c.Process.Kill() })
+	late := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() })
 	defer late.Stop()
 	var all bytes.Buffer
 	chunk := make([]byte, 1024)

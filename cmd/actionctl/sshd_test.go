@@ -149,7 +149,7 @@ func (h *realHost) serve() int {
 			h.t.Logf("sshd says:\n%s", text)
 		}
 	})
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		c, err := net.Dial("tcp", at)
 		if err == nil {
 			c.Close()

@@ -89,7 +89,7 @@ func TestAChangeThatNobodySawTheEndOfIsRolledBack(t *testing.T) {
 	s.plans(1)
 	before := s.sim.State()
 	if err := s.sim.Inject(
-		ec2sim.Fault{Operation: "AssignPrivateIpAddresses", DelayAfter: 2 * time.Second}); err != nil {
+		ec2sim.Fault{Operation: "AssignPrivateIpAddresses", DelayAfter: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	c := s.command("execute", "1", "--timeout", "5s")
@@ -110,12 +110,18 @@ func TestAChangeThatNobodySawTheEndOfIsRolledBack(t *testing.T) {
 func TestAnExecutorThatTimedOutDoesNotActLater(t *testing.T) {
 	s := newSite(t)
 	s.plans(1)
-	wrapper := s.wrapper("cat >$DIR/in\n(sleep 2; aws-provider-executor <$DIR/in) & wait")
-	if code, _, said := s.run("execute", "1", "--plugin", wrapper, "--timeout", "1s"); code != 1 ||
+	wrapper := s.wrapper("cat >$DIR/in\n(until test -e $DIR/go; do sleep 0.05; done; " +
+		"aws-provider-executor <$DIR/in) &\necho $! >$DIR/pid; wait")
+	if code, _, said := s.run("execute", "1", "--plugin", wrapper, "--timeout", "3s"); code != 1 ||
 		!strings.Contains(said, "was killed") {
 		t.Errorf("exit %d, %s", code, said)
 	}
-	time.Sleep(3 * time.Second)
+	s.write("go", "")
+	pid, err := os.ReadFile(s.path("pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.await("its end", func() bool { return ended(pid) })
 	if n := s.changingCalls(); n != 0 {
 		t.Errorf("%d changing calls of an executor that was killed", n)
 	}
@@ -142,10 +148,7 @@ func TestAnExecutorEndsWithItsGate(t *testing.T) {
 	})
 	_ = c.Process.Signal(syscall.SIGKILL)
 	_ = c.Wait()
-	s.await("its end", func() bool {
-		state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
-		return err != nil || strings.Contains(string(state), ") Z ")
-	})
+	s.await("its end", func() bool { return ended(pid) })
 }
 
 // TestAnOrphanDoesNotActAfterItsClaim: the gate is killed, what it started goes on, and somebody
@@ -181,6 +184,12 @@ func TestAnOrphanDoesNotActAfterItsClaim(t *testing.T) {
 		t.Errorf("%d changing calls; the world differs from before:\n%s", s.changingCalls(), d)
 	}
 	s.verified("after")
+}
+
+// ended reports whether a process, of which a shell wrote the id, has ended.
+func ended(pid []byte) bool {
+	state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+	return err != nil || strings.Contains(string(state), ") Z ")
 }
 
 // makeCore makes a core's journal, in WAL mode.

@@ -161,7 +161,7 @@ func instance(ts *testscript.TestScript, id string) ec2sim.Instance {
 }
 
 func stateIs(ts *testscript.TestScript, _ bool, args []string) {
-	for end := time.Now().Add(2 * time.Second); instance(ts, args[0]).State !=
+	for end := time.Now().Add(time.Minute); instance(ts, args[0]).State !=
 		args[1]; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			ts.Fatalf("%s is %s, want %s", args[0], instance(ts, args[0]).State, args[1])

@@ -340,8 +340,8 @@ func TestEverySourceTellsItsCause(t *testing.T) {
 		}, "configuration", "false", []string{"the credential_process", "the access key id has a blank"}},
 		{"a helper that hangs", func(s *surroundings) {
 			process(s, "echo waiting >&2; sleep 1000")
-			s.env = append(s.env, "EXECUTOR_TIMEOUT=1s")
-		}, "unavailable", "true", []string{"did not answer within 500ms", `it said "waiting"`}},
+			s.env = append(s.env, "EXECUTOR_TIMEOUT=6s")
+		}, "unavailable", "true", []string{"did not answer within 3s", `it said "waiting"`}},
 		{"a helper under a role", func(s *surroundings) {
 			s.profile("router",
 				"[profile router]\nrole_arn = "+routerRole+"\nsource_profile = p\n[profile "+
@@ -528,17 +528,19 @@ func TestTheProxyIsNamed(t *testing.T) {
 		}
 	})
 	t.Run("it answers in EC2's place", func(t *testing.T) {
+		t.Parallel()
 		s := newSurroundings(t)
 		at, _ := proxy(t, http.StatusBadGateway)
 		s.env = append(s.env, "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY="+baseSecret,
-			"AWS_ENDPOINT_URL_EC2=http://ec2.example", "HTTP_PROXY="+at, "EXECUTOR_TIMEOUT=1s")
+			"AWS_ENDPOINT_URL_EC2=http://ec2.example", "HTTP_PROXY="+at, "EXECUTOR_TIMEOUT=5s")
 		s.fails("unavailable", "true", "Bad Gateway", "through the proxy http://127.0.0.1:",
 			"(HTTP_PROXY)")
 	})
 	t.Run("it is not there", func(t *testing.T) {
+		t.Parallel()
 		s := newSurroundings(t)
 		s.env = append(s.env, "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY="+baseSecret,
-			"AWS_ENDPOINT_URL_EC2=", "HTTPS_PROXY="+closed(t), "EXECUTOR_TIMEOUT=1s")
+			"AWS_ENDPOINT_URL_EC2=", "HTTPS_PROXY="+closed(t), "EXECUTOR_TIMEOUT=5s")
 		s.fails("unavailable", "true", "(the proxy http://127.0.0.1:",
 			"(HTTPS_PROXY) can't be connected to)")
 	})

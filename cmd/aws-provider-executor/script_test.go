@@ -301,7 +301,7 @@ func reached(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	w := of(ts)
-	for end := time.Now().Add(20 * time.Second); called(w.sim.Calls()[w.called:], args[1]) < want; {
+	for end := time.Now().Add(time.Minute); called(w.sim.Calls()[w.called:], args[1]) < want; {
 		if time.Now().After(end) {
 			ts.Fatalf("%s was not called %d times", args[1], want)
 		}

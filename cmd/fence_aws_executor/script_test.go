@@ -347,7 +347,7 @@ func stateIs(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func waitFor(ts *testscript.TestScript, what string, isSo func() bool) {
-	for end := time.Now().Add(5 * time.Second); !isSo(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !isSo(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			ts.Fatalf("%s: it is not so in time", what)
 		}

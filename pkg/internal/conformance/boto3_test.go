@@ -270,7 +270,7 @@ var mishaps = []mishap{
 		fault: `{"operation":"changes","noEffect":true,"error":{"code":"RequestLimitExceeded"},` +
 			`"count":-1}`,
 		call: forward, want: "RequestLimitExceeded: Request limit exceeded.", sent: 3,
-		do:   "execute ensure-forwarding-enabled nic-a within=3s",
+		do:   "execute ensure-forwarding-enabled nic-a within=8s",
 		gets: "failed throttled awsErrorCode=RequestLimitExceeded retryable=true", doSent: -1},
 	{name: "unavailable, and it was not done",
 		fault: `{"operation":"changes","noEffect":true,"error":{"code":"Unavailable"}}`,

@@ -140,7 +140,7 @@ var scenarios = []scenario{
 		{do: "execute ensure-forwarding-enabled nic-a region=us-east-1", want: "failed not-found"},
 	}},
 	{"a region that EC2 has not", []step{
-		{do: "execute assign-secondary-ip nic-a 10.88.60.9 region=xx-nowhere-9 within=2s",
+		{do: "execute assign-secondary-ip nic-a 10.88.60.9 region=xx-nowhere-9 within=5s",
 			want: "failed authentication awsErrorCode=AuthFailure",
 			moto: &outcome{want: "failed retryable=true"}},
 	}},

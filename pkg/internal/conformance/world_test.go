@@ -268,7 +268,7 @@ func (w *world) settle(t *testing.T) {
 			`"shutting-down"]}]} | Reservations[]`
 		interfaces = "describe_network_interfaces {} | NetworkInterfaces[?ends_with(Status,'taching')]"
 	)
-	for range 200 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if string(w.do(t, instances).OK) == "[]" && string(w.do(t, interfaces).OK) == "[]" {
 			return
 		}

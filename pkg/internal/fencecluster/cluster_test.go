@@ -23,6 +23,9 @@ const setUp = ".github/docs/fencing.md#set-it-up"
 // marker tells a cluster configuration that this test left.
 const marker = cibDir + "/made-by-the-fence-cluster-test"
 
+// monitorFailed is what Pacemaker's log says once the device's monitor has failed.
+const monitorFailed = "Result of monitor operation for fence-ec2 on node-a: error"
+
 // ownCIB makes the machine's cluster configuration the test's, which takes it away at its end.
 func ownCIB(t *testing.T) {
 	t.Helper()
@@ -54,7 +57,8 @@ func TestCluster(t *testing.T) {
 	ownCIB(t)
 	l := newLab(t)
 	dir := t.TempDir()
-	l.env = append(l.env, "PCMK_logfile="+filepath.Join(dir, "pacemaker.log"))
+	log := filepath.Join(dir, "pacemaker.log")
+	l.env = append(l.env, "PCMK_logfile="+log)
 	stonith, err := os.ReadFile(examples + "stonith.xml")
 	if err != nil {
 		t.Fatal(err)
@@ -121,10 +125,16 @@ func TestCluster(t *testing.T) {
 	if err := l.sim.SetPolicies(ec2sim.LabCredential.AccessKeyID, deny); err != nil {
 		t.Fatal(err)
 	}
+	// The log keeps that. The status shows it only until the cluster has tried to start the device
+	// anew, which fails as well.
 	l.wait("the monitor fails", func() bool {
+		text, err := os.ReadFile(log)
+		return err == nil && strings.Contains(string(text), monitorFailed)
+	})
+	l.wait("the status shows a failure of the device", func() bool {
 		said, _ := l.run("crm_mon", "-1")
-		return strings.Contains(said, "Failed Resource Actions") &&
-			strings.Contains(said, "monitor on node-a")
+		_, failed, _ := strings.Cut(said, "Failed Resource Actions")
+		return strings.Contains(failed, "* fence-ec2 ")
 	})
 	if diff := cmp.Diff(l.before, l.sim.State()); diff != "" {
 		t.Errorf("the world differs from before:\n%s", diff)
