@@ -127,7 +127,7 @@ func (x examined) run(t *testing.T) {
 		x.world(sim)
 	}
 	before, dir := sim.State(), t.TempDir()
-	args := append([]string{"doctor", "-o", "json", "--timeout", "3s"}, x.args...)
+	args := append([]string{"doctor", "-o", "json", "--timeout", "6s"}, x.args...)
 	cmd := exec.Command(filepath.Join(bin, "actionctl"), args...)
 	cmd.Env = append(append(srv.Env(), "PATH="+os.Getenv("PATH"), "HOME="+dir,
 		"EXECUTOR_STATE_DIR="+filepath.Join(dir, "state")), x.env...)

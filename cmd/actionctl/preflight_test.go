@@ -454,7 +454,7 @@ func (l looked) run(t *testing.T) {
 	deny(t, sim, l.denied)
 	before := sim.State()
 	dir := t.TempDir()
-	args := append([]string{"preflight", "-f", "-", "-o", "json", "--timeout", "3s"}, l.args...)
+	args := append([]string{"preflight", "-f", "-", "-o", "json", "--timeout", "6s"}, l.args...)
 	if l.policy != "" {
 		path := filepath.Join(dir, "policy.yaml")
 		if err := os.WriteFile(path, []byte(l.policy), 0o600); err != nil {

@@ -150,7 +150,7 @@ func (l looked) report(t *testing.T, change func(*ec2sim.Sim)) preflight.Report 
 		t.Fatal(err)
 	}
 	cmd := exec.Command(filepath.Join(bin, "actionctl"), "preflight", "-f", "-", "-o", "json",
-		"--timeout", "3s", "--policy", path, "--expect-account", ec2sim.DefaultOwner)
+		"--timeout", "6s", "--policy", path, "--expect-account", ec2sim.DefaultOwner)
 	cmd.Env = append(srv.Env(), "PATH="+os.Getenv("PATH"), "HOME="+dir,
 		"EXECUTOR_STATE_DIR="+filepath.Join(dir, "state"))
 	cmd.Stdin = bytes.NewReader(l.request())

@@ -320,7 +320,7 @@ func TestSmokeWithTwoPeople(t *testing.T) {
 
 // TestSmokeOfASlowLab: EC2 takes longer than one executor has. The run waits on, each way.
 func TestSmokeOfASlowLab(t *testing.T) {
-	s := newSite(t, ec2sim.WithTransitionTime(4*time.Second))
+	s := newSite(t, ec2sim.WithTransitionTime(6*time.Second))
 	tagLab(s.sim.Region(ec2sim.LabRegion))
 	s.write("policy.yaml", smokePolicy)
 	s.write("requests.yaml", `apiVersion: provideraction.routerd.net/v1alpha1
@@ -330,7 +330,7 @@ spec: {action: stop-instances, provider: aws, mode: execute, idempotencyKey: smo
   parameters: {requiredTag: lab=smoke}}
 `)
 	code, out, said := s.run(append(s.smoke("--yes", "--evidence", s.path("run.json")),
-		"--timeout", "2s")...)
+		"--timeout", "3s")...)
 	if code != 0 || s.instance(ec2sim.LabDB) != "running" {
 		t.Errorf("exit %d, db is %s\n%s%s", code, s.instance(ec2sim.LabDB), out, said)
 	}

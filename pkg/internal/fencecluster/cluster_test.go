@@ -5,6 +5,7 @@ package fencecluster
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -23,8 +24,8 @@ const setUp = ".github/docs/fencing.md#set-it-up"
 // marker tells a cluster configuration that this test left.
 const marker = cibDir + "/made-by-the-fence-cluster-test"
 
-// monitorFailed is what Pacemaker's log says once the device's monitor has failed.
-const monitorFailed = "Result of monitor operation for fence-ec2 on node-a: error"
+// refusedMonitor is what Pacemaker's log has of a monitor without permissions.
+var refusedMonitor = regexp.MustCompile(`fence_aws_executor_monitor_.*UnauthorizedOperation`)
 
 // ownCIB makes the machine's cluster configuration the test's, which takes it away at its end.
 func ownCIB(t *testing.T) {
@@ -125,16 +126,16 @@ func TestCluster(t *testing.T) {
 	if err := l.sim.SetPolicies(ec2sim.LabCredential.AccessKeyID, deny); err != nil {
 		t.Fatal(err)
 	}
-	// The log keeps that. The status shows it only until the cluster has tried to start the device
-	// anew, which fails as well.
-	l.wait("the monitor fails", func() bool {
-		text, err := os.ReadFile(log)
-		return err == nil && strings.Contains(string(text), monitorFailed)
-	})
-	l.wait("the status shows a failure of the device", func() bool {
+	// The status shows the monitor's failure only until the cluster has tried to start the device
+	// anew. It shows the failure of that start from then on.
+	l.wait("the device fails", func() bool {
 		said, _ := l.run("crm_mon", "-1")
 		_, failed, _ := strings.Cut(said, "Failed Resource Actions")
 		return strings.Contains(failed, "* fence-ec2 ")
+	})
+	l.wait("the monitor says why", func() bool {
+		text, err := os.ReadFile(log)
+		return err == nil && refusedMonitor.Match(text)
 	})
 	if diff := cmp.Diff(l.before, l.sim.State()); diff != "" {
 		t.Errorf("the world differs from before:\n%s", diff)
