@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 type run struct {
 	// world is a file of examples/worlds, or the text of a world; the lab when empty.
 	world string
-	// tree has the block run in a copy of the whole tree, and not in an empty folder.
+	// tree has the block run in a copy of the whole tree, and not in an empty folder. It has to build
+	// the programs then.
 	tree bool
 	// role has the executor's role carry a policy for its verb, and IAM tell it.
 	role string
@@ -41,6 +42,8 @@ type run struct {
 	before string
 	// shell are lines before the block, in its shell: variables, and an agent for keys.
 	shell string
+	// then are lines behind the block, in its shell.
+	then string
 	// replaced are placeholders of the block and what stands for them here. Each has to be in it.
 	replaced map[string]string
 	// until is what a block says that goes on until it is stopped.
@@ -285,7 +288,15 @@ echo "ann@example.org $(cat ann.pub)" > allowed_signers`,
 		says:  []string{"rack4-a", "provider: manual", "commands: systemctl restart nginx"},
 		after: "actionctl nodes list | grep rack4-b",
 	},
-	"examples/runbook/README.md#the-runbook-of-a-lab-run": {tree: true},
+	"examples/runbook/README.md#the-runbook-of-a-lab-run": {
+		tree: true,
+		then: `actionctl policy check -f "$ACTIONCTL_POLICY"
+actionctl preflight -f failover.yaml
+actionctl lab cost --tag lab=smoke --region ap-northeast-1
+`,
+		says: []string{"the policy lab-run is well-formed", "nothing is against it",
+			"3 of 3 instances of the lab run"},
+	},
 }
 
 // worlds are those that no example has.
@@ -359,7 +370,7 @@ func (r run) run(t *testing.T, id, bin string) {
 	if r.until != "" {
 		until = regexp.MustCompile(r.until)
 	}
-	said := sh.Until(t, r.shell+block, until, nil)
+	said := sh.Until(t, r.shell+block+r.then, until, nil)
 	t.Log(said)
 	rest := said
 	for _, want := range r.says {
@@ -427,6 +438,10 @@ func (r run) shellOn(t *testing.T, sim *ec2sim.Sim, bin string) Shell {
 			t.Fatal(err)
 		}
 	}
+	path := blockCommand(t) + ":" + os.Getenv("PATH")
+	if !r.tree {
+		path = bin + ":" + path
+	}
 	credential := ec2sim.LabCredential
 	sharedFile := filepath.Join(dir, "credentials")
 	if err := os.WriteFile(sharedFile, []byte("[default]\naws_access_key_id = "+
@@ -435,7 +450,7 @@ func (r run) shellOn(t *testing.T, sim *ec2sim.Sim, bin string) Shell {
 		t.Fatal(err)
 	}
 	env := append(server.RoleEnv(), "HOME="+dir, "USER=ann", "TZ=UTC",
-		"PATH="+bin+":"+blockCommand(t)+":"+os.Getenv("PATH"),
+		"PATH="+path,
 		"EXECUTOR_STATE_DIR="+filepath.Join(dir, yourState),
 		"ACTIONCTL_JOURNAL="+filepath.Join(dir, "journal.db"),
 		"ACTIONCTL_NODES="+filepath.Join(dir, "nodes.db"))
