@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// archive packs the programs of a platform, with their manual and completions.
+// archive packs the programs of a platform, with their manual, completions and notices.
 func (t tree) archive(p platform) error {
 	name := "aws-provider-executor_" + t.Version + "_" + p.String()
 	file, err := os.Create(filepath.Join(t.Out, name+".tar.gz"))
@@ -32,6 +32,9 @@ func (t tree) archive(p platform) error {
 		if err := t.addFolder(w, part.from, path.Join(name, part.to), part.mode); err != nil {
 			return err
 		}
+	}
+	if err := t.add(w, path.Join(name, noticesFile), t.Notices[p], 0o644); err != nil {
+		return err
 	}
 	for _, end := range []io.Closer{w, zipped} {
 		if err := end.Close(); err != nil {

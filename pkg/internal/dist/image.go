@@ -18,11 +18,14 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
+// docFolder is where the image has what Debian's package has in the same folder.
+const docFolder = "usr/share/doc/aws-provider-executor/"
+
 // nobody is the user of the image, who owns its state.
 const nobody = 65532
 
 // image writes an OCI image layout with an image for each processor: the programs, the authorities
-// that sign AWS's certificates, and empty folders for state.
+// that sign AWS's certificates, the notices, and empty folders for state.
 func (t tree) image() error {
 	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, p := range t.Linux {
@@ -109,6 +112,9 @@ func (t tree) filesOfImage(p platform) ([]byte, error) {
 		return nil, err
 	}
 	if err := t.add(w, "etc/ssl/certs/ca-certificates.crt", authorities(), 0o644); err != nil {
+		return nil, err
+	}
+	if err := t.add(w, docFolder+noticesFile, t.Notices[p], 0o644); err != nil {
 		return nil, err
 	}
 	return layer.Bytes(), w.Close()

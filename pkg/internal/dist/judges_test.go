@@ -23,6 +23,18 @@ import (
 var programs = []string{"actionctl", "appliance-provider-executor", "aws-provider-executor",
 	"aws-provider-inventory", "ec2sim", "fence_aws_executor", "lifecycled"}
 
+// holdNotices has a file be the notices that the archive has.
+func holdNotices(t *testing.T, file string) {
+	t.Helper()
+	_, version := made(t)
+	name := "aws-provider-executor_" + version + "_linux-" + runtime.GOARCH
+	want := judge(t, "tar", "--extract", "--gzip", "--to-stdout",
+		"--file", one(t, name+".tar.gz"), name+"/"+noticesFile)
+	if read(t, file) != want || want == "" {
+		t.Errorf("%s is not as in the archive", file)
+	}
+}
+
 // made is the folder of what make dist made, and its version.
 func made(t *testing.T) (folder, version string) {
 	t.Helper()
@@ -107,6 +119,10 @@ func TestDebian(t *testing.T) {
 	if strings.Contains(said, "W: ") || strings.Contains(said, "E: ") {
 		t.Error(said)
 	}
+	root := t.TempDir()
+	judge(t, "dpkg-deb", "--extract", deb, root)
+	share := filepath.Join(root, "usr/share")
+	holdNotices(t, filepath.Join(share, "doc/aws-provider-executor", noticesFile))
 }
 
 // rpm reads Red Hat's package, installs it, and finds each file as the package has it. It has the
@@ -140,6 +156,8 @@ func TestRedHat(t *testing.T) {
 		}
 		tell(t, filepath.Join(root, folder), p)
 	}
+	share := filepath.Join(root, "usr/share")
+	holdNotices(t, filepath.Join(share, "doc/aws-provider-executor", noticesFile))
 	theirs := filesOf(judge(t, "rpm", "--query", "--list", "--package", rpm))
 	ours := filesOf(regexp.MustCompile(`(?m)^.* \./`).ReplaceAllString(
 		judge(t, "dpkg-deb", "--contents", one(t, "*_"+runtime.GOARCH+".deb")), "/"))
@@ -212,6 +230,7 @@ func TestImage(t *testing.T) {
 	judge(t, "umoci", "unpack", "--image", copied+":it", bundle)
 	root := filepath.Join(bundle, "rootfs")
 	tell(t, filepath.Join(root, "usr/bin"), programs...)
+	holdNotices(t, filepath.Join(root, docFolder, noticesFile))
 	plans, err := os.ReadFile("../../../examples/gate/plans.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,8 @@ type tree struct {
 	Version string
 	// Made is the time of everything that is packed.
 	Made time.Time
+	// Notices are the licences and notices of what the programs of each platform contain.
+	Notices map[platform][]byte
 }
 
 // platform is a system and a processor, as Go names them.
@@ -59,6 +62,9 @@ func (t tree) pack() error {
 		return errors.New("name -programs, -manual, -completions and -out")
 	}
 	if err := t.findPlatforms(); err != nil {
+		return err
+	}
+	if err := t.findNotices(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Join(t.Out, "sbom"), 0o755); err != nil {
@@ -99,6 +105,19 @@ func (t *tree) findPlatforms() error {
 	}
 	if len(t.Linux) == 0 {
 		return fmt.Errorf("there are no programs for Linux in %s", t.Programs)
+	}
+	return nil
+}
+
+// findNotices fails, before anything is packed, where a platform's programs contain what has none.
+func (t *tree) findNotices() error {
+	t.Notices = map[platform][]byte{}
+	for _, p := range slices.Concat(t.Linux, t.Others) {
+		notices, err := t.notices(p)
+		if err != nil {
+			return fmt.Errorf("the notices of %s: %w", p, err)
+		}
+		t.Notices[p] = notices
 	}
 	return nil
 }

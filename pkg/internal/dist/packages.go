@@ -24,7 +24,9 @@ func (t tree) packages(p platform) error {
 		return err
 	}
 	defer os.RemoveAll(zipped)
-	if err := errors.Join(t.zipManual(zipped), t.changelog(zipped)); err != nil {
+	err = errors.Join(t.zipManual(zipped), t.changelog(zipped),
+		os.WriteFile(filepath.Join(zipped, noticesFile), t.Notices[p], 0o644))
+	if err != nil {
 		return err
 	}
 	values := map[string]string{
