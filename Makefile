@@ -185,8 +185,8 @@ dist: ## make what is installed: archives, packages, an image, SBOMs and checksu
 	done
 	CGO_ENABLED=0 go run $(GOFLAGS_BUILD) ./pkg/internal/manual -programs $(DIST_HOST) -out bin/manual -version $(VERSION) \
 		-time $(DIST_TIME)
-	@mkdir -p bin/completions; for shell in bash zsh fish; do \
-		$(DIST_HOST)/actionctl completion $$shell >bin/completions/actionctl.$$shell; done
+	@mkdir -p bin/completions; for program in actionctl lifecycled; do for shell in bash zsh fish; do \
+		$(DIST_HOST)/$$program completion $$shell >bin/completions/$$program.$$shell; done; done
 	go -C pkg/internal/dist run . -root $(CURDIR) -programs $(CURDIR)/bin/platforms \
 		-manual $(CURDIR)/bin/manual -completions $(CURDIR)/bin/completions \
 		-out $(CURDIR)/$(DIST) -version $(VERSION) -time $(DIST_TIME)

@@ -23,6 +23,29 @@ import (
 var programs = []string{"actionctl", "appliance-provider-executor", "aws-provider-executor",
 	"aws-provider-inventory", "ec2sim", "fence_aws_executor", "lifecycled"}
 
+// completed are the programs that write completions, for each of the shells.
+var (
+	completed = []string{"actionctl", "lifecycled"}
+	shells    = []string{"bash", "fish", "zsh"}
+)
+
+// holdCompletions has each file be what the program of a folder writes, and bash read its own.
+func holdCompletions(t *testing.T, programs, bash, fish, zsh string) {
+	t.Helper()
+	for _, p := range completed {
+		for shell, form := range map[string]string{"bash": bash, "fish": fish, "zsh": zsh} {
+			file := strings.ReplaceAll(form, "NAME", p)
+			if read(t, file) != judge(t, filepath.Join(programs, p), "completion", shell) {
+				t.Errorf("%s is not what %s writes", file, p)
+			}
+		}
+		file := strings.ReplaceAll(bash, "NAME", p)
+		if said := judge(t, "bash", "-c", ". "+file+"; complete -p "+p); !strings.Contains(said, p) {
+			t.Errorf("%s completes %q", file, said)
+		}
+	}
+}
+
 // holdNotices has a file be the notices that the archive has.
 func holdNotices(t *testing.T, file string) {
 	t.Helper()
@@ -109,6 +132,9 @@ func TestArchive(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(to, name, "man", "actionctl.1")); err != nil {
 		t.Error(err)
 	}
+	completions := filepath.Join(to, name, "completions")
+	holdCompletions(t, filepath.Join(to, name, "bin"), filepath.Join(completions, "NAME.bash"),
+		filepath.Join(completions, "NAME.fish"), filepath.Join(completions, "NAME.zsh"))
 }
 
 // Lintian has nothing against Debian's package but what lintian-overrides gives a reason for.
@@ -122,6 +148,10 @@ func TestDebian(t *testing.T) {
 	root := t.TempDir()
 	judge(t, "dpkg-deb", "--extract", deb, root)
 	share := filepath.Join(root, "usr/share")
+	holdCompletions(t, filepath.Join(root, "usr/bin"),
+		filepath.Join(share, "bash-completion/completions/NAME"),
+		filepath.Join(share, "fish/vendor_completions.d/NAME.fish"),
+		filepath.Join(share, "zsh/vendor-completions/_NAME"))
 	holdNotices(t, filepath.Join(share, "doc/aws-provider-executor", noticesFile))
 }
 
@@ -157,6 +187,10 @@ func TestRedHat(t *testing.T) {
 		tell(t, filepath.Join(root, folder), p)
 	}
 	share := filepath.Join(root, "usr/share")
+	holdCompletions(t, filepath.Join(root, "usr/bin"),
+		filepath.Join(share, "bash-completion/completions/NAME"),
+		filepath.Join(share, "fish/vendor_completions.d/NAME.fish"),
+		filepath.Join(share, "zsh/site-functions/_NAME"))
 	holdNotices(t, filepath.Join(share, "doc/aws-provider-executor", noticesFile))
 	theirs := filesOf(judge(t, "rpm", "--query", "--list", "--package", rpm))
 	ours := filesOf(regexp.MustCompile(`(?m)^.* \./`).ReplaceAllString(
