@@ -3,6 +3,8 @@ package executor
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"aws-provider-executor/pkg/ledger"
@@ -21,7 +23,34 @@ func CheckStateStore(ctx context.Context, env map[string]string) preflight.Check
 			Advice: "send the executor a request for the action preflight, which tries it",
 			Facts:  map[string]any{"table": table}}
 	}
-	return checkStateStore(ctx, stateDir(env), ledger.OSDisk{})
+	c := checkStateStore(ctx, stateDir(env), ledger.OSDisk{})
+	if c.Verdict == preflight.Pass {
+		lookElsewhere(&c, env)
+	}
+	return c
+}
+
+// lookElsewhere warns of records in the other directories that systemd gives. No execution finds
+// those.
+func lookElsewhere(c *preflight.Check, env map[string]string) {
+	dir := stateDir(env)
+	for other := range strings.SplitSeq(env["STATE_DIRECTORY"], ":") {
+		if other == "" || filepath.Clean(other) == filepath.Clean(dir) {
+			continue
+		}
+		held, err := ledger.HoldsRecords(other, ledger.OSDisk{})
+		switch {
+		case err != nil:
+			c.Verdict = preflight.Unknown
+			c.Seen += "; whether " + other + " holds records of a ledger can't be read: " + err.Error()
+			c.Advice = "look as the user who owns the state"
+		case held:
+			c.Verdict = preflight.Warn
+			c.Seen += "; " + other + " holds records of another ledger, which executions don't find"
+			c.Advice = "move that ledger to " + dir + " if this one has no records; never merge two"
+			return
+		}
+	}
 }
 
 func checkStateStore(ctx context.Context, dir string, disk ledger.Disk) preflight.Check {

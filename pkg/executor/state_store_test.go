@@ -80,3 +80,53 @@ func TestCheckStateStoreTellsAMigration(t *testing.T) {
 		t.Errorf("a store of the present form is %+v", c)
 	}
 }
+
+// Records in another directory of a unit are told, since no execution finds them. Nothing else
+// there is, and what can't be read is not known.
+func TestCheckStateStoreLooksElsewhere(t *testing.T) {
+	const record = "0123456789abcdef0123456789abcdef.json"
+	for _, tt := range []struct {
+		name string
+		// files are below the directory of the unit.
+		files []string
+		// named is EXECUTOR_STATE_DIR, below that directory.
+		named string
+		want  preflight.Verdict
+		seen  string
+	}{
+		{"no other ledger", []string{"actionctl/journal.db"}, "", preflight.Pass, "is not there yet"},
+		{"an empty one", []string{"actionctl/keys/.tmp-x", "actionctl/lock",
+			"actionctl/records/this-ledger-has-form-3-and-needs-a-newer-program"}, "",
+			preflight.Pass, ""},
+		{"records", []string{"actionctl/keys/" + record}, "", preflight.Warn,
+			"actionctl holds records of another ledger"},
+		{"records of form 1", []string{"actionctl/records/" + record}, "", preflight.Warn,
+			"actionctl holds records of another ledger"},
+		{"a variable that names another", []string{"actionctl/keys/" + record}, "elsewhere",
+			preflight.Warn, "actionctl holds records"},
+		{"what can't be read", []string{"actionctl/keys"}, "", preflight.Unknown, "can't be read"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, name := range tt.files {
+				file := filepath.Join(dir, name)
+				if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			env := map[string]string{"STATE_DIRECTORY": filepath.Join(dir, "actionctl") + ":" +
+				filepath.Join(dir, "aws-provider-executor")}
+			if tt.named != "" {
+				env["EXECUTOR_STATE_DIR"] = dir + "/" + tt.named
+			}
+			c := CheckStateStore(t.Context(), env)
+			if c.Verdict != tt.want || !strings.Contains(c.Seen, tt.seen) ||
+				(c.Advice == "") != (c.Verdict == preflight.Pass) {
+				t.Errorf("it is %+v", c)
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -59,6 +60,29 @@ func (l *Ledger) migrates() (bool, error) {
 	}
 	names, err := l.oldNames()
 	return len(names) > 0, err
+}
+
+// HoldsRecords reports whether a directory has records of a ledger, of any form. It opens none of
+// them.
+func HoldsRecords(dir string, disk Disk) (bool, error) {
+	for _, folder := range []string{"keys", "records"} {
+		for place := int64(0); ; {
+			names, next, err := disk.ReadSome(filepath.Join(dir, folder), place)
+			if errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			if err != nil {
+				return false, err
+			}
+			if slices.ContainsFunc(names, isForm1Name) {
+				return true, nil
+			}
+			if place = next; place == 0 {
+				break
+			}
+		}
+	}
+	return false, nil
 }
 
 func (l *Ledger) tried(dir string, err error) error {
