@@ -125,6 +125,8 @@ END
 bash core.sh > core.log 2>&1 &
 until test -e at-work; do sleep 0.1; done
 `
+	// three actions in force whose ledger an executor no longer looks for.
+	misplaced = inForce + "mv " + yourState + " actionctl && cp journal.db actionctl\n"
 	calm      = "touch stop; until test -e stopped; do sleep 0.1; done\n"
 	ledger    = "/var/lib/aws-provider-executor"
 	yourState = "state"
@@ -212,6 +214,35 @@ actionctl approve 7 --by ann@example.org --sign .ssh/id_ed25519 --evidence seen.
 	".github/docs/nodes.md#nodes": {
 		world: "fleet.yaml",
 		says:  []string{"complete", "shop-1", `like "us-west\*"`, `not where the tag env is "prod"`},
+	},
+	".github/docs/operations.md#a-ledger-in-another-directory": {
+		// The other directory has a ledger without records.
+		before: misplaced + `aws-provider-executor < examples/requests/assign.json > result.json
+actionctl undo --request examples/requests/assign.json --result result.json | aws-provider-executor
+`,
+		shell: `systemctl() { test "$1 $2" = "stop actionctl-*.timer"; }` + "\n",
+		replaced: map[string]string{"/var/lib/actionctl": "actionctl",
+			"/var/lib/aws-provider-executor": "$PWD/" + yourState},
+		after: `test "$(ls actionctl)" = journal.db
+test "$(ls state | xargs)" = "attributes keys lock locks records swept"
+test "$(find state/keys state/attributes -type f | wc -l)" = 6
+export STATE_DIRECTORY=$PWD/actionctl:$PWD/state ACTIONCTL_POLICY=policy.yaml
+actionctl doctor | grep -E '^pass\s+ledger\s+.*/state can be written$'
+actionctl rollback 1 2 3
+! ls state/keys/*.json`,
+		same: true,
+	},
+	".github/docs/operations.md#a-ledger-in-another-directory/2": {
+		before: misplaced + "aws-provider-executor < examples/requests/assign.json > result.json",
+		shell:  "export ACTIONCTL_POLICY=policy.yaml\n",
+		replaced: map[string]string{"/var/lib/actionctl": "$PWD/actionctl",
+			"rollback ID": "rollback 3 2 1"},
+		says: []string{"lab/1: vpc-[0-9a-f]+/10.88.60.121 holder", "3\\s.*succeeded",
+			"1\\s.*rolledBack"},
+		after: `! ls actionctl/keys/*.json
+actionctl undo --request examples/requests/assign.json --result result.json |
+  aws-provider-executor | grep '"status": "succeeded"'`,
+		same: true,
 	},
 	".github/docs/operations.md#backup": {
 		before:   inForce,
