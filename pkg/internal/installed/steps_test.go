@@ -106,9 +106,17 @@ test "$(man lifecycled-sweep | wc -l)" -gt 10
 cd /usr/lib/systemd/system
 systemd-analyze verify actionctl-*.* lifecycled.service
 `},
-		{name: "nothing is started", run: "systemctl is-active $services $timers || true\n" +
-			"systemctl is-enabled $services $timers || true",
-			want: []string{"^inactive$", "^disabled$"}, never: []string{"^active$", "^enabled$"}},
+		{name: "nothing is started", run: `
+units=$(dpkg --listfiles aws-provider-executor | sed -n 's|^/usr/lib/systemd/system/||p')
+for unit in $units; do
+	echo "$unit: $(systemctl is-active $unit || true), $(systemctl is-enabled $unit || true)"
+	# What ran and ended is inactive as well, and in the log.
+	journalctl --quiet --unit $unit | sed "s|^|log of $unit: |"
+done`,
+			want: []string{"^actionctl-preflight.timer: inactive, disabled$",
+				"^actionctl-preflight.service: inactive, static$",
+				"^lifecycled.service: inactive, disabled$"},
+			never: []string{"^log of", ": (active|activating|failed|deactivating)", ", enabled"}},
 		{name: "Pacemaker finds the fence agent", run: `
 stonith_admin --list-installed
 stonith_admin --metadata --agent fence_aws_executor`,
