@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // link is one of a page: [words](where), or [word]: where.
@@ -29,6 +30,7 @@ func links() ([]string, error) {
 			return nil, err
 		}
 		faults = append(faults, brokenLinks(page, string(text))...)
+		faults = append(faults, wideLines(page, string(text))...)
 	}
 	return faults, nil
 }
@@ -54,6 +56,25 @@ func undefined(page, text string) []string {
 		if !defined[found[1]] {
 			faults = append(faults, fmt.Sprintf("%s: [%s] leads nowhere", page, found[1]))
 		}
+	}
+	return faults
+}
+
+// writtenPages are the pages that nobody wraps: a program writes them.
+const writtenPages = "actions/"
+
+// wideLines are the lines of a page's sentences that are too wide. Tables, and where a link leads,
+// can't be wrapped.
+func wideLines(page, text string) []string {
+	var faults []string
+	for n, line := range outsideCode(text) {
+		columns := utf8.RuneCountInString(line)
+		if columns <= maxColumns || strings.HasPrefix(page, writtenPages) ||
+			strings.HasPrefix(line, "|") || definition.MatchString(line) {
+			continue
+		}
+		faults = append(faults, fmt.Sprintf("%s:%d: the line has %d columns, at most %d fit", page, n+1,
+			columns, maxColumns))
 	}
 	return faults
 }

@@ -169,6 +169,22 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestWideLines: sentences are wrapped; tables, code and generated pages are not.
+func TestWideLines(t *testing.T) {
+	wide := strings.Repeat("x", maxColumns) + "→"
+	for text, want := range map[string]int{
+		wide: 1, "* " + wide + "\n" + wide: 2, strings.TrimSuffix(wide, "→"): 0, "| " + wide: 0,
+		"```\n" + wide + "\n```": 0, "[a]: " + wide: 0,
+	} {
+		if got := wideLines("page.md", text); len(got) != want {
+			t.Errorf("%s: %q, want %d", text, got, want)
+		}
+	}
+	if got := wideLines("actions/README.md", wide); got != nil {
+		t.Errorf("a generated page: %q", got)
+	}
+}
+
 // TestReadme: the README is short, and so are its lines and sentences. Code is not counted, where
 // links lead is not read, and an item or a cell ends what came before it.
 func TestReadme(t *testing.T) {
