@@ -128,12 +128,19 @@ func (r *Registry) Resolve(req protocol.Request) (Verb, bool) {
 }
 
 // Names lists the verbs' names, for an error.
-func (r *Registry) Names() string {
+func (r *Registry) Names() string { return strings.Join(r.names(), ", ") }
+
+// Meant asks whether a verb, or one of more names, was meant by a name that is none of them.
+func (r *Registry) Meant(name string, more ...string) string {
+	return protocol.Meant(name, append(r.names(), more...)...)
+}
+
+func (r *Registry) names() []string {
 	names := make([]string, len(r.every))
 	for i, v := range r.every {
 		names[i] = v.Name
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // Undoes lists the verbs that name this one as their undo.

@@ -52,7 +52,8 @@ func (a *app) actions() *cobra.Command {
 			}
 			v, ok := a.Registry.Lookup(args[0])
 			if !ok {
-				return usage("there is no action %q; there are %s", args[0], a.Registry.Names())
+				return usage("there is no action %q%s; there are %s", args[0], a.Registry.Meant(args[0]),
+					a.Registry.Names())
 			}
 			d := verb(v)
 			return a.print(d, func(w io.Writer) { a.describeVerb(w, d) })

@@ -35,7 +35,8 @@ of them that each plan is bound to.`,
     --nodes 'region=us-west*,tag:Name=web*,!tag:env=prod' > plans.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("there is no action %q; there are %s", args[0], a.Registry.Names())
+				return usage("there is no action %q%s; there are %s", args[0], a.Registry.Meant(args[0]),
+					a.Registry.Names())
 			}
 			return nil
 		},

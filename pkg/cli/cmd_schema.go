@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aws-provider-executor/pkg/protocol"
 	"aws-provider-executor/schema"
 )
 
@@ -40,7 +41,8 @@ func (a *app) schema() *cobra.Command {
 				}
 			}
 			if !ok {
-				return usage("there is no schema %q; there are %s", args[0], strings.Join(schema.Names(), ", "))
+				return usage("there is no schema %q%s; there are %s", args[0],
+					protocol.Meant(args[0], schema.Names()...), strings.Join(schema.Names(), ", "))
 			}
 			if a.format == "yaml" {
 				return a.printDocument(json.RawMessage(text))

@@ -183,8 +183,9 @@ func (u *undoing) undo(a *app, request, result []byte) (protocol.Request, error)
 	switch {
 	case !known:
 		return r, fmt.Errorf(
-			"the request's action %s is unknown, want one of %s",
+			"the request's action %s is unknown%s, want one of %s",
 			protocol.Quote(r.Action),
+			a.Registry.Meant(r.Action),
 			a.Registry.Names(),
 		)
 	case verb.Undo == "":

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"aws-provider-executor/pkg/protocol"
 )
 
 // Fault is one thing wrong with a document.
@@ -81,7 +83,8 @@ func (f *Faults) fields(n *Node, path string, known []Field, full bool) {
 		at := join(path, e.Key)
 		i := slices.IndexFunc(known, func(k Field) bool { return k.Name == e.Key })
 		if i < 0 {
-			f.Add(e.Line, at, "is unknown, want %s", names(known))
+			f.Add(e.Line, at, "is unknown%s, want %s", protocol.Meant(e.Key, names(known)...),
+				strings.Join(names(known), ", "))
 			continue
 		}
 		if e.Value.Kind == Null && !full {
@@ -111,12 +114,12 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func names(known []Field) string {
+func names(known []Field) []string {
 	all := make([]string, len(known))
 	for i, k := range known {
 		all[i] = k.Name
 	}
-	return strings.Join(all, ", ")
+	return all
 }
 
 // String reads a string that is not blank.

@@ -104,11 +104,15 @@ func inquiriesOf(inquiries func() []Inquiry) []Inquiry {
 
 // names lists everything that a request may ask for.
 func (e *Executor) names() string {
-	all := []string{e.Registry.Names()}
+	return strings.Join(append([]string{e.Registry.Names()}, e.inquiryNames()...), ", ")
+}
+
+func (e *Executor) inquiryNames() []string {
+	var all []string
 	for _, q := range inquiriesOf(e.Inquiries) {
 		all = append(all, q.Name)
 	}
-	return strings.Join(all, ", ")
+	return all
 }
 
 // ask answers an inquiry.

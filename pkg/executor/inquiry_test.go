@@ -148,6 +148,10 @@ func TestInquiriesAreNamed(t *testing.T) {
 	p.run(t, nil, request("lock", "k", "a", ""))
 	s := failed(t, p.status(t), protocol.InvalidRequest)
 	sentence(t, s, `spec.action: is "lock", want one of on, off, rest, look; nothing was changed`)
+	p.run(t, nil, request("lok", "k", "a", ""))
+	s = failed(t, p.status(t), protocol.InvalidRequest)
+	sentence(t, s, `spec.action: is "lok" (did you mean look?), want one of on, off, rest, look; `+
+		`nothing was changed`)
 	if len(p.asked) != 0 {
 		t.Error("it was asked")
 	}

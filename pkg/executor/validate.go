@@ -29,7 +29,8 @@ func (r *run) validate(wire protocol.Request, faults protocol.Faults) error {
 		r.req = req
 		faults = append(faults, withoutSamePath(more, faults)...)
 	case wire.Action != "":
-		fault("spec.action", "is "+protocol.Quote(wire.Action)+", want one of "+r.names())
+		fault("spec.action", "is "+protocol.Quote(wire.Action)+
+			r.Registry.Meant(wire.Action, r.inquiryNames()...)+", want one of "+r.names())
 	}
 	if len(faults) == 0 {
 		return nil

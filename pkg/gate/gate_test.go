@@ -309,6 +309,11 @@ func TestImportRefuses(t *testing.T) {
 			`action: is "assign", want one of assign-secondary-ip`,
 		},
 		{
+			"an action that is nearly one",
+			func(p *gate.Plan) { p.Action = "asign-secondary-ip" },
+			`action: is "asign-secondary-ip" (did you mean assign-secondary-ip?), want one of `,
+		},
+		{
 			"an undo that is none",
 			func(p *gate.Plan) { p.Undo = &gate.Undo{Action: "ensure-forwarding-disabled"} },
 			"what undoes assign-secondary-ip is unassign-secondary-ip",

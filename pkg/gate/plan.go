@@ -218,11 +218,13 @@ func (g *Gate) faultsOf(p *Plan) protocol.Faults {
 		)
 	}
 	if !known {
+		verbs := g.Registry.Of(p.Provider)
 		faults = append(
 			faults,
 			protocol.Fault{
-				Path:   "spec.action",
-				Reason: "is " + protocol.Quote(p.Action) + ", want one of " + g.Registry.Of(p.Provider).Names(),
+				Path: "spec.action",
+				Reason: "is " + protocol.Quote(p.Action) + verbs.Meant(p.Action) +
+					", want one of " + verbs.Names(),
 			},
 		)
 	} else {

@@ -164,7 +164,7 @@ func TestFaultsAreToldTogether(t *testing.T) {
 			With: []string{"wings"}},
 			iampolicy.Scope{Region: "moon", Account: "1", VPC: "x", Tags: map[string]string{"a": "*"},
 				IDs: map[action.Kind][]string{"balloon": {"b"}, action.Instance: {"i-1"}}},
-			[]string{`no action "fly"`, `the family is "ipv5"`, `no "wings" to be with`,
+			[]string{`no action "fly"`, `the family is "ipv5"`, `--with has no "wings"`,
 				`the region "moon"`, `the account "1"`, `the VPC "x"`, `the tag "a"="*"`,
 				"balloon is no kind", `the instance "i-1"`}},
 		{"another partition", iampolicy.Choice{With: []string{"inventory"}},

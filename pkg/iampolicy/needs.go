@@ -9,6 +9,7 @@ import (
 	"aws-provider-executor/pkg/action"
 	"aws-provider-executor/pkg/inventory"
 	"aws-provider-executor/pkg/preflight/ec2checks"
+	"aws-provider-executor/pkg/protocol"
 )
 
 // Extra is what else than verbs a policy may be for.
@@ -107,12 +108,13 @@ func Needs(registry *action.Registry, extras []Extra, c Choice) ([]action.Permis
 		case i >= 0:
 			needed = append(needed, extras[i].Permissions...)
 		case !slices.Contains(options, name):
-			faults.add("there is no %q to be with; there are %s", name,
+			faults.add("--with has no %q%s; there are %s", name,
+				protocol.Meant(name, append(extraNames(extras), options...)...),
 				strings.Join(append(extraNames(extras), options...), ", "))
 		}
 	}
 	if len(c.Verbs) == 0 && len(needed) == 0 && len(faults) == 0 {
-		faults.add("the policy is for nothing: name verbs, or what to be with")
+		faults.add("the policy is for nothing: name a verb, or an option by --with")
 	}
 	for _, v := range verbs {
 		for _, p := range v.Permissions {
@@ -151,7 +153,8 @@ func (c Choice) verbs(registry *action.Registry, faults *Faults) []action.Verb {
 	for _, name := range c.Verbs {
 		v, ok := registry.Lookup(name)
 		if !ok {
-			faults.add("there is no action %q; there are %s", name, registry.Names())
+			faults.add("there is no action %q%s; there are %s", name, registry.Meant(name),
+				registry.Names())
 			continue
 		}
 		add(v)

@@ -58,7 +58,8 @@ func (w *Wanted) Add(registry *action.Registry, requests []protocol.Request) (fa
 	for _, r := range requests {
 		v, ok := registry.Resolve(r)
 		if !ok {
-			faults.add("there is no action %q; there are %s", r.Action, registry.Names())
+			faults.add("there is no action %q%s; there are %s", r.Action, registry.Meant(r.Action),
+				registry.Names())
 			continue
 		}
 		with := w.addVerb(registry, v, r)

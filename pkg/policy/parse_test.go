@@ -152,7 +152,7 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		{
 			"unknown field",
 			header + "  enabled: true\n  allowedCidrs: []\n",
-			[]string{"line 6: spec.allowedCidrs: is unknown, want enabled, dryRunOnly"},
+			[]string{"line 6: spec.allowedCidrs: is unknown (did you mean allowedCIDRs?), want enabled, "},
 		},
 		{
 			"key twice",

@@ -39,6 +39,25 @@ func Nearly(key, name string) bool {
 	return k == n+"es" || n == k+"es" || singular(k) == singular(n) || within(k, n, edits)
 }
 
+// Meant asks whether one of the known names was meant by a name that is none of them, as in
+// " (did you mean nicRef?)". One that is spelt the same but for case and separators is named alone.
+// It is empty where the name is nearly none of them.
+func Meant(name string, known ...string) string {
+	var near []string
+	for _, k := range known {
+		switch {
+		case Plain(name) == Plain(k):
+			return " (did you mean " + k + "?)"
+		case Nearly(name, k):
+			near = append(near, k)
+		}
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	return " (did you mean " + strings.Join(near, " or ") + "?)"
+}
+
 // Refers reports whether a key and a name differ only in how they say that they refer to
 // something: by Ref, by Id or not at all.
 func Refers(key, name string) bool { return stem(Plain(key)) == stem(Plain(name)) }

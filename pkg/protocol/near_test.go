@@ -44,6 +44,24 @@ func TestNearly(t *testing.T) {
 	}
 }
 
+func TestMeant(t *testing.T) {
+	known := []string{"assign-secondary-ip", "unassign-secondary-ip", "ensure-tags", "route", "routes"}
+	for name, want := range map[string]string{
+		"asign-secondary-ip":    " (did you mean assign-secondary-ip?)",
+		"assignSecondaryIP":     " (did you mean assign-secondary-ip?)",
+		"unasign-secondary-ip":  " (did you mean unassign-secondary-ip?)",
+		"ensure-tag":            " (did you mean ensure-tags?)",
+		"rout":                  " (did you mean route or routes?)",
+		"assign":                "",
+		"":                      "",
+		strings.Repeat("a", 99): "",
+	} {
+		if got := Meant(name, known...); got != want {
+			t.Errorf("Meant(%q) is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestRefers(t *testing.T) {
 	for _, c := range []struct {
 		key, name string
