@@ -97,7 +97,7 @@ machine alone, unless a host is named.`,
 func (f *preflightFlags) check(args []string) error {
 	switch {
 	case (f.file == "") == (len(args) == 0):
-		return usage("preflight takes -f FILE, or ids of actions: one of them")
+		return usage("preflight takes either -f FILE, or ids of actions of the journal")
 	case f.watch != 0 && f.watch < minWatch:
 		return usage("--watch is %s, want at least %s", f.watch, minWatch)
 	case f.listen != "" && f.watch == 0:

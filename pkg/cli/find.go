@@ -42,7 +42,8 @@ func find(ctx context.Context, s gate.Store, name string) (gate.Action, error) {
 	}
 	switch {
 	case errID != nil && errKey != nil:
-		return gate.Action{}, fmt.Errorf("there is no action %q in the journal", name)
+		return gate.Action{}, fmt.Errorf(
+			"there is no action %q in the journal; actionctl list tells which there are", name)
 	case errID != nil:
 		return byKey, nil
 	case errKey == nil && byKey.ID != byID.ID:

@@ -96,16 +96,22 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 			_ = j.db.Close()
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf(
-				"there is no journal %s, and only import, smoke and lab teardown make one: %w",
-				path,
-				fs.ErrNotExist,
-			)
+			return nil, absent(path)
 		}
 		return nil, fmt.Errorf("cannot open the journal %s: %w", path, err)
 	}
 	return j, nil
 }
+
+// absent is the error, fs.ErrNotExist, of a journal that is not there.
+type absent string
+
+func (path absent) Error() string {
+	return "there is no journal " + string(path) +
+		", and only import, smoke and lab teardown make one"
+}
+
+func (absent) Is(target error) bool { return target == fs.ErrNotExist }
 
 // OpenOrCreate opens the journal in a file or a database, and makes it when there is none.
 func OpenOrCreate(ctx context.Context, path string) (*Journal, error) {

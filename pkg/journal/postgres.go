@@ -71,8 +71,7 @@ func openOnServer(ctx context.Context, name string, create bool) (*Journal, erro
 	}
 	_ = j.db.Close()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf(
-			"there is no journal in %s, and only import, smoke and lab teardown make one: %w", shown, err)
+		return nil, absent("in " + shown)
 	}
 	return nil, fmt.Errorf("cannot open the journal %s: %w", shown, err)
 }

@@ -22,6 +22,16 @@ const (
 	patience = "_pragma=busy_timeout(15000)"
 )
 
+// absent is the error, fs.ErrNotExist, of a store that is not there.
+type absent string
+
+func (path absent) Error() string {
+	return "there is no store of nodes " + string(path) +
+		"; actionctl nodes managers create and actionctl nodes add make one"
+}
+
+func (absent) Is(target error) bool { return target == fs.ErrNotExist }
+
 // openFile opens a store in a file, and makes it first where that is asked for.
 func openFile(ctx context.Context, path string, create bool) (*sql.DB, error) {
 	path, err := filepath.Abs(path)
@@ -38,8 +48,7 @@ func openFile(ctx context.Context, path string, create bool) (*sql.DB, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no store of nodes %s; actionctl nodes managers create and "+
-			"actionctl nodes add make one: %w", path, fs.ErrNotExist)
+		return nil, absent(path)
 	case err != nil:
 		return nil, fmt.Errorf("cannot open the store of nodes %s: %w", path, err)
 	}
