@@ -73,6 +73,9 @@ func (m manual) write(bin string) error {
 			return fmt.Errorf("%s --help: %w", p.name, err)
 		}
 		page := m.page(p, string(help))
+		if bytes.Contains(page, []byte("; man "+roff(p.name))) {
+			return fmt.Errorf("the page of %s sends to itself: have toItself know what its help says", p.name)
+		}
 		if err := os.WriteFile(filepath.Join(m.out, p.name+"."+p.section), page, 0o644); err != nil {
 			return err
 		}
@@ -193,6 +196,9 @@ func preformatted(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// toItself is how a help names the manual that has more of its list.
+var toItself = regexp.MustCompile(`; man \S+ (has all of it|tells more):`)
+
 // page is the page of a program that is no tree of commands.
 func (m manual) page(p other, help string) []byte {
 	var page bytes.Buffer
@@ -200,6 +206,8 @@ func (m manual) page(p other, help string) []byte {
 		m.date.Format("2006-01-02"), m.source)
 	fmt.Fprintf(&page, ".SH NAME\n%s \\- %s\n.SH DESCRIPTION\n.nf\n", roff(p.name), roff(p.does))
 	for line := range strings.Lines(help) {
+		// What is short in the help is in full below.
+		line = toItself.ReplaceAllString(line, ", in full below:")
 		if line == "\n" {
 			line = ".sp\n"
 		} else {
