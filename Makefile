@@ -174,19 +174,20 @@ DIST_TIME = $(shell git log -1 --format=%ct)
 DIST_PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
 DIST_HOST = bin/platforms/$$(go env GOHOSTOS)-$$(go env GOHOSTARCH)
 
-dist: ## make what is installed: archives, packages, an image, SBOMs and checksums, in bin/dist
+dist: ## make what is installed: packages, archives, image, SBOMs, in bin/dist; DIST_PLATFORMS=linux-amd64
 	@rm -rf $(DIST) bin/platforms bin/manual bin/completions
 	@for p in $(DIST_PLATFORMS); do \
 		export GOOS=$${p%-*} GOARCH=$${p#*-} CGO_ENABLED=0; \
 		case $$p in \
 		linux-*) $(MAKE) --no-print-directory build BIN=bin/platforms/$$p;; \
-		*) go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" -o bin/platforms/$$p/ ./cmd/actionctl;; \
-		esac; \
+		darwin-*) go build $(GOFLAGS_BUILD) -ldflags "$(LDFLAGS)" -o bin/platforms/$$p/ ./cmd/actionctl;; \
+		*) echo "DIST_PLATFORMS has $$p, want linux-ARCH or darwin-ARCH, as linux-amd64" >&2; false;; \
+		esac || exit 1; \
 	done
 	CGO_ENABLED=0 go run $(GOFLAGS_BUILD) ./pkg/internal/manual -programs $(DIST_HOST) -out bin/manual -version $(VERSION) \
 		-time $(DIST_TIME)
 	@mkdir -p bin/completions; for program in actionctl lifecycled; do for shell in bash zsh fish; do \
-		$(DIST_HOST)/$$program completion $$shell >bin/completions/$$program.$$shell; done; done
+		$(DIST_HOST)/$$program completion $$shell >bin/completions/$$program.$$shell || exit 1; done; done
 	go -C pkg/internal/dist run . -root $(CURDIR) -programs $(CURDIR)/bin/platforms \
 		-manual $(CURDIR)/bin/manual -completions $(CURDIR)/bin/completions \
 		-out $(CURDIR)/$(DIST) -version $(VERSION) -time $(DIST_TIME)

@@ -4,6 +4,9 @@ set -e
 if command -v systemd-sysusers >/dev/null; then
 	systemd-sysusers aws-provider-executor.conf
 fi
+if command -v systemd-tmpfiles >/dev/null; then
+	systemd-tmpfiles --create aws-provider-executor.conf
+fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
 	# What runs for long goes on as the new version. A run that executes or checks is not disturbed:

@@ -50,7 +50,7 @@ var Elsewhere = map[string]string{
 	".github/docs/operations.md#downgrade":               "pkg/internal/installed",
 	".github/docs/operations.md#remove":                  "pkg/internal/installed",
 	".github/docs/operations.md#image":                   "pkg/internal/dist",
-	".github/docs/operations.md#units":                   "pkg/internal/installed",
+	".github/docs/operations.md#set-it-up":               "pkg/internal/installed",
 }
 
 // All are the blocks of all pages, by page and line. Top is the top of the tree.

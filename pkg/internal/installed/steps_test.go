@@ -18,7 +18,7 @@ const (
 	upgrade   = ".github/docs/operations.md#upgrade"
 	downgrade = ".github/docs/operations.md#downgrade"
 	remove    = ".github/docs/operations.md#remove"
-	asUnits   = ".github/docs/operations.md#units"
+	setUp     = ".github/docs/operations.md#set-it-up"
 )
 
 // functions are what steps use. A shell of the units' user sees their state.
@@ -121,6 +121,8 @@ done`,
 stonith_admin --list-installed
 stonith_admin --metadata --agent fence_aws_executor`,
 			want: []string{"^ *fence_aws_executor$", `<resource-agent name="fence_aws_executor"`}},
+		{name: "set up before any unit ran", run: docblocks.Read(t, top, setUp),
+			want: []string{"^1\tpending\tmobility-7/assign\t", "^2\tpending\tmobility-7/forward\t"}},
 		{name: "units", run: standIn + `systemctl enable --now $services $timers
 for unit in $services; do
 	until_so runs_installed $unit
@@ -136,11 +138,10 @@ cat /var/cache/actionctl-metrics/actionctl.prom`,
 				"^provideraction_state_read_timestamp_seconds"},
 			never: []string{"^root runs$", "^Cap...:.*[1-9a-f]", "^NoNewPrivs:\t0$"}},
 		{name: "an action", run: `
-as actionctl import -f /usr/share/doc/aws-provider-executor/plans.yaml
 as actionctl nodes add 10.0.0.9 --name-prefix rack4
 as actionctl approve 1 --by ann@example.org
 systemctl start actionctl-execute-approved.service
-state` + "\n" + docblocks.Read(t, top, asUnits),
+state`,
 			want: append([]string{"^1\tsucceeded\t"}, kept...)},
 		{name: "upgrade", run: `
 # A run that goes on until the upgrade is over.
