@@ -90,17 +90,17 @@ build: ## build every program into bin/; V=1 shows the commands
 PLAY := CGO_ENABLED=0 go run $(GOFLAGS_BUILD)
 
 demo: ## show the main job on the stand-in, step by step; DEMO_FLAGS=-v shows documents whole
-	@echo 'The main job, on a stand-in of EC2. It compiles first: a minute, once.'
+	@echo 'The main job, on a stand-in of EC2. The first time it compiles, for a minute.'
 	@$(MAKE) --no-print-directory build PROGRAMS='ec2sim aws-provider-executor'
 	@$(PLAY) ./examples/demo -bin $(BIN) $(DEMO_FLAGS)
 
 demo-gate: ## show the gate on the stand-in: the whole road, denials, signatures; DEMO_FLAGS=-v
-	@echo 'The gate, on a stand-in of EC2. It compiles first: some minutes, once.'
+	@echo 'The gate, on a stand-in of EC2. The first time it compiles, for some minutes.'
 	@$(MAKE) --no-print-directory build PROGRAMS='ec2sim aws-provider-executor actionctl'
 	@$(PLAY) ./examples/gate -bin $(BIN) $(DEMO_FLAGS)
 
 demo-lifecycle: ## show a group that scales out and in, a handler that is killed; DEMO_FLAGS=-v
-	@echo 'An Auto Scaling group and its handler, on a stand-in of EC2. It compiles first: some minutes, once.'
+	@echo 'A scaling group, on a stand-in of EC2. The first time it compiles, for minutes.'
 	@$(MAKE) --no-print-directory build PROGRAMS='lifecycled aws-provider-executor actionctl'
 	@$(PLAY) ./examples/lifecycle/demo -bin $(BIN) $(DEMO_FLAGS)
 

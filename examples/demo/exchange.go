@@ -74,11 +74,18 @@ func (c *core) undo(s sent, verb string, want outcome) {
 	})
 }
 
+// takes is the parameter that has an action take something from its holder.
+const takes = "allowReassignment"
+
 // exchange gives the request to the executor, and shows it with its result: each in a line, or
 // whole.
 func (c *core) exchange(s *sent, want outcome) error {
 	asked := s.request.Spec
-	c.Ask(fmt.Sprintf("%-10s %s", asked.Mode, asked.Action), asked.IdempotencyKey)
+	note := asked.IdempotencyKey
+	if asked.Parameters[takes] == "true" {
+		note += "   " + takes + "=true"
+	}
+	c.Ask(fmt.Sprintf("%-10s %s", asked.Mode, asked.Action), note)
 	text, err := json.Marshal(s.request)
 	if err != nil {
 		return err

@@ -18,12 +18,12 @@ func (o *operator) signatures(journal string) {
 	o.refusesUnder(approvers, "execute 2", "…the approval of ann is not signed")
 	approve := o.under(approvers, o.command(done, "approve 2 --by ann@example.org --sign ann.key",
 		"2 mobility-7/forward: approved"))
-	approve.Dir = o.Dir
+	approve.Dir, approve.Note = o.Dir, "" // the note would need a line
 	o.Play(approve)
 	o.Play(o.under(approvers, o.command(done, "execute 2", "2 mobility-7/forward: enabled")))
 	o.prepares("rollback 2", "2 mobility-7/forward: disabled")
 	o.prepares("journal --verify", "as it was written")
-	o.Say("Somebody sets action 2 to approved in the journal's file, so that it runs again.")
+	o.Say("Somebody sets action 2 to approved in the journal's file, to run it again.")
 	o.Do(func() error { return approveBehindItsBack(journal) })
 	o.refuses("execute 2", "", "the row of action 2 was changed…")
 	o.Play(o.command(failed, "journal --verify", "its row was changed"))

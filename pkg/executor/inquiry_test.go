@@ -145,12 +145,12 @@ func TestAllFailuresOfAnInquiryAreTold(t *testing.T) {
 // TestInquiriesAreNamed beside the verbs, to a person and in a refusal; and each by itself.
 func TestInquiriesAreNamed(t *testing.T) {
 	p := newAsking(t, Findings{Said: "well"})
-	p.run(t, nil, request("lock", "k", "a", ""))
+	p.run(t, nil, request("grab", "k", "a", ""))
 	s := failed(t, p.status(t), protocol.InvalidRequest)
-	sentence(t, s, `spec.action: is "lock", want one of on, off, rest, look; nothing was changed`)
-	p.run(t, nil, request("lok", "k", "a", ""))
+	sentence(t, s, `spec.action: is "grab", want one of on, off, rest, look; nothing was changed`)
+	p.run(t, nil, request("lock", "k", "a", ""))
 	s = failed(t, p.status(t), protocol.InvalidRequest)
-	sentence(t, s, `spec.action: is "lok" (did you mean look?), want one of on, off, rest, look; `+
+	sentence(t, s, `spec.action: is "lock" (did you mean look?), want one of on, off, rest, look; `+
 		`nothing was changed`)
 	if len(p.asked) != 0 {
 		t.Error("it was asked")
