@@ -19,8 +19,8 @@ func TestImportNamesTheLineOfAFault(t *testing.T) {
 	d := newDesk(t)
 	for name, tt := range map[string]struct{ text, want string }{
 		"nothing": {"", "there is no plan in it"},
-		"an unknown field": {"provider: aws\nactoin: x\n", "line 2: actoin: is unknown (did you mean action?), want " +
-			"name, provider, action"},
+		"an unknown field": {"provider: aws\nactoin: x\n", "line 2: actoin: is unknown " +
+			"(did you mean action?), want name, provider, action"},
 		"a number for a string": {"provider: aws\naction: x\ntarget:\n  nicRef: " +
 			"7\nidempotencyKey: k\n", "line 4: target.nicRef: is a number, want a string: put it in quotes"},
 		"what is missing":   {"provider: aws\n", "target: is required"},

@@ -254,7 +254,8 @@ ACTIONCTL_NODES=backup/nodes.db actionctl nodes list | grep rack4-a
 actionctl --journal backup/journal.db journal --verify --head "$(cat backup/head)"
 # Where no nodes are kept, no file of them is made.
 rm -r backup nodes.db
-block .github/docs/operations.md#backup | sed 's|` + ledger + `|state|; s|/var/lib/actionctl|.|' | bash
+block .github/docs/operations.md#backup |
+  sed 's|` + ledger + `|state|; s|/var/lib/actionctl|.|' | bash
 test -s backup/journal.db
 test ! -e nodes.db
 test ! -e backup/nodes.db`,

@@ -74,7 +74,7 @@ func (m manual) write(bin string) error {
 		}
 		page := m.page(p, string(help))
 		if bytes.Contains(page, []byte("; man "+roff(p.name))) {
-			return fmt.Errorf("the page of %s sends to itself: have toItself know what its help says", p.name)
+			return fmt.Errorf("the page of %s sends to itself: its help says what toItself lacks", p.name)
 		}
 		if err := os.WriteFile(filepath.Join(m.out, p.name+"."+p.section), page, 0o644); err != nil {
 			return err
