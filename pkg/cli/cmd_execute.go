@@ -150,6 +150,7 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	outcomes, err := a.operate(ctx, g, ids, of.what, func() ([]gate.Outcome, error) {
 		return operate(g, ctx, ids, b.opt)
 	})
+	a.tellUnrecorded(g, b, of)
 	cards := func() { a.showCards(a.stdout, a.cardsOf(outcomes, of.undo)) }
 	if !b.dryRun || a.format != "table" {
 		cards = func() {}
@@ -160,6 +161,13 @@ func (a *app) runBatch(ctx context.Context, b batch, args []string, of batchOf) 
 	}
 	run, digestErr := b.waving.selectedRun(outcomes, b.dryRun)
 	return a.reportAs(run, after, outcomes, b.dryRun, errors.Join(err, digestErr), cards)
+}
+
+// tellUnrecorded tells of a dry-run that is no evidence, since the journal can't be written.
+func (a *app) tellUnrecorded(g *gate.Gate, b batch, of batchOf) {
+	if b.dryRun && !of.undo && g.Store.ReadOnly() {
+		a.tell("what the dry-run saw is not recorded: %v", gate.ErrReadOnly)
+	}
 }
 
 // batchIDs finds the actions of a command, once, and tells which were left out.
