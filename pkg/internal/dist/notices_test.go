@@ -71,6 +71,7 @@ func TestNoLicence(t *testing.T) {
 		"nothing":                {"main.go"},
 		"a notice only":          {"NOTICE", "main.go"},
 		"a part's only":          {"internal/LICENSE"},
+		"a folder for licences":  {"licenses/NOTICE"},
 		"a test's only":          {"testdata/LICENSE"},
 		"source about a licence": {"license.go", "license_test.go", "copying.yml"},
 	} {
