@@ -328,7 +328,7 @@ func (a *Access) configuration(
 }
 
 // renderWithin makes a configuration while there is time. A template can't be stopped: one that
-// goes on for ever does so until the program ends.
+// goes on does so until it has had all the steps that it may have.
 func renderWithin(ctx context.Context, templates []configtext.Template, v configtext.Values,
 	references map[string]string,
 ) (appliance.Configuration, error) {

@@ -15,25 +15,23 @@ type function struct {
 // functions are all of them, by name. Each does what text/template's does.
 var functions = map[string]function{
 	"and": {1, 0, last}, "or": {1, 0, last},
-	"not":   {1, 1, func(of []any) (any, error) { return !truth(of[0]), nil }},
-	"len":   {1, 1, func(of []any) (any, error) { return lengthOf(of[0]) }},
-	"index": {1, 0, index},
-	"eq":    {2, 0, equal},
-	"ne":    {2, 2, comparing(equal, true)},
-	"lt":    {2, 2, comparing(less, false)},
-	"ge":    {2, 2, comparing(less, true)},
-	"gt":    {2, 2, comparing(more, false)},
-	"le":    {2, 2, comparing(more, true)},
-	"print": {0, 0, func(of []any) (any, error) { return fmt.Sprint(of...), nil }},
-	"println": {0, 0, func(of []any) (any, error) {
-		return fmt.Sprintln(of...), nil
-	}},
+	"not":     {1, 1, func(of []any) (any, error) { return !truth(of[0]), nil }},
+	"len":     {1, 1, func(of []any) (any, error) { return lengthOf(of[0]) }},
+	"index":   {1, 0, index},
+	"eq":      {2, 0, equal},
+	"ne":      {2, 2, comparing(equal, true)},
+	"lt":      {2, 2, comparing(less, false)},
+	"ge":      {2, 2, comparing(less, true)},
+	"gt":      {2, 2, comparing(more, false)},
+	"le":      {2, 2, comparing(more, true)},
+	"print":   {0, 0, func(of []any) (any, error) { return short(fmt.Sprint(of...)) }},
+	"println": {0, 0, func(of []any) (any, error) { return short(fmt.Sprintln(of...)) }},
 	"printf": {1, 0, func(of []any) (any, error) {
 		format, ok := of[0].(string)
 		if !ok {
 			return nil, errWrongUse
 		}
-		return fmt.Sprintf(format, of[1:]...), nil
+		return short(fmt.Sprintf(format, of[1:]...))
 	}},
 }
 
@@ -44,6 +42,14 @@ func knownFunctions() map[string]any {
 		names[name] = true
 	}
 	return names
+}
+
+// short refuses a text that no configuration has room for, before longer ones are made of it.
+func short(text string) (any, error) {
+	if len(text) > maxText {
+		return nil, errTooLong
+	}
+	return text, nil
 }
 
 // last is the value that no one before it decided for.

@@ -14,8 +14,13 @@ import (
 // in text/template. That package calls methods by their names, for which the linker keeps every
 // method that is linked: 25 MB of the SDK. TestTemplatesAreGos holds the two side by side.
 
-// maxDepth is how deep templates may call each other.
-const maxDepth = 100
+const (
+	// maxDepth is how deep templates may call each other.
+	maxDepth = 100
+	// maxSteps is how many parts of templates, and rounds of ranges, an execution may have. A
+	// configuration of maxText bytes has fewer.
+	maxSteps = 4 << 20
+)
 
 // program is a template that was found to use nothing but what is known here.
 type program struct {
@@ -138,6 +143,8 @@ type run struct {
 	vars []variable
 	// depth is how many templates are being executed, each by the one before.
 	depth int
+	// steps are how many are left. All templates of an execution have them in common.
+	steps *int
 	// at is where the run is.
 	at parse.Node
 }
@@ -158,7 +165,8 @@ var (
 
 // execute writes what a template makes of values. No error has a value in it.
 func (p *program) execute(w io.Writer, v Values) error {
-	r := &run{program: p, w: w, vars: []variable{{"$", v}}}
+	steps := maxSteps
+	r := &run{program: p, w: w, vars: []variable{{"$", v}}, steps: &steps}
 	err := r.list(v, p.root.Root)
 	if err == nil || errors.Is(err, errTooLong) {
 		return err
@@ -178,8 +186,22 @@ func (r *run) list(dot any, list *parse.ListNode) error {
 	return nil
 }
 
+// errEndless is no errWrongUse: each step may be right.
+var errEndless = fmt.Errorf("it goes on for more than %d steps", maxSteps)
+
+// step counts one part of a template, or one round of a range.
+func (r *run) step() error {
+	if *r.steps--; *r.steps < 0 {
+		return errEndless
+	}
+	return nil
+}
+
 func (r *run) walk(dot any, n parse.Node) error {
 	r.at = n
+	if err := r.step(); err != nil {
+		return err
+	}
 	switch n := n.(type) {
 	case *parse.TextNode:
 		_, err := r.w.Write(n.Text)
@@ -285,7 +307,7 @@ func (r *run) each(dot any, n *parse.RangeNode) error {
 		if count > 0 {
 			return nil
 		}
-		return r.list(dot, n.ElseList)
+		return r.none(dot, n)
 	}
 	all, err := items(of)
 	if err != nil {
@@ -299,12 +321,23 @@ func (r *run) each(dot any, n *parse.RangeNode) error {
 	if len(all) > 0 {
 		return nil
 	}
-	return r.list(dot, n.ElseList)
+	return r.none(dot, n)
+}
+
+// none is what a range without a round comes to. A break in it ends this range, not one around it.
+func (r *run) none(dot any, n *parse.RangeNode) error {
+	if err := r.list(dot, n.ElseList); !errors.Is(err, errBreak) {
+		return err
+	}
+	return nil
 }
 
 // round is one of a range. It reports whether that was the last one.
 func (r *run) round(n *parse.RangeNode, i item) (over bool, err error) {
 	defer r.forget(len(r.vars))
+	if err := r.step(); err != nil {
+		return true, err
+	}
 	names := n.Pipe.Decl
 	values := []any{i.key, i.value}[2-min(len(names), 2):]
 	for k, v := range values {
@@ -335,13 +368,15 @@ func (r *run) set(name string, value any) error {
 	return errWrongUse
 }
 
-func (r *run) variable(name string) any {
+// variable is the value of the innermost variable of a name. The parser takes a name for known in
+// the pipeline that declares it.
+func (r *run) variable(name string) (any, error) {
 	for _, v := range slices.Backward(r.vars) {
 		if v.name == name {
-			return v.value
+			return v.value, nil
 		}
 	}
-	return nil
+	return nil, errWrongUse
 }
 
 // pipe is the value of a pipeline. What it declares is known from then on.
@@ -380,7 +415,11 @@ func (r *run) value(dot any, n parse.Node) (any, error) {
 	case *parse.FieldNode:
 		return fieldOf(dot, n.Ident)
 	case *parse.VariableNode:
-		return fieldOf(r.variable(n.Ident[0]), n.Ident[1:])
+		of, err := r.variable(n.Ident[0])
+		if err != nil {
+			return nil, err
+		}
+		return fieldOf(of, n.Ident[1:])
 	case *parse.ChainNode:
 		of, err := r.value(dot, n.Node)
 		if err != nil {

@@ -77,12 +77,15 @@ var known = []string{
 	`{{range 3}}{{.}}{{end}}{{range $i := 3}}{{$i}}` +
 		`{{.}}{{end}}{{range 0}}a{{else}}{{.Role}}{{end}}`,
 	`{{range $i, $j := 3}}{{end}}`, `{{range .Role}}{{end}}`, `{{range true}}{{end}}`,
-	`{{range -1}}a{{else}}b{{end}}`,
+	`{{range -1}}a{{else}}b{{end}}`, `{{range 3}}{{range 0}}{{else}}{{break}}{{end}}x{{end}}`,
+	`{{range 3}}{{range $.Values}}{{break}}{{else}}{{continue}}{{end}}x{{end}}`,
+	`{{range 3}}{{range 0}}{{else}}{{continue}}{{end}}x{{end}}`,
 	`{{range .Tunnels}}{{break}}a{{end}}b{{range 3}}{{if eq . 1}}{{continue}}{{end}}{{.}}{{end}}`,
 	`{{range 3}}{{with $x := .}}{{if eq $x 1}}{{break}}{{end}}{{end}}{{.}}{{end}}`,
 	`{{$x := 1}}{{$x}}{{if true}}{{$x = 2}}{{$x := 3}}{{$x}}{{end}}{{$x}}`,
 	`{{$i := 0}}{{$t := .}}{{range $i, $t = .Tunnels}}{{$i}}{{$t.Name}}{{end}}{{$i}}{{$t.Name}}`,
 	`{{$t := .}}{{range $t = .Tunnels}}{{.Name}}{{end}}{{$t.Name}}`, `{{$x}}`, `{{$x = 1}}`,
+	`{{$x := $x}}{{$x}}`, `{{if $x := $x}}{{end}}`, `{{range $i, $t := $i}}{{end}}`,
 	`{{if $x := .Role}}{{$x}}{{end}}{{$x}}`, `{{with $x := 1}}{{$y := 2}}{{$x}}{{$y}}{{end}}`,
 	`{{and}}`, `{{and 1 ""}}{{and 1 2}}{{and "" .Role.x}}{{or 0 "a"}}{{or "a" .Role.x}}{{or 0 ""}}`,
 	`{{and 1 .Role.x}}`, `{{.Role | and 1}}{{.Role | or 1}}{{"" | or 0}}`,
@@ -156,6 +159,14 @@ var unknown = map[string]string{
 	`{{eq . .Role}}`:                                            "it names what is not there",
 	`{{template "a"}}{{define "a"}}{{print .}}{{end}}`:          "t.conf:1:38: it names what",
 	`{{template "a" 1}}{{define "a"}}{{template "a" .}}{{end}}`: "more than 100 times deep",
+	// What would go on and on, or take all memory, though it writes nothing.
+	"\n{{range 5000000000}}{{end}}":              "t.conf:2:8: it goes on for more than 4194304 steps",
+	`{{range 9999}}{{range 9999}}{{end}}{{end}}`: "it goes on for more than 4194304 steps",
+	`{{template "a" "x"}}{{define "a"}}{{if lt (len .) 60}}{{template "a" (print . "x")}}` +
+		`{{template "a" (print . "y")}}{{end}}{{end}}`: "it goes on for more than 4194304 steps",
+	`{{$x := "abcdefgh"}}{{range 60}}{{$x = print $x $x}}{{end}}`:         "more than 1048576 bytes",
+	`{{$x := "abcdefgh"}}{{range 60}}{{$x = println $x $x}}{{end}}`:       "more than 1048576 bytes",
+	`{{$x := "abcdefgh"}}{{range 60}}{{$x = printf "%s%s" $x $x}}{{end}}`: "more than 1048576 bytes",
 }
 
 // TestWhatATemplateMayNotDo: it is refused by its place, with what is wrong.
