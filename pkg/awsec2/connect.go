@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,6 +46,8 @@ type way struct {
 	cfg      aws.Config
 	own      *credentials
 	metadata *metadataService
+	// skews are how far the clocks of services are ahead of this machine's, by service.
+	skews sync.Map
 }
 
 // Connect prepares calls to a region; nothing is sent yet. Timeout bounds the

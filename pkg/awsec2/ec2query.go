@@ -1,7 +1,6 @@
 package awsec2
 
 import (
-	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -56,12 +55,6 @@ func (ec2Wire) refusal(_ http.Header, body []byte) *refusal {
 		r.requestID = strings.TrimSpace(said.RequestID)
 	}
 	return r
-}
-
-// wholeAnswer reports whether the body of a 200 is named for EC2's operation, and ends.
-func wholeAnswer(operation string, body []byte) bool {
-	return bytes.Contains(body, []byte("<"+operation+"Response")) &&
-		bytes.HasSuffix(bytes.TrimSpace(body), []byte("</"+operation+"Response>"))
 }
 
 // ask reads with one of EC2's operations. What says what for, as in "describe i-1".

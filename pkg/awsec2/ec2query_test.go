@@ -2,11 +2,13 @@ package awsec2
 
 import (
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -338,9 +340,10 @@ func TestQueriesAreTheSDKs(t *testing.T) {
 			r.Method != http.MethodPost || r.URL.Path != "/" {
 			t.Errorf("%s %s of %q", r.Method, r.URL, got)
 		}
+		// The service that it is signed for, and the headers that the signature is over.
 		_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "/")
-		scope, _, _ = strings.Cut(scope, ",")
-		scopes = append(scopes, scope)
+		scope, _, _ = strings.Cut(scope, ", Signature")
+		scopes = append(scopes, scope+" compressed by "+r.Header.Get("Accept-Encoding"))
 		answersWell(w, r)
 	})
 	api, asked := ec2.NewFromConfig(c.cfg), map[string]bool{}
@@ -376,6 +379,15 @@ func TestHostileAnswersToQueries(t *testing.T) {
 		"a page":              says(200, "<html>log in</html>"),
 		"half":                says(200, good[:len(good)-9]),
 		"another operation's": says(200, queried("DescribeTags", "")),
+		"a refusal before it": says(200, queryRefusal("IncorrectState", "no", "")+
+			queried("DescribeAddresses", "")+queried("AllocateAddress", "")),
+		"other letters": says(200, strings.Replace(good, "UTF-8", "ISO-8859-1", 1)),
+		"compressed and cut short": func(w http.ResponseWriter, r *http.Request) {
+			whole := httptest.NewRecorder()
+			compressed(answersWell)(whole, r)
+			maps.Copy(w.Header(), whole.Header())
+			_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()-9])
+		},
 		"broken at its end":   says(200, strings.Replace(good, "</addressesSet>", "</other>", 1)),
 		"JSON":                says(200, "{}"),
 		"hung up":             hangsUp,
@@ -404,6 +416,97 @@ func TestHostileAnswersToQueries(t *testing.T) {
 	var unknown *action.Unknown
 	if !errors.As(err, &unknown) || requests.Load() != 1 {
 		t.Errorf("without an id: after %d requests %v", requests.Load(), err)
+	}
+}
+
+// compressed compresses an answer for who asks for it.
+func compressed(answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			w.WriteHeader(http.StatusNotAcceptable)
+			return
+		}
+		plain := httptest.NewRecorder()
+		answer(plain, r)
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(plain.Code)
+		packed := gzip.NewWriter(w)
+		_, _ = packed.Write(plain.Body.Bytes())
+		_ = packed.Close()
+	}
+}
+
+// TestCompressedAnswersToQueries: they are read as others are, refusals too.
+func TestCompressedAnswersToQueries(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	c, _ := answering(t, compressed(answersWell))
+	found, err := c.reader().FindInstances(ctx, "find it")
+	if err != nil || len(found) != 1 || found[0].ID != "i-1" {
+		t.Errorf("it reads %+v, %v", found, err)
+	}
+	c, _ = answering(t, compressed(says(400, queryRefusal("IncorrectInstanceState", "no", "r-1"))))
+	err = c.Writer().(*Writer).StopInstance(ctx, "i-1")
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Conflict ||
+		f.Facts[protocol.FactRequestID] != "r-1" {
+		t.Errorf("it is refused by %v", err)
+	}
+}
+
+// TestAClockIsComparedOnce: where this machine's clock is wrong, the first call is refused and sent
+// again. The later ones are signed by the service's clock.
+func TestAClockIsComparedOnce(t *testing.T) {
+	const ahead = time.Hour
+	c, requests := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now().Add(ahead)
+		w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+		signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil || signed.Sub(now).Abs() > 5*time.Minute {
+			fails(400, queryRefusal("RequestTimeTooSkewed", "of another time", ""))(w, r)
+			return
+		}
+		answersWell(w, r)
+	})
+	for n := range int64(3) {
+		if err := c.Writer().(*Writer).StartInstance(t.Context(), "i-1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.reader().DescribeInstance(t.Context(), "i-1"); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := requests.Load(), 2*n+3; got != want {
+			t.Errorf("%d requests after %d calls, want %d", got, 2*n+2, want)
+		}
+	}
+}
+
+// TestAStateThatIsLeftOut: an instance of which an answer does not tell the state is not read.
+func TestAStateThatIsLeftOut(t *testing.T) {
+	for _, state := range []string{"", "<instanceState/>", "<instanceState><code>16</code>" +
+		"<name/></instanceState>"} {
+		c, _ := answering(t, says(200, queried("DescribeInstances", "<reservationSet><item>"+
+			"<instancesSet><item><instanceId>i-1</instanceId>"+state+
+			"</item></instancesSet></item></reservationSet>")))
+		one, err := c.reader().DescribeInstance(t.Context(), "i-1")
+		all, errOfAll := c.reader().FindInstances(t.Context(), "find it")
+		var f *protocol.Failure
+		if !errors.As(err, &f) || f.Class != protocol.Unavailable || errOfAll == nil {
+			t.Errorf("with %q: %+v, %v; %+v, %v", state, one, err, all, errOfAll)
+		}
+	}
+}
+
+// TestRefusedByBodyAlone: the id of a request is told where only the body of a refusal has it.
+func TestRefusedByBodyAlone(t *testing.T) {
+	c, _ := answering(t, fails(403, `<ErrorResponse>`+
+		`<Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>it is over</Message></Error>`+
+		`<RequestId>of-the-body</RequestId></ErrorResponse>`))
+	_, err := c.reader().CallerIdentity(t.Context())
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Authentication ||
+		f.Facts[protocol.FactRequestID] != "of-the-body" {
+		t.Errorf("it is refused by %v, %v", err, f)
 	}
 }
 

@@ -24,10 +24,8 @@ type (
 	instanceAnswer struct {
 		ID    string `xml:"instanceId"`
 		VPCID string `xml:"vpcId"`
-		// State is nil where an answer leaves it out.
-		State *struct {
-			Name string `xml:"name"`
-		} `xml:"instanceState"`
+		// State is empty where an answer leaves it out.
+		State      string           `xml:"instanceState>name"`
 		Type       string           `xml:"instanceType"`
 		Launched   time.Time        `xml:"launchTime"`
 		RootDevice string           `xml:"rootDeviceType"`
@@ -66,7 +64,7 @@ type (
 
 // isWhole reports whether an instance has what every one has. One that is left out because it was
 // not understood would look like one that does not exist.
-func (i instanceAnswer) isWhole() bool { return i.ID != "" && i.State != nil }
+func (i instanceAnswer) isWhole() bool { return i.ID != "" && i.State != "" }
 
 // DescribeInstance reads one instance by its id, which works when a part of the
 // region is sick, as a search might not: its state, its tags, and its interfaces with their groups,
@@ -100,7 +98,7 @@ func (r *Reader) instanceOnce(ctx context.Context, id string) (ec2model.Instance
 
 func (i instanceAnswer) model() ec2model.Instance {
 	m := ec2model.Instance{
-		ID: i.ID, VPCID: i.VPCID, State: i.State.Name, Tags: i.Tags.byKey(), Type: i.Type,
+		ID: i.ID, VPCID: i.VPCID, State: i.State, Tags: i.Tags.byKey(), Type: i.Type,
 		Launched: i.Launched, RootDevice: i.RootDevice, Lifecycle: i.Lifecycle,
 		Hibernates: i.Hibernates, Managed: i.Managed, Zone: i.Zone,
 	}

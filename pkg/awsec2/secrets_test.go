@@ -69,9 +69,10 @@ func TestWhatCantBeBuiltIsNotRetried(t *testing.T) {
 			"")
 	})
 	t.Setenv("AWS_ENDPOINT_URL_EC2", "127.0.0.1:4000")
-	way := *c.way
-	way.cfg = c.cfg.Copy()
-	broken := &Connection{way: &way, asker: c.asker, absent: c.absent, dates: c.dates}
+	broken := &Connection{
+		way:   &way{cfg: c.cfg.Copy(), own: c.own, metadata: c.metadata},
+		asker: c.asker, absent: c.absent, dates: c.dates,
+	}
 	address := "127.0.0.1:4000"
 	broken.cfg.BaseEndpoint, broken.cfg.ConfigSources = &address, nil
 	for name, act := range map[string]func(context.Context) error{

@@ -36,8 +36,8 @@ type serviceClient struct {
 	signer   *v4.Signer
 	// readOnly refuses what is not a reading operation.
 	readOnly bool
-	// skew is how far the service's clock is ahead of this machine's.
-	skew atomic.Int64
+	// skew is how far the service's clock is ahead of this machine's, as calls before have shown.
+	skew *atomic.Int64
 }
 
 // serviceReader calls the reading operations of a service, and no other.
@@ -55,7 +55,9 @@ func (c *Connection) serviceWriter(s *service) (*serviceClient, error) {
 	if len(faults) > 0 {
 		return nil, wrongEnvironment(faults)
 	}
-	return &serviceClient{service: s, of: c, endpoint: endpoint, signer: v4.NewSigner()}, nil
+	skew, _ := c.skews.LoadOrStore(s.name, new(atomic.Int64))
+	return &serviceClient{service: s, of: c, endpoint: endpoint, signer: v4.NewSigner(),
+		skew: skew.(*atomic.Int64)}, nil
 }
 
 // serviceCall makes one call, with in as the operation's input, and reads its answer into an O.
@@ -163,7 +165,7 @@ func (c *serviceClient) build(
 		stack.Build.Add(agent, after),
 		stack.Build.Add(&awsmiddleware.RecursionDetection{}, after),
 		stack.Finalize.Add(retry.NewAttemptMiddleware(c.retryer(o), smithyhttp.RequestCloner,
-			func(a *retry.Attempt) { a.ClientSkew = &c.skew }), after),
+			func(a *retry.Attempt) { a.ClientSkew = c.skew }), after),
 		stack.Finalize.Add(c.identity(), after),
 		stack.Finalize.Add(c.signing(body), after),
 		stack.Deserialize.Add(&awshttp.ResponseErrorWrapper{}, after),
@@ -199,8 +201,6 @@ func (c *serviceClient) serializer(o operation, body []byte) middleware.Serializ
 			}
 			request.Method, request.URL, request.Host = http.MethodPost, &to, to.Host
 			c.wire.setHeader(request.Header, o)
-			// The checksum of an answer is over its bytes as they are sent.
-			request.Header.Set("Accept-Encoding", "identity")
 			request, err := request.SetStream(bytes.NewReader(body))
 			if err != nil {
 				return middleware.SerializeOutput{}, middleware.Metadata{}, err

@@ -40,6 +40,8 @@ func (jsonWire) body(_ operation, in any) ([]byte, error) { return json.Marshal(
 func (w jsonWire) setHeader(h http.Header, o operation) {
 	h.Set("Content-Type", "application/x-amz-json-"+w.version)
 	h.Set("X-Amz-Target", w.target+"."+o.name)
+	// The checksum of an answer is over its bytes as they are sent.
+	h.Set("Accept-Encoding", "identity")
 }
 
 // whole wants the member that the operation's answers have. Where one may be without a member,
@@ -103,16 +105,33 @@ func (w queryWire) body(o operation, in any) ([]byte, error) {
 	return []byte(form.Encode()), nil
 }
 
+// setHeader leaves it to net/http to ask for compression. That comes after the signature, which a
+// proxy that asks for another compression does not break then.
 func (queryWire) setHeader(h http.Header, _ operation) {
 	h.Set("Content-Type", "application/x-www-form-urlencoded")
 }
 
 // whole wants an answer that is named for the operation, with its result, and that ends.
 func (queryWire) whole(o operation, _ http.Header, body []byte) bool {
-	body = bytes.TrimSpace(body)
-	return bytes.Contains(body, []byte("<"+o.name+"Response")) &&
-		bytes.Contains(body, []byte("<"+o.name+"Result")) &&
-		bytes.HasSuffix(body, []byte("</"+o.name+"Response>"))
+	return wholeAnswer(o.name, body) && bytes.Contains(body, []byte("<"+o.name+"Result"))
+}
+
+// wholeAnswer reports whether the body of a 200 begins with a document that is named for the
+// operation, and ends with the end of one.
+func wholeAnswer(operation string, body []byte) bool {
+	if !bytes.HasSuffix(bytes.TrimSpace(body), []byte("</"+operation+"Response>")) {
+		return false
+	}
+	x := xml.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := x.Token()
+		if err != nil {
+			return false
+		}
+		if root, ok := token.(xml.StartElement); ok {
+			return root.Name.Local == operation+"Response"
+		}
+	}
 }
 
 // read forgets first what another attempt's answer left, for lists would go on from it.
@@ -126,10 +145,12 @@ func (queryWire) refusal(_ http.Header, body []byte) *refusal {
 		XMLName xml.Name `xml:"ErrorResponse"`
 		Code    string   `xml:"Error>Code"`
 		Message string   `xml:"Error>Message"`
+		Request string   `xml:"RequestId"`
 	}
 	r := &refusal{}
 	if xml.Unmarshal(body, &said) == nil {
 		r.Code, r.Message = strings.TrimSpace(said.Code), strings.TrimSpace(said.Message)
+		r.requestID = strings.TrimSpace(said.Request)
 	}
 	return r
 }
