@@ -56,7 +56,7 @@ func TestACutChangeIsUnknown(t *testing.T) {
 	}
 }
 
-// ending is a context whose deadline is set while it is in use; nothing ends it.
+// ending is a context whose deadline is set while it is in use, and does not end it.
 type ending struct {
 	context.Context
 	at atomic.Pointer[time.Time]
@@ -69,9 +69,15 @@ func (e *ending) ends(at time.Time) { e.at.Store(&at) }
 // TestNoAttemptAtAChangeRightBeforeTheDeadline: the deadline could hide its answer. What EC2
 // refused before is the answer then, and a certain one.
 func TestNoAttemptAtAChangeRightBeforeTheDeadline(t *testing.T) {
-	ctx := &ending{Context: t.Context()}
+	under, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ctx := &ending{Context: under}
 	ctx.ends(time.Now().Add(time.Hour))
+	var asked atomic.Int64
 	c, requests := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) > 1 {
+			cancel()
+		}
 		ctx.ends(time.Now())
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte(throttledAnswer))
