@@ -79,22 +79,28 @@ func NewRegistry(verbs []Verb) *Registry {
 		seen[v.Name] = true
 	}
 	for _, v := range verbs {
-		if v.Undo != "" && !seen[v.Undo] {
-			panic(fmt.Sprintf("action: %s names an unknown undo verb %q", v.Name, v.Undo))
-		}
-		if v.Irreversible && (v.Undo != "" || len(r.Undoes(v.Name)) > 0) {
-			panic(fmt.Sprintf("action: %s is irreversible, and has an undo or is one", v.Name))
-		}
-		if !v.TakesBack() && (slices.ContainsFunc(v.Target, undecided) ||
-			slices.ContainsFunc(v.Parameters, undecided)) {
-			panic(
-				fmt.Sprintf("action: a required field of %s does not decide what it leaves behind", v.Name))
-		}
-		if v.Choice != nil && !seen[v.Choice.Verb] {
-			panic(fmt.Sprintf("action: %s leaves the choice of an unknown verb %q", v.Name, v.Choice.Verb))
+		if why := r.unfit(v, seen); why != "" {
+			panic("action: " + why)
 		}
 	}
 	return r
+}
+
+// unfit says what is wrong with a verb, given the names of all. It is empty if nothing is.
+func (r *Registry) unfit(v Verb, names map[string]bool) string {
+	decides := v.TakesBack() ||
+		!slices.ContainsFunc(slices.Concat(v.Target, v.Parameters), undecided)
+	switch {
+	case v.Undo != "" && !names[v.Undo]:
+		return fmt.Sprintf("%s names an unknown undo verb %q", v.Name, v.Undo)
+	case v.Irreversible && (v.Undo != "" || len(r.Undoes(v.Name)) > 0):
+		return v.Name + " is irreversible, and has an undo or is one"
+	case !decides:
+		return "a required field of " + v.Name + " does not decide what it leaves behind"
+	case v.Choice != nil && !names[v.Choice.Verb]:
+		return fmt.Sprintf("%s leaves the choice of an unknown verb %q", v.Name, v.Choice.Verb)
+	}
+	return ""
 }
 
 // undecided reports whether a field must be marked Decides, and is not.
