@@ -150,11 +150,19 @@ func (s scenario) recovers(l *lab, r request, c clean, when string) {
 	s.undoes(l, r, again.Status, c, when)
 }
 
+// untoldPatience is the deadline of a process that may read in vain until then.
+const untoldPatience = 15 * time.Second
+
 // patiently runs a request once more where what may have been sent would not show yet. Where the
 // provider remembers what was made and deleted again, it is run twice: a refusal later than the
 // record is recent frees the key.
 func (s scenario) patiently(l *lab, r request) answer {
-	a := l.run(r)
+	var w way
+	if s.untold {
+		// Nothing will tell it, however long it is read.
+		w.timeout = untoldPatience
+	}
+	a := l.start(r, w).wait()
 	if strings.Contains(a.Error, "remembers that this action made") {
 		l.age()
 		l.must(l.run(r), protocol.Failed, "what is remembered, once the record is old")
