@@ -42,11 +42,11 @@ func (ec2Wire) whole(o operation, _ http.Header, body []byte) bool {
 	return wholeAnswer(o.name, body)
 }
 
+// refusal reads an error document whatever its root is, as the SDK does.
 func (ec2Wire) refusal(_ http.Header, body []byte) *refusal {
 	var said struct {
-		XMLName   xml.Name `xml:"Response"`
-		Code      string   `xml:"Errors>Error>Code"`
-		Message   string   `xml:"Errors>Error>Message"`
+		Code      string `xml:"Errors>Error>Code"`
+		Message   string `xml:"Errors>Error>Message"`
 		RequestID string
 	}
 	r := &refusal{}

@@ -546,9 +546,19 @@ func TestRefusedQueries(t *testing.T) {
 			t.Errorf("the permission is %q", f.Facts[protocol.FactPermissionHint])
 		}
 	}
+	// Whatever the root of the document is.
+	other := strings.ReplaceAll(queryRefusal("AccessDenied", "no", "of-the-body"), "Response>",
+		"ErrorResponse>")
+	refused, _ := answering(t, fails(403, other))
+	_, err := refused.reader().DescribeTaggedAddresses(t.Context(), "a", "b")
+	var f *protocol.Failure
+	if !errors.As(err, &f) || f.Class != protocol.Authorization ||
+		f.Facts[protocol.FactAWSErrorCode] != "AccessDenied" {
+		t.Errorf("with another root: %v", err)
+	}
 	throttled := says(503, queryRefusal("RequestLimitExceeded", "Request limit exceeded.", ""))
 	c, requests := answering(t, first(throttled, answersWell))
-	err := c.Writer().(*Writer).StartInstance(t.Context(), "i-1")
+	err = c.Writer().(*Writer).StartInstance(t.Context(), "i-1")
 	if err != nil || requests.Load() != 2 {
 		t.Errorf("throttled: %d requests, %v", requests.Load(), err)
 	}

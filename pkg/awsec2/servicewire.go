@@ -140,12 +140,12 @@ func (queryWire) read(body []byte, into any) error {
 	return xml.Unmarshal(body, into)
 }
 
+// refusal reads an error document whatever its root is, as the SDK does.
 func (queryWire) refusal(_ http.Header, body []byte) *refusal {
 	var said struct {
-		XMLName xml.Name `xml:"ErrorResponse"`
-		Code    string   `xml:"Error>Code"`
-		Message string   `xml:"Error>Message"`
-		Request string   `xml:"RequestId"`
+		Code    string `xml:"Error>Code"`
+		Message string `xml:"Error>Message"`
+		Request string `xml:"RequestId"`
 	}
 	r := &refusal{}
 	if xml.Unmarshal(body, &said) == nil {
