@@ -546,7 +546,16 @@ func TestRefusedQueries(t *testing.T) {
 			t.Errorf("the permission is %q", f.Facts[protocol.FactPermissionHint])
 		}
 	}
-	// Whatever the root of the document is.
+	throttled := says(503, queryRefusal("RequestLimitExceeded", "Request limit exceeded.", ""))
+	c, requests := answering(t, first(throttled, answersWell))
+	err := c.Writer().(*Writer).StartInstance(t.Context(), "i-1")
+	if err != nil || requests.Load() != 2 {
+		t.Errorf("throttled: %d requests, %v", requests.Load(), err)
+	}
+}
+
+// TestRefusedWhateverTheRoot: a refusal is read whatever the root of its document is.
+func TestRefusedWhateverTheRoot(t *testing.T) {
 	other := strings.ReplaceAll(queryRefusal("AccessDenied", "no", "of-the-body"), "Response>",
 		"ErrorResponse>")
 	refused, _ := answering(t, fails(403, other))
@@ -555,12 +564,6 @@ func TestRefusedQueries(t *testing.T) {
 	if !errors.As(err, &f) || f.Class != protocol.Authorization ||
 		f.Facts[protocol.FactAWSErrorCode] != "AccessDenied" {
 		t.Errorf("with another root: %v", err)
-	}
-	throttled := says(503, queryRefusal("RequestLimitExceeded", "Request limit exceeded.", ""))
-	c, requests := answering(t, first(throttled, answersWell))
-	err = c.Writer().(*Writer).StartInstance(t.Context(), "i-1")
-	if err != nil || requests.Load() != 2 {
-		t.Errorf("throttled: %d requests, %v", requests.Load(), err)
 	}
 }
 
