@@ -24,8 +24,7 @@ var version = "devel"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	p := &program.Program{
-		Version:  version,
-		Registry: providers.Registry(),
+		Version: version, Registry: providers.Registry(),
 		Plugins: map[string]string{lifecycle.ProviderAWS: "aws-provider-executor",
 			lifecycle.ProviderAppliance: "appliance-provider-executor"},
 		Now: time.Now, Wait: awsregion.Wait, Open: awsregion.Opener(),
